@@ -1,0 +1,146 @@
+"""The nouns of the agent: frozen, slotted, with their units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""A picture as `[height, width, 3]`, BGR, 0 to 255."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels, origin top left; `x_max` and `y_max` are its outer edges."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+    def scaled(self, factor: float) -> "Box":
+        """The same rectangle in a picture resized by `factor`."""
+        return Box(
+            self.x_min * factor, self.y_min * factor, self.x_max * factor, self.y_max * factor
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object that the model reported in one frame."""
+
+    label: str
+    class_id: int
+    confidence: float  # 0 to 1
+    box: Box  # pixels of the frame as read, not of the model's input
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of one camera, as read."""
+
+    camera: str
+    sequence: int  # 0, 1, 2, ... per camera since the start, over the frames offered for analysis
+    pixels: Pixels = field(repr=False)
+    at: float  # seconds on the stream's own clock: monotonic for a camera, position in a recording
+    captured_at: float  # seconds since 1970 UTC by the wall clock: data, never compared
+    monotonic_ns: int
+    source_frame: int | None = None  # 0-based index in the recording, as decoded
+    stream: str = ""  # names the clock of `at`: the boot for a camera, the file for a recording
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model looked at a frame."""
+
+    name: str
+    sha256: str
+    task: str  # "detect"
+    provider: str  # the onnxruntime execution provider really used
+    labels: tuple[str, ...]  # by class id
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A frame and all that the model said of it at or above the floor."""
+
+    frame: Frame
+    detections: tuple[Detection, ...]  # highest confidence first
+    inference_s: float = 0.0  # wall time of prepare, run and decode
+
+
+class Lane(StrEnum):
+    """Why a capture was taken, as far as its sampling goes."""
+
+    RANDOM = "random"  # by chance alone: the honest sample
+    INTERVAL = "interval"  # every nth frame
+    SCORE = "score"  # a rule found it informative
+    REQUESTED = "requested"  # a person or program asked
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHit:
+    """One rule's raw score of one frame."""
+
+    name: str
+    score: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a random-lane capture was drawn, so that it can be weighted."""
+
+    slot_start: float  # seconds since 1970 UTC, by the wall clock at the capture
+    slot_seconds: float
+    weight: float  # seconds of the stream that this capture stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A frame worth keeping, with the reasons, before it is encoded."""
+
+    observation: Observation
+    lane: Lane
+    rules: tuple[RuleHit, ...]
+    value: float  # 0 to 1; what eviction and delivery order by
+    sampling: Sampling | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """A picture as stored and sent: encoded once, the same bytes ever after."""
+
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    scale: float = 1.0  # stored pixels per pixel of the frame
+    media_type: str = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCapture:
+    """A capture read back from the spool, its checksum verified."""
+
+    id: str
+    record_json: bytes = field(repr=False)  # as made at capture time; sent unchanged
+    record: Mapping[str, Any] = field(repr=False)  # the same, parsed
+    image: bytes = field(repr=False)
+
+    @property
+    def image_sha256(self) -> str:
+        """Hex digest of the image bytes, as the record states it."""
+        return str(self.record["image"]["sha256"])
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that the far side stored a capture."""
+
+    id: str
+    sha256: str
+    duplicate: bool = False  # it had it already

@@ -1,0 +1,53 @@
+"""The errors that somebody catches and acts on; a class exists only for a different act.
+
+Messages read "cannot X: why"; where a person can mend it, the last sentence says how.
+"""
+
+
+class AgentError(Exception):
+    """Anything that the agent reports in one line instead of a traceback."""
+
+    exit_code = 1
+
+
+class ConfigurationError(AgentError):
+    """Restarting cannot help until a person changes something: exit 78, systemd stops trying."""
+
+    exit_code = 78
+
+
+class TemporaryError(AgentError):
+    """The command cannot do it now; the same call may work later: exit 75."""
+
+    exit_code = 75
+
+
+class CameraLost(AgentError):
+    """The source gives no frames now; close it and open it again after a wait."""
+
+
+class SpoolUnavailable(AgentError):
+    """The disk refuses; nothing was changed, keep the capture and try again."""
+
+
+class DamagedRecord(AgentError):
+    """These bytes are not a whole record file; set the file aside."""
+
+
+class TargetUnavailable(AgentError):
+    """The far side cannot take captures now; all wait, the next try may work.
+
+    `retry_after` is what the far side asked for, in seconds, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TargetHeld(AgentError):
+    """Every capture would fail until something is mended; keep all, say it once, probe slowly."""
+
+
+class CaptureRejected(AgentError):
+    """The far side refuses this one capture; others may pass."""
