@@ -1,0 +1,1 @@
+"""Captures on disk that no endpoint has confirmed yet."""

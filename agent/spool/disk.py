@@ -1,0 +1,105 @@
+"""The only writer of files: each operation says what is true after a power cut.
+
+A file appears under its final name only when its bytes are on the medium; a name is on the
+medium only after `sync_directory`. Tests replace this class by one that forgets what was not
+synced.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPORARY_SUFFIX = ".tmp"
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the medium or a quota has no room, as opposed to any other trouble."""
+    return error.errno in _FULL
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One regular file of a folder."""
+
+    name: str
+    size: int  # bytes
+
+
+class Disk:
+    """The real file system. All paths are absolute; every method raises `OSError`."""
+
+    def make_directory(self, path: Path) -> None:
+        """Create `path` and its missing parents, private to the user, durably."""
+        if path.is_dir():
+            return
+        self.make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        self.sync_directory(path.parent)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Put a whole file under `path`, replacing one that is there.
+
+        Afterwards the bytes survive a power cut; the name does after `sync_directory`. When it
+        raises, nothing is under the name that was not there before.
+        """
+        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        try:
+            # O_CLOEXEC is Python's default; 0600 because pictures are private.
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, path)
+        except OSError:
+            self.remove(temporary)
+            raise
+
+    def write_durably(self, path: Path, data: bytes) -> None:
+        """`write`, and the name survives a power cut too."""
+        self.write(path, data)
+        self.sync_directory(path.parent)
+
+    def move(self, source: Path, destination: Path) -> None:
+        """Rename within one file system, durably on both sides."""
+        os.replace(source, destination)
+        self.sync_directory(destination.parent)
+        self.sync_directory(source.parent)
+
+    def remove(self, path: Path) -> None:
+        """Unlink `path` if it is there. It may come back after a power cut until a sync."""
+        path.unlink(missing_ok=True)
+
+    def sync_directory(self, path: Path) -> None:
+        """Make the names in `path`, those added and those removed, survive a power cut."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self, path: Path) -> bytes:
+        """All bytes of a file."""
+        return path.read_bytes()
+
+    def files(self, path: Path) -> Iterator[FileEntry]:
+        """The regular files directly in `path`, in no order; none when it does not exist."""
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        yield FileEntry(entry.name, entry.stat(follow_symlinks=False).st_size)
+        except FileNotFoundError:
+            return
+
+    def free_bytes(self, path: Path) -> int:
+        """Bytes that we may still write on the file system of `path`."""
+        stat = os.statvfs(path)
+        return stat.f_bavail * stat.f_frsize

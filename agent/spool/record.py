@@ -1,0 +1,113 @@
+"""The record file: one capture, self-describing, readable with nothing but itself.
+
+    offset  bytes  content
+    0       8      magic "ECAPREC1"
+    8       4      length of the record, big endian
+    12      8      length of the image, big endian
+    20      32     SHA-256 of record and image together
+    52             the record: one JSON object, UTF-8
+                   the image: JPEG
+
+The name repeats what the index needs, so that a lost index is rebuilt from a directory listing:
+`<lane letter><value in thousandths>-<sequence>-<id>.capture`.
+"""
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from agent.domain import Lane, StoredCapture
+from agent.errors import DamagedRecord
+
+SUFFIX = ".capture"
+HEADER_BYTES = 52
+
+_MAGIC = b"ECAPREC1"
+_HEADER = struct.Struct(">8sIQ32s")
+_LETTERS = {Lane.RANDOM: "r", Lane.INTERVAL: "i", Lane.SCORE: "s", Lane.REQUESTED: "q"}
+_LANES = {letter: lane for lane, letter in _LETTERS.items()}
+_NAME = re.compile(
+    r"([risq])(0\d{3}|1000)-(\d{12})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    + re.escape(SUFFIX)
+)
+_BLOCK = 4096  # what a file occupies is a multiple of this on the file systems of small devices
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the spool remembers of a capture without opening its file."""
+
+    id: str
+    lane: Lane
+    value: float  # 0 to 1, in thousandths
+    sequence: int
+    size: int  # bytes of the file
+
+    @property
+    def name(self) -> str:
+        """The record file's name."""
+        thousandths = round(self.value * 1000)
+        return f"{_LETTERS[self.lane]}{thousandths:04d}-{self.sequence:012d}-{self.id}{SUFFIX}"
+
+    @property
+    def occupied(self) -> int:
+        """Bytes that the file takes on disk."""
+        return -(-self.size // _BLOCK) * _BLOCK
+
+    @property
+    def random_tag(self) -> float:
+        """A uniform number in [0, 1) drawn when the id was made: decides random evictions."""
+        return (UUID(self.id).int & 0xFFFF_FFFF_FFFF) / 2**48
+
+
+def parse_name(name: str, size: int) -> Entry | None:
+    """The entry that a file name of the record folder stands for; None for a foreign file."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    letter, thousandths, sequence, identity = match.groups()
+    return Entry(identity, _LANES[letter], int(thousandths) / 1000, int(sequence), size)
+
+
+def encode(record: Mapping[str, Any], image: bytes) -> bytes:
+    """The bytes of a record file."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    digest = hashlib.sha256(text)
+    digest.update(image)
+    return _HEADER.pack(_MAGIC, len(text), len(image), digest.digest()) + text + image
+
+
+def decode(data: bytes) -> StoredCapture:
+    """Read a record file back.
+
+    Raises `DamagedRecord` unless every byte is as it was written.
+    """
+    if len(data) < HEADER_BYTES:
+        raise DamagedRecord(f"cannot read the record file: {len(data)} bytes are no whole header")
+    magic, record_length, image_length, digest = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        raise DamagedRecord("cannot read the record file: it does not begin with its magic")
+    if len(data) != HEADER_BYTES + record_length + image_length:
+        raise DamagedRecord(
+            f"cannot read the record file: {len(data)} bytes where its header says "
+            f"{HEADER_BYTES + record_length + image_length}"
+        )
+    body = memoryview(data)[HEADER_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        raise DamagedRecord("cannot read the record file: its checksum is wrong")
+    text = bytes(body[:record_length])
+    record = json.loads(text)
+    return StoredCapture(record["id"], text, record, bytes(body[record_length:]))
+
+
+def has_whole_length(header: bytes, size: int) -> bool:
+    """Whether a file of `size` bytes that begins with `header` was written to its end."""
+    if len(header) < HEADER_BYTES:
+        return False
+    magic, record_length, image_length, _ = _HEADER.unpack_from(header)
+    return bool(magic == _MAGIC and size == HEADER_BYTES + record_length + image_length)
