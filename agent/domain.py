@@ -66,6 +66,19 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which confidence on the user's application acts, and below which nothing exists."""
+
+    default: float
+    labels: Mapping[str, float] = field(default_factory=dict)
+    floor: float = 0.05
+
+    def of(self, label: str) -> float:
+        """The threshold of one label."""
+        return self.labels.get(label, self.default)
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A frame and all that the model said of it at or above the floor."""
 

@@ -57,7 +57,7 @@ class Disk:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            os.replace(temporary, path)
+            temporary.replace(path)
         except OSError:
             self.remove(temporary)
             raise
@@ -69,7 +69,7 @@ class Disk:
 
     def move(self, source: Path, destination: Path) -> None:
         """Rename within one file system, durably on both sides."""
-        os.replace(source, destination)
+        source.replace(destination)
         self.sync_directory(destination.parent)
         self.sync_directory(source.parent)
 
@@ -85,9 +85,17 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def read(self, path: Path) -> bytes:
-        """All bytes of a file."""
-        return path.read_bytes()
+    def read(self, path: Path, limit: int | None = None) -> bytes:
+        """The first `limit` bytes of a file, or all."""
+        with path.open("rb") as file:
+            return file.read(-1 if limit is None else limit)
+
+    def size(self, path: Path) -> int:
+        """Bytes of a file, 0 when it is not there."""
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def files(self, path: Path) -> Iterator[FileEntry]:
         """The regular files directly in `path`, in no order; none when it does not exist."""

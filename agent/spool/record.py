@@ -76,7 +76,7 @@ def parse_name(name: str, size: int) -> Entry | None:
 
 def encode(record: Mapping[str, Any], image: bytes) -> bytes:
     """The bytes of a record file."""
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text = _to_json(record)
     digest = hashlib.sha256(text)
     digest.update(image)
     return _HEADER.pack(_MAGIC, len(text), len(image), digest.digest()) + text + image
@@ -105,9 +105,27 @@ def decode(data: bytes) -> StoredCapture:
     return StoredCapture(record["id"], text, record, bytes(body[record_length:]))
 
 
+def reweighted(capture: StoredCapture, kept_with: float) -> StoredCapture:
+    """The capture as it counts after others of its lane were evicted.
+
+    A random capture that was kept with probability `kept_with` stands for as many times more
+    seconds. Others, and those that nothing was evicted beside, are returned as they are.
+    """
+    sampling = capture.record.get("sampling")
+    if sampling is None or kept_with >= 1:
+        return capture
+    weight = sampling["weight"] / kept_with
+    record = {**capture.record, "sampling": {**sampling, "weight": weight}}
+    return StoredCapture(capture.id, _to_json(record), record, capture.image)
+
+
 def has_whole_length(header: bytes, size: int) -> bool:
     """Whether a file of `size` bytes that begins with `header` was written to its end."""
     if len(header) < HEADER_BYTES:
         return False
     magic, record_length, image_length, _ = _HEADER.unpack_from(header)
     return bool(magic == _MAGIC and size == HEADER_BYTES + record_length + image_length)
+
+
+def _to_json(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

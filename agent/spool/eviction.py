@@ -1,0 +1,169 @@
+"""Which captures leave when the disk budget is reached, and what that does to the random sample.
+
+Two classes share the disk. Captures that rules chose leave by value, the lowest first. Random
+captures leave by the tag drawn with their id, whatever they show, so that those that stay are
+still a random sample; each then stands for more seconds, which `Thinning` keeps account of. The
+class that is over its share gives; requested captures leave when nothing else is left.
+
+Newcomers are candidates like all others, so none ever displaces a more valuable one.
+"""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sortedcontainers import SortedKeyList
+
+from agent.domain import Lane
+from agent.spool.record import Entry
+
+
+class Catalogue:
+    """The waiting captures in the orders in which they are sent and may leave."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._sending = SortedKeyList(key=_by_urgency)
+        self._chosen = SortedKeyList(key=_by_value)
+        self._random = SortedKeyList(key=_by_tag)
+        self._requested = SortedKeyList(key=_by_age)
+        self.random_bytes = 0
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        """Make an entry a candidate, for sending and for leaving."""
+        self._sending.add(entry)
+        self._leaving(entry).add(entry)
+        self.random_bytes += _random_bytes(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Take an entry out; raises `ValueError` when it is not there."""
+        self._sending.remove(entry)
+        self._leaving(entry).remove(entry)
+        self.random_bytes -= _random_bytes(entry)
+
+    def next_to_send(self) -> Entry | None:
+        """Requested captures first, then the most valuable, then the oldest."""
+        return self._sending[0] if self._sending else None
+
+    def plan(self, newcomers: Iterable[Entry], *, excess: int, random_quota: int) -> list[Entry]:
+        """Choose the captures to drop so that at least `excess` bytes become free.
+
+        Newcomers compete on equal terms: one in the answer is not to be stored. The answer frees
+        less only when everything together is not enough. Nothing is changed.
+        """
+        new = list(newcomers)
+        scored = [e for e in new if e.lane in {Lane.SCORE, Lane.INTERVAL}]
+        drawn = [e for e in new if e.lane is Lane.RANDOM]
+        asked = [e for e in new if e.lane is Lane.REQUESTED]
+        victims = _choose(
+            _Queues(
+                heapq.merge(self._chosen, sorted(scored, key=_by_value), key=_by_value),
+                heapq.merge(self._random, sorted(drawn, key=_by_tag), key=_by_tag),
+                heapq.merge(self._requested, sorted(asked, key=_by_age), key=_by_age),
+            ),
+            excess=excess,
+            random_excess=self.random_bytes + sum(map(_random_bytes, drawn)) - random_quota,
+        )
+        return _spare_needless(victims, excess)
+
+    def __len__(self) -> int:
+        return len(self._sending)
+
+    def _leaving(self, entry: Entry) -> SortedKeyList:
+        if entry.lane is Lane.RANDOM:
+            return self._random
+        return self._requested if entry.lane is Lane.REQUESTED else self._chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Queues:
+    """Candidates of each class, first to leave first."""
+
+    chosen: Iterator[Entry]
+    random: Iterator[Entry]
+    requested: Iterator[Entry]
+
+
+def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[Entry]:
+    victims: list[Entry] = []
+    freed = random_freed = 0
+    while freed < excess:
+        random_first = random_freed < random_excess
+        order = (queues.random, queues.chosen) if random_first else (queues.chosen, queues.random)
+        victim = next(order[0], None) or next(order[1], None) or next(queues.requested, None)
+        if victim is None:
+            break
+        victims.append(victim)
+        freed += victim.occupied
+        random_freed += _random_bytes(victim)
+    return victims
+
+
+def _spare_needless(victims: list[Entry], excess: int) -> list[Entry]:
+    """Keep those that a later, larger victim made needless, the most valuable ones first.
+
+    Random captures are not spared out of their order: that would bias the sample by size.
+    """
+    spare = sum(entry.occupied for entry in victims) - excess
+    kept = []
+    for entry in reversed(victims):
+        if entry.lane is not Lane.RANDOM and entry.occupied <= spare:
+            spare -= entry.occupied
+            kept.append(entry)
+    return [entry for entry in victims if entry not in kept]
+
+
+class Thinning:
+    """How much each random capture's weight grew because others were evicted.
+
+    Random captures leave by the highest tag, a uniform number in [0, 1). A capture that was there
+    when a tag `t` had to leave stayed because its own tag was below `t`: it was kept with
+    probability `t`, so its weight is divided by the lowest such `t` (rank-conditioned
+    Horvitz-Thompson estimator: Duffield, Lund, Thorup, Journal of the ACM 54(6), 2007).
+    """
+
+    def __init__(self, steps: Iterable[tuple[int, float]] = ()) -> None:
+        # (sequence of the next capture at the eviction, tag): both strictly increase, because an
+        # eviction with a lower tag hides all earlier ones with a higher tag.
+        self._steps = list(steps)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Thinning":
+        """Read what `text` wrote."""
+        return cls((int(sequence), float(tag)) for sequence, tag in json.loads(text))
+
+    @property
+    def text(self) -> str:
+        """For the index."""
+        return json.dumps(self._steps)
+
+    def evicted(self, tag: float, next_sequence: int) -> "Thinning":
+        """The account after one more random eviction; this one is not changed."""
+        steps = [step for step in self._steps if step[1] < tag]
+        return Thinning([*steps, (next_sequence, tag)])
+
+    def kept_with_probability(self, sequence: int) -> float:
+        """In (0, 1]: the chance that a random capture with this sequence was still there."""
+        return min((tag for before, tag in self._steps if sequence < before), default=1.0)
+
+
+def _random_bytes(entry: Entry) -> int:
+    return entry.occupied if entry.lane is Lane.RANDOM else 0
+
+
+def _by_urgency(entry: Entry) -> tuple[bool, float, int]:
+    return entry.lane is not Lane.REQUESTED, -entry.value, entry.sequence
+
+
+def _by_value(entry: Entry) -> tuple[float, int]:
+    return entry.value, entry.sequence
+
+
+def _by_tag(entry: Entry) -> float:
+    return -entry.random_tag
+
+
+def _by_age(entry: Entry) -> int:
+    return entry.sequence

@@ -1,0 +1,277 @@
+"""The index: which record files count, which deletions are unfinished, and the counters.
+
+Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is shut off:
+
+- it evicts silently by default and expires by the wall clock: all of that is off, and every
+  setting is given, because settings live in the database and any opener could have changed them;
+- it unlinks a value file before the transaction that deletes its row is durable: `RecordOnlyDisk`
+  never unlinks, the spool does so after the commit;
+- it pickles whatever is neither text nor bytes, and a planted row would run code when it is read
+  (CVE-2025-69872): `RecordOnlyDisk` writes no such row and refuses to read one;
+- two connections that write at once may corrupt a SQLite before 3.51.3: the spool's lock lets one
+  thread in at a time, and other processes read with `mode=ro`.
+"""
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import diskcache
+
+RECORDS = "records"
+"""The folder of the record files, inside the diskcache directory."""
+
+DATABASE = "cache.db"
+
+_SETTINGS = MappingProxyType(
+    {
+        "statistics": 0,
+        "tag_index": 0,
+        "eviction_policy": "none",
+        "size_limit": 2**62,
+        "cull_limit": 0,
+        "sqlite_auto_vacuum": 0,
+        "sqlite_cache_size": 512,
+        "sqlite_journal_mode": "wal",
+        "sqlite_mmap_size": 0,
+        "sqlite_synchronous": 2,
+        "sqlite_journal_size_limit": 1 << 20,
+        "sqlite_wal_autocheckpoint": 256,  # 1 MiB: a small spool must not be mostly journal
+        "sqlite_cell_size_check": 1,
+        "sqlite_trusted_schema": 0,
+        "disk_min_file_size": 0,
+        "disk_pickle_protocol": 0,
+    }
+)
+_MODE_RAW = 1
+_MODE_BINARY = 2
+_CAPTURE, _DONE, _COUNT, _NOTE = "capture/", "done/", "count/", "note/"
+
+
+class DamagedIndexError(Exception):
+    """The database is no index of ours any more; rebuild it from the record files."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """A record file that is already durable: the only value that is stored outside the database."""
+
+    name: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one transaction does, all or nothing."""
+
+    added: tuple[RecordFile, ...] = ()
+    removed: tuple[str, ...] = ()  # record file names; each enters the done ring
+    gone: tuple[str, ...] = ()  # record file names whose file is durably elsewhere: no ring
+    forgotten: tuple[str, ...] = ()  # names that leave the done ring: their unlink is durable
+    counts: Mapping[str, int] = field(default_factory=dict)  # to add
+    notes: Mapping[str, str] = field(default_factory=dict)  # to set
+
+
+@dataclass(slots=True)
+class Contents:
+    """All that the index holds, as read at start."""
+
+    names: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
+    """Rows hold text or the name of a record file; every other row is refused both ways.
+
+    Refusals are `DamagedIndexError`: diskcache takes an `OSError` for "not there".
+    """
+
+    def put(self, key: object) -> tuple[str, bool]:
+        """A key as SQLite stores it: text, as it is."""
+        if not isinstance(key, str):
+            raise TypeError(f"a key must be text, not {type(key).__name__}")
+        return key, True
+
+    def get(self, key: object, raw: object) -> str:
+        """A key as read; `raw` is false for a pickled one."""
+        if not raw or not isinstance(key, str):
+            raise DamagedIndexError("a row of the index has a key that we never write")
+        return key
+
+    def store(
+        self, value: object, read: object, key: object = None
+    ) -> tuple[int, int, str | None, str | None]:
+        """Size, mode, file name and text of a row. The record file exists already."""
+        del read, key
+        if isinstance(value, RecordFile):
+            return value.size, _MODE_BINARY, f"{RECORDS}/{value.name}", None
+        if isinstance(value, str):
+            return 0, _MODE_RAW, None, value
+        raise TypeError(f"a value must be text or a record file, not {type(value).__name__}")
+
+    def fetch(self, mode: int, filename: str | None, value: object, read: object) -> str:
+        """The text of a row, or the name of its record file."""
+        del read
+        if mode == _MODE_RAW and filename is None and isinstance(value, str):
+            return value
+        if mode == _MODE_BINARY and filename is not None and value is None:
+            folder, _, name = filename.partition("/")
+            if folder == RECORDS and name and "/" not in name and name not in {".", ".."}:
+                return name
+        raise DamagedIndexError(f"a row of the index has mode {mode}, which we never write")
+
+    def remove(self, file_path: str) -> None:
+        """Nothing: the spool unlinks once the deletion is durable."""
+
+
+class Index:
+    """The durable index. Not thread-safe: the spool's lock admits one caller at a time.
+
+    Every method raises `OSError` (ENOSPC when there is no room) with nothing changed, or
+    `DamagedIndexError`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        with _translated():
+            # diskcache's own default for a locked database is a minute; nobody else writes here.
+            self._cache: Any = diskcache.Cache(
+                str(directory), timeout=5, disk=RecordOnlyDisk, **_SETTINGS
+            )
+        self._counts: dict[str, int] = {}
+
+    def load(self) -> Contents:
+        """Read everything; linear in the number of captures."""
+        contents = Contents()
+        with _translated():
+            for key in self._cache:
+                kind, _, name = key.partition("/")
+                if kind + "/" == _CAPTURE:
+                    contents.names.add(name)
+                elif kind + "/" == _DONE:
+                    contents.done.add(name)
+                elif kind + "/" == _COUNT:
+                    contents.counts[name] = _count(self._cache[key])
+                elif kind + "/" == _NOTE:
+                    contents.notes[name] = self._cache[key]
+                else:
+                    raise DamagedIndexError(f"a row of the index is called {key!r}")
+        self._counts = dict(contents.counts)
+        return contents
+
+    def commit(self, change: Change) -> None:
+        """Make a change durable, as a whole or not at all."""
+        counts = {
+            name: self._counts.get(name, 0) + delta
+            for name, delta in change.counts.items()
+            if delta
+        }
+        with _translated(), self._cache.transact(retry=False):
+            for file in change.added:
+                self._cache.set(_CAPTURE + file.name, file)
+            for name in change.removed:
+                self._cache.delete(_CAPTURE + name)
+                self._cache.set(_DONE + name, "")
+            for name in change.gone:
+                self._cache.delete(_CAPTURE + name)
+            for name in change.forgotten:
+                self._cache.delete(_DONE + name)
+            for name, count in counts.items():
+                self._cache.set(_COUNT + name, str(count))
+            for name, text in change.notes.items():
+                self._cache.set(_NOTE + name, text)
+        self._counts.update(counts)
+
+    def close(self) -> None:
+        """Close this thread's connection; what was committed stays."""
+        with contextlib.suppress(sqlite3.Error):
+            self._cache.close()
+
+
+def check_database(directory: Path) -> None:
+    """Look for damage before diskcache opens the database, which would not look.
+
+    A missing database is no damage. Raises `DamagedIndexError`.
+    """
+    path = directory / DATABASE
+    if not path.exists():
+        return
+    if path.stat().st_size == 0:
+        raise DamagedIndexError("the index is empty")
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}", uri=True, timeout=5)) as database:
+            answer = database.execute("PRAGMA quick_check(1)").fetchone()
+            database.execute("SELECT key, raw, mode, filename, value FROM Cache LIMIT 1").fetchone()
+            database.execute("SELECT key, value FROM Settings LIMIT 1").fetchone()
+    except sqlite3.OperationalError as error:
+        if _sqlite_error(error) is not None:
+            raise _sqlite_error(error) from error  # type: ignore[misc]
+        raise DamagedIndexError(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedIndexError(str(error)) from error
+    if answer != ("ok",):
+        raise DamagedIndexError(str(answer[0]))
+
+
+def read_only(directory: Path) -> Contents:
+    """Read the index from another process, without a lock that could stop the daemon.
+
+    Raises `OSError` when there is none to read.
+    """
+    path = directory / DATABASE
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
+    contents = Contents()
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        ) as database:
+            for key, value in database.execute("SELECT key, value FROM Cache WHERE raw = 1"):
+                kind, _, name = str(key).partition("/")
+                if kind + "/" == _CAPTURE:
+                    contents.names.add(name)
+                elif kind + "/" == _COUNT:
+                    contents.counts[name] = _count(value)
+                elif kind + "/" == _NOTE:
+                    contents.notes[name] = str(value)
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
+    return contents
+
+
+def _count(text: object) -> int:
+    if not isinstance(text, str) or not text.isdigit():
+        raise DamagedIndexError(f"a counter of the index is {text!r}")
+    return int(text)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what SQLite and diskcache raise into the two kinds that the spool acts on."""
+    try:
+        yield
+    except diskcache.Timeout as error:
+        raise OSError(errno.EAGAIN, "the index is locked by another process") from error
+    except sqlite3.OperationalError as error:
+        raise (_sqlite_error(error) or OSError(errno.EIO, str(error))) from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedIndexError(str(error)) from error
+
+
+def _sqlite_error(error: sqlite3.OperationalError) -> OSError | None:
+    """The operating system's error behind SQLite's, where there is one."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    known = {
+        sqlite3.SQLITE_FULL: errno.ENOSPC,
+        sqlite3.SQLITE_READONLY: errno.EROFS,
+        sqlite3.SQLITE_IOERR: errno.EIO,
+        sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+        sqlite3.SQLITE_BUSY: errno.EAGAIN,
+    }
+    return OSError(known[code], str(error)) if code in known else None

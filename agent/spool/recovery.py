@@ -1,0 +1,250 @@
+"""Opening the spool: one owner, a whole index, and every file accounted for.
+
+What is found, and what becomes of it:
+
+| found | means | outcome |
+| --- | --- | --- |
+| a temporary file | a put that did not return | removed |
+| a whole record file without a row, its name in the done ring | an unfinished deletion | removed |
+| a whole record file without a row | a put that did not return, or a lost index | adopted |
+| a record file that is cut short | the medium lost what it had synced | `damaged/`, counted |
+| a file that is no record file | foreign | `damaged/`, not counted |
+| a row whose file is in `rejected/` or `damaged/` | an unfinished move | finished, counted |
+| a row without a file | the medium lost it | counted as damaged |
+| an index that is damaged, empty or missing | | `damaged/`, rebuilt from the files |
+| a file system without room | | the reserve is freed first |
+"""
+
+import contextlib
+import fcntl
+import os
+import pwd
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from agent.errors import ConfigurationError, SpoolUnavailable, TemporaryError
+from agent.logs import Log
+from agent.ports import Clock
+from agent.spool.disk import TEMPORARY_SUFFIX, Disk
+from agent.spool.index import (
+    DATABASE,
+    Change,
+    Contents,
+    DamagedIndexError,
+    Index,
+    RecordFile,
+    check_database,
+)
+from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
+from agent.spool.spool import (
+    RESERVE_BYTES,
+    Limits,
+    Spool,
+    SpoolPaths,
+    State,
+    prune,
+    restore_reserve,
+)
+
+
+@contextlib.contextmanager
+def open_spool(
+    directory: Path, limits: Limits, *, clock: Clock, log: Log, disk: Disk | None = None
+) -> Iterator[Spool]:
+    """Own the spool in `directory`, made when it is missing, for the time of the `with` block.
+
+    Raises `ConfigurationError` when the folder cannot be ours, `TemporaryError` while another
+    process owns it, `SpoolUnavailable` when the disk refuses.
+    """
+    disk = disk or Disk()
+    paths = SpoolPaths(directory.absolute())
+    _prepare(paths, disk)
+    with _owned(paths):
+        try:
+            if disk.free_bytes(paths.root) < RESERVE_BYTES:
+                disk.remove(paths.reserve)
+            index, contents, rebuilt = _open_index(paths, disk)
+            state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(
+                contents, rebuilt=rebuilt
+            )
+            with contextlib.suppress(OSError):
+                restore_reserve(disk, paths)
+        except OSError as error:
+            raise SpoolUnavailable(f"cannot open the spool {paths.root}: {error}") from error
+        spool = Spool(paths, limits, disk=disk, index=index, state=state, clock=clock, log=log)
+        try:
+            yield spool
+        finally:
+            spool.close()
+
+
+def _prepare(paths: SpoolPaths, disk: Disk) -> None:
+    """Make the folders, private; refuse a place that belongs to somebody else."""
+    root = paths.root
+    try:
+        if root.exists():
+            if not root.is_dir():
+                raise ConfigurationError(f"cannot use AGENT_SPOOL_DIR {root}: it is no folder")
+            owner = root.stat().st_uid
+            if owner != os.geteuid():
+                raise ConfigurationError(
+                    f"cannot use AGENT_SPOOL_DIR {root}: it belongs to {_user(owner)}, and this "
+                    f"process runs as {_user(os.geteuid())}. Run it as {_user(owner)}, or choose "
+                    "another folder."
+                )
+            if root.stat().st_mode & 0o077:
+                root.chmod(0o700)
+        for path in (root, paths.cache, paths.records, paths.rejected, paths.damaged):
+            disk.make_directory(path)
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"cannot use AGENT_SPOOL_DIR {root}: {error.strerror}. The user "
+            f"{_user(os.geteuid())} must be able to write there."
+        ) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigurationError(
+            f"cannot use AGENT_SPOOL_DIR {root}: {error.filename} is no folder"
+        ) from error
+    except OSError as error:
+        raise SpoolUnavailable(f"cannot open the spool {root}: {error}") from error
+
+
+@contextlib.contextmanager
+def _owned(paths: SpoolPaths) -> Iterator[None]:
+    """Hold the lock; the kernel gives it back when the process ends, however it ends."""
+    try:
+        file = paths.lock.open("a+", encoding="ascii")
+    except OSError as error:
+        raise SpoolUnavailable(f"cannot open {paths.lock}: {error.strerror}") from error
+    with file:
+        _take(file, paths)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _take(file: IO[str], paths: SpoolPaths) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise TemporaryError(
+            f"cannot use the spool {paths.root}: another capture-agent (process {holder}) owns "
+            "it. Stop that one first, or set AGENT_SPOOL_DIR to another folder."
+        ) from None
+
+
+def _open_index(paths: SpoolPaths, disk: Disk) -> tuple[Index, Contents, bool]:
+    """The index and what it holds; a damaged one is put aside and begun anew."""
+    is_new = not (paths.cache / DATABASE).exists()
+    try:
+        check_database(paths.cache)
+        index = Index(paths.cache)
+        return index, index.load(), is_new
+    except DamagedIndexError:
+        stamp = time.monotonic_ns()  # only to keep two damaged ones apart
+        for suffix in ("", "-wal", "-shm"):
+            file = paths.cache / (DATABASE + suffix)
+            if file.exists():
+                disk.move(file, paths.damaged / f"{file.name}-{stamp}")
+        index = Index(paths.cache)
+        return index, index.load(), True
+
+
+@dataclass(slots=True)
+class _Recovery:
+    """Makes rows and files agree, in one transaction."""
+
+    paths: SpoolPaths
+    limits: Limits
+    disk: Disk
+    index: Index
+    log: Log
+    entries: dict[str, Entry] = field(default_factory=dict)
+    adopted: list[RecordFile] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def run(self, contents: Contents, *, rebuilt: bool) -> State:
+        names = set(contents.names)
+        for file in list(self.disk.files(self.paths.records)):
+            self._judge(file.name, file.size, contents, has_row=file.name in names)
+            names.discard(file.name)
+        for name in names:
+            self._missing(name)
+        self.disk.sync_directory(self.paths.records)
+        self.index.commit(
+            Change(
+                added=tuple(self.adopted),
+                gone=tuple(self.gone),
+                forgotten=tuple(contents.done),
+                counts=self.counts,
+            )
+        )
+        aside = {
+            folder: prune(self.disk, folder, self.limits.aside)
+            for folder in (self.paths.rejected, self.paths.damaged)
+        }
+        if self.found or (rebuilt and self.adopted):
+            self.log.warning("spool recovered", index_rebuilt=rebuilt, **self.found)
+        counts = Counter(contents.counts)
+        counts.update(self.counts)
+        return State(self.entries, counts, contents.notes, aside)
+
+    def _judge(self, name: str, size: int, contents: Contents, *, has_row: bool) -> None:
+        path = self.paths.records / name
+        entry = parse_name(name, size)
+        if name.endswith(TEMPORARY_SUFFIX):
+            self.disk.remove(path)
+            self.found["unfinished_puts"] += 1
+        elif entry is None:
+            self._put_aside(path, "foreign")
+        elif not has_row and name in contents.done:
+            self.disk.remove(path)
+            self.found["unfinished_deletes"] += 1
+        elif not has_row and entry.id in self.entries:
+            self.disk.remove(path)
+            self.found["repeated"] += 1
+        elif not self._is_whole(path, size, has_row=has_row):
+            self._put_aside(path, "damaged")
+            self.counts["stored"] += not has_row
+            self.counts["damaged"] += 1
+            if has_row:
+                self.gone.append(name)
+        else:
+            self.entries[entry.id] = entry
+            if not has_row:
+                self.adopted.append(RecordFile(name, size))
+                self.counts["stored"] += 1
+                self.found["adopted"] += 1
+
+    def _is_whole(self, path: Path, size: int, *, has_row: bool) -> bool:
+        """A file with a row was whole once and its checksum is verified when it is sent."""
+        if size <= HEADER_BYTES:
+            return False
+        return has_row or has_whole_length(self.disk.read(path, HEADER_BYTES), size)
+
+    def _missing(self, name: str) -> None:
+        """A row whose file is not in the record folder."""
+        kind = "rejected" if self.disk.size(self.paths.rejected / name) else "damaged"
+        self.gone.append(name)
+        self.counts[kind] += 1
+        self.found["missing" if kind == "damaged" else "unfinished_rejects"] += 1
+
+    def _put_aside(self, path: Path, what: str) -> None:
+        self.disk.move(path, self.paths.damaged / path.name)
+        self.found[what] += 1
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

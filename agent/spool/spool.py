@@ -1,0 +1,445 @@
+"""The spool: captures that no endpoint has confirmed yet, through power cuts and full disks.
+
+The record file is the truth, the index says which deletions are finished. Order of a put:
+
+1. write and sync the record files, sync their folder once;
+2. one transaction: rows, evictions, counters, the done ring;
+3. unlink the evicted; only now return.
+
+Of an acknowledgement: one transaction that removes the row and enters the name in the done ring,
+then unlink. A file that a power cut brings back is recognised by the ring, whose names leave it
+with the first put after the folder was synced. What start does with what it finds is in
+`recovery.py`.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agent.domain import Lane, StoredCapture
+from agent.errors import DamagedRecord, SpoolUnavailable
+from agent.logs import Log
+from agent.ports import Clock
+from agent.spool import record
+from agent.spool.disk import Disk, is_disk_full
+from agent.spool.eviction import Catalogue, Thinning
+from agent.spool.index import DATABASE, Change, Index, RecordFile
+from agent.spool.record import Entry
+
+RESERVE_BYTES = 4_000_000
+RANDOM_SHARE = 0.2
+"""Share of the disk that random captures keep when rules fill the rest."""
+
+_ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
+_RING_LIMIT = 512  # unlinks between two syncs of the record folder
+_JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPaths:
+    """The places of a spool."""
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one process that writes."""
+        return self.root / "lock"
+
+    @property
+    def reserve(self) -> Path:
+        """Freed to get out of a full disk."""
+        return self.root / "reserve"
+
+    @property
+    def cache(self) -> Path:
+        """The diskcache directory."""
+        return self.root / "cache"
+
+    @property
+    def records(self) -> Path:
+        """The record files."""
+        return self.cache / "records"
+
+    @property
+    def rejected(self) -> Path:
+        """Captures that the endpoint refused."""
+        return self.root / "rejected"
+
+    @property
+    def damaged(self) -> Path:
+        """Files that are not what they were."""
+        return self.root / "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the spool may occupy."""
+
+    max_bytes: int
+    min_free: int = 0
+
+    @property
+    def aside(self) -> int:
+        """Bytes that `rejected/`, and likewise `damaged/`, may hold."""
+        return int(self.max_bytes * _ASIDE_SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A capture that is to be stored; the spool adds its sequence number."""
+
+    id: str
+    lane: Lane
+    value: float  # 0 to 1
+    record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a put."""
+
+    kept: tuple[Entry, ...]
+    evicted: tuple[Entry, ...]  # newcomers among them were never written
+    reason: str = "budget"
+
+
+@dataclass(slots=True)
+class State:
+    """What recovery found and the spool continues from."""
+
+    entries: dict[str, Entry]  # by id
+    counts: Counter[str]
+    notes: dict[str, str]
+    aside: dict[Path, int]  # bytes in rejected/ and damaged/
+
+
+class Spool:
+    """Captures on disk that no endpoint has confirmed yet.
+
+    A capture exists exactly when its record file is whole. `put` returns once it would survive a
+    power cut; `acknowledge` returns once it would not come back after one. All methods may be
+    called from several threads. Those that write raise `SpoolUnavailable` when the disk refuses,
+    with nothing changed.
+    """
+
+    def __init__(
+        self,
+        paths: SpoolPaths,
+        limits: Limits,
+        *,
+        disk: Disk,
+        index: Index,
+        state: State,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._paths = paths
+        self._limits = limits
+        self._disk = disk
+        self._index = index
+        self._clock = clock
+        self._log = log
+        self._lock = threading.RLock()
+        self._entries = state.entries
+        self._claimed: dict[str, Entry] = {}
+        self._catalogue = Catalogue(state.entries.values())
+        self._counts = state.counts
+        self._aside = state.aside
+        self._unsynced: set[str] = set()  # names in the done ring: unlinked, folder not synced
+        self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
+        self._sequence = max(
+            [int(state.notes.get("sequence", "0")), *(e.sequence for e in state.entries.values())]
+        )
+        self._used = sum(entry.occupied for entry in state.entries.values())
+        self._full = False
+        self.arrived = threading.Condition(self._lock)
+        """Notified when a capture becomes claimable."""
+
+    # What is there
+
+    def waiting(self) -> int:
+        """Captures on disk that are not delivered, those in flight included."""
+        with self._lock:
+            return len(self._entries)
+
+    def in_flight(self) -> int:
+        """Captures that somebody claimed and has not finished with."""
+        with self._lock:
+            return len(self._claimed)
+
+    def counts(self) -> dict[str, int]:
+        """Totals since the spool was made: stored, delivered, rejected, damaged, evicted/REASON."""
+        with self._lock:
+            return dict(self._counts)
+
+    def occupied(self) -> int:
+        """Bytes on disk that count against the budget."""
+        with self._lock:
+            return self._used + self._overhead()
+
+    # The way through
+
+    def put(self, drafts: Sequence[Draft]) -> Stored:
+        """Store captures; returns once those kept would survive a power cut.
+
+        Over budget the least valuable captures leave, newcomers among them; each is counted.
+        """
+        with self._lock:
+            batch = self._encode(drafts)
+            size = sum(entry.occupied for entry, _ in batch)
+            try:
+                if self._disk.free_bytes(self._paths.root) - size < self._limits.min_free:
+                    return self._put_in_exchange(batch, "min_free")
+                stored = self._put(batch, "budget")
+            except OSError as error:
+                if not is_disk_full(error):
+                    raise SpoolUnavailable(f"cannot store a capture: {error}") from error
+                return self._put_in_exchange(batch, "disk_full")
+            self._disk_has_room()
+            return stored
+
+    def claim(self) -> StoredCapture | None:
+        """Take the capture that is to be sent next, or None when none is free.
+
+        Every claim ends with one of `acknowledge`, `release` and `reject`; a restart releases.
+        """
+        while True:
+            with self._lock:
+                entry = self._catalogue.next_to_send()
+                if entry is None:
+                    return None
+                self._catalogue.remove(entry)
+                self._claimed[entry.id] = entry
+                kept_with = self._thinning.kept_with_probability(entry.sequence)
+            try:
+                capture = record.decode(self._disk.read(self._paths.records / entry.name))
+            except (DamagedRecord, FileNotFoundError) as error:
+                self._set_aside(entry, "damaged")
+                self._log.error("capture damaged", capture=entry.id, error=str(error))
+            except OSError as error:
+                self.release(entry.id)
+                raise SpoolUnavailable(f"cannot read a capture: {error}") from error
+            else:
+                return record.reweighted(capture, kept_with)
+
+    def acknowledge(self, capture_id: str) -> None:
+        """The far side has it: delete. Returns once it would not come back after a power cut."""
+        with self._lock:
+            entry = self._claimed[capture_id]
+            now = f"{self._clock.wall():.3f}"
+            change = Change(
+                removed=(entry.name,), counts={"delivered": 1}, notes={"last_delivered": now}
+            )
+            try:
+                self._commit(change)
+                self._leave([entry])
+                if len(self._unsynced) >= _RING_LIMIT:
+                    self._shorten_ring()
+            except OSError as error:
+                raise SpoolUnavailable(f"cannot delete a delivered capture: {error}") from error
+
+    def release(self, capture_id: str) -> None:
+        """Not delivered: it waits on. Nothing is written."""
+        with self._lock:
+            entry = self._claimed.pop(capture_id)
+            self._catalogue.add(entry)
+            self.arrived.notify()
+
+    def reject(self, capture_id: str) -> None:
+        """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
+        self._set_aside(self._claimed[capture_id], "rejected")
+
+    def close(self) -> None:
+        """Close the index; every acknowledged state is durable already."""
+        with self._lock:
+            self._index.close()
+
+    # Putting
+
+    def _encode(self, drafts: Sequence[Draft]) -> list[tuple[Entry, bytes]]:
+        batch = []
+        for sequence, draft in enumerate(drafts, start=self._sequence + 1):
+            data = record.encode({**draft.record, "sequence": sequence}, draft.image)
+            value = round(draft.value, 3)
+            batch.append((Entry(draft.id, draft.lane, value, sequence, len(data)), data))
+        return batch
+
+    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int = 0) -> Stored:
+        """Store what the budget allows; with `free`, first evict that many bytes."""
+        new = [entry for entry, _ in batch]
+        over = sum(e.occupied for e in new) + self.occupied() - self._limits.max_bytes
+        quota = int(RANDOM_SHARE * self._limits.max_bytes)
+        victims = self._catalogue.plan(new, excess=max(over, free), random_quota=quota)
+        leaving = [entry for entry in victims if entry.id in self._entries]
+        refused = [entry for entry in victims if entry.id not in self._entries]
+        if free and leaving:  # there is no room to write before they are gone
+            eviction = self._eviction(leaving, reason, before=new[-1].sequence + 1)
+            self._commit(replace(eviction, removed=tuple(entry.name for entry in leaving)))
+            self._leave(leaving)
+            leaving = []
+        kept = [(entry, data) for entry, data in batch if entry not in refused]
+        synced = self._write(kept)
+        try:
+            eviction = self._eviction([*leaving, *refused], reason, before=new[-1].sequence + 1)
+            change = replace(
+                eviction,
+                removed=tuple(entry.name for entry in leaving),
+                added=tuple(RecordFile(entry.name, entry.size) for entry, _ in kept),
+                forgotten=tuple(synced),
+                counts={**eviction.counts, "stored": len(new)},
+                notes={**eviction.notes, "sequence": str(self._sequence + len(new))},
+            )
+            self._commit(change)
+        except OSError:
+            self._unwrite(kept)
+            raise
+        self._sequence += len(new)
+        self._unsynced -= synced
+        self._leave(leaving)
+        self._arrive([entry for entry, _ in kept])
+        return Stored(tuple(entry for entry, _ in kept), tuple(victims), reason)
+
+    def _put_in_exchange(self, batch: Sequence[tuple[Entry, bytes]], reason: str) -> Stored:
+        """The disk has no room: newcomers are stored only in place of less valuable captures."""
+        if not self._full:
+            free = self._disk.free_bytes(self._paths.root)
+            self._log.warning("disk full", reason=reason, free_bytes=free, waiting=self.waiting())
+            self._full = True
+        try:
+            if reason == "disk_full":
+                self._disk.remove(self._paths.reserve)
+            return self._put(batch, reason, free=sum(entry.occupied for entry, _ in batch))
+        except OSError as error:
+            raise SpoolUnavailable(f"cannot store a capture: {error}") from error
+
+    def _write(self, batch: Sequence[tuple[Entry, bytes]]) -> set[str]:
+        """Make record files durable; answers with the unlinked names that now are so too."""
+        if not batch:
+            return set()
+        unlinked = set(self._unsynced)
+        try:
+            for entry, data in batch:
+                self._disk.write(self._paths.records / entry.name, data)
+            self._disk.sync_directory(self._paths.records)
+        except OSError:
+            self._unwrite(batch)
+            raise
+        return unlinked
+
+    def _unwrite(self, batch: Sequence[tuple[Entry, bytes]]) -> None:
+        for entry, _ in batch:
+            with contextlib.suppress(OSError):
+                self._disk.remove(self._paths.records / entry.name)
+
+    def _arrive(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._entries[entry.id] = entry
+            self._catalogue.add(entry)
+            self._used += entry.occupied
+        self.arrived.notify(len(entries))
+
+    # Leaving
+
+    def _eviction(self, entries: Sequence[Entry], reason: str, *, before: int) -> Change:
+        """Count evictions, and what they do to the weights of the random captures that stay.
+
+        `before` is the sequence from which on captures were not yet there.
+        """
+        thinning = self._thinning
+        for entry in entries:
+            if entry.lane is Lane.RANDOM:
+                thinning = thinning.evicted(entry.random_tag, before)
+        return Change(
+            counts={f"evicted/{reason}": len(entries)} if entries else {},
+            notes={"thinning": thinning.text} if thinning is not self._thinning else {},
+        )
+
+    def _leave(self, entries: Sequence[Entry]) -> None:
+        """Forget captures whose deletion is committed, and unlink their files."""
+        for entry in entries:
+            self._drop(entry)
+            # A file that cannot be unlinked now stays in the ring, and goes at the next start.
+            with contextlib.suppress(OSError):
+                self._disk.remove(self._paths.records / entry.name)
+                self._unsynced.add(entry.name)
+
+    def _drop(self, entry: Entry) -> None:
+        del self._entries[entry.id]
+        if self._claimed.pop(entry.id, None) is None:
+            self._catalogue.remove(entry)
+        self._used -= entry.occupied
+
+    def _shorten_ring(self) -> None:
+        """Sync the record folder so that the names in the ring may be forgotten."""
+        with contextlib.suppress(OSError):  # a long ring costs room, nothing else
+            self._disk.sync_directory(self._paths.records)
+            self._commit(Change(forgotten=tuple(self._unsynced)))
+            self._unsynced.clear()
+
+    def _set_aside(self, entry: Entry, kind: str) -> None:
+        """Move a claimed capture out of the way. After a power cut it is there or here."""
+        folder = self._paths.root / kind
+        with self._lock:
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    self._disk.move(self._paths.records / entry.name, folder / entry.name)
+                self._commit(Change(gone=(entry.name,), counts={kind: 1}))
+            except OSError as error:
+                self.release(entry.id)
+                raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
+            self._drop(entry)
+            self._aside[folder] = prune(self._disk, folder, self._limits.aside)
+
+    # The disk
+
+    def _commit(self, change: Change) -> None:
+        """Commit; on a full disk once more with the reserve freed. Raises `OSError`."""
+        try:
+            self._index.commit(change)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            self._disk.remove(self._paths.reserve)
+            self._index.commit(change)
+        for name, delta in change.counts.items():
+            self._counts[name] += delta
+        if "thinning" in change.notes:
+            self._thinning = Thinning.from_text(change.notes["thinning"])
+
+    def _disk_has_room(self) -> None:
+        """A put went well: say so once, and keep a reserve for the next time."""
+        if self._full:
+            self._full = False
+            self._log.info("spool available", waiting=self.waiting())
+        with contextlib.suppress(OSError):
+            restore_reserve(self._disk, self._paths)
+
+    def _overhead(self) -> int:
+        """Bytes of the spool that are not waiting captures."""
+        database = self._disk.size(self._paths.cache / DATABASE)
+        return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._aside.values())
+
+
+def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
+    """Make the reserve anew when there is clearly room for it. Raises `OSError`."""
+    missing = disk.size(paths.reserve) < RESERVE_BYTES
+    if missing and disk.free_bytes(paths.root) > 2 * RESERVE_BYTES:
+        disk.write(paths.reserve, bytes(RESERVE_BYTES))
+
+
+def prune(disk: Disk, folder: Path, limit: int) -> int:
+    """Remove the oldest files of a folder until `limit` bytes are left; answers what is left."""
+    files = sorted(disk.files(folder), key=lambda file: file.name.partition("-")[2])
+    total = sum(file.size for file in files)
+    for file in files:
+        if total <= limit:
+            break
+        disk.remove(folder / file.name)
+        total -= file.size
+    return total

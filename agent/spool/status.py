@@ -1,0 +1,103 @@
+"""What the spool holds, as another process sees it while the daemon runs, without disturbing it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from agent.spool.disk import Disk
+from agent.spool.index import DATABASE, read_only
+from agent.spool.record import parse_name
+from agent.spool.spool import RESERVE_BYTES, SpoolPaths
+
+_LOCKS = Path("/proc/locks")
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStatus:
+    """A spool at one moment."""
+
+    owner: int | None  # process that writes, None when none runs
+    waiting: int
+    waiting_bytes: int
+    oldest_waiting: float | None  # seconds since 1970 UTC, by the device's clock at capture
+    recent_bytes_per_hour: float  # of what still waits, captured in the last hour
+    stored: int
+    delivered: int
+    rejected: int
+    damaged: int
+    evicted_by_reason: dict[str, int]
+    last_delivered: float | None  # seconds since 1970 UTC
+    occupied: int  # bytes of the whole folder
+
+    @property
+    def evicted(self) -> int:
+        """All evictions."""
+        return sum(self.evicted_by_reason.values())
+
+
+def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> SpoolStatus:
+    """Look at the spool in `directory`; one that was never made is empty.
+
+    `now` is wall time. Raises `OSError` when it cannot be read.
+    """
+    disk = disk or Disk()
+    paths = SpoolPaths(directory.absolute())
+    if not (paths.cache / DATABASE).exists():
+        return SpoolStatus(owner_process(paths), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
+    contents = read_only(paths.cache)
+    sizes = {file.name: file.size for file in disk.files(paths.records)}
+    names = contents.names & sizes.keys()
+    entries = [entry for name in names if (entry := parse_name(name, sizes[name]))]
+    times = [captured_at(entry.id) for entry in entries]
+    recent = sum(
+        entry.occupied for entry, at in zip(entries, times, strict=True) if now - 3600 <= at <= now
+    )
+    counts = Counter(contents.counts)
+    aside = sum(file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path))
+    waiting_bytes = sum(entry.occupied for entry in entries)
+    last = contents.notes.get("last_delivered")
+    return SpoolStatus(
+        owner=owner_process(paths),
+        waiting=len(entries),
+        waiting_bytes=waiting_bytes,
+        oldest_waiting=min(times, default=None),
+        recent_bytes_per_hour=float(recent),
+        stored=counts["stored"],
+        delivered=counts["delivered"],
+        rejected=counts["rejected"],
+        damaged=counts["damaged"],
+        evicted_by_reason={
+            name.removeprefix("evicted/"): count
+            for name, count in counts.items()
+            if name.startswith("evicted/")
+        },
+        last_delivered=float(last) if last else None,
+        occupied=waiting_bytes
+        + aside
+        + sum(file.size for file in disk.files(paths.cache))
+        + min(RESERVE_BYTES, disk.size(paths.reserve)),
+    )
+
+
+def owner_process(paths: SpoolPaths) -> int | None:
+    """The process that owns the spool now, None when nobody does.
+
+    Read from the kernel's list of locks: trying the lock could keep a starting daemon from it.
+    """
+    try:
+        holder = paths.lock.read_text(encoding="ascii").strip()
+        inode = paths.lock.stat().st_ino
+        locks = _LOCKS.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    for line in locks.splitlines():
+        fields = line.split()
+        if fields[1] == "FLOCK" and fields[4] == holder and fields[5].endswith(f":{inode}"):
+            return int(holder)
+    return None
+
+
+def captured_at(capture_id: str) -> float:
+    """The wall time in a UUID of version 7, in seconds since 1970 UTC."""
+    return (UUID(capture_id).int >> 80) / 1000
