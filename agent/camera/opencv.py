@@ -1,0 +1,80 @@
+"""What every source needs of OpenCV: its switches, set once, and pictures in one shape."""
+
+import functools
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent.domain import Pixels
+
+_COLOURS_WITH_ALPHA = 4
+
+_ENVIRONMENT = {
+    # Over UDP, each lost packet smears the picture until the next key frame.
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
+    # Otherwise one lock serves all: a camera that does not answer blocks the opening of the
+    # others for its whole timeout. FFmpeg has needed no lock since version 4.
+    "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
+    # FFmpeg's own chatter on stderr; -8 is "quiet". It may quote URLs with their passwords.
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+}
+
+
+@functools.cache
+def prepare() -> None:
+    """Set OpenCV's switches; what the operator has set in the environment stays.
+
+    OpenCV reads them when it opens a capture, so this comes before the first one.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def grab(capture: Any) -> bool:
+    """Step to the next frame; False when there is none."""
+    try:
+        return bool(capture.grab())
+    except cv2.error:
+        return False
+
+
+def retrieve(capture: Any) -> Any | None:
+    """Return the grabbed frame as the backend gives it, or None when it cannot be decoded."""
+    try:
+        decoded, pixels = capture.retrieve()
+    except cv2.error:
+        return None
+    return pixels if decoded and pixels is not None and pixels.size else None
+
+
+def decode(data: Any) -> Pixels | None:
+    """Decode the bytes of an image file to BGR `[height, width, 3]`, 0 to 255.
+
+    `data` is anything with a buffer of bytes. Grey images, alpha and 16 bits are converted, the
+    orientation noted in the file is applied. None when it is no image, or a damaged one.
+    """
+    encoded = np.frombuffer(data, np.uint8)
+    if not encoded.size:
+        return None
+    try:
+        pixels: Pixels | None = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return pixels
+
+
+def as_bgr(pixels: Any) -> Pixels:
+    """Convert what a backend gave to BGR `[height, width, 3]`, 0 to 255.
+
+    Takes `[height, width]` or 1, 3 or 4 channels, of 8 or 16 bits; of 16 the upper 8 are kept.
+    """
+    bgr: Pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    if bgr.ndim == 2 or bgr.shape[2] == 1:  # noqa: PLR2004  rows and columns: grey
+        bgr = cv2.cvtColor(bgr, cv2.COLOR_GRAY2BGR)
+    elif bgr.shape[2] == _COLOURS_WITH_ALPHA:
+        bgr = cv2.cvtColor(bgr, cv2.COLOR_BGRA2BGR)
+    return bgr

@@ -1,0 +1,178 @@
+"""Video files and folders of images as frame sources: each due frame counts, none is dropped."""
+
+import os
+import re
+import stat
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from agent.camera.address import CameraAddress
+from agent.camera.opencv import as_bgr, decode, grab, prepare, retrieve
+from agent.camera.schedule import FrameSchedule, RecordingClock
+from agent.domain import Frame, Pixels
+from agent.errors import CameraLost
+from agent.ports import Clock
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+FOLDER_FPS = 5.0
+"""The rate at which a folder plays when every frame is asked for."""
+
+_ROUNDING_S = 0.001  # some containers keep times in whole milliseconds
+_FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # FFmpeg plays a .txt as a film of its letters
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    index: int
+    at: float
+    pixels: Pixels
+
+
+class Recording:
+    """A video file, or a folder of images in natural order (frame2 before frame10).
+
+    A video is thinned to `fps` on its own clock: the first frame at or after each k/fps counted
+    from its first frame; with an fps of 0 each frame. Frames in between are stepped over.
+
+    A folder has no clock: its images are 1/fps apart, 1/5 s with an fps of 0, and each is
+    returned. An image that cannot be read is skipped, and counted in `unreadable`.
+
+    Nothing here sleeps: whoever reads decides on the pace. After the end `read` returns None
+    until `close`; then it would start anew from the first frame.
+    """
+
+    live = False
+
+    def __init__(self, address: CameraAddress, *, fps: float, clock: Clock) -> None:
+        self._address = address
+        self._path = Path(address.source).absolute()  # FFmpeg takes "a:b" for a protocol
+        self._fps = fps
+        self._clock = clock
+        self._pictures: Generator[_Picture, None, None] | None = None
+        self._sequence = 0
+        self.unreadable = 0
+        """Images of the folder that could not be read, since this object was made."""
+
+    def read(self) -> Frame | None:
+        """Return the next frame due, or None at the end.
+
+        Raises:
+            CameraLost: The recording cannot be opened, or not one frame of it can be read.
+        """
+        if self._pictures is None:
+            self._pictures = self._open()
+        picture = next(self._pictures, None)
+        if picture is None:
+            return None
+        frame = Frame(
+            camera=self._address.name,
+            sequence=self._sequence,
+            pixels=picture.pixels,
+            at=picture.at,
+            captured_at=self._clock.wall(),
+            monotonic_ns=int(self._clock.monotonic() * 1e9),
+            source_frame=picture.index,
+            stream=self._path.name or str(self._path),
+        )
+        self._sequence += 1
+        return frame
+
+    def close(self) -> None:
+        """Release the file; the next `read` starts at its beginning."""
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
+
+    def _open(self) -> Generator[_Picture, None, None]:
+        try:
+            status = self._path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                return self._folder(_images(self._path))
+            if not stat.S_ISREG(status.st_mode):
+                raise self._lost("it is neither a file nor a folder")
+            self._path.open("rb").close()  # OpenCV does not tell why it cannot
+        except FileNotFoundError:
+            raise self._lost(
+                "not found. Check the path; one without a leading / starts at "
+                f"{os.fspath(Path.cwd())}"
+            ) from None
+        except PermissionError:
+            raise self._lost("permission denied. Make it readable for the agent's user") from None
+        except OSError as exc:
+            raise self._lost(exc.strerror or "it cannot be read") from exc
+        if not status.st_size:
+            raise self._lost("the file is empty (0 bytes). Copy it again")
+        return self._video()
+
+    def _video(self) -> Generator[_Picture, None, None]:
+        prepare()
+        capture = cv2.VideoCapture(os.fspath(self._path), cv2.CAP_FFMPEG)
+        try:
+            if not capture.isOpened() or int(capture.get(cv2.CAP_PROP_FOURCC)) == _FFMPEG_TEXT:
+                raise self._lost(
+                    "FFmpeg finds no video in it. Give a video file (.mp4, .mkv, .avi, ...) or a "
+                    "folder of images; a copy that was cut short is no video either"
+                )
+            schedule = FrameSchedule(self._fps, tolerance=_ROUNDING_S)
+            clock = RecordingClock(capture.get(cv2.CAP_PROP_FPS))
+            index, found = -1, False
+            while grab(capture):
+                index += 1
+                at = clock.position(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+                if not schedule.due(at):
+                    continue
+                pixels = retrieve(capture)
+                if pixels is not None:
+                    schedule.take(at)
+                    found = True
+                    yield _Picture(index, at, as_bgr(pixels))
+            if not found:
+                raise self._lost("no frame of the video can be decoded. Convert it to H.264")
+        finally:
+            capture.release()
+
+    def _folder(self, images: list[Path]) -> Generator[_Picture, None, None]:
+        if not images:
+            raise self._lost(
+                f"no images in the folder. It takes {' '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        prepare()
+        step = 1.0 / (self._fps or FOLDER_FPS)
+        found = False
+        for index, image in enumerate(images):
+            try:
+                pixels = decode(image.read_bytes())
+            except OSError:
+                pixels = None
+            if pixels is None:
+                self.unreadable += 1
+                continue
+            found = True
+            yield _Picture(index, index * step, pixels)
+        if not found:
+            raise self._lost(f"none of its {len(images)} images can be read")
+
+    def _lost(self, why: str) -> CameraLost:
+        return CameraLost(f"cannot read recording {self._address.shown}: {why}")
+
+
+def _images(folder: Path) -> list[Path]:
+    """List the images of `folder` in natural order; hidden files are not meant."""
+    images = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and not path.is_dir()
+    ]
+    return sorted(images, key=_natural_order)
+
+
+def _natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return a key under which numbers in names count as numbers, and equal names are settled."""
+    pieces: list[str | int] = list(re.split(r"([0-9]+)", path.name.casefold()))
+    pieces[1::2] = [int(piece) for piece in pieces[1::2]]  # each second piece is a number
+    return pieces, path.name

@@ -1,0 +1,91 @@
+"""Which frames are due, what time a recording shows, and when a picture is frozen: no I/O."""
+
+import math
+
+FALLBACK_FPS = 25.0
+_SANE_FPS = (0.1, 1000.0)
+_LONGEST_GAP_S = 3600.0
+
+
+class FrameSchedule:
+    """Thins a stream to `fps`: of each slot k/fps after the first frame, the first frame.
+
+    `tolerance` in seconds lets a frame count for a slot that begins that much later. A recording
+    needs a little, because its times are rounded; a camera needs a good part of a slot, or its
+    jitter would cost every other frame when it delivers just at `fps`. A frame late by whole
+    slots serves them all: nothing is caught up.
+    """
+
+    def __init__(self, fps: float, *, tolerance: float = 0.0) -> None:
+        self._fps = fps
+        self._tolerance = tolerance
+        self._first: float | None = None
+        self._slot = 0
+
+    def due(self, at: float) -> bool:
+        """Whether the frame of time `at` (seconds) is to be taken; always, with an fps of 0."""
+        if not self._fps or self._first is None:
+            return True
+        return at >= self._first + self._slot / self._fps - self._tolerance
+
+    def take(self, at: float) -> None:
+        """Note that the frame of time `at` was taken."""
+        if not self._fps:
+            return
+        if self._first is None:
+            self._first = at
+        begun = math.floor((at - self._first) * self._fps)
+        self._slot = max(self._slot, begun) + 1
+
+
+class RecordingClock:
+    """Positions in a recording: as the file states them while they make sense, else counted.
+
+    What it returns always increases. A statement that does not, or that leaps by more than an
+    hour, is replaced by the previous position plus one frame at the nominal rate.
+    """
+
+    def __init__(self, nominal_fps: float) -> None:
+        low, high = _SANE_FPS
+        self._step = 1.0 / (nominal_fps if low <= nominal_fps <= high else FALLBACK_FPS)
+        self._at: float | None = None
+
+    def position(self, stated_s: float) -> float:
+        """Return the position in seconds of the next frame, for which the file states `stated_s`.
+
+        The first frame is at 0 unless the file states a later, sane position.
+        """
+        if self._at is None:
+            self._at = stated_s if 0.0 <= stated_s <= _LONGEST_GAP_S else 0.0
+        elif self._at < stated_s <= self._at + _LONGEST_GAP_S:
+            self._at = stated_s
+        else:
+            self._at += self._step
+        return self._at
+
+
+class FreezeWatch:
+    """Notices a camera that keeps delivering one and the same picture.
+
+    A sensor has noise: two pictures that agree in each bit come from a stuck encoder, not from a
+    quiet scene.
+    """
+
+    def __init__(self, stall: float) -> None:
+        self._stall = stall
+        self._fingerprint: int | None = None
+        self._since = 0.0
+        self.same_for = 0.0
+        """For how many seconds the last picture has not changed."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the picture has been the same for `stall` seconds."""
+        return self.same_for >= self._stall
+
+    def see(self, fingerprint: int, now: float) -> None:
+        """Note the fingerprint of the picture that arrived at `now`, in monotonic seconds."""
+        if fingerprint != self._fingerprint:
+            self._fingerprint = fingerprint
+            self._since = now
+        self.same_for = now - self._since
