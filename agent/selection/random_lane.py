@@ -1,0 +1,49 @@
+"""The honest sample: frames drawn by chance alone, each with the weight it stands for."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from agent.domain import Frame, Sampling
+
+
+@dataclass(slots=True)
+class RandomLane:
+    """Stratified random instants of one camera's stream.
+
+    Time on the stream's clock is cut into slots of `interval` seconds with one uniformly random
+    instant in each; the first frame at or after the instant, and still within the slot, is drawn.
+    The instant depends on the seed, the camera, the stream and the slot alone: whatever the frames
+    show, and however often the process restarts, it is the same, and it is never drawn twice.
+    """
+
+    interval: float | None  # seconds; None draws nothing
+    seed: str
+    _stream: str = ""
+    _previous: float = math.inf  # time of the frame before
+
+    def draw(self, frame: Frame) -> Sampling | None:
+        """How `frame` was drawn, or None. Frames of one camera must come in order."""
+        if self.interval is None:
+            return None
+        if frame.stream != self._stream:
+            # An instant before the first frame that we see found no frame of ours, or the process
+            # before us served it.
+            self._stream, self._previous = frame.stream, frame.at
+        previous, self._previous = self._previous, frame.at
+        slot = math.floor(frame.at / self.interval)
+        start = slot * self.interval
+        instant = start + self.interval * self._uniform(frame, slot)
+        if not previous < instant <= frame.at:
+            return None
+        return Sampling(
+            slot_start=frame.captured_at - (frame.at - start),
+            slot_seconds=self.interval,
+            weight=self.interval,
+        )
+
+    def _uniform(self, frame: Frame, slot: int) -> float:
+        """A number in [0, 1) that only the names and the slot decide."""
+        text = "\0".join((self.seed, frame.camera, frame.stream, str(slot)))
+        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        return (int.from_bytes(digest) >> 11) / 2**53

@@ -1,0 +1,95 @@
+"""The capture record, schema version 1: made once, stored with the image, sent unchanged."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.domain import Capture, Detection, EncodedImage, ModelInfo, Sampling, Thresholds
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMaker:
+    """What all records of this process have in common."""
+
+    device: str
+    boot_id: str
+    model: ModelInfo
+    thresholds: Thresholds
+    agent_version: str
+
+    def make(
+        self, capture_id: str, capture: Capture, image: EncodedImage, *, clock_synchronized: bool
+    ) -> dict[str, Any]:
+        """The record without its `sequence`, which the spool adds.
+
+        Boxes are in pixels of the stored image.
+        """
+        frame = capture.observation.frame
+        return {
+            "schema": SCHEMA,
+            "id": capture_id,
+            "device": self.device,
+            "camera": frame.camera,
+            "captured_at": timestamp(frame.captured_at),
+            "clock_synchronized": clock_synchronized,
+            "boot_id": self.boot_id,
+            "monotonic_ns": frame.monotonic_ns,
+            "source_frame": frame.source_frame,
+            "image": {
+                "width": image.width,
+                "height": image.height,
+                "media_type": image.media_type,
+                "bytes": len(image.data),
+                "sha256": hashlib.sha256(image.data).hexdigest(),
+            },
+            "model": {
+                "name": self.model.name,
+                "sha256": self.model.sha256,
+                "task": self.model.task,
+                "provider": self.model.provider,
+            },
+            "thresholds": {
+                "default": self.thresholds.default,
+                "labels": dict(self.thresholds.labels),
+                "floor": self.thresholds.floor,
+            },
+            "detections": [_detection(d, image) for d in capture.observation.detections],
+            "lane": capture.lane.value,
+            "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
+            "value": round(capture.value, 4),
+            "sampling": _sampling(capture.sampling),
+            "agent": {"name": "edge-capture-agent", "version": self.agent_version},
+        }
+
+
+def timestamp(wall: float) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _detection(detection: Detection, image: EncodedImage) -> dict[str, Any]:
+    box = detection.box.scaled(image.scale)
+    return {
+        "label": detection.label,
+        "class_id": detection.class_id,
+        "confidence": round(detection.confidence, 4),
+        "box": [
+            round(min(box.x_min, image.width), 2),
+            round(min(box.y_min, image.height), 2),
+            round(min(box.x_max, image.width), 2),
+            round(min(box.y_max, image.height), 2),
+        ],
+    }
+
+
+def _sampling(sampling: Sampling | None) -> dict[str, Any] | None:
+    if sampling is None:
+        return None
+    return {
+        "slot_start": timestamp(sampling.slot_start),
+        "slot_seconds": sampling.slot_seconds,
+        "weight": sampling.weight,
+    }
