@@ -1,0 +1,142 @@
+"""NanoDet with a generalised focal loss head: one grid of cells per stride, boxes as bins.
+
+Per stride 8, 16, 32 the graph has two outputs over the same n = ceil(height / stride) *
+ceil(width / stride) cells, row by row:
+
+- `[1, n, classes]`: confidence of each class, sigmoid done;
+- `[1, n, 4 * bins]`: for left, top, right, bottom the logits of a distribution over the distances
+  0, 1, ..., bins - 1 strides from the cell's centre `((column + 0.5) * stride, (row + 0.5) *
+  stride)`; the distance is the distribution's mean.
+
+Source: `nanodet/model/head/gfl_head.py` and `config/nanodet-g.yml` of RangiLyu/nanodet (its pixels
+are BGR, minus the ImageNet mean, over the ImageNet deviation), and Li et al., "Generalized Focal
+Loss", 2020, for the distributions.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.detector.formats.contract import Colours, Preparation, RawDetections, Signature
+from agent.detector.letterbox import Padding, Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+STRIDES = (8, 16, 32)
+WIDTHS = (32, 44)  # 4 sides of 8 or 11 bins: the head's reg_max is 7 or 10
+TRAINED = Size(416, 416)
+
+
+class NanoDet:
+    """NanoDet, as its own export writes it with one pair of outputs per stride."""
+
+    name = "nanodet"
+    nms_iou: float | None = 0.6
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            classes = self.classes(model)
+        except ConfigurationError:
+            return None
+        return f"a pair of outputs for each stride {STRIDES}, {classes} classes and 4 sides of bins"
+
+    def classes(self, model: Signature) -> int:
+        """Return how many classes the outputs hold.
+
+        Raises:
+            ConfigurationError: There is not one pair of outputs for each stride.
+        """
+        shapes = [output.shape for output in model.outputs]
+        levels = _levels(shapes, model.size)
+        widths = {(shapes[level.scores][2], shapes[level.bins][2]) for level in levels}
+        if len(levels) == len(STRIDES) and 2 * len(levels) == len(shapes) and len(widths) == 1:
+            classes, bins = widths.pop()
+            if classes and bins in WIDTHS:
+                return classes
+        cells = ", ".join(str(_cells(model.size, stride)) for stride in STRIDES)
+        widest = " or ".join(str(width) for width in WIDTHS)
+        raise ConfigurationError(
+            f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {cells}"
+        )
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        return Preparation(
+            colours=Colours.BGR,
+            mean=(103.53, 116.28, 123.675),
+            std=(57.375, 57.12, 58.395),
+            padding=Padding.AFTER,
+            pad_value=0,
+            stride=model.metadata.stride or max(STRIDES),
+            size=model.metadata.size or TRAINED,
+        )
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`; one class per cell, the best."""
+        levels = _levels([output.shape for output in outputs], size)
+        parts = [
+            _decoded(outputs[level.scores][0], outputs[level.bins][0], level, floor)
+            for level in levels
+        ]
+        boxes, confidences, class_ids = zip(*parts, strict=True)
+        return RawDetections.sound(
+            np.concatenate(boxes), np.concatenate(confidences), np.concatenate(class_ids)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One stride: which outputs are its own, and how many cells make a row."""
+
+    stride: int
+    columns: int
+    scores: int
+    bins: int
+
+
+def _levels(shapes: Sequence[tuple[int | None, ...]], size: Size) -> list[_Level]:
+    """Pair the outputs of each stride by their number of cells; a stride without two has none.
+
+    The exporter names nothing usefully. Of the two, the bins are the one as wide as bins can be;
+    if both are (a model of 44 classes), the second.
+    """
+    levels = []
+    for stride in STRIDES:
+        leading = (1, _cells(size, stride))
+        pair = [index for index, shape in enumerate(shapes) if shape[:-1] == leading]
+        if len(pair) == 2:  # noqa: PLR2004  # a pair
+            scores, bins = sorted(pair, key=lambda index: (shapes[index][-1] in WIDTHS, index))
+            levels.append(_Level(stride, math.ceil(size.width / stride), scores, bins))
+    return levels
+
+
+def _cells(size: Size, stride: int) -> int:
+    return math.ceil(size.width / stride) * math.ceil(size.height / stride)
+
+
+def _decoded(
+    scores: FloatArray, bins: FloatArray, level: _Level, floor: float
+) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+    """Return boxes, confidences and class ids of one stride; only cells that count are computed.
+
+    Args:
+        scores: `[n, classes]`.
+        bins: `[n, 4 * bins]`, logits.
+        level: The stride and its grid.
+        floor: 0 to 1.
+    """
+    best = scores.max(axis=1)
+    cells = np.flatnonzero(best >= floor)
+    logits = bins[cells].reshape(len(cells), 4, -1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+        steps = np.arange(logits.shape[2], dtype=np.float32)
+        reach = (weights @ steps) / weights.sum(axis=2) * np.float32(level.stride)
+    rows, columns = np.divmod(cells, level.columns)
+    centres = (np.stack([columns, rows], axis=1).astype(np.float32) + 0.5) * level.stride
+    boxes = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], axis=1)
+    return boxes.astype(np.float32), best[cells], scores[cells].argmax(axis=1)

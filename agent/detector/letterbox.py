@@ -1,0 +1,103 @@
+"""The geometry between a frame and the model's input: resized by one factor, padded to fit.
+
+Pure arithmetic. Nothing is cropped and no shape is distorted: a model that learned upright people
+finds few squeezed ones.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from agent.domain import FloatArray
+
+
+class Padding(Enum):
+    """Where the room goes that the resized frame leaves."""
+
+    AFTER = "after"  # right and bottom; the frame starts at the input's top left corner
+    AROUND = "around"  # half on each side; an odd pixel goes to the right or bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A picture's size in pixels, both at least 1."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """One frame size placed in one input size."""
+
+    frame: Size
+    input: Size
+    resized: Size  # the frame as it stands in the input; at most `input`
+    left: int  # pixels of padding before it
+    top: int
+
+    @classmethod
+    def fit(cls, frame: Size, into: Size, *, padding: Padding) -> "Letterbox":
+        """Place the whole frame, as large as it fits; small frames are enlarged."""
+        resized = _fitted(frame, into)
+        share = 0 if padding is Padding.AFTER else 2
+        left, top = (
+            ((into.width - resized.width) // share, (into.height - resized.height) // share)
+            if share
+            else (0, 0)
+        )
+        return cls(frame, into, resized, left, top)
+
+    def to_frame(self, boxes: FloatArray) -> FloatArray:
+        """Return boxes of the input as boxes of the frame, clipped to the frame's edges.
+
+        Args:
+            boxes: `[n, 4]`, x_min, y_min, x_max, y_max in pixels of the input, finite.
+
+        Returns:
+            `[n, 4]` in pixels of the frame, each within `[0, width]` and `[0, height]`. A box
+            that lies in the padding alone has no area left.
+        """
+        # Each axis by its own ratio: whole pixels round 1000 x 1 to 640 x 1, not to 640 x 0.64.
+        across = self.frame.width / self.resized.width
+        down = self.frame.height / self.resized.height
+        offset = np.array([self.left, self.top, self.left, self.top], np.float32)
+        ratio = np.array([across, down, across, down], np.float32)
+        edge = np.array([self.frame.width, self.frame.height] * 2, np.float32)
+        placed: FloatArray = np.clip((boxes - offset) * ratio, np.float32(0), edge)
+        return placed
+
+
+def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:
+    """Return the smallest input that holds the frame, for a model whose axes are free.
+
+    The frame is resized as for `limit`, so that objects keep the size which the model was
+    trained for; only the padding shrinks, to less than one stride.
+
+    Args:
+        frame: The frame's size.
+        limit: The largest input, in pixels; what the model was trained at.
+        stride: What width and height must be multiples of.
+    """
+    limit = Size(_floor_to(limit.width, stride), _floor_to(limit.height, stride))
+    resized = _fitted(frame, limit)
+    return Size(_ceil_to(resized.width, stride), _ceil_to(resized.height, stride))
+
+
+def _fitted(frame: Size, into: Size) -> Size:
+    """Scale `frame` by one factor to the largest whole pixels within `into`."""
+    scale = min(into.width / frame.width, into.height / frame.height)
+    return Size(
+        min(into.width, max(1, round(frame.width * scale))),
+        min(into.height, max(1, round(frame.height * scale))),
+    )
+
+
+def _floor_to(value: int, step: int) -> int:
+    return max(1, value // step) * step
+
+
+def _ceil_to(value: int, step: int) -> int:
+    return math.ceil(value / step) * step
