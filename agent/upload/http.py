@@ -1,0 +1,169 @@
+"""The generic endpoint: one multipart POST for each capture, proved by its answer."""
+
+import ipaddress
+import re
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import SplitResult, urlsplit
+
+from agent import __version__
+from agent.domain import Receipt, StoredCapture
+from agent.errors import ConfigurationError
+from agent.ports import Clock
+from agent.upload.outcome import Answer, judge, judge_probe
+from agent.upload.trouble import explain
+
+if TYPE_CHECKING:
+    from agent.upload.transport import Part
+
+USER_AGENT = f"edge-capture-agent/{__version__}"
+
+_ALLOWED = "must be https://HOST/PATH or http://HOST/PATH"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+class HttpTarget:
+    """Delivers by POST to `url`, over at most `workers` kept-alive connections.
+
+    `timeout` limits each whole request, in seconds. TLS certificates are always verified,
+    against `ca` (a PEM file) alone if it is given.
+
+    Raises `ConfigurationError` for an address, token or PEM file that can never work.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        timeout: float = 30.0,
+        workers: int = 4,
+        clock: Clock,
+        ca: Path | None = None,
+    ) -> None:
+        parsed = parse_http(url)
+        self.name = masked(url)
+        self._url = url
+        self._where = parsed.netloc
+        self._clock = clock
+        self._token = _checked_token(token)
+        self._headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        if self._token is not None:
+            self._headers["Authorization"] = f"Bearer {self._token}"
+        trusted = _checked_ca(ca)
+        # Costly: 77 ms and 16 MB that only this target pays.
+        from agent.upload.transport import EXPECTED, Transport
+
+        self._expected = EXPECTED
+        self._transport = Transport(timeout=timeout, workers=workers, clock=clock, trusted=trusted)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def send(self, capture: StoredCapture) -> Receipt:
+        """Deliver one capture; see `UploadTarget`."""
+        parts = {
+            "record": (None, capture.record_json, "application/json"),
+            "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
+        }
+        answer = self._exchange("POST", {"Idempotency-Key": f'"{capture.id}"'}, parts)
+        return judge(answer, capture.id, capture.image_sha256, secret=self._token)
+
+    def probe(self) -> str:
+        """Ask by GET, without a capture, what the address says; see `UploadTarget`."""
+        return judge_probe(self._exchange("GET", {}, None))
+
+    def close(self) -> None:
+        """Close the connections that are kept alive; a later `send` opens new ones."""
+        self._transport.close()
+
+    def _exchange(
+        self, method: str, headers: dict[str, str], parts: "dict[str, Part] | None"
+    ) -> Answer:
+        try:
+            return self._transport.exchange(method, self._url, self._headers | headers, parts)
+        except self._expected as error:
+            raise explain(error, self._where, self._clock.wall()) from error
+
+
+def parse_http(url: str) -> SplitResult:
+    """Take an address of a generic endpoint apart.
+
+    Raises `ConfigurationError`, with the value masked, unless it can be used as it is.
+    """
+    shown = masked(url)
+    try:
+        parsed = urlsplit(url)
+        port = parsed.port
+    except ValueError:  # its own words may repeat a password
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {shown!r}") from None
+    if "@" in parsed.netloc:
+        raise ConfigurationError(
+            f"AGENT_UPLOAD_URL: {_ALLOWED} without user or password, not {shown!r}; "
+            "put the secret into AGENT_UPLOAD_TOKEN"
+        )
+    if parsed.scheme not in ("http", "https") or not parsed.hostname or port == 0:
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {shown!r}")
+    if parsed.fragment or not url.isascii() or any(c.isspace() or c < " " for c in url):
+        raise ConfigurationError(
+            f"AGENT_UPLOAD_URL: {_ALLOWED} without spaces, '#' or letters beyond ASCII, "
+            f"not {shown!r}"
+        )
+    return parsed
+
+
+def masked(url: str) -> str:
+    """The address as it may be shown: neither password nor query, either may be a secret."""
+    start, slashes, rest = url.partition("//")
+    if not slashes:
+        start, rest = "", url
+    # Up to the last "@": a password may hold any of "/?#", and then nothing else tells its end.
+    _, at, rest = rest.rpartition("@")
+    shown, *query = re.split(r"[?#]", rest, maxsplit=1)
+    return start + slashes + ("***@" if at else "") + shown + ("?***" if query else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this computer itself, so that nobody listens in between."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _checked_token(token: str | None) -> str | None:
+    if not token:
+        return None
+    if not _TOKEN.fullmatch(token):
+        raise ConfigurationError(
+            "AGENT_UPLOAD_TOKEN: must be printable ASCII without spaces or line ends, as HTTP "
+            "headers demand"
+        )
+    return token
+
+
+def _checked_ca(ca: Path | None) -> str | None:
+    """The certificate authorities to trust: `ca`, else the system's, else None."""
+    if ca is not None:
+        try:
+            ssl.create_default_context(cafile=str(ca))
+        except OSError as error:  # SSLError is one
+            raise ConfigurationError(
+                f"AGENT_UPLOAD_CA: must be a PEM file of certificates, not {str(ca)!r}: "
+                f"{error.strerror or error}"
+            ) from None
+        return str(ca)
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is None and paths.capath and any(Path(paths.capath).glob("*.0")):
+        return paths.capath
+    return paths.cafile

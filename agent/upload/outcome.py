@@ -1,0 +1,209 @@
+"""One table decides what an HTTP answer means; nothing else looks at a status.
+
+A capture is delivered only on proof: a 2xx or 409 whose JSON body repeats our id and the image's
+SHA-256. Every other answer is one of three errors, and none of them lets a capture go.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.domain import Receipt
+from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
+
+RETRY_AFTER_MAX = 3600.0
+"""Seconds; a far side that asks for a longer pause is asked again after this one."""
+
+_SUCCESS = range(200, 300)
+_REDIRECT = range(300, 400)
+_CONFLICT = 409
+_SERVER_TROUBLE = range(500, 600)
+_RETRY = frozenset({408, _CONFLICT, 425, 429})
+_REJECT = frozenset({400, 413, 414, 415, 422, 431})
+_HOLD = {
+    401: "it refuses the token; set AGENT_UPLOAD_TOKEN",
+    402: "it wants to be paid first; look at the account there",
+    403: "this token may not store captures here; check AGENT_UPLOAD_TOKEN and its rights",
+    404: "nothing is at this address; check AGENT_UPLOAD_URL",
+    405: "nothing at this address takes captures; check AGENT_UPLOAD_URL",
+    407: "a proxy on the way wants a login; let the device pass it",
+    410: "the endpoint was taken away; check AGENT_UPLOAD_URL",
+    421: "this server does not serve that host name; check AGENT_UPLOAD_URL",
+    423: "the project is locked or paused; unlock it there",
+    426: "it wants another protocol; check whether AGENT_UPLOAD_URL must begin with https://",
+    501: "the server cannot store captures; check AGENT_UPLOAD_URL",
+    511: "a captive portal wants a login; log the device's network in",
+}
+_PORTAL = "captive portal or wrong address; log the network in or check AGENT_UPLOAD_URL"
+# To a question without a capture these only say that it was none.
+_PROBE_MAY_BE_FINE = frozenset({404, 405, 501}) | _REJECT
+
+_SECONDS = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?", re.ASCII)
+_WORDS_MAX = 200  # characters of the far side's own words that a message repeats
+_HTML = re.compile(rb"\s*(<!doctype html|<html|<head|<body|<script|<!--)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What of an HTTP answer bears on its meaning."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)  # its beginning; a cut one proves nothing
+    location: str | None = None
+    retry_after: str | None = None
+    date: str | None = None
+
+
+def judge(answer: Answer, capture_id: str, sha256: str, *, secret: str | None = None) -> Receipt:
+    """Turn the answer to one delivered capture into its receipt.
+
+    `secret` never appears in a message, even if the far side repeats it.
+
+    Raises `TargetUnavailable`, `TargetHeld` or `CaptureRejected` unless the answer is proof.
+    """
+    status = answer.status
+    if status in _SUCCESS or status == _CONFLICT:
+        missing = _missing_proof(answer.body, capture_id, sha256)
+        if missing is None:
+            return Receipt(capture_id, sha256, duplicate=_says_duplicate(answer))
+        if status in _SUCCESS:
+            raise TargetHeld(f"cannot deliver captures: the answer {status} {missing}")
+    if status in _REJECT:
+        said = _words(answer.body, secret)
+        raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {status}{said}")
+    raise _error(answer, "cannot deliver captures")
+
+
+def judge_probe(answer: Answer) -> str:
+    """Say what the answer to a GET without a capture tells about later captures.
+
+    Raises `TargetUnavailable` or `TargetHeld` where it tells that they would fail.
+    """
+    status = answer.status
+    if status in _PROBE_MAY_BE_FINE:
+        return (
+            f"reachable; answers {status} to a question without a capture, "
+            "so only the first capture will show whether it takes them"
+        )
+    if status not in _SUCCESS:
+        raise _error(answer, "cannot use the endpoint")
+    if _HTML.match(answer.body):
+        raise TargetHeld(
+            f"cannot use the endpoint: it answers {status} with an HTML page: {_PORTAL}"
+        )
+    parsed = _json_object(answer.body)
+    if parsed is not None and isinstance(parsed.get("captures"), int):
+        return f"answers {status}; it holds {parsed['captures']} captures"
+    return f"reachable; answers {status}"
+
+
+def retry_after_seconds(value: str | None, date: str | None) -> float | None:
+    """Read a `Retry-After` header: seconds from 0 to `RETRY_AFTER_MAX`, None for none or garbage.
+
+    A date counts from the answer's own `Date`, because the device may believe it is 1970.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
+        then, sent = _http_date(text), _http_date(date)
+        if then is None or sent is None:
+            return None
+        seconds = (then - sent).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX)
+
+
+def _error(answer: Answer, cannot: str) -> AgentError:
+    """What an answer without success means for all captures alike."""
+    status = answer.status
+    mend = _HOLD.get(status)
+    if mend is not None:
+        return TargetHeld(f"{cannot}: the endpoint answers {status}: {mend}")
+    if status in _REDIRECT:
+        where = _host(answer.location)
+        return TargetHeld(
+            f"{cannot}: the endpoint answers {status}, redirects to {where}: {_PORTAL}"
+        )
+    if status in _RETRY or status in _SERVER_TROUBLE:
+        return TargetUnavailable(
+            f"{cannot}: the endpoint answers {status}",
+            retry_after=retry_after_seconds(answer.retry_after, answer.date),
+        )
+    return TargetHeld(
+        f"{cannot}: the endpoint answers {status}, which is no answer to a capture; "
+        "check AGENT_UPLOAD_URL"
+    )
+
+
+def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
+    """What keeps this body from being a receipt; None when it is one."""
+    if not body.strip():
+        return f"is empty, not a receipt: {_PORTAL}"
+    if _HTML.match(body):
+        return f"is an HTML page, not a receipt: {_PORTAL}"
+    parsed = _json_object(body)
+    if parsed is None:
+        return "is not a whole JSON object, so no receipt: check AGENT_UPLOAD_URL"
+    if not _same(parsed.get("id"), capture_id):
+        return "is not a receipt for this capture: its `id` is missing or another"
+    if not _same(parsed.get("sha256"), sha256):
+        return "is not a receipt for this image: its `sha256` is missing or another"
+    return None
+
+
+def _same(theirs: object, ours: str) -> bool:
+    # Some databases give UUIDs and digests back in capitals; the proof is the same.
+    return bool(ours) and isinstance(theirs, str) and theirs.lower() == ours.lower()
+
+
+def _says_duplicate(answer: Answer) -> bool:
+    parsed = _json_object(answer.body) or {}
+    return answer.status == _CONFLICT or parsed.get("duplicate") is True
+
+
+def _json_object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):  # RecursionError: a body of nothing but brackets
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _words(body: bytes, secret: str | None) -> str:
+    """The reason that the far side gives, on one line and without the secret, or nothing."""
+    parsed = _json_object(body) or {}
+    said = next((parsed[key] for key in ("error", "message", "detail") if parsed.get(key)), None)
+    if isinstance(said, dict):
+        said = said.get("message")
+    if not isinstance(said, str):
+        return ""
+    if secret:
+        said = said.replace(secret, "***")
+    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    return f": {line[:_WORDS_MAX]}" if line else ""
+
+
+def _host(location: str | None) -> str:
+    """The host of a redirect alone: the rest of the address may carry a session."""
+    try:
+        host = urlsplit(location or "").hostname
+    except ValueError:
+        host = None
+    if not host or not host.isprintable():
+        return "another address"
+    return host[:_WORDS_MAX]
+
+
+def _http_date(value: str | None) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -1,0 +1,95 @@
+"""What a failed connection means, in words: network trouble passes, wrong certificates do not."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from agent.errors import AgentError, TargetHeld, TargetUnavailable
+
+PLAUSIBLE_SINCE = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+"""Seconds since 1970; a clock before this has not been set."""
+
+_NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+_LINKS_MAX = 20  # causes of causes that are looked at
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def explain(error: BaseException, where: str, wall: float) -> AgentError:
+    """Turn what the transport raised into what the caller does about it.
+
+    `where` is the address as it may be shown; `wall` the device's clock, seconds since 1970.
+    The text of `error` itself is not repeated: it may hold the whole address with its secrets.
+    """
+    cannot = f"cannot reach {where}"
+    certificate = _cause(error, ssl.SSLCertVerificationError)
+    if certificate is not None:
+        return TargetHeld(f"{cannot}: {_certificate(certificate, wall)}")
+    tls = _cause(error, ssl.SSLError)
+    if tls is not None and tls.reason in _NOT_TLS:
+        return TargetHeld(
+            f"{cannot}: it does not speak TLS: captive portal, or http:// is meant; "
+            "check AGENT_UPLOAD_URL"
+        )
+    return TargetUnavailable(f"{cannot}: {_network(error, tls)}")
+
+
+def _certificate(error: ssl.SSLCertVerificationError, wall: float) -> str:
+    clock = f"the device's clock says {_date(wall)}"
+    if error.verify_code in (_NOT_YET_VALID, _EXPIRED):
+        state = "is not yet valid" if error.verify_code == _NOT_YET_VALID else "has expired"
+        if wall < PLAUSIBLE_SINCE:
+            return f"its certificate {state} because {clock}: set the clock (NTP)"
+        if error.verify_code == _EXPIRED:
+            return f"its certificate {state} ({clock}): renew it there"
+        return f"its certificate {state} ({clock}): check the clock"
+    return (
+        f"its certificate is not trusted: {error.verify_message.rstrip('.')}; "
+        "captive portal, wrong host name, or a certificate authority that the device does not know"
+    )
+
+
+def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
+    if _cause(error, socket.gaierror) is not None:
+        return "its name cannot be resolved (DNS); check the network and AGENT_UPLOAD_URL"
+    if _cause(error, ConnectionRefusedError) is not None:
+        return "it refuses connections; check that the endpoint runs"
+    timeout = _cause(error, TimeoutError)
+    if timeout is not None:
+        return str(timeout) if isinstance(error, TimeoutError) else "no connection in time"
+    if any(isinstance(e, OSError) and e.errno in _NO_ROUTE for e in _chain(error)):
+        return "there is no route to it; check the network"
+    if tls is not None and not isinstance(tls, ssl.SSLEOFError):
+        return f"TLS fails: {(tls.reason or 'unknown').replace('_', ' ').lower()}"
+    return "the connection broke before the answer was whole"
+
+
+def _cause(error: BaseException, kind: type[_E]) -> _E | None:
+    return next((e for e in _chain(error) if isinstance(e, kind)), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it wraps: both libraries hide the cause in other places."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting and len(seen) < _LINKS_MAX:
+        link = waiting.pop(0)
+        if link in seen:
+            continue
+        seen.append(link)
+        yield link
+        inner = (getattr(link, "reason", None), link.__cause__, link.__context__, *link.args)
+        waiting.extend(e for e in inner if isinstance(e, BaseException))
+
+
+def _date(wall: float) -> str:
+    try:
+        return datetime.fromtimestamp(wall, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return "no date at all"

@@ -1,0 +1,112 @@
+"""Labels as trainers read them: one text row for each box, and a `data.yaml` with the names.
+
+Pure text in, text out. No YAML library: names are written as JSON strings, which YAML reads too.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r" {2}(\d{1,9}): (\".*\")")
+
+
+def confident(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The detections at or above their label's threshold, in the record's order.
+
+    Raises `ValueError`, whatever is wrong, where the record is not as its schema says.
+    """
+    thresholds = record.get("thresholds", {})
+    detections = record.get("detections", [])
+    if not isinstance(thresholds, dict) or not isinstance(detections, list):
+        raise ValueError("`thresholds` must be an object and `detections` a list")  # noqa: TRY004
+    by_label = thresholds.get("labels", {})
+    if not isinstance(by_label, dict):
+        raise ValueError("`thresholds.labels` must be an object")  # noqa: TRY004
+    chosen: list[Mapping[str, Any]] = []
+    for detection in detections:
+        if not isinstance(detection, dict) or not isinstance(detection.get("label"), str):
+            raise ValueError("each of `detections` must have a `label`")  # noqa: TRY004
+        limit = _number(by_label.get(detection["label"], thresholds.get("default", 0.0)))
+        if _number(detection.get("confidence")) >= limit:
+            chosen.append(detection)
+    return chosen
+
+
+def rows(
+    detections: Sequence[Mapping[str, Any]],
+    names: Mapping[str, int],
+    *,
+    width: int,
+    height: int,
+) -> str:
+    """One row `class x_centre y_centre width height` for each box, in shares (0 to 1) of the image.
+
+    `names` maps each label to its class. Boxes are cut at the edges of the image; of one that is
+    outside of it nothing remains. Raises `ValueError` for boxes that are not four finite numbers.
+    """
+    lines = []
+    for detection in detections:
+        box = detection.get("box")
+        if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
+            raise ValueError("each `box` must be a list of four numbers")
+        x_min, y_min, x_max, y_max = (_number(side) for side in box)
+        left, right = _cut(x_min / width), _cut(x_max / width)
+        top, bottom = _cut(y_min / height), _cut(y_max / height)
+        if right > left and bottom > top:
+            shares = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+            texts = " ".join(f"{share:.6f}" for share in shares)
+            lines.append(f"{names[detection['label']]} {texts}\n")
+    return "".join(lines)
+
+
+def data_yaml(directory: Path, names: Sequence[str]) -> str:
+    """The description of the dataset in `directory` whose class i is `names[i]`."""
+    lines = [
+        "# Written by capture-agent, which adds names at the end. A label keeps its number.",
+        f"path: {_quoted(str(directory))}",
+        "train: images",
+        "val: images",
+        "names:" if names else "names: {}",
+        *(f"  {index}: {_quoted(name)}" for index, name in enumerate(names)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def names_of(text: str) -> list[str]:
+    """The names in a `data.yaml` of ours, by class.
+
+    Raises `ValueError` for any other text: labels numbered otherwise would be silently wrong.
+    """
+    lines = text.splitlines()
+    if "names: {}" in lines:
+        return []
+    names: list[str] = []
+    for line in lines[lines.index("names:") + 1 :]:
+        match = _NAME.fullmatch(line)
+        if match is None or int(match[1]) != len(names):
+            raise ValueError(f"the line {line!r} is not ours")
+        names.append(json.loads(match[2]))
+    return names
+
+
+def _cut(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("thresholds, confidences and boxes must be finite numbers")
+    return float(value)
+
+
+def _quoted(text: str) -> str:
+    # YAML takes letters of any language as they are, but wants invisible characters escaped; its
+    # escapes of up to four digits are JSON's.
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(
+        c if c.isprintable() or ord(c) > 0xFFFF else f"\\u{ord(c):04x}"  # noqa: PLR2004
+        for c in quoted
+    )
