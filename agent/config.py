@@ -8,7 +8,7 @@ environment alone; systemd reads the env file.
 import os
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -31,11 +31,9 @@ from agent.config_text import closest, parse_duration, show_duration, show_size
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.logs import redact
+from agent.selection.rules import RULES
 
 PREFIX = "AGENT_"
-
-SCORE_RULES = ("low_confidence",)
-"""The rules of the score lane that exist; `AGENT_RULES` chooses among them."""
 
 AUTO_RANDOM_INTERVAL_S = 15 * 60.0
 MB = 1000**2
@@ -137,16 +135,11 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "none", "example": "car=0.6 person=0.4"},
     )
     floor: float = Field(0.05, ge=0, le=1, description="Detections below it do not exist.")
-    rules: Annotated[
-        tuple[Literal["low_confidence"], ...],
-        NoDecode,
-        BeforeValidator(_words),
-        BeforeValidator(lambda value: () if value == ("none",) else value),
-    ] = Field(
-        SCORE_RULES,
+    rules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        tuple(RULES),
         description="Rules that look for informative frames; `none` = random and regular "
         "captures only.",
-        json_schema_extra={"allowed": f"none, or any of {', '.join(SCORE_RULES)}"},
+        json_schema_extra={"allowed": f"none, or any of {', '.join(RULES)}"},
     )
     random_interval: Annotated[Duration, Gt(0)] | Literal["auto", "off"] = Field(
         "auto",
@@ -220,6 +213,18 @@ class Settings(BaseSettings):
             if not label or not _is_number(number):
                 raise ValueError("must be label=number pairs such as car=0.6 person=0.4")
         return {label: float(number) for label, _, number in pairs}
+
+    @field_validator("rules")
+    @classmethod
+    def _known_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == ("none",):
+            return ()
+        for name in value:
+            if name not in RULES:
+                near = closest(name, RULES)
+                hint = f"; did you mean {near}?" if near else ""
+                raise ValueError(f"must be none, or any of {', '.join(RULES)}{hint}")
+        return value
 
     @model_validator(mode="after")
     def _floor_below_thresholds(self) -> Self:
@@ -305,7 +310,7 @@ def shown_default(field: FieldInfo) -> str:
         return show_size(value)
     if isinstance(value, tuple):
         return " ".join(value)
-    if field.annotation is float and any(isinstance(m, BeforeValidator) for m in field.metadata):
+    if _is_duration(field):
         return show_duration(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -318,11 +323,11 @@ def allowed(field: FieldInfo) -> str:
     choices = getattr(field.annotation, "__args__", ()) if _is_literal(field.annotation) else ()
     if choices:
         return "one of " + ", ".join(choices)
-    low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
-    high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
+    low: Any = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
+    high: Any = next((m.le for m in field.metadata if isinstance(m, Le)), None)
     kind = _KINDS.get(field.annotation, "")  # type: ignore[arg-type]
-    show = show_size if field.annotation is ByteSize else _plain
-    if field.annotation is float and any(isinstance(m, BeforeValidator) for m in field.metadata):
+    show: Callable[[Any], str] = show_size if field.annotation is ByteSize else _plain
+    if _is_duration(field):
         kind, show = "a duration such as 90s, 15m, 2h,", show_duration
     if low is not None and high is not None:
         return f"{kind} between {show(low)} and {show(high)}".strip()
@@ -373,6 +378,12 @@ def _extra(field: FieldInfo) -> Mapping[str, Any]:
 
 def _is_literal(annotation: object) -> bool:
     return getattr(annotation, "__origin__", None) is Literal
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    return field.annotation is float and any(
+        isinstance(item, BeforeValidator) for item in field.metadata
+    )
 
 
 def _plain(value: Any) -> str:

@@ -4,8 +4,8 @@ To add one: write a class with a `name`, a `weight` and a `score` in a file of i
 it to `RULES`.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Protocol
 
 from agent.domain import Observation, Thresholds
 from agent.selection.rules.confidence import LowConfidence
@@ -14,14 +14,16 @@ from agent.selection.rules.confidence import LowConfidence
 class Rule(Protocol):
     """Looks at one camera's frames in order and says how informative each is."""
 
-    name: str
-    weight: float  # share of the value that the rule alone can give, 0 to 1
+    name: ClassVar[str]
+    weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
 
     def score(self, observation: Observation) -> float:
         """Raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
 
-RULES: Mapping[str, type[LowConfidence]] = {rule.name: rule for rule in (LowConfidence,)}
+RULES: Mapping[str, Callable[[Thresholds], Rule]] = {
+    LowConfidence.name: LowConfidence,
+}
 
 
 def make_rules(names: Iterable[str], thresholds: Thresholds) -> tuple[Rule, ...]:

@@ -1,0 +1,224 @@
+"""The composition root: settings in, wired agent out. The only module that knows everybody."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from queue import Queue
+
+from agent import __version__
+from agent.camera.open import make_source
+from agent.config import Settings
+from agent.detector.detector import OnnxDetector, load_detector
+from agent.logs import Log
+from agent.ports import Clock, Notifier, UploadTarget
+from agent.runtime.inference import Chosen, Inference
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.reader import Reader
+from agent.runtime.stats import Stats
+from agent.runtime.supervisor import Stations, Supervisor
+from agent.runtime.uploader import Uploader
+from agent.runtime.writer import Writer
+from agent.selection.random_lane import RandomLane
+from agent.selection.rules import make_rules
+from agent.selection.selector import RULE_COOLDOWN_S, Selector
+from agent.spool.disk import Disk
+from agent.spool.jpeg import JpegEncoder
+from agent.spool.recovery import open_spool
+from agent.spool.schema import RecordMaker
+from agent.spool.spool import Limits, Spool
+from agent.system import boot_id, clock_synchronized, full_jitter, new_id
+from agent.upload.addresses import insecure_token_warning, make_target
+from agent.upload.pace import FIRST_BOUND, Pace
+
+QUEUE_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """What a demonstration shortens, so that ten seconds show what a day brings."""
+
+    cooldown_s: float = RULE_COOLDOWN_S
+    first_upload_bound_s: float = FIRST_BOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The wired daemon and the pieces that a caller may look at while it runs."""
+
+    supervisor: Supervisor
+    spool: Spool
+    stats: Stats
+    mailbox: Mailbox
+    detector: OnnxDetector
+    uploader: Uploader | None
+
+
+@contextlib.contextmanager
+def wired(
+    settings: Settings,
+    *,
+    clock: Clock,
+    notifier: Notifier,
+    log: Log,
+    environ: Mapping[str, str] = os.environ,
+    watchdog: float | None = None,
+    tempo: Tempo | None = None,
+) -> Iterator[Agent]:
+    """Make a daemon that is ready to run, and put everything away afterwards.
+
+    Raises `ConfigurationError` for what a person must mend, `TemporaryError` while another process
+    owns the spool, `SpoolUnavailable` when its disk refuses.
+    """
+    tempo = tempo or Tempo()
+    target = upload_target(settings, clock=clock, environ=environ)
+    token = settings.token(environ)
+    warning = insecure_token_warning(settings.upload_url or "", token)
+    if warning:
+        log.warning("upload insecure", error=warning)
+    with spool_of(settings, clock=clock, log=log) as spool:
+        log.info(
+            "agent started",
+            version=__version__,
+            device=settings.device_id,
+            cameras=" ".join(f"{camera.name}={camera.shown}" for camera in settings.cameras),
+            spool=str(settings.spool_dir),
+            waiting=spool.waiting(),
+            target=target.name if target else "none",
+        )
+        detector = detector_of(settings)
+        log.info(
+            "model loaded",
+            model=detector.info.name,
+            sha256=detector.info.sha256[:12],
+            provider=detector.info.provider,
+            labels=len(detector.info.labels),
+            decided=detector.decided,
+        )
+        stats = Stats()
+        # Each frame of a recording that is read as fast as it is analysed counts.
+        lossless = {
+            camera.name: settings.fps == 0 and not camera.live for camera in settings.cameras
+        }
+        mailbox = Mailbox(lossless)
+        queue: Queue[Chosen] = Queue(QUEUE_LENGTH)
+        boot = boot_id()
+        uploader = None
+        if target is not None:
+            pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
+            uploader = Uploader(spool, target, pace, stats=stats, clock=clock, log=log)
+        stations = Stations(
+            readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
+            mailbox=mailbox,
+            inference=Inference(
+                mailbox,
+                detector,
+                _selectors(settings, tempo),
+                queue,
+                new_id=new_id,
+                stats=stats,
+                clock=clock,
+                log=log,
+            ),
+            inference_workers=inference_workers(settings),
+            queue=queue,
+            writer=Writer(
+                queue,
+                JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
+                RecordMaker(
+                    settings.device_id,
+                    boot,
+                    detector.info,
+                    settings.all_thresholds,
+                    __version__,
+                ),
+                spool,
+                synchronized=clock_synchronized,
+                stats=stats,
+                log=log,
+            ),
+            spool=spool,
+            uploader=uploader,
+            upload_workers=settings.upload_workers,
+            upload_patience=settings.upload_timeout,
+            stats=stats,
+        )
+        supervisor = Supervisor(
+            stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog
+        )
+        yield Agent(supervisor, spool, stats, mailbox, detector, uploader)
+
+
+def spool_of(
+    settings: Settings, *, clock: Clock, log: Log
+) -> contextlib.AbstractContextManager[Spool]:
+    """The spool that the settings name; raises as `open_spool`."""
+    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
+    return open_spool(settings.spool_dir, limits, clock=clock, log=log)
+
+
+def upload_target(
+    settings: Settings, *, clock: Clock, environ: Mapping[str, str]
+) -> UploadTarget | None:
+    """The target that the settings name, or None; raises `ConfigurationError`."""
+    if settings.upload_url is None:
+        return None
+    return make_target(
+        settings.upload_url,
+        token=settings.token(environ),
+        timeout=settings.upload_timeout,
+        workers=settings.upload_workers,
+        clock=clock,
+        disk=Disk(),
+    )
+
+
+def detector_of(settings: Settings) -> OnnxDetector:
+    """The model that the settings name, loaded; raises `ConfigurationError`."""
+    return load_detector(
+        settings.model,
+        model_format=settings.model_format,
+        labels=settings.model_labels,
+        sha256=settings.model_sha256,
+        providers=settings.providers,
+        threads=settings.inference_threads,
+        floor=settings.floor,
+    )
+
+
+def inference_workers(settings: Settings) -> int:
+    """How many frames are analysed at once; each run has `AGENT_INFERENCE_THREADS` threads."""
+    if settings.inference_workers != "auto":
+        return settings.inference_workers
+    return max(1, len(os.sched_getaffinity(0)) // settings.inference_threads)
+
+
+def _readers(
+    settings: Settings, mailbox: Mailbox, *, boot: str, clock: Clock, log: Log
+) -> list[Reader]:
+    return [
+        Reader(
+            camera.name,
+            make_source(
+                camera, fps=settings.fps, stall=settings.camera_stall, clock=clock, boot_id=boot
+            ),
+            mailbox,
+            real_time=settings.fps > 0,
+            clock=clock,
+            log=log,
+        )
+        for camera in settings.cameras
+    ]
+
+
+def _selectors(settings: Settings, tempo: Tempo) -> dict[str, Selector]:
+    thresholds = settings.all_thresholds
+    return {
+        camera.name: Selector(
+            RandomLane(settings.random_interval_s, seed=settings.device_id),
+            make_rules(settings.rules, thresholds),
+            every_nth=settings.every_nth_frame,
+            cooldown_s=tempo.cooldown_s,
+        )
+        for camera in settings.cameras
+    }

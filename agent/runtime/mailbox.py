@@ -1,0 +1,102 @@
+"""Between cameras and inference: the newest frame of each camera, and no more.
+
+One of the two places where data may be lost: a frame that no worker took before the next came is
+dropped, and counted. A recording whose frames must all be analysed waits instead.
+"""
+
+import threading
+from dataclasses import dataclass
+
+from agent.domain import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A frame that a worker took; `order` counts the taken frames of its camera from 0."""
+
+    frame: Frame
+    order: int
+
+
+@dataclass(slots=True)
+class _Slot:
+    lossless: bool
+    frame: Frame | None = None
+    taken: int = 0
+    offered: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCounts:
+    """Frames since the start."""
+
+    offered: int
+    dropped: int
+    taken: int
+
+
+class Mailbox:
+    """One place per camera; workers take from all cameras in turn."""
+
+    def __init__(self, cameras: dict[str, bool]) -> None:
+        """`cameras` maps each name to whether its frames must not be dropped."""
+        self._changed = threading.Condition()
+        self._slots = {name: _Slot(lossless) for name, lossless in cameras.items()}
+        self._turn = list(self._slots)
+        self._closed = False
+
+    def put(self, frame: Frame) -> None:
+        """Offer a frame. An unread one is dropped and counted; a lossless camera waits instead."""
+        with self._changed:
+            slot = self._slots[frame.camera]
+            if slot.lossless:
+                self._changed.wait_for(lambda: slot.frame is None or self._closed)
+            slot.offered += 1
+            if self._closed:
+                slot.dropped += 1
+                return
+            slot.dropped += slot.frame is not None
+            slot.frame = frame
+            self._changed.notify_all()
+
+    def take(self, timeout: float) -> Ticket | None:
+        """The next frame, or None when none came within `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._ready(), timeout)
+            name = self._ready()
+            if name is None:
+                return None
+            self._turn.remove(name)
+            self._turn.append(name)
+            slot = self._slots[name]
+            frame, slot.frame = slot.frame, None
+            ticket = Ticket(frame, slot.taken) if frame is not None else None
+            slot.taken += 1
+            self._changed.notify_all()
+            return ticket
+
+    def close(self) -> None:
+        """Take no more frames; those inside can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def drained(self) -> bool:
+        """Closed, and nothing is left inside."""
+        with self._changed:
+            return self._closed and self._ready() is None
+
+    def counts(self) -> FrameCounts:
+        """Totals over all cameras."""
+        with self._changed:
+            slots = self._slots.values()
+            return FrameCounts(
+                sum(slot.offered for slot in slots),
+                sum(slot.dropped for slot in slots),
+                sum(slot.taken for slot in slots),
+            )
+
+    def _ready(self) -> str | None:
+        return next((name for name in self._turn if self._slots[name].frame is not None), None)

@@ -1,0 +1,91 @@
+"""One camera's thread: reads, paces recordings, reconnects."""
+
+from agent.domain import Frame
+from agent.errors import CameraLost
+from agent.logs import Log
+from agent.ports import Clock, FrameSource
+from agent.runtime.mailbox import Mailbox
+
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 30.0
+
+
+class Reader:
+    """Reads one source into the mailbox. `step` never raises for a camera's trouble.
+
+    A lost camera is closed and opened again, waiting ever longer; it is logged once when lost and
+    once when it is back. A recording that cannot be read ends, and `failed` says so.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        source: FrameSource,
+        mailbox: Mailbox,
+        *,
+        real_time: bool,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        """`real_time` plays a recording at its own speed instead of as fast as it is analysed."""
+        self.camera = camera
+        self.failed = False
+        self._source = source
+        self._mailbox = mailbox
+        self._paced = real_time and not source.live
+        self._clock = clock
+        self._log = log.bind(camera=camera)
+        self._next: Frame | None = None
+        self._began: float | None = None  # when a paced recording's position 0 was
+        self._opened = False
+        self._lost_at: float | None = None
+        self._retry = FIRST_RETRY_S
+
+    def step(self) -> float | None:
+        """Read one frame and offer it; answers as a worker's step does."""
+        if self._next is None:
+            try:
+                self._next = self._source.read()
+            except CameraLost as error:
+                return self._lost(str(error))
+            if self._next is None:
+                self._source.close()
+                self._log.info("camera ended")
+                return None
+            self._found(self._next)
+        wait = self._too_early(self._next)
+        if wait > 0:
+            return wait
+        frame, self._next = self._next, None
+        self._mailbox.put(frame)
+        return 0.0
+
+    def _found(self, frame: Frame) -> None:
+        height, width = frame.pixels.shape[:2]
+        if self._lost_at is not None:
+            gone = self._clock.monotonic() - self._lost_at
+            self._log.info("camera recovered", lost_s=round(gone, 1), width=width, height=height)
+        elif not self._opened:
+            self._log.info("camera opened", width=width, height=height)
+        self._opened, self._lost_at, self._retry = True, None, FIRST_RETRY_S
+
+    def _lost(self, why: str) -> float | None:
+        self._source.close()
+        if not self._source.live:
+            self.failed = True
+            self._log.error("camera lost", error=why)
+            return None
+        if self._lost_at is None:
+            self._lost_at = self._clock.monotonic()
+            self._log.warning("camera lost", error=why, retry_in_s=self._retry)
+        wait, self._retry = self._retry, min(self._retry * 2, LAST_RETRY_S)
+        return wait
+
+    def _too_early(self, frame: Frame) -> float:
+        """Seconds until a frame of a paced recording is due."""
+        if not self._paced:
+            return 0.0
+        now = self._clock.monotonic()
+        if self._began is None:
+            self._began = now - frame.at
+        return max(0.0, self._began + frame.at - now)

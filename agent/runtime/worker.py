@@ -1,0 +1,80 @@
+"""One thread that repeats one step."""
+
+import threading
+from collections.abc import Callable
+
+from agent.logs import Log
+from agent.ports import Clock
+
+Step = Callable[[], float | None]
+"""Does a piece of work; answers the seconds to wait before the next, or None when all is done."""
+
+
+class Worker:
+    """Repeats a step in a thread of its own until it is stopped or the step says that all is done.
+
+    Expected errors are a step's own business and become a wait. Anything that leaves a step is a
+    bug: it is logged with its traceback, `failed` becomes true, and the process must end.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        *,
+        patience: float,
+        clock: Clock,
+        log: Log,
+        changed: threading.Event,
+    ) -> None:
+        """`patience`: seconds that one step may take; `changed` is set when the worker ends."""
+        self.name = name
+        self.failed = False
+        self._step = step
+        self._patience = patience
+        self._clock = clock
+        self._log = log
+        self._changed = changed
+        self._stop = threading.Event()
+        self._due = clock.monotonic() + patience
+        # Nothing may wait for a thread that a driver or a dead peer holds: all are daemons, and
+        # `join` has a deadline.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the present step; returns at once."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; false when it did not come within `timeout` seconds."""
+        self._thread.join(max(0.0, timeout))
+        return not self._thread.is_alive()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended, for whatever reason."""
+        return not self._thread.is_alive()
+
+    def overdue(self, now: float) -> bool:
+        """Whether the present step, or a wait that it asked for, takes longer than it may."""
+        return not self.ended and now > self._due
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._due = self._clock.monotonic() + self._patience
+                wait = self._step()
+                if wait is None:
+                    return
+                if wait > 0:
+                    self._due = self._clock.monotonic() + wait + self._patience
+                    self._stop.wait(wait)
+        except Exception:  # noqa: BLE001 (any bug of any step ends the process, in good order)
+            self.failed = True
+            self._log.critical("worker failed", worker=self.name, exc_info=True)
+        finally:
+            self._changed.set()

@@ -1,0 +1,96 @@
+"""Encodes captures and stores them, several at a time when several wait."""
+
+import contextlib
+from collections.abc import Callable
+from queue import Empty, Queue
+
+from agent.errors import SpoolUnavailable
+from agent.logs import Log
+from agent.ports import ImageEncoder
+from agent.runtime.inference import Chosen
+from agent.runtime.stats import Stats
+from agent.spool.schema import RecordMaker
+from agent.spool.spool import Draft, Spool
+
+GROUP = 8
+"""Captures of one put: they share the flushes, which are what a slow card charges for."""
+
+_FIRST_RETRY_S = 1.0
+_LAST_RETRY_S = 30.0
+
+
+class Writer:
+    """Moves captures from memory to disk. A capture leaves the queue only for the disk."""
+
+    def __init__(
+        self,
+        queue: "Queue[Chosen]",
+        encoder: ImageEncoder,
+        maker: RecordMaker,
+        spool: Spool,
+        *,
+        synchronized: Callable[[float], bool],
+        stats: Stats,
+        log: Log,
+    ) -> None:
+        """`synchronized` says whether a wall time can be believed."""
+        self._queue = queue
+        self._encoder = encoder
+        self._maker = maker
+        self._spool = spool
+        self._synchronized = synchronized
+        self._stats = stats
+        self._log = log
+        self._drafts: list[Draft] = []
+        self._refused = False
+        self._retry = _FIRST_RETRY_S
+        self.finishing = False
+        """Set when no more captures will come: the step ends once all are stored."""
+
+    @property
+    def pending(self) -> int:
+        """Captures that exist only in memory."""
+        return len(self._drafts) + self._queue.qsize()
+
+    def step(self) -> float | None:
+        """Store what has come; a disk that refuses is tried again, waiting ever longer."""
+        if not self._drafts:
+            self._drafts = [self._draft(chosen) for chosen in self._gather()]
+        if not self._drafts:
+            return None if self.finishing and self._queue.empty() else 0.0
+        try:
+            stored = self._spool.put(self._drafts)
+        except SpoolUnavailable as error:
+            if not self._refused:
+                self._log.error("spool unavailable", error=str(error), pending=self.pending)
+            self._refused = True
+            wait, self._retry = self._retry, min(self._retry * 2, _LAST_RETRY_S)
+            return wait
+        if self._refused:
+            self._log.info("spool available", pending=self.pending)
+        self._refused, self._retry, self._drafts = False, _FIRST_RETRY_S, []
+        for entry in stored.kept:
+            self._log.info("capture stored", capture=entry.id, bytes=entry.size)
+        for entry in stored.evicted:
+            self._stats.count("evicted")
+            self._log.info(
+                "capture evicted", capture=entry.id, reason=stored.reason, value=entry.value
+            )
+        self._stats.count("stored", len(stored.kept))
+        return 0.0
+
+    def _gather(self) -> list[Chosen]:
+        """What waits now, at most a group; waits a moment for the first."""
+        group: list[Chosen] = []
+        with contextlib.suppress(Empty):
+            group.append(self._queue.get(timeout=0.5))
+            while len(group) < GROUP:
+                group.append(self._queue.get_nowait())
+        return group
+
+    def _draft(self, chosen: Chosen) -> Draft:
+        capture = chosen.capture
+        image = self._encoder.encode(capture.observation.frame.pixels)
+        synchronized = self._synchronized(capture.observation.frame.captured_at)
+        record = self._maker.make(chosen.id, capture, image, clock_synchronized=synchronized)
+        return Draft(chosen.id, capture.lane, capture.value, record, image.data)
