@@ -67,9 +67,7 @@ class LiveCamera:
         """
         if self._capture is None:
             self._capture = self._open()
-            self._schedule = FrameSchedule(
-                self._fps, tolerance=_JITTER / self._fps if self._fps else 0.0
-            )
+            self._schedule = FrameSchedule(self._fps, jitter=_JITTER)
         at, pixels = self._next_due()
         frame = Frame(
             camera=self._address.name,

@@ -20,7 +20,6 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 FOLDER_FPS = 5.0
 """The rate at which a folder plays when every frame is asked for."""
 
-_ROUNDING_S = 0.001  # some containers keep times in whole milliseconds
 _FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # FFmpeg plays a .txt as a film of its letters
 
 
@@ -116,7 +115,7 @@ class Recording:
                     "FFmpeg finds no video in it. Give a video file (.mp4, .mkv, .avi, ...) or a "
                     "folder of images; a copy that was cut short is no video either"
                 )
-            schedule = FrameSchedule(self._fps, tolerance=_ROUNDING_S)
+            schedule = FrameSchedule(self._fps)
             clock = RecordingClock(capture.get(cv2.CAP_PROP_FPS))
             index, found = -1, False
             while grab(capture):

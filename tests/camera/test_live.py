@@ -1,0 +1,286 @@
+"""Cameras that freeze, die, stick and come back: real servers, real sockets, real time."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
+from rtsp_camera import RtspServer
+
+from agent.camera.address import parse_cameras
+from agent.camera.live import LiveCamera
+from agent.camera.open import make_source
+from agent.domain import Frame
+from agent.errors import CameraLost
+
+STALL = 2.0
+MARGIN = 1.0  # for a busy machine
+
+
+class RealClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time()
+
+
+def live(source: str, fps: float = 0) -> LiveCamera:
+    [address] = parse_cameras(f"yard={source}")
+    camera = make_source(address, fps=fps, stall=STALL, clock=RealClock(), boot_id="boot-7")
+    assert isinstance(camera, LiveCamera)
+    return camera
+
+
+@pytest.fixture
+def camera(mjpeg: MjpegServer) -> Iterator[LiveCamera]:
+    camera = live(mjpeg.url)
+    yield camera
+    camera.close()
+
+
+def frames(camera: LiveCamera, count: int) -> list[Frame]:
+    return [camera.read() for _ in range(count)]
+
+
+def lost(camera: LiveCamera) -> tuple[str, float]:
+    """Read until the camera is lost; return what is said, and after how many seconds."""
+    started = time.monotonic()
+    try:
+        while time.monotonic() - started < 30.0:
+            camera.read()
+    except CameraLost as exc:
+        return str(exc), time.monotonic() - started
+    pytest.fail("the camera was not lost")
+
+
+def test_an_rtsp_camera_freezes_dies_and_returns(rtsp: RtspServer) -> None:
+    camera = live(rtsp.url)
+    seen = frames(camera, 10)
+    assert seen[0].pixels.shape == (240, 320, 3)
+    assert not np.array_equal(seen[0].pixels, seen[-1].pixels)
+
+    rtsp.freeze()
+    message, after = lost(camera)
+    assert message.startswith(f"cannot read camera {rtsp.url}: no fresh frame for 2.")
+    assert after < STALL + MARGIN
+    camera.close()
+
+    rtsp.thaw()
+    assert camera.read().pixels.shape == (240, 320, 3)
+
+    rtsp.kill()
+    message, after = lost(camera)
+    assert "it stopped sending frames" in message
+    assert after < STALL + MARGIN
+    camera.close()
+
+    message, after = lost(camera)
+    assert message.startswith(f"cannot open camera {rtsp.url}: 127.0.0.1, port {rtsp.port}: ")
+    assert "Connection refused" in message
+    assert after < STALL + MARGIN
+    camera.close()
+
+    assert rtsp.start()
+    before = camera.read()
+    after_restart = camera.read()
+    assert after_restart.sequence == before.sequence + 1 > 12
+    camera.close()
+
+
+def test_an_rtsp_camera_is_thinned_to_the_rate(rtsp: RtspServer) -> None:
+    camera = live(rtsp.url, fps=4)
+    camera.read()
+    seen = frames(camera, 8)
+    camera.close()
+
+    assert seen[-1].at - seen[0].at == pytest.approx(7 / 4, abs=0.15)
+
+
+def test_a_frame_says_when_and_by_which_clock(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+    before = time.monotonic(), time.time()
+    first, second = frames(camera, 2)
+    after = time.monotonic(), time.time()
+
+    assert before[0] <= first.at < second.at <= after[0]
+    assert before[1] <= first.captured_at <= second.captured_at <= after[1]
+    assert second.monotonic_ns == int(second.at * 1e9)
+    assert (second.camera, second.stream, second.source_frame) == ("yard", "boot-7", None)
+    assert (first.sequence, second.sequence) == (0, 1)
+    assert second.pixels.shape == (HEIGHT, WIDTH, 3)
+    assert second.pixels.dtype == np.uint8
+    assert not np.array_equal(first.pixels, second.pixels)
+
+
+def test_only_due_frames_are_returned_and_they_are_fresh(mjpeg: MjpegServer) -> None:
+    """After a pause of the reader the backlog is passed over, not played."""
+    camera = live(mjpeg.url, fps=4)
+    camera.read()
+    seen = frames(camera, 6)
+    assert seen[-1].at - seen[0].at == pytest.approx(5 / 4, abs=0.15)
+
+    time.sleep(1.0)
+    camera.read()
+    camera.read()
+    bar = int(np.argmax(camera.read().pixels[0, :, 0]))
+    camera.close()
+    assert mjpeg.served - bar <= 2
+
+
+def test_an_mjpeg_camera_that_falls_silent_is_lost(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+    frames(camera, 3)
+    mjpeg.silent.set()
+    message, after = lost(camera)
+
+    assert "no fresh frame for 2." in message
+    assert STALL - 0.2 <= after < STALL + MARGIN
+
+    camera.close()
+    mjpeg.silent.clear()
+    assert camera.read().sequence >= 3
+
+
+def test_an_mjpeg_camera_dies_and_returns(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+    seen = frames(camera, 3)
+    mjpeg.stop()
+    message, after = lost(camera)
+    assert "it stopped sending frames" in message
+    assert after < MARGIN
+
+    camera.close()
+    assert "Connection refused" in lost(camera)[0]
+
+    camera.close()
+    mjpeg.start()
+    assert camera.read().sequence > seen[-1].sequence
+
+
+def test_a_camera_that_repeats_one_picture_is_lost_until_it_moves(
+    mjpeg: MjpegServer, camera: LiveCamera
+) -> None:
+    frames(camera, 3)
+    mjpeg.stuck.set()
+    message, after = lost(camera)
+    assert "frozen: the same picture for 2." in message
+    assert STALL - 0.2 <= after < STALL + MARGIN
+
+    camera.close()
+    message, after = lost(camera)
+    assert "frozen: the same picture for" in message
+    assert after < MARGIN
+
+    camera.close()
+    mjpeg.stuck.clear()
+    frames(camera, 3)
+
+
+def test_a_reconnect_alone_makes_no_picture_frozen(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+    mjpeg.stuck.set()
+    camera.read()
+    camera.close()
+    time.sleep(STALL)
+
+    assert camera.read().sequence == 1
+
+
+def test_a_camera_whose_pictures_cannot_be_decoded_is_lost(
+    mjpeg: MjpegServer, camera: LiveCamera
+) -> None:
+    frames(camera, 3)
+    mjpeg.garbled.set()
+    message, after = lost(camera)
+
+    assert "no frame could be decoded for 2." in message
+    assert after < STALL + MARGIN
+
+
+def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -> None:
+    mjpeg.credentials = "me:p@ss/word"
+    camera = live(f"http://me:p%40ss%2Fword@127.0.0.1:{mjpeg.port}/video?token=abc")
+    assert len(frames(camera, 2)) == 2
+    camera.close()
+
+    mjpeg.credentials = "me:another"
+    message, after = lost(camera)
+    camera.close()
+    assert message == (
+        f"cannot open camera http://me:***@127.0.0.1:{mjpeg.port}/video?token=***: "
+        f"127.0.0.1 answers at port {mjpeg.port}, but sends no video. "
+        "Check path, user and password, and that it plays elsewhere"
+    )
+    assert after < STALL
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("/dev/video250", "no such device; "),
+        ("/dev/null", "it gives no video. Another program may hold it"),
+        ("/dev/shm", "it is no device"),
+        (f"http://127.0.0.1:{closed_port()}/", "Connection refused. Check host and port"),
+        (f"rtsp://u:hunter2@127.0.0.1:{closed_port()}/", "Connection refused"),
+        ("http://no-such-host.invalid/", "Check host and port"),
+    ],
+)
+def test_a_camera_that_cannot_be_opened_is_named_with_the_reason(source: str, why: str) -> None:
+    camera = live(source)
+    message, _ = lost(camera)
+    camera.close()
+
+    assert message.startswith("cannot open camera ")
+    assert why in message
+    assert "hunter2" not in message
+
+
+def test_a_missing_device_comes_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def glob(folder: Path, pattern: str) -> list[Path]:
+        return [folder / "video1", folder / "video0"] if pattern == "video*" else []
+
+    camera = live("250")
+    monkeypatch.setattr(Path, "glob", glob)
+    assert "there are /dev/video0, /dev/video1" in lost(camera)[0]
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [])
+    assert "no video devices at all" in lost(camera)[0]
+
+
+def test_a_device_without_permission_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions do not hold for root, so the refusal itself is put in place."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    assert "Add the agent's user to the group `video`" in lost(live("/dev/null"))[0]
+
+
+def test_a_camera_that_does_not_answer_holds_up_no_other(mjpeg: MjpegServer) -> None:
+    mjpeg.silent.set()  # it accepts, and then says nothing: the opening lasts until its timeout
+    dead = live(mjpeg.url)
+    other = MjpegServer()
+    other.start()
+    waiting = threading.Thread(target=lost, args=(dead,))
+    waiting.start()
+    try:
+        time.sleep(0.3)
+        camera = live(other.url)
+        started = time.monotonic()
+        camera.read()
+        took = time.monotonic() - started
+        camera.close()
+        assert waiting.is_alive()
+        assert took < MARGIN
+    finally:
+        waiting.join()
+        other.stop()
+
+
+def test_libraries_say_nothing_on_stderr(
+    mjpeg: MjpegServer, camera: LiveCamera, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lost(live(f"rtsp://u:hunter2@127.0.0.1:{closed_port()}/"))
+    frames(camera, 1)
+    mjpeg.silent.set()
+    lost(camera)
+
+    assert capfd.readouterr() == ("", "")
