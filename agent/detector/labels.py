@@ -33,13 +33,13 @@ def resolve_labels(
     if setting.strip() in ("", AUTO):
         labels, origin = _found(model, written, known)
     elif (path := _as_file(setting.strip())) is not None:
-        labels, origin = _read(path), str(path)
+        labels, origin = _read(path), f"from {path}"
     else:
-        labels, origin = _listed(setting), "AGENT_MODEL_LABELS"
+        labels, origin = _listed(setting), "from AGENT_MODEL_LABELS"
     if len(labels) != classes:
         raise ConfigurationError(
-            f"cannot name what the model {model} sees: it has {classes} classes, "
-            f"but {origin} has {len(labels)} labels; {MEND}"
+            f"cannot name what the model {model} sees: its classes are {classes}, "
+            f"its labels {len(labels)} ({origin}); {MEND}"
         )
     return labels
 
@@ -49,13 +49,13 @@ def _found(
 ) -> tuple[tuple[str, ...], str]:
     """Return the labels that come with the model, and where they stand."""
     if written is not None:
-        return written, "its metadata"
+        return written, "from its metadata"
     for path in (model.with_suffix(".txt"), model.with_name("labels.txt")):
         if path.is_file():
-            return _read(path), str(path)
+            return _read(path), f"from {path}"
     if known is not None:
-        return known, "the agent's own list"
-    return (), f"neither its metadata nor a {model.stem}.txt or labels.txt beside it"
+        return known, "from the agent's own list"
+    return (), f"none in its metadata, no {model.stem}.txt or labels.txt beside it"
 
 
 def _as_file(setting: str) -> Path | None:

@@ -42,12 +42,9 @@ class Letterbox:
     def fit(cls, frame: Size, into: Size, *, padding: Padding) -> "Letterbox":
         """Place the whole frame, as large as it fits; small frames are enlarged."""
         resized = _fitted(frame, into)
-        share = 0 if padding is Padding.AFTER else 2
-        left, top = (
-            ((into.width - resized.width) // share, (into.height - resized.height) // share)
-            if share
-            else (0, 0)
-        )
+        left = top = 0
+        if padding is Padding.AROUND:
+            left, top = (into.width - resized.width) // 2, (into.height - resized.height) // 2
         return cls(frame, into, resized, left, top)
 
     def to_frame(self, boxes: FloatArray) -> FloatArray:
@@ -74,7 +71,7 @@ def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:
     """Return the smallest input that holds the frame, for a model whose axes are free.
 
     The frame is resized as for `limit`, so that objects keep the size which the model was
-    trained for; only the padding shrinks, to less than one stride.
+    trained for; only the padding shrinks, to one stride at most.
 
     Args:
         frame: The frame's size.
@@ -82,8 +79,8 @@ def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:
         stride: What width and height must be multiples of.
     """
     limit = Size(_floor_to(limit.width, stride), _floor_to(limit.height, stride))
-    resized = _fitted(frame, limit)
-    return Size(_ceil_to(resized.width, stride), _ceil_to(resized.height, stride))
+    scale = min(limit.width / frame.width, limit.height / frame.height)
+    return Size(_ceil_to(frame.width * scale, stride), _ceil_to(frame.height * scale, stride))
 
 
 def _fitted(frame: Size, into: Size) -> Size:
@@ -99,5 +96,6 @@ def _floor_to(value: int, step: int) -> int:
     return max(1, value // step) * step
 
 
-def _ceil_to(value: int, step: int) -> int:
-    return math.ceil(value / step) * step
+def _ceil_to(value: float, step: int) -> int:
+    # 640.0000001 is 640: the product of a side and a ratio of sides.
+    return math.ceil(value / step - 1e-6) * step

@@ -131,7 +131,7 @@ def _decoded(
     """
     best = scores.max(axis=1)
     cells = np.flatnonzero(best >= floor)
-    logits = bins[cells].reshape(len(cells), 4, -1)
+    logits = bins[cells].reshape(len(cells), 4, bins.shape[1] // 4)
     with np.errstate(invalid="ignore", over="ignore"):
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
         steps = np.arange(logits.shape[2], dtype=np.float32)

@@ -1,0 +1,64 @@
+"""Make `golden_nanodet.npz`: what a conversion of the model answers, small enough to keep.
+
+The golden file was made with a conversion of the same weights that is independent of
+`models/make_nanodet.py`. The test that reads it shows that the bundled model answers the same:
+
+    python tests/detector/make_golden.py CONVERSION.onnx
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from planted_models import pattern, street
+
+from agent.detector.bundled import FILE_NAME
+from agent.detector.detector import load_detector
+
+GOLDEN = Path(__file__).with_name("golden_nanodet.npz")
+EVERY = 61  # of the outputs' numbers, each so-many-th is kept; prime to their widths 80 and 44
+MEAN, STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
+
+
+def sampled_outputs(model: Path) -> dict[str, NDArray[np.float32]]:
+    """Return a sample of each output for a picture made by arithmetic, by the output's name."""
+    picture = (pattern(416, 416).astype(np.float32) - MEAN) / STD
+    tensor = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    outputs = session.run(names, {session.get_inputs()[0].name: tensor})
+    return {
+        name: np.asarray(output, np.float32).ravel()[::EVERY]
+        for name, output in zip(names, outputs, strict=True)
+    }
+
+
+def seen_in_street(model: Path) -> dict[str, NDArray[np.float32]]:
+    """Return `[n, 6]` for each of some frames: class id, confidence, box; at least 0.3 sure."""
+    detector = load_detector(model, floor=0.3)
+    return {
+        f"frame {index}": np.array(
+            [
+                [seen.class_id, seen.confidence, *box_of(seen.box)]
+                for seen in detector.detect(pixels)
+            ],
+            np.float32,
+        )
+        for index, pixels in street().items()
+    }
+
+
+def box_of(box: object) -> list[float]:
+    """Return a box's numbers in the order x_min, y_min, x_max, y_max."""
+    return [getattr(box, side) for side in ("x_min", "y_min", "x_max", "y_max")]
+
+
+if __name__ == "__main__":
+    model = Path(sys.argv[1])
+    if model.name != FILE_NAME:
+        sys.exit(f"call it {FILE_NAME}, so that its labels are known")
+    arrays: dict[str, Any] = {**sampled_outputs(model), **seen_in_street(model)}
+    np.savez_compressed(GOLDEN, **arrays)

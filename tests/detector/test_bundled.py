@@ -1,0 +1,81 @@
+"""The bundled model: where it is, that it is the one described, that it answers as it must."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_golden import GOLDEN, box_of, sampled_outputs
+from planted_models import bundled, overlap, street
+
+from agent.detector import bundled as places
+from agent.detector.bundled import COCO_80, FILE_NAME, bundled_model
+from agent.domain import Box
+from agent.errors import ConfigurationError
+
+
+def test_the_bundled_model_answers_as_another_conversion_of_the_same_weights() -> None:
+    expected = np.load(GOLDEN)
+
+    for name, sample in sampled_outputs(bundled_model()).items():
+        assert np.abs(sample - expected[name]).max() < 1e-4, name
+
+
+@pytest.mark.parametrize("index", [125, 150, 225])
+def test_the_bundled_model_sees_in_the_street_what_the_other_conversion_saw(index: int) -> None:
+    """Video decoders differ by a grey level here and there, so this is less exact."""
+    expected = np.load(GOLDEN)[f"frame {index}"]
+    found = bundled().detect(street()[index])
+
+    assert len(expected) > 0
+    for class_id, confidence, *box in expected.tolist():
+        assert any(
+            detection.class_id == class_id
+            and abs(detection.confidence - confidence) < 0.02
+            and overlap(detection.box, Box(*box)) > 0.95
+            for detection in found
+        )
+
+
+def test_the_card_names_the_file_as_it_is() -> None:
+    data = bundled_model().read_bytes()
+    card = (Path(__file__).parents[2] / "models" / "README.md").read_text()
+
+    assert hashlib.sha256(data).hexdigest() in card
+    assert f"{len(data):,} bytes" in card
+
+
+def test_it_is_an_nanodet_with_the_labels_of_coco() -> None:
+    assert bundled().info.name == "nanodet-g-416"
+    assert bundled().info.labels == COCO_80
+    assert (len(COCO_80), len(set(COCO_80))) == (80, 80)
+    assert [COCO_80[index] for index in (0, 1, 2, 9, 79)] == [
+        "person",
+        "bicycle",
+        "car",
+        "traffic light",
+        "toothbrush",
+    ]
+    assert bundled().decided.startswith("nanodet: ")
+
+
+def test_an_installed_package_carries_it_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "agent" / "detector"
+    (package / "models").mkdir(parents=True)
+    monkeypatch.setattr(places, "__file__", str(package / "bundled.py"))
+    with pytest.raises(ConfigurationError, match=f"{FILE_NAME}.*AGENT_MODEL"):
+        bundled_model()
+
+    inside = package / "models" / FILE_NAME
+    inside.touch()
+    assert bundled_model() == inside.resolve()
+
+
+def test_its_numbers_are_plain() -> None:
+    """Records are JSON: numpy's numbers must not leave."""
+    best = bundled().detect(street()[125])[0]
+
+    assert {type(side) for side in box_of(best.box)} == {float}
+    assert (type(best.class_id), type(best.confidence)) == (int, float)

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from agent.detector.labels import resolve_labels
+from agent.errors import ConfigurationError
+
+TWO = ("cat", "dog")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tmp_path / "farm.v2.onnx"
+
+
+def resolve(
+    model: Path, setting: str = "auto", *, classes: int = 2, written: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    return resolve_labels(setting, classes=classes, written=written, model=model)
+
+
+@pytest.mark.parametrize(
+    ("setting", "labels"),
+    [
+        ("cat,dog", TWO),
+        ("cat, dog", TWO),
+        ("cat dog", TWO),
+        ("  cat   dog ", TWO),
+        ("cat, dog,", TWO),
+        ("traffic light, fire hydrant", ("traffic light", "fire hydrant")),
+        ("tv/monitor, dog", ("tv/monitor", "dog")),
+    ],
+)
+def test_labels_are_listed_with_commas_or_spaces(
+    model: Path, setting: str, labels: tuple[str, ...]
+) -> None:
+    assert resolve(model, setting) == labels
+
+
+def test_a_very_long_list_is_a_list(model: Path) -> None:
+    labels = tuple(f"label{index}" for index in range(2000))
+
+    assert resolve(model, " ".join(labels), classes=2000) == labels
+
+
+@pytest.mark.parametrize("text", ["cat\ndog\n", "\ufeffcat\r\ndog", "cat\n\n dog \n\n"])
+def test_a_file_has_one_label_a_line(model: Path, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "my words"
+    file.write_bytes(text.encode())
+
+    assert resolve(model, str(file)) == TWO
+
+
+def test_what_is_written_in_the_model_wins_over_a_side_file(model: Path) -> None:
+    model.with_name("labels.txt").write_text("a\nb\n")
+
+    assert resolve(model, written=TWO) == TWO
+
+
+def test_a_side_file_of_the_model_s_own_name_wins_over_a_common_one(model: Path) -> None:
+    model.with_name("labels.txt").write_text("a\nb\n")
+    assert resolve(model) == ("a", "b")
+
+    model.with_name("farm.v2.txt").write_text("cat\ndog\n")
+    assert resolve(model) == TWO
+
+
+def test_the_setting_wins_over_what_is_written(model: Path) -> None:
+    assert resolve(model, "cat dog", written=("a", "b")) == TWO
+
+
+def test_known_labels_stand_in_where_nothing_is_written(model: Path) -> None:
+    found = resolve_labels("auto", classes=2, written=None, model=model, known=TWO)
+
+    assert found == TWO
+
+
+@pytest.mark.parametrize(
+    ("setting", "written", "words"),
+    [
+        ("auto", ("cat",), r"classes are 2, its labels 1 \(from its metadata\)"),
+        (
+            "auto",
+            None,
+            r"classes are 2, its labels 0 \(none in its metadata, no farm\.v2\.txt or .*\)",
+        ),
+        ("cat dog hen", None, r"classes are 2, its labels 3 \(from AGENT_MODEL_LABELS\)"),
+    ],
+)
+def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
+    model: Path, setting: str, written: tuple[str, ...] | None, words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{words}; set AGENT_MODEL_LABELS"):
+        resolve(model, setting, written=written)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("gone.txt", "No such file"), ("/nowhere/labels", "No such file"), ("/", "directory")],
+)
+def test_a_file_that_cannot_be_read_is_named(model: Path, setting: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{setting}: .*{words}.*AGENT_MODEL_LABELS"):
+        resolve(model, setting)
+
+
+def test_a_file_that_is_no_text_is_refused(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.txt"
+    file.write_bytes(b"\xff\xfe\x00cat")
+
+    with pytest.raises(ConfigurationError, match=r"labels\.txt: it is not UTF-8 text"):
+        resolve(model)

@@ -1,0 +1,233 @@
+"""What can be wrong with a model file, each found when it is opened."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from planted_models import METADATA, fixed_model, planted_rows, save_model, value
+
+from agent.detector.bundled import bundled_model
+from agent.detector.detector import load_detector
+from agent.detector.session import OnnxSession
+from agent.errors import ConfigurationError
+
+ROWS = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
+
+
+def identity(path: Path, inputs: list[Any], outputs: list[Any]) -> Path:
+    """A graph that hands its first input through to every output."""
+    source = inputs[0].name
+    nodes = [helper.make_node("Identity", [source], [each.name]) for each in outputs]
+    return save_model(path, nodes, inputs, outputs)
+
+
+def missing(path: Path) -> None:
+    """Leave nothing there."""
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("<html><title>Sign in to the hotel's network</title></html>")
+
+
+def nothing_at_all(path: Path) -> None:
+    path.touch()
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(bundled_model().read_bytes()[:1_000_000])
+
+
+def flipped_bytes(path: Path) -> None:
+    data = bytearray(bundled_model().read_bytes())
+    data[7_000_000:7_500_000] = bytes(500_000)
+    path.write_bytes(data)
+
+
+def two_inputs(path: Path) -> None:
+    picture = [1, 3, 64, 64]
+    identity(path, [value("images", picture), value("sizes", [1, 2])], [value("boxes", picture)])
+
+
+def a_picture_of_one_channel(path: Path) -> None:
+    identity(path, [value("grey", [1, 1, 64, 64])], [value("boxes", [1, 1, 64, 64])])
+
+
+def channels_last(path: Path) -> None:
+    identity(path, [value("images", [1, 64, 64, 3])], [value("boxes", [1, 64, 64, 3])])
+
+
+def a_batch_of_four(path: Path) -> None:
+    identity(path, [value("images", [4, 3, 64, 64])], [value("boxes", [4, 3, 64, 64])])
+
+
+def a_table_of_features(path: Path) -> None:
+    identity(path, [value("features", [1, 30])], [value("boxes", [1, 30])])
+
+
+def whole_numbers(path: Path) -> None:
+    picture = helper.make_tensor_value_info("images", TensorProto.UINT8, [1, 3, 64, 64])
+    answer = helper.make_tensor_value_info("boxes", TensorProto.UINT8, [1, 3, 64, 64])
+    save_model(path, [helper.make_node("Identity", ["images"], ["boxes"])], [picture], [answer])
+
+
+def a_picture_as_answer(path: Path) -> None:
+    identity(path, [value("images", [1, 3, 64, 64])], [value("mask", [1, 3, 64, 64])])
+
+
+def many_answers(path: Path) -> None:
+    answers = [value(f"head{index}", [1, 3, 64, 64]) for index in range(3)]
+    identity(path, [value("images", [1, 3, 64, 64])], answers)
+
+
+def words_as_answer(path: Path) -> None:
+    words = helper.make_tensor_value_info("words", TensorProto.STRING, [1])
+    save_model(
+        path,
+        [helper.make_node("Identity", ["word"], ["words"])],
+        [value("images", [1, 3, 64, 64])],
+        [words],
+        constants=[helper.make_tensor("word", TensorProto.STRING, [1], [b"cat"])],
+    )
+
+
+def a_list_as_answer(path: Path) -> None:
+    kind = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    listed = helper.make_value_info("boxes", helper.make_sequence_type_proto(kind))
+    save_model(
+        path,
+        [helper.make_node("SequenceConstruct", ["images"], ["boxes"])],
+        [value("images", [1, 3, 64, 64])],
+        [listed],
+    )
+
+
+def axes_that_only_seem_free(path: Path) -> None:
+    """A reshape to a square is baked in, as exporters do."""
+    save_model(
+        path,
+        [helper.make_node("Reshape", ["images", "square"], ["output0"])],
+        [value("images", [1, 3, "height", "width"])],
+        [value("output0", [1, 3, 640, 640])],
+        constants=[numpy_helper.from_array(np.array([1, 3, 640, 640], np.int64), "square")],
+    )
+
+
+def an_operator_of_the_future(path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Clairvoyance", ["images"], ["output0"])],
+        "planted",
+        [value("images", [1, 3, 64, 64])],
+        [value("output0", [1, 3, 64, 64])],
+    )
+    onnx.save(helper.make_model(graph, ir_version=8), path)
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (missing, "cannot read .* No such file"),
+        (a_folder, "cannot read .* directory"),
+        (a_text, "cannot load"),
+        (nothing_at_all, "cannot load"),
+        (cut_short, "cannot load"),
+        (flipped_bytes, "cannot load"),
+        (an_operator_of_the_future, "cannot load .*Clairvoyance"),
+        (two_inputs, r"one input .*images float32 \[1, 3, 64, 64\], sizes float32 \[1, 2\]"),
+        (a_picture_of_one_channel, r"one input .*grey float32 \[1, 1, 64, 64\]"),
+        (channels_last, r"one input .*\[1, 64, 64, 3\]"),
+        (a_batch_of_four, r"one input .*\[4, 3, 64, 64\]"),
+        (a_table_of_features, r"one input .*features float32 \[1, 30\]; outputs boxes"),
+        (whole_numbers, r"one input .* of float32 or float16, .*images uint8"),
+        (words_as_answer, r"outputs words string \[1\]"),
+        (a_list_as_answer, r"outputs boxes seq"),
+        (axes_that_only_seem_free, "cannot run .* at 640x384: .*fixed axes"),
+        (a_picture_as_answer, r"AGENT_MODEL_FORMAT.*mask float32 \[1, 3, 64, 64\] at 64x64"),
+        (many_answers, r"AGENT_MODEL_FORMAT.*head0 .*, head1 .*, head2 "),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_file_that_is_no_detector_is_refused_when_it_is_loaded(
+    tmp_path: Path, plant: Any, words: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    plant(path)
+
+    with pytest.raises(ConfigurationError, match=words) as refused:
+        load_detector(path)
+
+    message = str(refused.value)
+    assert str(path) in message
+    assert "AGENT_MODEL" in message
+    assert "\n" not in message
+    assert len(message) < 1200
+    assert refused.value.exit_code == 78
+
+
+def test_a_file_of_another_checksum_is_refused_with_both(tmp_path: Path) -> None:
+    path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    with pytest.raises(ConfigurationError, match=f"{found}.*AGENT_MODEL_SHA256 is {'0' * 64}"):
+        load_detector(path, sha256="0" * 64)
+
+
+def test_the_expected_checksum_is_accepted_in_either_case(tmp_path: Path) -> None:
+    path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    assert load_detector(path, sha256=f" {found.upper()}").info.sha256 == found
+
+
+@pytest.mark.parametrize("providers", [(), ("auto",), ("cpu",), ("CPUExecutionProvider",)])
+def test_a_provider_may_be_left_open_or_named_short_or_in_full(providers: tuple[str, ...]) -> None:
+    session = OnnxSession(bundled_model(), providers=providers, threads=1)
+
+    assert session.provider == "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize("providers", [("FantasyExecutionProvider",), ("fantasy", "cpu")])
+def test_a_provider_that_is_not_there_is_refused_with_those_that_are(
+    providers: tuple[str, ...],
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"(?i)no fantasy.*has .*CPUExecutionProvider"):
+        OnnxSession(bundled_model(), providers=providers, threads=1)
+
+
+def test_a_provider_that_is_there_but_does_not_start_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """onnxruntime takes the CPU without a word when a graphics card's driver is missing."""
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers",
+        lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    )
+    # What onnxruntime does with a provider that fails to start: warn, and go on without it.
+    monkeypatch.setattr(
+        "agent.detector.session.onnxruntime.InferenceSession", session_that_falls_back
+    )
+
+    with pytest.raises(ConfigurationError, match="CUDAExecutionProvider cannot be started"):
+        OnnxSession(bundled_model(), providers=["cuda"], threads=1)
+
+
+def session_that_falls_back(path: Path, options: Any, *, providers: list[str]) -> Any:
+    from onnxruntime.capi.onnxruntime_inference_collection import InferenceSession
+
+    assert providers == ["CUDAExecutionProvider"]
+    return InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def test_a_copy_of_the_bundled_model_keeps_its_labels(tmp_path: Path) -> None:
+    copy = tmp_path / bundled_model().name
+    shutil.copy(bundled_model(), copy)
+
+    assert load_detector(copy).info.labels[0] == "person"
