@@ -24,7 +24,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from agent.camera.address import CameraAddress, parse_cameras
 from agent.config_text import closest, parse_duration, show_duration, show_size
@@ -293,6 +298,23 @@ def load(*, needs_cameras: bool = False) -> Settings:
     if problems or settings is None:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return settings
+
+
+def without_environment(**values: Any) -> Settings:
+    """Settings with these values and the defaults, whatever the environment says."""
+
+    class Given(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            **_others: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del settings_cls
+            return (init_settings,)
+
+    return Given(**values)
 
 
 def variable(field: str) -> str:

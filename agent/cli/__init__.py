@@ -1,0 +1,51 @@
+"""The command line: one file per command."""
+
+from typing import Annotated
+
+import typer
+
+from agent import __version__
+from agent.cli import check, demo, env, flush, receive, run, status
+from agent.cli.console import errors_shown
+
+app = typer.Typer(
+    name="capture-agent",
+    help="Captures the frames that a vision model gets wrong, keeps them safe on disk, and "
+    "delivers each exactly once. Configured by AGENT_* environment variables: see "
+    "`capture-agent env`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    run.run,
+    flush.flush,
+    check.check,
+    status.status,
+    demo.demo,
+    receive.receive,
+    env.env,
+):
+    app.command()(errors_shown(command))
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,67 @@
+"""`capture-agent check`: one line per station, with the cause and the mend."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from agent.cli import console
+from agent.cli.preflight import Finding, check_camera, check_endpoint, check_model, check_spool
+from agent.errors import AgentError
+from agent.system import SystemClock
+
+
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Try everything that a deployment needs, and name what is wrong and what mends it.
+
+    Example: AGENT_CAMERAS=/dev/video0 capture-agent check
+
+    Exits with 0 only if all pass, 78 if not. Stores and sends nothing.
+    """
+    findings = []
+    screen = Console(highlight=False, soft_wrap=True)
+    for finding in _findings():
+        findings.append(finding)
+        if not as_json:
+            mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
+            first, *rest = finding.fact.splitlines() or [""]
+            screen.print(f"{mark} {finding.name:<10} ", end="")
+            screen.print(first, markup=False)
+            for line in rest:
+                screen.print(" " * 16 + line, markup=False)
+    passed = all(finding.ok for finding in findings)
+    if as_json:
+        lines = [{"name": f.name, "ok": f.ok, "fact": f.fact} for f in findings]
+        print(json.dumps({"ok": passed, "checks": lines}))
+    sys.stdout.flush()
+    raise typer.Exit(0 if passed else 78)
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = console.settings(needs_cameras=True)
+    except AgentError as error:
+        yield Finding("settings", ok=False, fact=str(error))
+        return
+    given = sum(name.startswith("AGENT_") for name in os.environ)
+    yield Finding("settings", ok=True, fact=f"{given} variables set, all understood")
+    clock = SystemClock()
+    yield _tried("model", lambda: check_model(settings))
+    for camera in settings.cameras:
+        yield _tried(camera.name, partial(check_camera, camera, settings, clock))
+    yield _tried("spool", lambda: check_spool(settings, clock))
+    yield _tried("endpoint", lambda: check_endpoint(settings, clock, os.environ))
+
+
+def _tried(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, ok=True, fact=look())
+    except AgentError as error:
+        return Finding(name, ok=False, fact=str(error))

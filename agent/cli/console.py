@@ -1,0 +1,47 @@
+"""What all commands share: settings, log, and the way errors are shown."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from agent.config import Settings, load
+from agent.errors import AgentError
+from agent.logs import Log, make_log, redact
+from agent.system import under_systemd
+
+P = ParamSpec("P")
+
+
+def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, with an expected error turned into its one clear message and exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except AgentError as error:
+            prefix = "<3>" if under_systemd() else ""
+            for line in redact(str(error)).splitlines():
+                print(f"{prefix}capture-agent: {line}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+
+    return wrapped
+
+
+def settings(*, needs_cameras: bool = False) -> Settings:
+    """The settings of the environment; raises `ConfigurationError`."""
+    os.umask(0o077)
+    return load(needs_cameras=needs_cameras)
+
+
+def log_of(settings: Settings, *, level: str | None = None) -> Log:
+    """The logger that the settings describe."""
+    return make_log(
+        level=level or settings.log_level,
+        form=settings.log_format,
+        under_systemd=under_systemd(),
+    )

@@ -1,0 +1,100 @@
+"""A picture of what was captured: frames with boxes, and the reason under each."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent.domain import Pixels
+
+_WIDTH = 480  # pixels of one cell
+_CAPTION = 46
+_MARGIN = 10
+_PAPER = (250, 250, 250)
+_INK = (40, 40, 40)
+_SURE = (80, 160, 0)  # BGR: green, at or above the threshold
+_UNSURE = (0, 110, 240)  # orange, below it
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def contact_sheet(dataset: Path, *, most: int = 12, columns: int = 3) -> Pixels:
+    """Draw up to `most` captures of a dataset folder, spread over it in the order of capture.
+
+    Raises `OSError` when there is none or one cannot be read.
+    """
+    records = sorted(
+        (json.loads(path.read_text("utf-8")) for path in (dataset / "records").glob("*.json")),
+        key=lambda record: record["sequence"],
+    )
+    if not records:
+        raise FileNotFoundError(f"no captures in {dataset}")
+    step = max(1.0, len(records) / most)
+    chosen = [records[int(n * step)] for n in range(min(most, len(records)))]
+    cells = [_cell(_picture(dataset, record), record) for record in chosen]
+    return _grid(cells, columns)
+
+
+def _picture(dataset: Path, record: Mapping[str, Any]) -> Pixels:
+    path = dataset / "images" / f"{record['id']}.jpg"
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise OSError(f"cannot read {path}")
+    return np.asarray(picture, np.uint8)
+
+
+def _cell(picture: Pixels, record: Mapping[str, Any]) -> Pixels:
+    scale = _WIDTH / picture.shape[1]
+    small = cv2.resize(picture, (_WIDTH, round(picture.shape[0] * scale)))
+    thresholds = record["thresholds"]
+    for detection in record["detections"]:
+        threshold = thresholds["labels"].get(detection["label"], thresholds["default"])
+        _draw(small, detection, scale, sure=detection["confidence"] >= threshold)
+    cell = np.full((small.shape[0] + _CAPTION, _WIDTH, 3), _PAPER, np.uint8)
+    cell[: small.shape[0]] = small
+    reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in record["rules"])
+    frame = record["source_frame"]
+    where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
+    _text(cell, reasons, (4, small.shape[0] + 18), 0.48, _INK)
+    line = f"{where}   lane {record['lane']}   value {record['value']:.2f}"
+    _text(cell, line, (4, small.shape[0] + 38), 0.42, (110, 110, 110))
+    return cell
+
+
+def _draw(cell: Pixels, detection: Mapping[str, Any], scale: float, *, sure: bool) -> None:
+    x_min, y_min, x_max, y_max = (round(side * scale) for side in detection["box"])
+    colour = _SURE if sure else _UNSURE
+    cv2.rectangle(cell, (x_min, y_min), (x_max, y_max), colour, 2 if sure else 1, cv2.LINE_AA)
+    label = f"{detection['label']} {detection['confidence']:.2f}"
+    (width, height), _ = cv2.getTextSize(label, _FONT, 0.36, 1)
+    top = max(y_min, height + 4)
+    cv2.rectangle(cell, (x_min, top - height - 4), (x_min + width + 4, top), colour, cv2.FILLED)
+    _text(cell, label, (x_min + 2, top - 3), 0.36, (255, 255, 255))
+
+
+def _grid(cells: Sequence[Pixels], columns: int) -> Pixels:
+    rows = math.ceil(len(cells) / columns)
+    height = max(cell.shape[0] for cell in cells)
+    sheet = np.full(
+        (
+            rows * (height + _MARGIN) + _MARGIN,
+            columns * (_WIDTH + _MARGIN) + _MARGIN,
+            3,
+        ),
+        _PAPER,
+        np.uint8,
+    )
+    for n, cell in enumerate(cells):
+        y = _MARGIN + n // columns * (height + _MARGIN)
+        x = _MARGIN + n % columns * (_WIDTH + _MARGIN)
+        sheet[y : y + cell.shape[0], x : x + _WIDTH] = cell
+    return sheet
+
+
+def _text(
+    picture: Pixels, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]
+) -> None:
+    cv2.putText(picture, text, at, _FONT, size, colour, 1, cv2.LINE_AA)

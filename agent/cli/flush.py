@@ -1,0 +1,49 @@
+"""`capture-agent flush`."""
+
+import os
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agent.cli import console
+from agent.errors import ConfigurationError, TemporaryError
+from agent.system import SystemClock, full_jitter
+
+
+def flush() -> None:
+    """Deliver what waits, and exit: 0 when all is delivered, 75 when something still waits.
+
+    Example: AGENT_UPLOAD_URL=https://example.org/captures capture-agent flush
+
+    Refuses while a daemon owns the spool: that one delivers already.
+    """
+    from agent.app import spool_of, upload_target
+    from agent.runtime.drain import Drain
+    from agent.upload.pace import Pace
+
+    settings = console.settings()
+    clock = SystemClock()
+    target = upload_target(settings, clock=clock, environ=os.environ)
+    if target is None:
+        raise ConfigurationError("AGENT_UPLOAD_URL: required; without it captures stay on disk")
+    log = console.log_of(settings, level="error")
+    with spool_of(settings, clock=clock, log=log) as spool:
+        pace = Pace(full_jitter, first_bound=0.0)
+        drain = Drain(spool, target, pace, workers=settings.upload_workers, clock=clock, log=log)
+        total = spool.waiting()
+        with Progress(
+            TextColumn("delivering"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as progress:
+            task = progress.add_task("", total=total)
+            drain.run(lambda: progress.update(task, completed=total - spool.waiting()))
+        left, rejected = spool.waiting(), drain.rejected
+    print(f"delivered {total - left - rejected}, waiting {left}, rejected {rejected}")
+    if left:
+        raise TemporaryError(f"cannot deliver {left} captures: {drain.reason}")
+    raise typer.Exit(0)

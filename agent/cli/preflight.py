@@ -1,0 +1,117 @@
+"""What `check` looks at: each function states a fact, or raises with the cause and the mend."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.app import detector_of, upload_target
+from agent.camera.address import CameraAddress
+from agent.camera.open import make_source
+from agent.config import Settings
+from agent.config_text import show_size
+from agent.domain import Frame
+from agent.errors import AgentError, CameraLost, ConfigurationError, TemporaryError
+from agent.logs import make_log
+from agent.ports import Clock
+from agent.spool.disk import Disk
+from agent.spool.recovery import open_spool
+from agent.spool.spool import Limits
+from agent.spool.status import read_status
+from agent.system import boot_id, clock_synchronized
+
+_CAMERA_SECONDS = 3.0
+_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the answer."""
+
+    name: str
+    ok: bool
+    fact: str  # with the mend, where it is not ok
+
+
+def check_model(settings: Settings) -> str:
+    """Load the model and time it; raises `ConfigurationError`."""
+    detector = detector_of(settings)
+    frame = np.zeros((720, 1280, 3), np.uint8)
+    times = []
+    for _ in range(_RUNS):
+        began = time.perf_counter()
+        detector.detect(frame)
+        times.append(time.perf_counter() - began)
+    return (
+        f"{detector.info.name}: {detector.decided}; {len(detector.info.labels)} labels, "
+        f"{detector.info.provider}, {sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame"
+    )
+
+
+def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> str:
+    """Read for a moment: size, rate, and whether the picture changes; raises `CameraLost`."""
+    source = make_source(
+        address, fps=0, stall=settings.camera_stall, clock=clock, boot_id=boot_id()
+    )
+    frames: list[Frame] = []
+    try:
+        deadline = None
+        while deadline is None or clock.monotonic() < deadline:
+            frame = source.read()
+            if frame is None:
+                break
+            deadline = deadline or clock.monotonic() + _CAMERA_SECONDS
+            frames = [*frames[:1], frame] if frames else [frame]
+            if not source.live and frame.sequence >= 1:
+                break
+    finally:
+        source.close()
+    if not frames:
+        raise CameraLost(f"cannot read {address.shown}: it has no frames")
+    first, last = frames[0], frames[-1]
+    height, width = first.pixels.shape[:2]
+    text = f"{address.shown}: {width}x{height}"
+    if not source.live:
+        return f"{text}, a recording"
+    rate = (last.sequence - first.sequence) / max(last.at - first.at, 1e-6)
+    if len(frames) > 1 and np.array_equal(first.pixels, last.pixels):
+        raise CameraLost(
+            f"{text} at {rate:.1f} fps, but the picture did not change for "
+            f"{_CAMERA_SECONDS:g} s: is the camera frozen? Restart it."
+        )
+    return f"{text} at {rate:.1f} fps, fresh and changing"
+
+
+def check_spool(settings: Settings, clock: Clock) -> str:
+    """Open the spool unless a daemon has it; raises `ConfigurationError` or `SpoolUnavailable`."""
+    directory = settings.spool_dir
+    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
+    try:
+        with open_spool(directory, limits, clock=clock, log=make_log(level="critical")) as spool:
+            waiting, owner = spool.waiting(), "no daemon runs"
+    except TemporaryError:
+        status = read_status(directory, now=clock.wall())
+        waiting, owner = status.waiting, f"the daemon, process {status.owner}, owns it"
+    free = Disk().free_bytes(directory)
+    if free < settings.spool_min_free:
+        raise ConfigurationError(
+            f"{directory}: {show_size(free)} free, less than AGENT_SPOOL_MIN_FREE="
+            f"{show_size(int(settings.spool_min_free))}: only captures worth more than stored ones "
+            "would be kept. Free some space, or lower AGENT_SPOOL_MIN_FREE."
+        )
+    return f"{directory}: writable, {waiting} waiting, {show_size(free)} free, {owner}"
+
+
+def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
+    """Ask the endpoint, without sending a capture; raises as `UploadTarget.probe` does."""
+    target = upload_target(settings, clock=clock, environ=environ)
+    if target is None:
+        return "AGENT_UPLOAD_URL is not set: captures stay on disk"
+    try:
+        answer = target.probe()
+    except AgentError as error:
+        if not clock_synchronized(clock.wall()):
+            raise ConfigurationError(f"{error} (the clock is not synchronized)") from error
+        raise
+    return f"{target.name}: {answer}"

@@ -1,0 +1,62 @@
+"""`capture-agent receive`."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.errors import ConfigurationError
+from agent.spool.disk import Disk
+
+
+def receive(
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Dataset folder; made when it is missing.")
+    ],
+    port: Annotated[
+        int, typer.Option(help="TCP port; 0 picks a free one.", min=0, max=65535)
+    ] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 serves the whole network.")
+    ] = "127.0.0.1",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File that holds the token agents must send.")
+    ] = None,
+) -> None:
+    """Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.
+
+    Example: capture-agent receive --dir dataset --port 8000
+    """
+    from agent.upload.dataset import Dataset
+    from agent.upload.receiver import Receiver
+
+    token = _token(token_file)
+    try:
+        receiver = Receiver(
+            Dataset(directory.absolute(), Disk()), host=host, port=port, token=token
+        )
+    except OSError as error:
+        raise ConfigurationError(f"cannot receive on {host}:{port}: {error.strerror}") from error
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    receiver.start()
+    print(f"receiving into {directory} on {receiver.url}", flush=True)
+    if token is None and host not in {"127.0.0.1", "::1", "localhost"}:
+        print("warning: without --token-file everybody on the network can send", flush=True)
+    stop.wait()
+    receiver.stop()
+
+
+def _token(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read the token file {file}: {error}") from error
+    if not token:
+        raise ConfigurationError(f"cannot use the token file {file}: it is empty")
+    return token

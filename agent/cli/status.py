@@ -1,0 +1,106 @@
+"""`capture-agent status`."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent.cli import console
+from agent.config import Settings
+from agent.config_text import show_duration, show_size
+from agent.errors import TemporaryError
+from agent.spool.status import SpoolStatus, read_status
+from agent.system import SystemClock
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what waits, what was delivered and what was lost; does not disturb a running daemon.
+
+    Example: capture-agent status --json
+    """
+    settings = console.settings()
+    now = SystemClock().wall()
+    try:
+        spool = read_status(settings.spool_dir, now=now)
+    except OSError as error:
+        raise TemporaryError(f"cannot read the spool {settings.spool_dir}: {error}") from error
+    facts = _facts(spool, settings)
+    if as_json:
+        print(json.dumps(facts))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in _rows(spool, facts, settings, now):
+        table.add_row(name, value)
+    Console(highlight=False).print(table)
+
+
+def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
+    return {
+        "spool_dir": str(settings.spool_dir),
+        "daemon_pid": spool.owner,
+        "waiting": spool.waiting,
+        "waiting_bytes": spool.waiting_bytes,
+        "in_flight": spool.in_flight,
+        "oldest_waiting": _iso(spool.oldest_waiting),
+        "stored": spool.stored,
+        "delivered": spool.delivered,
+        "rejected": spool.rejected,
+        "damaged": spool.damaged,
+        "evicted": spool.evicted,
+        "evicted_by_reason": spool.evicted_by_reason,
+        "last_delivered": _iso(spool.last_delivered),
+        "last_error": spool.last_error,
+        "occupied_bytes": spool.occupied,
+        "max_bytes": int(settings.spool_max),
+        "hours_until_full": _hours_until_full(spool, int(settings.spool_max)),
+    }
+
+
+def _rows(
+    spool: SpoolStatus, facts: dict[str, Any], settings: Settings, now: float
+) -> list[tuple[str, str]]:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in spool.evicted_by_reason.items())
+    hours = facts["hours_until_full"]
+    running = f"running (process {spool.owner})" if spool.owner else "not running"
+    return [
+        ("daemon", running),
+        ("spool", f"{settings.spool_dir}"),
+        ("waiting", f"{spool.waiting} captures, {show_size(spool.waiting_bytes)}"),
+        ("in flight", str(spool.in_flight)),
+        ("oldest waiting", _ago(spool.oldest_waiting, now)),
+        ("delivered", f"{spool.delivered}, last {_ago(spool.last_delivered, now)}"),
+        ("rejected", str(spool.rejected)),
+        ("damaged", str(spool.damaged)),
+        ("evicted", f"{spool.evicted} ({reasons})" if reasons else "0"),
+        ("last error", spool.last_error or "none"),
+        ("disk", f"{show_size(spool.occupied)} of {show_size(int(settings.spool_max))}"),
+        ("full in", "never at the present rate" if hours is None else f"{hours:.1f} h"),
+    ]
+
+
+def _hours_until_full(spool: SpoolStatus, max_bytes: int) -> float | None:
+    """At the rate at which captures of the last hour still wait; None when none do."""
+    if spool.recent_bytes_per_hour <= 0:
+        return None
+    return round(max(0, max_bytes - spool.occupied) / spool.recent_bytes_per_hour, 2)
+
+
+def _iso(wall: float | None) -> str | None:
+    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
+
+
+def _ago(wall: float | None, now: float) -> str:
+    if wall is None:
+        return "never"
+    seconds = now - wall
+    if seconds < 0:
+        return f"{_iso(wall)} (by a clock that was ahead of the present one)"
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit} ago"
+    return f"{show_duration(round(seconds))} ago"
