@@ -129,8 +129,9 @@ def _decoded(
         level: The stride and its grid.
         floor: 0 to 1.
     """
-    best = scores.max(axis=1)
-    cells = np.flatnonzero(best >= floor)
+    # A maximum over each row of 80 takes three times as long as a look at all numbers at once.
+    cells = np.unique(np.flatnonzero(scores >= floor) // scores.shape[1])
+    best = scores[cells].max(axis=1, initial=0.0)
     logits = bins[cells].reshape(len(cells), 4, bins.shape[1] // 4)
     with np.errstate(invalid="ignore", over="ignore"):
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
@@ -139,4 +140,4 @@ def _decoded(
     rows, columns = np.divmod(cells, level.columns)
     centres = (np.stack([columns, rows], axis=1).astype(np.float32) + 0.5) * level.stride
     boxes = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], axis=1)
-    return boxes.astype(np.float32), best[cells], scores[cells].argmax(axis=1)
+    return boxes.astype(np.float32), best, scores[cells].argmax(axis=1)
