@@ -14,6 +14,9 @@ from typing import Self
 
 from agent.ports import Clock
 
+GRACE = 5.0
+"""Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
+
 _current: ContextVar["Deadline"] = ContextVar("deadline of the request of this thread")
 
 Address = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
@@ -99,6 +102,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
             # An address that swallows packets leaves their share of the time to the others.
             connection.settimeout(max(deadline.remaining / (left + 1), 0.001))
             connection.connect(address)
+            connection.settimeout(deadline.remaining + GRACE)
             deadline.watch(connection)
         except OSError as error:
             connection.close()

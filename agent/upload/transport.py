@@ -20,7 +20,7 @@ from urllib3.exceptions import (
 )
 
 from agent.ports import Clock
-from agent.upload.deadline import Deadline, connect, current
+from agent.upload.deadline import GRACE, Deadline, connect, current
 from agent.upload.outcome import Answer
 
 ANSWER_MAX = 65536
@@ -78,10 +78,10 @@ class Transport:
 
     def _exchange(self, prepared: requests.PreparedRequest) -> Answer:
         response = self._adapter.send(
-            prepared, stream=True, timeout=self._timeout, verify=self._trusted
+            prepared, stream=True, timeout=self._timeout + GRACE, verify=self._trusted
         )
         try:
-            body = response.raw.read(ANSWER_MAX + 1, decode_content=False)
+            body = _beginning(response)
         finally:
             response.close()  # keeps the connection if the body was read to its end
         return Answer(
@@ -91,6 +91,17 @@ class Transport:
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
         )
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """The body, as long as it has at most `ANSWER_MAX` bytes; otherwise a little more than that."""
+    body = b""
+    while len(body) <= ANSWER_MAX:
+        piece = response.raw.read(ANSWER_MAX + 1 - len(body), decode_content=False)
+        if not piece:
+            break  # the end, and complete: a cut body raises here
+        body += piece
+    return body
 
 
 class _Watched(HTTPConnection):

@@ -1,0 +1,51 @@
+"""Captures as the spool hands them out, and clocks, for the tests of this folder."""
+
+import hashlib
+import json
+from typing import Any
+from uuid import UUID
+
+from agent.domain import StoredCapture
+
+CAR = {"label": "car", "class_id": 2, "confidence": 0.9, "box": [10.0, 20.0, 110.0, 70.0]}
+
+
+class FrozenClock:
+    """A clock that stands still."""
+
+    def __init__(self, wall: float = 1_780_000_000.0) -> None:
+        self._wall = wall
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wall(self) -> float:
+        return self._wall
+
+
+def identity(number: int) -> str:
+    return str(UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000 + number))
+
+
+def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "id": identity(number),
+        "device": "test",
+        "image": {
+            "width": 200,
+            "height": 100,
+            "media_type": "image/jpeg",
+            "bytes": len(image),
+            "sha256": hashlib.sha256(image).hexdigest(),
+        },
+        "thresholds": {"default": 0.5, "labels": {"person": 0.8}, "floor": 0.05},
+        "detections": [CAR],
+        **changes,
+    }
+
+
+def capture(number: int, image: bytes | None = None, **changes: Any) -> StoredCapture:
+    data = image if image is not None else b"\xff\xd8 image %d \xff\xd9" % number
+    record = record_of(number, data, **changes)
+    return StoredCapture(record["id"], json.dumps(record).encode(), record, data)
