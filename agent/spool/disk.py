@@ -5,6 +5,7 @@ medium only after `sync_directory`. Tests replace this class by one that forgets
 synced.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -68,8 +69,9 @@ class Disk:
         self.sync_directory(path.parent)
 
     def move(self, source: Path, destination: Path) -> None:
-        """Rename within one file system, durably on both sides."""
-        source.replace(destination)
+        """Rename within one file system, durably on both sides; repeating it completes it."""
+        with contextlib.suppress(FileNotFoundError):
+            source.replace(destination)
         self.sync_directory(destination.parent)
         self.sync_directory(source.parent)
 

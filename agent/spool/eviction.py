@@ -23,13 +23,12 @@ class Catalogue:
     """The waiting captures in the orders in which they are sent and may leave."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._sending = SortedKeyList(key=_by_urgency)
-        self._chosen = SortedKeyList(key=_by_value)
-        self._random = SortedKeyList(key=_by_tag)
-        self._requested = SortedKeyList(key=_by_age)
-        self.random_bytes = 0
-        for entry in entries:
-            self.add(entry)
+        waiting = list(entries)
+        self._sending = SortedKeyList(waiting, key=_by_urgency)
+        self._chosen = SortedKeyList(_of(waiting, Lane.SCORE, Lane.INTERVAL), key=_by_value)
+        self._random = SortedKeyList(_of(waiting, Lane.RANDOM), key=_by_tag)
+        self._requested = SortedKeyList(_of(waiting, Lane.REQUESTED), key=_by_age)
+        self.random_bytes = sum(map(_random_bytes, waiting))
 
     def add(self, entry: Entry) -> None:
         """Make an entry a candidate, for sending and for leaving."""
@@ -50,23 +49,20 @@ class Catalogue:
     def plan(self, newcomers: Iterable[Entry], *, excess: int, random_quota: int) -> list[Entry]:
         """Choose the captures to drop so that at least `excess` bytes become free.
 
-        Newcomers compete on equal terms: one in the answer is not to be stored. The answer frees
-        less only when everything together is not enough. Nothing is changed.
+        Newcomers compete on equal terms: one in the answer is not to be stored. The answer is the
+        shortest beginning of the order of leaving that frees enough, or all when nothing is
+        enough. Nothing is changed.
         """
-        new = list(newcomers)
-        scored = [e for e in new if e.lane in {Lane.SCORE, Lane.INTERVAL}]
-        drawn = [e for e in new if e.lane is Lane.RANDOM]
-        asked = [e for e in new if e.lane is Lane.REQUESTED]
-        victims = _choose(
+        new = Catalogue(newcomers)
+        return _choose(
             _Queues(
-                heapq.merge(self._chosen, sorted(scored, key=_by_value), key=_by_value),
-                heapq.merge(self._random, sorted(drawn, key=_by_tag), key=_by_tag),
-                heapq.merge(self._requested, sorted(asked, key=_by_age), key=_by_age),
+                heapq.merge(self._chosen, new._chosen, key=_by_value),
+                heapq.merge(self._random, new._random, key=_by_tag),
+                heapq.merge(self._requested, new._requested, key=_by_age),
             ),
             excess=excess,
-            random_excess=self.random_bytes + sum(map(_random_bytes, drawn)) - random_quota,
+            random_excess=self.random_bytes + new.random_bytes - random_quota,
         )
-        return _spare_needless(victims, excess)
 
     def __len__(self) -> int:
         return len(self._sending)
@@ -101,20 +97,6 @@ def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[Entry]:
     return victims
 
 
-def _spare_needless(victims: list[Entry], excess: int) -> list[Entry]:
-    """Keep those that a later, larger victim made needless, the most valuable ones first.
-
-    Random captures are not spared out of their order: that would bias the sample by size.
-    """
-    spare = sum(entry.occupied for entry in victims) - excess
-    kept = []
-    for entry in reversed(victims):
-        if entry.lane is not Lane.RANDOM and entry.occupied <= spare:
-            spare -= entry.occupied
-            kept.append(entry)
-    return [entry for entry in victims if entry not in kept]
-
-
 class Thinning:
     """How much each random capture's weight grew because others were evicted.
 
@@ -147,6 +129,10 @@ class Thinning:
     def kept_with_probability(self, sequence: int) -> float:
         """In (0, 1]: the chance that a random capture with this sequence was still there."""
         return min((tag for before, tag in self._steps if sequence < before), default=1.0)
+
+
+def _of(entries: Iterable[Entry], *lanes: Lane) -> list[Entry]:
+    return [entry for entry in entries if entry.lane in lanes]
 
 
 def _random_bytes(entry: Entry) -> int:

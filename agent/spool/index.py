@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import diskcache
 
@@ -46,6 +47,25 @@ _SETTINGS = MappingProxyType(
         "sqlite_trusted_schema": 0,
         "disk_min_file_size": 0,
         "disk_pickle_protocol": 0,
+    }
+)
+_KNOWN_SETTINGS = (
+    diskcache.core.DEFAULT_SETTINGS.keys() | diskcache.core.METADATA | _SETTINGS.keys()
+)
+_FOREIGN_ROWS = """
+    SELECT count(*) FROM Cache WHERE NOT coalesce(
+        raw = 1 AND typeof(key) = 'text' AND expire_time IS NULL AND (
+            mode = 1 AND filename IS NULL AND typeof(value) = 'text'
+            OR mode = 2 AND typeof(filename) = 'text' AND value IS NULL), 0)
+"""
+_SYSTEM_ERRORS = MappingProxyType(
+    {
+        sqlite3.SQLITE_FULL: errno.ENOSPC,
+        sqlite3.SQLITE_READONLY: errno.EROFS,
+        sqlite3.SQLITE_IOERR: errno.EIO,
+        sqlite3.SQLITE_IOERR_SHMSIZE: errno.ENOSPC,
+        sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+        sqlite3.SQLITE_BUSY: errno.EAGAIN,
     }
 )
 _MODE_RAW = 1
@@ -135,10 +155,11 @@ class Index:
     """The durable index. Not thread-safe: the spool's lock admits one caller at a time.
 
     Every method raises `OSError` (ENOSPC when there is no room) with nothing changed, or
-    `DamagedIndexError`.
+    `DamagedIndexError`. Opening looks for damage first, which diskcache would not.
     """
 
     def __init__(self, directory: Path) -> None:
+        _check_database(directory)
         with _translated():
             # diskcache's own default for a locked database is a minute; nobody else writes here.
             self._cache: Any = diskcache.Cache(
@@ -194,29 +215,31 @@ class Index:
             self._cache.close()
 
 
-def check_database(directory: Path) -> None:
-    """Look for damage before diskcache opens the database, which would not look.
+def _check_database(directory: Path) -> None:
+    """Refuse a database with damage, or with anything in it that we never write.
 
-    A missing database is no damage. Raises `DamagedIndexError`.
+    diskcache obeys every setting that it finds, so a foreign one is refused too. A missing
+    database is no damage.
     """
     path = directory / DATABASE
     if not path.exists():
         return
     if path.stat().st_size == 0:
         raise DamagedIndexError("the index is empty")
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}", uri=True, timeout=5)) as database:
-            answer = database.execute("PRAGMA quick_check(1)").fetchone()
-            database.execute("SELECT key, raw, mode, filename, value FROM Cache LIMIT 1").fetchone()
-            database.execute("SELECT key, value FROM Settings LIMIT 1").fetchone()
-    except sqlite3.OperationalError as error:
-        if _sqlite_error(error) is not None:
-            raise _sqlite_error(error) from error  # type: ignore[misc]
-        raise DamagedIndexError(str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise DamagedIndexError(str(error)) from error
-    if answer != ("ok",):
-        raise DamagedIndexError(str(answer[0]))
+    with _translated():
+        try:
+            with _connection(path, "rw") as database:
+                answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
+                foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if _system_error(error) is None:  # no such table, no such column
+                raise DamagedIndexError(str(error)) from error
+            raise
+    if answer != "ok":
+        raise DamagedIndexError(f"the index is damaged: {answer}")
+    if foreign or not settings <= _KNOWN_SETTINGS:
+        raise DamagedIndexError("the index holds what we never write")
 
 
 def read_only(directory: Path) -> Contents:
@@ -229,9 +252,7 @@ def read_only(directory: Path) -> Contents:
         raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
     contents = Contents()
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-        ) as database:
+        with _connection(path, "ro") as database:
             for key, value in database.execute("SELECT key, value FROM Cache WHERE raw = 1"):
                 kind, _, name = str(key).partition("/")
                 if kind + "/" == _CAPTURE:
@@ -240,9 +261,16 @@ def read_only(directory: Path) -> Contents:
                     contents.counts[name] = _count(value)
                 elif kind + "/" == _NOTE:
                     contents.notes[name] = str(value)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, DamagedIndexError) as error:
         raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
     return contents
+
+
+@contextlib.contextmanager
+def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    address = f"file:{quote(str(path))}?mode={mode}"
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+        yield database
 
 
 def _count(text: object) -> int:
@@ -256,22 +284,26 @@ def _translated() -> Iterator[None]:
     """Turn what SQLite and diskcache raise into the two kinds that the spool acts on."""
     try:
         yield
-    except diskcache.Timeout as error:
-        raise OSError(errno.EAGAIN, "the index is locked by another process") from error
-    except sqlite3.OperationalError as error:
-        raise (_sqlite_error(error) or OSError(errno.EIO, str(error))) from error
+    except (diskcache.Timeout, sqlite3.OperationalError) as error:
+        system = _system_error(error)
+        if system is None:
+            system = OSError(errno.EIO, str(error) or "the index is locked by another process")
+        raise system from error
     except sqlite3.DatabaseError as error:
         raise DamagedIndexError(str(error)) from error
 
 
-def _sqlite_error(error: sqlite3.OperationalError) -> OSError | None:
-    """The operating system's error behind SQLite's, where there is one."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    known = {
-        sqlite3.SQLITE_FULL: errno.ENOSPC,
-        sqlite3.SQLITE_READONLY: errno.EROFS,
-        sqlite3.SQLITE_IOERR: errno.EIO,
-        sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-        sqlite3.SQLITE_BUSY: errno.EAGAIN,
-    }
-    return OSError(known[code], str(error)) if code in known else None
+def _system_error(error: BaseException | None) -> OSError | None:
+    """The operating system's error behind SQLite's, where there is one.
+
+    diskcache raises its own `Timeout` whatever kept a transaction from beginning, and SQLite
+    another error when a transaction is rolled back that a full disk ended: the first counts.
+    """
+    found = None
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", 0)
+        number = _SYSTEM_ERRORS.get(code) or _SYSTEM_ERRORS.get(code & 0xFF)
+        if number is not None:
+            found = OSError(number, str(error))
+        error = error.__context__
+    return found

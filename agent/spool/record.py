@@ -4,7 +4,7 @@
     0       8      magic "ECAPREC1"
     8       4      length of the record, big endian
     12      8      length of the image, big endian
-    20      32     SHA-256 of record and image together
+    20      32     SHA-256 of all the other bytes
     52             the record: one JSON object, UTF-8
                    the image: JPEG
 
@@ -28,11 +28,12 @@ SUFFIX = ".capture"
 HEADER_BYTES = 52
 
 _MAGIC = b"ECAPREC1"
+_LENGTHS = struct.Struct(">8sIQ")
 _HEADER = struct.Struct(">8sIQ32s")
 _LETTERS = {Lane.RANDOM: "r", Lane.INTERVAL: "i", Lane.SCORE: "s", Lane.REQUESTED: "q"}
 _LANES = {letter: lane for lane, letter in _LETTERS.items()}
 _NAME = re.compile(
-    r"([risq])(0\d{3}|1000)-(\d{12})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"([risq])(0[0-9]{3}|1000)-([0-9]{12})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     + re.escape(SUFFIX)
 )
 _BLOCK = 4096  # what a file occupies is a multiple of this on the file systems of small devices
@@ -77,9 +78,8 @@ def parse_name(name: str, size: int) -> Entry | None:
 def encode(record: Mapping[str, Any], image: bytes) -> bytes:
     """The bytes of a record file."""
     text = _to_json(record)
-    digest = hashlib.sha256(text)
-    digest.update(image)
-    return _HEADER.pack(_MAGIC, len(text), len(image), digest.digest()) + text + image
+    lengths = _LENGTHS.pack(_MAGIC, len(text), len(image))
+    return b"".join((lengths, _digest(lengths, text, image), text, image))
 
 
 def decode(data: bytes) -> StoredCapture:
@@ -97,12 +97,12 @@ def decode(data: bytes) -> StoredCapture:
             f"cannot read the record file: {len(data)} bytes where its header says "
             f"{HEADER_BYTES + record_length + image_length}"
         )
-    body = memoryview(data)[HEADER_BYTES:]
-    if hashlib.sha256(body).digest() != digest:
+    text = data[HEADER_BYTES : HEADER_BYTES + record_length]
+    image = data[HEADER_BYTES + record_length :]
+    if _digest(data[: _LENGTHS.size], text, image) != digest:
         raise DamagedRecord("cannot read the record file: its checksum is wrong")
-    text = bytes(body[:record_length])
     record = json.loads(text)
-    return StoredCapture(record["id"], text, record, bytes(body[record_length:]))
+    return StoredCapture(record["id"], text, record, image)
 
 
 def reweighted(capture: StoredCapture, kept_with: float) -> StoredCapture:
@@ -125,6 +125,13 @@ def has_whole_length(header: bytes, size: int) -> bool:
         return False
     magic, record_length, image_length, _ = _HEADER.unpack_from(header)
     return bool(magic == _MAGIC and size == HEADER_BYTES + record_length + image_length)
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
 
 
 def _to_json(record: Mapping[str, Any]) -> bytes:

@@ -16,17 +16,15 @@ What is found, and what becomes of it:
 """
 
 import contextlib
-import fcntl
 import os
 import pwd
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
-from agent.errors import ConfigurationError, SpoolUnavailable, TemporaryError
+from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock
 from agent.spool.disk import TEMPORARY_SUFFIX, Disk
@@ -37,8 +35,8 @@ from agent.spool.index import (
     DamagedIndexError,
     Index,
     RecordFile,
-    check_database,
 )
+from agent.spool.lock import owned
 from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
 from agent.spool.spool import (
     RESERVE_BYTES,
@@ -46,14 +44,24 @@ from agent.spool.spool import (
     Spool,
     SpoolPaths,
     State,
+    missing_kind,
     prune,
     restore_reserve,
 )
 
+OpenIndex = Callable[[Path], Index]
+"""From the diskcache directory, its index; raises as `Index` does."""
+
 
 @contextlib.contextmanager
 def open_spool(
-    directory: Path, limits: Limits, *, clock: Clock, log: Log, disk: Disk | None = None
+    directory: Path,
+    limits: Limits,
+    *,
+    clock: Clock,
+    log: Log,
+    disk: Disk | None = None,
+    open_index: OpenIndex = Index,
 ) -> Iterator[Spool]:
     """Own the spool in `directory`, made when it is missing, for the time of the `with` block.
 
@@ -63,14 +71,12 @@ def open_spool(
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     _prepare(paths, disk)
-    with _owned(paths):
+    with owned(paths.lock):
         try:
             if disk.free_bytes(paths.root) < RESERVE_BYTES:
                 disk.remove(paths.reserve)
-            index, contents, rebuilt = _open_index(paths, disk)
-            state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(
-                contents, rebuilt=rebuilt
-            )
+            index, contents = _open_index(paths, disk, open_index)
+            state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
         except OSError as error:
@@ -100,6 +106,10 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
                 root.chmod(0o700)
         for path in (root, paths.cache, paths.records, paths.rejected, paths.damaged):
             disk.make_directory(path)
+        for path in (root, paths.cache):
+            disk.sync_directory(path)  # they may be of a start that was killed before it did so
+        with contextlib.suppress(PermissionError):  # somebody else made `root` for us, then
+            disk.sync_directory(root.parent)
     except PermissionError as error:
         raise ConfigurationError(
             f"cannot use AGENT_SPOOL_DIR {root}: {error.strerror}. The user "
@@ -113,48 +123,26 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
         raise SpoolUnavailable(f"cannot open the spool {root}: {error}") from error
 
 
-@contextlib.contextmanager
-def _owned(paths: SpoolPaths) -> Iterator[None]:
-    """Hold the lock; the kernel gives it back when the process ends, however it ends."""
-    try:
-        file = paths.lock.open("a+", encoding="ascii")
-    except OSError as error:
-        raise SpoolUnavailable(f"cannot open {paths.lock}: {error.strerror}") from error
-    with file:
-        _take(file, paths)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _take(file: IO[str], paths: SpoolPaths) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        raise TemporaryError(
-            f"cannot use the spool {paths.root}: another capture-agent (process {holder}) owns "
-            "it. Stop that one first, or set AGENT_SPOOL_DIR to another folder."
-        ) from None
-
-
-def _open_index(paths: SpoolPaths, disk: Disk) -> tuple[Index, Contents, bool]:
+def _open_index(paths: SpoolPaths, disk: Disk, open_index: OpenIndex) -> tuple[Index, Contents]:
     """The index and what it holds; a damaged one is put aside and begun anew."""
-    is_new = not (paths.cache / DATABASE).exists()
+    with contextlib.suppress(DamagedIndexError):
+        return _load(open_index(paths.cache))
+    stamp = time.monotonic_ns()  # only to keep two damaged ones apart
+    # The database first: without its journal it would look whole and be out of date.
+    for suffix in ("", "-wal", "-shm"):
+        file = paths.cache / (DATABASE + suffix)
+        disk.move(file, paths.damaged / f"{file.name}-{stamp}")
+    return _load(open_index(paths.cache))
+
+
+def _load(index: Index) -> tuple[Index, Contents]:
     try:
-        check_database(paths.cache)
-        index = Index(paths.cache)
-        return index, index.load(), is_new
+        return index, index.load()
     except DamagedIndexError:
-        stamp = time.monotonic_ns()  # only to keep two damaged ones apart
-        for suffix in ("", "-wal", "-shm"):
-            file = paths.cache / (DATABASE + suffix)
-            if file.exists():
-                disk.move(file, paths.damaged / f"{file.name}-{stamp}")
-        index = Index(paths.cache)
-        return index, index.load(), True
+        # Before its files move: SQLite deletes a journal by name when it closes, and the name
+        # would be the new index's by then.
+        index.close()
+        raise
 
 
 @dataclass(slots=True)
@@ -172,12 +160,14 @@ class _Recovery:
     found: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def run(self, contents: Contents, *, rebuilt: bool) -> State:
-        names = set(contents.names)
-        for file in list(self.disk.files(self.paths.records)):
-            self._judge(file.name, file.size, contents, has_row=file.name in names)
-            names.discard(file.name)
-        for name in names:
+    def run(self, contents: Contents) -> State:
+        files = {file.name: file.size for file in self.disk.files(self.paths.records)}
+        # Those with a row first: of two files of one capture the one that `put` returned for stays.
+        for name in contents.names & files.keys():
+            self._judge(name, files[name], contents, has_row=True)
+        for name in files.keys() - contents.names:
+            self._judge(name, files[name], contents, has_row=False)
+        for name in contents.names - files.keys():
             self._missing(name)
         self.disk.sync_directory(self.paths.records)
         self.index.commit(
@@ -192,8 +182,9 @@ class _Recovery:
             folder: prune(self.disk, folder, self.limits.aside)
             for folder in (self.paths.rejected, self.paths.damaged)
         }
-        if self.found or (rebuilt and self.adopted):
-            self.log.warning("spool recovered", index_rebuilt=rebuilt, **self.found)
+        if self.found:
+            # An index that has never counted anything is new, and these files are older.
+            self.log.warning("spool recovered", index_rebuilt=not contents.counts, **self.found)
         counts = Counter(contents.counts)
         counts.update(self.counts)
         return State(self.entries, counts, contents.notes, aside)
@@ -233,7 +224,7 @@ class _Recovery:
 
     def _missing(self, name: str) -> None:
         """A row whose file is not in the record folder."""
-        kind = "rejected" if self.disk.size(self.paths.rejected / name) else "damaged"
+        kind = missing_kind(self.disk, self.paths, name)
         self.gone.append(name)
         self.counts[kind] += 1
         self.found["missing" if kind == "damaged" else "unfinished_rejects"] += 1

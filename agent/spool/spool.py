@@ -13,10 +13,11 @@ with the first put after the folder was synced. What start does with what it fin
 """
 
 import contextlib
+import errno
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ RANDOM_SHARE = 0.2
 
 _ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
+_LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
+_GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
 _JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
 
 
@@ -152,6 +155,7 @@ class Spool:
         self._counts = state.counts
         self._aside = state.aside
         self._unsynced: set[str] = set()  # names in the done ring: unlinked, folder not synced
+        self._unwritten: set[str] = set()  # names of puts that failed; the files may be there
         self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(e.sequence for e in state.entries.values())]
@@ -194,14 +198,22 @@ class Spool:
             batch = self._encode(drafts)
             size = sum(entry.occupied for entry, _ in batch)
             try:
-                if self._disk.free_bytes(self._paths.root) - size < self._limits.min_free:
-                    return self._put_in_exchange(batch, "min_free")
-                stored = self._put(batch, "budget")
+                room = self._disk.free_bytes(self._paths.root) - size
+                short = max(self._limits.min_free, RESERVE_BYTES) - room
+                limit = "disk_full" if room < RESERVE_BYTES else "min_free"
+                reason = limit if short > 0 else "budget"
+                try:
+                    stored = self._put(batch, reason, free=max(0, min(size, short)))
+                except OSError as error:
+                    if not self._is_full(error):
+                        raise
+                    # Others took the room: what is stored now is written into the reserve's.
+                    reason = "disk_full"
+                    self._disk.remove(self._paths.reserve)
+                    stored = self._put(batch, reason, free=size)
             except OSError as error:
-                if not is_disk_full(error):
-                    raise SpoolUnavailable(f"cannot store a capture: {error}") from error
-                return self._put_in_exchange(batch, "disk_full")
-            self._disk_has_room()
+                raise SpoolUnavailable(f"cannot store a capture: {error}") from error
+            self._note_room(reason)
             return stored
 
     def claim(self) -> StoredCapture | None:
@@ -219,12 +231,8 @@ class Spool:
                 kept_with = self._thinning.kept_with_probability(entry.sequence)
             try:
                 capture = record.decode(self._disk.read(self._paths.records / entry.name))
-            except (DamagedRecord, FileNotFoundError) as error:
-                self._set_aside(entry, "damaged")
-                self._log.error("capture damaged", capture=entry.id, error=str(error))
-            except OSError as error:
-                self.release(entry.id)
-                raise SpoolUnavailable(f"cannot read a capture: {error}") from error
+            except (DamagedRecord, OSError) as error:
+                self._give_up(entry, error)
             else:
                 return record.reweighted(capture, kept_with)
 
@@ -266,57 +274,53 @@ class Spool:
         batch = []
         for sequence, draft in enumerate(drafts, start=self._sequence + 1):
             data = record.encode({**draft.record, "sequence": sequence}, draft.image)
-            value = round(draft.value, 3)
-            batch.append((Entry(draft.id, draft.lane, value, sequence, len(data)), data))
+            entry = Entry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
+            if record.parse_name(entry.name, entry.size) != entry:
+                raise ValueError(f"the next start could not read the file name {entry.name}")
+            batch.append((entry, data))
         return batch
 
-    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int = 0) -> Stored:
-        """Store what the budget allows; with `free`, first evict that many bytes."""
+    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int) -> Stored:
+        """Store what the budget allows; at least `free` bytes leave for `reason`."""
         new = [entry for entry, _ in batch]
-        over = sum(e.occupied for e in new) + self.occupied() - self._limits.max_bytes
+        over = (
+            sum(e.occupied for e in new) + self.occupied() + _GROWTH_BYTES - self._limits.max_bytes
+        )
+        reason = "budget" if over >= free else reason
         quota = int(RANDOM_SHARE * self._limits.max_bytes)
         victims = self._catalogue.plan(new, excess=max(over, free), random_quota=quota)
-        leaving = [entry for entry in victims if entry.id in self._entries]
-        refused = [entry for entry in victims if entry.id not in self._entries]
-        if free and leaving:  # there is no room to write before they are gone
-            eviction = self._eviction(leaving, reason, before=new[-1].sequence + 1)
-            self._commit(replace(eviction, removed=tuple(entry.name for entry in leaving)))
-            self._leave(leaving)
-            leaving = []
-        kept = [(entry, data) for entry, data in batch if entry not in refused]
+        leaving = [entry for entry in victims if entry not in new]
+        kept = [(entry, data) for entry, data in batch if entry not in victims]
         synced = self._write(kept)
+        last = self._sequence + len(new)
+        thinning = self._thinning
+        for entry in victims:
+            if entry.lane is Lane.RANDOM:
+                thinning = thinning.evicted(entry.random_tag, last + 1)
+        counts = {"stored": len(new)}
+        if victims:
+            counts[f"evicted/{reason}"] = len(victims)
+        notes = {"sequence": str(last)}
+        if thinning is not self._thinning:
+            notes["thinning"] = thinning.text
+        change = Change(
+            added=tuple(RecordFile(entry.name, entry.size) for entry, _ in kept),
+            removed=tuple(entry.name for entry in leaving),
+            forgotten=tuple(synced),
+            counts=counts,
+            notes=notes,
+        )
         try:
-            eviction = self._eviction([*leaving, *refused], reason, before=new[-1].sequence + 1)
-            change = replace(
-                eviction,
-                removed=tuple(entry.name for entry in leaving),
-                added=tuple(RecordFile(entry.name, entry.size) for entry, _ in kept),
-                forgotten=tuple(synced),
-                counts={**eviction.counts, "stored": len(new)},
-                notes={**eviction.notes, "sequence": str(self._sequence + len(new))},
-            )
             self._commit(change)
         except OSError:
             self._unwrite(kept)
             raise
-        self._sequence += len(new)
+        self._sequence = last
+        self._thinning = thinning
         self._unsynced -= synced
         self._leave(leaving)
         self._arrive([entry for entry, _ in kept])
         return Stored(tuple(entry for entry, _ in kept), tuple(victims), reason)
-
-    def _put_in_exchange(self, batch: Sequence[tuple[Entry, bytes]], reason: str) -> Stored:
-        """The disk has no room: newcomers are stored only in place of less valuable captures."""
-        if not self._full:
-            free = self._disk.free_bytes(self._paths.root)
-            self._log.warning("disk full", reason=reason, free_bytes=free, waiting=self.waiting())
-            self._full = True
-        try:
-            if reason == "disk_full":
-                self._disk.remove(self._paths.reserve)
-            return self._put(batch, reason, free=sum(entry.occupied for entry, _ in batch))
-        except OSError as error:
-            raise SpoolUnavailable(f"cannot store a capture: {error}") from error
 
     def _write(self, batch: Sequence[tuple[Entry, bytes]]) -> set[str]:
         """Make record files durable; answers with the unlinked names that now are so too."""
@@ -324,16 +328,22 @@ class Spool:
             return set()
         unlinked = set(self._unsynced)
         try:
+            # One that stayed would come back at the next start, maybe after it was delivered
+            # under another name.
+            for name in self._unwritten:
+                self._disk.remove(self._paths.records / name)
             for entry, data in batch:
                 self._disk.write(self._paths.records / entry.name, data)
             self._disk.sync_directory(self._paths.records)
         except OSError:
             self._unwrite(batch)
             raise
+        self._unwritten.clear()
         return unlinked
 
     def _unwrite(self, batch: Sequence[tuple[Entry, bytes]]) -> None:
         for entry, _ in batch:
+            self._unwritten.add(entry.name)
             with contextlib.suppress(OSError):
                 self._disk.remove(self._paths.records / entry.name)
 
@@ -345,20 +355,6 @@ class Spool:
         self.arrived.notify(len(entries))
 
     # Leaving
-
-    def _eviction(self, entries: Sequence[Entry], reason: str, *, before: int) -> Change:
-        """Count evictions, and what they do to the weights of the random captures that stay.
-
-        `before` is the sequence from which on captures were not yet there.
-        """
-        thinning = self._thinning
-        for entry in entries:
-            if entry.lane is Lane.RANDOM:
-                thinning = thinning.evicted(entry.random_tag, before)
-        return Change(
-            counts={f"evicted/{reason}": len(entries)} if entries else {},
-            notes={"thinning": thinning.text} if thinning is not self._thinning else {},
-        )
 
     def _leave(self, entries: Sequence[Entry]) -> None:
         """Forget captures whose deletion is committed, and unlink their files."""
@@ -382,19 +378,30 @@ class Spool:
             self._commit(Change(forgotten=tuple(self._unsynced)))
             self._unsynced.clear()
 
+    def _give_up(self, entry: Entry, error: DamagedRecord | OSError) -> None:
+        """Set aside a claimed capture that cannot be read; others must not wait behind it."""
+        if isinstance(error, OSError) and error.errno not in _LOST:
+            self.release(entry.id)
+            raise SpoolUnavailable(f"cannot read a capture: {error}") from error
+        try:
+            self._set_aside(entry, missing_kind(self._disk, self._paths, entry.name))
+        except SpoolUnavailable:
+            self.release(entry.id)
+            raise
+        self._log.error("capture damaged", capture=entry.id, error=str(error))
+
     def _set_aside(self, entry: Entry, kind: str) -> None:
         """Move a claimed capture out of the way. After a power cut it is there or here."""
         folder = self._paths.root / kind
         with self._lock:
             try:
-                with contextlib.suppress(FileNotFoundError):
-                    self._disk.move(self._paths.records / entry.name, folder / entry.name)
+                self._disk.move(self._paths.records / entry.name, folder / entry.name)
                 self._commit(Change(gone=(entry.name,), counts={kind: 1}))
             except OSError as error:
-                self.release(entry.id)
                 raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
             self._drop(entry)
-            self._aside[folder] = prune(self._disk, folder, self._limits.aside)
+            with contextlib.suppress(OSError):
+                self._aside[folder] = prune(self._disk, folder, self._limits.aside)
 
     # The disk
 
@@ -403,27 +410,38 @@ class Spool:
         try:
             self._index.commit(change)
         except OSError as error:
-            if not is_disk_full(error):
+            if not self._is_full(error):
                 raise
             self._disk.remove(self._paths.reserve)
             self._index.commit(change)
         for name, delta in change.counts.items():
             self._counts[name] += delta
-        if "thinning" in change.notes:
-            self._thinning = Thinning.from_text(change.notes["thinning"])
 
-    def _disk_has_room(self) -> None:
-        """A put went well: say so once, and keep a reserve for the next time."""
-        if self._full:
-            self._full = False
+    def _is_full(self, error: OSError) -> bool:
+        """SQLite reports a full disk in several ways, so the file system is asked too."""
+        return is_disk_full(error) or self._disk.free_bytes(self._paths.root) < _GROWTH_BYTES
+
+    def _note_room(self, reason: str) -> None:
+        """After a put: say once when the room ends or is there again, and keep a reserve."""
+        full = reason != "budget"
+        if full and not self._full:
+            self._log.warning("disk full", reason=reason, waiting=self.waiting())
+        elif self._full and not full:
             self._log.info("spool available", waiting=self.waiting())
-        with contextlib.suppress(OSError):
-            restore_reserve(self._disk, self._paths)
+        self._full = full
+        if not full:
+            with contextlib.suppress(OSError):
+                restore_reserve(self._disk, self._paths)
 
     def _overhead(self) -> int:
         """Bytes of the spool that are not waiting captures."""
         database = self._disk.size(self._paths.cache / DATABASE)
         return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._aside.values())
+
+
+def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> str:
+    """Where a capture went whose file is not with the others: a move may be unfinished."""
+    return "rejected" if disk.size(paths.rejected / name) else "damaged"
 
 
 def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:

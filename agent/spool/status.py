@@ -7,10 +7,9 @@ from uuid import UUID
 
 from agent.spool.disk import Disk
 from agent.spool.index import DATABASE, read_only
+from agent.spool.lock import owner_process
 from agent.spool.record import parse_name
 from agent.spool.spool import RESERVE_BYTES, SpoolPaths
-
-_LOCKS = Path("/proc/locks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     if not (paths.cache / DATABASE).exists():
-        return SpoolStatus(owner_process(paths), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
+        return SpoolStatus(owner_process(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
     contents = read_only(paths.cache)
     sizes = {file.name: file.size for file in disk.files(paths.records)}
     names = contents.names & sizes.keys()
@@ -58,7 +57,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     waiting_bytes = sum(entry.occupied for entry in entries)
     last = contents.notes.get("last_delivered")
     return SpoolStatus(
-        owner=owner_process(paths),
+        owner=owner_process(paths.lock),
         waiting=len(entries),
         waiting_bytes=waiting_bytes,
         oldest_waiting=min(times, default=None),
@@ -78,24 +77,6 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         + sum(file.size for file in disk.files(paths.cache))
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
     )
-
-
-def owner_process(paths: SpoolPaths) -> int | None:
-    """The process that owns the spool now, None when nobody does.
-
-    Read from the kernel's list of locks: trying the lock could keep a starting daemon from it.
-    """
-    try:
-        holder = paths.lock.read_text(encoding="ascii").strip()
-        inode = paths.lock.stat().st_ino
-        locks = _LOCKS.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        return None
-    for line in locks.splitlines():
-        fields = line.split()
-        if fields[1] == "FLOCK" and fields[4] == holder and fields[5].endswith(f":{inode}"):
-            return int(holder)
-    return None
 
 
 def captured_at(capture_id: str) -> float:
