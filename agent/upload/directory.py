@@ -37,6 +37,7 @@ class DirectoryTarget:
             raise TargetHeld(str(error)) from error
         except OSError as error:
             raise self._explained(error) from error
+        self._seen = True
         return Receipt(capture.id, capture.image_sha256, duplicate=not is_new)
 
     def probe(self) -> str:
