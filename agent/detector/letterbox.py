@@ -62,9 +62,11 @@ class Letterbox:
         down = self.frame.height / self.resized.height
         offset = np.array([self.left, self.top, self.left, self.top], np.float32)
         ratio = np.array([across, down, across, down], np.float32)
+        shown = np.array([self.resized.width, self.resized.height] * 2, np.float32)
         edge = np.array([self.frame.width, self.frame.height] * 2, np.float32)
-        placed: FloatArray = np.clip((boxes - offset) * ratio, np.float32(0), edge)
-        return placed
+        # Clipped before it is enlarged: a wild number must not overflow.
+        placed: FloatArray = np.clip(boxes - offset, np.float32(0), shown) * ratio
+        return np.minimum(placed, edge)
 
 
 def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:

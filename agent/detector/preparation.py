@@ -22,6 +22,8 @@ MOVED_AS: dict[str, np.dtype[Any]] = {
     "float16": np.dtype(np.int16),
 }
 
+REMEMBERED = 4  # frame sizes: the cameras of a device take turns on each thread
+
 
 class InputBuffer:
     """The input tensor of one thread.
@@ -34,7 +36,7 @@ class InputBuffer:
         self._preparation = preparation
         self._dtype = np.dtype(dtype)
         self._tables = _tables(preparation, self._dtype)
-        self._made: _Arrays | None = None
+        self._made: dict[Letterbox, _Arrays] = {}
 
     def fill(self, pixels: Pixels, letterbox: Letterbox) -> FloatArray | NDArray[np.float16]:
         """Return the frame as `[1, 3, height, width]` of the model's type.
@@ -43,9 +45,11 @@ class InputBuffer:
             pixels: The frame.
             letterbox: Where it goes; its `frame` is the size of `pixels`.
         """
-        made = self._made
-        if made is None or made.letterbox != letterbox:
-            made = self._made = self._arrays(letterbox)
+        made = self._made.get(letterbox)
+        if made is None:
+            if len(self._made) == REMEMBERED:
+                del self._made[next(iter(self._made))]
+            made = self._made[letterbox] = self._arrays(letterbox)
         resized = (letterbox.resized.width, letterbox.resized.height)
         cv2.resize(pixels, resized, dst=made.resized, interpolation=cv2.INTER_LINEAR)
         cv2.split(made.resized, made.planes)
@@ -67,7 +71,6 @@ class InputBuffer:
             tensor[0, channel] = table[self._preparation.pad_value]
             windows.append(tensor[0, channel, rows, columns])
         return _Arrays(
-            letterbox,
             np.empty((height, width, 3), np.uint8),
             tuple(np.empty((3, height, width), np.uint8)),
             tensor.view(self._dtype),
@@ -79,7 +82,6 @@ class InputBuffer:
 class _Arrays:
     """The buffers of one letterbox."""
 
-    letterbox: Letterbox
     resized: Pixels  # the frame at its size in the input
     planes: tuple[NDArray[np.uint8], ...]  # its channels
     tensor: FloatArray | NDArray[np.float16]  # [1, 3, height, width]

@@ -71,8 +71,8 @@ class OnnxSession:
         self._session = _open(path, _known(providers), threads)
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         _require_used(providers, self.providers)
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        self.signature = self._inspected()
+        self._input, self._outputs = _inspected(self._session, path)
+        self.signature = self._tried()
 
     @property
     def provider(self) -> str:
@@ -87,7 +87,7 @@ class OnnxSession:
             limit: The largest input, for axes that are free.
             stride: What sizes on free axes must be multiples of.
         """
-        height, width = self.signature.input.shape[2:]
+        height, width = self._input.shape[2:]
         if height and width:
             return Size(width, height)
         free = smallest_input(
@@ -97,37 +97,28 @@ class OnnxSession:
 
     def run(self, tensor: FloatArray | NDArray[np.float16]) -> list[FloatArray]:
         """Return the outputs of an input `[1, 3, height, width]`, as float32, in their order."""
-        outputs = self._session.run(self._outputs, {self.signature.input.name: tensor})
+        names = [output.name for output in self._outputs]
+        outputs = self._session.run(names, {self._input.name: tensor})
         return [np.asarray(output, np.float32) for output in outputs]
 
-    def _inspected(self) -> Signature:
-        """Check the input and the outputs, and learn the shapes of the outputs by a run."""
-        session = self._session
-        inputs = [_tensor(each) for each in session.get_inputs()]
-        outputs = [_tensor(each) for each in session.get_outputs()]
-        seen = f"inputs {_listed(inputs)}; outputs {_listed(outputs)}"
-        if len(inputs) != 1 or not _holds_a_picture(inputs[0]):
-            raise ConfigurationError(
-                f"cannot use the model {self.path}: it must have one input [1, 3, height, width] "
-                f"of {' or '.join(INPUT_TYPES)}, not {seen}; set AGENT_MODEL to an export with it"
-            )
-        metadata = read_metadata(session.get_modelmeta().custom_metadata_map)
-        self.signature = Signature(inputs[0], tuple(outputs), SQUARE, metadata)
+    def _tried(self) -> Signature:
+        """Run once on a black picture, and so learn the shapes of the outputs."""
+        metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
         # Not a square: a graph that only pretends that its axes are free must fail here.
         size = self.input_size(WIDE, metadata.size or SQUARE, metadata.stride or STRIDE)
         try:
-            arrays = self.run(np.zeros((1, 3, size.height, size.width), inputs[0].dtype))
+            arrays = self.run(np.zeros((1, 3, size.height, size.width), self._input.dtype))
         except (*MODEL_ERRORS, TypeError) as error:
             raise ConfigurationError(
-                f"cannot run the model {self.path} at {size.width}x{size.height}: "
-                f"{_line(error)} (it has {seen}); set AGENT_MODEL to an export that runs, with "
-                "fixed axes if need be"
+                f"cannot run the model {self.path} at {size.width}x{size.height}: {_line(error)} "
+                f"(it has {_seen([self._input], self._outputs)}); set AGENT_MODEL to an export "
+                "that runs, with fixed axes if need be"
             ) from error
-        shaped = [
+        shaped = tuple(
             Tensor(output.name, array.shape, output.dtype)
-            for output, array in zip(outputs, arrays, strict=True)
-        ]
-        return Signature(inputs[0], tuple(shaped), size, metadata)
+            for output, array in zip(self._outputs, arrays, strict=True)
+        )
+        return Signature(self._input, shaped, size, metadata)
 
 
 def _checksum(path: Path, expected: str | None) -> str:
@@ -162,6 +153,21 @@ def _open(path: Path, providers: list[str], threads: int) -> onnxruntime.Inferen
             f"cannot load the model {path}: {_line(error)}; set AGENT_MODEL to an ONNX file that "
             f"onnxruntime {onnxruntime.__version__} reads"
         ) from error
+
+
+def _inspected(
+    session: onnxruntime.InferenceSession, path: Path
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the one input, which takes a picture, and the outputs."""
+    inputs = [_tensor(each) for each in session.get_inputs()]
+    outputs = [_tensor(each) for each in session.get_outputs()]
+    if len(inputs) != 1 or not _holds_a_picture(inputs[0]):
+        raise ConfigurationError(
+            f"cannot use the model {path}: it must have one input [1, 3, height, width] of "
+            f"{' or '.join(INPUT_TYPES)}, but it has {_seen(inputs, outputs)}; set AGENT_MODEL to "
+            "an export with such an input"
+        )
+    return inputs[0], tuple(outputs)
 
 
 def _known(providers: Sequence[str]) -> list[str]:
@@ -215,8 +221,10 @@ def _holds_a_picture(tensor: Tensor) -> bool:
     )
 
 
-def _listed(tensors: Sequence[Tensor]) -> str:
-    return ", ".join(str(tensor) for tensor in tensors) or "none"
+def _seen(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    """Return what stands at both ends of a model, for a message."""
+    ends = [", ".join(str(tensor) for tensor in end) or "none" for end in (inputs, outputs)]
+    return f"inputs {ends[0]}; outputs {ends[1]}"
 
 
 def _line(error: BaseException) -> str:

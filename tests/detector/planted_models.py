@@ -101,6 +101,38 @@ def dynamic_model(path: Path, *, metadata: dict[str, str]) -> Path:
     )
 
 
+def mean_colour_model(path: Path) -> Path:
+    """Write a model whose confidences are the means of its input's three channels.
+
+    It works for a while before it looks at its input, so that a thread which writes into another
+    thread's input is caught at it.
+    """
+    work = np.full((700, 700), 1e-3, np.float32)
+    return save_model(
+        path,
+        [
+            helper.make_node("ReduceMax", ["images"], ["peak"], keepdims=0),
+            helper.make_node("Add", ["work", "peak"], ["more"]),
+            helper.make_node("MatMul", ["more", "work"], ["much"]),
+            helper.make_node("ReduceMax", ["much"], ["last"], keepdims=0),
+            helper.make_node("Mul", ["last", "zero"], ["nothing"]),
+            helper.make_node("Add", ["images", "nothing"], ["late"]),
+            helper.make_node("ReduceMean", ["late"], ["means"], axes=[0, 2, 3], keepdims=0),
+            helper.make_node("Concat", ["box", "means"], ["column"], axis=0),
+            helper.make_node("Reshape", ["column", "shape"], ["output0"]),
+        ],
+        [value("images", [1, 3, 64, 64])],
+        [value("output0", [1, 7, 1])],
+        constants=[
+            numpy_helper.from_array(work, "work"),
+            numpy_helper.from_array(np.float32(0), "zero"),
+            numpy_helper.from_array(np.array([32, 32, 8, 8], np.float32), "box"),
+            numpy_helper.from_array(np.array([1, 7, 1], np.int64), "shape"),
+        ],
+        metadata={"task": "detect", "names": "['red', 'green', 'blue']"},
+    )
+
+
 def planted_rows(
     boxes: Sequence[tuple[float, float, float, float]],
     confidences: Sequence[Sequence[float]],

@@ -9,6 +9,7 @@ from planted_models import (
     bundled,
     dynamic_model,
     fixed_model,
+    mean_colour_model,
     overlap,
     planted_rows,
     street,
@@ -163,6 +164,38 @@ def test_the_best_comes_first() -> None:
     assert confidences == sorted(confidences, reverse=True)
     assert 0.05 <= confidences[-1] <= confidences[0] <= 1
     assert len(confidences) <= 300
+
+
+@pytest.mark.parametrize(
+    ("shape", "label", "confidence"),
+    [
+        ((64, 64), "red", 204 / 255),
+        ((32, 64), "red", (204 + 114) / 2 / 255),  # half of the input is padding
+        ((64, 16), "red", (204 + 3 * 114) / 4 / 255),
+    ],
+)
+def test_an_ultralytics_model_gets_rgb_up_to_one_on_grey(
+    tmp_path: Path, shape: tuple[int, int], label: str, confidence: float
+) -> None:
+    detector = load_detector(mean_colour_model(tmp_path / "colours.onnx"))
+    blue_green_red = np.full((*shape, 3), (51, 102, 204), np.uint8)
+
+    (found,) = detector.detect(blue_green_red)
+
+    assert found.label == label
+    assert found.confidence == pytest.approx(confidence, abs=1e-3)
+
+
+def test_a_thread_never_writes_into_the_input_of_another(tmp_path: Path) -> None:
+    detector = load_detector(mean_colour_model(tmp_path / "colours.onnx"))
+    greys = [50, 200] * 30
+
+    def brightness(grey: int) -> int:
+        (found,) = detector.detect(np.full((64, 64, 3), grey, np.uint8))
+        return round(found.confidence * 255)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(brightness, greys)) == greys
 
 
 def test_threads_at_once_see_what_one_alone_sees() -> None:

@@ -68,6 +68,15 @@ def test_boxes_in_the_padding_are_clipped_to_the_edge_of_the_frame() -> None:
     assert boxes.tolist() == [[0, 0, 100, 100], [0, 100, 200, 100], [50, 10, 150, 90]]
 
 
+def test_a_wild_box_ends_at_the_edges_too() -> None:
+    letterbox = Letterbox.fit(Size(2000, 1000), Size(400, 400), padding=Padding.AROUND)
+    largest = float(np.finfo(np.float32).max)
+
+    boxes = letterbox.to_frame(np.array([[-largest, -largest, largest, largest]], np.float32))
+
+    assert boxes.tolist() == [[0, 0, 2000, 1000]]
+
+
 def test_no_boxes_stay_no_boxes() -> None:
     letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.AFTER)
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.detector.formats.contract import Colours, Preparation
 from agent.detector.letterbox import Letterbox, Padding, Size
-from agent.detector.preparation import InputBuffer
+from agent.detector.preparation import REMEMBERED, InputBuffer
 from agent.domain import FloatArray, Pixels
 
 NANODET = Preparation(
@@ -71,10 +71,24 @@ def test_a_buffer_is_used_again_and_holds_nothing_of_other_frames() -> None:
 
     first = buffer.fill(noise(90, 160), wide)
     again = buffer.fill(noise(90, 160) // 2, wide)
-    other = buffer.fill(noise(160, 90), tall).copy()
+    other = buffer.fill(noise(160, 90), tall)
 
     assert np.shares_memory(first, again)
+    assert np.shares_memory(first, buffer.fill(noise(90, 160), wide))
+    np.testing.assert_allclose(first, plainly(noise(90, 160), YOLO, wide), atol=1e-5)
     np.testing.assert_allclose(other, plainly(noise(160, 90), YOLO, tall), atol=1e-5)
+
+
+def test_frames_of_ever_new_sizes_do_not_fill_the_memory() -> None:
+    buffer = InputBuffer(UNEVEN, "float32")
+
+    for width in range(20, 40):
+        pixels = noise(20, width)
+        box = Letterbox.fit(Size(width, 20), UNEVEN.size, padding=UNEVEN.padding)
+        tensor = buffer.fill(pixels, box)
+        np.testing.assert_allclose(tensor, plainly(pixels, UNEVEN, box), atol=1e-5)
+
+    assert len(buffer._made) == REMEMBERED
 
 
 def test_a_frame_that_is_a_window_of_a_larger_picture_is_read_as_itself() -> None:

@@ -194,6 +194,14 @@ def test_a_provider_may_be_left_open_or_named_short_or_in_full(providers: tuple[
     assert session.provider == "CPUExecutionProvider"
 
 
+def test_a_run_takes_the_threads_it_is_given_and_they_sleep_between_runs() -> None:
+    options = OnnxSession(bundled_model(), providers=(), threads=3)._session.get_session_options()
+
+    assert options.intra_op_num_threads == 3
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.get_session_config_entry("session.inter_op.allow_spinning") == "0"
+
+
 @pytest.mark.parametrize("providers", [("FantasyExecutionProvider",), ("fantasy", "cpu")])
 def test_a_provider_that_is_not_there_is_refused_with_those_that_are(
     providers: tuple[str, ...],
