@@ -18,6 +18,7 @@ _PAPER = (250, 250, 250)
 _INK = (40, 40, 40)
 _SURE = (80, 160, 0)  # BGR: green, at or above the threshold
 _UNSURE = (0, 110, 240)  # orange, below it
+_UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -49,10 +50,11 @@ def _picture(dataset: Path, record: Mapping[str, Any]) -> Pixels:
 def _cell(picture: Pixels, record: Mapping[str, Any]) -> Pixels:
     scale = _WIDTH / picture.shape[1]
     small = cv2.resize(picture, (_WIDTH, round(picture.shape[0] * scale)))
-    thresholds = record["thresholds"]
-    for detection in record["detections"]:
-        threshold = thresholds["labels"].get(detection["label"], thresholds["default"])
-        _draw(small, detection, scale, sure=detection["confidence"] >= threshold)
+    sure, unsure = _worth_drawing(record)
+    for detection in unsure:
+        _draw(small, detection, scale, colour=_UNSURE)
+    for detection in sure:
+        _draw(small, detection, scale, colour=_SURE)
     cell = np.full((small.shape[0] + _CAPTION, _WIDTH, 3), _PAPER, np.uint8)
     cell[: small.shape[0]] = small
     reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in record["rules"])
@@ -64,10 +66,29 @@ def _cell(picture: Pixels, record: Mapping[str, Any]) -> Pixels:
     return cell
 
 
-def _draw(cell: Pixels, detection: Mapping[str, Any], scale: float, *, sure: bool) -> None:
+def _worth_drawing(
+    record: Mapping[str, Any],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The detections that the application acts on, and the few that it nearly acted on."""
+    thresholds = record["thresholds"]
+    sure: list[Mapping[str, Any]] = []
+    unsure: list[tuple[float, Mapping[str, Any]]] = []
+    for detection in record["detections"]:
+        short = thresholds["labels"].get(detection["label"], thresholds["default"])
+        short -= detection["confidence"]
+        if short <= 0:
+            sure.append(detection)
+        else:
+            unsure.append((short, detection))
+    unsure.sort(key=lambda item: item[0])
+    return sure, [detection for _, detection in unsure[:_UNSURE_DRAWN]]
+
+
+def _draw(
+    cell: Pixels, detection: Mapping[str, Any], scale: float, *, colour: tuple[int, int, int]
+) -> None:
     x_min, y_min, x_max, y_max = (round(side * scale) for side in detection["box"])
-    colour = _SURE if sure else _UNSURE
-    cv2.rectangle(cell, (x_min, y_min), (x_max, y_max), colour, 2 if sure else 1, cv2.LINE_AA)
+    cv2.rectangle(cell, (x_min, y_min), (x_max, y_max), colour, 1, cv2.LINE_AA)
     label = f"{detection['label']} {detection['confidence']:.2f}"
     (width, height), _ = cv2.getTextSize(label, _FONT, 0.36, 1)
     top = max(y_min, height + 4)

@@ -30,7 +30,8 @@ class Outcome:
     """What the demonstration shows at its end."""
 
     frames: int
-    captured: Mapping[str, int]  # by rule
+    captures: int
+    by_rule: Mapping[str, int]  # a capture that two rules asked for counts for both
     cached_offline: int
     delivered: int
     duplicates: int
@@ -139,7 +140,8 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     network.stop()
     return Outcome(
         frames=total["analysed"],
-        captured={
+        captures=total["captured"],
+        by_rule={
             name.removeprefix("captured/"): n
             for name, n in sorted(total.items())
             if name.startswith("captured/")
@@ -218,8 +220,9 @@ def _table(outcome: Outcome) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_row("frames analysed", str(outcome.frames))
-    for rule, count in outcome.captured.items():
-        table.add_row(f"captures by {rule}", str(count))
+    table.add_row("captures", str(outcome.captures))
+    for rule, count in outcome.by_rule.items():
+        table.add_row(f"  {rule}", str(count))
     table.add_row("cached while offline", str(outcome.cached_offline))
     table.add_row("delivered", str(outcome.delivered))
     table.add_row("delivered twice", str(outcome.duplicates))
