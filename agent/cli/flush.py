@@ -42,8 +42,9 @@ def flush() -> None:
         ) as progress:
             task = progress.add_task("", total=total)
             drain.run(lambda: progress.update(task, completed=total - spool.waiting()))
-        left, rejected = spool.waiting(), drain.rejected
-    print(f"delivered {total - left - rejected}, waiting {left}, rejected {rejected}")
+        left = spool.waiting()
+    print(f"delivered {drain.delivered}, waiting {left}, rejected {drain.rejected}")
+    if drain.failed:
+        raise typer.Exit(1)
     if left:
         raise TemporaryError(f"cannot deliver {left} captures: {drain.reason}")
-    raise typer.Exit(0)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sys
 from types import FrameType
 
 import typer
 
 from agent.cli import console
+from agent.runtime.supervisor import Supervisor
 from agent.system import SystemClock, SystemdNotifier, watchdog_interval
 
 
@@ -19,6 +21,7 @@ def run() -> None:
     Exit codes: 0 stopped, 1 a bug, 75 another process owns the spool, 78 the configuration is
     wrong.
     """
+    signals = _Signals()
     from agent.app import wired  # loads the camera and model libraries
 
     settings = console.settings(needs_cameras=True)
@@ -31,16 +34,35 @@ def run() -> None:
         log=log,
         watchdog=watchdog_interval(),
     ) as agent:
-        asked = False
-
-        def stop(_number: int, _frame: FrameType | None) -> None:
-            nonlocal asked
-            if asked:  # the second one means now
-                os._exit(130)
-            asked = True
-            agent.supervisor.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+        signals.supervisor = agent.supervisor
         code = agent.supervisor.run()
+        if agent.supervisor.left_behind:
+            # A thread that hangs in a driver or a request would use what is freed from here on.
+            # All that was acknowledged is on disk.
+            _end_now(code)
     raise typer.Exit(int(code))
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it."""
+
+    def __init__(self) -> None:
+        self.supervisor: Supervisor | None = None
+        """Who stops; before there is one, nothing is in memory that could be lost."""
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.supervisor is None:
+            _end_now(0)
+        elif self._asked:
+            _end_now(128 + number)
+        else:
+            self._asked = True
+            self.supervisor.stop()
+
+
+def _end_now(code: int) -> None:
+    sys.stderr.flush()
+    os._exit(code)

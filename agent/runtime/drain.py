@@ -1,7 +1,8 @@
 """Delivers what waits without a daemon: the same uploader, until nothing is left or it is stuck."""
 
-import threading
+import contextlib
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from agent.logs import Log
 from agent.ports import Clock, UploadTarget
@@ -12,7 +13,7 @@ from agent.spool.spool import Spool
 from agent.upload.pace import Pace, State
 
 GIVE_UP_S = 20.0
-"""How long nothing may be delivered before the far side counts as away."""
+"""How long the far side, or the local disk, may be in the way before it counts as away."""
 
 _TICK_S = 0.1
 
@@ -34,7 +35,7 @@ class Drain:
         self._clock = clock
         self._stats = Stats()
         self._uploader = Uploader(spool, target, pace, stats=self._stats, clock=clock, log=log)
-        self._changed = threading.Event()
+        self._ended: SimpleQueue[None] = SimpleQueue()
         self._workers = [
             Worker(
                 f"upload {n}",
@@ -42,7 +43,7 @@ class Drain:
                 patience=float("inf"),
                 clock=clock,
                 log=log,
-                changed=self._changed,
+                ended=lambda: self._ended.put(None),
             )
             for n in range(workers)
         ]
@@ -51,20 +52,27 @@ class Drain:
         """Deliver; calls `progressed` now and then. Returns when done, held, or away too long."""
         for worker in self._workers:
             worker.start()
-        delivered, since = -1, self._clock.monotonic()
-        while self._spool.waiting():
-            if self._stats.total()["delivered"] > delivered:
-                delivered, since = self._stats.total()["delivered"], self._clock.monotonic()
-            away = self._clock.monotonic() - since > GIVE_UP_S
-            if self._uploader.state is State.HELD or away or self._ended():
+        flowed_at = self._clock.monotonic()
+        while self._spool.waiting() and not self.failed:
+            now = self._clock.monotonic()
+            if not self._uploader.is_stuck:
+                flowed_at = now
+            if self._uploader.state is State.HELD or now - flowed_at > GIVE_UP_S:
                 break
             progressed()
-            self._changed.wait(_TICK_S)
+            with contextlib.suppress(Empty):
+                self._ended.get(timeout=_TICK_S)
         for worker in self._workers:
             worker.stop()
+        deadline = self._clock.monotonic() + GIVE_UP_S
         for worker in self._workers:
-            worker.join(GIVE_UP_S)
+            worker.join(deadline - self._clock.monotonic())
         progressed()
+
+    @property
+    def delivered(self) -> int:
+        """Captures that the far side proved to have."""
+        return self._stats.total()["delivered"]
 
     @property
     def rejected(self) -> int:
@@ -72,9 +80,11 @@ class Drain:
         return self._stats.total()["rejected"]
 
     @property
+    def failed(self) -> bool:
+        """Whether a bug ended it; its traceback is in the log."""
+        return any(worker.failed for worker in self._workers)
+
+    @property
     def reason(self) -> str:
         """Why something still waits."""
-        return self._uploader.last_error or "no answer"
-
-    def _ended(self) -> bool:
-        return any(worker.ended for worker in self._workers)
+        return self._uploader.last_error or "no answer yet"

@@ -1,6 +1,7 @@
 """Runs the model on whichever camera's frame is next, and the rules in each camera's own order."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Full, Queue
@@ -13,6 +14,8 @@ from agent.runtime.stats import Stats
 from agent.selection.selector import Selector
 
 TAKE_TIMEOUT_S = 0.5
+FULL_S = 0.05
+"""How long a worker waits for room in the queue before it looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Line:
 
 
 class Inference:
-    """The step of all inference workers, which share it."""
+    """The step of all inference workers, which share it.
+
+    A full queue stops the analysis, never a step: the watchdog must not end a process for a disk
+    that refuses, because the captures that wait for it exist only in memory.
+    """
 
     def __init__(
         self,
@@ -67,11 +74,18 @@ class Inference:
         self._stats = stats
         self._clock = clock
         self._log = log
-        self.abandoned = threading.Event()
-        """Set at the end of a shutdown's patience: captures that find no room are given up."""
+        self._forwarding = threading.Lock()
+        self._chosen: deque[Chosen] = deque()  # not yet in the queue, in order
+
+    @property
+    def pending(self) -> int:
+        """Captures that have not found room in the queue."""
+        return len(self._chosen)
 
     def step(self) -> float | None:
-        """Analyse one frame; done when the mailbox is closed and empty."""
+        """Analyse one frame; done when the mailbox is closed and empty, and all is in the queue."""
+        if not self._forward():
+            return FULL_S
         ticket = self._mailbox.take(TAKE_TIMEOUT_S)
         if ticket is None:
             return None if self._mailbox.drained else 0.0
@@ -84,7 +98,6 @@ class Inference:
         return 0.0
 
     def _accept(self, capture: Capture) -> None:
-        """Queue a capture for the writer; a full queue waits."""
         frame = capture.observation.frame
         chosen = Chosen(self._new_id(frame.captured_at), capture)
         for hit in capture.rules:
@@ -98,9 +111,15 @@ class Inference:
             rules=",".join(hit.name for hit in capture.rules),
             value=round(capture.value, 3),
         )
-        while not self.abandoned.is_set():
-            try:
-                self._queue.put(chosen, timeout=TAKE_TIMEOUT_S)
-            except Full:
-                continue
-            return
+        self._chosen.append(chosen)
+
+    def _forward(self) -> bool:
+        """Move what was chosen to the queue, in order; false when it is full."""
+        with self._forwarding:
+            while self._chosen:
+                try:
+                    self._queue.put_nowait(self._chosen[0])
+                except Full:
+                    return False
+                self._chosen.popleft()
+        return True

@@ -18,7 +18,7 @@ class Ticket:
     order: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Slot:
     lossless: bool
     frame: Frame | None = None
@@ -43,7 +43,7 @@ class Mailbox:
         """`cameras` maps each name to whether its frames must not be dropped."""
         self._changed = threading.Condition()
         self._slots = {name: _Slot(lossless) for name, lossless in cameras.items()}
-        self._turn = list(self._slots)
+        self._turn = list(self._slots.values())  # whose turn it is, first to last
         self._closed = False
 
     def put(self, frame: Frame) -> None:
@@ -64,14 +64,13 @@ class Mailbox:
         """The next frame, or None when none came within `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._ready(), timeout)
-            name = self._ready()
-            if name is None:
+            slot = self._ready()
+            if slot is None or slot.frame is None:
                 return None
-            self._turn.remove(name)
-            self._turn.append(name)
-            slot = self._slots[name]
-            frame, slot.frame = slot.frame, None
-            ticket = Ticket(frame, slot.taken) if frame is not None else None
+            self._turn.remove(slot)
+            self._turn.append(slot)
+            ticket = Ticket(slot.frame, slot.taken)
+            slot.frame = None
             slot.taken += 1
             self._changed.notify_all()
             return ticket
@@ -98,5 +97,5 @@ class Mailbox:
                 sum(slot.taken for slot in slots),
             )
 
-    def _ready(self) -> str | None:
-        return next((name for name in self._turn if self._slots[name].frame is not None), None)
+    def _ready(self) -> _Slot | None:
+        return next((slot for slot in self._turn if slot.frame is not None), None)

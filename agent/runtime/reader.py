@@ -37,8 +37,8 @@ class Reader:
         self._log = log.bind(camera=camera)
         self._next: Frame | None = None
         self._began: float | None = None  # when a paced recording's position 0 was
-        self._opened = False
-        self._lost_at: float | None = None
+        self._found_at: float | None = None  # when the camera was opened, or came back
+        self._lost_at: float | None = None  # None while it gives frames
         self._retry = FIRST_RETRY_S
 
     def step(self) -> float | None:
@@ -49,7 +49,6 @@ class Reader:
             except CameraLost as error:
                 return self._lost(str(error))
             if self._next is None:
-                self._source.close()
                 self._log.info("camera ended")
                 return None
             self._found(self._next)
@@ -60,14 +59,21 @@ class Reader:
         self._mailbox.put(frame)
         return 0.0
 
+    def close(self) -> None:
+        """Release the camera: some serve one connection only, and the next start needs it."""
+        self._source.close()
+
     def _found(self, frame: Frame) -> None:
+        if self._found_at is not None and self._lost_at is None:
+            return
+        now = self._clock.monotonic()
         height, width = frame.pixels.shape[:2]
-        if self._lost_at is not None:
-            gone = self._clock.monotonic() - self._lost_at
-            self._log.info("camera recovered", lost_s=round(gone, 1), width=width, height=height)
-        elif not self._opened:
+        if self._lost_at is None:
             self._log.info("camera opened", width=width, height=height)
-        self._opened, self._lost_at, self._retry = True, None, FIRST_RETRY_S
+        else:
+            gone = round(now - self._lost_at, 1)
+            self._log.info("camera recovered", lost_s=gone, width=width, height=height)
+        self._found_at, self._lost_at = now, None
 
     def _lost(self, why: str) -> float | None:
         self._source.close()
@@ -75,8 +81,12 @@ class Reader:
             self.failed = True
             self._log.error("camera lost", error=why)
             return None
+        now = self._clock.monotonic()
         if self._lost_at is None:
-            self._lost_at = self._clock.monotonic()
+            # One that comes and goes is not tried, and logged, each second.
+            if self._found_at is not None and now - self._found_at > LAST_RETRY_S:
+                self._retry = FIRST_RETRY_S
+            self._lost_at = now
             self._log.warning("camera lost", error=why, retry_in_s=self._retry)
         wait, self._retry = self._retry, min(self._retry * 2, LAST_RETRY_S)
         return wait

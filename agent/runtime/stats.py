@@ -1,5 +1,6 @@
 """Counts for the minute summary and for who asks at the end."""
 
+import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,8 +42,7 @@ class Stats:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that `share` of the values do not exceed (nearest rank); 0 for none."""
+    """The least value that `share` of the values do not exceed (nearest rank); 0 for none."""
     if not values:
         return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -1,17 +1,18 @@
 """The main thread: starts everybody, watches, reports each minute, stops in stream order."""
 
-import threading
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from queue import Queue
+from queue import Empty, Queue, SimpleQueue
 
 from agent.logs import Log
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Chosen, Inference
-from agent.runtime.mailbox import FrameCounts, Mailbox
+from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
-from agent.runtime.stats import Stats, percentile
+from agent.runtime.stats import Stats
+from agent.runtime.summary import Summary
 from agent.runtime.uploader import Uploader
 from agent.runtime.worker import Step, Worker
 from agent.runtime.writer import Writer
@@ -26,6 +27,8 @@ CLOCK_STEP_S = 5.0
 
 _INFERENCE_PATIENCE_S = 60.0
 _DISK_PATIENCE_S = 120.0  # a card that collects its garbage may hold a sync for long
+_UPLOAD_SHARE_S = 2.0  # of a stop, that the writer leaves to the uploaders
+_CAMERA_STOP_S = 2.0  # of a stop; nothing depends on a camera, and one may hang in its driver
 
 
 class ExitCode(IntEnum):
@@ -70,11 +73,15 @@ class Supervisor:
         self._clock = clock
         self._notifier = notifier
         self._log = log
+        self._tick = min(TICK_S, watchdog / 3) if watchdog else TICK_S
         self._watchdog = watchdog
-        self._changed = threading.Event()
+        # Unlike that of an Event, its `put` may interrupt its own `get`: a signal handler does.
+        self._news: SimpleQueue[None] = SimpleQueue()
         self._stop = False
         self._readers = [
-            self._worker(f"camera {reader.camera}", reader.step, patience=float("inf"))
+            self._worker(
+                f"camera {reader.camera}", reader.step, patience=float("inf"), close=reader.close
+            )
             for reader in stations.readers
         ]
         self._inference = [
@@ -90,144 +97,140 @@ class Supervisor:
                 for n in range(stations.upload_workers)
             ]
         self._workers = [*self._uploaders, self._writer, *self._inference, *self._readers]
-        self._summary = _Summary(stations, log)
+        self._summary = Summary(
+            stations.mailbox, stations.stats, stations.spool, stations.uploader, log
+        )
+        self._next_summary = clock.monotonic() + SUMMARY_S
+        self._next_ping = clock.monotonic()
+        self._stalled: list[str] = []
+        self._urgent_since: float | None = None
         self._wall_offset = clock.wall() - clock.monotonic()
 
     def stop(self) -> None:
         """Ask for an orderly stop; may be called from a signal handler."""
         self._stop = True
-        self._changed.set()
+        self._news.put(None)
 
     def run(self) -> ExitCode:
         """Start, watch, and stop in stream order; answers how the process should end."""
-        began = self._clock.monotonic()
         for worker in self._workers:
             worker.start()
         self._notifier.notify("READY=1\nSTATUS=capturing")
-        next_ping, next_summary = began, began + SUMMARY_S
         while not self._stop and not self._all_read() and not self._failed():
-            now = self._clock.monotonic()
-            if self._watchdog and now >= next_ping and self._progresses(now):
-                self._notifier.notify("WATCHDOG=1")
-                next_ping = now + self._watchdog / 3
-            if now >= next_summary:
-                self._summary.report()
-                self._notifier.notify(f"STATUS={self._summary.line}")
-                next_summary = now + SUMMARY_S
-            self._watch_clock()
-            self._changed.wait(TICK_S)
-            self._changed.clear()
+            self.watch()
+            self._pause()
         return self._wind_down()
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether a thread still runs: the process must not wait for it, nor free what it uses."""
+        return not all(worker.ended for worker in self._workers)
+
+    def watch(self) -> None:
+        """What is due at this moment: news for the service manager, the summary, the clock."""
+        now = self._clock.monotonic()
+        self._ping(now)
+        if now >= self._next_summary:
+            self._notifier.notify(f"STATUS={self._summary.report()}")
+            self._next_summary = now + SUMMARY_S
+        offset = self._clock.wall() - now
+        step, self._wall_offset = offset - self._wall_offset, offset
+        if abs(step) > CLOCK_STEP_S:
+            self._log.warning("clock stepped", seconds=round(step, 1))
+
+    def _ping(self, now: float) -> None:
+        """Feed the watchdog, unless a worker takes longer than its present step may."""
+        stalled = [worker.name for worker in self._workers if worker.overdue(now)]
+        if stalled != self._stalled:
+            self._stalled = stalled
+            if stalled:
+                self._log.critical("worker stalled", workers=",".join(stalled))
+        if self._watchdog and not stalled and now >= self._next_ping:
+            self._notifier.notify("WATCHDOG=1")
+            self._next_ping = now + self._watchdog / 3
 
     def _wind_down(self) -> ExitCode:
         """Stop in stream order: what is in memory reaches the disk before we end."""
         stations = self._stations
-        reason = "asked" if self._stop else "bug" if self._failed() else "recordings ended"
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
-        self._log.info("agent stopping", reason=reason)
-        deadline = self._clock.monotonic() + STOP_S
+        self._log.info("agent stopping", reason=self._reason())
         for worker in self._readers:
             worker.stop()
         stations.mailbox.close()
-        # A reader may hang in its driver; nothing waits for it.
-        self._join(self._inference, deadline - STOP_S / 2, feed=reason == "recordings ended")
+        self._await(self._inference, STOP_S / 2)
         stations.writer.finishing = True
-        self._join([self._writer], deadline - 2, feed=reason == "recordings ended")
-        stations.inference.abandoned.set()
+        self._await([self._writer], STOP_S - _UPLOAD_SHARE_S)
         for worker in self._uploaders:
             worker.stop()
         with stations.spool.arrived:
             stations.spool.arrived.notify_all()
-        self._join(self._uploaders, deadline)
+        self._await(self._uploaders, STOP_S)
+        self._await(self._readers, _CAMERA_STOP_S)
         self._summary.report()
+        lost = stations.inference.pending + stations.writer.pending
         code = self._exit_code()
-        self._log.info("agent stopped", reason=reason, exit_code=int(code), **self._left())
+        say = self._log.error if lost or code else self._log.info
+        say(
+            "agent stopped",
+            reason=self._reason(),
+            exit_code=int(code),
+            waiting=stations.spool.waiting(),
+            lost=lost,
+        )
         return code
+
+    def _await(self, workers: Sequence[Worker], limit: float) -> None:
+        """Wait for workers to end, at most until `limit` seconds after a stop became urgent.
+
+        It is not urgent when the recordings have ended: their last frames may take their time.
+        """
+        while not all(worker.ended for worker in workers):
+            now = self._clock.monotonic()
+            if self._urgent_since is None and (self._stop or self._failed()):
+                self._urgent_since = now
+            if self._urgent_since is not None and now >= self._urgent_since + limit:
+                late = [worker.name for worker in workers if not worker.ended]
+                self._log.warning("stop overdue", workers=",".join(late))
+                return
+            self.watch()
+            self._pause()
+
+    def _pause(self) -> None:
+        with contextlib.suppress(Empty):
+            self._news.get(timeout=self._tick)
+
+    def _reason(self) -> str:
+        if self._failed():
+            return "bug"
+        if self._stop:
+            return "asked"
+        return "recording failed" if self._recording_failed() else "recordings ended"
 
     def _exit_code(self) -> ExitCode:
         if self._failed():
             return ExitCode.BUG
-        if not self._stop and any(reader.failed for reader in self._stations.readers):
+        if not self._stop and self._recording_failed():
             return ExitCode.CONFIGURATION
         return ExitCode.STOPPED
-
-    def _join(self, workers: Sequence[Worker], deadline: float, *, feed: bool = False) -> None:
-        """Wait for workers to end; `feed`: nobody asked to stop, so they may take their time."""
-        for worker in workers:
-            while feed and not self._stop and not worker.join(TICK_S):
-                now = self._clock.monotonic()
-                if self._progresses(now):
-                    self._notifier.notify("WATCHDOG=1")
-                deadline = now + STOP_S / 2
-            if not worker.join(deadline - self._clock.monotonic()):
-                self._log.warning("stop overdue", worker=worker.name)
-
-    def _left(self) -> dict[str, int]:
-        return {
-            "waiting": self._stations.spool.waiting(),
-            "lost": self._stations.writer.pending,
-        }
 
     def _all_read(self) -> bool:
         return all(worker.ended for worker in self._readers)
 
+    def _recording_failed(self) -> bool:
+        return any(reader.failed for reader in self._stations.readers)
+
     def _failed(self) -> bool:
         return any(worker.failed for worker in self._workers)
 
-    def _progresses(self, now: float) -> bool:
-        """Whether every worker is within the time that its present step may take."""
-        late = [worker.name for worker in self._workers if worker.overdue(now)]
-        if late:
-            self._log.critical("worker stalled", workers=",".join(late))
-        return not late
-
-    def _watch_clock(self) -> None:
-        offset = self._clock.wall() - self._clock.monotonic()
-        step = offset - self._wall_offset
-        if abs(step) > CLOCK_STEP_S:
-            self._log.warning("clock stepped", seconds=round(step, 1))
-        self._wall_offset = offset
-
-    def _worker(self, name: str, step: Step, *, patience: float) -> Worker:
+    def _worker(
+        self, name: str, step: Step, *, patience: float, close: Callable[[], None] | None = None
+    ) -> Worker:
         return Worker(
-            name, step, patience=patience, clock=self._clock, log=self._log, changed=self._changed
+            name,
+            step,
+            patience=patience,
+            clock=self._clock,
+            log=self._log,
+            ended=lambda: self._news.put(None),
+            close=close,
         )
-
-
-class _Summary:
-    """One line a minute: what happened since the last one."""
-
-    def __init__(self, stations: Stations, log: Log) -> None:
-        self._stations = stations
-        self._log = log
-        self._before = FrameCounts(0, 0, 0)
-        self.line = "capturing"
-
-    def report(self) -> None:
-        counts = self._stations.mailbox.counts()
-        recent, seconds = self._stations.stats.take()
-        uploader = self._stations.uploader
-        by_rule = {
-            name.removeprefix("captured/"): count
-            for name, count in sorted(recent.items())
-            if name.startswith("captured/")
-        }
-        waiting = self._stations.spool.waiting()
-        self._log.info(
-            "summary",
-            frames_read=counts.offered - self._before.offered,
-            frames_dropped=counts.dropped - self._before.dropped,
-            frames_analysed=recent["analysed"],
-            inference_p50_ms=round(percentile(seconds, 0.5) * 1000, 1),
-            inference_p95_ms=round(percentile(seconds, 0.95) * 1000, 1),
-            captured=recent["captured"],
-            **{f"captured_{name}": count for name, count in by_rule.items()},
-            stored=recent["stored"],
-            delivered=recent["delivered"],
-            evicted=recent["evicted"],
-            rejected=recent["rejected"],
-            waiting=waiting,
-            upload="off" if uploader is None else uploader.state.value,
-        )
-        self._before = counts
-        self.line = f"{recent['analysed']} frames a minute, {waiting} captures waiting"

@@ -1,6 +1,8 @@
 """Delivers what waits on disk, as fast as the far side takes it and no faster."""
 
 import threading
+from collections import deque
+from dataclasses import dataclass
 
 from agent.domain import StoredCapture
 from agent.errors import CaptureRejected, SpoolUnavailable, TargetHeld, TargetUnavailable
@@ -13,12 +15,25 @@ from agent.upload.pace import Pace, State, Verdict
 IDLE_S = 1.0
 """How long a worker waits for a capture to arrive before it looks again."""
 
-_DISK_RETRY_S = 5.0
+DISK_RETRY_S = 5.0
 _LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the pause
 
 
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A delivery that the spool does not know of yet."""
+
+    id: str
+    duplicate: bool
+    seconds: float
+
+
 class Uploader:
-    """The step of all upload workers, which share it. A failed delivery costs nothing but time."""
+    """The step of all upload workers, which share it. A failed delivery costs nothing but time.
+
+    A capture is sent once however long the local disk refuses to delete it; after a restart it
+    may be sent again, and the far side knows it by its id.
+    """
 
     def __init__(
         self,
@@ -36,9 +51,13 @@ class Uploader:
         self._stats = stats
         self._clock = clock
         self._log = log
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # around the pace and what is known of the far side
+        self._settling = threading.Lock()
+        self._proofs: deque[_Proof] = deque()
         self._resting: set[str] = set()  # claimed captures that wait for their next attempt
         self._reported = State.FLOWING
+        self._since = clock.monotonic()  # when `_reported` began
+        self._disk_refuses = False
         self.last_error: str | None = None
         """What the latest failed delivery said, None after a successful one."""
 
@@ -48,63 +67,77 @@ class Uploader:
         with self._lock:
             return self._pace.state
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the far side takes nothing now, or the local disk is in the way."""
+        return self._disk_refuses or self.state is not State.FLOWING
+
     def step(self) -> float:
         """Deliver one capture; answers as a worker's step does, and never ends by itself."""
+        try:
+            self._settle()
+            return self._deliver_next()
+        except SpoolUnavailable as error:
+            self._disk_refused(str(error))
+            return DISK_RETRY_S
+
+    def _deliver_next(self) -> float:
         now = self._clock.monotonic()
         with self._lock:
             self._release_rested(now)
             wait = self._pace.admit(now)
         if wait > 0:
             return min(wait, _LONGEST_WAIT_S)
+        capture = None
         try:
             capture = self._spool.claim() or self._claim_resting()
-        except SpoolUnavailable as error:
-            self._abandon(str(error))
-            return _DISK_RETRY_S
+        finally:
+            if capture is None:
+                with self._lock:
+                    self._pace.abandon()
         if capture is None:
-            with self._lock:
-                self._pace.abandon()
             with self._spool.arrived:
                 self._spool.arrived.wait(IDLE_S)
-            return 0.0
-        return self._deliver(capture)
+        else:
+            self._send(capture)
+        return 0.0
 
-    def _deliver(self, capture: StoredCapture) -> float:
+    def _send(self, capture: StoredCapture) -> None:
         began = self._clock.monotonic()
         try:
             receipt = self._target.send(capture)
-        except TargetUnavailable as error:
-            self._failed(capture, error)
-        except TargetHeld as error:
+        except (TargetUnavailable, TargetHeld) as error:
             self._failed(capture, error)
         except CaptureRejected as error:
             self._refused(capture, error)
         else:
-            try:
-                self._spool.acknowledge(capture.id)
-            except SpoolUnavailable as error:
-                # It is sent again; the far side knows it by its id.
-                self._spool.release(capture.id)
-                self._abandon(str(error))
-                return _DISK_RETRY_S
             now = self._clock.monotonic()
-            self._log.info(
-                "capture delivered",
-                capture=capture.id,
-                duplicate=receipt.duplicate,
-                seconds=round(now - began, 3),
-            )
-            self._stats.count("delivered")
+            self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
             with self._lock:
                 self._pace.delivered(now)
                 self.last_error = None
                 self._report(now, "")
-        return 0.0
+            self._settle()
+
+    def _settle(self) -> None:
+        """Delete what the far side has proved to have. Raises `SpoolUnavailable`."""
+        with self._settling:
+            while self._proofs:
+                proof = self._proofs[0]
+                self._spool.acknowledge(proof.id)
+                self._proofs.popleft()
+                self._disk_accepted()
+                self._stats.count("delivered")
+                self._log.info(
+                    "capture delivered",
+                    capture=proof.id,
+                    duplicate=proof.duplicate,
+                    seconds=round(proof.seconds, 3),
+                )
 
     def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetHeld) -> None:
         """The trouble is the far side's or the configuration's: the capture waits like all."""
         now = self._clock.monotonic()
-        self._spool.release(capture.id)
         with self._lock:
             if isinstance(error, TargetHeld):
                 self._pace.held(now)
@@ -112,6 +145,7 @@ class Uploader:
                 self._pace.unavailable(now, error.retry_after)
             self.last_error = str(error)
             self._report(now, str(error))
+        self._spool.release(capture.id)
 
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:
         """The trouble may be this capture's: it rests, is set aside, or it is us after all."""
@@ -121,21 +155,28 @@ class Uploader:
             self.last_error = str(error)
             if verdict is not Verdict.SET_ASIDE:
                 self._resting.add(capture.id)
-            self._report(now, f"the first captures were all refused: {error}")
-        if verdict is Verdict.SET_ASIDE:
+            self._report(now, f"every capture is refused, the last one so: {error}")
+        if verdict is not Verdict.SET_ASIDE:
+            return
+        try:
             self._spool.reject(capture.id)
-            self._stats.count("rejected")
-            self._log.error("capture rejected", capture=capture.id, error=str(error))
+        except SpoolUnavailable:
+            self._spool.release(capture.id)
+            raise
+        self._disk_accepted()
+        self._stats.count("rejected")
+        self._log.error("capture rejected", capture=capture.id, error=str(error))
 
     def _report(self, now: float, error: str) -> None:
         """Log a change of state once; the caller holds the lock."""
         state = self._pace.state
         if state is self._reported:
             return
-        self._reported = state
+        lasted = round(now - self._since, 1)
+        self._reported, self._since = state, now
         facts = {"target": self._target.name, "waiting": self._spool.waiting()}
         if state is State.FLOWING:
-            self._log.info("upload resumed", **facts)
+            self._log.info("upload resumed", after_s=lasted, **facts)
             return
         facts["retry_in_s"] = round(self._pace.wait(now), 1)
         if state is State.HELD:
@@ -143,22 +184,34 @@ class Uploader:
         else:
             self._log.warning("upload delayed", error=error, **facts)
 
-    def _abandon(self, error: str) -> None:
-        """The local disk is in the way; the far side is not to blame."""
+    def _disk_refused(self, error: str) -> None:
         with self._lock:
-            self._pace.abandon()
+            first, self._disk_refuses = not self._disk_refuses, True
             self.last_error = error
-        self._log.error("spool unavailable", error=error)
+        if first:
+            self._log.error("spool unavailable", error=error)
+
+    def _disk_accepted(self) -> None:
+        with self._lock:
+            refused, self._disk_refuses = self._disk_refuses, False
+        if refused:
+            self._log.info("spool available", waiting=self._spool.waiting())
 
     def _release_rested(self, now: float) -> None:
+        """Let captures be claimed whose rest is over; the caller holds the lock."""
+        if not self._resting:
+            return
         for capture_id in self._resting - self._pace.resting(now).keys():
             self._resting.remove(capture_id)
             self._spool.release(capture_id)
 
     def _claim_resting(self) -> StoredCapture | None:
-        """While held, and nothing else waits, a resting capture serves as the probe."""
+        """While held, and nothing else waits, the capture that has rested longest is the probe."""
         with self._lock:
             if self._pace.state is not State.HELD or not self._resting:
                 return None
-            self._spool.release(self._resting.pop())
+            rests = self._pace.resting(self._clock.monotonic())
+            capture_id = min(self._resting, key=lambda capture_id: rests.get(capture_id, 0.0))
+            self._resting.remove(capture_id)
+        self._spool.release(capture_id)
         return self._spool.claim()

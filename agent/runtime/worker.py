@@ -25,16 +25,22 @@ class Worker:
         patience: float,
         clock: Clock,
         log: Log,
-        changed: threading.Event,
+        ended: Callable[[], None],
+        close: Callable[[], None] | None = None,
     ) -> None:
-        """`patience`: seconds that one step may take; `changed` is set when the worker ends."""
+        """`patience`: seconds that one step may take; `ended` is called at the very end.
+
+        `close` is called after the last step, by the same thread.
+        """
         self.name = name
         self.failed = False
+        self.ended = False
         self._step = step
         self._patience = patience
         self._clock = clock
         self._log = log
-        self._changed = changed
+        self._tell = ended
+        self._close = close
         self._stop = threading.Event()
         self._due = clock.monotonic() + patience
         # Nothing may wait for a thread that a driver or a dead peer holds: all are daemons, and
@@ -54,27 +60,28 @@ class Worker:
         self._thread.join(max(0.0, timeout))
         return not self._thread.is_alive()
 
-    @property
-    def ended(self) -> bool:
-        """Whether the thread has ended, for whatever reason."""
-        return not self._thread.is_alive()
-
     def overdue(self, now: float) -> bool:
         """Whether the present step, or a wait that it asked for, takes longer than it may."""
         return not self.ended and now > self._due
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._due = self._clock.monotonic() + self._patience
-                wait = self._step()
-                if wait is None:
-                    return
-                if wait > 0:
-                    self._due = self._clock.monotonic() + wait + self._patience
-                    self._stop.wait(wait)
+            self._repeat()
+            if self._close is not None:
+                self._close()
         except Exception:  # noqa: BLE001 (any bug of any step ends the process, in good order)
             self.failed = True
             self._log.critical("worker failed", worker=self.name, exc_info=True)
         finally:
-            self._changed.set()
+            self.ended = True
+            self._tell()
+
+    def _repeat(self) -> None:
+        while not self._stop.is_set():
+            self._due = self._clock.monotonic() + self._patience
+            wait = self._step()
+            if wait is None:
+                return
+            if wait > 0:
+                self._due = self._clock.monotonic() + wait + self._patience
+                self._stop.wait(wait)
