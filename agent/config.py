@@ -8,22 +8,21 @@ environment alone; systemd reads the env file.
 import os
 import shlex
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 from pydantic import (
     BeforeValidator,
     ByteSize,
     Field,
-    PlainSerializer,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
-from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -31,22 +30,40 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from agent.camera.address import CameraAddress, parse_cameras
-from agent.config_text import closest, parse_duration, show_duration, show_size
+from agent.camera.address import CameraAddress, parse_cameras, without_secrets
+from agent.config_fields import OWN_WORDS, allowed, explain, shown_default
+from agent.config_text import closest, parse_duration, parse_size
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.logs import redact
 from agent.selection.rules import RULES
 
+__all__ = [
+    "PREFIX",
+    "Settings",
+    "allowed",
+    "load",
+    "shown_default",
+    "variable",
+    "without_environment",
+]
+
 PREFIX = "AGENT_"
 
 AUTO_RANDOM_INTERVAL_S = 15 * 60.0
+DAY_S = 86400.0
 MB = 1000**2
 GB = 1000**3
+PB = 1000**5
 
-Duration = Annotated[
-    float, BeforeValidator(parse_duration), PlainSerializer(show_duration, when_used="json")
-]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Interval = Annotated[Duration, Ge(0.001), Le(365 * DAY_S)]
+Size = Annotated[ByteSize, BeforeValidator(parse_size)]
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
 
 
 def _off(word: str) -> BeforeValidator:
@@ -58,14 +75,21 @@ def _words(value: object) -> object:
     """Split a list given as one string: spaces and commas separate, quotes group."""
     if not isinstance(value, str):
         return value
-    return tuple(shlex.split(value.replace(",", " ")))
+    return tuple(dict.fromkeys(shlex.split(value.replace(",", " "))))
 
 
 class Settings(BaseSettings):
     """All that an operator can choose. Read it with `load`, which explains what is wrong."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+        alias_generator=variable,
+        allow_inf_nan=False,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        env_prefix=PREFIX,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     cameras: Annotated[tuple[CameraAddress, ...], NoDecode] = Field(
@@ -80,7 +104,7 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=128,
         description="Name of this device, stamped on every capture.",
-        json_schema_extra={"shown": "host name"},
+        json_schema_extra={"shown": "host name", "allowed": "1 to 128 characters"},
     )
     fps: float = Field(
         5.0,
@@ -116,14 +140,18 @@ class Settings(BaseSettings):
     )
     providers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         ("auto",),
+        min_length=1,
         description="onnxruntime execution providers, best first. One that is named and cannot "
         "be used is an error, never a silent fall-back.",
-        json_schema_extra={"shown": "auto"},
+        json_schema_extra={
+            "shown": "auto",
+            "allowed": "auto, or names such as CUDAExecutionProvider CPUExecutionProvider",
+        },
     )
     inference_workers: Annotated[int, Ge(1), Le(64)] | Literal["auto"] = Field(
         "auto",
         description="Frames analysed at once; `auto` = one per processor.",
-        json_schema_extra={"allowed": "auto or a whole number between 1 and 64"},
+        json_schema_extra={"allowed": "auto, or a whole number between 1 and 64"},
     )
     inference_threads: int = Field(1, ge=1, le=64, description="Processor threads per frame.")
 
@@ -136,21 +164,36 @@ class Settings(BaseSettings):
     )
     thresholds: Annotated[dict[str, Annotated[float, Ge(0), Le(1)]], NoDecode] = Field(
         {},
-        description="Thresholds of single labels, such as `car=0.6 person=0.4`.",
-        json_schema_extra={"shown": "none", "example": "car=0.6 person=0.4"},
+        description="Thresholds of single labels.",
+        json_schema_extra={
+            "shown": "none",
+            "allowed": "label=number pairs with numbers between 0 and 1, such as car=0.6 "
+            "'traffic light'=0.4",
+        },
     )
-    floor: float = Field(0.05, ge=0, le=1, description="Detections below it do not exist.")
+    floor: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        validate_default=True,  # a threshold may be lowered below it
+        description="Detections below it do not exist; at most the lowest threshold.",
+    )
     rules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         tuple(RULES),
         description="Rules that look for informative frames; `none` = random and regular "
         "captures only.",
-        json_schema_extra={"allowed": f"none, or any of {', '.join(RULES)}"},
+        json_schema_extra={
+            "allowed": f"none, or any of {', '.join(RULES)}",
+            "choices": ["none", *RULES],
+        },
     )
-    random_interval: Annotated[Duration, Gt(0)] | Literal["auto", "off"] = Field(
-        "auto",
-        description="Mean time between random captures of one camera; `auto` = 15 min; `off` "
-        "disables.",
-        json_schema_extra={"allowed": "auto, off, or a duration such as 90s, 15m, 2h"},
+    random_interval: Annotated[Duration, Ge(0.001), Le(365 * DAY_S)] | Literal["auto", "off"] = (
+        Field(
+            "auto",
+            description="Mean time between random captures of one camera; `auto` = 15 min; `off` "
+            "disables.",
+            json_schema_extra={"allowed": "auto, off, or a duration between 1ms and 365d"},
+        )
     )
     every_nth_frame: int = Field(
         0, ge=0, description="Also capture each nth analysed frame; `0` = off."
@@ -170,21 +213,25 @@ class Settings(BaseSettings):
         default_factory=lambda: default_spool_dir(os.environ),
         description="Where captures wait. One daemon owns it.",
         json_schema_extra={
-            "shown": "$STATE_DIRECTORY/spool, else ./capture-agent-state/spool",
+            "shown": "`$STATE_DIRECTORY/spool`, else `./capture-agent-state/spool`",
         },
     )
-    spool_max: ByteSize = Field(
-        ByteSize(2 * GB), ge=10 * MB, description="Disk budget of the spool, in bytes on disk."
+    spool_max: Size = Field(
+        ByteSize(2 * GB),
+        ge=10 * MB,
+        le=PB,
+        description="Disk budget of the spool, in bytes on disk.",
     )
-    spool_min_free: ByteSize = Field(
-        ByteSize(512 * MB), ge=0, description="Free disk space left to others."
+    spool_min_free: Size = Field(
+        ByteSize(512 * MB), ge=0, le=PB, description="Free disk space left to others."
     )
 
     upload_url: str | None = Field(
         None,
+        repr=False,  # may hold a key
         description="Where captures go: `https://...` or `http://...` (generic endpoint), "
         "`dir:/path` (a folder). Without it they stay on disk.",
-        json_schema_extra={"shown": "none: keep on disk", "group": "Upload"},
+        json_schema_extra={"shown": "none", "group": "Upload"},
     )
     upload_token: SecretStr | None = Field(
         None,
@@ -203,42 +250,63 @@ class Settings(BaseSettings):
         description="`auto` = `console` on a terminal, else `logfmt`.",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
+
     @field_validator("cameras", mode="before")
     @classmethod
     def _parse_cameras(cls, value: object) -> object:
-        return parse_cameras(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_cameras(value)
+        except ValueError as error:
+            context = {"why": f"{error} (in {_one_line(without_secrets(value))})"}
+            raise PydanticCustomError(OWN_WORDS, "{why}", context) from None
 
     @field_validator("thresholds", mode="before")
     @classmethod
     def _parse_thresholds(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.rpartition("=") for part in shlex.split(value)]
-        for label, _, number in pairs:
-            if not label or not _is_number(number):
-                raise ValueError("must be label=number pairs such as car=0.6 person=0.4")
-        return {label: float(number) for label, _, number in pairs}
+        thresholds: dict[str, str] = {}
+        for part in shlex.split(value):
+            label, _, number = part.partition("=")
+            if not label or label in thresholds:
+                raise ValueError(f"no label, or the label {label!r} twice")
+            thresholds[label] = number
+        return thresholds
+
+    @field_validator("floor")
+    @classmethod
+    def _not_above_a_threshold(cls, value: float, others: ValidationInfo) -> float:
+        thresholds = [
+            others.data.get("threshold", 1.0),
+            *others.data.get("thresholds", {}).values(),
+        ]
+        if value > min(thresholds):
+            context = {
+                "why": f"must not be above the lowest threshold, {min(thresholds):g}, "
+                f"not {value:g}: what lies between them is what low_confidence looks for"
+            }
+            raise PydanticCustomError(OWN_WORDS, "{why}", context)
+        return value
 
     @field_validator("rules")
     @classmethod
     def _known_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value == ("none",):
             return ()
-        for name in value:
-            if name not in RULES:
-                near = closest(name, RULES)
-                hint = f"; did you mean {near}?" if near else ""
-                raise ValueError(f"must be none, or any of {', '.join(RULES)}{hint}")
+        if not value or not set(value) <= set(RULES):
+            raise ValueError("not a rule")
         return value
 
-    @model_validator(mode="after")
-    def _floor_below_thresholds(self) -> Self:
-        if self.floor > min([self.threshold, *self.thresholds.values()]):
-            raise ValueError(
-                f"{PREFIX}FLOOR: must not be above a threshold, not {self.floor:g}: "
-                "detections between floor and threshold are what low_confidence looks for"
-            )
-        return self
+    @field_validator("spool_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.absolute()
 
     @property
     def all_thresholds(self) -> Thresholds:
@@ -285,16 +353,16 @@ def load(*, needs_cameras: bool = False) -> Settings:
     allowed, and the value.
     """
     problems = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
+    if needs_cameras and not os.environ.get(variable("cameras")):
+        problems.append(
+            f"{variable('cameras')}: required; set it to a camera such as /dev/video0, "
+            "rtsp://user:password@host/path, or a video file"
+        )
     settings = None
     try:
         settings = Settings()
     except ValidationError as error:
-        problems += [_explain(dict(item)) for item in error.errors()]
-    if needs_cameras and (settings is not None and not settings.cameras):
-        problems.append(
-            f"{PREFIX}CAMERAS: required; set it to a camera such as /dev/video0, "
-            "rtsp://user:password@host/path, or a video file"
-        )
+        problems += [_problem(dict(item)) for item in error.errors()]
     if problems or settings is None:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return settings
@@ -309,112 +377,37 @@ def without_environment(**values: Any) -> Settings:
             cls,
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
-            **_others: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del settings_cls
+            del settings_cls, env_settings, dotenv_settings, file_secret_settings
             return (init_settings,)
 
     return Given(**values)
 
 
-def variable(field: str) -> str:
-    """The environment variable of a field."""
-    return PREFIX + field.upper()
-
-
-def shown_default(field: FieldInfo) -> str:
-    """A field's default as an operator would write it."""
-    shown = _extra(field).get("shown")
-    if shown is not None:
-        return str(shown)
-    value = field.default
-    if isinstance(value, ByteSize):
-        return show_size(value)
-    if isinstance(value, tuple):
-        return " ".join(value)
-    if _is_duration(field):
-        return show_duration(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def allowed(field: FieldInfo) -> str:
-    """What values a field takes, in words; empty where the description says all."""
-    explicit = _extra(field).get("allowed")
-    if explicit is not None:
-        return str(explicit)
-    choices = getattr(field.annotation, "__args__", ()) if _is_literal(field.annotation) else ()
-    if choices:
-        return "one of " + ", ".join(choices)
-    low: Any = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
-    high: Any = next((m.le for m in field.metadata if isinstance(m, Le)), None)
-    kind = _KINDS.get(field.annotation, "")  # type: ignore[arg-type]
-    show: Callable[[Any], str] = show_size if field.annotation is ByteSize else _plain
-    if _is_duration(field):
-        kind, show = "a duration such as 90s, 15m, 2h,", show_duration
-    if low is not None and high is not None:
-        return f"{kind} between {show(low)} and {show(high)}".strip()
-    if low is not None:
-        return f"{kind} of at least {show(low)}".strip()
-    return kind
-
-
-_KINDS: Mapping[type, str] = {
-    int: "a whole number",
-    float: "a number",
-    ByteSize: "a size such as 500MB or 2GB",
-}
-
-
-def _explain(item: dict[str, Any]) -> str:
+def _problem(item: dict[str, Any]) -> str:
     """One validation error as a line for the operator."""
-    location = item["loc"]
-    if not location:  # a check across settings names its variable itself
-        return str(item["ctx"]["error"])
-    name = str(location[0]).removeprefix(PREFIX).removeprefix(PREFIX.lower()).lower()
-    raw = os.environ.get(variable(name), "")
-    if name == "upload_token":
-        raw = "***"
-    expected = allowed(Settings.model_fields[name])
-    reason = str(item["ctx"]["error"]) if item["type"] == "value_error" else f"must be {expected}"
-    if item["type"] != "value_error" and not expected:
-        reason = str(item["msg"]).lower()
-    return f"{variable(name)}: {redact(reason)}, not {redact(raw)}"
+    name = str(item["loc"][0]).removeprefix(PREFIX).lower()
+    raw = os.environ.get(variable(name), "").strip()
+    shown = "***" if name == "upload_token" else _one_line(redact(raw))
+    return f"{variable(name)}: {explain(item, Settings.model_fields[name], raw, shown)}"
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
 
 
 def _is_unknown(name: str) -> bool:
-    return (
-        name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in Settings.model_fields
-    )
+    """Whether the name is meant for us and is none of ours, such as one in lower case."""
+    return name.upper().startswith(PREFIX) and name not in _VARIABLES
 
 
 def _unknown(name: str) -> str:
-    near = closest(name, [variable(field) for field in Settings.model_fields])
-    hint = f"; did you mean {near}?" if near else "; see `capture-agent env` for all names"
-    return f"{name}: unknown{hint}"
+    near = closest(name.upper(), _VARIABLES)
+    hint = f"did you mean {near}?" if near else "see `capture-agent env` for all names"
+    return f"{_one_line(name)}: unknown; {hint}"
 
 
-def _extra(field: FieldInfo) -> Mapping[str, Any]:
-    extra = field.json_schema_extra
-    return extra if isinstance(extra, dict) else {}
-
-
-def _is_literal(annotation: object) -> bool:
-    return getattr(annotation, "__origin__", None) is Literal
-
-
-def _is_duration(field: FieldInfo) -> bool:
-    return field.annotation is float and any(
-        isinstance(item, BeforeValidator) for item in field.metadata
-    )
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+_VARIABLES = tuple(variable(field) for field in Settings.model_fields)

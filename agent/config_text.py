@@ -1,12 +1,25 @@
 """How values of settings are written by people: durations, sizes, near misses."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)?\s*")
-_SIZES = ((1000**4, "TB"), (1000**3, "GB"), (1000**2, "MB"), (1000, "kB"))
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)?\s*", re.ASCII)
+_SIZES = {
+    "EB": 1000**6,
+    "PB": 1000**5,
+    "TB": 1000**4,
+    "GB": 1000**3,
+    "MB": 1000**2,
+    "kB": 1000,
+    "B": 1,
+}
+_BINARY_SIZES = {"TiB": 1024**4, "GiB": 1024**3, "MiB": 1024**2, "KiB": 1024}
+_SIZE_UNITS = {unit.lower(): size for unit, size in (_SIZES | _BINARY_SIZES).items()}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
 
 def parse_duration(value: object) -> object:
@@ -26,28 +39,43 @@ def parse_duration(value: object) -> object:
             break
         total += float(number) * _UNITS[unit or "s"]
         position = match.end()
-    if position == 0 or position < len(value):
+    if position == 0 or position < len(value) or not math.isfinite(total):
         raise ValueError("must be a duration such as 90s, 15m, 2h")
     return total
 
 
 def show_duration(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads as `seconds`."""
+    """A text that `parse_duration` reads as exactly `seconds`, which are not negative."""
     for unit in ("d", "h", "m"):
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
-            return f"{seconds / _UNITS[unit]:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{int(seconds) // int(_UNITS[unit])}{unit}"
+    number = f"{Decimal(repr(seconds)):f}"
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number}s"
+
+
+def parse_size(value: object) -> object:
+    """Bytes of a text such as `500MB`, `2GB`, `1.5GiB`; a bare number is bytes.
+
+    Raises `ValueError` for any other text. A value that is no text is passed on.
+    """
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value)
+    factor = _SIZE_UNITS.get((match[2] or "B").lower()) if match else None
+    if match is None or factor is None:
+        raise ValueError("must be a size such as 500MB or 2GB")
+    return int(Decimal(match[1]) * factor)
 
 
 def show_size(size: int) -> str:
-    """A number of bytes for people: `2GB`, `512MB`, `1.5kB`."""
-    for factor, unit in _SIZES:
-        if size >= factor:
+    """A number of bytes for people, in three digits: `2GB`, `512MB`, `1.5kB`."""
+    for unit, factor in _SIZES.items():
+        if size >= 0.9995 * factor:  # what three digits would round up to the next unit
             return f"{size / factor:.3g}{unit}"
     return f"{size}B"
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The real name that a mistyped one most resembles, or None if none does."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)
     return near[0] if near else None

@@ -4,8 +4,12 @@ A logger is made once by the command line and passed to whoever logs; nothing is
 globally. `EVENTS` is the one list of event names.
 """
 
+import contextlib
+import json
+import math
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 
@@ -38,24 +42,39 @@ EVENTS: Mapping[str, str] = {
     "spool available": "The disk takes writing again.",
     "disk full": "The disk has no room; only better captures replace stored ones.",
     "clock stepped": "The wall clock jumped; intervals are not affected.",
+    "worker failed": "A bug: the traceback follows, and the process ends; systemd starts it anew.",
     "worker stalled": "A worker makes no progress; the watchdog will restart the process.",
     "stop overdue": "A worker did not stop in time and was left behind.",
     "summary": "One minute in figures.",
 }
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
-_CREDENTIALS = re.compile(r"(?i)(?<=://)[^/\s@\"']+@")
-_KEY_VALUE = re.compile(
-    r"(?i)\b((?:api[_-]?key|token|password|passwd|pwd|secret|signature|auth)\s*[=:]\s*)[^\s&\"',}]+"
+_MASK = "***"
+_CREDENTIALS = re.compile(r"(?<=://)\S*@")  # a password may hold an @: up to the last one
+_WORDS = (
+    r"(?:api[_-]?key|access[_-]?key|token|passw(?:or)?d|passphrase|pwd|secret|signature"
+    r"|credential|auth(?:orization)?|(?<=[?&])(?:key|sig|pass|pw|session))s?"
 )
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{4,}")
+_QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
+_SECRET_NAME = re.compile(rf"(?i)(?:.*[_.-])?{_WORDS}")
+# The name of a setting before a colon begins a message: `AGENT_UPLOAD_TOKEN: must be ...`.
+_KEY_VALUE = re.compile(
+    rf"(?i)((?<![\w.-])(?!AGENT_\w+:\s)(?:[\w.-]*[_.-])?{_WORDS}[\"']?\s*[=:]\s*)"
+    rf"(?:{_QUOTED}|(?:(?!&[\w.%-]+=)\S)+)"
+)
+_HEADER = re.compile(rf"(?i)(\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\n]+)")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"']{4,}")
 
 
 def redact(text: str) -> str:
-    """Mask what must not be printed: user and password of URLs, tokens, keys."""
-    text = _CREDENTIALS.sub("***@", text)
-    text = _KEY_VALUE.sub(r"\1***", text)
-    return _BEARER.sub(r"\1 ***", text)
+    """Mask what must not be printed: user and password of URLs, tokens, keys.
+
+    Masks too much rather than too little.
+    """
+    text = _CREDENTIALS.sub(f"{_MASK}@", text)
+    text = _HEADER.sub(rf"\1{_MASK}", text)
+    text = _KEY_VALUE.sub(rf"\1{_MASK}", text)
+    return _BEARER.sub(rf"\1 {_MASK}", text)
 
 
 def make_log(
@@ -67,6 +86,7 @@ def make_log(
 ) -> Log:
     """Make the logger. `stream` defaults to standard error.
 
+    A stream that takes no more text, such as a file on a full disk, loses lines and nothing else.
     Under systemd every line begins with its priority, as sd-daemon(3) describes, and has no time
     of its own: the journal stamps it.
     """
@@ -78,9 +98,14 @@ def make_log(
         processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"))
     processors += [structlog.processors.format_exc_info, _redact_fields]
     if form == "console":
-        processors.append(
-            structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time")
-        )
+        processors += [
+            _escape_fields,
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(),
+                timestamp_key="time",
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
+        ]
     elif form == "json":
         processors.append(structlog.processors.JSONRenderer())
     else:
@@ -88,12 +113,30 @@ def make_log(
     if under_systemd:
         processors.append(_prefix_priority)
     log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        _Printer(stream),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     )
     return log
+
+
+class _Printer:
+    """Writes whole lines, one thread at a time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        # A path or an answer may hold what UTF-8 cannot say.
+        text = line.encode(errors="backslashreplace").decode()
+        # ValueError: the stream is closed. Where the log goes must not decide over captures.
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _prefix_priority(_logger: object, method: str, line: Any) -> str:
@@ -106,12 +149,32 @@ def _redact_fields(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Mask secrets in every field, whoever put them there."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value)
-        elif isinstance(value, BaseException):
-            event[key] = redact(str(value))
-    return event
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _clean(key: str, value: object) -> object:
+    """The value as plain numbers, texts, lists and dicts, without what must not be printed."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)  # JSON knows no NaN
+    if _SECRET_NAME.fullmatch(key):
+        return _MASK
+    if isinstance(value, Mapping):
+        return {redact(str(name)): _clean(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(key, item) for item in value]
+    return redact(str(value))
+
+
+def _escape_fields(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Texts of others must neither break lines nor command the terminal."""
+    return {
+        key: _escaped(value) if isinstance(value, str) and key != "exception" else value
+        for key, value in event.items()
+    }
 
 
 def _logfmt(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -129,9 +192,12 @@ def _logfmt_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return str(round(value, 6))
     text = str(value)
     if text and not re.search(r"[\s=\"\\]", text) and text.isprintable():
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in escaped) + '"'
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else json.dumps(text)

@@ -5,15 +5,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from agent.cli import console
-from agent.cli.preflight import Finding, check_camera, check_endpoint, check_model, check_spool
 from agent.errors import AgentError
 from agent.system import SystemClock
+
+if TYPE_CHECKING:  # it loads the camera and model libraries
+    from agent.cli.preflight import Finding
 
 
 def check(
@@ -44,7 +46,15 @@ def check(
     raise typer.Exit(0 if passed else 78)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings() -> "Iterator[Finding]":
+    from agent.cli.preflight import (
+        Finding,
+        check_camera,
+        check_endpoint,
+        check_model,
+        check_spool,
+    )
+
     try:
         settings = console.settings(needs_cameras=True)
     except AgentError as error:
@@ -60,7 +70,9 @@ def _findings() -> Iterator[Finding]:
     yield _tried("endpoint", lambda: check_endpoint(settings, clock, os.environ))
 
 
-def _tried(name: str, look: Callable[[], str]) -> Finding:
+def _tried(name: str, look: Callable[[], str]) -> "Finding":
+    from agent.cli.preflight import Finding
+
     try:
         return Finding(name, ok=True, fact=look())
     except AgentError as error:
