@@ -1,0 +1,20 @@
+"""What the tests of the spool share."""
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proofs import MakeMachine
+from spool_builders import Machine
+
+
+@pytest.fixture
+def make_machine(tmp_path: Path) -> MakeMachine:
+    """Computers, each with a disk of its own."""
+    numbers = count()
+
+    def make(**keywords: Any) -> Machine:
+        return Machine(tmp_path / f"computer{next(numbers)}", **keywords)
+
+    return make

@@ -1,0 +1,208 @@
+"""A file system in memory that forgets at a power cut what was not synced, and fails on demand.
+
+It keeps the contract of `agent.spool.disk.Disk` (`test_disk.py` runs one suite on both). Every
+operation of the kernel is one step; a `Fault` may strike at any step.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.spool.disk import TEMPORARY_SUFFIX, Disk, FileEntry
+
+BLOCK = 4096
+
+
+class PowerCut(BaseException):
+    """The electricity is gone: no `except OSError` and no `except Exception` sees it."""
+
+
+@dataclass(slots=True)
+class Inode:
+    """A file without its names; a folder is one too."""
+
+    written: bytes = b""
+    synced: bytes | None = None  # None: nothing of it is on the medium
+    is_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens at the k-th step from now: a power cut, or an error number."""
+
+    after_steps: int
+    error: int | None = None  # None: power cut
+    lasting: bool = False  # every later step fails too, until it is mended
+
+
+Choice = Callable[[int], int]
+"""From a bound, a number from 0 to the bound: which of the possible fates happens."""
+
+
+def nothing_kept(_bound: int) -> int:
+    """Only what was synced is on the medium."""
+    return 0
+
+
+def everything_kept(bound: int) -> int:
+    """The medium was quicker than it had to be."""
+    return bound
+
+
+@dataclass
+class ForgetfulDisk(Disk):
+    """`base` is a folder that was always there."""
+
+    base: Path
+    capacity: int = 1 << 40
+    foreign: int = 0  # bytes that others occupy
+    names: dict[Path, Inode] = field(default_factory=dict)
+    medium: dict[Path, Inode] = field(default_factory=dict)
+    pending: list[Mapping[Path, Inode | None]] = field(default_factory=list)
+    fault: Fault | None = None
+    steps: int = 0
+    errors: int = 0  # that were raised by a fault
+
+    def __post_init__(self) -> None:
+        self.names[self.base] = self.medium[self.base] = Inode(is_folder=True)
+
+    # The Disk
+
+    def make_directory(self, path: Path) -> None:
+        if path in self.names:
+            if not self.names[path].is_folder:
+                raise FileExistsError(errno.EEXIST, "File exists", str(path))
+            return
+        self.make_directory(path.parent)
+        self._rename({path: Inode(is_folder=True)})
+        self.sync_directory(path.parent)
+
+    def write(self, path: Path, data: bytes) -> None:
+        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        inode = Inode()
+        try:
+            self._folder(path)
+            self._rename({temporary: inode})
+            self._fill(inode, data)
+            self.sync_file(inode)
+            self._rename({temporary: None, path: inode})
+        except OSError:
+            self.remove(temporary)
+            raise
+
+    def move(self, source: Path, destination: Path) -> None:
+        if source in self.names:
+            self._rename({source: None, destination: self.names[source]})
+        self.sync_directory(destination.parent)
+        self.sync_directory(source.parent)
+
+    def remove(self, path: Path) -> None:
+        if path in self.names:
+            self._rename({path: None})
+
+    def sync_directory(self, path: Path) -> None:
+        self.step()
+        self._folder(path / "any")
+        touched = {name for change in self.pending for name in change if name.parent == path}
+        chosen: list[Mapping[Path, Inode | None]] = []
+        for change in reversed(self.pending):  # with a change, all that it builds on
+            if touched & change.keys():
+                touched |= change.keys()
+                chosen.insert(0, change)
+        self.pending = [change for change in self.pending if change not in chosen]
+        for change in chosen:
+            _apply(self.medium, change)
+
+    def read(self, path: Path, limit: int | None = None) -> bytes:
+        self.step()
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        return self.names[path].written[:limit]
+
+    def size(self, path: Path) -> int:
+        return len(self.names[path].written) if path in self.names else 0
+
+    def files(self, path: Path) -> Iterator[FileEntry]:
+        for name, inode in list(self.names.items()):
+            if name.parent == path and not inode.is_folder:
+                yield FileEntry(name.name, len(inode.written))
+
+    def free_bytes(self, path: Path) -> int:
+        del path
+        used = sum(-(-len(inode.written) // BLOCK) * BLOCK for inode in self.names.values())
+        return max(0, self.capacity - self.foreign - used)
+
+    # The electricity and the medium
+
+    def step(self) -> None:
+        """One operation of the kernel is about to happen."""
+        self.steps += 1
+        fault = self.fault
+        if fault is None or self.steps < fault.after_steps:
+            return
+        if fault.error is None:
+            self.fault = None
+            raise PowerCut
+        self.errors += 1
+        if not fault.lasting:
+            self.fault = None
+        raise OSError(fault.error, os.strerror(fault.error))
+
+    def strike(self, fault: Fault | None) -> None:
+        """From now on count steps towards this fault; None mends the disk."""
+        self.fault = fault
+        self.steps = 0
+
+    def cut(self, choose: Choice) -> None:
+        """Lose what was not synced, as far as `choose` says, and start again from the rest."""
+        for change in self.pending:
+            if choose(1):
+                _apply(self.medium, change)
+        for inode in {id(inode): inode for inode in self.medium.values()}.values():
+            if inode.synced != inode.written:
+                kept = choose(len(inode.written))
+                inode.written = inode.written[:kept] + bytes(
+                    choose(1) * (len(inode.written) - kept)
+                )
+                inode.synced = inode.written
+        self.pending = []
+        self.fault = None
+        self.names = {
+            path: inode
+            for path, inode in self.medium.items()
+            if all(parent in self.medium for parent in path.parents if self.base in parent.parents)
+        }
+        self.medium = dict(self.names)
+
+    # Steps
+
+    def sync_file(self, inode: Inode) -> None:
+        """Bytes of a file reach the medium."""
+        self.step()
+        inode.synced = inode.written
+
+    def _fill(self, inode: Inode, data: bytes) -> None:
+        self.step()
+        room = self.free_bytes(self.base)
+        inode.written = data[:room] if len(data) > room else data
+        if len(data) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _rename(self, change: Mapping[Path, Inode | None]) -> None:
+        self.step()
+        _apply(self.names, change)
+        self.pending.append(change)
+
+    def _folder(self, path: Path) -> None:
+        if path.parent not in self.names and self.base in path.parents:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+
+def _apply(names: dict[Path, Inode], change: Mapping[Path, Inode | None]) -> None:
+    for path, inode in change.items():
+        if inode is None:
+            names.pop(path, None)
+        else:
+            names[path] = inode

@@ -1,0 +1,26 @@
+"""Eviction as one would write it without a thought of speed."""
+
+from collections.abc import Sequence
+
+from agent.domain import Lane
+from agent.spool.record import Entry
+
+
+def naive_plan(entries: Sequence[Entry], *, excess: int, random_quota: int) -> list[Entry]:
+    """Who leaves, first to leave first, so that at least `excess` bytes become free."""
+    left = list(entries)
+    victims: list[Entry] = []
+    while left and sum(one.occupied for one in victims) < excess:
+        drawn = [one for one in left if one.lane is Lane.RANDOM]
+        asked = [one for one in left if one.lane is Lane.REQUESTED]
+        chosen = [one for one in left if one.lane in {Lane.SCORE, Lane.INTERVAL}]
+        over_share = sum(one.occupied for one in drawn) > random_quota
+        if drawn and (over_share or not chosen):
+            victim = max(drawn, key=lambda one: one.random_tag)
+        elif chosen:
+            victim = min(chosen, key=lambda one: (one.value, one.sequence))
+        else:
+            victim = min(asked, key=lambda one: one.sequence)
+        victims.append(victim)
+        left.remove(victim)
+    return victims

@@ -1,0 +1,137 @@
+"""Captures, clocks and spools as the tests need them."""
+
+import io
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forgetful_disk import Choice, ForgetfulDisk
+from memory_index import MemoryIndex
+
+from agent.domain import Lane
+from agent.logs import Log, make_log
+from agent.spool.index import Contents
+from agent.spool.record import Entry
+from agent.spool.recovery import open_spool
+from agent.spool.spool import Draft, Limits, Spool
+
+FIRST_CAPTURE_MS = 1_700_000_000_000
+OVERHEAD = 4_000_000 + 1_500_000 + 65_536
+"""Bytes of a budget that are no captures: reserve, journal, room for the index to grow."""
+
+
+class FixedClock:
+    """Time stands still."""
+
+    def monotonic(self) -> float:
+        return 1000.0
+
+    def wall(self) -> float:
+        return FIRST_CAPTURE_MS / 1000 + 60
+
+
+def quiet_log(stream: io.StringIO | None = None) -> Log:
+    """A log that is read by nobody but the test."""
+    return make_log(level="debug", form="logfmt", stream=stream or io.StringIO())
+
+
+def capture_id(number: int, tag: int = 0) -> str:
+    """The UUID (version 7) of the capture `number`, one millisecond after the one before."""
+    bits = (FIRST_CAPTURE_MS + number) << 80 | 7 << 76 | (number & 0xFFF) << 64 | 2 << 62
+    text = f"{bits | (number & 0x3FFF) << 48 | tag:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def draft(
+    number: int,
+    *,
+    lane: Lane = Lane.SCORE,
+    value: float = 0.5,
+    size: int = 3000,
+    tag: int | None = None,
+) -> Draft:
+    """A capture whose record and image are told by its number."""
+    identity = capture_id(number, number * 0x9E37_79B9_7F4A % 2**48 if tag is None else tag)
+    sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
+    record = {
+        "schema": 1,
+        "id": identity,
+        "lane": lane.value,
+        "sampling": sampling if lane is Lane.RANDOM else None,
+        "image": {"sha256": "0" * 64},
+    }
+    image = bytes([number % 256]) * size
+    return Draft(identity, lane, value, record, image)
+
+
+def entry(
+    number: int,
+    *,
+    lane: Lane = Lane.SCORE,
+    value: float = 0.5,
+    size: int = 3000,
+    tag: int = 0,
+) -> Entry:
+    """What the spool remembers of a capture."""
+    return Entry(capture_id(number, tag), lane, value, number, size)
+
+
+@dataclass
+class Machine:
+    """A computer with a spool: it can be started, killed and lose its power."""
+
+    root: Path
+    limits: Limits = field(default_factory=lambda: Limits(OVERHEAD + 40 * 4096))
+    capacity: int = 1 << 40
+    make_disk: Callable[[Path, int], ForgetfulDisk] = ForgetfulDisk
+    make_index: Callable[[ForgetfulDisk, Contents], MemoryIndex] = MemoryIndex
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(exist_ok=True)
+        self.disk = self.make_disk(self.root, self.capacity)
+        self.durable = Contents()
+        self.log = io.StringIO()
+        self._process = ExitStack()
+
+    def start(self) -> Spool:
+        """Start the process, or raise what kept it from starting."""
+        self._process = ExitStack()
+        self.spool = self._process.enter_context(
+            open_spool(
+                self.root,
+                self.limits,
+                clock=FixedClock(),
+                log=quiet_log(self.log),
+                disk=self.disk,
+                open_index=lambda _: self.make_index(self.disk, self.durable),
+            )
+        )
+        return self.spool
+
+    def kill(self) -> None:
+        """End the process: what it wrote stays written, and unsynced what it did not sync."""
+        self._process.close()
+        self.disk.strike(None)
+
+    def lose_power(self, choose: Choice) -> None:
+        """End it all, and forget."""
+        self._process.close()
+        self.disk.cut(choose)
+
+
+def claimable(spool: Spool) -> dict[str, bytes]:
+    """Identity and image of every capture that waits; claims and releases each."""
+    found = {}
+    while capture := spool.claim():
+        found[capture.id] = capture.image
+    for identity in found:
+        spool.release(identity)
+    return found
+
+
+def law_holds(spool: Spool) -> bool:
+    """`stored = delivered + rejected + damaged + evicted + waiting`."""
+    counts = spool.counts()
+    stored = counts.pop("stored", 0)
+    return stored == sum(counts.values()) + spool.waiting()

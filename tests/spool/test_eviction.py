@@ -1,0 +1,189 @@
+"""Who leaves when the disk budget is reached, against a naive model; and honest weights."""
+
+import math
+import random
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive_eviction import naive_plan
+from spool_builders import capture_id, entry
+
+from agent.domain import Lane
+from agent.spool.eviction import Catalogue, Thinning
+from agent.spool.record import Entry
+
+_candidates = st.lists(
+    st.tuples(
+        st.sampled_from(Lane),
+        st.integers(0, 4).map(lambda quarter: quarter / 4),
+        st.integers(1, 20_000),
+        st.integers(0, 2**48 - 1),
+    ),
+    max_size=12,
+).map(
+    lambda drawn: [
+        entry(number, lane=lane, value=value, size=size, tag=tag)
+        for number, (lane, value, size, tag) in enumerate(drawn, start=1)
+    ]
+)
+
+
+@given(
+    entries=_candidates,
+    newcomers=st.integers(0, 4),
+    excess=st.integers(-5000, 200_000),
+    quota=st.integers(0, 100_000),
+)
+def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
+    entries: list[Entry], newcomers: int, excess: int, quota: int
+) -> None:
+    new = entries[len(entries) - min(newcomers, len(entries)) :]
+    old = entries[: len(entries) - len(new)]
+
+    plan = Catalogue(old).plan(new, excess=excess, random_quota=quota)
+
+    assert plan == naive_plan(entries, excess=excess, random_quota=quota)
+
+
+@given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
+def test_a_plan_frees_enough_unless_everything_is_not_enough(
+    entries: list[Entry], excess: int, quota: int
+) -> None:
+    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+
+    assert sum(one.occupied for one in plan) >= excess or len(plan) == len(entries)
+    assert sum(one.occupied for one in plan[:-1]) < excess
+
+
+@given(entries=_candidates, value=st.floats(0, 1), quota=st.integers(0, 100_000))
+def test_a_newcomer_never_displaces_a_more_valuable_capture(
+    entries: list[Entry], value: float, quota: int
+) -> None:
+    new = entry(1000, value=value, size=9000)
+
+    plan = Catalogue(entries).plan([new], excess=new.occupied, random_quota=quota)
+
+    assert not [
+        one for one in plan if one.lane in {Lane.SCORE, Lane.INTERVAL} and one.value > value
+    ]
+
+
+@given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
+def test_requested_captures_leave_when_nothing_else_is_left(
+    entries: list[Entry], excess: int, quota: int
+) -> None:
+    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+
+    staying = [one for one in entries if one not in plan]
+    if any(one.lane is Lane.REQUESTED for one in plan):
+        assert all(one.lane is Lane.REQUESTED for one in staying)
+
+
+@given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
+def test_random_captures_leave_by_tag_whatever_they_show(
+    entries: list[Entry], excess: int, quota: int
+) -> None:
+    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+
+    leaving = [one.random_tag for one in plan if one.lane is Lane.RANDOM]
+    staying = [e.random_tag for e in entries if e.lane is Lane.RANDOM and e not in plan]
+    assert leaving == sorted(leaving, reverse=True)
+    assert min(leaving, default=1) >= max(staying, default=0)
+
+
+def test_random_captures_within_their_share_stay_while_others_can_leave() -> None:
+    drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in (1, 2)]
+    chosen = [entry(number, value=0.9) for number in (3, 4)]
+    catalogue = Catalogue(drawn + chosen)
+
+    assert catalogue.plan([], excess=8192, random_quota=8192) == chosen
+    assert catalogue.plan([], excess=8192, random_quota=4096) == [drawn[1], chosen[0]]
+    assert catalogue.plan([], excess=12_288, random_quota=8192) == [*chosen, drawn[1]]
+
+
+def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldest() -> None:
+    order = [
+        entry(9, lane=Lane.REQUESTED, value=0.1),
+        entry(3, value=0.9),
+        entry(4, value=0.9),
+        entry(1, lane=Lane.RANDOM, value=0.5),
+    ]
+    catalogue = Catalogue(reversed(order))
+
+    for expected in order:
+        assert catalogue.next_to_send() == expected
+        catalogue.remove(expected)
+    assert catalogue.next_to_send() is None
+
+
+@given(
+    evictions=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(1, 9).map(lambda tenth: tenth / 10)), max_size=20
+    )
+)
+def test_the_short_account_of_evictions_is_as_good_as_a_list_of_all(
+    evictions: Sequence[tuple[int, float]],
+) -> None:
+    thinning = Thinning()
+    sequence = 0
+    everything = []
+    for arrivals, tag in evictions:
+        sequence += arrivals
+        thinning = Thinning.from_text(thinning.evicted(tag, sequence).text)
+        everything.append((sequence, tag))
+
+    for one in range(sequence + 1):
+        naive = min((tag for before, tag in everything if one < before), default=1.0)
+        assert thinning.kept_with_probability(one) == naive
+
+
+def _estimate(draw: random.Random, *, by_value: bool) -> float:
+    """Total of all values, as estimated from what a small spool sent and kept of 60 captures."""
+    catalogue = Catalogue()
+    kept: dict[int, Entry] = {}
+    thinning = Thinning()
+    total = 0.0
+    for number in range(60):
+        value = number % 7 / 10
+        tag = draw.getrandbits(48)
+        if by_value:
+            tag = (int((1 - value) * 2**32) << 16) + tag % 2**16
+        size = draw.choice([4096, 8192, 12_288])
+        new = entry(number, lane=Lane.RANDOM, value=value, size=size, tag=tag)
+        over = sum(one.occupied for one in kept.values()) + new.occupied - 10 * 4096
+        victims = catalogue.plan([new], excess=over, random_quota=0)
+        kept[number] = new
+        catalogue.add(new)
+        for victim in victims:
+            thinning = thinning.evicted(victim.random_tag, number + 1)
+            catalogue.remove(kept.pop(victim.sequence))
+        if number % 9 == 8 and (first := catalogue.next_to_send()):  # a moment of network
+            total += first.value / thinning.kept_with_probability(first.sequence)
+            catalogue.remove(kept.pop(first.sequence))
+    return total + sum(
+        one.value / thinning.kept_with_probability(one.sequence) for one in kept.values()
+    )
+
+
+def _standard_errors_off(*, by_value: bool) -> float:
+    draw = random.Random(20_240_229)
+    truth = sum(number % 7 / 10 for number in range(60))
+    estimates = [_estimate(draw, by_value=by_value) for _ in range(600)]
+    standard_error = stdev(estimates) / math.sqrt(len(estimates))
+    return abs(mean(estimates) - truth) / standard_error
+
+
+def test_weights_of_the_random_captures_that_stayed_are_unbiased() -> None:
+    assert _standard_errors_off(by_value=False) < 3
+
+
+def test_planted_bug_evicting_random_captures_by_value_is_seen_as_a_bias() -> None:
+    assert _standard_errors_off(by_value=True) > 10
+
+
+@pytest.mark.parametrize("number", [0, 1, 99_999])
+def test_builders_make_ids_of_version_7(number: int) -> None:
+    assert capture_id(number)[14] == "7"

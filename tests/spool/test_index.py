@@ -1,0 +1,201 @@
+"""One suite for the real index and the one in memory; then what only diskcache can get wrong."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import diskcache
+import pytest
+from forgetful_disk import ForgetfulDisk
+from memory_index import MemoryIndex
+
+from agent.spool.index import (
+    _SETTINGS,
+    DATABASE,
+    Change,
+    Contents,
+    DamagedIndexError,
+    Index,
+    RecordFile,
+    RecordOnlyDisk,
+    read_only,
+)
+
+Reopen = Callable[[], Index]
+
+
+@pytest.fixture(params=["real", "memory"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    """Open the index again, as the next process would."""
+    durable = Contents()
+
+    def opened() -> Index:
+        if request.param == "memory":
+            index: Index = MemoryIndex(ForgetfulDisk(tmp_path), durable)
+        else:
+            index = Index(tmp_path)
+        index.load()
+        return index
+
+    return opened
+
+
+def test_a_new_index_is_empty(reopen: Reopen) -> None:
+    assert reopen().load() == Contents()
+
+
+def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
+    index = reopen()
+    index.commit(
+        Change(
+            added=(RecordFile("a", 1), RecordFile("b", 2), RecordFile("c", 3)),
+            counts={"stored": 3, "none": 0},
+            notes={"sequence": "3"},
+        )
+    )
+    index.commit(Change(removed=("a",), gone=("b",), counts={"stored": 1, "delivered": 2}))
+    index.close()
+
+    assert reopen().load() == Contents(
+        names={"c"},
+        done={"a"},
+        counts={"stored": 4, "delivered": 2},
+        notes={"sequence": "3"},
+    )
+
+
+def test_names_leave_the_done_ring_when_they_are_forgotten(reopen: Reopen) -> None:
+    index = reopen()
+    index.commit(Change(added=(RecordFile("a", 1), RecordFile("b", 1))))
+    index.commit(Change(removed=("a", "b")))
+    index.commit(Change(forgotten=("a", "unknown")))
+
+    assert index.load().done == {"b"}
+
+
+def test_counts_go_on_after_the_next_start(reopen: Reopen) -> None:
+    reopen().commit(Change(counts={"stored": 2}))
+    reopen().commit(Change(counts={"stored": 3}))
+
+    assert reopen().load().counts == {"stored": 5}
+
+
+def test_a_note_is_replaced(reopen: Reopen) -> None:
+    index = reopen()
+    index.commit(Change(notes={"sequence": "1"}))
+    index.commit(Change(notes={"sequence": "2"}))
+
+    assert index.load().notes == {"sequence": "2"}
+
+
+def _stored_settings(directory: Path) -> dict[str, object]:
+    with closing(sqlite3.connect(directory / DATABASE)) as database:
+        return dict(database.execute("SELECT key, value FROM Settings"))
+
+
+def test_settings_are_ours_after_another_opener_changed_them(tmp_path: Path) -> None:
+    Index(tmp_path).close()
+    changed = {
+        "eviction_policy": "least-recently-used",
+        "size_limit": 1,
+        "cull_limit": 100,
+        "statistics": 1,
+        "tag_index": 1,
+        "sqlite_synchronous": 0,
+        "sqlite_mmap_size": 1 << 26,
+        "sqlite_journal_mode": "delete",
+        "disk_min_file_size": 1 << 15,
+    }
+    diskcache.Cache(str(tmp_path), **changed).close()
+
+    index = Index(tmp_path)
+    index.load()
+    index.commit(Change(added=tuple(RecordFile(str(n), 1 << 30) for n in range(50))))
+
+    assert {name: _stored_settings(tmp_path)[name] for name in _SETTINGS} == dict(_SETTINGS)
+    assert len(index.load().names) == 50
+
+
+@pytest.mark.parametrize(
+    ("pragma", "expected"),
+    [("synchronous", 2), ("journal_mode", "wal"), ("mmap_size", 0), ("trusted_schema", 0)],
+)
+def test_the_connection_has_the_durable_settings(
+    tmp_path: Path, pragma: str, expected: object
+) -> None:
+    index = Index(tmp_path)
+
+    assert index._cache._sql(f"PRAGMA {pragma}").fetchone() == (expected,)
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1}, [1], b"bytes", bytearray(b"x"), None, True, 1, 1.5, object()]
+)
+def test_values_that_diskcache_would_pickle_or_convert_are_refused(
+    tmp_path: Path, value: object
+) -> None:
+    cache = diskcache.Cache(str(tmp_path), disk=RecordOnlyDisk)
+
+    with pytest.raises(TypeError, match="a value must be text or a record file"):
+        cache.set("key", value)
+    with pytest.raises(TypeError, match="a key must be text"):
+        cache.set(value, "text")
+
+
+@pytest.mark.parametrize(
+    ("mode", "filename", "value"),
+    [
+        (4, None, b"pickle"),
+        (3, "records/a", None),
+        (1, None, b"bytes"),
+        (1, None, None),
+        (2, "../etc/passwd", None),
+        (2, "records/../../etc/passwd", None),
+        (2, "records/..", None),
+        (2, "records/", None),
+        (2, None, b"bytes"),
+    ],
+)
+def test_rows_that_we_never_write_are_refused(
+    tmp_path: Path, mode: int, filename: str | None, value: object
+) -> None:
+    with pytest.raises(DamagedIndexError):
+        RecordOnlyDisk(str(tmp_path)).fetch(mode, filename, value, read=False)
+
+
+@pytest.mark.parametrize(("key", "raw"), [("text", 0), (b"pickle", 0), (1, 1), (b"bytes", 1)])
+def test_keys_that_we_never_write_are_refused(tmp_path: Path, key: object, raw: int) -> None:
+    with pytest.raises(DamagedIndexError):
+        RecordOnlyDisk(str(tmp_path)).get(key, raw)
+
+
+def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(tmp_path)
+    index.load()
+    index._cache._sql("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OSError, match="locked"):
+            index.commit(Change(counts={"stored": 1}))
+
+    index.commit(Change(counts={"stored": 1}))
+    assert index.load().counts == {"stored": 1}
+
+
+def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    index.load()
+    index.commit(Change(added=(RecordFile("a", 1),), counts={"stored": 1}, notes={"n": "1"}))
+
+    assert read_only(tmp_path) == Contents({"a"}, set(), {"stored": 1}, {"n": "1"})
+
+
+def test_reading_an_index_that_is_not_there_or_is_none_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_only(tmp_path)
+    (tmp_path / DATABASE).write_bytes(b"no database" * 1000)
+    with pytest.raises(OSError, match="cannot read the index"):
+        read_only(tmp_path)

@@ -1,0 +1,206 @@
+"""Tests of the tests: each bug that could be made must be seen by a proof."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from forgetful_disk import ForgetfulDisk, Inode
+from memory_index import MemoryIndex
+from proofs import (
+    MakeMachine,
+    Proof,
+    delivers_a_refused_put_once,
+    drains_a_full_disk,
+    survives_kills_then_power_cuts,
+    survives_power_cuts,
+)
+
+from agent.spool import eviction, recovery
+from agent.spool.index import Change, Contents
+from agent.spool.record import Entry
+from agent.spool.spool import Spool, State, Stored
+
+
+class NoFileSync(ForgetfulDisk):
+    def sync_file(self, inode: Inode) -> None:
+        self.step()
+
+
+class NoFolderSync(ForgetfulDisk):
+    def sync_directory(self, path: Path) -> None:
+        if path.name != "records":
+            super().sync_directory(path)
+
+
+class RenameBeforeSync(ForgetfulDisk):
+    def write(self, path: Path, data: bytes) -> None:
+        inode = Inode()
+        self._rename({path: inode})
+        self._fill(inode, data)
+        self.sync_file(inode)
+
+
+class FoldersNeverSynced(ForgetfulDisk):
+    def make_directory(self, path: Path) -> None:
+        if path not in self.names:
+            self.make_directory(path.parent)
+            self._rename({path: Inode(is_folder=True)})
+
+    def sync_directory(self, path: Path) -> None:
+        if path.name in {"records", "rejected", "damaged"}:
+            super().sync_directory(path)
+
+
+class NoRing(MemoryIndex):
+    def apply(self, change: Change) -> None:
+        super().apply(change)
+        self.durable.done.clear()
+
+
+class DeletionsNotDurable(MemoryIndex):
+    def __init__(self, disk: ForgetfulDisk, durable: object) -> None:
+        super().__init__(disk, durable)  # type: ignore[arg-type]
+        self.owed: list[Change] = []
+
+    def apply(self, change: Change) -> None:
+        if change.removed and not change.added:
+            self.owed.append(change)
+            return
+        for owed in self.owed:
+            super().apply(owed)
+        self.owed.clear()
+        super().apply(change)
+
+
+class HalfACommit(MemoryIndex):
+    def apply(self, change: Change) -> None:
+        super().apply(Change(added=change.added, removed=change.removed))
+        self.disk.step()
+        super().apply(Change(counts=change.counts, forgotten=change.forgotten, notes=change.notes))
+
+
+class UnlinkBeforeCommit(Spool):
+    def _commit(self, change: Change) -> None:
+        for name in change.removed:
+            self._disk.remove(self._paths.records / name)
+        super()._commit(change)
+
+
+class RowBeforeFile(Spool):
+    def _write(self, batch: Sequence[tuple[Entry, bytes]]) -> set[str]:
+        self._owed = batch
+        return set()
+
+    def _arrive(self, entries: Sequence[Entry]) -> None:
+        super()._write(self._owed)
+        super()._arrive(entries)
+
+
+class RingForgottenTooEarly(Spool):
+    def _leave(self, entries: Sequence[Entry]) -> None:
+        super()._leave(entries)
+        self._index.commit(Change(forgotten=tuple(self._unsynced)))
+
+
+class ClaimedMayLeave(Spool):
+    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int) -> Stored:
+        claimed = list(self._claimed.values())
+        for entry in claimed:
+            self._catalogue.add(entry)
+        try:
+            return super()._put(batch, reason, free=free)
+        finally:
+            for entry in claimed:
+                self._catalogue.remove(entry)
+
+
+class ReserveKept(Spool):
+    def _is_full(self, error: OSError) -> bool:
+        return False
+
+
+class RefusedPutLeftBehind(Spool):
+    def _unwrite(self, batch: Sequence[tuple[Entry, bytes]]) -> None:
+        super()._unwrite(batch)
+        self._unwritten.clear()
+
+
+def test_no_file_sync_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_disk=NoFileSync)
+
+
+def test_no_folder_sync_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_disk=NoFolderSync)
+
+
+def test_a_name_before_the_bytes_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_disk=RenameBeforeSync)
+
+
+def test_an_acknowledgement_without_a_durable_commit_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_index=DeletionsNotDurable)
+
+
+def test_no_done_ring_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_index=NoRing)
+
+
+def test_a_transaction_in_two_halves_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_index=HalfACommit)
+
+
+@pytest.mark.parametrize(
+    ("bug", "proof"),
+    [
+        (UnlinkBeforeCommit, survives_power_cuts),
+        (RowBeforeFile, survives_power_cuts),
+        (RingForgottenTooEarly, survives_power_cuts),
+        (ClaimedMayLeave, survives_power_cuts),
+        (ReserveKept, drains_a_full_disk),
+        (RefusedPutLeftBehind, delivers_a_refused_put_once),
+    ],
+)
+def test_a_bug_in_the_spool_is_seen(
+    bug: type[Spool],
+    proof: Proof,
+    make_machine: MakeMachine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recovery, "Spool", bug)
+
+    _is_seen(proof, make_machine)
+
+
+def test_a_wrong_order_of_victims_is_seen(
+    make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eviction, "_by_value", lambda entry: (-entry.value, entry.sequence))
+
+    _is_seen(survives_power_cuts, make_machine)
+
+
+def test_adopting_files_without_a_folder_sync_is_seen(
+    make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = recovery._Recovery.run
+
+    def wrong(self: recovery._Recovery, contents: Contents) -> State:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.disk, "sync_directory", lambda _: None)
+            return right(self, contents)
+
+    monkeypatch.setattr(recovery._Recovery, "run", wrong)
+
+    _is_seen(survives_kills_then_power_cuts, make_machine)
+
+
+def test_folders_that_a_killed_start_made_and_nobody_synced_are_seen(
+    make_machine: MakeMachine,
+) -> None:
+    _is_seen(survives_kills_then_power_cuts, make_machine, make_disk=FoldersNeverSynced)
+
+
+def _is_seen(proof: Proof, make_machine: MakeMachine, **planted: object) -> None:
+    with pytest.raises(AssertionError):
+        proof(partial(make_machine, **planted))

@@ -1,0 +1,26 @@
+"""The proofs, on the spool as it is."""
+
+import pytest
+from proofs import (
+    MakeMachine,
+    Proof,
+    delivers_a_refused_put_once,
+    drains_a_full_disk,
+    survives_kills_then_power_cuts,
+    survives_power_cuts,
+    survives_power_cuts_at_start,
+)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        survives_power_cuts,
+        survives_kills_then_power_cuts,
+        survives_power_cuts_at_start,
+        drains_a_full_disk,
+        delivers_a_refused_put_once,
+    ],
+)
+def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:
+    proof(make_machine)

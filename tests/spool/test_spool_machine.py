@@ -1,0 +1,166 @@
+"""Any order of actions, power lost and errors at any step, against a plain account."""
+
+import errno
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from forgetful_disk import Fault, PowerCut
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from spool_builders import OVERHEAD, Machine, draft
+from witness import Witness
+
+from agent.domain import Lane
+from agent.errors import SpoolUnavailable
+from agent.spool.spool import Draft, Limits
+
+_errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
+_steps = st.integers(1, 20)
+_dice = st.randoms(use_true_random=False)
+_shapes = st.lists(
+    st.tuples(
+        st.sampled_from(Lane),
+        st.integers(0, 4).map(lambda quarter: quarter / 4),
+        st.integers(1, 12_000),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+class SpoolMachine(RuleBasedStateMachine):
+    """One computer's life."""
+
+    @initialize(blocks=st.integers(4, 40))
+    def begin(self, blocks: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        limits = Limits(OVERHEAD + blocks * 4096)
+        self.witness = Witness(Machine(Path(self.folder.name) / "spool", limits))
+        self.disk = self.witness.machine.disk
+        self.number = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "witness"):
+            self.witness.machine.kill()
+            self.folder.cleanup()
+
+    @rule(shapes=_shapes, dice=_dice)
+    def put(self, shapes: list[tuple[Lane, float, int]], dice: random.Random) -> None:
+        drafts = []
+        for lane, value, size in shapes:
+            self.number += 1
+            drafts.append(draft(self.number, lane=lane, value=value, size=size))
+        self._put(drafts, dice)
+
+    @precondition(lambda self: self.witness.unstored)
+    @rule(dice=_dice)
+    def put_again_what_the_disk_refused(self, dice: random.Random) -> None:
+        drafts = list(self.witness.unstored.values())
+        dice.shuffle(drafts)
+        self._put(drafts[:4], dice)
+
+    @rule(dice=_dice)
+    def claim(self, dice: random.Random) -> None:
+        with self._electricity(dice):
+            self.witness.claim()
+
+    @precondition(lambda self: self.witness.claimed)
+    @rule(dice=_dice, end=st.sampled_from(["acknowledge", "acknowledge", "release", "reject"]))
+    def finish(self, dice: random.Random, end: str) -> None:
+        identity = dice.choice(sorted(self.witness.claimed))
+        with self._electricity(dice):
+            getattr(self.witness, end)(identity)
+
+    @rule(steps=_steps)
+    def cut_the_power_soon(self, steps: int) -> None:
+        self.disk.strike(Fault(steps))
+
+    @rule(steps=_steps, error=_errors, lasting=st.booleans())
+    def fail_soon(self, steps: int, error: int, lasting: bool) -> None:
+        self.disk.strike(Fault(steps, error, lasting))
+
+    @rule()
+    def mend_the_disk(self) -> None:
+        self.disk.strike(None)
+
+    @rule(dice=_dice, power=st.booleans())
+    def stop_now(self, dice: random.Random, power: bool) -> None:
+        self._end(dice, power=power)
+
+    @invariant()
+    def account_is_right(self) -> None:
+        if hasattr(self, "witness"):
+            self.witness.check()
+
+    def _put(self, drafts: list[Draft], dice: random.Random) -> None:
+        with self._electricity(dice):
+            self.witness.put(drafts)
+
+    @contextmanager
+    def _electricity(self, dice: random.Random) -> Iterator[None]:
+        try:
+            yield
+        except PowerCut:
+            self._end(dice, power=dice.random() < 0.7)
+
+    def _end(self, dice: random.Random, *, power: bool) -> None:
+        """End the process, and start it again; that may fail or be cut as well."""
+        machine = self.witness.machine
+
+        def start() -> None:
+            machine.kill()
+            if power:
+                machine.lose_power(lambda bound: dice.randint(0, bound))
+            while True:
+                if dice.random() < 0.3:
+                    error = dice.choice([None, None, errno.EIO, errno.ENOSPC])
+                    self.disk.strike(Fault(dice.randint(1, 25), error))
+                try:
+                    machine.start()
+                except PowerCut:
+                    machine.lose_power(lambda bound: dice.randint(0, bound))
+                except SpoolUnavailable:
+                    machine.kill()
+                else:
+                    self.disk.strike(None)
+                    return
+
+        self.witness.start_again(start)
+
+
+def test_nothing_promised_is_broken_whatever_happens() -> None:
+    run_state_machine_as_test(
+        SpoolMachine,
+        settings=settings(
+            max_examples=400,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_nothing_promised_is_broken_in_a_long_life() -> None:
+    run_state_machine_as_test(
+        SpoolMachine,
+        settings=settings(
+            max_examples=1500,
+            stateful_step_count=60,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,154 @@
+"""A plain account of what a spool was told and promised, and whether it kept its word."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from forgetful_disk import PowerCut
+from naive_eviction import naive_plan
+from spool_builders import Machine, claimable, law_holds
+
+from agent.domain import Lane
+from agent.errors import SpoolUnavailable
+from agent.spool.record import Entry
+from agent.spool.spool import RANDOM_SHARE, Draft, Stored
+
+
+class Witness:
+    """Does everything that may be done with a spool, and asserts each promise."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.images: dict[str, bytes] = {}
+        self.waiting: dict[str, Entry] = {}
+        self.claimed: set[str] = set()
+        self.finished: set[str] = set()  # acknowledged or rejected: must never come back
+        self.unstored: dict[str, Draft] = {}  # of puts that raised: may be there after a start
+        self.doubtful: set[str] = set()  # interrupted while they left: there or gone
+        self.evictable: set[str] = set()  # when a put was interrupted
+        self.spool = machine.start()
+
+    # Actions
+
+    def put(self, drafts: Sequence[Draft]) -> Stored | None:
+        """Store; None when the disk refused."""
+        for one in drafts:
+            self.images[one.id] = one.image
+        self.unstored |= {one.id: one for one in drafts}
+        budget = self.machine.limits.max_bytes
+        over = self.spool.occupied() + 65_536 - budget
+        was_there = [one for key, one in self.waiting.items() if key not in self.claimed]
+        try:
+            stored = self.spool.put(drafts)
+        except SpoolUnavailable:
+            return None
+        except PowerCut:
+            self.evictable = {one.id for one in was_there}
+            raise
+        for one in drafts:
+            del self.unstored[one.id]
+        new = sorted({*stored.kept, *stored.evicted} - set(was_there), key=lambda one: one.sequence)
+        assert [one.id for one in new] == [one.id for one in drafts]
+        excess = over + sum(one.occupied for one in new)
+        if stored.reason == "budget":
+            quota = int(RANDOM_SHARE * budget)
+            expected = naive_plan([*was_there, *new], excess=excess, random_quota=quota)
+            assert list(stored.evicted) == expected
+        self.waiting |= {entry.id: entry for entry in stored.kept}
+        for entry in stored.evicted:
+            assert entry.id not in self.claimed
+            self.waiting.pop(entry.id, None)
+        self.check()
+        free = [key for key in self.waiting if key not in self.claimed]
+        assert self.spool.occupied() <= budget or not free
+        return stored
+
+    def claim(self) -> str | None:
+        """Take the next; None when the disk refused or there is none."""
+        order = sorted(
+            (one for key, one in self.waiting.items() if key not in self.claimed),
+            key=lambda one: (one.lane is not Lane.REQUESTED, -one.value, one.sequence),
+        )
+        damaged = self.spool.counts().get("damaged", 0)
+        refused = False
+        capture = None
+        try:
+            capture = self.spool.claim()
+        except SpoolUnavailable:
+            refused = True
+        except PowerCut:
+            self.doubtful |= {one.id for one in order}
+            raise
+        unreadable = self.spool.counts().get("damaged", 0) - damaged
+        for one in order[:unreadable]:
+            del self.waiting[one.id]
+        rest = order[unreadable:]
+        if refused:
+            self.doubtful |= {one.id for one in rest[:1]}
+            return None
+        assert (capture.id if capture else None) == (rest[0].id if rest else None)
+        if capture is None:
+            return None
+        assert capture.image == self.images[capture.id]
+        self.claimed.add(capture.id)
+        return capture.id
+
+    def acknowledge(self, identity: str) -> None:
+        """The far side has it."""
+        self._finish(identity, self.spool.acknowledge)
+
+    def reject(self, identity: str) -> None:
+        """The far side will never take it."""
+        self._finish(identity, self.spool.reject, may_have_moved=True)
+
+    def release(self, identity: str) -> None:
+        """Not delivered."""
+        self.spool.release(identity)
+        self.claimed.remove(identity)
+
+    def start_again(self, start: Callable[[], object]) -> None:
+        """Start after an end of any kind, and compare all that is there with the account."""
+        start()
+        self.spool = self.machine.spool
+        self.claimed.clear()
+        found = claimable(self.spool)
+        counts = Counter(self.spool.counts())
+        for identity, image in found.items():
+            assert identity not in self.finished, "a finished capture came back"
+            assert image == self.images[identity], "other bytes came back"
+        surprising = found.keys() - self.waiting.keys() - self.unstored.keys()
+        assert not surprising, "a capture came from nowhere"
+        missing = self.waiting.keys() - found.keys() - self.doubtful
+        assert missing <= self.evictable, "a stored capture was lost"
+        if not self.machine.disk.errors:
+            assert "damaged" not in counts, "a power cut left what was neither whole nor absent"
+        evicted = sum(count for name, count in counts.items() if name.startswith("evicted/"))
+        assert len(missing) <= evicted, "a capture was evicted and not counted"
+        self.waiting = {one.id: one for one in self.spool._entries.values() if one.id in found}
+        self.unstored.clear()
+        self.doubtful.clear()
+        self.evictable.clear()
+        self.check()
+
+    def check(self) -> None:
+        """What holds at every moment between two actions."""
+        assert self.spool.waiting() == len(self.waiting)
+        assert self.spool.in_flight() == len(self.claimed)
+        assert law_holds(self.spool), "stored != delivered + rejected + damaged + evicted + waiting"
+
+    def _finish(
+        self, identity: str, action: Callable[[str], None], *, may_have_moved: bool = False
+    ) -> None:
+        try:
+            action(identity)
+        except SpoolUnavailable:
+            if may_have_moved:
+                self.doubtful.add(identity)
+            self.check()
+            return
+        except PowerCut:
+            self.doubtful.add(identity)
+            raise
+        self.claimed.remove(identity)
+        del self.waiting[identity]
+        self.finished.add(identity)
+        self.check()
