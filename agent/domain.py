@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 """A picture as `[height, width, 3]`, BGR, 0 to 255."""
 
+Grey = NDArray[np.uint8]
+"""A small grey picture of a frame as `[180, 320]`, 0 to 255, whatever the frame's own shape."""
+
 FloatArray = NDArray[np.float32]
 
 
@@ -85,6 +88,7 @@ class Observation:
     frame: Frame
     detections: tuple[Detection, ...]  # highest confidence first
     inference_s: float = 0.0  # wall time of prepare, run and decode
+    grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at pictures
 
 
 class Lane(StrEnum):
