@@ -1,5 +1,6 @@
 """The machine: its clock, its boot, its service manager."""
 
+import contextlib
 import os
 import random
 import secrets
@@ -67,31 +68,29 @@ class SystemdNotifier:
 
     def __init__(self, address: str | None) -> None:
         self._address = address
-        self._socket = None
-        if address:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def notify(self, state: str) -> None:
         """Send `state`; a manager that does not listen is no reason to stop."""
-        if self._socket is None or self._address is None:
+        if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        try:
-            self._socket.sendto(state.encode(), address)
-        except OSError:
-            return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(state.encode(), address)
 
 
 def under_systemd() -> bool:
-    """Whether the journal reads our standard error."""
-    return "JOURNAL_STREAM" in os.environ or "NOTIFY_SOCKET" in os.environ
+    """Whether the journal reads our standard error.
+
+    The variables alone do not tell: a desktop's terminals inherit them.
+    """
+    return not os.isatty(2) and ("JOURNAL_STREAM" in os.environ or "NOTIFY_SOCKET" in os.environ)
 
 
 def watchdog_interval() -> float | None:
     """Seconds within which systemd wants to hear of progress; None when it does not watch us."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(microseconds) / 1e6 if microseconds.isdigit() and ours else None
+    return int(microseconds) / 1e6 if microseconds.isdecimal() and ours else None
 
 
 def _kernel_clock_disciplined() -> bool:

@@ -4,6 +4,8 @@ import cv2
 
 from agent.domain import EncodedImage, Pixels
 
+LONGEST_SIDE = 65500  # what libjpeg takes; a folder of images may hold a longer one
+
 
 class JpegEncoder:
     """Encodes frames as JPEG, shrunk so that no side is longer than `max_side`.
@@ -13,16 +15,14 @@ class JpegEncoder:
 
     def __init__(self, *, quality: int, max_side: int = 0) -> None:
         self._parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        self._max_side = max_side
+        self._max_side = min(max_side or LONGEST_SIDE, LONGEST_SIDE)
 
     def encode(self, pixels: Pixels) -> EncodedImage:
-        """Encode `[height, width, 3]` BGR; the scale tells how boxes must shrink with it."""
+        """Encode `[height, width, 3]` BGR."""
         height, width = pixels.shape[:2]
-        scale = 1.0
-        if 0 < self._max_side < max(height, width):
+        if self._max_side < max(height, width):
             scale = self._max_side / max(height, width)
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            height, width = pixels.shape[:2]
+            width, height = max(1, round(width * scale)), max(1, round(height * scale))
+            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", pixels, self._parameters)
-        return EncodedImage(data.tobytes(), width, height, scale)
+        return EncodedImage(data.tobytes(), width, height)

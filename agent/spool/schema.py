@@ -25,9 +25,11 @@ class RecordMaker:
     ) -> dict[str, Any]:
         """The record without its `sequence`, which the spool adds.
 
-        Boxes are in pixels of the stored image.
+        Boxes are in pixels of the stored image, and inside it.
         """
         frame = capture.observation.frame
+        height, width = frame.pixels.shape[:2]
+        scale = image.width / width, image.height / height
         return {
             "schema": SCHEMA,
             "id": capture_id,
@@ -56,7 +58,7 @@ class RecordMaker:
                 "labels": dict(self.thresholds.labels),
                 "floor": self.thresholds.floor,
             },
-            "detections": [_detection(d, image) for d in capture.observation.detections],
+            "detections": [_detection(d, scale, image) for d in capture.observation.detections],
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "value": round(capture.value, 4),
@@ -70,19 +72,27 @@ def timestamp(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _detection(detection: Detection, image: EncodedImage) -> dict[str, Any]:
-    box = detection.box.scaled(image.scale)
+def _detection(
+    detection: Detection, scale: tuple[float, float], image: EncodedImage
+) -> dict[str, Any]:
+    """`scale`: stored pixels per pixel of the frame, across and down; rounding parts them."""
+    across, down = scale
+    box = detection.box
     return {
         "label": detection.label,
         "class_id": detection.class_id,
         "confidence": round(detection.confidence, 4),
         "box": [
-            round(min(box.x_min, image.width), 2),
-            round(min(box.y_min, image.height), 2),
-            round(min(box.x_max, image.width), 2),
-            round(min(box.y_max, image.height), 2),
+            _inside(box.x_min * across, image.width),
+            _inside(box.y_min * down, image.height),
+            _inside(box.x_max * across, image.width),
+            _inside(box.y_max * down, image.height),
         ],
     }
+
+
+def _inside(position: float, size: int) -> float:
+    return round(min(max(position, 0.0), float(size)), 2)
 
 
 def _sampling(sampling: Sampling | None) -> dict[str, Any] | None:

@@ -1,0 +1,151 @@
+"""The order of the layers, as the package's docstring promises it."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+from house_rules import ROOT, imported, modules
+
+# Lowest first. A package stands for all of its modules that are not named themselves.
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "nouns": ("agent", "agent.errors", "agent.domain"),
+    # Below the rest of what is pure, which may say what it needs of the world.
+    "ports": ("agent.ports",),
+    # What neither reads nor writes: so the settings may use the grammar of camera addresses and
+    # the list of rules, and so most of it is tested without a file, a socket or a thread.
+    "pure": (
+        "agent.selection",
+        "agent.detector.formats",
+        "agent.detector.letterbox",
+        "agent.camera.address",
+        "agent.camera.schedule",
+        "agent.spool.record",
+        "agent.spool.eviction",
+        "agent.spool.schema",
+        "agent.upload.outcome",
+        "agent.upload.pace",
+    ),
+    # `spool.disk` is the only writer of files, so the datasets of `upload` need it too.
+    "shared": (
+        "agent.config",
+        "agent.config_fields",
+        "agent.config_text",
+        "agent.env_file",
+        "agent.logs",
+        "agent.spool.disk",
+    ),
+    "adapters": ("agent.camera", "agent.detector", "agent.spool", "agent.upload", "agent.system"),
+    "runtime": ("agent.runtime",),
+    "app": ("agent.app",),
+    "cli": ("agent.cli",),
+    "python -m agent": ("agent.__main__",),
+}
+RANK = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names}
+
+COSTLY = ("cv2", "onnxruntime", "requests")
+
+
+def rank_of(module: str) -> int | None:
+    """The layer of the nearest package that the table names; the root stands for itself alone."""
+    name = module
+    while name != "agent" or name == module:
+        if name in RANK:
+            return RANK[name]
+        if "." not in name:
+            return None
+        name = name.rpartition(".")[0]
+    return None
+
+
+def station(module: str) -> str:
+    """The folder of a module."""
+    parts = module.split(".")
+    folder = ROOT.joinpath(*parts[:2])
+    return ".".join(parts[:2]) if folder.is_dir() else parts[0]
+
+
+def wrong_imports(trees: Mapping[str, ast.Module]) -> list[str]:
+    """Imports from above, and from another folder of the same layer."""
+    complaints = []
+    for module, tree in trees.items():
+        here = rank_of(module)
+        if here is None:
+            complaints.append(f"{module} has no layer")
+            continue
+        for target in sorted(set(imported(tree, trees))):
+            there = rank_of(target)
+            is_neighbour = there == here and station(module) == station(target)
+            if there is None or (there >= here and not is_neighbour):
+                complaints.append(f"{module} imports {target}")
+    return complaints
+
+
+def cycles(trees: Mapping[str, ast.Module]) -> list[str]:
+    graph = {module: set(imported(tree, trees)) - {module} for module, tree in trees.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]  # type: ignore[no-any-return]
+    return []
+
+
+def test_each_module_imports_from_below_alone() -> None:
+    assert wrong_imports(modules()) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert cycles(modules()) == []
+
+
+def test_each_name_in_the_table_of_layers_exists() -> None:
+    assert set(RANK) <= set(modules())
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("agent.domain", "from agent.errors import AgentError\nimport agent.ports"),
+        ("agent.selection.scores", "from agent.config import Settings"),
+        ("agent.camera.live", "from agent.upload import http"),
+        ("agent.spool.spool", "def f():\n    from agent.runtime.worker import Worker"),
+        ("agent.runtime.reader", "from agent import app"),
+        ("agent.app", "import agent.cli.run"),
+        ("agent.somewhere", "import os"),
+    ],
+)
+def test_an_import_from_above_or_aside_is_found(module: str, source: str) -> None:
+    empty = dict.fromkeys(modules(), ast.parse(""))
+    planted = {**empty, module: ast.parse(source)}
+
+    assert len(wrong_imports(planted)) == 1
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    planted = {"agent.a": ast.parse("import agent.b"), "agent.b": ast.parse("from agent import a")}
+
+    assert set(cycles({"agent": ast.parse(""), **planted})) == {"agent.a", "agent.b"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "the whole runtime knows the world through its ports",
+        "env, status and --help answer at once, on any computer",
+    ],
+)
+def test_the_costly_libraries_are_loaded_by_who_needs_them_alone(wanted: str) -> None:
+    names = (
+        [name for name in modules() if name.startswith("agent.runtime")]
+        if "runtime" in wanted
+        else ["agent.cli"]
+    )
+    script = f"import {', '.join(names)}, sys\nprint([m for m in {COSTLY} if m in sys.modules])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,117 @@
+"""Rules that hold for every module: a rule that no tool checks is not a rule."""
+
+import ast
+from collections.abc import Callable, Mapping
+
+import house_rules as rules
+import pytest
+
+from agent.logs import EVENTS
+
+Rule = Callable[[ast.Module], list[str]]
+
+WRITERS = {
+    "agent.spool.disk": "survives a power cut: everybody else writes through it",
+    "agent.spool.lock": "a lock file holds no data, and must be opened without replacing it",
+    "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",
+}
+BROAD_HANDLERS = {"agent.runtime.worker": "a bug ends the process, in good order"}
+CLOCKS = {
+    "agent.system": "the real clock",
+    "agent.upload.rate": "a throttled connection's thread sleeps; tests give it another sleep",
+}
+NOBODY: Mapping[str, str] = {}
+
+
+def unnamed_events(tree: ast.Module) -> list[str]:
+    return rules.unnamed_events(tree, EVENTS)
+
+
+RULES: list[tuple[Rule, Mapping[str, str]]] = [
+    (rules.files_written, WRITERS),
+    (rules.broad_handlers, BROAD_HANDLERS),
+    (rules.clocks_read, CLOCKS),
+    (rules.relative_imports, NOBODY),
+    (unnamed_events, NOBODY),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "exceptions"), RULES, ids=lambda part: getattr(part, "__name__", "")
+)
+def test_each_module_keeps_the_rule(rule: Rule, exceptions: Mapping[str, str]) -> None:
+    complaints = {
+        name: found
+        for name, tree in rules.modules().items()
+        if name not in exceptions and (found := rule(tree))
+    }
+
+    assert complaints == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "exceptions"), RULES, ids=lambda part: getattr(part, "__name__", "")
+)
+def test_each_exception_is_still_needed(rule: Rule, exceptions: Mapping[str, str]) -> None:
+    trees = rules.modules()
+
+    assert [name for name in exceptions if not rule(trees[name])] == []
+
+
+def test_each_declared_event_is_logged_somewhere() -> None:
+    logged = {
+        rules.event_of(call) for tree in rules.modules().values() for call in rules.log_calls(tree)
+    }
+
+    assert set(EVENTS) - logged == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (rules.files_written, "open('a', 'w')"),
+        (rules.files_written, "open(name, mode='ab')"),
+        (rules.files_written, "path.open('x', encoding='utf-8')"),
+        (rules.files_written, "path.open('r+b')"),
+        (rules.files_written, "os.open(path, os.O_RDWR | os.O_CREAT, 0o600)"),
+        (rules.files_written, "(folder / 'name').write_text(text)"),
+        (rules.files_written, "path.write_bytes(data)"),
+        (rules.files_written, "cv2.imwrite('a.jpg', pixels)"),
+        (rules.broad_handlers, "try:\n    f()\nexcept Exception:\n    pass"),
+        (rules.broad_handlers, "try:\n    f()\nexcept (OSError, BaseException) as e:\n    pass"),
+        (rules.broad_handlers, "try:\n    f()\nexcept:\n    pass"),
+        (rules.broad_handlers, "with contextlib.suppress(Exception):\n    f()"),
+        (rules.clocks_read, "now = time.time()"),
+        (rules.clocks_read, "time.sleep(1)"),
+        (rules.clocks_read, "from time import sleep"),
+        (rules.clocks_read, "datetime.now(UTC)"),
+        (rules.clocks_read, "datetime.datetime.utcnow()"),
+        (rules.clocks_read, "Clock(now=time.time)"),
+        (rules.relative_imports, "from . import domain"),
+        (rules.relative_imports, "def f():\n    from ..domain import Frame"),
+        (unnamed_events, "log.info('nothing of ours')"),
+        (unnamed_events, "self._log.warning(f'camera {name} lost')"),
+        (unnamed_events, "self._log.error('camera lost %s', name)"),
+        (unnamed_events, "self.log.critical(text)"),
+        (unnamed_events, "log.exception()"),
+        (unnamed_events, "say = log.error if bad else log.info\nsay(f'stopped {why}')"),
+    ],
+)
+def test_what_breaks_the_rule_is_found(rule: Rule, source: str) -> None:
+    assert len(rule(ast.parse(source))) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "source"),
+    [
+        (rules.files_written, "path.open('rb')"),
+        (rules.files_written, "os.open(path, os.O_RDONLY | os.O_DIRECTORY)"),
+        (rules.files_written, "capture.open('rtsp://host/w')"),
+        (rules.broad_handlers, "try:\n    f()\nexcept (OSError, ValueError):\n    pass"),
+        (rules.clocks_read, "clock.monotonic() + time.monotonic()"),
+        (unnamed_events, "self._log.info('camera lost', camera=name)"),
+        (unnamed_events, "console.error('free text')"),
+    ],
+)
+def test_what_keeps_the_rule_passes(rule: Rule, source: str) -> None:
+    assert rule(ast.parse(source)) == []
