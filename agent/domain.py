@@ -44,6 +44,15 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How sure a classifier is that a frame, as a whole, is of one class."""
+
+    label: str
+    class_id: int
+    confidence: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of one camera, as read."""
 
@@ -63,9 +72,19 @@ class ModelInfo:
 
     name: str
     sha256: str
-    task: str  # "detect"
+    task: str  # "detect" or "classify"
     provider: str  # the onnxruntime execution provider really used
     labels: tuple[str, ...]  # by class id
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said of one picture: detections or classes, by its task."""
+
+    model: ModelInfo
+    detections: tuple[Detection, ...] = ()  # highest confidence first
+    classes: tuple[ClassScore, ...] = ()  # the best few of a classifier, highest confidence first
+    invalid: bool = False  # some of the output was no answer and is left out: NaN, inverted boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,9 @@ class Observation:
     detections: tuple[Detection, ...]  # highest confidence first
     inference_s: float = 0.0  # wall time of prepare, run and decode
     grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at pictures
+    classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
+    invalid: bool = False  # the model's output was, at least in part, no answer
+    model: ModelInfo | None = None  # which one looked; None where there is only one
 
 
 class Lane(StrEnum):
@@ -126,6 +148,10 @@ class Capture:
     rules: tuple[RuleHit, ...]
     value: float  # 0 to 1; what eviction and delivery order by
     sampling: Sampling | None = None
+    id: str = ""
+    is_degraded: bool = False  # dark, blown out or blurred
+    likeness: str | None = None  # what it is compared with others by, as text
+    replaces: str | None = None  # id of a capture of the same scene that is worth less
 
 
 @dataclass(frozen=True, slots=True)

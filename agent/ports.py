@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agent.domain import (
-    Detection,
+    Answer,
     EncodedImage,
     Frame,
     ModelInfo,
@@ -47,11 +47,11 @@ class Detector(Protocol):
 
     info: ModelInfo
 
-    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
-        """Return the detections at or above the floor, highest confidence first.
+    def detect(self, pixels: Pixels) -> Answer:
+        """Say what the model sees: detections at or above the floor, or the best classes.
 
         Boxes are in pixels of `pixels`, inside its edges. Any shape of at least 1 x 1 is
-        accepted.
+        accepted, and no output of the model, however odd, is an error.
         """
 
 

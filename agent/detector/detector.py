@@ -14,7 +14,7 @@ from agent.detector.letterbox import Letterbox, Size
 from agent.detector.nms import suppressed
 from agent.detector.preparation import InputBuffer
 from agent.detector.session import OnnxSession
-from agent.domain import Box, Detection, ModelInfo, Pixels
+from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
 from agent.errors import ConfigurationError
 
 
@@ -46,7 +46,7 @@ class OnnxDetector:
         self._floor = floor
         self._own = threading.local()
 
-    def detect(self, pixels: Pixels) -> tuple[Detection, ...]:
+    def detect(self, pixels: Pixels) -> Answer:
         """Return the detections at or above the floor, highest confidence first, at most 300.
 
         Boxes are in pixels of `pixels`, inside its edges, and have an area. Any shape of at
@@ -55,7 +55,8 @@ class OnnxDetector:
         letterbox = self._letterbox(pixels)
         outputs = self._session.run(self._buffer().fill(pixels, letterbox))
         raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
-        return self._detections(suppressed(raw, iou=self._format.nms_iou), letterbox)
+        found = self._detections(suppressed(raw, iou=self._format.nms_iou), letterbox)
+        return Answer(self.info, found)
 
     def _letterbox(self, pixels: Pixels) -> Letterbox:
         height, width = pixels.shape[:2]

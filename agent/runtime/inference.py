@@ -90,10 +90,17 @@ class Inference:
         if ticket is None:
             return None if self._mailbox.drained else 0.0
         began = self._clock.monotonic()
-        detections = self._detector.detect(ticket.frame.pixels)
+        answer = self._detector.detect(ticket.frame.pixels)
         seconds = self._clock.monotonic() - began
         self._stats.inferred(seconds)
-        observation = Observation(ticket.frame, detections, seconds)
+        observation = Observation(
+            ticket.frame,
+            answer.detections,
+            seconds,
+            classes=answer.classes,
+            invalid=answer.invalid,
+            model=answer.model,
+        )
         self._lines[ticket.frame.camera].finish(ticket.order, observation)
         return 0.0
 

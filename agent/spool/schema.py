@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.domain import Capture, Detection, EncodedImage, ModelInfo, Sampling, Thresholds
+from agent.domain import (
+    Capture,
+    ClassScore,
+    Detection,
+    EncodedImage,
+    ModelInfo,
+    Observation,
+    Sampling,
+    Thresholds,
+)
 
 SCHEMA = 1
 
@@ -28,8 +37,7 @@ class RecordMaker:
         Boxes are in pixels of the stored image, and inside it.
         """
         frame = capture.observation.frame
-        height, width = frame.pixels.shape[:2]
-        scale = image.width / width, image.height / height
+        model = capture.observation.model or self.model
         return {
             "schema": SCHEMA,
             "id": capture_id,
@@ -48,17 +56,17 @@ class RecordMaker:
                 "sha256": hashlib.sha256(image.data).hexdigest(),
             },
             "model": {
-                "name": self.model.name,
-                "sha256": self.model.sha256,
-                "task": self.model.task,
-                "provider": self.model.provider,
+                "name": model.name,
+                "sha256": model.sha256,
+                "task": model.task,
+                "provider": model.provider,
             },
             "thresholds": {
                 "default": self.thresholds.default,
                 "labels": dict(self.thresholds.labels),
                 "floor": self.thresholds.floor,
             },
-            "detections": [_detection(d, scale, image) for d in capture.observation.detections],
+            **_seen(capture.observation, model.task, image),
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "value": round(capture.value, 4),
@@ -70,6 +78,23 @@ class RecordMaker:
 def timestamp(wall: float) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _seen(observation: Observation, task: str, image: EncodedImage) -> dict[str, Any]:
+    """Return `classes` of a classifier and `detections` of a detector: never both."""
+    if task == "classify":
+        return {"classes": [_class(score) for score in observation.classes]}
+    height, width = observation.frame.pixels.shape[:2]
+    scale = image.width / width, image.height / height
+    return {"detections": [_detection(each, scale, image) for each in observation.detections]}
+
+
+def _class(score: ClassScore) -> dict[str, Any]:
+    return {
+        "label": score.label,
+        "class_id": score.class_id,
+        "confidence": round(score.confidence, 4),
+    }
 
 
 def _detection(

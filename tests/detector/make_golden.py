@@ -43,7 +43,7 @@ def seen_in_street(model: Path) -> dict[str, NDArray[np.float32]]:
         f"frame {index}": np.array(
             [
                 [seen.class_id, seen.confidence, *box_of(seen.box)]
-                for seen in detector.detect(pixels)
+                for seen in detector.detect(pixels).detections
             ],
             np.float32,
         )

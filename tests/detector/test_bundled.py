@@ -25,7 +25,7 @@ def test_the_bundled_model_answers_as_another_conversion_of_the_same_weights() -
 def test_the_bundled_model_sees_in_the_street_what_the_other_conversion_saw(index: int) -> None:
     """Video decoders differ by a grey level here and there, so this is less exact."""
     expected = np.load(GOLDEN)[f"frame {index}"]
-    found = bundled().detect(street()[index])
+    found = bundled().detect(street()[index]).detections
 
     assert len(expected) > 0
     for class_id, confidence, *box in expected.tolist():
@@ -75,7 +75,7 @@ def test_an_installed_package_carries_it_inside(
 
 def test_its_numbers_are_plain() -> None:
     """Records are JSON: numpy's numbers must not leave."""
-    best = bundled().detect(street()[125])[0]
+    best = bundled().detect(street()[125]).detections[0]
 
     assert {type(side) for side in box_of(best.box)} == {float}
     assert (type(best.class_id), type(best.confidence)) == (int, float)

@@ -46,7 +46,7 @@ def test_planted_boxes_come_back_in_pixels_of_the_frame(tmp_path: Path, kind: st
 
     detector: Detector = load_detector(path)
 
-    assert seen(detector.detect(HD)) == [
+    assert seen(detector.detect(HD).detections) == [
         ("cat", 0.88, [800, 220, 840, 260]),
         ("dog", 0.75, [200, 120, 400, 320]),
     ]
@@ -67,7 +67,7 @@ def test_labels_may_come_from_the_setting(tmp_path: Path) -> None:
     rows = planted_rows([(100, 200, 200, 300)], [[0.1, 0.75]])
     detector = load_detector(fixed_model(tmp_path / "a.onnx", rows), labels="ant, bee")
 
-    assert [found.label for found in detector.detect(HD)] == ["bee"]
+    assert [found.label for found in detector.detect(HD).detections] == ["bee"]
 
 
 def test_a_confidence_below_the_floor_does_not_exist(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_confidence_below_the_floor_does_not_exist(tmp_path: Path) -> None:
     )
     path = fixed_model(tmp_path / "a.onnx", rows)
 
-    found = load_detector(path, labels="ant", floor=0.5).detect(HD)
+    found = load_detector(path, labels="ant", floor=0.5).detect(HD).detections
 
     assert [detection.confidence for detection in found] == [0.75, 0.5]
 
@@ -87,7 +87,7 @@ def test_boxes_end_at_the_edges_of_the_frame_and_those_outside_are_dropped(tmp_p
     )
     detector = load_detector(fixed_model(tmp_path / "a.onnx", rows), labels="ant")
 
-    assert seen(detector.detect(HD)) == [
+    assert seen(detector.detect(HD).detections) == [
         ("ant", 0.9, [0, 0, 100, 720]),
         ("ant", 0.7, [1260, 700, 1280, 720]),
     ]
@@ -100,7 +100,7 @@ def test_nothing_that_is_no_number_leaves(tmp_path: Path) -> None:
     rows[3, 4] = -5.0
     detector = load_detector(fixed_model(tmp_path / "a.onnx", rows), labels="ant")
 
-    assert seen(detector.detect(HD)) == [("ant", 0.9, [200, 120, 400, 320])]
+    assert seen(detector.detect(HD).detections) == [("ant", 0.9, [200, 120, 400, 320])]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,9 @@ def test_free_axes_take_the_smallest_rectangle_that_holds_the_frame(
 ) -> None:
     detector = load_detector(dynamic_model(tmp_path / "free.onnx", metadata=METADATA))
 
-    ((label, confidence, found),) = seen(detector.detect(np.zeros((*frame, 3), np.uint8)))
+    answer = detector.detect(np.zeros((*frame, 3), np.uint8))
+
+    ((label, confidence, found),) = seen(answer.detections)
 
     assert (label, confidence) == ("dog", 0.9)
     assert found == pytest.approx(box, abs=0.1)
@@ -128,7 +130,7 @@ def test_free_axes_end_at_the_size_that_the_model_was_trained_for(tmp_path: Path
     told = METADATA | {"imgsz": "[320, 320]"}
     detector = load_detector(dynamic_model(tmp_path / "free.onnx", metadata=told))
 
-    found = detector.detect(HD)[0].box
+    found = detector.detect(HD).detections[0].box
 
     # 320x192: 6 rows of padding above, a quarter of the size.
     assert (found.y_min, found.y_max) == ((192 / 4 - 6) * 4, (192 * 3 / 4 - 6) * 4)
@@ -137,7 +139,7 @@ def test_free_axes_end_at_the_size_that_the_model_was_trained_for(tmp_path: Path
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (3, 5), (1080, 1920)])
 def test_the_bundled_model_takes_any_shape(shape: tuple[int, int]) -> None:
     height, width = shape
-    for found in bundled().detect(np.full((*shape, 3), 120, np.uint8)):
+    for found in bundled().detect(np.full((*shape, 3), 120, np.uint8)).detections:
         assert 0 <= found.box.x_min < found.box.x_max <= width
         assert 0 <= found.box.y_min < found.box.y_max <= height
 
@@ -153,13 +155,15 @@ def test_the_bundled_model_takes_any_shape(shape: tuple[int, int]) -> None:
     ],
 )
 def test_the_bundled_model_sees_what_a_person_sees(index: int, label: str, box: Box) -> None:
-    sure = [found for found in bundled().detect(street()[index]) if found.confidence >= 0.4]
+    sure = [
+        found for found in bundled().detect(street()[index]).detections if found.confidence >= 0.4
+    ]
 
     assert max(overlap(found.box, box) for found in sure if found.label == label) > 0.7
 
 
 def test_the_best_comes_first() -> None:
-    confidences = [found.confidence for found in bundled().detect(street()[125])]
+    confidences = [found.confidence for found in bundled().detect(street()[125]).detections]
 
     assert confidences == sorted(confidences, reverse=True)
     assert 0.05 <= confidences[-1] <= confidences[0] <= 1
@@ -180,7 +184,7 @@ def test_an_ultralytics_model_gets_rgb_up_to_one_on_grey(
     detector = load_detector(mean_colour_model(tmp_path / "colours.onnx"))
     blue_green_red = np.full((*shape, 3), (51, 102, 204), np.uint8)
 
-    (found,) = detector.detect(blue_green_red)
+    (found,) = detector.detect(blue_green_red).detections
 
     assert found.label == label
     assert found.confidence == pytest.approx(confidence, abs=1e-3)
@@ -191,7 +195,7 @@ def test_a_thread_never_writes_into_the_input_of_another(tmp_path: Path) -> None
     greys = [50, 200] * 30
 
     def brightness(grey: int) -> int:
-        (found,) = detector.detect(np.full((64, 64, 3), grey, np.uint8))
+        (found,) = detector.detect(np.full((64, 64, 3), grey, np.uint8)).detections
         return round(found.confidence * 255)
 
     with ThreadPoolExecutor(2) as threads:
