@@ -14,6 +14,7 @@ Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is sh
 
 import contextlib
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ RECORDS = "records"
 
 DATABASE = "cache.db"
 
+JOURNAL_BYTES = 1 << 20
+"""Room of SQLite's journal, taken when the index is opened: then a full disk can be drained."""
+
+_SHARED_BYTES = 32_768  # of the map of the journal, which is shared memory in a file
+
 _SETTINGS = MappingProxyType(
     {
         "statistics": 0,
@@ -41,8 +47,8 @@ _SETTINGS = MappingProxyType(
         "sqlite_journal_mode": "wal",
         "sqlite_mmap_size": 0,
         "sqlite_synchronous": 2,
-        "sqlite_journal_size_limit": 1 << 20,
-        "sqlite_wal_autocheckpoint": 256,  # 1 MiB: a small spool must not be mostly journal
+        "sqlite_journal_size_limit": JOURNAL_BYTES,
+        "sqlite_wal_autocheckpoint": 200,  # pages: it stays within its room, with the last change
         "sqlite_cell_size_check": 1,
         "sqlite_trusted_schema": 0,
         "disk_min_file_size": 0,
@@ -165,6 +171,10 @@ class Index:
             self._cache: Any = diskcache.Cache(
                 str(directory), timeout=5, disk=RecordOnlyDisk, **_SETTINGS
             )
+            # A page of mapped memory without a block behind it would kill the process.
+            _take_room(directory / (DATABASE + "-shm"), _SHARED_BYTES)
+            with contextlib.suppress(OSError):  # a full disk: the spool frees its reserve for it
+                _take_room(directory / (DATABASE + "-wal"), JOURNAL_BYTES)
         self._counts: dict[str, int] = {}
 
     def load(self) -> Contents:
@@ -240,6 +250,15 @@ def _check_database(directory: Path) -> None:
         raise DamagedIndexError(f"the index is damaged: {answer}")
     if foreign or not settings <= _KNOWN_SETTINGS:
         raise DamagedIndexError("the index holds what we never write")
+
+
+def _take_room(file: Path, size: int) -> None:
+    """Let a file of SQLite's occupy at once all that it may; it ignores what it did not write."""
+    descriptor = os.open(file, os.O_WRONLY)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 def read_only(directory: Path) -> Contents:

@@ -16,6 +16,7 @@ What is found, and what becomes of it:
 """
 
 import contextlib
+import errno
 import os
 import pwd
 import time
@@ -52,6 +53,9 @@ from agent.spool.spool import (
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""
 
+_LEAST_ROOM = 131_072
+"""With less, SQLite's shared memory has no blocks behind it, and the kernel kills the process."""
+
 
 @contextlib.contextmanager
 def open_spool(
@@ -75,6 +79,8 @@ def open_spool(
         try:
             if disk.free_bytes(paths.root) < RESERVE_BYTES:
                 disk.remove(paths.reserve)
+            if disk.free_bytes(paths.root) < _LEAST_ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             index, contents = _open_index(paths, disk, open_index)
             state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(contents)
             with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,3 +135,12 @@ def law_holds(spool: Spool) -> bool:
     counts = spool.counts()
     stored = counts.pop("stored", 0)
     return stored == sum(counts.values()) + spool.waiting()
+
+
+def open_real(
+    directory: Path, *, limit: int = 100_000_000, min_free: int = 0, log: io.StringIO | None = None
+) -> AbstractContextManager[Spool]:
+    """A spool on the real disk with the real index."""
+    return open_spool(
+        directory, Limits(limit, min_free), clock=FixedClock(), log=quiet_log(log)
+    )

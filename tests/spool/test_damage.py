@@ -1,0 +1,264 @@
+"""Damaged indexes, torn and rotten files, foreign files, planted rows: nothing valid is lost."""
+
+import io
+import os
+import pickle
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from spool_builders import claimable, draft, law_holds, open_real
+
+from agent.spool.index import DATABASE
+from agent.spool.spool import Spool
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A spool in which five captures wait, one was delivered, and one was rejected."""
+    with open_real(tmp_path / "spool") as spool:
+        spool.put([draft(number, value=number / 10) for number in range(1, 8)])
+        for end in (spool.acknowledge, spool.reject):
+            capture = spool.claim()
+            assert capture
+            end(capture.id)
+    return tmp_path / "spool"
+
+
+WAITING = {draft(number).id for number in range(1, 6)}
+
+
+def _records(root: Path) -> list[Path]:
+    return sorted((root / "cache" / "records").iterdir())
+
+
+def _overwrite_header(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.write(b"not SQLite at all")
+
+
+def _overwrite_each_page_but_the_first(database: Path) -> None:
+    with database.open("r+b") as file:
+        for page in range(1, database.stat().st_size // 4096):
+            file.seek(page * 4096)
+            file.write(os.urandom(4096))
+
+
+def _cut_short(database: Path) -> None:
+    os.truncate(database, database.stat().st_size // 2)
+
+
+def _empty(database: Path) -> None:
+    os.truncate(database, 0)
+
+
+def _plant(statement: str, *values: object) -> Callable[[Path], None]:
+    def plant(database: Path) -> None:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(statement, values)
+
+    return plant
+
+
+class _Payload:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return os.mkdir, (str(self.mark),)
+
+
+DAMAGES = {
+    "header": _overwrite_header,
+    "pages": _overwrite_each_page_but_the_first,
+    "cut short": _cut_short,
+    "missing": Path.unlink,
+    "empty": _empty,
+    "no table": _plant("DROP TABLE Cache"),
+    "no settings": _plant("DROP TABLE Settings"),
+    "other columns": _plant("ALTER TABLE Cache DROP COLUMN mode"),
+    "foreign row": _plant("INSERT INTO Cache(key, raw, mode, value) VALUES ('other', 1, 1, 'x')"),
+    "no number": _plant("UPDATE Cache SET value = 'many' WHERE key = 'count/stored'"),
+    "foreign setting": _plant("INSERT INTO Settings VALUES ('disk_surprise', 1)"),
+    "foreign pragma": _plant("INSERT INTO Settings VALUES ('sqlite_writable_schema', 1)"),
+    "outside": _plant("UPDATE Cache SET filename = '../../lock' WHERE mode = 2"),
+    "expiring": _plant("UPDATE Cache SET expire_time = 1.0"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_index_is_rebuilt_from_the_files(
+    root: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(root / "cache" / DATABASE)
+    log = io.StringIO()
+
+    with open_real(root, log=log) as spool:
+        assert claimable(spool).keys() == WAITING
+        assert law_holds(spool)
+        spool.put([draft(20)])
+    assert "spool recovered" in log.getvalue()
+    assert "index_rebuilt=true" in log.getvalue()
+    with open_real(root, log=io.StringIO()) as spool:
+        assert claimable(spool).keys() == {*WAITING, draft(20).id}
+        assert law_holds(spool)
+
+
+def test_a_damaged_index_is_kept_aside_to_be_looked_at(root: Path) -> None:
+    _overwrite_header(root / "cache" / DATABASE)
+
+    with open_real(root):
+        pass
+
+    assert [path.name.rpartition("-")[0] for path in (root / "damaged").iterdir()] == [DATABASE]
+
+
+def test_a_single_overwritten_page_is_found_or_harmless(root: Path) -> None:
+    whole = (root / "cache" / DATABASE).read_bytes()
+    for page in range(len(whole) // 4096):
+        rotten = bytearray(whole)
+        rotten[page * 4096 : (page + 1) * 4096] = bytes(range(256)) * 16
+        (root / "cache" / DATABASE).write_bytes(rotten)
+
+        with open_real(root) as spool:
+            assert claimable(spool).keys() == WAITING
+            assert law_holds(spool)
+
+
+def test_garbage_in_the_journal_changes_nothing(root: Path) -> None:
+    (root / "cache" / f"{DATABASE}-wal").write_bytes(os.urandom(100_000))
+
+    with open_real(root) as spool:
+        assert claimable(spool).keys() == WAITING
+        assert spool.counts() == {"stored": 7, "delivered": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE Cache SET mode = 4, filename = NULL, value = ? WHERE key LIKE 'capture/%'",
+        "UPDATE Cache SET mode = 4, value = ? WHERE key = 'count/stored'",
+        "UPDATE Cache SET mode = 4, value = ? WHERE key = 'note/sequence'",
+        "UPDATE Cache SET raw = 0, key = ? WHERE key = 'count/stored'",
+        "INSERT INTO Cache(key, raw, mode, value) VALUES (?, 0, 1, 'x')",
+        "INSERT INTO Settings VALUES ('planted', ?)",
+        "UPDATE Settings SET value = ? WHERE key = 'eviction_policy'",
+        "UPDATE Settings SET value = ? WHERE key = 'size'",
+    ],
+)
+def test_a_planted_pickle_runs_no_code(root: Path, tmp_path: Path, statement: str) -> None:
+    mark = tmp_path / "code-was-run"
+    _plant(statement, pickle.dumps(_Payload(mark)))(root / "cache" / DATABASE)
+
+    with open_real(root) as spool:
+        assert claimable(spool).keys() == WAITING
+        assert law_holds(spool)
+        spool.put([draft(20)])
+    with open_real(root) as spool:
+        assert spool.waiting() == 6
+    assert not mark.exists()
+
+
+def test_the_payload_of_that_test_would_run_where_pickles_are_read(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(_Payload(tmp_path / "code-was-run")))
+
+    assert (tmp_path / "code-was-run").exists()
+
+
+def _flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_flip_a_bit, _cut_short, _empty, Path.unlink],
+    ids=["bit rot", "cut short", "empty", "missing"],
+)
+@pytest.mark.parametrize("index", ["kept", "lost"])
+def test_a_damaged_record_file_is_set_aside_and_the_others_are_sent(
+    root: Path, damage: Callable[[Path], None], index: str
+) -> None:
+    broken = _records(root)[2]
+    damage(broken)
+    if index == "lost":
+        (root / "cache" / DATABASE).unlink()
+
+    with open_real(root) as spool:
+        found = claimable(spool)
+        assert found.keys() == {one for one in WAITING if one not in broken.name}
+        assert law_holds(spool)
+        is_known = index == "kept" or damage is not Path.unlink
+        assert spool.counts().get("damaged", 0) == is_known
+    assert (root / "damaged" / broken.name).exists() == (damage is not Path.unlink)
+
+
+def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) -> None:
+    log = io.StringIO()
+    with open_real(root, log=log) as spool:
+        _flip_a_bit(_records(root)[-1])
+
+        assert len(claimable(spool)) == 4
+        assert "capture damaged" in log.getvalue()
+        assert law_holds(spool)
+
+
+def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_real(root) as spool:
+        right = spool._disk.read
+        bad = _records(root)[-1]
+
+        def read(path: Path, limit: int | None = None) -> bytes:
+            if path == bad:
+                raise OSError(5, "Input/output error")
+            return right(path, limit)
+
+        monkeypatch.setattr(spool._disk, "read", read)
+
+        assert len(claimable(spool)) == 4
+        assert (root / "damaged" / bad.name).exists()
+
+
+def test_foreign_files_are_set_aside_and_folders_are_left_alone(root: Path) -> None:
+    records = root / "cache" / "records"
+    (records / "holiday.jpg").write_bytes(b"jpeg")
+    (records / "folder").mkdir()
+    (records / (draft(1).id + ".tmp")).write_bytes(b"half")
+
+    with open_real(root) as spool:
+        assert claimable(spool).keys() == WAITING
+        assert spool.counts() == {"stored": 7, "delivered": 1, "rejected": 1}
+    assert (root / "damaged" / "holiday.jpg").exists()
+    assert (records / "folder").is_dir()
+    assert not (records / (draft(1).id + ".tmp")).exists()
+
+
+def test_rejected_and_damaged_files_do_not_fill_the_disk(tmp_path: Path) -> None:
+    with open_real(tmp_path / "spool", limit=10_000_000) as spool:
+        for number in range(1, 21):
+            spool.put([draft(number, size=100_000)])
+            capture = spool.claim()
+            assert capture
+            spool.reject(capture.id)
+
+    kept = sorted(path.name for path in (tmp_path / "spool" / "rejected").iterdir())
+    assert [name.split("-")[1] for name in kept] == [f"{n:012d}" for n in range(17, 21)]
+
+
+def _finish(spool: Spool) -> None:
+    while capture := spool.claim():
+        spool.acknowledge(capture.id)
+
+
+def test_numbers_never_go_back_while_the_index_lives(root: Path) -> None:
+    with open_real(root) as spool:
+        _finish(spool)
+    with open_real(root) as spool:
+        (kept,) = spool.put([draft(20)]).kept
+
+    assert kept.sequence == 8

@@ -1,0 +1,173 @@
+"""A disk that is full, or read-only, on real file systems: nothing is lost, nothing is stuck."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_file_system import SIZE, SmallFileSystem, mounted
+from spool_builders import claimable, draft, law_holds, open_real
+
+from agent.errors import SpoolUnavailable
+from agent.spool.spool import RESERVE_BYTES, Spool
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallFileSystem]:
+    with mounted(request.param, tmp_path) as system:
+        yield system
+
+
+def _put(spool: Spool, numbers: range) -> set[str]:
+    """One capture of 100 kB each, of rising value; answers with the ids that were kept."""
+    kept = set()
+    for number in numbers:
+        stored = spool.put([draft(number, value=number / 1000, size=100_000)])
+        kept |= {entry.id for entry in stored.kept}
+    return kept
+
+
+def test_the_least_valuable_leave_when_we_fill_the_disk_ourselves(small: SmallFileSystem) -> None:
+    log = io.StringIO()
+    with open_real(small.root / "spool", limit=10 * SIZE, log=log) as spool:
+        _put(spool, range(1, 300))
+        waiting = claimable(spool)
+
+        assert len(waiting) > 50
+        assert waiting.keys() == {draft(n).id for n in range(300 - len(waiting), 300)}
+        assert spool.counts()["evicted/disk_full"] == 299 - len(waiting)
+        assert law_holds(spool)
+        assert small.free() >= 0.8 * RESERVE_BYTES
+        assert log.getvalue().count('"disk full"') == 1
+        assert claimable(spool) == waiting
+
+
+def test_room_for_others_is_left_free(small: SmallFileSystem) -> None:
+    with open_real(small.root / "spool", limit=10 * SIZE, min_free=8_000_000) as spool:
+        _put(spool, range(1, 200))
+
+        assert small.free() >= 7_900_000
+        assert spool.counts()["evicted/min_free"] > 0
+
+
+def test_a_spool_that_others_made_full_exchanges_drains_and_takes_captures_again(
+    small: SmallFileSystem,
+) -> None:
+    log = io.StringIO()
+    with open_real(small.root / "spool", log=log) as spool:
+        _put(spool, range(1, 21))
+        small.fill()
+
+        better = _put(spool, range(21, 26))
+        assert len(better) == 5
+        assert spool.waiting() == 20
+        worse = spool.put([draft(900, value=0.0, size=100_000)])
+        assert worse.kept == ()
+
+        small.fill()
+        while capture := spool.claim():
+            spool.acknowledge(capture.id)
+        assert spool.waiting() == 0
+        assert spool.counts()["delivered"] == 20
+
+        small.make_room()
+        assert len(_put(spool, range(30, 40))) == 10
+        assert (small.root / "spool" / "reserve").stat().st_size == RESERVE_BYTES
+        assert law_holds(spool)
+        assert [line.count('event="spool available"') for line in log.getvalue().splitlines()][-1]
+
+
+def test_a_put_without_any_room_changes_nothing_and_works_later(small: SmallFileSystem) -> None:
+    with open_real(small.root / "spool") as spool:
+        _put(spool, range(1, 11))
+        small.fill()
+        (small.root / "spool" / "reserve").unlink()
+        small.fill()
+        before = claimable(spool)
+
+        with pytest.raises(SpoolUnavailable, match="cannot store a capture"):
+            _put(spool, range(11, 12))
+        assert claimable(spool) == before
+        assert law_holds(spool)
+
+        small.make_room()
+        assert len(_put(spool, range(11, 12))) == 1
+
+
+@pytest.mark.parametrize("reserve", [True, False], ids=["with reserve", "without reserve"])
+def test_a_start_on_a_full_disk_drains_and_takes_captures_again(
+    small: SmallFileSystem, reserve: bool
+) -> None:
+    with open_real(small.root / "spool") as spool:
+        _put(spool, range(1, 11))
+        before = claimable(spool)
+    if not reserve:
+        (small.root / "spool" / "reserve").unlink()
+    small.fill()
+    assert small.free() == 0
+
+    if not reserve:
+        with pytest.raises(SpoolUnavailable), open_real(small.root / "spool"):
+            pass
+        # One capture's worth of room is enough for the index to open.
+        os.truncate(small.root / "foreign", (small.root / "foreign").stat().st_size - 1_000_000)
+    with open_real(small.root / "spool") as spool:
+        assert claimable(spool) == before
+        capture = spool.claim()
+        assert capture
+        spool.acknowledge(capture.id)
+        small.make_room()
+        _put(spool, range(11, 13))
+        assert law_holds(spool)
+    with open_real(small.root / "spool") as spool:
+        assert spool.waiting() == 11
+
+
+def test_a_spool_that_was_never_made_says_that_the_disk_is_full(small: SmallFileSystem) -> None:
+    small.fill()
+
+    with pytest.raises(SpoolUnavailable), open_real(small.root / "spool"):
+        pass
+
+
+def test_a_disk_that_turns_read_only_loses_nothing(tmp_path: Path) -> None:
+    """As ext4 does by itself when it meets an error."""
+    with mounted("ext4", tmp_path) as small:
+        with open_real(small.root / "spool") as spool:
+            _put(spool, range(1, 11))
+            before = claimable(spool)
+            small.turn_read_only()
+
+            with pytest.raises(SpoolUnavailable, match="Read-only|readonly|I/O error"):
+                _put(spool, range(11, 12))
+            capture = spool.claim()
+            assert capture
+            with pytest.raises(SpoolUnavailable):
+                spool.acknowledge(capture.id)
+            with pytest.raises(SpoolUnavailable):
+                spool.reject(capture.id)
+            spool.release(capture.id)
+            assert claimable(spool) == before
+            assert law_holds(spool)
+        small.mount_again()
+
+        with open_real(small.root / "spool") as spool:
+            assert claimable(spool) == before
+            assert len(_put(spool, range(11, 12))) == 1
+            assert law_holds(spool)
+
+
+def test_a_start_on_a_read_only_disk_says_so_and_loses_nothing(small: SmallFileSystem) -> None:
+    with open_real(small.root / "spool") as spool:
+        _put(spool, range(1, 11))
+    small.remount("ro")
+    with (
+        pytest.raises(SpoolUnavailable, match="[Rr]ead-only"),
+        open_real(small.root / "spool"),
+    ):
+        pass
+    small.remount("rw")
+
+    with open_real(small.root / "spool") as spool:
+        assert spool.waiting() == 10
