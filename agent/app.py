@@ -29,9 +29,12 @@ from agent.spool.schema import RecordMaker
 from agent.spool.spool import Limits, Spool
 from agent.system import boot_id, clock_synchronized, full_jitter, new_id
 from agent.upload.addresses import insecure_token_warning, make_target
+from agent.upload.network import Network
 from agent.upload.pace import FIRST_BOUND, Pace
 
 QUEUE_LENGTH = 8
+
+_LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def wired(
             spool=spool,
             uploader=uploader,
             upload_workers=settings.upload_workers,
-            upload_patience=settings.upload_timeout,
+            upload_patience=upload_patience(settings),
             stats=stats,
         )
         supervisor = Supervisor(
@@ -166,11 +169,31 @@ def upload_target(
     return make_target(
         settings.upload_url,
         token=settings.token(environ),
-        timeout=settings.upload_timeout,
-        workers=settings.upload_workers,
+        network=network_of(settings),
         clock=clock,
         disk=Disk(),
     )
+
+
+def network_of(settings: Settings) -> Network:
+    """What the settings say of connections to the far side."""
+    proxy = settings.upload_proxy
+    return Network(
+        timeout=settings.upload_timeout,
+        workers=settings.upload_workers,
+        max_rate=int(settings.upload_max_rate),
+        ca=settings.upload_ca,
+        client_cert=settings.upload_client_cert,
+        proxy=proxy.get_secret_value() if proxy else None,
+    )
+
+
+def upload_patience(settings: Settings) -> float:
+    """Seconds that one delivery may take when all connections send a large picture at once."""
+    if not settings.upload_max_rate:
+        return settings.upload_timeout
+    at_once = settings.upload_workers * _LARGEST_CAPTURE
+    return settings.upload_timeout + at_once / settings.upload_max_rate
 
 
 def detector_of(settings: Settings) -> OnnxDetector:

@@ -37,6 +37,7 @@ from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.logs import redact
 from agent.selection.rules import RULES
+from agent.upload.window import Window, parse_window
 
 __all__ = [
     "PREFIX",
@@ -52,6 +53,7 @@ PREFIX = "AGENT_"
 
 AUTO_RANDOM_INTERVAL_S = 15 * 60.0
 DAY_S = 86400.0
+KB = 1000
 MB = 1000**2
 GB = 1000**3
 PB = 1000**5
@@ -86,10 +88,8 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         case_sensitive=True,
         env_ignore_empty=True,
-        env_prefix=PREFIX,
         extra="ignore",
         frozen=True,
-        populate_by_name=True,
     )
 
     cameras: Annotated[tuple[CameraAddress, ...], NoDecode] = Field(
@@ -183,6 +183,7 @@ class Settings(BaseSettings):
         description="Rules that look for informative frames; `none` = random and regular "
         "captures only.",
         json_schema_extra={
+            "shown": "all",
             "allowed": f"none, or any of {', '.join(RULES)}",
             "choices": ["none", *RULES],
         },
@@ -241,6 +242,38 @@ class Settings(BaseSettings):
     )
     upload_workers: int = Field(4, ge=1, le=64, description="Connections at once, kept alive.")
     upload_timeout: Duration = Field(30.0, ge=1, le=3600, description="Limit of one whole request.")
+    upload_max_rate: Size = Field(
+        ByteSize(0),
+        le=PB,
+        description="Bytes per second that all connections together may send; `0` = no limit.",
+        json_schema_extra={"shown": "`0`", "allowed": "0, or a size of at least 1kB"},
+    )
+    upload_window: Annotated[Window | None, BeforeValidator(parse_window)] = Field(
+        None,
+        description="When captures may be sent: `always`, or a span of local time such as "
+        "`01:00-05:00`, over midnight too. It stays closed while the clock was never set.",
+        json_schema_extra={
+            "shown": "always",
+            "allowed": "always, or local time from-to such as 01:00-05:00",
+        },
+    )
+    upload_ca: Path | None = Field(
+        None,
+        description="PEM file of the certificate authorities to trust instead of the system's.",
+        json_schema_extra={"shown": "system"},
+    )
+    upload_client_cert: Path | None = Field(
+        None,
+        description="PEM file with the device's own certificate and its key, for an endpoint that "
+        "asks for one.",
+        json_schema_extra={"shown": "none"},
+    )
+    upload_proxy: SecretStr | None = Field(
+        None,
+        description="Proxy as `http://[USER:PASSWORD@]HOST:PORT`. `HTTP_PROXY` and the like are "
+        "not read.",
+        json_schema_extra={"shown": "none"},
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is printed.", json_schema_extra={"group": "Logs"}
@@ -301,6 +334,13 @@ class Settings(BaseSettings):
             return ()
         if not value or not set(value) <= set(RULES):
             raise ValueError("not a rule")
+        return value
+
+    @field_validator("upload_max_rate")
+    @classmethod
+    def _a_rate_that_delivers(cls, value: int) -> int:
+        if 0 < value < KB:
+            raise ValueError("too slow for pictures")
         return value
 
     @field_validator("spool_dir")
@@ -384,14 +424,14 @@ def without_environment(**values: Any) -> Settings:
             del settings_cls, env_settings, dotenv_settings, file_secret_settings
             return (init_settings,)
 
-    return Given(**values)
+    return Given(**{variable(name): value for name, value in values.items()})
 
 
 def _problem(item: dict[str, Any]) -> str:
     """One validation error as a line for the operator."""
     name = str(item["loc"][0]).removeprefix(PREFIX).lower()
     raw = os.environ.get(variable(name), "").strip()
-    shown = "***" if name == "upload_token" else _one_line(redact(raw))
+    shown = "***" if name in _SECRETS else _one_line(redact(raw))
     return f"{variable(name)}: {explain(item, Settings.model_fields[name], raw, shown)}"
 
 
@@ -410,4 +450,5 @@ def _unknown(name: str) -> str:
     return f"{_one_line(name)}: unknown; {hint}"
 
 
+_SECRETS = frozenset({"upload_token", "upload_proxy"})
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)

@@ -125,9 +125,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
                     _show(progress, task, done=done, waiting=waiting, network=network)
                     daemon.join(TICK_S)
                 network.follow(1.0)
-                target = make_target(
-                    network.url, token=None, timeout=30, workers=4, clock=clock, disk=Disk()
-                )
+                target = make_target(network.url, token=None, clock=clock, disk=Disk())
                 pace = Pace(full_jitter, first_bound=0.0)
                 drain = Drain(agent.spool, target, pace, workers=4, clock=clock, log=log)
                 drain.run(

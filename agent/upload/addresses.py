@@ -7,26 +7,24 @@ from agent.ports import Clock, UploadTarget
 from agent.spool.disk import Disk
 from agent.upload.directory import DirectoryTarget
 from agent.upload.http import HttpTarget, is_loopback, masked, parse_http
+from agent.upload.network import Network
 
 
 def make_target(
     url: str,
     *,
     token: str | None,
-    timeout: float,
-    workers: int,
+    network: Network | None = None,
     clock: Clock,
     disk: Disk,
 ) -> UploadTarget:
     """Make the target that `url` names; nothing is contacted yet.
 
-    `timeout` is for one request, in seconds; `workers` is how many threads will send at once.
-
     Raises `ConfigurationError` for an address that names none.
     """
     scheme, _, rest = url.partition(":")
     if scheme.lower() in ("http", "https"):
-        return HttpTarget(url, token=token, timeout=timeout, workers=workers, clock=clock)
+        return HttpTarget(url, token=token, clock=clock, network=network)
     if scheme.lower() == "dir":
         if not rest.startswith("/") or "\0" in rest:
             raise ConfigurationError(

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.ports import Clock
+from agent.upload.rate import Throttle
 
 GRACE = 5.0
 """Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
@@ -27,17 +28,25 @@ class Deadline:
 
     Connections opened or reused inside find it with `current()` and put themselves under it with
     `watch`. After the block nothing of it is left, no thread and no descriptor.
+
+    With a `throttle` the bytes go by its leave, and the time that it takes does not count.
     """
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
+    def __init__(self, seconds: float, clock: Clock, *, throttle: Throttle | None = None) -> None:
         self.expired = False
         """Whether the time ran out inside the block; then its result is not to be trusted."""
+        self.reused = False
+        """Whether the connection of an earlier request was taken."""
+        self.afresh = False
+        """Whether none may be taken."""
+        self.throttle = throttle
         self._clock = clock
         self._ends_at = clock.monotonic() + seconds
+        self._granted = 0.0  # seconds that the timer, which was set before, does not know of
         self._lock = Lock()
         self._watched: list[socket.socket] = []
-        self._timer = Timer(seconds, self._expire)
-        self._timer.daemon = True
+        self._ended = False
+        self._timer = self._timer_of(seconds)
         self._token: Token[Deadline] | None = None
 
     def __enter__(self) -> Self:
@@ -51,7 +60,9 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
+        with self._lock:
+            self._ended = True
+            self._timer.cancel()
         if self._token is not None:
             _current.reset(self._token)
         with self._lock:
@@ -59,10 +70,20 @@ class Deadline:
                 duplicate.close()
             self._watched.clear()
 
+    def now(self) -> float:
+        """The monotonic clock that the deadline goes by."""
+        return self._clock.monotonic()
+
     @property
     def remaining(self) -> float:
         """Seconds left, 0 or more."""
         return 0.0 if self.expired else max(self._ends_at - self._clock.monotonic(), 0.0)
+
+    def extend(self, seconds: float) -> None:
+        """End so much later: the time is not the far side's."""
+        with self._lock:
+            self._granted += seconds
+            self._ends_at += seconds
 
     def watch(self, connection: socket.socket) -> None:
         """Shut `connection` down when the time is over; at once if it is over already."""
@@ -73,8 +94,19 @@ class Deadline:
             if self.expired:
                 _shut(duplicate)
 
+    def _timer_of(self, seconds: float) -> Timer:
+        timer = Timer(seconds, self._expire)
+        timer.daemon = True
+        return timer
+
     def _expire(self) -> None:
         with self._lock:
+            if self._ended:
+                return
+            if self._granted > 0:
+                self._timer, self._granted = self._timer_of(self._granted), 0.0
+                self._timer.start()
+                return
             self.expired = True
             for duplicate in self._watched:
                 _shut(duplicate)

@@ -2,8 +2,6 @@
 
 import ipaddress
 import re
-import ssl
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, urlsplit
@@ -12,6 +10,7 @@ from agent import __version__
 from agent.domain import Receipt, StoredCapture
 from agent.errors import ConfigurationError
 from agent.ports import Clock
+from agent.upload.network import Network, checked_proxy, tls_context
 from agent.upload.outcome import Answer, judge, judge_probe
 from agent.upload.trouble import explain
 
@@ -25,12 +24,9 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class HttpTarget:
-    """Delivers by POST to `url`, over at most `workers` kept-alive connections.
+    """Delivers by POST to `url`, over connections as `network` wants them.
 
-    `timeout` limits each whole request, in seconds. TLS certificates are always verified,
-    against `ca` (a PEM file) alone if it is given.
-
-    Raises `ConfigurationError` for an address, token or PEM file that can never work.
+    Raises `ConfigurationError` for an address, token, proxy or PEM file that can never work.
     """
 
     def __init__(
@@ -38,26 +34,28 @@ class HttpTarget:
         url: str,
         *,
         token: str | None,
-        timeout: float = 30.0,
-        workers: int = 4,
         clock: Clock,
-        ca: Path | None = None,
+        network: Network | None = None,
     ) -> None:
+        network = network or Network()
         parsed = parse_http(url)
+        proxy = checked_proxy(network)
+        tls = tls_context(network) if parsed.scheme == "https" or network.has_pem else None
         self.name = masked(url)
         self._url = url
         self._where = parsed.netloc
+        if proxy is not None:
+            self._where += f" through the proxy {proxy.netloc.rpartition('@')[2]}"
         self._clock = clock
         self._token = _checked_token(token)
         self._headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if self._token is not None:
             self._headers["Authorization"] = f"Bearer {self._token}"
-        trusted = _checked_ca(ca)
         # Costly: 77 ms and 16 MB that only this target pays.
         from agent.upload.transport import EXPECTED, Transport
 
         self._expected = EXPECTED
-        self._transport = Transport(timeout=timeout, workers=workers, clock=clock, trusted=trusted)
+        self._transport = Transport(network, clock=clock, tls=tls)
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +89,10 @@ class HttpTarget:
         self, method: str, headers: dict[str, str], parts: "dict[str, Part] | None"
     ) -> Answer:
         try:
-            return self._transport.exchange(method, self._url, self._headers | headers, parts)
+            # The far side knows a capture that it is sent twice by its key.
+            return self._transport.exchange(
+                method, self._url, self._headers | headers, parts, repeatable=True
+            )
         except self._expected as error:
             raise explain(error, self._where, self._clock.wall()) from error
 
@@ -150,20 +151,3 @@ def _checked_token(token: str | None) -> str | None:
             "headers demand"
         )
     return token
-
-
-def _checked_ca(ca: Path | None) -> str | None:
-    """The certificate authorities to trust: `ca`, else the system's, else None."""
-    if ca is not None:
-        try:
-            ssl.create_default_context(cafile=str(ca))
-        except OSError as error:  # SSLError is one
-            raise ConfigurationError(
-                f"AGENT_UPLOAD_CA: must be a PEM file of certificates, not {str(ca)!r}: "
-                f"{error.strerror or error}"
-            ) from None
-        return str(ca)
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile is None and paths.capath and any(Path(paths.capath).glob("*.0")):
-        return paths.capath
-    return paths.cafile

@@ -5,6 +5,7 @@ target is made: `requests` costs 77 ms and 16 MB.
 """
 
 import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,10 @@ from urllib3.exceptions import (
 
 from agent.ports import Clock
 from agent.upload.deadline import GRACE, Deadline, connect, current
+from agent.upload.network import Network
 from agent.upload.outcome import Answer
+from agent.upload.rate import Throttle
+from agent.upload.trouble import cause
 
 ANSWER_MAX = 65536
 """Bytes of an answer's body that are read; a receipt has about 120."""
@@ -32,21 +36,25 @@ Part = tuple[str | None, bytes, str]
 EXPECTED = (OSError, HTTPError)
 """What `exchange` raises when the network or the far side fails."""
 
+IDLE_MAX = 60.0
+"""Seconds without a request after which a connection is not used again: a router on the way may
+have forgotten it without telling, and the next request would wait for its whole timeout."""
+
+_BROKEN = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
 
 class Transport:
-    """Up to `workers` kept-alive connections to one far side; usable by as many threads.
+    """Kept-alive connections to one far side, for as many threads as `network` has workers.
 
-    `timeout` is for one whole exchange, in seconds. `trusted` is a PEM file or folder of
-    certificate authorities; None takes those that come with `requests`.
+    `tls` is what connections by https are made with.
     """
 
-    def __init__(
-        self, *, timeout: float, workers: int, clock: Clock, trusted: str | None = None
-    ) -> None:
-        self._timeout = timeout
+    def __init__(self, network: Network, *, clock: Clock, tls: ssl.SSLContext | None) -> None:
+        self._timeout = network.timeout
         self._clock = clock
-        self._trusted = trusted or True
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=workers)
+        self._throttle = Throttle(network.max_rate, clock) if network.max_rate else None
+        self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
+        self._adapter = _Adapter(network.workers, tls)
 
     def exchange(
         self,
@@ -54,15 +62,27 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         parts: Mapping[str, Part] | None = None,
+        *,
+        repeatable: bool = False,
     ) -> Answer:
         """Make one request, with a multipart body if there are `parts`, and read its answer.
+
+        A `repeatable` request, which the far side may receive twice without harm, is made once more
+        when it met a kept connection that the far side was just closing.
 
         Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
         """
         prepared = requests.Request(method, url, headers=dict(headers), files=parts).prepare()
         try:
-            with Deadline(self._timeout, self._clock) as deadline:
-                answer = self._exchange(prepared)
+            with Deadline(self._timeout, self._clock, throttle=self._throttle) as deadline:
+                try:
+                    answer = self._exchange(prepared)
+                except EXPECTED as error:
+                    is_stale = deadline.reused and not deadline.expired and _is_broken(error)
+                    if not (repeatable and is_stale):
+                        raise
+                    deadline.afresh = True
+                    answer = self._exchange(prepared)
         except EXPECTED as error:
             if deadline.expired:
                 raise TimeoutError(f"no whole answer within {self._timeout:g} s") from error
@@ -78,7 +98,7 @@ class Transport:
 
     def _exchange(self, prepared: requests.PreparedRequest) -> Answer:
         response = self._adapter.send(
-            prepared, stream=True, timeout=self._timeout + GRACE, verify=self._trusted
+            prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
         )
         try:
             body = _beginning(response)
@@ -104,8 +124,14 @@ def _beginning(response: requests.Response) -> bytes:
     return body
 
 
+def _is_broken(error: BaseException) -> bool:
+    return any(cause(error, kind) is not None for kind in _BROKEN)
+
+
 class _Watched(HTTPConnection):
     """A connection that puts itself under the deadline of each request it serves."""
+
+    used_at = 0.0  # when its latest request began, by the monotonic clock
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -119,27 +145,73 @@ class _Watched(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send one request, on the connection of an earlier one if it still stands."""
+        deadline = current()
         if self.sock is not None:
-            current().watch(self.sock)
+            deadline.watch(self.sock)
+        self.used_at = deadline.now()
         super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send bytes, in pieces where there is a limit on their rate."""
+        deadline = current()
+        throttle = deadline.throttle
+        if throttle is None:
+            super().send(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), throttle.piece):
+            piece = view[start : start + throttle.piece]
+            throttle.admit(len(piece), deadline.extend)
+            super().send(piece)
 
 
 class _WatchedTls(_Watched, HTTPSConnection):
     """The same with TLS."""
 
 
-class _Pool(HTTPConnectionPool):
+class _Fresh(HTTPConnectionPool):
+    """Lets go of connections that stood idle for too long."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
+        if not connection.is_closed:
+            deadline = current()
+            if deadline.afresh or deadline.now() - connection.used_at > IDLE_MAX:
+                connection.close()
+            else:
+                deadline.reused = True
+        return connection
+
+
+class _Pool(_Fresh):
     ConnectionCls = _Watched
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Fresh, HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
 
 class _Adapter(HTTPAdapter):
-    """The pools of `requests`, with our connections in them."""
+    """The pools of `requests`, with our connections and our TLS in them."""
+
+    def __init__(self, connections: int, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the pools of a proxy."""
+        manager: Any = super().proxy_manager_for(*args, **kwargs, ssl_context=self._tls)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        """Verify by our TLS alone: `requests` would trust its own authorities besides."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}

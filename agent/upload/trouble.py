@@ -28,16 +28,21 @@ def explain(error: BaseException, where: str, wall: float) -> AgentError:
     The text of `error` itself is not repeated: it may hold the whole address with its secrets.
     """
     cannot = f"cannot reach {where}"
-    certificate = _cause(error, ssl.SSLCertVerificationError)
+    certificate = cause(error, ssl.SSLCertVerificationError)
     if certificate is not None:
         return TargetHeld(f"{cannot}: {_certificate(certificate, wall)}")
-    tls = _cause(error, ssl.SSLError)
+    tls = cause(error, ssl.SSLError)
     if tls is not None and tls.reason in _NOT_TLS:
         return TargetHeld(
             f"{cannot}: it does not speak TLS: captive portal, or http:// is meant; "
             "check AGENT_UPLOAD_URL"
         )
     return TargetUnavailable(f"{cannot}: {_network(error, tls)}")
+
+
+def cause(error: BaseException, kind: type[_E]) -> _E | None:
+    """The first of that kind among an error and all that it wraps."""
+    return next((e for e in _chain(error) if isinstance(e, kind)), None)
 
 
 def _certificate(error: ssl.SSLCertVerificationError, wall: float) -> str:
@@ -56,11 +61,11 @@ def _certificate(error: ssl.SSLCertVerificationError, wall: float) -> str:
 
 
 def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
-    if _cause(error, socket.gaierror) is not None:
+    if cause(error, socket.gaierror) is not None:
         return "its name cannot be resolved (DNS); check the network and AGENT_UPLOAD_URL"
-    if _cause(error, ConnectionRefusedError) is not None:
+    if cause(error, ConnectionRefusedError) is not None:
         return "it refuses connections; check that the endpoint runs"
-    timeout = _cause(error, TimeoutError)
+    timeout = cause(error, TimeoutError)
     if timeout is not None:
         return str(timeout) if isinstance(error, TimeoutError) else "no connection in time"
     if any(isinstance(e, OSError) and e.errno in _NO_ROUTE for e in _chain(error)):
@@ -68,10 +73,6 @@ def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
     if tls is not None and not isinstance(tls, ssl.SSLEOFError):
         return f"TLS fails: {(tls.reason or 'unknown').replace('_', ' ').lower()}"
     return "the connection broke before the answer was whole"
-
-
-def _cause(error: BaseException, kind: type[_E]) -> _E | None:
-    return next((e for e in _chain(error) if isinstance(e, kind)), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

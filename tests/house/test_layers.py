@@ -27,6 +27,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.spool.schema",
         "agent.upload.outcome",
         "agent.upload.pace",
+        "agent.upload.window",
     ),
     # `spool.disk` is the only writer of files, so the datasets of `upload` need it too.
     "shared": (

@@ -12,12 +12,11 @@ from agent.spool.disk import Disk
 from agent.upload.addresses import insecure_token_warning, make_target
 from agent.upload.directory import DirectoryTarget
 from agent.upload.http import HttpTarget
+from agent.upload.network import Network
 
 
 def target_for(url: str) -> UploadTarget:
-    return make_target(
-        url, token="s3cret", timeout=1.0, workers=2, clock=FrozenClock(), disk=Disk()
-    )
+    return make_target(url, token="s3cret", network=Network(), clock=FrozenClock(), disk=Disk())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -23,13 +24,15 @@ from agent.errors import (
     TargetUnavailable,
 )
 from agent.upload.http import HttpTarget, masked
+from agent.upload.network import Network
 
 TOKEN = "s3cret"
 
 
 def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> HttpTarget:
     clock = FrozenClock() if wall is None else FrozenClock(wall)
-    return HttpTarget(url, token=TOKEN, timeout=timeout, workers=2, clock=clock)
+    network = Network(timeout=timeout, workers=2)
+    return HttpTarget(url, token=TOKEN, clock=clock, network=network)
 
 
 def test_the_request_is_what_the_contract_says() -> None:
@@ -68,17 +71,40 @@ def test_connections_are_kept_and_cookies_are_not() -> None:
     assert all("cookie" not in request.headers for request in server.requests)
 
 
-def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
+def test_a_kept_connection_that_the_server_just_closes_is_no_trouble() -> None:
+    """The request is made once more on a new one: the server knows the capture by its key."""
     with (
         FaultyServer(faults.store, faults.drop, faults.store) as server,
         target_of(server.url) as target,
     ):
         target.send(capture(1))
-        with pytest.raises(TargetUnavailable):
-            target.send(capture(2))
-        target.send(capture(2))
+        assert target.send(capture(2)).id == capture(2).id
 
     assert server.connections == 2
+    assert len(server.requests) == 3
+
+
+def test_a_new_connection_that_breaks_is_trouble() -> None:
+    with (
+        FaultyServer(faults.drop) as server,
+        target_of(server.url) as target,
+        pytest.raises(TargetUnavailable, match="connection broke"),
+    ):
+        target.send(capture(1))
+
+    assert len(server.requests) == 1
+
+
+def test_a_kept_connection_that_breaks_is_replaced_once() -> None:
+    with (
+        FaultyServer(faults.store, faults.drop) as server,
+        target_of(server.url) as target,
+    ):
+        target.send(capture(1))
+        with pytest.raises(TargetUnavailable, match="connection broke"):
+            target.send(capture(2))
+
+    assert len(server.requests) == 3
 
 
 def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -251,10 +277,10 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="module")
-def authority_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trusting(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Network:
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
-    return path
+    return Network(ca=path)
 
 
 def tls_context(
@@ -270,11 +296,11 @@ def tls_context(
 
 
 def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
-    authority: trustme.CA, authority_file: Path
+    authority: trustme.CA, trusting: Network
 ) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority)) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(), ca=authority_file) as target,
+        HttpTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
     ):
         target.send(capture(1))
         target.send(capture(2))
@@ -283,12 +309,15 @@ def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
 
 
 def test_a_slow_server_behind_tls_meets_the_deadline(
-    authority: trustme.CA, authority_file: Path
+    authority: trustme.CA, trusting: Network
 ) -> None:
     with (
         FaultyServer(faults.trickle_header, tls=tls_context(authority)) as server,
         HttpTarget(
-            server.url, token=None, timeout=0.6, clock=FrozenClock(), ca=authority_file
+            server.url,
+            token=None,
+            clock=FrozenClock(),
+            network=replace(trusting, timeout=0.6),
         ) as target,
         pytest.raises(TargetUnavailable, match=r"within 0\.6 s"),
     ):
@@ -322,7 +351,7 @@ def test_an_unknown_authority_holds_and_sends_nothing(authority: trustme.CA) -> 
 )
 def test_dates_of_certificates_and_the_clock(
     authority: trustme.CA,
-    authority_file: Path,
+    trusting: Network,
     not_before: int,
     not_after: int,
     wall: float,
@@ -335,16 +364,16 @@ def test_dates_of_certificates_and_the_clock(
     )
     with (
         FaultyServer(faults.store, tls=context) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(wall), ca=authority_file) as target,
+        HttpTarget(server.url, token=None, clock=FrozenClock(wall), network=trusting) as target,
         pytest.raises(TargetHeld, match=says),
     ):
         target.send(capture(1))
 
 
-def test_another_host_name_holds(authority: trustme.CA, authority_file: Path) -> None:
+def test_another_host_name_holds(authority: trustme.CA, trusting: Network) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority, "other.example")) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(), ca=authority_file) as target,
+        HttpTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
         pytest.raises(TargetHeld, match="not trusted"),
     ):
         target.send(capture(1))
@@ -452,7 +481,9 @@ def bad_ca(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_authorities_that_cannot_be_read_are_refused(bad_ca: Path) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_CA: must be a PEM file"):
-        HttpTarget("https://localhost/", token=None, clock=FrozenClock(), ca=bad_ca)
+        HttpTarget(
+            "https://localhost/", token=None, clock=FrozenClock(), network=Network(ca=bad_ca)
+        )
 
 
 def test_the_name_shows_no_query() -> None:
