@@ -22,7 +22,7 @@ def shown_default(field: FieldInfo) -> str:
         return str(shown)
     value = field.default
     if isinstance(value, ByteSize):
-        return show_size(value)
+        return show_size(value) if value else "0"
     if isinstance(value, tuple):
         return " ".join(value)
     if _is_duration(field):
@@ -59,7 +59,7 @@ def explain(item: Mapping[str, Any], field: FieldInfo, raw: str, shown: str) -> 
     """
     if item["type"] == OWN_WORDS:
         return str(item["msg"])
-    text = f"must be {allowed(field) or 'text in UTF-8'}, not {shown}"
+    text = f"must be {allowed(field) or 'text in UTF-8'}, not {shown or 'blank'}"
     choices = _choices(field)
     wrong = [word for word in raw.lower().split() if word not in choices]
     near = next(filter(None, (closest(word, choices) for word in wrong)), None)

@@ -1,6 +1,7 @@
 """The rules of the house as functions from a module's syntax tree to complaints."""
 
 import ast
+import functools
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _WALL_CLOCKS = frozenset(
 )
 
 
+@functools.cache
 def modules() -> Mapping[str, ast.Module]:
     """Every module of the package by its name."""
     found = {}
