@@ -1,15 +1,39 @@
-"""One camera's frames in, the captures among them out."""
+"""One camera's frames in, the captures among them out, and for each frame the reason."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from agent.domain import Capture, Lane, Observation, RuleHit
+from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling
+from agent.selection.gates import Condition, Gate
+from agent.selection.likeness import DUPLICATE_SECONDS, Likeness, likeness_of
+from agent.selection.pool import Pool
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import Rule
-from agent.selection.scores import noisy_or
+from agent.selection.rules import Remembers, Rule
+from agent.selection.scores import Sketch, noisy_or
+from agent.selection.window import Moment, Window
 
 RULE_COOLDOWN_S = 10.0
-"""Least time between two captures that the same rule of the same camera asks for."""
+"""Least time between two captures for the same rule and camera where no budget keeps them few."""
+
+BURST_S = 2.0
+"""Of score-lane frames that follow each other so closely only the best is kept."""
+
+_RECENT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a frame was captured, or was not."""
+
+    frame: Frame
+    outcome: str  # "random", "interval", "requested", "score", or why not
+    scores: Mapping[str, float] = field(default_factory=dict)  # raw, of the rules that fired
+    tails: Mapping[str, float] = field(default_factory=dict)  # how unusual each is
+    value: float = 0.0
+    line: float = 0.0  # what the value had to exceed
+    condition: Condition = Condition.CLEAR
+    other: str | None = None  # the capture that it duplicates, or that is better
 
 
 @dataclass(slots=True)
@@ -30,12 +54,31 @@ class Cooldown:
         self._heard_at.update(dict.fromkeys(rules, at))
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one camera's frames are chosen."""
+
+    every_nth: int = 0
+    cooldown_s: float = RULE_COOLDOWN_S  # 0 where a pool keeps captures few
+    burst_s: float = 0.0  # 0 = each frame for itself
+    pool: Pool | None = None  # of the whole device; None = no budget
+    weights: Mapping[str, float] = field(default_factory=dict)  # instead of a rule's own
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    id: str
+    likeness: Likeness
+    at: float
+    value: float
+
+
 class Selector:
     """Decides for the frames of one camera, which must come in order. Not thread-safe.
 
     The lanes are asked in the order of their honesty: the random draw first, whatever the frame
-    shows; then the regular one; only then what the rules say. A capture has one lane, and names
-    every rule that fired.
+    shows; then the regular one and the requested one; only then what the rules say, and only that
+    passes gates, duplicates and the pool. A capture has one lane, and names every rule that fired.
     """
 
     def __init__(
@@ -43,33 +86,208 @@ class Selector:
         random_lane: RandomLane,
         rules: Sequence[Rule],
         *,
-        every_nth: int = 0,
-        cooldown_s: float = RULE_COOLDOWN_S,
+        new_id: Callable[[float], str],
+        policy: Policy | None = None,
+        explain: Callable[[Verdict], None] | None = None,
     ) -> None:
+        """`new_id` names a capture by its wall time; `explain` is told of every frame."""
+        self.gate = Gate()
+        self.window = Window()
         self._random = random_lane
         self._rules = rules
-        self._weights = {rule.name: rule.weight for rule in rules}
-        self._every_nth = every_nth
-        self._cooldown = Cooldown(cooldown_s)
+        self._policy = policy or Policy()
+        self._weights = {r.name: self._policy.weights.get(r.name, r.weight) for r in rules}
+        self._sketches = {rule.name: Sketch() for rule in rules}
+        self._cooldown = Cooldown(self._policy.cooldown_s)
+        self._new_id = new_id
+        self._explain = explain or (lambda _verdict: None)
         self._seen = 0
+        self._requests = 0
+        self._recent: deque[_Recent] = deque(maxlen=_RECENT)
+        self._best: Capture | None = None  # of the present burst
+        self._burst_began = 0.0  # when its first frame was, on the stream's clock
 
-    def observe(self, observation: Observation) -> list[Capture]:
-        """Take the next frame; answers the captures that are certain now."""
+    def request(self) -> None:
+        """Capture the next frame: a person or a program wants it."""
+        self._requests += 1
+
+    def observe(self, observation: Observation, now: float) -> list[Capture]:
+        """Take the next frame; answers the captures that are certain now.
+
+        `now` is a clock that all cameras share, in seconds.
+        """
+        return self._judge_all(self.window.push(observation), now)
+
+    def finish(self, now: float) -> list[Capture]:
+        """No frame comes any more: judge those that waited for their neighbours."""
+        return [*self._judge_all(self.window.flush(), now), *self._end_burst(now)]
+
+    # One frame
+
+    def _judge_all(self, moments: Sequence[Moment], now: float) -> list[Capture]:
+        captures = []
+        for moment in moments:
+            frame = moment.observation.frame
+            best = self._best.observation.frame if self._best is not None else frame
+            lasts = 0 <= frame.at - self._burst_began < self._policy.burst_s
+            if best.stream != frame.stream or not lasts:
+                captures += self._end_burst(now)
+            captures += self._judge(moment, now)
+        return captures
+
+    def _judge(self, moment: Moment, now: float) -> list[Capture]:
+        observation = moment.observation
+        frame = observation.frame
         self._seen += 1
-        at = observation.frame.at
-        sampling = self._random.draw(observation.frame)
-        is_nth = self._every_nth > 0 and self._seen % self._every_nth == 0
-        scores = ((rule.name, rule.score(observation)) for rule in self._rules)
-        hits = tuple(RuleHit(name, score) for name, score in scores if score > 0)
-        value = noisy_or(self._weights[hit.name] * hit.score for hit in hits)
-        nth_hit = (RuleHit("every_nth", 1.0),) if is_nth else ()
+        sampling = self._random.draw(frame)
+        hits, tails = self._listen(moment)
+        value = noisy_or(self._weights[name] * tail for name, tail in tails.items())
+        if observation.invalid:
+            hits, value = (RuleHit("invalid_output", 1.0), *hits), 1.0
+        condition = Condition.CLEAR
+        if observation.grey is not None:
+            condition = self.gate.judge(observation.grey, frame.at)
+        verdict = Verdict(
+            frame, "nothing to learn", {h.name: h.score for h in hits}, tails, value, 0.0, condition
+        )
+        lane, first = self._lane(sampling)
+        capture = Capture(
+            observation,
+            lane,
+            (*first, *hits),
+            value,
+            sampling,
+            id=self._new_id(frame.captured_at),
+            is_degraded=condition.is_degraded,
+        )
+        if lane is not Lane.SCORE:
+            self._explain(replace(verdict, outcome=lane.value))
+            return [capture]
+        if not hits or value <= 0:
+            self._explain(verdict)
+            return []
+        return self._compete(capture, verdict, now)
+
+    def _lane(self, sampling: Sampling | None) -> tuple[Lane, tuple[RuleHit, ...]]:
+        """Why the frame is captured whatever it shows, if it is; else the score lane."""
+        first: tuple[RuleHit, ...] = ()
+        lane = Lane.SCORE
+        nth = self._policy.every_nth
+        if self._requests:
+            self._requests -= 1
+            lane, first = Lane.REQUESTED, (RuleHit("requested", 1.0), *first)
+        if nth > 0 and self._seen % nth == 0:
+            lane, first = Lane.INTERVAL, (RuleHit("every_nth", 1.0), *first)
         if sampling is not None:
-            random_hit = RuleHit("random_interval", 1.0)
-            found = (random_hit, *nth_hit, *hits)
-            return [Capture(observation, Lane.RANDOM, found, value, sampling)]
-        if is_nth:
-            return [Capture(observation, Lane.INTERVAL, (*nth_hit, *hits), value)]
-        if any(self._cooldown.ready(hit.name, at) for hit in hits):
-            self._cooldown.hear([hit.name for hit in hits], at)
-            return [Capture(observation, Lane.SCORE, hits, value)]
+            lane, first = Lane.RANDOM, (RuleHit("random_interval", 1.0), *first)
+        return lane, first
+
+    def _listen(self, moment: Moment) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
+        """What each rule says, and how unusual that is."""
+        hits, tails = [], {}
+        at = moment.observation.frame.at
+        for rule in self._rules:
+            if rule.is_temporal and not moment.is_timed:
+                continue
+            score = rule.score(moment)
+            sketch = self._sketches[rule.name]
+            if score > 0:
+                hits.append(RuleHit(rule.name, score))
+                tails[rule.name] = sketch.tail_score(score)
+            sketch.add(score, at)
+        return tuple(hits), tails
+
+    # The score lane
+
+    def _compete(self, capture: Capture, verdict: Verdict, now: float) -> list[Capture]:
+        """Gates, cooldown, the pool's line, duplicates, and the best of a burst."""
+        at = capture.observation.frame.at
+        names = [hit.name for hit in capture.rules]
+        verdict = replace(verdict, line=self._policy.pool.line(now) if self._policy.pool else 0.0)
+        objection = self._objection(verdict, names)
+        if objection is not None:
+            return self._refuse(verdict, objection)
+        observation = capture.observation
+        if observation.grey is not None:
+            likeness = likeness_of(observation.grey, observation.detections, observation.frame)
+            twin = self._twin(likeness, at)
+            if twin is not None and twin.value >= capture.value:
+                return self._refuse(verdict, "duplicate of a better one", other=twin.id)
+            replaces = twin.id if twin is not None else None
+            capture = replace(capture, likeness=likeness.text, replaces=replaces)
+        self._cooldown.hear(names, at)
+        if self._policy.burst_s <= 0:
+            self._explain(replace(verdict, outcome="score"))
+            return self._keep(capture, now)
+        if self._best is not None and self._best.value >= capture.value:
+            return self._refuse(verdict, "a neighbour is better", other=self._best.id)
+        self._explain(replace(verdict, outcome="score, unless a neighbour is better"))
+        if self._best is None:
+            self._burst_began = at
+        self._best = capture
         return []
+
+    def _objection(self, verdict: Verdict, names: Sequence[str]) -> str | None:
+        """Why a frame cannot be captured, whatever its neighbours are like."""
+        if verdict.condition.is_useless:
+            return f"the picture is {verdict.condition.value}"
+        if not any(self._cooldown.ready(name, verdict.frame.at) for name in names):
+            return "its rules were heard a moment ago"
+        if verdict.value <= verdict.line:
+            return "below the best of the last 24 h"
+        return None
+
+    def _end_burst(self, now: float) -> list[Capture]:
+        """The best of the burst, now that it is over."""
+        best, self._best = self._best, None
+        return self._keep(best, now) if best is not None else []
+
+    def _keep(self, capture: Capture, now: float) -> list[Capture]:
+        pool = self._policy.pool
+        if pool is not None and not pool.admit(capture.value, now):
+            return []
+        if capture.likeness is not None:
+            at = capture.observation.frame.at
+            likeness = Likeness.from_text(capture.likeness)
+            self._recent.append(_Recent(capture.id, likeness, at, capture.value))
+        return [capture]
+
+    def _twin(self, likeness: Likeness, at: float) -> _Recent | None:
+        """The latest capture of this lane that shows the same, within 300 s.
+
+        Random captures are not compared with: leaving frames out because they were drawn would
+        bias what is left.
+        """
+        for recent in reversed(self._recent):
+            if not 0 <= at - recent.at <= DUPLICATE_SECONDS:
+                return None
+            if likeness.is_duplicate_of(recent.likeness):
+                return recent
+        return None
+
+    def _refuse(self, verdict: Verdict, why: str, *, other: str | None = None) -> list[Capture]:
+        self._explain(replace(verdict, outcome=why, other=other))
+        return []
+
+    # Over restarts
+
+    def memory(self) -> dict[str, str]:
+        """What is worth keeping over a restart, by name."""
+        kept = {f"sketch/{name}": sketch.text for name, sketch in self._sketches.items()}
+        for rule in self._rules:
+            if isinstance(rule, Remembers):
+                kept[f"rule/{rule.name}"] = rule.memory()
+        return kept
+
+    def remember(self, kept: Mapping[str, str]) -> None:
+        """Take back what `memory` gave; what cannot be read begins anew."""
+        for rule in self._rules:
+            try:
+                text = kept.get(f"sketch/{rule.name}")
+                if text is not None:
+                    self._sketches[rule.name] = Sketch.from_text(text)
+                text = kept.get(f"rule/{rule.name}")
+                if text is not None and isinstance(rule, Remembers):
+                    rule.remember(text)
+            except (ValueError, KeyError, TypeError):
+                continue

@@ -20,31 +20,24 @@ from agent.spool.record import Entry
 
 
 class Catalogue:
-    """The waiting captures in the orders in which they are sent and may leave."""
+    """The waiting captures in the order in which they may leave. Claimed ones are not in it."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         waiting = list(entries)
-        self._sending = SortedKeyList(waiting, key=_by_urgency)
         self._chosen = SortedKeyList(_of(waiting, Lane.SCORE, Lane.INTERVAL), key=_by_value)
         self._random = SortedKeyList(_of(waiting, Lane.RANDOM), key=_by_tag)
         self._requested = SortedKeyList(_of(waiting, Lane.REQUESTED), key=_by_age)
         self.random_bytes = sum(map(_random_bytes, waiting))
 
     def add(self, entry: Entry) -> None:
-        """Make an entry a candidate, for sending and for leaving."""
-        self._sending.add(entry)
+        """Make an entry a candidate."""
         self._leaving(entry).add(entry)
         self.random_bytes += _random_bytes(entry)
 
     def remove(self, entry: Entry) -> None:
         """Take an entry out; raises `ValueError` when it is not there."""
-        self._sending.remove(entry)
         self._leaving(entry).remove(entry)
         self.random_bytes -= _random_bytes(entry)
-
-    def next_to_send(self) -> Entry | None:
-        """Requested captures first, then the most valuable, then the oldest."""
-        return self._sending[0] if self._sending else None
 
     def plan(self, newcomers: Iterable[Entry], *, excess: int, random_quota: int) -> list[Entry]:
         """Choose the captures to drop so that at least `excess` bytes become free.
@@ -63,9 +56,6 @@ class Catalogue:
             excess=excess,
             random_excess=self.random_bytes + new.random_bytes - random_quota,
         )
-
-    def __len__(self) -> int:
-        return len(self._sending)
 
     def _leaving(self, entry: Entry) -> SortedKeyList:
         if entry.lane is Lane.RANDOM:
@@ -137,10 +127,6 @@ def _of(entries: Iterable[Entry], *lanes: Lane) -> list[Entry]:
 
 def _random_bytes(entry: Entry) -> int:
     return entry.occupied if entry.lane is Lane.RANDOM else 0
-
-
-def _by_urgency(entry: Entry) -> tuple[bool, float, int]:
-    return entry.lane is not Lane.REQUESTED, -entry.value, entry.sequence
 
 
 def _by_value(entry: Entry) -> tuple[float, int]:

@@ -100,7 +100,7 @@ class Change:
     gone: tuple[str, ...] = ()  # record file names whose file is durably elsewhere: no ring
     forgotten: tuple[str, ...] = ()  # names that leave the done ring: their unlink is durable
     counts: Mapping[str, int] = field(default_factory=dict)  # to add
-    notes: Mapping[str, str] = field(default_factory=dict)  # to set
+    notes: Mapping[str, str | None] = field(default_factory=dict)  # to set; None deletes
 
 
 @dataclass(slots=True)
@@ -216,7 +216,10 @@ class Index:
             for name, count in counts.items():
                 self._cache.set(_COUNT + name, str(count))
             for name, text in change.notes.items():
-                self._cache.set(_NOTE + name, text)
+                if text is None:
+                    self._cache.delete(_NOTE + name)
+                else:
+                    self._cache.set(_NOTE + name, text)
         self._counts.update(counts)
 
     def close(self) -> None:

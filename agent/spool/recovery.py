@@ -38,6 +38,7 @@ from agent.spool.index import (
     RecordFile,
 )
 from agent.spool.lock import owned
+from agent.spool.order import SendingOrder
 from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
 from agent.spool.spool import (
     RESERVE_BYTES,
@@ -66,6 +67,7 @@ def open_spool(
     log: Log,
     disk: Disk | None = None,
     open_index: OpenIndex = Index,
+    order: SendingOrder | None = None,
 ) -> Iterator[Spool]:
     """Own the spool in `directory`, made when it is missing, for the time of the `with` block.
 
@@ -87,7 +89,16 @@ def open_spool(
                 restore_reserve(disk, paths)
         except OSError as error:
             raise SpoolUnavailable(f"cannot open the spool {paths.root}: {error}") from error
-        spool = Spool(paths, limits, disk=disk, index=index, state=state, clock=clock, log=log)
+        spool = Spool(
+            paths,
+            limits,
+            disk=disk,
+            index=index,
+            state=state,
+            clock=clock,
+            log=log,
+            order=order,
+        )
         try:
             yield spool
         finally:

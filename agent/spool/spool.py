@@ -29,6 +29,7 @@ from agent.spool import record
 from agent.spool.disk import Disk, is_disk_full
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import DATABASE, Change, Index, RecordFile
+from agent.spool.order import ByValue, SendingOrder
 from agent.spool.record import Entry
 
 RESERVE_BYTES = 4_000_000
@@ -36,6 +37,7 @@ RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
 
 _ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
+_HINT, _KEPT = "hint/", "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
 _GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
@@ -101,6 +103,8 @@ class Draft:
     value: float  # 0 to 1
     record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
     image: bytes = field(repr=False)
+    hint: str = ""  # for the order of sending
+    replaces: str | None = None  # id of a capture that leaves if it still waits: the same, worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,15 @@ class Stored:
     kept: tuple[Entry, ...]
     evicted: tuple[Entry, ...]  # newcomers among them were never written
     reason: str = "budget"
+    replaced: tuple[Entry, ...] = ()  # by a better capture of the same scene
+
+
+@dataclass(frozen=True, slots=True)
+class _Newcomer:
+    entry: Entry
+    data: bytes  # of the record file
+    hint: str
+    replaces: str | None
 
 
 @dataclass(slots=True)
@@ -141,7 +154,9 @@ class Spool:
         state: State,
         clock: Clock,
         log: Log,
+        order: SendingOrder | None = None,
     ) -> None:
+        """`order` decides what is sent next; by default everything is, the best first."""
         self._paths = paths
         self._limits = limits
         self._disk = disk
@@ -152,6 +167,11 @@ class Spool:
         self._entries = state.entries
         self._claimed: dict[str, Entry] = {}
         self._catalogue = Catalogue(state.entries.values())
+        self._order = order or ByValue()
+        self._order.restore(state.notes)
+        for entry in state.entries.values():
+            self._order.arrive(entry, state.notes.get(_HINT + entry.id, ""))
+        self._notes = state.notes
         self._counts = state.counts
         self._aside = state.aside
         self._unsynced: set[str] = set()  # names in the done ring: unlinked, folder not synced
@@ -196,7 +216,7 @@ class Spool:
         """
         with self._lock:
             batch = self._encode(drafts)
-            size = sum(entry.occupied for entry, _ in batch)
+            size = sum(newcomer.entry.occupied for newcomer in batch)
             try:
                 room = self._disk.free_bytes(self._paths.root) - size
                 short = max(self._limits.min_free, RESERVE_BYTES) - room
@@ -223,9 +243,16 @@ class Spool:
         """
         while True:
             with self._lock:
-                entry = self._catalogue.next_to_send()
-                if entry is None:
+                choice = self._order.choose()
+                if choice is None:
                     return None
+                entry = choice.entry
+                try:
+                    if choice.notes:
+                        self._commit(Change(notes=choice.notes))
+                except OSError as error:
+                    raise SpoolUnavailable(f"cannot spend a credit: {error}") from error
+                self._order.take(choice)
                 self._catalogue.remove(entry)
                 self._claimed[entry.id] = entry
                 kept_with = self._thinning.kept_with_probability(entry.sequence)
@@ -242,7 +269,9 @@ class Spool:
             entry = self._claimed[capture_id]
             now = f"{self._clock.wall():.3f}"
             change = Change(
-                removed=(entry.name,), counts={"delivered": 1}, notes={"last_delivered": now}
+                removed=(entry.name,),
+                counts={"delivered": 1},
+                notes={"last_delivered": now, **self._no_hint(entry)},
             )
             try:
                 self._commit(change)
@@ -257,11 +286,36 @@ class Spool:
         with self._lock:
             entry = self._claimed.pop(capture_id)
             self._catalogue.add(entry)
+            self._order.give_back(entry)
             self.arrived.notify()
 
     def reject(self, capture_id: str) -> None:
         """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
+
+    def why_not(self) -> str:
+        """Why `claim` answers None though captures wait."""
+        with self._lock:
+            return self._order.reason()
+
+    def report(self) -> Mapping[str, float]:
+        """Figures of the order of sending, such as the credits that are left."""
+        with self._lock:
+            return dict(self._order.report())
+
+    def note(self, name: str) -> str | None:
+        """What `keep_notes` kept under this name."""
+        with self._lock:
+            return self._notes.get(_KEPT + name)
+
+    def keep_notes(self, notes: Mapping[str, str]) -> None:
+        """Keep small texts for the next start. Raises `SpoolUnavailable`."""
+        with self._lock:
+            kept = {_KEPT + name: text for name, text in notes.items()}
+            try:
+                self._commit(Change(notes=kept))
+            except OSError as error:
+                raise SpoolUnavailable(f"cannot keep what was learnt: {error}") from error
 
     def close(self) -> None:
         """Close the index; every acknowledged state is durable already."""
@@ -270,44 +324,49 @@ class Spool:
 
     # Putting
 
-    def _encode(self, drafts: Sequence[Draft]) -> list[tuple[Entry, bytes]]:
+    def _encode(self, drafts: Sequence[Draft]) -> list[_Newcomer]:
         batch = []
         for sequence, draft in enumerate(drafts, start=self._sequence + 1):
             data = record.encode({**draft.record, "sequence": sequence}, draft.image)
             entry = Entry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
             if record.parse_name(entry.name, entry.size) != entry:
                 raise ValueError(f"the next start could not read the file name {entry.name}")
-            batch.append((entry, data))
+            batch.append(_Newcomer(entry, data, draft.hint, draft.replaces))
         return batch
 
-    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int) -> Stored:
+    def _put(self, batch: Sequence[_Newcomer], reason: str, *, free: int) -> Stored:
         """Store what the budget allows; at least `free` bytes leave for `reason`."""
-        new = [entry for entry, _ in batch]
+        new = [newcomer.entry for newcomer in batch]
         over = (
             sum(e.occupied for e in new) + self.occupied() + _GROWTH_BYTES - self._limits.max_bytes
         )
         reason = "budget" if over >= free else reason
         quota = int(RANDOM_SHARE * self._limits.max_bytes)
         victims = self._catalogue.plan(new, excess=max(over, free), random_quota=quota)
-        leaving = [entry for entry in victims if entry not in new]
-        kept = [(entry, data) for entry, data in batch if entry not in victims]
+        kept = [newcomer for newcomer in batch if newcomer.entry not in victims]
+        replaced = self._replaced(kept, victims)
+        leaving = [*(entry for entry in victims if entry not in new), *replaced]
         synced = self._write(kept)
         last = self._sequence + len(new)
         thinning = self._thinning
         for entry in victims:
             if entry.lane is Lane.RANDOM:
                 thinning = thinning.evicted(entry.random_tag, last + 1)
-        counts = {"stored": len(new)}
-        if victims:
-            counts[f"evicted/{reason}"] = len(victims)
-        notes = {"sequence": str(last)}
+        notes: dict[str, str | None] = {"sequence": str(last)}
         if thinning is not self._thinning:
             notes["thinning"] = thinning.text
+        for entry in leaving:
+            notes |= self._no_hint(entry)
+        notes |= {_HINT + n.entry.id: n.hint for n in kept if n.hint}
         change = Change(
-            added=tuple(RecordFile(entry.name, entry.size) for entry, _ in kept),
+            added=tuple(RecordFile(n.entry.name, n.entry.size) for n in kept),
             removed=tuple(entry.name for entry in leaving),
             forgotten=tuple(synced),
-            counts=counts,
+            counts={
+                "stored": len(new),
+                f"evicted/{reason}": len(victims),
+                "evicted/duplicate": len(replaced),
+            },
             notes=notes,
         )
         try:
@@ -319,10 +378,22 @@ class Spool:
         self._thinning = thinning
         self._unsynced -= synced
         self._leave(leaving)
-        self._arrive([entry for entry, _ in kept])
-        return Stored(tuple(entry for entry, _ in kept), tuple(victims), reason)
+        self._arrive(kept)
+        entries = tuple(newcomer.entry for newcomer in kept)
+        return Stored(entries, tuple(victims), reason, tuple(replaced))
 
-    def _write(self, batch: Sequence[tuple[Entry, bytes]]) -> set[str]:
+    def _replaced(self, kept: Sequence[_Newcomer], victims: Sequence[Entry]) -> list[Entry]:
+        """Waiting captures that a better one of the same scene makes needless."""
+        names = {newcomer.replaces for newcomer in kept} - self._claimed.keys()
+        worse = (self._entries.get(name) for name in names if name is not None)
+        return [entry for entry in worse if entry is not None and entry not in victims]
+
+    def _no_hint(self, entry: Entry) -> dict[str, None]:
+        """The note to delete with a capture, if it has one."""
+        name = _HINT + entry.id
+        return {name: None} if name in self._notes else {}
+
+    def _write(self, batch: Sequence[_Newcomer]) -> set[str]:
         """Make record files durable; answers with the unlinked names that now are so too."""
         if not batch:
             return set()
@@ -332,8 +403,8 @@ class Spool:
             # under another name.
             for name in self._unwritten:
                 self._disk.remove(self._paths.records / name)
-            for entry, data in batch:
-                self._disk.write(self._paths.records / entry.name, data)
+            for newcomer in batch:
+                self._disk.write(self._paths.records / newcomer.entry.name, newcomer.data)
             self._disk.sync_directory(self._paths.records)
         except OSError:
             self._unwrite(batch)
@@ -341,18 +412,20 @@ class Spool:
         self._unwritten.clear()
         return unlinked
 
-    def _unwrite(self, batch: Sequence[tuple[Entry, bytes]]) -> None:
-        for entry, _ in batch:
-            self._unwritten.add(entry.name)
+    def _unwrite(self, batch: Sequence[_Newcomer]) -> None:
+        for newcomer in batch:
+            self._unwritten.add(newcomer.entry.name)
             with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / entry.name)
+                self._disk.remove(self._paths.records / newcomer.entry.name)
 
-    def _arrive(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
+    def _arrive(self, batch: Sequence[_Newcomer]) -> None:
+        for newcomer in batch:
+            entry = newcomer.entry
             self._entries[entry.id] = entry
             self._catalogue.add(entry)
+            self._order.arrive(entry, newcomer.hint)
             self._used += entry.occupied
-        self.arrived.notify(len(entries))
+        self.arrived.notify(len(batch))
 
     # Leaving
 
@@ -369,6 +442,7 @@ class Spool:
         del self._entries[entry.id]
         if self._claimed.pop(entry.id, None) is None:
             self._catalogue.remove(entry)
+        self._order.leave(entry)
         self._used -= entry.occupied
 
     def _shorten_ring(self) -> None:
@@ -396,7 +470,9 @@ class Spool:
         with self._lock:
             try:
                 self._disk.move(self._paths.records / entry.name, folder / entry.name)
-                self._commit(Change(gone=(entry.name,), counts={kind: 1}))
+                self._commit(
+                    Change(gone=(entry.name,), counts={kind: 1}, notes=self._no_hint(entry))
+                )
             except OSError as error:
                 raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
             self._drop(entry)
@@ -414,8 +490,12 @@ class Spool:
                 raise
             self._disk.remove(self._paths.reserve)
             self._index.commit(change)
-        for name, delta in change.counts.items():
-            self._counts[name] += delta
+        self._counts += Counter(change.counts)  # which leaves out what is still 0
+        for name, text in change.notes.items():
+            if text is None:
+                self._notes.pop(name, None)
+            else:
+                self._notes[name] = text
 
     def _is_full(self, error: OSError) -> bool:
         """SQLite reports a full disk in several ways, so the file system is asked too."""

@@ -1,14 +1,17 @@
 """The rules of the score lane: one small class each, and the table that names them.
 
-To add one: write a class with a `name`, a `weight` and a `score` in a file of its family, and add
-it to `RULES`.
+To add one: write a class with a `name`, a `weight`, `is_temporal` and a `score` in the file of its
+family, and add it to `RULES`. The first sentence of its docstring becomes its row in the README.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
-from agent.domain import Observation, Thresholds
-from agent.selection.rules.confidence import LowConfidence
+from agent.domain import Thresholds
+from agent.selection.rules.confidence import LowConfidence, LowMargin
+from agent.selection.rules.scene import Clash, CountChange, MotionWithoutDetection, RareLabel
+from agent.selection.rules.temporal import ClassFlip, Flicker, Isolated, WeakTrack
+from agent.selection.window import Moment
 
 
 class Rule(Protocol):
@@ -16,13 +19,37 @@ class Rule(Protocol):
 
     name: ClassVar[str]
     weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
+    is_temporal: ClassVar[bool]  # compares neighbours: silent when frames come too slowly
 
-    def score(self, observation: Observation) -> float:
+    def score(self, moment: Moment) -> float:
         """Raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """A rule with a memory that is worth keeping over a restart."""
+
+    def memory(self) -> str:
+        """For the index."""
+
+    def remember(self, text: str) -> None:
+        """Take back what `memory` wrote; raises `ValueError` for anything else."""
+
+
 RULES: Mapping[str, Callable[[Thresholds], Rule]] = {
-    LowConfidence.name: LowConfidence,
+    rule.name: rule
+    for rule in (
+        LowConfidence,
+        LowMargin,
+        Flicker,
+        Isolated,
+        ClassFlip,
+        WeakTrack,
+        Clash,
+        CountChange,
+        MotionWithoutDetection,
+        RareLabel,
+    )
 }
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Observation, Thresholds
+from agent.domain import ClassScore, Detection, Thresholds
+from agent.selection.window import Moment
 
 _TOP = 3
 
@@ -20,16 +21,21 @@ class LowConfidence:
 
     name: ClassVar[str] = "low_confidence"
     weight: ClassVar[float] = 0.40
+    is_temporal: ClassVar[bool] = False
 
     thresholds: Thresholds
 
-    def score(self, observation: Observation) -> float:
+    def score(self, moment: Moment) -> float:
         """Mean nearness of the three detections nearest below their threshold, 0 to 1."""
-        floor = self.thresholds.floor
+        observation, floor = moment.observation, self.thresholds.floor
+        seen: tuple[Detection | ClassScore, ...] = (
+            *observation.detections,
+            *observation.classes[:1],
+        )
         nearness = sorted(
             (
                 (detection.confidence - floor) / (threshold - floor)
-                for detection in observation.detections
+                for detection in seen
                 if floor
                 <= detection.confidence
                 < (threshold := self.thresholds.of(detection.label))
@@ -37,3 +43,21 @@ class LowConfidence:
             reverse=True,
         )[:_TOP]
         return sum(nearness) / len(nearness) if nearness else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LowMargin:
+    """A classifier can hardly choose between its two best labels."""
+
+    name: ClassVar[str] = "low_margin"
+    weight: ClassVar[float] = 0.40
+    is_temporal: ClassVar[bool] = False
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """1 minus the margin between the two highest confidences; 0 for a detector."""
+        best = moment.observation.classes[:2]
+        if len(best) < 2:  # noqa: PLR2004 (a pair)
+            return 0.0
+        return max(0.0, 1.0 - (best[0].confidence - best[1].confidence))

@@ -1,0 +1,221 @@
+"""Each credit buys the held capture that teaches most, given what was bought before."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sortedcontainers import SortedKeyList
+
+from agent.domain import Lane
+from agent.selection.credits import DAY_S, Ledger, Now
+from agent.selection.gates import DEGRADED_SHARE
+from agent.selection.likeness import Likeness
+from agent.spool.order import Choice
+from agent.spool.record import Entry
+
+DIVERSITY = 1.0
+"""How much of its value a capture loses when the same was bought in the last 24 h."""
+
+_LEDGER, _SENT = "ledger", "sent/"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What the order must know of a capture besides its entry."""
+
+    camera: str
+    is_degraded: bool = False
+    likeness: str | None = None
+
+    @property
+    def text(self) -> str:
+        """For the index."""
+        return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Hint":
+        """Read what `text` wrote; an empty text is a capture of which nothing is known."""
+        camera, _, rest = text.partition("\n")
+        degraded, _, likeness = rest.partition("\n")
+        return cls(camera, degraded == "1", likeness or None)
+
+
+@dataclass(slots=True)
+class _Held:
+    entry: Entry
+    hint: Hint
+    likeness: Likeness | None
+    similar: float = 0.0  # to the most similar one that was sent in the last 24 h
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    at: float  # seconds of running time
+    camera: str
+    likeness: Likeness
+
+
+@dataclass(slots=True)
+class Budgeted:
+    """The order of sending within a labelling budget: lanes, credits, diversity.
+
+    Implements `spool.order.SendingOrder`. What was bought is durable before it is sent, and is
+    paid however often it must be sent again.
+    """
+
+    ledger: Ledger
+    now: Callable[[], Now]
+    _held: dict[str, _Held] = field(default_factory=dict)  # by id; free ones only
+    _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, first first
+    _hints: dict[str, Hint] = field(default_factory=dict)
+    _sent: list[_Sent] = field(default_factory=list)
+    _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
+
+    def __post_init__(self) -> None:
+        self._lanes = {
+            Lane.REQUESTED: SortedKeyList(key=_by_age),
+            Lane.RANDOM: SortedKeyList(key=_by_tag),
+            Lane.INTERVAL: SortedKeyList(key=_by_tag),
+        }
+
+    def restore(self, notes: Mapping[str, str]) -> None:
+        """Continue with the ledger and what was sent in the last 24 h."""
+        if _LEDGER in notes:
+            self.ledger = Ledger.from_text(
+                notes[_LEDGER], per_day=self.ledger.per_day, random_share=self.ledger.random_share
+            )
+        for name, text in notes.items():
+            if name.startswith(_SENT):
+                at, _, hint_text = text.partition("\n")
+                self._remember(name, float(at), Hint.from_text(hint_text))
+
+    def arrive(self, entry: Entry, hint: str) -> None:
+        """A capture waits."""
+        self._hints[entry.id] = Hint.from_text(hint)
+        self.give_back(entry)
+
+    def leave(self, entry: Entry) -> None:
+        """It will not be sent any more."""
+        self._drop(entry)
+        self._hints.pop(entry.id, None)
+        self.ledger.finished(entry.id)
+
+    def give_back(self, entry: Entry) -> None:
+        """It waits (again)."""
+        hint = self._hints[entry.id]
+        likeness = _parsed(hint.likeness)
+        similar = 0.0
+        if likeness is not None:
+            similar = max(
+                (likeness.similarity(s.likeness) for s in self._sent if s.camera == hint.camera),
+                default=0.0,
+            )
+        self._held[entry.id] = _Held(entry, hint, likeness, similar)
+        if entry.lane in self._lanes:
+            self._lanes[entry.lane].add(entry)
+
+    def choose(self) -> Choice | None:
+        """What is paid already, else what a credit buys now; None when no credit may be spent."""
+        self.ledger.accrue(self.now())
+        for capture_id in self.ledger.paid:
+            if capture_id in self._held:
+                return Choice(self._held[capture_id].entry)
+        for lane, line in self._lanes.items():
+            if line and self.ledger.may_buy(lane):
+                return self._buy(line[0])
+        if self.ledger.may_buy(Lane.SCORE):
+            best = self._best()
+            if best is not None:
+                return self._buy(best.entry)
+        return None
+
+    def take(self, choice: Choice) -> None:
+        """The credit is spent, durably."""
+        entry = choice.entry
+        hint = self._hints[entry.id]
+        if _LEDGER in choice.notes:
+            self.ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+            for name, text in choice.notes.items():
+                if text is None:
+                    self._notes.pop(name, None)
+            self._remember(_SENT + entry.id, self.ledger.elapsed, hint)
+        self._drop(entry)
+
+    def reason(self) -> str:
+        """Why nothing may be sent though something waits."""
+        hours = self.ledger.seconds_until_credit() / 3600
+        return (
+            f"no credit is left now: AGENT_BUDGET_PER_DAY={self.ledger.per_day}, "
+            f"{self.ledger.spent_today} spent today, the next in about {hours:.1f} h"
+        )
+
+    def report(self) -> Mapping[str, float]:
+        """Credits, for the minute summary."""
+        self.ledger.accrue(self.now())
+        return {
+            "credits_left": round(self.ledger.left, 1),
+            "credits_spent_today": self.ledger.spent_today,
+        }
+
+    def _best(self) -> _Held | None:
+        """The score-lane capture with the highest value less its likeness to what was sent."""
+        allowed = self.ledger.degraded_spent < self._degraded_limit()
+        candidates = (
+            held
+            for held in self._held.values()
+            if held.entry.lane is Lane.SCORE and (allowed or not held.hint.is_degraded)
+        )
+        return max(candidates, key=_worth, default=None)
+
+    def _degraded_limit(self) -> float:
+        return DEGRADED_SHARE * self.ledger.per_day
+
+    def _buy(self, entry: Entry) -> Choice:
+        ledger = copy.deepcopy(self.ledger)
+        hint = self._hints[entry.id]
+        ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+        notes: dict[str, str | None] = {_LEDGER: ledger.text}
+        for name, at in self._notes.items():
+            if ledger.elapsed - at > DAY_S:
+                notes[name] = None
+        if hint.likeness is not None:
+            notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
+        return Choice(entry, notes)
+
+    def _remember(self, name: str, at: float, hint: Hint) -> None:
+        """What was sent makes what is like it worth less, for 24 h."""
+        self._notes[name] = at
+        self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
+        likeness = _parsed(hint.likeness)
+        if likeness is None:
+            return
+        self._sent.append(_Sent(at, hint.camera, likeness))
+        for held in self._held.values():
+            if held.likeness is not None and held.hint.camera == hint.camera:
+                held.similar = max(held.similar, held.likeness.similarity(likeness))
+
+    def _drop(self, entry: Entry) -> None:
+        self._held.pop(entry.id, None)
+        if entry.lane in self._lanes:
+            self._lanes[entry.lane].discard(entry)
+
+
+def _worth(held: _Held) -> tuple[float, int]:
+    return held.entry.value - DIVERSITY * held.similar, -held.entry.sequence
+
+
+def _parsed(likeness: str | None) -> Likeness | None:
+    """Without a readable likeness a capture is like no other."""
+    try:
+        return Likeness.from_text(likeness) if likeness else None
+    except ValueError:
+        return None
+
+
+def _by_age(entry: Entry) -> int:
+    return entry.sequence
+
+
+def _by_tag(entry: Entry) -> float:
+    """By chance alone: when fewer can be sent than wait, those sent are still a random sample."""
+    return entry.random_tag

@@ -1,0 +1,188 @@
+"""The labelling budget of a device: what may be sent when, whatever the clock does.
+
+Credits accrue evenly over the day while the agent runs and are spent before the request is made.
+Three rules hold at once, so that no restart, retry or clock step spends more:
+
+- a day's spending is at most what has accrued so far plus one: the one lets a technician see the
+  first capture arrive;
+- a budget day ends with the UTC date, or after 24 h of running when the date does not move, and
+  what is unspent then lapses;
+- no more than the budget is ever spent under one UTC date of the wall clock, even when the clock
+  steps back to it.
+
+Time off does not accrue: credits stand for time in which something could be captured. UTC, because
+a local day may have 25 hours.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from agent.domain import Lane
+
+DAY_S = 86_400.0
+REQUESTED_SHARE = 0.1
+"""Most of a day's credits that requested captures may take."""
+
+_DATES_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One moment, by all clocks that the ledger needs."""
+
+    monotonic: float  # seconds
+    wall: float  # seconds since 1970 UTC
+    boot: str  # `monotonic` of another boot cannot be compared
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Credits of one device. Durable through `text`, which the caller stores before a request."""
+
+    per_day: int  # credits; above 0
+    random_share: float = 0.2  # of them for the random lane, 0 to 1
+    period_s: float = DAY_S  # a recording counts as a day of its own length
+    _earned: dict[str, float] = field(default_factory=lambda: {"random": 0.0, "score": 0.0})
+    _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
+    _by_date: dict[int, int] = field(default_factory=dict)  # spent, by days since 1970
+    _paid: dict[str, str] = field(default_factory=dict)  # lane by id: paid, not finished
+    elapsed: float = 0.0  # seconds of running since the ledger was made
+    degraded_spent: int = 0  # today, on dark, blown out or blurred frames
+    _date: int | None = None
+    _running: float = 0.0  # seconds of this budget day
+    _last: Now | None = None
+
+    def accrue(self, now: Now) -> None:
+        """Bring the account up to `now`."""
+        passed = 0.0
+        if self._last is not None and self._last.boot == now.boot:
+            passed = max(0.0, now.monotonic - self._last.monotonic)
+        self._last = now
+        self.elapsed += passed
+        today = int(now.wall // self.period_s)
+        if self._date is None:
+            self._date = today
+        if today > self._date:
+            self._begin_day(today, min(passed, now.wall - today * self.period_s))
+        elif self._running + passed >= self.period_s:
+            self._begin_day(today, (self._running + passed) % self.period_s)
+        else:
+            self._earn(passed)
+
+    def may_buy(self, lane: Lane) -> bool:
+        """Whether a capture of this lane can be paid for now."""
+        assert self._date is not None and self._last is not None, "accrue first"  # noqa: PT018, S101
+        spent = self._spent.total()
+        today = int(self._last.wall // self.period_s)
+        if spent >= self.per_day or self._by_date.get(today, 0) >= self.per_day:
+            return False
+        if spent >= sum(self._earned.values()) + 1:
+            return False
+        if lane is Lane.REQUESTED:
+            return self._spent[lane] < max(1.0, self.per_day * REQUESTED_SHARE)
+        pot = _pot(lane)
+        from_pot = sum(n for name, n in self._spent.items() if _pot(Lane(name)) == pot)
+        return from_pot < self._earned[pot] + 1
+
+    def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
+        """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""
+        assert self._last is not None, "accrue first"  # noqa: S101
+        self._spent[lane.value] += 1
+        self.degraded_spent += is_degraded
+        today = int(self._last.wall // self.period_s)
+        # A date that is spent on moves to the end, so that the oldest are forgotten first.
+        self._by_date[today] = self._by_date.pop(today, 0) + 1
+        while len(self._by_date) > _DATES_KEPT:
+            del self._by_date[next(iter(self._by_date))]
+        self._paid[capture_id] = lane.value
+
+    @property
+    def paid(self) -> Collection[str]:
+        """Captures on which a credit was spent and that are not finished."""
+        return self._paid.keys()
+
+    def finished(self, capture_id: str) -> None:
+        """It was delivered, refused or lost: it will not be sent again."""
+        self._paid.pop(capture_id, None)
+
+    @property
+    def left(self) -> float:
+        """Credits that could be spent now, all lanes together."""
+        if self._date is None or self._last is None:
+            return 1.0
+        today = int(self._last.wall // self.period_s)
+        return max(
+            0.0,
+            min(
+                sum(self._earned.values()) + 1 - self._spent.total(),
+                self.per_day - self._spent.total(),
+                self.per_day - self._by_date.get(today, 0),
+            ),
+        )
+
+    @property
+    def spent_today(self) -> int:
+        """Credits spent in this budget day."""
+        return self._spent.total()
+
+    def seconds_until_credit(self) -> float:
+        """About how long until another credit has accrued."""
+        missing = 1.0 - (sum(self._earned.values()) + 1 - self._spent.total())
+        return max(1.0, missing * self.period_s / self.per_day)
+
+    def _earn(self, seconds: float) -> None:
+        self._running += seconds
+        share = self._running / self.period_s * self.per_day
+        self._earned["random"] = share * self.random_share
+        self._earned["score"] = share * (1 - self.random_share)
+
+    def _begin_day(self, date: int, seconds_into_it: float) -> None:
+        """What is unspent lapses. What is paid and not yet delivered counts against the new day."""
+        self._date = date
+        self._running = 0.0
+        self._spent = Counter(self._paid.values())
+        self.degraded_spent = 0
+        if self._paid:
+            self._by_date[date] = self._by_date.pop(date, 0) + len(self._paid)
+        self._earn(seconds_into_it)
+
+    @property
+    def text(self) -> str:
+        """For the index."""
+        return json.dumps(
+            {
+                "elapsed": round(self.elapsed, 3),
+                "running": round(self._running, 3),
+                "degraded": self.degraded_spent,
+                "date": self._date,
+                "spent": dict(self._spent),
+                "by_date": list(self._by_date.items()),
+                "paid": self._paid,
+                "monotonic": self._last.monotonic if self._last else 0.0,
+                "wall": self._last.wall if self._last else 0.0,
+                "boot": self._last.boot if self._last else "",
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_text(cls, text: str, *, per_day: int, random_share: float) -> "Ledger":
+        """Read what `text` wrote; another budget than before applies from now on."""
+        state = json.loads(text)
+        ledger = cls(per_day, random_share)
+        ledger._date = state["date"]
+        ledger._spent = Counter(state["spent"])
+        ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}
+        ledger._paid = dict(state["paid"])
+        ledger.elapsed = float(state["elapsed"])
+        ledger.degraded_spent = int(state["degraded"])
+        ledger._last = Now(state["monotonic"], state["wall"], state["boot"])
+        ledger._earn(state["running"])
+        return ledger
+
+
+def _pot(lane: Lane) -> str:
+    """Who pays: regular captures are paid like random ones, requested ones like the score lane."""
+    return "random" if lane in {Lane.RANDOM, Lane.INTERVAL} else "score"

@@ -1,0 +1,109 @@
+"""Pictures that teach little whatever the model says: dark, blown out, blurred, frozen, blocked.
+
+Only the score lane asks. A degraded frame may still be bought with a twentieth of the credits, so
+that the model meets the night; a frozen or blocked one never.
+"""
+
+from collections import deque
+from enum import StrEnum
+
+import numpy as np
+
+from agent.domain import Grey
+
+BLUR_RATIO = 0.35
+"""Of the camera's own median sharpness: absolute limits fail, scenes differ too much."""
+
+DEGRADED_SHARE = 0.05
+
+_DARK = 25.0  # mean grey level
+_BLOWN_OUT = 0.4  # share of the picture at the upper end
+_WHITE = 250
+_FLAT = 6.0  # standard deviation of grey levels: nothing to see, though there is light
+_BLOCKED_RATIO = 0.1
+_HISTORY = 600
+_HISTORY_STEP_S = 1.0
+_HISTORY_LEAST = 20
+_LASTS_S = 10.0
+
+
+class Condition(StrEnum):
+    """What the picture is like."""
+
+    CLEAR = "clear"
+    DARK = "dark"
+    BLOWN_OUT = "blown out"
+    BLURRED = "blurred"
+    FROZEN = "frozen"
+    BLOCKED = "blocked"
+
+    @property
+    def is_degraded(self) -> bool:
+        """Hard to see, yet what the camera saw: a few are worth having."""
+        return self in {Condition.DARK, Condition.BLOWN_OUT, Condition.BLURRED}
+
+    @property
+    def is_useless(self) -> bool:
+        """Nothing new can be learnt from it."""
+        return self in {Condition.FROZEN, Condition.BLOCKED}
+
+
+class Gate:
+    """Judges one camera's pictures, in order, by what that camera usually shows."""
+
+    def __init__(self) -> None:
+        self._sharpness: deque[float] = deque(maxlen=_HISTORY)
+        self._remembered_at: float | None = None
+        self._median = 0.0
+        self._previous: Grey | None = None
+        self._since: tuple[Condition, float] | None = None
+        self.lasting = Condition.CLEAR
+        """The condition that has lasted for 10 s: what an operator is told."""
+
+    def judge(self, grey: Grey, at: float) -> Condition:
+        """The condition of the next picture `[180, 320]`, at `at` seconds of the stream."""
+        condition = self._condition(grey, at)
+        self._previous = grey
+        if self._since is None or self._since[0] is not condition or at < self._since[1]:
+            self._since = (condition, at)
+        if at - self._since[1] >= _LASTS_S:
+            self.lasting = condition
+        return condition
+
+    def _condition(self, grey: Grey, at: float) -> Condition:
+        if self._previous is not None and np.array_equal(grey, self._previous):
+            return Condition.FROZEN
+        mean = float(grey.mean())
+        if mean < _DARK:
+            return Condition.DARK
+        if float((grey >= _WHITE).mean()) > _BLOWN_OUT:
+            return Condition.BLOWN_OUT
+        sharpness = laplacian_variance(grey)
+        usual = self._usual(sharpness, at)
+        if usual is None:
+            return Condition.CLEAR
+        if sharpness < _BLOCKED_RATIO * usual and float(grey.std()) < _FLAT:
+            return Condition.BLOCKED
+        return Condition.BLURRED if sharpness < BLUR_RATIO * usual else Condition.CLEAR
+
+    def _usual(self, sharpness: float, at: float) -> float | None:
+        """The camera's median sharpness; None until there is enough of a past."""
+        last = self._remembered_at
+        if last is None or at - last >= _HISTORY_STEP_S or at < last:
+            self._sharpness.append(sharpness)
+            self._median = float(np.median(self._sharpness))
+            self._remembered_at = at
+        return self._median if len(self._sharpness) >= _HISTORY_LEAST else None
+
+
+def laplacian_variance(grey: Grey) -> float:
+    """Sharpness of a picture: the variance of its second differences (Pech-Pacheco, ICPR 2000)."""
+    picture = grey.astype(np.int16)
+    second = (
+        picture[:-2, 1:-1]
+        + picture[2:, 1:-1]
+        + picture[1:-1, :-2]
+        + picture[1:-1, 2:]
+        - 4 * picture[1:-1, 1:-1]
+    )
+    return float(second.var())

@@ -1,0 +1,184 @@
+"""Rules that look at the whole scene: what overlaps, how many, what is rare, what moves."""
+
+import json
+import math
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.domain import Detection, Thresholds
+from agent.selection.tracks import iou_matrix
+from agent.selection.window import Moment
+
+_CLASH_IOU = 0.5
+_COUNT_WINDOW_S = 60.0
+_COUNT_LEAST = 10  # frames before a count can be unusual
+_COUNT_FIRES = 3.0  # robust standard deviations
+_COUNT_FULL = 10.0
+_RARE_LEAST = 100  # detections before a label can be rare
+_RARE_SHARE = 0.1
+_RARE_HALF_LIFE_S = 24 * 3600.0
+_MOTION_LEAST = 0.004  # share of the picture
+_MOTION_FULL = 0.06
+_MOTION_ALL = 0.5  # beyond it the camera or the light moved, not an object
+_COVER = 0.15  # a box covers so much of its size around itself
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two labels claim the same place."""
+
+    name: ClassVar[str] = "clash"
+    weight: ClassVar[float] = 0.35
+    is_temporal: ClassVar[bool] = False
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Overlap times how sure the weaker one is; at least one must reach its threshold."""
+        detections = [
+            d
+            for d in moment.observation.detections
+            if d.confidence >= self.thresholds.of(d.label) / 2
+        ]
+        if len(detections) < 2:  # noqa: PLR2004 (a pair)
+            return 0.0
+        overlap = iou_matrix([d.box for d in detections], [d.box for d in detections])
+        return max(
+            (
+                self._pair(detections[i], detections[j], float(overlap[i, j]))
+                for i, j in np.argwhere(np.triu(overlap >= _CLASH_IOU, 1))
+            ),
+            default=0.0,
+        )
+
+    def _pair(self, a: Detection, b: Detection, overlap: float) -> float:
+        if a.label == b.label:
+            return 0.0
+        surest = max((a, b), key=lambda detection: detection.confidence)
+        if surest.confidence < self.thresholds.of(surest.label):
+            return 0.0
+        return min(1.0, overlap * min(a.confidence, b.confidence) / surest.confidence)
+
+
+@dataclass(slots=True)
+class CountChange:
+    """Far more or far fewer objects than in the last minute."""
+
+    name: ClassVar[str] = "count_change"
+    weight: ClassVar[float] = 0.25
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+    _counts: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def score(self, moment: Moment) -> float:
+        """Robust z-score of the count against the last minute, from 3 on, 10 counting as 1."""
+        at = moment.observation.frame.at
+        count = sum(
+            d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
+        )
+        while self._counts and not 0 <= at - self._counts[0][0] <= _COUNT_WINDOW_S:
+            self._counts.popleft()
+        z = self._deviation(count)
+        self._counts.append((at, count))
+        return min(1.0, z / _COUNT_FULL) if z >= _COUNT_FIRES else 0.0
+
+    def _deviation(self, count: int) -> float:
+        if len(self._counts) < _COUNT_LEAST:
+            return 0.0
+        past = np.array([n for _, n in self._counts])
+        median = float(np.median(past))
+        spread = 1.4826 * float(np.median(np.abs(past - median)))
+        # Half an object: a scene that is always empty has no spread at all.
+        return abs(count - median) / (spread + 0.5)
+
+
+@dataclass(slots=True)
+class RareLabel:
+    """The model reports something that this camera hardly ever shows."""
+
+    name: ClassVar[str] = "rare_label"
+    weight: ClassVar[float] = 0.30
+    is_temporal: ClassVar[bool] = False
+
+    thresholds: Thresholds
+    _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _unit: float = 1.0  # weight of a detection now; grows instead of all others shrinking
+    _at: float | None = None
+
+    def score(self, moment: Moment) -> float:
+        """Confidence times 1 - sqrt(share of the label), for labels of at most a tenth."""
+        self._age(moment.observation.frame.at)
+        total = sum(self._seen.values())
+        best = 0.0
+        for detection in moment.observation.detections:
+            if detection.confidence < self.thresholds.of(detection.label):
+                continue
+            share = self._seen[detection.label] / total if total else 1.0
+            if total >= _RARE_LEAST * self._unit and share <= _RARE_SHARE:
+                best = max(best, detection.confidence * (1 - math.sqrt(share)))
+            self._seen[detection.label] += self._unit
+        return best
+
+    def memory(self) -> str:
+        """For the index: how often each label was seen, in detections of now."""
+        return json.dumps({label: round(n / self._unit, 3) for label, n in self._seen.items()})
+
+    def remember(self, text: str) -> None:
+        """Take back what `memory` wrote; raises `ValueError` for anything else."""
+        seen = {str(label): float(count) for label, count in json.loads(text).items()}
+        self._seen.update(seen)
+
+    def _age(self, at: float) -> None:
+        if self._at is not None and at > self._at:
+            self._unit *= 2.0 ** ((at - self._at) / _RARE_HALF_LIFE_S)
+        self._at = at
+        if self._unit > 1e9:  # noqa: PLR2004 (long before the floats lose bits)
+            for label in self._seen:
+                self._seen[label] /= self._unit
+            self._unit = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MotionWithoutDetection:
+    """Something moves where the model sees nothing."""
+
+    name: ClassVar[str] = "motion_without_detection"
+    weight: ClassVar[float] = 0.25
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Share of the picture that moves outside all boxes, 6 % counting as 1."""
+        if moment.moving is None or not moment.moving.any():
+            return 0.0
+        if float(moment.moving.mean()) > _MOTION_ALL:
+            return 0.0
+        uncovered = moment.moving & ~self._covered(moment)
+        share = float(uncovered.mean())
+        return min(1.0, share / _MOTION_FULL) if share >= _MOTION_LEAST else 0.0
+
+    def _covered(self, moment: Moment) -> NDArray[np.bool_]:
+        """Where the model sees something, in this frame or the one before: both moved."""
+        assert moment.moving is not None  # noqa: S101 (the caller looked)
+        covered = np.zeros(moment.moving.shape, np.bool_)
+        rows, columns = moment.moving.shape[0], moment.moving.shape[1]
+        for observation in (moment.observation, *moment.before[:1]):
+            height, width = observation.frame.pixels.shape[:2]
+            for detection in observation.detections:
+                if detection.confidence < self.thresholds.of(detection.label) / 2:
+                    continue
+                box = detection.box
+                dx = _COVER * (box.x_max - box.x_min) + width / columns
+                dy = _COVER * (box.y_max - box.y_min) + height / rows
+                top = max(0, int((box.y_min - dy) / height * rows))
+                left = max(0, int((box.x_min - dx) / width * columns))
+                bottom = math.ceil((box.y_max + dy) / height * rows)
+                right = math.ceil((box.x_max + dx) / width * columns)
+                covered[top:bottom, left:right] = True
+        return covered

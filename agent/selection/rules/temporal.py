@@ -1,0 +1,151 @@
+"""Rules that find the model contradicting itself from frame to frame."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.domain import Detection, Observation, Thresholds
+from agent.selection.window import Moment, TrackAt
+
+_NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
+_WEAK_FRAMES = 3
+_TRANSITION = 0.7  # a change of label that stays is one doubt; one that goes back is two
+
+
+@dataclass(frozen=True, slots=True)
+class Flicker:
+    """An object is there before and after, and missing now: the model most likely missed it."""
+
+    name: ClassVar[str] = "flicker"
+    weight: ClassVar[float] = 0.60
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Confidence on both sides, less what is left of it now; the highest of all objects."""
+        return max((self._missed(track) for track in moment.tracks), default=0.0)
+
+    def _missed(self, track: TrackAt) -> float:
+        before = [d for offset, d in track.seen.items() if offset < 0]
+        after = [d for offset, d in track.seen.items() if offset > 0]
+        if not before or not after:
+            return 0.0
+        sure = min(_best(before), _best(after))
+        now = track.seen.get(0)
+        threshold = self.thresholds.of((now or before[-1]).label)
+        left = now.confidence / threshold if now is not None and threshold > 0 else 0.0
+        return sure * (1 - left) if sure >= threshold > 0 and left < 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """An object is reported with confidence in one frame and in none of its neighbours."""
+
+    name: ClassVar[str] = "isolated"
+    weight: ClassVar[float] = 0.50
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Its confidence, less what the neighbours say of it; the highest of all objects."""
+        if not moment.before or not moment.after:
+            return 0.0
+        return max((self._ghost(track, moment) for track in moment.tracks), default=0.0)
+
+    def _ghost(self, track: TrackAt, moment: Moment) -> float:
+        now = track.seen.get(0)
+        if now is None:
+            return 0.0
+        threshold = self.thresholds.of(now.label)
+        if now.confidence < threshold or threshold <= 0:
+            return 0.0
+        other = _best([d for offset, d in track.seen.items() if offset != 0])
+        if other >= threshold:
+            return 0.0
+        neighbours = (moment.before[0], moment.after[0])
+        if any(_is_near(now, observation, threshold) for observation in neighbours):
+            return 0.0
+        return now.confidence * (1 - other / threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFlip:
+    """The same object, another label than in the frames around it."""
+
+    name: ClassVar[str] = "class_flip"
+    weight: ClassVar[float] = 0.55
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Least confidence of the labels that contradict each other; the highest of all objects."""
+        return max((self._flip(track) for track in moment.tracks), default=0.0)
+
+    def _flip(self, track: TrackAt) -> float:
+        now = track.seen.get(0)
+        before = self._nearest(track, -1)
+        if now is None or before is None or not self._is_sure(now) or now.label == before.label:
+            return 0.0
+        after = self._nearest(track, 1)
+        if after is None:
+            return 0.0
+        if after.label == before.label:
+            return min(now.confidence, before.confidence, after.confidence)
+        return _TRANSITION * min(now.confidence, before.confidence)
+
+    def _nearest(self, track: TrackAt, direction: int) -> Detection | None:
+        offsets = sorted((o for o in track.seen if o * direction > 0), key=abs)
+        sure = (track.seen[o] for o in offsets if self._is_sure(track.seen[o]))
+        return next(sure, None)
+
+    def _is_sure(self, detection: Detection) -> bool:
+        return detection.confidence >= self.thresholds.of(detection.label)
+
+
+@dataclass(frozen=True, slots=True)
+class WeakTrack:
+    """Something is followed over three or more frames and never once reached the threshold."""
+
+    name: ClassVar[str] = "weak_track"
+    weight: ClassVar[float] = 0.40
+    is_temporal: ClassVar[bool] = True
+
+    thresholds: Thresholds
+
+    def score(self, moment: Moment) -> float:
+        """Mean nearness to the threshold over the track; the highest of all objects."""
+        return max((self._weak(track) for track in moment.tracks), default=0.0)
+
+    def _weak(self, track: TrackAt) -> float:
+        now = track.seen.get(0)
+        if now is None or track.frames < _WEAK_FRAMES:
+            return 0.0
+        threshold, floor = self.thresholds.of(now.label), self.thresholds.floor
+        if track.best >= threshold or threshold <= floor:
+            return 0.0
+        mean = sum(d.confidence for d in track.seen.values()) / len(track.seen)
+        # A track is worth judging once it lasts; clutter near the floor comes and goes.
+        return max(0.0, (mean - floor) / (threshold - floor)) if mean >= threshold / 2 else 0.0
+
+
+def _best(detections: list[Detection]) -> float:
+    return max((detection.confidence for detection in detections), default=0.0)
+
+
+def _is_near(detection: Detection, observation: Observation, threshold: float) -> bool:
+    """Whether a neighbour frame has the same thing a step away: it moves, it is no ghost."""
+    box = detection.box
+    reach = _NEAR_DIAGONALS * math.hypot(box.x_max - box.x_min, box.y_max - box.y_min)
+    return any(
+        other.label == detection.label
+        and other.confidence >= threshold
+        and math.hypot(
+            (other.box.x_min + other.box.x_max - box.x_min - box.x_max) / 2,
+            (other.box.y_min + other.box.y_max - box.y_min - box.y_max) / 2,
+        )
+        <= reach
+        for other in observation.detections
+    )

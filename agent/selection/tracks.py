@@ -1,0 +1,132 @@
+"""Follows objects from frame to frame, as far as the rules of time need it.
+
+A light tracker: detections are matched to tracks by overlap with the place where the track is
+expected, the confident ones first (the two rounds of ByteTrack, Zhang et al., ECCV 2022). Labels do
+not take part, because a label that changes is what one of the rules looks for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.domain import Box, Detection, FloatArray
+
+MATCH_IOU = 0.2
+MOST_DETECTIONS = 60  # the most confident ones of a frame take part
+FAINT = 0.1  # below it a detection continues a track and begins none
+
+
+@dataclass(slots=True)
+class Track:
+    """One object over time. Positions are numbers of frames since the tracker began."""
+
+    number: int
+    seen: dict[int, Detection] = field(default_factory=dict)  # of the last frames, by position
+    first: int = 0
+    last: int = 0
+    frames: int = 0  # in which it was seen, in its whole life
+    best: float = 0.0  # highest confidence of its life
+    velocity: tuple[float, float] = (0.0, 0.0)  # pixels per frame, of the centre
+
+    def expected(self, position: int) -> Box:
+        """Where it should be at a later position."""
+        box, ahead = self.seen[self.last].box, position - self.last
+        dx, dy = self.velocity[0] * ahead, self.velocity[1] * ahead
+        return Box(box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy)
+
+    def add(self, position: int, detection: Detection) -> None:
+        """It was seen again."""
+        if self.frames:
+            step = position - self.last
+            old, new = _centre(self.seen[self.last].box), _centre(detection.box)
+            moved = ((new[0] - old[0]) / step, (new[1] - old[1]) / step)
+            self.velocity = (
+                0.5 * self.velocity[0] + 0.5 * moved[0],
+                0.5 * self.velocity[1] + 0.5 * moved[1],
+            )
+        else:
+            self.first = position
+        self.seen[position] = detection
+        self.last = position
+        self.frames += 1
+        self.best = max(self.best, detection.confidence)
+
+
+class Tracker:
+    """Tracks of one camera. `memory` is the number of frames that are remembered."""
+
+    def __init__(self, *, memory: int, patience: int) -> None:
+        """`patience`: a track that was not seen for more than so many frames has ended."""
+        self.tracks: list[Track] = []
+        self._memory = memory
+        self._patience = patience
+        self._position = -1
+        self._made = 0
+
+    def update(self, detections: Sequence[Detection]) -> int:
+        """Take the next frame's detections, most confident first; answers its position."""
+        self._position += 1
+        now = self._position
+        taken = list(detections[:MOST_DETECTIONS])
+        sure = [d for d in taken if d.confidence >= 2 * FAINT]
+        faint = [d for d in taken if d.confidence < 2 * FAINT]
+        alive = [t for t in self.tracks if now - t.last <= self._patience + 1]
+        unmatched = self._match(sure, alive, now)
+        rest = [t for t in alive if t.last != now]
+        unmatched += self._match(faint, rest, now)
+        for detection in unmatched:
+            if detection.confidence >= FAINT:
+                track = Track(self._made)
+                track.add(now, detection)
+                self.tracks.append(track)
+                self._made += 1
+        self._forget(now)
+        return now
+
+    def _match(self, detections: list[Detection], tracks: list[Track], now: int) -> list[Detection]:
+        """Give each detection to the free track that it overlaps most; answers the rest."""
+        if not detections or not tracks:
+            return detections
+        overlap = iou_matrix(
+            [detection.box for detection in detections], [t.expected(now) for t in tracks]
+        )
+        unmatched = set(range(len(detections)))
+        order = np.argsort(overlap, axis=None)[::-1]
+        free = set(range(len(tracks)))
+        for flat in order:
+            i, j = divmod(int(flat), len(tracks))
+            if overlap[i, j] < MATCH_IOU or not free:
+                break
+            if i in unmatched and j in free:
+                tracks[j].add(now, detections[i])
+                unmatched.remove(i)
+                free.remove(j)
+        return [detections[i] for i in sorted(unmatched)]
+
+    def _forget(self, now: int) -> None:
+        oldest = now - self._memory + 1
+        self.tracks = [track for track in self.tracks if track.last >= oldest]
+        for track in self.tracks:
+            for position in [p for p in track.seen if p < oldest and p != track.last]:
+                del track.seen[position]
+
+
+def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:
+    """Intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
+    left, right = _array(a)[:, None, :], _array(b)[None, :, :]
+    low = np.maximum(left[..., :2], right[..., :2])
+    high = np.minimum(left[..., 2:], right[..., 2:])
+    inner = np.prod(np.clip(high - low, 0, None), axis=-1)
+    areas = np.prod(left[..., 2:] - left[..., :2], -1) + np.prod(
+        right[..., 2:] - right[..., :2], -1
+    )
+    return np.asarray(inner / np.maximum(areas - inner, 1e-6), np.float32)
+
+
+def _array(boxes: Sequence[Box]) -> FloatArray:
+    return np.array([(b.x_min, b.y_min, b.x_max, b.y_max) for b in boxes], np.float32)
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return (box.x_min + box.x_max) / 2, (box.y_min + box.y_max) / 2
