@@ -109,7 +109,15 @@ def wired(
         uploader = None
         if target is not None:
             pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
-            uploader = Uploader(spool, target, pace, stats=stats, clock=clock, log=log)
+            uploader = Uploader(
+                spool,
+                target,
+                pace,
+                stats=stats,
+                clock=clock,
+                log=log,
+                window=settings.upload_window,
+            )
         stations = Stations(
             readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
             mailbox=mailbox,

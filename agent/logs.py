@@ -35,6 +35,8 @@ EVENTS: Mapping[str, str] = {
     "capture rejected": "The endpoint refused this capture; it was moved to `rejected/`.",
     "upload delayed": "The endpoint cannot be reached or asks to wait; all captures are kept.",
     "upload held": "No capture can be delivered until what `error` names is mended; all are kept.",
+    "upload window closed": "Captures wait until the time that `opens` names.",
+    "upload window opened": "Captures may be sent.",
     "upload resumed": "Deliveries succeed again.",
     "upload insecure": "The token crosses the network unencrypted.",
     "spool recovered": "The spool was put in order at start; the fields count what was found.",
@@ -60,7 +62,7 @@ _SECRET_NAME = re.compile(rf"(?i)(?:.*[_.-])?{_WORDS}")
 # The name of a setting before a colon begins a message: `AGENT_UPLOAD_TOKEN: must be ...`.
 _KEY_VALUE = re.compile(
     rf"(?i)((?<![\w.-])(?!AGENT_\w+:\s)(?:[\w.-]*[_.-])?{_WORDS}[\"']?\s*[=:]\s*)"
-    rf"(?:{_QUOTED}|(?:(?!&[\w.%-]+=)\S)+)"
+    rf"(?:\*{{3}}(?!\w)|{_QUOTED}|(?:(?!&[\w.%-]+=)\S)+)"
 )
 _HEADER = re.compile(rf"(?i)(\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\n]+)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"']{4,}")

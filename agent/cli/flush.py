@@ -30,7 +30,15 @@ def flush() -> None:
     log = console.log_of(settings, level="error")
     with spool_of(settings, clock=clock, log=log) as spool:
         pace = Pace(full_jitter, first_bound=0.0)
-        drain = Drain(spool, target, pace, workers=settings.upload_workers, clock=clock, log=log)
+        drain = Drain(
+            spool,
+            target,
+            pace,
+            workers=settings.upload_workers,
+            clock=clock,
+            log=log,
+            window=settings.upload_window,
+        )
         total = spool.waiting()
         with Progress(
             TextColumn("delivering"),

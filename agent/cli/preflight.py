@@ -114,4 +114,7 @@ def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str])
         if not clock_synchronized(clock.wall()):
             raise ConfigurationError(f"{error} (the clock is not synchronized)") from error
         raise
+    window, wall = settings.upload_window, clock.wall()
+    if window is not None and window.opens_in(wall) > 0:
+        answer += f"; the upload window {window} is closed and opens {window.opening(wall)}"
     return f"{target.name}: {answer}"

@@ -11,6 +11,7 @@ from agent.runtime.uploader import Uploader
 from agent.runtime.worker import Worker
 from agent.spool.spool import Spool
 from agent.upload.pace import Pace, State
+from agent.upload.window import Window
 
 GIVE_UP_S = 20.0
 """How long the far side, or the local disk, may be in the way before it counts as away."""
@@ -30,11 +31,14 @@ class Drain:
         workers: int,
         clock: Clock,
         log: Log,
+        window: Window | None = None,
     ) -> None:
         self._spool = spool
         self._clock = clock
         self._stats = Stats()
-        self._uploader = Uploader(spool, target, pace, stats=self._stats, clock=clock, log=log)
+        self._uploader = Uploader(
+            spool, target, pace, stats=self._stats, clock=clock, log=log, window=window
+        )
         self._ended: SimpleQueue[None] = SimpleQueue()
         self._workers = [
             Worker(
@@ -49,7 +53,10 @@ class Drain:
         ]
 
     def run(self, progressed: Callable[[], None]) -> None:
-        """Deliver; calls `progressed` now and then. Returns when done, held, or away too long."""
+        """Deliver; calls `progressed` now and then.
+
+        Returns when all is done, the far side holds or is away too long, or the window is closed.
+        """
         for worker in self._workers:
             worker.start()
         flowed_at = self._clock.monotonic()
@@ -58,6 +65,8 @@ class Drain:
             if not self._uploader.is_stuck:
                 flowed_at = now
             if self._uploader.state is State.HELD or now - flowed_at > GIVE_UP_S:
+                break
+            if self._uploader.closed:
                 break
             progressed()
             with contextlib.suppress(Empty):
@@ -87,4 +96,4 @@ class Drain:
     @property
     def reason(self) -> str:
         """Why something still waits."""
-        return self._uploader.last_error or "no answer yet"
+        return self._uploader.closed or self._uploader.last_error or "no answer yet"

@@ -25,7 +25,7 @@ class Summary:
         counts = self._mailbox.counts()
         recent, seconds = self._stats.take()
         waiting = self._spool.waiting()
-        upload = "off" if self._uploader is None else self._uploader.state.value
+        upload = "off" if self._uploader is None else self._uploader.condition
         by_rule = {
             name.replace("/", "_"): count
             for name, count in sorted(recent.items())

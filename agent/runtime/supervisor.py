@@ -1,6 +1,7 @@
 """The main thread: starts everybody, watches, reports each minute, stops in stream order."""
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -80,7 +81,7 @@ class Supervisor:
         self._stop = False
         self._readers = [
             self._worker(
-                f"camera {reader.camera}", reader.step, patience=float("inf"), close=reader.close
+                f"camera {reader.camera}", reader.step, patience=math.inf, close=reader.close
             )
             for reader in stations.readers
         ]
@@ -103,7 +104,7 @@ class Supervisor:
         self._next_summary = clock.monotonic() + SUMMARY_S
         self._next_ping = clock.monotonic()
         self._stalled: list[str] = []
-        self._urgent_since: float | None = None
+        self._urgent_since = math.inf
         self._wall_offset = clock.wall() - clock.monotonic()
 
     def stop(self) -> None:
@@ -160,6 +161,7 @@ class Supervisor:
         self._await(self._inference, STOP_S / 2)
         stations.writer.finishing = True
         self._await([self._writer], STOP_S - _UPLOAD_SHARE_S)
+        self._hurry()  # a delivery can be cut short: it is on disk
         for worker in self._uploaders:
             worker.stop()
         with stations.spool.arrived:
@@ -185,15 +187,17 @@ class Supervisor:
         It is not urgent when the recordings have ended: their last frames may take their time.
         """
         while not all(worker.ended for worker in workers):
-            now = self._clock.monotonic()
-            if self._urgent_since is None and (self._stop or self._failed()):
-                self._urgent_since = now
-            if self._urgent_since is not None and now >= self._urgent_since + limit:
+            if self._stop or self._failed():
+                self._hurry()
+            if self._clock.monotonic() >= self._urgent_since + limit:
                 late = [worker.name for worker in workers if not worker.ended]
                 self._log.warning("stop overdue", workers=",".join(late))
                 return
             self.watch()
             self._pause()
+
+    def _hurry(self) -> None:
+        self._urgent_since = min(self._urgent_since, self._clock.monotonic())
 
     def _pause(self) -> None:
         with contextlib.suppress(Empty):

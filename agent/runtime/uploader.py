@@ -11,6 +11,7 @@ from agent.ports import Clock, UploadTarget
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
 from agent.upload.pace import Pace, State, Verdict
+from agent.upload.window import Window
 
 IDLE_S = 1.0
 """How long a worker waits for a capture to arrive before it looks again."""
@@ -44,10 +45,13 @@ class Uploader:
         stats: Stats,
         clock: Clock,
         log: Log,
+        window: Window | None = None,
     ) -> None:
+        """`window`: the hours in which captures may be sent, None for all."""
         self._spool = spool
         self._target = target
         self._pace = pace
+        self._window = window
         self._stats = stats
         self._clock = clock
         self._log = log
@@ -60,12 +64,19 @@ class Uploader:
         self._disk_refuses = False
         self.last_error: str | None = None
         """What the latest failed delivery said, None after a successful one."""
+        self.closed: str | None = None
+        """Why nothing may be sent at this hour, None while it may."""
 
     @property
     def state(self) -> State:
         """What the far side lets us do."""
         with self._lock:
             return self._pace.state
+
+    @property
+    def condition(self) -> str:
+        """What it does, in a word: `closed` outside the window, else the state."""
+        return "closed" if self.closed else self.state.value
 
     @property
     def is_stuck(self) -> bool:
@@ -85,7 +96,7 @@ class Uploader:
         now = self._clock.monotonic()
         with self._lock:
             self._release_rested(now)
-            wait = self._pace.admit(now)
+            wait = self._closed_for(now) or self._pace.admit(now)
         if wait > 0:
             return min(wait, _LONGEST_WAIT_S)
         capture = None
@@ -101,6 +112,26 @@ class Uploader:
         else:
             self._send(capture)
         return 0.0
+
+    def _closed_for(self, now: float) -> float:
+        """Seconds until the window opens; logs when it does and when it closes, under the lock."""
+        if self._window is None:
+            return 0.0
+        wall = self._clock.wall()
+        wait = self._window.opens_in(wall)
+        if wait > 0:
+            opens = self._window.opening(wall)
+            if self.closed is None:
+                facts = {"window": str(self._window), "waiting": self._spool.waiting()}
+                self._log.info("upload window closed", opens=opens, **facts)
+            self.closed = f"the upload window {self._window} is closed; it opens {opens}"
+        elif self.closed is not None:
+            self.closed = None
+            self._pace.spread(now)
+            self._log.info(
+                "upload window opened", window=str(self._window), waiting=self._spool.waiting()
+            )
+        return wait
 
     def _send(self, capture: StoredCapture) -> None:
         began = self._clock.monotonic()

@@ -15,6 +15,9 @@ from agent.spool.spool import Draft, Spool
 GROUP = 8
 """Captures of one put: they share the flushes, which are what a slow card charges for."""
 
+GATHER_S = 0.5
+"""How long a step waits for a first capture."""
+
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 30.0
 
@@ -83,7 +86,7 @@ class Writer:
         """What waits now, at most a group; waits a moment for the first."""
         group: list[Chosen] = []
         with contextlib.suppress(Empty):
-            group.append(self._queue.get(timeout=0.5))
+            group.append(self._queue.get(timeout=GATHER_S))
             while len(group) < GROUP:
                 group.append(self._queue.get_nowait())
         return group

@@ -101,13 +101,11 @@ class Disk:
 
     def files(self, path: Path) -> Iterator[FileEntry]:
         """The regular files directly in `path`, in no order; none when it does not exist."""
-        try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
+        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    with contextlib.suppress(FileNotFoundError):  # removed since it was listed
                         yield FileEntry(entry.name, entry.stat(follow_symlinks=False).st_size)
-        except FileNotFoundError:
-            return
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that we may still write on the file system of `path`."""

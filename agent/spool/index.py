@@ -33,7 +33,9 @@ DATABASE = "cache.db"
 JOURNAL_BYTES = 1 << 20
 """Room of SQLite's journal, taken when the index is opened: then a full disk can be drained."""
 
-_SHARED_BYTES = 32_768  # of the map of the journal, which is shared memory in a file
+_SHARED_BYTES = 32_768
+"""Of the map of the journal, which is memory: a page of it without a block behind it would kill
+the process on a full disk."""
 
 _SETTINGS = MappingProxyType(
     {
@@ -62,7 +64,7 @@ _FOREIGN_ROWS = """
     SELECT count(*) FROM Cache WHERE NOT coalesce(
         raw = 1 AND typeof(key) = 'text' AND expire_time IS NULL AND (
             mode = 1 AND filename IS NULL AND typeof(value) = 'text'
-            OR mode = 2 AND typeof(filename) = 'text' AND value IS NULL), 0)
+            OR mode = 2 AND filename = 'records/' || substr(key, 9) AND value IS NULL), 0)
 """
 _SYSTEM_ERRORS = MappingProxyType(
     {
@@ -171,10 +173,9 @@ class Index:
             self._cache: Any = diskcache.Cache(
                 str(directory), timeout=5, disk=RecordOnlyDisk, **_SETTINGS
             )
-            # A page of mapped memory without a block behind it would kill the process.
-            _take_room(directory / (DATABASE + "-shm"), _SHARED_BYTES)
+            self._map = _take_room(directory / (DATABASE + "-shm"), _SHARED_BYTES)
             with contextlib.suppress(OSError):  # a full disk: the spool frees its reserve for it
-                _take_room(directory / (DATABASE + "-wal"), JOURNAL_BYTES)
+                os.close(_take_room(directory / (DATABASE + "-wal"), JOURNAL_BYTES))
         self._counts: dict[str, int] = {}
 
     def load(self) -> Contents:
@@ -226,6 +227,7 @@ class Index:
         """Close this thread's connection; what was committed stays."""
         with contextlib.suppress(sqlite3.Error):
             self._cache.close()
+        os.close(self._map)
 
 
 def _check_database(directory: Path) -> None:
@@ -255,13 +257,19 @@ def _check_database(directory: Path) -> None:
         raise DamagedIndexError("the index holds what we never write")
 
 
-def _take_room(file: Path, size: int) -> None:
-    """Let a file of SQLite's occupy at once all that it may; it ignores what it did not write."""
+def _take_room(file: Path, size: int) -> int:
+    """Let a file of SQLite's occupy at once all that it may; it ignores what it did not write.
+
+    The descriptor is returned open: closing any descriptor of a file drops all locks that this
+    process holds on it, those of SQLite too (fcntl(2)).
+    """
     descriptor = os.open(file, os.O_WRONLY)
     try:
         os.posix_fallocate(descriptor, 0, size)
-    finally:
+    except OSError:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def read_only(directory: Path) -> Contents:

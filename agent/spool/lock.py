@@ -8,7 +8,6 @@ from pathlib import Path
 
 from agent.errors import SpoolUnavailable, TemporaryError
 
-_KERNEL_LOCKS = Path("/proc/locks")
 _PID_BYTES = 12  # of a fixed width: rewriting it in place needs no room on a full disk
 
 
@@ -43,16 +42,21 @@ def owned(lock: Path) -> Iterator[None]:
 def owner_process(lock: Path) -> int | None:
     """The process that holds the lock now, None when nobody does.
 
-    Read from the kernel's list of locks: trying the lock could keep a starting daemon from it.
+    The kernel is asked whether the process named in the file holds it: trying the lock could keep
+    a starting daemon from it, and `/proc/locks` may skip a line while other locks come and go.
     """
     try:
-        holder = lock.read_text(encoding="ascii").strip()
+        holder = int(lock.read_text(encoding="ascii"))
         inode = lock.stat().st_ino
-        locks = _KERNEL_LOCKS.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
+        descriptors = list(Path(f"/proc/{holder}/fdinfo").iterdir())
+    except (OSError, ValueError):
         return None
-    for line in locks.splitlines():
-        fields = line.split()
-        if fields[1] == "FLOCK" and fields[4] == holder and fields[5].endswith(f":{inode}"):
-            return int(holder)
-    return None
+    return holder if any(_is_locked(one, inode) for one in descriptors) else None
+
+
+def _is_locked(descriptor: Path, inode: int) -> bool:
+    try:
+        lines = descriptor.read_text(encoding="ascii").splitlines()
+    except OSError:  # closed since it was listed
+        return False
+    return any(" FLOCK " in line and f":{inode} " in line for line in lines)

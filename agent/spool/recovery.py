@@ -79,10 +79,7 @@ def open_spool(
     _prepare(paths, disk)
     with owned(paths.lock):
         try:
-            if disk.free_bytes(paths.root) < RESERVE_BYTES:
-                disk.remove(paths.reserve)
-            if disk.free_bytes(paths.root) < _LEAST_ROOM:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _make_room(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
             state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(contents)
             with contextlib.suppress(OSError):
@@ -138,6 +135,14 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
         ) from error
     except OSError as error:
         raise SpoolUnavailable(f"cannot open the spool {root}: {error}") from error
+
+
+def _make_room(paths: SpoolPaths, disk: Disk) -> None:
+    """Free the reserve on a full disk, or say that nothing can be opened there."""
+    if disk.free_bytes(paths.root) < RESERVE_BYTES:
+        disk.remove(paths.reserve)
+    if disk.free_bytes(paths.root) < _LEAST_ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _open_index(paths: SpoolPaths, disk: Disk, open_index: OpenIndex) -> tuple[Index, Contents]:

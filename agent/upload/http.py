@@ -3,24 +3,17 @@
 import ipaddress
 import re
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
-from agent import __version__
 from agent.domain import Receipt, StoredCapture
 from agent.errors import ConfigurationError
 from agent.ports import Clock
-from agent.upload.network import Network, checked_proxy, tls_context
-from agent.upload.outcome import Answer, judge, judge_probe
-from agent.upload.trouble import explain
-
-if TYPE_CHECKING:
-    from agent.upload.transport import Part
-
-USER_AGENT = f"edge-capture-agent/{__version__}"
+from agent.upload.client import Client, checked_token
+from agent.upload.network import Network
+from agent.upload.outcome import judge, judge_probe
 
 _ALLOWED = "must be https://HOST/PATH or http://HOST/PATH"
-_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class HttpTarget:
@@ -37,25 +30,11 @@ class HttpTarget:
         clock: Clock,
         network: Network | None = None,
     ) -> None:
-        network = network or Network()
-        parsed = parse_http(url)
-        proxy = checked_proxy(network)
-        tls = tls_context(network) if parsed.scheme == "https" or network.has_pem else None
+        parse_http(url)
         self.name = masked(url)
-        self._url = url
-        self._where = parsed.netloc
-        if proxy is not None:
-            self._where += f" through the proxy {proxy.netloc.rpartition('@')[2]}"
-        self._clock = clock
-        self._token = _checked_token(token)
-        self._headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        if self._token is not None:
-            self._headers["Authorization"] = f"Bearer {self._token}"
-        # Costly: 77 ms and 16 MB that only this target pays.
-        from agent.upload.transport import EXPECTED, Transport
-
-        self._expected = EXPECTED
-        self._transport = Transport(network, clock=clock, tls=tls)
+        self._token = checked_token(token)
+        self._headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        self._client = Client(url, clock=clock, network=network)
 
     def __enter__(self) -> Self:
         return self
@@ -70,31 +49,24 @@ class HttpTarget:
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
-        parts = {
-            "record": (None, capture.record_json, "application/json"),
-            "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
-        }
-        answer = self._exchange("POST", {"Idempotency-Key": f'"{capture.id}"'}, parts)
+        answer = self._client.ask(
+            "POST",
+            headers=self._headers | {"Idempotency-Key": f'"{capture.id}"'},
+            body={
+                "record": (None, capture.record_json, "application/json"),
+                "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
+            },
+            repeatable=True,  # the far side knows a capture that it is sent twice by its key
+        )
         return judge(answer, capture.id, capture.image_sha256, secret=self._token)
 
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""
-        return judge_probe(self._exchange("GET", {}, None))
+        return judge_probe(self._client.ask("GET", headers=self._headers, repeatable=True))
 
     def close(self) -> None:
         """Close the connections that are kept alive; a later `send` opens new ones."""
-        self._transport.close()
-
-    def _exchange(
-        self, method: str, headers: dict[str, str], parts: "dict[str, Part] | None"
-    ) -> Answer:
-        try:
-            # The far side knows a capture that it is sent twice by its key.
-            return self._transport.exchange(
-                method, self._url, self._headers | headers, parts, repeatable=True
-            )
-        except self._expected as error:
-            raise explain(error, self._where, self._clock.wall()) from error
+        self._client.close()
 
 
 def parse_http(url: str) -> SplitResult:
@@ -140,14 +112,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def _checked_token(token: str | None) -> str | None:
-    if not token:
-        return None
-    if not _TOKEN.fullmatch(token):
-        raise ConfigurationError(
-            "AGENT_UPLOAD_TOKEN: must be printable ASCII without spaces or line ends, as HTTP "
-            "headers demand"
-        )
-    return token

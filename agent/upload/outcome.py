@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from agent.domain import Receipt
 from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
@@ -74,9 +74,9 @@ def judge(answer: Answer, capture_id: str, sha256: str, *, secret: str | None = 
         if status in _SUCCESS:
             raise TargetHeld(f"cannot deliver captures: the answer {status} {missing}")
     if status in _REJECT:
-        said = _words(answer.body, secret)
+        said = words(answer.body, secret)
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {status}{said}")
-    raise _error(answer, "cannot deliver captures")
+    raise refusal(answer, "cannot deliver captures")
 
 
 def judge_probe(answer: Answer) -> str:
@@ -91,12 +91,12 @@ def judge_probe(answer: Answer) -> str:
             "so only the first capture will show whether it takes them"
         )
     if status not in _SUCCESS:
-        raise _error(answer, "cannot use the endpoint")
+        raise refusal(answer, "cannot use the endpoint")
     if _HTML.match(answer.body):
         raise TargetHeld(
             f"cannot use the endpoint: it answers {status} with an HTML page: {_PORTAL}"
         )
-    parsed = _json_object(answer.body)
+    parsed = json_object(answer.body)
     if parsed is not None and isinstance(parsed.get("captures"), int):
         return f"answers {status}; it holds {parsed['captures']} captures"
     return f"reachable; answers {status}"
@@ -120,7 +120,7 @@ def retry_after_seconds(value: str | None, date: str | None) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_MAX)
 
 
-def _error(answer: Answer, cannot: str) -> AgentError:
+def refusal(answer: Answer, cannot: str) -> AgentError:
     """What an answer without success means for all captures alike."""
     status = answer.status
     mend = _HOLD.get(status)
@@ -142,15 +142,50 @@ def _error(answer: Answer, cannot: str) -> AgentError:
     )
 
 
-def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
-    """What keeps this body from being a receipt; None when it is one."""
+def json_object(body: bytes) -> Mapping[str, Any] | None:
+    """The object that a body is; None for anything else, and for a body that was cut."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):  # RecursionError: a body of nothing but brackets
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def words(body: bytes, *secrets: str | None) -> str:
+    """The reason that the far side gives, as `: reason` on one line, without secrets, or nothing.
+
+    A secret is left out as it is and as an address carries it.
+    """
+    parsed = json_object(body) or {}
+    said = next((parsed[key] for key in ("error", "message", "detail") if parsed.get(key)), None)
+    if isinstance(said, dict):
+        said = said.get("message")
+    if not isinstance(said, str):
+        return ""
+    for secret in secrets:
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)) if secret else ():
+            said = said.replace(form, "***")
+    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    return f": {line[:_WORDS_MAX]}" if line else ""
+
+
+def no_object(body: bytes) -> str | None:
+    """What keeps this body from being a JSON object, as a receipt is; None when it is one."""
     if not body.strip():
         return f"is empty, not a receipt: {_PORTAL}"
     if _HTML.match(body):
         return f"is an HTML page, not a receipt: {_PORTAL}"
-    parsed = _json_object(body)
-    if parsed is None:
+    if json_object(body) is None:
         return "is not a whole JSON object, so no receipt: check AGENT_UPLOAD_URL"
+    return None
+
+
+def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
+    """What keeps this body from being a receipt; None when it is one."""
+    missing = no_object(body)
+    if missing is not None:
+        return missing
+    parsed = json_object(body) or {}
     if not _same(parsed.get("id"), capture_id):
         return "is not a receipt for this capture: its `id` is missing or another"
     if not _same(parsed.get("sha256"), sha256):
@@ -164,30 +199,8 @@ def _same(theirs: object, ours: str) -> bool:
 
 
 def _says_duplicate(answer: Answer) -> bool:
-    parsed = _json_object(answer.body) or {}
+    parsed = json_object(answer.body) or {}
     return answer.status == _CONFLICT or parsed.get("duplicate") is True
-
-
-def _json_object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):  # RecursionError: a body of nothing but brackets
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _words(body: bytes, secret: str | None) -> str:
-    """The reason that the far side gives, on one line and without the secret, or nothing."""
-    parsed = _json_object(body) or {}
-    said = next((parsed[key] for key in ("error", "message", "detail") if parsed.get(key)), None)
-    if isinstance(said, dict):
-        said = said.get("message")
-    if not isinstance(said, str):
-        return ""
-    if secret:
-        said = said.replace(secret, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    return f": {line[:_WORDS_MAX]}" if line else ""
 
 
 def _host(location: str | None) -> str:

@@ -95,6 +95,10 @@ class Pace:
             self._tried = True
         return wait
 
+    def spread(self, now: float) -> None:
+        """Devices that may all send from now on do not all begin now."""
+        self._next_at = max(self._next_at or now, now + self._jitter(self._first_bound))
+
     def resting(self, now: float) -> dict[str, float]:
         """Captures that were rejected lately, with the seconds until each may be sent again.
 

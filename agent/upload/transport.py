@@ -61,18 +61,19 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        parts: Mapping[str, Part] | None = None,
+        body: Mapping[str, Part] | bytes | None = None,
         *,
         repeatable: bool = False,
     ) -> Answer:
-        """Make one request, with a multipart body if there are `parts`, and read its answer.
+        """Make one request, its body a multipart form if that is a mapping, and read its answer.
 
         A `repeatable` request, which the far side may receive twice without harm, is made once more
         when it met a kept connection that the far side was just closing.
 
         Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
         """
-        prepared = requests.Request(method, url, headers=dict(headers), files=parts).prepare()
+        sent = {"data": body} if isinstance(body, bytes) else {"files": body}
+        prepared = requests.Request(method, url, headers=dict(headers), **sent).prepare()
         try:
             with Deadline(self._timeout, self._clock, throttle=self._throttle) as deadline:
                 try:

@@ -45,11 +45,10 @@ class Window:
         return 0.0 if inside else max(self._next_start(now).timestamp() - wall, 1.0)
 
     def opening(self, wall: float) -> str:
-        """When a closed window opens, for people."""
+        """When a closed window opens, for people: `at 2026-05-28 01:00`."""
         if wall < PLAUSIBLE_SINCE:
-            year = "an impossible date" if wall < 0 else f"{_local(wall):%Y-%m-%d}"
-            return f"when the clock is set: it says {year} (NTP)"
-        return f"{self._next_start(_local(wall)):%Y-%m-%d %H:%M}"
+            return f"when the clock is set (NTP): it says {_local(wall):%Y-%m-%d}"
+        return f"at {self._next_start(_local(wall)):%Y-%m-%d %H:%M}"
 
     def _next_start(self, now: datetime) -> datetime:
         start = now.replace(hour=self.start // 60, minute=self.start % 60, second=0, microsecond=0)

@@ -141,6 +141,4 @@ def open_real(
     directory: Path, *, limit: int = 100_000_000, min_free: int = 0, log: io.StringIO | None = None
 ) -> AbstractContextManager[Spool]:
     """A spool on the real disk with the real index."""
-    return open_spool(
-        directory, Limits(limit, min_free), clock=FixedClock(), log=quiet_log(log)
-    )
+    return open_spool(directory, Limits(limit, min_free), clock=FixedClock(), log=quiet_log(log))

@@ -106,6 +106,18 @@ def test_the_real_disk_syncs_a_file_before_it_has_its_name_and_then_the_folder(
     assert seen == [*written, "replace", "fsync folder", "fsync folder"]
 
 
+def test_a_file_that_goes_while_the_real_disk_lists_hides_no_other(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / str(number)).write_bytes(b"1")
+    listing = Disk().files(tmp_path)
+    first = next(listing)
+    for path in tmp_path.iterdir():
+        if path.name not in {first.name, "7", "8"}:
+            path.unlink()
+
+    assert {first.name, "7", "8"} == {first.name, *(file.name for file in listing)}
+
+
 def test_the_real_disk_writes_on_after_a_short_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,9 @@ def test_a_spool_of_somebody_else_is_refused_with_both_names(tmp_path: Path) -> 
     os.chown(root, 65_534, 65_534)
 
     with (
-        pytest.raises(ConfigurationError, match=r"belongs to nobody, and this process runs as root"),
+        pytest.raises(
+            ConfigurationError, match=r"belongs to nobody, and this process runs as root"
+        ),
         open_real(root),
     ):
         pass

@@ -1,0 +1,196 @@
+"""Frames, captures, clocks and stubborn disks for the tests of this folder."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from structlog.testing import LogCapture
+
+from agent.domain import (
+    Box,
+    Capture,
+    Detection,
+    EncodedImage,
+    Frame,
+    Lane,
+    ModelInfo,
+    Observation,
+    Pixels,
+    RuleHit,
+    Thresholds,
+)
+from agent.logs import Log
+from agent.runtime.inference import Chosen
+from agent.selection.random_lane import RandomLane
+from agent.selection.selector import Selector
+from agent.spool.disk import Disk
+from agent.spool.index import Change, Index
+from agent.spool.recovery import open_spool
+from agent.spool.schema import RecordMaker
+from agent.spool.spool import Draft, Limits, Spool
+from agent.system import new_id
+
+WALL = 1_780_000_000.0
+MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("car",))
+MAKER = RecordMaker("device", "boot", MODEL, Thresholds(0.5), "0")
+
+
+class ManualClock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.wall_offset = WALL
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now + self.wall_offset
+
+
+class Recorder:
+    """A log that a test reads."""
+
+    def __init__(self) -> None:
+        capture = LogCapture()
+        self.lines: list[Any] = capture.entries
+        self.log: Log = structlog.wrap_logger(
+            None,
+            processors=[capture],
+            wrapper_class=structlog.make_filtering_bound_logger("debug"),
+        )
+
+    @property
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def one(self, event: str) -> Any:
+        [line] = [line for line in self.lines if line["event"] == event]
+        return line
+
+
+class Says:
+    """A notifier that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def notify(self, state: str) -> None:
+        self.said += state.splitlines()
+
+
+class StubbornDisk(Disk):
+    """Refuses to write while `refuses` is set; moves and removals count as writing."""
+
+    def __init__(self) -> None:
+        self.refuses: OSError | None = None
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._check()
+        super().write(path, data)
+
+    def move(self, source: Path, target: Path) -> None:
+        self._check()
+        super().move(source, target)
+
+    def _check(self) -> None:
+        if self.refuses:
+            raise self.refuses
+
+
+class StubbornIndex(Index):
+    """Refuses to commit while the disk refuses."""
+
+    disk: StubbornDisk
+
+    def commit(self, change: Change) -> None:
+        self.disk._check()
+        super().commit(change)
+
+
+@contextlib.contextmanager
+def open_test_spool(
+    folder: Path,
+    clock: ManualClock,
+    recorder: Recorder,
+    *,
+    disk: StubbornDisk | None = None,
+    max_bytes: int = 10**9,
+) -> Iterator[Spool]:
+    stubborn = disk or StubbornDisk()
+
+    class OurIndex(StubbornIndex):
+        pass
+
+    OurIndex.disk = stubborn
+    limits = Limits(max_bytes, 0)
+    with open_spool(
+        folder / "spool", limits, clock=clock, log=recorder.log, disk=stubborn, open_index=OurIndex
+    ) as spool:
+        yield spool
+
+
+def frame(camera: str = "gate", sequence: int = 0, at: float | None = None) -> Frame:
+    """A tiny frame; its pixels hold its sequence."""
+    pixels = np.full((4, 6, 3), sequence % 256, np.uint8)
+    return Frame(
+        camera=camera,
+        sequence=sequence,
+        pixels=pixels,
+        at=float(sequence) if at is None else at,
+        captured_at=WALL + sequence,
+        monotonic_ns=sequence,
+        stream="test",
+    )
+
+
+def detection(confidence: float) -> Detection:
+    return Detection("car", 0, confidence, Box(0, 0, 2, 2))
+
+
+def capture(sequence: int = 0, camera: str = "gate", value: float = 0.5) -> Capture:
+    observation = Observation(frame(camera, sequence), (detection(0.4),))
+    return Capture(observation, Lane.SCORE, (RuleHit("low_confidence", 0.5),), value)
+
+
+def chosen(sequence: int = 0) -> Chosen:
+    return Chosen(new_id(WALL), capture(sequence))
+
+
+def every_frame() -> Selector:
+    """A selection that keeps every frame."""
+    return Selector(RandomLane(None, seed=""), (), every_nth=1)
+
+
+class PlainEncoder:
+    """Its picture is the first pixel."""
+
+    def encode(self, pixels: Pixels) -> EncodedImage:
+        height, width = pixels.shape[:2]
+        return EncodedImage(bytes([int(pixels[0, 0, 0])]) * 50, width, height)
+
+
+def store(spool: Spool, count: int) -> list[str]:
+    """Put captures of falling value: they are claimed in this order. Answers their ids."""
+    ids = []
+    for number in range(count):
+        taken = capture(number, value=0.9 - number / 100)
+        image = PlainEncoder().encode(taken.observation.frame.pixels)
+        identity = new_id(WALL)
+        record = MAKER.make(identity, taken, image, clock_synchronized=True)
+        spool.put([Draft(identity, taken.lane, taken.value, record, image.data)])
+        ids.append(identity)
+    return ids
+
+
+def wait_until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
+    """Poll until a condition holds; fails loudly when it never does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)

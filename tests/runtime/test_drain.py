@@ -1,0 +1,128 @@
+"""Emptying a spool without a daemon ends: done, held, or away too long."""
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+from fake_target import FakeTarget
+from runtime_builders import ManualClock, Recorder, StubbornDisk, open_test_spool, store
+from test_uploader import AWAY, HELD, READ_ONLY
+
+from agent.domain import StoredCapture
+from agent.runtime.drain import GIVE_UP_S, Drain
+from agent.spool.spool import Spool
+from agent.upload.pace import Pace
+
+
+class Impatient(ManualClock):
+    """Seconds pass quickly."""
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def drain_of(spool: Spool, target: FakeTarget, log: Recorder, *, workers: int = 2) -> Drain:
+    pace = Pace(lambda _: 0.0, first_bound=0.0)
+    return Drain(spool, target, pace, workers=workers, clock=Impatient(), log=log.log)
+
+
+def nothing() -> None:
+    """No progress bar."""
+
+
+def test_all_is_delivered_and_progress_is_told(spool: Spool, log: Recorder) -> None:
+    ids = store(spool, 10)
+    target = FakeTarget()
+    left: list[int] = []
+    drain = drain_of(spool, target, log)
+    drain.run(lambda: left.append(spool.waiting()))
+
+    assert sorted(target.stored) == sorted(ids)
+    assert left[-1] == 0
+    assert (drain.delivered, drain.rejected, drain.failed) == (10, 0, False)
+
+
+def test_an_empty_spool_is_done_at_once(spool: Spool, log: Recorder) -> None:
+    drain = drain_of(spool, FakeTarget(), log)
+    drain.run(nothing)
+
+    assert drain.delivered == 0
+
+
+@pytest.mark.parametrize("trouble", [AWAY, HELD])
+def test_it_gives_up_with_the_reason_when_the_far_side_takes_nothing(
+    spool: Spool, log: Recorder, trouble: Exception
+) -> None:
+    store(spool, 3)
+    target = FakeTarget()
+    target.trouble = trouble  # type: ignore[assignment]
+    drain = drain_of(spool, target, log)
+    drain.run(nothing)
+
+    assert drain.reason == str(trouble)
+    assert spool.waiting() == 3
+    assert spool.in_flight() == 0
+
+
+def test_it_gives_up_when_the_local_disk_refuses(
+    tmp_path: Path, clock: ManualClock, log: Recorder
+) -> None:
+    disk = StubbornDisk()
+    with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
+        store(spool, 2)
+        disk.refuses = READ_ONLY
+        drain = drain_of(spool, FakeTarget(), log)
+        drain.run(nothing)
+
+        assert "Read-only" in drain.reason
+        assert spool.waiting() == 2
+
+
+def test_a_slow_delivery_is_not_given_up(spool: Spool, log: Recorder) -> None:
+    """A request has a deadline of its own; while it runs, the far side is not away."""
+    store(spool, 1)
+    target = FakeTarget()
+    go_on = Event()
+
+    def slowly(_: StoredCapture) -> None:
+        assert go_on.wait(30)
+
+    target.on_send = slowly
+    drain = drain_of(spool, target, log, workers=1)
+    rounds = 0
+
+    def progressed() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds > 2 * GIVE_UP_S:  # each round is a second of its clock
+            go_on.set()
+
+    drain.run(progressed)
+
+    assert drain.delivered == 1
+
+
+def test_a_bug_ends_it(spool: Spool, log: Recorder) -> None:
+    store(spool, 1)
+    target = FakeTarget()
+
+    def bug(_: StoredCapture) -> None:
+        raise ZeroDivisionError
+
+    target.on_send = bug
+    drain = drain_of(spool, target, log)
+    drain.run(nothing)
+
+    assert drain.failed
+    assert "worker failed" in log.events
+
+
+def test_a_refused_capture_is_set_aside_rather_than_waited_for(spool: Spool, log: Recorder) -> None:
+    ids = store(spool, 4)
+    target = FakeTarget()
+    target.refused = {ids[3]}
+    drain = drain_of(spool, target, log)
+    drain.run(nothing)
+
+    assert (drain.delivered, drain.rejected, spool.waiting()) == (3, 1, 0)

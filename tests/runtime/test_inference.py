@@ -1,0 +1,132 @@
+"""Any worker may finish first; the rules of a camera see its frames in order all the same."""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from queue import Queue
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runtime_builders import MODEL, ManualClock, Recorder, detection, every_frame, frame
+
+from agent.domain import Answer, Capture, Detection, Observation, Pixels
+from agent.runtime.inference import FULL_S, Chosen, Inference, Line
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.stats import Stats
+
+
+@given(st.permutations(range(12)))
+def test_observations_come_out_in_order_whatever_the_workers_do(finished: list[int]) -> None:
+    captures: list[Capture] = []
+    line = Line(every_frame(), captures.append)
+    for order in finished:
+        line.finish(order, Observation(frame("gate", order), ()))
+
+    assert [c.observation.frame.sequence for c in captures] == list(range(12))
+
+
+class Scripted:
+    """A detector that knows its answers."""
+
+    info = MODEL
+
+    def __init__(self, answers: Iterable[tuple[Detection, ...]] = ()) -> None:
+        self._answers: Iterator[tuple[Detection, ...]] = iter(answers)
+        self.seen: list[int] = []
+
+    def detect(self, pixels: Pixels) -> Answer:
+        self.seen.append(int(pixels[0, 0, 0]))
+        return Answer(self.info, next(self._answers, ()))
+
+
+class Station:
+    """Inference with a selector that keeps every frame, and a queue of two."""
+
+    def __init__(self, clock: ManualClock, log: Recorder, detector: Scripted) -> None:
+        self.mailbox = Mailbox({"gate": False, "yard": False})
+        self.queue: Queue[Chosen] = Queue(2)
+        self.stats = Stats()
+        ids = count()
+        self.inference = Inference(
+            self.mailbox,
+            detector,
+            {"gate": every_frame(), "yard": every_frame()},
+            self.queue,
+            new_id=lambda _: str(next(ids)),
+            stats=self.stats,
+            clock=clock,
+            log=log.log,
+        )
+
+    def queued(self) -> list[int]:
+        return [
+            self.queue.get_nowait().capture.observation.frame.sequence
+            for _ in range(self.queue.qsize())
+        ]
+
+
+@pytest.fixture
+def station(clock: ManualClock, log: Recorder) -> Station:
+    return Station(clock, log, Scripted())
+
+
+def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
+    station: Station, log: Recorder
+) -> None:
+    station.mailbox.put(frame("gate", 7))
+
+    assert station.inference.step() == 0.0
+    assert station.inference.step() == 0.0
+
+    chosen = station.queue.get_nowait()
+    assert chosen.capture.observation.frame.sequence == 7
+    assert log.one("frame captured")["capture"] == chosen.id
+    assert log.one("frame captured")["rules"] == "every_nth"
+    assert station.stats.total() == {"analysed": 1, "captured": 1, "captured/every_nth": 1}
+
+
+def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorder) -> None:
+    station = Station(clock, log, Scripted([(detection(0.4),)]))
+    station.mailbox.put(frame("gate", 0))
+    station.inference.step()
+    station.inference.step()
+
+    observation = station.queue.get_nowait().capture.observation
+    assert observation.detections == (detection(0.4),)
+    assert observation.inference_s == 0.0
+
+
+def test_a_full_queue_stops_the_analysis_and_keeps_the_order(station: Station) -> None:
+    for sequence in range(3):
+        station.mailbox.put(frame("gate", sequence))
+        station.inference.step()
+    station.mailbox.put(frame("gate", 3))
+
+    assert station.inference.step() == FULL_S
+    assert station.inference.pending == 1
+    assert station.stats.total()["analysed"] == 3
+    assert station.queued() == [0, 1]
+
+    assert station.inference.step() == 0.0
+    assert station.inference.step() == 0.0
+    assert station.queued() == [2, 3]
+    assert station.inference.pending == 0
+
+
+def test_it_is_done_when_the_mailbox_is_closed_and_all_is_in_the_queue(station: Station) -> None:
+    for sequence in range(3):
+        station.mailbox.put(frame("gate", sequence))
+        station.inference.step()
+    station.mailbox.put(frame("yard", 3))
+    station.mailbox.close()
+
+    assert station.inference.step() == FULL_S
+    assert station.queued() == [0, 1]
+    steps = [station.inference.step() for _ in range(2)]
+
+    assert steps == [0.0, None]
+    assert station.queued() == [2, 3]
+
+
+def test_a_step_without_a_frame_comes_back(station: Station) -> None:
+    assert station.inference.step() == 0.0

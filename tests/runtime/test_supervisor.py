@@ -1,0 +1,246 @@
+"""Start, news for the service manager, and what each end means."""
+
+import time
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from fake_target import FakeTarget
+from runtime_builders import (
+    ManualClock,
+    Recorder,
+    frame,
+    open_test_spool,
+    store,
+    wait_until,
+)
+from whole_agent import HungCamera, NoRecording, Recording, WholeAgent
+
+from agent.runtime.supervisor import SUMMARY_S, TICK_S, ExitCode
+from agent.spool.spool import Spool
+
+
+def recording(count: int) -> Recording:
+    return Recording([frame("gate", n) for n in range(count)])
+
+
+def test_a_recording_is_analysed_stored_and_ends_with_nothing_lost(
+    spool: Spool, log: Recorder
+) -> None:
+    agent = WholeAgent(recording(40), spool, log)
+
+    assert agent.supervisor.run() is ExitCode.STOPPED
+    counts = spool.counts()
+    assert counts["stored"] == 40
+    assert counts.get("delivered", 0) + spool.waiting() == 40
+    assert log.one("agent stopped")["reason"] == "recordings ended"
+    assert log.one("agent stopped")["lost"] == 0
+    assert log.events.index("agent stopping") < log.events.index("agent stopped")
+    assert log.events[-1] == "agent stopped"
+    assert not agent.supervisor.left_behind
+
+
+def test_the_service_manager_hears_of_start_and_stop(spool: Spool, log: Recorder) -> None:
+    agent = WholeAgent(recording(1), spool, log)
+    agent.supervisor.run()
+
+    assert agent.says.said[0] == "READY=1"
+    assert "STOPPING=1" in agent.says.said
+    assert "WATCHDOG=1" not in agent.says.said
+
+
+def test_a_recording_that_cannot_be_read_is_a_wrong_configuration(
+    spool: Spool, log: Recorder
+) -> None:
+    agent = WholeAgent(NoRecording(), spool, log)
+
+    assert agent.supervisor.run() is ExitCode.CONFIGURATION
+    assert log.one("agent stopped")["reason"] == "recording failed"
+    assert log.one("agent stopped")["log_level"] == "error"
+
+
+def test_a_bug_ends_the_daemon_and_what_was_captured_is_stored(spool: Spool, log: Recorder) -> None:
+    source = recording(20)
+    agent = WholeAgent(source, spool, log)
+    read, count = source.read, 0
+
+    def read_then_break() -> object:
+        nonlocal count
+        count += 1
+        if count == 10:
+            agent.model.bug = ZeroDivisionError()
+        return read()
+
+    source.read = read_then_break  # type: ignore[method-assign,assignment]
+
+    assert agent.supervisor.run() is ExitCode.BUG
+    assert log.one("agent stopped")["reason"] == "bug"
+    assert log.one("agent stopped")["lost"] == 0
+    assert spool.counts()["stored"] == agent.stats.total()["captured"]
+
+
+def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder) -> None:
+    """Memory is no place where captures may be lost."""
+    camera = HungCamera()
+    agent = WholeAgent(camera, spool, log, clock=RealTime(), queue_length=3)
+    for sequence in range(7):  # a queue of three is full, the rest waits before it
+        agent.stations.mailbox.put(frame("gate", sequence))
+        agent.stations.inference.step()
+    agent.supervisor.stop()
+    code = agent.supervisor.run()
+    camera.let_go.set()
+
+    assert code is ExitCode.STOPPED
+    assert log.one("agent stopped")["lost"] == 0
+    # A full queue stopped the analysis after four; the newest frame waited in the mailbox.
+    assert spool.counts()["stored"] == 5
+    assert agent.stats.total()["captured"] == 5
+
+
+def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
+    spool: Spool, log: Recorder
+) -> None:
+    camera = HungCamera()
+    agent = WholeAgent(camera, spool, log, clock=Hurrying())
+    codes: list[ExitCode] = []
+    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
+    main.start()
+    assert camera.reading.wait(10)
+    agent.supervisor.stop()
+    main.join(20)
+    left_behind = agent.supervisor.left_behind
+    camera.let_go.set()
+
+    assert codes == [ExitCode.STOPPED]
+    assert left_behind
+    assert log.one("stop overdue")["workers"] == "camera gate"
+    wait_until(lambda: not agent.supervisor.left_behind)
+    assert not camera.is_open
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_target_that_hangs_does_not_block_the_stop(
+    spool: Spool, log: Recorder, asked: bool
+) -> None:
+    target, hanging, let_go = FakeTarget(), Event(), Event()
+
+    def hang(_: object) -> None:
+        hanging.set()
+        let_go.wait(60)
+
+    target.on_send = hang
+    store(spool, 1)
+    camera = HungCamera()
+    source = camera if asked else recording(1)
+    agent = WholeAgent(source, spool, log, target=target, clock=Hurrying())
+    codes: list[ExitCode] = []
+    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
+    main.start()
+    assert hanging.wait(10)
+    if asked:
+        agent.supervisor.stop()
+    main.join(20)
+    let_go.set()
+    camera.let_go.set()
+    wait_until(lambda: not agent.supervisor.left_behind)
+
+    assert codes == [ExitCode.STOPPED]
+    overdue = [line["workers"] for line in log.lines if line["event"] == "stop overdue"]
+    assert "upload 0" in overdue[0]
+
+
+def test_the_watchdog_is_fed_three_times_an_interval(spool: Spool, log: Recorder) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(recording(0), spool, log, clock=clock, watchdog=30.0)
+    for _ in range(60):
+        agent.supervisor.watch()
+        clock.now += TICK_S
+
+    assert agent.says.said == ["WATCHDOG=1"] * 6
+
+
+def test_the_watchdog_is_not_fed_while_a_worker_is_overdue_and_that_is_said_once(
+    spool: Spool, log: Recorder
+) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(recording(0), spool, log, clock=clock, watchdog=3.0)
+    clock.now += 61  # longer than an inference may take
+    for _ in range(20):
+        clock.now += TICK_S
+        agent.supervisor.watch()
+
+    assert "WATCHDOG=1" not in agent.says.said
+    assert log.one("worker stalled")["workers"] == "inference 0,inference 1"
+    assert log.one("worker stalled")["log_level"] == "critical"
+
+
+def test_a_disk_that_refuses_for_hours_is_no_stall(
+    tmp_path: Path, clock: ManualClock, log: Recorder
+) -> None:
+    """The watchdog would end the process, and with it the captures that wait in memory."""
+    with open_test_spool(tmp_path, clock, log) as spool:
+        agent = WholeAgent(HungCamera(), spool, log, clock=clock, watchdog=3.0, queue_length=1)
+        for sequence in range(3):
+            agent.stations.mailbox.put(frame("gate", sequence))
+            agent.stations.inference.step()
+
+        assert agent.stations.inference.step() == pytest.approx(0.05)
+
+
+def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    for sequence in range(3):
+        agent.stations.mailbox.put(frame("gate", sequence))
+    agent.stations.inference.step()
+    for _ in range(61):
+        clock.now += TICK_S
+        agent.supervisor.watch()
+
+    line = log.one("summary")
+    facts = {
+        "frames_read": 3,
+        "frames_dropped": 2,
+        "frames_analysed": 1,
+        "captured": 1,
+        "captured_every_nth": 1,
+        "stored": 0,
+        "delivered": 0,
+        "evicted": 0,
+        "rejected": 0,
+        "waiting": 0,
+        "upload": "flowing",
+    }
+    assert facts.items() <= line.items()
+    assert {"inference_p50_ms", "inference_p95_ms"} <= line.keys()
+    assert agent.says.said == [
+        "STATUS=1 frames analysed in the last minute, 0 captures waiting, upload flowing"
+    ]
+    clock.now += SUMMARY_S
+    agent.supervisor.watch()
+    assert log.lines[-1]["frames_read"] == 0
+
+
+def test_a_step_of_the_wall_clock_is_logged_once(spool: Spool, log: Recorder) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(recording(0), spool, log, clock=clock)
+    agent.supervisor.watch()
+    clock.wall_offset -= 3600
+    for _ in range(3):
+        agent.supervisor.watch()
+
+    assert log.one("clock stepped")["seconds"] == -3600
+
+
+class RealTime(ManualClock):
+    """The system's clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Hurrying(RealTime):
+    """Ten times as fast, so that a stop's deadlines come soon."""
+
+    def monotonic(self) -> float:
+        return 10 * super().monotonic()

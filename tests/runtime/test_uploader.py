@@ -1,0 +1,247 @@
+"""What each answer of the far side does to the capture, the log and the next attempt."""
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fake_target import FakeTarget, Trouble
+from runtime_builders import ManualClock, Recorder, StubbornDisk, open_test_spool, store
+
+from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.runtime.stats import Stats
+from agent.runtime.uploader import DISK_RETRY_S, Uploader
+from agent.spool.spool import Spool
+from agent.upload.pace import HOLD_MIN, REST, Pace, State
+
+READ_ONLY = OSError(errno.EROFS, "Read-only file system")
+AWAY = TargetUnavailable("cannot reach fake: it refuses connections")
+BUSY = TargetUnavailable("cannot deliver: 429", retry_after=120)
+HELD = TargetHeld("cannot deliver: 401. Set AGENT_UPLOAD_TOKEN to a valid token")
+REFUSED = CaptureRejected("cannot deliver the capture: 422")
+
+
+class Line:
+    """An uploader without jitter, a far side in memory, a spool whose disk can refuse."""
+
+    def __init__(self, spool: Spool, disk: StubbornDisk, clock: ManualClock, log: Recorder) -> None:
+        self.spool = spool
+        self.disk = disk
+        self.clock = clock
+        self.target = FakeTarget()
+        self.stats = Stats()
+        pace = Pace(lambda bound: bound, first_bound=0.0)
+        self.uploader = Uploader(
+            spool, self.target, pace, stats=self.stats, clock=clock, log=log.log
+        )
+
+    def step(self) -> float:
+        return self.uploader.step()
+
+    def steps_for(self, seconds: float) -> None:
+        """Step as a worker would, until so much time has passed."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now += max(self.step(), 0.5)
+
+
+@pytest.fixture
+def line(tmp_path: Path, clock: ManualClock, log: Recorder) -> Iterator[Line]:
+    disk = StubbornDisk()
+    with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
+        log.lines.clear()
+        yield Line(spool, disk, clock, log)
+
+
+def test_a_delivered_capture_leaves_the_spool(line: Line, log: Recorder) -> None:
+    [identity] = store(line.spool, 1)
+
+    assert line.step() == 0.0
+    assert line.spool.waiting() == 0
+    assert list(line.target.stored) == [identity]
+    assert log.events == ["capture delivered"]
+    assert log.one("capture delivered")["capture"] == identity
+    assert line.stats.total() == {"delivered": 1}
+    assert line.spool.counts()["delivered"] == 1
+
+
+def test_the_most_valuable_capture_goes_first(line: Line) -> None:
+    ids = store(line.spool, 3)
+    for _ in range(3):
+        line.step()
+
+    assert line.target.attempts == ids
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "wait", "event", "level"),
+    [
+        (AWAY, State.DELAYED, 1.0, "upload delayed", "warning"),
+        (BUSY, State.DELAYED, 30.0, "upload delayed", "warning"),
+        (HELD, State.HELD, 30.0, "upload held", "error"),
+    ],
+)
+def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
+    line: Line,
+    log: Recorder,
+    trouble: Trouble,
+    state: State,
+    wait: float,
+    event: str,
+    level: str,
+) -> None:
+    store(line.spool, 3)
+    line.target.trouble = trouble
+
+    assert line.step() == 0.0
+    assert line.step() == wait
+    line.steps_for(600)
+
+    assert line.spool.waiting() == 3
+    assert line.spool.in_flight() == 0
+    assert line.uploader.state is state
+    assert line.uploader.is_stuck
+    assert line.uploader.last_error == str(trouble)
+    assert log.events == [event]
+    assert log.one(event)["error"] == str(trouble)
+    assert log.one(event)["log_level"] == level
+    assert log.one(event)["waiting"] == 3
+
+
+@pytest.mark.parametrize("trouble", [AWAY, BUSY, HELD])
+def test_a_far_side_that_is_back_gets_all_and_the_return_is_logged_once(
+    line: Line, log: Recorder, trouble: Trouble
+) -> None:
+    ids = store(line.spool, 5)
+    line.target.trouble = trouble
+    line.steps_for(60)
+    line.target.trouble = None
+    line.steps_for(1000)
+
+    assert sorted(line.target.stored) == sorted(ids)
+    assert line.spool.waiting() == 0
+    assert log.events.count("upload resumed") == 1
+    assert log.one("upload resumed")["after_s"] >= 60
+    assert line.uploader.last_error is None
+
+
+def test_while_held_one_capture_at_a_time_probes_each_minute_or_later(line: Line) -> None:
+    store(line.spool, 3)
+    line.target.trouble = HELD
+    line.step()
+    before = len(line.target.attempts)
+    line.steps_for(10 * HOLD_MIN)
+
+    assert 2 <= len(line.target.attempts) - before <= 5
+    assert line.target.most_at_once == 1
+
+
+def test_a_capture_that_is_refused_three_times_is_set_aside_while_others_pass(
+    line: Line, log: Recorder
+) -> None:
+    ids = store(line.spool, 6)
+    line.target.refused = {ids[2]}
+    line.steps_for(4 * REST)
+
+    assert sorted(line.target.stored) == sorted(set(ids) - {ids[2]})
+    assert line.target.attempts.count(ids[2]) == 3
+    assert line.spool.waiting() == 0
+    assert line.spool.counts()["rejected"] == 1
+    assert line.stats.total()["rejected"] == 1
+    assert log.one("capture rejected")["capture"] == ids[2]
+    assert log.one("capture rejected")["error"].endswith("refused by the test")
+    assert "upload held" not in log.events
+
+
+def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
+    line: Line, log: Recorder
+) -> None:
+    store(line.spool, 4)
+    line.target.trouble = REFUSED
+    line.steps_for(3600)
+
+    assert line.spool.waiting() == 4
+    assert line.uploader.state is State.HELD
+    assert log.events == ["upload held"]
+    assert "every capture is refused" in log.one("upload held")["error"]
+    assert str(REFUSED) in log.one("upload held")["error"]
+
+
+def test_a_single_capture_that_is_refused_serves_as_the_probe(line: Line) -> None:
+    [identity] = store(line.spool, 1)
+    line.target.trouble = REFUSED
+    line.steps_for(600)
+    line.target.trouble = None
+    line.steps_for(3600)
+
+    assert list(line.target.stored) == [identity]
+
+
+def test_a_lost_answer_is_sent_again_and_stored_once(line: Line, log: Recorder) -> None:
+    [identity] = store(line.spool, 1)
+    line.target.loses_answers = True
+    line.step()
+    line.target.loses_answers = False
+    line.steps_for(10)
+
+    assert line.target.attempts == [identity, identity]
+    assert list(line.target.stored) == [identity]
+    assert log.one("capture delivered")["duplicate"] is True
+
+
+def test_a_delivery_that_the_disk_cannot_note_is_not_sent_again(line: Line, log: Recorder) -> None:
+    store(line.spool, 3)
+    line.disk.refuses = READ_ONLY
+    waits = [line.step() for _ in range(5)]
+
+    assert waits == [DISK_RETRY_S] * 5
+    assert len(line.target.attempts) == 1
+    assert line.uploader.is_stuck
+    assert log.events == ["spool unavailable"]
+    assert "Read-only" in (line.uploader.last_error or "")
+
+    line.disk.refuses = None
+    line.steps_for(5)
+    assert line.spool.waiting() == 0
+    assert len(line.target.attempts) == 3
+    assert log.events[:3] == ["spool unavailable", "spool available", "capture delivered"]
+    assert line.stats.total()["delivered"] == 3
+    assert not line.uploader.is_stuck
+
+
+def test_a_refused_capture_that_the_disk_cannot_set_aside_waits_on(
+    line: Line, log: Recorder
+) -> None:
+    ids = store(line.spool, 4)
+    line.target.refused = {ids[0]}
+    line.steps_for(2 * REST - 5)
+    line.disk.refuses = READ_ONLY
+    line.steps_for(REST)
+
+    assert line.spool.waiting() == 1
+    assert log.events.count("spool unavailable") == 1
+    line.disk.refuses = None
+    line.steps_for(6 * REST)
+    assert line.spool.waiting() == 0
+    assert line.spool.counts()["rejected"] == 1
+
+
+def test_a_damaged_capture_does_not_stop_the_others(
+    line: Line, log: Recorder, tmp_path: Path
+) -> None:
+    ids = store(line.spool, 3)
+    [damaged] = (tmp_path / "spool").rglob(f"*{ids[0]}*")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    line.steps_for(5)
+
+    assert sorted(line.target.stored) == sorted(ids[1:])
+    assert log.one("capture damaged")["capture"] == ids[0]
+    assert line.spool.counts()["damaged"] == 1
+    assert line.spool.waiting() == 0
+
+
+def test_an_empty_spool_costs_no_request(line: Line, log: Recorder) -> None:
+    line.steps_for(60)
+
+    assert line.target.attempts == []
+    assert log.events == []

@@ -1,0 +1,123 @@
+"""One thread, one step: waits, ends, fails in good order."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from runtime_builders import ManualClock, Recorder, wait_until
+
+from agent.runtime.worker import Step, Worker
+
+
+@pytest.fixture
+def make(clock: ManualClock, log: Recorder) -> Callable[..., Worker]:
+    def make(step: Step, **more: object) -> Worker:
+        settings = {"patience": 10.0, "ended": lambda: None, **more}
+        return Worker("tester", step, clock=clock, log=log.log, **settings)  # type: ignore[arg-type]
+
+    return make
+
+
+def test_it_repeats_the_step_until_all_is_done(make: Callable[..., Worker]) -> None:
+    answers: list[float | None] = [0.0, 0.001, None]
+    told = threading.Event()
+    worker = make(lambda: answers.pop(0), ended=told.set)
+    worker.start()
+
+    assert told.wait(10)
+    assert worker.join(10)
+    assert worker.ended
+    assert not worker.failed
+    assert answers == []
+
+
+def test_a_stop_ends_a_wait_at_once(make: Callable[..., Worker]) -> None:
+    waiting = threading.Event()
+
+    def step() -> float:
+        waiting.set()
+        return 3600.0
+
+    worker = make(step)
+    worker.start()
+    assert waiting.wait(10)
+    worker.stop()
+
+    assert worker.join(10)
+    assert not worker.failed
+
+
+def test_a_bug_is_logged_with_its_traceback_and_ends_it(
+    make: Callable[..., Worker], log: Recorder
+) -> None:
+    told = threading.Event()
+
+    def step() -> float:
+        raise ZeroDivisionError
+
+    worker = make(step, ended=told.set)
+    worker.start()
+
+    assert told.wait(10)
+    assert worker.join(10)
+    assert worker.failed
+    assert log.one("worker failed")["log_level"] == "critical"
+    assert log.one("worker failed")["exc_info"] is True
+
+
+def test_what_it_used_is_closed_by_the_same_thread(make: Callable[..., Worker]) -> None:
+    threads: list[threading.Thread] = []
+    worker = make(lambda: None, close=lambda: threads.append(threading.current_thread()))
+    worker.start()
+
+    assert worker.join(10)
+    assert [thread.name for thread in threads] == ["tester"]
+
+
+def test_a_join_has_a_deadline(make: Callable[..., Worker]) -> None:
+    let_go = threading.Event()
+
+    def step() -> None:
+        let_go.wait(60)
+
+    worker = make(step)
+    worker.start()
+    try:
+        assert not worker.join(0.01)
+        assert not worker.ended
+    finally:
+        let_go.set()
+        assert worker.join(10)
+
+
+def test_a_step_that_takes_longer_than_its_patience_is_overdue(
+    make: Callable[..., Worker], clock: ManualClock
+) -> None:
+    let_go, inside = threading.Event(), threading.Event()
+
+    def step() -> None:
+        inside.set()
+        let_go.wait(60)
+
+    worker = make(step, patience=10.0)
+    worker.start()
+    try:
+        assert inside.wait(10)
+        assert not worker.overdue(clock.now + 10)
+        assert worker.overdue(clock.now + 11)
+    finally:
+        let_go.set()
+    assert worker.join(10)
+    assert not worker.overdue(clock.now + 1e9)
+
+
+def test_a_wait_that_a_step_asked_for_is_not_overdue(
+    make: Callable[..., Worker], clock: ManualClock
+) -> None:
+    worker = make(lambda: 3600.0, patience=10.0)
+    worker.start()
+
+    wait_until(lambda: not worker.overdue(clock.now + 3610))
+    assert worker.overdue(clock.now + 3611)
+    worker.stop()
+    assert worker.join(10)

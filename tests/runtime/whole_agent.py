@@ -1,0 +1,151 @@
+"""The whole daemon of real stations, with a camera, a model and a far side in memory."""
+
+from collections.abc import Iterable, Iterator
+from queue import Queue
+from threading import Event
+
+from fake_target import FakeTarget
+from runtime_builders import (
+    MAKER,
+    MODEL,
+    ManualClock,
+    PlainEncoder,
+    Recorder,
+    Says,
+    detection,
+    every_frame,
+    frame,
+)
+
+from agent.domain import Answer, Frame, Pixels
+from agent.errors import CameraLost
+from agent.ports import Clock, UploadTarget
+from agent.runtime.inference import Chosen, Inference
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.reader import Reader
+from agent.runtime.stats import Stats
+from agent.runtime.supervisor import Stations, Supervisor
+from agent.runtime.uploader import Uploader
+from agent.runtime.writer import Writer
+from agent.spool.spool import Spool
+from agent.system import new_id
+from agent.upload.pace import Pace
+
+
+class Recording:
+    """So many frames, then the end."""
+
+    live = False
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames: Iterator[Frame] = iter(frames)
+
+    def read(self) -> Frame | None:
+        return next(self._frames, None)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoRecording(Recording):
+    """A file that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def read(self) -> Frame | None:
+        raise CameraLost("cannot read recording: not found")
+
+
+class HungCamera:
+    """Its driver does not come back, until the test lets it."""
+
+    live = True
+
+    def __init__(self) -> None:
+        self.reading = Event()
+        self.let_go = Event()
+        self.is_open = True
+
+    def read(self) -> Frame | None:
+        self.reading.set()
+        self.let_go.wait(60)
+        return frame()
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class Model:
+    """Sees one doubtful car in everything."""
+
+    info = MODEL
+
+    def __init__(self) -> None:
+        self.bug: Exception | None = None
+
+    def detect(self, pixels: Pixels) -> Answer:
+        if self.bug:
+            raise self.bug
+        return Answer(self.info, (detection(0.4),))
+
+
+class WholeAgent:
+    """Every frame becomes a capture."""
+
+    def __init__(
+        self,
+        source: Recording | HungCamera,
+        spool: Spool,
+        log: Recorder,
+        *,
+        target: UploadTarget | None = None,
+        clock: Clock | None = None,
+        queue_length: int = 8,
+        watchdog: float | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.says = Says()
+        self.model = Model()
+        self.target = target or FakeTarget()
+        self.stats = Stats()
+        self.queue: Queue[Chosen] = Queue(queue_length)
+        mailbox = Mailbox({"gate": not source.live})
+        pace = Pace(lambda _: 0.0, first_bound=0.0)
+        self.stations = Stations(
+            readers=[
+                Reader("gate", source, mailbox, real_time=False, clock=self.clock, log=log.log)
+            ],
+            mailbox=mailbox,
+            inference=Inference(
+                mailbox,
+                self.model,
+                {"gate": every_frame()},
+                self.queue,
+                new_id=new_id,
+                stats=self.stats,
+                clock=self.clock,
+                log=log.log,
+            ),
+            inference_workers=2,
+            queue=self.queue,
+            writer=Writer(
+                self.queue,
+                PlainEncoder(),
+                MAKER,
+                spool,
+                synchronized=lambda _: True,
+                stats=self.stats,
+                log=log.log,
+            ),
+            spool=spool,
+            uploader=Uploader(
+                spool, self.target, pace, stats=self.stats, clock=self.clock, log=log.log
+            ),
+            upload_workers=2,
+            upload_patience=30.0,
+            stats=self.stats,
+        )
+        self.supervisor = Supervisor(
+            self.stations, clock=self.clock, notifier=self.says, log=log.log, watchdog=watchdog
+        )
