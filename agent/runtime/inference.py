@@ -2,49 +2,37 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from queue import Full, Queue
 
-from agent.domain import Capture, Observation
+from agent.domain import Capture, Grey, Observation, Pixels
 from agent.logs import Log
 from agent.ports import Clock, Detector
-from agent.runtime.mailbox import Mailbox
+from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.stats import Stats
-from agent.selection.selector import Selector
+from agent.selection.gates import Condition
+from agent.selection.station import Selection
 
 TAKE_TIMEOUT_S = 0.5
 FULL_S = 0.05
 """How long a worker waits for room in the queue before it looks again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A capture on its way to the disk, with the name it will always have."""
-
-    id: str
-    capture: Capture
-
-
 class Line:
     """Puts one camera's observations back in order, whichever worker finished first."""
 
-    def __init__(self, selector: Selector, accept: Callable[[Capture], None]) -> None:
-        """`accept` is called for each capture, in order, by one thread at a time."""
-        self._selector = selector
+    def __init__(self, accept: Callable[[Observation], None]) -> None:
+        """`accept` is called for each observation, in order; it must be called under a lock."""
         self._accept = accept
-        self._lock = threading.Lock()
         self._early: dict[int, Observation] = {}
         self._next = 0
 
     def finish(self, order: int, observation: Observation) -> None:
         """Hand in the observation of the `order`-th frame taken from this camera."""
-        with self._lock:
-            self._early[order] = observation
-            while self._next in self._early:
-                for capture in self._selector.observe(self._early.pop(self._next)):
-                    self._accept(capture)
-                self._next += 1
+        self._early[order] = observation
+        while self._next in self._early:
+            self._accept(self._early.pop(self._next))
+            self._next += 1
 
 
 class Inference:
@@ -58,24 +46,29 @@ class Inference:
         self,
         mailbox: Mailbox,
         detector: Detector,
-        selectors: Mapping[str, Selector],
-        queue: "Queue[Chosen]",
+        selection: Selection,
+        queue: "Queue[Capture]",
         *,
-        new_id: Callable[[float], str],
+        shrink: Callable[[Pixels], Grey],
         stats: Stats,
         clock: Clock,
         log: Log,
     ) -> None:
         self._mailbox = mailbox
         self._detector = detector
-        self._lines = {name: Line(selector, self._accept) for name, selector in selectors.items()}
+        self._selection = selection
+        self._lines = {name: Line(self._select) for name in selection.selectors}
         self._queue = queue
-        self._new_id = new_id
+        self._shrink = shrink
         self._stats = stats
         self._clock = clock
         self._log = log
+        self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
+        self._in_hand = 0  # workers between taking a frame and handing in its observation
+        self._conditions = dict.fromkeys(selection.selectors, Condition.CLEAR)
+        self._slow: set[str] = set()
         self._forwarding = threading.Lock()
-        self._chosen: deque[Chosen] = deque()  # not yet in the queue, in order
+        self._chosen: deque[Capture] = deque()  # not yet in the queue, in order
 
     @property
     def pending(self) -> int:
@@ -86,39 +79,87 @@ class Inference:
         """Analyse one frame; done when the mailbox is closed and empty, and all is in the queue."""
         if not self._forward():
             return FULL_S
-        ticket = self._mailbox.take(TAKE_TIMEOUT_S)
-        if ticket is None:
-            return None if self._mailbox.drained else 0.0
+        with self._selecting:
+            self._in_hand += 1
+        try:
+            ticket = self._mailbox.take(TAKE_TIMEOUT_S)
+            if ticket is not None:
+                self._look(ticket)
+                return 0.0
+        finally:
+            with self._selecting:
+                self._in_hand -= 1
+        return self._end() if self._mailbox.drained else 0.0
+
+    def request(self) -> None:
+        """Capture the next frame of each camera."""
+        with self._selecting:
+            self._selection.request()
+
+    def memory(self) -> dict[str, str]:
+        """What the selection has learnt, by name."""
+        with self._selecting:
+            return self._selection.memory(self._clock.monotonic())
+
+    def _look(self, ticket: Ticket) -> None:
+        pixels = ticket.frame.pixels
         began = self._clock.monotonic()
-        answer = self._detector.detect(ticket.frame.pixels)
+        answer = self._detector.detect(pixels)
         seconds = self._clock.monotonic() - began
         self._stats.inferred(seconds)
         observation = Observation(
             ticket.frame,
             answer.detections,
             seconds,
+            grey=self._shrink(pixels),
             classes=answer.classes,
             invalid=answer.invalid,
             model=answer.model,
         )
-        self._lines[ticket.frame.camera].finish(ticket.order, observation)
-        return 0.0
+        with self._selecting:
+            self._lines[ticket.frame.camera].finish(ticket.order, observation)
+
+    def _end(self) -> float | None:
+        """No frame comes any more: the last worker judges what waited for its neighbours."""
+        with self._selecting:
+            if self._in_hand == 0:
+                for capture in self._selection.finish(self._clock.monotonic()):
+                    self._accept(capture)
+        return None if self._forward() else FULL_S
+
+    def _select(self, observation: Observation) -> None:
+        for capture in self._selection.observe(observation, self._clock.monotonic()):
+            self._accept(capture)
+        self._tell(observation.frame.camera)
+
+    def _tell(self, camera: str) -> None:
+        """Log once what a person should know of a camera's picture."""
+        selector = self._selection.selectors[camera]
+        condition = selector.gate.lasting
+        if condition is not self._conditions[camera]:
+            self._conditions[camera] = condition
+            if condition is Condition.CLEAR:
+                self._log.info("camera clear", camera=camera)
+            else:
+                self._log.warning("camera impaired", camera=camera, condition=condition.value)
+        if selector.window.is_slow != (camera in self._slow):
+            self._slow ^= {camera}
+            paused = camera in self._slow
+            self._log.info("temporal rules", camera=camera, state="off" if paused else "on")
 
     def _accept(self, capture: Capture) -> None:
-        frame = capture.observation.frame
-        chosen = Chosen(self._new_id(frame.captured_at), capture)
         for hit in capture.rules:
             self._stats.count(f"captured/{hit.name}")
         self._stats.count("captured")
         self._log.info(
             "frame captured",
-            capture=chosen.id,
-            camera=frame.camera,
+            capture=capture.id,
+            camera=capture.observation.frame.camera,
             lane=capture.lane.value,
             rules=",".join(hit.name for hit in capture.rules),
             value=round(capture.value, 3),
         )
-        self._chosen.append(chosen)
+        self._chosen.append(capture)
 
     def _forward(self) -> bool:
         """Move what was chosen to the queue, in order; false when it is full."""

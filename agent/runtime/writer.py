@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Callable
 from queue import Empty, Queue
 
+from agent.domain import Capture
 from agent.errors import SpoolUnavailable
 from agent.logs import Log
 from agent.ports import ImageEncoder
-from agent.runtime.inference import Chosen
 from agent.runtime.stats import Stats
+from agent.selection.buying import Hint
 from agent.spool.schema import RecordMaker
 from agent.spool.spool import Draft, Spool
 
@@ -27,21 +28,27 @@ class Writer:
 
     def __init__(
         self,
-        queue: "Queue[Chosen]",
+        queue: "Queue[Capture]",
         encoder: ImageEncoder,
         maker: RecordMaker,
         spool: Spool,
         *,
         synchronized: Callable[[float], bool],
+        hints: bool,
         stats: Stats,
         log: Log,
     ) -> None:
-        """`synchronized` says whether a wall time can be believed."""
+        """`synchronized` says whether a wall time can be believed.
+
+        `hints` keeps with each capture what the buying of credits compares; without a budget
+        nobody asks.
+        """
         self._queue = queue
         self._encoder = encoder
         self._maker = maker
         self._spool = spool
         self._synchronized = synchronized
+        self._hints = hints
         self._stats = stats
         self._log = log
         self._drafts: list[Draft] = []
@@ -58,7 +65,7 @@ class Writer:
     def step(self) -> float | None:
         """Store what has come; a disk that refuses is tried again, waiting ever longer."""
         if not self._drafts:
-            self._drafts = [self._draft(chosen) for chosen in self._gather()]
+            self._drafts = [self._draft(capture) for capture in self._gather()]
         if not self._drafts:
             return None if self.finishing and self._queue.empty() else 0.0
         try:
@@ -74,26 +81,38 @@ class Writer:
         self._refused, self._retry, self._drafts = False, _FIRST_RETRY_S, []
         for entry in stored.kept:
             self._log.info("capture stored", capture=entry.id, bytes=entry.size)
+        for entry in stored.replaced:
+            self._log.info("capture evicted", capture=entry.id, reason="duplicate")
         for entry in stored.evicted:
             self._stats.count("evicted")
             self._log.info(
                 "capture evicted", capture=entry.id, reason=stored.reason, value=entry.value
             )
         self._stats.count("stored", len(stored.kept))
+        self._stats.count("evicted", len(stored.replaced))
         return 0.0
 
-    def _gather(self) -> list[Chosen]:
+    def _gather(self) -> list[Capture]:
         """What waits now, at most a group; waits a moment for the first."""
-        group: list[Chosen] = []
+        group: list[Capture] = []
         with contextlib.suppress(Empty):
             group.append(self._queue.get(timeout=GATHER_S))
             while len(group) < GROUP:
                 group.append(self._queue.get_nowait())
         return group
 
-    def _draft(self, chosen: Chosen) -> Draft:
-        capture = chosen.capture
-        image = self._encoder.encode(capture.observation.frame.pixels)
-        synchronized = self._synchronized(capture.observation.frame.captured_at)
-        record = self._maker.make(chosen.id, capture, image, clock_synchronized=synchronized)
-        return Draft(chosen.id, capture.lane, capture.value, record, image.data)
+    def _draft(self, capture: Capture) -> Draft:
+        frame = capture.observation.frame
+        image = self._encoder.encode(frame.pixels)
+        synchronized = self._synchronized(frame.captured_at)
+        record = self._maker.make(capture.id, capture, image, clock_synchronized=synchronized)
+        hint = Hint(frame.camera, capture.is_degraded, capture.likeness).text
+        return Draft(
+            capture.id,
+            capture.lane,
+            capture.value,
+            record,
+            image.data,
+            hint=hint if self._hints else "",
+            replaces=capture.replaces,
+        )
