@@ -169,6 +169,15 @@ class _Watched(HTTPConnection):
 class _WatchedTls(_Watched, HTTPSConnection):
     """The same with TLS."""
 
+    def send(self, data: Any) -> None:
+        """Send bytes; raises `BrokenPipeError` when the far side hung up meanwhile."""
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as error:
+            # After this one its last words are read: an early answer, or, with TLS 1.3, what it
+            # thinks of our certificate, which it sees when the handshake is over for us.
+            raise BrokenPipeError("the far side hung up") from error
+
 
 class _Fresh(HTTPConnectionPool):
     """Lets go of connections that stood idle for too long."""

@@ -1,6 +1,7 @@
 """What a failed connection means, in words: network trouble passes, wrong certificates do not."""
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -16,6 +17,20 @@ _NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+_OUR_CERTIFICATE = frozenset(
+    {
+        "access denied",
+        "bad certificate",
+        "certificate expired",
+        "certificate required",
+        "certificate revoked",
+        "certificate unknown",
+        "handshake failure",
+        "unknown ca",
+        "unsupported certificate",
+    }
+)
+_TUNNEL = re.compile(r"Tunnel connection failed: (4[0-9]{2})\b")
 _LINKS_MAX = 20  # causes of causes that are looked at
 
 _E = TypeVar("_E", bound=BaseException)
@@ -37,6 +52,14 @@ def explain(error: BaseException, where: str, wall: float) -> AgentError:
             f"{cannot}: it does not speak TLS: captive portal, or http:// is meant; "
             "check AGENT_UPLOAD_URL"
         )
+    if tls is not None and _alert(tls) in _OUR_CERTIFICATE:
+        return TargetHeld(
+            f"{cannot}: it refuses the device's certificate, or the want of one "
+            f"({_alert(tls)}); check AGENT_UPLOAD_CLIENT_CERT"
+        )
+    refusal = _proxy_refusal(error)
+    if refusal is not None:
+        return TargetHeld(f"{cannot}: the proxy answers {refusal}; check AGENT_UPLOAD_PROXY")
     return TargetUnavailable(f"{cannot}: {_network(error, tls)}")
 
 
@@ -73,6 +96,17 @@ def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
     if tls is not None and not isinstance(tls, ssl.SSLEOFError):
         return f"TLS fails: {(tls.reason or 'unknown').replace('_', ' ').lower()}"
     return "the connection broke before the answer was whole"
+
+
+def _alert(error: ssl.SSLError) -> str:
+    """What the far side says of our TLS, such as `bad certificate`; empty when it says nothing."""
+    return (error.reason or "").partition("_ALERT_")[2].replace("_", " ").lower()
+
+
+def _proxy_refusal(error: BaseException) -> str | None:
+    """The status with which a proxy refuses to connect us, where it is no passing trouble."""
+    matches = (_TUNNEL.search(str(e)) for e in _chain(error) if isinstance(e, OSError))
+    return next((match[1] for match in matches if match), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -36,18 +36,23 @@ Behaviour = Callable[[socket.socket, Request, Event], None]
 
 
 class FaultyServer:
-    """Serves until the end of its `with` block. With `tls`, by that context."""
+    """Serves until the end of its `with` block, on `host` or `localhost`. With `tls`, by that."""
 
-    def __init__(self, *script: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *script: Behaviour, tls: ssl.SSLContext | None = None, host: str = ""
+    ) -> None:
         self.requests: list[Request] = []
         self.connections = 0
         self._script = list(script)
         self._tls = tls
         self._stopping = Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host or "127.0.0.1", 0), family=family)
         self._threads = [Thread(target=self._accept)]
         scheme = "https" if tls else "http"
-        self.url = f"{scheme}://localhost:{self._listener.getsockname()[1]}/upload"
+        shown = f"[{host}]" if ":" in host else host or "localhost"
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"{scheme}://{shown}:{self.port}/upload"
 
     def __enter__(self) -> Self:
         self._threads[0].start()
