@@ -3,25 +3,29 @@
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from queue import Queue
 
 from agent import __version__
 from agent.camera.open import make_source
+from agent.camera.view import small_grey
 from agent.config import Settings
 from agent.detector.detector import OnnxDetector, load_detector
+from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
-from agent.runtime.inference import Chosen, Inference
+from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stations, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
-from agent.selection.random_lane import RandomLane
-from agent.selection.rules import make_rules
-from agent.selection.selector import RULE_COOLDOWN_S, Selector
+from agent.selection.buying import Budgeted
+from agent.selection.credits import Ledger, Now
+from agent.selection.selector import RULE_COOLDOWN_S, Verdict
+from agent.selection.station import Selection
 from agent.spool.disk import Disk
 from agent.spool.jpeg import JpegEncoder
 from agent.spool.recovery import open_spool
@@ -104,8 +108,12 @@ def wired(
             camera.name: settings.fps == 0 and not camera.live for camera in settings.cameras
         }
         mailbox = Mailbox(lossless)
-        queue: Queue[Chosen] = Queue(QUEUE_LENGTH)
+        queue: Queue[Capture] = Queue(QUEUE_LENGTH)
         boot = boot_id()
+        plan = replace(settings.selection_plan, cooldown_s=tempo.cooldown_s)
+        names = [camera.name for camera in settings.cameras]
+        selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
+        selection.remember(spool.note, clock.monotonic())
         uploader = None
         if target is not None:
             pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
@@ -124,9 +132,9 @@ def wired(
             inference=Inference(
                 mailbox,
                 detector,
-                _selectors(settings, tempo),
+                selection,
                 queue,
-                new_id=new_id,
+                shrink=small_grey,
                 stats=stats,
                 clock=clock,
                 log=log,
@@ -145,6 +153,7 @@ def wired(
                 ),
                 spool,
                 synchronized=clock_synchronized,
+                hints=settings.budget_per_day > 0,
                 stats=stats,
                 log=log,
             ),
@@ -165,7 +174,13 @@ def spool_of(
 ) -> contextlib.AbstractContextManager[Spool]:
     """The spool that the settings name; raises as `open_spool`."""
     limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
-    return open_spool(settings.spool_dir, limits, clock=clock, log=log)
+    plan = settings.selection_plan
+    order = None
+    if plan.per_day:
+        ledger = Ledger(plan.per_day, plan.effective_random_share)
+        boot = boot_id()
+        order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
+    return open_spool(settings.spool_dir, limits, clock=clock, log=log, order=order)
 
 
 def upload_target(
@@ -242,14 +257,17 @@ def _readers(
     ]
 
 
-def _selectors(settings: Settings, tempo: Tempo) -> dict[str, Selector]:
-    thresholds = settings.all_thresholds
-    return {
-        camera.name: Selector(
-            RandomLane(settings.random_interval_s, seed=settings.device_id),
-            make_rules(settings.rules, thresholds),
-            every_nth=settings.every_nth_frame,
-            cooldown_s=tempo.cooldown_s,
-        )
-        for camera in settings.cameras
-    }
+def explain(log: Log, verdict: Verdict) -> None:
+    """Why a frame was captured, or was not: for those who ask at debug level."""
+    log.debug(
+        "frame judged",
+        camera=verdict.frame.camera,
+        at=round(verdict.frame.at, 3),
+        source_frame=verdict.frame.source_frame,
+        outcome=verdict.outcome,
+        value=round(verdict.value, 3),
+        line=round(verdict.line, 3),
+        condition=verdict.condition.value,
+        other=verdict.other,
+        **{name: round(score, 3) for name, score in verdict.scores.items()},
+    )

@@ -37,6 +37,7 @@ from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.logs import redact
 from agent.selection.rules import RULES
+from agent.selection.station import Plan
 from agent.upload.window import Window, parse_window
 
 __all__ = [
@@ -51,7 +52,6 @@ __all__ = [
 
 PREFIX = "AGENT_"
 
-AUTO_RANDOM_INTERVAL_S = 15 * 60.0
 DAY_S = 86400.0
 KB = 1000
 MB = 1000**2
@@ -191,13 +191,37 @@ class Settings(BaseSettings):
     random_interval: Annotated[Duration, Ge(0.001), Le(365 * DAY_S)] | Literal["auto", "off"] = (
         Field(
             "auto",
-            description="Mean time between random captures of one camera; `auto` = 15 min; `off` "
+            description="Mean time between random captures of one camera; `auto` spreads the "
+            "random credits over the day and the cameras (15 min without a budget); `off` "
             "disables.",
             json_schema_extra={"allowed": "auto, off, or a duration between 1ms and 365d"},
         )
     )
     every_nth_frame: int = Field(
         0, ge=0, description="Also capture each nth analysed frame; `0` = off."
+    )
+
+    budget_per_day: int = Field(
+        100,
+        ge=0,
+        le=1_000_000,
+        description="Labelling credits: captures that the whole device may deliver a day; they "
+        "accrue evenly. `0` = no limit.",
+    )
+    random_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the credits that is spent on random captures.",
+    )
+    rule_weights: Annotated[dict[str, Annotated[float, Ge(0), Le(1)]], NoDecode] = Field(
+        {},
+        description="Weights of rules other than their own, such as `flicker=0.8 clash=0`.",
+        json_schema_extra={
+            "shown": "none",
+            "example": "flicker=0.8 clash=0",
+            "allowed": f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULES)}",
+        },
     )
 
     jpeg_quality: int = Field(
@@ -299,7 +323,14 @@ class Settings(BaseSettings):
             context = {"why": f"{error} (in {_one_line(without_secrets(value))})"}
             raise PydanticCustomError(OWN_WORDS, "{why}", context) from None
 
-    @field_validator("thresholds", mode="before")
+    @field_validator("rule_weights")
+    @classmethod
+    def _weights_of_rules(cls, value: dict[str, float]) -> dict[str, float]:
+        if not set(value) <= set(RULES):
+            raise ValueError("not a rule")
+        return value
+
+    @field_validator("thresholds", "rule_weights", mode="before")
     @classmethod
     def _parse_thresholds(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -354,13 +385,20 @@ class Settings(BaseSettings):
         return Thresholds(self.threshold, self.thresholds, self.floor)
 
     @property
-    def random_interval_s(self) -> float | None:
-        """Seconds between random captures of one camera, None for none."""
-        if self.random_interval == "off":
-            return None
-        if self.random_interval == "auto":
-            return AUTO_RANDOM_INTERVAL_S
-        return self.random_interval
+    def selection_plan(self) -> Plan:
+        """What the settings say of choosing frames."""
+        is_fixed = isinstance(self.random_interval, float)
+        return Plan(
+            rules=self.rules,
+            thresholds=self.all_thresholds,
+            seed=self.device_id,
+            random_interval=self.random_interval if is_fixed else None,  # type: ignore[arg-type]
+            is_random=self.random_interval != "off",
+            every_nth=self.every_nth_frame,
+            per_day=self.budget_per_day,
+            random_share=self.random_share,
+            weights=self.rule_weights,
+        )
 
     def token(self, environ: Mapping[str, str]) -> str | None:
         """The upload secret: from the credentials directory, else from the setting.

@@ -102,6 +102,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
         device_id="demo",
         fps=FPS,
         random_interval=2.0,
+        budget_per_day=0,
         spool_dir=folder / "spool",
         spool_min_free=0,
         upload_url=network.url,

@@ -12,8 +12,9 @@ from agent.cli import console
 from agent.config import Settings
 from agent.config_text import show_duration, show_size
 from agent.errors import TemporaryError
+from agent.selection.credits import Ledger, Now
 from agent.spool.status import SpoolStatus, read_status
-from agent.system import SystemClock
+from agent.system import SystemClock, boot_id
 
 
 def status(
@@ -55,6 +56,9 @@ def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
         "evicted_by_reason": spool.evicted_by_reason,
         "last_delivered": _iso(spool.last_delivered),
         "last_error": spool.last_error,
+        "upload": spool.upload,
+        "budget_per_day": settings.budget_per_day,
+        "credits_left": _credits_left(spool, settings),
         "occupied_bytes": spool.occupied,
         "max_bytes": int(settings.spool_max),
         "hours_until_full": _hours_until_full(spool, int(settings.spool_max)),
@@ -78,9 +82,30 @@ def _rows(
         ("damaged", str(spool.damaged)),
         ("evicted", f"{spool.evicted} ({reasons})" if reasons else "0"),
         ("last error", spool.last_error or "none"),
+        ("credits left", _credits_shown(facts)),
         ("disk", f"{show_size(spool.occupied)} of {show_size(int(settings.spool_max))}"),
         ("full in", "never at the present rate" if hours is None else f"{hours:.1f} h"),
     ]
+
+
+def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
+    """Credits that could be spent now; -1 where there is no budget."""
+    plan = settings.selection_plan
+    if not plan.per_day:
+        return -1
+    ledger = Ledger(plan.per_day, plan.effective_random_share)
+    if spool.ledger is not None:
+        share = plan.effective_random_share
+        ledger = Ledger.from_text(spool.ledger, per_day=plan.per_day, random_share=share)
+    clock = SystemClock()
+    ledger.accrue(Now(clock.monotonic(), clock.wall(), boot_id()))
+    return round(ledger.left, 2)
+
+
+def _credits_shown(facts: dict[str, Any]) -> str:
+    if facts["credits_left"] < 0:
+        return "no limit"
+    return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']} a day"
 
 
 def _hours_until_full(spool: SpoolStatus, max_bytes: int) -> float | None:

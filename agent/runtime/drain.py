@@ -66,7 +66,7 @@ class Drain:
                 flowed_at = now
             if self._uploader.state is State.HELD or now - flowed_at > GIVE_UP_S:
                 break
-            if self._uploader.closed:
+            if self._uploader.closed or self._spool.why_not():
                 break
             progressed()
             with contextlib.suppress(Empty):
@@ -96,4 +96,9 @@ class Drain:
     @property
     def reason(self) -> str:
         """Why something still waits."""
-        return self._uploader.closed or self._uploader.last_error or "no answer yet"
+        return (
+            self._uploader.closed
+            or self._uploader.last_error
+            or self._spool.why_not()
+            or "no answer yet"
+        )

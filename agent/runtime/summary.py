@@ -46,6 +46,7 @@ class Summary:
             rejected=recent["rejected"],
             waiting=waiting,
             upload=upload,
+            **self._spool.report(),
         )
         self._before = counts
         return (

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from queue import Empty, Queue, SimpleQueue
 
+from agent.domain import Capture
+from agent.errors import SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock, Notifier
-from agent.runtime.inference import Chosen, Inference
+from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
@@ -23,6 +25,9 @@ STOP_S = 18.0
 """Seconds that a stop may take in all; systemd is told 20."""
 
 SUMMARY_S = 60.0
+MEMORY_S = 15 * 60.0
+"""How often what was learnt is kept: more would wear the card, less would lose a day's ranks."""
+
 TICK_S = 1.0
 CLOCK_STEP_S = 5.0
 
@@ -48,7 +53,7 @@ class Stations:
     mailbox: Mailbox
     inference: Inference
     inference_workers: int
-    queue: "Queue[Chosen]"
+    queue: "Queue[Capture]"
     writer: Writer
     spool: Spool
     uploader: Uploader | None  # None: captures stay on disk
@@ -103,6 +108,7 @@ class Supervisor:
         )
         self._next_summary = clock.monotonic() + SUMMARY_S
         self._next_ping = clock.monotonic()
+        self._next_memory = clock.monotonic() + MEMORY_S
         self._stalled: list[str] = []
         self._urgent_since = math.inf
         self._wall_offset = clock.wall() - clock.monotonic()
@@ -134,10 +140,23 @@ class Supervisor:
         if now >= self._next_summary:
             self._notifier.notify(f"STATUS={self._summary.report()}")
             self._next_summary = now + SUMMARY_S
+        uploader = self._stations.uploader
+        if uploader is not None:
+            error = uploader.last_error
+            facts = {"upload": uploader.condition, "last_error": error and error[:300]}
+            self._stations.spool.tell(facts)
+        if now >= self._next_memory:
+            self._remember()
+            self._next_memory = now + MEMORY_S
         offset = self._clock.wall() - now
         step, self._wall_offset = offset - self._wall_offset, offset
         if abs(step) > CLOCK_STEP_S:
             self._log.warning("clock stepped", seconds=round(step, 1))
+
+    def _remember(self) -> None:
+        """Keep what the selection has learnt; when the disk refuses, the next time will do."""
+        with contextlib.suppress(SpoolUnavailable):
+            self._stations.spool.keep_notes(self._stations.inference.memory())
 
     def _ping(self, now: float) -> None:
         """Feed the watchdog, unless a worker takes longer than its present step may."""
@@ -161,6 +180,7 @@ class Supervisor:
         self._await(self._inference, STOP_S / 2)
         stations.writer.finishing = True
         self._await([self._writer], STOP_S - _UPLOAD_SHARE_S)
+        self._remember()
         self._hurry()  # a delivery can be cut short: it is on disk
         for worker in self._uploaders:
             worker.stop()

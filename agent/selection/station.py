@@ -87,9 +87,7 @@ class Selection:
 
     def finish(self, now: float) -> list[Capture]:
         """No frame comes any more."""
-        return [
-            capture for selector in self.selectors.values() for capture in selector.finish(now)
-        ]
+        return [capture for selector in self.selectors.values() for capture in selector.finish(now)]
 
     def request(self, camera: str | None = None) -> None:
         """Capture the next frame of a camera, or of each."""

@@ -1,19 +1,28 @@
-"""One process writes a spool; others may ask which one it is."""
+"""One process writes a spool; others may ask which one it is, and what it is doing."""
 
 import contextlib
 import fcntl
+import functools
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from agent.errors import SpoolUnavailable, TemporaryError
 
 _PID_BYTES = 12  # of a fixed width: rewriting it in place needs no room on a full disk
+_FACTS_BYTES = 500
+
+Publish = Callable[[Mapping[str, object]], None]
+"""Tells other processes a few facts; they are not worth a flush, and are gone with the process."""
 
 
 @contextlib.contextmanager
-def owned(lock: Path) -> Iterator[None]:
+def owned(lock: Path) -> Iterator[Publish]:
     """Hold the lock; the kernel gives it back when the process ends, however it ends.
+
+    Yields what tells others a few facts while it is held.
 
     Raises `TemporaryError` while another process holds it, `SpoolUnavailable` when the disk
     refuses.
@@ -33,8 +42,8 @@ def owned(lock: Path) -> Iterator[None]:
                 "another folder."
             ) from None
         with contextlib.suppress(OSError):  # the first time on a full disk: others see no name
-            os.pwrite(descriptor, str(os.getpid()).ljust(_PID_BYTES).encode(), 0)
-        yield
+            os.pwrite(descriptor, str(os.getpid()).ljust(_PID_BYTES + _FACTS_BYTES).encode(), 0)
+        yield functools.partial(_publish, descriptor)
     finally:
         os.close(descriptor)
 
@@ -46,12 +55,28 @@ def owner_process(lock: Path) -> int | None:
     a starting daemon from it, and `/proc/locks` may skip a line while other locks come and go.
     """
     try:
-        holder = int(lock.read_text(encoding="ascii"))
+        holder = int(lock.read_bytes()[:_PID_BYTES])
         inode = lock.stat().st_ino
         descriptors = list(Path(f"/proc/{holder}/fdinfo").iterdir())
     except (OSError, ValueError):
         return None
     return holder if any(_is_locked(one, inode) for one in descriptors) else None
+
+
+def published(lock: Path) -> dict[str, Any]:
+    """The facts that the process that holds the lock told last; empty when there are none."""
+    try:
+        facts = json.loads(lock.read_bytes()[_PID_BYTES:])
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _publish(descriptor: int, facts: Mapping[str, object]) -> None:
+    text = json.dumps(facts).encode()
+    if len(text) <= _FACTS_BYTES:
+        with contextlib.suppress(OSError):
+            os.pwrite(descriptor, text.ljust(_FACTS_BYTES), _PID_BYTES)
 
 
 def _is_locked(descriptor: Path, inode: int) -> bool:

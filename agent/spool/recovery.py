@@ -77,7 +77,7 @@ def open_spool(
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     _prepare(paths, disk)
-    with owned(paths.lock):
+    with owned(paths.lock) as publish:
         try:
             _make_room(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
@@ -95,6 +95,7 @@ def open_spool(
             clock=clock,
             log=log,
             order=order,
+            publish=publish,
         )
         try:
             yield spool

@@ -29,6 +29,7 @@ from agent.spool import record
 from agent.spool.disk import Disk, is_disk_full
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import DATABASE, Change, Index, RecordFile
+from agent.spool.lock import Publish
 from agent.spool.order import ByValue, SendingOrder
 from agent.spool.record import Entry
 
@@ -155,8 +156,14 @@ class Spool:
         clock: Clock,
         log: Log,
         order: SendingOrder | None = None,
+        publish: Publish = lambda _facts: None,
     ) -> None:
-        """`order` decides what is sent next; by default everything is, the best first."""
+        """`order` decides what is sent next; by default everything is, the best first.
+
+        `publish` tells other processes what this one is doing.
+        """
+        self._publish = publish
+        self._published: Mapping[str, object] = {}
         self._paths = paths
         self._limits = limits
         self._disk = disk
@@ -293,10 +300,19 @@ class Spool:
         """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
 
-    def why_not(self) -> str:
-        """Why `claim` answers None though captures wait."""
+    def why_not(self) -> str | None:
+        """Why nothing more may be sent now though captures wait; None when something may."""
         with self._lock:
+            if self._claimed or not self._entries or self._order.choose() is not None:
+                return None
             return self._order.reason()
+
+    def tell(self, facts: Mapping[str, object]) -> None:
+        """Let `status` know what this process is doing, besides what is on disk."""
+        facts = {**facts, "in_flight": self.in_flight()}
+        if facts != self._published:
+            self._published = facts
+            self._publish(facts)
 
     def report(self) -> Mapping[str, float]:
         """Figures of the order of sending, such as the credits that are left."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from agent.spool.disk import Disk
 from agent.spool.index import DATABASE, read_only
-from agent.spool.lock import owner_process
+from agent.spool.lock import owner_process, published
 from agent.spool.record import parse_name
 from agent.spool.spool import RESERVE_BYTES, SpoolPaths
 
@@ -28,6 +28,10 @@ class SpoolStatus:
     evicted_by_reason: dict[str, int]
     last_delivered: float | None  # seconds since 1970 UTC
     occupied: int  # bytes of the whole folder
+    in_flight: int = 0  # being sent by the process that owns it
+    last_error: str | None = None  # of its latest delivery, None after a successful one
+    upload: str | None = None  # what the far side lets it do
+    ledger: str | None = None  # of credits, as it was durable last
 
     @property
     def evicted(self) -> int:
@@ -56,8 +60,10 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     aside = sum(file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path))
     waiting_bytes = sum(entry.occupied for entry in entries)
     last = contents.notes.get("last_delivered")
+    owner = owner_process(paths.lock)
+    facts = published(paths.lock) if owner is not None else {}
     return SpoolStatus(
-        owner=owner_process(paths.lock),
+        owner=owner,
         waiting=len(entries),
         waiting_bytes=waiting_bytes,
         oldest_waiting=min(times, default=None),
@@ -76,6 +82,10 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         + aside
         + sum(file.size for file in disk.files(paths.cache))
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
+        in_flight=int(facts.get("in_flight", 0)),
+        last_error=facts.get("last_error"),
+        upload=facts.get("upload"),
+        ledger=contents.notes.get("ledger"),
     )
 
 
