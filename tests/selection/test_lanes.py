@@ -1,0 +1,157 @@
+"""Which lane takes a frame, and what the capture says of the reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+from frames import frame, observation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Capture, Lane, Observation, Thresholds
+from agent.selection.random_lane import RandomLane
+from agent.selection.rules import Rule
+from agent.selection.rules.confidence import LowConfidence
+from agent.selection.selector import Cooldown, Selector
+
+NO_RANDOM = 1e12  # seconds between random captures
+DOUBTFUL = 0.3  # of a threshold of 0.5 and a floor of 0.1: scores 0.5
+
+
+@dataclass(slots=True)
+class Counting:
+    """A rule that fires for a crowd."""
+
+    name: ClassVar[str] = "crowd"
+    weight: ClassVar[float] = 0.5
+    heard: int = 0
+
+    def score(self, observation: Observation) -> float:
+        self.heard += 1
+        return float(len(observation.detections) > 1)
+
+
+def selector(
+    *, interval: float = NO_RANDOM, every_nth: int = 0, rules: Sequence[Rule] | None = None
+) -> Selector:
+    if rules is None:
+        rules = [LowConfidence(Thresholds(0.5, floor=0.1))]
+    return Selector(RandomLane(interval, "gate"), rules, every_nth=every_nth, cooldown_s=10.0)
+
+
+def captures(of: Selector, observations: Sequence[Observation]) -> list[Capture]:
+    return [capture for each in observations for capture in of.observe(each)]
+
+
+def names(capture: Capture) -> list[str]:
+    return [hit.name for hit in capture.rules]
+
+
+def test_a_frame_in_doubt_is_captured_with_its_score_and_value() -> None:
+    (capture,) = selector().observe(observation(0.0, DOUBTFUL))
+
+    assert capture.lane is Lane.SCORE
+    assert names(capture) == ["low_confidence"]
+    assert capture.rules[0].score == pytest.approx(0.5)
+    assert capture.value == pytest.approx(0.4 * 0.5)
+    assert capture.sampling is None
+
+
+@pytest.mark.parametrize("confidences", [(), (0.9,), (0.05,)])
+def test_a_frame_without_doubt_is_not_captured(confidences: tuple[float, ...]) -> None:
+    assert selector().observe(observation(0.0, *confidences)) == []
+
+
+def test_each_nth_frame_is_captured_whatever_it_shows() -> None:
+    found = captures(selector(every_nth=4), [observation(float(at)) for at in range(1, 13)])
+
+    assert [capture.observation.frame.at for capture in found] == [4.0, 8.0, 12.0]
+    assert {capture.lane for capture in found} == {Lane.INTERVAL}
+    assert [names(capture) for capture in found] == [["every_nth"]] * 3
+    assert [capture.value for capture in found] == [0.0] * 3
+
+
+def test_chance_comes_before_count_and_count_before_rules() -> None:
+    found = captures(
+        selector(interval=1.0, every_nth=2),
+        [observation(step / 8, DOUBTFUL) for step in range(400)],
+    )
+    by_lane = {lane: [c for c in found if c.lane is lane] for lane in Lane}
+
+    assert len(by_lane[Lane.RANDOM]) >= 30
+    for capture in by_lane[Lane.RANDOM]:
+        assert names(capture)[0] == "random_interval"
+        assert names(capture)[-1] == "low_confidence"
+        assert capture.sampling is not None
+    assert any("every_nth" in names(capture) for capture in by_lane[Lane.RANDOM])
+    assert {tuple(names(c)) for c in by_lane[Lane.INTERVAL]} == {("every_nth", "low_confidence")}
+    assert len(by_lane[Lane.SCORE]) in (4, 5)  # of 50 s, with 10 s between
+    assert len({capture.observation.frame.at for capture in found}) == len(found)
+
+
+@given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=80, max_size=80))
+def test_the_draw_does_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
+    plain = selector(interval=1.0, rules=[])
+    busy = selector(interval=1.0, every_nth=3)
+
+    def draws(of: Selector, seen: list[list[float]]) -> list[float]:
+        found = captures(of, [observation(i / 8, *each) for i, each in enumerate(seen)])
+        return [c.observation.frame.at for c in found if c.lane is Lane.RANDOM]
+
+    assert draws(busy, shown) == draws(plain, [[]] * len(shown))
+
+
+def test_a_rule_rests_after_it_was_heard() -> None:
+    found = captures(selector(), [observation(at / 2, DOUBTFUL) for at in range(50)])
+
+    assert [capture.observation.frame.at for capture in found] == [0.0, 10.0, 20.0]
+
+
+def test_a_rule_that_rests_does_not_silence_another() -> None:
+    rules: list[Rule] = [LowConfidence(Thresholds(0.5, floor=0.1)), Counting()]
+    found = captures(
+        selector(rules=rules), [observation(0.0, DOUBTFUL), observation(1.0, 0.9, DOUBTFUL)]
+    )
+
+    assert [names(capture) for capture in found] == [
+        ["low_confidence"],
+        ["low_confidence", "crowd"],
+    ]
+    assert found[1].value == pytest.approx(1 - (1 - 0.2) * (1 - 0.5))
+
+
+def test_each_rule_sees_each_frame_whichever_lane_takes_it() -> None:
+    rule = Counting()
+    captures(
+        selector(interval=1.0, every_nth=2, rules=[rule]),
+        [observation(step / 8) for step in range(100)],
+    )
+
+    assert rule.heard == 100
+
+
+def test_a_negative_is_captured_with_an_empty_list() -> None:
+    (capture,) = selector(every_nth=1, rules=[]).observe(Observation(frame(0.0), ()))
+
+    assert capture.observation.detections == ()
+
+
+def test_a_cooldown_of_zero_never_rests() -> None:
+    cooldown = Cooldown(0.0)
+    cooldown.hear(["a"], 5.0)
+
+    assert cooldown.ready("a", 5.0)
+
+
+def test_a_cooldown_ends_on_time_and_with_a_clock_that_starts_over() -> None:
+    cooldown = Cooldown(10.0)
+    cooldown.hear(["a"], 100.0)
+
+    assert [cooldown.ready("a", at) for at in (100.0, 109.9, 110.0, 3.0)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert cooldown.ready("b", 100.0)

@@ -1,0 +1,94 @@
+"""Which frames the model was unsure of, by numbers that were worked out by hand."""
+
+import pytest
+from frames import detection, frame, observation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Observation, Thresholds
+from agent.selection.rules import RULES, make_rules
+from agent.selection.rules.confidence import LowConfidence
+from agent.selection.scores import noisy_or
+
+UNIT = st.floats(0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "score"),
+    [
+        ((), 0.0),
+        ((0.9, 0.5), 0.0),  # at the threshold the application acts: nothing is in doubt
+        ((0.1,), 0.0),  # at the floor: as far from the threshold as can be
+        ((0.3,), 0.5),
+        ((0.4,), 0.75),
+        ((0.4999,), 0.99975),
+        ((0.05,), 0.0),  # below the floor it does not exist
+        ((0.4, 0.3), 0.625),
+        ((0.4, 0.3, 0.2), 0.5),
+        ((0.4, 0.3, 0.2, 0.11, 0.12, 0.13), 0.5),  # a crowd of faint ones changes nothing
+        ((0.99, 0.98, 0.4), 0.75),  # nor do sure ones
+    ],
+)
+def test_the_score_is_the_mean_nearness_of_the_nearest_three(
+    confidences: tuple[float, ...], score: float
+) -> None:
+    rule = LowConfidence(Thresholds(0.5, floor=0.1))
+
+    assert rule.score(observation(0.0, *confidences)) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("label", "confidence", "score"),
+    [("car", 0.5, 0.8), ("bus", 0.5, 0.0), ("bus", 0.3, 0.5), ("person", 0.12, 0.2)],
+)
+def test_each_label_is_measured_by_its_own_threshold(
+    label: str, confidence: float, score: float
+) -> None:
+    rule = LowConfidence(Thresholds(0.5, {"car": 0.6, "person": 0.2}, floor=0.1))
+
+    assert rule.score(Observation(frame(0.0), (detection(confidence, label),))) == pytest.approx(
+        score
+    )
+
+
+@given(st.lists(UNIT, max_size=8), UNIT, UNIT)
+def test_a_score_lies_between_0_and_1_for_any_threshold_and_floor(
+    confidences: list[float], threshold: float, floor: float
+) -> None:
+    rule = LowConfidence(Thresholds(threshold, floor=min(threshold, floor)))
+
+    assert 0.0 <= rule.score(observation(0.0, *confidences)) <= 1.0
+
+
+def test_a_floor_at_the_threshold_leaves_nothing_in_doubt() -> None:
+    assert LowConfidence(Thresholds(0.5, floor=0.5)).score(observation(0.0, 0.5, 0.49)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("scores", "value"),
+    [
+        ((), 0.0),
+        ((0.4,), 0.4),
+        ((0.5, 0.5), 0.75),
+        ((0.2, 0.5, 0.1), 0.64),
+        ((0.3, 1.0), 1.0),
+        ((0.0, 0.0), 0.0),
+        ((7.0, 0.1), 1.0),
+        ((-7.0, 0.1), 0.1),
+    ],
+)
+def test_reasons_add_up_to_at_most_one(scores: tuple[float, ...], value: float) -> None:
+    assert noisy_or(scores) == pytest.approx(value)
+
+
+@given(st.lists(UNIT, max_size=6), UNIT)
+def test_one_more_reason_never_lowers_the_value(scores: list[float], more: float) -> None:
+    assert 0.0 <= noisy_or(scores) <= noisy_or([*scores, more]) <= 1.0
+    assert noisy_or(scores) == pytest.approx(noisy_or(reversed(scores)))
+
+
+def test_rules_are_made_by_their_names_in_the_order_asked_for() -> None:
+    rules = make_rules(["low_confidence"], Thresholds(0.5))
+
+    assert [rule.name for rule in rules] == ["low_confidence"]
+    assert all(0 < rule(Thresholds(0.5)).weight <= 1 for rule in RULES.values())
