@@ -1,9 +1,10 @@
-"""The texts made from the settings' declarations: the commented env file and the README table."""
+"""The texts made from declarations: the commented env file, the README's tables."""
 
 import textwrap
 
 from agent.config import Settings, variable
 from agent.config_fields import allowed, extra, shown_default
+from agent.selection.rules import RULES
 
 _HEAD = """\
 # Settings of capture-agent. Made by `capture-agent env`; every setting is shown with its default.
@@ -46,4 +47,14 @@ def settings_table() -> str:
         limits = allowed(field)
         meaning = f"{field.description} Allowed: {limits}." if limits else str(field.description)
         rows.append(f"| `{variable(name)}` | {default} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def rules_table() -> str:
+    """The README's table of rules, in Markdown: name, weight, and what makes each fire."""
+    rows = ["| Rule | Weight | Fires when |", "| --- | --- | --- |"]
+    for name, rule in RULES.items():
+        first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
+        compares = " *" if rule.is_temporal else ""
+        rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")
     return "\n".join(rows) + "\n"

@@ -11,7 +11,7 @@ from agent.selection.pool import Pool
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, Rule
 from agent.selection.scores import Sketch, noisy_or
-from agent.selection.window import Moment, Window
+from agent.selection.window import LOOK_AHEAD, Moment, Window
 
 RULE_COOLDOWN_S = 10.0
 """Least time between two captures for the same rule and camera where no budget keeps them few."""
@@ -92,7 +92,8 @@ class Selector:
     ) -> None:
         """`new_id` names a capture by its wall time; `explain` is told of every frame."""
         self.gate = Gate()
-        self.window = Window()
+        ahead = LOOK_AHEAD if any(rule.is_temporal for rule in rules) else 0
+        self.window = Window(ahead)
         self._random = random_lane
         self._rules = rules
         self._policy = policy or Policy()

@@ -50,6 +50,7 @@ class Window:
     """Turns one camera's observations into moments, each a few frames late."""
 
     def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
+        """`look_ahead` is in frames; 0 where no rule compares neighbours."""
         self._ahead = look_ahead
         self._frames: deque[tuple[int, Observation]] = deque(maxlen=2 * look_ahead + 1)
         self._moving: dict[int, NDArray[np.bool_]] = {}
@@ -69,6 +70,8 @@ class Window:
             moments = self.flush()
             self._restart()
         self._pace.add(observation)
+        if self._ahead == 0:  # nobody asks for neighbours
+            return [Moment(observation)]
         previous = self._frames[-1][1].grey if self._frames else None
         position = self._tracker.update(observation.detections)
         self._frames.append((position, observation))

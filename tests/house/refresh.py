@@ -1,37 +1,42 @@
-"""Writes the texts that are made from the settings anew: `python tests/house/refresh.py`.
+"""Writes the texts that are made from declarations anew: `python tests/house/refresh.py`.
 
-Run it after a change of `agent/config.py`; it mends `systemd/capture-agent.env` and the table of
-settings in `README.md`.
+Run it after a change of `agent/config.py` or of a rule's docstring; it mends
+`systemd/capture-agent.env` and the tables in `README.md`.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.env_file import env_file, settings_table
+from agent.env_file import env_file, rules_table, settings_table
 
 COMMAND = "python tests/house/refresh.py"
 ROOT = Path(__file__).parents[2]
 ENV_FILE = ROOT / "systemd" / "capture-agent.env"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
+TABLES: Mapping[str, Callable[[], str]] = {"settings": settings_table, "rules": rules_table}
+"""What makes the text between `<!-- NAME -->` and `<!-- /NAME -->` of the README."""
 
 
-def readme_table(readme: str) -> str | None:
-    """The table between the two marks, or None without them."""
-    _, begun, rest = readme.partition(BEGIN)
-    table, ended, _ = rest.partition(END)
+def readme_table(readme: str, name: str) -> str | None:
+    """The table between two marks, or None without them."""
+    _, begun, rest = readme.partition(f"<!-- {name} -->\n")
+    table, ended, _ = rest.partition(f"<!-- /{name} -->")
     return table.strip() + "\n" if begun and ended else None
 
 
-def with_table(readme: str, table: str) -> str:
-    """The same text with this table between the two marks."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{table}{END}{after}"
+def with_table(readme: str, name: str, table: str) -> str:
+    """The same text with this table between its marks."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = readme.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{table}{end}{after}"
 
 
 if __name__ == "__main__":
     ENV_FILE.write_text(env_file(), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    if readme_table(text) is None:
-        raise SystemExit(f"cannot find {BEGIN.strip()} and {END} in {README}")
-    README.write_text(with_table(text, settings_table()), encoding="utf-8")
+    for name, make in TABLES.items():
+        if readme_table(text, name) is None:
+            raise SystemExit(f"cannot find <!-- {name} --> and <!-- /{name} --> in {README}")
+        text = with_table(text, name, make())
+    README.write_text(text, encoding="utf-8")

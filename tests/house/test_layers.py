@@ -13,7 +13,8 @@ from house_rules import ROOT, imported, modules
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "nouns": ("agent", "agent.errors", "agent.domain"),
     # Below the rest of what is pure, which may say what it needs of the world.
-    "ports": ("agent.ports",),
+    # What a capture is on disk, and what the spool asks of an order of sending, are of that kind.
+    "ports": ("agent.ports", "agent.spool.record", "agent.spool.order"),
     # What neither reads nor writes: so the settings may use the grammar of camera addresses and
     # the list of rules, and so most of it is tested without a file, a socket or a thread.
     "pure": (
@@ -22,7 +23,6 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.detector.letterbox",
         "agent.camera.address",
         "agent.camera.schedule",
-        "agent.spool.record",
         "agent.spool.eviction",
         "agent.spool.schema",
         "agent.upload.outcome",

@@ -16,6 +16,7 @@ from agent.domain import (
     Detection,
     EncodedImage,
     Frame,
+    Grey,
     Lane,
     ModelInfo,
     Observation,
@@ -24,9 +25,7 @@ from agent.domain import (
     Thresholds,
 )
 from agent.logs import Log
-from agent.runtime.inference import Chosen
-from agent.selection.random_lane import RandomLane
-from agent.selection.selector import Selector
+from agent.selection.station import Plan, Selection
 from agent.spool.disk import Disk
 from agent.spool.index import Change, Index
 from agent.spool.recovery import open_spool
@@ -155,16 +154,20 @@ def detection(confidence: float) -> Detection:
 
 def capture(sequence: int = 0, camera: str = "gate", value: float = 0.5) -> Capture:
     observation = Observation(frame(camera, sequence), (detection(0.4),))
-    return Capture(observation, Lane.SCORE, (RuleHit("low_confidence", 0.5),), value)
+    hits = (RuleHit("low_confidence", 0.5),)
+    return Capture(observation, Lane.SCORE, hits, value, id=new_id(WALL))
 
 
-def chosen(sequence: int = 0) -> Chosen:
-    return Chosen(new_id(WALL), capture(sequence))
-
-
-def every_frame() -> Selector:
+def every_frame(*cameras: str) -> Selection:
     """A selection that keeps every frame."""
-    return Selector(RandomLane(None, seed=""), (), every_nth=1)
+    plan = Plan(rules=(), thresholds=Thresholds(0.5), seed="", is_random=False, every_nth=1)
+    return Selection(cameras, plan, new_id=new_id)
+
+
+def no_picture(pixels: Pixels) -> Grey:
+    """Nobody looks at pictures in these tests."""
+    del pixels
+    return np.zeros((180, 320), np.uint8)
 
 
 class PlainEncoder:

@@ -1,28 +1,27 @@
 """Any worker may finish first; the rules of a camera see its frames in order all the same."""
 
 from collections.abc import Iterable, Iterator
-from itertools import count
 from queue import Queue
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_builders import MODEL, ManualClock, Recorder, detection, every_frame, frame
+from runtime_builders import MODEL, ManualClock, Recorder, detection, every_frame, frame, no_picture
 
 from agent.domain import Answer, Capture, Detection, Observation, Pixels
-from agent.runtime.inference import FULL_S, Chosen, Inference, Line
+from agent.runtime.inference import FULL_S, Inference, Line
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
 
 
 @given(st.permutations(range(12)))
 def test_observations_come_out_in_order_whatever_the_workers_do(finished: list[int]) -> None:
-    captures: list[Capture] = []
-    line = Line(every_frame(), captures.append)
+    seen: list[Observation] = []
+    line = Line(seen.append)
     for order in finished:
         line.finish(order, Observation(frame("gate", order), ()))
 
-    assert [c.observation.frame.sequence for c in captures] == list(range(12))
+    assert [each.frame.sequence for each in seen] == list(range(12))
 
 
 class Scripted:
@@ -44,15 +43,14 @@ class Station:
 
     def __init__(self, clock: ManualClock, log: Recorder, detector: Scripted) -> None:
         self.mailbox = Mailbox({"gate": False, "yard": False})
-        self.queue: Queue[Chosen] = Queue(2)
+        self.queue: Queue[Capture] = Queue(2)
         self.stats = Stats()
-        ids = count()
         self.inference = Inference(
             self.mailbox,
             detector,
-            {"gate": every_frame(), "yard": every_frame()},
+            every_frame("gate", "yard"),
             self.queue,
-            new_id=lambda _: str(next(ids)),
+            shrink=no_picture,
             stats=self.stats,
             clock=clock,
             log=log.log,
@@ -60,8 +58,7 @@ class Station:
 
     def queued(self) -> list[int]:
         return [
-            self.queue.get_nowait().capture.observation.frame.sequence
-            for _ in range(self.queue.qsize())
+            self.queue.get_nowait().observation.frame.sequence for _ in range(self.queue.qsize())
         ]
 
 
@@ -79,7 +76,7 @@ def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
     assert station.inference.step() == 0.0
 
     chosen = station.queue.get_nowait()
-    assert chosen.capture.observation.frame.sequence == 7
+    assert chosen.observation.frame.sequence == 7
     assert log.one("frame captured")["capture"] == chosen.id
     assert log.one("frame captured")["rules"] == "every_nth"
     assert station.stats.total() == {"analysed": 1, "captured": 1, "captured/every_nth": 1}
@@ -91,7 +88,7 @@ def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorde
     station.inference.step()
     station.inference.step()
 
-    observation = station.queue.get_nowait().capture.observation
+    observation = station.queue.get_nowait().observation
     assert observation.detections == (detection(0.4),)
     assert observation.inference_s == 0.0
 

@@ -12,12 +12,11 @@ from runtime_builders import (
     PlainEncoder,
     Recorder,
     StubbornDisk,
-    chosen,
+    capture,
     open_test_spool,
 )
 
-from agent.domain import EncodedImage, Pixels
-from agent.runtime.inference import Chosen
+from agent.domain import Capture, EncodedImage, Pixels
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
@@ -31,7 +30,7 @@ class Desk:
     def __init__(self, spool: Spool, disk: StubbornDisk, log: Recorder) -> None:
         self.spool = spool
         self.disk = disk
-        self.queue: Queue[Chosen] = Queue()
+        self.queue: Queue[Capture] = Queue()
         self.stats = Stats()
         self.writer = Writer(
             self.queue,
@@ -39,12 +38,13 @@ class Desk:
             MAKER,
             spool,
             synchronized=lambda _: True,
+            hints=False,
             stats=self.stats,
             log=log.log,
         )
 
     def bring(self, count: int) -> list[str]:
-        brought = [chosen(n) for n in range(count)]
+        brought = [capture(n) for n in range(count)]
         for each in brought:
             self.queue.put(each)
         return [each.id for each in brought]

@@ -15,12 +15,13 @@ from runtime_builders import (
     detection,
     every_frame,
     frame,
+    no_picture,
 )
 
-from agent.domain import Answer, Frame, Pixels
+from agent.domain import Answer, Capture, Frame, Pixels
 from agent.errors import CameraLost
 from agent.ports import Clock, UploadTarget
-from agent.runtime.inference import Chosen, Inference
+from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
@@ -28,7 +29,6 @@ from agent.runtime.supervisor import Stations, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
-from agent.system import new_id
 from agent.upload.pace import Pace
 
 
@@ -109,7 +109,7 @@ class WholeAgent:
         self.model = Model()
         self.target = target or FakeTarget()
         self.stats = Stats()
-        self.queue: Queue[Chosen] = Queue(queue_length)
+        self.queue: Queue[Capture] = Queue(queue_length)
         mailbox = Mailbox({"gate": not source.live})
         pace = Pace(lambda _: 0.0, first_bound=0.0)
         self.stations = Stations(
@@ -120,9 +120,9 @@ class WholeAgent:
             inference=Inference(
                 mailbox,
                 self.model,
-                {"gate": every_frame()},
+                every_frame("gate"),
                 self.queue,
-                new_id=new_id,
+                shrink=no_picture,
                 stats=self.stats,
                 clock=self.clock,
                 log=log.log,
@@ -135,6 +135,7 @@ class WholeAgent:
                 MAKER,
                 spool,
                 synchronized=lambda _: True,
+                hints=False,
                 stats=self.stats,
                 log=log.log,
             ),

@@ -13,7 +13,8 @@ from agent.domain import Capture, Lane, Observation, Thresholds
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Rule
 from agent.selection.rules.confidence import LowConfidence
-from agent.selection.selector import Cooldown, Selector
+from agent.selection.selector import Cooldown, Policy, Selector
+from agent.selection.window import Moment
 
 NO_RANDOM = 1e12  # seconds between random captures
 DOUBTFUL = 0.3  # of a threshold of 0.5 and a floor of 0.1: scores 0.5
@@ -25,11 +26,12 @@ class Counting:
 
     name: ClassVar[str] = "crowd"
     weight: ClassVar[float] = 0.5
+    is_temporal: ClassVar[bool] = False
     heard: int = 0
 
-    def score(self, observation: Observation) -> float:
+    def score(self, moment: Moment) -> float:
         self.heard += 1
-        return float(len(observation.detections) > 1)
+        return float(len(moment.observation.detections) > 1)
 
 
 def selector(
@@ -37,11 +39,16 @@ def selector(
 ) -> Selector:
     if rules is None:
         rules = [LowConfidence(Thresholds(0.5, floor=0.1))]
-    return Selector(RandomLane(interval, "gate"), rules, every_nth=every_nth, cooldown_s=10.0)
+    return Selector(
+        RandomLane(interval, "gate"),
+        rules,
+        new_id=lambda _: "one",
+        policy=Policy(every_nth=every_nth, cooldown_s=10.0),
+    )
 
 
 def captures(of: Selector, observations: Sequence[Observation]) -> list[Capture]:
-    return [capture for each in observations for capture in of.observe(each)]
+    return [capture for each in observations for capture in of.observe(each, each.frame.at)]
 
 
 def names(capture: Capture) -> list[str]:
@@ -49,7 +56,7 @@ def names(capture: Capture) -> list[str]:
 
 
 def test_a_frame_in_doubt_is_captured_with_its_score_and_value() -> None:
-    (capture,) = selector().observe(observation(0.0, DOUBTFUL))
+    (capture,) = selector().observe(observation(0.0, DOUBTFUL), 0.0)
 
     assert capture.lane is Lane.SCORE
     assert names(capture) == ["low_confidence"]
@@ -60,7 +67,7 @@ def test_a_frame_in_doubt_is_captured_with_its_score_and_value() -> None:
 
 @pytest.mark.parametrize("confidences", [(), (0.9,), (0.05,)])
 def test_a_frame_without_doubt_is_not_captured(confidences: tuple[float, ...]) -> None:
-    assert selector().observe(observation(0.0, *confidences)) == []
+    assert selector().observe(observation(0.0, *confidences), 0.0) == []
 
 
 def test_each_nth_frame_is_captured_whatever_it_shows() -> None:
@@ -132,7 +139,7 @@ def test_each_rule_sees_each_frame_whichever_lane_takes_it() -> None:
 
 
 def test_a_negative_is_captured_with_an_empty_list() -> None:
-    (capture,) = selector(every_nth=1, rules=[]).observe(Observation(frame(0.0), ()))
+    (capture,) = selector(every_nth=1, rules=[]).observe(Observation(frame(0.0), ()), 0.0)
 
     assert capture.observation.detections == ()
 

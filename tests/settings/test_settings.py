@@ -204,10 +204,17 @@ def test_an_empty_value_is_the_default(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "seconds"), [("off", None), ("auto", 900.0), (7.5, 7.5)], ids=str
+    ("interval", "budget", "seconds"),
+    [("off", 0, None), ("auto", 0, 900.0), (7.5, 0, 7.5), (7.5, 100, 7.5), ("auto", 100, 8640.0)],
+    ids=str,
 )
-def test_the_random_interval_is_seconds_or_none(interval: Any, seconds: float | None) -> None:
-    assert without_environment(random_interval=interval).random_interval_s == seconds
+def test_the_random_interval_is_seconds_or_none(
+    interval: Any, budget: int, seconds: float | None
+) -> None:
+    """100 credits a day, a fifth of them random, over two cameras: one in 8,640 s and camera."""
+    settings = without_environment(random_interval=interval, budget_per_day=budget)
+
+    assert settings.selection_plan.interval_for(cameras=2) == seconds
 
 
 def test_the_thresholds_are_what_the_selection_uses() -> None:

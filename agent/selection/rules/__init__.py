@@ -4,7 +4,7 @@ To add one: write a class with a `name`, a `weight`, `is_temporal` and a `score`
 family, and add it to `RULES`. The first sentence of its docstring becomes its row in the README.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 from agent.domain import Thresholds
@@ -21,6 +21,8 @@ class Rule(Protocol):
     weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
     is_temporal: ClassVar[bool]  # compares neighbours: silent when frames come too slowly
 
+    def __init__(self, thresholds: Thresholds) -> None: ...
+
     def score(self, moment: Moment) -> float:
         """Raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
@@ -36,7 +38,7 @@ class Remembers(Protocol):
         """Take back what `memory` wrote; raises `ValueError` for anything else."""
 
 
-RULES: Mapping[str, Callable[[Thresholds], Rule]] = {
+RULES: Mapping[str, type[Rule]] = {
     rule.name: rule
     for rule in (
         LowConfidence,
