@@ -272,28 +272,33 @@ def _take_room(file: Path, size: int) -> int:
     return descriptor
 
 
-def read_only(directory: Path) -> Contents:
+def read_only(directory: Path) -> tuple[Contents, dict[str, int]]:
     """Read the index from another process, without a lock that could stop the daemon.
 
-    Raises `OSError` when there is none to read.
+    Answers with what it holds, but for the done ring, and the size of each record file. Raises
+    `OSError` when there is none to read.
     """
     path = directory / DATABASE
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
     contents = Contents()
+    sizes = {}
     try:
         with _connection(path, "ro") as database:
-            for key, value in database.execute("SELECT key, value FROM Cache WHERE raw = 1"):
+            for key, value, size in database.execute(
+                "SELECT key, value, size FROM Cache WHERE raw = 1"
+            ):
                 kind, _, name = str(key).partition("/")
                 if kind + "/" == _CAPTURE:
-                    contents.names.add(name)
+                    sizes[name] = int(size)
                 elif kind + "/" == _COUNT:
                     contents.counts[name] = _count(value)
                 elif kind + "/" == _NOTE:
                     contents.notes[name] = str(value)
     except (sqlite3.Error, DamagedIndexError) as error:
         raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
-    return contents
+    contents.names.update(sizes)
+    return contents, sizes
 
 
 @contextlib.contextmanager

@@ -19,7 +19,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord
@@ -63,7 +62,7 @@ class Entry:
     @property
     def random_tag(self) -> float:
         """A uniform number in [0, 1) drawn when the id was made: decides random evictions."""
-        return (UUID(self.id).int & 0xFFFF_FFFF_FFFF) / 2**48
+        return int(self.id[-12:], 16) / 2**48
 
 
 def parse_name(name: str, size: int) -> Entry | None:

@@ -37,19 +37,17 @@ from agent.spool.index import (
     Index,
     RecordFile,
 )
-from agent.spool.lock import owned
-from agent.spool.order import SendingOrder
-from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
-from agent.spool.spool import (
+from agent.spool.layout import (
     RESERVE_BYTES,
-    Limits,
-    Spool,
     SpoolPaths,
-    State,
     missing_kind,
     prune,
     restore_reserve,
 )
+from agent.spool.lock import owned
+from agent.spool.order import SendingOrder
+from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
+from agent.spool.spool import Limits, Spool, State
 
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""
@@ -213,21 +211,17 @@ class _Recovery:
         return State(self.entries, counts, contents.notes, aside)
 
     def _judge(self, name: str, size: int, contents: Contents, *, has_row: bool) -> None:
-        path = self.paths.records / name
         entry = parse_name(name, size)
         if name.endswith(TEMPORARY_SUFFIX):
-            self.disk.remove(path)
-            self.found["unfinished_puts"] += 1
+            self._remove(name, "unfinished_puts")
         elif entry is None:
-            self._put_aside(path, "foreign")
+            self._put_aside(name, "foreign")
         elif not has_row and name in contents.done:
-            self.disk.remove(path)
-            self.found["unfinished_deletes"] += 1
+            self._remove(name, "unfinished_deletes")
         elif not has_row and entry.id in self.entries:
-            self.disk.remove(path)
-            self.found["repeated"] += 1
-        elif not self._is_whole(path, size, has_row=has_row):
-            self._put_aside(path, "damaged")
+            self._remove(name, "repeated")
+        elif not self._is_whole(entry, has_row=has_row):
+            self._put_aside(name, "damaged")
             self.counts["stored"] += not has_row
             self.counts["damaged"] += 1
             if has_row:
@@ -239,11 +233,12 @@ class _Recovery:
                 self.counts["stored"] += 1
                 self.found["adopted"] += 1
 
-    def _is_whole(self, path: Path, size: int, *, has_row: bool) -> bool:
+    def _is_whole(self, entry: Entry, *, has_row: bool) -> bool:
         """A file with a row was whole once and its checksum is verified when it is sent."""
-        if size <= HEADER_BYTES:
-            return False
-        return has_row or has_whole_length(self.disk.read(path, HEADER_BYTES), size)
+        if has_row or entry.size <= HEADER_BYTES:
+            return entry.size > HEADER_BYTES
+        header = self.disk.read(self.paths.records / entry.name, HEADER_BYTES)
+        return has_whole_length(header, entry.size)
 
     def _missing(self, name: str) -> None:
         """A row whose file is not in the record folder."""
@@ -252,8 +247,12 @@ class _Recovery:
         self.counts[kind] += 1
         self.found["missing" if kind == "damaged" else "unfinished_rejects"] += 1
 
-    def _put_aside(self, path: Path, what: str) -> None:
-        self.disk.move(path, self.paths.damaged / path.name)
+    def _remove(self, name: str, what: str) -> None:
+        self.disk.remove(self.paths.records / name)
+        self.found[what] += 1
+
+    def _put_aside(self, name: str, what: str) -> None:
+        self.disk.move(self.paths.records / name, self.paths.damaged / name)
         self.found[what] += 1
 
 

@@ -29,11 +29,11 @@ from agent.spool import record
 from agent.spool.disk import Disk, is_disk_full
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import DATABASE, Change, Index, RecordFile
+from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
 from agent.spool.lock import Publish
 from agent.spool.order import ByValue, SendingOrder
 from agent.spool.record import Entry
 
-RESERVE_BYTES = 4_000_000
 RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
 
@@ -43,43 +43,6 @@ _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
 _GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
 _JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolPaths:
-    """The places of a spool."""
-
-    root: Path
-
-    @property
-    def lock(self) -> Path:
-        """Locked by the one process that writes."""
-        return self.root / "lock"
-
-    @property
-    def reserve(self) -> Path:
-        """Freed to get out of a full disk."""
-        return self.root / "reserve"
-
-    @property
-    def cache(self) -> Path:
-        """The diskcache directory."""
-        return self.root / "cache"
-
-    @property
-    def records(self) -> Path:
-        """The record files."""
-        return self.cache / "records"
-
-    @property
-    def rejected(self) -> Path:
-        """Captures that the endpoint refused."""
-        return self.root / "rejected"
-
-    @property
-    def damaged(self) -> Path:
-        """Files that are not what they were."""
-        return self.root / "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,27 +496,3 @@ class Spool:
         """Bytes of the spool that are not waiting captures."""
         database = self._disk.size(self._paths.cache / DATABASE)
         return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._aside.values())
-
-
-def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> str:
-    """Where a capture went whose file is not with the others: a move may be unfinished."""
-    return "rejected" if disk.size(paths.rejected / name) else "damaged"
-
-
-def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
-    """Make the reserve anew when there is clearly room for it. Raises `OSError`."""
-    missing = disk.size(paths.reserve) < RESERVE_BYTES
-    if missing and disk.free_bytes(paths.root) > 2 * RESERVE_BYTES:
-        disk.write(paths.reserve, bytes(RESERVE_BYTES))
-
-
-def prune(disk: Disk, folder: Path, limit: int) -> int:
-    """Remove the oldest files of a folder until `limit` bytes are left; answers what is left."""
-    files = sorted(disk.files(folder), key=lambda file: file.name.partition("-")[2])
-    total = sum(file.size for file in files)
-    for file in files:
-        if total <= limit:
-            break
-        disk.remove(folder / file.name)
-        total -= file.size
-    return total

@@ -3,13 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from agent.spool.disk import Disk
 from agent.spool.index import DATABASE, read_only
+from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owner_process, published
 from agent.spool.record import parse_name
-from agent.spool.spool import RESERVE_BYTES, SpoolPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,8 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     paths = SpoolPaths(directory.absolute())
     if not (paths.cache / DATABASE).exists():
         return SpoolStatus(owner_process(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
-    contents = read_only(paths.cache)
-    sizes = {file.name: file.size for file in disk.files(paths.records)}
-    names = contents.names & sizes.keys()
-    entries = [entry for name in names if (entry := parse_name(name, sizes[name]))]
+    contents, sizes = read_only(paths.cache)
+    entries = [entry for name, size in sizes.items() if (entry := parse_name(name, size))]
     times = [captured_at(entry.id) for entry in entries]
     recent = sum(
         entry.occupied for entry, at in zip(entries, times, strict=True) if now - 3600 <= at <= now
@@ -91,4 +88,4 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
 
 def captured_at(capture_id: str) -> float:
     """The wall time in a UUID of version 7, in seconds since 1970 UTC."""
-    return (UUID(capture_id).int >> 80) / 1000
+    return int(capture_id[:8] + capture_id[9:13], 16) / 1000

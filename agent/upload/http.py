@@ -69,27 +69,28 @@ class HttpTarget:
         self._client.close()
 
 
-def parse_http(url: str) -> SplitResult:
-    """Take an address of a generic endpoint apart.
+def parse_http(url: str, allowed: str = _ALLOWED) -> SplitResult:
+    """Take an HTTP address apart.
 
-    Raises `ConfigurationError`, with the value masked, unless it can be used as it is.
+    Raises `ConfigurationError`, with what is `allowed` and the value masked, unless it can be used
+    as it is.
     """
     shown = masked(url)
     try:
         parsed = urlsplit(url)
         port = parsed.port
     except ValueError:  # its own words may repeat a password
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {shown!r}") from None
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {allowed}, not {shown!r}") from None
     if "@" in parsed.netloc:
         raise ConfigurationError(
-            f"AGENT_UPLOAD_URL: {_ALLOWED} without user or password, not {shown!r}; "
+            f"AGENT_UPLOAD_URL: {allowed} without user or password, not {shown!r}; "
             "put the secret into AGENT_UPLOAD_TOKEN"
         )
     if parsed.scheme not in ("http", "https") or not parsed.hostname or port == 0:
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {shown!r}")
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {allowed}, not {shown!r}")
     if parsed.fragment or not url.isascii() or any(c.isspace() or c < " " for c in url):
         raise ConfigurationError(
-            f"AGENT_UPLOAD_URL: {_ALLOWED} without spaces, '#' or letters beyond ASCII, "
+            f"AGENT_UPLOAD_URL: {allowed} without spaces, '#' or letters beyond ASCII, "
             f"not {shown!r}"
         )
     return parsed

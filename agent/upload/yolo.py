@@ -49,10 +49,7 @@ def rows(
     """
     lines = []
     for detection in detections:
-        box = detection.get("box")
-        if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
-            raise ValueError("each `box` must be a list of four numbers")
-        x_min, y_min, x_max, y_max = (_number(side) for side in box)
+        x_min, y_min, x_max, y_max = sides(detection)
         left, right = _cut(x_min / width), _cut(x_max / width)
         top, bottom = _cut(y_min / height), _cut(y_max / height)
         if right > left and bottom > top:
@@ -60,6 +57,15 @@ def rows(
             texts = " ".join(f"{share:.6f}" for share in shares)
             lines.append(f"{names[detection['label']]} {texts}\n")
     return "".join(lines)
+
+
+def sides(detection: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a box in pixels; raises `ValueError` for anything else."""
+    box = detection.get("box")
+    if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
+        raise ValueError("each `box` must be a list of four numbers")
+    x_min, y_min, x_max, y_max = (_number(side) for side in box)
+    return x_min, y_min, x_max, y_max
 
 
 def data_yaml(directory: Path, names: Sequence[str]) -> str:

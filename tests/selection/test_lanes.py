@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 from frames import frame, observation
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Capture, Lane, Observation, Thresholds
@@ -98,6 +98,7 @@ def test_chance_comes_before_count_and_count_before_rules() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=80, max_size=80))
+@settings(max_examples=30, deadline=None)
 def test_the_draw_does_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
     plain = selector(interval=1.0, rules=[])
     busy = selector(interval=1.0, every_nth=3)

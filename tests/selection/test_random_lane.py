@@ -29,13 +29,13 @@ def instants(seed: str, slots: int, stream: str = "boot") -> dict[int, float]:
 
 @pytest.mark.parametrize("seed", ["gate-7", "yard", "0"])
 def test_the_instants_of_many_slots_are_uniform_and_independent(seed: str) -> None:
-    bins, slots = 20, 10_000
+    bins, slots = 10, 10_000
     times = [slot + (part + 1) / bins - 1e-9 for slot in range(slots) for part in range(bins)]
     offsets = [index % bins for index in drawn(RandomLane(1.0, seed), times)]
     counts = [offsets.count(part) for part in range(bins)]
 
     assert slots - 1 <= len(offsets) <= slots
-    assert chi_square(counts) < 43.8  # 19 degrees of freedom, p = 0.001
+    assert chi_square(counts) < 27.8  # 9 degrees of freedom, p = 0.001
     assert abs(statistics.correlation(offsets[:-1], offsets[1:])) < 3.3 / math.sqrt(slots)
 
 
@@ -151,7 +151,7 @@ def test_the_weighted_mean_of_the_draws_is_the_mean_over_time(seed: str) -> None
         return 5.0 + 4.0 * math.sin(at / 50.0)
 
     times = [0.0]
-    while times[-1] < 36_000.0:
+    while times[-1] < 18_000.0:
         times.append(times[-1] + numbers.expovariate(seen_at(times[-1])))
     over_time = sum((b - a) * seen_at(b) for a, b in pairwise(times)) / times[-1]
     of_frames = statistics.fmean(seen_at(at) for at in times)
@@ -163,4 +163,4 @@ def test_the_weighted_mean_of_the_draws_is_the_mean_over_time(seed: str) -> None
     error = statistics.stdev(values) / math.sqrt(len(values))
 
     assert abs(mean - over_time) < 3 * error
-    assert abs(of_frames - over_time) > 9 * error  # the test could have failed
+    assert abs(of_frames - over_time) > 6 * error  # the test could have failed

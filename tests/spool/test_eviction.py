@@ -157,7 +157,7 @@ def _estimate(draw: random.Random, *, by_value: bool) -> float:
 def _standard_errors_off(*, by_value: bool) -> float:
     draw = random.Random(20_240_229)
     truth = sum(number % 7 / 10 for number in range(60))
-    estimates = [_estimate(draw, by_value=by_value) for _ in range(600)]
+    estimates = [_estimate(draw, by_value=by_value) for _ in range(400)]
     standard_error = stdev(estimates) / math.sqrt(len(estimates))
     return abs(mean(estimates) - truth) / standard_error
 

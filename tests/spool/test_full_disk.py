@@ -10,7 +10,8 @@ from small_file_system import SIZE, SmallFileSystem, mounted
 from spool_builders import claimable, draft, law_holds, open_real
 
 from agent.errors import SpoolUnavailable
-from agent.spool.spool import RESERVE_BYTES, Spool
+from agent.spool.layout import RESERVE_BYTES
+from agent.spool.spool import Spool
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])

@@ -190,7 +190,10 @@ def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> No
     index.load()
     index.commit(Change(added=(RecordFile("a", 1),), counts={"stored": 1}, notes={"n": "1"}))
 
-    assert read_only(tmp_path) == Contents({"a"}, set(), {"stored": 1}, {"n": "1"})
+    contents, sizes = read_only(tmp_path)
+
+    assert contents == Contents({"a"}, set(), {"stored": 1}, {"n": "1"})
+    assert sizes == {"a": 1}
 
 
 def test_reading_an_index_that_is_not_there_or_is_none_is_an_os_error(tmp_path: Path) -> None:

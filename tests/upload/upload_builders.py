@@ -32,6 +32,8 @@ def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
         "schema": 1,
         "id": identity(number),
         "device": "test",
+        "camera": "gate",
+        "captured_at": "2026-05-28T20:26:40.000Z",
         "image": {
             "width": 200,
             "height": 100,
@@ -40,7 +42,12 @@ def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
             "sha256": hashlib.sha256(image).hexdigest(),
         },
         "thresholds": {"default": 0.5, "labels": {"person": 0.8}, "floor": 0.05},
+        "model": {"name": "nanodet-g-416", "sha256": "ab", "task": "detect", "provider": "cpu"},
         "detections": [CAR],
+        "lane": "score",
+        "rules": [{"name": "low_confidence", "score": 0.5}, {"name": "flicker", "score": 0.2}],
+        "value": 0.75,
+        "sampling": None,
         **changes,
     }
 

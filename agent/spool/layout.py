@@ -1,0 +1,69 @@
+"""What lies where in the spool's folder, and what keeps its side rooms in bounds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.spool.disk import Disk
+
+RESERVE_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPaths:
+    """The places of a spool."""
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one process that writes."""
+        return self.root / "lock"
+
+    @property
+    def reserve(self) -> Path:
+        """Freed to get out of a full disk."""
+        return self.root / "reserve"
+
+    @property
+    def cache(self) -> Path:
+        """The diskcache directory."""
+        return self.root / "cache"
+
+    @property
+    def records(self) -> Path:
+        """The record files."""
+        return self.cache / "records"
+
+    @property
+    def rejected(self) -> Path:
+        """Captures that the endpoint refused."""
+        return self.root / "rejected"
+
+    @property
+    def damaged(self) -> Path:
+        """Files that are not what they were."""
+        return self.root / "damaged"
+
+
+def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> str:
+    """Where a capture went whose file is not with the others: a move may be unfinished."""
+    return "rejected" if disk.size(paths.rejected / name) else "damaged"
+
+
+def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
+    """Make the reserve anew when there is clearly room for it. Raises `OSError`."""
+    missing = disk.size(paths.reserve) < RESERVE_BYTES
+    if missing and disk.free_bytes(paths.root) > 2 * RESERVE_BYTES:
+        disk.write(paths.reserve, bytes(RESERVE_BYTES))
+
+
+def prune(disk: Disk, folder: Path, limit: int) -> int:
+    """Remove the oldest files of a folder until `limit` bytes are left; answers what is left."""
+    files = sorted(disk.files(folder), key=lambda file: file.name.partition("-")[2])
+    total = sum(file.size for file in files)
+    for file in files:
+        if total <= limit:
+            break
+        disk.remove(folder / file.name)
+        total -= file.size
+    return total

@@ -1,0 +1,373 @@
+"""The Roboflow target against a server with Roboflow's habits."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from roboflow_server import BAD_GATEWAY, RoboflowServer
+from upload_builders import CAR, FrozenClock, capture
+
+from agent.errors import (
+    AgentError,
+    CaptureRejected,
+    ConfigurationError,
+    TargetHeld,
+    TargetUnavailable,
+)
+from agent.upload.network import Network
+from agent.upload.roboflow import RoboflowTarget
+
+KEY = "rf_s3cret/+="
+PERSON = {"label": "person", "class_id": 0, "confidence": 0.6, "box": [-5.0, 0.0, 50.0, 100.0]}
+
+
+@pytest.fixture
+def server() -> Iterator[RoboflowServer]:
+    with RoboflowServer(KEY) as running:
+        yield running
+
+
+def target_of(
+    url: str, *, key: str | None = KEY, pauses: list[float] | None = None
+) -> RoboflowTarget:
+    waited = [] if pauses is None else pauses
+    return RoboflowTarget(
+        url, token=key, clock=FrozenClock(), network=Network(timeout=5.0), pause=waited.append
+    )
+
+
+def test_an_image_arrives_with_its_facts_and_its_confident_boxes(server: RoboflowServer) -> None:
+    sent = capture(1, detections=[CAR, PERSON])
+    with target_of(server.url) as target:
+        receipt = target.send(sent)
+
+    (image,) = server.images.values()
+    assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
+    assert image.data == sent.image
+    assert image.name == f"{sent.id}.jpg"
+    assert image.batch == "2026-05-28 test"
+    assert image.tags == ["test", "gate", "score", "low_confidence", "flicker"]
+    assert image.split is None
+    assert image.metadata == {
+        "id": sent.id,
+        "device": "test",
+        "camera": "gate",
+        "captured_at": "2026-05-28T20:26:40.000Z",
+        "lane": "score",
+        "value": 0.75,
+        "rules": "low_confidence, flicker",
+        "model": "nanodet-g-416",
+        "sha256": sent.image_sha256,
+    }
+    assert image.predictions == [
+        {
+            "image": {"width": 200, "height": 100},
+            "predictions": [
+                {
+                    "x": 60.0,
+                    "y": 45.0,
+                    "width": 100.0,
+                    "height": 50.0,
+                    "confidence": 0.9,
+                    "class": "car",
+                    "class_id": 2,
+                }
+            ],
+        }
+    ]
+
+
+def test_the_weight_of_a_random_capture_arrives(server: RoboflowServer) -> None:
+    sampling = {"slot_start": "2026-05-28T20:15:00.000Z", "slot_seconds": 900.0, "weight": 1800.0}
+    with target_of(server.url) as target:
+        target.send(capture(1, lane="random", rules=[], sampling=sampling))
+
+    (image,) = server.images.values()
+    assert image.metadata["sampling_weight"] == 1800.0
+    assert "rules" not in image.metadata
+
+
+def test_the_address_chooses_batch_tags_split_and_boxes(server: RoboflowServer) -> None:
+    options = "?batch=night%20%26%20day&tag=yard&tag=gate&split=valid&annotate=floor"
+    with target_of(server.url + options) as target:
+        target.send(capture(1, detections=[CAR, PERSON]))
+
+    (image,) = server.images.values()
+    assert image.batch == "night & day"
+    assert image.tags == ["test", "gate", "score", "low_confidence", "flicker", "yard"]
+    assert image.split == "valid"
+    (sent,) = image.predictions
+    assert [box["class"] for box in sent["predictions"]] == ["car", "person"]
+    assert sent["predictions"][1]["x"] == 25.0, "cut at the edge of the image"
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [("?annotate=off", {}), ("", {"detections": []}), ("", {"detections": [PERSON]})],
+)
+def test_an_image_without_boxes_to_show_is_one_request(
+    server: RoboflowServer, options: str, changes: dict[str, Any]
+) -> None:
+    with target_of(server.url + options) as target:
+        target.send(capture(1, **changes))
+
+    assert len(server.calls) == 1
+
+
+def test_a_classifiers_capture_arrives_as_an_image(server: RoboflowServer) -> None:
+    made = capture(1)
+    record = {name: value for name, value in made.record.items() if name != "detections"}
+    scored = type(made)(
+        made.id,
+        b"{}",
+        {**record, "classes": [{"label": "cat", "class_id": 0, "confidence": 0.5}]},
+        made.image,
+    )
+    with target_of(server.url) as target:
+        target.send(scored)
+
+    assert len(server.images) == 1
+
+
+def test_the_image_is_looked_for_until_it_is_visible(server: RoboflowServer) -> None:
+    server.looks_until_visible = 2
+    pauses: list[float] = []
+    with target_of(server.url, pauses=pauses) as target:
+        target.send(capture(1))
+
+    assert pauses == [0.5, 1.0]
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+def test_an_image_that_never_shows_is_uploaded_anew_later(server: RoboflowServer) -> None:
+    server.looks_until_visible = 4
+    with target_of(server.url) as target:
+        with pytest.raises(TargetUnavailable, match="does not show the image"):
+            target.send(capture(1))
+        server.images.clear()  # somebody deleted it
+        server.looks_until_visible = 0
+
+        assert target.send(capture(1)).duplicate is False
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+def uploads(server: RoboflowServer) -> int:
+    return sum(call.path.endswith("/upload") for call in server.calls)
+
+
+def test_boxes_that_failed_do_not_send_the_image_again(server: RoboflowServer) -> None:
+    server.annotate_faults.extend([lambda: (503, BAD_GATEWAY), lambda: (500, {})])
+    with target_of(server.url) as target:
+        for _ in range(2):
+            with pytest.raises(TargetUnavailable):
+                target.send(capture(1))
+        receipt = target.send(capture(1))
+
+    assert receipt.duplicate is False
+    assert uploads(server) == 1
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+def test_an_answer_that_was_lost_costs_one_more_request(server: RoboflowServer) -> None:
+    server.upload_faults.append(lambda: None)
+    with target_of(server.url) as target:
+        with pytest.raises(TargetUnavailable):
+            target.send(capture(1))
+
+        assert target.send(capture(1)).duplicate is True
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+def test_the_same_picture_of_two_captures_is_one_image(server: RoboflowServer) -> None:
+    with target_of(server.url) as target:
+        target.send(capture(1, b"\xff\xd8 same"))
+
+        assert target.send(capture(2, b"\xff\xd8 same")).duplicate is True
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+SEND_ONE = """
+import sys
+from upload_builders import FrozenClock, capture
+from agent.upload.roboflow import RoboflowTarget
+
+RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=FrozenClock()).send(capture(1))
+"""
+
+
+@pytest.mark.parametrize("moment", ["received", "stored", "asked", "annotated"])
+def test_kill_9_at_any_moment_leaves_one_image_with_one_set_of_boxes(
+    server: RoboflowServer, moment: str
+) -> None:
+    """No note of the phase outlives the process, and none is needed."""
+    server.stop_at = moment
+    command = [sys.executable, "-c", SEND_ONE, server.url, KEY]
+    with subprocess.Popen(command, env={"PYTHONPATH": ":".join(sys.path)}) as process:
+        assert server.stopped.wait(20)
+        process.kill()
+    server.go_on()
+    with target_of(server.url) as target:
+        target.send(capture(1))
+
+    assert [image.data for image in server.images.values()] == [capture(1).image]
+    assert [len(image.predictions) for image in server.images.values()] == [1]
+
+
+REFUSED = {"error": {"message": f"No {quote_plus(KEY)}!\nSorry {KEY}", "type": "x", "hint": "y"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        ((500, {"error": "Unknown error"}), TargetUnavailable, "answers 500"),
+        ((502, BAD_GATEWAY), TargetUnavailable, "answers 502"),
+        ((503, b""), TargetUnavailable, "answers 503"),
+        ((429, {}), TargetUnavailable, "answers 429"),
+        ((200, {"success": False}), CaptureRejected, "without success"),
+        ((200, {"success": True}), CaptureRejected, "image id"),
+        ((200, {"success": True, "id": 7}), CaptureRejected, "image id"),
+        ((200, {"success": True, "id": "../x"}), CaptureRejected, "no id"),
+        ((200, {"error": "busy"}), CaptureRejected, "200: busy"),
+        ((200, b"<html>please log in"), TargetHeld, "captive portal"),
+        ((200, b"hello"), TargetHeld, "not a whole JSON"),
+        ((400, REFUSED), CaptureRejected, r"400: No \*\*\*! Sorry \*\*\*$"),
+        ((401, REFUSED), TargetHeld, "AGENT_UPLOAD_TOKEN"),
+        ((402, {"error": "out of credits"}), TargetHeld, "paid"),
+        ((403, REFUSED), TargetHeld, "rights"),
+        ((404, REFUSED), TargetHeld, "AGENT_UPLOAD_URL"),
+        ((423, {"error": "paused"}), TargetHeld, "paused"),
+    ],
+)
+def test_each_answer_to_an_upload_has_its_meaning(
+    server: RoboflowServer, reply: tuple[int, object], error: type[AgentError], says: str
+) -> None:
+    server.upload_faults.append(lambda: reply)
+    with target_of(server.url) as target:
+        with pytest.raises(error, match=says) as caught:
+            target.send(capture(1))
+
+        assert KEY not in str(caught.value)
+        assert quote_plus(KEY) not in str(caught.value)
+        assert target.send(capture(1)).duplicate is False, "and it passes later"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        ((409, {"error": {"message": "Image was already annotated."}}), None, ""),
+        ((400, {"error": {"message": "Image was already annotated."}}), None, ""),
+        (
+            (400, {"error": {"message": "Unknown class"}}),
+            CaptureRejected,
+            "Unknown class.*annotate=off",
+        ),
+        ((200, {"success": False}), CaptureRejected, "annotate=off"),
+        ((200, b"<html>please log in"), TargetHeld, "captive portal"),
+        ((500, {"error": "Unknown error"}), TargetUnavailable, "answers 500"),
+        ((423, {"error": "paused"}), TargetHeld, "paused"),
+    ],
+)
+def test_each_answer_to_boxes_has_its_meaning(
+    server: RoboflowServer, reply: tuple[int, object], error: type[AgentError] | None, says: str
+) -> None:
+    server.annotate_faults.append(lambda: reply)
+    with target_of(server.url) as target:
+        if error is None:
+            target.send(capture(1))
+        else:
+            with pytest.raises(error, match=says):
+                target.send(capture(1))
+
+
+def test_a_picture_that_is_none_is_rejected(server: RoboflowServer) -> None:
+    with target_of(server.url) as target, pytest.raises(CaptureRejected, match="Invalid Image"):
+        target.send(capture(1, b"GIF89a"))
+
+
+def test_a_record_that_contradicts_itself_is_rejected(server: RoboflowServer) -> None:
+    with target_of(server.url) as target, pytest.raises(CaptureRejected, match="box"):
+        target.send(capture(1, detections=[{**CAR, "box": [1.0]}]))
+    assert server.calls == []
+
+
+def test_the_probe_looks_the_project_up(server: RoboflowServer) -> None:
+    with target_of(server.url) as target:
+        target.send(capture(1))
+
+        assert target.probe() == "the project acme/cars (object-detection) holds 1 images"
+
+
+def test_the_probe_of_another_project_or_key_holds(server: RoboflowServer) -> None:
+    with target_of(server.url + "x") as target, pytest.raises(TargetHeld, match="404"):
+        target.probe()
+    with target_of(server.url, key="other") as target, pytest.raises(TargetHeld) as caught:
+        target.probe()
+    assert "other" not in str(caught.value).replace("another", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("roboflow://", "roboflow://PROJECT"),
+        ("roboflow://a/b", "roboflow://PROJECT"),
+        ("roboflow://..", "roboflow://PROJECT"),
+        ("roboflow+http://host", "HOST/PROJECT"),
+        ("roboflow+ftp://host/cars", "HOST/PROJECT"),
+        ("roboflow+https://u:s3cret@host/cars", "AGENT_UPLOAD_TOKEN"),
+        ("roboflow://cars?api_key=s3cret", "AGENT_UPLOAD_TOKEN"),
+        ("roboflow://cars?s3cret", "AGENT_UPLOAD_TOKEN"),
+        ("roboflow://cars?batch=", "name=value"),
+        ("roboflow://cars?batch=a&batch=b", "batch is there twice"),
+        ("roboflow://cars?split=s3cret", "one of train, valid, test"),
+        ("roboflow://cars?annotate=s3cret", "one of threshold, floor, off"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused(url: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        target_of(url)
+
+    assert str(caught.value).startswith("AGENT_UPLOAD_URL: ")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_cloud_is_where_no_host_is_named() -> None:
+    target = target_of("roboflow://cars?tag=a")
+
+    assert target.name == "roboflow://cars?***"
+    assert target._client._base == "https://api.roboflow.com"
+
+
+@pytest.mark.parametrize("key", [None, "", "a b"])
+def test_a_key_is_needed(key: str | None) -> None:
+    with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_TOKEN"):
+        target_of("roboflow://cars", key=key)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    key=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=6, max_size=40),
+    status=st.sampled_from([200, 400, 401, 403, 404, 423, 500]),
+)
+def test_no_key_is_ever_repeated(server: RoboflowServer, key: str, status: int) -> None:
+    echo = f"the key {key}, in an address {quote_plus(key)}"
+    server.key = key
+    server.trouble = (status, {"error": {"message": echo}, "message": json.dumps(echo)})
+    with target_of(server.url, key=key) as target:
+        said = trouble(target.probe) + trouble(lambda: target.send(capture(1)))
+
+    assert key not in said
+    assert quote_plus(key) not in said
+
+
+def trouble(attempt: Callable[[], object]) -> str:
+    """What an attempt fails with."""
+    try:
+        return str(attempt())
+    except AgentError as error:
+        return str(error)
