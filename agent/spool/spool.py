@@ -82,7 +82,9 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Newcomer:
+class Newcomer:
+    """A capture on its way to the disk."""
+
     entry: Entry
     data: bytes  # of the record file
     hint: str
@@ -303,17 +305,17 @@ class Spool:
 
     # Putting
 
-    def _encode(self, drafts: Sequence[Draft]) -> list[_Newcomer]:
+    def _encode(self, drafts: Sequence[Draft]) -> list[Newcomer]:
         batch = []
         for sequence, draft in enumerate(drafts, start=self._sequence + 1):
             data = record.encode({**draft.record, "sequence": sequence}, draft.image)
             entry = Entry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
             if record.parse_name(entry.name, entry.size) != entry:
                 raise ValueError(f"the next start could not read the file name {entry.name}")
-            batch.append(_Newcomer(entry, data, draft.hint, draft.replaces))
+            batch.append(Newcomer(entry, data, draft.hint, draft.replaces))
         return batch
 
-    def _put(self, batch: Sequence[_Newcomer], reason: str, *, free: int) -> Stored:
+    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
         """Store what the budget allows; at least `free` bytes leave for `reason`."""
         new = [newcomer.entry for newcomer in batch]
         over = (
@@ -361,7 +363,7 @@ class Spool:
         entries = tuple(newcomer.entry for newcomer in kept)
         return Stored(entries, tuple(victims), reason, tuple(replaced))
 
-    def _replaced(self, kept: Sequence[_Newcomer], victims: Sequence[Entry]) -> list[Entry]:
+    def _replaced(self, kept: Sequence[Newcomer], victims: Sequence[Entry]) -> list[Entry]:
         """Waiting captures that a better one of the same scene makes needless."""
         names = {newcomer.replaces for newcomer in kept} - self._claimed.keys()
         worse = (self._entries.get(name) for name in names if name is not None)
@@ -372,7 +374,7 @@ class Spool:
         name = _HINT + entry.id
         return {name: None} if name in self._notes else {}
 
-    def _write(self, batch: Sequence[_Newcomer]) -> set[str]:
+    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
         """Make record files durable; answers with the unlinked names that now are so too."""
         if not batch:
             return set()
@@ -391,13 +393,13 @@ class Spool:
         self._unwritten.clear()
         return unlinked
 
-    def _unwrite(self, batch: Sequence[_Newcomer]) -> None:
+    def _unwrite(self, batch: Sequence[Newcomer]) -> None:
         for newcomer in batch:
             self._unwritten.add(newcomer.entry.name)
             with contextlib.suppress(OSError):
                 self._disk.remove(self._paths.records / newcomer.entry.name)
 
-    def _arrive(self, batch: Sequence[_Newcomer]) -> None:
+    def _arrive(self, batch: Sequence[Newcomer]) -> None:
         for newcomer in batch:
             entry = newcomer.entry
             self._entries[entry.id] = entry

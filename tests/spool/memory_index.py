@@ -43,7 +43,11 @@ class MemoryIndex(Index):
         counts = Counter(durable.counts)
         counts.update(change.counts)
         durable.counts = {name: count for name, count in counts.items() if count}
-        durable.notes |= change.notes
+        for name, text in change.notes.items():
+            if text is None:
+                durable.notes.pop(name, None)
+            else:
+                durable.notes[name] = text
 
     def close(self) -> None:
         """Nothing is open."""

@@ -19,7 +19,7 @@ from proofs import (
 from agent.spool import eviction, recovery
 from agent.spool.index import Change, Contents
 from agent.spool.record import Entry
-from agent.spool.spool import Spool, State, Stored
+from agent.spool.spool import Newcomer, Spool, State, Stored
 
 
 class NoFileSync(ForgetfulDisk):
@@ -88,13 +88,13 @@ class UnlinkBeforeCommit(Spool):
 
 
 class RowBeforeFile(Spool):
-    def _write(self, batch: Sequence[tuple[Entry, bytes]]) -> set[str]:
+    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
         self._owed = batch
         return set()
 
-    def _arrive(self, entries: Sequence[Entry]) -> None:
+    def _arrive(self, batch: Sequence[Newcomer]) -> None:
         super()._write(self._owed)
-        super()._arrive(entries)
+        super()._arrive(batch)
 
 
 class RingForgottenTooEarly(Spool):
@@ -104,7 +104,7 @@ class RingForgottenTooEarly(Spool):
 
 
 class ClaimedMayLeave(Spool):
-    def _put(self, batch: Sequence[tuple[Entry, bytes]], reason: str, *, free: int) -> Stored:
+    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
         claimed = list(self._claimed.values())
         for entry in claimed:
             self._catalogue.add(entry)
@@ -121,7 +121,7 @@ class ReserveKept(Spool):
 
 
 class RefusedPutLeftBehind(Spool):
-    def _unwrite(self, batch: Sequence[tuple[Entry, bytes]]) -> None:
+    def _unwrite(self, batch: Sequence[Newcomer]) -> None:
         super()._unwrite(batch)
         self._unwritten.clear()
 
