@@ -10,6 +10,7 @@ from agent import __version__
 from agent.camera.open import make_source
 from agent.config import Settings
 from agent.detector.detector import OnnxDetector, load_detector
+from agent.detector.providers import Hardware
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Chosen, Inference
@@ -180,6 +181,7 @@ def upload_target(
         network=network_of(settings),
         clock=clock,
         disk=Disk(),
+        boot=boot_id(),
     )
 
 
@@ -210,9 +212,11 @@ def detector_of(settings: Settings) -> OnnxDetector:
         settings.model,
         model_format=settings.model_format,
         labels=settings.model_labels,
+        model_input=settings.model_input,
         sha256=settings.model_sha256,
-        providers=settings.providers,
-        threads=settings.inference_threads,
+        hardware=Hardware(
+            settings.providers, settings.inference_threads, settings.state_dir / "engines"
+        ),
         floor=settings.floor,
     )
 

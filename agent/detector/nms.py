@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from agent.detector.formats.contract import RawDetections
+from agent.detector.formats.raw import RawDetections
 
 KEPT = 300  # detections of a frame; as many as the models' own evaluations keep
 CANDIDATES = 1000  # suppression is quadratic: 8 ms for a thousand boxes, 85 ms for three thousand
