@@ -12,6 +12,7 @@ from agent.camera.open import make_source
 from agent.camera.view import small_grey
 from agent.config import Settings
 from agent.detector.detector import OnnxDetector, load_detector
+from agent.detector.providers import Hardware
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
@@ -195,6 +196,7 @@ def upload_target(
         network=network_of(settings),
         clock=clock,
         disk=Disk(),
+        boot=boot_id(),
     )
 
 
@@ -225,9 +227,11 @@ def detector_of(settings: Settings) -> OnnxDetector:
         settings.model,
         model_format=settings.model_format,
         labels=settings.model_labels,
+        model_input=settings.model_input,
         sha256=settings.model_sha256,
-        providers=settings.providers,
-        threads=settings.inference_threads,
+        hardware=Hardware(
+            settings.providers, settings.inference_threads, settings.state_dir / "engines"
+        ),
         floor=settings.floor,
     )
 

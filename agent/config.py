@@ -33,6 +33,9 @@ from pydantic_settings import (
 from agent.camera.address import CameraAddress, parse_cameras, without_secrets
 from agent.config_fields import OWN_WORDS, allowed, explain, shown_default
 from agent.config_text import closest, parse_duration, parse_size
+from agent.detector.formats import AUTO, FORMATS
+from agent.detector.formats.input_words import ALLOWED as INPUT_WORDS
+from agent.detector.formats.input_words import InputWords
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.logs import redact
@@ -124,13 +127,24 @@ class Settings(BaseSettings):
         description="Path to an ONNX file.",
         json_schema_extra={"shown": "bundled", "group": "Model"},
     )
-    model_format: Literal["auto", "nanodet", "ultralytics"] = Field(
-        "auto", description="How the model's outputs are read."
+    model_format: str = Field(
+        AUTO,
+        description="How the model's outputs are read.",
+        json_schema_extra={
+            "allowed": f"one of {', '.join((AUTO, *FORMATS))}",
+            "choices": [AUTO, *FORMATS],
+        },
     )
     model_labels: str = Field(
         "auto",
         description="Labels by class: `auto` takes them from the model's metadata, else from a "
-        "text file beside it; or a list, or the path of a file with one label a line.",
+        "file beside it; `coco`; or a list, or the path of a file with one label a line.",
+    )
+    model_input: Annotated[InputWords | None, NoDecode] = Field(
+        None,
+        description="How frames become the model's input, where it differs from what the format "
+        "says.",
+        json_schema_extra={"shown": "none", "allowed": INPUT_WORDS},
     )
     model_sha256: str | None = Field(
         None,
@@ -141,8 +155,9 @@ class Settings(BaseSettings):
     providers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
         ("auto",),
         min_length=1,
-        description="onnxruntime execution providers, best first. One that is named and cannot "
-        "be used is an error, never a silent fall-back.",
+        description="onnxruntime execution providers, best first, with options after colons: "
+        "`cuda:device_id=1`. One that is named and cannot be used is an error, never a silent "
+        "fall-back.",
         json_schema_extra={
             "shown": "auto",
             "allowed": "auto, or names such as CUDAExecutionProvider CPUExecutionProvider",
@@ -343,6 +358,18 @@ class Settings(BaseSettings):
             thresholds[label] = number
         return thresholds
 
+    @field_validator("model_format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if value.lower() not in (AUTO, *FORMATS):
+            raise ValueError("not a format")
+        return value.lower()
+
+    @field_validator("model_input", mode="before")
+    @classmethod
+    def _parse_input(cls, value: object) -> object:
+        return InputWords.parse(value) if isinstance(value, str) else value
+
     @field_validator("floor")
     @classmethod
     def _not_above_a_threshold(cls, value: float, others: ValidationInfo) -> float:
@@ -399,6 +426,12 @@ class Settings(BaseSettings):
             random_share=self.random_share,
             weights=self.rule_weights,
         )
+
+    @property
+    def state_dir(self) -> Path:
+        """Where else than in the spool things are kept that can be made again."""
+        state = os.environ.get("STATE_DIRECTORY")
+        return Path(state.split(":")[0]) if state else self.spool_dir.parent
 
     def token(self, environ: Mapping[str, str]) -> str | None:
         """The upload secret: from the credentials directory, else from the setting.

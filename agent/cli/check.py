@@ -61,7 +61,7 @@ def _findings() -> "Iterator[Finding]":
         yield Finding("settings", ok=False, fact=str(error))
         return
     given = sum(name.startswith("AGENT_") for name in os.environ)
-    yield Finding("settings", ok=True, fact=f"{given} variables set, all understood")
+    yield Finding("settings", ok=True, fact=f"all understood; AGENT_ variables set: {given}")
     clock = SystemClock()
     yield _tried("model", lambda: check_model(settings))
     for camera in settings.cameras:

@@ -1,6 +1,7 @@
 """`capture-agent flush`."""
 
 import os
+import sys
 
 import typer
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent.cli import console
 from agent.errors import ConfigurationError, TemporaryError
+from agent.logs import redact
 from agent.system import SystemClock, full_jitter
 
 
@@ -27,7 +29,7 @@ def flush() -> None:
     target = upload_target(settings, clock=clock, environ=os.environ)
     if target is None:
         raise ConfigurationError("AGENT_UPLOAD_URL: required; without it captures stay on disk")
-    log = console.log_of(settings, level="error")
+    log = console.log_of(settings, level="critical")  # what matters is said at the end, once
     with spool_of(settings, clock=clock, log=log) as spool:
         pace = Pace(full_jitter, first_bound=0.0)
         drain = Drain(
@@ -40,19 +42,31 @@ def flush() -> None:
             window=settings.upload_window,
         )
         total = spool.waiting()
+        damaged = spool.counts().get("damaged", 0)
+        screen = Console(stderr=True)
         with Progress(
             TextColumn("delivering"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=screen,
             transient=True,
+            disable=not screen.is_terminal,
         ) as progress:
             task = progress.add_task("", total=total)
             drain.run(lambda: progress.update(task, completed=total - spool.waiting()))
         left = spool.waiting()
+        damaged = spool.counts().get("damaged", 0) - damaged
     print(f"delivered {drain.delivered}, waiting {left}, rejected {drain.rejected}")
+    if drain.rejected:
+        _say(f"{drain.rejected} captures were refused, the last one so: {drain.last_rejection}")
+    if damaged:
+        _say(f"{damaged} captures were damaged on disk and are now in damaged/ of the spool")
     if drain.failed:
         raise typer.Exit(1)
     if left:
         raise TemporaryError(f"cannot deliver {left} captures: {drain.reason}")
+
+
+def _say(text: str) -> None:
+    print(f"capture-agent: {redact(text)}", file=sys.stderr)

@@ -1,8 +1,11 @@
 """What `check` looks at: each function states a fact, or raises with the cause and the mend."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +23,7 @@ from agent.spool.recovery import open_spool
 from agent.spool.spool import Limits
 from agent.spool.status import read_status
 from agent.system import boot_id, clock_synchronized
+from agent.upload.addresses import insecure_token_warning
 
 _CAMERA_SECONDS = 3.0
 _RUNS = 5
@@ -87,20 +91,23 @@ def check_spool(settings: Settings, clock: Clock) -> str:
     """Open the spool unless a daemon has it; raises `ConfigurationError` or `SpoolUnavailable`."""
     directory = settings.spool_dir
     limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
+    if not directory.exists():
+        # Making it here could give it to root instead of the daemon's user.
+        place = next(path for path in directory.absolute().parents if path.exists())
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"cannot make AGENT_SPOOL_DIR {directory}: {place} is not writable for this user. "
+                "Run as the daemon's user, or choose another folder."
+            )
+        return f"{directory}: will be made, {_enough(place, settings)} free"
     try:
         with open_spool(directory, limits, clock=clock, log=make_log(level="critical")) as spool:
             waiting, owner = spool.waiting(), "no daemon runs"
     except TemporaryError:
         status = read_status(directory, now=clock.wall())
         waiting, owner = status.waiting, f"the daemon, process {status.owner}, owns it"
-    free = Disk().free_bytes(directory)
-    if free < settings.spool_min_free:
-        raise ConfigurationError(
-            f"{directory}: {show_size(free)} free, less than AGENT_SPOOL_MIN_FREE="
-            f"{show_size(int(settings.spool_min_free))}: only captures worth more than stored ones "
-            "would be kept. Free some space, or lower AGENT_SPOOL_MIN_FREE."
-        )
-    return f"{directory}: writable, {waiting} waiting, {show_size(free)} free, {owner}"
+    free = _enough(directory, settings)
+    return f"{directory}: writable, {waiting} waiting, {free} free, {owner}"
 
 
 def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
@@ -108,13 +115,33 @@ def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str])
     target = upload_target(settings, clock=clock, environ=environ)
     if target is None:
         return "AGENT_UPLOAD_URL is not set: captures stay on disk"
+    url = settings.upload_url or ""
     try:
         answer = target.probe()
     except AgentError as error:
-        if not clock_synchronized(clock.wall()):
-            raise ConfigurationError(f"{error} (the clock is not synchronized)") from error
+        if "https://" in url and not clock_synchronized(clock.wall()):
+            now = datetime.fromtimestamp(clock.wall(), UTC).isoformat(" ", timespec="minutes")
+            raise ConfigurationError(
+                f"{error}. The clock of this device is not synchronized, it says {now}: a wrong "
+                "one makes good certificates fail"
+            ) from error
         raise
     window, wall = settings.upload_window, clock.wall()
     if window is not None and window.opens_in(wall) > 0:
         answer += f"; the upload window {window} is closed and opens {window.opening(wall)}"
+    warning = insecure_token_warning(url, settings.token(environ))
+    if warning:
+        answer += f"; warning: {warning}"
     return f"{target.name}: {answer}"
+
+
+def _enough(directory: Path, settings: Settings) -> str:
+    """Free space where captures are stored; raises `ConfigurationError` when it is too little."""
+    free = Disk().free_bytes(directory)
+    if free < settings.spool_min_free:
+        raise ConfigurationError(
+            f"{directory}: {show_size(free)} free, less than AGENT_SPOOL_MIN_FREE="
+            f"{show_size(int(settings.spool_min_free))}: only captures worth more than stored ones "
+            "would be kept. Free some space, or lower AGENT_SPOOL_MIN_FREE."
+        )
+    return show_size(free)

@@ -33,12 +33,19 @@ def receive(
     from agent.upload.receiver import Receiver
 
     token = _token(token_file)
+    dataset = Dataset(directory.absolute(), Disk())
     try:
-        receiver = Receiver(
-            Dataset(directory.absolute(), Disk()), host=host, port=port, token=token
-        )
+        dataset.count()
     except OSError as error:
-        raise ConfigurationError(f"cannot receive on {host}:{port}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"cannot use --dir {directory}: {error.strerror}; name a folder, or a new one"
+        ) from error
+    try:
+        receiver = Receiver(dataset, host=host, port=port, token=token)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot receive on {host}:{port}: {error.strerror}; choose another --port or --host"
+        ) from error
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -55,8 +62,10 @@ def _token(file: Path | None) -> str | None:
         return None
     try:
         token = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read the token file {file}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read --token-file {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"cannot read --token-file {file}: it is no text") from error
     if not token:
-        raise ConfigurationError(f"cannot use the token file {file}: it is empty")
+        raise ConfigurationError(f"cannot use --token-file {file}: it is empty")
     return token

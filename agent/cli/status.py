@@ -76,7 +76,7 @@ def _rows(
         ("spool", f"{settings.spool_dir}"),
         ("waiting", f"{spool.waiting} captures, {show_size(spool.waiting_bytes)}"),
         ("in flight", str(spool.in_flight)),
-        ("oldest waiting", _ago(spool.oldest_waiting, now)),
+        ("oldest waiting", _ago(spool.oldest_waiting, now) if spool.waiting else "none"),
         ("delivered", f"{spool.delivered}, last {_ago(spool.last_delivered, now)}"),
         ("rejected", str(spool.rejected)),
         ("damaged", str(spool.damaged)),

@@ -1,21 +1,29 @@
-"""Pixels in, detections out: the way through the station."""
+"""Pixels in, an answer out: the way through the station."""
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from agent.detector.bundled import COCO_80, FILE_NAME, bundled_model
+from agent.detector.bundled import FILE_NAME, bundled_model
 from agent.detector.formats import AUTO, choose
-from agent.detector.formats.contract import Format, RawDetections
+from agent.detector.formats.coco import COCO_80
+from agent.detector.formats.contract import AnyFormat, Layout, Preparation
+from agent.detector.formats.input_words import InputWords
+from agent.detector.formats.numbering import NOTHING, label_table
+from agent.detector.formats.raw import RawDetections
 from agent.detector.labels import resolve_labels
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.nms import suppressed
-from agent.detector.preparation import InputBuffer
+from agent.detector.preparation import InputBuffer, middle
+from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
-from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
+from agent.detector.side_file import read_side_file
+from agent.domain import Answer, Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels
 from agent.errors import ConfigurationError
+
+TOP_CLASSES = 5
+"""Of a classifier's classes, so many best ones are told."""
 
 
 class OnnxDetector:
@@ -24,53 +32,82 @@ class OnnxDetector:
     def __init__(
         self,
         session: OnnxSession,
-        model_format: Format,
+        model_format: AnyFormat,
         *,
         decided: str,
+        layout: Layout,
         labels: tuple[str, ...],
+        preparation: Preparation,
         floor: float,
     ) -> None:
-        """Wire what `load_detector` found; `labels` has one for each class of the format."""
+        """Wire what `load_detector` found; `labels` go with `layout`."""
         self.info = ModelInfo(
             name=session.path.stem,
             sha256=session.sha256,
-            task="detect",
+            task=model_format.task,
             provider=session.provider,
             labels=labels,
         )
         self.decided = decided
         """The format's name, and why this one."""
+        self.preparation = preparation
+        """How frames become the model's input."""
         self._session = session
         self._format = model_format
-        self._preparation = model_format.preparation(session.signature)
+        self._layout = layout
+        table = label_table(layout, labels)
+        self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
         self._own = threading.local()
 
+    @property
+    def provider_shares(self) -> dict[str, float]:
+        """The share of the graph's nodes on each execution provider; empty if it is not told."""
+        return self._session.shares()
+
     def detect(self, pixels: Pixels) -> Answer:
-        """Return the detections at or above the floor, highest confidence first, at most 300.
+        """Say what the model sees in a picture of at least 1 x 1.
 
-        Boxes are in pixels of `pixels`, inside its edges, and have an area. Any shape of at
-        least 1 x 1 is accepted.
+        A detector's answer has at most 300 detections at or above the floor, highest confidence
+        first; boxes are in pixels of `pixels`, inside its edges, and have an area. A classifier's
+        has its best five classes. Whatever of the output is no such thing is left out, and the
+        answer marked as invalid.
         """
-        letterbox = self._letterbox(pixels)
-        outputs = self._session.run(self._buffer().fill(pixels, letterbox))
+        letterbox, shown = self._placed(pixels)
+        tensor = self._buffer().fill(shown, letterbox)
+        outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
+        if self._format.task == "classify":
+            return self._classes(self._format.probabilities(outputs))
         raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
-        found = self._detections(suppressed(raw, iou=self._format.nms_iou), letterbox)
-        return Answer(self.info, found)
+        named, odd = self._named(raw)
+        kept = suppressed(named, iou=self._format.nms_iou)
+        return Answer(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
 
-    def _letterbox(self, pixels: Pixels) -> Letterbox:
+    def _placed(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
+        """Return where the frame goes in the input, and what of it is shown."""
         height, width = pixels.shape[:2]
-        frame, wanted = Size(width, height), self._preparation
-        size = self._session.input_size(frame, wanted.size, wanted.stride)
-        return Letterbox.fit(frame, size, padding=wanted.padding)
+        wanted = self.preparation
+        size = self._session.input_size(Size(width, height), wanted)
+        if wanted.crop is not None:
+            pixels = middle(pixels, width=size.width, height=size.height, share=wanted.crop)
+            height, width = pixels.shape[:2]
+        return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
 
     def _buffer(self) -> InputBuffer:
         """Return the buffer of this thread."""
         buffer: InputBuffer | None = getattr(self._own, "buffer", None)
         if buffer is None:
-            buffer = InputBuffer(self._preparation, self._session.signature.input.dtype)
+            buffer = InputBuffer(self.preparation, self._session.picture)
             self._own.buffer = buffer
         return buffer
+
+    def _named(self, raw: RawDetections) -> tuple[RawDetections, bool]:
+        """Return the detections that have a label, by its index; and whether a number had none."""
+        known = raw.class_ids < len(self._table)
+        labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NOTHING)
+        rows = np.flatnonzero(labels != NOTHING)
+        named = RawDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
+        return named, not bool(known.all())
 
     def _detections(self, raw: RawDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
         boxes = letterbox.to_frame(raw.boxes)
@@ -86,52 +123,80 @@ class OnnxDetector:
             )
         )
 
+    def _classes(self, shares: FloatArray) -> Answer:
+        """Return the best classes; none where the output is no probabilities."""
+        if not np.isfinite(shares).all():
+            return Answer(self.info, invalid=True)
+        best = [
+            number
+            for number in np.argsort(-shares, kind="stable")[: TOP_CLASSES + 1].tolist()
+            if self._table[number] != NOTHING
+        ]
+        labels = self.info.labels
+        return Answer(
+            self.info,
+            classes=tuple(
+                ClassScore(labels[label], label, min(1.0, float(shares[number])))
+                for number in best[:TOP_CLASSES]
+                for label in [int(self._table[number])]
+            ),
+        )
+
 
 def load_detector(
     path: Path | None = None,
     *,
     model_format: str = AUTO,
     labels: str = AUTO,
+    model_input: InputWords | None = None,
     sha256: str | None = None,
-    providers: Sequence[str] = (),
-    threads: int = 1,
+    hardware: Hardware = ANY_HARDWARE,
     floor: float = 0.05,
 ) -> OnnxDetector:
     """Load a model, find out how to read it, and make sure that it runs.
 
+    What the arguments leave open, a JSON file beside the model may say; then its metadata.
+
     Args:
         path: An ONNX file; None for the model that comes with the agent.
         model_format: A name of `formats.FORMATS`, or "auto".
-        labels: As AGENT_MODEL_LABELS: "auto", a list, or a file.
+        labels: As AGENT_MODEL_LABELS: "auto", "coco", a list, or a file.
+        model_input: What to do otherwise than the format does, or None.
         sha256: The hex digest that the file must have, or None for any.
-        providers: onnxruntime execution providers, best first; empty or "auto" for what is there.
-        threads: Threads of one run.
+        hardware: What the model runs on.
         floor: Detections of a lower confidence do not exist, 0 to 1.
 
     Raises:
         ConfigurationError: The model cannot be used as it is configured; says what mends it.
     """
-    session = OnnxSession(
-        path or bundled_model(), sha256=sha256, providers=providers, threads=threads
-    )
+    session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
+    model = session.signature
+    beside = read_side_file(session.path)
     try:
-        choice = choose(model_format, session.signature)
-        classes = choice.format.classes(session.signature)
+        choice = choose(beside.format or AUTO if model_format == AUTO else model_format, model)
+        layout = choice.format.layout(model)
     except ConfigurationError as error:
         raise ConfigurationError(
             f"cannot read the outputs of the model {session.path} (AGENT_MODEL): {error}; "
-            f"it has {session.signature}"
+            f"it has {model}"
         ) from error
+    resolved = resolve_labels(
+        labels,
+        layout=layout,
+        written=beside.labels or model.metadata.labels,
+        model=session.path,
+        known=COCO_80 if session.path.name == FILE_NAME else None,
+    )
+    preparation = choice.format.preparation(model)
+    for words in (beside.input, model_input):
+        preparation = words.applied(preparation) if words else preparation
+    session.forget_trial()
     return OnnxDetector(
         session,
         choice.format,
         decided=f"{choice.format.name}: {choice.reason}",
-        labels=resolve_labels(
-            labels,
-            classes=classes,
-            written=session.signature.metadata.labels,
-            model=session.path,
-            known=COCO_80 if session.path.name == FILE_NAME else None,
-        ),
+        layout=layout,
+        labels=resolved,
+        preparation=preparation,
         floor=floor,
     )

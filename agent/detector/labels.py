@@ -2,27 +2,34 @@
 
 from pathlib import Path
 
+from agent.detector.formats.coco import COCO_80
+from agent.detector.formats.contract import Layout
+from agent.detector.formats.numbering import label_table
 from agent.errors import ConfigurationError
 
 AUTO = "auto"
-MEND = "set AGENT_MODEL_LABELS to the labels in the order of their ids, or to a file of them"
+COCO = "coco"
+MEND = (
+    "set AGENT_MODEL_LABELS to the labels in the order of their ids, to a file of them, or to "
+    "coco for the 80 of COCO"
+)
 
 
 def resolve_labels(
     setting: str,
     *,
-    classes: int,
+    layout: Layout,
     written: tuple[str, ...] | None,
     model: Path,
     known: tuple[str, ...] | None = None,
 ) -> tuple[str, ...]:
-    """Return one label for each class of the model.
+    """Return the labels of the model's classes.
 
     Args:
-        setting: "auto"; or labels separated by commas, or by spaces where there is no comma; or
-            the path of a file with one label a line.
-        classes: How many the model's outputs hold.
-        written: The labels in the model's metadata.
+        setting: "auto"; "coco" for the 80 labels of COCO; or labels separated by commas, or by
+            spaces where there is no comma; or the path of a file with one label a line.
+        layout: How the model's outputs number their classes.
+        written: The labels in the model's metadata, or beside it.
         model: The model's file; with "auto" a file of its name ending in `.txt`, or `labels.txt`,
             beside it counts.
         known: The labels of a model that ships with the agent.
@@ -32,11 +39,14 @@ def resolve_labels(
     """
     if setting.strip() in ("", AUTO):
         labels, origin = _found(model, written, known)
+    elif setting.strip().lower() == COCO:
+        labels, origin = COCO_80, "of COCO"
     elif (path := _as_file(setting.strip())) is not None:
         labels, origin = _read(path), f"from {path}"
     else:
         labels, origin = _listed(setting), "from AGENT_MODEL_LABELS"
-    if len(labels) != classes:
+    if label_table(layout, labels) is None:
+        classes = "not in its outputs" if layout.classes is None else layout.classes
         raise ConfigurationError(
             f"cannot name what the model {model} sees: its classes are {classes}, "
             f"its labels {len(labels)} ({origin}); {MEND}"
@@ -49,7 +59,7 @@ def _found(
 ) -> tuple[tuple[str, ...], str]:
     """Return the labels that come with the model, and where they stand."""
     if written is not None:
-        return written, "from its metadata"
+        return written, "written with it"
     for path in (model.with_suffix(".txt"), model.with_name("labels.txt")):
         if path.is_file():
             return _read(path), f"from {path}"

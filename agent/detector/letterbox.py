@@ -1,7 +1,7 @@
 """The geometry between a frame and the model's input: resized by one factor, padded to fit.
 
-Pure arithmetic. Nothing is cropped and no shape is distorted: a model that learned upright people
-finds few squeezed ones.
+Pure arithmetic. Nothing is cropped, and no shape is distorted but for models that were trained so:
+one that learned upright people finds few squeezed ones.
 """
 
 import math
@@ -18,6 +18,7 @@ class Padding(Enum):
 
     AFTER = "after"  # right and bottom; the frame starts at the input's top left corner
     AROUND = "around"  # half on each side; an odd pixel goes to the right or bottom
+    STRETCH = "stretch"  # nowhere: the frame is resized to fill the input, its shape distorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Letterbox:
     @classmethod
     def fit(cls, frame: Size, into: Size, *, padding: Padding) -> "Letterbox":
         """Place the whole frame, as large as it fits; small frames are enlarged."""
-        resized = _fitted(frame, into)
+        resized = into if padding is Padding.STRETCH else _fitted(frame, into)
         left = top = 0
         if padding is Padding.AROUND:
             left, top = (into.width - resized.width) // 2, (into.height - resized.height) // 2

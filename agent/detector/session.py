@@ -5,18 +5,27 @@ checksum compared, the graph built, and run once. Whatever fails is a `Configura
 names the file, what was seen, and the mend; a session that exists works.
 """
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
-from agent.detector.formats.contract import Signature, Tensor
-from agent.detector.letterbox import Size, smallest_input
+from agent.detector.formats.contract import Colours, Preparation, Signature, Tensor
+from agent.detector.letterbox import Padding, Size
 from agent.detector.metadata import read_metadata
+from agent.detector.model_file import verified
+from agent.detector.picture import TYPES, PictureInput
+from agent.detector.preparation import Prepared
+from agent.detector.providers import (
+    ANY_HARDWARE,
+    Hardware,
+    Provider,
+    is_auto,
+    wanted_providers,
+)
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
@@ -36,13 +45,10 @@ MODEL_ERRORS = (
     ValueError,
 )
 
-# `auto` takes what is there, best first, but for these: one is a remote service, one compiles the
-# model for minutes at each start unless it is set up to cache.
-ONLY_BY_NAME = ("AzureExecutionProvider", "TensorrtExecutionProvider")
-
 NUMPY_NAMES = {"float": "float32", "double": "float64"}  # where onnxruntime calls it otherwise
-INPUT_TYPES = ("float32", "float16")
+SIZE_INPUTS = ("orig_target_sizes", "orig_target_size", "target_sizes")
 SQUARE = Size(640, 640)
+SMALL = Size(224, 224)  # what classifiers are trained at
 STRIDE = 32
 WIDE = Size(16, 9)
 
@@ -51,27 +57,32 @@ class OnnxSession:
     """A loaded model. `run` may be called by several threads at once."""
 
     def __init__(
-        self, path: Path, *, sha256: str | None = None, providers: Sequence[str], threads: int
+        self, path: Path, *, sha256: str | None = None, hardware: Hardware = ANY_HARDWARE
     ) -> None:
         """Load the model and run it once.
 
         Args:
             path: An ONNX file.
             sha256: The hex digest that the file must have, or None for any.
-            providers: Execution providers, best first, with or without "ExecutionProvider";
-                empty or "auto" for what is there.
-            threads: Threads of one run; they sleep between runs.
+            hardware: What it runs on.
 
         Raises:
             ConfigurationError: The file is missing, is no model, has another checksum, an input
-                or outputs that no detector has, cannot run, or not on each named provider.
+                or outputs that no format has, cannot run, or not on each named provider.
         """
         self.path = path
-        self.sha256 = _checksum(path, sha256)
-        self._session = _open(path, _known(providers), threads)
+        available = onnxruntime.get_available_providers()
+        wanted = wanted_providers(hardware.providers, available, engines=hardware.engines)
+        self.sha256, self._session = verified(
+            path, sha256, lambda: _open(path, wanted, hardware.threads)
+        )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        _require_used(providers, self.providers)
-        self._input, self._outputs = _inspected(self._session, path)
+        if not is_auto(hardware.providers):
+            _require_used(wanted, self.providers)
+        self._inputs = [_tensor(each) for each in self._session.get_inputs()]
+        self._outputs = [_tensor(each) for each in self._session.get_outputs()]
+        self.picture = self._inspected()
+        self._only: Size | None = None
         self.signature = self._tried()
 
     @property
@@ -79,75 +90,111 @@ class OnnxSession:
         """The execution provider that comes first, as onnxruntime reports it after loading."""
         return self.providers[0]
 
-    def input_size(self, frame: Size, limit: Size, stride: int) -> Size:
-        """Return the input to use for a frame: the model's own, or the smallest on free axes.
+    def shares(self) -> dict[str, float]:
+        """Return the share of the graph's nodes on each provider; empty if it is not told."""
+        told = getattr(self._session, "get_provider_graph_assignment_info", None)
+        try:
+            parts = [(part.ep_name, len(part.get_nodes())) for part in told()] if told else []
+        except MODEL_ERRORS:
+            return {}
+        total = sum(nodes for _, nodes in parts)
+        counts: dict[str, int] = {}
+        for name, nodes in parts:
+            counts[name] = counts.get(name, 0) + nodes
+        return {name: nodes / total for name, nodes in counts.items()}
+
+    def input_size(self, frame: Size, wanted: Preparation) -> Size:
+        """Return the input to use for a frame: the model's own, or what suits on free axes."""
+        return self._only or self.picture.size_for(frame, wanted)
+
+    def run(
+        self, tensor: Prepared, size: Size, outputs: Sequence[int] | None = None
+    ) -> list[FloatArray]:
+        """Return outputs as float32.
 
         Args:
-            frame: The frame's size.
-            limit: The largest input, for axes that are free.
-            stride: What sizes on free axes must be multiples of.
+            tensor: The picture as `picture` holds it.
+            size: The picture's size.
+            outputs: Which, by their index; None for all, in the model's order.
         """
-        height, width = self._input.shape[2:]
-        if height and width:
-            return Size(width, height)
-        free = smallest_input(
-            frame, Size(width or limit.width, height or limit.height), stride=stride
-        )
-        return Size(width or free.width, height or free.height)
+        feed: dict[str, object] = {self._inputs[0].name: tensor}
+        for other in self._inputs[1:]:
+            feed[other.name] = np.array([[size.width, size.height]], other.dtype)
+        indices = range(len(self._outputs)) if outputs is None else outputs
+        names = [self._outputs[index].name for index in indices]
+        return [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
 
-    def run(self, tensor: FloatArray | NDArray[np.float16]) -> list[FloatArray]:
-        """Return the outputs of an input `[1, 3, height, width]`, as float32, in their order."""
-        names = [output.name for output in self._outputs]
-        outputs = self._session.run(names, {self._input.name: tensor})
-        return [np.asarray(output, np.float32) for output in outputs]
+    def forget_trial(self) -> None:
+        """Free what the trial run gave, which nobody needs once the format is known."""
+        self.signature = replace(self.signature, values=())
+
+    def _inspected(self) -> PictureInput:
+        """Return how the first input takes a picture; others may only ask for its size."""
+        picture = PictureInput.of(self._inputs[0]) if self._inputs else None
+        others_fit = all(
+            each.name in SIZE_INPUTS and each.shape in ((1, 2), (None, 2))
+            for each in self._inputs[1:]
+        )
+        if picture is None or not others_fit:
+            raise ConfigurationError(
+                f"cannot use the model {self.path}: it must have one input [1, 3, height, width] "
+                f"or [1, height, width, 3] of {', '.join(TYPES[:-1])} or {TYPES[-1]}, but it has "
+                f"{_seen(self._inputs, self._outputs)}; set AGENT_MODEL to an export with such an "
+                "input"
+            )
+        return picture
 
     def _tried(self) -> Signature:
-        """Run once on a black picture, and so learn the shapes of the outputs."""
+        """Run once on a picture of greys, and so learn what the outputs look like."""
         metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
-        # Not a square: a graph that only pretends that its axes are free must fail here.
-        size = self.input_size(WIDE, metadata.size or SQUARE, metadata.stride or STRIDE)
-        try:
-            arrays = self.run(np.zeros((1, 3, size.height, size.width), self._input.dtype))
-        except (*MODEL_ERRORS, TypeError) as error:
-            raise ConfigurationError(
-                f"cannot run the model {self.path} at {size.width}x{size.height}: {_line(error)} "
-                f"(it has {_seen([self._input], self._outputs)}); set AGENT_MODEL to an export "
-                "that runs, with fixed axes if need be"
-            ) from error
-        shaped = tuple(
-            Tensor(output.name, array.shape, output.dtype)
-            for output, array in zip(self._outputs, arrays, strict=True)
-        )
-        return Signature(self._input, shaped, size, metadata)
-
-
-def _checksum(path: Path, expected: str | None) -> str:
-    """Return the file's sha256 in hex."""
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+        first_error: BaseException | None = None
+        sizes = self._sizes_to_try(metadata.size or SQUARE, metadata.stride or STRIDE)
+        for size in sizes:
+            try:
+                arrays = self.run(_greys(self.picture, size), size)
+            except (*MODEL_ERRORS, TypeError) as error:
+                first_error = first_error or error
+                continue
+            if size != sizes[0]:
+                self._only = size  # axes that only pretend to be free
+            shaped = tuple(
+                Tensor(output.name, array.shape, output.dtype)
+                for output, array in zip(self._outputs, arrays, strict=True)
+            )
+            sized = len(self._inputs) > 1
+            return Signature(self._inputs[0], shaped, size, metadata, tuple(arrays), sized)
+        tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
         raise ConfigurationError(
-            f"cannot read the model {path}: {error.strerror}; set AGENT_MODEL to an ONNX file"
-        ) from error
-    if expected is not None and found != expected.strip().lower():
-        raise ConfigurationError(
-            f"cannot use the model {path}: its sha256 is {found}, but AGENT_MODEL_SHA256 is "
-            f"{expected}; replace the file or the setting"
-        )
-    return found
+            f"cannot run the model {self.path} at {tried}: {_line(first_error)} "
+            f"(it has {_seen(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
+            "that runs, with fixed axes if need be"
+        ) from first_error
+
+    def _sizes_to_try(self, limit: Size, stride: int) -> list[Size]:
+        """A rectangle first: a graph that only pretends that its axes are free fails there."""
+        if self.picture.fixed:
+            return [self.picture.fixed]
+        free = Preparation(Colours.RGB, (0,) * 3, (1,) * 3, Padding.AFTER, 0, stride, limit)
+        wide = self.picture.size_for(WIDE, free)
+        squares = [
+            Size(self.picture.width or side.width, self.picture.height or side.height)
+            for side in (limit, SMALL)
+        ]
+        return list(dict.fromkeys([wide, *squares]))
 
 
-def _open(path: Path, providers: list[str], threads: int) -> onnxruntime.InferenceSession:
+def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # A thread that spins while it waits for the next frame burns a core at 5 frames a second.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     options.log_severity_level = 3  # errors; what matters of warnings is checked here
+    named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
-        return onnxruntime.InferenceSession(path, options, providers=providers)
+        return onnxruntime.InferenceSession(path, options, providers=named)
     except MODEL_ERRORS as error:
         raise ConfigurationError(
             f"cannot load the model {path}: {_line(error)}; set AGENT_MODEL to an ONNX file that "
@@ -155,51 +202,26 @@ def _open(path: Path, providers: list[str], threads: int) -> onnxruntime.Inferen
         ) from error
 
 
-def _inspected(
-    session: onnxruntime.InferenceSession, path: Path
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Return the one input, which takes a picture, and the outputs."""
-    inputs = [_tensor(each) for each in session.get_inputs()]
-    outputs = [_tensor(each) for each in session.get_outputs()]
-    if len(inputs) != 1 or not _holds_a_picture(inputs[0]):
-        raise ConfigurationError(
-            f"cannot use the model {path}: it must have one input [1, 3, height, width] of "
-            f"{' or '.join(INPUT_TYPES)}, but it has {_seen(inputs, outputs)}; set AGENT_MODEL to "
-            "an export with such an input"
-        )
-    return inputs[0], tuple(outputs)
-
-
-def _known(providers: Sequence[str]) -> list[str]:
-    """Return the full names of the providers to try."""
-    available = onnxruntime.get_available_providers()
-    if _is_auto(providers):
-        return [name for name in available if name not in ONLY_BY_NAME]
-    short = {name.removesuffix("ExecutionProvider").lower(): name for name in available}
-    wanted = [name.lower().removesuffix("executionprovider") for name in providers]
-    missing = [name for name, key in zip(providers, wanted, strict=True) if key not in short]
-    if missing:
-        raise ConfigurationError(
-            f"AGENT_PROVIDERS: this onnxruntime has no {', '.join(missing)}; "
-            f"it has {', '.join(available)}"
-        )
-    return [short[name] for name in wanted]
-
-
-def _require_used(providers: Sequence[str], used: tuple[str, ...]) -> None:
+def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:
     """Refuse the fall-back to the CPU that onnxruntime makes without a word."""
-    if _is_auto(providers):
-        return
-    unused = [name for name in _known(providers) if name not in used]
+    unused = [each.name for each in wanted if each.name not in used]
     if unused:
         raise ConfigurationError(
             f"AGENT_PROVIDERS: {', '.join(unused)} cannot be started here, only "
-            f"{', '.join(used)}; install its libraries and driver, or name another"
+            f"{', '.join(used)}; install its libraries and driver, or name another (this "
+            f"onnxruntime has {', '.join(onnxruntime.get_available_providers())})"
         )
 
 
-def _is_auto(providers: Sequence[str]) -> bool:
-    return not providers or [name.lower() for name in providers] == ["auto"]
+def _greys(picture: PictureInput, size: Size) -> Prepared:
+    """Return a picture of greys from dark to light, left to right, as 0 to 1 or 0 to 255."""
+    top = 255 if picture.dtype == "uint8" else 1
+    across = np.linspace(0, top, size.width)
+    rows = np.broadcast_to(across, (3, size.height, size.width))
+    shape = picture.shape(size)
+    channels_last = shape[-1] == 3 and shape[-2] == size.width  # noqa: PLR2004  # colours
+    ordered = rows.transpose(1, 2, 0) if channels_last else rows
+    return np.ascontiguousarray(ordered.reshape(shape), picture.dtype)
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:
@@ -209,25 +231,13 @@ def _tensor(described: onnxruntime.NodeArg) -> Tensor:
     return Tensor(described.name, shape, NUMPY_NAMES.get(kind, kind))
 
 
-def _holds_a_picture(tensor: Tensor) -> bool:
-    """Tell whether one picture of three channels fits."""
-    four = len(tensor.shape) == 4  # noqa: PLR2004  # axes
-    return (
-        four
-        and tensor.dtype in INPUT_TYPES
-        and tensor.shape[0] in (1, None)
-        and tensor.shape[1] in (3, None)
-        and all(axis is None or axis > 0 for axis in tensor.shape)
-    )
-
-
 def _seen(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     """Return what stands at both ends of a model, for a message."""
     ends = [", ".join(str(tensor) for tensor in end) or "none" for end in (inputs, outputs)]
     return f"inputs {ends[0]}; outputs {ends[1]}"
 
 
-def _line(error: BaseException) -> str:
+def _line(error: BaseException | None) -> str:
     """Return an error's text on one line, without onnxruntime's prefix and not a page long."""
     text = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
     return text if len(text) <= 300 else f"{text[:300]}..."  # noqa: PLR2004  # a few lines

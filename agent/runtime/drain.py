@@ -89,6 +89,11 @@ class Drain:
         return self._stats.total()["rejected"]
 
     @property
+    def last_rejection(self) -> str | None:
+        """Why the latest of them was refused."""
+        return self._uploader.last_rejection
+
+    @property
     def failed(self) -> bool:
         """Whether a bug ended it; its traceback is in the log."""
         return any(worker.failed for worker in self._workers)

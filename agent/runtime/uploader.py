@@ -64,6 +64,8 @@ class Uploader:
         self._disk_refuses = False
         self.last_error: str | None = None
         """What the latest failed delivery said, None after a successful one."""
+        self.last_rejection: str | None = None
+        """Why the latest capture was set aside."""
         self.closed: str | None = None
         """Why nothing may be sent at this hour, None while it may."""
 
@@ -195,6 +197,7 @@ class Uploader:
             self._spool.release(capture.id)
             raise
         self._disk_accepted()
+        self.last_rejection = str(error)
         self._stats.count("rejected")
         self._log.error("capture rejected", capture=capture.id, error=str(error))
 

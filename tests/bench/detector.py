@@ -1,7 +1,9 @@
 # ruff: noqa: T201  # a bench prints its result
 """What one frame costs, and where: `python tests/bench/detector.py [MODEL] [--threads N]`.
 
-Prints milliseconds per frame of 1280x720 for each part, the median of many; CPU time beside it.
+Prints milliseconds for each part, the median of many, CPU time beside it, and its share of one run
+of the model: preparation of a 1080p frame, and post-processing. For the bundled model also
+post-processing of a `[1, 84, 8400]` output with 0, 50 and 2,000 candidates above the floor.
 """
 
 import argparse
@@ -14,14 +16,17 @@ import numpy as np
 
 from agent.detector.bundled import bundled_model
 from agent.detector.detector import load_detector
-from agent.detector.formats import choose
-from agent.detector.letterbox import Letterbox, Size
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.ultralytics import Ultralytics
+from agent.detector.letterbox import Size
 from agent.detector.nms import suppressed
-from agent.detector.preparation import InputBuffer
-from agent.detector.session import OnnxSession
+from agent.detector.providers import Hardware
+from agent.domain import FloatArray
 
-FRAME = Size(1280, 720)
+HEIGHT, WIDTH = 1080, 1920
 ROUNDS = 60
+FLOOR = 0.05
+SQUARE = Size(640, 640)
 
 
 def main() -> None:
@@ -30,35 +35,54 @@ def main() -> None:
     parser.add_argument("model", nargs="?", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    pixels = np.random.default_rng(1).integers(0, 256, (FRAME.height, FRAME.width, 3), np.uint8)
-    session = OnnxSession(options.model or bundled_model(), providers=(), threads=options.threads)
-    known = choose("auto", session.signature).format
-    wanted = known.preparation(session.signature)
-    size = session.input_size(FRAME, wanted.size, wanted.stride)
-    letterbox = Letterbox.fit(FRAME, size, padding=wanted.padding)
-    buffer = InputBuffer(wanted, session.signature.input.dtype)
-    tensor = buffer.fill(pixels, letterbox)
-    outputs = session.run(tensor)
-    raw = known.decode(outputs, size=size, floor=0.05)
-    detector = load_detector(options.model, threads=options.threads)
-    print(f"{session.path.name} as {known.name} at {size.width}x{size.height}")
-    print(f"{len(raw.confidences)} boxes above the floor")
-    measure("prepare", lambda: buffer.fill(pixels, letterbox))
-    measure("run", lambda: session.run(tensor))
-    measure("decode", lambda: known.decode(outputs, size=size, floor=0.05))
-    measure("suppress", lambda: suppressed(raw, iou=known.nms_iou))
-    measure("whole", lambda: detector.detect(pixels))
+    pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    path = options.model or bundled_model()
+    detector = load_detector(path, hardware=Hardware(threads=options.threads), floor=FLOOR)
+    letterbox, shown = detector._placed(pixels)
+    buffer, session = detector._buffer(), detector._session
+    tensor = buffer.fill(shown, letterbox)
+    size = letterbox.input
+    print(f"{path.name}, {detector.decided}, at {size.width}x{size.height}")
+    run = measure("run", lambda: session.run(tensor, size))
+    prepare = measure("prepare 1080p", lambda: buffer.fill(shown, letterbox), run)
+    measure("whole", lambda: detector.detect(pixels), run)
+    known = Ultralytics()
+    for count in (0, 50, 2000):
+        outputs = [candidates(count)]
+
+        def found(outputs: list[FloatArray] = outputs) -> RawDetections:
+            raw = known.decode(outputs, size=SQUARE, floor=FLOOR)
+            return suppressed(raw, iou=known.nms_iou)
+
+        after = measure(f"[1,84,8400] {count}", found, run)
+        print(f"{'':18} with preparation {(prepare + after) / run:6.1%} of a run")
 
 
-def measure(name: str, part: Callable[[], object]) -> None:
-    """Print the median wall and the mean CPU time of one part."""
+def candidates(count: int) -> FloatArray:
+    """Return a `[1, 84, 8400]` answer with so many cells above the floor, as in a crowd."""
+    random = np.random.default_rng(2)
+    output = np.empty((1, 84, 8400), np.float32)
+    output[0, :2] = random.uniform(0, 640, (2, 8400))
+    output[0, 2:4] = random.uniform(10, 120, (2, 8400))
+    output[0, 4:] = random.uniform(0, FLOOR * 0.9, (80, 8400))
+    cells = random.choice(8400, count, replace=False)
+    output[0, 4 + random.integers(0, 80, count), cells] = random.uniform(FLOOR, 1, count)
+    return output
+
+
+def measure(name: str, part: Callable[[], object], run: float | None = None) -> float:
+    """Print the median wall and the mean CPU time of one part; return the first, in seconds."""
+    part()
     walls, cpu = [], time.process_time()
     for _ in range(ROUNDS):
         start = time.perf_counter()
         part()
         walls.append(time.perf_counter() - start)
     used = (time.process_time() - cpu) / ROUNDS
-    print(f"{name:10} {statistics.median(walls) * 1e3:8.2f} ms  {used * 1e3:8.2f} ms CPU")
+    median = statistics.median(walls)
+    share = f"  {median / run:6.1%} of a run" if run else ""
+    print(f"{name:18} {median * 1e3:8.2f} ms  {used * 1e3:8.2f} ms CPU{share}")
+    return median
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from make_golden import GOLDEN, box_of, sampled_outputs
 from planted_models import bundled, overlap, street
 
 from agent.detector import bundled as places
-from agent.detector.bundled import COCO_80, FILE_NAME, bundled_model
+from agent.detector.bundled import FILE_NAME, bundled_model
+from agent.detector.formats.coco import COCO_80
 from agent.domain import Box
 from agent.errors import ConfigurationError
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from agent.detector.formats import FORMATS, choose
-from agent.detector.formats.contract import Metadata, RawDetections, Signature, Tensor
+from agent.detector.formats.contract import Metadata, Signature, Tensor
 from agent.detector.formats.nanodet import NanoDet
+from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
@@ -64,7 +65,7 @@ def test_auto_recognises_a_model_by_what_it_looks_like(model: Signature, chosen:
 @pytest.mark.parametrize(
     "model",
     [
-        signature((1, 25200, 85)),
+        signature((1, 25201, 85)),
         signature((1, 300, 6)),
         signature((1, 116, 8400), (1, 32, 160, 160)),
         signature((1, 1000)),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.detector.formats.contract import Layout
 from agent.detector.labels import resolve_labels
 from agent.errors import ConfigurationError
 
@@ -16,7 +17,7 @@ def model(tmp_path: Path) -> Path:
 def resolve(
     model: Path, setting: str = "auto", *, classes: int = 2, written: tuple[str, ...] | None = None
 ) -> tuple[str, ...]:
-    return resolve_labels(setting, classes=classes, written=written, model=model)
+    return resolve_labels(setting, layout=Layout((0,), classes), written=written, model=model)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_the_setting_wins_over_what_is_written(model: Path) -> None:
 
 
 def test_known_labels_stand_in_where_nothing_is_written(model: Path) -> None:
-    found = resolve_labels("auto", classes=2, written=None, model=model, known=TWO)
+    found = resolve_labels("auto", layout=Layout((0,), 2), written=None, model=model, known=TWO)
 
     assert found == TWO
 
@@ -78,7 +79,7 @@ def test_known_labels_stand_in_where_nothing_is_written(model: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "written", "words"),
     [
-        ("auto", ("cat",), r"classes are 2, its labels 1 \(from its metadata\)"),
+        ("auto", ("cat",), r"classes are 2, its labels 1 \(written with it\)"),
         (
             "auto",
             None,

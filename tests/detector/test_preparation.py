@@ -4,6 +4,7 @@ import pytest
 
 from agent.detector.formats.contract import Colours, Preparation
 from agent.detector.letterbox import Letterbox, Padding, Size
+from agent.detector.picture import Axes, PictureInput
 from agent.detector.preparation import REMEMBERED, InputBuffer
 from agent.domain import FloatArray, Pixels
 
@@ -22,6 +23,10 @@ YOLO = Preparation(
 UNEVEN = Preparation(
     Colours.RGB, (10.0, 20.0, 30.0), (2.0, 3.0, 4.0), Padding.AROUND, 7, 32, Size(64, 64)
 )
+
+
+def picture(kind: str, axes: Axes = Axes.NCHW) -> PictureInput:
+    return PictureInput(axes, kind, None, None)
 
 
 def noise(height: int, width: int) -> Pixels:
@@ -47,7 +52,7 @@ def test_the_input_is_the_frame_resized_padded_and_scaled(
     pixels = noise(*shape)
     box = Letterbox.fit(Size(shape[1], shape[0]), wanted.size, padding=wanted.padding)
 
-    tensor = InputBuffer(wanted, "float32").fill(pixels, box)
+    tensor = InputBuffer(wanted, picture("float32")).fill(pixels, box)
 
     assert tensor.dtype == np.float32
     np.testing.assert_allclose(tensor, plainly(pixels, wanted, box), atol=1e-5)
@@ -57,7 +62,7 @@ def test_a_half_precision_input_holds_the_nearest_halves() -> None:
     pixels = noise(90, 160)
     box = Letterbox.fit(Size(160, 90), YOLO.size, padding=YOLO.padding)
 
-    tensor = InputBuffer(YOLO, "float16").fill(pixels, box)
+    tensor = InputBuffer(YOLO, picture("float16")).fill(pixels, box)
 
     assert tensor.dtype == np.float16
     np.testing.assert_array_equal(tensor, plainly(pixels, YOLO, box).astype(np.float16))
@@ -65,7 +70,7 @@ def test_a_half_precision_input_holds_the_nearest_halves() -> None:
 
 def test_a_buffer_is_used_again_and_holds_nothing_of_other_frames() -> None:
     """Frame sizes may change in between: the padding must be padding again."""
-    buffer = InputBuffer(YOLO, "float32")
+    buffer = InputBuffer(YOLO, picture("float32"))
     wide = Letterbox.fit(Size(160, 90), YOLO.size, padding=YOLO.padding)
     tall = Letterbox.fit(Size(90, 160), YOLO.size, padding=YOLO.padding)
 
@@ -80,7 +85,7 @@ def test_a_buffer_is_used_again_and_holds_nothing_of_other_frames() -> None:
 
 
 def test_frames_of_ever_new_sizes_do_not_fill_the_memory() -> None:
-    buffer = InputBuffer(UNEVEN, "float32")
+    buffer = InputBuffer(UNEVEN, picture("float32"))
 
     for width in range(20, 40):
         pixels = noise(20, width)
@@ -95,6 +100,6 @@ def test_a_frame_that_is_a_window_of_a_larger_picture_is_read_as_itself() -> Non
     pixels = noise(200, 300)[10:110, 20:220]
     box = Letterbox.fit(Size(200, 100), UNEVEN.size, padding=UNEVEN.padding)
 
-    tensor = InputBuffer(UNEVEN, "float32").fill(pixels, box)
+    tensor = InputBuffer(UNEVEN, picture("float32")).fill(pixels, box)
 
     np.testing.assert_allclose(tensor, plainly(pixels.copy(), UNEVEN, box), atol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 from operator_environment import environment, problems_of, settings_of
 
 from agent.config import Settings, load, without_environment
+from agent.detector.formats import FORMATS
 from agent.errors import ConfigurationError
 
 DIGEST = "0123456789abcdefABCDEF0123456789" * 2
@@ -66,6 +67,7 @@ PAIRS = (
 INTERVAL = "must be auto, off, or a duration between 1ms and 365d"
 WORKERS = "must be auto, or a whole number between 1 and 64"
 PROVIDERS = "must be auto, or names such as CUDAExecutionProvider CPUExecutionProvider"
+FORMAT = "must be one of auto, " + ", ".join(FORMATS)
 SIZE = "must be a size between 10MB and 1PB"
 
 
@@ -80,11 +82,11 @@ SIZE = "must be a size between 10MB and 1PB"
         ("AGENT_CAMERA_STALL", "5 parsecs", "must be a duration between 1s and 1h, not 5 parsecs"),
         ("AGENT_CAMERA_STALL", "0", "must be a duration between 1s and 1h, not 0"),
         ("AGENT_CAMERA_STALL", "nan", "must be a duration between 1s and 1h, not nan"),
-        ("AGENT_MODEL_FORMAT", "yolo", "must be one of auto, nanodet, ultralytics, not yolo"),
+        ("AGENT_MODEL_FORMAT", "yolo", f"{FORMAT}, not yolo"),
         (
             "AGENT_MODEL_FORMAT",
             "Ultralytic",
-            "must be one of auto, nanodet, ultralytics, not Ultralytic; did you mean ultralytics?",
+            f"{FORMAT}, not Ultralytic; did you mean ultralytics?",
         ),
         ("AGENT_MODEL_SHA256", "abc", "must be 64 hexadecimal digits, not abc"),
         (

@@ -5,22 +5,54 @@ A new family is one file beside this one and one line in `FORMATS`.
 
 from dataclasses import dataclass
 
-from agent.detector.formats.contract import Format, Signature
+from agent.detector.formats.centernet import CenterNet
+from agent.detector.formats.classifiers import Logits, Probabilities, UltralyticsClassify
+from agent.detector.formats.contract import AnyFormat, Signature
+from agent.detector.formats.detr import Detr
+from agent.detector.formats.end2end import End2End
 from agent.detector.formats.nanodet import NanoDet
+from agent.detector.formats.ready import RtDetrDeployed, TorchVision
+from agent.detector.formats.rfdetr import RfDetr
+from agent.detector.formats.rtdetr import RtDetr, RtDetrJoined
+from agent.detector.formats.ssd import Ssd, TensorFlowSsd
 from agent.detector.formats.ultralytics import Ultralytics
+from agent.detector.formats.yolov5 import YoloV5
+from agent.detector.formats.yolox import YoloX, YoloXDecoded
 from agent.errors import ConfigurationError
 
 AUTO = "auto"
 
-# In the order in which `auto` asks: those that are sure of themselves first.
-FORMATS: dict[str, Format] = {known.name: known for known in (NanoDet(), Ultralytics())}
+# In the order in which `auto` asks: where two could recognise a model, the surer one comes first.
+FORMATS: dict[str, AnyFormat] = {
+    known.name: known
+    for known in (
+        NanoDet(),
+        Ultralytics(),
+        YoloV5(),
+        YoloX(),
+        YoloXDecoded(),
+        RtDetrJoined(),
+        End2End(),
+        CenterNet(),
+        RfDetr(),
+        Detr(),
+        RtDetr(),
+        RtDetrDeployed(),
+        TorchVision(),
+        TensorFlowSsd(),
+        Ssd(),
+        UltralyticsClassify(),
+        Probabilities(),
+        Logits(),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The format that reads a model, and why this one."""
 
-    format: Format
+    format: AnyFormat
     reason: str
 
 
@@ -36,13 +68,24 @@ def choose(name: str, model: Signature) -> Choice:
             raise ConfigurationError(
                 f"AGENT_MODEL_FORMAT: {name} is unknown; known are {AUTO}, {', '.join(FORMATS)}"
             )
-        FORMATS[name].classes(model)
+        FORMATS[name].layout(model)
         return Choice(FORMATS[name], "named by AGENT_MODEL_FORMAT")
     for known in FORMATS.values():
         reason = known.recognise(model)
         if reason is not None:
             return Choice(known, reason)
+    readable = [each.name for each in FORMATS.values() if _could_read(each, model)]
     raise ConfigurationError(
-        "its outputs look like no format that is known; if it is one of "
-        f"{', '.join(FORMATS)}, name it in AGENT_MODEL_FORMAT, else export the model as one"
+        "its outputs look like no format that is known"
+        + (f", but could be {' or '.join(readable)}" if readable else "")
+        + f"; if it is one of {', '.join(FORMATS)}, name it in AGENT_MODEL_FORMAT, else export "
+        "the model as one"
     )
+
+
+def _could_read(known: AnyFormat, model: Signature) -> bool:
+    try:
+        known.layout(model)
+    except ConfigurationError:
+        return False
+    return True

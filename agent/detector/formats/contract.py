@@ -1,17 +1,15 @@
 """What a model looks like from outside, and what a format must answer about it.
 
 A format is the knowledge of one family of models: how a picture becomes its input and how its
-outputs become boxes. It is pure: arrays in, arrays out.
+outputs become boxes or classes. It is pure: arrays in, arrays out.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 
@@ -44,10 +42,12 @@ class Metadata:
 class Signature:
     """A model from outside."""
 
-    input: Tensor  # [1, 3, height, width]
+    input: Tensor  # the picture
     outputs: tuple[Tensor, ...]  # shapes as a run at `size` gave them, no axis free
     size: Size  # the input of that run
     metadata: Metadata = field(default_factory=Metadata)
+    values: tuple[FloatArray, ...] = field(default=(), repr=False)  # what that run gave
+    sized: bool = False  # a second input takes the picture's size, so boxes come in its pixels
 
     def __str__(self) -> str:
         outputs = ", ".join(str(output) for output in self.outputs)
@@ -72,34 +72,35 @@ class Preparation:
     pad_value: int  # 0 to 255, before mean and std
     stride: int  # pixels; matters where the input's axes are free
     size: Size  # the largest input where the axes are free
+    crop: float | None = None  # the middle that is kept, as a share of the shorter side; None: all
+
+
+NO_CHANGE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""Mean and deviation of a model that takes 0 to 255."""
+
+TO_ONE = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
+"""Mean and deviation of a model that takes 0 to 1."""
+
+IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""Mean and deviation of ImageNet's pixels, red first: 255 times .485 .456 .406, .229 .224 .225."""
+
+
+class Numbering(Enum):
+    """How a model's class numbers go with the labels in their order."""
+
+    PLAIN = "plain"  # number i is label i
+    SPARE_LAST = "spare last"  # the same, and a last class may mean "nothing"
+    FROM_ONE = "from one"  # number i is label i - 1, and 0 means "background"
 
 
 @dataclass(frozen=True, slots=True)
-class RawDetections:
-    """Boxes as the model gave them, before overlapping ones are suppressed."""
+class Layout:
+    """How one model's outputs fit a format."""
 
-    boxes: FloatArray  # [n, 4] x_min, y_min, x_max, y_max, pixels of the input, finite, with area
-    confidences: FloatArray  # [n], 0 to 1
-    class_ids: NDArray[np.intp]  # [n], 0 and up
-
-    @classmethod
-    def sound(
-        cls, boxes: FloatArray, confidences: FloatArray, class_ids: NDArray[np.intp]
-    ) -> "RawDetections":
-        """Keep the rows that are a detection: all numbers finite, and an area.
-
-        Half-precision models overflow to infinity and NaN on some hardware; such a row says
-        nothing. Confidences that rounding put above 1 become 1.
-        """
-        with np.errstate(invalid="ignore", over="ignore"):
-            sides = boxes[:, 2:] - boxes[:, :2]
-            good = np.isfinite(sides).all(axis=1) & (sides > 0).all(axis=1)
-        good &= np.isfinite(boxes).all(axis=1) & np.isfinite(confidences)
-        return cls(boxes[good], np.minimum(confidences[good], np.float32(1)), class_ids[good])
-
-    def taken(self, rows: NDArray[np.intp]) -> "RawDetections":
-        """These rows, in this order."""
-        return RawDetections(self.boxes[rows], self.confidences[rows], self.class_ids[rows])
+    outputs: tuple[int, ...]  # which of the model's outputs the format reads, in its order
+    classes: int | None  # how many they tell apart; None where they hold class numbers only
+    numbering: Numbering = Numbering.PLAIN
+    gaps: bool = False  # numbers of COCO's classes are those of its files, 1 to 90 with gaps
 
 
 class Format(Protocol):
@@ -108,27 +109,45 @@ class Format(Protocol):
     name: str
     """What AGENT_MODEL_FORMAT calls it."""
 
-    nms_iou: float | None
-    """Boxes of one class that overlap more are one object; None where the graph has done it."""
-
     def recognise(self, model: Signature) -> str | None:
         """Say in a few words why this model is certainly of this family, or None."""
 
-    def classes(self, model: Signature) -> int:
-        """Return how many classes the outputs hold.
+    def layout(self, model: Signature) -> Layout:
+        """Return how the model's outputs fit.
 
         Raises:
-            ConfigurationError: The outputs cannot be of this family; says what they would be.
+            ConfigurationError: They cannot be of this family; says what they would be.
         """
 
     def preparation(self, model: Signature) -> Preparation:
         """Return how frames become this model's input."""
 
+
+class DetectionFormat(Format, Protocol):
+    """A family of models that say what is where."""
+
+    task: Literal["detect"]
+
+    nms_iou: float | None
+    """Boxes of one class that overlap more are one object; None where the graph has done it."""
+
     def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
         """Return the detections at or above `floor`, in any order.
 
         Args:
-            outputs: The model's outputs, in its order, float32.
+            outputs: Those that `layout` names, in its order, float32.
             size: The input of this run, pixels.
             floor: 0 to 1.
         """
+
+
+class ClassificationFormat(Format, Protocol):
+    """A family of models that say what a picture is, as a whole."""
+
+    task: Literal["classify"]
+
+    def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
+        """Return `[classes]`, 0 to 1 each, or NaN where the output is none."""
+
+
+AnyFormat = DetectionFormat | ClassificationFormat

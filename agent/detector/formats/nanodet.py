@@ -16,16 +16,18 @@ Loss", 2020, for the distributions.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.contract import Colours, Preparation, RawDetections, Signature
+from agent.detector.formats.contract import Colours, Layout, Preparation, Signature
+from agent.detector.formats.geometry import STRIDES, cells
+from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
-STRIDES = (8, 16, 32)
 WIDTHS = (32, 44)  # 4 sides of 8 or 11 bins: the head's reg_max is 7 or 10
 TRAINED = Size(416, 416)
 
@@ -34,18 +36,19 @@ class NanoDet:
     """NanoDet, as its own export writes it with one pair of outputs per stride."""
 
     name = "nanodet"
+    task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.6
 
     def recognise(self, model: Signature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
-            classes = self.classes(model)
+            classes = self.layout(model).classes
         except ConfigurationError:
             return None
         return f"a pair of outputs for each stride {STRIDES}, {classes} classes and 4 sides of bins"
 
-    def classes(self, model: Signature) -> int:
-        """Return how many classes the outputs hold.
+    def layout(self, model: Signature) -> Layout:
+        """Return how the outputs fit.
 
         Raises:
             ConfigurationError: There is not one pair of outputs for each stride.
@@ -56,11 +59,11 @@ class NanoDet:
         if len(levels) == len(STRIDES) and 2 * len(levels) == len(shapes) and len(widths) == 1:
             classes, bins = widths.pop()
             if classes and bins in WIDTHS:
-                return classes
-        cells = ", ".join(str(_cells(model.size, stride)) for stride in STRIDES)
+                return Layout(tuple(range(len(shapes))), classes)
+        grids = ", ".join(str(cells(model.size, stride)) for stride in STRIDES)
         widest = " or ".join(str(width) for width in WIDTHS)
         raise ConfigurationError(
-            f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {cells}"
+            f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {grids}"
         )
 
     def preparation(self, model: Signature) -> Preparation:
@@ -83,8 +86,13 @@ class NanoDet:
             for level in levels
         ]
         boxes, confidences, class_ids = zip(*parts, strict=True)
+        # A sum of NaN is NaN: one look at all scores, of which most are far below the floor.
+        odd = any(np.isnan(outputs[level.scores].sum()) for level in levels)
         return RawDetections.sound(
-            np.concatenate(boxes), np.concatenate(confidences), np.concatenate(class_ids)
+            np.concatenate(boxes),
+            np.concatenate(confidences),
+            np.concatenate(class_ids),
+            invalid=odd,
         )
 
 
@@ -106,16 +114,12 @@ def _levels(shapes: Sequence[tuple[int | None, ...]], size: Size) -> list[_Level
     """
     levels = []
     for stride in STRIDES:
-        leading = (1, _cells(size, stride))
+        leading = (1, cells(size, stride))
         pair = [index for index, shape in enumerate(shapes) if shape[:-1] == leading]
         if len(pair) == 2:  # noqa: PLR2004  # a pair
             scores, bins = sorted(pair, key=lambda index: (shapes[index][-1] in WIDTHS, index))
             levels.append(_Level(stride, math.ceil(size.width / stride), scores, bins))
     return levels
-
-
-def _cells(size: Size, stride: int) -> int:
-    return math.ceil(size.width / stride) * math.ceil(size.height / stride)
 
 
 def _decoded(
@@ -130,14 +134,14 @@ def _decoded(
         floor: 0 to 1.
     """
     # A maximum over each row of 80 takes three times as long as a look at all numbers at once.
-    cells = np.unique(np.flatnonzero(scores >= floor) // scores.shape[1])
-    best = scores[cells].max(axis=1, initial=0.0)
-    logits = bins[cells].reshape(len(cells), 4, bins.shape[1] // 4)
+    chosen = np.unique(np.flatnonzero(scores >= floor) // scores.shape[1])
+    best = scores[chosen].max(axis=1, initial=0.0)
+    logits = bins[chosen].reshape(len(chosen), 4, bins.shape[1] // 4)
     with np.errstate(invalid="ignore", over="ignore"):
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
         steps = np.arange(logits.shape[2], dtype=np.float32)
         reach = (weights @ steps) / weights.sum(axis=2) * np.float32(level.stride)
-    rows, columns = np.divmod(cells, level.columns)
+    rows, columns = np.divmod(chosen, level.columns)
     centres = (np.stack([columns, rows], axis=1).astype(np.float32) + 0.5) * level.stride
     boxes = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], axis=1)
-    return boxes.astype(np.float32), best, scores[cells].argmax(axis=1)
+    return boxes.astype(np.float32), best, scores[chosen].argmax(axis=1)

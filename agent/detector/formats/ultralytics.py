@@ -5,35 +5,51 @@ centre x, centre y, width and height in pixels of the input, the rest each class
 sigmoid done. The input is RGB over 255; the frame sits in the middle of grey 114.
 
 Source: the exporter's documentation at docs.ultralytics.com/modes/export, the shapes and metadata
-(`names`, `imgsz`, `stride`, `task`) of exported files. Older (v5: `[1, n, 5 + classes]`) and
-suppressing (v10: `[1, 300, 6]`) exports have other shapes and are not of this format.
+(`names`, `imgsz`, `stride`, `task`) of exported files. Older (v5) and suppressing (v10) exports
+have other shapes: `yolov5.py`, `end2end.py`.
 """
 
-import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Colours, Preparation, RawDetections, Signature
+from agent.detector.formats.contract import TO_ONE, Colours, Layout, Preparation, Signature
+from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
+from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 BOX_ROWS = 4
-PYRAMIDS = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))  # usual, p6, p2
 TRAINED = Size(640, 640)
+
+
+def ultralytics_preparation(model: Signature) -> Preparation:
+    """Return how frames become the input of any of their detectors."""
+    mean, std = TO_ONE
+    return Preparation(
+        colours=Colours.RGB,
+        mean=mean,
+        std=std,
+        padding=Padding.AROUND,
+        pad_value=114,
+        stride=model.metadata.stride or 32,
+        size=model.metadata.size or TRAINED,
+    )
 
 
 class Ultralytics:
     """YOLOv8 and its successors, exported without suppression in the graph."""
 
     name = "ultralytics"
+    task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.7  # what these models' own validation uses
 
     def recognise(self, model: Signature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
-            classes = self.classes(model)
+            classes = self.layout(model).classes or 0
         except ConfigurationError:
             return None
         labels = model.metadata.labels
@@ -43,12 +59,12 @@ class Ultralytics:
             )
         cells = model.outputs[0].shape[2]
         for strides in PYRAMIDS:
-            if cells == sum(_cells(model.size, stride) for stride in strides):
+            if cells == cells_of(model.size, strides):
                 return f"one output of 4 + {classes} rows over the cells of strides {strides}"
         return None
 
-    def classes(self, model: Signature) -> int:
-        """Return how many classes the output holds.
+    def layout(self, model: Signature) -> Layout:
+        """Return how the output fits.
 
         Raises:
             ConfigurationError: There is not one output of three axes, or the metadata names
@@ -61,20 +77,12 @@ class Ultralytics:
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
             rows = shapes[0][1]
             if rows is not None and rows > BOX_ROWS:
-                return rows - BOX_ROWS
+                return Layout((0,), rows - BOX_ROWS)
         raise ConfigurationError("ultralytics has one output [1, 4 + classes, n]")
 
     def preparation(self, model: Signature) -> Preparation:
         """Return how frames become this model's input."""
-        return Preparation(
-            colours=Colours.RGB,
-            mean=(0.0, 0.0, 0.0),
-            std=(255.0, 255.0, 255.0),
-            padding=Padding.AROUND,
-            pad_value=114,
-            stride=model.metadata.stride or 32,
-            size=model.metadata.size or TRAINED,
-        )
+        return ultralytics_preparation(model)
 
     def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
         """Return the detections at or above `floor`; one class per cell, the best."""
@@ -82,20 +90,9 @@ class Ultralytics:
         scores = rows[BOX_ROWS:]
         best = scores.max(axis=0, initial=-np.inf)
         cells = np.flatnonzero(best >= floor)
-        centre_x, centre_y, width, height = rows[:BOX_ROWS, cells]
-        with np.errstate(invalid="ignore", over="ignore"):
-            half_width, half_height = width / 2, height / 2
-            boxes = np.stack(
-                [
-                    centre_x - half_width,
-                    centre_y - half_height,
-                    centre_x + half_width,
-                    centre_y + half_height,
-                ],
-                axis=1,
-            )
-        return RawDetections.sound(boxes, best[cells], scores[:, cells].argmax(axis=0))
-
-
-def _cells(size: Size, stride: int) -> int:
-    return math.ceil(size.width / stride) * math.ceil(size.height / stride)
+        return RawDetections.sound(
+            corners(rows[:BOX_ROWS, cells].T),
+            best[cells],
+            scores[:, cells].argmax(axis=0),
+            invalid=bool(np.isnan(best).any()),
+        )

@@ -1,0 +1,72 @@
+"""DETR, YOLOS and Table Transformer: class logits with a last class "no object", softmax.
+
+Outputs `logits` `[1, queries, classes + 1]` and `pred_boxes` `[1, queries, 4]`, centre x, centre
+y, width, height as shares of the input. A query's confidence is its best class's share of the
+softmax over all of them, the last one included. The input is RGB, normalised as for ImageNet,
+stretched.
+
+Source: `DetrForObjectDetection`, `YolosForObjectDetection` and their image processors'
+`post_process_object_detection` in transformers (Apache-2.0); Carion et al., "End-to-End Object
+Detection with Transformers", 2020.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
+from agent.detector.formats.geometry import corners, softmax, to_pixels
+from agent.detector.formats.queries import box_values_are_shares, pair_layout, unbatched
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.rtdetr import rtdetr_preparation
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+
+class Detr:
+    """Queries that say "no object" with a class of its own."""
+
+    name = "detr"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = None
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            layout = self.layout(model)
+        except ConfigurationError:
+            return None
+        scores, boxes = layout.outputs
+        if not model.values or not box_values_are_shares(model, boxes):
+            return None
+        logits = model.values[scores][0]
+        empty = logits.argmax(axis=1) == logits.shape[1] - 1
+        if empty.mean() < 0.5 or np.median(logits[:, -1]) <= 0:  # noqa: PLR2004  # most queries
+            return None
+        return f"logits of {layout.classes} classes, the last of which means no object"
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the outputs fit; raises `ConfigurationError`."""
+        return pair_layout(model, self.name, Numbering.SPARE_LAST)
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        mean, std = IMAGENET
+        wanted = rtdetr_preparation(model)
+        return replace(wanted, mean=mean, std=std, size=model.metadata.size or Size(800, 800))
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`; one class per query, the best."""
+        logits, boxes = unbatched(outputs)
+        shares = softmax(logits)[:, :-1]
+        best = shares.max(axis=1, initial=-np.inf)
+        queries = np.flatnonzero(best >= floor)
+        return RawDetections.sound(
+            corners(to_pixels(boxes[queries], size)),
+            best[queries],
+            shares[queries].argmax(axis=1),
+            invalid=bool(np.isnan(best).any()),
+        )

@@ -1,0 +1,47 @@
+"""Arithmetic that several formats share."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray
+
+STRIDES = (8, 16, 32)
+PYRAMIDS = (STRIDES, (8, 16, 32, 64), (4, 8, 16, 32))  # usual, p6, p2
+
+
+def cells(size: Size, stride: int) -> int:
+    """How many cells a grid over the input has."""
+    return math.ceil(size.width / stride) * math.ceil(size.height / stride)
+
+
+def cells_of(size: Size, strides: Iterable[int]) -> int:
+    """How many cells the grids of several strides have together."""
+    return sum(cells(size, stride) for stride in strides)
+
+
+def corners(boxes: FloatArray) -> FloatArray:
+    """Return `[n, 4]` centre x, centre y, width, height as x_min, y_min, x_max, y_max."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        half = boxes[:, 2:] / 2
+        return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def to_pixels(boxes: FloatArray, size: Size) -> FloatArray:
+    """Return `[n, 4]` boxes in shares of the input as pixels of it."""
+    return boxes * np.array([size.width, size.height] * 2, np.float32)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Return 1 / (1 + exp(-x)), without overflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Return the shares that logits stand for, along the last axis; NaN stays NaN."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)

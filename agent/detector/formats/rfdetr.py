@@ -1,0 +1,55 @@
+"""RF-DETR: class logits and boxes of queries, sigmoid, one class more than there are labels.
+
+Outputs `dets` `[1, queries, 4]`, centre x, centre y, width, height as shares of the input, and
+`labels` `[1, queries, classes + 1]`, logits. The last class of a model of your own is never
+trained and means nothing; the model trained on COCO has 91 and counts as COCO's files do, 1 to 90
+with gaps. The input is RGB, normalised as for ImageNet, stretched to a square.
+
+Source: `rfdetr/models/lwdetr.py` (head, PostProcess) and `rfdetr/deploy/export.py` of
+roboflow/rf-detr (Apache-2.0), and `RfDetrForObjectDetection` of transformers (Apache-2.0).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
+from agent.detector.formats.queries import pair_layout
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preparation
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+NAMES = {"dets", "labels"}
+
+
+class RfDetr:
+    """RF-DETR as its own exporter writes it."""
+
+    name = "rfdetr"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = None
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            layout = self.layout(model)
+        except ConfigurationError:
+            return None
+        if {model.outputs[index].name for index in layout.outputs} != NAMES:
+            return None
+        return f"outputs dets and labels, {layout.classes} classes with a spare one"
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the outputs fit; raises `ConfigurationError`."""
+        return pair_layout(model, self.name, Numbering.SPARE_LAST)
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        mean, std = IMAGENET
+        return replace(rtdetr_preparation(model), mean=mean, std=std)
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`."""
+        return decode_sigmoid(outputs, size=size, floor=floor)

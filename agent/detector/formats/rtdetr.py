@@ -1,0 +1,133 @@
+"""RT-DETR, its successors, and D-FINE and DEIM, which share its ends.
+
+As trained: class logits `[1, queries, classes]` and boxes `[1, queries, 4]`, centre x, centre y,
+width, height as shares of the input. A confidence is the sigmoid of its logit; there is no
+background and no suppression. The input is RGB over 255, stretched to a square.
+
+- `rtdetr`: these two outputs, `logits` and `pred_boxes`.
+- `rtdetr-joined`: one output `[1, queries, 4 + classes]`, sigmoid done, as Ultralytics exports it.
+
+Exports with the post-processing in the graph are `rtdetr-deployed`, in `triples.py`.
+
+Source: `RTDetrForObjectDetection` and `RTDetrImageProcessor.post_process_object_detection` of
+transformers (Apache-2.0); Zhao et al., "DETRs Beat YOLOs", 2023; Peng et al., "D-FINE", 2024.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from agent.detector.formats.contract import Layout, Numbering, Preparation, Signature
+from agent.detector.formats.geometry import corners, sigmoid, to_pixels
+from agent.detector.formats.queries import (
+    best_pairs,
+    box_values_are_shares,
+    pair_layout,
+    unbatched,
+)
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preparation
+from agent.detector.letterbox import Padding, Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+
+def rtdetr_preparation(model: Signature) -> Preparation:
+    """Return how frames become the input of any of these."""
+    return replace(ultralytics_preparation(model), padding=Padding.STRETCH)
+
+
+def logit(share: float) -> float:
+    """Return the logit whose sigmoid is `share`."""
+    if share <= 0:
+        return -math.inf
+    return math.inf if share >= 1 else math.log(share / (1 - share))
+
+
+def decode_sigmoid(outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    """Return the detections of class logits and boxes in shares of the input."""
+    scores, boxes = unbatched(outputs)
+    logits, pairs = best_pairs(scores, boxes, size=size, limit=logit(floor))
+    return RawDetections.sound(pairs.boxes, sigmoid(logits), pairs.class_ids, invalid=pairs.invalid)
+
+
+class RtDetr:
+    """Class logits and boxes, as transformers and the models' own repositories name them."""
+
+    name = "rtdetr"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = None
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            layout = self.layout(model)
+        except ConfigurationError:
+            return None
+        if len(model.outputs) > 2 and "logits" not in {each.name for each in model.outputs}:  # noqa: PLR2004  # a pair
+            return None
+        if not box_values_are_shares(model, layout.outputs[1]):
+            return None
+        return f"logits of {layout.classes} classes and boxes in shares, no background"
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the outputs fit; raises `ConfigurationError`."""
+        return replace(pair_layout(model, self.name, Numbering.PLAIN), gaps=False)
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        return rtdetr_preparation(model)
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`."""
+        return decode_sigmoid(outputs, size=size, floor=floor)
+
+
+class RtDetrJoined:
+    """Boxes and confidences in one output."""
+
+    name = "rtdetr-joined"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = None
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            classes = self.layout(model).classes
+        except ConfigurationError:
+            return None
+        if not model.values:
+            return None
+        boxes, scores = model.values[0][0, :, :BOX_ROWS], model.values[0][0, :, BOX_ROWS:]
+        shares = (boxes >= 0).all() and (boxes <= 1).all() and boxes.any()
+        if shares and (scores >= 0).all() and (scores <= 1).all():
+            return f"4 + {classes} columns, boxes and confidences all between 0 and 1"
+        return None
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the output fits; raises `ConfigurationError`."""
+        shapes = [output.shape for output in model.outputs]
+        if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
+            columns = shapes[0][2]
+            if columns is not None and columns > BOX_ROWS:
+                return Layout((0,), columns - BOX_ROWS)
+        raise ConfigurationError(f"{self.name} has one output [1, queries, 4 + classes]")
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        return rtdetr_preparation(model)
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`; one class per query, the best."""
+        boxes, scores = outputs[0][0, :, :BOX_ROWS], outputs[0][0, :, BOX_ROWS:]
+        best = scores.max(axis=1, initial=-np.inf)
+        queries = np.flatnonzero(best >= floor)
+        return RawDetections.sound(
+            corners(to_pixels(boxes[queries], size)),
+            best[queries],
+            scores[queries].argmax(axis=1),
+            invalid=bool(np.isnan(best).any()),
+        )

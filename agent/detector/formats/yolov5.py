@@ -1,0 +1,87 @@
+"""YOLOv5 and YOLOv7 (and YOLOv6): one output of boxes with an objectness, cells last but one.
+
+The output is `[1, n, 5 + classes]`: centre x, centre y, width and height in pixels of the input,
+the confidence that an object is there, and for each class the confidence that it is one, sigmoid
+done; a detection's confidence is their product. Versions 5 and 7 have three boxes for each cell;
+version 6 has one, and an objectness of 1 throughout. The input is RGB over 255, on grey 114.
+
+Source: the shapes of files that the exporters of these models write, documented at
+docs.ultralytics.com/yolov5/tutorials/model_export; Wang et al., "YOLOv7", 2022; Li et al.,
+"YOLOv6", 2022, which drops the objectness of its predecessors.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from agent.detector.formats.contract import Layout, Preparation, Signature
+from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+BOX_COLUMNS = 5  # the box and its objectness
+ANCHORS = 3
+
+
+def joined_classes(model: Signature, name: str) -> int:
+    """Return the classes of one output `[1, n, 5 + classes]`; raises `ConfigurationError`."""
+    shapes = [output.shape for output in model.outputs]
+    if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
+        columns = shapes[0][2]
+        if columns is not None and columns > BOX_COLUMNS:
+            return columns - BOX_COLUMNS
+    raise ConfigurationError(f"{name} has one output [1, n, 5 + classes]")
+
+
+def decode_joined(rows: FloatArray, floor: float) -> RawDetections:
+    """Return the detections of `[n, 5 + classes]` whose boxes are in pixels already."""
+    # No product is above its first factor: most rows need no look at their classes.
+    likely = rows[~(rows[:, 4] < floor)]  # with NaN among them, which is not below
+    confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
+    best = confidences.max(axis=1, initial=-np.inf)
+    chosen = np.flatnonzero(best >= floor)
+    return RawDetections.sound(
+        corners(likely[chosen, :4]),
+        best[chosen],
+        confidences[chosen].argmax(axis=1),
+        invalid=bool(np.isnan(best).any()),
+    )
+
+
+class YoloV5:
+    """YOLOv5, v6 and v7, exported with their boxes decoded and without suppression."""
+
+    name = "yolov5"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = 0.6  # what these models' own validation uses
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        try:
+            classes = self.layout(model).classes or 0
+        except ConfigurationError:
+            return None
+        rows = model.outputs[0].shape[1]
+        for strides in PYRAMIDS:
+            cells = cells_of(model.size, strides)
+            if rows == ANCHORS * cells:
+                return f"5 + {classes} columns, {ANCHORS} rows for each cell of strides {strides}"
+            if rows == cells and model.values and (model.values[0][0, :, 4] == 1).all():
+                return f"5 + {classes} columns, a row for each cell, an objectness of 1 throughout"
+        return None
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the output fits; raises `ConfigurationError`."""
+        return Layout((0,), joined_classes(model, self.name))
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        return ultralytics_preparation(model)
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+        """Return the detections at or above `floor`; one class per row, the best."""
+        return decode_joined(outputs[0][0], floor)

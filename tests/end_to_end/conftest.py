@@ -1,0 +1,21 @@
+"""One far side a test, put away afterwards."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from far_side import FarSide
+
+
+@pytest.fixture
+def far_side(tmp_path: Path) -> Iterator[Callable[..., FarSide]]:
+    """Makes a receiver into `tmp_path/dataset`."""
+    made: list[FarSide] = []
+
+    def make(*, token: str | None = None, up: bool = True) -> FarSide:
+        made.append(FarSide(tmp_path / "dataset", token=token, up=up))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.leave()

@@ -1,0 +1,162 @@
+"""`check` looks before anything runs: one line a station, with cause and mend."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from command import Daemon, call, clip
+from far_side import FarSide
+
+CLIP = f"street={clip()}"
+
+
+@pytest.fixture
+def web_page() -> Iterator[str]:
+    """A page that greets everybody, as a captive portal does."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            body = b"<!doctype html><html><body>Welcome to our network</body></html>"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_OPTIONS = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name)
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server.daemon_threads = False
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/captures"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_good_setup_passes_with_one_line_a_station(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side(token="right-token")
+    settings = {
+        "AGENT_CAMERAS": CLIP,
+        "AGENT_UPLOAD_URL": receiver.url,
+        "AGENT_UPLOAD_TOKEN": "right-token",
+    }
+    answer = call(tmp_path, "check", **settings)
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stderr == ""
+    lines = answer.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", name] for name in ("settings", "model", "street", "spool", "endpoint")
+    ]
+    for line, word in zip(
+        lines, ("understood", "ms a frame", "640x272", "free", "127"), strict=True
+    ):
+        assert word in line
+    assert receiver.records == {}
+    assert not (tmp_path / "spool").exists()
+
+    facts = json.loads(call(tmp_path, "check", "--json", **settings).stdout)
+    assert facts["ok"] is True
+    assert [check["name"] for check in facts["checks"]] == [line.split()[1] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("settings", "station", "words"),
+    [
+        ({"AGENT_FPS": "x"}, "settings", ["AGENT_FPS", "must be a number", "not x"]),
+        ({"AGENT_MODEL": "/no.onnx"}, "model", ["/no.onnx", "No such file", "AGENT_MODEL"]),
+        ({"AGENT_CAMERAS": "a=/dev/video63"}, "a", ["/dev/video63", "no such device", "cable"]),
+        ({"AGENT_CAMERAS": "b=no.mp4"}, "b", ["no.mp4", "not found", "Check the path"]),
+        ({"AGENT_SPOOL_DIR": "/etc/hostname"}, "spool", ["AGENT_SPOOL_DIR", "no folder"]),
+        ({"AGENT_SPOOL_MIN_FREE": "9000TB"}, "spool", ["free", "AGENT_SPOOL_MIN_FREE", "lower"]),
+        ({"AGENT_UPLOAD_URL": "http://127.0.0.1:9/x"}, "endpoint", ["127.0.0.1:9", "refuses"]),
+        ({"AGENT_UPLOAD_URL": "ftp://x"}, "endpoint", ["AGENT_UPLOAD_URL", "https://", "ftp"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_is_broken_fails_alone_with_cause_and_mend(
+    tmp_path: Path, settings: dict[str, str], station: str, words: list[str]
+) -> None:
+    answer = call(tmp_path, "check", **{"AGENT_CAMERAS": CLIP, **settings})
+
+    assert answer.returncode == 78, answer.stdout + answer.stderr
+    failed = [line for line in answer.stdout.splitlines() if not line.startswith("ok ")]
+    assert len(failed) == 1, answer.stdout
+    assert failed[0].split()[:2] == ["FAIL", station]
+    for word in words:
+        assert word in failed[0]
+    assert answer.stderr == ""
+
+
+def test_a_wrong_token_fails_without_showing_it(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side(token="right-token")
+    answer = call(
+        tmp_path,
+        "check",
+        AGENT_CAMERAS=CLIP,
+        AGENT_UPLOAD_URL=receiver.url,
+        AGENT_UPLOAD_TOKEN="wrong-token",
+    )
+
+    assert answer.returncode == 78
+    assert "FAIL endpoint" in answer.stdout
+    assert "AGENT_UPLOAD_TOKEN" in answer.stdout
+    assert "wrong-token" not in answer.stdout
+
+
+def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: str) -> None:
+    """Neither for `check` nor for the daemon, which must keep what the page swallows."""
+    answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)
+    assert answer.returncode == 78, answer.stdout
+    assert "FAIL endpoint" in answer.stdout
+
+    settings = {"AGENT_CAMERAS": CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
+    with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=web_page) as daemon:
+        held = daemon.wait_for("upload held")
+        assert held["target"] == web_page
+        daemon.process.terminate()
+        assert daemon.ends() == 0
+        assert daemon.events("capture delivered") == []
+        [stopped] = daemon.events("agent stopped")
+        assert stopped["waiting"] == len(daemon.stored())
+
+
+def test_a_running_daemon_is_no_fault(tmp_path: Path) -> None:
+    with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
+        daemon.wait_for("camera lost")
+        answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP)
+
+    assert answer.returncode == 0, answer.stdout
+    assert f"process {daemon.process.pid}" in answer.stdout
+
+
+def test_a_token_over_plain_http_is_a_warning(tmp_path: Path) -> None:
+    """The address is from the range for documentation: nobody answers."""
+    answer = call(
+        tmp_path,
+        "run",
+        AGENT_CAMERAS="no.mp4",
+        AGENT_UPLOAD_URL="http://192.0.2.1/captures",
+        AGENT_UPLOAD_TOKEN="plain-token",
+    )
+
+    assert 'event="upload insecure"' in answer.stderr
+    assert "192.0.2.1" in answer.stderr
+    assert "plain-token" not in answer.stderr

@@ -1,0 +1,181 @@
+"""Small commands, help, and what flush answers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from command import COMMAND, Daemon, call, clip, environment
+from far_side import FarSide
+
+from agent import __version__
+
+COMMANDS = ["run", "flush", "check", "status", "demo", "receive", "env"]
+FEW = {
+    "AGENT_CAMERAS": f"street={clip()}",
+    "AGENT_FPS": 2,
+    "AGENT_EVERY_NTH_FRAME": 1,
+    "AGENT_MAX_SIDE": 64,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
+    answer = call(tmp_path, command, "--help")
+
+    assert answer.returncode == 0
+    assert "Example:" in answer.stdout
+    assert f"capture-agent {command}" in " ".join(answer.stdout.split())
+    assert answer.stderr == ""
+
+
+def test_the_help_names_each_command(tmp_path: Path) -> None:
+    answer = call(tmp_path, "--help")
+
+    for command in COMMANDS:
+        assert f" {command} " in answer.stdout
+
+
+def test_the_version_is_one_line(tmp_path: Path) -> None:
+    assert call(tmp_path, "--version").stdout == f"{__version__}\n"
+
+
+def test_an_unknown_command_is_a_wrong_use(tmp_path: Path) -> None:
+    answer = call(tmp_path, "frobnicate")
+
+    assert answer.returncode == 2
+    assert "frobnicate" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_env_file_is_accepted_as_it_is_printed(tmp_path: Path) -> None:
+    text = call(tmp_path, "env").stdout
+    lines = [
+        line.lstrip("#") for line in text.splitlines() if line.lstrip("#").startswith("AGENT_")
+    ]
+
+    assert any(line.startswith("AGENT_CAMERAS=") for line in lines)
+    assert len(lines) == len({line.partition("=")[0] for line in lines})
+
+
+def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        ["bash", "-c", f"'{COMMAND}' env | head -1; exit ${{PIPESTATUS[0]}}"],
+        env=environment(tmp_path, {}),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Traceback" not in answer.stderr
+
+
+def test_flush_says_what_is_missing(tmp_path: Path) -> None:
+    answer = call(tmp_path, "flush")
+
+    assert answer.returncode == 78
+    assert answer.stderr.startswith("capture-agent: AGENT_UPLOAD_URL: required")
+
+
+def test_flush_with_nothing_to_do_is_done(tmp_path: Path) -> None:
+    answer = call(tmp_path, "flush", AGENT_UPLOAD_URL=f"dir:{tmp_path / 'dataset'}")
+
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "delivered 0, waiting 0, rejected 0\n"
+
+
+def test_flush_gives_up_on_a_receiver_that_is_down_and_delivers_when_it_is_back(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side(up=False)
+    with Daemon(tmp_path, **FEW, AGENT_UPLOAD_URL=receiver.url) as daemon:
+        daemon.wait_for("upload delayed")
+        daemon.wait_for("capture stored", 3)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ends() == 0
+        assert len(daemon.events("upload delayed")) == 1
+        kept = len(daemon.stored())
+    down = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
+
+    assert down.returncode == 75
+    assert down.stdout == f"delivered 0, waiting {kept}, rejected 0\n"
+    [line] = down.stderr.splitlines()
+    assert line.startswith(f"capture-agent: cannot deliver {kept} captures: cannot reach")
+    assert "refuses connections" in line
+
+    receiver.come_back()
+    assert call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url).returncode == 0
+    assert len(receiver.records) == kept
+
+
+def test_the_daemon_resumes_by_itself(tmp_path: Path, far_side: Callable[..., FarSide]) -> None:
+    receiver = far_side(up=False)
+    with Daemon(tmp_path, **FEW, AGENT_UPLOAD_URL=receiver.url) as daemon:
+        daemon.wait_for("upload delayed")
+        receiver.come_back()
+        assert daemon.wait_for("upload resumed")["after_s"] > 0
+        delivered = daemon.wait_for("capture delivered")
+    assert delivered["capture"] in receiver.records
+
+
+def test_receive_takes_only_the_right_token_and_stops_on_a_signal(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("right-token\n", "utf-8")
+    arguments = ["receive", "--dir", "dataset", "--port", "0", "--token-file", str(token)]
+    with subprocess.Popen(
+        [COMMAND, *arguments],
+        env=environment(tmp_path, {}),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("receiving into dataset on http://127.0.0.1:")
+            url = line.split()[-1]
+            record = {"record": ("r.json", json.dumps({}), "application/json")}
+            answer = requests.post(url, files=record, timeout=10)
+            assert answer.status_code == 401
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dir", "dataset", "--token-file", "none"], ["--token-file none", "No such file"]),
+        (["--dir", "dataset", "--token-file", "blank"], ["--token-file blank", "it is empty"]),
+        (["--dir", "blank"], ["--dir blank", "Not a directory", "name a folder"]),
+    ],
+)
+def test_receive_names_what_is_wrong(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    (tmp_path / "blank").touch()
+    answer = call(tmp_path, "receive", *arguments)
+
+    assert answer.returncode == 78
+    [line] = answer.stderr.splitlines()
+    for word in words:
+        assert word in line
+
+
+def test_receive_names_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = call(tmp_path, "receive", "--dir", "dataset", "--port", str(port))
+
+    assert answer.returncode == 78
+    [line] = answer.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert os.strerror(98) in line
+    assert "--port" in line

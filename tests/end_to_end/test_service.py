@@ -1,0 +1,88 @@
+"""What systemd hears, as systemd hears it: a datagram socket and prefixes."""
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import Daemon, call, clip, until
+
+ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}
+
+
+class Manager:
+    """The receiving end of sd_notify(3)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.heard: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(0.05)
+
+    def listen(self) -> list[str]:
+        """All lines so far."""
+        while True:
+            try:
+                self.heard += self._socket.recv(4096).decode().splitlines()
+            except TimeoutError:
+                return self.heard
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    manager = Manager(tmp_path / "notify")
+    yield manager
+    manager.close()
+
+
+def test_the_service_manager_hears_ready_progress_and_stop(
+    tmp_path: Path, manager: Manager
+) -> None:
+    settings = {
+        **ENDLESS,
+        "NOTIFY_SOCKET": manager.path,
+        "WATCHDOG_USEC": 600_000,
+        "AGENT_LOG_FORMAT": "logfmt",
+    }
+    with Daemon(tmp_path, **settings) as daemon:
+        until(lambda: "READY=1" in manager.listen(), what=daemon.describe)
+        assert "model loaded" in daemon.text
+        assert manager.heard[:2] == ["READY=1", "STATUS=capturing"]
+        until(lambda: manager.listen().count("WATCHDOG=1") >= 4, what=daemon.describe)
+        daemon.process.terminate()
+        assert daemon.ends(seconds=20) == 0
+    heard = manager.listen()
+
+    assert "STOPPING=1" in heard
+    assert heard.index("READY=1") < heard.index("WATCHDOG=1") < heard.index("STOPPING=1")
+    assert "READY=1" not in heard[1:]
+
+
+def test_each_log_line_has_its_priority_under_systemd(tmp_path: Path) -> None:
+    settings = {"AGENT_CAMERAS": "missing.mp4", "AGENT_LOG_FORMAT": "auto", "JOURNAL_STREAM": "8:1"}
+    answer = call(tmp_path, "run", **settings)
+
+    assert answer.returncode == 78
+    lines = answer.stderr.splitlines()
+    assert lines
+    assert all(re.match(r"<[2-6]>level=\w+ event=", line) for line in lines)
+    assert [line[:3] for line in lines if "camera lost" in line] == ["<3>"]
+    assert not [line for line in lines if "time=" in line]
+
+
+def test_a_wrong_configuration_tells_systemd_not_to_try_again(
+    tmp_path: Path, manager: Manager
+) -> None:
+    settings = {"NOTIFY_SOCKET": manager.path, "JOURNAL_STREAM": "8:1", "AGENT_FPS": "fast"}
+    answer = call(tmp_path, "run", **settings)
+
+    assert answer.returncode == 78
+    assert answer.stderr.splitlines()[-1].startswith(
+        "<3>capture-agent: AGENT_FPS: must be a number"
+    )
+    assert "READY=1" not in manager.listen()

@@ -1,0 +1,169 @@
+"""Whatever ends the daemon, what it said it stored is delivered, once."""
+
+import contextlib
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Daemon, assert_law, call, clip, environment, status, until
+from far_side import FarSide
+from silent_server import SilentServer
+
+MANY = {
+    "AGENT_CAMERAS": f"street={clip()}",
+    "AGENT_FPS": 0,
+    "AGENT_EVERY_NTH_FRAME": 2,
+    "AGENT_MAX_SIDE": 160,
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_in_order_and_loses_nothing_in_memory(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Daemon(tmp_path, **MANY) as daemon:
+        daemon.wait_for("capture stored", 3)
+        daemon.signal(number)
+
+        assert daemon.ends(seconds=20) == 0, daemon.text
+        captured = {line["capture"] for line in daemon.events("frame captured")}
+        assert daemon.stored() == captured
+        [stopped] = daemon.events("agent stopped")
+        assert (stopped["reason"], stopped["lost"]) == ("asked", 0)
+        assert stopped["waiting"] == len(captured)
+    assert status(tmp_path)["waiting"] == len(captured)
+
+
+def test_a_signal_before_the_model_is_loaded_ends_it_at_once(tmp_path: Path) -> None:
+    with Daemon(tmp_path, **MANY) as daemon:
+        until(lambda: '"agent started"' in daemon.text, what=daemon.describe)
+        daemon.signal(signal.SIGINT)
+
+        assert daemon.ends(seconds=20) == 0
+        assert "Traceback" not in daemon.text
+
+
+def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
+    with SilentServer() as far, Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=far.url) as daemon:
+        until(lambda: far.connections, what=daemon.describe)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for("agent stopping")
+        daemon.signal(signal.SIGTERM)
+
+        assert daemon.ends(seconds=5) == 128 + signal.SIGTERM
+        assert_law(status(tmp_path))
+
+
+def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Path) -> None:
+    with SilentServer() as far, SilentServer() as camera:
+        settings = {
+            **MANY,
+            "AGENT_CAMERAS": f"street={clip()} dead=rtsp://127.0.0.1:{camera.port}/stream",
+            "AGENT_CAMERA_STALL": "60s",
+            "AGENT_UPLOAD_URL": far.url,
+        }
+        with Daemon(tmp_path, **settings) as daemon:
+            until(lambda: far.connections and camera.connections, what=daemon.describe)
+            daemon.signal(signal.SIGTERM)
+
+            assert daemon.ends(seconds=20) == 0, daemon.text
+            late = ",".join(line["workers"] for line in daemon.events("stop overdue"))
+            assert "upload" in late
+            assert "camera dead" in late
+            assert daemon.events("agent stopped")[0]["lost"] == 0
+
+
+def test_two_kills_at_random_moments_lose_nothing(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side(up=False)
+    promised: set[str] = set()
+    for _ in range(2):
+        with Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=receiver.url) as daemon:
+            daemon.wait_for("capture stored", random.randint(1, 12))
+            daemon.process.kill()
+            daemon.ends()
+            promised |= daemon.stored()
+    receiver.come_back()
+    with Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=receiver.url) as daemon:
+        daemon.wait_for("capture delivered")
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ends() == 0, daemon.text
+        promised |= daemon.stored()
+    flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
+    assert flushed.returncode == 0, flushed.stderr
+    receiver.leave()
+
+    assert promised <= receiver.records.keys()
+    assert receiver.new == len(receiver.records)
+    facts = status(tmp_path)
+    assert facts["waiting"] == 0
+    assert facts["delivered"] == len(receiver.records)
+    assert_law(facts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_two_hundred_kills_at_random_moments_lose_nothing(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    """Also in the middle of an upload: the far side comes and goes."""
+    receiver = far_side()
+    log = tmp_path / "nursery.log"
+    settings = {
+        **MANY,
+        "AGENT_EVERY_NTH_FRAME": 1,
+        "AGENT_LOG_FORMAT": "json",
+        "AGENT_UPLOAD_URL": receiver.url,
+    }
+    nursery = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("nursery.py")), "200", "1.6", str(log)],
+        env=environment(tmp_path, settings),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        while nursery.poll() is None:
+            receiver.leave()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                nursery.wait(random.uniform(0, 2))
+            receiver.come_back()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                nursery.wait(random.uniform(0, 4))
+    finally:
+        nursery.kill()
+        nursery.wait()
+    assert nursery.returncode == 0
+    lines = [parsed for line in log.read_text("utf-8").splitlines() if (parsed := whole(line))]
+    promised = {line["capture"] for line in lines if line["event"] == "capture stored"}
+    lives = sum(line["event"] == "agent started" for line in lines)
+    assert not [line for line in lines if line["event"] == "worker failed"]
+
+    during = status(tmp_path)["delivered"]
+    flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
+    assert flushed.returncode == 0, flushed.stderr
+    receiver.leave()
+    facts = status(tmp_path)
+    summary = f"{lives} lives, {len(promised)} promised, {during} delivered between kills"
+    sys.stdout.write(f"{summary}: {facts}\n")  # shown with -rP
+
+    assert len(promised) > 300
+    assert during > 100
+    assert promised <= receiver.records.keys()
+    assert receiver.new == len(receiver.records)
+    assert (facts["waiting"], facts["evicted"], facts["rejected"], facts["damaged"]) == (0, 0, 0, 0)
+    assert facts["delivered"] == facts["stored"] == len(receiver.records)
+
+
+def whole(line: str) -> Any:
+    """A line of the log, None for one that a kill tore."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
