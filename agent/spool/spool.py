@@ -226,11 +226,6 @@ class Spool:
         """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
 
-    def close(self) -> None:
-        """Close the index; every acknowledged state is durable already."""
-        with self._lock:
-            self._index.close()
-
     # Putting
 
     def _encode(self, drafts: Sequence[Draft]) -> list[tuple[Entry, bytes]]:
