@@ -11,6 +11,7 @@ What is found, and what becomes of it:
 | a file that is no record file | foreign | `damaged/`, not counted |
 | a row whose file is in `rejected/` or `damaged/` | an unfinished move | finished, counted |
 | a row without a file | the medium lost it | counted as damaged |
+| two files of one capture | a put that failed and was repeated | the one with a row stays |
 | an index that is damaged, empty or missing | | `damaged/`, rebuilt from the files |
 | a file system without room | | the reserve is freed first |
 """
@@ -75,16 +76,17 @@ def open_spool(
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     _prepare(paths, disk)
-    with owned(paths.lock) as publish:
+    with owned(paths.lock) as publish, contextlib.ExitStack() as opened:
         try:
             _make_room(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
+            opened.callback(index.close)
             state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
         except OSError as error:
             raise SpoolUnavailable(f"cannot open the spool {paths.root}: {error}") from error
-        spool = Spool(
+        yield Spool(
             paths,
             limits,
             disk=disk,
@@ -95,10 +97,6 @@ def open_spool(
             order=order,
             publish=publish,
         )
-        try:
-            yield spool
-        finally:
-            spool.close()
 
 
 def _prepare(paths: SpoolPaths, disk: Disk) -> None:

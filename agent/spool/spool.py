@@ -298,11 +298,6 @@ class Spool:
             except OSError as error:
                 raise SpoolUnavailable(f"cannot keep what was learnt: {error}") from error
 
-    def close(self) -> None:
-        """Close the index; every acknowledged state is durable already."""
-        with self._lock:
-            self._index.close()
-
     # Putting
 
     def _encode(self, drafts: Sequence[Draft]) -> list[Newcomer]:

@@ -55,9 +55,9 @@ def call(
     )
 
 
-def status(folder: Path) -> Any:
+def status(folder: Path, **settings: object) -> Any:
     """What `status --json` says."""
-    answer = call(folder, "status", "--json")
+    answer = call(folder, "status", "--json", **settings)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
@@ -104,7 +104,10 @@ class Daemon:
     def lines(self) -> list[Any]:
         """The log's whole lines, parsed; what is no JSON is a test's failure."""
         whole = self.text.rpartition("\n")[0]
-        return [json.loads(line) for line in whole.splitlines()]
+        try:
+            return [json.loads(line) for line in whole.splitlines()]
+        except ValueError:
+            raise AssertionError(self.describe()) from None
 
     def events(self, name: str) -> list[Any]:
         return [line for line in self.lines if line["event"] == name]

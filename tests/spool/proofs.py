@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, product
 
 from forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
 from spool_builders import OVERHEAD, Machine, claimable, draft
@@ -106,6 +106,22 @@ def delivers_a_refused_put_once(make_machine: MakeMachine) -> None:
 
         witness.start_again(partial(_start_again, witness.machine))
         assert claimable(witness.spool) == {}
+        witness.machine.kill()
+
+
+def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
+    """An acknowledgement or a rejection fails, is repeated, and then the power is lost."""
+    for end, step in product(("acknowledge", "reject"), range(1, 9)):
+        witness = Witness(make_machine())
+        witness.put([draft(1), draft(2)])
+        identity = _claim(witness)
+        witness.machine.disk.strike(Fault(step, errno.EIO))
+        getattr(witness, end)(identity)
+        witness.machine.disk.strike(None)
+        if identity not in witness.finished:
+            getattr(witness, end)(identity)
+        assert identity in witness.finished
+        witness.start_again(partial(_start_again, witness.machine, nothing_kept))
         witness.machine.kill()
 
 

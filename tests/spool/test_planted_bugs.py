@@ -12,6 +12,7 @@ from proofs import (
     Proof,
     delivers_a_refused_put_once,
     drains_a_full_disk,
+    finishes_what_the_disk_refused,
     survives_kills_then_power_cuts,
     survives_power_cuts,
 )
@@ -50,6 +51,12 @@ class FoldersNeverSynced(ForgetfulDisk):
     def sync_directory(self, path: Path) -> None:
         if path.name in {"records", "rejected", "damaged"}:
             super().sync_directory(path)
+
+
+class MoveNotRepeatable(ForgetfulDisk):
+    def move(self, source: Path, destination: Path) -> None:
+        if source in self.names:
+            super().move(source, destination)
 
 
 class NoRing(MemoryIndex):
@@ -136,6 +143,10 @@ def test_no_folder_sync_is_seen(make_machine: MakeMachine) -> None:
 
 def test_a_name_before_the_bytes_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_disk=RenameBeforeSync)
+
+
+def test_a_repeated_rejection_that_syncs_nothing_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(finishes_what_the_disk_refused, make_machine, make_disk=MoveNotRepeatable)
 
 
 def test_an_acknowledgement_without_a_durable_commit_is_seen(make_machine: MakeMachine) -> None:

@@ -6,6 +6,7 @@ from proofs import (
     Proof,
     delivers_a_refused_put_once,
     drains_a_full_disk,
+    finishes_what_the_disk_refused,
     survives_kills_then_power_cuts,
     survives_power_cuts,
     survives_power_cuts_at_start,
@@ -20,6 +21,7 @@ from proofs import (
         survives_power_cuts_at_start,
         drains_a_full_disk,
         delivers_a_refused_put_once,
+        finishes_what_the_disk_refused,
     ],
 )
 def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from small_file_system import cannot_here
 from spool_builders import FIRST_CAPTURE_MS, claimable, draft, law_holds, open_real
 
 from agent.domain import Lane
@@ -110,7 +111,7 @@ def test_the_status_counts_everything(tmp_path: Path) -> None:
 
 def test_a_spool_of_somebody_else_is_refused_with_both_names(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can give a folder away")
+        cannot_here("only root can give a folder away")
     root = tmp_path / "spool"
     root.mkdir()
     os.chown(root, 65_534, 65_534)

@@ -144,7 +144,7 @@ def test_nothing_promised_is_broken_whatever_happens() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(
-            max_examples=250,
+            max_examples=150,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

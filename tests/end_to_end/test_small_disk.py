@@ -1,0 +1,50 @@
+"""A disk that fills up while the far side is away: the daemon runs on, and drains later."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from command import Daemon, assert_law, call, clip, status
+from far_side import FarSide
+from small_file_system import mounted
+
+
+def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side(up=False)
+    settings = {
+        "AGENT_CAMERAS": f"street={clip()} none=/dev/video63",  # one that never ends
+        "AGENT_FPS": 0,
+        "AGENT_EVERY_NTH_FRAME": 1,
+        "AGENT_JPEG_QUALITY": 100,
+        "AGENT_UPLOAD_URL": receiver.url,
+    }
+    with mounted("tmpfs", tmp_path) as small:
+        spool = {"AGENT_SPOOL_DIR": small.root / "spool", "AGENT_SPOOL_MIN_FREE": "0"}
+        with Daemon(tmp_path, **settings, **spool) as daemon:
+            full = daemon.wait_for("disk full")
+            assert full["level"] == "warning"
+            daemon.wait_for("capture evicted", 5)
+            daemon.wait_for("camera ended")
+            assert len(daemon.events("disk full")) == 1
+            assert daemon.events("spool unavailable") == []
+
+            receiver.come_back()
+            daemon.wait_for("upload resumed", seconds=90)
+            daemon.wait_for("capture delivered", 10)
+            daemon.signal(signal.SIGTERM)
+            assert daemon.ends(seconds=20) == 0, daemon.text
+            assert daemon.events("worker failed") == []
+            [stopped] = daemon.events("agent stopped")
+            assert stopped["lost"] == 0
+            promised = daemon.stored()
+            evicted = {line["capture"] for line in daemon.events("capture evicted")}
+        flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url, **spool)
+        assert flushed.returncode == 0, flushed.stderr
+        facts = status(tmp_path, **spool)
+
+    assert_law(facts)
+    assert facts["waiting"] == 0
+    assert facts["evicted"] == len(evicted)
+    assert receiver.records.keys() == promised - evicted
