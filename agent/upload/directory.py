@@ -56,9 +56,10 @@ class DirectoryTarget:
         return f"writable, {free / 1e9:.1f} GB free"
 
     def _require_directory(self) -> None:
+        was_seen = self._seen  # before the look: another thread may be making it right now
         if self._directory.is_dir():
             self._seen = True
-        elif self._seen or not self._directory.parent.is_dir():
+        elif was_seen or not self._directory.parent.is_dir():
             raise TargetUnavailable(
                 f"cannot store captures in {self._directory}: it is not there; "
                 "is the disk plugged in and mounted?"

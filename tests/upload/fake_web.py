@@ -42,7 +42,10 @@ class Call:
             strict=True,
         )
         parts = {name: fields[name].encode() for name in fields}
-        return parts | {name: files[name].raw for name in files}
+        for name in files:
+            parts[name] = files[name].raw
+            files[name].close()  # a large one is a file
+        return parts
 
 
 class Drop(Exception):

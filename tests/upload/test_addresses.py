@@ -12,7 +12,10 @@ from agent.spool.disk import Disk
 from agent.upload.addresses import insecure_token_warning, make_target
 from agent.upload.directory import DirectoryTarget
 from agent.upload.http import HttpTarget
+from agent.upload.label_studio import LabelStudioTarget
 from agent.upload.network import Network
+from agent.upload.roboflow import RoboflowTarget
+from agent.upload.s3 import S3Target
 
 
 def target_for(url: str) -> UploadTarget:
@@ -26,6 +29,14 @@ def target_for(url: str) -> UploadTarget:
         ("HTTP://10.0.0.7:8080", HttpTarget, "HTTP://10.0.0.7:8080"),
         ("http://[::1]:8080/captures", HttpTarget, "http://[::1]:8080/captures"),
         ("dir:/mnt/usb/set", DirectoryTarget, "dir:/mnt/usb/set"),
+        ("roboflow://cars?tag=a", RoboflowTarget, "roboflow://cars?***"),
+        ("roboflow+http://10.0.0.7:1/cars", RoboflowTarget, "roboflow+http://10.0.0.7:1/cars"),
+        ("s3://bucket/yard", S3Target, "s3://bucket/yard"),
+        (
+            "label-studio+https://labels.example/projects/7",
+            LabelStudioTarget,
+            "label-studio+https://labels.example/projects/7",
+        ),
     ],
 )
 def test_the_scheme_picks_the_target(url: str, kind: type, name: str) -> None:
@@ -38,10 +49,11 @@ def test_the_scheme_picks_the_target(url: str, kind: type, name: str) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("roboflow://project", r"https://, http:// or dir:/, .* not 'roboflow://project'"),
+        ("ftp://host/x", r"https://HOST/PATH, .* s3://BUCKET/PREFIX, .* not 'ftp://host/x'"),
         ("s3://key:s3cret@bucket/x", r"not 's3://\*\*\*@bucket/x'"),
-        ("host.example/x", "must begin with"),
-        ("", "must begin with"),
+        ("host.example/x", "must be one of"),
+        ("", "must be one of"),
+        ("label-studio://host/projects/1", "must be one of"),
         ("dir:relative", "absolute path"),
         ("dir:", "absolute path"),
         ("https://u:s3cret@host/", "AGENT_UPLOAD_TOKEN"),
@@ -66,6 +78,12 @@ def test_any_other_address_is_refused_with_what_is_allowed(url: str, says: str) 
         ("http://[::1]/x", "s3cret", False),
         ("https://10.0.0.7/x", "s3cret", False),
         ("dir:/x", "s3cret", False),
+        ("s3://bucket", "s3cret", False),
+        ("roboflow://cars", "s3cret", False),
+        ("roboflow+http://10.0.0.7/cars", "s3cret", True),
+        ("roboflow+http://localhost:1/cars", "s3cret", False),
+        ("label-studio+http://labels.example/projects/7", "s3cret", True),
+        ("label-studio+https://labels.example/projects/7", "s3cret", False),
     ],
 )
 def test_a_token_in_the_open_is_worth_a_warning(url: str, token: str | None, warns: bool) -> None:

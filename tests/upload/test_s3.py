@@ -1,0 +1,325 @@
+"""The S3 target against a real implementation of S3, and against servers that go wrong."""
+
+import builtins
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import faulty_server as faults
+import pytest
+import trustme
+from faulty_server import FaultyServer
+from s3_store import ENVIRONMENT, LOST, Fault, S3Store
+from upload_builders import FrozenClock, capture
+
+from agent.errors import (
+    AgentError,
+    CaptureRejected,
+    ConfigurationError,
+    TargetHeld,
+    TargetUnavailable,
+)
+from agent.upload.network import Network
+from agent.upload.s3 import S3Target
+
+PLACE = "captures/yard/test/2026-05-28"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[S3Store]:
+    with S3Store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": running.endpoint}.items():
+        monkeypatch.setenv(name, value)
+    running.trouble = None
+    running.faults.clear()
+    for key in running.stored():
+        running.delete(key)
+    running.requests.clear()
+    return running
+
+
+def target_of(url: str, **network: Any) -> S3Target:
+    return S3Target(url, clock=FrozenClock(), network=Network(**{"timeout": 5.0, **network}))
+
+
+def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:
+    sent = capture(1)
+    receipt = target_of(store.url).send(sent)
+
+    key = f"{PLACE}/{sent.id}"
+    assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
+    assert store.stored() == [f"{key}.jpg", f"{key}.json"]
+    assert store.read(f"{key}.jpg") == sent.image
+    assert store.read(f"{key}.json") == sent.record_json
+    assert store.media_type(f"{key}.jpg") == "image/jpeg"
+    assert store.media_type(f"{key}.json") == "application/json"
+
+
+def test_the_record_comes_last(store: S3Store) -> None:
+    """Whoever lists the bucket takes a record for the sign that its image is there."""
+    target_of(store.url).send(capture(1))
+
+    assert [request.rpartition(".")[2] for request in store.requests] == ["jpg", "json"]
+
+
+@pytest.mark.parametrize(
+    ("device", "segment"),
+    [("pi 7/ü", "pi_7__"), ("..", "_"), (".hidden", "hidden"), ("", "_"), ("a%2Fb?", "a_2Fb_")],
+)
+def test_any_device_name_becomes_one_segment(store: S3Store, device: str, segment: str) -> None:
+    target_of(f"s3://{store.bucket}").send(capture(1, device=device))
+
+    assert all(key.split("/")[:2] == [segment, "2026-05-28"] for key in store.stored())
+
+
+def test_a_record_without_a_date_has_its_place(store: S3Store) -> None:
+    target_of(f"s3://{store.bucket}").send(capture(1, captured_at="../../x"))
+
+    assert all(key.startswith("test/undated/") for key in store.stored())
+
+
+@pytest.mark.parametrize("faults_before", [[LOST], [None, LOST]])
+def test_after_a_lost_answer_nothing_is_stored_twice(
+    store: S3Store, faults_before: list[Fault | None]
+) -> None:
+    """Lost after the image, and lost after the record."""
+    target = target_of(store.url)
+    store.faults.extend(faults_before)
+    with pytest.raises(TargetUnavailable):
+        target.send(capture(1))
+
+    assert target.send(capture(1)).duplicate is (len(faults_before) == 2)
+    assert target.send(capture(1)).duplicate is True
+    assert len(store.stored()) == 2
+
+
+def test_other_bytes_under_the_same_key_are_never_overwritten(store: S3Store) -> None:
+    sent = capture(1)
+    store.write(f"{PLACE}/{sent.id}.jpg", b"another picture")
+    with pytest.raises(CaptureRejected, match="another image"):
+        target_of(store.url).send(sent)
+
+    assert store.read(f"{PLACE}/{sent.id}.jpg") == b"another picture"
+
+
+@pytest.mark.parametrize(
+    "record", [b"no json", b"{}", b"[]", json.dumps({"image": {"sha256": "0"}}).encode()]
+)
+def test_another_record_under_the_same_key_is_rejected(store: S3Store, record: bytes) -> None:
+    sent = capture(1)
+    store.write(f"{PLACE}/{sent.id}.json", record)
+    with pytest.raises(CaptureRejected, match="another record"):
+        target_of(store.url).send(sent)
+
+
+def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3Store) -> None:
+    target = target_of(store.url)
+    target.send(capture(1, sampling={"weight": 1.0}))
+
+    assert target.send(capture(1, sampling={"weight": 2.0})).duplicate is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        (("403 Forbidden", "AccessDenied"), TargetHeld, "s3:PutObject"),
+        (("403 Forbidden", "InvalidAccessKeyId"), TargetHeld, "AWS_ACCESS_KEY_ID"),
+        (("403 Forbidden", "SignatureDoesNotMatch"), TargetHeld, "AWS_SECRET_ACCESS_KEY"),
+        (("403 Forbidden", "RequestTimeTooSkewed"), TargetHeld, "set the clock"),
+        (("403 Forbidden", ""), TargetHeld, "answers 403; check"),
+        (("400 Bad Request", "ExpiredToken"), TargetHeld, "AWS_SESSION_TOKEN"),
+        (("400 Bad Request", "AuthorizationHeaderMalformed"), TargetHeld, "AWS_REGION"),
+        (("301 Moved Permanently", "PermanentRedirect"), TargetHeld, "AWS_REGION"),
+        (("404 Not Found", "NoSuchKey"), TargetUnavailable, "NoSuchKey"),
+        (("401 Unauthorized", "Other"), TargetHeld, "answers 401 Other; check"),
+        (("404 Not Found", "NoSuchBucket"), TargetHeld, "no such bucket"),
+        (("405 Method Not Allowed", "MethodNotAllowed"), TargetHeld, "check AGENT_UPLOAD_URL"),
+        (("409 Conflict", "ConditionalRequestConflict"), TargetUnavailable, "409"),
+        (("413 Too Large", "EntityTooLarge"), CaptureRejected, "EntityTooLarge"),
+        (("429 Too Many", "TooManyRequests"), TargetUnavailable, "429"),
+        (("500 Oops", "InternalError"), TargetUnavailable, "500 InternalError"),
+        (("501 Not Implemented", "NotImplemented"), TargetHeld, "If-None-Match"),
+        (("503 Slow Down", "SlowDown"), TargetUnavailable, "SlowDown"),
+        (("507 Full", "XMinioStorageFull"), TargetUnavailable, "XMinioStorageFull"),
+        (LOST, TargetUnavailable, "no answer|500"),
+    ],
+)
+def test_each_answer_has_its_meaning(
+    store: S3Store, fault: Fault, error: type[AgentError], says: str
+) -> None:
+    store.faults.append(fault)
+    target = target_of(store.url)
+    with pytest.raises(error, match=says) as caught:
+        target.send(capture(1))
+
+    assert "s3cret" not in str(caught.value)
+    assert "AKIATESTONLY" not in str(caught.value)
+    assert len(store.requests) == 1, "the pace decides when to try again, nobody else"
+    assert target.send(capture(1)).id == capture(1).id, "and it passes later"
+
+
+def test_a_missing_bucket_holds(store: S3Store) -> None:
+    with pytest.raises(TargetHeld, match="no such bucket"):
+        target_of("s3://nowhere-to-be").probe()
+    with pytest.raises(TargetHeld, match="no such bucket"):
+        target_of("s3://nowhere-to-be").send(capture(1))
+
+
+def test_the_probe_counts_devices(store: S3Store) -> None:
+    target = target_of(store.url)
+    assert "captures of 0 devices" in target.probe()
+    target.send(capture(1, device="a"))
+    target.send(capture(2, device="b"))
+
+    assert "captures of 2 devices" in target.probe()
+
+
+def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store) -> None:
+    store.trouble = ("403 Forbidden", "AccessDenied")
+    with pytest.raises(TargetHeld, match="s3:ListBucket"):
+        target_of(store.url).probe()
+
+
+def test_a_store_that_is_not_there(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(TargetUnavailable, match="check the network"):
+        target_of(store.url).send(capture(1))
+
+
+@pytest.mark.parametrize("behaviour", [faults.silent, faults.trickle_header])
+def test_the_timeout_is_for_the_whole_request(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, behaviour: faults.Behaviour
+) -> None:
+    with FaultyServer(behaviour) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
+        target = target_of(store.url, timeout=0.8)
+        began = time.monotonic()
+        with pytest.raises(TargetUnavailable):
+            target.send(capture(1))
+
+        assert 0.7 < time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_stores_own_authority(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trusted: bool
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    with FaultyServer(faults.answer(503), tls=context) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
+        target = target_of(store.url, ca=path if trusted else None)
+        if trusted:
+            with pytest.raises(TargetUnavailable, match="answers 503"):
+                target.send(capture(1))
+        else:
+            with pytest.raises(TargetHeld, match="not trusted"):
+                target.send(capture(1))
+
+
+def test_a_store_without_tls_behind_https_holds(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint.replace("http", "https"))
+    with pytest.raises(TargetHeld, match="does not speak TLS"):
+        target_of(store.url).send(capture(1))
+
+
+PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"ETag": '"33a64df5"'}, {"Location": "http://portal.example"}]
+)
+def test_a_captive_portal_is_no_store(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    status = 302 if "Location" in headers else 200
+    headers = {"Last-Modified": "Wed, 21 Oct 2026 07:28:00 GMT", **headers}
+    with FaultyServer(faults.answer(status, PORTAL, headers)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
+        with pytest.raises(TargetHeld):
+            target_of(store.url).send(capture(1))
+
+
+def test_a_store_whose_tag_is_no_checksum_is_read_back(store: S3Store) -> None:
+    """As with encryption by keys of the bucket's owner."""
+    store.tags_are_checksums = False
+    try:
+        target_of(store.url).send(capture(1))
+    finally:
+        store.tags_are_checksums = True
+
+    assert [request.partition(" ")[0] for request in store.requests] == ["PUT", "GET", "PUT", "GET"]
+
+
+def test_without_credentials_it_says_which_variables(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultyServer(faults.answer(404)) as server:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_METADATA_ENDPOINT", server.url.removesuffix("/upload"))
+        with pytest.raises(TargetHeld, match="set AWS_ACCESS_KEY_ID"):
+            target_of(store.url).send(capture(1))
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ({"max_rate": 1000}, "AGENT_UPLOAD_MAX_RATE"),
+        ({"client_cert": Path("/x")}, "AGENT_UPLOAD_CLIENT_CERT"),
+        ({"ca": Path("/nowhere")}, "AGENT_UPLOAD_CA"),
+        ({"proxy": "socks://x"}, "AGENT_UPLOAD_PROXY"),
+    ],
+)
+def test_a_setting_that_cannot_be_kept_is_refused(
+    store: S3Store, network: Mapping[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        target_of(store.url, **network)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://",
+        "s3:bucket",
+        "s3:///prefix",
+        "s3://buc ket/x",
+        "s3://bucket/a//b",
+        "s3://bucket/../b",
+        "s3://bucket/a?key=s3cret",
+        "s3://AKIA:s3cret@bucket/x",
+        "s3://bucket/ä",
+    ],
+)
+def test_an_address_that_cannot_work_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be s3://BUCKET/PREFIX") as caught:
+        target_of(url)
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "obstore":
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigurationError, match=r"pip install 'edge-capture-agent\[s3\]'"):
+        target_of("s3://bucket/x")
