@@ -270,7 +270,8 @@ class Settings(BaseSettings):
         None,
         repr=False,  # may hold a key
         description="Where captures go: `https://...` or `http://...` (generic endpoint), "
-        "`dir:/path` (a folder). Without it they stay on disk.",
+        "`dir:/path` (a folder), `roboflow://PROJECT`, `s3://BUCKET/PREFIX`, "
+        "`label-studio+https://HOST/projects/ID`. Without it they stay on disk.",
         json_schema_extra={"shown": "none", "group": "Upload"},
     )
     upload_token: SecretStr | None = Field(
