@@ -5,7 +5,10 @@ may take. So one process imports once and forks: each child opens the spool, loa
 the wired daemon on its settings, and dies by SIGKILL. The only difference to `capture-agent run`
 is that the first upload is not delayed by up to 5 s, which no child would live to see.
 
-Usage: nursery.py KILLS LONGEST_LIFE_S LOG
+The moment of death is uniform between birth and twice the time that a life needs to store its
+first capture on this machine, which three lives show at the start.
+
+Usage: nursery.py KILLS LOG
 """
 
 import os
@@ -13,11 +16,15 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from agent.app import Tempo, wired
 from agent.cli import console
 from agent.system import SystemClock, SystemdNotifier
+
+STORED = b'"event": "capture stored"'
+LONGEST_S = 3.0
 
 
 def daemon(log: Path) -> None:
@@ -36,19 +43,42 @@ def daemon(log: Path) -> None:
         agent.supervisor.run()
 
 
-def main(kills: int, longest: float, log: Path) -> None:
+def life(log: Path, has_lived: Callable[[], bool]) -> float:
+    """One life, ended by SIGKILL as soon as it has lived; answers its length in seconds."""
+    born = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        daemon(log)
+        os._exit(0)
+    while not has_lived():
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with log.open("ab") as file:
+        file.write(b"\n")  # the last line may be torn
+    return time.monotonic() - born
+
+
+def life_until_stored(log: Path) -> float:
+    """One that may store a capture."""
+    log.touch()
+    before = log.read_bytes().count(STORED)
+    return life(log, lambda: log.read_bytes().count(STORED) > before)
+
+
+def life_of(seconds: float, log: Path) -> float:
+    """One that ends wherever it is."""
+    end = time.monotonic() + seconds
+    return life(log, lambda: time.monotonic() >= end)
+
+
+def main(kills: int, log: Path) -> None:
     """Give birth and kill."""
-    for _ in range(kills):
-        child = os.fork()
-        if child == 0:
-            daemon(log)
-            os._exit(0)
-        time.sleep(random.uniform(0, longest))  # the moment of death, not a wait for something
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        with log.open("ab") as file:
-            file.write(b"\n")  # the last line may be torn
+    first = sorted(life_until_stored(log) for _ in range(3))
+    longest = min(2 * first[1], LONGEST_S)
+    for _ in range(kills - len(first)):
+        life_of(random.uniform(0, longest), log)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

