@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from agent import __version__
-from agent.cli import check, demo, env, flush, receive, run, status
+from agent.cli import (
+    check,
+    demo,
+    env,
+    export,
+    flush,
+    receive,
+    rejected,
+    request,
+    run,
+    status,
+)
 from agent.cli.console import errors_shown
 
 app = typer.Typer(
@@ -39,11 +50,14 @@ for command in (
     flush.flush,
     check.check,
     status.status,
+    export.export,
+    request.request,
     demo.demo,
     receive.receive,
     env.env,
 ):
     app.command()(errors_shown(command))
+app.add_typer(rejected.app, name="rejected")
 
 
 def main() -> None:

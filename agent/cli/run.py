@@ -44,7 +44,10 @@ def run() -> None:
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it."""
+    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it.
+
+    SIGUSR1 asks for the next frame of each camera.
+    """
 
     def __init__(self) -> None:
         self.supervisor: Supervisor | None = None
@@ -52,6 +55,11 @@ class _Signals:
         self._asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
+        signal.signal(signal.SIGUSR1, self._request)
+
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        if self.supervisor is not None:
+            self.supervisor.request()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.supervisor is None:

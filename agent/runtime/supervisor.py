@@ -84,6 +84,7 @@ class Supervisor:
         # Unlike that of an Event, its `put` may interrupt its own `get`: a signal handler does.
         self._news: SimpleQueue[None] = SimpleQueue()
         self._stop = False
+        self._requested = False
         self._readers = [
             self._worker(
                 f"camera {reader.camera}", reader.step, patience=math.inf, close=reader.close
@@ -118,6 +119,11 @@ class Supervisor:
         self._stop = True
         self._news.put(None)
 
+    def request(self) -> None:
+        """Ask for the next frame of each camera; may be called from a signal handler."""
+        self._requested = True
+        self._news.put(None)
+
     def run(self) -> ExitCode:
         """Start, watch, and stop in stream order; answers how the process should end."""
         for worker in self._workers:
@@ -145,6 +151,9 @@ class Supervisor:
             error = uploader.last_error
             facts = {"upload": uploader.condition, "last_error": error and error[:300]}
             self._stations.spool.tell(facts)
+        if self._requested:  # not in the handler: it could interrupt the holder of the lock
+            self._requested = False
+            self._stations.inference.request()
         if now >= self._next_memory:
             self._remember()
             self._next_memory = now + MEMORY_S

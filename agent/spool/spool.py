@@ -265,6 +265,24 @@ class Spool:
         """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
 
+    def take_back(self, entry: Entry) -> None:
+        """Let a rejected capture wait again. After a power cut it is there or here."""
+        if entry.id in self._entries:
+            raise ValueError(f"{entry.id} waits already")
+        with self._lock:
+            try:
+                self._disk.move(self._paths.rejected / entry.name, self._paths.records / entry.name)
+                file = RecordFile(entry.name, entry.size)
+                self._commit(Change(added=(file,), counts={"rejected": -1}))
+            except OSError as error:
+                raise SpoolUnavailable(f"cannot take a capture back: {error}") from error
+            self._entries[entry.id] = entry
+            self._catalogue.add(entry)
+            self._order.arrive(entry, "")
+            self._used += entry.occupied
+            self._aside[self._paths.rejected] -= entry.size
+            self.arrived.notify()
+
     def why_not(self) -> str | None:
         """Why nothing more may be sent now though captures wait; None when something may."""
         with self._lock:

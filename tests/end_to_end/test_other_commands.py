@@ -15,7 +15,7 @@ from far_side import FarSide
 
 from agent import __version__
 
-COMMANDS = ["run", "flush", "check", "status", "demo", "receive", "env"]
+COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",
     "AGENT_FPS": 2,

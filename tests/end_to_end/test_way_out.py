@@ -1,0 +1,145 @@
+"""Ways that need a person: a USB stick, refused captures, a frame that somebody asked for."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import Daemon, assert_law, call, clip, status
+from far_side import FarSide
+
+FEW = {
+    "AGENT_CAMERAS": f"street={clip()}",
+    "AGENT_FPS": 2,
+    "AGENT_EVERY_NTH_FRAME": 1,
+    "AGENT_MAX_SIDE": 64,
+}
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """A folder whose spool holds the 20 captures of a clip."""
+    answer = call(tmp_path, "run", **{**FEW, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 25})
+    assert answer.returncode == 0, answer.stderr
+    assert status(tmp_path)["waiting"] >= 10
+    return tmp_path
+
+
+def ids(folder: Path) -> set[str]:
+    return {file.stem for file in folder.glob("records/*.json")}
+
+
+def test_an_export_copies_and_deletes_nothing(spool: Path) -> None:
+    waiting = status(spool)["waiting"]
+
+    answer = call(spool, "export", "stick")
+
+    assert answer.returncode == 0, answer.stderr
+    assert f"exported {waiting} of {waiting}" in answer.stdout
+    assert len(ids(spool / "stick")) == waiting
+    assert status(spool)["waiting"] == waiting
+
+
+def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) -> None:
+    before = status(spool)
+
+    answer = call(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
+    after = status(spool)
+
+    assert answer.returncode == 0, answer.stderr
+    assert len(ids(spool / "stick")) == before["waiting"]
+    assert (after["waiting"], after["delivered"]) == (0, before["waiting"])
+    assert_law(after)
+
+
+def test_an_export_that_was_cut_short_goes_on_where_it_stopped(spool: Path) -> None:
+    call(spool, "export", "stick")
+    for record in sorted((spool / "stick" / "records").glob("*.json"))[:5]:
+        record.unlink()
+
+    answer = call(spool, "export", "stick", "--acknowledge")
+
+    assert answer.returncode == 0, answer.stderr
+    assert len(ids(spool / "stick")) == status(spool)["delivered"]
+
+
+def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> None:
+    (spool / "stick").write_text("not a folder", "utf-8")
+    before = status(spool)
+
+    answer = call(spool, "export", "stick", "--acknowledge")
+
+    assert answer.returncode == 78
+    assert "stick" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert status(spool) == before
+
+
+def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
+    with Daemon(tmp_path, **FEW) as daemon:
+        daemon.wait_for("capture stored")
+
+        answer = call(tmp_path, "export", "stick")
+
+        assert answer.returncode == 75
+        assert str(daemon.process.pid) in answer.stderr
+
+
+def test_refused_captures_are_listed_retried_and_dropped(
+    spool: Path, far_side: Callable[..., FarSide]
+) -> None:
+    waiting = status(spool)["waiting"]
+    # As the daemon does after three refusals; no lock is held, so the next start finishes it.
+    records = sorted((spool / "spool" / "cache" / "records").glob("*.capture"))
+    for file in records[:3]:
+        file.rename(spool / "spool" / "rejected" / file.name)
+    call(spool, "rejected", "drop", "00000000-0000-7000-8000-000000000000")
+
+    listed = json.loads(call(spool, "rejected", "list", "--json").stdout)["rejected"]
+    assert [row["camera"] for row in listed] == ["street"] * 3
+    assert status(spool)["rejected"] == 3
+
+    answer = call(spool, "rejected", "retry", listed[0]["id"])
+    assert answer.returncode == 0, answer.stderr
+    after = status(spool)
+    assert (after["waiting"], after["rejected"]) == (waiting - 2, 2)
+    assert_law(after)
+
+    assert call(spool, "rejected", "drop").returncode == 0
+    assert call(spool, "rejected", "list").stdout.startswith("0 rejected")
+    assert call(spool, "flush", AGENT_UPLOAD_URL=far_side().url).returncode == 0
+    assert_law(status(spool))
+
+
+def test_an_id_that_was_not_refused_is_named(spool: Path) -> None:
+    answer = call(spool, "rejected", "retry", "nonsense")
+
+    assert answer.returncode == 78
+    assert "nonsense" in answer.stderr
+
+
+@pytest.mark.parametrize("by", ["command", "signal"])
+def test_the_next_frame_of_each_camera_is_captured_when_somebody_asks(
+    tmp_path: Path, by: str
+) -> None:
+    quiet = {**FEW, "AGENT_EVERY_NTH_FRAME": 0, "AGENT_RULES": "none"}
+    with Daemon(tmp_path, AGENT_RANDOM_INTERVAL="off", **quiet) as daemon:
+        daemon.wait_for("camera opened")
+        if by == "command":
+            answer = call(tmp_path, "request")
+            assert answer.returncode == 0, answer.stderr
+            assert str(daemon.process.pid) in answer.stdout
+        else:
+            daemon.signal(signal.SIGUSR1)
+        line = daemon.wait_for("frame captured")
+
+        assert (line["lane"], line["rules"]) == ("requested", "requested")
+        daemon.wait_for("capture stored")
+
+
+def test_without_a_daemon_nobody_can_be_asked(tmp_path: Path) -> None:
+    answer = call(tmp_path, "request")
+
+    assert answer.returncode == 75
+    assert "no daemon" in answer.stderr
