@@ -15,6 +15,8 @@ from agent.system import SystemClock, SystemdNotifier, watchdog_interval
 def run() -> None:
     """Run the daemon in the foreground until SIGTERM, or until all recordings have ended.
 
+    SIGHUP takes up a new file at AGENT_MODEL, if it proves to be usable.
+
     Example: AGENT_CAMERAS=/dev/video0 AGENT_UPLOAD_URL=https://example.org/captures
     capture-agent run
 
@@ -44,7 +46,10 @@ def run() -> None:
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it."""
+    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it.
+
+    SIGHUP asks for a look at the model file, which may be a new one.
+    """
 
     def __init__(self) -> None:
         self.supervisor: Supervisor | None = None
@@ -52,6 +57,11 @@ class _Signals:
         self._asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
+        signal.signal(signal.SIGHUP, self._reload)
+
+    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        if self.supervisor is not None:  # before, the file is about to be read anyway
+            self.supervisor.change_model()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.supervisor is None:

@@ -13,6 +13,7 @@ from agent.logs import Log
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.model import ModelChange
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.summary import Summary
@@ -60,6 +61,7 @@ class Stations:
     upload_workers: int
     upload_patience: float  # seconds that one delivery may take
     stats: Stats
+    model_change: ModelChange | None = None  # None: the model stays the one it began with
 
 
 class Supervisor:
@@ -102,7 +104,17 @@ class Supervisor:
                 self._worker(f"upload {n}", stations.uploader.step, patience=patience)
                 for n in range(stations.upload_workers)
             ]
-        self._workers = [*self._uploaders, self._writer, *self._inference, *self._readers]
+        self._change: list[Worker] = []
+        if stations.model_change is not None:
+            step = stations.model_change.step
+            self._change = [self._worker("model", step, patience=math.inf)]
+        self._workers = [
+            *self._uploaders,
+            self._writer,
+            *self._inference,
+            *self._readers,
+            *self._change,
+        ]
         self._summary = Summary(
             stations.mailbox, stations.stats, stations.spool, stations.uploader, log
         )
@@ -117,6 +129,11 @@ class Supervisor:
         """Ask for an orderly stop; may be called from a signal handler."""
         self._stop = True
         self._news.put(None)
+
+    def change_model(self) -> None:
+        """Ask for a look at the model file; may be called from a signal handler."""
+        if self._stations.model_change is not None:
+            self._stations.model_change.ask()
 
     def run(self) -> ExitCode:
         """Start, watch, and stop in stream order; answers how the process should end."""
@@ -174,7 +191,7 @@ class Supervisor:
         stations = self._stations
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
         self._log.info("agent stopping", reason=self._reason())
-        for worker in self._readers:
+        for worker in (*self._readers, *self._change):
             worker.stop()
         stations.mailbox.close()
         self._await(self._inference, STOP_S / 2)
@@ -187,7 +204,7 @@ class Supervisor:
         with stations.spool.arrived:
             stations.spool.arrived.notify_all()
         self._await(self._uploaders, STOP_S)
-        self._await(self._readers, _CAMERA_STOP_S)
+        self._await([*self._readers, *self._change], _CAMERA_STOP_S)
         self._summary.report()
         lost = stations.inference.pending + stations.writer.pending
         code = self._exit_code()
