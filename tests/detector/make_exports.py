@@ -1,4 +1,5 @@
 # ruff: noqa: T201  # a script with a progress line
+# mypy: allow-subclassing-any
 """Make `exports/`: small models of real libraries, and what those libraries see with them.
 
 Each model is a family's own code with few and random weights, exported to ONNX, and beside it, in

@@ -39,7 +39,7 @@ def centred(objects: Sequence[Planted]) -> NDArray[np.float32]:
 
 
 def shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (boxes / np.array([SIDES[1], SIDES[0]] * 2)).astype(np.float32)
+    return np.asarray(boxes / np.array([SIDES[1], SIDES[0]] * 2), np.float32)
 
 
 def scores(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ def scores(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.flo
 
 def logits(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.float32]:
     table = np.clip(scores(objects, classes), 1e-4, 1 - 1e-4)
-    return np.log(table / (1 - table))
+    return np.asarray(np.log(table / (1 - table)), np.float32)
 
 
 def filled(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
