@@ -12,12 +12,13 @@ from agent.camera.open import make_source
 from agent.camera.view import small_grey
 from agent.config import Settings
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.providers import Hardware
+from agent.detector.providers import Hardware, builds_engines
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.model import CurrentModel, ModelChange
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stations, Supervisor
@@ -25,6 +26,7 @@ from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.selection.buying import Budgeted
 from agent.selection.credits import Ledger, Now
+from agent.selection.rules import supported
 from agent.selection.selector import RULE_COOLDOWN_S, Verdict
 from agent.selection.station import Selection
 from agent.spool.disk import Disk
@@ -38,6 +40,8 @@ from agent.upload.network import Network
 from agent.upload.pace import FIRST_BOUND, Pace
 
 QUEUE_LENGTH = 8
+MODEL_S, ENGINE_S = 120, 1800
+"""Seconds that loading a model may take, and building an engine for it."""
 
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
@@ -94,6 +98,9 @@ def wired(
             waiting=spool.waiting(),
             target=target.name if target else "none",
         )
+        # Nobody may take a start for hung while an engine is built.
+        patience = ENGINE_S if builds_engines(settings.providers) else MODEL_S
+        notifier.notify(f"EXTEND_TIMEOUT_USEC={patience * 1_000_000}\nSTATUS=loading the model")
         detector = detector_of(settings)
         log.info(
             "model loaded",
@@ -111,7 +118,12 @@ def wired(
         mailbox = Mailbox(lossless)
         queue: Queue[Capture] = Queue(QUEUE_LENGTH)
         boot = boot_id()
-        plan = replace(settings.selection_plan, cooldown_s=tempo.cooldown_s)
+        rules, left_out = supported(settings.rules, detector.info.task)
+        if left_out:
+            log.info("rules left out", rules=",".join(left_out), task=detector.info.task)
+        plan = replace(settings.selection_plan, rules=rules, cooldown_s=tempo.cooldown_s)
+        model = CurrentModel(detector)
+        change = ModelChange(model, partial(detector_of, settings), log=log)
         names = [camera.name for camera in settings.cameras]
         selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
         selection.remember(spool.note, clock.monotonic())
@@ -132,7 +144,7 @@ def wired(
             mailbox=mailbox,
             inference=Inference(
                 mailbox,
-                detector,
+                model,
                 selection,
                 queue,
                 shrink=small_grey,
@@ -163,6 +175,7 @@ def wired(
             upload_workers=settings.upload_workers,
             upload_patience=upload_patience(settings),
             stats=stats,
+            model_change=change,
         )
         supervisor = Supervisor(
             stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog

@@ -45,7 +45,9 @@ class FrameSource(Protocol):
 class Detector(Protocol):
     """A loaded model. `detect` may be called by several threads at once."""
 
-    info: ModelInfo
+    @property
+    def info(self) -> ModelInfo:
+        """Which model it is."""
 
     def detect(self, pixels: Pixels) -> Answer:
         """Say what the model sees: detections at or above the floor, or the best classes.

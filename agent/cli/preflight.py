@@ -47,9 +47,12 @@ def check_model(settings: Settings) -> str:
         began = time.perf_counter()
         detector.detect(frame)
         times.append(time.perf_counter() - began)
+    shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
+    nodes = f" (nodes: {shares})" if shares else ""
     return (
-        f"{detector.info.name}: {detector.decided}; {len(detector.info.labels)} labels, "
-        f"{detector.info.provider}, {sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame"
+        f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
+        f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "
+        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame"
     )
 
 

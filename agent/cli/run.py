@@ -15,6 +15,8 @@ from agent.system import SystemClock, SystemdNotifier, watchdog_interval
 def run() -> None:
     """Run the daemon in the foreground until SIGTERM, or until all recordings have ended.
 
+    SIGHUP takes up a new file at AGENT_MODEL, if it proves to be usable.
+
     Example: AGENT_CAMERAS=/dev/video0 AGENT_UPLOAD_URL=https://example.org/captures
     capture-agent run
 
@@ -46,7 +48,8 @@ def run() -> None:
 class _Signals:
     """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it.
 
-    SIGUSR1 asks for the next frame of each camera.
+    SIGUSR1 asks for the next frame of each camera, SIGHUP for a look at the model file, which may
+    be a new one.
     """
 
     def __init__(self) -> None:
@@ -56,10 +59,15 @@ class _Signals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
         signal.signal(signal.SIGUSR1, self._request)
+        signal.signal(signal.SIGHUP, self._reload)
 
     def _request(self, _number: int, _frame: FrameType | None) -> None:
         if self.supervisor is not None:
             self.supervisor.request()
+
+    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        if self.supervisor is not None:  # before, the file is about to be read anyway
+            self.supervisor.change_model()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.supervisor is None:

@@ -26,6 +26,10 @@ TOP_CLASSES = 5
 """Of a classifier's classes, so many best ones are told."""
 
 
+SLIVER = 0.01
+"""Pixels. Of a box in the padding so much may be left in the frame; records round it to nothing."""
+
+
 class OnnxDetector:
     """A loaded model of a known format. `detect` may be called by several threads at once."""
 
@@ -111,7 +115,7 @@ class OnnxDetector:
 
     def _detections(self, raw: RawDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
         boxes = letterbox.to_frame(raw.boxes)
-        with_area = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > SLIVER).all(axis=1))
         labels = self.info.labels
         return tuple(
             Detection(labels[class_id], class_id, confidence, Box(*box))
@@ -173,7 +177,10 @@ def load_detector(
     model = session.signature
     beside = read_side_file(session.path)
     try:
-        choice = choose(beside.format or AUTO if model_format == AUTO else model_format, model)
+        if model_format == AUTO and beside.path and beside.format:
+            choice = choose(beside.format, model, named_by=beside.path.name)
+        else:
+            choice = choose(model_format, model)
         layout = choice.format.layout(model)
     except ConfigurationError as error:
         raise ConfigurationError(

@@ -17,7 +17,7 @@ from agent.detector.letterbox import Letterbox
 from agent.detector.picture import Axes, PictureInput
 from agent.domain import Pixels
 
-Prepared = NDArray[np.generic]
+Prepared = NDArray[Any]
 """A tensor of float32, float16 or uint8."""
 
 # OpenCV has no tables of halves; it may as well move their bits as 16-bit integers.

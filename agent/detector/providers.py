@@ -80,7 +80,7 @@ def _parsed(text: str, available: Sequence[str]) -> Provider:
             f"AGENT_PROVIDERS: this onnxruntime has no {name}; it has {', '.join(available)}"
         )
     pairs = [part.partition("=") for part in parts]
-    wrong = [part for part, pair in zip(parts, pairs, strict=True) if not (pair[0] and pair[1])]
+    wrong = [part for part, pair in zip(parts, pairs, strict=True) if not (pair[0] and pair[2])]
     if wrong:
         raise ConfigurationError(
             f"AGENT_PROVIDERS: {wrong[0]!r} in {text!r} is no option; write them as "

@@ -19,12 +19,14 @@ class Summary:
         self._uploader = uploader
         self._log = log
         self._before = FrameCounts(0, 0, 0)
+        self.waiting = 0
+        """Captures on disk at the latest report."""
 
     def report(self) -> str:
         """Log the line; answers it in a few words."""
         counts = self._mailbox.counts()
         recent, seconds = self._stats.take()
-        waiting = self._spool.waiting()
+        waiting = self.waiting = self._spool.waiting()
         upload = "off" if self._uploader is None else self._uploader.condition
         by_rule = {
             name.replace("/", "_"): count

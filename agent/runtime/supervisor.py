@@ -8,11 +8,12 @@ from enum import IntEnum
 from queue import Empty, Queue, SimpleQueue
 
 from agent.domain import Capture
-from agent.errors import SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
+from agent.runtime.keeper import Keeper
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.model import ModelChange
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.summary import Summary
@@ -24,16 +25,13 @@ from agent.spool.spool import Spool
 STOP_S = 18.0
 """Seconds that a stop may take in all; systemd is told 20."""
 
-SUMMARY_S = 60.0
-MEMORY_S = 15 * 60.0
-"""How often what was learnt is kept: more would wear the card, less would lose a day's ranks."""
-
 TICK_S = 1.0
 CLOCK_STEP_S = 5.0
 
 _INFERENCE_PATIENCE_S = 60.0
 _DISK_PATIENCE_S = 120.0  # a card that collects its garbage may hold a sync for long
-_UPLOAD_SHARE_S = 2.0  # of a stop, that the writer leaves to the uploaders
+_WRITER_STOP_S = STOP_S - 2.0  # leaves some to the uploaders
+_UPLOAD_STOP_S = STOP_S - 1.0  # leaves some to the last words
 _CAMERA_STOP_S = 2.0  # of a stop; nothing depends on a camera, and one may hang in its driver
 
 
@@ -60,10 +58,15 @@ class Stations:
     upload_workers: int
     upload_patience: float  # seconds that one delivery may take
     stats: Stats
+    model_change: ModelChange | None = None  # None: the model stays the one it began with
 
 
 class Supervisor:
-    """Runs the stations until a stop is asked for, all recordings have ended, or a bug shows."""
+    """Runs the stations until a stop is asked for, all recordings have ended, or a bug shows.
+
+    Its own thread never waits for the disk: a sync that takes a minute is no reason to starve the
+    watchdog, or to miss the end of a stop.
+    """
 
     def __init__(
         self,
@@ -103,13 +106,33 @@ class Supervisor:
                 self._worker(f"upload {n}", stations.uploader.step, patience=patience)
                 for n in range(stations.upload_workers)
             ]
-        self._workers = [*self._uploaders, self._writer, *self._inference, *self._readers]
+        self._change: list[Worker] = []
+        if stations.model_change is not None:
+            step = stations.model_change.step
+            self._change = [self._worker("model", step, patience=math.inf)]
         self._summary = Summary(
             stations.mailbox, stations.stats, stations.spool, stations.uploader, log
         )
-        self._next_summary = clock.monotonic() + SUMMARY_S
+        keeper = Keeper(
+            self._summary,
+            stations.inference,
+            stations.spool,
+            stations.uploader,
+            notifier=notifier,
+            clock=clock,
+        )
+        self._keeper = self._worker(
+            "keeper", keeper.step, patience=_DISK_PATIENCE_S, close=keeper.close
+        )
+        self._workers = [
+            *self._uploaders,
+            self._keeper,
+            self._writer,
+            *self._inference,
+            *self._readers,
+            *self._change,
+        ]
         self._next_ping = clock.monotonic()
-        self._next_memory = clock.monotonic() + MEMORY_S
         self._stalled: list[str] = []
         self._urgent_since = math.inf
         self._wall_offset = clock.wall() - clock.monotonic()
@@ -123,6 +146,11 @@ class Supervisor:
         """Ask for the next frame of each camera; may be called from a signal handler."""
         self._requested = True
         self._news.put(None)
+
+    def change_model(self) -> None:
+        """Ask for a look at the model file; may be called from a signal handler."""
+        if self._stations.model_change is not None:
+            self._stations.model_change.ask()
 
     def run(self) -> ExitCode:
         """Start, watch, and stop in stream order; answers how the process should end."""
@@ -140,32 +168,16 @@ class Supervisor:
         return not all(worker.ended for worker in self._workers)
 
     def watch(self) -> None:
-        """What is due at this moment: news for the service manager, the summary, the clock."""
+        """What is due at this moment: news for the service manager, and a look at the clock."""
         now = self._clock.monotonic()
         self._ping(now)
-        if now >= self._next_summary:
-            self._notifier.notify(f"STATUS={self._summary.report()}")
-            self._next_summary = now + SUMMARY_S
-        uploader = self._stations.uploader
-        if uploader is not None:
-            error = uploader.last_error
-            facts = {"upload": uploader.condition, "last_error": error and error[:300]}
-            self._stations.spool.tell(facts)
         if self._requested:  # not in the handler: it could interrupt the holder of the lock
             self._requested = False
             self._stations.inference.request()
-        if now >= self._next_memory:
-            self._remember()
-            self._next_memory = now + MEMORY_S
         offset = self._clock.wall() - now
         step, self._wall_offset = offset - self._wall_offset, offset
         if abs(step) > CLOCK_STEP_S:
             self._log.warning("clock stepped", seconds=round(step, 1))
-
-    def _remember(self) -> None:
-        """Keep what the selection has learnt; when the disk refuses, the next time will do."""
-        with contextlib.suppress(SpoolUnavailable):
-            self._stations.spool.keep_notes(self._stations.inference.memory())
 
     def _ping(self, now: float) -> None:
         """Feed the watchdog, unless a worker takes longer than its present step may."""
@@ -183,21 +195,19 @@ class Supervisor:
         stations = self._stations
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
         self._log.info("agent stopping", reason=self._reason())
-        for worker in self._readers:
+        for worker in (*self._readers, *self._change):
             worker.stop()
         stations.mailbox.close()
         self._await(self._inference, STOP_S / 2)
         stations.writer.finishing = True
-        self._await([self._writer], STOP_S - _UPLOAD_SHARE_S)
-        self._remember()
+        self._await([self._writer], _WRITER_STOP_S)
         self._hurry()  # a delivery can be cut short: it is on disk
-        for worker in self._uploaders:
+        for worker in (self._writer, *self._inference, *self._uploaders):
             worker.stop()
-        with stations.spool.arrived:
-            stations.spool.arrived.notify_all()
-        self._await(self._uploaders, STOP_S)
-        self._await(self._readers, _CAMERA_STOP_S)
-        self._summary.report()
+        self._await(self._uploaders, _UPLOAD_STOP_S)
+        self._await([*self._readers, *self._change], _CAMERA_STOP_S)
+        self._keeper.stop()
+        self._await([self._keeper], STOP_S)
         lost = stations.inference.pending + stations.writer.pending
         code = self._exit_code()
         say = self._log.error if lost or code else self._log.info
@@ -205,7 +215,7 @@ class Supervisor:
             "agent stopped",
             reason=self._reason(),
             exit_code=int(code),
-            waiting=stations.spool.waiting(),
+            waiting=self._summary.waiting,
             lost=lost,
         )
         return code

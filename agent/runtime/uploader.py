@@ -11,6 +11,7 @@ from agent.ports import Clock, UploadTarget
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
 from agent.upload.pace import Pace, State, Verdict
+from agent.upload.turns import Turns
 from agent.upload.window import Window
 
 IDLE_S = 1.0
@@ -58,7 +59,8 @@ class Uploader:
         self._lock = threading.Lock()  # around the pace and what is known of the far side
         self._settling = threading.Lock()
         self._proofs: deque[_Proof] = deque()
-        self._resting: set[str] = set()  # claimed captures that wait for their next attempt
+        self._resting: set[str] = set()  # claimed captures that were rejected and wait
+        self._turns = Turns()
         self._reported = State.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
         self._disk_refuses = False
@@ -99,11 +101,12 @@ class Uploader:
         with self._lock:
             self._release_rested(now)
             wait = self._closed_for(now) or self._pace.admit(now)
+            resting = self._turns.resting(now)
         if wait > 0:
             return min(wait, _LONGEST_WAIT_S)
         capture = None
         try:
-            capture = self._spool.claim() or self._claim_resting()
+            capture = self._spool.claim(last=resting) or self._claim_resting()
         finally:
             if capture is None:
                 with self._lock:
@@ -148,6 +151,7 @@ class Uploader:
             self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
             with self._lock:
                 self._pace.delivered(now)
+                self._turns.delivered(capture.id)
                 self.last_error = None
                 self._report(now, "")
             self._settle()
@@ -178,6 +182,7 @@ class Uploader:
                 self._pace.unavailable(now, error.retry_after)
             self.last_error = str(error)
             self._report(now, str(error))
+            self._turns.failed(now, capture.id)
         self._spool.release(capture.id)
 
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:

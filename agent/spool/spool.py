@@ -31,7 +31,7 @@ from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import DATABASE, Change, Index, RecordFile
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
 from agent.spool.lock import Publish
-from agent.spool.order import ByValue, SendingOrder
+from agent.spool.order import ByValue, Choice, SendingOrder
 from agent.spool.record import Entry
 
 RANDOM_SHARE = 0.2
@@ -208,14 +208,15 @@ class Spool:
             self._note_room(reason)
             return stored
 
-    def claim(self) -> StoredCapture | None:
+    def claim(self, *, last: Sequence[str] = ()) -> StoredCapture | None:
         """Take the capture that is to be sent next, or None when none is free.
 
-        Every claim ends with one of `acknowledge`, `release` and `reject`; a restart releases.
+        Those with an id in `last` are taken, in that order, only when there is no other. Every
+        claim ends with one of `acknowledge`, `release` and `reject`; a restart releases.
         """
         while True:
             with self._lock:
-                choice = self._order.choose()
+                choice = self._choose(last)
                 if choice is None:
                     return None
                 entry = choice.entry
@@ -234,6 +235,19 @@ class Spool:
                 self._give_up(entry, error)
             else:
                 return record.reweighted(capture, kept_with)
+
+    def _choose(self, last: Sequence[str]) -> Choice | None:
+        """The next in order that is not in `last`, or the first of those that are."""
+        choice = self._order.choose()
+        passed: list[Choice] = []
+        # What would spend a credit is not passed over: it was never tried.
+        while choice is not None and choice.entry.id in last and not choice.notes:
+            self._order.take(choice)
+            passed.append(choice)
+            choice = self._order.choose()
+        for one in passed:
+            self._order.give_back(one.entry)
+        return choice or min(passed, key=lambda one: last.index(one.entry.id), default=None)
 
     def acknowledge(self, capture_id: str) -> None:
         """The far side has it: delete. Returns once it would not come back after a power cut."""

@@ -64,6 +64,7 @@ class Pace:
         self._first_bound = first_bound
         self._state = State.FLOWING
         self._next_at: float | None = None  # None: nobody has asked yet
+        self._asked_until = float("-inf")  # the end of the pause that the far side asked for
         self._in_flight = 0
         self._tried = True  # something was admitted since the last trouble that counted
         self._failures = 0  # rounds of TargetUnavailable in a row
@@ -97,7 +98,7 @@ class Pace:
 
     def spread(self, now: float) -> None:
         """Devices that may all send from now on do not all begin now."""
-        self._next_at = max(self._next_at or now, now + self._jitter(self._first_bound))
+        self._start_at(max(self._next_at or now, now + self._jitter(self._first_bound)))
 
     def resting(self, now: float) -> dict[str, float]:
         """Captures that were rejected lately, with the seconds until each may be sent again.
@@ -124,7 +125,7 @@ class Pace:
             for strikes in self._strikes.values():
                 strikes.rest_until = min(strikes.rest_until, now + REST)
         self._state = State.FLOWING
-        self._next_at = now
+        self._start_at(now)
         self._failures = 0
         self._hold_wait = 0.0
 
@@ -132,21 +133,25 @@ class Pace:
         """A send ended with `TargetUnavailable`; `retry_after` in seconds, if it was told."""
         self._end()
         asked = min(max(retry_after or 0.0, 0.0), RETRY_AFTER_MAX)
+        if asked >= BACKOFF_MIN:
+            # Without the jitter a thousand devices would come back in the same second.
+            pause = asked + self._jitter(max(1.0, asked / 10))
+            self._asked_until = max(self._asked_until, now + pause)
+        next_at = self._next_at if self._next_at is not None else now
         if self._state is State.HELD:
             if self._tried:  # the probe learnt nothing new; the next one comes as late as this
-                self._wait_for(now, max(self._hold_wait, asked))
+                self._wait_for(now, self._hold_wait)
+            else:
+                self._start_at(next_at)
             return
+        self._state = State.DELAYED
         if self._tried:
             # Workers that fail together are one round: only the first of them counts.
             self._tried = False
             self._failures += 1
             bound = min(BACKOFF_MIN * 2.0 ** min(self._failures - 1, 30), BACKOFF_MAX)
-            self._next_at = now + self._jitter(bound)
-        self._state = State.DELAYED
-        if asked >= BACKOFF_MIN:
-            # Without the jitter a thousand devices would come back in the same second.
-            wait = asked + self._jitter(max(1.0, asked / 10))
-            self._next_at = now + wait if self._next_at is None else max(self._next_at, now + wait)
+            next_at = now + self._jitter(bound)
+        self._start_at(next_at)
 
     def held(self, now: float) -> None:
         """A send ended with `TargetHeld`."""
@@ -201,8 +206,12 @@ class Pace:
     def _wait_for(self, now: float, seconds: float) -> None:
         """Send no probe for `seconds`, and a little jitter, which never goes beyond 15 min."""
         spread = max(min(seconds / 10, HOLD_MAX - seconds), 0.0)
-        self._next_at = now + seconds + self._jitter(spread)
+        self._start_at(now + seconds + self._jitter(spread))
         self._tried = False
+
+    def _start_at(self, moment: float) -> None:
+        """Send nothing before `moment`, nor before the end of a pause that was asked for."""
+        self._next_at = max(moment, self._asked_until)
 
     def _strikes_of(self, capture_id: str) -> _Strikes:
         strikes = self._strikes.get(capture_id)

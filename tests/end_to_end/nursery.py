@@ -5,7 +5,7 @@ may take. So one process imports once and forks: each child opens the spool, loa
 the wired daemon on its settings, and dies by SIGKILL. The only difference to `capture-agent run`
 is that the first upload is not delayed by up to 5 s, which no child would live to see.
 
-The moment of death is uniform between birth and twice the time that a life needs to store its
+The moment of death is uniform between birth and three times what a life needs to store its
 first capture on this machine, which three lives show at the start.
 
 Usage: nursery.py KILLS LOG
@@ -75,7 +75,7 @@ def life_of(seconds: float, log: Path) -> float:
 def main(kills: int, log: Path) -> None:
     """Give birth and kill."""
     first = sorted(life_until_stored(log) for _ in range(3))
-    longest = min(2 * first[1], LONGEST_S)
+    longest = min(3 * first[1], LONGEST_S)
     for _ in range(kills - len(first)):
         life_of(random.uniform(0, longest), log)
 

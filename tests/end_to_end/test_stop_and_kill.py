@@ -153,8 +153,8 @@ def test_two_hundred_kills_at_random_moments_lose_nothing(
     summary = f"{lives} lives, {len(promised)} promised, {during} delivered between kills"
     sys.stdout.write(f"{summary}: {facts}\n")  # shown with -rP
 
-    assert len(promised) > 300
-    assert during > 100
+    assert len(promised) > 100
+    assert during > 30
     assert promised <= receiver.records.keys()
     assert receiver.new == len(receiver.records)
     assert (facts["waiting"], facts["evicted"], facts["rejected"], facts["damaged"]) == (0, 0, 0, 0)

@@ -9,6 +9,7 @@ from fake_target import FakeTarget
 from runtime_builders import (
     ManualClock,
     Recorder,
+    StubbornDisk,
     frame,
     open_test_spool,
     store,
@@ -16,7 +17,7 @@ from runtime_builders import (
 )
 from whole_agent import HungCamera, NoRecording, Recording, WholeAgent
 
-from agent.runtime.supervisor import SUMMARY_S, TICK_S, ExitCode
+from agent.runtime.supervisor import TICK_S, ExitCode
 from agent.spool.spool import Spool
 
 
@@ -118,6 +119,39 @@ def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
     assert not camera.is_open
 
 
+def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
+    tmp_path: Path, clock: ManualClock, log: Recorder
+) -> None:
+    """The spool's lock is held as long as a sync takes: the main thread must not want it."""
+    hanging, let_go = Event(), Event()
+
+    class HungDisk(StubbornDisk):
+        def write(self, path: Path, data: bytes) -> None:
+            if path.parent.name == "records":
+                hanging.set()
+                let_go.wait(60)
+            super().write(path, data)
+
+    with open_test_spool(tmp_path, clock, log, disk=HungDisk()) as spool:
+        agent = WholeAgent(recording(30), spool, log, clock=Hurrying(), watchdog=3.0)
+        codes: list[ExitCode] = []
+        main = Thread(target=lambda: codes.append(agent.supervisor.run()))
+        main.start()
+        assert hanging.wait(10)
+        fed = agent.says.said.count("WATCHDOG=1")
+        wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
+        agent.supervisor.stop()
+        main.join(20)
+        left_behind = agent.supervisor.left_behind
+        let_go.set()
+        wait_until(lambda: not agent.supervisor.left_behind)
+
+    assert codes == [ExitCode.STOPPED]
+    assert left_behind
+    assert log.one("agent stopped")["lost"] > 0
+    assert log.one("agent stopped")["log_level"] == "error"
+
+
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_target_that_hangs_does_not_block_the_stop(
     spool: Spool, log: Recorder, asked: bool
@@ -185,40 +219,6 @@ def test_a_disk_that_refuses_for_hours_is_no_stall(
             agent.stations.inference.step()
 
         assert agent.stations.inference.step() == pytest.approx(0.05)
-
-
-def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -> None:
-    clock = ManualClock()
-    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
-    for sequence in range(3):
-        agent.stations.mailbox.put(frame("gate", sequence))
-    agent.stations.inference.step()
-    for _ in range(61):
-        clock.now += TICK_S
-        agent.supervisor.watch()
-
-    line = log.one("summary")
-    facts = {
-        "frames_read": 3,
-        "frames_dropped": 2,
-        "frames_analysed": 1,
-        "captured": 1,
-        "captured_every_nth": 1,
-        "stored": 0,
-        "delivered": 0,
-        "evicted": 0,
-        "rejected": 0,
-        "waiting": 0,
-        "upload": "flowing",
-    }
-    assert facts.items() <= line.items()
-    assert {"inference_p50_ms", "inference_p95_ms"} <= line.keys()
-    assert agent.says.said == [
-        "STATUS=1 frames analysed in the last minute, 0 captures waiting, upload flowing"
-    ]
-    clock.now += SUMMARY_S
-    agent.supervisor.watch()
-    assert log.lines[-1]["frames_read"] == 0
 
 
 def test_a_step_of_the_wall_clock_is_logged_once(spool: Spool, log: Recorder) -> None:

@@ -101,7 +101,10 @@ class FaultyServer:
             name.lower(): value.strip() for name, _, value in (h.partition(":") for h in rest)
         }
         while len(body) < int(headers.get("content-length", "0")):
-            body += self._receive(stream)
+            piece = self._receive(stream)
+            if not piece:
+                return None
+            body += piece
         return Request(line, headers, body)
 
     def _receive(self, stream: socket.socket) -> bytes:

@@ -116,6 +116,25 @@ def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() ->
     assert pace.state is State.DELAYED
 
 
+def test_no_other_answer_shortens_a_pause_that_was_asked_for() -> None:
+    for other in ("held", "unavailable", "rejected", "delivered"):
+        for pause_comes_first in (True, False):
+            pace = Pace(no_jitter)
+            pace.admit(0.0)
+            pace.admit(0.0)
+            pauses = [lambda pace=pace: pace.unavailable(0.0, 600.0)]
+            others = {
+                "held": lambda pace=pace: pace.held(0.0),
+                "unavailable": lambda pace=pace: pace.unavailable(0.0),
+                "rejected": lambda pace=pace: pace.rejected(0.0, "a"),
+                "delivered": lambda pace=pace: pace.delivered(0.0),
+            }
+            answers = [*pauses, others[other]]
+            for hear in answers if pause_comes_first else reversed(answers):
+                hear()
+            assert pace.wait(0.0) == 600.0, (other, pause_comes_first)
+
+
 def test_held_lets_one_probe_pass_and_no_second_beside_it() -> None:
     pace = Pace(no_jitter)
     pace.admit(0.0)

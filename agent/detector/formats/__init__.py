@@ -21,6 +21,7 @@ from agent.detector.formats.yolox import YoloX, YoloXDecoded
 from agent.errors import ConfigurationError
 
 AUTO = "auto"
+SETTING = "AGENT_MODEL_FORMAT"
 
 # In the order in which `auto` asks: where two could recognise a model, the surer one comes first.
 FORMATS: dict[str, AnyFormat] = {
@@ -56,8 +57,10 @@ class Choice:
     reason: str
 
 
-def choose(name: str, model: Signature) -> Choice:
+def choose(name: str, model: Signature, *, named_by: str = SETTING) -> Choice:
     """Return the format called `name`, or with `auto` the one that recognises the model.
+
+    `named_by` is where a name other than `auto` stands.
 
     Raises:
         ConfigurationError: No such format, none recognises the model, or the named one cannot
@@ -66,10 +69,10 @@ def choose(name: str, model: Signature) -> Choice:
     if name != AUTO:
         if name not in FORMATS:
             raise ConfigurationError(
-                f"AGENT_MODEL_FORMAT: {name} is unknown; known are {AUTO}, {', '.join(FORMATS)}"
+                f"{named_by}: {name} is unknown; known are {AUTO}, {', '.join(FORMATS)}"
             )
         FORMATS[name].layout(model)
-        return Choice(FORMATS[name], "named by AGENT_MODEL_FORMAT")
+        return Choice(FORMATS[name], f"named by {named_by}")
     for known in FORMATS.values():
         reason = known.recognise(model)
         if reason is not None:

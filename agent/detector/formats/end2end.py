@@ -80,7 +80,8 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Ra
     """
     chosen = rows[rows[:, 4] >= floor]
     numbers = chosen[:, 5]
-    whole = np.isfinite(numbers) & (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is not below a hundredth
+        whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
     counted = chosen[whole]
     return RawDetections.sound(
         counted[:, :4] * np.float32(scale),

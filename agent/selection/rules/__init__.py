@@ -1,7 +1,8 @@
 """The rules of the score lane: one small class each, and the table that names them.
 
-To add one: write a class with a `name`, a `weight`, `is_temporal` and a `score` in the file of its
-family, and add it to `RULES`. The first sentence of its docstring becomes its row in the README.
+To add one: write a class with a `name`, a `weight`, `is_temporal`, its `tasks` and a `score` in the
+file of its family, and add it to `RULES`. The first sentence of its docstring becomes its row in
+the README.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ class Rule(Protocol):
     name: ClassVar[str]
     weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
     is_temporal: ClassVar[bool]  # compares neighbours: silent when frames come too slowly
+    tasks: ClassVar[tuple[str, ...]]  # of models that give it something to look at
 
     def __init__(self, thresholds: Thresholds) -> None: ...
 
@@ -53,6 +55,13 @@ RULES: Mapping[str, type[Rule]] = {
         RareLabel,
     )
 }
+
+
+def supported(names: Iterable[str], task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part rules into those that a model of this task gives something to look at, and the rest."""
+    chosen = tuple(names)
+    kept = tuple(name for name in chosen if task in RULES[name].tasks)
+    return kept, tuple(name for name in chosen if name not in kept)
 
 
 def make_rules(names: Iterable[str], thresholds: Thresholds) -> tuple[Rule, ...]:

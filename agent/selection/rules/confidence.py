@@ -22,6 +22,7 @@ class LowConfidence:
     name: ClassVar[str] = "low_confidence"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ("detect", "classify")
 
     thresholds: Thresholds
 
@@ -52,6 +53,7 @@ class LowMargin:
     name: ClassVar[str] = "low_margin"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ("classify",)
 
     thresholds: Thresholds
 

@@ -34,6 +34,7 @@ class Clash:
     name: ClassVar[str] = "clash"
     weight: ClassVar[float] = 0.35
     is_temporal: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 
@@ -71,6 +72,7 @@ class CountChange:
     name: ClassVar[str] = "count_change"
     weight: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
@@ -104,6 +106,7 @@ class RareLabel:
     name: ClassVar[str] = "rare_label"
     weight: ClassVar[float] = 0.30
     is_temporal: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
     _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -150,6 +153,7 @@ class MotionWithoutDetection:
     name: ClassVar[str] = "motion_without_detection"
     weight: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 

@@ -19,6 +19,7 @@ class Flicker:
     name: ClassVar[str] = "flicker"
     weight: ClassVar[float] = 0.60
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 
@@ -45,6 +46,7 @@ class Isolated:
     name: ClassVar[str] = "isolated"
     weight: ClassVar[float] = 0.50
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 
@@ -77,6 +79,7 @@ class ClassFlip:
     name: ClassVar[str] = "class_flip"
     weight: ClassVar[float] = 0.55
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 
@@ -112,6 +115,7 @@ class WeakTrack:
     name: ClassVar[str] = "weak_track"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
 

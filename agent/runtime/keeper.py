@@ -1,0 +1,68 @@
+"""What is due now and then and may wait for the disk, so that the main thread never does."""
+
+import contextlib
+
+from agent.errors import SpoolUnavailable
+from agent.ports import Clock, Notifier
+from agent.runtime.inference import Inference
+from agent.runtime.summary import Summary
+from agent.runtime.uploader import Uploader
+from agent.spool.spool import Spool
+
+SUMMARY_S = 60.0
+MEMORY_S = 15 * 60.0
+"""How often what was learnt is kept: more would wear the card, less would lose a day's ranks."""
+
+TICK_S = 1.0
+
+
+class Keeper:
+    """Reports each minute, tells `status` what the uploads do, keeps what the selection learnt."""
+
+    def __init__(
+        self,
+        summary: Summary,
+        inference: Inference,
+        spool: Spool,
+        uploader: Uploader | None,
+        *,
+        notifier: Notifier,
+        clock: Clock,
+    ) -> None:
+        self._summary = summary
+        self._inference = inference
+        self._spool = spool
+        self._uploader = uploader
+        self._notifier = notifier
+        self._clock = clock
+        self._next_summary = clock.monotonic() + SUMMARY_S
+        self._next_memory = clock.monotonic() + MEMORY_S
+
+    def step(self) -> float:
+        """Do what is due; answers as a worker's step does."""
+        now = self._clock.monotonic()
+        self._tell()
+        if now >= self._next_summary:
+            self._notifier.notify(f"STATUS={self._summary.report()}")
+            self._next_summary = now + SUMMARY_S
+        if now >= self._next_memory:
+            self._remember()
+            self._next_memory = now + MEMORY_S
+        return TICK_S
+
+    def close(self) -> None:
+        """The last words of a process."""
+        self._tell()
+        self._remember()
+        self._summary.report()
+
+    def _tell(self) -> None:
+        if self._uploader is not None:
+            error = self._uploader.last_error
+            facts = {"upload": self._uploader.condition, "last_error": error and error[:300]}
+            self._spool.tell(facts)
+
+    def _remember(self) -> None:
+        """When the disk refuses, the next time will do."""
+        with contextlib.suppress(SpoolUnavailable):
+            self._spool.keep_notes(self._inference.memory())

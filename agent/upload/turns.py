@@ -1,0 +1,50 @@
+"""Captures whose delivery failed let the others go first.
+
+Most failures are the far side's and would meet any capture. One that meets only this capture, such
+as a server that breaks over its content, must not keep the others waiting behind it.
+"""
+
+FIRST_REST = 30.0
+LAST_REST = 900.0
+
+# Captures; of more, the one that failed longest ago has its turn again. While nothing at all
+# passes, each capture that is let by was bought with a labelling credit too early.
+_REMEMBERED = 8
+
+
+class Turns:
+    """Which captures failed lately. All times are seconds of one monotonic clock.
+
+    One rests until another was delivered, and longer after each failure. What rests is sent all
+    the same when nothing else waits, so a rest delays nobody.
+    """
+
+    def __init__(self) -> None:
+        self._failures: dict[str, tuple[int, float]] = {}  # how often, and until when it rests
+        self._since_a_delivery: set[str] = set()
+
+    def failed(self, now: float, capture_id: str) -> None:
+        """It could not be delivered."""
+        failures, _ = self._failures.pop(capture_id, (0, 0.0))
+        rest = min(FIRST_REST * 2.0 ** min(failures, 10), LAST_REST)
+        self._failures[capture_id] = failures + 1, now + rest
+        self._since_a_delivery.add(capture_id)
+        if len(self._failures) > _REMEMBERED:
+            self._forget(next(iter(self._failures)))
+
+    def delivered(self, capture_id: str) -> None:
+        """It could: so the far side takes captures, and who failed before may try again."""
+        self._forget(capture_id)
+        self._since_a_delivery.clear()
+
+    def resting(self, now: float) -> tuple[str, ...]:
+        """Those that let others go first; the one that failed longest ago goes before the rest."""
+        return tuple(
+            capture_id
+            for capture_id, (_, until) in self._failures.items()
+            if until > now or capture_id in self._since_a_delivery
+        )
+
+    def _forget(self, capture_id: str) -> None:
+        self._failures.pop(capture_id, None)
+        self._since_a_delivery.discard(capture_id)

@@ -1,0 +1,303 @@
+"""For each format, a graph that answers planted objects, whatever it is shown."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from planted_models import save_model
+
+SIDES = (96, 160)  # height and width of the planted inputs, both multiples of 32
+LABELS = "ant bee cat"
+CLASSES = 3
+
+Outputs = dict[str, NDArray[Any]]
+TYPES = {
+    "float32": TensorProto.FLOAT,
+    "float16": TensorProto.FLOAT16,
+    "uint8": TensorProto.UINT8,
+    "int64": TensorProto.INT64,
+}
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An object in the input: corners in pixels, label number, confidence."""
+
+    box: tuple[float, float, float, float]
+    label: int
+    confidence: float
+
+
+def centred(objects: Sequence[Planted]) -> NDArray[np.float32]:
+    corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    sides = corners[:, 2:] - corners[:, :2]
+    return np.concatenate([corners[:, :2] + sides / 2, sides], axis=1)
+
+
+def shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(boxes / np.array([SIDES[1], SIDES[0]] * 2), np.float32)
+
+
+def scores(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.float32]:
+    table = np.zeros((len(objects), classes), np.float32)
+    for row, each in enumerate(objects):
+        table[row, each.label] = each.confidence
+    return table
+
+
+def logits(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.float32]:
+    table = np.clip(scores(objects, classes), 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(table / (1 - table)), np.float32)
+
+
+def filled(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Rows that hold nothing after those that do."""
+    table = np.zeros((count, rows.shape[1]), np.float32)
+    table[: len(rows)] = rows
+    return table
+
+
+CELLS = sum((SIDES[0] // s) * (SIDES[1] // s) for s in (8, 16, 32))
+
+
+def ultralytics(objects: Sequence[Planted]) -> Outputs:
+    rows = np.concatenate([centred(objects), scores(objects)], axis=1)
+    return {"output0": filled(rows, CELLS).T[None]}
+
+
+def yolov5(objects: Sequence[Planted]) -> Outputs:
+    objectness = np.full((len(objects), 1), 0.5, np.float32)
+    rows = np.concatenate([centred(objects), objectness, scores(objects) / 0.5], axis=1)
+    return {"output0": filled(rows, 3 * CELLS)[None]}
+
+
+def yolov6(objects: Sequence[Planted]) -> Outputs:
+    objectness = np.ones((len(objects), 1), np.float32)
+    rows = filled(np.concatenate([centred(objects), objectness, scores(objects)], axis=1), CELLS)
+    rows[:, 4] = 1
+    return {"outputs": rows[None]}
+
+
+def yolox(objects: Sequence[Planted]) -> Outputs:
+    """Each object in a cell of its own, the first ones of stride 16."""
+    table = np.zeros((CELLS, 5 + CLASSES), np.float32)
+    first = (SIDES[0] // 8) * (SIDES[1] // 8)
+    columns = SIDES[1] // 16
+    for index, (box, marks) in enumerate(zip(centred(objects), scores(objects), strict=True)):
+        row, column = divmod(index, columns)
+        offset = box[:2] / 16 - [column, row]
+        table[first + index] = [*offset, *np.log(box[2:] / 16), 0.8, *(marks / 0.8)]
+    return {"output": table[None]}
+
+
+def yolox_decoded(objects: Sequence[Planted]) -> Outputs:
+    objectness = np.full((len(objects), 1), 0.8, np.float32)
+    rows = np.concatenate([centred(objects), objectness, scores(objects) / 0.8], axis=1)
+    return {"output": filled(rows, CELLS)[None]}
+
+
+def finished(objects: Sequence[Planted], scale: float = 1.0) -> NDArray[np.float32]:
+    return np.array(
+        [[*(side / scale for side in each.box), each.confidence, each.label] for each in objects],
+        np.float32,
+    ).reshape(-1, 6)
+
+
+def end2end(objects: Sequence[Planted]) -> Outputs:
+    return {"output0": filled(finished(objects), 300)[None]}
+
+
+def end2end_flat(objects: Sequence[Planted]) -> Outputs:
+    return {"detections": finished(objects)}
+
+
+def centernet(objects: Sequence[Planted]) -> Outputs:
+    """Peaks below the floor all over the picture, as the graph always gives a hundred."""
+    spread = np.linspace(1, SIDES[1] / 4 - 1, 90, dtype=np.float32)
+    faint = np.stack([spread - 1, spread / 2, spread, spread / 2 + 1, spread * 0, spread * 0], 1)
+    return {"peaks": np.concatenate([finished(objects, 4), faint])[None]}
+
+
+def rtdetr(objects: Sequence[Planted]) -> Outputs:
+    return {
+        "logits": with_empty(logits(objects), -9)[None],
+        "pred_boxes": with_empty(shares(centred(objects)), 0.5)[None],
+    }
+
+
+def with_empty(rows: NDArray[np.float32], number: float, count: int = 20) -> NDArray[np.float32]:
+    rest = np.full((count - len(rows), rows.shape[1]), number, np.float32)
+    return np.concatenate([rows, rest]).astype(np.float32)
+
+
+def rtdetr_joined(objects: Sequence[Planted]) -> Outputs:
+    rows = np.concatenate([shares(centred(objects)), scores(objects)], axis=1)
+    return {"output0": filled(rows, 300)[None]}
+
+
+def rfdetr(objects: Sequence[Planted]) -> Outputs:
+    return {
+        "dets": with_empty(shares(centred(objects)), 0.5)[None],
+        "labels": with_empty(logits(objects, CLASSES + 1), -9)[None],
+    }
+
+
+def rfdetr_coco(objects: Sequence[Planted]) -> Outputs:
+    """Numbered as COCO's files do: person 1, bicycle 2, car 3."""
+    moved = [Planted(each.box, each.label + 1, each.confidence) for each in objects]
+    return {
+        "dets": with_empty(shares(centred(objects)), 0.5)[None],
+        "labels": with_empty(logits(moved, 91), -9)[None],
+    }
+
+
+def detr(objects: Sequence[Planted]) -> Outputs:
+    """The rest of each softmax goes to the last class, which means nothing."""
+    table = np.full((len(objects), CLASSES + 1), 1e-9)
+    for row, each in enumerate(objects):
+        table[row, each.label], table[row, -1] = each.confidence, 1 - each.confidence
+    empty = np.log([[1e-9] * CLASSES + [1.0]] * (20 - len(objects))) + 3
+    return {
+        "logits": np.concatenate([np.log(table) + 3, empty])[None].astype(np.float32),
+        "pred_boxes": with_empty(shares(centred(objects)), 0.5)[None],
+    }
+
+
+def triple(
+    boxes: NDArray[np.float32], objects: Sequence[Planted], first: int
+) -> tuple[NDArray[Any], ...]:
+    numbers = np.array([each.label + first for each in objects])
+    return boxes, numbers, np.array([each.confidence for each in objects], np.float32)
+
+
+def ssd(objects: Sequence[Planted]) -> Outputs:
+    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    boxes, numbers, sure = triple(corners, objects, 1)
+    return {"bboxes": boxes[None], "labels": numbers[None], "scores": sure[None]}
+
+
+def tf_ssd(objects: Sequence[Planted]) -> Outputs:
+    """As many rows as always; the count says how many are meant."""
+    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    _, numbers, sure = triple(corners, objects, 1)
+    rest = 10 - len(objects)
+    return {
+        "detection_boxes": filled(corners[:, [1, 0, 3, 2]], 10)[None],
+        "detection_classes": np.append(numbers, [1.0] * rest).astype(np.float32)[None],
+        "detection_scores": np.append(sure, [0.9] * rest).astype(np.float32)[None],
+        "num_detections": np.array([len(objects)], np.float32),
+    }
+
+
+def torchvision(objects: Sequence[Planted]) -> Outputs:
+    corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    boxes, numbers, sure = triple(corners, objects, 1)
+    return {"boxes": boxes, "labels": numbers, "scores": sure}
+
+
+def rtdetr_deployed(objects: Sequence[Planted]) -> Outputs:
+    """In shares; the graph multiplies them by the size that it is given."""
+    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    boxes, numbers, sure = triple(corners, objects, 0)
+    return {"labels": numbers[None], "boxes": boxes[None], "scores": sure[None]}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One format and what is particular about its planted graph."""
+
+    name: str
+    plant: Callable[[Sequence[Planted]], Outputs]
+    fit: str  # letterbox, corner or stretch
+    kind: str = "float32"
+    shape: tuple[int | str | None, ...] = (1, 3, *SIDES)
+    labels: str = LABELS
+    sized: bool = False
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+FAMILIES = {
+    "ultralytics": Family("ultralytics", ultralytics, "letterbox"),
+    "ultralytics half": Family("ultralytics", ultralytics, "letterbox", "float16"),
+    "ultralytics free batch": Family(
+        "ultralytics", ultralytics, "letterbox", shape=("batch", 3, *SIDES)
+    ),
+    "yolov5": Family("yolov5", yolov5, "letterbox"),
+    "yolov6": Family("yolov5", yolov6, "letterbox"),
+    "yolox": Family("yolox", yolox, "corner"),
+    "yolox decoded": Family("yolox-decoded", yolox_decoded, "corner"),
+    "v10": Family("end2end", end2end, "letterbox"),
+    "suppressed in the graph": Family("end2end", end2end_flat, "letterbox"),
+    "centernet": Family("centernet", centernet, "letterbox"),
+    "rtdetr": Family("rtdetr", rtdetr, "stretch"),
+    "rtdetr half": Family("rtdetr", rtdetr, "stretch", "float16"),
+    "rtdetr joined": Family("rtdetr-joined", rtdetr_joined, "stretch"),
+    "rtdetr deployed": Family("rtdetr-deployed", rtdetr_deployed, "stretch", sized=True),
+    "rfdetr": Family("rfdetr", rfdetr, "stretch"),
+    "rfdetr of coco": Family("rfdetr", rfdetr_coco, "stretch", labels="coco"),
+    "detr": Family("detr", detr, "stretch"),
+    "ssd": Family("ssd", ssd, "stretch"),
+    "tf-ssd": Family("tf-ssd", tf_ssd, "stretch", "uint8", (1, *SIDES, 3)),
+    "tf-ssd of coco": Family("tf-ssd", tf_ssd, "stretch", "uint8", (1, *SIDES, 3), "coco"),
+    "tf-ssd with a background": Family(
+        "tf-ssd", tf_ssd, "stretch", "uint8", (None, *SIDES, 3), "background ant bee cat"
+    ),
+    "torchvision": Family("torchvision", torchvision, "corner"),
+    "torchvision without a batch": Family("torchvision", torchvision, "corner", shape=(3, *SIDES)),
+}
+
+
+def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path:
+    """Write a graph that answers these objects, after a look at its picture."""
+    return answering_model(
+        path,
+        family.plant(objects),
+        kind=family.kind,
+        shape=family.shape,
+        sized=family.sized,
+        metadata=family.metadata,
+    )
+
+
+def answering_model(
+    path: Path,
+    answers: Outputs,
+    *,
+    kind: str = "float32",
+    shape: tuple[int | str | None, ...] = (1, 3, *SIDES),
+    sized: bool = False,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write a graph that answers these arrays; it adds a zero that it makes from its picture."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["seen"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["seen"], ["peak"], keepdims=0),
+        helper.make_node("Sub", ["peak", "peak"], ["zero"]),
+    ]
+    inputs = [helper.make_tensor_value_info("images", TYPES[kind], shape)]
+    outputs, constants = [], []
+    if sized:
+        inputs.append(helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, [1, 2]))
+        nodes += [
+            helper.make_node("Cast", ["orig_target_sizes"], ["size"], to=TensorProto.FLOAT),
+            helper.make_node("Concat", ["size", "size"], ["corners"], axis=1),
+        ]
+    for name, array in answers.items():
+        plain = name == "boxes" and sized
+        stored = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
+        to = kind if stored.dtype.kind == "f" and kind != "uint8" else stored.dtype.name
+        constants.append(numpy_helper.from_array(stored, f"{name} known"))
+        nodes += [
+            helper.make_node("Cast", ["zero"], [f"{name} zero"], to=TYPES[stored.dtype.name]),
+            helper.make_node("Add", [f"{name} known", f"{name} zero"], [f"{name} raw"]),
+        ]
+        if plain:
+            nodes.append(helper.make_node("Mul", [f"{name} raw", "corners"], [f"{name} sum"]))
+        last = f"{name} sum" if plain else f"{name} raw"
+        nodes.append(helper.make_node("Cast", [last], [name], to=TYPES[to]))
+        outputs.append(helper.make_tensor_value_info(name, TYPES[to], stored.shape))
+    return save_model(path, nodes, inputs, outputs, constants=constants, metadata=metadata)

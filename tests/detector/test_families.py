@@ -1,0 +1,184 @@
+"""Every format, from a graph with a known answer to boxes in pixels of the frame."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_families import FAMILIES, SIDES, Family, Planted, answering_model, family_model
+from planted_models import overlap
+
+from agent.detector.detector import load_detector
+from agent.detector.formats import FORMATS
+from agent.detector.formats.coco import COCO_80, COCO_IDS
+from agent.domain import Box
+from agent.errors import ConfigurationError
+
+HEIGHT, WIDTH = SIDES
+OBJECTS = [
+    Planted((20, 30, 60, 70), 1, 0.75),
+    Planted((70, 24, 90, 80), 0, 0.5),
+    Planted((100, 40, 140, 64), 2, 0.25),
+]
+FRAMES = [(96, 160), (192, 320), (300, 300), (480, 100), (97, 161), (50, 900)]
+
+
+def in_frame(box: tuple[float, ...], fit: str, rows: int, columns: int) -> Box | None:
+    """The same box in a frame, by the book; None where it lies in the padding."""
+    across, down, left, top = columns / WIDTH, rows / HEIGHT, 0.0, 0.0
+    if fit != "stretch":
+        scale = min(WIDTH / columns, HEIGHT / rows)
+        shown = max(1, round(columns * scale)), max(1, round(rows * scale))
+        across, down = columns / shown[0], rows / shown[1]
+        if fit == "letterbox":
+            left, top = (WIDTH - shown[0]) // 2, (HEIGHT - shown[1]) // 2
+    x_min, x_max = (float(np.clip((x - left) * across, 0, columns)) for x in box[::2])
+    y_min, y_max = (float(np.clip((y - top) * down, 0, rows)) for y in box[1::2])
+    return Box(x_min, y_min, x_max, y_max) if x_max > x_min and y_max > y_min else None
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_planted_boxes_come_back_in_frames_of_any_shape(family: Family, tmp_path: Path) -> None:
+    detector = load_detector(
+        family_model(tmp_path / "model.onnx", family, OBJECTS),
+        model_format=family.name,
+        labels=family.labels,
+    )
+
+    for rows, columns in FRAMES:
+        answer = detector.detect(np.full((rows, columns, 3), 90, np.uint8))
+        expected = [
+            (each, box)
+            for each in OBJECTS
+            if (box := in_frame(each.box, family.fit, rows, columns)) is not None
+        ]
+        assert not answer.invalid
+        assert len(answer.detections) == len(expected), (rows, columns)
+        for found, (each, box) in zip(answer.detections, expected, strict=True):
+            assert found.confidence == pytest.approx(each.confidence, abs=2e-3)
+            assert found.label == meant(family, each)
+            assert overlap(found.box, box) > 0.97, (rows, columns)
+
+
+def meant(family: Family, planted: Planted) -> str:
+    names = COCO_80[:3] if family.labels == "coco" else ("ant", "bee", "cat")
+    return names[planted.label]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_each_family_is_recognised_without_being_named(family: Family, tmp_path: Path) -> None:
+    path = family_model(tmp_path / "model.onnx", family, OBJECTS)
+
+    decided = load_detector(path, labels=family.labels).decided
+
+    assert decided.partition(":")[0] == family.name
+    assert len(decided) > len(family.name) + 10
+
+
+def test_every_format_that_detects_is_planted() -> None:
+    detecting = {name for name, known in FORMATS.items() if known.task == "detect"}
+
+    assert {family.name for family in FAMILIES.values()} >= detecting - {"nanodet"}
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_each_family_sees_nothing_in_nothing(family: Family, tmp_path: Path) -> None:
+    faint = [Planted((20, 30, 60, 70), 1, 0.01)]
+    path = family_model(tmp_path / "model.onnx", family, faint)
+
+    answer = load_detector(path, model_format=family.name, labels=family.labels).detect(
+        np.zeros((60, 80, 3), np.uint8)
+    )
+
+    assert (answer.detections, answer.invalid) == ((), False)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_an_output_that_is_no_number_marks_the_answer_and_costs_nothing_else(
+    family: Family, bad: float, tmp_path: Path
+) -> None:
+    """All numbers are bad at once: nothing is seen, nothing breaks, nothing wrong is told."""
+    answers = family.plant(OBJECTS)
+    broken = {
+        name: np.full_like(array, bad) if array.dtype.kind == "f" else array
+        for name, array in answers.items()
+    }
+    path = answering_model(
+        tmp_path / "model.onnx", broken, kind=family.kind, shape=family.shape, sized=family.sized
+    )
+
+    answer = load_detector(path, model_format=family.name, labels=family.labels).detect(
+        np.zeros((60, 80, 3), np.uint8)
+    )
+
+    assert answer.detections == ()
+    # Minus infinity is a confidence of nothing where logits are meant, and far below any floor.
+    assert answer.invalid or bad == -np.inf
+
+
+def test_a_number_without_a_label_is_left_out_and_marks_the_answer(tmp_path: Path) -> None:
+    family = FAMILIES["v10"]
+    strange = [*OBJECTS, Planted((20, 80, 40, 90), 7, 0.9)]
+    path = family_model(tmp_path / "model.onnx", family, strange)
+
+    answer = load_detector(path, labels="ant bee cat").detect(np.zeros((60, 80, 3), np.uint8))
+
+    assert [each.label for each in answer.detections] == ["bee", "ant", "cat"]
+    assert answer.invalid
+
+
+def test_the_labels_of_coco_fit_models_that_count_with_gaps() -> None:
+    assert len(COCO_IDS) == 80
+    assert (COCO_IDS[0], COCO_IDS[11], COCO_IDS[-1]) == (1, 13, 90)
+
+
+def test_a_model_that_two_formats_could_read_is_not_guessed(tmp_path: Path) -> None:
+    """Two boxes near the corner: pixels, or CenterNet's cells."""
+    rows = np.array([[1, 2, 9, 12, 0.9, 1], [3, 3, 8, 8, 0.8, 0]], np.float32)
+    path = answering_model(tmp_path / "model.onnx", {"output0": rows})
+
+    with pytest.raises(ConfigurationError, match="could be end2end or centernet"):
+        load_detector(path, labels="ant bee cat")
+
+
+def test_a_file_beside_the_model_names_format_labels_and_input(tmp_path: Path) -> None:
+    path = family_model(tmp_path / "model.onnx", FAMILIES["rtdetr"], OBJECTS)
+    (tmp_path / "model.json").write_text(
+        json.dumps({"format": "rfdetr", "labels": ["x", "y", "z"], "input": "bgr fit=corner pad=0"})
+    )
+
+    detector = load_detector(path)
+
+    assert detector.info.labels == ("x", "y", "z")
+    assert detector.decided == "rfdetr: named by model.json"
+    assert (detector.preparation.padding.value, detector.preparation.pad_value) == ("after", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "it is no JSON"),
+        ('{"labels": "cat"}', "`labels` must be a list of words"),
+        ('{"labels": [1]}', "`labels` must be a list of words"),
+        ('{"format": 1}', "`format` must be a text"),
+        ('{"input": "rgb fit=round"}', "'fit=round' is not understood"),
+        ('{"format": "yolo99"}', "yolo99 is unknown"),
+    ],
+)
+def test_a_file_beside_the_model_that_is_wrong_is_refused(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    path = family_model(tmp_path / "farm.onnx", FAMILIES["rtdetr"], OBJECTS)
+    (tmp_path / "farm.json").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=words):
+        load_detector(path, labels="ant bee cat")
+
+
+def test_a_file_of_another_tool_beside_the_model_says_nothing(tmp_path: Path) -> None:
+    path = family_model(tmp_path / "farm.onnx", FAMILIES["rtdetr"], OBJECTS)
+    (tmp_path / "farm.json").write_text('{"epochs": 100}')
+    (tmp_path / "model.json").write_text("[1, 2]")
+
+    assert load_detector(path, labels="ant bee cat").decided.startswith("rtdetr: logits")
