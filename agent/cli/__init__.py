@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from agent import __version__
-from agent.cli import check, demo, env, flush, receive, run, status
+from agent.cli import check, demo, env, flush, receive, replay, run, status
 from agent.cli.console import errors_shown
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ for command in (
     check.check,
     status.status,
     demo.demo,
+    replay.replay,
     receive.receive,
     env.env,
 ):
