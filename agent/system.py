@@ -51,8 +51,13 @@ def new_id(wall: float) -> str:
 
     Unique whatever the clock says; the time in it is data, nothing orders by it.
     """
+    return uuid7(wall, secrets.randbits(80))
+
+
+def uuid7(wall: float, chance: int) -> str:
+    """A UUID of version 7 from seconds since 1970 UTC and 80 bits, of which 74 are kept."""
     milliseconds = max(0, int(wall * 1000)) & 0xFFFF_FFFF_FFFF
-    bits = milliseconds << 80 | secrets.randbits(80)
+    bits = milliseconds << 80 | chance
     bits = bits & ~(0xF << 76) | 0x7 << 76
     bits = bits & ~(0x3 << 62) | 0x2 << 62
     return str(UUID(int=bits))

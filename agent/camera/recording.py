@@ -89,7 +89,7 @@ class Recording:
         try:
             status = self._path.stat()
             if stat.S_ISDIR(status.st_mode):
-                return self._folder(_images(self._path))
+                return self._folder(images_of(self._path))
             if not stat.S_ISREG(status.st_mode):
                 raise self._lost("it is neither a file nor a folder")
             self._path.open("rb").close()  # OpenCV does not tell why it cannot
@@ -158,7 +158,7 @@ class Recording:
         return CameraLost(f"cannot read recording {self._address.shown}: {why}")
 
 
-def _images(folder: Path) -> list[Path]:
+def images_of(folder: Path) -> list[Path]:
     """List the images of `folder` in natural order; hidden files are not meant."""
     images = [
         path

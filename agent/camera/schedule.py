@@ -3,7 +3,7 @@
 import math
 
 FALLBACK_FPS = 25.0
-_SANE_FPS = (0.1, 1000.0)
+SANE_FPS = (0.1, 1000.0)
 _LONGEST_GAP_S = 3600.0
 _ROUNDING_S = 0.001  # some containers keep times in whole milliseconds
 _MOST_ROUNDING = 0.25  # of a slot
@@ -48,7 +48,7 @@ class RecordingClock:
     """
 
     def __init__(self, nominal_fps: float) -> None:
-        low, high = _SANE_FPS
+        low, high = SANE_FPS
         self._step = 1.0 / (nominal_fps if low <= nominal_fps <= high else FALLBACK_FPS)
         self._at: float | None = None
 

@@ -13,6 +13,7 @@ from agent.cli import (
     flush,
     receive,
     rejected,
+    replay,
     request,
     run,
     status,
@@ -53,6 +54,7 @@ for command in (
     export.export,
     request.request,
     demo.demo,
+    replay.replay,
     receive.receive,
     env.env,
 ):

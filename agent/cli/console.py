@@ -1,9 +1,11 @@
 """What all commands share: settings, log, and the way errors are shown."""
 
 import functools
+import itertools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -36,6 +38,12 @@ def settings(*, needs_cameras: bool = False) -> Settings:
     """The settings of the environment; raises `ConfigurationError`."""
     os.umask(0o077)
     return load(needs_cameras=needs_cameras)
+
+
+def new_folder(wanted: Path) -> Path:
+    """The first free one of NAME, NAME-2, NAME-3, ...: nothing is ever overwritten."""
+    names = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], names) if not path.exists())
 
 
 def log_of(settings: Settings, *, level: str | None = None) -> Log:

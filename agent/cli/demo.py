@@ -1,6 +1,5 @@
 """`capture-agent demo`: the main job with nothing to configure."""
 
-import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from agent.cli import console
 from agent.errors import ConfigurationError
 from agent.system import SystemClock, SystemdNotifier, full_jitter
 
@@ -53,7 +53,7 @@ def demo(
     Leaves a dataset folder, a contact sheet of what was captured, and the daemon's log.
     """
     source = clip or sample_clip()
-    folder = directory or _new_folder(Path("capture-agent-demo"))
+    folder = directory or console.new_folder(Path("capture-agent-demo"))
     try:
         folder.mkdir(parents=True, exist_ok=directory is None)
     except OSError as error:
@@ -239,9 +239,3 @@ def _draw_sheet(folder: Path) -> Path:
     _, data = cv2.imencode(".jpg", contact_sheet(folder / "dataset"))
     Disk().write(path.absolute(), data.tobytes())
     return path
-
-
-def _new_folder(wanted: Path) -> Path:
-    """The first free one of NAME, NAME-2, NAME-3, ...: nothing is ever overwritten."""
-    names = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
-    return next(path for path in itertools.chain([wanted], names) if not path.exists())

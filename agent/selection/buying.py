@@ -157,6 +157,11 @@ class Budgeted:
             "credits_spent_today": self.ledger.spent_today,
         }
 
+    def worth_of(self, capture_id: str) -> float | None:
+        """Its value less its likeness to what was sent, of one that waits."""
+        held = self._held.get(capture_id)
+        return None if held is None else _worth(held)[0]
+
     def _best(self) -> _Held | None:
         """The score-lane capture with the highest value less its likeness to what was sent."""
         allowed = self.ledger.degraded_spent < self._degraded_limit()

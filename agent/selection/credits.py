@@ -50,6 +50,8 @@ class Ledger:
     _paid: dict[str, str] = field(default_factory=dict)  # lane by id: paid, not finished
     elapsed: float = 0.0  # seconds of running since the ledger was made
     degraded_spent: int = 0  # today, on dark, blown out or blurred frames
+    is_closing: bool = False
+    """The period is over: credits of one lane that nothing was found for may buy of another."""
     _date: int | None = None
     _running: float = 0.0  # seconds of this budget day
     _last: Now | None = None
@@ -84,7 +86,7 @@ class Ledger:
             return self._spent[lane] < max(1.0, self.per_day * REQUESTED_SHARE)
         pot = _pot(lane)
         from_pot = sum(n for name, n in self._spent.items() if _pot(Lane(name)) == pot)
-        return from_pot < self._earned[pot] + 1
+        return self.is_closing or from_pot < self._earned[pot] + 1
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
         """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""

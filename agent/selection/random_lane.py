@@ -31,9 +31,7 @@ class RandomLane:
             # before us served it.
             self._stream, self._previous = frame.stream, frame.at
         previous, self._previous = self._previous, frame.at
-        slot = math.floor(frame.at / self.interval)
-        start = slot * self.interval
-        instant = start + self.interval * self._uniform(frame, slot)
+        start, instant = self.drawn(frame, self.interval)
         if not previous < instant <= frame.at:
             return None
         return Sampling(
@@ -41,6 +39,12 @@ class RandomLane:
             slot_seconds=self.interval,
             weight=self.interval,
         )
+
+    def drawn(self, frame: Frame, interval: float) -> tuple[float, float]:
+        """Where the slot of a frame begins and which instant of it was drawn, on its clock."""
+        slot = math.floor(frame.at / interval)
+        start = slot * interval
+        return start, start + interval * self._uniform(frame, slot)
 
     def _uniform(self, frame: Frame, slot: int) -> float:
         """A number in [0, 1) that only the names and the slot decide."""

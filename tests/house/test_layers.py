@@ -41,6 +41,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "adapters": ("agent.camera", "agent.detector", "agent.spool", "agent.upload", "agent.system"),
     "runtime": ("agent.runtime",),
     "app": ("agent.app",),
+    "replay": ("agent.replay",),
     "cli": ("agent.cli",),
     "python -m agent": ("agent.__main__",),
 }

@@ -1,0 +1,226 @@
+"""`capture-agent replay`: the daemon's selection over recordings."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agent.cli import console
+from agent.errors import CameraLost, ConfigurationError
+
+if TYPE_CHECKING:  # they load the camera and model libraries
+    from agent.camera.address import CameraAddress
+    from agent.camera.length import Length
+    from agent.config import Settings
+    from agent.replay.recording import Means, Outcome
+    from agent.selection.station import Plan
+
+MOST_FPS = 1000.0
+SEED = "replay"
+"""Of the random lane, where AGENT_DEVICE_ID is not set: the same on every computer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    address: "CameraAddress"
+    length: "Length"
+    name: str  # sets apart recordings of the same name
+
+
+def replay(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Video files and folders of images.")
+    ],
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames analysed per second; 0 = each. [default: AGENT_FPS]", min=0, max=MOST_FPS
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            help="Credits for each recording; 0 = everything captured is chosen. "
+            "[default: AGENT_BUDGET_PER_DAY]",
+            min=0,
+            max=1_000_000,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Empty or new folder for the dataset and report.json."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Also write one HTML page to look at.")
+    ] = None,
+    explain: Annotated[
+        list[int] | None,
+        typer.Option(help="Say why this frame was captured or not; may be repeated.", min=0),
+    ] = None,
+) -> None:
+    """Show what the daemon would capture from recordings, as fast as this computer can.
+
+    Example: capture-agent replay street.mp4 --budget 20 --report street.html
+
+    Model, thresholds, rules and weights come from AGENT_* settings, where they are set. Each
+    recording counts as one day: its credits accrue over its length. Nothing is uploaded.
+    """
+    from agent.app import detector_of, inference_workers
+
+    settings = console.settings()
+    rate = settings.fps if fps is None else fps
+    inputs = _inputs(sources, rate)
+    folder = _folder(out)
+    _check_page(page)
+    plan = _plan(settings, budget)
+    means = _means(settings, folder, detector_of(settings), inference_workers(settings))
+    outcomes = _play(inputs, plan, means, fps=rate, explain=explain or [])
+    from agent.replay.page import page_of
+    from agent.replay.report import report_of
+    from agent.spool.disk import Disk
+
+    report = report_of(outcomes, plan=plan, model=means.detector.info, fps=rate)
+    text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
+    disk = Disk()
+    try:
+        disk.make_directory(folder)
+        disk.write_durably(folder / "report.json", text.encode())
+        if page is not None:
+            disk.write(page.absolute(), page_of(report, folder).encode())
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the report: {error}") from error
+    if as_json:
+        sys.stdout.write(text)
+    else:
+        _show(report, outcomes, folder, page)
+
+
+def _inputs(sources: list[str], fps: float) -> list[_Input]:
+    """All recordings, measured, so that none is missing after an hour of work on another."""
+    from agent.camera.length import length_of
+    from agent.camera.recording import Recording
+    from agent.replay.frames import RecordingTime, address_of
+
+    inputs: list[_Input] = []
+    for source in sources:
+        try:
+            address = address_of(source)
+            probe = Recording(address, fps=0, clock=RecordingTime())
+            probe.read()
+            probe.close()
+        except (CameraLost, ValueError) as error:
+            raise ConfigurationError(f"cannot replay: {error}") from error
+        stem = Path(source).absolute().name
+        same = sum(Path(each.address.source).absolute().name == stem for each in inputs)
+        name = f"{stem}\0{same}" if same else stem
+        inputs.append(_Input(address, length_of(address, fps=fps), name))
+    return inputs
+
+
+def _folder(out: Path | None) -> Path:
+    if out is None:
+        return console.new_folder(Path("capture-agent-replay")).absolute()
+    try:
+        if out.exists() and any(out.iterdir()):
+            raise ConfigurationError(
+                f"cannot use --out {out}: it is not empty; name a new folder, or leave --out away"
+            )
+    except OSError as error:
+        raise ConfigurationError(f"cannot use --out {out}: {error.strerror}") from error
+    return out.absolute()
+
+
+def _check_page(page: Path | None) -> None:
+    """Before the work: what is wrong with the page's place."""
+    if page is not None and (page.is_dir() or not os.access(page.absolute().parent, os.W_OK)):
+        raise ConfigurationError(
+            f"cannot write --report {page}: it must be a file in a folder that you may write to"
+        )
+
+
+def _plan(settings: "Settings", budget: int | None) -> "Plan":
+    plan = settings.selection_plan
+    if "device_id" not in settings.model_fields_set:
+        plan = replace(plan, seed=SEED)
+    return plan if budget is None else replace(plan, per_day=budget)
+
+
+def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "Means":
+    from agent import __version__
+    from agent.replay.recording import Means
+    from agent.spool.disk import Disk
+    from agent.spool.jpeg import JpegEncoder
+    from agent.spool.schema import RecordMaker
+    from agent.upload.dataset import Dataset
+
+    device = settings.device_id if "device_id" in settings.model_fields_set else SEED
+    return Means(
+        detector,
+        JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
+        RecordMaker(device, "recording", detector.info, settings.all_thresholds, __version__),
+        Dataset(folder, Disk()),
+        workers,
+    )
+
+
+def _play(
+    inputs: list[_Input], plan: "Plan", means: "Means", *, fps: float, explain: list[int]
+) -> "list[Outcome]":
+    from agent.replay.recording import Replay
+
+    screen = Console(stderr=True)
+    outcomes = []
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        for each in inputs:
+            total = each.length.analysed(fps)
+            task = progress.add_task(Path(each.address.source).name, total=total)
+            own = replace(plan, period_s=max(each.length.seconds, 1e-3))
+            run = Replay(
+                each.address, each.length, own, means, fps=fps, name=each.name, explain=explain
+            )
+            outcomes.append(run.run(lambda done, task=task: progress.update(task, completed=done)))  # type: ignore[misc]
+    return outcomes
+
+
+def _show(
+    report: dict[str, Any], outcomes: "list[Outcome]", folder: Path, page: Path | None
+) -> None:
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    analysed = report["frames_analysed"]
+    for source in report["sources"]:
+        used = source["budget_used"]
+        share = "" if used is None else f", {used:.0%} of the budget"
+        print(
+            f"{source['source']}: {source['frames_analysed']} of {source['frames']} frames "
+            f"analysed, {source['held']} held, {source['chosen']} chosen{share}"
+        )
+    for title, name in (("by rule", "captures_by_rule"), ("by lane", "captures_by_lane")):
+        counts = ", ".join(f"{key} {count}" for key, count in report[name].items())
+        print(f"{title}: {counts or 'none'}")
+    print(
+        f"to expect for a camera: {report['captures_per_day']:g} captures a day, "
+        f"{report['mb_per_day']:.1f} MB sent, {report['stored_mb_per_day']:.1f} MB written to disk"
+    )
+    print(f"speed: {analysed / max(seconds, 1e-9):.1f} frames a second")
+    print(f"dataset: {folder}")
+    if page is not None:
+        print(f"page: {page}")
+    for outcome in outcomes:
+        for explanation in outcome.explanations:
+            print(f"\n{explanation.text}")

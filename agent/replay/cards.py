@@ -1,0 +1,102 @@
+"""One chosen capture as a card: the picture with its boxes, and the reasons."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from agent.camera.opencv import decode
+
+_WIDTH = 480  # pixels of a picture on the page
+_QUALITY = 72
+_LETTER = 0.62  # width of a letter by its height
+_UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
+
+
+def card(capture: Mapping[str, Any], dataset: Path) -> str:
+    """The card of a capture of a report; raises `OSError` when the dataset does not hold it."""
+    name = capture["id"]
+    record = json.loads((dataset / "records" / f"{name}.json").read_text(encoding="utf-8"))
+    image = record["image"]
+    reasons = "".join(
+        f"<li><span>{escape(rule['name'])}</span> {rule['score']:.2f}</li>"
+        for rule in capture["rules"]
+    )
+    return (
+        f'<article><div class="picture"><img alt="frame {capture["frame"]}" loading="lazy" '
+        f'src="{_picture(dataset / "images" / f"{name}.jpg")}">'
+        f'<svg viewBox="0 0 {image["width"]} {image["height"]}">{"".join(_boxes(record))}</svg>'
+        f'</div><ul class="reasons">{reasons}</ul><p><b class="{escape(capture["lane"])}">'
+        f"{escape(capture['lane'])}</b> frame {capture['frame']} at {capture['at']:.2f}\u00a0s, "
+        f"value {capture['value']:.2f}, bought at {capture['bought_at']:.2f}\u00a0s"
+        f"{_classes(record)}</p></article>"
+    )
+
+
+def _picture(path: Path) -> str:
+    """A small JPEG as a data URI."""
+    pixels = decode(path.read_bytes())
+    if pixels is None:
+        raise OSError(f"cannot read {path}: it is no picture")
+    height, width = pixels.shape[:2]
+    if width > _WIDTH:
+        size = (_WIDTH, max(1, round(height * _WIDTH / width)))
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    else:
+        small = pixels
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
+    """Rectangles, in pixels of the stored image, and their words on top of all of them."""
+    width = record["image"]["width"]
+    size = width / 30
+    taken: list[tuple[float, float, float]] = []  # left, right and foot of words
+    words_drawn = []
+    for kind, detection in _worth_drawing(record):
+        x_min, y_min, x_max, y_max = detection["box"]
+        yield (
+            f'<rect class="{kind}" x="{x_min:g}" y="{y_min:g}" width="{x_max - x_min:g}" '
+            f'height="{y_max - y_min:g}"/>'
+        )
+        words = f"{detection['label']} {detection['confidence']:.2f}"
+        long = len(words) * size * _LETTER
+        left = max(0.0, min(x_min, width - long))
+        foot = max(y_min - size * 0.25, size)
+        while any(
+            left < end and begin < left + long and abs(foot - other) < size
+            for begin, end, other in taken
+        ):
+            foot += size * 0.25
+        taken.append((left, left + long, foot))
+        words_drawn.append(
+            f'<text class="{kind}" x="{left:.1f}" y="{foot:.1f}" font-size="{size:.1f}">'
+            f"{escape(words)}</text>"
+        )
+    yield from words_drawn
+
+
+def _worth_drawing(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What the application acts on, and the few that it nearly acted on; the surest last."""
+    sure: list[tuple[float, Mapping[str, Any]]] = []
+    unsure: list[tuple[float, Mapping[str, Any]]] = []
+    limits = record["thresholds"]
+    for detection in record.get("detections", []):
+        short = limits["labels"].get(detection["label"], limits["default"])
+        short -= detection["confidence"]
+        (sure if short <= 0 else unsure).append((short, detection))
+    unsure.sort(key=lambda item: item[0])
+    drawn = [("unsure", detection) for _, detection in reversed(unsure[:_UNSURE_DRAWN])]
+    return drawn + [("sure", detection) for _, detection in reversed(sure)]
+
+
+def _classes(record: Mapping[str, Any]) -> str:
+    """What a classifier said."""
+    classes = record.get("classes", [])
+    words = ", ".join(f"{each['label']} {each['confidence']:.2f}" for each in classes)
+    return f"<br>{escape(words)}" if words else ""

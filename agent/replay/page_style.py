@@ -1,0 +1,67 @@
+"""How the page of a replay looks: on a phone and a laptop, in light and in dark."""
+
+STYLE = """
+:root{color-scheme:light dark;--paper:#f7f7f5;--card:#fff;--ink:#1d1f21;--soft:#63686e;
+--line:#dcdedf;--score:#c2560c;--random:#1f6fb2;--interval:#6b7280;--requested:#8b3fa8;
+--sure:#16803c;--unsure:#d9660b}
+@media(prefers-color-scheme:dark){:root{--paper:#15171a;--card:#1e2125;--ink:#e8e9ea;
+--soft:#9aa0a6;--line:#34383d;--score:#f08a3c;--random:#5aa7e6;--interval:#9aa0a6;
+--requested:#c98be0;--sure:#46c172;--unsure:#f59442}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.6rem;line-height:1.2;margin:0}
+header p{margin:.25rem 0 0;color:var(--soft);overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2.25rem 0 .5rem}
+h3{font-size:.95rem;margin:1rem 0 .25rem;overflow-wrap:anywhere}
+p{margin:.25rem 0 .75rem}
+small{color:var(--soft);font-size:.85em}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem;
+margin-top:1.25rem}
+.tiles div{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
+padding:.7rem .9rem}
+.tiles b{display:block;font-size:1.7rem;line-height:1.15;font-variant-numeric:tabular-nums}
+.tiles span,.tiles small{display:block}
+.legend{color:var(--soft);font-size:.85rem}
+.legend i{display:inline-block;width:.75em;height:.75em;border-radius:50%;margin:0 .35em 0 .9em}
+.legend i:first-child{margin-left:0}
+.legend i.sure,.legend i.unsure{border-radius:0;background:none;border:2px solid var(--sure)}
+.legend i.unsure{border:2px dashed var(--unsure)}
+i.score{background:var(--score)}i.random{background:var(--random)}
+i.interval{background:var(--interval)}
+.timeline{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .75rem;
+align-items:center;background:var(--card);border:1px solid var(--line);border-radius:.5rem;
+padding:.75rem .9rem;font-size:.85rem}
+.track{width:100%;height:22px;background:linear-gradient(var(--line),var(--line)) center/100% 1px
+no-repeat}
+.axis{display:flex;justify-content:space-between;color:var(--soft)}
+circle{fill-opacity:.8;stroke:var(--card)}
+circle.score{fill:var(--score)}circle.random{fill:var(--random)}
+circle.interval{fill:var(--interval)}circle.requested{fill:var(--requested)}
+.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr));gap:.8rem}
+article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;overflow:hidden}
+.picture{position:relative;line-height:0;background:#000}
+.picture img{width:100%;height:auto}
+.picture svg{position:absolute;inset:0;width:100%;height:100%}
+.picture rect{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#35d070}
+.picture rect.unsure{stroke:#ffa24d;stroke-dasharray:5 3}
+.picture text{fill:#8ff0b2;font-weight:600;paint-order:stroke;stroke:#000b;stroke-width:.28em;
+stroke-linejoin:round}
+.picture text.unsure{fill:#ffc48f}
+.reasons{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem;margin:.6rem .7rem .2rem;padding:0;
+font-size:.8rem;font-variant-numeric:tabular-nums}
+.reasons li{border:1px solid var(--line);border-radius:1rem;padding:.05rem .55rem}
+article p{margin:.2rem .7rem .65rem;color:var(--soft);font-size:.8rem}
+article b.score{color:var(--score)}article b.random{color:var(--random)}
+.histograms{display:grid;grid-template-columns:repeat(auto-fill,minmax(14rem,1fr));gap:.8rem}
+figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:.5rem;
+padding:.7rem .8rem .5rem}
+figure svg{width:100%;height:auto;display:block;overflow:visible}
+figcaption{overflow-wrap:anywhere}
+figure rect.sure{fill:var(--sure)}figure rect.unsure{fill:var(--unsure)}
+.base{stroke:var(--line)}.limit{stroke:var(--ink);stroke-dasharray:3 2}
+figure text{font-size:9px;fill:var(--soft)}
+footer{margin-top:2.5rem;padding-top:.75rem;border-top:1px solid var(--line);
+color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
+"""

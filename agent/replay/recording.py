@@ -1,0 +1,184 @@
+"""One recording through the daemon's selection: what it captures, what its credits buy, and why."""
+
+import json
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from agent.camera.address import CameraAddress
+from agent.camera.length import Length
+from agent.camera.recording import Recording
+from agent.domain import Capture, Observation
+from agent.ports import Detector, ImageEncoder
+from agent.replay.explanation import Explainer, Explanation
+from agent.replay.frames import Names, RecordingTime, observations
+from agent.selection.selector import Verdict
+from agent.selection.shelf import Bought, Shelf
+from agent.selection.station import Plan, Selection
+from agent.spool.schema import RecordMaker
+from agent.upload.dataset import Dataset
+
+BINS = 20
+"""Of the histogram of confidences: each 0.05 wide."""
+
+_IN_MEMORY = 128_000_000  # bytes of pictures that wait; more go into a temporary file
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all recordings of a replay share."""
+
+    detector: Detector
+    encoder: ImageEncoder
+    maker: RecordMaker
+    dataset: Dataset
+    workers: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one recording brought."""
+
+    source: str
+    length: Length
+    frames: int = 0  # analysed
+    seconds: float = 0.0  # that it took
+    held: int = 0  # captures that the daemon would have stored
+    held_bytes: int = 0
+    chosen: list[dict[str, Any]] = field(default_factory=list)  # in the order bought
+    chosen_bytes: int = 0
+    confidences: dict[str, list[int]] = field(
+        default_factory=lambda: defaultdict(lambda: [0] * BINS)
+    )
+    explanations: list[Explanation] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    record: Mapping[str, Any]
+    offset: int
+    size: int
+
+
+class Replay:
+    """Runs one recording. Not to be used twice."""
+
+    def __init__(
+        self,
+        address: CameraAddress,
+        length: Length,
+        plan: Plan,
+        means: Means,
+        *,
+        fps: float,
+        name: str,
+        explain: Collection[int] = (),
+    ) -> None:
+        """`plan.period_s` is the recording's length; `name` sets it apart from the others."""
+        self._means = means
+        self._source = Recording(address, fps=fps, clock=RecordingTime())
+        self._shelf = Shelf(plan)
+        names = Names(plan.seed, name)
+        self._explainer = Explainer(explain, names, plan, fps=fps) if explain else None
+        self._selection = Selection(
+            [address.name], plan, new_id=names, explain=self._hear if explain else None
+        )
+        self._begin: float | None = None
+        self._kept: dict[str, _Kept] = {}
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (`run` closes it)
+        self._sequence = 0
+        self.outcome = Outcome(address.source, length)
+
+    def run(self, progress: Callable[[int], None] = lambda _frames: None) -> Outcome:
+        """Read it to its end; `progress` is told the frames analysed so far.
+
+        Raises as `Recording.read` and `Dataset.store`.
+        """
+        began, at = monotonic(), 0.0
+        with self._file:
+            for observation in observations(
+                self._source, self._means.detector, workers=self._means.workers
+            ):
+                at = observation.frame.at
+                self._begin = at if self._begin is None else self._begin
+                self._count(observation)
+                self._take(self._selection.observe(observation, at), at)
+                self._spend(self._shelf.buy(at - self._begin))
+                progress(self.outcome.frames)
+            self._take(self._selection.finish(at), at)
+            self._spend(self._shelf.close())
+        self._source.close()
+        self.outcome.seconds = monotonic() - began
+        if self._explainer is not None:
+            self.outcome.explanations = self._explainer.explanations(
+                self.outcome.source, self.outcome.length.frames, self._shelf.worth_of
+            )
+        return self.outcome
+
+    def _hear(self, verdict: Verdict) -> None:
+        if self._explainer is not None:
+            self._explainer.hear(verdict)
+
+    def _count(self, observation: Observation) -> None:
+        self.outcome.frames += 1
+        seen = [(each.label, each.confidence) for each in observation.detections]
+        seen += [(each.label, each.confidence) for each in observation.classes]
+        for label, confidence in seen:
+            self.outcome.confidences[label][min(BINS - 1, int(confidence * BINS))] += 1
+
+    def _take(self, captures: Iterable[Capture], at: float) -> None:
+        """Put captures on the shelf, encoded as the daemon does."""
+        for capture in captures:
+            image = self._means.encoder.encode(capture.observation.frame.pixels)
+            self._sequence += 1
+            record = self._means.maker.make(
+                capture.id, capture, image, clock_synchronized=False
+            ) | {"sequence": self._sequence}
+            replaced = self._shelf.put(capture, len(image.data))
+            offset = self._file.seek(0, 2)
+            self._file.write(image.data)
+            self._kept[capture.id] = _Kept(record, offset, len(image.data))
+            self.outcome.held += 1
+            self.outcome.held_bytes += len(image.data)
+            if replaced is not None:
+                del self._kept[replaced]
+            if self._explainer is not None:
+                self._explainer.captured(capture, at, replaced)
+
+    def _spend(self, bought: Iterable[Bought]) -> None:
+        """Write what was bought into the dataset."""
+        for each in bought:
+            kept = self._kept.pop(each.id)
+            self._file.seek(kept.offset)
+            image = self._file.read(kept.size)
+            text = json.dumps(kept.record, ensure_ascii=False, separators=(",", ":"))
+            self._means.dataset.store(text.encode(), image)
+            self.outcome.chosen_bytes += kept.size
+            self.outcome.chosen.append(
+                {
+                    "id": each.id,
+                    "source": self.outcome.source,
+                    "frame": kept.record["source_frame"],
+                    "at": round(kept.record["monotonic_ns"] / 1e9, 3),
+                    "lane": kept.record["lane"],
+                    "rules": kept.record["rules"],
+                    "value": kept.record["value"],
+                    "bought_at": round(each.at, 3),
+                    "bytes": kept.size,
+                }
+            )
+            if self._explainer is not None:
+                self._explainer.bought(each)
+
+
+def counted(captures: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many captures by rule and by lane; one that two rules asked for counts for both."""
+    rules: Counter[str] = Counter()
+    lanes: Counter[str] = Counter()
+    for capture in captures:
+        rules.update(rule["name"] for rule in capture["rules"])
+        lanes[capture["lane"]] += 1
+    return dict(rules.most_common()), dict(lanes.most_common())

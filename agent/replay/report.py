@@ -1,0 +1,78 @@
+"""What a replay found, as data: the content of `report.json`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from agent import __version__
+from agent.domain import ModelInfo
+from agent.replay.recording import Outcome, counted
+from agent.selection.credits import DAY_S
+from agent.selection.station import Plan
+
+SCHEMA = 1
+_MB = 1e6
+
+
+def report_of(
+    outcomes: Sequence[Outcome], *, plan: Plan, model: ModelInfo, fps: float
+) -> dict[str, Any]:
+    """The same recordings and settings give the same report: no speed, no date, no folder."""
+    captures = [capture for outcome in outcomes for capture in outcome.chosen]
+    by_rule, by_lane = counted(captures)
+    days = _days(outcomes, plan)
+    return {
+        "schema": SCHEMA,
+        "agent": __version__,
+        "model": {"name": model.name, "sha256": model.sha256, "task": model.task},
+        "settings": {
+            "fps": fps,
+            "budget": plan.per_day,
+            "random_share": plan.random_share,
+            "threshold": plan.thresholds.default,
+            "thresholds": dict(plan.thresholds.labels),
+            "floor": plan.thresholds.floor,
+            "rules": list(plan.rules),
+            "seed": plan.seed,
+        },
+        "sources": [_source(outcome, plan) for outcome in outcomes],
+        "frames_analysed": sum(outcome.frames for outcome in outcomes),
+        "captures_by_rule": by_rule,
+        "captures_by_lane": by_lane,
+        "captures_per_day": round(len(captures) / days, 1),
+        "mb_per_day": round(sum(o.chosen_bytes for o in outcomes) / _MB / days, 3),
+        "stored_mb_per_day": round(sum(o.held_bytes for o in outcomes) / _MB / days, 3),
+        "confidences": _confidences(outcomes),
+        "captures": captures,
+        "explained": [asdict(e) for outcome in outcomes for e in outcome.explanations],
+    }
+
+
+def _source(outcome: Outcome, plan: Plan) -> dict[str, Any]:
+    chosen = len(outcome.chosen)
+    return {
+        "source": outcome.source,
+        "frames": outcome.length.frames,
+        "seconds": round(outcome.length.seconds, 3),
+        "frames_analysed": outcome.frames,
+        "held": outcome.held,
+        "chosen": chosen,
+        "budget_used": round(chosen / plan.per_day, 4) if plan.per_day else None,
+    }
+
+
+def _days(outcomes: Sequence[Outcome], plan: Plan) -> float:
+    """For how many days of one camera the recordings stand: with a budget, each for one."""
+    if plan.per_day:
+        return max(1.0, float(len(outcomes)))
+    return sum(outcome.length.seconds for outcome in outcomes) / DAY_S or 1.0
+
+
+def _confidences(outcomes: Sequence[Outcome]) -> dict[str, list[int]]:
+    """Histograms over all analysed frames, the most frequent label first."""
+    totals: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        for label, counts in outcome.confidences.items():
+            before = totals.get(label, [0] * len(counts))
+            totals[label] = [a + b for a, b in zip(before, counts, strict=True)]
+    return dict(sorted(totals.items(), key=lambda item: (-sum(item[1]), item[0])))
