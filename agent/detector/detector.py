@@ -12,6 +12,7 @@ from agent.detector.formats.contract import AnyFormat, Layout, Preparation
 from agent.detector.formats.input_words import InputWords
 from agent.detector.formats.numbering import NOTHING, label_table
 from agent.detector.formats.raw import RawDetections
+from agent.detector.hub_files import hub_input, hub_labels
 from agent.detector.labels import resolve_labels
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.nms import suppressed
@@ -190,12 +191,12 @@ def load_detector(
     resolved = resolve_labels(
         labels,
         layout=layout,
-        written=beside.labels or model.metadata.labels,
+        written=beside.labels or model.metadata.labels or hub_labels(session.path),
         model=session.path,
         known=COCO_80 if session.path.name == FILE_NAME else None,
     )
     preparation = choice.format.preparation(model)
-    for words in (beside.input, model_input):
+    for words in (hub_input(session.path), beside.input, model_input):
         preparation = words.applied(preparation) if words else preparation
     session.forget_trial()
     return OnnxDetector(

@@ -86,3 +86,22 @@ def test_thirty_thousand_boxes_take_no_longer_than_a_frame_may() -> None:
     assert len(kept.confidences) == KEPT
     assert kept.confidences.min() > 0.98
     assert (np.diff(kept.confidences) <= 0).all()
+
+
+def test_in_a_crowd_the_first_look_keeps_what_a_look_at_all_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(6)
+    corners = random.uniform(0, 600, (2000, 2)).astype(np.float32)
+    boxes = np.concatenate([corners, corners + random.uniform(5, 60, (2000, 2))], axis=1)
+    crowd = RawDetections(
+        boxes.astype(np.float32),
+        random.random(2000).astype(np.float32),
+        random.integers(0, 3, 2000).astype(np.intp),
+    )
+
+    kept = suppressed(crowd, iou=0.5)
+    monkeypatch.setattr("agent.detector.nms.CANDIDATES", (1000,))
+    of_all = suppressed(crowd, iou=0.5)
+
+    assert kept.boxes.tolist() == of_all.boxes.tolist()
