@@ -24,7 +24,8 @@ def hub_labels(model: Path) -> tuple[str, ...] | None:
     if not isinstance(named, dict):
         return None
     labels = [named.get(str(number)) for number in range(len(named))]
-    return tuple(labels) if labels and all(isinstance(each, str) for each in labels) else None
+    texts = tuple(each for each in labels if isinstance(each, str))
+    return texts if texts and len(texts) == len(labels) else None
 
 
 def hub_input(model: Path) -> InputWords | None:
