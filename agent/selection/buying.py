@@ -1,6 +1,6 @@
 """Each credit buys the held capture that teaches most, given what was bought before."""
 
-import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -45,11 +45,14 @@ class _Held:
     entry: Entry
     hint: Hint
     likeness: Likeness | None
-    similar: float = 0.0  # to the most similar one that was sent in the last 24 h
+    similar: float = 0.0  # to the most similar of those that it was compared with
+    most_like: int = -1  # number of that one
+    compared: int = -1  # number of the latest one that it was compared with
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
+    number: int  # 0, 1, 2, ... in the order of sending
     at: float  # seconds of running time
     camera: str
     likeness: Likeness
@@ -68,7 +71,9 @@ class Budgeted:
     _held: dict[str, _Held] = field(default_factory=dict)  # by id; free ones only
     _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, first first
     _hints: dict[str, Hint] = field(default_factory=dict)
-    _sent: list[_Sent] = field(default_factory=list)
+    _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
+    _sent_ever: int = 0
+    _unseen: set[str] = field(default_factory=set)  # paid before the start, not arrived yet
     _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
 
     def __post_init__(self) -> None:
@@ -82,12 +87,22 @@ class Budgeted:
         """Continue with the ledger and what was sent in the last 24 h."""
         if _LEDGER in notes:
             self.ledger = Ledger.from_text(
-                notes[_LEDGER], per_day=self.ledger.per_day, random_share=self.ledger.random_share
+                notes[_LEDGER],
+                per_day=self.ledger.per_day,
+                random_share=self.ledger.random_share,
+                period_s=self.ledger.period_s,
             )
-        for name, text in notes.items():
-            if name.startswith(_SENT):
-                at, _, hint_text = text.partition("\n")
-                self._remember(name, float(at), Hint.from_text(hint_text))
+            self._unseen = set(self.ledger.paid)
+        sent = [
+            (float(at), name, Hint.from_text(hint))
+            for name, (at, _, hint) in (
+                (name, text.partition("\n"))
+                for name, text in notes.items()
+                if name.startswith(_SENT)
+            )
+        ]
+        for at, name, hint in sorted(sent, key=lambda each: each[:2]):
+            self._remember(name, at, hint)
 
     def arrive(self, entry: Entry, hint: str) -> None:
         """A capture waits."""
@@ -103,19 +118,16 @@ class Budgeted:
     def give_back(self, entry: Entry) -> None:
         """It waits (again)."""
         hint = self._hints[entry.id]
-        likeness = _parsed(hint.likeness)
-        similar = 0.0
-        if likeness is not None:
-            similar = max(
-                (likeness.similarity(s.likeness) for s in self._sent if s.camera == hint.camera),
-                default=0.0,
-            )
-        self._held[entry.id] = _Held(entry, hint, likeness, similar)
+        self._unseen.discard(entry.id)
+        self._held[entry.id] = _Held(entry, hint, _parsed(hint.likeness))
         if entry.lane in self._lanes:
             self._lanes[entry.lane].add(entry)
 
     def choose(self) -> Choice | None:
         """What is paid already, else what a credit buys now; None when no credit may be spent."""
+        for gone in self._unseen:  # finished before the start, and no purchase noted it since
+            self.ledger.finished(gone)
+        self._unseen.clear()
         self.ledger.accrue(self.now())
         for capture_id in self.ledger.paid:
             if capture_id in self._held:
@@ -160,7 +172,7 @@ class Budgeted:
     def worth_of(self, capture_id: str) -> float | None:
         """Its value less its likeness to what was sent, of one that waits."""
         held = self._held.get(capture_id)
-        return None if held is None else _worth(held)[0]
+        return None if held is None else self._worth(held)[0]
 
     def _best(self) -> _Held | None:
         """The score-lane capture with the highest value less its likeness to what was sent."""
@@ -170,13 +182,36 @@ class Budgeted:
             for held in self._held.values()
             if held.entry.lane is Lane.SCORE and (allowed or not held.hint.is_degraded)
         )
-        return max(candidates, key=_worth, default=None)
+        # Comparing is what costs, and what is worth less even if it were like no other need not be.
+        best, most = None, (-math.inf, 0)
+        for held in sorted(candidates, key=lambda held: (-held.entry.value, held.entry.sequence)):
+            if held.entry.value < most[0]:
+                break
+            worth = self._worth(held)
+            if worth > most:
+                best, most = held, worth
+        return best
+
+    def _worth(self, held: _Held) -> tuple[float, int]:
+        """Value less likeness to what was sent; of equals the older one."""
+        if held.likeness is not None and self._sent:
+            if held.most_like >= 0 and held.most_like < self._sent[0].number:
+                held.similar, held.most_like, held.compared = 0.0, -1, -1  # that one is forgotten
+            for sent in self._sent:
+                if sent.number > held.compared and sent.camera == held.hint.camera:
+                    similar = held.likeness.similarity(sent.likeness)
+                    if similar > held.similar:
+                        held.similar, held.most_like = similar, sent.number
+            held.compared = self._sent[-1].number
+        elif not self._sent:
+            held.similar, held.most_like = 0.0, -1
+        return held.entry.value - DIVERSITY * held.similar, -held.entry.sequence
 
     def _degraded_limit(self) -> float:
         return DEGRADED_SHARE * self.ledger.per_day
 
     def _buy(self, entry: Entry) -> Choice:
-        ledger = copy.deepcopy(self.ledger)
+        ledger = self.ledger.copy()
         hint = self._hints[entry.id]
         ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
         notes: dict[str, str | None] = {_LEDGER: ledger.text}
@@ -194,19 +229,13 @@ class Budgeted:
         likeness = _parsed(hint.likeness)
         if likeness is None:
             return
-        self._sent.append(_Sent(at, hint.camera, likeness))
-        for held in self._held.values():
-            if held.likeness is not None and held.hint.camera == hint.camera:
-                held.similar = max(held.similar, held.likeness.similarity(likeness))
+        self._sent.append(_Sent(self._sent_ever, at, hint.camera, likeness))
+        self._sent_ever += 1
 
     def _drop(self, entry: Entry) -> None:
         self._held.pop(entry.id, None)
         if entry.lane in self._lanes:
             self._lanes[entry.lane].discard(entry)
-
-
-def _worth(held: _Held) -> tuple[float, int]:
-    return held.entry.value - DIVERSITY * held.similar, -held.entry.sequence
 
 
 def _parsed(likeness: str | None) -> Likeness | None:

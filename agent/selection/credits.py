@@ -17,7 +17,7 @@ a local day may have 25 hours.
 import json
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.domain import Lane
 
@@ -92,7 +92,8 @@ class Ledger:
         """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""
         assert self._last is not None, "accrue first"  # noqa: S101
         self._spent[lane.value] += 1
-        self.degraded_spent += is_degraded
+        # What was drawn by chance is not asked what it looks like, here no more than at the gate.
+        self.degraded_spent += is_degraded and lane is Lane.SCORE
         today = int(self._last.wall // self.period_s)
         # A date that is spent on moves to the end, so that the oldest are forgotten first.
         self._by_date[today] = self._by_date.pop(today, 0) + 1
@@ -104,6 +105,16 @@ class Ledger:
     def paid(self) -> Collection[str]:
         """Captures on which a credit was spent and that are not finished."""
         return self._paid.keys()
+
+    def copy(self) -> "Ledger":
+        """An account that can be written to without changing this one."""
+        return replace(
+            self,
+            _earned=dict(self._earned),
+            _spent=self._spent.copy(),
+            _by_date=dict(self._by_date),
+            _paid=dict(self._paid),
+        )
 
     def finished(self, capture_id: str) -> None:
         """It was delivered, refused or lost: it will not be sent again."""
@@ -170,10 +181,12 @@ class Ledger:
         )
 
     @classmethod
-    def from_text(cls, text: str, *, per_day: int, random_share: float) -> "Ledger":
+    def from_text(
+        cls, text: str, *, per_day: int, random_share: float, period_s: float = DAY_S
+    ) -> "Ledger":
         """Read what `text` wrote; another budget than before applies from now on."""
         state = json.loads(text)
-        ledger = cls(per_day, random_share)
+        ledger = cls(per_day, random_share, period_s)
         ledger._date = state["date"]
         ledger._spent = Counter(state["spent"])
         ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}

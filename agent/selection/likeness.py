@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.domain import Detection, FloatArray, Frame, Grey
+from agent.domain import Detection, Frame, Grey
 
 HASH_SIDE = 16
 GRID = 4
@@ -21,11 +21,14 @@ DUPLICATE_BITS = 8
 DUPLICATE_SIGNATURE = 0.15
 DUPLICATE_SECONDS = 300.0
 
+_FAINT = 0.2  # detections below it are clutter: a hundred of them would outweigh what is there
 _FAR_BITS = 48  # hashes that differ more show other scenes
 _FAR_SIGNATURE = 0.6
 
-Signature = Mapping[str, FloatArray]
-"""Per label a `[16]` grid (4 x 4 cells, row by row) of summed confidences."""
+Signature = Mapping[str, tuple[float, ...]]
+"""Per label a grid of 4 x 4 cells, row by row, of summed confidences."""
+
+_NOTHING = (0.0,) * GRID * GRID
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Likeness:
     def text(self) -> str:
         """Short enough for the index."""
         cells = {
-            label: base64.b85encode(grid.astype(np.float16).tobytes()).decode()
+            label: base64.b85encode(np.array(grid, np.float16).tobytes()).decode()
             for label, grid in self.signature.items()
         }
         return json.dumps([f"{self.bits:x}", cells], separators=(",", ":"))
@@ -49,9 +52,11 @@ class Likeness:
         """Read what `text` wrote; raises `ValueError` for anything else."""
         bits, cells = json.loads(text)
         signature = {
-            label: np.frombuffer(base64.b85decode(code), np.float16).astype(np.float32)
+            label: tuple(np.frombuffer(base64.b85decode(code), np.float16).tolist())
             for label, code in cells.items()
         }
+        if any(len(grid) != len(_NOTHING) for grid in signature.values()):
+            raise ValueError("this is no likeness")
         return cls(int(bits, 16), signature)
 
     def is_duplicate_of(self, other: "Likeness") -> bool:
@@ -81,36 +86,35 @@ def difference_hash(grey: Grey) -> int:
     Any `[height, width]` of at least 16 x 17.
     """
     rows = np.linspace(0, grey.shape[0], HASH_SIDE + 1).astype(int)[:-1]
-    columns = np.linspace(0, grey.shape[1], HASH_SIDE + 2).astype(int)[:-1]
-    sums = np.add.reduceat(np.add.reduceat(grey, rows, 0, np.uint32), columns, 1)
-    widths = np.diff(np.append(columns, grey.shape[1]))
-    means = sums / widths
+    columns = np.linspace(0, grey.shape[1], HASH_SIDE + 2).astype(int)
+    sums = np.add.reduceat(np.add.reduceat(grey, rows, 0, np.uint16), columns[:-1], 1, np.uint32)
+    means = sums / np.diff(columns)
     return int.from_bytes(np.packbits(means[:, :-1] > means[:, 1:]).tobytes())
 
 
 def signature_of(detections: tuple[Detection, ...], width: int, height: int) -> Signature:
-    """Per label, the confidences summed in the cell that holds each box's centre."""
-    found: dict[str, FloatArray] = {}
+    """Per label, the confidences summed in the cell that holds each box's centre.
+
+    Only of what is more than clutter: a low floor reports a hundred faint boxes, elsewhere in each
+    frame, and they would make any two frames differ.
+    """
+    found: dict[str, list[float]] = {}
     for detection in detections:
+        if detection.confidence < _FAINT:
+            continue
         box = detection.box
         column = int((box.x_min + box.x_max) / 2 / width * GRID)
         row = int((box.y_min + box.y_max) / 2 / height * GRID)
         cell = min(max(row, 0), GRID - 1) * GRID + min(max(column, 0), GRID - 1)
-        grid = found.setdefault(detection.label, np.zeros(GRID * GRID, np.float32))
-        grid[cell] += detection.confidence
-    return found
+        found.setdefault(detection.label, [0.0] * GRID * GRID)[cell] += detection.confidence
+    return {label: tuple(grid) for label, grid in found.items()}
 
 
 def signature_distance(a: Signature, b: Signature) -> float:
     """|a - b| / (|a| + |b|) in the L1 norm: 0 for the same, 1 for nothing in common."""
     difference = total = 0.0
     for label in a.keys() | b.keys():
-        left, right = a.get(label), b.get(label)
-        if left is None or right is None:
-            only = float(np.abs(left if left is not None else right).sum())  # type: ignore[arg-type]
-            difference += only
-            total += only
-        else:
-            difference += float(np.abs(left - right).sum())
-            total += float(left.sum() + right.sum())
+        left, right = a.get(label, _NOTHING), b.get(label, _NOTHING)
+        difference += sum(abs(x - y) for x, y in zip(left, right, strict=True))
+        total += sum(left) + sum(right)
     return difference / (total + 1e-6)

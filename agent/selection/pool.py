@@ -13,7 +13,7 @@ PER_CREDIT = 4
 
 @dataclass(slots=True)
 class Pool:
-    """The values of the best `size` captures of the last 24 hours; a newcomer must be among them.
+    """The best `size` values admitted in the last 24 hours; a newcomer must be among them.
 
     A bounded collection of the best is exactly what choosing at the day's end would have kept.
     """
@@ -45,6 +45,8 @@ class Pool:
                 self._out.remove(value)
             else:
                 self._values.remove(value)
+                if self._out:
+                    self._values.add(self._out.pop(-1))
 
     def text(self, now: float) -> str:
         """For the index: ages and values."""

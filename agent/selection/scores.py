@@ -55,13 +55,17 @@ class Sketch:
     def tail_score(self, score: float) -> float:
         """0 for all but the top tenth of what was seen, rising to 1 for the highest.
 
-        Until the sketch is warm, the raw score, clipped to 0..1, stands in.
+        Until the sketch is warm, the raw score, clipped to 0..1, stands in, less and less: with a
+        sudden change the first minutes of a day would outbid all the rest of it.
         """
         if score <= 0:
             return 0.0
-        if not self.is_warm:
-            return min(1.0, score)
-        return min(1.0, max(0.0, (self.rank(score) - TAIL) / (1.0 - TAIL)))
+        raw = min(1.0, score)
+        if self.frames == 0:
+            return raw
+        tail = min(1.0, max(0.0, (self.rank(score) - TAIL) / (1.0 - TAIL)))
+        warmth = min(1.0, self.frames / WARM_FRAMES)
+        return warmth * tail + (1 - warmth) * raw
 
     def rank(self, score: float) -> float:
         """Share of what was seen that is lower; equal ones count half."""

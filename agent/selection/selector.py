@@ -62,6 +62,7 @@ class Policy:
     cooldown_s: float = RULE_COOLDOWN_S  # 0 where a pool keeps captures few
     burst_s: float = 0.0  # 0 = each frame for itself
     pool: Pool | None = None  # of the whole device; None = no budget
+    degraded_pool: Pool | None = None  # the same for dark, blown out and blurred frames
     weights: Mapping[str, float] = field(default_factory=dict)  # instead of a rule's own
 
 
@@ -152,6 +153,9 @@ class Selector:
             frame, "nothing to learn", {h.name: h.score for h in hits}, tails, value, 0.0, condition
         )
         lane, first = self._lane(sampling)
+        if lane is Lane.SCORE and value <= 0:
+            self._explain(verdict)
+            return []
         capture = Capture(
             observation,
             lane,
@@ -164,9 +168,6 @@ class Selector:
         if lane is not Lane.SCORE:
             self._explain(replace(verdict, outcome=lane.value))
             return [capture]
-        if not hits or value <= 0:
-            self._explain(verdict)
-            return []
         return self._compete(capture, verdict, now)
 
     def _lane(self, sampling: Sampling | None) -> tuple[Lane, tuple[RuleHit, ...]]:
@@ -204,10 +205,13 @@ class Selector:
         """Gates, cooldown, the pool's line, duplicates, and the best of a burst."""
         at = capture.observation.frame.at
         names = [hit.name for hit in capture.rules]
-        verdict = replace(verdict, line=self._policy.pool.line(now) if self._policy.pool else 0.0)
+        pool = self._pool_for(capture)
+        verdict = replace(verdict, line=pool.line(now) if pool is not None else 0.0)
         objection = self._objection(verdict, names)
         if objection is not None:
             return self._refuse(verdict, objection)
+        if self._best is not None and self._best.value >= capture.value:
+            return self._refuse(verdict, "a neighbour is better", other=self._best.id)
         observation = capture.observation
         if observation.grey is not None:
             likeness = likeness_of(observation.grey, observation.detections, observation.frame)
@@ -220,8 +224,6 @@ class Selector:
         if self._policy.burst_s <= 0:
             self._explain(replace(verdict, outcome="score"))
             return self._keep(capture, now)
-        if self._best is not None and self._best.value >= capture.value:
-            return self._refuse(verdict, "a neighbour is better", other=self._best.id)
         self._explain(replace(verdict, outcome="score, unless a neighbour is better"))
         if self._best is None:
             self._burst_began = at
@@ -244,7 +246,7 @@ class Selector:
         return self._keep(best, now) if best is not None else []
 
     def _keep(self, capture: Capture, now: float) -> list[Capture]:
-        pool = self._policy.pool
+        pool = self._pool_for(capture)
         if pool is not None and not pool.admit(capture.value, now):
             return []
         if capture.likeness is not None:
@@ -253,18 +255,23 @@ class Selector:
             self._recent.append(_Recent(capture.id, likeness, at, capture.value))
         return [capture]
 
+    def _pool_for(self, capture: Capture) -> Pool | None:
+        """Dark frames have their own: a night of them, of which few may be bought, is no day."""
+        return self._policy.degraded_pool if capture.is_degraded else self._policy.pool
+
     def _twin(self, likeness: Likeness, at: float) -> _Recent | None:
-        """The latest capture of this lane that shows the same, within 300 s.
+        """The best capture of this lane that shows the same, within 300 s.
 
         Random captures are not compared with: leaving frames out because they were drawn would
         bias what is left.
         """
-        for recent in reversed(self._recent):
-            if not 0 <= at - recent.at <= DUPLICATE_SECONDS:
-                return None
-            if likeness.is_duplicate_of(recent.likeness):
-                return recent
-        return None
+        twins = (
+            recent
+            for recent in self._recent
+            if 0 <= at - recent.at <= DUPLICATE_SECONDS
+            and likeness.is_duplicate_of(recent.likeness)
+        )
+        return max(twins, key=lambda twin: (twin.value, twin.at), default=None)
 
     def _refuse(self, verdict: Verdict, why: str, *, other: str | None = None) -> list[Capture]:
         self._explain(replace(verdict, outcome=why, other=other))

@@ -1,10 +1,12 @@
 """The selection of a whole device: its cameras share one budget and one pool."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.domain import Capture, Observation, Thresholds
 from agent.selection.credits import DAY_S
+from agent.selection.gates import DEGRADED_SHARE
 from agent.selection.pool import PER_CREDIT, Pool
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import make_rules
@@ -12,7 +14,7 @@ from agent.selection.selector import BURST_S, RULE_COOLDOWN_S, Policy, Selector,
 
 NO_BUDGET_RANDOM_INTERVAL_S = 15 * 60.0
 
-_POOL = "pool"
+_POOL, _DEGRADED_POOL = "pool", "degraded_pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,18 @@ class Selection:
         explain: Callable[[Verdict], None] | None = None,
     ) -> None:
         """`new_id` names a capture by its wall time; `explain` is told of every frame."""
-        self._pool = Pool(PER_CREDIT * plan.per_day) if plan.per_day else None
+        size = PER_CREDIT * plan.per_day
+        self._pools: dict[str, Pool] = {}
+        if plan.per_day:
+            degraded = max(1, round(size * DEGRADED_SHARE))
+            self._pools = {_POOL: Pool(size), _DEGRADED_POOL: Pool(degraded)}
         budget_burst = plan.period_s / (PER_CREDIT * plan.per_day) if plan.per_day else 0.0
         policy = Policy(
             every_nth=plan.every_nth,
             cooldown_s=0.0 if plan.per_day else plan.cooldown_s,
             burst_s=min(BURST_S, budget_burst),
-            pool=self._pool,
+            pool=self._pools.get(_POOL),
+            degraded_pool=self._pools.get(_DEGRADED_POOL),
             weights=plan.weights,
         )
         interval = plan.interval_for(len(cameras))
@@ -102,8 +109,7 @@ class Selection:
             for camera, selector in self.selectors.items()
             for name, text in selector.memory().items()
         }
-        if self._pool is not None:
-            kept[_POOL] = self._pool.text(now)
+        kept |= {name: pool.text(now) for name, pool in self._pools.items()}
         return kept
 
     def remember(self, recall: Callable[[str], str | None], now: float) -> None:
@@ -111,9 +117,7 @@ class Selection:
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
             selector.remember({name: text for name, text in texts.items() if text is not None})
-        text = recall(_POOL)
-        if self._pool is not None and text is not None:
-            try:
-                self._pool.restore(text, now)
-            except (ValueError, TypeError):
-                return
+        for name, pool in self._pools.items():
+            text = recall(name)
+            with contextlib.suppress(ValueError, TypeError):
+                pool.restore(text or "[]", now)

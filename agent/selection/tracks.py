@@ -13,8 +13,11 @@ import numpy as np
 from agent.domain import Box, Detection, FloatArray
 
 MATCH_IOU = 0.2
+SAME_LABEL = 0.1
+"""Overlap that a detection of the track's own label is ahead: objects that cross keep theirs."""
 MOST_DETECTIONS = 60  # the most confident ones of a frame take part
 FAINT = 0.1  # below it a detection continues a track and begins none
+BELIEVED = 0.25  # a track that never reached it ends with the first frame that lacks it: clutter
 
 
 @dataclass(slots=True)
@@ -28,6 +31,11 @@ class Track:
     frames: int = 0  # in which it was seen, in its whole life
     best: float = 0.0  # highest confidence of its life
     velocity: tuple[float, float] = (0.0, 0.0)  # pixels per frame, of the centre
+
+    @property
+    def label(self) -> str:
+        """What it was called when it was last seen."""
+        return self.seen[self.last].label
 
     def expected(self, position: int) -> Box:
         """Where it should be at a later position."""
@@ -71,7 +79,11 @@ class Tracker:
         taken = list(detections[:MOST_DETECTIONS])
         sure = [d for d in taken if d.confidence >= 2 * FAINT]
         faint = [d for d in taken if d.confidence < 2 * FAINT]
-        alive = [t for t in self.tracks if now - t.last <= self._patience + 1]
+        alive = [
+            t
+            for t in self.tracks
+            if now - t.last <= (self._patience + 1 if t.best >= BELIEVED else 1)
+        ]
         unmatched = self._match(sure, alive, now)
         rest = [t for t in alive if t.last != now]
         unmatched += self._match(faint, rest, now)
@@ -91,13 +103,18 @@ class Tracker:
         overlap = iou_matrix(
             [detection.box for detection in detections], [t.expected(now) for t in tracks]
         )
+        rows, columns = (each.tolist() for each in np.nonzero(overlap >= MATCH_IOU))
+        pairs = [
+            (
+                -float(overlap[i, j]) - SAME_LABEL * (tracks[j].label == detections[i].label),
+                i,
+                j,
+            )
+            for i, j in zip(rows, columns, strict=True)
+        ]
         unmatched = set(range(len(detections)))
-        order = np.argsort(overlap, axis=None)[::-1]
         free = set(range(len(tracks)))
-        for flat in order:
-            i, j = divmod(int(flat), len(tracks))
-            if overlap[i, j] < MATCH_IOU or not free:
-                break
+        for _, i, j in sorted(pairs):
             if i in unmatched and j in free:
                 tracks[j].add(now, detections[i])
                 unmatched.remove(i)
@@ -108,20 +125,23 @@ class Tracker:
         oldest = now - self._memory + 1
         self.tracks = [track for track in self.tracks if track.last >= oldest]
         for track in self.tracks:
-            for position in [p for p in track.seen if p < oldest and p != track.last]:
-                del track.seen[position]
+            track.seen.pop(oldest - 1, None)
 
 
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:
     """Intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
-    left, right = _array(a)[:, None, :], _array(b)[None, :, :]
-    low = np.maximum(left[..., :2], right[..., :2])
-    high = np.minimum(left[..., 2:], right[..., 2:])
-    inner = np.prod(np.clip(high - low, 0, None), axis=-1)
-    areas = np.prod(left[..., 2:] - left[..., :2], -1) + np.prod(
-        right[..., 2:] - right[..., :2], -1
-    )
+    left, right = _array(a), _array(b)
+    x_min = np.maximum(left[:, None, 0], right[None, :, 0])
+    y_min = np.maximum(left[:, None, 1], right[None, :, 1])
+    x_max = np.minimum(left[:, None, 2], right[None, :, 2])
+    y_max = np.minimum(left[:, None, 3], right[None, :, 3])
+    inner = np.maximum(x_max - x_min, 0) * np.maximum(y_max - y_min, 0)
+    areas = _areas(left)[:, None] + _areas(right)[None, :]
     return np.asarray(inner / np.maximum(areas - inner, 1e-6), np.float32)
+
+
+def _areas(boxes: FloatArray) -> FloatArray:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
 
 
 def _array(boxes: Sequence[Box]) -> FloatArray:

@@ -7,12 +7,13 @@ sees lasts. Frames keep their pixels until they are judged: 4 of a camera at onc
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Detection, Grey, Observation
-from agent.selection.tracks import Track, Tracker
+from agent.selection.tracks import BELIEVED, Track, Tracker
 
 LOOK_AHEAD = 3
 """Frames after the judged one; as many before it are remembered."""
@@ -21,6 +22,7 @@ SLOWEST_FPS = 2.0
 """Below this rate neighbours tell nothing: objects are elsewhere in the next frame."""
 
 _GAP_FACTOR = 4.0
+_STEPS = 15
 _NOISE_FLOOR = 12.0  # grey levels; below it a change is taken for noise
 _NOISE_FACTOR = 6.0  # times the median change, which is noise: most of a picture stands still
 
@@ -54,6 +56,7 @@ class Window:
         self._ahead = look_ahead
         self._frames: deque[tuple[int, Observation]] = deque(maxlen=2 * look_ahead + 1)
         self._moving: dict[int, NDArray[np.bool_]] = {}
+        self._small: NDArray[np.int16] | None = None  # the latest picture
         self._judged = -1  # position of the last judged frame
         self._pace = _Pace()
         self._restart()
@@ -72,13 +75,17 @@ class Window:
         self._pace.add(observation)
         if self._ahead == 0:  # nobody asks for neighbours
             return [Moment(observation)]
-        previous = self._frames[-1][1].grey if self._frames else None
         position = self._tracker.update(observation.detections)
         self._frames.append((position, observation))
-        if previous is not None and observation.grey is not None:
-            self._moving[position] = moving(previous, observation.grey)
-        if position - self._ahead > self._judged:
-            moments += self._judge_up_to(position - self._ahead)
+        previous, self._small = self._small, None
+        if observation.grey is not None:
+            self._small = shrunk(observation.grey)
+            if previous is not None:
+                self._moving[position] = moving(previous, self._small)
+        # Where no rule of time is heard, nothing is worth waiting for.
+        ahead = 0 if self.is_slow else self._ahead
+        if position - ahead > self._judged:
+            moments += self._judge_up_to(position - ahead)
         return moments
 
     def flush(self) -> list[Moment]:
@@ -89,6 +96,7 @@ class Window:
         self._tracker = Tracker(memory=2 * self._ahead + 1, patience=self._ahead)
         self._frames.clear()
         self._moving.clear()
+        self._small = None
         self._judged = -1
 
     def _judge_up_to(self, last: int) -> list[Moment]:
@@ -107,15 +115,19 @@ class Window:
             observation=frames[position],
             before=tuple(frames[p] for p in sorted(frames, reverse=True) if p < position),
             after=tuple(frames[p] for p in sorted(frames) if p > position),
-            tracks=tuple(_seen_from(track, position, frames) for track in self._tracker.tracks),
+            tracks=tuple(
+                _seen_from(track, position, frames)
+                for track in self._tracker.tracks
+                if track.first <= position <= track.last and _matters(track)
+            ),
             moving=self._moving.pop(position, None),
             is_timed=not self.is_slow,
         )
 
     def _drop_pixels(self) -> None:
-        """Judged frames stay as neighbours; a picture without memory of its own keeps the shape."""
+        """Judged frames stay as neighbours, with the shape of their picture and no memory."""
         for n, (position, observation) in enumerate(self._frames):
-            if position <= self._judged and observation.frame.pixels.flags.owndata:
+            if position <= self._judged and any(observation.frame.pixels.strides):
                 shape = observation.frame.pixels.shape
                 blank = np.broadcast_to(np.zeros((), np.uint8), shape)
                 frame = replace(observation.frame, pixels=blank)
@@ -128,12 +140,15 @@ class _Pace:
     def __init__(self) -> None:
         self._at: float | None = None
         self._stream = ""
-        self._steps: deque[float] = deque(maxlen=15)
+        self._steps: deque[float] = deque(maxlen=_STEPS)
+        self._usual: float | None = None  # the median step in seconds, once there are some
 
     def add(self, observation: Observation) -> None:
         frame = observation.frame
         if self._at is not None and frame.stream == self._stream and frame.at > self._at:
             self._steps.append(frame.at - self._at)
+            if len(self._steps) >= _STEPS // 3:
+                self._usual = median(self._steps)
         self._at, self._stream = frame.at, frame.stream
 
     def is_gap(self, observation: Observation) -> bool:
@@ -151,26 +166,25 @@ class _Pace:
         usual = self._usual
         return usual is not None and usual > 1.02 / SLOWEST_FPS
 
-    @property
-    def _usual(self) -> float | None:
-        """The median step in seconds, once there are some."""
-        if len(self._steps) < self._steps.maxlen // 3:  # type: ignore[operator]
-            return None
-        return float(np.median(self._steps))
 
-
-def moving(before: Grey, now: Grey) -> NDArray[np.bool_]:
-    """Where two pictures `[180, 320]` differ by more than noise, as `[90, 160]`."""
-    change = np.abs(_halved(now) - _halved(before))
-    limit = max(_NOISE_FLOOR, _NOISE_FACTOR * float(np.median(change)))
+def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where two pictures, as `shrunk` made them, differ by more than noise, as `[90, 160]`."""
+    change = np.abs(now - before)
+    some = np.sort(change[::3, ::3], axis=None)
+    limit = 4 * max(_NOISE_FLOOR, _NOISE_FACTOR * float(some[some.size // 2]) / 4)
     return np.asarray(change > limit)
 
 
-def _halved(grey: Grey) -> NDArray[np.float32]:
-    small = grey[0::2, 0::2].astype(np.float32)
-    for part in (grey[1::2, 0::2], grey[0::2, 1::2], grey[1::2, 1::2]):
-        small += part
-    return small / 4.0
+def shrunk(grey: Grey) -> NDArray[np.int16]:
+    """The sums of 2 x 2 pixels of a picture `[180, 320]`, as `[90, 160]`."""
+    wide = grey.astype(np.int16)
+    rows = wide[0::2] + wide[1::2]
+    return np.asarray(rows[:, 0::2] + rows[:, 1::2])
+
+
+def _matters(track: Track) -> bool:
+    """Whether any rule could care: most tracks of a low floor are clutter of one or two frames."""
+    return track.best >= BELIEVED or track.frames >= LOOK_AHEAD
 
 
 def _seen_from(track: Track, position: int, frames: Mapping[int, Observation]) -> TrackAt:

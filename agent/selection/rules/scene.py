@@ -4,6 +4,7 @@ import json
 import math
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from statistics import median
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,8 @@ _COUNT_WINDOW_S = 60.0
 _COUNT_LEAST = 10  # frames before a count can be unusual
 _COUNT_FIRES = 3.0  # robust standard deviations
 _COUNT_FULL = 10.0
+_COUNT_JUST_NOW = 3  # frames, from all of which a sudden count differs
+_COUNT_SUDDEN = 2  # objects: single ones come and go
 _RARE_LEAST = 100  # detections before a label can be rare
 _RARE_SHARE = 0.1
 _RARE_HALF_LIFE_S = 24 * 3600.0
@@ -39,7 +42,10 @@ class Clash:
     thresholds: Thresholds
 
     def score(self, moment: Moment) -> float:
-        """Overlap times how sure the weaker one is; at least one must reach its threshold."""
+        """Overlap beyond half, times how sure the weaker one is compared with the surer one.
+
+        At least one must reach its threshold.
+        """
         detections = [
             d
             for d in moment.observation.detections
@@ -62,12 +68,16 @@ class Clash:
         surest = max((a, b), key=lambda detection: detection.confidence)
         if surest.confidence < self.thresholds.of(surest.label):
             return 0.0
-        return min(1.0, overlap * min(a.confidence, b.confidence) / surest.confidence)
+        depth = (overlap - _CLASH_IOU) / (1.0 - _CLASH_IOU)
+        return min(1.0, depth * min(a.confidence, b.confidence) / surest.confidence)
 
 
 @dataclass(slots=True)
 class CountChange:
-    """Far more or far fewer objects than in the last minute."""
+    """Far more or far fewer objects than in the last minute.
+
+    All of a sudden: a scene that fills slowly changes its count too, but no frame of it stands out.
+    """
 
     name: ClassVar[str] = "count_change"
     weight: ClassVar[float] = 0.25
@@ -83,7 +93,9 @@ class CountChange:
         count = sum(
             d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
         )
-        while self._counts and not 0 <= at - self._counts[0][0] <= _COUNT_WINDOW_S:
+        if self._counts and at < self._counts[-1][0]:
+            self._counts.clear()  # a stream that begins anew
+        while self._counts and at - self._counts[0][0] > _COUNT_WINDOW_S:
             self._counts.popleft()
         z = self._deviation(count)
         self._counts.append((at, count))
@@ -92,11 +104,15 @@ class CountChange:
     def _deviation(self, count: int) -> float:
         if len(self._counts) < _COUNT_LEAST:
             return 0.0
-        past = np.array([n for _, n in self._counts])
-        median = float(np.median(past))
-        spread = 1.4826 * float(np.median(np.abs(past - median)))
+        just_now = (self._counts[-n - 1][1] for n in range(_COUNT_JUST_NOW))
+        sudden = min(abs(count - n) for n in just_now)
+        if sudden < _COUNT_SUDDEN:
+            return 0.0
+        past = [n for _, n in self._counts]
+        usual = median(past)
+        spread = 1.4826 * median(abs(n - usual) for n in past)
         # Half an object: a scene that is always empty has no spread at all.
-        return abs(count - median) / (spread + 0.5)
+        return min(sudden, abs(count - usual)) / (spread + 0.5)
 
 
 @dataclass(slots=True)
@@ -159,12 +175,12 @@ class MotionWithoutDetection:
 
     def score(self, moment: Moment) -> float:
         """Share of the picture that moves outside all boxes, 6 % counting as 1."""
-        if moment.moving is None or not moment.moving.any():
+        if moment.moving is None:
             return 0.0
-        if float(moment.moving.mean()) > _MOTION_ALL:
+        share = np.count_nonzero(moment.moving) / moment.moving.size
+        if not _MOTION_LEAST <= share <= _MOTION_ALL:
             return 0.0
-        uncovered = moment.moving & ~self._covered(moment)
-        share = float(uncovered.mean())
+        share = np.count_nonzero(moment.moving & ~self._covered(moment)) / moment.moving.size
         return min(1.0, share / _MOTION_FULL) if share >= _MOTION_LEAST else 0.0
 
     def _covered(self, moment: Moment) -> NDArray[np.bool_]:

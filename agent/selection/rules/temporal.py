@@ -1,14 +1,18 @@
 """Rules that find the model contradicting itself from frame to frame."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Detection, Observation, Thresholds
+from agent.domain import Box, Detection, Observation, Thresholds
+from agent.selection.tracks import iou_matrix
 from agent.selection.window import Moment, TrackAt
 
 _NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
 _WEAK_FRAMES = 3
+_NEWS_FRAMES = 50  # from then on a weak track counts for less and less
+_COVERS = 0.5
 _TRANSITION = 0.7  # a change of label that stays is one doubt; one that goes back is two
 
 
@@ -25,9 +29,9 @@ class Flicker:
 
     def score(self, moment: Moment) -> float:
         """Confidence on both sides, less what is left of it now; the highest of all objects."""
-        return max((self._missed(track) for track in moment.tracks), default=0.0)
+        return max((self._missed(track, moment) for track in moment.tracks), default=0.0)
 
-    def _missed(self, track: TrackAt) -> float:
+    def _missed(self, track: TrackAt, moment: Moment) -> float:
         before = [d for offset, d in track.seen.items() if offset < 0]
         after = [d for offset, d in track.seen.items() if offset > 0]
         if not before or not after:
@@ -36,7 +40,17 @@ class Flicker:
         now = track.seen.get(0)
         threshold = self.thresholds.of((now or before[-1]).label)
         left = now.confidence / threshold if now is not None and threshold > 0 else 0.0
-        return sure * (1 - left) if sure >= threshold > 0 and left < 1 else 0.0
+        if sure < threshold or threshold <= 0 or left >= 1:
+            return 0.0
+        # Two boxes of one object take turns: it was not missed while one of them is there.
+        place = _between(track.seen)
+        if any(
+            iou_matrix([place], [other.box])[0, 0] >= _COVERS
+            for other in moment.observation.detections
+            if other is not now and other.confidence >= self.thresholds.of(other.label)
+        ):
+            return 0.0
+        return sure * (1 - left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +145,24 @@ class WeakTrack:
         if track.best >= threshold or threshold <= floor:
             return 0.0
         mean = sum(d.confidence for d in track.seen.values()) / len(track.seen)
-        # A track is worth judging once it lasts; clutter near the floor comes and goes.
-        return max(0.0, (mean - floor) / (threshold - floor)) if mean >= threshold / 2 else 0.0
+        # A track is worth judging once it lasts; clutter near the floor comes and goes, and what
+        # has looked like something all day has been looked at.
+        news = min(1.0, _NEWS_FRAMES / track.frames)
+        return (mean - floor) / (threshold - floor) * news if mean >= threshold / 2 else 0.0
+
+
+def _between(seen: Mapping[int, Detection]) -> Box:
+    """Where an object must be now that was seen before and after."""
+    before = max(offset for offset in seen if offset < 0)
+    after = min(offset for offset in seen if offset > 0)
+    a, b = seen[before].box, seen[after].box
+    share = -before / (after - before)
+    return Box(
+        a.x_min + share * (b.x_min - a.x_min),
+        a.y_min + share * (b.y_min - a.y_min),
+        a.x_max + share * (b.x_max - a.x_max),
+        a.y_max + share * (b.y_max - a.y_max),
+    )
 
 
 def _best(detections: list[Detection]) -> float:
