@@ -9,6 +9,7 @@ from agent.cli import (
     check,
     demo,
     env,
+    estimate,
     export,
     flush,
     receive,
@@ -55,6 +56,7 @@ for command in (
     request.request,
     demo.demo,
     replay.replay,
+    estimate.estimate,
     receive.receive,
     env.env,
 ):
