@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 
 
 def clip() -> Path:

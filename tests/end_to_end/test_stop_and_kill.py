@@ -60,6 +60,7 @@ def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
         assert_law(status(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Path) -> None:
     with SilentServer() as far, SilentServer() as camera:
         settings = {
