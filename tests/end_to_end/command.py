@@ -39,9 +39,7 @@ def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
     return inherited | {name: str(value) for name, value in (ours | dict(settings)).items()}
 
 
-def call(
-    folder: Path, *arguments: str, patience: float = PATIENCE_S, **settings: object
-) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         [COMMAND, *arguments],
@@ -50,7 +48,7 @@ def call(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=patience,
+        timeout=PATIENCE_S,
         check=False,
     )
 
