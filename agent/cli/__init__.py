@@ -12,6 +12,7 @@ from agent.cli import (
     estimate,
     export,
     flush,
+    install,
     receive,
     rejected,
     replay,
@@ -58,6 +59,8 @@ for command in (
     replay.replay,
     estimate.estimate,
     receive.receive,
+    install.install,
+    install.uninstall,
     env.env,
 ):
     app.command()(errors_shown(command))
