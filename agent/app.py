@@ -30,10 +30,11 @@ from agent.selection.rules import supported
 from agent.selection.selector import RULE_COOLDOWN_S, Verdict
 from agent.selection.station import Selection
 from agent.spool.disk import Disk
+from agent.spool.drafts import Limits
 from agent.spool.jpeg import JpegEncoder
 from agent.spool.recovery import open_spool
 from agent.spool.schema import RecordMaker
-from agent.spool.spool import Limits, Spool
+from agent.spool.spool import Spool
 from agent.system import boot_id, clock_synchronized, full_jitter, new_id
 from agent.upload.addresses import insecure_token_warning, make_target
 from agent.upload.network import Network
@@ -84,8 +85,7 @@ def wired(
     """
     tempo = tempo or Tempo()
     target = upload_target(settings, clock=clock, environ=environ)
-    token = settings.token(environ)
-    warning = insecure_token_warning(settings.upload_url or "", token)
+    warning = insecure_token_warning(settings.upload_url or "", settings.token(environ))
     if warning:
         log.warning("upload insecure", error=warning)
     with spool_of(settings, clock=clock, log=log) as spool:
@@ -98,89 +98,116 @@ def wired(
             waiting=spool.waiting(),
             target=target.name if target else "none",
         )
-        # Nobody may take a start for hung while an engine is built.
-        patience = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-        notifier.notify(f"EXTEND_TIMEOUT_USEC={patience * 1_000_000}\nSTATUS=loading the model")
-        detector = detector_of(settings)
-        log.info(
-            "model loaded",
-            model=detector.info.name,
-            sha256=detector.info.sha256[:12],
-            provider=detector.info.provider,
-            labels=len(detector.info.labels),
-            decided=detector.decided,
-        )
-        stats = Stats()
-        # Each frame of a recording that is read as fast as it is analysed counts.
-        lossless = {
-            camera.name: settings.fps == 0 and not camera.live for camera in settings.cameras
-        }
-        mailbox = Mailbox(lossless)
-        queue: Queue[Capture] = Queue(QUEUE_LENGTH)
-        boot = boot_id()
-        rules, left_out = supported(settings.rules, detector.info.task)
-        if left_out:
-            log.info("rules left out", rules=",".join(left_out), task=detector.info.task)
-        plan = replace(settings.selection_plan, rules=rules, cooldown_s=tempo.cooldown_s)
-        model = CurrentModel(detector)
-        change = ModelChange(model, partial(detector_of, settings), log=log)
-        names = [camera.name for camera in settings.cameras]
-        selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
-        selection.remember(spool.note, clock.monotonic())
-        uploader = None
-        if target is not None:
-            pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
-            uploader = Uploader(
-                spool,
-                target,
-                pace,
-                stats=stats,
-                clock=clock,
-                log=log,
-                window=settings.upload_window,
-            )
-        stations = Stations(
-            readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
-            mailbox=mailbox,
-            inference=Inference(
-                mailbox,
-                model,
-                selection,
-                queue,
-                shrink=small_grey,
-                stats=stats,
-                clock=clock,
-                log=log,
-            ),
-            inference_workers=inference_workers(settings),
-            queue=queue,
-            writer=Writer(
-                queue,
-                JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
-                RecordMaker(
-                    settings.device_id,
-                    boot,
-                    detector.info,
-                    settings.all_thresholds,
-                    __version__,
-                ),
-                spool,
-                synchronized=clock_synchronized,
-                hints=settings.budget_per_day > 0,
-                stats=stats,
-                log=log,
-            ),
-            spool=spool,
-            uploader=uploader,
-            upload_workers=settings.upload_workers,
-            upload_patience=upload_patience(settings),
-            stats=stats,
-            model_change=change,
-        )
+        detector = _load_model(settings, notifier, log)
+        stations = _stations(settings, tempo, spool, detector, target, clock=clock, log=log)
         supervisor = Supervisor(
             stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog
         )
-        yield Agent(supervisor, spool, stats, mailbox, detector, uploader)
+        yield Agent(
+            supervisor, spool, stations.stats, stations.mailbox, detector, stations.uploader
+        )
+
+
+def _load_model(settings: Settings, notifier: Notifier, log: Log) -> OnnxDetector:
+    # Nobody may take a start for hung while an engine is built.
+    patience = ENGINE_S if builds_engines(settings.providers) else MODEL_S
+    notifier.notify(f"EXTEND_TIMEOUT_USEC={patience * 1_000_000}\nSTATUS=loading the model")
+    detector = detector_of(settings)
+    log.info(
+        "model loaded",
+        model=detector.info.name,
+        sha256=detector.info.sha256[:12],
+        provider=detector.info.provider,
+        labels=len(detector.info.labels),
+        decided=detector.decided,
+    )
+    return detector
+
+
+def _stations(
+    settings: Settings,
+    tempo: Tempo,
+    spool: Spool,
+    detector: OnnxDetector,
+    target: UploadTarget | None,
+    *,
+    clock: Clock,
+    log: Log,
+) -> Stations:
+    """Everything that runs, from the cameras to the far side."""
+    stats = Stats()
+    # Each frame of a recording that is read as fast as it is analysed counts.
+    mailbox = Mailbox({c.name: settings.fps == 0 and not c.live for c in settings.cameras})
+    queue: Queue[Capture] = Queue(QUEUE_LENGTH)
+    boot = boot_id()
+    model = CurrentModel(detector)
+    maker = RecordMaker(
+        settings.device_id, boot, detector.info, settings.all_thresholds, __version__
+    )
+    return Stations(
+        readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
+        mailbox=mailbox,
+        inference=Inference(
+            mailbox,
+            model,
+            _selection(settings, tempo, spool, task=detector.info.task, clock=clock, log=log),
+            queue,
+            shrink=small_grey,
+            stats=stats,
+            clock=clock,
+            log=log,
+        ),
+        inference_workers=inference_workers(settings),
+        queue=queue,
+        writer=Writer(
+            queue,
+            JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
+            maker,
+            spool,
+            synchronized=clock_synchronized,
+            hints=settings.budget_per_day > 0,
+            stats=stats,
+            log=log,
+        ),
+        spool=spool,
+        uploader=_uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log),
+        upload_workers=settings.upload_workers,
+        upload_patience=upload_patience(settings),
+        stats=stats,
+        model_change=ModelChange(model, partial(detector_of, settings), log=log),
+    )
+
+
+def _selection(
+    settings: Settings, tempo: Tempo, spool: Spool, *, task: str, clock: Clock, log: Log
+) -> Selection:
+    """The rules that fit the model, with what they learnt before."""
+    rules, left_out = supported(settings.rules, task)
+    if left_out:
+        log.info("rules left out", rules=",".join(left_out), task=task)
+    plan = replace(settings.selection_plan, rules=rules, cooldown_s=tempo.cooldown_s)
+    names = [camera.name for camera in settings.cameras]
+    selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
+    selection.remember(spool.note, clock.monotonic())
+    return selection
+
+
+def _uploader(
+    settings: Settings,
+    tempo: Tempo,
+    spool: Spool,
+    target: UploadTarget | None,
+    *,
+    stats: Stats,
+    clock: Clock,
+    log: Log,
+) -> Uploader | None:
+    if target is None:
+        return None
+    pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
+    return Uploader(
+        spool, target, pace, stats=stats, clock=clock, log=log, window=settings.upload_window
+    )
 
 
 def spool_of(

@@ -11,8 +11,9 @@ from agent.cli import console
 from agent.domain import StoredCapture
 from agent.errors import ConfigurationError, TemporaryError
 from agent.spool.disk import Disk
+from agent.spool.drafts import Limits
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Limits, Spool
+from agent.spool.spool import Spool
 from agent.system import SystemClock
 from agent.upload.dataset import DamagedDatasetError, Dataset, UnfitCaptureError
 

@@ -19,8 +19,8 @@ from agent.errors import AgentError, CameraLost, ConfigurationError, TemporaryEr
 from agent.logs import make_log
 from agent.ports import Clock
 from agent.spool.disk import Disk
+from agent.spool.drafts import Limits
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Limits
 from agent.spool.status import read_status
 from agent.system import boot_id, clock_synchronized
 from agent.upload.addresses import insecure_token_warning

@@ -12,9 +12,10 @@ from agent.errors import DamagedRecord
 from agent.spool import record
 from agent.spool.aside import drop_rejected, list_rejected, retry_rejected
 from agent.spool.disk import Disk
+from agent.spool.drafts import Limits
 from agent.spool.layout import SpoolPaths
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Limits, Spool
+from agent.spool.spool import Spool
 from agent.system import SystemClock
 
 app = typer.Typer(help="List, retry or drop captures that the endpoint refused.")

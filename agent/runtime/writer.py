@@ -10,8 +10,9 @@ from agent.logs import Log
 from agent.ports import ImageEncoder
 from agent.runtime.stats import Stats
 from agent.selection.buying import Hint
+from agent.spool.drafts import Draft
 from agent.spool.schema import RecordMaker
-from agent.spool.spool import Draft, Spool
+from agent.spool.spool import Spool
 
 GROUP = 8
 """Captures of one put: they share the flushes, which are what a slow card charges for."""

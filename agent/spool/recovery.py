@@ -30,6 +30,7 @@ from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock
 from agent.spool.disk import TEMPORARY_SUFFIX, Disk
+from agent.spool.drafts import Limits, State
 from agent.spool.index import (
     DATABASE,
     Change,
@@ -48,7 +49,7 @@ from agent.spool.layout import (
 from agent.spool.lock import owned
 from agent.spool.order import SendingOrder
 from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
-from agent.spool.spool import Limits, Spool, State
+from agent.spool.spool import Spool
 
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""

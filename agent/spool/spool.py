@@ -17,9 +17,6 @@ import errno
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
@@ -27,6 +24,7 @@ from agent.logs import Log
 from agent.ports import Clock
 from agent.spool import record
 from agent.spool.disk import Disk, is_disk_full
+from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import DATABASE, Change, Index, RecordFile
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
@@ -37,68 +35,11 @@ from agent.spool.record import Entry
 RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
 
-_ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
 _HINT, _KEPT = "hint/", "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
 _GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
 _JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the spool may occupy."""
-
-    max_bytes: int
-    min_free: int = 0
-
-    @property
-    def aside(self) -> int:
-        """Bytes that `rejected/`, and likewise `damaged/`, may hold."""
-        return int(self.max_bytes * _ASIDE_SHARE)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A capture that is to be stored; the spool adds its sequence number."""
-
-    id: str
-    lane: Lane
-    value: float  # 0 to 1
-    record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
-    image: bytes = field(repr=False)
-    hint: str = ""  # for the order of sending
-    replaces: str | None = None  # id of a capture that leaves if it still waits: the same, worse
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of a put."""
-
-    kept: tuple[Entry, ...]
-    evicted: tuple[Entry, ...]  # newcomers among them were never written
-    reason: str = "budget"
-    replaced: tuple[Entry, ...] = ()  # by a better capture of the same scene
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """A capture on its way to the disk."""
-
-    entry: Entry
-    data: bytes  # of the record file
-    hint: str
-    replaces: str | None
-
-
-@dataclass(slots=True)
-class State:
-    """What recovery found and the spool continues from."""
-
-    entries: dict[str, Entry]  # by id
-    counts: Counter[str]
-    notes: dict[str, str]
-    aside: dict[Path, int]  # bytes in rejected/ and damaged/
 
 
 class Spool:

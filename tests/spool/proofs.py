@@ -11,8 +11,8 @@ from spool_builders import OVERHEAD, Machine, claimable, draft
 from witness import Witness
 
 from agent.domain import Lane
+from agent.spool.drafts import Limits
 from agent.spool.layout import RESERVE_BYTES
-from agent.spool.spool import Limits
 
 MakeMachine = Callable[..., Machine]
 """From keywords of `Machine`, one in a folder of its own."""

@@ -11,10 +11,11 @@ from memory_index import MemoryIndex
 
 from agent.domain import Lane
 from agent.logs import Log, make_log
+from agent.spool.drafts import Draft, Limits
 from agent.spool.index import Contents
 from agent.spool.record import Entry
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Draft, Limits, Spool
+from agent.spool.spool import Spool
 
 FIRST_CAPTURE_MS = 1_700_000_000_000
 OVERHEAD = 4_000_000 + 1_500_000 + 65_536

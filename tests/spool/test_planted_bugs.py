@@ -18,9 +18,10 @@ from proofs import (
 )
 
 from agent.spool import eviction, recovery
+from agent.spool.drafts import Newcomer, State, Stored
 from agent.spool.index import Change, Contents
 from agent.spool.record import Entry
-from agent.spool.spool import Newcomer, Spool, State, Stored
+from agent.spool.spool import Spool
 
 
 class NoFileSync(ForgetfulDisk):

@@ -24,7 +24,7 @@ from witness import Witness
 
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
-from agent.spool.spool import Draft, Limits
+from agent.spool.drafts import Draft, Limits
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
 _steps = st.integers(1, 20)

@@ -9,8 +9,9 @@ from spool_builders import Machine, claimable, law_holds
 
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
+from agent.spool.drafts import Draft, Stored
 from agent.spool.record import Entry
-from agent.spool.spool import RANDOM_SHARE, Draft, Stored
+from agent.spool.spool import RANDOM_SHARE
 
 
 class Witness:

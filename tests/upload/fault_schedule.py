@@ -28,8 +28,9 @@ from agent.domain import Lane, Receipt, StoredCapture
 from agent.errors import TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
+from agent.spool.drafts import Draft, Limits
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Draft, Limits, Spool
+from agent.spool.spool import Spool
 from agent.upload.http import HttpTarget
 from agent.upload.network import Network
 from agent.upload.pace import STRIKES, Pace
