@@ -26,6 +26,7 @@ REQUESTED_SHARE = 0.1
 """Most of a day's credits that requested captures may take."""
 
 _DATES_KEPT = 64
+_ROUNDING = 1e-6  # of sums of credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ class Ledger:
         today = int(self._last.wall // self.period_s)
         if spent >= self.per_day or self._by_date.get(today, 0) >= self.per_day:
             return False
-        if spent >= sum(self._earned.values()) + 1:
+        if spent > sum(self._earned.values()) + _ROUNDING:
             return False
         if lane is Lane.REQUESTED:
             return self._spent[lane] < max(1.0, self.per_day * REQUESTED_SHARE)
         pot = _pot(lane)
         from_pot = sum(n for name, n in self._spent.items() if _pot(Lane(name)) == pot)
-        return self.is_closing or from_pot < self._earned[pot] + 1
+        return self.is_closing or from_pot <= self._earned[pot] + _ROUNDING
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
         """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""

@@ -51,6 +51,8 @@ class Likeness:
     def from_text(cls, text: str) -> "Likeness":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         bits, cells = json.loads(text)
+        if not isinstance(bits, str) or not isinstance(cells, dict):
+            raise ValueError("this is no likeness")  # noqa: TRY004 (of a text, not of an argument)
         signature = {
             label: tuple(np.frombuffer(base64.b85decode(code), np.float16).tolist())
             for label, code in cells.items()

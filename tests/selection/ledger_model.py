@@ -1,0 +1,116 @@
+"""A labelling budget in plain arithmetic, and lives of a device that the ledger must get through."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.domain import Lane
+from agent.selection.credits import Ledger, Now
+
+DAY = 86_400.0
+NOON_2026 = 1_784_548_800.0
+SHARE = 0.2
+CHANCE = {Lane.RANDOM, Lane.INTERVAL}
+LANES = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
+Action = tuple[str, float]
+
+
+@dataclass
+class Naive:
+    """What may have been bought, from the times alone."""
+
+    per_day: int
+    ran: float = 0.0  # seconds since the beginning
+    began: float = 0.0  # of `ran`, when this budget day began
+    date: int | None = None
+    today: Counter[Lane] = field(default_factory=Counter)
+    by_date: Counter[int] = field(default_factory=Counter)
+    owed: dict[str, Lane] = field(default_factory=dict)  # paid, not delivered
+    broken: set[str] = field(default_factory=set)
+
+    def pass_time(self, seconds: float, wall: float) -> None:
+        self.ran += seconds
+        date = int(wall // DAY)
+        self.date = date if self.date is None else self.date
+        if date > self.date:
+            self._new_day(date, self.ran - min(seconds, wall - date * DAY))
+        elif self.ran - self.began >= DAY:
+            self._new_day(date, self.ran - (self.ran - self.began) % DAY)
+
+    def bought(self, capture: str, lane: Lane, wall: float) -> None:
+        self.today[lane] += 1
+        self.by_date[int(wall // DAY)] += 1
+        self.owed[capture] = lane
+        self._check(lane)
+
+    def _new_day(self, date: int, began: float) -> None:
+        self.date, self.began = date, began
+        self.today = Counter(self.owed.values())
+
+    def _check(self, lane: Lane) -> None:
+        """What was carried over from the day before may be more than the new day has earned."""
+        accrued = (self.ran - self.began) / DAY * self.per_day + 0.001
+        chance = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
+        rules = {
+            "a date": max(self.by_date.values()) <= self.per_day,
+            "a budget day": self.today.total() <= self.per_day,
+            "accrual": self.today.total() <= accrued + 1,
+            "random share": lane not in CHANCE or chance <= SHARE * accrued + 1,
+            "requested": lane is not Lane.REQUESTED
+            or self.today[lane] <= 0.1 * self.per_day + 1,
+        }
+        self.broken |= {name for name, holds in rules.items() if not holds}
+
+
+def live(actions: Sequence[Action], *, per_day: int, make: type[Ledger] = Ledger) -> set[str]:
+    """Which rules the ledger broke in this life of a device."""
+    ledger, naive = make(per_day, SHARE), Naive(per_day)
+    clock, wall, boots = 1000.0, NOON_2026, 0
+    ledger.accrue(Now(clock, wall, "0"))
+    naive.pass_time(0.0, wall)
+    for number, (kind, amount) in enumerate(actions):
+        if kind == "run":
+            clock, wall = clock + amount, wall + amount
+            naive.pass_time(amount, wall)
+        elif kind == "step":
+            wall = max(0.0, wall + amount)
+            naive.pass_time(0.0, wall)
+        elif kind == "reboot":  # the time without power is nobody's
+            boots, clock, wall = boots + 1, 5.0, wall + amount
+            ledger = _again(ledger, per_day)
+            naive.pass_time(0.0, wall)
+        elif kind == "restart":
+            ledger = _again(ledger, per_day)
+        elif kind == "deliver":
+            for capture in list(ledger.paid)[: int(amount)]:
+                ledger.finished(capture)
+                naive.owed.pop(capture, None)
+        ledger.accrue(Now(clock, wall, str(boots)))
+        if kind == "buy":
+            for one in range(int(amount)):
+                lane = LANES[(number + one) % 4] if amount % 1 else LANES[number % 4]
+                if ledger.may_buy(lane):
+                    ledger.buy(f"{number}/{one}", lane)
+                    naive.bought(f"{number}/{one}", lane, wall)
+    return naive.broken
+
+
+def _again(ledger: Ledger, per_day: int) -> Ledger:
+    return type(ledger).from_text(ledger.text, per_day=per_day, random_share=SHARE)
+
+
+def a_life(seed: int) -> list[Action]:
+    """Bursts, idle hours, steps of the clock to 1970, to 2076 and back, restarts, reboots."""
+    draw = random.Random(seed)
+    steps = (-NOON_2026, NOON_2026, 50 * 365 * DAY, -50 * 365 * DAY, -3600.0, 3600.0, DAY, -DAY)
+    kinds = {
+        "run": lambda: draw.choice([1.0, 600.0, 7200.0, 30_000.0, 2.5 * DAY]),
+        "step": lambda: draw.choice(steps),
+        "reboot": lambda: draw.choice([10.0, 40_000.0, 3 * DAY]),
+        "restart": lambda: 0.0,
+        "buy": lambda: draw.choice([1.0, 5.5, 100.0]),
+        "deliver": lambda: draw.choice([1.0, 100.0]),
+    }
+    chosen = draw.choices(list(kinds), [8, 2, 1, 2, 10, 6], k=70)
+    return [(kind, kinds[kind]()) for kind in chosen]

@@ -1,0 +1,36 @@
+"""Small grey pictures of a street that is not there."""
+
+import numpy as np
+
+from agent.domain import Grey
+
+SHAPE = (180, 320)
+
+
+def scene(seed: int = 1) -> Grey:
+    """A textured view: large areas of different light, with grain."""
+    draw = np.random.default_rng(seed)
+    areas = np.kron(draw.integers(40, 200, (12, 20)), np.ones((15, 16)))
+    return np.clip(areas + draw.normal(0, 10, SHAPE), 0, 255).astype(np.uint8)
+
+
+def noisy(picture: Grey, seed: int, sigma: float = 2.0) -> Grey:
+    noise = np.random.default_rng(1000 + seed).normal(0, sigma, SHAPE)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def with_object(picture: Grey, *, share: float = 0.05, x: int = 100, light: int = 250) -> Grey:
+    """The same with something that covers `share` of the picture."""
+    height = int((share * SHAPE[0] * SHAPE[1] * 1.2) ** 0.5)
+    width = int(share * SHAPE[0] * SHAPE[1] / height)
+    changed = picture.copy()
+    changed[60 : 60 + height, x : x + width] = light
+    return changed
+
+
+def blurred(picture: Grey, reach: int = 6) -> Grey:
+    """As a camera sees it that is out of focus."""
+    wide = picture.astype(np.float64)
+    for axis in (0, 1):
+        wide = sum(np.roll(wide, k, axis) for k in range(-reach, reach + 1)) / (2 * reach + 1)
+    return wide.astype(np.uint8)
