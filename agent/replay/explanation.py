@@ -107,9 +107,8 @@ class Explainer:
             return f"the recording has {frames} frames, counted from 0"
         place = bisect_left(self._analysed, index)
         near = " and ".join(str(n) for n in self._analysed[max(0, place - 1) : place + 1])
-        if not self._fps:
-            return f"it cannot be decoded; analysed nearest to it: frame {near}"
-        return f"at {self._fps:g} frames a second others are due; nearest to it: frame {near}"
+        rate = f"at {self._fps:g} frames a second others are due, or " if self._fps else ""
+        return f"{rate}it cannot be decoded; analysed nearest to it: frame {near}"
 
     def _fate(
         self, verdict: Verdict, worth_of: Callable[[str], float]

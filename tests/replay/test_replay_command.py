@@ -1,0 +1,94 @@
+"""`capture-agent replay` as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from recordings import clip, noise_folder
+from typer.testing import CliRunner
+
+from agent.cli import app
+
+COMMAND = str(Path(sys.executable).with_name("capture-agent"))
+
+
+def call(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "replay", *arguments],
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **settings},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
+    one = ["--fps", "2", "--budget", "5"]
+
+    answer = call(tmp_path, str(clip()), *one, "--json", "--report", "page.html", "--explain", "25")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    folder = tmp_path / "capture-agent-replay"
+    assert answer.stdout == (folder / "report.json").read_text()
+    report = json.loads(answer.stdout)
+    assert report["frames_analysed"] == 20
+    assert len(report["captures"]) == 5
+    assert {each["source"] for each in report["captures"]} == {str(clip())}
+    assert [each["frame"] for each in report["explained"]] == [25]
+    assert (tmp_path / "page.html").read_text().count("<article>") == 5
+    assert len(list((folder / "images").iterdir())) == 5
+    assert not (tmp_path / "capture-agent-state").exists()
+
+
+def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
+    tmp_path: Path,
+) -> None:
+    noise_folder(tmp_path / "a", 6)
+    noise_folder(tmp_path / "b", 6)
+    (tmp_path / "capture-agent-replay").mkdir()
+
+    answer = call(tmp_path, "a", "b", "b", AGENT_BUDGET_PER_DAY="2", AGENT_RANDOM_INTERVAL="200ms")
+
+    assert answer.returncode == 0, answer.stderr
+    report = json.loads((tmp_path / "capture-agent-replay-2" / "report.json").read_text())
+    assert [each["chosen"] for each in report["sources"]] == [2, 2, 2]
+    assert len({each["id"] for each in report["captures"]}) == 6
+    assert report["captures_per_day"] == 2
+    assert "frames a second" in answer.stdout
+    assert list((tmp_path / "capture-agent-replay").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing.mp4"], "not found"),
+        (["rtsp://camera/1"], "is a camera"),
+        (["/dev/video0"], "is a camera"),
+        (["notes.txt"], "no video"),
+        (["pictures", "--out", "full"], "it is not empty"),
+        (["pictures", "--report", "full"], "cannot write --report"),
+        (["pictures", "--out", "notes.txt"], "cannot use --out"),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    noise_folder(tmp_path / "pictures", 2)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    (tmp_path / "notes.txt").write_text("words")
+
+    monkeypatch.chdir(tmp_path)
+    mask = os.umask(0o077)
+
+    answer = CliRunner().invoke(app, ["replay", *arguments])
+
+    os.umask(mask)
+    assert answer.exit_code == 78
+    assert words in answer.stderr
+    assert answer.stdout == ""
