@@ -4,6 +4,7 @@ import textwrap
 
 from agent.config import Settings, variable
 from agent.config_fields import allowed, extra, shown_default
+from agent.events import EVENTS
 from agent.selection.rules import RULES
 
 _HEAD = """\
@@ -57,4 +58,13 @@ def rules_table() -> str:
         first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
         compares = " *" if rule.is_temporal else ""
         rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")
+    return "\n".join(rows) + "\n"
+
+
+def events_table() -> str:
+    """The README's table of events, in Markdown: level, meaning, and what to do."""
+    rows = ["| Event | Level | Meaning | What to do |", "| --- | --- | --- | --- |"]
+    for name, event in EVENTS.items():
+        levels = ", ".join(filter(None, (event.level, event.worse)))
+        rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.mend} |")
     return "\n".join(rows) + "\n"

@@ -1,7 +1,7 @@
 """What a technician reads: constant events, facts as fields, no secrets.
 
 A logger is made once by the command line and passed to whoever logs; nothing is configured
-globally. `EVENTS` is the one list of event names.
+globally. `agent/events.py` is the one list of event names.
 """
 
 import contextlib
@@ -17,45 +17,6 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 Log = FilteringBoundLogger
-
-EVENTS: Mapping[str, str] = {
-    "agent started": "The daemon runs with these settings.",
-    "agent stopped": "The daemon has ended; `reason` says why.",
-    "agent stopping": "A stop was asked for; what is in memory is being written.",
-    "camera opened": "The first frame of a camera has come.",
-    "camera lost": "A camera gives no frames; it is tried again, waiting ever longer.",
-    "camera recovered": "A lost camera gives frames again.",
-    "camera ended": "A recording was read to its end.",
-    "model loaded": "The model runs; `decided` says how its outputs are read.",
-    "model changed": "A new model file passed its trial and is used from now on.",
-    "model kept": "A new model file failed its trial, `error` says why; the old one stays in use.",
-    "rules left out": "These rules have nothing to look at with a model of this task.",
-    "camera impaired": "A picture is dark, blown out, blurred, frozen or blocked for 10 s.",
-    "camera clear": "The picture is as usual again.",
-    "temporal rules": "Frames come too slowly for the rules of time (off), or fast enough (on).",
-    "frame judged": "Why a frame was captured, or was not; at debug level.",
-    "frame captured": "A frame was chosen; `rules` says why.",
-    "capture stored": "A capture is safe on disk.",
-    "capture evicted": "The disk budget forced a capture out; `reason` says which limit.",
-    "capture delivered": "The endpoint proved that it has the capture.",
-    "capture damaged": "A record file does not match its checksum; it was moved to `damaged/`.",
-    "capture rejected": "The endpoint refused this capture; it was moved to `rejected/`.",
-    "upload delayed": "The endpoint cannot be reached or asks to wait; all captures are kept.",
-    "upload held": "No capture can be delivered until what `error` names is mended; all are kept.",
-    "upload window closed": "Captures wait until the time that `opens` names.",
-    "upload window opened": "Captures may be sent.",
-    "upload resumed": "Deliveries succeed again.",
-    "upload insecure": "The token crosses the network unencrypted.",
-    "spool recovered": "The spool was put in order at start; the fields count what was found.",
-    "spool unavailable": "The disk refuses writing; captures wait in memory.",
-    "spool available": "The disk takes writing again.",
-    "disk full": "The disk has no room; only better captures replace stored ones.",
-    "clock stepped": "The wall clock jumped; intervals are not affected.",
-    "worker failed": "A bug: the traceback follows, and the process ends; systemd starts it anew.",
-    "worker stalled": "A worker makes no progress; the watchdog will restart the process.",
-    "stop overdue": "A worker did not stop in time and was left behind.",
-    "summary": "One minute in figures.",
-}
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 _MASK = "***"

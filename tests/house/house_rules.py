@@ -120,6 +120,19 @@ def unnamed_events(tree: ast.Module, events: Collection[str]) -> list[str]:
     ]
 
 
+def levels_of(tree: ast.Module, call: ast.Call) -> set[str]:
+    """The methods that a log call may go to: those that its name stands for, where it has one."""
+    if _is_log_method(call.func):
+        return {_name(call.func).rpartition(".")[2]}
+    return {
+        _name(part).rpartition(".")[2]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _name(call.func) in map(_name, node.targets)
+        for part in ast.walk(node.value)
+        if _is_log_method(part)
+    }
+
+
 def event_of(call: ast.Call) -> str | None:
     first = call.args[0] if call.args else None
     if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -1,19 +1,23 @@
 """Writes the texts that are made from declarations anew: `python tests/house/refresh.py`.
 
-Run it after a change of `agent/config.py` or of a rule's docstring; it mends
+Run it after a change of `agent/config.py`, `agent/events.py` or a rule's docstring; it mends
 `systemd/capture-agent.env` and the tables in `README.md`.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agent.env_file import env_file, rules_table, settings_table
+from agent.env_file import env_file, events_table, rules_table, settings_table
 
 COMMAND = "python tests/house/refresh.py"
 ROOT = Path(__file__).parents[2]
 ENV_FILE = ROOT / "systemd" / "capture-agent.env"
 README = ROOT / "README.md"
-TABLES: Mapping[str, Callable[[], str]] = {"settings": settings_table, "rules": rules_table}
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "rules": rules_table,
+    "events": events_table,
+}
 """What makes the text between `<!-- NAME -->` and `<!-- /NAME -->` of the README."""
 
 

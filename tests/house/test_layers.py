@@ -11,7 +11,7 @@ from house_rules import ROOT, imported, modules
 
 # Lowest first. A package stands for all of its modules that are not named themselves.
 LAYERS: Mapping[str, tuple[str, ...]] = {
-    "nouns": ("agent", "agent.errors", "agent.domain"),
+    "nouns": ("agent", "agent.errors", "agent.events", "agent.domain"),
     # Below the rest of what is pure, which may say what it needs of the world.
     # What a capture is on disk, and what the spool asks of an order of sending, are of that kind.
     "ports": ("agent.ports", "agent.spool.record", "agent.spool.order"),

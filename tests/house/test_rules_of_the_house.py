@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import house_rules as rules
 import pytest
 
-from agent.logs import EVENTS
+from agent.events import EVENTS
 
 Rule = Callable[[ast.Module], list[str]]
 
@@ -62,6 +62,31 @@ def test_each_declared_event_is_logged_somewhere() -> None:
     }
 
     assert set(EVENTS) - logged == set()
+
+
+def test_each_event_is_logged_at_the_levels_that_are_declared() -> None:
+    found: dict[str, set[str]] = {}
+    for tree in rules.modules().values():
+        for call in rules.log_calls(tree):
+            found.setdefault(rules.event_of(call) or "", set()).update(rules.levels_of(tree, call))
+
+    declared = {
+        name: {event.level} | ({event.worse} if event.worse else set())
+        for name, event in EVENTS.items()
+    }
+    assert found == declared
+
+
+def test_what_is_a_warning_or_worse_names_its_facts_and_what_to_do() -> None:
+    """So that the journal at this priority alone tells what is wrong."""
+    serious = {"warning", "error", "critical"}
+    for name, event in EVENTS.items():
+        needs_somebody = bool({event.level, event.worse} & serious)
+        assert bool(event.mend) == needs_somebody, name
+    for tree in rules.modules().values():
+        for call in rules.log_calls(tree):
+            if rules.levels_of(tree, call) & serious:
+                assert call.keywords, rules.event_of(call)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_lines import lines_of, parse_logfmt
 
-from agent.logs import EVENTS, Log, make_log
+from agent.events import EVENTS
+from agent.logs import Log, make_log
 
 TEXTS = st.text(st.characters() | st.sampled_from("\n\r\t\x1b\x00\x85\u2028 \"'=\\\udc80"))
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -192,8 +193,9 @@ def test_bound_facts_are_on_every_line_of_the_bound_log_alone() -> None:
 
 
 def test_each_event_is_a_short_name_with_a_sentence() -> None:
-    for name, meaning in EVENTS.items():
+    for name, event in EVENTS.items():
         assert name == name.lower()
         assert 1 <= len(name.split()) <= 3
-        assert meaning[0].isupper()
-        assert meaning.endswith(".")
+        for sentence in filter(None, (event.meaning, event.mend)):
+            assert sentence[0].isupper()
+            assert sentence.endswith(".")

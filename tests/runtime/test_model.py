@@ -8,7 +8,7 @@ from runtime_builders import MODEL, Recorder
 
 from agent.domain import Answer, ModelInfo, Pixels
 from agent.errors import ConfigurationError
-from agent.logs import EVENTS
+from agent.events import EVENTS
 from agent.ports import Detector
 from agent.runtime.model import CurrentModel, ModelChange
 
