@@ -50,7 +50,10 @@ class Detr:
 
     def layout(self, model: Signature) -> Layout:
         """Return how the outputs fit; raises `ConfigurationError`."""
-        return pair_layout(model, self.name, Numbering.SPARE_LAST)
+        layout = pair_layout(model, self.name, Numbering.SPARE_LAST)
+        if layout.classes is None or layout.classes < 2:  # noqa: PLR2004  # one and "no object"
+            raise ConfigurationError("detr has a class more than there are labels: two at least")
+        return layout
 
     def preparation(self, model: Signature) -> Preparation:
         """Return how frames become this model's input."""

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, Preparation, Signature
+from agent.detector.formats.geometry import scaled
 from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
@@ -84,7 +85,7 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Ra
         whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
     counted = chosen[whole]
     return RawDetections.sound(
-        counted[:, :4] * np.float32(scale),
+        scaled(counted[:, :4], np.float32(scale)),
         counted[:, 4],
         np.rint(counted[:, 5]).astype(np.intp),
         invalid=bool(np.isnan(rows[:, 4]).any()) or not bool(whole.all()),

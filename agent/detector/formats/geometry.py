@@ -31,7 +31,13 @@ def corners(boxes: FloatArray) -> FloatArray:
 
 def to_pixels(boxes: FloatArray, size: Size) -> FloatArray:
     """Return `[n, 4]` boxes in shares of the input as pixels of it."""
-    return boxes * np.array([size.width, size.height] * 2, np.float32)
+    return scaled(boxes, np.array([size.width, size.height] * 2, np.float32))
+
+
+def scaled(boxes: FloatArray, factor: FloatArray | np.float32) -> FloatArray:
+    """Return boxes times a factor; what overflows becomes infinite, and so no box."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(boxes * factor, np.float32)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:

@@ -41,7 +41,8 @@ def decode_joined(rows: FloatArray, floor: float) -> RawDetections:
     """Return the detections of `[n, 5 + classes]` whose boxes are in pixels already."""
     # No product is above its first factor: most rows need no look at their classes.
     likely = rows[~(rows[:, 4] < floor)]  # with NaN among them, which is not below
-    confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
+    with np.errstate(over="ignore", invalid="ignore"):
+        confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
     best = confidences.max(axis=1, initial=-np.inf)
     chosen = np.flatnonzero(best >= floor)
     return RawDetections.sound(

@@ -1,0 +1,79 @@
+"""Whatever a model answers: a format that can read it, or a clear refusal; never a crash."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from agent.detector.formats import FORMATS, choose
+from agent.detector.formats.contract import AnyFormat, Metadata, Signature, Tensor
+from agent.detector.letterbox import Size
+from agent.detector.nms import suppressed
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+SIZE = Size(64, 32)
+CELLS = (32, 8, 2, 42, 126)
+SIDES = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 9, 44, 85, *CELLS])
+SHAPES = st.lists(SIDES, min_size=0, max_size=4).map(tuple)
+NAMES = st.sampled_from(["output0", "logits", "pred_boxes", "dets", "labels", "boxes", "scores"])
+NUMBERS = st.one_of(
+    st.floats(width=32), st.sampled_from([0.0, 1.0, 0.5, 3e38, -3e38, 1e30, 63.0, -1.0])
+)
+
+
+@st.composite
+def models(draw: Any) -> Signature:
+    """A model of up to six outputs, batched more often than not, with any numbers in them."""
+    count = draw(st.integers(1, 6))
+    outputs, values = [], []
+    for _ in range(count):
+        shape = draw(SHAPES)
+        if draw(st.booleans()):
+            shape = (1, *shape[:2])
+        kind = draw(st.sampled_from(["float32", "float32", "int64"]))
+        outputs.append(Tensor(draw(NAMES), shape, kind))
+        elements = draw(arrays.arrays(np.float32, 16, elements=NUMBERS))
+        values.append(np.resize(elements, shape).astype(np.float32))
+    picture = Tensor("images", (1, 3, SIZE.height, SIZE.width), "float32")
+    told = draw(st.sampled_from([Metadata(), Metadata(("a", "b"), task="detect")]))
+    return Signature(picture, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
+
+
+def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
+    """What comes out is sound, or says that it is not."""
+    if known.task == "classify":
+        shares = known.probabilities(outputs)
+        assert np.isnan(shares).any() or ((shares >= 0) & (shares <= 1.03)).all()
+        return
+    raw = suppressed(known.decode(outputs, size=SIZE, floor=0.05), iou=known.nms_iou)
+    assert np.isfinite(raw.boxes).all()
+    assert (raw.boxes[:, 2:] > raw.boxes[:, :2]).all()
+    assert ((raw.confidences >= 0.049) & (raw.confidences <= 1)).all()
+    assert (raw.class_ids >= 0).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(models())
+def test_any_model_is_read_soundly_or_refused(model: Signature) -> None:
+    try:
+        choice = choose("auto", model)
+    except ConfigurationError:
+        return
+    layout = choice.format.layout(model)
+    check(choice.format, [model.values[index] for index in layout.outputs])
+
+
+@settings(max_examples=150, deadline=None)
+@given(models(), st.sampled_from(sorted(FORMATS)))
+def test_any_model_is_read_soundly_or_refused_by_the_format_that_was_named(
+    model: Signature, name: str
+) -> None:
+    known = FORMATS[name]
+    try:
+        layout = known.layout(model)
+    except ConfigurationError:
+        return
+    check(known, [model.values[index] for index in layout.outputs])
