@@ -1,4 +1,3 @@
-# ruff: noqa: T201  # a bench prints its result
 """What one frame costs, and where: `python tests/bench/detector.py [MODEL] [--threads N]`.
 
 Prints milliseconds for each part, the median of many, CPU time beside it, and its share of one run
