@@ -1,7 +1,7 @@
 """When a delivery may start: one policy that all upload workers share.
 
-    FLOWING   every worker sends
-    DELAYED   the far side cannot take captures: all wait, longer each round, then all try
+    FLOWING   every worker sends; at first and after trouble one, twice as many after each delivery
+    DELAYED   the far side cannot take captures: all wait, longer each round, then one tries
     HELD      every capture would fail until something is mended: one capture at a time probes
 
 The caller holds one lock around every call. It asks `admit`; 0 means send now, and then exactly
@@ -15,6 +15,7 @@ from enum import StrEnum
 from agent.ports import Jitter
 
 FIRST_BOUND = 5.0  # seconds within which the first request of a process starts
+OPENING_BOUND = 60.0  # the same when many devices wait for one minute of the clock
 BACKOFF_MIN = 1.0
 BACKOFF_MAX = 300.0
 RETRY_AFTER_MAX = 3600.0
@@ -27,6 +28,8 @@ _SUSPECTS_NEW = 3  # distinct rejected captures that accuse us, before any was d
 _SUSPECTS_PROVEN = 10  # the same after deliveries: the far side may have changed its mind
 _REMEMBERED = 4096  # captures with strikes; beyond, the oldest starts again
 _PROBE_POLL = 1.0  # seconds until a worker looks again while another one probes
+_RAMP_POLL = 0.1  # the same until a delivery lets one more send
+_AT_ONCE_MAX = 64
 
 
 class State(StrEnum):
@@ -66,6 +69,7 @@ class Pace:
         self._next_at: float | None = None  # None: nobody has asked yet
         self._asked_until = float("-inf")  # the end of the pause that the far side asked for
         self._in_flight = 0
+        self._starts = 1.0  # sends that may begin until one of them was delivered
         self._tried = True  # something was admitted since the last trouble that counted
         self._failures = 0  # rounds of TargetUnavailable in a row
         self._hold_wait = 0.0  # seconds; 0 while not held
@@ -86,6 +90,8 @@ class Pace:
         # A probe goes alone, so that whatever ends while held is either old or the probe.
         if wait == 0.0 and self._state is State.HELD and self._in_flight:
             return _PROBE_POLL
+        if wait == 0.0 and self._starts < 1:
+            return _RAMP_POLL
         return wait
 
     def admit(self, now: float) -> float:
@@ -93,12 +99,13 @@ class Pace:
         wait = self.wait(now)
         if wait == 0.0:
             self._in_flight += 1
+            self._starts -= 1
             self._tried = True
         return wait
 
     def spread(self, now: float) -> None:
-        """Devices that may all send from now on do not all begin now."""
-        self._start_at(max(self._next_at or now, now + self._jitter(self._first_bound)))
+        """The hour has come for all devices alike: they do not all begin now."""
+        self._start_at(max(self._next_at or now, now + self._jitter(OPENING_BOUND)))
 
     def resting(self, now: float) -> dict[str, float]:
         """Captures that were rejected lately, with the seconds until each may be sent again.
@@ -126,7 +133,9 @@ class Pace:
                 strikes.rest_until = min(strikes.rest_until, now + REST)
         self._state = State.FLOWING
         self._start_at(now)
-        self._failures = 0
+        self._failures //= 2  # of many devices that meet a full house not all begin anew
+        # Two for each that ended: so twice as many are under way after every round trip.
+        self._starts = self._starts + 2 if self._starts < _AT_ONCE_MAX else float("inf")
         self._hold_wait = 0.0
 
     def unavailable(self, now: float, retry_after: float | None = None) -> None:
@@ -137,6 +146,7 @@ class Pace:
             # Without the jitter a thousand devices would come back in the same second.
             pause = asked + self._jitter(max(1.0, asked / 10))
             self._asked_until = max(self._asked_until, now + pause)
+        self._starts = 1.0
         next_at = self._next_at if self._next_at is not None else now
         if self._state is State.HELD:
             if self._tried:  # the probe learnt nothing new; the next one comes as late as this
@@ -161,6 +171,7 @@ class Pace:
     def rejected(self, now: float, capture_id: str) -> Verdict:
         """A send ended with `CaptureRejected`; say what becomes of that capture."""
         self._end()
+        self._starts += 1
         strikes = self._strikes_of(capture_id)
         strikes.count += 1
         strikes.rest_until = now + REST
@@ -176,6 +187,7 @@ class Pace:
     def abandon(self) -> None:
         """A send ended without an answer that says anything, or never started."""
         self._end()
+        self._starts += 1
 
     def _it_is_us(self, strikes: _Strikes) -> bool:
         """Whether so much is rejected that no single capture can be the reason."""
@@ -192,6 +204,7 @@ class Pace:
         if self._state is not State.HELD or self._tried:
             self._wait_for(now, self._hold_wait)
         self._state = State.HELD
+        self._starts = 1.0
         self._failures = 0
         self._proven = False
         # Suspects are cleared of their strikes, and rest longer each time: probes with other

@@ -33,13 +33,11 @@ def set_clock(clock: ManualClock, hours: float) -> None:
     clock.wall_offset = MIDNIGHT + hours * HOUR - clock.now
 
 
-def uploader_of(
-    spool: Spool, target: FakeTarget, clock: ManualClock, log: Recorder, *, first_bound: float = 0.0
-) -> Uploader:
+def uploader_of(spool: Spool, target: FakeTarget, clock: ManualClock, log: Recorder) -> Uploader:
     return Uploader(
         spool,
         target,
-        Pace(lambda bound: bound, first_bound=first_bound),
+        Pace(lambda bound: bound, first_bound=0.0),
         stats=Stats(),
         clock=clock,
         log=log.log,
@@ -75,12 +73,14 @@ def test_devices_that_wait_for_the_same_minute_do_not_begin_in_the_same_second(
 ) -> None:
     set_clock(clock, 0.999)
     store(spool, 1)
-    uploader = uploader_of(spool, FakeTarget(), clock, log, first_bound=20.0)
+    uploader = uploader_of(spool, FakeTarget(), clock, log)
 
     assert uploader.step() == pytest.approx(3.6)
     clock.now += 3.6
-    assert uploader.step() == pytest.approx(20.0)
-    clock.now += 20.0
+    assert uploader.step() == 30.0
+    clock.now += 30.0
+    assert uploader.step() == pytest.approx(30.0)
+    clock.now += 30.0
     assert uploader.step() == 0.0
     assert spool.waiting() == 0
 

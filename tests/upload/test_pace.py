@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.ports import Jitter
 from agent.upload.pace import Pace, State, Verdict
 
 
@@ -15,6 +16,15 @@ def no_jitter(_bound: float) -> float:
 
 def full(bound: float) -> float:
     return bound
+
+
+def flowing(jitter: Jitter = no_jitter) -> Pace:
+    """One that has delivered often, so that any number of workers may send."""
+    pace = Pace(jitter, first_bound=0.0)
+    for _ in range(70):
+        pace.admit(0.0)
+        pace.delivered(0.0)
+    return pace
 
 
 def failing_round(pace: Pace, now: float, workers: int = 1) -> float:
@@ -35,10 +45,37 @@ def hold_by_rejections(pace: Pace, now: float = 0.0) -> list[Verdict]:
 
 
 def test_all_workers_send_at_once_when_nothing_is_wrong() -> None:
-    pace = Pace(no_jitter)
+    pace = flowing()
 
-    assert [pace.admit(10.0) for _ in range(4)] == [0.0] * 4
+    assert [pace.admit(10.0) for _ in range(64)] == [0.0] * 64
     assert pace.state is State.FLOWING
+
+
+def test_one_worker_begins_and_each_delivery_lets_twice_as_many_send() -> None:
+    """A thousand devices that come back at once do not open thousands of connections."""
+    pace = Pace(no_jitter)
+    at_once = []
+    for _ in range(5):
+        admitted = 0
+        while pace.admit(0.0) == 0.0:
+            admitted += 1
+        at_once.append(admitted)
+        for _ in range(admitted):
+            pace.delivered(0.0)
+
+    assert at_once == [1, 2, 4, 8, 16]
+
+
+def test_after_trouble_one_worker_begins_again() -> None:
+    pace = flowing(full)
+    failing_round(pace, 0.0, workers=4)
+
+    assert pace.admit(1.0) == 0.0
+    assert pace.admit(1.0) > 0.0
+    pace.delivered(1.1)
+    assert pace.admit(1.1) == 0.0
+    assert pace.admit(1.1) == 0.0
+    assert pace.admit(1.1) > 0.0
 
 
 def test_the_first_request_of_a_fleet_is_spread() -> None:
@@ -61,19 +98,33 @@ def test_the_wait_doubles_from_1_s_to_5_min_and_a_delivery_ends_it() -> None:
     assert pace.admit(now) == 0.0
     pace.delivered(now)
     assert pace.state is State.FLOWING
-    assert failing_round(pace, now) == 1.0
+    assert pace.wait(now) == 0.0
+
+
+def test_each_delivery_halves_what_the_failures_before_count() -> None:
+    """Where a full house lets in one of many, those let in do not all come back at once."""
+    pace = Pace(full, first_bound=0.0)
+    now, waits = 0.0, []
+    for deliveries in (0, 0, 0, 0, 1, 4):
+        for _ in range(deliveries):
+            assert pace.admit(now) == 0.0
+            pace.delivered(now)
+        waits.append(failing_round(pace, now))
+        now += waits[-1]
+
+    assert waits == [1, 2, 4, 8, 4, 1]
 
 
 def test_workers_that_fail_together_count_as_one_round() -> None:
-    pace = Pace(full, first_bound=0.0)
+    pace = flowing(full)
 
     assert failing_round(pace, 0.0, workers=4) == 1.0
-    assert failing_round(pace, 1.0, workers=4) == 2.0
+    assert failing_round(pace, 1.0) == 2.0
     assert pace.state is State.DELAYED
 
 
 def test_a_worker_that_fails_late_counts_once_with_the_round_it_meets() -> None:
-    pace = Pace(full, first_bound=0.0)
+    pace = flowing(full)
     pace.admit(0.0)
     pace.admit(0.0)
     pace.unavailable(0.0)  # refused at once; the other hangs
@@ -106,7 +157,7 @@ def test_an_absurd_pause_is_bounded(asked: float, wait: float) -> None:
 
 
 def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() -> None:
-    pace = Pace(no_jitter)
+    pace = flowing()
     pace.admit(0.0)
     pace.admit(0.0)
     pace.unavailable(0.0, 60.0)
@@ -119,7 +170,7 @@ def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() ->
 def test_no_other_answer_shortens_a_pause_that_was_asked_for() -> None:
     for other in ("held", "unavailable", "rejected", "delivered"):
         for pause_comes_first in (True, False):
-            pace = Pace(no_jitter)
+            pace = flowing()
             pace.admit(0.0)
             pace.admit(0.0)
             pauses = [lambda pace=pace: pace.unavailable(0.0, 600.0)]
@@ -163,7 +214,7 @@ def test_probes_come_after_1_min_and_then_up_to_15() -> None:
 
 
 def test_workers_that_are_held_together_count_once() -> None:
-    pace = Pace(no_jitter)
+    pace = flowing()
     for _ in range(4):
         pace.admit(0.0)
     for _ in range(4):
@@ -172,7 +223,7 @@ def test_workers_that_are_held_together_count_once() -> None:
     assert pace.wait(0.0) == 60.0
 
 
-def test_a_delivered_probe_ends_the_hold_at_full_speed() -> None:
+def test_a_delivered_probe_ends_the_hold_at_once() -> None:
     pace = Pace(no_jitter)
     pace.admit(0.0)
     pace.held(0.0)
@@ -180,7 +231,7 @@ def test_a_delivered_probe_ends_the_hold_at_full_speed() -> None:
     pace.delivered(61.0)
 
     assert pace.state is State.FLOWING
-    assert [pace.admit(61.0) for _ in range(4)] == [0.0] * 4
+    assert [pace.admit(61.0) for _ in range(2)] == [0.0] * 2
 
 
 def test_a_probe_that_finds_no_network_leaves_the_hold_as_it_is() -> None:
