@@ -15,13 +15,16 @@ One way through, and the folders are its stations:
     camera threads         inference workers         writer            uploader threads
     FrameSource -mailbox-> Detector, Selector -queue-> encode, Spool -> UploadTarget
 
+`replay/` runs the same selection over recordings, on their own clock, with nothing uploaded.
+
 Exactly two places may lose data, and both count what they lose: a camera's one-frame mailbox
 (`runtime/mailbox.py`) and eviction (`spool/eviction.py`). The spool keeps the law
 `stored = delivered + set aside + evicted + waiting`.
 
 Modules are layers; each imports only from below, and a test holds it:
 
-    errors, domain < ports and pure code < config, logs, files < adapters < runtime < app < cli
+    errors, domain < ports and pure code < config, logs, files < adapters < runtime < app
+    < replay < cli
 
 `app.py` alone knows everybody: settings in, wired agent out. `config.py` declares each setting
 once; the parser, the messages, the env file and the README table come from there.

@@ -74,6 +74,10 @@ def estimate(
     if not frames:
         others = len({*said.truth, *said.verdicts} & records.keys())
         also = f"; {others} of other lanes have one, but {_BIASED}" if others else ""
+        if not any(
+            "detections" in record or name in said.verdicts for name, record in drawn.items()
+        ):
+            also += ". A classifier's captures have no boxes: give verdicts"
         raise ConfigurationError(
             f"cannot estimate: none of the {len(drawn)} random captures has a label or verdict"
             f'{also}. Review the random captures: their records say "lane": "random"'
@@ -139,7 +143,7 @@ def _frames(drawn: review.Records, said: _Said) -> list[Reviewed]:
     frames = []
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
-        if name in said.truth:
+        if name in said.truth and "detections" in record:
             found = agreement(_reported(record), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:

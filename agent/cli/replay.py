@@ -81,7 +81,10 @@ def replay(
     _check_page(page)
     plan = _plan(settings, budget)
     means = _means(settings, folder, detector_of(settings), inference_workers(settings))
-    outcomes = _play(inputs, plan, means, fps=rate, explain=explain or [])
+    try:
+        outcomes = _play(inputs, plan, means, fps=rate, explain=explain or [])
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {folder}: {error}") from error
     from agent.replay.page import page_of
     from agent.replay.report import report_of
     from agent.spool.disk import Disk

@@ -161,7 +161,7 @@ class Explainer:
         if verdict.other is not None:
             other = self._frames.get(verdict.other)
             return f"{verdict.outcome}: frame {other}"
-        if verdict.line > 0 and verdict.value <= verdict.line:
+        if verdict.outcome.startswith("below"):
             return (
                 f"{verdict.outcome}: its value {verdict.value:.3f} is not above the line, "
                 f"{verdict.line:.3f}"

@@ -17,7 +17,7 @@ from agent.domain import Frame, Observation
 from agent.ports import Detector
 from agent.system import uuid7
 
-_AHEAD = 2  # frames read ahead for each worker
+_AHEAD = 4  # frames read ahead for each worker
 
 
 def address_of(source: str) -> CameraAddress:
