@@ -86,7 +86,9 @@ def open_spool(
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
         except OSError as error:
-            raise SpoolUnavailable(f"cannot open the spool {paths.root}: {error}") from error
+            raise SpoolUnavailable(
+                f"cannot open the spool AGENT_SPOOL_DIR={paths.root}: {error}"
+            ) from error
         yield Spool(
             paths,
             limits,
@@ -132,7 +134,7 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
             f"cannot use AGENT_SPOOL_DIR {root}: {error.filename} is no folder"
         ) from error
     except OSError as error:
-        raise SpoolUnavailable(f"cannot open the spool {root}: {error}") from error
+        raise SpoolUnavailable(f"cannot open the spool AGENT_SPOOL_DIR={root}: {error}") from error
 
 
 def _make_room(paths: SpoolPaths, disk: Disk) -> None:

@@ -452,15 +452,18 @@ class Spool:
 
     def _note_room(self, reason: str) -> None:
         """After a put: say once when the room ends or is there again, and keep a reserve."""
-        full = reason != "budget"
-        if full and not self._full:
-            self._log.warning("disk full", reason=reason, waiting=self.waiting())
-        elif self._full and not full:
-            self._log.info("spool available", waiting=self.waiting())
-        self._full = full
-        if not full:
-            with contextlib.suppress(OSError):
-                restore_reserve(self._disk, self._paths)
+        if reason != "budget":
+            if not self._full:
+                self._log.warning("disk full", reason=reason, waiting=self.waiting())
+            self._full = True
+            return
+        with contextlib.suppress(OSError):
+            restore_reserve(self._disk, self._paths)
+            # At the brink every other put fits; room is there when several more would.
+            room = self._disk.free_bytes(self._paths.root) - self._limits.min_free
+            if self._full and room > 2 * RESERVE_BYTES:
+                self._log.info("spool available", waiting=self.waiting())
+                self._full = False
 
     def _overhead(self) -> int:
         """Bytes of the spool that are not waiting captures."""
