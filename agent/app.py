@@ -18,6 +18,7 @@ from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.metrics import Metrics
 from agent.runtime.model import CurrentModel, ModelChange
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
@@ -144,6 +145,19 @@ def _stations(
     maker = RecordMaker(
         settings.device_id, boot, detector.info, settings.all_thresholds, __version__
     )
+    uploader = _uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log)
+    metrics = None
+    if settings.metrics_file is not None:
+        metrics = Metrics(
+            settings.metrics_file,
+            mailbox,
+            stats,
+            spool,
+            uploader,
+            publish=Disk().publish,
+            clock=clock,
+            log=log,
+        )
     return Stations(
         readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
         mailbox=mailbox,
@@ -170,11 +184,12 @@ def _stations(
             log=log,
         ),
         spool=spool,
-        uploader=_uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log),
+        uploader=uploader,
         upload_workers=settings.upload_workers,
         upload_patience=upload_patience(settings),
         stats=stats,
         model_change=ModelChange(model, partial(detector_of, settings), log=log),
+        metrics=metrics,
     )
 
 

@@ -322,6 +322,12 @@ class Settings(BaseSettings):
         "auto",
         description="`auto` = `console` on a terminal, else `logfmt`.",
     )
+    metrics_file: Path | None = Field(
+        None,
+        description="File that gets the daemon's figures for Prometheus, at most each 15 s: a name "
+        "ending in `.prom` in the folder of the node exporter's textfile collector.",
+        json_schema_extra={"shown": "none"},
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -468,7 +474,7 @@ def load(*, needs_cameras: bool = False) -> Settings:
     if needs_cameras and not os.environ.get(variable("cameras")):
         problems.append(
             f"{variable('cameras')}: required; set it to a camera such as /dev/video0, "
-            "rtsp://user:password@host/path, or a video file"
+            "rtsp://host/path, or a video file"
         )
     settings = None
     try:

@@ -132,5 +132,11 @@ EVENTS: Mapping[str, Event] = {
         "A worker did not stop in time and was left behind.",
         "Nothing: what it held is on disk; a camera's driver that hangs is the usual cause.",
     ),
+    "metrics unavailable": Event(
+        "warning",
+        "The file of `AGENT_METRICS_FILE` cannot be written; nothing else is affected.",
+        "Make its folder, give it to the user capture-agent, and let the sandbox write there: see "
+        "docs/operating.md.",
+    ),
     "summary": Event("info", "One minute in figures."),
 }

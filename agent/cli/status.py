@@ -1,11 +1,14 @@
 """`capture-agent status`."""
 
+import contextlib
 import json
+import threading
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 
 from agent.cli import console
@@ -16,28 +19,58 @@ from agent.selection.credits import Ledger, Now
 from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id
 
+WATCH_S = 2.0
+
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every 2 s, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show what waits, what was delivered and what was lost; does not disturb a running daemon.
 
-    Example: capture-agent status --json
+    Example: capture-agent status --watch
+
+    The JSON object is described in docs/operating.md; with --watch it is one object a line.
     """
     settings = console.settings()
+    with contextlib.suppress(KeyboardInterrupt):
+        _show(settings, as_json=as_json, watch=watch)
+
+
+def _show(settings: Settings, *, as_json: bool, watch: bool) -> None:
+    pause = threading.Event()  # nobody sets it: Ctrl-C ends the wait
+    if as_json:
+        print(json.dumps(_facts(_look(settings), settings)), flush=True)
+        while watch:
+            pause.wait(WATCH_S)
+            print(json.dumps(_facts(_look(settings), settings)), flush=True)
+        return
+    screen = Console(highlight=False)
+    if not watch:
+        screen.print(_table(settings))
+        return
+    with Live(_table(settings), console=screen, auto_refresh=False) as live:
+        while True:
+            pause.wait(WATCH_S)
+            live.update(_table(settings), refresh=True)
+
+
+def _table(settings: Settings) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    spool = _look(settings)
+    for name, value in _rows(spool, _facts(spool, settings), settings, SystemClock().wall()):
+        table.add_row(name, value)
+    return table
+
+
+def _look(settings: Settings) -> SpoolStatus:
     now = SystemClock().wall()
     try:
-        spool = read_status(settings.spool_dir, now=now)
+        return read_status(settings.spool_dir, now=now)
     except OSError as error:
         raise TemporaryError(f"cannot read the spool {settings.spool_dir}: {error}") from error
-    facts = _facts(spool, settings)
-    if as_json:
-        print(json.dumps(facts))
-        return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in _rows(spool, facts, settings, now):
-        table.add_row(name, value)
-    Console(highlight=False).print(table)
 
 
 def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:

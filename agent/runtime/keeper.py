@@ -5,6 +5,7 @@ import contextlib
 from agent.errors import SpoolUnavailable
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
+from agent.runtime.metrics import Metrics
 from agent.runtime.summary import Summary
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -28,6 +29,7 @@ class Keeper:
         *,
         notifier: Notifier,
         clock: Clock,
+        metrics: Metrics | None = None,
     ) -> None:
         self._summary = summary
         self._inference = inference
@@ -35,6 +37,7 @@ class Keeper:
         self._uploader = uploader
         self._notifier = notifier
         self._clock = clock
+        self._metrics = metrics
         self._next_summary = clock.monotonic() + SUMMARY_S
         self._next_memory = clock.monotonic() + MEMORY_S
 
@@ -42,6 +45,8 @@ class Keeper:
         """Do what is due; answers as a worker's step does."""
         now = self._clock.monotonic()
         self._tell()
+        if self._metrics is not None:
+            self._metrics.write()
         if now >= self._next_summary:
             self._notifier.notify(f"STATUS={self._summary.report()}")
             self._next_summary = now + SUMMARY_S

@@ -13,6 +13,7 @@ from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
 from agent.runtime.keeper import Keeper
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
@@ -59,6 +60,7 @@ class Stations:
     upload_patience: float  # seconds that one delivery may take
     stats: Stats
     model_change: ModelChange | None = None  # None: the model stays the one it began with
+    metrics: Metrics | None = None
 
 
 class Supervisor:
@@ -120,6 +122,7 @@ class Supervisor:
             stations.uploader,
             notifier=notifier,
             clock=clock,
+            metrics=stations.metrics,
         )
         self._keeper = self._worker(
             "keeper", keeper.step, patience=_DISK_PATIENCE_S, close=keeper.close

@@ -68,6 +68,27 @@ class Disk:
         self.write(path, data)
         self.sync_directory(path.parent)
 
+    def publish(self, path: Path, data: bytes) -> None:
+        """Put a whole file in place for other users to read; a power cut may take it back.
+
+        Not synced: it is written often, and means nothing after a restart.
+        """
+        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            descriptor = os.open(temporary, flags, 0o644)
+            try:
+                os.fchmod(descriptor, 0o644)  # the umask of the agent keeps others out
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            finally:
+                os.close(descriptor)
+            temporary.replace(path)
+        except OSError:
+            self.remove(temporary)
+            raise
+
     def move(self, source: Path, destination: Path) -> None:
         """Rename within one file system, durably on both sides; repeating it completes it."""
         with contextlib.suppress(FileNotFoundError):

@@ -1,0 +1,166 @@
+"""Figures for Prometheus: a text file that the node exporter's textfile collector picks up.
+
+No socket listens; who may read the file may read the figures, and nothing else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.logs import Log
+from agent.ports import Clock
+from agent.runtime.mailbox import FrameCounts, Mailbox
+from agent.runtime.stats import Stats
+from agent.runtime.uploader import Uploader
+from agent.spool.spool import Spool
+
+METRICS_S = 15.0
+"""Least time between two files: as often as Prometheus usually asks."""
+
+Publish = Callable[[Path, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The daemon at one moment."""
+
+    frames: FrameCounts  # since the start, as all that is counted here and not on disk
+    analysed: int
+    captured: Mapping[str, int]  # by rule
+    counts: Mapping[str, int]  # of the spool, since it was made
+    waiting: int
+    in_flight: int
+    occupied: int  # bytes
+    credits_left: float | None  # None without a budget
+    flowing: bool | None  # None without an endpoint
+
+
+class Metrics:
+    """Writes the file when its time has come and a figure has changed."""
+
+    def __init__(
+        self,
+        path: Path,
+        mailbox: Mailbox,
+        stats: Stats,
+        spool: Spool,
+        uploader: Uploader | None,
+        *,
+        publish: Publish,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        """`publish` puts a whole file in place; it may raise `OSError`."""
+        self._path = path
+        self._mailbox = mailbox
+        self._stats = stats
+        self._spool = spool
+        self._uploader = uploader
+        self._publish = publish
+        self._clock = clock
+        self._log = log
+        self._next = clock.monotonic()
+        self._written = ""
+        self._refused = False
+
+    def write(self) -> None:
+        """Write what is new; a folder that refuses is said once and tried again."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return
+        self._next = now + METRICS_S
+        text = exposition(self._figures())
+        if text == self._written:
+            return
+        try:
+            self._publish(self._path, text.encode())
+        except OSError as error:
+            if not self._refused:
+                self._log.warning("metrics unavailable", file=str(self._path), error=str(error))
+            self._refused = True
+            return
+        self._written, self._refused = text, False
+
+    def _figures(self) -> Figures:
+        total = self._stats.total()
+        return Figures(
+            frames=self._mailbox.counts(),
+            analysed=total["analysed"],
+            captured={
+                name.removeprefix("captured/"): count
+                for name, count in sorted(total.items())
+                if name.startswith("captured/")
+            },
+            counts=self._spool.counts(),
+            waiting=self._spool.waiting(),
+            in_flight=self._spool.in_flight(),
+            occupied=self._spool.occupied(),
+            credits_left=self._spool.report().get("credits_left"),
+            flowing=None if self._uploader is None else self._uploader.condition == "flowing",
+        )
+
+
+def exposition(figures: Figures) -> str:
+    """The figures in Prometheus' text format, version 0.0.4."""
+    counts = figures.counts
+    evicted = {
+        name.removeprefix("evicted/"): count
+        for name, count in sorted(counts.items())
+        if name.startswith("evicted/")
+    }
+    families: list[tuple[str, str, str, Mapping[str, float]]] = [
+        ("frames_read_total", "counter", "Frames that cameras gave.", {"": figures.frames.offered}),
+        (
+            "frames_dropped_total",
+            "counter",
+            "Frames that a newer one replaced before they were analysed.",
+            {"": figures.frames.dropped},
+        ),
+        ("frames_analysed_total", "counter", "Frames that the model saw.", {"": figures.analysed}),
+        (
+            "rule_captures_total",
+            "counter",
+            "Captures that each rule asked for; a capture counts for each of its rules.",
+            _labelled("rule", figures.captured),
+        ),
+        *(
+            (f"captures_{name}_total", "counter", help_text, {"": counts.get(name, 0)})
+            for name, help_text in (
+                ("stored", "Captures that were safe on disk."),
+                ("delivered", "Captures that the endpoint proved to have."),
+                ("rejected", "Captures that the endpoint refused for good."),
+                ("damaged", "Captures that did not match their checksum."),
+            )
+        ),
+        (
+            "captures_evicted_total",
+            "counter",
+            "Captures that a limit forced out.",
+            _labelled("reason", evicted),
+        ),
+        ("captures_waiting", "gauge", "Captures on disk.", {"": figures.waiting}),
+        ("captures_in_flight", "gauge", "Captures being sent.", {"": figures.in_flight}),
+        ("spool_bytes", "gauge", "Bytes of the spool on disk.", {"": figures.occupied}),
+    ]
+    if figures.credits_left is not None:
+        left = {"": figures.credits_left}
+        families.append(("credits_left", "gauge", "Uploads that may be spent now.", left))
+    if figures.flowing is not None:
+        text = "1 while deliveries succeed, 0 while they are delayed or held."
+        families.append(("upload_flowing", "gauge", text, {"": int(figures.flowing)}))
+    lines = []
+    for name, kind, text, samples in families:
+        lines += [f"# HELP capture_agent_{name} {text}", f"# TYPE capture_agent_{name} {kind}"]
+        lines += [
+            f"capture_agent_{name}{labels} {_number(value)}" for labels, value in samples.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _labelled(label: str, counts: Mapping[str, int]) -> dict[str, float]:
+    return {f'{{{label}="{name}"}}': count for name, count in counts.items()}
+
+
+def _number(value: float) -> str:
+    """Every digit of a count: `%g` would round a million frames."""
+    return str(value) if isinstance(value, int) else repr(round(value, 3))

@@ -1,0 +1,104 @@
+"""The figures for Prometheus: whole, seldom, and never a reason to stop."""
+
+import errno
+import re
+from pathlib import Path
+
+from runtime_builders import ManualClock, Recorder, frame
+from whole_agent import HungCamera, WholeAgent
+
+from agent.runtime.mailbox import FrameCounts
+from agent.runtime.metrics import METRICS_S, Figures, Metrics, Publish, exposition
+from agent.spool.disk import Disk
+from agent.spool.spool import Spool
+
+FIGURES = Figures(
+    frames=FrameCounts(offered=12_345_678, dropped=2, taken=3),
+    analysed=3,
+    captured={"clash": 1, "low_confidence": 2},
+    counts={"stored": 9, "delivered": 4, "evicted/budget": 1, "evicted/duplicate": 2},
+    waiting=2,
+    in_flight=1,
+    occupied=4096,
+    credits_left=1.5,
+    flowing=True,
+)
+
+
+def metrics_of(agent: WholeAgent, path: Path, log: Recorder, publish: Publish) -> Metrics:
+    stations = agent.stations
+    return Metrics(
+        path,
+        stations.mailbox,
+        stations.stats,
+        stations.spool,
+        stations.uploader,
+        publish=publish,
+        clock=agent.clock,
+        log=log.log,
+    )
+
+
+def test_each_family_has_its_help_its_type_and_its_unit() -> None:
+    lines = exposition(FIGURES).splitlines()
+
+    samples = [line for line in lines if not line.startswith("#")]
+    for sample in samples:
+        name = re.split("[{ ]", sample)[0]
+        assert re.fullmatch("capture_agent_[a-z_]+", name)
+        assert any(line.startswith(f"# HELP {name} ") and line.endswith(".") for line in lines)
+        kind = "counter" if name.endswith("_total") else "gauge"
+        assert f"# TYPE {name} {kind}" in lines
+    assert "capture_agent_frames_read_total 12345678" in samples
+    assert 'capture_agent_rule_captures_total{rule="low_confidence"} 2' in samples
+    assert 'capture_agent_captures_evicted_total{reason="duplicate"} 2' in samples
+    assert "capture_agent_spool_bytes 4096" in samples
+    assert "capture_agent_credits_left 1.5" in samples
+    assert "capture_agent_upload_flowing 1" in samples
+
+
+def test_the_file_is_readable_by_others_and_written_only_when_due_and_changed(
+    tmp_path: Path, spool: Spool, log: Recorder
+) -> None:
+    clock, path, written = ManualClock(), tmp_path / "agent.prom", []
+
+    def publish(place: Path, data: bytes) -> None:
+        Disk().publish(place, data)
+        written.append(data)
+
+    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    metrics = metrics_of(agent, path, log, publish)
+    metrics.write()
+    agent.stations.mailbox.put(frame("gate", 1))
+    metrics.write()
+    assert len(written) == 1
+    clock.now += METRICS_S
+    metrics.write()
+    clock.now += METRICS_S
+    metrics.write()
+
+    assert len(written) == 2
+    assert b"capture_agent_frames_read_total 1\n" in path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.glob("*.tmp")) == []
+
+
+def test_a_folder_that_refuses_is_said_once_and_tried_again(
+    tmp_path: Path, spool: Spool, log: Recorder
+) -> None:
+    clock, refusals, written = ManualClock(), [1, 1], []
+
+    def publish(_: Path, data: bytes) -> None:
+        if refusals:
+            refusals.pop()
+            raise OSError(errno.EROFS, "Read-only file system")
+        written.append(data)
+
+    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    metrics = metrics_of(agent, tmp_path / "agent.prom", log, publish)
+    for _ in range(3):
+        metrics.write()
+        clock.now += METRICS_S
+
+    assert log.one("metrics unavailable")["error"].endswith("Read-only file system")
+    assert len(written) == 1
