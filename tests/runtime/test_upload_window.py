@@ -11,7 +11,7 @@ from agent.runtime.drain import Drain
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.pace import Pace
+from agent.upload.pace import OPENING_BOUND, Pace
 from agent.upload.window import Window
 
 NIGHT = Window(60, 300)
@@ -96,6 +96,9 @@ def test_a_clock_that_steps_opens_and_closes_at_once(
     assert uploader.step() == 30.0
     assert "when the clock is set (NTP): it says 1970-01-01" in str(uploader.closed)
     set_clock(clock, 2)
+    assert uploader.step() == 30.0
+    assert uploader.closed is None
+    clock.now += OPENING_BOUND
     assert uploader.step() == 0.0
     set_clock(clock, 6)
     assert uploader.step() == 30.0
