@@ -57,8 +57,7 @@ class Naive:
             "a budget day": self.today.total() <= self.per_day,
             "accrual": self.today.total() <= accrued + 1,
             "random share": lane not in CHANCE or chance <= SHARE * accrued + 1,
-            "requested": lane is not Lane.REQUESTED
-            or self.today[lane] <= 0.1 * self.per_day + 1,
+            "requested": lane is not Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
         }
         self.broken |= {name for name, holds in rules.items() if not holds}
 

@@ -17,7 +17,9 @@ class PlainPool:
     admitted: list[tuple[float, float]] = field(default_factory=list)
 
     def line(self, now: float) -> float:
-        recent = sorted((value for at, value in self.admitted if now - at <= WINDOW_S), reverse=True)
+        recent = sorted(
+            (value for at, value in self.admitted if now - at <= WINDOW_S), reverse=True
+        )
         return recent[self.size - 1] if len(recent) >= self.size else 0.0
 
     def admit(self, value: float, now: float) -> bool:

@@ -1,0 +1,76 @@
+"""A street that a detector sees well, and the ways in which it may see it badly."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Thresholds
+from agent.selection.rules import RULES, make_rules
+from agent.selection.window import Window
+
+FPS = 5.0
+WIDE: Pixels = np.broadcast_to(np.zeros((), np.uint8), (720, 1280, 3))
+THRESHOLDS = Thresholds(0.5, floor=0.05)
+
+Frames = list[list[Detection]]
+
+
+def seen(number: int, detections: Sequence[Detection], grey: Grey | None = None) -> Observation:
+    at = number / FPS
+    frame = Frame("street", number, WIDE, at, at, int(at * 1e9), number, "day")
+    return Observation(frame, tuple(sorted(detections, key=lambda d: -d.confidence)), grey=grey)
+
+
+@dataclass
+class Walker:
+    """Something that crosses the view at its own pace, seen surely but not evenly."""
+
+    label: str
+    x: float
+    y: float
+    pace: float
+    size: tuple[float, float] = (60.0, 140.0)
+    begins: int = 0
+    ends: int = 10**9
+
+    def at(self, n: int, draw: random.Random) -> list[Detection]:
+        if not self.begins <= n < self.ends:
+            return []
+        x = self.x + self.pace * n + draw.gauss(0, 2)
+        y = self.y + draw.gauss(0, 2)
+        sure = min(0.99, max(0.55, draw.gauss(0.82, 0.05)))
+        box = Box(x, y, x + self.size[0], y + self.size[1])
+        return [Detection(self.label, 0, sure, box)]
+
+
+def clean(frames: int, seed: int = 1) -> Frames:
+    """Entries, exits, and objects that cross, every few seconds."""
+    draw = random.Random(seed)
+    walkers = [Walker("car", 600, 500, 0.0, (170, 90))]
+    for n in range(5, frames, 60):
+        pace = draw.choice([-12.0, 9.0, 14.0])
+        x = (0.0 if pace > 0 else 1200.0) - pace * n
+        height = draw.uniform(100, 400)
+        walkers.append(Walker("person", x, height, pace, begins=n, ends=n + 80))
+        walkers.append(
+            Walker("bicycle", 1200 + 12 * n, height + 30, -12.0, (90, 90), n + 20, n + 100)
+        )
+    return [[d for walker in walkers for d in walker.at(n, draw)] for n in range(frames)]
+
+
+def scores(
+    frames: Sequence[Sequence[Detection]], picture: Callable[[int], Grey] | None = None
+) -> dict[str, list[float]]:
+    """What each rule says of each frame."""
+    rules = make_rules(RULES, THRESHOLDS)
+    window = Window()
+    found: dict[str, list[float]] = {rule.name: [] for rule in rules}
+    moments = []
+    for n, detections in enumerate(frames):
+        moments += window.push(seen(n, detections, picture(n) if picture else None))
+    for moment in [*moments, *window.flush()]:
+        for rule in rules:
+            found[rule.name].append(rule.score(moment))
+    return found

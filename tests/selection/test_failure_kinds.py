@@ -1,0 +1,161 @@
+"""Each kind of failure fires its rule where it happens; a street seen well fires hardly any."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pictures import noisy, scene
+from street import Walker, clean, scores, seen
+
+from agent.domain import Box, Detection, Grey, Lane
+from agent.selection.random_lane import RandomLane
+from agent.selection.rules import RULES
+from agent.selection.selector import Selector
+
+AT = 40  # where the failure is planted
+PERSON = Walker("person", 100, 200, 8.0)
+TEMPORAL_AND_SCENE = [n for n in RULES if n not in {"low_confidence", "low_margin", "rare_label"}]
+
+
+def walk(frames: int = 80) -> list[list[Detection]]:
+    draw = random.Random(4)
+    return [PERSON.at(n, draw) for n in range(frames)]
+
+
+def fired(name: str, frames: list[list[Detection]]) -> set[int]:
+    return {n for n, score in enumerate(scores(frames)[name]) if score > 0}
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("left", [0.0, 0.2])
+def test_a_gap_is_a_flicker(length: int, left: float) -> None:
+    frames = walk()
+    for n in range(AT, AT + length):
+        frames[n] = [replace(d, confidence=left) for d in frames[n] if left]
+
+    assert fired("flicker", frames) == set(range(AT, AT + length))
+
+
+def test_two_boxes_of_one_object_that_take_turns_are_no_flicker() -> None:
+    frames = walk()
+    for n in range(0, 80, 2):
+        box = frames[n][0].box
+        frames[n].append(
+            replace(
+                frames[n][0],
+                confidence=0.6,
+                box=Box(box.x_min, box.y_min + 20, box.x_max, box.y_max),
+            )
+        )
+
+    assert fired("flicker", frames) == set()
+
+
+def test_a_ghost_is_isolated() -> None:
+    frames = walk()
+    frames[AT].append(Detection("bus", 3, 0.7, Box(900, 100, 1100, 250)))
+
+    assert fired("isolated", frames) == {AT}
+
+
+def test_another_label_in_between_is_a_flip_where_it_begins_and_ends() -> None:
+    frames = walk()
+    frames[AT] = [replace(frames[AT][0], label="car")]
+    found = scores(frames)["class_flip"]
+
+    assert max(found) == found[AT] > 0.5
+    assert {n for n, score in enumerate(found) if score > 0} <= {AT, AT + 1}
+
+
+def test_what_is_followed_and_never_sure_is_a_weak_track() -> None:
+    frames = [[replace(d, confidence=0.4) for d in each] for each in walk()]
+
+    assert fired("weak_track", frames) >= set(range(3, 70))
+
+
+def test_what_looked_like_something_all_day_is_no_news() -> None:
+    tree = Detection("person", 0, 0.4, Box(10, 10, 60, 150))
+    found = scores([[tree]] * 1500)["weak_track"]
+
+    assert found[10] > 0.7
+    assert found[-5] < 0.05
+
+
+def test_two_labels_for_one_place_clash() -> None:
+    frames = walk()
+    frames[AT].append(replace(frames[AT][0], label="car", confidence=0.6))
+
+    assert fired("clash", frames) == {AT}
+
+
+@pytest.mark.parametrize(("usual", "then"), [(1, 8), (8, 1), (0, 3)])
+def test_a_count_that_jumps_is_a_change_and_only_where_it_jumps(usual: int, then: int) -> None:
+    def crowd(size: int) -> list[Detection]:
+        return [Detection("person", 0, 0.8, Box(90 * i, 50, 90 * i + 60, 200)) for i in range(size)]
+
+    found = fired("count_change", [crowd(usual)] * 100 + [crowd(then)] * 100)
+
+    assert found
+    assert found <= {100, 101, 102}
+
+
+def test_what_moves_and_is_not_seen_is_motion_without_detection() -> None:
+    still = scene()
+
+    def picture(n: int) -> Grey:
+        grey = noisy(still, n)
+        if 30 <= n < 50:
+            grey[60:110, 10 * (n - 25) : 10 * (n - 25) + 40] = 250
+        return grey
+
+    found = scores([[]] * 80, picture)["motion_without_detection"]
+    hits = {n for n, score in enumerate(found) if score > 0}
+
+    assert hits >= set(range(30, 50))
+    assert hits <= set(range(30, 52))
+
+
+def test_what_moves_and_is_seen_is_none() -> None:
+    still = scene()
+
+    def picture(n: int) -> Grey:
+        grey = noisy(still, n)
+        grey[50:85, 25 + 2 * n : 40 + 2 * n] = 250
+        return grey
+
+    assert fired_with(picture) == set()
+
+
+def fired_with(picture: Callable[[int], Grey]) -> set[int]:
+    found = scores(walk(), picture)["motion_without_detection"]
+    return {n for n, score in enumerate(found) if score > 0}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_street_that_is_seen_well_fires_on_fewer_than_a_hundredth_of_the_frames(
+    seed: int,
+) -> None:
+    still = scene()
+    found = scores(clean(900, seed), lambda n: noisy(still, n % 50))
+
+    for name in TEMPORAL_AND_SCENE:
+        assert np.count_nonzero(found[name]) < 9, name
+
+
+def test_an_output_that_is_no_answer_has_full_value() -> None:
+    selector = Selector(RandomLane(None, "seed"), [], new_id=lambda _: "one")
+    broken = replace(seen(0, []), invalid=True)
+
+    (capture,) = selector.observe(broken, 0.0)
+
+    assert (capture.lane, capture.value) == (Lane.SCORE, 1.0)
+    assert [hit.name for hit in capture.rules] == ["invalid_output"]
+
+
+def test_a_label_that_hardly_ever_comes_is_rare() -> None:
+    frames = walk(300)
+    frames[250].append(Detection("bus", 3, 0.9, Box(900, 100, 1100, 250)))
+
+    assert fired("rare_label", frames) == {250}

@@ -1,0 +1,129 @@
+"""Each frame is judged once, in order, with its neighbours, and then lets go of its pixels."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from street import Walker, seen
+
+from agent.domain import Box, Detection, Frame, Observation
+from agent.selection.tracks import BELIEVED, Tracker
+from agent.selection.window import LOOK_AHEAD, Moment, Window
+
+
+def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    return Observation(Frame("gate", number, pixels, time, time, 0, number, stream), ())
+
+
+def judged(window: Window, frames: list[Observation]) -> list[Moment]:
+    return [*(m for frame in frames for m in window.push(frame)), *window.flush()]
+
+
+STEPS = st.lists(st.sampled_from([0.2, 0.2, 0.2, 0.2, 0.6, 5.0, 90.0, -30.0]), max_size=60)
+
+
+@given(STEPS, st.sampled_from([0, 1, LOOK_AHEAD]), st.integers(1, 30))
+def test_every_frame_is_judged_exactly_once_and_in_order(
+    steps: list[float], look_ahead: int, streams: int
+) -> None:
+    frames, time = [], 100.0
+    for number, step in enumerate(steps):
+        time += step
+        frames.append(at(time, stream=str(number // streams), number=number))
+
+    moments = judged(Window(look_ahead), frames)
+
+    assert [m.observation.frame.sequence for m in moments] == list(range(len(frames)))
+    for moment in moments:
+        assert moment.observation.frame.pixels.strides != (0, 0, 0)
+
+
+def test_neighbours_are_the_nearest_first_and_of_both_sides() -> None:
+    moments = judged(Window(), [at(n / 5, number=n) for n in range(20)])
+
+    assert [o.frame.sequence for o in moments[10].before] == [9, 8, 7]
+    assert [o.frame.sequence for o in moments[10].after] == [11, 12, 13]
+
+
+@pytest.mark.parametrize("later", [at(60.0, number=10), at(2.0, stream="other", number=10)])
+def test_no_neighbour_is_beyond_a_gap(later: Observation) -> None:
+    moments = judged(Window(), [*(at(n / 5, number=n) for n in range(10)), later])
+
+    assert moments[9].after == ()
+    assert moments[10].before == ()
+
+
+def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> None:
+    window = Window()
+    late = []
+    for n in range(20):
+        moments = window.push(at(n * 1.0, number=n))
+        late.append(n - moments[-1].observation.frame.sequence if moments else LOOK_AHEAD)
+
+    assert window.is_slow
+    assert late[-1] == 0
+    assert not moments[-1].is_timed
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+def test_pixels_of_judged_frames_are_let_go(*, is_view: bool) -> None:
+    """No more than the judged frame and those after it are in memory, views like arrays."""
+    window, kept = Window(), []
+    for n in range(30):
+        pixels = np.zeros((180, 160, 3), np.uint8)
+        pixels = pixels[::2] if is_view else pixels
+        frame = Frame("gate", n, pixels, n / 5, n / 5, 0, n, "day")
+        window.push(Observation(frame, ()))
+        kept.append(sum(any(o.frame.pixels.strides) for _, o in window._frames))
+
+    assert max(kept) <= LOOK_AHEAD + 1
+    assert window._frames[0][1].frame.pixels.shape == ((90, 160, 3) if is_view else (180, 160, 3))
+
+
+def test_objects_keep_their_track_while_they_move_and_cross() -> None:
+    draw = random.Random(7)
+    walkers = [
+        Walker("person", 0, 200, 10.0),
+        Walker("bicycle", 600, 230, -10.0, (90, 90)),
+        Walker("car", 0, 500, 25.0, (170, 90)),
+    ]
+    tracker = Tracker(memory=7, patience=3)
+    for n in range(60):
+        tracker.update([d for walker in walkers for d in walker.at(n, draw)])
+
+    assert len(tracker.tracks) == 3
+    assert {track.frames for track in tracker.tracks} == {60}
+
+
+@pytest.mark.parametrize(("missed", "tracks"), [(3, 1), (4, 2)])
+def test_a_track_outlives_a_short_absence(missed: int, tracks: int) -> None:
+    draw = random.Random(7)
+    walker = Walker("person", 0, 200, 10.0)
+    tracker = Tracker(memory=30, patience=3)
+    for n in range(30):
+        tracker.update([] if 10 <= n < 10 + missed else walker.at(n, draw))
+
+    assert len(tracker.tracks) == tracks
+
+
+def test_clutter_that_nobody_believes_ends_at_once_and_memory_stays_small() -> None:
+    draw = random.Random(7)
+    tracker = Tracker(memory=7, patience=3)
+    for _ in range(300):
+        boxes = [(draw.uniform(0, 1200), draw.uniform(0, 700)) for _ in range(200)]
+        tracker.update(
+            [
+                Detection("x", 0, draw.uniform(0.05, BELIEVED), Box(x, y, x + 60, y + 60))
+                for x, y in boxes
+            ]
+        )
+
+    assert len(tracker.tracks) < 600
+    assert all(len(track.seen) <= 7 for track in tracker.tracks)
+
+
+def test_the_street_is_numbered_by_its_frames() -> None:
+    assert [seen(n, []).frame.at for n in (0, 5)] == [0.0, 1.0]
