@@ -20,16 +20,20 @@ if TYPE_CHECKING:  # it loads the camera and model libraries
 
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    upload_test: Annotated[
+        bool, typer.Option("--upload-test", help="Also deliver one frame, marked as a test.")
+    ] = False,
 ) -> None:
     """Try everything that a deployment needs, and name what is wrong and what mends it.
 
     Example: AGENT_CAMERAS=/dev/video0 capture-agent check
 
-    Exits with 0 only if all pass, 78 if not. Stores and sends nothing.
+    Exits with 0 only if all pass, 78 if not. Stores and sends nothing; with --upload-test it sends
+    one frame in the lane `requested` with the rule `upload_test`, which no budget counts.
     """
     findings = []
     screen = Console(highlight=False, soft_wrap=True)
-    for finding in _findings():
+    for finding in _findings(upload_test=upload_test):
         findings.append(finding)
         if not as_json:
             mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
@@ -46,12 +50,13 @@ def check(
     raise typer.Exit(0 if passed else 78)
 
 
-def _findings() -> "Iterator[Finding]":
+def _findings(*, upload_test: bool) -> "Iterator[Finding]":
     from agent.cli.preflight import (
         Finding,
         check_camera,
         check_endpoint,
         check_model,
+        check_secrets,
         check_spool,
     )
 
@@ -60,14 +65,17 @@ def _findings() -> "Iterator[Finding]":
     except AgentError as error:
         yield Finding("settings", ok=False, fact=str(error))
         return
-    given = sum(name.startswith("AGENT_") for name in os.environ)
-    yield Finding("settings", ok=True, fact=f"all understood; AGENT_ variables set: {given}")
+    yield _tried("settings", lambda: check_secrets(settings, os.environ))
     clock = SystemClock()
     yield _tried("model", lambda: check_model(settings))
     for camera in settings.cameras:
         yield _tried(camera.name, partial(check_camera, camera, settings, clock))
     yield _tried("spool", lambda: check_spool(settings, clock))
     yield _tried("endpoint", lambda: check_endpoint(settings, clock, os.environ))
+    if upload_test:
+        from agent.cli.upload_test import send_marked_frame
+
+        yield _tried("upload", lambda: send_marked_frame(settings, clock, os.environ))
 
 
 def _tried(name: str, look: Callable[[], str]) -> "Finding":

@@ -1,8 +1,10 @@
 """What `check` looks at: each function states a fact, or raises with the cause and the mend."""
 
+import contextlib
 import os
+import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 from agent.app import detector_of, upload_target
 from agent.camera.address import CameraAddress
 from agent.camera.open import make_source
+from agent.cli.installation import TOKEN_FILE
 from agent.config import Settings
 from agent.config_text import show_size
 from agent.domain import Frame
@@ -27,6 +30,7 @@ from agent.upload.addresses import insecure_token_warning
 
 _CAMERA_SECONDS = 3.0
 _RUNS = 5
+_NEARLY_FULL = 0.05  # share of the disk that is free
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,34 @@ class Finding:
     name: str
     ok: bool
     fact: str  # with the mend, where it is not ok
+
+
+def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Count the settings; raises `ConfigurationError` where others can read a secret's file."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    files = [Path(TOKEN_FILE)]
+    if credentials:
+        files.append(Path(credentials) / "upload_token")
+    if settings.upload_client_cert is not None:
+        files.append(settings.upload_client_cert)
+    exposed = exposed_files(files)
+    if exposed:
+        raise ConfigurationError(
+            "other users of this computer can read the secret in "
+            f"{', '.join(map(str, exposed))}: chmod o= {' '.join(map(str, exposed))}"
+        )
+    given = sum(name.startswith("AGENT_") for name in environ)
+    return f"all understood; AGENT_ variables set: {given}"
+
+
+def exposed_files(files: Iterable[Path]) -> list[Path]:
+    """Those that every user of the computer may read."""
+    found = []
+    for path in files:
+        with contextlib.suppress(OSError):  # who uses the file says what is wrong with it
+            if path.stat().st_mode & stat.S_IROTH:
+                found.append(path)
+    return found
 
 
 def check_model(settings: Settings) -> str:
@@ -147,4 +179,11 @@ def _enough(directory: Path, settings: Settings) -> str:
             f"{show_size(int(settings.spool_min_free))}: only captures worth more than stored ones "
             "would be kept. Free some space, or lower AGENT_SPOOL_MIN_FREE."
         )
-    return show_size(free)
+    disk = os.statvfs(directory)
+    if disk.f_files and not disk.f_favail:
+        raise ConfigurationError(
+            f"{directory}: the file system has no room for another file (inodes), though "
+            f"{show_size(free)} are free. Delete files that nobody needs."
+        )
+    nearly_full = free < disk.f_blocks * disk.f_frsize * _NEARLY_FULL
+    return f"{show_size(free)} (the disk is nearly full)" if nearly_full else show_size(free)

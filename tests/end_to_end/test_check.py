@@ -75,6 +75,34 @@ def test_a_good_setup_passes_with_one_line_a_station(
     assert [check["name"] for check in facts["checks"]] == [line.split()[1] for line in lines]
 
 
+def test_one_marked_frame_goes_the_whole_way(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    receiver = far_side()
+    answer = call(
+        tmp_path, "check", "--upload-test", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=receiver.url
+    )
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    [(identity, record)] = receiver.records.items()
+    assert record["lane"] == "requested"
+    assert record["rules"] == [{"name": "upload_test", "score": 1.0}]
+    assert record["camera"] == "street"
+    assert identity in answer.stdout.splitlines()[-1]
+    assert not (tmp_path / "spool").exists()
+
+
+def test_a_secret_that_everybody_can_read_fails_with_its_mend(tmp_path: Path) -> None:
+    token = tmp_path / "upload_token"
+    token.write_text("a-secret", "utf-8")
+    for mode, code in ((0o644, 78), (0o600, 0)):
+        token.chmod(mode)
+        answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP, CREDENTIALS_DIRECTORY=tmp_path)
+        assert answer.returncode == code, answer.stdout
+        assert (f"chmod o= {token}" in answer.stdout) == (code == 78)
+        assert "a-secret" not in answer.stdout
+
+
 @pytest.mark.parametrize(
     ("settings", "station", "words"),
     [

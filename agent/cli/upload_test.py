@@ -1,0 +1,70 @@
+"""`check --upload-test`: one marked frame goes the whole way, past the spool."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from agent import __version__
+from agent.app import detector_of, upload_target
+from agent.camera.open import make_source
+from agent.config import Settings
+from agent.domain import Capture, Frame, Lane, Observation, RuleHit, StoredCapture
+from agent.errors import CameraLost
+from agent.ports import Clock
+from agent.spool.jpeg import JpegEncoder
+from agent.spool.record import decode, encode
+from agent.spool.schema import RecordMaker
+from agent.system import boot_id, clock_synchronized, new_id
+
+RULE = "upload_test"
+
+
+def send_marked_frame(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
+    """Send a frame whose record names the rule `upload_test`; raises as `UploadTarget.send`."""
+    target = upload_target(settings, clock=clock, environ=environ)
+    if target is None:
+        return "AGENT_UPLOAD_URL is not set: there is nowhere to send to"
+    began = clock.monotonic()
+    capture = marked_capture(settings, clock)
+    receipt = target.send(capture)
+    seconds = clock.monotonic() - began
+    return f"{target.name} proved that it has capture {receipt.id}, after {seconds:.1f} s"
+
+
+def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
+    """A frame of the first camera, or a grey one where it gives none, as a capture."""
+    frame = _frame(settings, clock)
+    detector = detector_of(settings)
+    answer = detector.detect(frame.pixels)
+    observation = Observation(frame, answer.detections, classes=answer.classes, model=answer.model)
+    hits = (RuleHit(RULE, 1.0),)
+    image = JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side).encode(
+        frame.pixels
+    )
+    maker = RecordMaker(
+        settings.device_id, boot_id(), detector.info, settings.all_thresholds, __version__
+    )
+    wall = clock.wall()
+    record = maker.make(
+        new_id(wall),
+        Capture(observation, Lane.REQUESTED, hits, value=1.0),
+        image,
+        clock_synchronized=clock_synchronized(wall),
+    )
+    return decode(encode({**record, "sequence": 0}, image.data))
+
+
+def _frame(settings: Settings, clock: Clock) -> Frame:
+    camera = settings.cameras[0]
+    source = make_source(camera, fps=0, stall=settings.camera_stall, clock=clock, boot_id=boot_id())
+    try:
+        frame = source.read()
+    except CameraLost:  # its own line says so
+        frame = None
+    finally:
+        source.close()
+    if frame is not None:
+        return frame
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    now = clock.monotonic()
+    return Frame(camera.name, 0, grey, now, clock.wall(), int(now * 1e9))
