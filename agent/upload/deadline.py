@@ -1,19 +1,20 @@
 """A limit in seconds for one whole request, whatever the far side does meanwhile.
 
 The timeouts of sockets count from one byte to the next, so a server that sends a byte a second
-holds a request for ever. Here a timer shuts the connection down, and whoever reads from it or
+holds a request for ever. Here an alarm shuts the connection down, and whoever reads from it or
 writes to it wakes up with an error.
 """
 
 import os
 import socket
 from contextvars import ContextVar, Token
-from threading import Event, Lock, Thread, Timer
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
 from agent.ports import Clock
 from agent.upload.rate import Throttle
+from agent.upload.watchman import Alarm, Watchman
 
 GRACE = 5.0
 """Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
@@ -27,12 +28,19 @@ class Deadline:
     """The limit of one request, for use as a context manager by the thread that makes it.
 
     Connections opened or reused inside find it with `current()` and put themselves under it with
-    `watch`. After the block nothing of it is left, no thread and no descriptor.
+    `watch`. After the block nothing of it is left, and no descriptor.
 
     With a `throttle` the bytes go by its leave, and the time that it takes does not count.
     """
 
-    def __init__(self, seconds: float, clock: Clock, *, throttle: Throttle | None = None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Clock,
+        *,
+        watchman: Watchman,
+        throttle: Throttle | None = None,
+    ) -> None:
         self.expired = False
         """Whether the time ran out inside the block; then its result is not to be trusted."""
         self.reused = False
@@ -41,17 +49,18 @@ class Deadline:
         """Whether none may be taken."""
         self.throttle = throttle
         self._clock = clock
+        self._seconds = seconds
         self._ends_at = clock.monotonic() + seconds
-        self._granted = 0.0  # seconds that the timer, which was set before, does not know of
         self._lock = Lock()
         self._watched: list[socket.socket] = []
         self._ended = False
-        self._timer = self._timer_of(seconds)
+        self._watchman = watchman
+        self._alarm: Alarm | None = None
         self._token: Token[Deadline] | None = None
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
-        self._timer.start()
+        self._alarm = self._watchman.set(self._seconds, self._expire)
         return self
 
     def __exit__(
@@ -60,12 +69,12 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._lock:
-            self._ended = True
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._watchman.call_off(self._alarm)
         if self._token is not None:
             _current.reset(self._token)
         with self._lock:
+            self._ended = True
             for duplicate in self._watched:
                 duplicate.close()
             self._watched.clear()
@@ -81,9 +90,9 @@ class Deadline:
 
     def extend(self, seconds: float) -> None:
         """End so much later: the time is not the far side's."""
-        with self._lock:
-            self._granted += seconds
-            self._ends_at += seconds
+        self._ends_at += seconds
+        if self._alarm is not None:
+            self._watchman.delay(self._alarm, seconds)
 
     def watch(self, connection: socket.socket) -> None:
         """Shut `connection` down when the time is over; at once if it is over already."""
@@ -94,18 +103,9 @@ class Deadline:
             if self.expired:
                 _shut(duplicate)
 
-    def _timer_of(self, seconds: float) -> Timer:
-        timer = Timer(seconds, self._expire)
-        timer.daemon = True
-        return timer
-
     def _expire(self) -> None:
         with self._lock:
             if self._ended:
-                return
-            if self._granted > 0:
-                self._timer, self._granted = self._timer_of(self._granted), 0.0
-                self._timer.start()
                 return
             self.expired = True
             for duplicate in self._watched:

@@ -26,6 +26,7 @@ from agent.upload.network import Network
 from agent.upload.outcome import Answer
 from agent.upload.rate import Throttle
 from agent.upload.trouble import cause
+from agent.upload.watchman import Watchman
 
 ANSWER_MAX = 65536
 """Bytes of an answer's body that are read; a receipt has about 120."""
@@ -55,6 +56,7 @@ class Transport:
         self._throttle = Throttle(network.max_rate, clock) if network.max_rate else None
         self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
         self._adapter = _Adapter(network.workers, tls)
+        self._watchman = Watchman()
 
     def exchange(
         self,
@@ -75,7 +77,9 @@ class Transport:
         sent = {"data": body} if isinstance(body, bytes) else {"files": body}
         prepared = requests.Request(method, url, headers=dict(headers), **sent).prepare()
         try:
-            with Deadline(self._timeout, self._clock, throttle=self._throttle) as deadline:
+            with Deadline(
+                self._timeout, self._clock, watchman=self._watchman, throttle=self._throttle
+            ) as deadline:
                 try:
                     answer = self._exchange(prepared)
                 except EXPECTED as error:
@@ -96,6 +100,7 @@ class Transport:
     def close(self) -> None:
         """Close the connections that are kept alive."""
         self._adapter.close()
+        self._watchman.close()
 
     def _exchange(self, prepared: requests.PreparedRequest) -> Answer:
         response = self._adapter.send(
