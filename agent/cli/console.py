@@ -19,10 +19,14 @@ P = ParamSpec("P")
 
 
 def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
-    """The command, with an expected error turned into its one clear message and exit code."""
+    """The command, with an expected error turned into its one clear message and exit code.
+
+    What it writes is its user's alone.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        os.umask(0o077)
         try:
             command(*args, **kwargs)
         except AgentError as error:
@@ -36,7 +40,6 @@ def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
 
 def settings(*, needs_cameras: bool = False) -> Settings:
     """The settings of the environment; raises `ConfigurationError`."""
-    os.umask(0o077)
     return load(needs_cameras=needs_cameras)
 
 

@@ -37,6 +37,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CANNOT = "cannot deliver captures"
+_RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
 
 
 class S3Target:
@@ -88,11 +89,11 @@ class S3Target:
         )
         sha256 = capture.image_sha256
         is_new = self._create(f"{key}.jpg", capture.image, "image/jpeg")
-        if not is_new and self._read(f"{key}.jpg") != capture.image:
+        if not is_new and self._read(f"{key}.jpg", len(capture.image)) != capture.image:
             raise CaptureRejected(f"cannot deliver {capture.id}: another image has this id")
         if self._create(f"{key}.json", capture.record_json, "application/json"):
             return Receipt(capture.id, sha256)
-        if _stated_sha256(self._read(f"{key}.json")) != sha256:
+        if _stated_sha256(self._read(f"{key}.json", _RECORD_MAX)) != sha256:
             raise CaptureRejected(f"cannot deliver {capture.id}: another record has this id")
         return Receipt(capture.id, sha256, duplicate=True)
 
@@ -124,13 +125,16 @@ class S3Target:
         # A captive portal answers 200 to anything. A store's tag is the MD5 of what it got, except
         # where it encrypts with keys of its user: there only reading tells.
         tag = (result["e_tag"] or "").strip('"').lower()
-        if tag != hashlib.md5(data, usedforsecurity=False).hexdigest() and self._read(key) != data:
+        is_ours = tag == hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if not is_ours and self._read(key, len(data)) != data:
             raise TargetHeld(f"{_CANNOT}: {NO_STORE}")
         return True
 
-    def _read(self, key: str) -> bytes:
+    def _read(self, key: str, most: int) -> bytes:
+        """An object; of one with more than `most` bytes, which cannot be ours, nothing."""
         try:
-            return bytes(self._library.get(self._store, key).bytes())
+            found = self._library.get(self._store, key)
+            return bytes(found.bytes()) if found.meta["size"] <= most else b""
         except self._expected as error:
             raise self._explained(error, "cannot compare with what is stored") from error
 

@@ -120,6 +120,14 @@ def test_another_record_under_the_same_key_is_rejected(store: S3Store, record: b
         target_of(store.url).send(sent)
 
 
+def test_an_object_that_is_larger_than_ours_is_not_read(store: S3Store) -> None:
+    """It would be the same capture, were it not for its size: memory is not the store's to fill."""
+    sent = capture(1)
+    store.write(f"{PLACE}/{sent.id}.json", sent.record_json + b" " * 1_000_000)
+    with pytest.raises(CaptureRejected, match="another record"):
+        target_of(store.url).send(sent)
+
+
 def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3Store) -> None:
     target = target_of(store.url)
     target.send(capture(1, sampling={"weight": 1.0}))
