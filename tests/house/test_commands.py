@@ -1,16 +1,11 @@
 """What holds for every command, the next one included."""
 
 import os
-import re
 
-import pytest
 import typer
-from house_rules import ROOT
 
 from agent.cli import app
 from agent.cli.console import errors_shown
-
-SECURITY = ROOT / "docs" / "security.md"
 
 
 def commands(of: typer.Typer) -> dict[str, object]:
@@ -39,10 +34,3 @@ def test_every_command_writes_for_its_user_alone() -> None:
         assert os.umask(0o022) == 0o077
     finally:
         os.umask(before)
-
-
-@pytest.mark.parametrize("name", re.findall(r"`(tests/\S+::\w+)`", SECURITY.read_text("utf-8")))
-def test_each_test_that_the_threat_model_names_exists(name: str) -> None:
-    path, _, function = name.partition("::")
-
-    assert f"def {function}(" in (ROOT / path).read_text("utf-8")
