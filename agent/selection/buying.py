@@ -13,7 +13,7 @@ from agent.selection.likeness import Likeness
 from agent.spool.order import Choice
 from agent.spool.record import Entry
 
-DIVERSITY = 1.0
+DIVERSITY = 0.5
 """How much of its value a capture loses when the same was bought in the last 24 h."""
 
 _LEDGER, _SENT = "ledger", "sent/"

@@ -19,6 +19,9 @@ RULE_COOLDOWN_S = 10.0
 BURST_S = 2.0
 """Of score-lane frames that follow each other so closely only the best is kept."""
 
+LOUD = 0.4
+"""Raw score from which a rule is fully believed: the faintest doubt of a rare rule is rare too."""
+
 _RECENT = 256
 
 
@@ -195,7 +198,7 @@ class Selector:
             sketch = self._sketches[rule.name]
             if score > 0:
                 hits.append(RuleHit(rule.name, score))
-                tails[rule.name] = sketch.tail_score(score)
+                tails[rule.name] = sketch.tail_score(score) * min(1.0, score / LOUD)
             sketch.add(score, at)
         return tuple(hits), tails
 

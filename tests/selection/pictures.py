@@ -32,5 +32,5 @@ def blurred(picture: Grey, reach: int = 6) -> Grey:
     """As a camera sees it that is out of focus."""
     wide = picture.astype(np.float64)
     for axis in (0, 1):
-        wide = sum(np.roll(wide, k, axis) for k in range(-reach, reach + 1)) / (2 * reach + 1)
+        wide = np.mean([np.roll(wide, k, axis) for k in range(-reach, reach + 1)], axis=0)
     return wide.astype(np.uint8)

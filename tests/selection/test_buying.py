@@ -16,9 +16,10 @@ from agent.selection import buying
 from agent.selection.buying import Budgeted, Hint
 from agent.selection.credits import DAY_S, Ledger, Now
 from agent.selection.likeness import Likeness
+from agent.spool.drafts import Draft, Limits
 from agent.spool.record import Entry
 from agent.spool.recovery import open_spool
-from agent.spool.spool import Draft, Limits, Spool
+from agent.spool.spool import Spool
 
 MIDNIGHT = 20_654 * DAY_S
 HERE = (1.0,) + (0.0,) * 15
@@ -168,7 +169,7 @@ def test_what_was_sent_makes_its_like_worth_less_for_a_day(
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([draft(1, 0.9, scene=1)])
         assert send_all(spool) == [identity(1)]
-        spool.put([draft(2, 0.8, scene=1), draft(3, 0.3, scene=3)])
+        spool.put([draft(2, 0.8, scene=1), draft(3, 0.4, scene=3)])
         clock.ran += 4700.0
         if not is_killed:
             assert send_all(spool) == [identity(3)]
@@ -198,8 +199,8 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
     assert buy() == identity(1)
     clock.ran += 4700.0
     arrive(2, 0.8, 1)
-    arrive(3, 0.3, 3)
-    arrive(4, 0.2, 4)
+    arrive(3, 0.4, 3)
+    arrive(4, 0.35, 4)
     assert buy() == identity(3)
     clock.ran += DAY_S
     assert buy() == identity(4)  # what was sent counts until the next purchase is noted

@@ -53,11 +53,13 @@ def test_two_boxes_of_one_object_that_take_turns_are_no_flicker() -> None:
     assert fired("flicker", frames) == set()
 
 
-def test_a_ghost_is_isolated() -> None:
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_ghost_of_one_or_two_frames_is_isolated(length: int) -> None:
     frames = walk()
-    frames[AT].append(Detection("bus", 3, 0.7, Box(900, 100, 1100, 250)))
+    for n in range(AT, AT + length):
+        frames[n].append(Detection("bus", 3, 0.7, Box(900, 100, 1100, 250)))
 
-    assert fired("isolated", frames) == {AT}
+    assert fired("isolated", frames) == (set(range(AT, AT + length)) if length < 3 else set())
 
 
 def test_another_label_in_between_is_a_flip_where_it_begins_and_ends() -> None:

@@ -25,6 +25,7 @@ class Counting:
     """A rule that fires for a crowd."""
 
     name: ClassVar[str] = "crowd"
+    tasks: ClassVar[tuple[str, ...]] = ("detect",)
     weight: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = False
     heard: int = 0

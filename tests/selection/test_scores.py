@@ -24,7 +24,9 @@ def filled(scores: list[float], step: float = 0.2) -> Sketch:
 def test_a_rank_is_the_weighted_quantile_to_within_a_bin(
     scores: list[float], asked: float, step: float
 ) -> None:
-    weights = [0.5 ** ((len(scores) - 1 - n) * step / HALF_LIFE_S) for n in range(len(scores))]
+    weights: list[float] = [
+        0.5 ** ((len(scores) - 1 - n) * step / HALF_LIFE_S) for n in range(len(scores))
+    ]
     width = 1 / 255
 
     def share(limit: float) -> float:

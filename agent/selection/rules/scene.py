@@ -21,8 +21,9 @@ _COUNT_FIRES = 3.0  # robust standard deviations
 _COUNT_FULL = 10.0
 _COUNT_JUST_NOW = 3  # frames, from all of which a sudden count differs
 _COUNT_SUDDEN = 2  # objects: single ones come and go
-_RARE_LEAST = 100  # detections before a label can be rare
-_RARE_SHARE = 0.1
+_RARE_LEAST = 200  # frames before a label can be rare
+_RARE_SHARE = 0.02
+_FRAMES = ""  # counted like a label that each frame shows
 _RARE_HALF_LIFE_S = 24 * 3600.0
 _MOTION_LEAST = 0.004  # share of the picture
 _MOTION_FULL = 0.06
@@ -130,21 +131,26 @@ class RareLabel:
     _at: float | None = None
 
     def score(self, moment: Moment) -> float:
-        """Confidence times 1 - sqrt(share of the label), for labels of at most a tenth."""
+        """Confidence times 1 - sqrt(share), for labels in at most a fiftieth of the frames."""
         self._age(moment.observation.frame.at)
-        total = sum(self._seen.values())
-        best = 0.0
+        surest: dict[str, float] = {}
         for detection in moment.observation.detections:
-            if detection.confidence < self.thresholds.of(detection.label):
-                continue
-            share = self._seen[detection.label] / total if total else 1.0
-            if total >= _RARE_LEAST * self._unit and share <= _RARE_SHARE:
-                best = max(best, detection.confidence * (1 - math.sqrt(share)))
-            self._seen[detection.label] += self._unit
+            if detection.confidence >= self.thresholds.of(detection.label):
+                surest.setdefault(detection.label, detection.confidence)
+        frames = self._seen[_FRAMES]
+        best = 0.0
+        if frames >= _RARE_LEAST * self._unit:
+            for label, confidence in surest.items():
+                share = self._seen[label] / frames
+                if share <= _RARE_SHARE:
+                    best = max(best, confidence * (1 - math.sqrt(share)))
+        # By frames, not by detections: one parked car would make everybody else rare.
+        for label in (_FRAMES, *surest):
+            self._seen[label] += self._unit
         return best
 
     def memory(self) -> str:
-        """For the index: how often each label was seen, in detections of now."""
+        """For the index: in how many frames each label was seen."""
         return json.dumps({label: round(n / self._unit, 3) for label, n in self._seen.items()})
 
     def remember(self, text: str) -> None:

@@ -13,6 +13,7 @@ _NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its 
 _WEAK_FRAMES = 3
 _NEWS_FRAMES = 50  # from then on a weak track counts for less and less
 _COVERS = 0.5
+_GHOST_FRAMES = 2
 _TRANSITION = 0.7  # a change of label that stays is one doubt; one that goes back is two
 
 
@@ -77,13 +78,20 @@ class Isolated:
         threshold = self.thresholds.of(now.label)
         if now.confidence < threshold or threshold <= 0:
             return 0.0
-        other = _best([d for offset, d in track.seen.items() if offset != 0])
-        if other >= threshold:
+        sure = {0, *(o for o, d in track.seen.items() if d.confidence >= threshold)}
+        first, last = min(sure), max(sure)
+        # A reflection often lasts for two frames. What was seen longer may well be there.
+        if (
+            last - first >= _GHOST_FRAMES
+            or -first >= len(moment.before)
+            or last >= len(moment.after)
+        ):
             return 0.0
-        neighbours = (moment.before[0], moment.after[0])
+        neighbours = (moment.before[-first], moment.after[last])
         if any(_is_near(now, observation, threshold) for observation in neighbours):
             return 0.0
-        return now.confidence * (1 - other / threshold)
+        other = _best([d for offset, d in track.seen.items() if offset not in sure])
+        return now.confidence * (1 - other / threshold) / len(sure)
 
 
 @dataclass(frozen=True, slots=True)

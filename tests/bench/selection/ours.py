@@ -1,0 +1,79 @@
+"""The product's own selection and budget, on a virtual clock."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from policies import Scored
+from scenes import FPS, Seen
+
+from agent.domain import Capture, Lane, Thresholds
+from agent.selection.buying import Budgeted, Hint
+from agent.selection.credits import Ledger, Now
+from agent.selection.rules import RULES
+from agent.selection.selector import Verdict
+from agent.selection.station import Plan, Selection
+from agent.spool.record import Entry
+
+
+@dataclass
+class Ours:
+    """One day of a device whose network is always there."""
+
+    frames: int
+    per_day: int
+    network_at_end_only: bool = False
+    scored: list[Scored] = field(default_factory=list)
+    bought: list[tuple[int, float, Lane]] = field(default_factory=list)  # frame, when, lane
+    stored: int = 0
+
+    def __post_init__(self) -> None:
+        period = self.frames / FPS
+        plan = Plan(tuple(RULES), Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day)
+        plan = Plan(plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period)
+        self._now = 0.0
+        ledger = Ledger(self.per_day, plan.effective_random_share, period)
+        self._order = Budgeted(ledger, lambda: Now(self._now, self._now, "boot"))
+        self._numbers = iter(range(1 << 40))
+        self._frames: dict[str, int] = {}
+        self._waiting: dict[str, Entry] = {}
+        self._selection = Selection(["street"], plan, new_id=self._new_id, explain=self._explain)
+
+    def run(self, day: Iterable[Seen]) -> "Ours":
+        """Live through the day."""
+        for seen in day:
+            at = seen.observation.frame.at
+            self._store(self._selection.observe(seen.observation, at))
+            if not self.network_at_end_only:
+                self._spend(at)
+        end = self.frames / FPS - 1e-3
+        self._store(self._selection.finish(end))
+        self._spend(end)
+        return self
+
+    def _new_id(self, _wall: float) -> str:
+        return f"0-0-0-0-{next(self._numbers) * 0x9E3779B97F4A % 2**48:012x}"
+
+    def _explain(self, verdict: Verdict) -> None:
+        low = verdict.scores.get("low_confidence", 0.0)
+        self.scored.append(Scored(verdict.frame.sequence, verdict.value, low))
+
+    def _store(self, captures: list[Capture]) -> None:
+        for capture in captures:
+            self.stored += 1
+            frame = capture.observation.frame
+            entry = Entry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
+            self._frames[capture.id] = frame.sequence
+            self._waiting[capture.id] = entry
+            hint = Hint(frame.camera, capture.is_degraded, capture.likeness)
+            self._order.arrive(entry, hint.text)
+            with contextlib.suppress(KeyError):
+                self._order.leave(self._waiting.pop(capture.replaces or ""))
+
+    def _spend(self, now: float) -> None:
+        self._now = now
+        while (choice := self._order.choose()) is not None:
+            self._order.take(choice)
+            entry = self._waiting.pop(choice.entry.id)
+            self.bought.append((self._frames[entry.id], now, entry.lane))
+            self._order.leave(entry)

@@ -1,0 +1,86 @@
+"""What choosing costs per frame, beside one run of the bundled model.
+
+python tests/bench/selection_cost.py
+"""
+
+import random
+import time
+from statistics import median
+
+import numpy as np
+
+from agent.camera.view import small_grey
+from agent.detector.bundled import bundled_model
+from agent.detector.detector import load_detector
+from agent.detector.providers import Hardware
+from agent.domain import Box, Detection, Frame, Observation, Pixels, Thresholds
+from agent.selection.rules import RULES
+from agent.selection.station import Plan, Selection
+
+FRAMES = 400
+FLOOR = 0.05
+
+
+def main() -> None:
+    """Print one line per number of detections, in milliseconds of a core."""
+    model = model_ms()
+    for count in (0, 10, 60, 200):
+        shrink, choose = selection_ms(count)
+        print(
+            f"{count:4d} detections: shrink {shrink:.2f} ms, choose {choose:.2f} ms,"
+            f" {100 * (shrink + choose) / model:.0f} % of one run of the model ({model:.0f} ms)"
+        )
+
+
+def selection_ms(count: int) -> tuple[float, float]:
+    """Medians of shrinking a 1080p frame and of choosing, with `count` detections that move."""
+    draw = random.Random(1)
+    places = [(draw.uniform(0, 1800), draw.uniform(0, 980), draw.gauss(0, 6)) for _ in range(count)]
+    # A few are sure, the rest is what a low floor lets through.
+    usual = [0.8 if n < 6 else FLOOR + draw.expovariate(14) for n in range(count)]
+    plan = Plan(tuple(RULES), Thresholds(0.5, floor=FLOOR), "seed", per_day=100)
+    selection = Selection(["gate"], plan, new_id=lambda at: f"{at}")
+    pictures = [_picture(seed) for seed in range(4)]
+    shrink, choose = [], []
+    for n in range(FRAMES):
+        pixels = pictures[n % 4]
+        detections = [
+            Detection(
+                "car", 0, min(0.99, max(FLOOR, draw.gauss(sure, 0.03))), _box(x + pace * n, y)
+            )
+            for (x, y, pace), sure in zip(places, usual, strict=True)
+        ]
+        detections.sort(key=lambda d: -d.confidence)
+        frame = Frame("gate", n, pixels, n / 5, n / 5, 0, n, "day")
+        began = time.thread_time()
+        grey = small_grey(pixels)
+        between = time.thread_time()
+        selection.observe(Observation(frame, tuple(detections), grey=grey), n / 5)
+        shrink.append(between - began)
+        choose.append(time.thread_time() - between)
+    return 1000 * median(shrink), 1000 * median(choose)
+
+
+def model_ms() -> float:
+    """Median of the bundled model on one thread."""
+    detector = load_detector(
+        bundled_model(), hardware=Hardware(("CPUExecutionProvider",), 1, None), floor=FLOOR
+    )
+    seconds = []
+    for _ in range(12):
+        began = time.perf_counter()
+        detector.detect(_picture(0))
+        seconds.append(time.perf_counter() - began)
+    return 1000 * median(seconds)
+
+
+def _picture(seed: int) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (1080, 1920, 3), np.uint8)
+
+
+def _box(x: float, y: float) -> Box:
+    return Box(x, y, x + 100, y + 90)
+
+
+if __name__ == "__main__":
+    main()
