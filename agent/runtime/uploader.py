@@ -157,14 +157,22 @@ class Uploader:
             self._settle()
 
     def _settle(self) -> None:
-        """Delete what the far side has proved to have. Raises `SpoolUnavailable`."""
-        with self._settling:
-            while self._proofs:
-                proof = self._proofs[0]
-                self._spool.acknowledge(proof.id)
-                self._proofs.popleft()
-                self._disk_accepted()
-                self._stats.count("delivered")
+        """Delete what the far side has proved to have, all of it at once.
+
+        One worker does it, and the others go on sending. Raises `SpoolUnavailable`.
+        """
+        while self._proofs and self._settling.acquire(blocking=False):
+            try:
+                proofs = [self._proofs[index] for index in range(len(self._proofs))]
+                if proofs:  # another worker may have settled them meanwhile
+                    self._spool.acknowledge(*(proof.id for proof in proofs))
+                for _ in proofs:
+                    self._proofs.popleft()
+            finally:
+                self._settling.release()
+            self._disk_accepted()
+            self._stats.count("delivered", len(proofs))
+            for proof in proofs:
                 self._log.info(
                     "capture delivered",
                     capture=proof.id,

@@ -190,23 +190,33 @@ class Spool:
             self._order.give_back(one.entry)
         return choice or min(passed, key=lambda one: last.index(one.entry.id), default=None)
 
-    def acknowledge(self, capture_id: str) -> None:
-        """The far side has it: delete. Returns once it would not come back after a power cut."""
+    def acknowledge(self, *capture_ids: str) -> None:
+        """The far side has them: delete, all in one transaction or none.
+
+        Returns once they would not come back after a power cut.
+        """
         with self._lock:
-            entry = self._claimed[capture_id]
-            now = f"{self._clock.wall():.3f}"
+            entries = [self._claimed[capture_id] for capture_id in capture_ids]
+            notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
+            for entry in entries:
+                notes |= self._no_hint(entry)
             change = Change(
-                removed=(entry.name,),
-                counts={"delivered": 1},
-                notes={"last_delivered": now, **self._no_hint(entry)},
+                removed=tuple(entry.name for entry in entries),
+                counts={"delivered": len(entries)},
+                notes=notes,
             )
             try:
                 self._commit(change)
-                self._leave([entry])
-                if len(self._unsynced) >= _RING_LIMIT:
-                    self._shorten_ring()
             except OSError as error:
-                raise SpoolUnavailable(f"cannot delete a delivered capture: {error}") from error
+                raise SpoolUnavailable(f"cannot delete delivered captures: {error}") from error
+            for entry in entries:
+                self._drop(entry)
+        # Outside of the lock: it takes milliseconds on some disks, and others want to claim.
+        unlinked = self._unlink(entries)
+        with self._lock:
+            self._unsynced |= unlinked
+            if len(self._unsynced) >= _RING_LIMIT:
+                self._shorten_ring()
 
     def release(self, capture_id: str) -> None:
         """Not delivered: it waits on. Nothing is written."""
@@ -382,10 +392,17 @@ class Spool:
         """Forget captures whose deletion is committed, and unlink their files."""
         for entry in entries:
             self._drop(entry)
+        self._unsynced |= self._unlink(entries)
+
+    def _unlink(self, entries: Sequence[Entry]) -> set[str]:
+        """Unlink files; answers with the names of those that are gone."""
+        gone = set()
+        for entry in entries:
             # A file that cannot be unlinked now stays in the ring, and goes at the next start.
             with contextlib.suppress(OSError):
                 self._disk.remove(self._paths.records / entry.name)
-                self._unsynced.add(entry.name)
+                gone.add(entry.name)
+        return gone
 
     def _drop(self, entry: Entry) -> None:
         del self._entries[entry.id]

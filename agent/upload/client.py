@@ -3,18 +3,16 @@
 import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlencode, urlsplit
 
 from agent import __version__
 from agent.errors import ConfigurationError
 from agent.ports import Clock
+from agent.upload.body import Part
 from agent.upload.network import Network, checked_proxy, tls_context
 from agent.upload.outcome import Answer
 from agent.upload.trouble import explain
-
-if TYPE_CHECKING:
-    from agent.upload.transport import Part
 
 USER_AGENT = f"edge-capture-agent/{__version__}"
 
@@ -62,7 +60,7 @@ class Client:
         *,
         query: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        body: "Mapping[str, Part] | bytes | None" = None,
+        body: Mapping[str, Part] | bytes | None = None,
         repeatable: bool,
     ) -> Answer:
         """Make one request; a mapping as `body` is sent as a multipart form.

@@ -7,10 +7,12 @@ target is made: `requests` costs 77 ms and 16 MB.
 import socket
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -21,6 +23,7 @@ from urllib3.exceptions import (
 )
 
 from agent.ports import Clock
+from agent.upload.body import Part, form
 from agent.upload.deadline import GRACE, Deadline, connect, current
 from agent.upload.network import Network
 from agent.upload.outcome import Answer
@@ -30,9 +33,6 @@ from agent.upload.watchman import Watchman
 
 ANSWER_MAX = 65536
 """Bytes of an answer's body that are read; a receipt has about 120."""
-
-Part = tuple[str | None, bytes, str]
-"""File name, content, media type."""
 
 EXPECTED = (OSError, HTTPError)
 """What `exchange` raises when the network or the far side fails."""
@@ -74,8 +74,7 @@ class Transport:
 
         Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
         """
-        sent = {"data": body} if isinstance(body, bytes) else {"files": body}
-        prepared = requests.Request(method, url, headers=dict(headers), **sent).prepare()
+        prepared = _prepared(method, url, headers, body)
         try:
             with Deadline(
                 self._timeout, self._clock, watchman=self._watchman, throttle=self._throttle
@@ -117,6 +116,29 @@ class Transport:
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
         )
+
+
+def _prepared(
+    method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Part] | bytes | None
+) -> requests.PreparedRequest:
+    """The request, without the half of a millisecond that `requests` takes for a form."""
+    all_headers = dict(headers)
+    if isinstance(body, Mapping):
+        body, all_headers["Content-Type"] = form(body)
+    if body is not None:
+        all_headers["Content-Length"] = str(len(body))
+    prepared = requests.PreparedRequest()
+    prepared.method = method
+    prepared.url = _encoded(url)
+    prepared.headers = CaseInsensitiveDict(all_headers)
+    prepared.body = body
+    return prepared
+
+
+@lru_cache(maxsize=64)
+def _encoded(url: str) -> str:
+    """The address as HTTP wants it."""
+    return str(requests.Request("GET", url).prepare().url)
 
 
 def _beginning(response: requests.Response) -> bytes:

@@ -1,0 +1,186 @@
+"""How fast a backlog drains, beside a bare loop: `python tests/bench/drain.py [--captures N]`.
+
+Captures of 200 kB through spool, uploader and HTTP target, against the same bodies posted by
+`requests` sessions on as many connections and forgotten. Both in turn, in one run, to a server in
+a process of its own that does as little as a receipt needs.
+"""
+
+import argparse
+import hashlib
+import multiprocessing
+import re
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import requests
+import structlog
+
+from agent.domain import Lane
+from agent.logs import Log
+from agent.runtime.drain import Drain
+from agent.spool.drafts import Draft, Limits
+from agent.spool.recovery import open_spool
+from agent.system import SystemClock, full_jitter, new_id
+from agent.upload.http import HttpTarget
+from agent.upload.network import Network
+from agent.upload.pace import Pace
+
+IMAGE_BYTES = 200_000
+_ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
+_SHA256 = re.compile(rb'"sha256": ?"([0-9a-f]{64})"')
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
+
+
+def main() -> None:
+    """Print captures a second of both, each round's ratio, and their median."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition(":")[0])
+    parser.add_argument("--captures", type=int, default=1000)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dir", help="where the spool is made, such as /dev/shm")
+    options = parser.parse_args()
+    ready: multiprocessing.Queue[int] = multiprocessing.Queue()
+    server = multiprocessing.Process(target=serve, args=(ready,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ready.get()}/captures"
+    made = [draft(number) for number in range(options.captures)]
+    ratios = []
+    try:
+        for number in range(options.rounds):
+            bare = bare_loop(url, made, options.connections)
+            ours = through_the_spool(url, made, options.connections, options.dir)
+            ratios.append(bare[0] / ours[0])
+            show("bare loop", len(made), *bare)
+            show("agent", len(made), *ours)
+            print(f"round {number + 1}: ratio {ratios[-1]:.2f}")
+    finally:
+        server.terminate()
+        server.join()
+    print(f"median ratio {statistics.median(ratios):.2f}")
+
+
+def show(name: str, captures: int, seconds: float, cpu: float) -> None:
+    """One line of figures."""
+    print(f"{name:10} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
+
+
+def draft(number: int) -> Draft:
+    """A capture with a record of a usual length."""
+    identity = new_id(time.time())
+    image = hashlib.shake_256(number.to_bytes(4, "big")).digest(IMAGE_BYTES)
+    box = {"label": "car", "class_id": 2, "confidence": 0.4321, "box": [1.5, 2.5, 100.5, 200.5]}
+    record = {
+        "schema": 1,
+        "id": identity,
+        "device": "bench",
+        "image": {"bytes": len(image), "sha256": hashlib.sha256(image).hexdigest()},
+        "detections": [box] * 8,
+        "sampling": None,
+    }
+    return Draft(identity, Lane.SCORE, 0.5, record, image)
+
+
+def through_the_spool(
+    url: str, made: Sequence[Draft], connections: int, place: str | None
+) -> tuple[float, float]:
+    """Seconds of wall and processor time from the first request to an empty spool."""
+    clock, latest = SystemClock(), 0.0
+
+    def note(_logger: object, _method: str, _event: object) -> Any:
+        nonlocal latest
+        latest = time.perf_counter()
+        raise structlog.DropEvent
+
+    # Each delivery is logged; `run` itself looks for the end only now and then.
+    log: Log = structlog.wrap_logger(None, processors=[note])
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        limits = Limits(10 * IMAGE_BYTES * len(made))
+        with open_spool(Path(folder) / "spool", limits, clock=clock, log=log) as spool:
+            for start in range(0, len(made), 50):
+                spool.put(made[start : start + 50])
+            network = Network(workers=connections)
+            with HttpTarget(url, token="s3cret", clock=clock, network=network) as target:
+                pace = Pace(full_jitter, first_bound=0.0)
+                drain = Drain(spool, target, pace, workers=connections, clock=clock, log=log)
+                began, cpu = time.perf_counter(), time.process_time()
+                drain.run(lambda: None)
+                took, used = latest - began, time.process_time() - cpu
+            if spool.waiting():
+                sys.exit(f"{spool.waiting()} are left: {drain.reason}")
+    return took, used
+
+
+def bare_loop(url: str, made: Sequence[Draft], connections: int) -> tuple[float, float]:
+    """The same for posts of bodies in memory, whose answers nobody looks at."""
+    work: SimpleQueue[Draft] = SimpleQueue()
+    for one in made:
+        work.put(one)
+
+    def post() -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while True:
+                try:
+                    one = work.get_nowait()
+                except Empty:
+                    return
+                files: dict[str, Any] = {
+                    "record": (None, str(dict(one.record)).replace("'", '"'), "application/json"),
+                    "image": (f"{one.id}.jpg", one.image, "image/jpeg"),
+                }
+                headers = {"Idempotency-Key": f'"{one.id}"', "Authorization": "Bearer s3cret"}
+                session.post(url, files=files, headers=headers, timeout=30).raise_for_status()
+
+    threads = [threading.Thread(target=post) for _ in range(connections)]
+    began, cpu = time.perf_counter(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began, time.process_time() - cpu
+
+
+def serve(ready: "multiprocessing.Queue[int]") -> None:
+    """Answer every request with the receipt that it asks for."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ready.put(listener.getsockname()[1])
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+
+def answer(connection: socket.socket) -> None:
+    """Serve one connection until its end."""
+    buffer = bytearray(1 << 20)
+    view = memoryview(buffer)
+    with connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            length = end = 0
+            while not end or length < end:
+                received = connection.recv_into(view[length:])
+                if not received:
+                    return
+                length += received
+                head = buffer.find(b"\r\n\r\n", 0, 4096) if not end else -1
+                if head >= 0:
+                    match = _LENGTH.search(buffer, 0, head)
+                    end = head + 4 + int(match[1]) if match else head + 4
+            identity, sha256 = _ID.search(buffer, 0, length), _SHA256.search(buffer, 0, length)
+            if identity is None or sha256 is None:
+                return
+            body = b'{"id": "%s", "sha256": "%s"}' % (bytes(identity[1]), bytes(sha256[1]))
+            head_text = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+            connection.sendall(head_text + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Who is claimed when some shall wait, and several acknowledged at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from spool_builders import Machine, capture_id, draft, law_holds
+
+from agent.spool.spool import Spool
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "spool")
+
+
+@pytest.fixture
+def spool(machine: Machine) -> Iterator[Spool]:
+    """Three captures, `a` worth most."""
+    spool = machine.start()
+    spool.put([draft(number, value=0.9 - number / 10, tag=0) for number in range(3)])
+    yield spool
+    machine.kill()
+
+
+A, B, C = (capture_id(number) for number in range(3))
+
+
+@pytest.mark.parametrize(
+    ("last", "claimed"),
+    [
+        ((), A),
+        ((A,), B),
+        ((A, B), C),
+        ((B,), A),
+        ((C, A, B), C),
+        ((B, A, C), B),
+        (("unknown",), A),
+    ],
+)
+def test_those_that_shall_wait_are_claimed_when_there_is_no_other(
+    spool: Spool, last: tuple[str, ...], claimed: str
+) -> None:
+    capture = spool.claim(last=last)
+
+    assert capture is not None
+    assert capture.id == claimed
+    assert spool.in_flight() == 1
+    spool.release(claimed)
+    order = [one.id for one in iter(spool.claim, None) if one]
+    assert order == [A, B, C]
+
+
+def test_several_are_acknowledged_in_one_transaction(spool: Spool, machine: Machine) -> None:
+    for _ in range(2):
+        spool.claim()
+    spool.acknowledge(A, B)
+
+    assert spool.waiting() == 1
+    assert spool.counts()["delivered"] == 2
+    assert law_holds(spool)
+    machine.kill()
+    again = machine.start()
+    assert again.waiting() == 1
+    assert law_holds(again)
