@@ -221,13 +221,13 @@ def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -
         ("/dev/video250", "no such device; "),
         ("/dev/null", "it gives no video. Another program may hold it"),
         ("/dev/shm", "it is no device"),
-        (f"http://127.0.0.1:{closed_port()}/", "Connection refused. Check host and port"),
-        (f"rtsp://u:hunter2@127.0.0.1:{closed_port()}/", "Connection refused"),
+        ("http://127.0.0.1:PORT/", "Connection refused. Check host and port"),
+        ("rtsp://u:hunter2@127.0.0.1:PORT/", "Connection refused"),
         ("http://no-such-host.invalid/", "Check host and port"),
     ],
 )
 def test_a_camera_that_cannot_be_opened_is_named_with_the_reason(source: str, why: str) -> None:
-    camera = live(source)
+    camera = live(source.replace("PORT", str(closed_port())))
     message, _ = lost(camera)
     camera.close()
 
