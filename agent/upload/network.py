@@ -54,7 +54,10 @@ def checked_proxy(network: Network) -> SplitResult | None:
     except ValueError:  # its own words may repeat a password
         usable = False
     if not usable or parsed.path not in ("", "/") or parsed.query or not network.proxy.isascii():
-        raise ConfigurationError("AGENT_UPLOAD_PROXY: must be http://[USER:PASSWORD@]HOST:PORT")
+        raise ConfigurationError(
+            "AGENT_UPLOAD_PROXY: must be http://HOST:PORT, or the same with a user and password "
+            "before the host"
+        )
     return parsed
 
 
