@@ -1,4 +1,4 @@
-# ruff: noqa: E402, T201  # a bench prints its result, and finds what the tests build
+# ruff: noqa: E402  # a bench prints its result, and finds what the tests build
 """A device that was offline for weeks: start, status, put and claim with many captures waiting.
 
     python tests/bench/spool_long_offline.py [CAPTURES] [FOLDER]

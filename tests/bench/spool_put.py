@@ -1,4 +1,4 @@
-# ruff: noqa: E402, T201  # a bench prints its result, and finds what the tests build
+# ruff: noqa: E402  # a bench prints its result, and finds what the tests build
 """What durability costs: a capture of 100 kB against the bare file operations, in one run.
 
     python tests/bench/spool_put.py [FOLDER]

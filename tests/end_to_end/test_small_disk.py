@@ -35,8 +35,9 @@ def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
             assert full["level"] == "warning"
             daemon.wait_for("capture evicted", 5)
             daemon.wait_for("camera ended")
-            # At the brink it may be full, have room, and be full again: never a line a capture.
-            assert len(daemon.events("disk full")) == 1 < 5 <= len(daemon.events("capture evicted"))
+            # At the brink it is full, has room for one, and is full again: that is one line.
+            assert len(daemon.events("disk full")) == 1
+            assert len(daemon.events("capture evicted")) >= 5
             assert daemon.events("spool unavailable") == []
 
             receiver.come_back()

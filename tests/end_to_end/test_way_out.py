@@ -1,6 +1,7 @@
 """Ways that need a person: a USB stick, refused captures, a frame that somebody asked for."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,20 @@ FEW = {
 }
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose spool holds the 20 captures of a clip."""
-    answer = call(tmp_path, "run", **{**FEW, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 25})
+    folder = tmp_path_factory.mktemp("filled")
+    answer = call(folder, "run", **FEW)
     assert answer.returncode == 0, answer.stderr
-    assert status(tmp_path)["waiting"] >= 10
+    assert status(folder)["waiting"] >= 10
+    return folder
+
+
+@pytest.fixture
+def spool(filled: Path, tmp_path: Path) -> Path:
+    """A folder with a copy of that spool."""
+    shutil.copytree(filled / "spool", tmp_path / "spool")
     return tmp_path
 
 
