@@ -19,6 +19,7 @@ _INK = (40, 40, 40)
 _SURE = (80, 160, 0)  # BGR: green, at or above the threshold
 _UNSURE = (0, 110, 240)  # orange, below it
 _UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
+_REASONS = 2  # that fit under a cell; the record has all
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -57,7 +58,10 @@ def _cell(picture: Pixels, record: Mapping[str, Any]) -> Pixels:
         _draw(small, detection, scale, colour=_SURE)
     cell = np.full((small.shape[0] + _CAPTION, _WIDTH, 3), _PAPER, np.uint8)
     cell[: small.shape[0]] = small
-    reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in record["rules"])
+    rules = record["rules"]
+    reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in rules[:_REASONS])
+    if len(rules) > _REASONS:
+        reasons += f", {len(rules) - _REASONS} more"
     frame = record["source_frame"]
     where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
     _text(cell, reasons, (4, small.shape[0] + 18), 0.48, _INK)
