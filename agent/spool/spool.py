@@ -354,12 +354,12 @@ class Spool:
 
     def _write(self, batch: Sequence[Newcomer]) -> set[str]:
         """Make record files durable; answers with the unlinked names that now are so too."""
-        if not batch:
+        if not batch and not self._unwritten:
             return set()
         unlinked = set(self._unsynced)
         try:
             # One that stayed would come back at the next start, maybe after it was delivered
-            # under another name.
+            # under another name, or counted as evicted.
             for name in self._unwritten:
                 self._disk.remove(self._paths.records / name)
             for newcomer in batch:

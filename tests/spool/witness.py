@@ -69,7 +69,7 @@ class Witness:
             (one for key, one in self.waiting.items() if key not in self.claimed),
             key=lambda one: (one.lane is not Lane.REQUESTED, -one.value, one.sequence),
         )
-        damaged = self.spool.counts().get("damaged", 0)
+        before = self.spool.counts()
         refused = False
         capture = None
         try:
@@ -79,10 +79,14 @@ class Witness:
         except PowerCut:
             self.doubtful |= {one.id for one in order}
             raise
-        unreadable = self.spool.counts().get("damaged", 0) - damaged
-        for one in order[:unreadable]:
+        after = self.spool.counts()
+        grown = {kind: after.get(kind, 0) - before.get(kind, 0) for kind in ("damaged", "rejected")}
+        passed = order[: sum(grown.values())]
+        for one in passed:
             del self.waiting[one.id]
-        rest = order[unreadable:]
+        # A rejection that the disk refused after it had moved the file is finished here.
+        assert grown["rejected"] <= len(self.doubtful.intersection(one.id for one in passed))
+        rest = order[len(passed) :]
         if refused:
             self.doubtful |= {one.id for one in rest[:1]}
             return None
