@@ -109,6 +109,23 @@ def delivers_a_refused_put_once(make_machine: MakeMachine) -> None:
         witness.machine.kill()
 
 
+def gives_up_a_refused_put_for_good(make_machine: MakeMachine) -> None:
+    """A put that the disk refused is tried again on a full disk, and counted as evicted."""
+    for step, choose in product(range(1, 9), (nothing_kept, _every_other(0), _every_other(1))):
+        witness = Witness(make_machine(capacity=20_000_000))
+        machine = witness.machine
+        machine.disk.strike(Fault(step, errno.EIO))
+        witness.put([draft(1)])
+        machine.disk.strike(None)
+        if not witness.waiting:
+            machine.disk.foreign = machine.disk.free_bytes(machine.root)
+            witness.put([draft(1)])
+            machine.disk.foreign = 0
+
+        witness.start_again(partial(_start_again, machine, choose))
+        machine.kill()
+
+
 def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
     """An acknowledgement or a rejection fails, is repeated, and then the power is lost."""
     for end, step in product(("acknowledge", "reject"), range(1, 9)):

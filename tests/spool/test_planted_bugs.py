@@ -13,6 +13,7 @@ from proofs import (
     delivers_a_refused_put_once,
     drains_a_full_disk,
     finishes_what_the_disk_refused,
+    gives_up_a_refused_put_for_good,
     survives_kills_then_power_cuts,
     survives_power_cuts,
 )
@@ -134,6 +135,11 @@ class RefusedPutLeftBehind(Spool):
         self._unwritten.clear()
 
 
+class GivenUpPutLeftBehind(Spool):
+    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
+        return super()._write(batch) if batch else set()
+
+
 def test_no_file_sync_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_disk=NoFileSync)
 
@@ -171,6 +177,8 @@ def test_a_transaction_in_two_halves_is_seen(make_machine: MakeMachine) -> None:
         (ClaimedMayLeave, survives_power_cuts),
         (ReserveKept, drains_a_full_disk),
         (RefusedPutLeftBehind, delivers_a_refused_put_once),
+        (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
+        (GivenUpPutLeftBehind, gives_up_a_refused_put_for_good),
     ],
 )
 def test_a_bug_in_the_spool_is_seen(

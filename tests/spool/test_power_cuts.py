@@ -7,6 +7,7 @@ from proofs import (
     delivers_a_refused_put_once,
     drains_a_full_disk,
     finishes_what_the_disk_refused,
+    gives_up_a_refused_put_for_good,
     survives_kills_then_power_cuts,
     survives_power_cuts,
     survives_power_cuts_at_start,
@@ -22,6 +23,7 @@ from proofs import (
         drains_a_full_disk,
         delivers_a_refused_put_once,
         finishes_what_the_disk_refused,
+        gives_up_a_refused_put_for_good,
     ],
 )
 def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:
