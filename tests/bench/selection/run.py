@@ -15,7 +15,7 @@ from statistics import mean, stdev
 import numpy as np
 from ours import Ours
 from policies import at_random, oracle, threshold_and_counters, top_of_the_day
-from scenes import Day, Street
+from scenes import KINDS, Day, Street
 
 from agent.domain import Lane
 
@@ -39,7 +39,8 @@ def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
             episodes.append(seen.episodes)
             yield seen
 
-    ours = Ours(street.frames, credits_).run(watched(Day(street, seed)))
+    day = Day(street, seed)
+    ours = Ours(street.frames, credits_).run(watched(day))
     draw = random.Random(seed)
     frames = sorted(frame for frame, _, _ in ours.bought)
     scored = ours.scored
@@ -57,6 +58,10 @@ def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
     add("ours, score lane", [f for f, _, lane in ours.bought if lane is Lane.SCORE])
     add("ours, truth shuffled", frames, shuffled)
     add("oracle", oracle(episodes, credits_))
+    there = frozenset().union(*episodes)
+    found = frozenset().union(*(episodes[frame] for frame in frames))
+    for row, which in (("there, by kind", there), ("ours, by kind", found)):
+        rows.append((row, {k: sum(day.kinds[e] == k for e in which) for k in KINDS}))
     spent = [at / (street.frames / 5.0) for _, at, _ in ours.bought]
     rows.append(
         (

@@ -15,6 +15,19 @@ WIDTH, HEIGHT = 1280, 720
 LABELS = ("person", "car", "bicycle", "bus")
 NO_PIXELS: Pixels = np.broadcast_to(np.zeros((), np.uint8), (HEIGHT, WIDTH, 3))
 
+KINDS = {
+    "gap": 24,
+    "ghost": 18,
+    "flip": 14,
+    "weak": 14,
+    "clash": 8,
+    "unseen": 8,
+    "long ghost": 6,
+    "shake": 4,
+    "flare": 4,
+}
+"""Of failures, and how often each is planted."""
+
 _SHARES = (0.5, 0.35, 0.1, 0.05)
 _SIZES = {"person": (50, 120), "car": (160, 90), "bicycle": (90, 90), "bus": (260, 150)}
 _SCALE = 4  # pixels of the frame per pixel of the grey picture
@@ -76,6 +89,7 @@ class Day:
         self.things = [*self._traffic(), *self._fixtures()]
         self.shaken: dict[int, int] = {}  # frame: episode
         self.flared: dict[int, int] = {}
+        self.kinds: dict[int, str] = {}  # of each episode
         self._plant()
 
     def __iter__(self) -> Iterator[Seen]:
@@ -149,10 +163,9 @@ class Day:
     # The faults
 
     def _plant(self) -> None:
-        kinds = ["gap", "ghost", "flip", "weak", "clash", "unseen", "long ghost", "shake", "flare"]
-        shares = [24, 18, 14, 14, 8, 8, 6, 4, 4]
         for episode in range(self.street.failures):
-            kind = self._draw.choices(kinds, shares)[0]
+            kind = self._draw.choices(list(KINDS), list(KINDS.values()))[0]
+            self.kinds[episode] = kind
             n = self._draw.randrange(10, self.street.frames - 40)
             if kind == "shake":
                 self.shaken.update(dict.fromkeys(range(n, n + self._draw.randrange(3, 9)), episode))
