@@ -7,22 +7,17 @@ sees lasts. Frames keep their pixels until they are judged: 4 of a camera at onc
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Detection, Grey, Observation
+from agent.selection.pace import Pace
 from agent.selection.tracks import BELIEVED, Track, Tracker
 
 LOOK_AHEAD = 3
 """Frames after the judged one; as many before it are remembered."""
 
-SLOWEST_FPS = 2.0
-"""Below this rate neighbours tell nothing: objects are elsewhere in the next frame."""
-
-_GAP_FACTOR = 4.0
-_STEPS = 15
 _NOISE_FLOOR = 12.0  # grey levels; below it a change is taken for noise
 _NOISE_FACTOR = 6.0  # times the median change, which is noise: most of a picture stands still
 
@@ -45,7 +40,7 @@ class Moment:
     after: tuple[Observation, ...] = ()  # nearest first
     tracks: tuple[TrackAt, ...] = ()
     moving: NDArray[np.bool_] | None = field(default=None, repr=False)  # [90, 160]
-    is_timed: bool = False  # frames come fast enough for the rules of time
+    is_timed: bool = False  # it is known that frames come fast enough for the rules of time
 
 
 class Window:
@@ -58,7 +53,7 @@ class Window:
         self._moving: dict[int, NDArray[np.bool_]] = {}
         self._small: NDArray[np.int16] | None = None  # the latest picture
         self._judged = -1  # position of the last judged frame
-        self._pace = _Pace()
+        self._pace = Pace()
         self._restart()
 
     @property
@@ -69,10 +64,10 @@ class Window:
     def push(self, observation: Observation) -> list[Moment]:
         """Take the next frame; answers what can be judged now."""
         moments = []
-        if self._pace.is_gap(observation):
+        if self._pace.is_gap(observation.frame):
             moments = self.flush()
             self._restart()
-        self._pace.add(observation)
+        self._pace.add(observation.frame)
         if self._ahead == 0:  # nobody asks for neighbours
             return [Moment(observation)]
         position = self._tracker.update(observation.detections)
@@ -121,7 +116,7 @@ class Window:
                 if track.first <= position <= track.last and _matters(track)
             ),
             moving=self._moving.pop(position, None),
-            is_timed=not self.is_slow,
+            is_timed=self._pace.is_fast,
         )
 
     def _drop_pixels(self) -> None:
@@ -132,39 +127,6 @@ class Window:
                 blank = np.broadcast_to(np.zeros((), np.uint8), shape)
                 frame = replace(observation.frame, pixels=blank)
                 self._frames[n] = (position, replace(observation, frame=frame))
-
-
-class _Pace:
-    """How fast frames come, by the stream's clock."""
-
-    def __init__(self) -> None:
-        self._at: float | None = None
-        self._stream = ""
-        self._steps: deque[float] = deque(maxlen=_STEPS)
-        self._usual: float | None = None  # the median step in seconds, once there are some
-
-    def add(self, observation: Observation) -> None:
-        frame = observation.frame
-        if self._at is not None and frame.stream == self._stream and frame.at > self._at:
-            self._steps.append(frame.at - self._at)
-            if len(self._steps) >= _STEPS // 3:
-                self._usual = median(self._steps)
-        self._at, self._stream = frame.at, frame.stream
-
-    def is_gap(self, observation: Observation) -> bool:
-        """Whether the frame does not continue what came before it."""
-        frame = observation.frame
-        if self._at is None:
-            return False
-        if frame.stream != self._stream or frame.at < self._at:
-            return True
-        usual = self._usual
-        return usual is not None and frame.at - self._at > max(1.0, _GAP_FACTOR * usual)
-
-    @property
-    def is_slow(self) -> bool:
-        usual = self._usual
-        return usual is not None and usual > 1.02 / SLOWEST_FPS
 
 
 def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Any worker may finish first; the rules of a camera see its frames in order all the same."""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from queue import Queue
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runtime_builders import MODEL, ManualClock, Recorder, detection, every_frame, frame, no_picture
 
-from agent.domain import Answer, Capture, Detection, Observation, Pixels
+from agent.domain import Answer, Capture, Detection, Observation, Pixels, Thresholds
 from agent.runtime.inference import FULL_S, Inference, Line
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
+from agent.selection.station import Plan, Selection
+from agent.system import new_id
 
 
 @given(st.permutations(range(12)))
@@ -41,14 +44,20 @@ class Scripted:
 class Station:
     """Inference with a selector that keeps every frame, and a queue of two."""
 
-    def __init__(self, clock: ManualClock, log: Recorder, detector: Scripted) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        log: Recorder,
+        detector: Scripted,
+        selection: Selection | None = None,
+    ) -> None:
         self.mailbox = Mailbox({"gate": False, "yard": False})
         self.queue: Queue[Capture] = Queue(2)
         self.stats = Stats()
         self.inference = Inference(
             self.mailbox,
             detector,
-            every_frame("gate", "yard"),
+            selection or every_frame("gate", "yard"),
             self.queue,
             shrink=no_picture,
             stats=self.stats,
@@ -127,3 +136,29 @@ def test_it_is_done_when_the_mailbox_is_closed_and_all_is_in_the_queue(station: 
 
 def test_a_step_without_a_frame_comes_back(station: Station) -> None:
     assert station.inference.step() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "states"),
+    [
+        ([1.0] * 30, ["off"]),
+        ([0.4, 0.9] * 30, ["off"]),
+        ([0.47, 0.57] * 30, []),
+        ([0.2] * 30, []),
+        ([0.6, 1.4, 0.9, 0.8] + [0.2] * 30, []),  # an uneven start
+        ([1.0] * 30 + [0.2] * 30 + [1.0] * 30, ["off", "on", "off"]),
+    ],
+)
+def test_that_frames_come_too_slowly_is_said_once(
+    clock: ManualClock, log: Recorder, steps: list[float], states: list[str]
+) -> None:
+    plan = Plan(("flicker",), Thresholds(0.5), "", is_random=False)
+    chosen = Selection(["gate", "yard"], plan, new_id=new_id)
+    station = Station(clock, log, Scripted(), chosen)
+    for number, at in enumerate(accumulate(steps, initial=0.0)):
+        station.mailbox.put(frame("gate", number, at))
+        station.inference.step()
+
+    said = [line for line in log.lines if line["event"] == "temporal rules"]
+    assert [line["state"] for line in said] == states
+    assert {line["camera"] for line in said} <= {"gate"}

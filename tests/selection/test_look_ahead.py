@@ -68,6 +68,38 @@ def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> Non
     assert not moments[-1].is_timed
 
 
+def timed(times: list[float], *, stream: str = "day", window: Window | None = None) -> list[bool]:
+    frames = [at(time, stream=stream, number=n) for n, time in enumerate(times)]
+    return [moment.is_timed for moment in judged(window or Window(), frames)]
+
+
+@pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 1.5, 1.75])
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 40])
+def test_below_two_frames_a_second_the_rules_of_time_never_speak(fps: float, frames: int) -> None:
+    assert not any(timed([n / fps for n in range(frames)]))
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 30.0])
+def test_a_fast_stream_is_heard_from_its_first_frame(fps: float) -> None:
+    assert all(timed([n / fps for n in range(40)]))
+
+
+def test_three_frames_tell_no_pace() -> None:
+    assert timed([0.0, 0.2, 0.4]) == [False] * 3
+
+
+def test_a_slow_recording_after_a_fast_one_is_not_heard() -> None:
+    window = Window()
+    assert all(timed([n / 5 for n in range(40)], window=window))
+    assert not any(timed([float(n) for n in range(40)], stream="next", window=window))
+
+
+@pytest.mark.parametrize("camera", [12.5, 15.0, 25.0, 30.0])
+def test_two_frames_a_second_of_a_camera_of_any_rate_are_enough(camera: float) -> None:
+    """Its frames cannot come each half second to the dot."""
+    assert all(timed([round(n / 2 * camera) / camera for n in range(60)]))
+
+
 @pytest.mark.parametrize("is_view", [False, True])
 def test_pixels_of_judged_frames_are_let_go(*, is_view: bool) -> None:
     """No more than the judged frame and those after it are in memory, views like arrays."""
