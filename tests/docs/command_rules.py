@@ -1,0 +1,147 @@
+"""What can be said of a documented command without running it: one rule for each program.
+
+A rule answers with a complaint, or with nothing. A program without a rule is a complaint, so that
+a new command in a page comes with a way to check it.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+from pages import ROOT, Command
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from agent.cli import app
+from agent.cli.installation import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
+from agent.config import Settings, variable, without_environment
+from agent.errors import ConfigurationError
+from agent.ports import Clock
+from agent.spool.disk import Disk
+from agent.system import SystemClock
+from agent.upload.addresses import make_target
+
+UNIT = ROOT / "systemd" / UNIT_NAME
+OF_OTHERS = re.compile(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|ENDPOINT_URL|SESSION_TOKEN)")
+"""Variables that libraries of ours read."""
+
+_VERBS = frozenset({"enable", "disable", "start", "stop", "restart", "reload", "edit", "kill"})
+_INSTALLED = frozenset(map(str, (ENV_FILE, TOKEN_FILE, STATE_FOLDER, UNIT_NAME)))
+_CLOCK: Clock = SystemClock()
+
+
+def complaint(command: Command) -> str | None:
+    """What is wrong with a command; None when nothing is."""
+    wrong = wrong_settings(command.settings)
+    if wrong or not command.words:
+        return wrong
+    program, *words = command.words
+    rule = RULES.get(PurePosixPath(program).name)
+    return rule(words) if rule else f"no rule for the program {program}: write one"
+
+
+def wrong_settings(given: Mapping[str, str]) -> str | None:
+    """Each variable exists, its value is allowed, and an address makes its target."""
+    fields = {variable(field): field for field in Settings.model_fields}
+    unknown = [n for n in given if n not in fields and not OF_OTHERS.fullmatch(n)]
+    if unknown:
+        return f"no such variable: {', '.join(unknown)}"
+    ours = {fields[name]: value for name, value in given.items() if name in fields}
+    try:
+        settings = without_environment(**ours)
+        if settings.upload_url:
+            make_target(settings.upload_url, token="a-token", clock=_CLOCK, disk=Disk())
+    except (ValidationError, ConfigurationError) as error:
+        return str(error)
+    return None
+
+
+def _capture_agent(words: list[str]) -> str | None:
+    """The command and all its options exist: with `--help` they are parsed, and nothing is done."""
+    groups = {group.name for group in app.registered_groups}
+    at = next((n for n, word in enumerate(words) if not word.startswith("-")), None)
+    if at is None:
+        return "names no command"
+    at += 2 if words[at] in groups else 1
+    answer = CliRunner().invoke(app, [*words[:at], "--help", *words[at:]])
+    return None if answer.exit_code == 0 else answer.output
+
+
+def _systemctl(words: list[str]) -> str | None:
+    verb, *names = [word for word in words if not word.startswith("-")]
+    if verb == "daemon-reload" and not names:
+        return None
+    if verb not in _VERBS:
+        return f"is no verb of ours: {verb}"
+    if verb == "reload" and "ExecReload=" not in UNIT.read_text("utf-8"):
+        return "the unit cannot reload"
+    return None if [_unit(name) for name in names] == [UNIT_NAME] else f"not our unit: {names}"
+
+
+def _journalctl(words: list[str]) -> str | None:
+    flags = " ".join(words)
+    named = re.search(r"(?:-\w*u|--unit=?)\s*(\S+)", flags)
+    return None if named and _unit(named[1]) == UNIT_NAME else f"not our unit: {flags}"
+
+
+def _systemd_analyze(words: list[str]) -> str | None:
+    return None if words == ["security", USER] else f"unknown: {words}"
+
+
+def _editor(words: list[str]) -> str | None:
+    """Only files that `install` makes are edited."""
+    return None if set(words) <= _INSTALLED else f"`install` does not make {words}"
+
+
+def _python(words: list[str]) -> str | None:
+    if words[:2] == ["-m", "venv"]:
+        return None if len(words) == 3 else f"one folder, not {words[2:]}"
+    if words[:2] == ["-m", "pytest"]:
+        return None
+    return None if (ROOT / words[0]).is_file() else f"no such file: {words[0]}"
+
+
+def _pip(words: list[str]) -> str | None:
+    """What is installed is this project, with extras that it has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    if words[:1] != ["install"]:
+        return f"unknown: pip {words}"
+    for word in words[1:]:
+        match = re.fullmatch(r"(\.|[\w-]+)(?:\[([\w,]+)\])?", word)
+        if word in ("-q", "-e"):
+            continue
+        if match is None or match[1] not in (".", project["name"]):
+            return f"not this project: {word}"
+        extras = match[2].split(",") if match[2] else []
+        if not set(extras) <= set(project["optional-dependencies"]):
+            return f"no such extra: {word}"
+    return None
+
+
+def _of_our_user(words: list[str]) -> str | None:
+    return None if any(USER in word or word == "g+w" for word in words) else f"not {USER}: {words}"
+
+
+def _files(words: list[str]) -> str | None:
+    missing = [word for word in words if not (ROOT / word).is_file()]
+    return f"no such file: {missing}" if missing else None
+
+
+def _unit(name: str) -> str:
+    return name if name.endswith(".service") else f"{name}.service"
+
+
+RULES: Mapping[str, Callable[[list[str]], str | None]] = {
+    "capture-agent": _capture_agent,
+    "systemctl": _systemctl,
+    "journalctl": _journalctl,
+    "systemd-analyze": _systemd_analyze,
+    "nano": _editor,
+    "python": _python,
+    "python3": _python,
+    "pip": _pip,
+    "chgrp": _of_our_user,
+    "chmod": _of_our_user,
+    "sha256sum": _files,
+}
