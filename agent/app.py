@@ -233,7 +233,7 @@ def spool_of(
     plan = settings.selection_plan
     order = None
     if plan.per_day:
-        ledger = Ledger(plan.per_day, plan.effective_random_share)
+        ledger = Ledger(plan.per_day, plan.reserved_share(len(settings.cameras)))
         boot = boot_id()
         order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
     return open_spool(settings.spool_dir, limits, clock=clock, log=log, order=order)

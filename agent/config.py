@@ -227,7 +227,8 @@ class Settings(BaseSettings):
         0.2,
         ge=0,
         le=1,
-        description="Share of the credits that is spent on random captures.",
+        description="Share of the credits that is kept for random captures, as far as they "
+        "need it.",
     )
     rule_weights: Annotated[dict[str, Annotated[float, Ge(0), Le(1)]], NoDecode] = Field(
         {},

@@ -126,9 +126,9 @@ def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     plan = settings.selection_plan
     if not plan.per_day:
         return -1
-    ledger = Ledger(plan.per_day, plan.effective_random_share)
+    share = plan.reserved_share(len(settings.cameras))
+    ledger = Ledger(plan.per_day, share)
     if spool.ledger is not None:
-        share = plan.effective_random_share
         ledger = Ledger.from_text(spool.ledger, per_day=plan.per_day, random_share=share)
     clock = SystemClock()
     ledger.accrue(Now(clock.monotonic(), clock.wall(), boot_id()))

@@ -40,7 +40,7 @@ class Shelf:
         self._budgeted: Budgeted | None = None
         self._order: Budgeted | ByValue = ByValue()
         if plan.per_day:
-            ledger = Ledger(plan.per_day, plan.effective_random_share, self._seconds)
+            ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
             self._budgeted = self._order = Budgeted(ledger, self._now)
             ledger.accrue(self._now())
 

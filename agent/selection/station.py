@@ -44,10 +44,17 @@ class Plan:
         credits_for_it = self.per_day * self.random_share
         return cameras * self.period_s / credits_for_it if credits_for_it > 0 else None
 
-    @property
-    def effective_random_share(self) -> float:
-        """Of the credits: nothing is set aside for captures that are switched off."""
-        return self.random_share if self.is_random or self.every_nth else 0.0
+    def reserved_share(self, cameras: int) -> float:
+        """Of the credits, for the random lane: no more than its captures can take."""
+        if self.every_nth:  # how many these are, only the cameras know
+            return self.random_share
+        if not self.is_random or self.per_day == 0:
+            return 0.0
+        if self.random_interval is None:  # made to take it all
+            return self.random_share
+        # The first capture of a day is never refused, so slots cut by midnight need no more.
+        draws = max(1, cameras) * self.period_s / self.random_interval
+        return min(self.random_share, draws / self.per_day)
 
 
 class Selection:

@@ -32,7 +32,7 @@ class Ours:
         plan = Plan(tuple(RULES), Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day)
         plan = Plan(plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period)
         self._now = 0.0
-        ledger = Ledger(self.per_day, plan.effective_random_share, period)
+        ledger = Ledger(self.per_day, plan.reserved_share(cameras=1), period)
         self._order = Budgeted(ledger, lambda: Now(self._now, self._now, "boot"))
         self._numbers = iter(range(1 << 40))
         self._frames: dict[str, int] = {}

@@ -1,0 +1,106 @@
+"""Credits that the random lane cannot use buy what teaches most instead."""
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.app import spool_of
+from agent.camera.address import parse_cameras
+from agent.config import without_environment
+from agent.domain import Lane, Thresholds
+from agent.logs import make_log
+from agent.selection.buying import Hint
+from agent.selection.credits import DAY_S
+from agent.selection.station import Plan
+from agent.spool.drafts import Draft
+from agent.spool.spool import Spool
+from agent.system import new_id
+
+NOON = 1_784_548_800.0
+
+
+class Day:
+    """A clock that begins at midnight."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def wall(self) -> float:
+        return NOON - NOON % DAY_S + self.seconds
+
+
+def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) -> Plan:
+    return Plan(
+        (),
+        Thresholds(0.5),
+        "seed",
+        random_interval=interval,
+        is_random=is_random,
+        every_nth=every_nth,
+        per_day=100,
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "cameras", "share"),
+    [
+        (plan(None), 1, 0.2),
+        (plan(None), 7, 0.2),
+        (plan(3600.0), 1, 0.2),  # 24 draws a day where 20 may be sent
+        (plan(7200.0), 1, 0.12),
+        (plan(7200.0), 2, 0.2),
+        (plan(DAY_S), 1, 0.01),
+        (plan(30 * DAY_S), 3, 0.001),
+        (plan(None, is_random=False), 1, 0.0),
+        (plan(DAY_S, every_nth=100), 1, 0.2),
+    ],
+)
+def test_no_more_is_reserved_than_the_draws_of_a_day_take(
+    of: Plan, cameras: int, share: float
+) -> None:
+    assert of.reserved_share(cameras) == pytest.approx(share)
+
+
+@given(st.floats(0.001, 365 * DAY_S), st.integers(1, 50), st.integers(0, 10_000))
+def test_never_more_than_the_share_is_reserved(interval: float, cameras: int, budget: int) -> None:
+    of = Plan((), Thresholds(0.5), "seed", random_interval=interval, per_day=budget)
+
+    assert 0 <= of.reserved_share(cameras) <= of.random_share
+
+
+@pytest.mark.parametrize(("interval", "drawn"), [("12h", 2), ("auto", 20), ("off", 0)])
+def test_a_day_that_lacks_no_good_captures_spends_the_whole_budget(
+    tmp_path: Path, interval: str, drawn: int
+) -> None:
+    settings = without_environment(
+        cameras=parse_cameras("gate=/dev/video0"),
+        spool_dir=tmp_path,
+        budget_per_day=100,
+        random_interval=43_200.0 if interval == "12h" else interval,
+    )
+    clock, sent = Day(), []
+    log = make_log(level="error", form="logfmt", stream=io.StringIO())
+    with spool_of(settings, clock=clock, log=log) as spool:
+        put(spool, Lane.SCORE, 120)
+        for hour in range(1, 24 * 4):
+            clock.seconds = hour * 900.0 - 1
+            put(spool, Lane.RANDOM, drawn * hour // 95 - drawn * (hour - 1) // 95)
+            while (capture := spool.claim()) is not None:
+                spool.acknowledge(capture.id)
+                sent.append(capture.record["lane"])
+
+    assert len(sent) <= 100
+    assert sent.count("random") in {drawn, drawn - 1}
+    assert sent.count("score") >= 98 - drawn
+
+
+def put(spool: Spool, lane: Lane, count: int) -> None:
+    for n in range(count):
+        name = new_id(NOON)
+        record = {"schema": 1, "id": name, "lane": lane.value, "sampling": None}
+        spool.put([Draft(name, lane, n / 1000, record, b"x", hint=Hint("gate").text)])
