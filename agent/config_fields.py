@@ -1,10 +1,11 @@
 """What a setting's declaration says in words: its default, what it allows, what is wrong."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, ByteSize
+from pydantic import BeforeValidator, ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
 from agent.config_text import closest, parse_duration, show_duration, show_size
@@ -13,6 +14,13 @@ OWN_WORDS = "own_words"
 """Type of a validation error whose text says all, the value included."""
 
 _KINDS: Mapping[object, str] = {int: "a whole number", float: "a number", ByteSize: "a size"}
+_SHORT_KINDS: Mapping[object, str] = {
+    int: "whole number",
+    float: "number",
+    ByteSize: "size",
+    Path: "path",
+    SecretStr: "secret",
+}
 
 
 def shown_default(field: FieldInfo) -> str:
@@ -50,6 +58,17 @@ def allowed(field: FieldInfo) -> str:
     if high is None:
         return f"{kind} of at least {show(low)}"
     return f"{kind} between {show(low)} and {show(high)}"
+
+
+def kind(field: FieldInfo) -> str:
+    """What sort of value a field takes, in a word or two."""
+    if _is_literal(field):
+        return "choice"
+    if _is_duration(field):
+        return "duration"
+    parts = get_args(field.annotation) or (field.annotation,)
+    named = [_SHORT_KINDS[part] for part in parts if part in _SHORT_KINDS]
+    return named[0] if named else "text"
 
 
 def explain(item: Mapping[str, Any], field: FieldInfo, raw: str, shown: str) -> str:

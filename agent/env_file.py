@@ -1,9 +1,10 @@
-"""The texts made from declarations: the commented env file, the README's tables."""
+"""The texts made from declarations: the commented env file, tables and pages."""
 
 import textwrap
 
 from agent.config import Settings, variable
-from agent.config_fields import allowed, extra, shown_default
+from agent.config_fields import allowed, extra, kind, shown_default
+from agent.config_notes import NOTES
 from agent.events import EVENTS
 from agent.selection.rules import RULES
 
@@ -31,7 +32,8 @@ def env_file() -> str:
             lines.append(f"{variable(name)}={more['example']}")
         elif "shown" in more:
             shown = shown.replace("`", "")
-            lines += [f"# Default: {shown}.", f"#{variable(name)}="]
+            example = f"Example: {NOTES[name].example}"
+            lines += [f"# Default: {shown}. {example}", f"#{variable(name)}="]
         else:
             lines.append(f"#{variable(name)}={shown}")
         lines.append("")
@@ -39,16 +41,37 @@ def env_file() -> str:
 
 
 def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
+    """The README's table of settings, in Markdown; `settings_page` has the rest."""
     rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = shown_default(field)
-        if "shown" not in extra(field):
-            default = f"`{default}`"
-        limits = allowed(field)
-        meaning = f"{field.description} Allowed: {limits}." if limits else str(field.description)
-        rows.append(f"| `{variable(name)}` | {default} | {meaning} |")
+        shown = default if "shown" in extra(field) else f"`{default}`"
+        rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
+
+
+def settings_page() -> str:
+    """Each setting with all that is known of it, in Markdown."""
+    parts: list[str] = []
+    for name, field in Settings.model_fields.items():
+        more, note = extra(field), NOTES[name]
+        if "group" in more:
+            parts.append(f"## {more['group']}\n")
+        default = shown_default(field)
+        shown = default if "shown" in more else f"`{default}`"
+        limits = allowed(field)
+        facts = [
+            f"Type: {note.kind or kind(field)}.",
+            "Required." if default == "required" else f"Default: {shown}.",
+            *([f"Allowed: {limits}."] if limits else []),
+        ]
+        parts.append(
+            f"### `{variable(name)}`\n\n{field.description}\n\n"
+            f"- {' '.join(facts)}\n"
+            f"- Example: `{variable(name)}={note.example}`\n"
+            f"- What changes: {note.changes}\n"
+        )
+    return "\n".join(parts)
 
 
 def rules_table() -> str:
@@ -68,3 +91,20 @@ def events_table() -> str:
         levels = ", ".join(filter(None, (event.level, event.worse)))
         rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.mend} |")
     return "\n".join(rows) + "\n"
+
+
+def events_page() -> str:
+    """Each event with its facts, in Markdown: first those that need somebody."""
+    serious = [name for name, event in EVENTS.items() if event.mend]
+    rest = [name for name in EVENTS if name not in serious]
+    parts = []
+    for title, names in (("Somebody is needed", serious), ("All is well", rest)):
+        rows = [f"## {title}\n", "| Event | Level | Facts | Meaning | What to do |"]
+        rows.append("| --- | --- | --- | --- | --- |")
+        for name in names:
+            event = EVENTS[name]
+            levels = ", ".join(filter(None, (event.level, event.worse)))
+            facts = " ".join(fact if fact == "..." else f"`{fact}`" for fact in event.facts.split())
+            rows.append(f"| `{name}` | {levels} | {facts} | {event.meaning} | {event.mend} |")
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)

@@ -17,6 +17,7 @@ from agent.cli import app
 from agent.cli.installation import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
 from agent.config import Settings, variable, without_environment
 from agent.errors import ConfigurationError
+from agent.events import EVENTS
 from agent.ports import Clock
 from agent.spool.disk import Disk
 from agent.system import SystemClock
@@ -123,6 +124,12 @@ def _of_our_user(words: list[str]) -> str | None:
     return None if any(USER in word or word == "g+w" for word in words) else f"not {USER}: {words}"
 
 
+def _grep(words: list[str]) -> str | None:
+    """What is looked for in a log is an event."""
+    event = re.fullmatch(r'event="([a-z ]+)"', words[-1])
+    return None if event and event[1] in EVENTS else f"no event: {words[-1]}"
+
+
 def _files(words: list[str]) -> str | None:
     missing = [word for word in words if not (ROOT / word).is_file()]
     return f"no such file: {missing}" if missing else None
@@ -143,5 +150,6 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "pip": _pip,
     "chgrp": _of_our_user,
     "chmod": _of_our_user,
+    "grep": _grep,
     "sha256sum": _files,
 }

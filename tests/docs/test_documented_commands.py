@@ -45,15 +45,12 @@ BEFORE = {"docs/operating.md": ["AGENT_CAMERAS=/dev/video0 capture-agent run"]}
 """What has happened before a reader comes to a page: there, captures wait."""
 
 COMMANDS = re.compile(rf"(?:sudo )?(?:\S*/)?(?:{'|'.join(map(re.escape, RULES))}) (?![:=])\S")
+SETTING = re.compile(r"((?:AGENT|AWS)_[A-Z0-9_]+)=(.+)")
 OUR_PATHS = re.compile(r"(?:agent|tests|docs|models|systemd)/[\w./-]+")
 
 
 def place(of: Block | Path) -> str:
     return of.place if isinstance(of, Block) else of.relative_to(ROOT).as_posix()
-
-
-def is_command(code: str) -> bool:
-    return bool(COMMANDS.match(code) or re.match(r"[A-Z][A-Z0-9_]+=\S", code))
 
 
 def examples() -> dict[str, str]:
@@ -83,8 +80,11 @@ def test_each_command_of_a_block_is_a_right_one(block: Block) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=place)
 def test_each_command_in_the_running_text_is_a_right_one(page: Path) -> None:
-    shown = [code for code in inline_code(page) if is_command(code)]
-    wrong = {code: complaint(command) for code in shown for command in commands(code)}
+    shown = {code: commands(code) for code in inline_code(page) if COMMANDS.match(code)}
+    for code in inline_code(page):  # settings as they stand in the env file
+        if setting := SETTING.fullmatch(code):
+            shown[code] = [Command({setting[1]: setting[2].strip('"')}, ())]
+    wrong = {code: complaint(command) for code, found in shown.items() for command in found}
 
     assert {code: why for code, why in wrong.items() if why} == {}
 

@@ -133,6 +133,17 @@ def levels_of(tree: ast.Module, call: ast.Call) -> set[str]:
     }
 
 
+def bound_facts(tree: ast.Module) -> set[str]:
+    """The facts that every line of a module's logger has: `log.bind(camera=...)`."""
+    return {
+        word.arg
+        for call in _calls(tree)
+        if _name(call.func).endswith("log.bind")
+        for word in call.keywords
+        if word.arg
+    }
+
+
 def event_of(call: ast.Call) -> str | None:
     first = call.args[0] if call.args else None
     if isinstance(first, ast.Constant) and isinstance(first.value, str):

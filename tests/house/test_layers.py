@@ -33,6 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "shared": (
         "agent.config",
         "agent.config_fields",
+        "agent.config_notes",
         "agent.config_text",
         "agent.env_file",
         "agent.logs",

@@ -77,6 +77,22 @@ def test_each_event_is_logged_at_the_levels_that_are_declared() -> None:
     assert found == declared
 
 
+def test_each_event_is_logged_with_the_facts_that_are_declared() -> None:
+    found: dict[str, set[str]] = {}
+    open_ended = set()
+    for tree in rules.modules().values():
+        for call in rules.log_calls(tree):
+            event = rules.event_of(call) or ""
+            facts = found.setdefault(event, rules.bound_facts(tree))
+            facts |= {word.arg for word in call.keywords if word.arg} - {"exc_info"}
+            open_ended |= {event for word in call.keywords if word.arg is None}
+
+    for name, declaration in EVENTS.items():
+        declared = set(declaration.facts.split()) - {"..."}
+        assert found[name] <= declared, name
+        assert found[name] == declared or name in open_ended, name
+
+
 def test_what_is_a_warning_or_worse_names_its_facts_and_what_to_do() -> None:
     """So that the journal at this priority alone tells what is wrong."""
     serious = {"warning", "error", "critical"}

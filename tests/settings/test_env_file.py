@@ -7,6 +7,7 @@ from operator_environment import environment, settings_of
 
 from agent.config import Settings, load
 from agent.config_fields import allowed, extra, shown_default
+from agent.config_notes import NOTES
 from agent.env_file import env_file, settings_table
 
 ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=[^\"'\\]*")
@@ -64,3 +65,14 @@ def test_the_table_has_one_row_of_three_cells_for_each_setting() -> None:
 
     assert [row.split("`")[1] for row in rows] == VARIABLES
     assert {row.count(" | ") for row in rows} == {2}
+
+
+def test_each_setting_has_a_note() -> None:
+    assert list(NOTES) == list(Settings.model_fields)
+
+
+@pytest.mark.parametrize("field", NOTES)
+def test_the_example_of_each_setting_is_taken_and_is_not_the_default(field: str) -> None:
+    settings = settings_of(**{f"AGENT_{field.upper()}": NOTES[field].example})
+
+    assert getattr(settings, field) != getattr(settings_of(), field)
