@@ -48,6 +48,7 @@ class Drain:
                 clock=clock,
                 log=log,
                 ended=lambda: self._ended.put(None),
+                close=self._uploader.close,
             )
             for n in range(workers)
         ]

@@ -104,8 +104,9 @@ class Supervisor:
         self._uploaders: list[Worker] = []
         if stations.uploader is not None:
             patience = stations.upload_patience + _DISK_PATIENCE_S
+            step, close = stations.uploader.step, stations.uploader.close
             self._uploaders = [
-                self._worker(f"upload {n}", stations.uploader.step, patience=patience)
+                self._worker(f"upload {n}", step, patience=patience, close=close)
                 for n in range(stations.upload_workers)
             ]
         self._change: list[Worker] = []

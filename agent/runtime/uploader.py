@@ -1,8 +1,8 @@
 """Delivers what waits on disk, as fast as the far side takes it and no faster."""
 
 import threading
-from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from agent.domain import StoredCapture
 from agent.errors import CaptureRejected, SpoolUnavailable, TargetHeld, TargetUnavailable
@@ -18,6 +18,11 @@ IDLE_S = 1.0
 """How long a worker waits for a capture to arrive before it looks again."""
 
 DISK_RETRY_S = 5.0
+
+SETTLE_S = 0.05
+"""Least time between two deletions of what was delivered: a line that takes hundreds a second would
+else wait for the disk, and flash wear with each."""
+
 _LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the pause
 
 
@@ -33,7 +38,7 @@ class _Proof:
 class Uploader:
     """The step of all upload workers, which share it. A failed delivery costs nothing but time.
 
-    A capture is sent once however long the local disk refuses to delete it; after a restart it
+    A capture is sent once however long the local disk refuses to delete it; after a sudden end it
     may be sent again, and the far side knows it by its id.
     """
 
@@ -57,8 +62,8 @@ class Uploader:
         self._clock = clock
         self._log = log
         self._lock = threading.Lock()  # around the pace and what is known of the far side
-        self._settling = threading.Lock()
-        self._proofs: deque[_Proof] = deque()
+        self._proofs: list[_Proof] = []
+        self._settled_at = -inf
         self._resting: set[str] = set()  # claimed captures that were rejected and wait
         self._turns = Turns()
         self._reported = State.FLOWING
@@ -90,11 +95,18 @@ class Uploader:
     def step(self) -> float:
         """Deliver one capture; answers as a worker's step does, and never ends by itself."""
         try:
-            self._settle()
+            self._settle(SETTLE_S)
             return self._deliver_next()
         except SpoolUnavailable as error:
             self._disk_refused(str(error))
             return DISK_RETRY_S
+
+    def close(self) -> None:
+        """After the last step: delete what is delivered, if the disk lets us."""
+        try:
+            self._settle()
+        except SpoolUnavailable as error:
+            self._disk_refused(str(error))
 
     def _deliver_next(self) -> float:
         now = self._clock.monotonic()
@@ -103,6 +115,7 @@ class Uploader:
             wait = self._closed_for(now) or self._pace.admit(now)
             resting = self._turns.resting(now)
         if wait > 0:
+            self._settle()
             return min(wait, _LONGEST_WAIT_S)
         capture = None
         try:
@@ -112,6 +125,7 @@ class Uploader:
                 with self._lock:
                     self._pace.abandon()
         if capture is None:
+            self._settle()
             with self._spool.arrived:
                 self._spool.arrived.wait(IDLE_S)
         else:
@@ -148,37 +162,41 @@ class Uploader:
             self._refused(capture, error)
         else:
             now = self._clock.monotonic()
-            self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
             with self._lock:
+                self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
                 self._pace.delivered(now)
                 self._turns.delivered(capture.id)
                 self.last_error = None
                 self._report(now, "")
-            self._settle()
+            self._settle(SETTLE_S)
 
-    def _settle(self) -> None:
-        """Delete what the far side has proved to have, all of it at once.
+    def _settle(self, interval: float = 0.0) -> None:
+        """Delete what the far side has proved to have, all at once, every `interval` seconds.
 
-        One worker does it, and the others go on sending. Raises `SpoolUnavailable`.
+        The others go on sending, and delete theirs at the same time. Raises `SpoolUnavailable`.
         """
-        while self._proofs and self._settling.acquire(blocking=False):
-            try:
-                proofs = [self._proofs[index] for index in range(len(self._proofs))]
-                if proofs:  # another worker may have settled them meanwhile
-                    self._spool.acknowledge(*(proof.id for proof in proofs))
-                for _ in proofs:
-                    self._proofs.popleft()
-            finally:
-                self._settling.release()
-            self._disk_accepted()
-            self._stats.count("delivered", len(proofs))
-            for proof in proofs:
-                self._log.info(
-                    "capture delivered",
-                    capture=proof.id,
-                    duplicate=proof.duplicate,
-                    seconds=round(proof.seconds, 3),
-                )
+        now = self._clock.monotonic()
+        with self._lock:
+            if not self._proofs or now - self._settled_at < interval:
+                return
+            proofs, self._proofs = self._proofs, []
+            self._settled_at = now
+        try:
+            self._spool.acknowledge(*(proof.id for proof in proofs))
+        except SpoolUnavailable:
+            with self._lock:
+                self._proofs += proofs
+                self._settled_at = -inf  # nothing more is sent before these are noted
+            raise
+        self._disk_accepted()
+        self._stats.count("delivered", len(proofs))
+        for proof in proofs:
+            self._log.info(
+                "capture delivered",
+                capture=proof.id,
+                duplicate=proof.duplicate,
+                seconds=round(proof.seconds, 3),
+            )
 
     def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetHeld) -> None:
         """The trouble is the far side's or the configuration's: the capture waits like all."""

@@ -1,13 +1,15 @@
 """How fast a backlog drains, beside a bare loop: `python tests/bench/drain.py [--captures N]`.
 
-Captures of 200 kB through spool, uploader and HTTP target, against the same bodies posted by
-`requests` sessions on as many connections and forgotten. Both in turn, in one run, to a server in
-a process of its own that does as little as a receipt needs.
+Captures of 200 kB through spool, uploader and HTTP target, against two bare loops of `requests` on
+as many connections: one posts the same bodies from memory and forgets them, the other reads each
+from a file that it deletes afterwards, in the place where the spool is. All in turn, in one run, to
+a server in a process of its own that does as little as a receipt needs.
 """
 
 import argparse
 import hashlib
 import multiprocessing
+import os
 import re
 import socket
 import statistics
@@ -52,24 +54,29 @@ def main() -> None:
     server.start()
     url = f"http://127.0.0.1:{ready.get()}/captures"
     made = [draft(number) for number in range(options.captures)]
-    ratios = []
+    ratios: dict[str, list[float]] = {"from memory": [], "from files": []}
     try:
         for number in range(options.rounds):
-            bare = bare_loop(url, made, options.connections)
+            print(f"round {number + 1}")
+            bare = {
+                "from memory": bare_loop(url, made, options.connections),
+                "from files": bare_loop_from_files(url, made, options.connections, options.dir),
+            }
             ours = through_the_spool(url, made, options.connections, options.dir)
-            ratios.append(bare[0] / ours[0])
-            show("bare loop", len(made), *bare)
+            for name, figures in bare.items():
+                show(f"bare, {name}", len(made), *figures)
+                ratios[name].append(figures[0] / ours[0])
             show("agent", len(made), *ours)
-            print(f"round {number + 1}: ratio {ratios[-1]:.2f}")
     finally:
         server.terminate()
         server.join()
-    print(f"median ratio {statistics.median(ratios):.2f}")
+    for name, found in ratios.items():
+        print(f"agent to bare, {name}: median ratio {statistics.median(found):.2f}")
 
 
 def show(name: str, captures: int, seconds: float, cpu: float) -> None:
     """One line of figures."""
-    print(f"{name:10} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
+    print(f"{name:18} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
 
 
 def draft(number: int) -> Draft:
@@ -118,8 +125,23 @@ def through_the_spool(
     return took, used
 
 
-def bare_loop(url: str, made: Sequence[Draft], connections: int) -> tuple[float, float]:
-    """The same for posts of bodies in memory, whose answers nobody looks at."""
+def bare_loop_from_files(
+    url: str, made: Sequence[Draft], connections: int, place: str | None
+) -> tuple[float, float]:
+    """The same for posts of files, each deleted after its answer."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        for one in made:
+            with (Path(folder) / one.id).open("wb") as file:
+                file.write(one.image)
+                file.flush()
+                os.fsync(file.fileno())
+        return bare_loop(url, made, connections, Path(folder))
+
+
+def bare_loop(
+    url: str, made: Sequence[Draft], connections: int, folder: Path | None = None
+) -> tuple[float, float]:
+    """The same for posts whose answers nobody looks at, from memory or from files in `folder`."""
     work: SimpleQueue[Draft] = SimpleQueue()
     for one in made:
         work.put(one)
@@ -132,12 +154,15 @@ def bare_loop(url: str, made: Sequence[Draft], connections: int) -> tuple[float,
                     one = work.get_nowait()
                 except Empty:
                     return
+                image = (folder / one.id).read_bytes() if folder else one.image
                 files: dict[str, Any] = {
                     "record": (None, str(dict(one.record)).replace("'", '"'), "application/json"),
-                    "image": (f"{one.id}.jpg", one.image, "image/jpeg"),
+                    "image": (f"{one.id}.jpg", image, "image/jpeg"),
                 }
                 headers = {"Idempotency-Key": f'"{one.id}"', "Authorization": "Bearer s3cret"}
                 session.post(url, files=files, headers=headers, timeout=30).raise_for_status()
+                if folder:
+                    (folder / one.id).unlink()
 
     threads = [threading.Thread(target=post) for _ in range(connections)]
     began, cpu = time.perf_counter(), time.process_time()

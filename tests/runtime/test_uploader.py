@@ -10,7 +10,7 @@ from runtime_builders import ManualClock, Recorder, StubbornDisk, open_test_spoo
 
 from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
 from agent.runtime.stats import Stats
-from agent.runtime.uploader import DISK_RETRY_S, Uploader
+from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
 from agent.upload.pace import HOLD_MIN, REST, Pace, State
 
@@ -187,6 +187,52 @@ def test_a_lost_answer_is_sent_again_and_stored_once(line: Line, log: Recorder) 
     assert line.target.attempts == [identity, identity]
     assert list(line.target.stored) == [identity]
     assert log.one("capture delivered")["duplicate"] is True
+
+
+def test_quick_deliveries_are_deleted_together(line: Line) -> None:
+    store(line.spool, 6)
+    left = []
+    for _ in range(4):
+        line.step()
+        left.append(line.spool.waiting())
+    line.clock.now += 2 * SETTLE_S
+    line.step()
+
+    assert left == [5, 5, 5, 5]
+    assert line.spool.waiting() == 2
+    assert len(line.target.attempts) == 5
+
+
+@pytest.mark.parametrize("end", ["nothing is left", "the far side is away", "the worker stops"])
+def test_what_is_delivered_does_not_wait_to_be_deleted(line: Line, end: str) -> None:
+    store(line.spool, 3)
+    for _ in range(3):
+        line.step()
+    assert line.spool.waiting() == 2
+    if end == "the worker stops":
+        line.uploader.close()
+    elif end == "nothing is left":
+        line.step()
+    else:
+        store(line.spool, 1)
+        line.target.trouble = AWAY
+        line.step()
+        line.step()
+
+    delivered = line.spool.counts()["delivered"]
+    assert delivered == 3
+    assert line.spool.waiting() == (1 if end == "the far side is away" else 0)
+
+
+def test_a_stop_while_the_disk_refuses_says_so(line: Line, log: Recorder) -> None:
+    store(line.spool, 2)
+    line.step()
+    line.step()
+    line.disk.refuses = READ_ONLY
+    line.uploader.close()
+
+    assert log.events == ["capture delivered", "spool unavailable"]
+    assert line.spool.waiting() == 1
 
 
 def test_a_delivery_that_the_disk_cannot_note_is_not_sent_again(line: Line, log: Recorder) -> None:
