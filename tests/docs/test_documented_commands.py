@@ -33,7 +33,7 @@ from agent.cli import app
 from agent.config import Settings, variable
 
 README = ROOT / "README.md"
-LANGUAGES = {"sh", "json", "ini", "python", "text"}
+LANGUAGES = {"sh", "json", "ini", "python", "diff", "text"}
 """Each is held by a test; text is what a command printed."""
 
 RUN = [block for block in shell_blocks() if not block.mark]

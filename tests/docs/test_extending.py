@@ -1,0 +1,126 @@
+"""The worked examples of `docs/extending.md`, put into a copy of the repository and run there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import ROOT, blocks
+from reader import short_clip
+
+PAGE = ROOT / "docs" / "extending.md"
+FOLDERS = ("agent", "docs", "models", "systemd", "tests/house", "tests/selection", "tests/upload")
+FILES = ("README.md", "CHANGELOG.md", "pyproject.toml", "tests/conftest.py")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with all three examples in it, and its generated texts made anew."""
+    copy = tmp_path_factory.mktemp("extended")
+    junk = shutil.ignore_patterns("__pycache__", "*.npz")
+    for folder in (*FOLDERS, "tests/detector"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=junk)
+    for file in FILES:
+        shutil.copy(ROOT / file, copy / file)
+    for block in blocks(PAGE):
+        kind, _, path = block.mark.partition(": ")
+        if kind == "file":
+            assert not (ROOT / path).exists(), f"{block.place}: {path} is there already"
+            (copy / path).write_text(f"{block.text}\n", "utf-8")
+        elif kind == "change":
+            changed = with_change((copy / path).read_text("utf-8"), block.text)
+            (copy / path).write_text(changed, "utf-8")
+    python(copy, "tests/house/refresh.py")
+    return copy
+
+
+def with_change(text: str, change: str) -> str:
+    """The text after each hunk: lines with a blank stay, with a plus are new, with a minus go."""
+    for hunk in change.split("\n@@\n"):
+        lines = [(line[:1] or " ", line[1:]) for line in hunk.splitlines()]
+        before = "\n".join(line for sign, line in lines if sign != "+")
+        after = "\n".join(line for sign, line in lines if sign != "-")
+        found = list(re.finditer(rf"(?m)^{re.escape(before)}$", text))
+        assert len(found) == 1, f"not there once:\n{before}"
+        text = text[: found[0].start()] + after + text[found[0].end() :]
+    return text
+
+
+def python(folder: Path, *words: str, **settings: str) -> str:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=inherited | {"PYTHONPATH": str(folder), "COLUMNS": "200"} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_tests_of_the_page_pass_and_so_do_those_that_hold_for_all(copy: Path) -> None:
+    said = python(
+        copy,
+        *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"),
+        *("-k", "test_edges or test_program or detection-output or planted or test_layers"),
+        *("tests/selection/test_edges.py", "tests/upload/test_program.py"),
+        *("tests/detector/test_families.py", "tests/house/test_layers.py"),
+    )
+
+    assert re.search(r"\d+ passed", said)
+    assert "skipped" not in said
+
+
+def test_its_code_keeps_the_rules_of_ruff(copy: Path) -> None:
+    new = [b.mark.partition(": ")[2] for b in blocks(PAGE) if b.language in ("python", "diff")]
+
+    python(copy, "-m", "ruff", "check", "--no-cache", *new)
+    python(copy, "-m", "ruff", "format", "--no-cache", "--check", *new)
+
+
+def test_the_new_names_stand_in_every_generated_text(copy: Path) -> None:
+    assert "| `cut_off` | 0.2 | An object that" in (copy / "README.md").read_text("utf-8")
+    for file in ("systemd/capture-agent.env", "docs/settings.md"):
+        text = " ".join((copy / file).read_text("utf-8").replace("\n#", "").split())
+        assert "cut_off" in text
+        assert "detection-output" in text
+
+
+def test_the_rule_chooses_frames_of_a_recording(copy: Path, tmp_path: Path) -> None:
+    short_clip(tmp_path / "street.mp4")
+
+    report = python(
+        copy,
+        *("-m", "agent", "replay", str(tmp_path / "street.mp4"), "--json", "--budget", "0"),
+        *("--out", str(tmp_path / "found")),
+        AGENT_RULES="cut_off",
+    )
+
+    assert '"cut_off"' in report
+
+
+def test_the_target_is_in_the_list_that_a_wrong_address_gets(copy: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "agent", "flush"],
+        cwd=copy,
+        env={"PATH": os.environ["PATH"], "AGENT_UPLOAD_URL": "ftp://x", "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode == 78
+    assert "unix:/PATH" in said.stderr
+
+
+def test_a_change_that_does_not_fit_is_found() -> None:
+    """A test of the test."""
+    assert with_change("\na\nb\n", " a\n+x\n b") == "\na\nx\nb\n"
+    for text in ("\na\nc\n", "\na\nb\na\nb\n"):
+        with pytest.raises(AssertionError, match="not there once"):
+            with_change(text, " a\n+x\n b")
