@@ -125,10 +125,7 @@ class Budgeted:
 
     def choose(self) -> Choice | None:
         """What is paid already, else what a credit buys now; None when no credit may be spent."""
-        for gone in self._unseen:  # finished before the start, and no purchase noted it since
-            self.ledger.finished(gone)
-        self._unseen.clear()
-        self.ledger.accrue(self.now())
+        self._bring_up()
         for capture_id in self.ledger.paid:
             if capture_id in self._held:
                 return Choice(self._held[capture_id].entry)
@@ -161,9 +158,17 @@ class Budgeted:
             f"{self.ledger.spent_today} spent today, the next in about {hours:.1f} h"
         )
 
+    def account(self) -> Mapping[str, str]:
+        """What has accrued: kept with each change on disk, because time without power earns none.
+
+        Of a moment at which all purchases are durable, so it never takes one back.
+        """
+        self._bring_up()
+        return {_LEDGER: self.ledger.text}
+
     def report(self) -> Mapping[str, float]:
         """Credits, for the minute summary."""
-        self.ledger.accrue(self.now())
+        self._bring_up()
         return {
             "credits_left": round(self.ledger.left, 1),
             "credits_spent_today": self.ledger.spent_today,
@@ -173,6 +178,13 @@ class Budgeted:
         """Its value less its likeness to what was sent, of one that waits."""
         held = self._held.get(capture_id)
         return None if held is None else self._worth(held)[0]
+
+    def _bring_up(self) -> None:
+        """Bring the ledger up to now."""
+        for gone in self._unseen:  # finished before the start, after the account that was kept
+            self.ledger.finished(gone)
+        self._unseen.clear()
+        self.ledger.accrue(self.now())
 
     def _best(self) -> _Held | None:
         """The score-lane capture with the highest value less its likeness to what was sent."""

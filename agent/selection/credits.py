@@ -1,6 +1,6 @@
 """The labelling budget of a device: what may be sent when, whatever the clock does.
 
-Credits accrue evenly over the day while the agent runs and are spent before the request is made.
+Credits accrue evenly over the day while the device is on and are spent before the request is made.
 Three rules hold at once, so that no restart, retry or clock step spends more:
 
 - a day's spending is at most what has accrued so far plus one: the one lets a technician see the
@@ -10,8 +10,9 @@ Three rules hold at once, so that no restart, retry or clock step spends more:
 - no more than the budget is ever spent under one UTC date of the wall clock, even when the clock
   steps back to it.
 
-Time off does not accrue: credits stand for time in which something could be captured. UTC, because
-a local day may have 25 hours.
+Time without power does not accrue: credits stand for time in which something could be captured.
+What had accrued before is there again after a reboot on the same date, as far as it was durable:
+the account goes with each change of the spool. UTC, because a local day may have 25 hours.
 """
 
 import json

@@ -42,6 +42,9 @@ class SendingOrder(Protocol):
     def reason(self) -> str:
         """Why nothing may be sent though something waits."""
 
+    def account(self) -> Mapping[str, str]:
+        """Notes that go with whatever is made durable next, so that a power cut costs little."""
+
     def report(self) -> Mapping[str, float]:
         """Figures for the minute summary."""
 
@@ -79,6 +82,10 @@ class ByValue:
     def reason(self) -> str:
         """Only captures that rest or are being sent wait here."""
         return "they were refused a moment ago"
+
+    def account(self) -> Mapping[str, str]:
+        """There is nothing to remember."""
+        return {}
 
     def report(self) -> Mapping[str, float]:
         """There is nothing to tell."""

@@ -17,6 +17,7 @@ import errno
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
@@ -448,7 +449,11 @@ class Spool:
     # The disk
 
     def _commit(self, change: Change) -> None:
-        """Commit; on a full disk once more with the reserve freed. Raises `OSError`."""
+        """Commit, with the order's account; on a full disk once more with the reserve freed.
+
+        Raises `OSError`.
+        """
+        change = replace(change, notes={**self._order.account(), **change.notes})
         try:
             self._index.commit(change)
         except OSError as error:

@@ -16,6 +16,9 @@ LANES = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
 Action = tuple[str, float]
 
 
+Account = tuple[float, float, int | None, Counter[Lane]]
+
+
 @dataclass
 class Naive:
     """What may have been bought, from the times alone."""
@@ -44,6 +47,17 @@ class Naive:
         self.owed[capture] = lane
         self._check(lane)
 
+    @property
+    def account(self) -> Account:
+        """What is durable with the ledger's text; purchases always are."""
+        return self.ran, self.began, self.date, self.today.copy()
+
+    def again(self, account: Account, seconds: float, wall: float) -> None:
+        """Go on from an account so many seconds later: what was between is not known any more."""
+        self.ran, self.began, self.date, today = account
+        self.today = today.copy()
+        self.pass_time(seconds, wall)
+
     def _new_day(self, date: int, began: float) -> None:
         self.date, self.began = date, began
         self.today = Counter(self.owed.values())
@@ -70,6 +84,7 @@ def live(  # noqa: C901 (one branch per kind of action)
     clock, wall, boots = 1000.0, NOON_2026, 0
     ledger.accrue(Now(clock, wall, "0"))
     naive.pass_time(0.0, wall)
+    kept = ledger.text, naive.account, (boots, clock)
     for number, (kind, amount) in enumerate(actions):
         if kind == "run":
             clock, wall = clock + amount, wall + amount
@@ -79,10 +94,14 @@ def live(  # noqa: C901 (one branch per kind of action)
             naive.pass_time(0.0, wall)
         elif kind == "reboot":  # the time without power is nobody's
             boots, clock, wall = boots + 1, 5.0, wall + amount
-            ledger = _again(ledger, per_day)
-            naive.pass_time(0.0, wall)
+            ledger = _again(make, naive, kept[0])
+            naive.again(kept[1], 0.0, wall)
         elif kind == "restart":
-            ledger = _again(ledger, per_day)
+            ledger = _again(make, naive, kept[0])
+            boot, at = kept[2]
+            naive.again(kept[1], clock - at if boot == boots else 0.0, wall)
+        elif kind == "keep":
+            kept = ledger.text, naive.account, (boots, clock)
         elif kind == "deliver":
             for capture in list(ledger.paid)[: int(amount)]:
                 ledger.finished(capture)
@@ -94,11 +113,16 @@ def live(  # noqa: C901 (one branch per kind of action)
                 if ledger.may_buy(lane):
                     ledger.buy(f"{number}/{one}", lane)
                     naive.bought(f"{number}/{one}", lane, wall)
+                    kept = ledger.text, naive.account, (boots, clock)
     return naive.broken
 
 
-def _again(ledger: Ledger, per_day: int) -> Ledger:
-    return type(ledger).from_text(ledger.text, per_day=per_day, random_share=SHARE)
+def _again(make: type[Ledger], naive: Naive, text: str) -> Ledger:
+    """What is read after a restart, told what was delivered since it was written."""
+    ledger = make.from_text(text, per_day=naive.per_day, random_share=SHARE)
+    for capture in set(ledger.paid) - naive.owed.keys():
+        ledger.finished(capture)
+    return ledger
 
 
 def a_life(seed: int) -> list[Action]:
@@ -110,8 +134,9 @@ def a_life(seed: int) -> list[Action]:
         "step": lambda: draw.choice(steps),
         "reboot": lambda: draw.choice([10.0, 40_000.0, 3 * DAY]),
         "restart": lambda: 0.0,
+        "keep": lambda: 0.0,
         "buy": lambda: draw.choice([1.0, 5.5, 100.0]),
         "deliver": lambda: draw.choice([1.0, 100.0]),
     }
-    chosen = draw.choices(list(kinds), [8, 2, 1, 2, 10, 6], k=70)
+    chosen = draw.choices(list(kinds), [8, 2, 1, 2, 3, 10, 6], k=80)
     return [(kind, kinds[kind]()) for kind in chosen]

@@ -18,7 +18,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("step"), st.sampled_from([-NOON_2026, NOON_2026, 1.6e9, -1.6e9])),
         st.tuples(st.just("step"), st.floats(-2 * DAY, 2 * DAY)),
         st.tuples(st.just("reboot"), st.floats(0.0, 5 * DAY)),
-        st.tuples(st.just("restart"), st.just(0.0)),
+        st.tuples(st.sampled_from(["restart", "keep"]), st.just(0.0)),
         st.tuples(st.just("buy"), st.sampled_from([1.0, 3.5, 60.0])),
         st.tuples(st.just("deliver"), st.sampled_from([1.0, 60.0])),
     ),

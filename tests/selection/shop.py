@@ -1,0 +1,86 @@
+"""A spool with a labelling budget, captures for it, and a clock that may lose its power."""
+
+import io
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.domain import Lane
+from agent.logs import make_log
+from agent.selection.buying import Budgeted, Hint
+from agent.selection.credits import DAY_S, Ledger, Now
+from agent.selection.likeness import Likeness
+from agent.spool.drafts import Draft, Limits
+from agent.spool.recovery import open_spool
+from agent.spool.spool import Spool
+
+MIDNIGHT = 20_654 * DAY_S
+HERE = (1.0,) + (0.0,) * 15
+
+
+class Time:
+    """A clock that the test moves. It begins at midnight."""
+
+    def __init__(self) -> None:
+        self.ran = 0.0  # seconds with power
+        self.off = 0.0  # seconds without
+        self.boots = 0
+        self._booted = 0.0  # value of `ran` then
+
+    def monotonic(self) -> float:
+        return 5.0 + self.ran - self._booted
+
+    def wall(self) -> float:
+        return MIDNIGHT + self.ran + self.off
+
+    def now(self) -> Now:
+        return Now(self.monotonic(), self.wall(), f"boot {self.boots}")
+
+    def lose_power(self, seconds: float) -> None:
+        """Boot again after so long."""
+        self.off += seconds
+        self.boots += 1
+        self._booted = self.ran
+
+
+def identity(number: int) -> str:
+    return f"01970f7e-4c00-7abc-8def-{number * 0x9E3779B97F4A % 2**48:012x}"
+
+
+def likeness(seed: int) -> str:
+    """Of another scene for each seed."""
+    return Likeness(random.Random(seed).getrandbits(256), {"car": HERE}).text
+
+
+def draft(
+    number: int,
+    value: float,
+    *,
+    lane: Lane = Lane.SCORE,
+    scene: int | None = None,
+    is_degraded: bool = False,
+) -> Draft:
+    name = identity(number)
+    record = {"schema": 1, "id": name, "lane": lane.value, "sampling": None}
+    record["image"] = {"sha256": "0" * 64}
+    hint = Hint("gate", is_degraded, likeness(number if scene is None else scene))
+    return Draft(name, lane, value, record, b"x", hint=hint.text)
+
+
+@contextmanager
+def spool_at(
+    path: Path, clock: Time, per_day: int, make: type[Budgeted] = Budgeted
+) -> Iterator[Spool]:
+    log = make_log(level="error", form="logfmt", stream=io.StringIO())
+    order = make(Ledger(per_day), clock.now)
+    with open_spool(path, Limits(100_000_000), clock=clock, log=log, order=order) as spool:
+        yield spool
+
+
+def send_all(spool: Spool) -> list[str]:
+    sent = []
+    while (capture := spool.claim()) is not None:
+        spool.acknowledge(capture.id)
+        sent.append(capture.id)
+    return sent
