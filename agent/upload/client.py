@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlencode, urlsplit
 
 from agent import __version__
@@ -41,17 +39,6 @@ class Client:
 
         self._expected = EXPECTED
         self._transport = Transport(network, clock=clock, tls=tls)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def ask(
         self,

@@ -2,8 +2,7 @@
 
 import ipaddress
 import re
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 from urllib.parse import SplitResult, urlsplit
 
 from agent.domain import Receipt, StoredCapture
@@ -16,7 +15,7 @@ from agent.upload.outcome import judge, judge_probe
 _ALLOWED = "must be https://HOST/PATH or http://HOST/PATH"
 
 
-class HttpTarget:
+class HttpTarget(AbstractContextManager["HttpTarget"]):
     """Delivers by POST to `url`, over connections as `network` wants them.
 
     Raises `ConfigurationError` for an address, token, proxy or PEM file that can never work.
@@ -36,16 +35,9 @@ class HttpTarget:
         self._headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._client = Client(url, clock=clock, network=network)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that are kept alive."""
+        self._client.close()
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
@@ -63,10 +55,6 @@ class HttpTarget:
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""
         return judge_probe(self._client.ask("GET", headers=self._headers, repeatable=True))
-
-    def close(self) -> None:
-        """Close the connections that are kept alive; a later `send` opens new ones."""
-        self._client.close()
 
 
 def parse_http(url: str, allowed: str = _ALLOWED) -> SplitResult:

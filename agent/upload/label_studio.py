@@ -20,9 +20,10 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
@@ -52,7 +53,7 @@ class _Task:
     has_boxes: bool
 
 
-class LabelStudioTarget:
+class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
     """Delivers to the project that `url` names, with the access token `token` of a user.
 
     `boot` is the name of this boot, as records have it; empty: unknown, so every capture is
@@ -82,11 +83,9 @@ class LabelStudioTarget:
         self._writing = Lock()
         self._interface: Interface | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
+        """Close the connections that are kept alive."""
+        self._client.close()
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
@@ -113,10 +112,6 @@ class LabelStudioTarget:
         shown = f" {title!r}" if isinstance(title, str) and title.isprintable() else ""
         boxes = "no boxes" if self._annotate is Annotate.OFF else f"boxes in {interface.boxes!r}"
         return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {boxes}"
-
-    def close(self) -> None:
-        """Close the connections that are kept alive; a later `send` opens new ones."""
-        self._client.close()
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether nobody can have sent this capture before: neither we nor an earlier process."""

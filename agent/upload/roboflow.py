@@ -11,9 +11,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
@@ -46,7 +47,7 @@ class Split(StrEnum):
     TEST = "test"
 
 
-class RoboflowTarget:
+class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
     """Delivers to the project that `url` names, with the API key `token`.
 
     `pause` waits for seconds, between two looks for an image that was just uploaded.
@@ -82,11 +83,9 @@ class RoboflowTarget:
         self._lock = Lock()
         self._uploaded: dict[str, tuple[str, bool]] = {}  # by capture id: image id, was there
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
+        """Close the connections that are kept alive."""
+        self._client.close()
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
@@ -114,10 +113,6 @@ class RoboflowTarget:
         holds = f"holds {images} images" if isinstance(images, int) else "is there"
         of_kind = f" ({kind})" if isinstance(kind, str) and _NAME.fullmatch(kind) else ""
         return f"the project {workspace}/{self._project}{of_kind} {holds}"
-
-    def close(self) -> None:
-        """Close the connections that are kept alive; a later `send` opens new ones."""
-        self._client.close()
 
     def _upload(self, capture: StoredCapture) -> tuple[str, bool]:
         """Store the image; answers its id there, and whether it was stored before."""
