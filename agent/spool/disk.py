@@ -7,12 +7,16 @@ synced.
 
 import contextlib
 import errno
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+
+_PIECE = 1_000_000  # bytes that a copy holds in memory
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -68,6 +72,28 @@ class Disk:
         self.write(path, data)
         self.sync_directory(path.parent)
 
+    def copy(self, source: Path, destination: Path) -> str:
+        """`write` what another file holds, of any size; return its sha256 in hex."""
+        temporary = destination.with_name(destination.name + TEMPORARY_SUFFIX)
+        digest = hashlib.sha256()
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                with source.open("rb") as file:
+                    while piece := file.read(_PIECE):
+                        digest.update(piece)
+                        view = memoryview(piece)
+                        while view:
+                            view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            temporary.replace(destination)
+        except OSError:
+            self.remove(temporary)
+            raise
+        return digest.hexdigest()
+
     def publish(self, path: Path, data: bytes) -> None:
         """Put a whole file in place for other users to read; a power cut may take it back.
 
@@ -100,6 +126,11 @@ class Disk:
         """Unlink `path` if it is there. It may come back after a power cut until a sync."""
         path.unlink(missing_ok=True)
 
+    def remove_tree(self, path: Path) -> None:
+        """Delete a folder and all in it, if it is there; a power cut may leave any part of it."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
+
     def sync_directory(self, path: Path) -> None:
         """Make the names in `path`, those added and those removed, survive a power cut."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -112,6 +143,11 @@ class Disk:
         """The first `limit` bytes of a file, or all."""
         with path.open("rb") as file:
             return file.read(-1 if limit is None else limit)
+
+    def checksum(self, path: Path) -> str:
+        """The sha256 in hex of a file of any size."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def size(self, path: Path) -> int:
         """Bytes of a file, 0 when it is not there."""

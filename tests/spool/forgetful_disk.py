@@ -5,6 +5,7 @@ operation of the kernel is one step; a `Fault` may strike at any step.
 """
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,19 @@ class ForgetfulDisk(Disk):
         except OSError:
             self.remove(temporary)
             raise
+
+    def copy(self, source: Path, destination: Path) -> str:
+        data = self._any(source)
+        self.write(destination, data)
+        return hashlib.sha256(data).hexdigest()
+
+    def checksum(self, path: Path) -> str:
+        return hashlib.sha256(self._any(path)).hexdigest()
+
+    def remove_tree(self, path: Path) -> None:
+        for name in sorted(self.names, reverse=True):
+            if name == path or path in name.parents:
+                self._rename({name: None})
 
     def move(self, source: Path, destination: Path) -> None:
         if source in self.names:
@@ -194,6 +208,10 @@ class ForgetfulDisk(Disk):
         self.step()
         _apply(self.names, change)
         self.pending.append(change)
+
+    def _any(self, path: Path) -> bytes:
+        """A file of ours, or of the machine that the test runs on: a source of copies."""
+        return self.read(path) if path in self.names or not path.exists() else path.read_bytes()
 
     def _folder(self, path: Path) -> None:
         if path.parent not in self.names and self.base in path.parents:

@@ -1,5 +1,6 @@
 """One suite for the real disk and the forgetful one; then what only each of them has."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,33 @@ def test_writing_replaces_what_was_there_and_leaves_nothing_else(
 
     assert list(disk.files(tmp_path)) == [FileEntry("file", 2)]
     assert disk.read(tmp_path / "file") == b"67"
+
+
+def test_a_copy_is_whole_and_its_checksum_is_told(disk: Disk, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000  # more than one piece
+    disk.write(tmp_path / "file", data)
+
+    told = disk.copy(tmp_path / "file", tmp_path / "copy")
+
+    assert told == hashlib.sha256(data).hexdigest()
+    assert disk.checksum(tmp_path / "copy") == told
+    assert disk.read(tmp_path / "copy") == disk.read(tmp_path / "file") == data
+    with pytest.raises(FileNotFoundError):
+        disk.copy(tmp_path / "none", tmp_path / "other")
+    assert sorted(file.name for file in disk.files(tmp_path)) == ["copy", "file"]
+
+
+def test_a_folder_goes_with_all_that_is_in_it(disk: Disk, tmp_path: Path) -> None:
+    disk.make_directory(tmp_path / "a" / "b")
+    disk.write(tmp_path / "a" / "b" / "file", b"1")
+    disk.write(tmp_path / "file", b"2")
+
+    for _ in range(2):
+        disk.remove_tree(tmp_path / "a")
+
+    assert disk.size(tmp_path / "a" / "b" / "file") == 0
+    assert [file.name for file in disk.files(tmp_path)] == ["file"]
+    disk.make_directory(tmp_path / "a")  # as if it had never been
 
 
 def test_what_is_not_there_has_no_size_no_files_and_may_be_removed(
