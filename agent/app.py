@@ -12,14 +12,17 @@ from agent.camera.open import make_source
 from agent.camera.view import small_grey
 from agent.config import Settings
 from agent.detector.detector import OnnxDetector, load_detector
+from agent.detector.last_good import LastGood
 from agent.detector.providers import Hardware, builds_engines
+from agent.detector.standby import ModelSettings, Standby
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Inference
+from agent.runtime.loading import Loading
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
-from agent.runtime.model import CurrentModel, ModelChange
+from agent.runtime.model import ModelChange, first_model
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stations, Supervisor
@@ -64,7 +67,6 @@ class Agent:
     spool: Spool
     stats: Stats
     mailbox: Mailbox
-    detector: OnnxDetector
     uploader: Uploader | None
 
 
@@ -99,21 +101,22 @@ def wired(
             waiting=spool.waiting(),
             target=target.name if target else "none",
         )
-        detector = _load_model(settings, notifier, log)
-        stations = _stations(settings, tempo, spool, detector, target, clock=clock, log=log)
+        model = _model(settings, notifier=notifier, clock=clock, log=log)
+        stations = _stations(settings, tempo, spool, model, target, clock=clock, log=log)
         supervisor = Supervisor(
             stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog
         )
-        yield Agent(
-            supervisor, spool, stations.stats, stations.mailbox, detector, stations.uploader
-        )
+        yield Agent(supervisor, spool, stations.stats, stations.mailbox, stations.uploader)
 
 
-def _load_model(settings: Settings, notifier: Notifier, log: Log) -> OnnxDetector:
-    # Nobody may take a start for hung while an engine is built.
-    patience = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-    notifier.notify(f"EXTEND_TIMEOUT_USEC={patience * 1_000_000}\nSTATUS=loading the model")
-    detector = detector_of(settings)
+def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
+    """Load the model, or the last good one, and make what may change it while it runs."""
+    store = standby_of(settings, log=log)
+    limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
+    loading = Loading(limit, notifier=notifier, clock=clock)
+    load = partial(detector_of, settings)
+    current = loading.awaited(lambda: first_model(load, store, log=log))
+    detector = current.detector
     log.info(
         "model loaded",
         model=detector.info.name,
@@ -122,14 +125,14 @@ def _load_model(settings: Settings, notifier: Notifier, log: Log) -> OnnxDetecto
         labels=len(detector.info.labels),
         decided=detector.decided,
     )
-    return detector
+    return ModelChange(current, load, store, loading=loading, log=log)
 
 
 def _stations(
     settings: Settings,
     tempo: Tempo,
     spool: Spool,
-    detector: OnnxDetector,
+    change: ModelChange,
     target: UploadTarget | None,
     *,
     clock: Clock,
@@ -141,10 +144,8 @@ def _stations(
     mailbox = Mailbox({c.name: settings.fps == 0 and not c.live for c in settings.cameras})
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
     boot = boot_id()
-    model = CurrentModel(detector)
-    maker = RecordMaker(
-        settings.device_id, boot, detector.info, settings.all_thresholds, __version__
-    )
+    info = change.current.info
+    maker = RecordMaker(settings.device_id, boot, info, settings.all_thresholds, __version__)
     uploader = _uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log)
     metrics = None
     if settings.metrics_file is not None:
@@ -163,8 +164,8 @@ def _stations(
         mailbox=mailbox,
         inference=Inference(
             mailbox,
-            model,
-            _selection(settings, tempo, spool, task=detector.info.task, clock=clock, log=log),
+            change.current,
+            _selection(settings, tempo, spool, task=info.task, clock=clock, log=log),
             queue,
             shrink=small_grey,
             stats=stats,
@@ -188,7 +189,7 @@ def _stations(
         upload_workers=settings.upload_workers,
         upload_patience=upload_patience(settings),
         stats=stats,
-        model_change=ModelChange(model, partial(detector_of, settings), log=log),
+        model_change=change,
         metrics=metrics,
     )
 
@@ -284,11 +285,38 @@ def detector_of(settings: Settings) -> OnnxDetector:
         labels=settings.model_labels,
         model_input=settings.model_input,
         sha256=settings.model_sha256,
-        hardware=Hardware(
-            settings.providers, settings.inference_threads, settings.state_dir / "engines"
-        ),
+        hardware=_hardware(settings),
         floor=settings.floor,
     )
+
+
+def standby_of(settings: Settings, *, log: Log) -> Standby:
+    """The last model that proved itself on this device."""
+    # Daemons of several spools may share a state directory, but not a model.
+    folder = settings.state_dir / "models" / settings.spool_dir.name
+    return Standby(
+        LastGood(folder, Disk(), min_free=int(settings.spool_min_free)),
+        ModelSettings(
+            settings.model,
+            settings.model_sha256,
+            {
+                "AGENT_MODEL_FORMAT": settings.model_format,
+                "AGENT_MODEL_LABELS": settings.model_labels,
+                "AGENT_MODEL_INPUT": str(settings.model_input or ""),
+            },
+        ),
+        partial(
+            load_detector,
+            sha256=settings.model_sha256,
+            hardware=_hardware(settings),
+            floor=settings.floor,
+        ),
+        log=log,
+    )
+
+
+def _hardware(settings: Settings) -> Hardware:
+    return Hardware(settings.providers, settings.inference_threads, settings.state_dir / "engines")
 
 
 def inference_workers(settings: Settings) -> int:

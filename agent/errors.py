@@ -16,6 +16,10 @@ class ConfigurationError(AgentError):
     exit_code = 78
 
 
+class ModelUnusable(ConfigurationError):
+    """The file at AGENT_MODEL, or one beside it, is bad; whoever has another model uses that."""
+
+
 class TemporaryError(AgentError):
     """The command cannot do it now; the same call may work later: exit 75."""
 

@@ -90,9 +90,18 @@ EVENTS: Mapping[str, Event] = {
     ),
     "model kept": Event(
         "error",
-        "A new model file failed its trial, `error` says why; the old one stays in use.",
+        "A new model file failed its trial, `error` says why; the old one stays in use, after a "
+        "restart too.",
         "Put a whole and fitting file in its place, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
+    ),
+    "model unsaved": Event(
+        "warning",
+        "The model in use could not be copied to the state directory; after a restart with a bad "
+        "new file there would be none to run.",
+        "Make room on the disk as `error` says; put models in place by renaming, not by copying "
+        "over the old one.",
+        facts="model error",
     ),
     "rules left out": Event(
         "info",

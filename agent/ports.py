@@ -12,6 +12,7 @@ from agent.domain import (
     Receipt,
     StoredCapture,
 )
+from agent.errors import ModelUnusable
 
 
 class Clock(Protocol):
@@ -55,6 +56,24 @@ class Detector(Protocol):
         Boxes are in pixels of `pixels`, inside its edges. Any shape of at least 1 x 1 is
         accepted, and no output of the model, however odd, is an error.
         """
+
+
+class LoadedModel(Detector, Protocol):
+    """A detector that tells how it came to be."""
+
+    @property
+    def decided(self) -> str:
+        """How its outputs are read, and why so."""
+
+
+class ModelStore(Protocol):
+    """The last model that proved itself, kept through restarts."""
+
+    def keep(self, model: LoadedModel) -> None:
+        """Keep what `model` was loaded from, instead of what was kept before. Never raises."""
+
+    def instead(self, failure: ModelUnusable) -> LoadedModel:
+        """Load what is kept; raises `failure`, or one that tells more, where nothing fits."""
 
 
 class ImageEncoder(Protocol):

@@ -11,16 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.app import detector_of, upload_target
+from agent.app import detector_of, standby_of, upload_target
 from agent.camera.address import CameraAddress
 from agent.camera.open import make_source
 from agent.cli.installation import TOKEN_FILE
 from agent.config import Settings
 from agent.config_text import show_size
 from agent.domain import Frame
-from agent.errors import AgentError, CameraLost, ConfigurationError, TemporaryError
+from agent.errors import (
+    AgentError,
+    CameraLost,
+    ConfigurationError,
+    ModelUnusable,
+    TemporaryError,
+)
 from agent.logs import make_log
 from agent.ports import Clock
+from agent.runtime.model import sound
 from agent.spool.disk import Disk
 from agent.spool.drafts import Limits
 from agent.spool.recovery import open_spool
@@ -72,7 +79,14 @@ def exposed_files(files: Iterable[Path]) -> list[Path]:
 
 def check_model(settings: Settings) -> str:
     """Load the model and time it; raises `ConfigurationError`."""
-    detector = detector_of(settings)
+    try:
+        detector = sound(detector_of(settings))
+    except ModelUnusable as error:
+        other = standby_of(settings, log=make_log(level="critical")).instead(error)
+        raise ConfigurationError(
+            f"{error}. Until it is mended `run` keeps to the last good model, {other.info.name} "
+            f"(sha256 {other.info.sha256[:12]})"
+        ) from error
     frame = np.zeros((720, 1280, 3), np.uint8)
     times = []
     for _ in range(_RUNS):

@@ -90,6 +90,8 @@ def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
         "last_delivered": _iso(spool.last_delivered),
         "last_error": spool.last_error,
         "upload": spool.upload,
+        "model": spool.model,
+        "model_error": spool.model_error,
         "budget_per_day": settings.budget_per_day,
         "credits_left": _credits_left(spool, settings),
         "occupied_bytes": spool.occupied,
@@ -106,6 +108,7 @@ def _rows(
     running = f"running (process {spool.owner})" if spool.owner else "not running"
     return [
         ("daemon", running),
+        ("model", _model_shown(spool)),
         ("spool", f"{settings.spool_dir}"),
         ("waiting", f"{spool.waiting} captures, {show_size(spool.waiting_bytes)}"),
         ("in flight", str(spool.in_flight)),
@@ -133,6 +136,12 @@ def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     clock = SystemClock()
     ledger.accrue(Now(clock.monotonic(), clock.wall(), boot_id()))
     return round(ledger.left, 2)
+
+
+def _model_shown(spool: SpoolStatus) -> str:
+    if spool.model_error is None:
+        return spool.model or "none in use"
+    return f"{spool.model}, the last good one: {spool.model_error}"
 
 
 def _credits_shown(facts: dict[str, Any]) -> str:

@@ -15,13 +15,14 @@ from agent.detector.formats.raw import RawDetections
 from agent.detector.hub_files import hub_input, hub_labels
 from agent.detector.labels import resolve_labels
 from agent.detector.letterbox import Letterbox, Size
+from agent.detector.model_file import ModelFile
 from agent.detector.nms import suppressed
 from agent.detector.preparation import InputBuffer, middle
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
-from agent.detector.side_file import read_side_file
+from agent.detector.side_file import SideFile, read_side_file
 from agent.domain import Answer, Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, ModelUnusable
 
 TOP_CLASSES = 5
 """Of a classifier's classes, so many best ones are told."""
@@ -48,7 +49,7 @@ class OnnxDetector:
         """Wire what `load_detector` found; `labels` go with `layout`."""
         self.info = ModelInfo(
             name=session.path.stem,
-            sha256=session.sha256,
+            sha256=session.file.sha256,
             task=model_format.task,
             provider=session.provider,
             labels=labels,
@@ -64,6 +65,17 @@ class OnnxDetector:
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
         self._own = threading.local()
+
+    @property
+    def file(self) -> ModelFile:
+        """Where it was loaded from."""
+        return self._session.file
+
+    @property
+    def description(self) -> SideFile:
+        """All that was decided, so that its file and this give the same detector again."""
+        words = InputWords.of(self.preparation)
+        return SideFile(None, self._format.name, self.info.labels, words)
 
     @property
     def provider_shares(self) -> dict[str, float]:
@@ -172,7 +184,8 @@ def load_detector(
         floor: Detections of a lower confidence do not exist, 0 to 1.
 
     Raises:
-        ConfigurationError: The model cannot be used as it is configured; says what mends it.
+        ModelUnusable: The file, or one beside it, is no model that can be run; says what mends it.
+        ConfigurationError: What it should run on is not there.
     """
     session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
     model = session.signature
@@ -184,7 +197,7 @@ def load_detector(
             choice = choose(model_format, model)
         layout = choice.format.layout(model)
     except ConfigurationError as error:
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot read the outputs of the model {session.path} (AGENT_MODEL): {error}; "
             f"it has {model}"
         ) from error

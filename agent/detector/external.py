@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.errors import ConfigurationError
+from agent.errors import ModelUnusable
 
 # Message type -> field number -> the type of that field.
 _INSIDE: dict[str, dict[int, str]] = {
@@ -47,7 +47,7 @@ def external_files(path: Path, file: BinaryIO) -> frozenset[Path] | None:
     None where the file cannot be read as a model: whoever can load it must not trust it.
 
     Raises:
-        ConfigurationError: A path leaves the model's folder, or there is no such file.
+        ModelUnusable: A path leaves the model's folder, or there is no such file.
     """
     try:
         # Never closed by hand: a map cannot be, while a piece of it is still held somewhere.
@@ -67,12 +67,12 @@ def _beside(path: Path, folder: Path, location: str) -> Path:
     except (OSError, ValueError, RuntimeError):
         found = None
     if leaves or (found is not None and not found.is_relative_to(folder)):
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot use the model {path}: it takes weights from {location!r}, outside of its "
             f"folder; {mend}"
         )
     if found is None or not found.is_file():
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot use the model {path}: its weights are in {location!r}, which is not beside "
             f"it; {mend}"
         )

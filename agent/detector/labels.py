@@ -5,7 +5,7 @@ from pathlib import Path
 from agent.detector.formats.coco import COCO_80
 from agent.detector.formats.contract import Layout
 from agent.detector.formats.numbering import label_table
-from agent.errors import ConfigurationError
+from agent.errors import ModelUnusable
 
 AUTO = "auto"
 COCO = "coco"
@@ -35,7 +35,7 @@ def resolve_labels(
         known: The labels of a model that ships with the agent.
 
     Raises:
-        ConfigurationError: No labels, a file that cannot be read, or a wrong number.
+        ModelUnusable: No labels, a file that cannot be read, or a wrong number.
     """
     if setting.strip() in ("", AUTO):
         labels, origin = _found(model, written, known)
@@ -47,7 +47,7 @@ def resolve_labels(
         labels, origin = _listed(setting), "from AGENT_MODEL_LABELS"
     if label_table(layout, labels) is None:
         classes = "not in its outputs" if layout.classes is None else layout.classes
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot name what the model {model} sees: its classes are {classes}, "
             f"its labels {len(labels)} ({origin}); {MEND}"
         )
@@ -88,11 +88,9 @@ def _read(path: Path) -> tuple[str, ...]:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the labels {path}: {error.strerror}; {MEND}"
-        ) from error
+        raise ModelUnusable(f"cannot read the labels {path}: {error.strerror}; {MEND}") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"cannot read the labels {path}: it is not UTF-8 text") from error
+        raise ModelUnusable(f"cannot read the labels {path}: it is not UTF-8 text") from error
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -1,7 +1,7 @@
 """A model in onnxruntime: the only module that imports it.
 
 Everything that can be wrong with a model file shows when it is opened: the file is read, its
-checksum compared, the graph built, and run once. Whatever fails is a `ConfigurationError` that
+checksum compared, the graph built, and run once. Whatever fails is a `ModelUnusable` that
 names the file, what was seen, and the mend; a session that exists works.
 """
 
@@ -27,7 +27,7 @@ from agent.detector.providers import (
     wanted_providers,
 )
 from agent.domain import FloatArray
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, ModelUnusable
 
 # onnxruntime's exceptions have no base of their own.
 MODEL_ERRORS = (
@@ -67,13 +67,14 @@ class OnnxSession:
             hardware: What it runs on.
 
         Raises:
-            ConfigurationError: The file is missing, is no model, has another checksum, an input
-                or outputs that no format has, cannot run, or not on each named provider.
+            ModelUnusable: The file is missing, is no model, has another checksum, an input or
+                outputs that no format has, or cannot run.
+            ConfigurationError: It cannot run on each named provider.
         """
         self.path = path
         available = onnxruntime.get_available_providers()
         wanted = wanted_providers(hardware.providers, available, engines=hardware.engines)
-        self.sha256, self._session = verified(
+        self.file, self._session = verified(
             path, sha256, lambda: _open(path, wanted, hardware.threads)
         )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
@@ -136,7 +137,7 @@ class OnnxSession:
             for each in self._inputs[1:]
         )
         if picture is None or not others_fit:
-            raise ConfigurationError(
+            raise ModelUnusable(
                 f"cannot use the model {self.path}: it must have one input [1, 3, height, width] "
                 f"or [1, height, width, 3] of {', '.join(TYPES[:-1])} or {TYPES[-1]}, but it has "
                 f"{_seen(self._inputs, self._outputs)}; set AGENT_MODEL to an export with such an "
@@ -164,7 +165,7 @@ class OnnxSession:
             sized = len(self._inputs) > 1
             return Signature(self._inputs[0], shaped, size, metadata, tuple(arrays), sized)
         tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot run the model {self.path} at {tried}: {_line(first_error)} "
             f"(it has {_seen(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
             "that runs, with fixed axes if need be"
@@ -196,7 +197,7 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
     try:
         return onnxruntime.InferenceSession(path, options, providers=named)
     except MODEL_ERRORS as error:
-        raise ConfigurationError(
+        raise ModelUnusable(
             f"cannot load the model {path}: {_line(error)}; set AGENT_MODEL to an ONNX file that "
             f"onnxruntime {onnxruntime.__version__} reads"
         ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.detector.formats.input_words import InputWords
-from agent.errors import ConfigurationError
+from agent.errors import ModelUnusable
 
 KEYS = ("format", "labels", "input")
 LARGEST = 2_000_000  # bytes
@@ -29,11 +29,21 @@ class SideFile:
     input: InputWords | None = None
 
 
+def side_file_text(said: SideFile) -> str:
+    """Return a description as its file holds it."""
+    entries = {
+        "format": said.format,
+        "labels": said.labels,
+        "input": None if said.input is None else str(said.input),
+    }
+    return json.dumps({key: value for key, value in entries.items() if value is not None})
+
+
 def read_side_file(model: Path) -> SideFile:
     """Read the description beside a model, if there is one.
 
     Raises:
-        ConfigurationError: It is there, means us, and cannot be understood.
+        ModelUnusable: It is there, means us, and cannot be understood.
     """
     for path in (model.with_suffix(".json"), model.with_name("model.json")):
         if path.is_file():
@@ -49,21 +59,21 @@ def _read(path: Path) -> SideFile | None:
             return None
         said = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelUnusable(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"cannot read {path}: it is no JSON ({error})") from error
+        raise ModelUnusable(f"cannot read {path}: it is no JSON ({error})") from error
     if not isinstance(said, dict) or not set(said) & set(KEYS):
         return None
     labels = said.get("labels")
     if labels is not None and not (
         isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels)
     ):
-        raise ConfigurationError(f"cannot use {path}: `labels` must be a list of words")
+        raise ModelUnusable(f"cannot use {path}: `labels` must be a list of words")
     for key in ("format", "input"):
         if not isinstance(said.get(key, ""), str):
-            raise ConfigurationError(f"cannot use {path}: `{key}` must be a text")
+            raise ModelUnusable(f"cannot use {path}: `{key}` must be a text")
     try:
         words = InputWords.parse(said["input"]) if "input" in said else None
     except ValueError as error:
-        raise ConfigurationError(f"cannot use {path}: `input`: {error}") from error
+        raise ModelUnusable(f"cannot use {path}: `input`: {error}") from error
     return SideFile(path, said.get("format"), tuple(labels) if labels else None, words)

@@ -6,6 +6,7 @@ from agent.errors import SpoolUnavailable
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
 from agent.runtime.metrics import Metrics
+from agent.runtime.model import CurrentModel
 from agent.runtime.summary import Summary
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -30,6 +31,7 @@ class Keeper:
         notifier: Notifier,
         clock: Clock,
         metrics: Metrics | None = None,
+        model: CurrentModel | None = None,
     ) -> None:
         self._summary = summary
         self._inference = inference
@@ -38,6 +40,7 @@ class Keeper:
         self._notifier = notifier
         self._clock = clock
         self._metrics = metrics
+        self._model = model
         self._next_summary = clock.monotonic() + SUMMARY_S
         self._next_memory = clock.monotonic() + MEMORY_S
 
@@ -62,9 +65,14 @@ class Keeper:
         self._summary.report()
 
     def _tell(self) -> None:
+        facts: dict[str, str | None] = {}
         if self._uploader is not None:
             error = self._uploader.last_error
-            facts = {"upload": self._uploader.condition, "last_error": error and error[:300]}
+            facts |= {"upload": self._uploader.condition, "last_error": error and error[:300]}
+        if self._model is not None:
+            trouble = self._model.trouble
+            facts |= {"model": self._model.info.name, "model_error": trouble and trouble[:600]}
+        if facts:
             self._spool.tell(facts)
 
     def _remember(self) -> None:

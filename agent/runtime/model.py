@@ -1,16 +1,30 @@
-"""The model in use, and how another takes its place while frames keep coming."""
+"""The model in use: with which a start begins, and how another takes its place meanwhile.
+
+A new file counts only after a trial: it loads, its outputs are understood, its labels count, and
+its answer is sound, for the last frame if there was one, else for a picture of ours and then for
+the first frame that comes. Until then, and if it fails, the last good model runs.
+"""
 
 import contextlib
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import numpy as np
 
 from agent.domain import Answer, ModelInfo, Pixels
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, ModelUnusable
 from agent.logs import Log
-from agent.ports import Detector
+from agent.ports import LoadedModel, ModelStore
+from agent.runtime.loading import Loading
 
 ASKED_S = 0.5
 """How long the step of the change listens before it says that it lives."""
+
+_MEND = "holds numbers that are none, or boxes that are none; export it again"
+
+Load = Callable[[], LoadedModel]
+"""Reads the settings' model anew; raises `ConfigurationError`."""
 
 
 class CurrentModel:
@@ -20,42 +34,82 @@ class CurrentModel:
     recorded with the right one.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-        self._latest: Pixels | None = None
+    def __init__(self, detector: LoadedModel, *, trouble: str | None = None) -> None:
+        self.detector = detector
+        self.trouble = trouble
+        """What is wrong with the file at AGENT_MODEL, so that this model runs instead of it."""
+        self._latest: tuple[Pixels, Answer] | None = None
 
     @property
     def info(self) -> ModelInfo:
         """The model in use."""
-        return self._detector.info
+        return self.detector.info
 
     @property
-    def latest(self) -> Pixels | None:
-        """The last picture that was looked at."""
+    def latest(self) -> tuple[Pixels, Answer] | None:
+        """The last picture that was looked at, and what was seen."""
         return self._latest
 
     def detect(self, pixels: Pixels) -> Answer:
         """Answer as the model in use does."""
-        self._latest = pixels
-        return self._detector.detect(pixels)
+        answer = self.detector.detect(pixels)
+        self._latest = pixels, answer
+        return answer
 
-    def change(self, detector: Detector) -> None:
+    def change(self, detector: LoadedModel) -> None:
         """Use another from now on; a run that is under way ends with the old one."""
-        self._detector = detector
+        self.detector = detector
+        self.trouble = None
+
+
+def first_model(load: Load, store: ModelStore, *, log: Log) -> CurrentModel:
+    """Load the model to begin with: the settings', or where its file is bad the last good one.
+
+    Raises `ConfigurationError` where there is no last good one that may run.
+    """
+    try:
+        detector = load()
+    except ModelUnusable as error:
+        return _kept(store.instead(error), error, log)
+    try:
+        return CurrentModel(sound(detector))
+    except ModelUnusable as error:
+        with contextlib.suppress(ConfigurationError):
+            return _kept(sound(store.instead(error)), error, log)
+    # Without another one it runs all the same: frames with such answers are captured.
+    return CurrentModel(detector)
+
+
+Tried = TypeVar("Tried", bound=LoadedModel)
+
+
+def sound(model: Tried) -> Tried:
+    """Return a model that gives a sound answer for a picture of ours; raises `ModelUnusable`."""
+    if model.detect(picture()).invalid:
+        raise ModelUnusable(f"cannot use the model: its answer for a picture of greys {_MEND}")
+    return model
+
+
+def picture() -> Pixels:
+    """A picture of greys, from dark to light in both directions."""
+    rows, columns = np.ogrid[:480, :640]
+    grey = (rows * 255 // 479 + columns * 255 // 639) // 2
+    return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 class ModelChange:
-    """The step that takes up a new model file when somebody asks for it.
+    """The step that takes up a new model file when somebody asks for it, and keeps what is good."""
 
-    A new model must load, be of the same task, and give a sound answer for the last real frame.
-    Until it has, and if it does not, the old one stays in use.
-    """
-
-    def __init__(self, current: CurrentModel, load: Callable[[], Detector], *, log: Log) -> None:
-        """`load` reads the settings' model anew; it raises `ConfigurationError`."""
-        self._current = current
+    def __init__(
+        self, current: CurrentModel, load: Load, store: ModelStore, *, loading: Loading, log: Log
+    ) -> None:
+        self.current = current
+        self.loading = loading
         self._load = load
+        self._store = store
         self._log = log
+        self._on_trial = current.trouble is None  # until its answer for a real frame is known
+        self._alone = False  # no other model could take the place of the one on trial
         # Unlike that of an Event, its `put` may interrupt itself: a signal handler asks.
         self._asked: SimpleQueue[None] = SimpleQueue()
 
@@ -70,37 +124,88 @@ class ModelChange:
             while not self._asked.empty():
                 self._asked.get_nowait()  # one change serves all who asked before it began
             self._change()
+        if self._on_trial:
+            self._judge()
         return 0.0
 
     def _change(self) -> None:
-        old = self._current.info
+        old = self.current
         try:
-            new = self._load()
-            self._require_fit(new)
+            with self.loading.under_way():
+                new = self._load()
+                seen = self._require_fit(new)
         except ConfigurationError as error:
-            self._log.error("model kept", model=old.name, sha256=old.sha256[:12], error=str(error))
+            old.trouble = str(error)
+            _say_kept(old.info, error, self._log)
             return
-        self._current.change(new)
+        self._use(new)
+        self._on_trial, self._alone = True, False
+        if seen:
+            self._proved()
+
+    def _judge(self) -> None:
+        """Look at what the model on trial said of its first real frame."""
+        latest = self.current.latest
+        if latest is None or latest[1].model is not self.current.info:
+            return
+        if not latest[1].invalid:
+            self._proved()
+        elif not self._alone:
+            self._go_back()
+
+    def _proved(self) -> None:
+        self._on_trial = False
+        self._store.keep(self.current.detector)
+
+    def _go_back(self) -> None:
+        failure = ModelUnusable(f"cannot use the model: its answer for the first frame {_MEND}")
+        try:
+            with self.loading.under_way():
+                old = self._store.instead(failure)
+                self._require_fit(old)
+        except ConfigurationError:
+            self._alone = True  # it may still prove itself with a later frame
+            return
+        self.current.change(old)
+        self.current.trouble = str(failure)
+        self._on_trial = False
+        _say_kept(old.info, failure, self._log)
+
+    def _use(self, new: LoadedModel) -> None:
+        before = self.current.info
+        self.current.change(new)
         self._log.info(
             "model changed",
             model=new.info.name,
             sha256=new.info.sha256[:12],
-            before=old.sha256[:12],
+            before=before.sha256[:12],
             provider=new.info.provider,
             labels=len(new.info.labels),
         )
 
-    def _require_fit(self, new: Detector) -> None:
-        """Raise `ConfigurationError` unless the model can take the old one's place."""
-        old = self._current.info
+    def _require_fit(self, new: LoadedModel) -> bool:
+        """Raise `ConfigurationError` unless the model can take the old one's place.
+
+        Returns whether it has seen a real frame.
+        """
+        old = self.current.info
         if new.info.task != old.task:
             raise ConfigurationError(
                 f"cannot change from a model that must {old.task} to one that must "
                 f"{new.info.task} while running: restart capture-agent"
             )
-        pixels = self._current.latest
-        if pixels is not None and new.detect(pixels).invalid:
-            raise ConfigurationError(
-                "cannot use the new model: its answer for the last frame holds numbers that are "
-                "none, or boxes that are none; export it again"
-            )
+        latest = self.current.latest
+        if latest is None:
+            sound(new)
+        elif new.detect(latest[0]).invalid:
+            raise ModelUnusable(f"cannot use the model: its answer for the last frame {_MEND}")
+        return latest is not None
+
+
+def _kept(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentModel:
+    _say_kept(detector.info, error, log)
+    return CurrentModel(detector, trouble=str(error))
+
+
+def _say_kept(info: ModelInfo, error: ConfigurationError, log: Log) -> None:
+    log.error("model kept", model=info.name, sha256=info.sha256[:12], error=str(error))

@@ -111,8 +111,9 @@ class Supervisor:
             ]
         self._change: list[Worker] = []
         if stations.model_change is not None:
-            step = stations.model_change.step
-            self._change = [self._worker("model", step, patience=math.inf)]
+            change = stations.model_change
+            patience = change.loading.limit + _INFERENCE_PATIENCE_S
+            self._change = [self._worker("model", change.step, patience=patience)]
         self._summary = Summary(
             stations.mailbox, stations.stats, stations.spool, stations.uploader, log
         )
@@ -124,6 +125,7 @@ class Supervisor:
             notifier=notifier,
             clock=clock,
             metrics=stations.metrics,
+            model=None if stations.model_change is None else stations.model_change.current,
         )
         self._keeper = self._worker(
             "keeper", keeper.step, patience=_DISK_PATIENCE_S, close=keeper.close
@@ -192,6 +194,8 @@ class Supervisor:
                 self._log.critical("worker stalled", workers=",".join(stalled))
         if self._watchdog and not stalled and now >= self._next_ping:
             self._notifier.notify("WATCHDOG=1")
+            if self._stations.model_change is not None:
+                self._stations.model_change.loading.tell()
             self._next_ping = now + self._watchdog / 3
 
     def _wind_down(self) -> ExitCode:

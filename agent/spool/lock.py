@@ -12,7 +12,7 @@ from typing import Any
 from agent.errors import SpoolUnavailable, TemporaryError
 
 _PID_BYTES = 12  # of a fixed width: rewriting it in place needs no room on a full disk
-_FACTS_BYTES = 500
+_FACTS_BYTES = 2000
 
 Publish = Callable[[Mapping[str, object]], None]
 """Tells other processes a few facts; they are not worth a flush, and are gone with the process."""

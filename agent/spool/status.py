@@ -30,6 +30,8 @@ class SpoolStatus:
     in_flight: int = 0  # being sent by the process that owns it
     last_error: str | None = None  # of its latest delivery, None after a successful one
     upload: str | None = None  # what the far side lets it do
+    model: str | None = None  # that it runs
+    model_error: str | None = None  # why it runs that one and not the file at AGENT_MODEL
     ledger: str | None = None  # of credits, as it was durable last
 
     @property
@@ -82,6 +84,8 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         in_flight=int(facts.get("in_flight", 0)),
         last_error=facts.get("last_error"),
         upload=facts.get("upload"),
+        model=facts.get("model"),
+        model_error=facts.get("model_error"),
         ledger=contents.notes.get("ledger"),
     )
 

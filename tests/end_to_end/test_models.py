@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from command import Daemon, call, clip
+from command import Daemon, call, clip, status, until
 from far_side import FarSide
 
 sys.path.append(str(Path(__file__).parents[1] / "detector"))
@@ -94,6 +94,59 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
     [kept], [changed] = daemon.events("model kept"), daemon.events("model changed")
     assert "cannot load the model" in kept["error"]
     assert changed["before"] == kept["sha256"]
+
+
+def test_a_restart_with_a_bad_new_file_runs_the_last_good_model(tmp_path: Path) -> None:
+    objects = [Planted((20, 30, 60, 70), 1, 0.75)]
+    path = family_model(tmp_path / "street.onnx", FAMILIES["ultralytics"], objects)
+    settings = {
+        "AGENT_CAMERAS": f"none=/dev/video63 street={clip()}",  # it does not end with the clip
+        "AGENT_FPS": 2,
+        "AGENT_MODEL": path,
+        "AGENT_MODEL_LABELS": LABELS,
+        "AGENT_EVERY_NTH_FRAME": 1,
+    }
+    manifest = tmp_path / "models" / "spool" / "last-good.json"
+    with Daemon(tmp_path, **settings) as daemon:
+        [good] = [daemon.wait_for("model loaded")]
+        until(manifest.exists, what=daemon.describe)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ends() == 0, daemon.text
+    (tmp_path / "text").write_text("<html>")
+    (tmp_path / "text").rename(path)
+
+    checked = call(tmp_path, "check", **settings)
+    with Daemon(tmp_path, **settings) as daemon:
+        daemon.wait_for("capture stored")
+        until(lambda: status(tmp_path)["model_error"], what=daemon.describe)
+        told, shown = status(tmp_path), call(tmp_path, "status").stdout
+        family_model(tmp_path / "new", FAMILIES["rtdetr"], objects).rename(path)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("model changed")
+        until(lambda: status(tmp_path)["model_error"] is None, what=daemon.describe)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ends() == 0, daemon.text
+
+    [kept], [loaded] = daemon.events("model kept"), daemon.events("model loaded")
+    assert kept["level"] == "error"
+    assert kept["model"] == loaded["model"] == told["model"] == "street"
+    assert kept["sha256"] == loaded["sha256"] == good["sha256"]
+    assert "cannot load the model" in kept["error"]
+    assert "cannot load the model" in told["model_error"]
+    assert "street, the last good one: cannot load the model" in shown
+    assert checked.returncode == 78
+    assert "`run` keeps to the last good model, street" in checked.stdout.replace("\n", " ")
+
+
+def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> None:
+    (tmp_path / "street.onnx").write_text("<html>")
+    settings = {"AGENT_CAMERAS": f"street={clip()}", "AGENT_MODEL": tmp_path / "street.onnx"}
+
+    answer = call(tmp_path, "run", **settings)
+
+    assert answer.returncode == 78
+    assert "cannot load the model" in answer.stderr
+    assert "model kept" not in answer.stderr
 
 
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:

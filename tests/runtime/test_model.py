@@ -1,30 +1,62 @@
-"""A model is changed while frames keep coming, or the old one stays."""
+"""With which model a start begins, and how one is changed while frames keep coming."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from runtime_builders import MODEL, Recorder
+from runtime_builders import MODEL, ManualClock, Recorder, Says
 
 from agent.domain import Answer, ModelInfo, Pixels
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
-from agent.ports import Detector
-from agent.runtime.model import CurrentModel, ModelChange
+from agent.ports import LoadedModel
+from agent.runtime.loading import Loading
+from agent.runtime.model import CurrentModel, ModelChange, first_model, picture
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 OTHER = replace(MODEL, name="other", sha256="1" * 64)
+OLD = replace(MODEL, name="old", sha256="2" * 64)
+NO_MODEL = ModelUnusable("cannot load the model m.onnx: it is a text")
+
+Load = Callable[[], LoadedModel]
 
 
 class Fixed:
-    """A detector of one answer."""
+    """A model of one answer; `odd` says whether that is none, for a picture of ours or a frame."""
 
-    def __init__(self, info: ModelInfo, *, invalid: bool = False) -> None:
+    decided = "by the test"
+
+    def __init__(self, info: ModelInfo, *, odd: str = "never") -> None:
         self.info = info
-        self._invalid = invalid
+        self.odd = odd
 
     def detect(self, pixels: Pixels) -> Answer:
-        return Answer(self.info, invalid=self._invalid)
+        is_ours = np.array_equal(pixels, picture())
+        return Answer(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
+
+
+class Shelf:
+    """A store in memory."""
+
+    def __init__(self, kept: LoadedModel | None = None) -> None:
+        self.kept = kept
+
+    def keep(self, model: LoadedModel) -> None:
+        self.kept = model
+
+    def instead(self, failure: ModelUnusable) -> LoadedModel:
+        if self.kept is None:
+            raise failure
+        return self.kept
+
+
+def broken() -> LoadedModel:
+    raise NO_MODEL
+
+
+def misconfigured() -> LoadedModel:
+    raise ConfigurationError("AGENT_PROVIDERS: this onnxruntime has no CUDA")
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +64,116 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.runtime.model.ASKED_S", 0.01)
 
 
-def test_a_new_model_is_used_once_somebody_asked(log: Recorder) -> None:
+def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) -> ModelChange:
+    loading = Loading(60, notifier=Says(), clock=ManualClock())
+    return ModelChange(current, load, store, loading=loading, log=log.log)
+
+
+# The start
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [(broken, "it is a text"), (lambda: Fixed(OTHER, odd="greys"), "numbers that are none")],
+)
+def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
+    load: Load, words: str, log: Recorder
+) -> None:
+    current = first_model(load, Shelf(Fixed(OLD)), log=log.log)
+
+    assert current.info == OLD
+    assert words in str(current.trouble)
+    line = log.one("model kept")
+    assert (line["model"], line["sha256"], line["log_level"]) == ("old", "2" * 12, "error")
+    assert words in line["error"]
+    assert "model kept" in EVENTS
+
+
+def test_a_start_without_a_last_good_model_fails_with_the_cause(log: Recorder) -> None:
+    with pytest.raises(ModelUnusable, match="it is a text"):
+        first_model(broken, Shelf(), log=log.log)
+    assert log.events == []
+
+
+def test_a_wrong_setting_is_no_matter_of_the_model(log: Recorder) -> None:
+    with pytest.raises(ConfigurationError, match="AGENT_PROVIDERS"):
+        first_model(misconfigured, Shelf(Fixed(OLD)), log=log.log)
+
+
+@pytest.mark.parametrize("store", [Shelf(), Shelf(Fixed(OLD, odd="greys"))])
+def test_an_unsound_model_runs_where_there_is_no_sound_one(store: Shelf, log: Recorder) -> None:
+    current = first_model(lambda: Fixed(OTHER, odd="greys"), store, log=log.log)
+
+    assert current.info == OTHER
+    assert current.trouble is None
+    assert log.events == []
+
+
+def test_a_model_is_kept_once_its_first_real_frame_was_answered_soundly(log: Recorder) -> None:
+    store = Shelf(Fixed(OLD))
+    current = first_model(lambda: Fixed(OTHER), store, log=log.log)
+    change = change_of(current, broken, log, store)
+
+    change.step()
+    assert store.kept is not None
+    assert store.kept.info == OLD
+    current.detect(PICTURE)
+    change.step()
+
+    assert store.kept.info == OTHER
+
+
+def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_last_good_one(
+    log: Recorder,
+) -> None:
+    store = Shelf(Fixed(OLD))
+    current = first_model(lambda: Fixed(OTHER, odd="frames"), store, log=log.log)
+    change = change_of(current, broken, log, store)
+
+    current.detect(PICTURE)
+    change.step()
+    change.step()
+
+    assert current.detect(PICTURE).model == OLD
+    assert "first frame" in str(current.trouble)
+    assert log.one("model kept")["model"] == "old"
+
+
+def test_a_model_without_an_alternative_may_prove_itself_later(log: Recorder) -> None:
+    model, store = Fixed(OTHER, odd="frames"), Shelf()
+    current = first_model(lambda: model, store, log=log.log)
+    change = change_of(current, broken, log, store)
+
+    current.detect(PICTURE)
+    change.step()
+    assert store.kept is None
+    assert current.trouble is None
+    model.odd = "never"
+    current.detect(PICTURE)
+    change.step()
+
+    assert store.kept is model
+
+
+def test_the_last_good_model_that_runs_is_not_taken_for_the_file(log: Recorder) -> None:
+    """Else a copy of the bad file could take its place."""
+    good = Fixed(OLD)
+    store = Shelf(good)
+    current = first_model(broken, store, log=log.log)
+    store.kept = None
+    current.detect(PICTURE)
+    change_of(current, broken, log, store).step()
+
+    assert store.kept is None
+
+
+# While frames come
+
+
+def test_a_new_model_is_used_and_kept_once_somebody_asked(log: Recorder) -> None:
+    store = Shelf()
     current = CurrentModel(Fixed(MODEL))
-    change = ModelChange(current, lambda: Fixed(OTHER), log=log.log)
+    change = change_of(current, lambda: Fixed(OTHER), log, store)
 
     change.step()
     assert current.detect(PICTURE).model == MODEL
@@ -44,34 +183,58 @@ def test_a_new_model_is_used_once_somebody_asked(log: Recorder) -> None:
     change.step()
 
     assert current.detect(PICTURE).model == OTHER
-    assert current.info == OTHER
+    assert store.kept is not None
+    assert store.kept.info == current.info == OTHER
     assert log.one("model changed")["sha256"] == "1" * 12
     assert "model changed" in EVENTS
 
 
-def broken() -> Detector:
-    raise ConfigurationError("cannot load the model m.onnx: it is a text")
+def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Recorder) -> None:
+    store = Shelf(Fixed(OLD))
+    current = CurrentModel(Fixed(MODEL))
+    change = change_of(current, lambda: Fixed(OTHER, odd="frames"), log, store)
+
+    change.ask()
+    change.step()
+    assert current.info == OTHER
+    current.detect(PICTURE)
+    change.step()
+
+    assert current.info == OLD
+    assert log.events == ["model changed", "model kept"]
 
 
 @pytest.mark.parametrize(
     ("load", "words"),
     [
         (broken, "it is a text"),
-        (lambda: Fixed(OTHER, invalid=True), "its answer for the last frame"),
+        (misconfigured, "AGENT_PROVIDERS"),
+        (lambda: Fixed(OTHER, odd="frames"), "its answer for the last frame"),
         (lambda: Fixed(replace(OTHER, task="classify")), "restart"),
     ],
 )
 def test_a_new_model_that_does_not_work_changes_nothing(
-    load: object, words: str, log: Recorder
+    load: Load, words: str, log: Recorder
 ) -> None:
     current = CurrentModel(Fixed(MODEL))
     current.detect(PICTURE)
-    change = ModelChange(current, load, log=log.log)  # type: ignore[arg-type]  # of the table
+    change = change_of(current, load, log, Shelf())
 
     change.ask()
     change.step()
 
     assert current.detect(PICTURE).model == MODEL
     assert words in log.one("model kept")["error"]
+    assert words in str(current.trouble)
     assert log.events == ["model kept"]
-    assert "model kept" in EVENTS
+
+
+def test_a_mended_file_ends_the_trouble(log: Recorder) -> None:
+    current = CurrentModel(Fixed(OLD), trouble="cannot load the model")
+    change = change_of(current, lambda: Fixed(OTHER), log, Shelf())
+
+    change.ask()
+    change.step()
+
+    assert current.info == OTHER
+    assert current.trouble is None

@@ -51,6 +51,21 @@ class InputWords:
     size: Size | None = None
 
     @classmethod
+    def of(cls, preparation: Preparation) -> "InputWords":
+        """Return the words that make this preparation of any other, but for its stride."""
+        fit = next(word for word, where in FITS.items() if where is preparation.padding)
+        return cls(
+            colours=preparation.colours,
+            scale=1.0,
+            mean=preparation.mean,
+            std=preparation.std,
+            fit=fit if preparation.crop is None else "crop",
+            pad=preparation.pad_value,
+            keep=preparation.crop,
+            size=preparation.size,
+        )
+
+    @classmethod
     def parse(cls, text: str) -> "InputWords":
         """Read the words; raises `ValueError` that names the first wrong one."""
         said: dict[str, object] = {}
@@ -62,6 +77,20 @@ class InputWords:
         if said.get("keep") is not None and said.get("fit") != "crop":
             raise ValueError("keep= needs fit=crop")
         return cls(**said)  # type: ignore[arg-type]  # `_read` gives each key its type
+
+    def __str__(self) -> str:
+        size = self.size and f"{self.size.width}x{self.size.height}"
+        said = {
+            "scale": self.scale,
+            "mean": self.mean and ",".join(map(str, self.mean)),
+            "std": self.std and ",".join(map(str, self.std)),
+            "fit": self.fit,
+            "pad": self.pad,
+            "keep": self.keep,
+            "size": size,
+        }
+        words = [f"{key}={value}" for key, value in said.items() if value is not None]
+        return " ".join([self.colours.value, *words] if self.colours else words)
 
     def applied(self, to: Preparation) -> Preparation:
         """Return a preparation changed by what was said."""
