@@ -8,7 +8,7 @@ environment alone; systemd reads the env file.
 import os
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -465,8 +465,14 @@ def default_spool_dir(environ: Mapping[str, str]) -> Path:
     ) / "spool"
 
 
-def load(*, needs_cameras: bool = False) -> Settings:
+def load(
+    *, needs_cameras: bool = False, further: Callable[[Settings], object] | None = None
+) -> Settings:
     """Read the environment.
+
+    `further` looks at what no declaration can tell, such as whether an address names a target that
+    exists, and raises `ConfigurationError`; it is asked even when other settings are wrong, as if
+    those were not set.
 
     Raises `ConfigurationError` that lists every problem, one a line: the variable, what is
     allowed, and the value.
@@ -478,10 +484,17 @@ def load(*, needs_cameras: bool = False) -> Settings:
             "rtsp://host/path, or a video file"
         )
     settings = None
+    wrong: set[str] = set()
     try:
         settings = Settings()
     except ValidationError as error:
         problems += [_problem(dict(item)) for item in error.errors()]
+        wrong = {_field(dict(item)) for item in error.errors()}
+    if further is not None:
+        try:
+            further(settings or _right_ones(wrong))
+        except ConfigurationError as error:
+            problems += str(error).splitlines()
     if problems or settings is None:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return settings
@@ -506,9 +519,23 @@ def without_environment(**values: Any) -> Settings:
     return Given(**{variable(name): value for name, value in values.items()})
 
 
+def _right_ones(wrong: set[str]) -> Settings:
+    """What the environment says, but for the wrong ones."""
+    if "floor" in wrong:  # the default may be above such a threshold as well
+        wrong = wrong | {"threshold", "thresholds"}
+    given = {field: os.environ.get(variable(field)) for field in Settings.model_fields}
+    return without_environment(
+        **{field: value for field, value in given.items() if value and field not in wrong}
+    )
+
+
+def _field(item: dict[str, Any]) -> str:
+    return str(item["loc"][0]).removeprefix(PREFIX).lower()
+
+
 def _problem(item: dict[str, Any]) -> str:
     """One validation error as a line for the operator."""
-    name = str(item["loc"][0]).removeprefix(PREFIX).lower()
+    name = _field(item)
     raw = os.environ.get(variable(name), "").strip()
     shown = "***" if name in _SECRETS else _one_line(redact(raw))
     return f"{variable(name)}: {explain(item, Settings.model_fields[name], raw, shown)}"

@@ -52,7 +52,6 @@ def check(
 
 def _findings(*, upload_test: bool) -> "Iterator[Finding]":
     from agent.cli.preflight import (
-        Finding,
         check_camera,
         check_endpoint,
         check_model,
@@ -62,8 +61,8 @@ def _findings(*, upload_test: bool) -> "Iterator[Finding]":
 
     try:
         settings = console.settings(needs_cameras=True)
-    except AgentError as error:
-        yield Finding("settings", ok=False, fact=str(error))
+    except AgentError:
+        yield _tried("settings", _name_all_that_is_wrong)
         return
     yield _tried("settings", lambda: check_secrets(settings, os.environ))
     clock = SystemClock()
@@ -76,6 +75,12 @@ def _findings(*, upload_test: bool) -> "Iterator[Finding]":
         from agent.cli.upload_test import send_marked_frame
 
         yield _tried("upload", lambda: send_marked_frame(settings, clock, os.environ))
+
+
+def _name_all_that_is_wrong() -> str:
+    # An address alone that is wrong has its own line, and the others are tried all the same.
+    console.settings(needs_cameras=True, needs_target=True)
+    return "all understood"
 
 
 def _tried(name: str, look: Callable[[], str]) -> "Finding":

@@ -13,7 +13,7 @@ import typer
 from agent.config import Settings, load
 from agent.errors import AgentError
 from agent.logs import Log, make_log, redact
-from agent.system import under_systemd
+from agent.system import SystemClock, under_systemd
 
 P = ParamSpec("P")
 
@@ -38,15 +38,25 @@ def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
-def settings(*, needs_cameras: bool = False) -> Settings:
-    """The settings of the environment; raises `ConfigurationError`."""
-    return load(needs_cameras=needs_cameras)
+def settings(*, needs_cameras: bool = False, needs_target: bool = False) -> Settings:
+    """The settings of the environment; raises `ConfigurationError` with all that is wrong.
+
+    `needs_target`: an address that makes no target is wrong too. That loads the libraries of the
+    daemon; who only looks at the spool does without.
+    """
+    return load(needs_cameras=needs_cameras, further=_make_target if needs_target else None)
 
 
 def new_folder(wanted: Path) -> Path:
     """The first free one of NAME, NAME-2, NAME-3, ...: nothing is ever overwritten."""
     names = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
     return next(path for path in itertools.chain([wanted], names) if not path.exists())
+
+
+def _make_target(settings: Settings) -> None:
+    from agent.app import upload_target
+
+    upload_target(settings, clock=SystemClock(), environ=os.environ)
 
 
 def log_of(settings: Settings, *, level: str | None = None) -> Log:

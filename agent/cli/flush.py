@@ -24,7 +24,7 @@ def flush() -> None:
     from agent.runtime.drain import Drain
     from agent.upload.pace import Pace
 
-    settings = console.settings()
+    settings = console.settings(needs_target=True)
     clock = SystemClock()
     target = upload_target(settings, clock=clock, environ=os.environ)
     if target is None:

@@ -26,7 +26,7 @@ def run() -> None:
     signals = _Signals()
     from agent.app import wired  # loads the camera and model libraries
 
-    settings = console.settings(needs_cameras=True)
+    settings = console.settings(needs_cameras=True, needs_target=True)
     log = console.log_of(settings)
     notifier = SystemdNotifier(os.environ.get("NOTIFY_SOCKET"))
     with wired(

@@ -67,13 +67,17 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
         assert word in line
 
 
-def test_all_problems_are_named_at_once(folder: Path) -> None:
-    answer = call(folder, "run", AGENT_FPSS=5, AGENT_THRESHOLD=50, AGENT_JPEG_QUALITY=0)
+@pytest.mark.parametrize(
+    ("command", "address"), [("run", "ftp://x"), ("flush", "dir:x"), ("check", "s3://")]
+)
+def test_all_problems_are_named_at_once(folder: Path, command: str, address: str) -> None:
+    wrong = {"AGENT_FPSS": 5, "AGENT_THRESHOLD": 50, "AGENT_UPLOAD_URL": address}
+    answer = call(folder, command, **wrong)
 
     assert answer.returncode == 78
-    lines = answer.stderr.splitlines()
-    for name in ("AGENT_FPSS", "AGENT_THRESHOLD", "AGENT_JPEG_QUALITY"):
-        assert sum(name in line for line in lines) == 1
+    lines = (answer.stdout + answer.stderr).splitlines()
+    for name in wrong:
+        assert sum(f"{name}: " in line for line in lines) == 1, lines
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,19 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
     assert sorted(named) == sorted(wrong)
 
 
+@pytest.mark.parametrize("threshold", ["0.9", "0.01", "x"])  # the second makes the floor wrong
+def test_what_only_others_can_tell_is_reported_with_the_rest(threshold: str) -> None:
+    def further(settings: Settings) -> None:
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: must be another, not {settings.upload_url}")
+
+    values = {"AGENT_FPS": "x", "AGENT_UPLOAD_URL": "ftp://x", "AGENT_THRESHOLD": threshold}
+    with environment(values), pytest.raises(ConfigurationError) as caught:
+        load(further=further)
+
+    assert "AGENT_FPS: must be a number" in str(caught.value)
+    assert "AGENT_UPLOAD_URL: must be another, not ftp://x" in str(caught.value)
+
+
 def test_a_command_that_reads_cameras_requires_them() -> None:
     with environment({}), pytest.raises(ConfigurationError, match="AGENT_CAMERAS: required; set"):
         load(needs_cameras=True)
