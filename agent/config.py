@@ -62,7 +62,6 @@ GB = 1000**3
 PB = 1000**5
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
-Interval = Annotated[Duration, Ge(0.001), Le(365 * DAY_S)]
 Size = Annotated[ByteSize, BeforeValidator(parse_size)]
 
 

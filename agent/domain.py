@@ -26,12 +26,6 @@ class Box:
     x_max: float
     y_max: float
 
-    def scaled(self, factor: float) -> "Box":
-        """The same rectangle in a picture resized by `factor`."""
-        return Box(
-            self.x_min * factor, self.y_min * factor, self.x_max * factor, self.y_max * factor
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -106,7 +100,6 @@ class Observation:
 
     frame: Frame
     detections: tuple[Detection, ...]  # highest confidence first
-    inference_s: float = 0.0  # wall time of prepare, run and decode
     grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at pictures
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
     invalid: bool = False  # the model's output was, at least in part, no answer
@@ -161,7 +154,6 @@ class EncodedImage:
     data: bytes = field(repr=False)
     width: int
     height: int
-    scale: float = 1.0  # stored pixels per pixel of the frame
     media_type: str = "image/jpeg"
 
 

@@ -64,8 +64,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "camera ended": Event(
         "info",
-        "A recording was read to its end.",
-        facts="camera",
+        "A recording was read to its end; `unreadable` pictures of it could not be decoded.",
+        facts="camera unreadable",
     ),
     "camera impaired": Event(
         "warning",

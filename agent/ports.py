@@ -31,6 +31,9 @@ class FrameSource(Protocol):
     live: bool
     """True for a camera: its newest frame counts. False for a recording: each frame counts."""
 
+    unreadable: int
+    """Pictures of a recording that were skipped, because they could not be decoded."""
+
     def read(self) -> Frame | None:
         """Return the next frame due for analysis, or None at the end of a recording.
 

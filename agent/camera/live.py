@@ -44,6 +44,7 @@ class LiveCamera:
     """
 
     live = True
+    unreadable = 0  # a picture that cannot be decoded is followed by another
 
     def __init__(
         self, address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str

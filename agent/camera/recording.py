@@ -37,7 +37,9 @@ class Recording:
     from its first frame; with an fps of 0 each frame. Frames in between are stepped over.
 
     A folder has no clock: its images are 1/fps apart, 1/5 s with an fps of 0, and each is
-    returned. An image that cannot be read is skipped, and counted in `unreadable`.
+    returned.
+
+    A picture that cannot be decoded is skipped, and counted in `unreadable`.
 
     Nothing here sleeps: whoever reads decides on the pace. After the end `read` returns None
     until `close`; then it would start anew from the first frame.
@@ -53,7 +55,7 @@ class Recording:
         self._pictures: Generator[_Picture, None, None] | None = None
         self._sequence = 0
         self.unreadable = 0
-        """Images of the folder that could not be read, since this object was made."""
+        """Pictures that were skipped since this object was made."""
 
     def read(self) -> Frame | None:
         """Return the next frame due, or None at the end.
@@ -124,10 +126,12 @@ class Recording:
                 if not schedule.due(at):
                     continue
                 pixels = retrieve(capture)
-                if pixels is not None:
-                    schedule.take(at)
-                    found = True
-                    yield _Picture(index, at, as_bgr(pixels))
+                if pixels is None:
+                    self.unreadable += 1
+                    continue
+                schedule.take(at)
+                found = True
+                yield _Picture(index, at, as_bgr(pixels))
             if not found:
                 raise self._lost("no frame of the video can be decoded. Convert it to H.264")
         finally:

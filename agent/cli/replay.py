@@ -213,6 +213,8 @@ def _show(
             f"{source['source']}: {source['frames_analysed']} of {source['frames']} frames "
             f"analysed, {source['held']} held, {source['chosen']} chosen{share}"
         )
+        if source["unreadable"]:
+            print(f"  {source['unreadable']} could not be decoded, and were skipped")
     for title, name in (("by rule", "captures_by_rule"), ("by lane", "captures_by_lane")):
         counts = ", ".join(f"{key} {count}" for key, count in report[name].items())
         print(f"{title}: {counts or 'none'}")

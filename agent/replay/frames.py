@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from time import monotonic
 
 from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_cameras
 from agent.camera.recording import Recording
@@ -69,12 +68,10 @@ def observations(source: Recording, detector: Detector, *, workers: int) -> Iter
 
 
 def _observe(detector: Detector, frame: Frame) -> Observation:
-    began = monotonic()
     answer = detector.detect(frame.pixels)
     return Observation(
         frame,
         answer.detections,
-        monotonic() - began,
         grey=small_grey(frame.pixels),
         classes=answer.classes,
         invalid=answer.invalid,

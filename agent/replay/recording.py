@@ -45,6 +45,7 @@ class Outcome:
     source: str
     length: Length
     frames: int = 0  # analysed
+    unreadable: int = 0  # skipped, because they could not be decoded
     seconds: float = 0.0  # that it took
     held: int = 0  # captures that the daemon would have stored
     held_bytes: int = 0
@@ -111,6 +112,7 @@ class Replay:
             self._take(self._selection.finish(at), at)
             self._spend(self._shelf.close())
         self._source.close()
+        self.outcome.unreadable = self._source.unreadable
         self.outcome.seconds = monotonic() - began
         if self._explainer is not None:
             self.outcome.explanations = self._explainer.explanations(

@@ -55,6 +55,7 @@ def _source(outcome: Outcome, plan: Plan) -> dict[str, Any]:
         "frames": outcome.length.frames,
         "seconds": round(outcome.length.seconds, 3),
         "frames_analysed": outcome.frames,
+        "unreadable": outcome.unreadable,
         "held": outcome.held,
         "chosen": chosen,
         "budget_used": round(chosen / plan.per_day, 4) if plan.per_day else None,

@@ -105,12 +105,10 @@ class Inference:
         pixels = ticket.frame.pixels
         began = self._clock.monotonic()
         answer = self._detector.detect(pixels)
-        seconds = self._clock.monotonic() - began
-        self._stats.inferred(seconds)
+        self._stats.inferred(self._clock.monotonic() - began)
         observation = Observation(
             ticket.frame,
             answer.detections,
-            seconds,
             grey=self._shrink(pixels),
             classes=answer.classes,
             invalid=answer.invalid,

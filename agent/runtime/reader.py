@@ -49,7 +49,8 @@ class Reader:
             except CameraLost as error:
                 return self._lost(str(error))
             if self._next is None:
-                self._log.info("camera ended")
+                skipped = self._source.unreadable
+                self._log.info("camera ended", **({"unreadable": skipped} if skipped else {}))
                 return None
             self._found(self._next)
         wait = self._too_early(self._next)

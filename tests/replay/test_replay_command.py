@@ -45,6 +45,18 @@ def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "capture-agent-state").exists()
 
 
+def test_images_that_cannot_be_decoded_are_told(tmp_path: Path) -> None:
+    noise_folder(tmp_path / "a", 6)
+    (tmp_path / "a" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+
+    answer = call(tmp_path, "a")
+
+    assert answer.returncode == 0, answer.stderr
+    assert "1 could not be decoded" in answer.stdout
+    report = json.loads((tmp_path / "capture-agent-replay" / "report.json").read_text())
+    assert [each["unreadable"] for each in report["sources"]] == [1]
+
+
 def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
     tmp_path: Path,
 ) -> None:

@@ -99,7 +99,6 @@ def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorde
 
     observation = station.queue.get_nowait().observation
     assert observation.detections == (detection(0.4),)
-    assert observation.inference_s == 0.0
 
 
 def test_a_full_queue_stops_the_analysis_and_keeps_the_order(station: Station) -> None:

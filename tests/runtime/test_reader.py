@@ -16,6 +16,7 @@ class ScriptedSource:
 
     def __init__(self, *script: Frame | CameraLost | None, live: bool = True) -> None:
         self.live = live
+        self.unreadable = 0
         self.script = deque(script)
         self.closed = 0
 
@@ -110,6 +111,18 @@ def test_a_recording_ends_without_failing(clock: ManualClock, log: Recorder) -> 
     assert [reader.step(), reader.step()] == [0.0, None]
     assert not reader.failed
     assert log.events == ["camera opened", "camera ended"]
+
+
+def test_the_end_of_a_recording_tells_what_could_not_be_decoded(
+    clock: ManualClock, log: Recorder
+) -> None:
+    source = ScriptedSource(frame(), None, live=False)
+    reader, _ = reader_of(source, clock, log)
+    reader.step()
+    source.unreadable = 3
+    reader.step()
+
+    assert log.one("camera ended")["unreadable"] == 3
 
 
 def test_a_recording_plays_at_its_own_speed(clock: ManualClock, log: Recorder) -> None:

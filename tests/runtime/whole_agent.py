@@ -36,6 +36,7 @@ class Recording:
     """So many frames, then the end."""
 
     live = False
+    unreadable = 0
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._frames: Iterator[Frame] = iter(frames)
@@ -61,6 +62,7 @@ class HungCamera:
     """Its driver does not come back, until the test lets it."""
 
     live = True
+    unreadable = 0
 
     def __init__(self) -> None:
         self.reading = Event()

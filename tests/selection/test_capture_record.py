@@ -46,7 +46,7 @@ def record_of(
 ) -> dict[str, Any]:
     height, width = seen.pixels.shape[:2]
     capture = Capture(
-        Observation(seen, detections, 0.04),
+        Observation(seen, detections),
         lane,
         (RuleHit("low_confidence", 0.123456),),
         0.654321,
