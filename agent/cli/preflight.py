@@ -34,6 +34,7 @@ from agent.spool.recovery import open_spool
 from agent.spool.status import read_status
 from agent.system import boot_id, clock_synchronized
 from agent.upload.addresses import insecure_token_warning
+from agent.upload.trouble import PLAUSIBLE_SINCE
 
 _CAMERA_SECONDS = 3.0
 _RUNS = 5
@@ -148,7 +149,7 @@ def check_spool(settings: Settings, clock: Clock) -> str:
                 f"cannot make AGENT_SPOOL_DIR {directory}: {place} is not writable for this user. "
                 "Run as the daemon's user, or choose another folder."
             )
-        return f"{directory}: will be made, {_enough(place, settings)} free"
+        return f"{directory}: will be made, {_enough(place, settings)}"
     try:
         with open_spool(directory, limits, clock=clock, log=make_log(level="critical")) as spool:
             waiting, owner = spool.waiting(), "no daemon runs"
@@ -156,36 +157,39 @@ def check_spool(settings: Settings, clock: Clock) -> str:
         status = read_status(directory, now=clock.wall())
         waiting, owner = status.waiting, f"the daemon, process {status.owner}, owns it"
     free = _enough(directory, settings)
-    return f"{directory}: writable, {waiting} waiting, {free} free, {owner}"
+    return f"{directory}: writable, {waiting} waiting, {owner}, {free}"
 
 
 def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
     """Ask the endpoint, without sending a capture; raises as `UploadTarget.probe` does."""
     target = upload_target(settings, clock=clock, environ=environ)
+    wall = clock.wall()
+    now = datetime.fromtimestamp(wall, UTC).isoformat(" ", timespec="minutes")
+    warnings = []
+    if wall < PLAUSIBLE_SINCE:
+        warnings.append(f"the clock was never set, it says {now}: switch on NTP, or set it")
     if target is None:
-        return "AGENT_UPLOAD_URL is not set: captures stay on disk"
+        return "; warning: ".join(["AGENT_UPLOAD_URL is not set: captures stay on disk", *warnings])
     url = settings.upload_url or ""
     try:
         answer = target.probe()
     except AgentError as error:
-        if "https://" in url and not clock_synchronized(clock.wall()):
-            now = datetime.fromtimestamp(clock.wall(), UTC).isoformat(" ", timespec="minutes")
+        if "https://" in url and not clock_synchronized(wall):
             raise ConfigurationError(
                 f"{error}. The clock of this device is not synchronized, it says {now}: a wrong "
-                "one makes good certificates fail"
+                "one makes good certificates fail; switch on NTP, or set it"
             ) from error
         raise
-    window, wall = settings.upload_window, clock.wall()
+    window = settings.upload_window
     if window is not None and window.opens_in(wall) > 0:
         answer += f"; the upload window {window} is closed and opens {window.opening(wall)}"
-    warning = insecure_token_warning(url, settings.token(environ))
-    if warning:
-        answer += f"; warning: {warning}"
-    return f"{target.name}: {answer}"
+    insecure = insecure_token_warning(url, settings.token(environ))
+    warnings += [insecure] if insecure else []
+    return "; warning: ".join([f"{target.name}: {answer}", *warnings])
 
 
 def _enough(directory: Path, settings: Settings) -> str:
-    """Free space where captures are stored; raises `ConfigurationError` when it is too little."""
+    """The free space where captures are stored; raises `ConfigurationError` for too little."""
     free = Disk().free_bytes(directory)
     if free < settings.spool_min_free:
         raise ConfigurationError(
@@ -199,5 +203,13 @@ def _enough(directory: Path, settings: Settings) -> str:
             f"{directory}: the file system has no room for another file (inodes), though "
             f"{show_size(free)} are free. Delete files that nobody needs."
         )
-    nearly_full = free < disk.f_blocks * disk.f_frsize * _NEARLY_FULL
-    return f"{show_size(free)} (the disk is nearly full)" if nearly_full else show_size(free)
+    for left, whole, what in (
+        (free, disk.f_blocks * disk.f_frsize, "the disk is"),
+        (disk.f_favail, disk.f_files, "the list of files (inodes) is"),
+    ):
+        if left < whole * _NEARLY_FULL:
+            return (
+                f"{show_size(free)} free; warning: {what} nearly full, {left / whole:.1%} are "
+                "left: delete what nobody needs"
+            )
+    return f"{show_size(free)} free"

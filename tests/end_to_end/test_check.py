@@ -108,6 +108,7 @@ def test_a_secret_that_everybody_can_read_fails_with_its_mend(tmp_path: Path) ->
     [
         ({"AGENT_FPS": "x"}, "settings", ["AGENT_FPS", "must be a number", "not x"]),
         ({"AGENT_MODEL": "/no.onnx"}, "model", ["/no.onnx", "No such file", "AGENT_MODEL"]),
+        ({"AGENT_PROVIDERS": "CUDA"}, "model", ["AGENT_PROVIDERS", "CUDA", "CPUExecutionProvider"]),
         ({"AGENT_CAMERAS": "a=/dev/video63"}, "a", ["/dev/video63", "no such device", "cable"]),
         ({"AGENT_CAMERAS": "b=no.mp4"}, "b", ["no.mp4", "not found", "Check the path"]),
         ({"AGENT_SPOOL_DIR": "/etc/hostname"}, "spool", ["AGENT_SPOOL_DIR", "no folder"]),

@@ -60,13 +60,17 @@ class SmallFileSystem:
 
 
 @contextmanager
-def mounted(kind: str, folder: Path) -> Iterator[SmallFileSystem]:
-    """Mount a tmpfs, or an ext4 in a file; skip where that is not allowed, but never in CI."""
+def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]:
+    """Mount a tmpfs, or an ext4 in a file; skip where that is not allowed, but never in CI.
+
+    `options` are more of a tmpfs's own, such as `nr_inodes=100`.
+    """
     root = folder / kind
     root.mkdir()
     try:
         if kind == "tmpfs":
-            _run("mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(root))
+            how = ",".join([f"size={SIZE}", *options])
+            _run("mount", "-t", "tmpfs", "-o", how, "tmpfs", str(root))
         else:
             image = folder / "image"
             with image.open("wb") as file:
