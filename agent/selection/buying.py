@@ -1,7 +1,7 @@
 """Each credit buys the held capture that teaches most, given what was bought before."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sortedcontainers import SortedKeyList
@@ -83,8 +83,8 @@ class Budgeted:
             Lane.INTERVAL: SortedKeyList(key=_by_tag),
         }
 
-    def restore(self, notes: Mapping[str, str]) -> None:
-        """Continue with the ledger and what was sent in the last 24 h."""
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+        """Continue with the ledger, what was sent in the last 24 h, and what waits."""
         if _LEDGER in notes:
             self.ledger = Ledger.from_text(
                 notes[_LEDGER],
@@ -103,6 +103,8 @@ class Budgeted:
         ]
         for at, name, hint in sorted(sent, key=lambda each: each[:2]):
             self._remember(name, at, hint)
+        for entry, text in waiting:
+            self.arrive(entry, text)
 
     def arrive(self, entry: Entry, hint: str) -> None:
         """A capture waits."""

@@ -13,22 +13,28 @@ Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is sh
 """
 
 import contextlib
-import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
 
 import diskcache
 
-RECORDS = "records"
-"""The folder of the record files, inside the diskcache directory."""
-
-DATABASE = "cache.db"
+from agent.spool.index_errors import DamagedIndexError, translated
+from agent.spool.index_reading import (
+    CAPTURE,
+    COUNT,
+    DATABASE,
+    DONE,
+    NOTE,
+    RECORDS,
+    Contents,
+    check,
+    read_all,
+)
 
 JOURNAL_BYTES = 1 << 20
 """Room of SQLite's journal, taken when the index is opened: then a full disk can be drained."""
@@ -57,32 +63,11 @@ _SETTINGS = MappingProxyType(
         "disk_pickle_protocol": 0,
     }
 )
-_KNOWN_SETTINGS = (
+_KNOWN_SETTINGS = frozenset(
     diskcache.core.DEFAULT_SETTINGS.keys() | diskcache.core.METADATA | _SETTINGS.keys()
-)
-_FOREIGN_ROWS = """
-    SELECT count(*) FROM Cache WHERE NOT coalesce(
-        raw = 1 AND typeof(key) = 'text' AND expire_time IS NULL AND (
-            mode = 1 AND filename IS NULL AND typeof(value) = 'text'
-            OR mode = 2 AND filename = 'records/' || substr(key, 9) AND value IS NULL), 0)
-"""
-_SYSTEM_ERRORS = MappingProxyType(
-    {
-        sqlite3.SQLITE_FULL: errno.ENOSPC,
-        sqlite3.SQLITE_READONLY: errno.EROFS,
-        sqlite3.SQLITE_IOERR: errno.EIO,
-        sqlite3.SQLITE_IOERR_SHMSIZE: errno.ENOSPC,
-        sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-        sqlite3.SQLITE_BUSY: errno.EAGAIN,
-    }
 )
 _MODE_RAW = 1
 _MODE_BINARY = 2
-_CAPTURE, _DONE, _COUNT, _NOTE = "capture/", "done/", "count/", "note/"
-
-
-class DamagedIndexError(Exception):
-    """The database is no index of ours any more; rebuild it from the record files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +88,6 @@ class Change:
     forgotten: tuple[str, ...] = ()  # names that leave the done ring: their unlink is durable
     counts: Mapping[str, int] = field(default_factory=dict)  # to add
     notes: Mapping[str, str | None] = field(default_factory=dict)  # to set; None deletes
-
-
-@dataclass(slots=True)
-class Contents:
-    """All that the index holds, as read at start."""
-
-    names: set[str] = field(default_factory=set)
-    done: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
 
 
 class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
@@ -167,8 +142,9 @@ class Index:
     """
 
     def __init__(self, directory: Path) -> None:
-        _check_database(directory)
-        with _translated():
+        check(directory, _KNOWN_SETTINGS)
+        self._directory = directory
+        with translated():
             # diskcache's own default for a locked database is a minute; nobody else writes here.
             self._cache: Any = diskcache.Cache(
                 str(directory), timeout=5, disk=RecordOnlyDisk, **_SETTINGS
@@ -180,20 +156,7 @@ class Index:
 
     def load(self) -> Contents:
         """Read everything; linear in the number of captures."""
-        contents = Contents()
-        with _translated():
-            for key in self._cache:
-                kind, _, name = key.partition("/")
-                if kind + "/" == _CAPTURE:
-                    contents.names.add(name)
-                elif kind + "/" == _DONE:
-                    contents.done.add(name)
-                elif kind + "/" == _COUNT:
-                    contents.counts[name] = _count(self._cache[key])
-                elif kind + "/" == _NOTE:
-                    contents.notes[name] = self._cache[key]
-                else:
-                    raise DamagedIndexError(f"a row of the index is called {key!r}")
+        contents = read_all(self._directory)
         self._counts = dict(contents.counts)
         return contents
 
@@ -204,23 +167,23 @@ class Index:
             for name, delta in change.counts.items()
             if delta
         }
-        with _translated(), self._cache.transact(retry=False):
+        with translated(), self._cache.transact(retry=False):
             for file in change.added:
-                self._cache.set(_CAPTURE + file.name, file)
+                self._cache.set(CAPTURE + file.name, file)
             for name in change.removed:
-                self._cache.delete(_CAPTURE + name)
-                self._cache.set(_DONE + name, "")
+                self._cache.delete(CAPTURE + name)
+                self._cache.set(DONE + name, "")
             for name in change.gone:
-                self._cache.delete(_CAPTURE + name)
+                self._cache.delete(CAPTURE + name)
             for name in change.forgotten:
-                self._cache.delete(_DONE + name)
+                self._cache.delete(DONE + name)
             for name, count in counts.items():
-                self._cache.set(_COUNT + name, str(count))
+                self._cache.set(COUNT + name, str(count))
             for name, text in change.notes.items():
                 if text is None:
-                    self._cache.delete(_NOTE + name)
+                    self._cache.delete(NOTE + name)
                 else:
-                    self._cache.set(_NOTE + name, text)
+                    self._cache.set(NOTE + name, text)
         self._counts.update(counts)
 
     def close(self) -> None:
@@ -228,33 +191,6 @@ class Index:
         with contextlib.suppress(sqlite3.Error):
             self._cache.close()
         os.close(self._map)
-
-
-def _check_database(directory: Path) -> None:
-    """Refuse a database with damage, or with anything in it that we never write.
-
-    diskcache obeys every setting that it finds, so a foreign one is refused too. A missing
-    database is no damage.
-    """
-    path = directory / DATABASE
-    if not path.exists():
-        return
-    if path.stat().st_size == 0:
-        raise DamagedIndexError("the index is empty")
-    with _translated():
-        try:
-            with _connection(path, "rw") as database:
-                answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
-                foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if _system_error(error) is None:  # no such table, no such column
-                raise DamagedIndexError(str(error)) from error
-            raise
-    if answer != "ok":
-        raise DamagedIndexError(f"the index is damaged: {answer}")
-    if foreign or not settings <= _KNOWN_SETTINGS:
-        raise DamagedIndexError("the index holds what we never write")
 
 
 def _take_room(file: Path, size: int) -> int:
@@ -270,75 +206,3 @@ def _take_room(file: Path, size: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def read_only(directory: Path) -> tuple[Contents, dict[str, int]]:
-    """Read the index from another process, without a lock that could stop the daemon.
-
-    Answers with what it holds, but for the done ring, and the size of each record file. Raises
-    `OSError` when there is none to read.
-    """
-    path = directory / DATABASE
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
-    contents = Contents()
-    sizes = {}
-    try:
-        with _connection(path, "ro") as database:
-            for key, value, size in database.execute(
-                "SELECT key, value, size FROM Cache WHERE raw = 1"
-            ):
-                kind, _, name = str(key).partition("/")
-                if kind + "/" == _CAPTURE:
-                    sizes[name] = int(size)
-                elif kind + "/" == _COUNT:
-                    contents.counts[name] = _count(value)
-                elif kind + "/" == _NOTE:
-                    contents.notes[name] = str(value)
-    except (sqlite3.Error, DamagedIndexError) as error:
-        raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
-    contents.names.update(sizes)
-    return contents, sizes
-
-
-@contextlib.contextmanager
-def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    address = f"file:{quote(str(path))}?mode={mode}"
-    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
-        yield database
-
-
-def _count(text: object) -> int:
-    if not isinstance(text, str) or not text.isdigit():
-        raise DamagedIndexError(f"a counter of the index is {text!r}")
-    return int(text)
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what SQLite and diskcache raise into the two kinds that the spool acts on."""
-    try:
-        yield
-    except (diskcache.Timeout, sqlite3.OperationalError) as error:
-        system = _system_error(error)
-        if system is None:
-            system = OSError(errno.EIO, str(error) or "the index is locked by another process")
-        raise system from error
-    except sqlite3.DatabaseError as error:
-        raise DamagedIndexError(str(error)) from error
-
-
-def _system_error(error: BaseException | None) -> OSError | None:
-    """The operating system's error behind SQLite's, where there is one.
-
-    diskcache raises its own `Timeout` whatever kept a transaction from beginning, and SQLite
-    another error when a transaction is rolled back that a full disk ended: the first counts.
-    """
-    found = None
-    while error is not None:
-        code = getattr(error, "sqlite_errorcode", 0)
-        number = _SYSTEM_ERRORS.get(code) or _SYSTEM_ERRORS.get(code & 0xFF)
-        if number is not None:
-            found = OSError(number, str(error))
-        error = error.__context__
-    return found

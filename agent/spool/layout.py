@@ -1,6 +1,7 @@
 """What lies where in the spool's folder, and what keeps its side rooms in bounds."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from agent.spool.disk import Disk
@@ -8,38 +9,38 @@ from agent.spool.disk import Disk
 RESERVE_BYTES = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpoolPaths:
     """The places of a spool."""
 
     root: Path
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """Locked by the one process that writes."""
         return self.root / "lock"
 
-    @property
+    @cached_property
     def reserve(self) -> Path:
         """Freed to get out of a full disk."""
         return self.root / "reserve"
 
-    @property
+    @cached_property
     def cache(self) -> Path:
         """The diskcache directory."""
         return self.root / "cache"
 
-    @property
+    @cached_property
     def records(self) -> Path:
         """The record files."""
         return self.cache / "records"
 
-    @property
+    @cached_property
     def rejected(self) -> Path:
         """Captures that the endpoint refused."""
         return self.root / "rejected"
 
-    @property
+    @cached_property
     def damaged(self) -> Path:
         """Files that are not what they were."""
         return self.root / "damaged"

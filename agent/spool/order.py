@@ -1,6 +1,6 @@
 """In which order captures are sent: a port of the spool, and the order where there is no budget."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,8 +21,11 @@ class Choice:
 class SendingOrder(Protocol):
     """Chooses what is sent next. Called under the spool's lock; owns no files."""
 
-    def restore(self, notes: Mapping[str, str]) -> None:
-        """Continue from the notes that earlier choices made durable."""
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+        """Continue from the notes that earlier choices made durable, with all that waits.
+
+        Of each that waits the entry and its hint, as `arrive` gets them.
+        """
 
     def arrive(self, entry: Entry, hint: str) -> None:
         """A capture waits; `hint` is what its maker wanted the order to know of it."""
@@ -55,8 +58,10 @@ class ByValue:
     def __init__(self) -> None:
         self._waiting = SortedKeyList(key=_urgency)
 
-    def restore(self, notes: Mapping[str, str]) -> None:
-        """Nothing is remembered."""
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+        """Nothing is remembered but what waits."""
+        del notes
+        self._waiting.update(entry for entry, _ in waiting)  # all at once: many may wait
 
     def arrive(self, entry: Entry, hint: str) -> None:
         """A capture waits."""

@@ -25,6 +25,9 @@ from agent.errors import DamagedRecord
 
 SUFFIX = ".capture"
 HEADER_BYTES = 52
+TIME_IN_NAME = slice(19, 32)
+"""Where a name has the time of the capture."""
+
 
 _MAGIC = b"ECAPREC1"
 _LENGTHS = struct.Struct(">8sIQ")
@@ -35,7 +38,8 @@ _NAME = re.compile(
     r"([risq])(0[0-9]{3}|1000)-([0-9]{12})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     + re.escape(SUFFIX)
 )
-_BLOCK = 4096  # what a file occupies is a multiple of this on the file systems of small devices
+BLOCK_BYTES = 4096
+"""What a file occupies is a multiple of this on the file systems of small devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Entry:
     @property
     def occupied(self) -> int:
         """Bytes that the file takes on disk."""
-        return -(-self.size // _BLOCK) * _BLOCK
+        return -(-self.size // BLOCK_BYTES) * BLOCK_BYTES
 
     @property
     def random_tag(self) -> float:
@@ -72,6 +76,20 @@ def parse_name(name: str, size: int) -> Entry | None:
         return None
     letter, thousandths, sequence, identity = match.groups()
     return Entry(identity, _LANES[letter], int(thousandths) / 1000, int(sequence), size)
+
+
+def time_in_name(wall: float) -> str:
+    """How the names of captures begin their ids that were made at `wall`, seconds since 1970 UTC.
+
+    Ids are UUIDs of version 7. As texts these sort as the times do.
+    """
+    text = f"{max(0, round(wall * 1000)):012x}"
+    return f"{text[:8]}-{text[8:]}"
+
+
+def time_from_name(text: str) -> float:
+    """The time that `time_in_name` wrote."""
+    return int(text.replace("-", ""), 16) / 1000
 
 
 def encode(record: Mapping[str, Any], image: bytes) -> bytes:

@@ -7,7 +7,7 @@ What is found, and what becomes of it:
 | a temporary file | a put that did not return | removed |
 | a whole record file without a row, its name in the done ring | an unfinished deletion | removed |
 | a whole record file without a row | a put that did not return, or a lost index | adopted |
-| a record file that is cut short | the medium lost what it had synced | `damaged/`, counted |
+| of those one that is cut short | the medium lost what it had synced | `damaged/`, counted |
 | a file that is no record file | foreign | `damaged/`, not counted |
 | a row whose file is in `rejected/` or `damaged/` | an unfinished move | finished, counted |
 | a row without a file | the medium lost it | counted as damaged |
@@ -31,14 +31,9 @@ from agent.logs import Log
 from agent.ports import Clock
 from agent.spool.disk import TEMPORARY_SUFFIX, Disk
 from agent.spool.drafts import Limits, State
-from agent.spool.index import (
-    DATABASE,
-    Change,
-    Contents,
-    DamagedIndexError,
-    Index,
-    RecordFile,
-)
+from agent.spool.index import Change, Index, RecordFile
+from agent.spool.index_errors import DamagedIndexError
+from agent.spool.index_reading import DATABASE, Contents
 from agent.spool.layout import (
     RESERVE_BYTES,
     SpoolPaths,
@@ -54,6 +49,12 @@ from agent.spool.spool import Spool
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""
 
+Progress = Callable[[int, int], None]
+"""Hears how many files of how many were read that the index did not know."""
+
+GROUP = 5000
+"""Files without a row that are read between two signs of life, and adopted in one transaction."""
+
 _LEAST_ROOM = 131_072
 """With less, SQLite's shared memory has no blocks behind it, and the kernel kills the process."""
 
@@ -68,8 +69,11 @@ def open_spool(
     disk: Disk | None = None,
     open_index: OpenIndex = Index,
     order: SendingOrder | None = None,
+    progress: Progress = lambda _read, _of: None,
 ) -> Iterator[Spool]:
     """Own the spool in `directory`, made when it is missing, for the time of the `with` block.
+
+    `progress` hears how far a long start has come, every few seconds.
 
     Raises `ConfigurationError` when the folder cannot be ours, `TemporaryError` while another
     process owns it, `SpoolUnavailable` when the disk refuses.
@@ -82,7 +86,8 @@ def open_spool(
             _make_room(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
-            state = _Recovery(paths, limits, disk=disk, index=index, log=log).run(contents)
+            recovery = _Recovery(paths, limits, disk, index, log, progress)
+            state = recovery.run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
         except OSError as error:
@@ -169,13 +174,14 @@ def _load(index: Index) -> tuple[Index, Contents]:
 
 @dataclass(slots=True)
 class _Recovery:
-    """Makes rows and files agree, in one transaction."""
+    """Makes rows and files agree, in as many transactions as bound the journal."""
 
     paths: SpoolPaths
     limits: Limits
     disk: Disk
     index: Index
     log: Log
+    progress: Progress
     entries: dict[str, Entry] = field(default_factory=dict)
     adopted: list[RecordFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -183,18 +189,24 @@ class _Recovery:
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, contents: Contents) -> State:
-        files = {file.name: file.size for file in self.disk.files(self.paths.records)}
+        names = set(self.disk.file_names(self.paths.records))
         # Those with a row first: of two files of one capture the one that `put` returned for stays.
-        for name in contents.names & files.keys():
-            self._judge(name, files[name], contents, has_row=True)
-        for name in files.keys() - contents.names:
-            self._judge(name, files[name], contents, has_row=False)
-        for name in contents.names - files.keys():
-            self._missing(name)
+        for name, size in contents.records.items():
+            if name in names:
+                self._continue(name, size)
+            else:
+                self._missing(name)
+        unknown = sorted(names - contents.records.keys())
+        for number, name in enumerate(unknown):
+            if number % GROUP == GROUP - 1:
+                self._tell(number + 1, len(unknown))
+            self._judge(name, contents)
         self.disk.sync_directory(self.paths.records)
+        for begin in range(0, len(self.adopted), GROUP):
+            group = self.adopted[begin : begin + GROUP]
+            self.index.commit(Change(added=tuple(group), counts={"stored": len(group)}))
         self.index.commit(
             Change(
-                added=tuple(self.adopted),
                 gone=tuple(self.gone),
                 forgotten=tuple(contents.done),
                 counts=self.counts,
@@ -209,37 +221,52 @@ class _Recovery:
             self.log.warning("spool recovered", index_rebuilt=not contents.counts, **self.found)
         counts = Counter(contents.counts)
         counts.update(self.counts)
+        counts["stored"] += len(self.adopted)
         return State(self.entries, counts, contents.notes, aside)
 
-    def _judge(self, name: str, size: int, contents: Contents, *, has_row: bool) -> None:
+    def _continue(self, name: str, size: int) -> None:
+        """A row and its file; whether that is as it was is found when it is sent."""
+        entry = parse_name(name, size)
+        if entry is None:
+            self._put_aside(name, "foreign")
+            self.gone.append(name)
+        else:
+            self.entries[entry.id] = entry
+
+    def _judge(self, name: str, contents: Contents) -> None:
+        """A file without a row."""
+        size = self.disk.size(self.paths.records / name)
         entry = parse_name(name, size)
         if name.endswith(TEMPORARY_SUFFIX):
             self._remove(name, "unfinished_puts")
         elif entry is None:
             self._put_aside(name, "foreign")
-        elif not has_row and name in contents.done:
+        elif name in contents.done:
             self._remove(name, "unfinished_deletes")
-        elif not has_row and entry.id in self.entries:
+        elif entry.id in self.entries:
             self._remove(name, "repeated")
-        elif not self._is_whole(entry, has_row=has_row):
+        elif not self._is_whole(name, size):
             self._put_aside(name, "damaged")
-            self.counts["stored"] += not has_row
+            self.counts["stored"] += 1
             self.counts["damaged"] += 1
-            if has_row:
-                self.gone.append(name)
         else:
             self.entries[entry.id] = entry
-            if not has_row:
-                self.adopted.append(RecordFile(name, size))
-                self.counts["stored"] += 1
-                self.found["adopted"] += 1
+            self.adopted.append(RecordFile(name, size))
+            self.found["adopted"] += 1
 
-    def _is_whole(self, entry: Entry, *, has_row: bool) -> bool:
-        """A file with a row was whole once and its checksum is verified when it is sent."""
-        if has_row or entry.size <= HEADER_BYTES:
-            return entry.size > HEADER_BYTES
-        header = self.disk.read(self.paths.records / entry.name, HEADER_BYTES)
-        return has_whole_length(header, entry.size)
+    def _is_whole(self, name: str, size: int) -> bool:
+        try:
+            header = self.disk.read(self.paths.records / name, HEADER_BYTES)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return True  # on a bad block, maybe: that is found when it is sent, and no start fails
+        return has_whole_length(header, size)
+
+    def _tell(self, read: int, of: int) -> None:
+        """Reading so many files takes minutes on a card, and somebody may wait."""
+        self.log.info("spool rebuilding", read=read, files=of)
+        self.progress(read, of)
 
     def _missing(self, name: str) -> None:
         """A row whose file is not in the record folder."""

@@ -27,7 +27,8 @@ from agent.spool import record
 from agent.spool.disk import Disk, is_disk_full
 from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
 from agent.spool.eviction import Catalogue, Thinning
-from agent.spool.index import DATABASE, Change, Index, RecordFile
+from agent.spool.index import Change, Index, RecordFile
+from agent.spool.index_reading import DATABASE
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
 from agent.spool.lock import Publish
 from agent.spool.order import ByValue, Choice, SendingOrder
@@ -82,9 +83,10 @@ class Spool:
         self._claimed: dict[str, Entry] = {}
         self._catalogue = Catalogue(state.entries.values())
         self._order = order or ByValue()
-        self._order.restore(state.notes)
-        for entry in state.entries.values():
-            self._order.arrive(entry, state.notes.get(_HINT + entry.id, ""))
+        self._order.restore(
+            state.notes,
+            [(each, state.notes.get(_HINT + each.id, "")) for each in state.entries.values()],
+        )
         self._notes = state.notes
         self._counts = state.counts
         self._aside = state.aside

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.spool.disk import Disk
-from agent.spool.index import DATABASE, read_only
+from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owner_process, published
-from agent.spool.record import parse_name
+from agent.spool.record import time_from_name, time_in_name
+
+_RECENT_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +51,19 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     paths = SpoolPaths(directory.absolute())
     if not (paths.cache / DATABASE).exists():
         return SpoolStatus(owner_process(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
-    contents, sizes = read_only(paths.cache)
-    entries = [entry for name, size in sizes.items() if (entry := parse_name(name, size))]
-    times = [captured_at(entry.id) for entry in entries]
-    recent = sum(
-        entry.occupied for entry, at in zip(entries, times, strict=True) if now - 3600 <= at <= now
-    )
-    counts = Counter(contents.counts)
+    span = time_in_name(now - _RECENT_S), time_in_name(now)
+    totals = read_totals(paths.cache, span, ("last_delivered", "ledger"))
+    counts = Counter(totals.counts)
     aside = sum(file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path))
-    waiting_bytes = sum(entry.occupied for entry in entries)
-    last = contents.notes.get("last_delivered")
+    last = totals.notes.get("last_delivered")
     owner = owner_process(paths.lock)
     facts = published(paths.lock) if owner is not None else {}
     return SpoolStatus(
         owner=owner,
-        waiting=len(entries),
-        waiting_bytes=waiting_bytes,
-        oldest_waiting=min(times, default=None),
-        recent_bytes_per_hour=float(recent),
+        waiting=totals.waiting,
+        waiting_bytes=totals.waiting_bytes,
+        oldest_waiting=None if totals.oldest is None else time_from_name(totals.oldest),
+        recent_bytes_per_hour=totals.recent_bytes / (_RECENT_S / 3600),
         stored=counts["stored"],
         delivered=counts["delivered"],
         rejected=counts["rejected"],
@@ -77,7 +74,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
             if name.startswith("evicted/")
         },
         last_delivered=float(last) if last else None,
-        occupied=waiting_bytes
+        occupied=totals.waiting_bytes
         + aside
         + sum(file.size for file in disk.files(paths.cache))
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
@@ -86,10 +83,5 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         upload=facts.get("upload"),
         model=facts.get("model"),
         model_error=facts.get("model_error"),
-        ledger=contents.notes.get("ledger"),
+        ledger=totals.notes.get("ledger"),
     )
-
-
-def captured_at(capture_id: str) -> float:
-    """The wall time in a UUID of version 7, in seconds since 1970 UTC."""
-    return int(capture_id[:8] + capture_id[9:13], 16) / 1000

@@ -138,6 +138,10 @@ class ForgetfulDisk(Disk):
     def size(self, path: Path) -> int:
         return len(self.names[path].written) if path in self.names else 0
 
+    def file_names(self, path: Path) -> Iterator[str]:
+        for file in self.files(path):
+            yield file.name
+
     def files(self, path: Path) -> Iterator[FileEntry]:
         for name, inode in list(self.names.items()):
             if name.parent == path and not inode.is_folder:

@@ -10,7 +10,8 @@ from collections import Counter
 
 from forgetful_disk import ForgetfulDisk
 
-from agent.spool.index import Change, Contents, Index
+from agent.spool.index import Change, Index
+from agent.spool.index_reading import Contents
 
 COMMIT_BYTES = 8192
 
@@ -36,8 +37,9 @@ class MemoryIndex(Index):
     def apply(self, change: Change) -> None:
         """Make a change durable."""
         durable = self.durable
-        durable.names |= {file.name for file in change.added}
-        durable.names -= {*change.removed, *change.gone}
+        durable.records |= {file.name: file.size for file in change.added}
+        for name in (*change.removed, *change.gone):
+            durable.records.pop(name, None)
         durable.done |= set(change.removed)
         durable.done -= set(change.forgotten)
         counts = Counter(durable.counts)

@@ -12,7 +12,7 @@ from memory_index import MemoryIndex
 from agent.domain import Lane
 from agent.logs import Log, make_log
 from agent.spool.drafts import Draft, Limits
-from agent.spool.index import Contents
+from agent.spool.index_reading import Contents
 from agent.spool.record import Entry
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from spool_builders import claimable, draft, law_holds, open_real
 
-from agent.spool.index import DATABASE
+from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
 
 

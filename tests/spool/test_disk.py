@@ -27,7 +27,9 @@ def test_a_folder_is_made_with_its_parents_and_again_without_harm(
     disk.write(tmp_path / "a" / "b" / "file", b"1")
 
     assert list(disk.files(tmp_path / "a")) == []
+    assert list(disk.file_names(tmp_path / "a")) == []
     assert list(disk.files(tmp_path / "a" / "b")) == [FileEntry("file", 1)]
+    assert list(disk.file_names(tmp_path / "a" / "b")) == ["file"]
 
 
 def test_a_written_file_is_read_back_whole_or_its_beginning(disk: Disk, tmp_path: Path) -> None:

@@ -9,18 +9,12 @@ import diskcache
 import pytest
 from forgetful_disk import ForgetfulDisk
 from memory_index import MemoryIndex
+from spool_builders import FIRST_CAPTURE_MS, entry
 
-from agent.spool.index import (
-    _SETTINGS,
-    DATABASE,
-    Change,
-    Contents,
-    DamagedIndexError,
-    Index,
-    RecordFile,
-    RecordOnlyDisk,
-    read_only,
-)
+from agent.spool.index import _SETTINGS, Change, Index, RecordFile, RecordOnlyDisk
+from agent.spool.index_errors import DamagedIndexError
+from agent.spool.index_reading import DATABASE, Contents, Totals, read_totals
+from agent.spool.record import time_in_name
 
 Reopen = Callable[[], Index]
 
@@ -58,7 +52,7 @@ def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
     index.close()
 
     assert reopen().load() == Contents(
-        names={"c"},
+        records={"c": 3},
         done={"a"},
         counts={"stored": 4, "delivered": 2},
         notes={"sequence": "3"},
@@ -114,7 +108,7 @@ def test_settings_are_ours_after_another_opener_changed_them(tmp_path: Path) -> 
     index.commit(Change(added=tuple(RecordFile(str(n), 1 << 30) for n in range(50))))
 
     assert {name: _stored_settings(tmp_path)[name] for name in _SETTINGS} == dict(_SETTINGS)
-    assert len(index.load().names) == 50
+    assert len(index.load().records) == 50
 
 
 @pytest.mark.parametrize(
@@ -188,17 +182,32 @@ def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
 def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> None:
     index = Index(tmp_path)
     index.load()
-    index.commit(Change(added=(RecordFile("a", 1),), counts={"stored": 1}, notes={"n": "1"}))
+    files = tuple(RecordFile(entry(number, size=number).name, number) for number in (1, 4096, 4097))
+    index.commit(
+        Change(added=files, counts={"stored": 3}, notes={"n": "1", "other": "2", "none": None})
+    )
+    index.commit(Change(removed=(files[0].name,), counts={"delivered": 1}))
+    second, third = (time_in_name((FIRST_CAPTURE_MS + number) / 1000) for number in (4096, 4097))
 
-    contents, sizes = read_only(tmp_path)
+    assert read_totals(tmp_path, (third, third), ("n", "none")) == Totals(
+        waiting=2,
+        waiting_bytes=3 * 4096,
+        oldest=second,
+        recent_bytes=2 * 4096,
+        counts={"stored": 3, "delivered": 1},
+        notes={"n": "1"},
+    )
 
-    assert contents == Contents({"a"}, set(), {"stored": 1}, {"n": "1"})
-    assert sizes == {"a": 1}
+
+def test_an_index_in_which_nothing_waits_has_no_oldest(tmp_path: Path) -> None:
+    Index(tmp_path).close()
+
+    assert read_totals(tmp_path, ("0", "f"), ()) == Totals(0, 0, None, 0, {}, {})
 
 
 def test_reading_an_index_that_is_not_there_or_is_none_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_only(tmp_path)
+        read_totals(tmp_path, ("0", "f"), ())
     (tmp_path / DATABASE).write_bytes(b"no database" * 1000)
     with pytest.raises(OSError, match="cannot read the index"):
-        read_only(tmp_path)
+        read_totals(tmp_path, ("0", "f"), ())

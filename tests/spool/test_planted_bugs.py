@@ -20,7 +20,8 @@ from proofs import (
 
 from agent.spool import eviction, recovery
 from agent.spool.drafts import Newcomer, State, Stored
-from agent.spool.index import Change, Contents
+from agent.spool.index import Change
+from agent.spool.index_reading import Contents
 from agent.spool.record import Entry
 from agent.spool.spool import Spool
 

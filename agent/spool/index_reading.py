@@ -1,0 +1,162 @@
+"""Reading the index: whether it is one of ours, all of it at start, its totals for `status`.
+
+A row is a capture, a name in the done ring, a counter or a note; the beginning of its key says
+which. A capture's row has the name of its record file, and its size.
+"""
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+from agent.spool.index_errors import DamagedIndexError, system_error, translated
+from agent.spool.record import BLOCK_BYTES, TIME_IN_NAME
+
+RECORDS = "records"
+"""The folder of the record files, inside the diskcache directory."""
+
+DATABASE = "cache.db"
+
+CAPTURE, DONE, COUNT, NOTE = "capture/", "done/", "count/", "note/"
+
+_FOREIGN_ROWS = """
+    SELECT count(*) FROM Cache WHERE NOT coalesce(
+        raw = 1 AND typeof(key) = 'text' AND expire_time IS NULL AND (
+            mode = 1 AND filename IS NULL AND typeof(value) = 'text'
+            OR mode = 2 AND key = 'capture/' || substr(filename, 9) AND value IS NULL
+                AND filename = 'records/' || substr(key, 9) AND typeof(size) = 'integer'), 0)
+"""
+_RECORD_FILES = "SELECT substr(key, 9), size FROM Cache WHERE mode = 2"  # after `capture/`
+_TEXTS = "SELECT key, value FROM Cache WHERE mode = 1"
+_WAITING = """
+    SELECT count(*), coalesce(sum(bytes), 0), min(time),
+        coalesce(sum(bytes) FILTER (WHERE time BETWEEN :since AND :until), 0)
+    FROM (
+        SELECT (size + :block - 1) / :block * :block AS bytes,
+            substr(key, 9 + :time_at, :time_digits) AS time
+        FROM Cache WHERE mode = 2)
+"""
+_COUNTS = """
+    SELECT substr(key, 7), value FROM Cache
+    WHERE raw = 1 AND key > 'count/' AND key < 'count0'
+"""
+_NOTE = "SELECT value FROM Cache WHERE raw = 1 AND key = ?"
+_IN_NAMES = MappingProxyType(
+    {
+        "block": BLOCK_BYTES,
+        "time_at": TIME_IN_NAME.start,
+        "time_digits": TIME_IN_NAME.stop - TIME_IN_NAME.start,
+    }
+)
+
+
+@dataclass(slots=True)
+class Contents:
+    """All that the index holds, as read at start."""
+
+    records: dict[str, int] = field(default_factory=dict)  # bytes by record file name
+    done: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What `status` wants to know of the index, at one moment."""
+
+    waiting: int
+    waiting_bytes: int  # that their files occupy
+    oldest: str | None  # time in the name of a record file
+    recent_bytes: int  # of those with a time in the span that was asked for
+    counts: dict[str, int]
+    notes: dict[str, str]
+
+
+def check(directory: Path, known_settings: frozenset[str]) -> None:
+    """Refuse a database with damage, or with anything in it that we never write.
+
+    diskcache obeys every setting that it finds, so a foreign one is refused too. A missing
+    database is no damage.
+    """
+    path = directory / DATABASE
+    if not path.exists():
+        return
+    if path.stat().st_size == 0:
+        raise DamagedIndexError("the index is empty")
+    with translated():
+        try:
+            with _connection(path, "rw") as database:
+                answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
+                foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if system_error(error) is None:  # no such table, no such column
+                raise DamagedIndexError(str(error)) from error
+            raise
+    if answer != "ok":
+        raise DamagedIndexError(f"the index is damaged: {answer}")
+    if foreign or not settings <= known_settings:
+        raise DamagedIndexError("the index holds what we never write")
+
+
+def read_all(directory: Path) -> Contents:
+    """Read a checked index; linear in the number of captures.
+
+    Raises `OSError` or `DamagedIndexError`.
+    """
+    contents = Contents()
+    with translated(), _connection(directory / DATABASE, "ro") as database:
+        contents.records.update(database.execute(_RECORD_FILES))
+        for key, value in database.execute(_TEXTS):
+            kind, slash, name = key.partition("/")
+            if kind + slash == DONE:
+                contents.done.add(name)
+            elif kind + slash == COUNT:
+                contents.counts[name] = _count(value)
+            elif kind + slash == NOTE:
+                contents.notes[name] = value
+            else:
+                raise DamagedIndexError(f"a row of the index is called {key!r}")
+    return contents
+
+
+def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) -> Totals:
+    """Read from another process, without a lock that could stop the daemon; SQLite does the sums.
+
+    `span` is the first and the last time, as in the names of record files, of what is recent.
+    Raises `OSError` when there is no index to read.
+    """
+    path = directory / DATABASE
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
+    try:
+        with _connection(path, "ro") as database:
+            database.execute("BEGIN")  # what follows is of one moment
+            spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
+            waiting, size, oldest, recent = database.execute(_WAITING, spanned).fetchone()
+            counts = {name: _count(value) for name, value in database.execute(_COUNTS)}
+            found = {
+                name: str(value)
+                for name in notes
+                for (value,) in database.execute(_NOTE, (NOTE + name,))
+            }
+    except (sqlite3.Error, DamagedIndexError) as error:
+        raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
+    return Totals(waiting, size, oldest, recent, counts, found)
+
+
+@contextlib.contextmanager
+def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    address = f"file:{quote(str(path))}?mode={mode}"
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+        yield database
+
+
+def _count(text: object) -> int:
+    if not isinstance(text, str) or not text.isdigit():
+        raise DamagedIndexError(f"a counter of the index is {text!r}")
+    return int(text)
