@@ -36,7 +36,7 @@ from agent.selection.station import Selection
 from agent.spool.disk import Disk
 from agent.spool.drafts import Limits
 from agent.spool.jpeg import JpegEncoder
-from agent.spool.recovery import open_spool
+from agent.spool.recovery import Progress, open_spool
 from agent.spool.schema import RecordMaker
 from agent.spool.spool import Spool
 from agent.system import boot_id, clock_synchronized, full_jitter, new_id
@@ -45,7 +45,7 @@ from agent.upload.network import Network
 from agent.upload.pace import FIRST_BOUND, Pace
 
 QUEUE_LENGTH = 8
-MODEL_S, ENGINE_S = 120, 1800
+MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 """Seconds that loading a model may take, and building an engine for it."""
 
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
@@ -91,7 +91,9 @@ def wired(
     warning = insecure_token_warning(settings.upload_url or "", settings.token(environ))
     if warning:
         log.warning("upload insecure", error=warning)
-    with spool_of(settings, clock=clock, log=log) as spool:
+    with spool_of(
+        settings, clock=clock, log=log, progress=partial(_ask_patience, notifier)
+    ) as spool:
         log.info(
             "agent started",
             version=__version__,
@@ -107,6 +109,14 @@ def wired(
             stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog
         )
         yield Agent(supervisor, spool, stations.stats, stations.mailbox, stations.uploader)
+
+
+def _ask_patience(notifier: Notifier, read: int, of: int) -> None:
+    """Nobody may take a start for hung while a lost index is rebuilt from the files."""
+    notifier.notify(
+        f"EXTEND_TIMEOUT_USEC={REBUILD_S * 1_000_000}\n"
+        f"STATUS=rebuilding the index of the spool: {read} of {of} files"
+    )
 
 
 def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
@@ -227,9 +237,9 @@ def _uploader(
 
 
 def spool_of(
-    settings: Settings, *, clock: Clock, log: Log
+    settings: Settings, *, clock: Clock, log: Log, progress: Progress = lambda _read, _of: None
 ) -> contextlib.AbstractContextManager[Spool]:
-    """The spool that the settings name; raises as `open_spool`."""
+    """The spool that the settings name; `progress` and what it raises are those of `open_spool`."""
     limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
     plan = settings.selection_plan
     order = None
@@ -237,7 +247,9 @@ def spool_of(
         ledger = Ledger(plan.per_day, plan.reserved_share(len(settings.cameras)))
         boot = boot_id()
         order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
-    return open_spool(settings.spool_dir, limits, clock=clock, log=log, order=order)
+    return open_spool(
+        settings.spool_dir, limits, clock=clock, log=log, order=order, progress=progress
+    )
 
 
 def upload_target(

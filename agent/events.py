@@ -189,6 +189,11 @@ EVENTS: Mapping[str, Event] = {
         "Nothing after a power cut; `damaged` at every start means a dying card.",
         facts="index_rebuilt ...",
     ),
+    "spool rebuilding": Event(
+        "info",
+        "Many files are not in the index: `read` of them were read, of so many `files`.",
+        facts="read files",
+    ),
     "spool unavailable": Event(
         "error",
         "The disk refuses; captures wait in memory.",

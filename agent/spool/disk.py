@@ -139,10 +139,17 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def read(self, path: Path, limit: int | None = None) -> bytes:
-        """The first `limit` bytes of a file, or all."""
-        with path.open("rb") as file:
-            return file.read(-1 if limit is None else limit)
+    def read(self, path: Path) -> bytes:
+        """All bytes of a file."""
+        return path.read_bytes()
+
+    def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
+        """The first `length` bytes of a file, and how many it has. Quick: many may be asked."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return os.read(descriptor, length), os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
 
     def checksum(self, path: Path) -> str:
         """The sha256 in hex of a file of any size."""

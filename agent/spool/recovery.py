@@ -235,7 +235,7 @@ class _Recovery:
 
     def _judge(self, name: str, contents: Contents) -> None:
         """A file without a row."""
-        size = self.disk.size(self.paths.records / name)
+        header, size = self._header(name)
         entry = parse_name(name, size)
         if name.endswith(TEMPORARY_SUFFIX):
             self._remove(name, "unfinished_puts")
@@ -245,7 +245,7 @@ class _Recovery:
             self._remove(name, "unfinished_deletes")
         elif entry.id in self.entries:
             self._remove(name, "repeated")
-        elif not self._is_whole(name, size):
+        elif header is not None and not has_whole_length(header, size):
             self._put_aside(name, "damaged")
             self.counts["stored"] += 1
             self.counts["damaged"] += 1
@@ -254,14 +254,18 @@ class _Recovery:
             self.adopted.append(RecordFile(name, size))
             self.found["adopted"] += 1
 
-    def _is_whole(self, name: str, size: int) -> bool:
+    def _header(self, name: str) -> tuple[bytes | None, int]:
+        """The header and the size of a file; no header on a bad block, which is no failed start.
+
+        What is wrong with such a file is found when it is sent.
+        """
+        file = self.paths.records / name
         try:
-            header = self.disk.read(self.paths.records / name, HEADER_BYTES)
+            return self.disk.beginning(file, HEADER_BYTES)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            return True  # on a bad block, maybe: that is found when it is sent, and no start fails
-        return has_whole_length(header, size)
+            return None, self.disk.size(file)
 
     def _tell(self, read: int, of: int) -> None:
         """Reading so many files takes minutes on a card, and somebody may wait."""

@@ -1,18 +1,21 @@
 # ruff: noqa: E402  # a bench prints its result, and finds what the tests build
-"""A device that was offline for weeks: start, status, put and claim with many captures waiting.
+"""A device that was offline for weeks: a spool in which 100,000 captures wait beside one of 1,000.
 
     python tests/bench/spool_long_offline.py [CAPTURES] [FOLDER]
 
-The record files are written without syncs, and recovery adopts them: that is also how long the
-rebuilding of a lost index takes.
+The record files are written without syncs, and recovery adopts them: that is how long the
+rebuilding of a lost index takes. Puts and claims take turns between the two spools, so that what
+else the computer does falls on both alike.
 """
 
-import resource
+import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from statistics import median
 
@@ -26,36 +29,48 @@ from agent.spool.spool import Spool
 from agent.spool.status import read_status
 
 LIMIT = 1 << 40
+FEW = 1000
+ROUNDS = 200
 
 
 def main(arguments: Sequence[str]) -> None:
-    """How many captures wait, and the folder to work in."""
+    """How many captures wait, and the folder to work in; or what a process of its own measures."""
+    if arguments[:1] == ["start"]:
+        print(*start(Path(arguments[1])))
+        return
     many = int(arguments[0]) if arguments else 100_000
     base = arguments[1] if len(arguments) > 1 else None
-    for captures in (1000, many):
-        with tempfile.TemporaryDirectory(dir=base) as folder:
-            report(Path(folder) / "spool", captures)
+    with tempfile.TemporaryDirectory(dir=base) as folder:
+        roots = {captures: Path(folder) / str(captures) for captures in (FEW, many)}
+        columns = {captures: alone(root, captures) for captures, root in roots.items()}
+        for captures, figures in by_turns(roots).items():
+            columns[captures] |= figures
+    print(f"{'captures that wait':40}" + "".join(f"{captures:>12,}" for captures in columns))
+    for name in columns[many]:
+        print(f"{name:40}" + "".join(f"{column[name]:>12}" for column in columns.values()))
 
 
-def report(root: Path, captures: int) -> None:
-    """Print one spool's figures."""
+def alone(root: Path, captures: int) -> dict[str, str]:
+    """Figures of one spool by itself; each start is one of a new process."""
     with open_real(root, limit=LIMIT):
         pass
     fill(root, captures)
-    print(f"{captures} captures wait")
-    before = memory()
-    with took("start, with a lost index"), open_real(root, limit=LIMIT):
-        pass
-    began = time.perf_counter()
+    os.sync()  # nobody has a thousand files that are not on the medium yet
+    _, _, memory_empty = _start_in_a_process(root.with_name("empty"))
+    lost, lost_cpu, _ = _start_in_a_process(root)
+    began, cpu, memory = _start_in_a_process(root)
     with open_real(root, limit=LIMIT) as spool:
-        print(f"  start: {time.perf_counter() - began:.2f} s")
         assert spool.waiting() == captures
-        print(f"  memory: {memory() - before:.0f} MB more at the most")
-        with took("status"):
-            assert read_status(root, now=FIRST_CAPTURE_MS / 1000).waiting == captures
-        numbers = iter(range(captures, captures + 1000))
-        timed("put", lambda: spool.put([draft(next(numbers), size=20_000)]))
-        timed("claim and acknowledge", lambda: finish(spool))
+        status, status_cpu = timed(lambda: read_status(root, now=FIRST_CAPTURE_MS / 1000))
+    return {
+        "start": f"{began:.2f} s",
+        "start, CPU": f"{cpu:.2f} s",
+        "start with a lost index": f"{lost:.2f} s",
+        "start with a lost index, CPU": f"{lost_cpu:.2f} s",
+        "status": f"{status:.2f} s",
+        "status, CPU": f"{status_cpu:.2f} s",
+        "memory, most at start": f"{memory - memory_empty:+.0f} MB",
+    }
 
 
 def fill(root: Path, captures: int) -> None:
@@ -67,34 +82,61 @@ def fill(root: Path, captures: int) -> None:
         (root / "cache" / "records" / entry.name).write_bytes(data)
 
 
-def finish(spool: Spool) -> None:
+def by_turns(roots: dict[int, Path]) -> dict[int, dict[str, str]]:
+    """Medians of puts of 20 kB, and of claims with their acknowledgements."""
+    figures: dict[int, dict[str, str]] = {captures: {} for captures in roots}
+    with ExitStack() as opened:
+        spools = {
+            captures: opened.enter_context(open_real(root, limit=LIMIT))
+            for captures, root in roots.items()
+        }
+        numbers = count(max(roots))
+        for name, action in (("put", put), ("claim and acknowledge", deliver)):
+            took: dict[int, list[tuple[float, float]]] = {captures: [] for captures in spools}
+            for _ in range(ROUNDS):
+                number = next(numbers)
+                for captures, spool in spools.items():
+                    took[captures].append(timed(lambda: action(spool, number)))  # noqa: B023
+            for captures, durations in took.items():
+                wall, cpu = (1000 * median(each) for each in zip(*durations, strict=True))
+                figures[captures][name] = f"{wall:.2f} ms"
+                figures[captures][f"{name}, CPU"] = f"{cpu:.2f} ms"
+    return figures
+
+
+def put(spool: Spool, number: int) -> None:
+    """Of any value, so that it goes anywhere in the index."""
+    spool.put([draft(number, value=number * 389 % 1000 / 1000, size=20_000)])
+
+
+def deliver(spool: Spool, _number: int) -> None:
     """Deliver one."""
     capture = spool.claim()
     assert capture
     spool.acknowledge(capture.id)
 
 
-def timed(what: str, action: Callable[[], object]) -> None:
-    """Print the median of a hundred times."""
-    durations = []
-    for _ in range(100):
-        began = time.perf_counter()
-        action()
-        durations.append(time.perf_counter() - began)
-    print(f"  {what}: {1000 * median(durations):.2f} ms")
+def start(root: Path) -> tuple[float, float, float]:
+    """Open a spool: seconds, seconds of CPU, and the most that this process ever held, in MB."""
+    with ExitStack() as opened:
+        wall, cpu = timed(lambda: opened.enter_context(open_real(root, limit=LIMIT)))
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = int(status.partition("VmHWM:")[2].split()[0])
+    return wall, cpu, peak / 1024
 
 
-@contextmanager
-def took(what: str) -> Iterator[None]:
-    """Print how long it took."""
-    began = time.perf_counter()
-    yield
-    print(f"  {what}: {time.perf_counter() - began:.2f} s")
+def _start_in_a_process(root: Path) -> tuple[float, float, float]:
+    command = [sys.executable, __file__, "start", str(root)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    wall, cpu, peak = map(float, answer.stdout.split())
+    return wall, cpu, peak
 
 
-def memory() -> float:
-    """The most that this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def timed(action: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and seconds of this process's CPU."""
+    began, cpu = time.perf_counter(), time.process_time()
+    action()
+    return time.perf_counter() - began, time.process_time() - cpu
 
 
 if __name__ == "__main__":

@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from command import Daemon, call, clip, until
 
+from agent.domain import Lane
+from agent.spool.record import Entry, encode
+from agent.spool.recovery import GROUP
+from agent.system import new_id
+
 ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}
 
 
@@ -61,6 +66,31 @@ def test_the_service_manager_hears_ready_progress_and_stop(
     assert "STOPPING=1" in heard
     assert heard.index("READY=1") < heard.index("WATCHDOG=1") < heard.index("STOPPING=1")
     assert heard.count("READY=1") == 1
+
+
+def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
+    tmp_path: Path, manager: Manager
+) -> None:
+    records = tmp_path / "spool" / "cache" / "records"
+    records.mkdir(parents=True)
+    data = encode({"id": "none"}, b"")
+    for number in range(GROUP + 1):
+        name = Entry(new_id(0.0), Lane.SCORE, 0.5, number, len(data)).name
+        (records / name).write_bytes(data)
+
+    settings = {
+        **ENDLESS,
+        "NOTIFY_SOCKET": manager.path,
+        "AGENT_SPOOL_DIR": tmp_path / "spool",
+        "AGENT_UPLOAD_URL": "",
+    }
+    with Daemon(tmp_path, **settings) as daemon:
+        until(lambda: "READY=1" in manager.listen(), what=daemon.describe)
+
+    assert manager.heard[0].startswith("EXTEND_TIMEOUT_USEC=")
+    assert manager.heard[1] == (
+        f"STATUS=rebuilding the index of the spool: {GROUP} of {GROUP + 1} files"
+    )
 
 
 def test_each_log_line_has_its_priority_under_systemd(tmp_path: Path) -> None:

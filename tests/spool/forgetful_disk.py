@@ -129,11 +129,15 @@ class ForgetfulDisk(Disk):
         for change in chosen:
             _apply(self.medium, change)
 
-    def read(self, path: Path, limit: int | None = None) -> bytes:
+    def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
+        data = self.read(path)
+        return data[:length], len(data)
+
+    def read(self, path: Path) -> bytes:
         self.step()
         if path not in self.names:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
-        return self.names[path].written[:limit]
+        return self.names[path].written
 
     def size(self, path: Path) -> int:
         return len(self.names[path].written) if path in self.names else 0

@@ -11,10 +11,11 @@ from memory_index import MemoryIndex
 
 from agent.domain import Lane
 from agent.logs import Log, make_log
+from agent.spool.disk import Disk
 from agent.spool.drafts import Draft, Limits
 from agent.spool.index_reading import Contents
 from agent.spool.record import Entry
-from agent.spool.recovery import open_spool
+from agent.spool.recovery import Progress, open_spool
 from agent.spool.spool import Spool
 
 FIRST_CAPTURE_MS = 1_700_000_000_000
@@ -139,7 +140,20 @@ def law_holds(spool: Spool) -> bool:
 
 
 def open_real(
-    directory: Path, *, limit: int = 100_000_000, min_free: int = 0, log: io.StringIO | None = None
+    directory: Path,
+    *,
+    limit: int = 100_000_000,
+    min_free: int = 0,
+    log: io.StringIO | None = None,
+    disk: Disk | None = None,
+    progress: Progress = lambda _read, _of: None,
 ) -> AbstractContextManager[Spool]:
     """A spool on the real disk with the real index."""
-    return open_spool(directory, Limits(limit, min_free), clock=FixedClock(), log=quiet_log(log))
+    return open_spool(
+        directory,
+        Limits(limit, min_free),
+        clock=FixedClock(),
+        log=quiet_log(log),
+        disk=disk,
+        progress=progress,
+    )

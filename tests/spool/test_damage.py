@@ -1,5 +1,6 @@
 """Damaged indexes, torn and rotten files, foreign files, planted rows: nothing valid is lost."""
 
+import errno
 import io
 import os
 import pickle
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from spool_builders import claimable, draft, law_holds, open_real
 
+from agent.spool import recovery
+from agent.spool.disk import Disk
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
 
@@ -213,15 +216,47 @@ def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(
         right = spool._disk.read
         bad = _records(root)[-1]
 
-        def read(path: Path, limit: int | None = None) -> bytes:
+        def read(path: Path) -> bytes:
             if path == bad:
                 raise OSError(5, "Input/output error")
-            return right(path, limit)
+            return right(path)
 
         monkeypatch.setattr(spool._disk, "read", read)
 
         assert len(claimable(spool)) == 4
         assert (root / "damaged" / bad.name).exists()
+
+
+def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> None:
+    class BadBlock(Disk):
+        def read(self, path: Path) -> bytes:
+            if path == bad:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(path)
+
+        def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
+            self.read(path)
+            return super().beginning(path, length)
+
+    bad = _records(root)[-1]
+    (root / "cache" / DATABASE).unlink()
+
+    with open_real(root, disk=BadBlock()) as spool:
+        assert len(claimable(spool)) == 4
+        assert spool.counts() == {"stored": 5, "damaged": 1}
+        assert law_holds(spool)
+    assert (root / "damaged" / bad.name).exists()
+
+
+def test_a_long_start_says_how_far_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "GROUP", 2)
+    (root / "cache" / DATABASE).unlink()
+    log, heard = io.StringIO(), list[tuple[int, int]]()
+
+    with open_real(root, log=log, progress=lambda *so_far: heard.append(so_far)) as spool:
+        assert claimable(spool).keys() == WAITING
+    assert heard == [(2, 5), (4, 5)]
+    assert log.getvalue().count("spool rebuilding") == 2
 
 
 def test_foreign_files_are_set_aside_and_folders_are_left_alone(root: Path) -> None:

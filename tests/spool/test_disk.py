@@ -36,7 +36,8 @@ def test_a_written_file_is_read_back_whole_or_its_beginning(disk: Disk, tmp_path
     disk.write_durably(tmp_path / "file", b"12345")
 
     assert disk.read(tmp_path / "file") == b"12345"
-    assert disk.read(tmp_path / "file", 2) == b"12"
+    assert disk.beginning(tmp_path / "file", 2) == (b"12", 5)
+    assert disk.beginning(tmp_path / "file", 9) == (b"12345", 5)
     assert disk.size(tmp_path / "file") == 5
 
 

@@ -164,6 +164,17 @@ def test_keys_that_we_never_write_are_refused(tmp_path: Path, key: object, raw: 
         RecordOnlyDisk(str(tmp_path)).get(key, raw)
 
 
+def test_the_row_of_a_record_file_is_the_one_that_diskcache_makes(tmp_path: Path) -> None:
+    columns = "key, raw, expire_time, access_count, tag, size, mode, filename, value"
+    file = RecordFile("a", 12)
+    index = Index(tmp_path)
+    index.commit(Change(added=(file,)))
+    ours = index._cache._sql(f"SELECT {columns} FROM Cache").fetchall()
+    index._cache.set("capture/a", file)
+
+    assert index._cache._sql(f"SELECT {columns} FROM Cache").fetchall() == ours
+
+
 def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

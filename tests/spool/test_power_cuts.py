@@ -13,6 +13,8 @@ from proofs import (
     survives_power_cuts_at_start,
 )
 
+from agent.spool import recovery
+
 
 @pytest.mark.parametrize(
     "proof",
@@ -28,3 +30,11 @@ from proofs import (
 )
 def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:
     proof(make_machine)
+
+
+def test_power_may_go_between_the_transactions_of_a_recovery(
+    make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "GROUP", 1)
+
+    survives_power_cuts_at_start(make_machine)
