@@ -18,6 +18,8 @@ TEMPORARY_SUFFIX = ".tmp"
 
 _PIECE = 1_000_000  # bytes that a copy holds in memory
 
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -93,6 +95,20 @@ class Disk:
             self.remove(temporary)
             raise
         return digest.hexdigest()
+
+    def link(self, source: Path, name: Path) -> None:
+        """Give a file another name, or where the file system has no such names, a copy of it.
+
+        A name that is there stays. It survives a power cut after `sync_directory`.
+        """
+        try:
+            os.link(source, name)
+        except FileExistsError:
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self.copy(source, name)
 
     def publish(self, path: Path, data: bytes) -> None:
         """Put a whole file in place for other users to read; a power cut may take it back.

@@ -2,12 +2,16 @@
 
 images/<id>.jpg     the image, the bytes as captured
 labels/<id>.txt     boxes at or above their threshold; empty where there is none
+classes/<label>/<id>.jpg    of a classifier: the image again under the label it was given, where it
+                    was sure enough, as trainers of classifiers open a dataset
+unclassified/<id>.jpg       where it was not
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
 data.yaml           where the images are, and the name of each class
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -17,7 +21,11 @@ from uuid import UUID
 from agent.errors import AgentError
 from agent.spool.disk import Disk
 from agent.upload import yolo
+from agent.upload.facts import Annotate, class_of
 
+# What no file system, or not each, takes in a name; and what would lead elsewhere.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
+_LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
 
 
@@ -68,12 +76,17 @@ class Dataset:
                 # The process may have ended between the file and the sync of its name.
                 self._disk.sync_directory(self._records)
                 return False
-            labels = self._label_text(record)
+            labels, named = self._label_text(record), _class_folder(record)
             for folder in (self._images, self._labels, self._records):
                 self._disk.make_directory(folder)
             self._disk.write_durably(self._images / f"{identity}.jpg", image)
             if labels is not None:
                 self._disk.write_durably(self._labels / f"{identity}.txt", labels.encode())
+            if named is not None:
+                folder = self.directory / named
+                self._disk.make_directory(folder)
+                self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
+                self._disk.sync_directory(folder)
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
 
@@ -137,6 +150,22 @@ class Dataset:
                 f"cannot store captures in {self.directory}: data.yaml is not as written here: "
                 f"{error}; bring it back, or move the folder away"
             ) from error
+
+
+def _class_folder(record: Mapping[str, Any]) -> Path | None:
+    """Where a classifier's image belongs, its label being one name; None for a detector's."""
+    if "classes" not in record:
+        return None
+    try:
+        best = class_of(record, Annotate.THRESHOLD)
+    except ValueError as error:
+        raise UnfitCaptureError(f"cannot store {record['id']}: {error}") from error
+    if best is None:
+        return Path("unclassified")
+    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", best.label) or "%"
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UnfitCaptureError(f"cannot store {record['id']}: its label is too long for a folder")
+    return Path("classes") / name
 
 
 def _parsed(record_json: bytes) -> Mapping[str, Any]:

@@ -12,14 +12,14 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Annotate(StrEnum):
-    """Which of the model's boxes arrive with an image, for an annotator to correct."""
+    """Which of the model's boxes or classes arrive with an image, for an annotator to correct."""
 
     THRESHOLD = "threshold"
     """Those that the user's application would act on, the default: a wrong box costs the annotator
     a look and a deletion, and below the threshold most are wrong."""
 
     FLOOR = "floor"
-    """All in the record."""
+    """All in the record; of a classifier's classes the best one, however unsure."""
 
     OFF = "off"
     """None; the image alone."""
@@ -36,6 +36,14 @@ class LabelledBox:
     y_min: float
     x_max: float
     y_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClass:
+    """What a classifier says of the whole image."""
+
+    label: str
+    confidence: float  # 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,23 @@ def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
                 )
             )
     return Labels(width, height, tuple(boxes)) if boxes else None
+
+
+def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None:
+    """The class of the whole image; None where there is none to show.
+
+    Raises `ValueError` where the record is not as its schema says.
+    """
+    if which is Annotate.OFF or "classes" not in record:
+        return None
+    classes = record["classes"]
+    if not isinstance(classes, list):
+        raise ValueError("`classes` must be a list")  # noqa: TRY004
+    unlimited = {} if which is Annotate.FLOOR else record.get("thresholds", {})
+    best = yolo.confident({"thresholds": unlimited, "detections": classes[:1]})
+    if not best:
+        return None
+    return LabelledClass(best[0]["label"], float(best[0]["confidence"]))
 
 
 def capture_day(record: Mapping[str, Any]) -> str:

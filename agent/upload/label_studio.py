@@ -29,10 +29,16 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
 from agent.ports import Clock
 from agent.upload.client import Client
-from agent.upload.facts import Annotate, labels_of
+from agent.upload.facts import Annotate, class_of, labels_of
 from agent.upload.http import masked, parse_http
 from agent.upload.label_studio_login import login_with
-from agent.upload.label_studio_task import Interface, data_of, interface_of, prediction_of
+from agent.upload.label_studio_task import (
+    Interface,
+    choice_of,
+    data_of,
+    interface_of,
+    prediction_of,
+)
 from agent.upload.network import Network
 from agent.upload.options import Options
 from agent.upload.outcome import Answer, json_object, no_object, refusal, words
@@ -91,10 +97,14 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         """Deliver one capture; see `UploadTarget`."""
         try:
             labels = labels_of(capture.record, self._annotate)
+            best = class_of(capture.record, self._annotate)
         except ValueError as error:
             raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
         interface = self._known_interface()
+        if self._annotate is not Annotate.OFF:
+            _require_place(interface, capture.record)
         prediction = prediction_of(capture.record, labels, interface)
+        prediction = prediction or choice_of(capture.record, best, interface)
         found = None if self._is_new(capture) else self._look(capture)
         self._note_attempt(capture.id)
         with self._writing:
@@ -110,8 +120,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         interface = self._usable(project)
         title, tasks = project.get("title"), project.get("task_number")
         shown = f" {title!r}" if isinstance(title, str) and title.isprintable() else ""
-        boxes = "no boxes" if self._annotate is Annotate.OFF else f"boxes in {interface.boxes!r}"
-        return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {boxes}"
+        places = {"boxes": interface.boxes, "classes": interface.choices}
+        told = [f"{what} in {name!r}" for what, name in places.items() if name is not None]
+        takes = "no boxes" if self._annotate is Annotate.OFF else ", ".join(told)
+        return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {takes}"
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether nobody can have sent this capture before: neither we nor an earlier process."""
@@ -214,12 +226,8 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
                 "cannot use the project: its labelling interface shows no image; add "
                 '<Image name="image" value="$image"/> and a <RectangleLabels> with your labels'
             )
-        if interface.boxes is None and self._annotate is not Annotate.OFF:
-            raise TargetHeld(
-                "cannot use the project: its labelling interface has no <RectangleLabels>, so "
-                "nobody would see the boxes; add it with your labels, or annotate=off to "
-                "AGENT_UPLOAD_URL"
-            )
+        if interface.choices is None and self._annotate is not Annotate.OFF:
+            _require_place(interface, {})
         return interface
 
     def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Answer:
@@ -254,6 +262,16 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             if len(self._attempted) > _ATTEMPTS_MAX:  # search for every one rather than forget one
                 self._started_ns = math.inf
                 self._attempted.clear()
+
+
+def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
+    """Raise `TargetHeld` where nobody would see what goes with an image."""
+    what = ("a class", "Choices") if "classes" in record else ("the boxes", "RectangleLabels")
+    if (interface.choices if "classes" in record else interface.boxes) is None:
+        raise TargetHeld(
+            f"cannot use the project: its labelling interface has no <{what[1]}>, so nobody would "
+            f"see {what[0]}; add it with your labels, or annotate=off to AGENT_UPLOAD_URL"
+        )
 
 
 def _taken_apart(url: str) -> tuple[str, str, str]:

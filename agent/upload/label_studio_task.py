@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.domain import StoredCapture
-from agent.upload.facts import Labels, flat
+from agent.upload.facts import LabelledClass, Labels, flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,28 +17,40 @@ class Interface:
     image: str  # name of the tag that shows it
     boxes: str | None = None  # name of the tag that takes boxes; None where there is none
     labels: frozenset[str] = frozenset()  # that boxes may have
+    choices: str | None = None  # name of the tag that takes a class of the whole image
+    classes: frozenset[str] = frozenset()  # that it may have
 
 
 def interface_of(config: object) -> Interface | None:
-    """Read a parsed labelling interface: its first image, and the first tag that takes boxes there.
+    """Read a parsed labelling interface: an image, and the first tags that take boxes or a choice.
 
-    None where it shows no image.
+    The image is the one that takes boxes, else the one that takes a choice, else the first. None
+    where there is none.
     """
-    found = None
+    found: dict[str, list[tuple[str, Interface, frozenset[str]]]] = {}
     for name, tag in config.items() if isinstance(config, dict) else ():
         try:
             source, image = tag["inputs"][0], tag["to_name"][0]
-            interface = Interface(str(source["value"]), str(image))
-            kind, takes = source["type"], tag["type"]
+            shown = Interface(str(source["value"]), str(image))
+            kind, takes = source["type"], str(tag["type"])
         except (KeyError, IndexError, TypeError):
             continue
-        # With dynamic labels each task would have to bring the list.
-        if kind == "Image" and takes == "RectangleLabels" and not tag.get("dynamic_labels"):
+        if kind == "Image":
+            # With dynamic labels each task would have to bring the list.
+            use = "" if tag.get("dynamic_labels") else takes
             labels = frozenset(map(str, tag.get("labels", ())))
-            return replace(interface, boxes=str(name), labels=labels)
-        if kind == "Image" and found is None:
-            found = interface
-    return found
+            found.setdefault(use, []).append((str(name), shown, labels))
+    boxes, choices = found.get("RectangleLabels", []), found.get("Choices", [])
+    first = [*boxes, *choices, *(tag for tags in found.values() for tag in tags)]
+    if not first:
+        return None
+    interface = first[0][1]
+    if boxes:
+        interface = replace(interface, boxes=boxes[0][0], labels=boxes[0][2])
+    for name, shown, classes in choices:
+        if (shown.image, interface.choices) == (interface.image, None):
+            interface = replace(interface, choices=name, classes=classes)
+    return interface
 
 
 def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
@@ -47,6 +59,22 @@ def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
     facts.pop("id", None)
     image = f"data:image/jpeg;base64,{base64.b64encode(capture.image).decode()}"
     return {"capture_id": capture.id, **facts, interface.data_key: image}
+
+
+def choice_of(
+    record: Mapping[str, Any], best: LabelledClass | None, interface: Interface
+) -> dict[str, Any] | None:
+    """The class of a task; None where there is none that the interface has a choice for."""
+    if best is None or interface.choices is None or best.label not in interface.classes:
+        return None
+    choice = {
+        "from_name": interface.choices,
+        "to_name": interface.image,
+        "type": "choices",
+        "score": best.confidence,
+        "value": {"choices": [best.label]},
+    }
+    return {"model_version": _model(record), "score": best.confidence, "result": [choice]}
 
 
 def prediction_of(
@@ -82,7 +110,11 @@ def prediction_of(
         for box in boxes
     ]
     return {
-        "model_version": str(flat(record).get("model", "unknown")),
+        "model_version": _model(record),
         "score": sum(box.confidence for box in boxes) / len(boxes),
         "result": result,
     }
+
+
+def _model(record: Mapping[str, Any]) -> str:
+    return str(flat(record).get("model", "unknown"))

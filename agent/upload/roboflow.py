@@ -1,10 +1,14 @@
-"""The target `roboflow://PROJECT`: images with their boxes, for labelling in a Roboflow project.
+"""The target `roboflow://PROJECT`: images with boxes or a class, for labelling in Roboflow.
 
 A capture goes through two requests: its bytes are stored, which gives an image id, then its boxes
 are attached to that id. Where a delivery breaks between them, the id is remembered in memory and no
 more: Roboflow knows images by their exact bytes, so after a restart the same bytes are answered
 with `duplicate` and the same id, and boxes that are there are answered with "already annotated".
 A durable note of the phase would save that one request and cost each capture a write to flash.
+
+A classifier's best class is attached as an annotation of its own kind: `<id>.txt`, which holds the
+label and nothing else. Source: `encode_prediction` in roboflow/inference (Apache-2.0), which sends
+a classifier's predictions to projects so.
 """
 
 import json
@@ -20,7 +24,15 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
 from agent.ports import Clock
 from agent.upload.client import Client, checked_token
-from agent.upload.facts import Annotate, Labels, capture_day, flat, labels_of, rule_names
+from agent.upload.facts import (
+    Annotate,
+    Labels,
+    capture_day,
+    class_of,
+    flat,
+    labels_of,
+    rule_names,
+)
 from agent.upload.http import masked, parse_http
 from agent.upload.network import Network
 from agent.upload.options import Options
@@ -34,7 +46,7 @@ _NAME = re.compile(r"\w[\w.-]{0,127}", re.ASCII)  # of a project, workspace or i
 _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 _REFUSED = frozenset({400, 413, 415, 422})
 _PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
-_WITHOUT_BOXES = "the image is stored, but its boxes are not"
+_WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
 _MEND = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
 _REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
 
@@ -90,15 +102,15 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
         try:
-            labels = labels_of(capture.record, self._annotate)
+            annotation = _annotation(capture, self._annotate)
         except ValueError as error:
             raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
         with self._lock:
             known = self._uploaded.get(capture.id)
         image_id, was_there = known or self._upload(capture)
-        if labels is not None:
+        if annotation is not None:
             self._remember(capture.id, (image_id, was_there))
-            self._attach(capture, image_id, labels)
+            self._attach(capture, image_id, annotation)
             self._remember(capture.id, None)
         return Receipt(capture.id, capture.image_sha256, duplicate=was_there)
 
@@ -141,14 +153,14 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             raise CaptureRejected("cannot deliver the capture: its image id there is no id")
         return image_id, was_there
 
-    def _attach(self, capture: StoredCapture, image_id: str, labels: Labels) -> None:
-        """Put the boxes on a stored image."""
-        answer = self._ask_to_attach(capture, image_id, labels)
+    def _attach(self, capture: StoredCapture, image_id: str, annotation: tuple[str, str]) -> None:
+        """Put boxes or a class on a stored image."""
+        answer = self._ask_to_attach(image_id, *annotation)
         for pause in _PAUSES:
             if answer.status != _NOT_FOUND:
                 break
             self._pause(pause)
-            answer = self._ask_to_attach(capture, image_id, labels)
+            answer = self._ask_to_attach(image_id, *annotation)
         if answer.status == _NOT_FOUND:
             # It may be gone for good: the next attempt uploads it, which tells.
             self._remember(capture.id, None)
@@ -161,14 +173,14 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         if self._object(answer, _WITHOUT_BOXES).get("success") is not True:
             raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_MEND}")
 
-    def _ask_to_attach(self, capture: StoredCapture, image_id: str, labels: Labels) -> Answer:
-        query = [("api_key", self._key), ("name", f"{capture.id}.json"), ("prediction", "true")]
+    def _ask_to_attach(self, image_id: str, name: str, text: str) -> Answer:
+        query = [("api_key", self._key), ("name", name), ("prediction", "true")]
         return self._client.ask(
             "POST",
             f"/dataset/{self._project}/annotate/{image_id}",
             query=query,
             headers={"Content-Type": "text/plain"},
-            body=json.dumps(_predictions(labels)).encode(),
+            body=text.encode(),
             repeatable=True,
         )
 
@@ -219,6 +231,15 @@ def _tags(record: Mapping[str, Any]) -> list[str]:
     """What a labeller filters images by."""
     named = [record.get(name) for name in ("device", "camera", "lane")]
     return [tag for tag in (*named, *rule_names(record)) if isinstance(tag, str) and tag]
+
+
+def _annotation(capture: StoredCapture, which: Annotate) -> tuple[str, str] | None:
+    """The name and the text of what goes with an image; None where there is nothing to show."""
+    best = class_of(capture.record, which)
+    if best is not None:
+        return f"{capture.id}.txt", best.label
+    labels = labels_of(capture.record, which)
+    return None if labels is None else (f"{capture.id}.json", json.dumps(_predictions(labels)))
 
 
 def _predictions(labels: Labels) -> dict[str, Any]:

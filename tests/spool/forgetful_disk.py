@@ -101,6 +101,13 @@ class ForgetfulDisk(Disk):
     def checksum(self, path: Path) -> str:
         return hashlib.sha256(self._any(path)).hexdigest()
 
+    def link(self, source: Path, name: Path) -> None:
+        self._folder(name)
+        if source not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
+        if name not in self.names:
+            self._rename({name: self.names[source]})
+
     def remove_tree(self, path: Path) -> None:
         for name in sorted(self.names, reverse=True):
             if name == path or path in name.parents:

@@ -1,5 +1,6 @@
 """One suite for the real disk and the forgetful one; then what only each of them has."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -63,6 +64,36 @@ def test_a_copy_is_whole_and_its_checksum_is_told(disk: Disk, tmp_path: Path) ->
     with pytest.raises(FileNotFoundError):
         disk.copy(tmp_path / "none", tmp_path / "other")
     assert sorted(file.name for file in disk.files(tmp_path)) == ["copy", "file"]
+
+
+def test_another_name_leads_to_the_same_bytes_and_replaces_nothing(
+    disk: Disk, tmp_path: Path
+) -> None:
+    disk.write(tmp_path / "file", b"1")
+    disk.write(tmp_path / "there", b"2")
+
+    for name in ("other", "other", "there"):
+        disk.link(tmp_path / "file", tmp_path / name)
+
+    assert disk.read(tmp_path / "other") == b"1"
+    assert disk.read(tmp_path / "there") == b"2"
+    with pytest.raises(FileNotFoundError):
+        disk.link(tmp_path / "none", tmp_path / "new")
+
+
+def test_a_file_system_without_links_gets_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the FAT of a USB stick."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "file").write_bytes(b"1")
+    Disk().link(tmp_path / "file", tmp_path / "other")
+
+    assert (tmp_path / "other").read_bytes() == b"1"
 
 
 def test_a_folder_goes_with_all_that_is_in_it(disk: Disk, tmp_path: Path) -> None:

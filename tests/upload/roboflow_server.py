@@ -29,6 +29,7 @@ class Image:
     split: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     predictions: list[dict[str, Any]] = field(default_factory=list)  # one for each annotation
+    classes: list[str] = field(default_factory=list)  # in a project for classification
     looks_until_visible: int = 0
 
 
@@ -41,6 +42,8 @@ class RoboflowServer(FakeWeb):
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
+        self.kind = "object-detection"
+        """Or "classification"."""
         self.images: dict[str, Image] = {}
         self.upload_faults: deque[Callable[[], Reply | None]] = deque()
         """None as the answer: the image is stored, and no answer comes."""
@@ -68,7 +71,7 @@ class RoboflowServer(FakeWeb):
             return 401, {"error": {"message": said, "status": 401}}
         if self.trouble is not None:
             return self.trouble
-        about = {"id": "acme/cars", "type": "object-detection", "images": len(self.images)}
+        about = {"id": "acme/cars", "type": self.kind, "images": len(self.images)}
         match call.method, call.path.split("/")[1:]:
             case "POST", ["dataset", "cars", "upload"]:
                 return self._upload(call)
@@ -136,10 +139,18 @@ class RoboflowServer(FakeWeb):
     def _label(self, image: Image, call: Call) -> Reply:
         if call.headers.get("content-type") != "text/plain" or call.value("prediction") != "true":
             return 400, {"error": {"message": "Unrecognized annotation format."}}
-        if image.predictions:
+        if image.predictions or image.classes:
             said = {"message": "Image was already annotated.", "type": "InvalidImageException"}
             return 409, {"error": said}
-        image.predictions.append(call.json())
+        name = call.value("name") or ""
+        if self.kind == "classification":
+            if not name.endswith(".txt") or call.body.strip()[:1] in (b"", b"{"):
+                return 400, {"error": {"message": "Unrecognized annotation format."}}
+            image.classes.append(call.body.decode())
+        elif name.endswith(".json"):
+            image.predictions.append(call.json())
+        else:
+            return 400, {"error": {"message": "Unrecognized annotation format."}}
         return 200, {"success": True}
 
     def _halt(self, moment: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from upload_builders import CAR, capture, identity, record_of
+from upload_builders import CAR, capture, classified, identity, record_of
 
 from agent.spool.disk import Disk
 from agent.upload import yolo
@@ -92,12 +92,53 @@ def test_a_frame_without_confident_detections_has_an_empty_label_file(tmp_path: 
     assert "names: {}" in (tmp_path / "data.yaml").read_text()
 
 
-def test_a_classification_has_no_label_file(tmp_path: Path) -> None:
-    record = record_of(1, b"x", classes=[{"label": "cat", "class_id": 0, "confidence": 0.9}])
-    del record["detections"]
-    Dataset(tmp_path, Disk()).store(json.dumps(record).encode(), b"x")
+@pytest.mark.parametrize(
+    ("classes", "folder"),
+    [
+        ([("cat", 0.9), ("dog", 0.1)], "classes/cat"),
+        ([("grey cat", 0.5)], "classes/grey cat"),
+        ([("cat", 0.4), ("dog", 0.35)], "unclassified"),
+        ([("person", 0.7)], "unclassified"),  # whose threshold is 0.8
+        ([], "unclassified"),
+        ([("../../etc", 0.9)], "classes/%2E.%2F..%2Fetc"),
+        ([("..", 0.9)], "classes/%2E%2E"),
+        ([("a/b:100%.", 0.9)], "classes/a%2Fb%3A100%25%2E"),
+        ([("", 0.9)], "classes/%"),
+        ([("Käfer", 0.9)], "classes/Käfer"),
+    ],
+)
+def test_a_classification_lies_in_the_folder_of_its_class(
+    classes: list[tuple[str, float]], folder: str, tmp_path: Path
+) -> None:
+    made = classified(1, *classes)
+    Dataset(tmp_path / "set", Disk()).store(made.record_json, made.image)
 
-    assert list((tmp_path / "labels").iterdir()) == []
+    found = {path.relative_to(tmp_path / "set") for path in (tmp_path / "set").rglob("*.jpg")}
+    assert found == {Path("images") / f"{made.id}.jpg", Path(folder) / f"{made.id}.jpg"}
+    assert (tmp_path / "set" / folder / f"{made.id}.jpg").read_bytes() == made.image
+    assert list((tmp_path / "set" / "labels").iterdir()) == []
+    assert not (tmp_path / "etc").exists()
+
+
+def test_the_class_is_durable_before_the_record(tmp_path: Path) -> None:
+    disk = LoggingDisk()
+    made = classified(1, ("cat", 0.9))
+    Dataset(tmp_path, disk).store(made.record_json, made.image)
+
+    assert disk.log.index("cat/") < disk.log.index(f"{made.id}.json")
+
+
+@pytest.mark.parametrize(
+    "classes",
+    ["cat", [{"label": 1, "confidence": 0.9}], [{"label": "x" * 300, "confidence": 0.9}]],
+)
+def test_classes_that_are_none_are_refused(classes: object, tmp_path: Path) -> None:
+    record = record_of(1, b"x", classes=classes)
+    del record["detections"]
+
+    with pytest.raises(UnfitCaptureError, match="cannot store"):
+        Dataset(tmp_path, Disk()).store(json.dumps(record).encode(), b"x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_label_keeps_its_number_over_restarts(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from label_studio_server import LEGACY, NOT_FOUND, PERSONAL, RECTANGLES, LabelStudioServer
-from upload_builders import CAR, FrozenClock, capture
+from upload_builders import CAR, FrozenClock, capture, classified
 
+from agent.domain import StoredCapture
 from agent.errors import (
     AgentError,
     CaptureRejected,
@@ -333,7 +334,8 @@ def tag(kind: str, source: str = "Image", **more: Any) -> dict[str, Any]:
         ({"t": tag("Labels", "Text")}, "shows no image"),
         ({"t": "?"}, "shows no image"),
         ({"p": tag("PolygonLabels")}, "no <RectangleLabels>"),
-        ({"c": tag("Choices"), "t": tag("RectangleLabels", "Text")}, "no <RectangleLabels>"),
+        ({"t": tag("RectangleLabels", "Text"), "p": tag("PolygonLabels")}, "no <RectangleLabels>"),
+        ({"c": tag("Choices", dynamic_labels=True)}, "no <RectangleLabels>"),
         ({"d": tag("RectangleLabels", dynamic_labels=True)}, "no <RectangleLabels>"),
     ],
 )
@@ -346,6 +348,89 @@ def test_a_project_that_would_hide_the_boxes_holds(
             with pytest.raises(TargetHeld, match=says):
                 attempt()
     assert server.tasks == []
+
+
+CHOICES = {"kind": tag("Choices", labels=["cat", "dog"])}
+
+
+@pytest.mark.parametrize(
+    ("options", "classes", "label"),
+    [
+        ("", [("cat", 0.6), ("dog", 0.4)], "cat"),
+        ("", [("cat", 0.4), ("dog", 0.35)], None),
+        ("?annotate=floor", [("cat", 0.4), ("dog", 0.35)], "cat"),
+        ("?annotate=off", [("cat", 0.6)], None),
+        ("", [("hen", 0.6)], None),  # a choice that the project does not have
+        ("", [], None),
+    ],
+)
+def test_a_classifiers_best_class_arrives_as_a_choice(
+    server: LabelStudioServer,
+    options: str,
+    classes: list[tuple[str, float]],
+    label: str | None,
+) -> None:
+    server.config = {"other": tag("Choices", "Text"), **CHOICES, "more": tag("Choices")}
+    with target_of(server.url + options) as target:
+        target.send(classified(1, *classes))
+
+    (task,) = server.tasks
+    expected = {
+        "model_version": "nanodet-g-416",
+        "score": classes[0][1] if classes else None,
+        "result": [
+            {
+                "from_name": "kind",
+                "to_name": "photo",
+                "type": "choices",
+                "score": classes[0][1] if classes else None,
+                "value": {"choices": [label]},
+            }
+        ],
+    }
+    assert task.predictions == ([] if label is None else [expected])
+
+
+def test_a_choice_that_an_import_lost_is_added(server: LabelStudioServer) -> None:
+    server.config, server.loses_boxes = CHOICES, 1
+    with target_of(server.url) as target:
+        target.send(classified(1, ("cat", 0.9)))
+
+    (task,) = server.tasks
+    assert [each["result"][0]["value"] for each in task.predictions] == [{"choices": ["cat"]}]
+
+
+@pytest.mark.parametrize(
+    ("config", "sent", "says"),
+    [
+        (CHOICES, capture(1), "no <RectangleLabels>, so nobody would see the boxes"),
+        (RECTANGLES, classified(1, ("cat", 0.9)), "no <Choices>, so nobody would see a class"),
+    ],
+)
+def test_a_project_for_the_other_kind_of_model_holds(
+    server: LabelStudioServer, config: Any, sent: StoredCapture, says: str
+) -> None:
+    server.config = config
+    with target_of(server.url) as target:
+        with pytest.raises(TargetHeld, match=says):
+            target.send(sent)
+        target.probe()  # it cannot know which model runs
+    assert server.tasks == []
+
+
+def test_one_project_takes_both(server: LabelStudioServer) -> None:
+    """Choices of another image than the boxes' would go nowhere."""
+    elsewhere = tag("Choices", to_name=["map"], labels=["cat"])
+    server.config = {"elsewhere": elsewhere, **CHOICES, **RECTANGLES}
+    with target_of(server.url) as target:
+        assert "boxes in 'objects', classes in 'kind'" in target.probe()
+        target.send(capture(1))
+        target.send(classified(2, ("cat", 0.9)))
+
+    assert [task.predictions[0]["result"][0]["type"] for task in server.tasks] == [
+        "rectanglelabels",
+        "choices",
+    ]
 
 
 def test_without_boxes_any_project_with_an_image_will_do(server: LabelStudioServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from roboflow_server import BAD_GATEWAY, RoboflowServer
-from upload_builders import CAR, FrozenClock, capture
+from upload_builders import CAR, FrozenClock, capture, classified
 
 from agent.errors import (
     AgentError,
@@ -120,19 +120,46 @@ def test_an_image_without_boxes_to_show_is_one_request(
     assert len(server.calls) == 1
 
 
-def test_a_classifiers_capture_arrives_as_an_image(server: RoboflowServer) -> None:
-    made = capture(1)
-    record = {name: value for name, value in made.record.items() if name != "detections"}
-    scored = type(made)(
-        made.id,
-        b"{}",
-        {**record, "classes": [{"label": "cat", "class_id": 0, "confidence": 0.5}]},
-        made.image,
-    )
-    with target_of(server.url) as target:
-        target.send(scored)
+@pytest.mark.parametrize(
+    ("options", "classes", "label"),
+    [
+        ("", [("cat", 0.6), ("dog", 0.4)], "cat"),
+        ("", [("person", 0.7)], None),  # whose threshold is 0.8
+        ("", [("cat", 0.4), ("dog", 0.35)], None),
+        ("?annotate=floor", [("cat", 0.4), ("dog", 0.35)], "cat"),
+        ("?annotate=off", [("cat", 0.6)], None),
+        ("", [], None),
+    ],
+)
+def test_a_classifiers_capture_arrives_with_its_best_class(
+    server: RoboflowServer, options: str, classes: list[tuple[str, float]], label: str | None
+) -> None:
+    server.kind = "classification"
+    with target_of(server.url + options) as target:
+        target.send(classified(1, *classes))
+        assert "(classification)" in target.probe()
 
-    assert len(server.images) == 1
+    (image,) = server.images.values()
+    assert image.classes == ([] if label is None else [label])
+
+
+@pytest.mark.parametrize(("kind", "made"), [("object-detection", 1), ("classification", 2)])
+def test_what_the_project_does_not_take_is_said_with_its_mend(
+    server: RoboflowServer, kind: str, made: int
+) -> None:
+    server.kind = kind
+    sent = classified(1, ("cat", 0.9)) if made == 1 else capture(2)
+    with target_of(server.url) as target, pytest.raises(CaptureRejected, match="annotate=off"):
+        target.send(sent)
+
+
+def test_a_class_that_was_attached_is_not_attached_twice(server: RoboflowServer) -> None:
+    server.kind = "classification"
+    for _ in range(2):
+        with target_of(server.url) as target:
+            target.send(classified(1, ("cat", 0.9)))
+
+    assert [image.classes for image in server.images.values()] == [["cat"]]
 
 
 def test_the_image_is_looked_for_until_it_is_visible(server: RoboflowServer) -> None:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from faulty_server import FaultyServer
 from s3_store import ENVIRONMENT, LOST, Fault, S3Store
-from upload_builders import FrozenClock, capture
+from upload_builders import FrozenClock, capture, classified
 
 from agent.errors import (
     AgentError,
@@ -61,6 +61,18 @@ def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:
     assert store.read(f"{key}.json") == sent.record_json
     assert store.media_type(f"{key}.jpg") == "image/jpeg"
     assert store.media_type(f"{key}.json") == "application/json"
+
+
+def test_a_classifiers_record_arrives_whole(store: S3Store) -> None:
+    sent = classified(1, ("cat", 0.6), ("dog", 0.4))
+    target_of(store.url).send(sent)
+
+    arrived = json.loads(store.read(f"{PLACE}/{sent.id}.json"))
+    assert [(each["label"], each["confidence"]) for each in arrived["classes"]] == [
+        ("cat", 0.6),
+        ("dog", 0.4),
+    ]
+    assert "detections" not in arrived
 
 
 def test_the_record_comes_last(store: S3Store) -> None:

@@ -52,6 +52,17 @@ def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
     }
 
 
+def classified(number: int, *classes: tuple[str, float]) -> StoredCapture:
+    """A capture of a classifier: label and confidence of its best classes."""
+    named = [
+        {"label": label, "class_id": place, "confidence": sure}
+        for place, (label, sure) in enumerate(classes)
+    ]
+    made = capture(number, classes=named)
+    record = {name: value for name, value in made.record.items() if name != "detections"}
+    return StoredCapture(made.id, json.dumps(record).encode(), record, made.image)
+
+
 def capture(number: int, image: bytes | None = None, **changes: Any) -> StoredCapture:
     data = image if image is not None else b"\xff\xd8 image %d \xff\xd9" % number
     record = record_of(number, data, **changes)
