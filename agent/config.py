@@ -8,9 +8,9 @@ environment alone; systemd reads the env file.
 import os
 import shlex
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 from pydantic import (
@@ -18,7 +18,6 @@ from pydantic import (
     ByteSize,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -26,32 +25,20 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
-    PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from agent.camera.address import CameraAddress, parse_cameras, without_secrets
-from agent.config_fields import OWN_WORDS, allowed, explain, shown_default
-from agent.config_text import closest, parse_duration, parse_size
+from agent.config_fields import OWN_WORDS
+from agent.config_text import one_line, parse_duration, parse_size
 from agent.detector.formats import AUTO, FORMATS
 from agent.detector.formats.input_words import ALLOWED as INPUT_WORDS
 from agent.detector.formats.input_words import InputWords
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
-from agent.logs import redact
 from agent.selection.rules import RULES
 from agent.selection.station import Plan
 from agent.upload.window import Window, parse_window
-
-__all__ = [
-    "PREFIX",
-    "Settings",
-    "allowed",
-    "load",
-    "shown_default",
-    "variable",
-    "without_environment",
-]
 
 PREFIX = "AGENT_"
 
@@ -342,7 +329,7 @@ class Settings(BaseSettings):
         try:
             return parse_cameras(value)
         except ValueError as error:
-            context = {"why": f"{error} (in {_one_line(without_secrets(value))})"}
+            context = {"why": f"{error} (in {one_line(without_secrets(value))})"}
             raise PydanticCustomError(OWN_WORDS, "{why}", context) from None
 
     @field_validator("rule_weights")
@@ -462,98 +449,3 @@ def default_spool_dir(environ: Mapping[str, str]) -> Path:
     return (
         Path(state.split(":")[0]) if state else Path("capture-agent-state").absolute()
     ) / "spool"
-
-
-def load(
-    *, needs_cameras: bool = False, further: Callable[[Settings], object] | None = None
-) -> Settings:
-    """Read the environment.
-
-    `further` looks at what no declaration can tell, such as whether an address names a target that
-    exists, and raises `ConfigurationError`; it is asked even when other settings are wrong, as if
-    those were not set.
-
-    Raises `ConfigurationError` that lists every problem, one a line: the variable, what is
-    allowed, and the value.
-    """
-    problems = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
-    if needs_cameras and not os.environ.get(variable("cameras")):
-        problems.append(
-            f"{variable('cameras')}: required; set it to a camera such as /dev/video0, "
-            "rtsp://host/path, or a video file"
-        )
-    settings = None
-    wrong: set[str] = set()
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        problems += [_problem(dict(item)) for item in error.errors()]
-        wrong = {_field(dict(item)) for item in error.errors()}
-    if further is not None:
-        try:
-            further(settings or _right_ones(wrong))
-        except ConfigurationError as error:
-            problems += str(error).splitlines()
-    if problems or settings is None:
-        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
-    return settings
-
-
-def without_environment(**values: Any) -> Settings:
-    """Settings with these values and the defaults, whatever the environment says."""
-
-    class Given(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del settings_cls, env_settings, dotenv_settings, file_secret_settings
-            return (init_settings,)
-
-    return Given(**{variable(name): value for name, value in values.items()})
-
-
-def _right_ones(wrong: set[str]) -> Settings:
-    """What the environment says, but for the wrong ones."""
-    if "floor" in wrong:  # the default may be above such a threshold as well
-        wrong = wrong | {"threshold", "thresholds"}
-    given = {field: os.environ.get(variable(field)) for field in Settings.model_fields}
-    return without_environment(
-        **{field: value for field, value in given.items() if value and field not in wrong}
-    )
-
-
-def _field(item: dict[str, Any]) -> str:
-    return str(item["loc"][0]).removeprefix(PREFIX).lower()
-
-
-def _problem(item: dict[str, Any]) -> str:
-    """One validation error as a line for the operator."""
-    name = _field(item)
-    raw = os.environ.get(variable(name), "").strip()
-    shown = "***" if name in _SECRETS else _one_line(redact(raw))
-    return f"{variable(name)}: {explain(item, Settings.model_fields[name], raw, shown)}"
-
-
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else ascii(text)
-
-
-def _is_unknown(name: str) -> bool:
-    """Whether the name is meant for us and is none of ours, such as one in lower case."""
-    return name.upper().startswith(PREFIX) and name not in _VARIABLES
-
-
-def _unknown(name: str) -> str:
-    near = closest(name.upper(), _VARIABLES)
-    hint = f"did you mean {near}?" if near else "see `capture-agent env` for all names"
-    return f"{_one_line(name)}: unknown; {hint}"
-
-
-_SECRETS = frozenset({"upload_token", "upload_proxy"})
-_VARIABLES = tuple(variable(field) for field in Settings.model_fields)

@@ -79,3 +79,8 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     """The real name that a mistyped one most resembles, or None if none does."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)
     return near[0] if near else None
+
+
+def one_line(text: str) -> str:
+    """The text as it may stand in a message: nothing in it moves the cursor of a terminal."""
+    return text if text.isprintable() else ascii(text)

@@ -10,7 +10,8 @@ from typing import ParamSpec
 
 import typer
 
-from agent.config import Settings, load
+from agent.config import Settings
+from agent.config_env import load
 from agent.errors import AgentError
 from agent.logs import Log, make_log, redact
 from agent.system import SystemClock, under_systemd

@@ -86,7 +86,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     """Run the real daemon on a recording, with a real endpoint that is away for a while."""
     from agent.app import Tempo, wired
     from agent.camera.address import parse_cameras
-    from agent.config import without_environment
+    from agent.config_env import without_environment
     from agent.logs import make_log
     from agent.runtime.drain import Drain
     from agent.spool.disk import Disk

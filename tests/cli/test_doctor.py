@@ -14,7 +14,8 @@ from small_file_system import cannot_here, mounted
 from upload_builders import FrozenClock
 
 from agent.cli.preflight import check_endpoint, check_spool, exposed_files
-from agent.config import Settings, without_environment
+from agent.config import Settings
+from agent.config_env import without_environment
 from agent.errors import AgentError, ConfigurationError, TargetHeld, TargetUnavailable
 
 PORTAL = {"Location": "http://login.hotel.example/?session=s3cret"}

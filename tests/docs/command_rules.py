@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from agent.cli import app
 from agent.cli.installation import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
-from agent.config import Settings, variable, without_environment
+from agent.config import Settings, variable
+from agent.config_env import without_environment
 from agent.errors import ConfigurationError
 from agent.events import EVENTS
 from agent.ports import Clock

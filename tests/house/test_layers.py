@@ -32,6 +32,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     # `spool.disk` is the only writer of files, so the datasets of `upload` need it too.
     "shared": (
         "agent.config",
+        "agent.config_env",
         "agent.config_fields",
         "agent.config_notes",
         "agent.config_text",

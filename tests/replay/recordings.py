@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from agent.camera.length import length_of
-from agent.config import without_environment
+from agent.config_env import without_environment
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
 from agent.ports import Detector

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.app import spool_of
 from agent.camera.address import parse_cameras
-from agent.config import without_environment
+from agent.config_env import without_environment
 from agent.domain import Lane, Thresholds
 from agent.logs import make_log
 from agent.selection.buying import Hint

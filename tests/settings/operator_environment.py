@@ -4,7 +4,8 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
-from agent.config import Settings, load
+from agent.config import Settings
+from agent.config_env import load
 from agent.errors import ConfigurationError
 
 

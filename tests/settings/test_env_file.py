@@ -5,7 +5,8 @@ import re
 import pytest
 from operator_environment import environment, settings_of
 
-from agent.config import Settings, load
+from agent.config import Settings
+from agent.config_env import load
 from agent.config_fields import allowed, extra, shown_default
 from agent.config_notes import NOTES
 from agent.env_file import env_file, settings_table

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from operator_environment import environment, problems_of, settings_of
 
-from agent.config import Settings, load, without_environment
+from agent.config import Settings
+from agent.config_env import load, without_environment
 from agent.detector.formats import FORMATS
 from agent.errors import ConfigurationError
 

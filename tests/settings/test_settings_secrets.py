@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from operator_environment import environment, settings_of
 
-from agent.config import Settings, load, without_environment
+from agent.config import Settings
+from agent.config_env import load, without_environment
 from agent.errors import ConfigurationError
 from agent.logs import make_log
 
