@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
 
 from agent.selection.buying import Budgeted
 from agent.selection.credits import DAY_S
+from agent.spool.record import Entry
 
 PER_DAY = 6
 PASSING = {"hour": 3600.0, "hours": 8 * 3600.0, "day": DAY_S}
@@ -110,8 +111,8 @@ def lives(folder: Path, make: type[Budgeted]) -> list[Life]:
 class KeepsTheAccountOfItsStart(Budgeted):
     """Writes what it read when it was started: purchases since then are taken back."""
 
-    def restore(self, notes: Mapping[str, str]) -> None:
-        super().restore(notes)
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+        super().restore(notes, waiting)
         self._first = super().account()
 
     def account(self) -> Mapping[str, str]:
