@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from agent.cli import console
-from agent.errors import AgentError
+from agent.cli import console, service
+from agent.errors import AgentError, ConfigurationError
 from agent.system import SystemClock
 
 if TYPE_CHECKING:  # it loads the camera and model libraries
@@ -79,7 +79,11 @@ def _findings(*, upload_test: bool) -> "Iterator[Finding]":
 
 def _name_all_that_is_wrong() -> str:
     # An address alone that is wrong has its own line, and the others are tried all the same.
-    console.settings(needs_cameras=True, needs_target=True)
+    try:
+        console.settings(needs_cameras=True, needs_target=True)
+    except ConfigurationError as error:
+        hint = service.hint("check")
+        raise ConfigurationError(f"{error}\n{hint}" if hint else str(error)) from error
     return "all understood"
 
 

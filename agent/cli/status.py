@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import threading
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from agent.cli import console
+from agent.cli import console, service
 from agent.config import Settings
 from agent.config_text import show_duration, show_size
 from agent.errors import TemporaryError
@@ -35,6 +36,9 @@ def status(
     The JSON object is described in docs/operating.md; with --watch it is one object a line.
     """
     settings = console.settings()
+    hint = service.hint("status")
+    if hint:
+        print(f"capture-agent: {hint}", file=sys.stderr)
     with contextlib.suppress(KeyboardInterrupt):
         _show(settings, as_json=as_json, watch=watch)
 

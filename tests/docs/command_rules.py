@@ -65,9 +65,12 @@ def _capture_agent(words: list[str]) -> str | None:
     at = next((n for n, word in enumerate(words) if not word.startswith("-")), None)
     if at is None:
         return "names no command"
-    at += 2 if words[at] in groups else 1
-    answer = CliRunner().invoke(app, [*words[:at], "--help", *words[at:]])
-    return None if answer.exit_code == 0 else answer.output
+    end = at + (2 if words[at] in groups else 1)
+    for asked in ([*words[:at], "--help"], [*words[at:end], "--help", *words[end:]]):
+        answer = CliRunner().invoke(app, asked)
+        if answer.exit_code != 0:
+            return answer.output
+    return None
 
 
 def _systemctl(words: list[str]) -> str | None:
@@ -136,6 +139,11 @@ def _files(words: list[str]) -> str | None:
     return f"no such file: {missing}" if missing else None
 
 
+def _link(words: list[str]) -> str | None:
+    made = PurePosixPath(words[1]).name if len(words) == 3 else ""
+    return None if made == "capture-agent" else f"links something else: {words}"
+
+
 def _unit(name: str) -> str:
     return name if name.endswith(".service") else f"{name}.service"
 
@@ -153,4 +161,7 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "chmod": _of_our_user,
     "grep": _grep,
     "sha256sum": _files,
+    "ln": _link,
+    "mount": _of_our_user,
+    "umount": lambda words: None if len(words) == 1 else f"one folder, not {words}",
 }

@@ -214,6 +214,7 @@ def test_systemd_takes_each_drop_in_of_a_page(block: Block, tmp_path: Path) -> N
     [
         ("capture-agent run --fast", "--fast"),
         ("capture-agent fly", "fly"),
+        ("capture-agent --servant check", "--servant"),
         ("AGENT_FSP=5 capture-agent run", "AGENT_FSP"),
         ("AGENT_FPS=quick", "AGENT_FPS"),
         ("AGENT_UPLOAD_URL=ftp://x", "AGENT_UPLOAD_URL"),
