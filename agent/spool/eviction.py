@@ -2,16 +2,19 @@
 
 Two classes share the disk. Captures that rules chose leave by value, the lowest first. Random
 captures leave by the tag drawn with their id, whatever they show, so that those that stay are
-still a random sample; each then stands for more seconds, which `Thinning` keeps account of. The
-class that is over its share gives; requested captures leave when nothing else is left.
+still a random sample; each then stands for more seconds, which `Thinning` keeps account of. What
+was sent before and not delivered may be on the far side already, with the weight that it had then:
+of the random captures it leaves last. The class that is over its share gives; requested captures
+leave when nothing else is left.
 
 Newcomers are candidates like all others, so none ever displaces a more valuable one.
 """
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from sortedcontainers import SortedKeyList
 
@@ -22,16 +25,19 @@ from agent.spool.record import Entry
 class Catalogue:
     """The waiting captures in the order in which they may leave. Claimed ones are not in it."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        waiting = list(entries)
-        self._chosen = SortedKeyList(_of(waiting, Lane.SCORE, Lane.INTERVAL), key=_by_value)
-        self._random = SortedKeyList(_of(waiting, Lane.RANDOM), key=_by_tag)
-        self._requested = SortedKeyList(_of(waiting, Lane.REQUESTED), key=_by_age)
-        self.random_bytes = sum(map(_random_bytes, waiting))
+    def __init__(self, entries: Iterable[Entry] = (), *, tried: Container[str] = ()) -> None:
+        """`tried`: ids of captures that were sent before and not delivered."""
+        self._chosen = SortedKeyList(key=_by_value)
+        self._random = SortedKeyList(key=_by_tag)
+        self._tried = SortedKeyList(key=_by_tag)  # random ones, whose weight is fixed
+        self._requested = SortedKeyList(key=_by_age)
+        self.random_bytes = 0
+        for entry in entries:
+            self.add(entry, is_tried=entry.id in tried)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry, *, is_tried: bool = False) -> None:
         """Make an entry a candidate."""
-        self._leaving(entry).add(entry)
+        (self._tried if is_tried and entry.lane is Lane.RANDOM else self._leaving(entry)).add(entry)
         self.random_bytes += _random_bytes(entry)
 
     def remove(self, entry: Entry) -> None:
@@ -50,7 +56,7 @@ class Catalogue:
         return _choose(
             _Queues(
                 heapq.merge(self._chosen, new._chosen, key=_by_value),
-                heapq.merge(self._random, new._random, key=_by_tag),
+                chain(heapq.merge(self._random, new._random, key=_by_tag), self._tried),
                 heapq.merge(self._requested, new._requested, key=_by_age),
             ),
             excess=excess,
@@ -59,7 +65,7 @@ class Catalogue:
 
     def _leaving(self, entry: Entry) -> SortedKeyList:
         if entry.lane is Lane.RANDOM:
-            return self._random
+            return self._tried if entry in self._tried else self._random
         return self._requested if entry.lane is Lane.REQUESTED else self._chosen
 
 
@@ -119,10 +125,6 @@ class Thinning:
     def kept_with_probability(self, sequence: int) -> float:
         """In (0, 1]: the chance that a random capture with this sequence was still there."""
         return min((tag for before, tag in self._steps if sequence < before), default=1.0)
-
-
-def _of(entries: Iterable[Entry], *lanes: Lane) -> list[Entry]:
-    return [entry for entry in entries if entry.lane in lanes]
 
 
 def _random_bytes(entry: Entry) -> int:

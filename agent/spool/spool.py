@@ -37,7 +37,7 @@ from agent.spool.record import Entry
 RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
 
-_HINT, _KEPT = "hint/", "kept/"
+_HINT, _KEPT, _KEPT_WITH = "hint/", "kept/", "kept_with/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
 _GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
@@ -81,13 +81,17 @@ class Spool:
         self._lock = threading.RLock()
         self._entries = state.entries
         self._claimed: dict[str, Entry] = {}
-        self._catalogue = Catalogue(state.entries.values())
+        self._catalogue = Catalogue(
+            state.entries.values(),
+            tried={n.removeprefix(_KEPT_WITH) for n in state.notes if n.startswith(_KEPT_WITH)},
+        )
         self._order = order or ByValue()
         self._order.restore(
             state.notes,
             [(each, state.notes.get(_HINT + each.id, "")) for each in state.entries.values()],
         )
         self._notes = state.notes
+        self._due: dict[str, str] = {}  # notes that go with the next commit
         self._counts = state.counts
         self._aside = state.aside
         self._unsynced: set[str] = set()  # names in the done ring: unlinked, folder not synced
@@ -164,21 +168,36 @@ class Spool:
                 if choice is None:
                     return None
                 entry = choice.entry
+                kept_with = self._freeze(entry)
                 try:
-                    if choice.notes:
+                    if choice.notes or (kept_with < 1 and _KEPT_WITH + entry.id in self._due):
                         self._commit(Change(notes=choice.notes))
                 except OSError as error:
+                    self._due.pop(_KEPT_WITH + entry.id, None)
                     raise SpoolUnavailable(f"cannot spend a credit: {error}") from error
                 self._order.take(choice)
                 self._catalogue.remove(entry)
                 self._claimed[entry.id] = entry
-                kept_with = self._thinning.kept_with_probability(entry.sequence)
             try:
                 capture = record.decode(self._disk.read(self._paths.records / entry.name))
             except (DamagedRecord, OSError) as error:
                 self._give_up(entry, error)
             else:
                 return record.reweighted(capture, kept_with)
+
+    def _freeze(self, entry: Entry) -> float:
+        """With which probability a capture was kept until it was first sent.
+
+        Each attempt sends the same record, so evictions after the first do not count, and those
+        that were tried leave last. Where all were kept, the note of it waits for the next commit:
+        attempts are not written to flash, and the first eviction is a commit.
+        """
+        if entry.lane is not Lane.RANDOM:
+            return 1.0
+        name = _KEPT_WITH + entry.id
+        if name not in self._notes and name not in self._due:
+            self._due[name] = str(self._thinning.kept_with_probability(entry.sequence))
+        return float(self._notes.get(name) or self._due[name])
 
     def _choose(self, last: Sequence[str]) -> Choice | None:
         """The next in order that is not in `last`, or the first of those that are."""
@@ -202,7 +221,7 @@ class Spool:
             entries = [self._claimed[capture_id] for capture_id in capture_ids]
             notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
             for entry in entries:
-                notes |= self._no_hint(entry)
+                notes |= self._no_notes(entry)
             change = Change(
                 removed=tuple(entry.name for entry in entries),
                 counts={"delivered": len(entries)},
@@ -225,7 +244,7 @@ class Spool:
         """Not delivered: it waits on. Nothing is written."""
         with self._lock:
             entry = self._claimed.pop(capture_id)
-            self._catalogue.add(entry)
+            self._catalogue.add(entry, is_tried=True)
             self._order.give_back(entry)
             self.arrived.notify()
 
@@ -307,7 +326,8 @@ class Spool:
         victims = self._catalogue.plan(new, excess=max(over, free), random_quota=quota)
         kept = [newcomer for newcomer in batch if newcomer.entry not in victims]
         replaced = self._replaced(kept, victims)
-        leaving = [*(entry for entry in victims if entry not in new), *replaced]
+        kept = [newcomer for newcomer in kept if newcomer.entry not in replaced]
+        leaving = [entry for entry in (*victims, *replaced) if entry not in new]
         synced = self._write(kept)
         last = self._sequence + len(new)
         thinning = self._thinning
@@ -318,7 +338,7 @@ class Spool:
         if thinning is not self._thinning:
             notes["thinning"] = thinning.text
         for entry in leaving:
-            notes |= self._no_hint(entry)
+            notes |= self._no_notes(entry)
         notes |= {_HINT + n.entry.id: n.hint for n in kept if n.hint}
         change = Change(
             added=tuple(RecordFile(n.entry.name, n.entry.size) for n in kept),
@@ -345,15 +365,16 @@ class Spool:
         return Stored(entries, tuple(victims), reason, tuple(replaced))
 
     def _replaced(self, kept: Sequence[Newcomer], victims: Sequence[Entry]) -> list[Entry]:
-        """Waiting captures that a better one of the same scene makes needless."""
-        names = {newcomer.replaces for newcomer in kept} - self._claimed.keys()
-        worse = (self._entries.get(name) for name in names if name is not None)
-        return [entry for entry in worse if entry is not None and entry not in victims]
+        """Captures that a better one of the same scene makes needless: waiting or just come."""
+        names = {newcomer.replaces or "" for newcomer in kept} - self._claimed.keys()
+        worse = [self._entries[name] for name in names & self._entries.keys()]
+        worse += [newcomer.entry for newcomer in kept if newcomer.entry.id in names]
+        return [entry for entry in worse if entry not in victims]
 
-    def _no_hint(self, entry: Entry) -> dict[str, None]:
-        """The note to delete with a capture, if it has one."""
-        name = _HINT + entry.id
-        return {name: None} if name in self._notes else {}
+    def _no_notes(self, entry: Entry) -> dict[str, None]:
+        """The notes to delete with a capture, if it has some."""
+        names = (_HINT + entry.id, _KEPT_WITH + entry.id)
+        return {name: None for name in names if name in self._notes or name in self._due}
 
     def _write(self, batch: Sequence[Newcomer]) -> set[str]:
         """Make record files durable; answers with the unlinked names that now are so too."""
@@ -440,7 +461,7 @@ class Spool:
             try:
                 self._disk.move(self._paths.records / entry.name, folder / entry.name)
                 self._commit(
-                    Change(gone=(entry.name,), counts={kind: 1}, notes=self._no_hint(entry))
+                    Change(gone=(entry.name,), counts={kind: 1}, notes=self._no_notes(entry))
                 )
             except OSError as error:
                 raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
@@ -451,11 +472,11 @@ class Spool:
     # The disk
 
     def _commit(self, change: Change) -> None:
-        """Commit, with the order's account; on a full disk once more with the reserve freed.
+        """Commit, with what else is due; on a full disk once more with the reserve freed.
 
         Raises `OSError`.
         """
-        change = replace(change, notes={**self._order.account(), **change.notes})
+        change = replace(change, notes={**self._order.account(), **self._due, **change.notes})
         try:
             self._index.commit(change)
         except OSError as error:
@@ -463,6 +484,7 @@ class Spool:
                 raise
             self._disk.remove(self._paths.reserve)
             self._index.commit(change)
+        self._due.clear()
         self._counts += Counter(change.counts)  # which leaves out what is still 0
         for name, text in change.notes.items():
             if text is None:

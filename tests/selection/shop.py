@@ -62,7 +62,9 @@ def draft(
     is_degraded: bool = False,
 ) -> Draft:
     name = identity(number)
-    record = {"schema": 1, "id": name, "lane": lane.value, "sampling": None}
+    sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
+    record: dict[str, object] = {"schema": 1, "id": name, "lane": lane.value}
+    record["sampling"] = sampling if lane is Lane.RANDOM else None
     record["image"] = {"sha256": "0" * 64}
     hint = Hint("gate", is_degraded, likeness(number if scene is None else scene))
     return Draft(name, lane, value, record, b"x", hint=hint.text)

@@ -104,6 +104,16 @@ def test_random_captures_within_their_share_stay_while_others_can_leave() -> Non
     assert catalogue.plan([], excess=12_288, random_quota=8192) == [*chosen, drawn[1]]
 
 
+def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
+    drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in range(1, 5)]
+    catalogue = Catalogue(drawn[:3], tried={drawn[2].id})
+    catalogue.add(drawn[3], is_tried=True)
+
+    assert catalogue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 3, 2)]
+    catalogue.remove(drawn[3])
+    assert catalogue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 2)]
+
+
 @given(
     evictions=st.lists(
         st.tuples(st.integers(0, 4), st.integers(1, 9).map(lambda tenth: tenth / 10)), max_size=20

@@ -1,0 +1,205 @@
+"""From frames to what the far side gets: the whole selection, the writer and a real spool."""
+
+import io
+import math
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+from statistics import fmean, stdev
+
+import pytest
+from pictures import noisy, scene
+from shop import Time, draft
+from street import THRESHOLDS, clean, seen
+
+from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture
+from agent.logs import make_log
+from agent.runtime.stats import Stats
+from agent.runtime.writer import GROUP, Writer
+from agent.selection.buying import Budgeted
+from agent.selection.credits import Ledger
+from agent.selection.station import Plan, Selection
+from agent.spool.drafts import Limits
+from agent.spool.jpeg import JpegEncoder
+from agent.spool.order import SendingOrder
+from agent.spool.recovery import open_spool
+from agent.spool.schema import RecordMaker
+from agent.spool.spool import Spool
+from agent.system import uuid7
+
+LOG = make_log(level="error", form="logfmt", stream=io.StringIO())
+MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
+MAKER = RecordMaker("device", "boot", MODEL, THRESHOLDS, "0")
+OVERHEAD = 5_620_000  # bytes of a budget that are no captures, about
+PIXELS = scene()[:8, :8, None].repeat(3, 2)  # a record file of one block
+
+
+class Device:
+    """Frames in; captures go through the writer into a spool."""
+
+    def __init__(self, spool: Spool, plan: Plan, seed: int = 0, *, group: int = GROUP) -> None:
+        self._group = group
+        draw = random.Random(seed)
+        self._selection = Selection(
+            ["street"], plan, new_id=lambda wall: uuid7(wall, draw.getrandbits(80))
+        )
+        self._queue: Queue[Capture] = Queue()
+        self._writer = Writer(
+            self._queue,
+            JpegEncoder(quality=90),
+            MAKER,
+            spool,
+            synchronized=lambda _wall: True,
+            hints=True,
+            stats=Stats(),
+            log=LOG,
+        )
+
+    def see(self, observation: Observation) -> None:
+        at = observation.frame.at
+        self._keep(self._selection.observe(observation, at), at_least=self._group)
+
+    def finish(self) -> None:
+        self._keep(self._selection.finish(1e9), at_least=1)
+
+    def _keep(self, captures: Sequence[Capture], *, at_least: int) -> None:
+        for capture in captures:
+            self._queue.put(capture)
+        while self._queue.qsize() >= at_least:
+            self._writer.step()
+
+
+@contextmanager
+def spool_in(
+    folder: Path, *, max_bytes: int = 10**9, order: SendingOrder | None = None
+) -> Iterator[Spool]:
+    with open_spool(folder, Limits(max_bytes), clock=Time(), log=LOG, order=order) as spool:
+        yield spool
+
+
+def one_view(number: int, confidence: float) -> Observation:
+    detections = [replace(d, confidence=confidence) for d in clean(1)[0]]
+    return seen(number, detections, noisy(scene(), number, 1.0))
+
+
+@pytest.mark.parametrize("group", [1, GROUP])
+def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int) -> None:
+    """Whether that one was stored before, or comes to the disk together with it."""
+    plan = Plan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
+    with spool_in(tmp_path, order=Budgeted(Ledger(100), Time().now)) as spool:
+        device = Device(spool, plan, group=group)
+        for number in range(60):
+            device.see(one_view(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
+        device.finish()
+        capture = spool.claim()
+
+        assert spool.waiting() == 1
+        assert spool.counts() == {"stored": 2, "evicted/duplicate": 1}
+    assert capture is not None
+    assert capture.record["detections"][0]["confidence"] == 0.45
+
+
+SLOTS, FRAMES_A_SLOT, ROOM, LIVES = 60, 10, 12, 14
+
+Arrived = list[tuple[float, float]]  # weight in seconds, and what a frame shows
+
+
+def life(folder: Path, seed: int) -> Arrived:
+    """The random captures that arrive, of a life in which what is shown grows.
+
+    The disk has room for few, so that many leave, while now and then one is sent.
+    """
+    plan = Plan((), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5)
+    clock, arrived = Time(), []
+    order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
+
+    def claimed(spool: Spool) -> str | None:
+        capture = spool.claim()
+        if capture is None:
+            return None
+        number = capture.record["source_frame"]
+        arrived.append((capture.record["sampling"]["weight"], float(number)))
+        return capture.id
+
+    with spool_in(folder, max_bytes=OVERHEAD + ROOM * 4096, order=order) as spool:
+        device = Device(spool, plan, seed)
+        for number in range(SLOTS * FRAMES_A_SLOT):
+            clock.ran += 0.2
+            observation = seen(number, [])
+            device.see(replace(observation, frame=replace(observation.frame, pixels=PIXELS)))
+            if number > 300 and number % 20 == 0 and (capture := claimed(spool)):
+                spool.acknowledge(capture)
+        device.finish()
+        clock.ran += 3600.0
+        while claimed(spool):
+            pass
+    return arrived
+
+
+def bias(lives: Sequence[Arrived]) -> tuple[float, float]:
+    """By how many standard errors total time and mean content are off, over many lives."""
+    # An instant after the last frame of its slot finds none.
+    seconds = SLOTS * (FRAMES_A_SLOT - 1) / 5
+    middle = SLOTS * FRAMES_A_SLOT / 2
+    totals = [sum(weight for weight, _ in each) - seconds for each in lives]
+    means = [sum(w * (y - middle) for w, y in each) / seconds for each in lives]
+
+    def off(values: Sequence[float]) -> float:
+        return fmean(values) / (stdev(values) / math.sqrt(len(values)))
+
+    return off(totals), off(means)
+
+
+def test_the_weighted_mean_of_what_arrives_is_that_of_the_day(tmp_path: Path) -> None:
+    lives = [life(tmp_path / str(seed), seed) for seed in range(LIVES)]
+
+    assert all(len(each) < 0.8 * SLOTS for each in lives)
+    assert max(map(abs, bias(lives))) < 3
+
+
+def put_drawn(spool: Spool, numbers: Sequence[int]) -> None:
+    """Random captures of one block each."""
+    spool.put([draft(number, 0.5, lane=Lane.RANDOM) for number in numbers])
+
+
+def everything(spool: Spool) -> list[StoredCapture]:
+    found = []
+    while (capture := spool.claim()) is not None:
+        found.append(capture)
+    return found
+
+
+@pytest.mark.parametrize("first", [2, 40])  # captures at the first attempt: all stay, or half
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("per_day", [0, 10**6])
+def test_each_attempt_sends_the_same_record(
+    tmp_path: Path, first: int, per_day: int, *, is_restarted: bool
+) -> None:
+    """Though others are evicted between the attempts, which gives those that stay more weight."""
+    clock = Time()
+    with ExitStack() as running:
+
+        def start() -> Spool:
+            order = Budgeted(Ledger(per_day, 1.0), clock.now) if per_day else None
+            room = OVERHEAD + 20 * 4096
+            return running.enter_context(spool_in(tmp_path, max_bytes=room, order=order))
+
+        spool = start()
+        put_drawn(spool, range(first))
+        tried = spool.claim()
+        assert tried is not None
+        spool.release(tried.id)
+        if is_restarted:
+            spool.keep_notes({})
+            running.close()
+            spool = start()
+        put_drawn(spool, range(100, 180))
+        clock.ran += 60.0
+        sent = everything(spool)
+
+    [again] = [capture for capture in sent if capture.id == tried.id]
+    assert again.record_json == tried.record_json
+    assert max(capture.record["sampling"]["weight"] for capture in sent) > 60.0
