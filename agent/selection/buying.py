@@ -1,5 +1,6 @@
 """Each credit buys the held capture that teaches most, given what was bought before."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,8 +80,8 @@ class Budgeted:
     def __post_init__(self) -> None:
         self._lanes = {
             Lane.REQUESTED: SortedKeyList(key=_by_age),
-            Lane.RANDOM: SortedKeyList(key=_by_tag),
-            Lane.INTERVAL: SortedKeyList(key=_by_tag),
+            Lane.RANDOM: SortedKeyList(key=_by_lot),
+            Lane.INTERVAL: SortedKeyList(key=_by_lot),
         }
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
@@ -264,6 +265,10 @@ def _by_age(entry: Entry) -> int:
     return entry.sequence
 
 
-def _by_tag(entry: Entry) -> float:
-    """By chance alone: when fewer can be sent than wait, those sent are still a random sample."""
-    return entry.random_tag
+def _by_lot(entry: Entry) -> bytes:
+    """By chance alone: when fewer can be sent than wait, those sent are still a random sample.
+
+    Not by the tag that decides evictions: what is left would be those with high tags, of which
+    more are evicted than the weights of the others account for.
+    """
+    return hashlib.blake2b(entry.id.encode(), digest_size=8).digest()

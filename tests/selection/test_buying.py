@@ -1,6 +1,10 @@
 """What credits buy, over a real spool that may be killed and reopened at any point."""
 
+import math
+import random
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given
@@ -11,7 +15,9 @@ from agent.domain import Lane
 from agent.selection import buying
 from agent.selection.buying import Budgeted, Hint
 from agent.selection.credits import DAY_S, Ledger
+from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.record import Entry
+from agent.system import uuid7
 
 
 def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_path: Path) -> None:
@@ -137,3 +143,50 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
             bought.append(choice.entry.value)
 
     assert bought == sorted((v / 1000 for v in values), reverse=True)[:per_day]
+
+
+def weight_of_a_life(seed: int) -> float:
+    """What arrives of 100 drawn captures, weighted, where some are sent while others leave."""
+    draw, clock = random.Random(seed), Time()
+    order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
+    catalogue, thinning, total = Catalogue(), Thinning(), 0.0
+
+    def send() -> bool:
+        nonlocal total
+        clock.ran += 1.0
+        choice = order.choose()
+        if choice is not None:
+            order.take(choice)
+            order.leave(choice.entry)
+            catalogue.remove(choice.entry)
+            total += 1 / thinning.kept_with_probability(choice.entry.sequence)
+        return choice is not None
+
+    for number in range(100):
+        entry = Entry(uuid7(number, draw.getrandbits(80)), Lane.RANDOM, 0.0, number, 1)
+        order.arrive(entry, "gate")
+        catalogue.add(entry)
+        if catalogue.random_bytes > 20 * 4096:
+            [least] = catalogue.plan([], excess=1, random_quota=0)
+            order.leave(least)
+            catalogue.remove(least)
+            thinning = thinning.evicted(least.random_tag, number + 1)
+        if number > 20 and number % 4 == 0:
+            send()
+    while send():
+        pass
+    return total
+
+
+def standard_errors_off(totals: Sequence[float]) -> float:
+    return abs(fmean(totals) - 100) / (stdev(totals) / math.sqrt(len(totals)))
+
+
+def test_what_is_sent_while_others_leave_stands_for_the_right_time() -> None:
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(150)]) < 3
+
+
+def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buying, "_by_lot", lambda entry: entry.random_tag)
+
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(150)]) > 6
