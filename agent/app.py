@@ -135,6 +135,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
         labels=len(detector.info.labels),
         decided=detector.decided,
     )
+    current.warn(log)
     return ModelChange(current, load, store, loading=loading, log=log)
 
 

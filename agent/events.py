@@ -95,6 +95,12 @@ EVENTS: Mapping[str, Event] = {
         "Put a whole and fitting file in its place, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
     ),
+    "model wasteful": Event(
+        "warning",
+        "The model takes several pictures at once and gets one: each frame costs too much.",
+        "Export it with a batch of 1.",
+        facts="model error",
+    ),
     "model unsaved": Event(
         "warning",
         "The model in use could not be copied to the state directory; after a restart with a bad "

@@ -68,6 +68,10 @@ class LoadedModel(Detector, Protocol):
     def decided(self) -> str:
         """How its outputs are read, and why so."""
 
+    @property
+    def wasteful(self) -> str | None:
+        """What each frame costs for nothing, and what mends it; None where nothing does."""
+
 
 class ModelStore(Protocol):
     """The last model that proved itself, kept through restarts."""

@@ -96,10 +96,11 @@ def check_model(settings: Settings) -> str:
         times.append(time.perf_counter() - began)
     shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
     nodes = f" (nodes: {shares})" if shares else ""
+    warning = f"; warning: {detector.wasteful}" if detector.wasteful else ""
     return (
         f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
         f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "
-        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame"
+        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame{warning}"
     )
 
 

@@ -72,6 +72,11 @@ class OnnxDetector:
         return self._session.file
 
     @property
+    def wasteful(self) -> str | None:
+        """What each frame costs for nothing, and what mends it; None where nothing does."""
+        return self._session.wasteful
+
+    @property
     def description(self) -> SideFile:
         """All that was decided, so that its file and this give the same detector again."""
         words = InputWords.of(self.preparation)

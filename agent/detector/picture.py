@@ -23,24 +23,25 @@ class Axes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PictureInput:
-    """An input that takes one picture."""
+    """An input that takes a picture; where it takes several, the others stay empty."""
 
     axes: Axes
     dtype: str  # one of `TYPES`
     height: int | None  # None: free
     width: int | None
+    batch: int = 1  # pictures that it takes at once
 
     @classmethod
     def of(cls, tensor: Tensor) -> "PictureInput | None":
-        """Read an input; None where it takes no single picture of three colours."""
+        """Read an input; None where it takes no picture of three colours."""
         shape = tensor.shape
         if tensor.dtype not in TYPES or not all(axis is None or axis > 0 for axis in shape):
             return None
         match shape:
-            case (1 | None, 3 | None, height, width) if not (shape[1] is None and width == COLOURS):
-                return cls(Axes.NCHW, tensor.dtype, height, width)
-            case (1 | None, height, width, 3):
-                return cls(Axes.NHWC, tensor.dtype, height, width)
+            case (batch, 3 | None, height, width) if not (shape[1] is None and width == COLOURS):
+                return cls(Axes.NCHW, tensor.dtype, height, width, batch or 1)
+            case (batch, height, width, 3):
+                return cls(Axes.NHWC, tensor.dtype, height, width, batch or 1)
             case (3, height, width):
                 return cls(Axes.CHW, tensor.dtype, height, width)
         return None
@@ -54,11 +55,11 @@ class PictureInput:
         """Return the shape of an array that holds a picture of `size`."""
         match self.axes:
             case Axes.NCHW:
-                return (1, COLOURS, size.height, size.width)
+                return (self.batch, COLOURS, size.height, size.width)
             case Axes.CHW:
                 return (COLOURS, size.height, size.width)
             case Axes.NHWC:
-                return (1, size.height, size.width, COLOURS)
+                return (self.batch, size.height, size.width, COLOURS)
 
     def size_for(self, frame: Size, wanted: Preparation) -> Size:
         """Return the input to use for a frame: its own, or on free axes the smallest that does.

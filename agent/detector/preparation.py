@@ -88,15 +88,15 @@ class InputBuffer:
     def _arrays(self, letterbox: Letterbox) -> "_Arrays":
         """Make the buffers of one letterbox, the padding filled in."""
         height, width = letterbox.resized.height, letterbox.resized.width
-        tensor = np.empty(self._picture.shape(letterbox.input), MOVED_AS[self._dtype.name])
+        tensor = np.zeros(self._picture.shape(letterbox.input), MOVED_AS[self._dtype.name])
         rows = slice(letterbox.top, letterbox.top + height)
         columns = slice(letterbox.left, letterbox.left + width)
         windows: list[NDArray[Any]] = []
         if self._picture.axes is Axes.NHWC:
-            tensor[...] = self._pad
+            tensor[0] = self._pad
             windows.append(tensor[0, rows, columns])
         else:
-            channels = tensor.reshape(3, *tensor.shape[-2:])
+            channels = tensor.reshape(-1, *tensor.shape[-2:])[:3]
             for channel, value in zip(channels, self._pad, strict=True):
                 channel[...] = value
                 windows.append(channel[rows, columns])

@@ -17,7 +17,7 @@ from agent.detector.formats.contract import Colours, Preparation, Signature, Ten
 from agent.detector.letterbox import Padding, Size
 from agent.detector.metadata import read_metadata
 from agent.detector.model_file import verified
-from agent.detector.picture import TYPES, PictureInput
+from agent.detector.picture import TYPES, Axes, PictureInput
 from agent.detector.preparation import Prepared
 from agent.detector.providers import (
     ANY_HARDWARE,
@@ -87,6 +87,17 @@ class OnnxSession:
         self.signature = self._tried()
 
     @property
+    def wasteful(self) -> str | None:
+        """What of each run is done for nothing, and what mends it; None where nothing is."""
+        batch = self.picture.batch
+        if batch == 1:
+            return None
+        return (
+            f"the model {self.path} takes {batch} pictures at once and gets one, so each frame "
+            f"costs {batch} times as much as it need; export it with a batch of 1"
+        )
+
+    @property
     def provider(self) -> str:
         """The execution provider that comes first, as onnxruntime reports it after loading."""
         return self.providers[0]
@@ -120,10 +131,17 @@ class OnnxSession:
         """
         feed: dict[str, object] = {self._inputs[0].name: tensor}
         for other in self._inputs[1:]:
-            feed[other.name] = np.array([[size.width, size.height]], other.dtype)
+            sides = np.array([[size.width, size.height]], other.dtype)
+            feed[other.name] = np.repeat(sides, self.picture.batch, axis=0)
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
-        return [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
+        arrays = [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
+        if self.picture.batch == 1:
+            return arrays
+        return [
+            array[:1] if self._outputs[index].shape[:1] == (self.picture.batch,) else array
+            for index, array in zip(indices, arrays, strict=True)
+        ]
 
     def forget_trial(self) -> None:
         """Free what the trial run gave, which nobody needs once the format is known."""
@@ -133,7 +151,7 @@ class OnnxSession:
         """Return how the first input takes a picture; others may only ask for its size."""
         picture = PictureInput.of(self._inputs[0]) if self._inputs else None
         others_fit = all(
-            each.name in SIZE_INPUTS and each.shape in ((1, 2), (None, 2))
+            each.name in SIZE_INPUTS and each.shape in ((picture and picture.batch, 2), (None, 2))
             for each in self._inputs[1:]
         )
         if picture is None or not others_fit:
@@ -219,10 +237,8 @@ def _greys(picture: PictureInput, size: Size) -> Prepared:
     top = 255 if picture.dtype == "uint8" else 1
     across = np.linspace(0, top, size.width)
     rows = np.broadcast_to(across, (3, size.height, size.width))
-    shape = picture.shape(size)
-    channels_last = shape[-1] == 3 and shape[-2] == size.width  # noqa: PLR2004  # colours
-    ordered = rows.transpose(1, 2, 0) if channels_last else rows
-    return np.ascontiguousarray(ordered.reshape(shape), picture.dtype)
+    ordered = rows.transpose(1, 2, 0) if picture.axes is Axes.NHWC else rows
+    return np.ascontiguousarray(np.broadcast_to(ordered, picture.shape(size)), picture.dtype)
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:

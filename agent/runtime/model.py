@@ -50,6 +50,11 @@ class CurrentModel:
         """The last picture that was looked at, and what was seen."""
         return self._latest
 
+    def warn(self, log: Log) -> None:
+        """Say what of the model in use is worth mending, though it works."""
+        if self.detector.wasteful is not None:
+            log.warning("model wasteful", model=self.info.name, error=self.detector.wasteful)
+
     def detect(self, pixels: Pixels) -> Answer:
         """Answer as the model in use does."""
         answer = self.detector.detect(pixels)
@@ -182,6 +187,7 @@ class ModelChange:
             provider=new.info.provider,
             labels=len(new.info.labels),
         )
+        self.current.warn(self._log)
 
     def _require_fit(self, new: LoadedModel) -> bool:
         """Raise `ConfigurationError` unless the model can take the old one's place.

@@ -206,6 +206,68 @@ def rtdetr_deployed(objects: Sequence[Planted]) -> Outputs:
     return {"labels": numbers[None], "boxes": boxes[None], "scores": sure[None]}
 
 
+def nanodet_plus(objects: Sequence[Planted]) -> Outputs:
+    """Each object from the corner of stride 16 next to its middle, all distances whole strides."""
+    table = np.full((cells_plus(64), CLASSES + 32), -1, np.float32)
+    table[:, :CLASSES] = 0
+    for each in objects:
+        x, y = (int(middle // 16) for middle in centred([each])[0, :2])
+        row = table[cells_plus(8) + y * (SIDES[1] // 16) + x]
+        row[:CLASSES] = scores([each])[0]
+        reach = np.abs(np.array([*each.box]) - np.array([x, y, x, y]) * 16) / 16
+        for side, distance in enumerate(reach):
+            low = int(distance)
+            logits = row[CLASSES + 8 * side : CLASSES + 8 * (side + 1)]
+            logits[:] = -30
+            logits[low] = np.log(max(1e-9, 1 - (distance - low)))
+            logits[low + 1] = np.log(max(1e-9, distance - low))
+    return {"output": table[None]}
+
+
+def cells_plus(last: int) -> int:
+    """How many cells the strides up to this one have."""
+    strides = [stride for stride in (8, 16, 32, 64) if stride <= last]
+    return sum(-(-SIDES[0] // stride) * -(-SIDES[1] // stride) for stride in strides)
+
+
+def yolo_nas(objects: Sequence[Planted]) -> Outputs:
+    """Each cell has a box around it, and most have no confidence in it."""
+    corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    middles = np.linspace(8, SIDES[0] - 8, CELLS - len(objects), dtype=np.float32)
+    around = np.stack([middles - 8, middles - 8, middles + 8, middles + 8], axis=1)
+    return {
+        "904": np.concatenate([corners, around])[None],
+        "897": filled(scores(objects), CELLS)[None],
+    }
+
+
+def yolo_nas_batched(objects: Sequence[Planted]) -> Outputs:
+    """As many rows as always; the count says how many are meant."""
+    corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    _, numbers, sure = triple(corners, objects, 0)
+    rest = 10 - len(objects)
+    return {
+        "graph2_num_predictions": np.array([[len(objects)]]),
+        "graph2_pred_boxes": filled(corners, 10)[None],
+        "graph2_pred_scores": np.append(sure, [0.9] * rest).astype(np.float32)[None],
+        "graph2_pred_classes": np.append(numbers, [0] * rest)[None],
+    }
+
+
+def yolo_nas_flat(objects: Sequence[Planted]) -> Outputs:
+    return {"graph2_flat_predictions": pictured(finished(objects))}
+
+
+def yolov7_nms(objects: Sequence[Planted]) -> Outputs:
+    return {"output": pictured(finished(objects)[:, [0, 1, 2, 3, 5, 4]])}
+
+
+def pictured(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The number of the picture before each row; that of another one is nobody's matter."""
+    ours = np.insert(rows, 0, 0, axis=1)
+    return np.concatenate([ours, [[1, 2, 3, 40, 50, *ours[0, 5:]]]]).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Family:
     """One format and what is particular about its planted graph."""
@@ -246,6 +308,13 @@ FAMILIES = {
     "tf-ssd with a background": Family(
         "tf-ssd", tf_ssd, "stretch", "uint8", (None, *SIDES, 3), "background ant bee cat"
     ),
+    "nanodet-plus": Family("nanodet-plus", nanodet_plus, "stretch"),
+    "yolo-nas": Family("yolo-nas", yolo_nas, "letterbox"),
+    "yolo-nas batched": Family(
+        "yolo-nas-batched", yolo_nas_batched, "letterbox", "uint8", (1, 3, *SIDES)
+    ),
+    "yolo-nas flat": Family("yolo-nas-flat", yolo_nas_flat, "letterbox"),
+    "yolov7 with suppression": Family("yolov7-nms", yolov7_nms, "letterbox"),
     "torchvision": Family("torchvision", torchvision, "corner"),
     "torchvision without a batch": Family("torchvision", torchvision, "corner", shape=(3, *SIDES)),
 }
@@ -281,10 +350,13 @@ def answering_model(
     inputs = [helper.make_tensor_value_info("images", TYPES[kind], shape)]
     outputs, constants = [], []
     if sized:
-        inputs.append(helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, [1, 2]))
+        sizes = [shape[0], 2]
+        inputs.append(helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, sizes))
+        constants.append(numpy_helper.from_array(np.array([-1, 1, 4]), "a row for all boxes"))
         nodes += [
             helper.make_node("Cast", ["orig_target_sizes"], ["size"], to=TensorProto.FLOAT),
-            helper.make_node("Concat", ["size", "size"], ["corners"], axis=1),
+            helper.make_node("Concat", ["size", "size"], ["both"], axis=1),
+            helper.make_node("Reshape", ["both", "a row for all boxes"], ["corners"]),
         ]
     for name, array in answers.items():
         plain = name == "boxes" and sized

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from planted_families import FAMILIES, SIDES, Family, Planted, answering_model, family_model
 from planted_models import overlap
 
@@ -73,6 +75,37 @@ def test_each_family_is_recognised_without_being_named(family: Family, tmp_path:
 
     assert decided.partition(":")[0] == family.name
     assert len(decided) > len(family.name) + 10
+
+
+@pytest.mark.parametrize("sized", [False, True])
+@pytest.mark.parametrize("kind", ["channels first", "channels last"])
+def test_a_model_of_several_pictures_gets_one_and_says_what_that_costs(
+    kind: str, tmp_path: Path, *, sized: bool
+) -> None:
+    """The others' answers are other ones, and are not looked at."""
+    family = FAMILIES["rtdetr deployed" if sized else "ultralytics"]
+    others = family.plant([Planted((5, 5, 50, 50), 2, 0.9)])
+    answers = {
+        name: np.concatenate([array, *[fitted(others[name], array)] * 3])
+        for name, array in family.plant(OBJECTS).items()
+    }
+    shape = (4, 3, *SIDES) if kind == "channels first" else (4, *SIDES, 3)
+    path = answering_model(tmp_path / "m.onnx", answers, shape=shape, sized=sized)
+    alone = family_model(tmp_path / "alone.onnx", family, OBJECTS)
+    frame = np.full((80, 150, 3), 90, np.uint8)
+
+    detector = load_detector(path, labels=family.labels)
+    expected = load_detector(alone, labels=family.labels)
+
+    assert detector.decided == expected.decided
+    assert detector.detect(frame).detections == expected.detect(frame).detections
+    assert "4 pictures at once" in str(detector.wasteful)
+    assert expected.wasteful is None
+
+
+def fitted(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    """As many rows as another answer has."""
+    return np.resize(array, like.shape).astype(like.dtype)
 
 
 def test_every_format_that_detects_is_planted() -> None:

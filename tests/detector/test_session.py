@@ -62,10 +62,6 @@ def a_picture_of_one_channel(path: Path) -> None:
     identity(path, [value("grey", [1, 1, 64, 64])], [value("boxes", [1, 1, 64, 64])])
 
 
-def a_batch_of_four(path: Path) -> None:
-    identity(path, [value("images", [4, 3, 64, 64])], [value("boxes", [4, 3, 64, 64])])
-
-
 def a_table_of_features(path: Path) -> None:
     identity(path, [value("features", [1, 30])], [value("boxes", [1, 30])])
 
@@ -140,7 +136,6 @@ def an_operator_of_the_future(path: Path) -> None:
         (an_operator_of_the_future, "cannot load .*Clairvoyance"),
         (two_inputs, r"one input .*images float32 \[1, 3, 64, 64\], sizes float32 \[1, 2\]"),
         (a_picture_of_one_channel, r"one input .*grey float32 \[1, 1, 64, 64\]"),
-        (a_batch_of_four, r"one input .*\[4, 3, 64, 64\]"),
         (a_table_of_features, r"one input .*features float32 \[1, 30\]; outputs boxes"),
         (whole_numbers, r"one input .* of float32, float16 or uint8, .*images int32"),
         (words_as_answer, r"outputs words string \[1\]"),

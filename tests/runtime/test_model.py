@@ -26,6 +26,7 @@ class Fixed:
     """A model of one answer; `odd` says whether that is none, for a picture of ours or a frame."""
 
     decided = "by the test"
+    wasteful: str | None = None
 
     def __init__(self, info: ModelInfo, *, odd: str = "never") -> None:
         self.info = info
@@ -227,6 +228,19 @@ def test_a_new_model_that_does_not_work_changes_nothing(
     assert words in log.one("model kept")["error"]
     assert words in str(current.trouble)
     assert log.events == ["model kept"]
+
+
+def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
+    new = Fixed(OTHER)
+    new.wasteful = "it takes 4 pictures at once"
+    current = CurrentModel(Fixed(MODEL))
+    change = change_of(current, lambda: new, log, Shelf())
+
+    change.ask()
+    change.step()
+
+    assert log.events == ["model changed", "model wasteful"]
+    assert log.one("model wasteful")["error"] == new.wasteful
 
 
 def test_a_mended_file_ends_the_trouble(log: Recorder) -> None:

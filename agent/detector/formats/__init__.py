@@ -11,11 +11,14 @@ from agent.detector.formats.contract import AnyFormat, Signature
 from agent.detector.formats.detr import Detr
 from agent.detector.formats.end2end import End2End
 from agent.detector.formats.nanodet import NanoDet
+from agent.detector.formats.nanodet_plus import NanoDetPlus
 from agent.detector.formats.ready import RtDetrDeployed, TorchVision
 from agent.detector.formats.rfdetr import RfDetr
 from agent.detector.formats.rtdetr import RtDetr, RtDetrJoined
 from agent.detector.formats.ssd import Ssd, TensorFlowSsd
+from agent.detector.formats.tables import YoloNasFlat, YoloV7Nms
 from agent.detector.formats.ultralytics import Ultralytics
+from agent.detector.formats.yolo_nas import YoloNas, YoloNasBatched
 from agent.detector.formats.yolov5 import YoloV5
 from agent.detector.formats.yolox import YoloX, YoloXDecoded
 from agent.errors import ConfigurationError
@@ -28,6 +31,7 @@ FORMATS: dict[str, AnyFormat] = {
     known.name: known
     for known in (
         NanoDet(),
+        NanoDetPlus(),
         Ultralytics(),
         YoloV5(),
         YoloX(),
@@ -35,12 +39,16 @@ FORMATS: dict[str, AnyFormat] = {
         RtDetrJoined(),
         End2End(),
         CenterNet(),
+        YoloV7Nms(),
+        YoloNasFlat(),
+        YoloNas(),
         RfDetr(),
         Detr(),
         RtDetr(),
         RtDetrDeployed(),
         TorchVision(),
         TensorFlowSsd(),
+        YoloNasBatched(),
         Ssd(),
         UltralyticsClassify(),
         Probabilities(),

@@ -1,5 +1,7 @@
 """NanoDet with a generalised focal loss head: one grid of cells per stride, boxes as bins.
 
+Its successor's exports are in `nanodet_plus.py`.
+
 Per stride 8, 16, 32 the graph has two outputs over the same n = ceil(height / stride) *
 ceil(width / stride) cells, row by row:
 
@@ -8,9 +10,10 @@ ceil(width / stride) cells, row by row:
   0, 1, ..., bins - 1 strides from the cell's centre `((column + 0.5) * stride, (row + 0.5) *
   stride)`; the distance is the distribution's mean.
 
-Source: `nanodet/model/head/gfl_head.py` and `config/nanodet-g.yml` of RangiLyu/nanodet (its pixels
-are BGR, minus the ImageNet mean, over the ImageNet deviation), and Li et al., "Generalized Focal
-Loss", 2020, for the distributions.
+Source: `NanoDetHead.forward_single` in `nanodet/model/head/nanodet_head.py`,
+`get_single_level_center_point` in `gfl_head.py`, and `reg_max`, `keep_ratio` and `normalize` in
+`config/nanodet-g.yml` of RangiLyu/nanodet (Apache-2.0; its pixels are BGR, minus the ImageNet mean,
+over the ImageNet deviation); Li et al., "Generalized Focal Loss", 2020, for the distributions.
 """
 
 import math
@@ -82,7 +85,14 @@ class NanoDet:
         """Return the detections at or above `floor`; one class per cell, the best."""
         levels = _levels([output.shape for output in outputs], size)
         parts = [
-            _decoded(outputs[level.scores][0], outputs[level.bins][0], level, floor)
+            decoded_cells(
+                outputs[level.scores][0],
+                outputs[level.bins][0],
+                stride=level.stride,
+                columns=level.columns,
+                centre=0.5,
+                floor=floor,
+            )
             for level in levels
         ]
         boxes, confidences, class_ids = zip(*parts, strict=True)
@@ -122,15 +132,23 @@ def _levels(shapes: Sequence[tuple[int | None, ...]], size: Size) -> list[_Level
     return levels
 
 
-def _decoded(
-    scores: FloatArray, bins: FloatArray, level: _Level, floor: float
+def decoded_cells(
+    scores: FloatArray,
+    bins: FloatArray,
+    *,
+    stride: int,
+    columns: int,
+    centre: float,
+    floor: float,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
     """Return boxes, confidences and class ids of one stride; only cells that count are computed.
 
     Args:
         scores: `[n, classes]`.
         bins: `[n, 4 * bins]`, logits.
-        level: The stride and its grid.
+        stride: Pixels of a cell.
+        columns: Cells of a row.
+        centre: Where in its cell the distances begin, in strides from its top left corner.
         floor: 0 to 1.
     """
     # A maximum over each row of 80 takes three times as long as a look at all numbers at once.
@@ -140,8 +158,9 @@ def _decoded(
     with np.errstate(invalid="ignore", over="ignore"):
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
         steps = np.arange(logits.shape[2], dtype=np.float32)
-        reach = (weights @ steps) / weights.sum(axis=2) * np.float32(level.stride)
-    rows, columns = np.divmod(chosen, level.columns)
-    centres = (np.stack([columns, rows], axis=1).astype(np.float32) + 0.5) * level.stride
+        reach = (weights @ steps) / weights.sum(axis=2) * np.float32(stride)
+    row, column = np.divmod(chosen, columns)
+    places = np.stack([column, row], axis=1).astype(np.float32)
+    centres = (places + np.float32(centre)) * np.float32(stride)
     boxes = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], axis=1)
     return boxes.astype(np.float32), best, scores[chosen].argmax(axis=1)
