@@ -95,7 +95,7 @@ def test_a_named_format_reads_what_auto_would_not_dare_to() -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("yolo99", "auto, nanodet, .*ultralytics"), ("nanodet", "2704|6400"), ("ultralytics", "4 \\+")],
+    [("yolo99", "auto, nanodet, .*centernet"), ("nanodet", "2704|6400"), ("ultralytics", "4 \\+")],
 )
 def test_a_name_that_cannot_be_is_refused_with_what_could_be(name: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):

@@ -4,8 +4,8 @@ The output is `[n, 6]` or `[1, n, 6]`: x_min, y_min, x_max, y_max in cells of 4 
 class number. The input is BGR over 255, minus .408 .447 .470, over .289 .274 .278; the frame sits
 in the middle of black.
 
-Source: `src/lib/models/decode.py` and `src/lib/opts.py` of xingyizhou/CenterNet; Zhou et al.,
-"Objects as Points", 2019.
+Source: `ctdet_decode` in `src/lib/models/decode.py`, and `mean` and `std` of `ctdet` in
+`src/lib/opts.py`, of xingyizhou/CenterNet (MIT); Zhou et al., "Objects as Points", 2019.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,9 @@ The output is `[1, n, 6]`, n usually 300: x_min, y_min, x_max, y_max in pixels o
 confidence, class number. Rows that hold nothing have a confidence near 0. The input is RGB over
 255, in the middle of grey 114.
 
-Source: docs.ultralytics.com/modes/export (`nms=True`, `end2end`) and the shapes of such files;
-Wang et al., "YOLOv10", 2024, for the head that needs no suppression.
+Source: `Detect.postprocess` in `ultralytics/nn/modules/head.py` and `NMSModel.forward` in
+`engine/exporter.py` of ultralytics/ultralytics; Wang et al., "YOLOv10", 2024, for the head that
+needs no suppression.
 """
 
 from collections.abc import Sequence

@@ -7,8 +7,9 @@
   given as second input, `orig_target_sizes`: RT-DETR, D-FINE and DEIM as their own repositories
   export them. Labels count from 0. Input RGB over 255, stretched.
 
-Source: the reference of torchvision.models.detection (BSD-3-Clause); `tools/export_onnx.py` of
-lyuwenyu/RT-DETR and Peterande/D-FINE (Apache-2.0).
+Source: `GeneralizedRCNN.forward` and `SSD.postprocess_detections` in torchvision.models.detection
+(BSD-3-Clause); `rtdetr_pytorch/tools/export_onnx.py` of lyuwenyu/RT-DETR and `tools/export_onnx.py`
+of Peterande/D-FINE (Apache-2.0), whose outputs are `labels`, `boxes` and `scores`.
 """
 
 from collections.abc import Sequence

@@ -7,10 +7,11 @@ background and no suppression. The input is RGB over 255, stretched to a square.
 - `rtdetr`: these two outputs, `logits` and `pred_boxes`.
 - `rtdetr-joined`: one output `[1, queries, 4 + classes]`, sigmoid done, as Ultralytics exports it.
 
-Exports with the post-processing in the graph are `rtdetr-deployed`, in `triples.py`.
+Exports with the post-processing in the graph are `rtdetr-deployed`, in `ready.py`.
 
 Source: `RTDetrForObjectDetection` and `RTDetrImageProcessor.post_process_object_detection` of
-transformers (Apache-2.0); Zhao et al., "DETRs Beat YOLOs", 2023; Peng et al., "D-FINE", 2024.
+transformers (Apache-2.0); `RTDETRDecoder.forward` in `ultralytics/nn/modules/head.py` of
+ultralytics/ultralytics; Zhao et al., "DETRs Beat YOLOs", 2023; Peng et al., "D-FINE", 2024.
 """
 
 import math

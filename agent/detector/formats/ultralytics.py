@@ -4,9 +4,9 @@ The output is `[1, 4 + classes, n]`, n = the cells of all strides: rows 0 to 3 h
 centre x, centre y, width and height in pixels of the input, the rest each class's confidence,
 sigmoid done. The input is RGB over 255; the frame sits in the middle of grey 114.
 
-Source: the exporter's documentation at docs.ultralytics.com/modes/export, the shapes and metadata
-(`names`, `imgsz`, `stride`, `task`) of exported files. Older (v5) and suppressing (v10) exports
-have other shapes: `yolov5.py`, `end2end.py`.
+Source: `Detect` in `ultralytics/nn/modules/head.py`, and `metadata` (`names`, `imgsz`, `stride`,
+`task`) in `engine/exporter.py`, of ultralytics/ultralytics. Older (v5) and suppressing (v10)
+exports have other shapes: `yolov5.py`, `end2end.py`.
 """
 
 from collections.abc import Sequence

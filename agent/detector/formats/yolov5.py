@@ -5,9 +5,9 @@ the confidence that an object is there, and for each class the confidence that i
 done; a detection's confidence is their product. Versions 5 and 7 have three boxes for each cell;
 version 6 has one, and an objectness of 1 throughout. The input is RGB over 255, on grey 114.
 
-Source: the shapes of files that the exporters of these models write, documented at
-docs.ultralytics.com/yolov5/tutorials/model_export; Wang et al., "YOLOv7", 2022; Li et al.,
-"YOLOv6", 2022, which drops the objectness of its predecessors.
+Source: `Detect.forward` in `models/yolo.py` of ultralytics/yolov5 and, without `--end2end`, of
+WongKinYiu/yolov7; `Detect.forward` in `yolov6/models/effidehead.py` of meituan/YOLOv6, whose
+version 0.1 has an objectness of its own and looks like `yolox-decoded`: name this format then.
 """
 
 from collections.abc import Sequence
