@@ -93,6 +93,13 @@ def test_the_unit_keeps_the_promises_of_a_device_in_the_field() -> None:
     assert {"DynamicUser", "ConditionPathExists", "PrivateDevices"}.isdisjoint(keys)
 
 
+def test_a_reload_asks_nothing_of_a_small_system_but_its_shell() -> None:
+    """A minimal Debian has no /bin/kill."""
+    keys = settings_of(UNIT.read_text("utf-8"))
+
+    assert keys["ExecReload"] == ['/bin/sh -c "kill -HUP ${MAINPID}"']
+
+
 def test_the_agent_stops_sooner_than_systemd_kills_it() -> None:
     keys = settings_of(UNIT.read_text("utf-8"))
 
