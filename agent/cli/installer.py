@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from agent.errors import ConfigurationError
 from agent.spool.disk import Disk
 
 _INTEL = "0x8086"
+_ELSEWHERE = (
+    "python3 -m venv /opt/capture-agent && /opt/capture-agent/bin/pip install edge-capture-agent; "
+    "or, with pipx: PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx install edge-capture-agent"
+)
 
 
 def look(root: Path, executable: str) -> Machine:
@@ -74,14 +79,29 @@ def own_executable() -> str:
     Raises `ConfigurationError` when the service could not see it.
     """
     path = Path(sys.executable).with_name("capture-agent")
-    for each in (str(path), os.path.realpath(sys.executable)):
-        if plan.hidden_from_the_service(each):
+    for each in (path, Path(sys.executable).resolve()):
+        if plan.hidden_from_the_service(str(each)):
             raise ConfigurationError(
                 f"cannot install from {each}: services do not see home and temporary folders. "
-                "Install the agent where they do: python3 -m venv /opt/capture-agent && "
-                "/opt/capture-agent/bin/pip install edge-capture-agent"
+                f"Install the agent where they do: {_ELSEWHERE}"
+            )
+        closed = closed_to_others(each)
+        if closed is not None:
+            raise ConfigurationError(
+                f"cannot install from {each}: the service's user {plan.USER} may not read "
+                f"{closed}, as happens where the umask is 077. Remove that environment and make it "
+                "anew after: umask 022"
             )
     return str(path)
+
+
+def closed_to_others(path: Path) -> Path | None:
+    """What on the way to a program keeps others than its owner from running it, if anything."""
+    wanted = stat.S_IROTH | stat.S_IXOTH
+    if path.exists() and path.stat().st_mode & wanted != wanted:
+        return path
+    folders = (each for each in reversed(path.parents) if each.exists())
+    return next((each for each in folders if not each.stat().st_mode & stat.S_IXOTH), None)
 
 
 def carry_out(step: Step, root: Path) -> None:

@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.cli.installer import platforms, service_files
+from agent.cli.installer import closed_to_others, platforms, service_files
 from agent.env_file import env_file
 
 COMMAND = Path(sys.executable).with_name("capture-agent")
@@ -186,3 +188,29 @@ def test_who_is_not_root_is_told_so() -> None:
     assert done.returncode == 78, done.stderr
     assert "sudo" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode"),
+    [("env/bin/capture-agent", 0o700), ("env/bin", 0o700), ("env", 0o750), (None, None)],
+)
+def test_a_program_that_the_service_may_not_run_is_recognised(
+    open_folder: Path, closed: str | None, mode: int | None
+) -> None:
+    program = open_folder / "env/bin/capture-agent"
+    program.parent.mkdir(parents=True, mode=0o755)
+    program.touch()
+    program.chmod(0o755)
+    if closed and mode:
+        (open_folder / closed).chmod(mode)
+
+    assert closed_to_others(program) == (open_folder / closed if closed else None)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """All may look into it; those that pytest makes are its user's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
