@@ -1,0 +1,161 @@
+"""A Debian that boots with systemd, the package on it: what the unit promises, seen to happen.
+
+Each command and its answer are in `test_boot.log` in the cache's folder; see `conftest.py`.
+"""
+
+import re
+
+import pytest
+from device import ENDPOINT, STATE, UNIT, WORKING, Device
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+MODEL = "/srv/model.onnx"
+BUNDLED = "opt/capture-agent/lib/python*/site-packages/agent/detector/models/nanodet-g-416.onnx"
+
+
+def test_it_is_ready_when_systemd_says_so_and_delivers(device: Device) -> None:
+    since = device.start()
+
+    state, status, user = device.facts("ActiveState", "StatusText", "User")
+    assert (state, user) == ("active", "capture-agent")
+    assert status.startswith("capturing")
+    device.wait_for("capture delivered", since)
+    assert device.delivered() > 0
+    assert device.status()["delivered"] > 0
+    assert device.path(STATE).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_sandbox_is_as_tight_as_promised_and_holds(device: Device) -> None:
+    device.start()
+
+    said = device.run("systemd-analyze", "security", "--no-pager", UNIT)
+
+    level = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert level, said
+    assert float(level[1]) <= 2.0
+    process = f"/proc/{device.main_process()}"
+    facts = device.run("cat", f"{process}/status")
+    assert re.search(r"(?m)^CapEff:\s+0+$", facts)
+    assert re.search(r"(?m)^NoNewPrivs:\s+1$", facts)
+    assert re.search(r"(?m)^Seccomp:\s+2$", facts)
+    assert device.run("ls", "-A", f"{process}/root/root") == ""
+
+
+def test_after_a_kill_it_comes_back_and_nothing_is_lost(device: Device) -> None:
+    since = device.start(AGENT_UPLOAD_URL="")  # all captures wait
+    device.wait_for("capture stored", since)
+    before = device.main_process()
+
+    device.run("systemctl", "kill", "--signal=SIGKILL", UNIT)
+
+    device.wait_for_another(before)
+    assert device.facts("NRestarts") == ["1"]
+    stored = [line for line in device.journal(since) if 'event="capture stored"' in line]
+    facts = device.status()
+    assert facts["waiting"] >= len(stored) > 0
+    assert facts["stored"] == facts["waiting"] + facts["delivered"] + facts["evicted"]
+
+
+def test_a_worker_that_hangs_trips_the_watchdog(device: Device) -> None:
+    """The main thread lives on, and must not feed the watchdog for a thread that makes no step."""
+    override = device.path(f"/etc/systemd/system/{UNIT}.d/test.conf")
+    override.write_text("[Service]\nWatchdogSec=6s\n", "utf-8")
+    device.run("systemctl", "daemon-reload")
+    try:
+        since = device.start()
+        device.wait_for("camera opened", since)
+        before = device.main_process()
+        hang = ("python3", "/srv/hang.py", str(before), "onnxruntime")
+        device.run("systemd-run", "--quiet", "--unit=hang", "--collect", *hang)
+
+        stalled = device.wait_for("worker stalled", since, seconds=150)
+
+        device.wait_for_another(before)
+    finally:
+        device.try_to("systemctl", "stop", "hang.service")
+        override.unlink()
+        device.run("systemctl", "daemon-reload")
+
+    assert 'workers="inference' in stalled
+    said = device.journal(since)
+    assert f"{UNIT}: Watchdog timeout (limit 6s)!" in said
+    assert f"{UNIT}: Failed with result 'watchdog'." in said
+
+
+def test_a_wrong_setting_stops_it_for_good_with_one_clear_line(device: Device) -> None:
+    since = device.start()
+    device.configure(AGENT_FPS="fast")
+
+    device.run("systemctl", "restart", UNIT, fails=True)
+
+    facts = ("ActiveState", "Result", "ExecMainStatus", "NRestarts")
+    assert device.facts(*facts) == ["failed", "exit-code", "78", "0"]
+    warnings = device.journal(since, "--priority=warning")
+    [line] = [line for line in warnings if line.startswith("capture-agent:")]
+    assert "AGENT_FPS: must be a number" in line
+
+
+def test_it_stops_in_time_with_an_endpoint_that_does_not_answer(device: Device) -> None:
+    device.run("systemctl", "kill", "--signal=SIGSTOP", "endpoint.service")
+    try:
+        since = device.start()
+        device.wait_for("capture stored", since)
+        device.run("systemctl", "stop", UNIT)
+    finally:
+        device.run("systemctl", "kill", "--signal=SIGCONT", "endpoint.service")
+
+    assert device.facts("ActiveState", "Result") == ["inactive", "success"]  # not "timeout"
+    assert "lost=0" in device.wait_for("agent stopped", since)
+
+
+def test_a_reload_takes_up_a_good_model_and_keeps_the_old_one_for_a_bad(device: Device) -> None:
+    [bundled] = device.machine.root.glob(BUNDLED)
+    model = device.path(MODEL)
+    model.write_bytes(bundled.read_bytes())
+    settings = {"AGENT_MODEL_FORMAT": "nanodet", "AGENT_MODEL_LABELS": "coco"}
+    since = device.start(AGENT_MODEL=MODEL, **settings)
+    process = device.main_process()
+    device.wait_for("frame captured", since)
+
+    model.write_bytes(bundled.read_bytes()[:100_000])
+    device.run("systemctl", "reload", UNIT)
+    kept = device.wait_for("model kept", since)
+    # The same graph, and its maker's name (field 2 of an ONNX file) once more: another file.
+    model.write_bytes(bundled.read_bytes() + b"\x12\x03new")
+    device.run("systemctl", "reload", UNIT)
+    changed = device.wait_for("model changed", since)
+
+    assert "cannot load the model" in kept
+    assert "level=info" in changed
+    assert device.main_process() == process
+
+
+def test_the_journal_at_warning_tells_what_is_wrong_and_nothing_else(device: Device) -> None:
+    since = device.start(
+        AGENT_CAMERAS=f"{WORKING['AGENT_CAMERAS']} door=rtsp://127.0.0.1:9/door",
+        AGENT_UPLOAD_URL=ENDPOINT.replace("8000", "9"),
+    )
+    for event in ("camera lost", "upload delayed", "capture stored"):
+        device.wait_for(event, since)
+
+    lines = device.journal(since, "--priority=warning")
+
+    told = [re.search(r'event="([^"]+)"', line) for line in lines]
+    assert {found and found[1] for found in told} == {"camera lost", "upload delayed"}
+    assert len(lines) < len(device.journal(since)) / 2
+
+
+def test_it_comes_back_after_the_power_was_lost(device: Device) -> None:
+    device.run("systemctl", "enable", "--quiet", UNIT)
+    since = device.start(AGENT_UPLOAD_URL="")
+    device.wait_for("capture stored", since)
+    stored = device.status()["stored"]
+
+    device.machine.lose_power()
+    device.machine.boot()
+
+    device.wait_for_another(0)
+    facts = device.status()
+    assert facts["stored"] >= stored
+    assert facts["stored"] == facts["waiting"] + facts["delivered"] + facts["evicted"]
