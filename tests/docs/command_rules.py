@@ -7,6 +7,7 @@ a new command in a page comes with a way to check it.
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from pages import ROOT, Command
@@ -25,11 +26,15 @@ from agent.system import SystemClock
 from agent.upload.addresses import make_target
 
 UNIT = ROOT / "systemd" / UNIT_NAME
-OF_OTHERS = re.compile(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|ENDPOINT_URL|SESSION_TOKEN)")
-"""Variables that libraries of ours read."""
+OF_OTHERS = re.compile(
+    r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|ENDPOINT_URL|SESSION_TOKEN)|PIPX_(HOME|BIN_DIR)"
+)
+"""Variables that libraries of ours read, and installers."""
 
 _VERBS = frozenset({"enable", "disable", "start", "stop", "restart", "reload", "edit", "kill"})
 _INSTALLED = frozenset(map(str, (ENV_FILE, TOKEN_FILE, STATE_FOLDER, UNIT_NAME)))
+_PIP_FOLDERS = frozenset({"--dest", "--find-links"})
+_PIP_OPTIONS = frozenset({"-q", "-e", "--no-index"}) | _PIP_FOLDERS
 _CLOCK: Clock = SystemClock()
 
 
@@ -110,18 +115,31 @@ def _python(words: list[str]) -> str | None:
 def _pip(words: list[str]) -> str | None:
     """What is installed is this project, with extras that it has."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    if words[:1] != ["install"]:
+    if words[:1] not in (["install"], ["download"]):
         return f"unknown: pip {words}"
-    for word in words[1:]:
-        match = re.fullmatch(r"(\.|[\w-]+)(?:\[([\w,]+)\])?", word)
-        if word in ("-q", "-e"):
+    for before, word in pairwise(words):
+        if word in _PIP_OPTIONS or before in _PIP_FOLDERS:
             continue
+        match = re.fullmatch(r"(\.|[\w-]+)(?:\[([\w,]+)\])?", word)
         if match is None or match[1] not in (".", project["name"]):
             return f"not this project: {word}"
         extras = match[2].split(",") if match[2] else []
         if not set(extras) <= set(project["optional-dependencies"]):
             return f"no such extra: {word}"
     return None
+
+
+def _package(words: list[str]) -> str | None:
+    """What the Debian package is called, as a name or as a file."""
+    verb, *names = words
+    if verb not in {"install", "remove", "purge", "--verify"}:
+        return f"unknown: {words}"
+    ours = re.compile(r"capture-agent|\./capture-agent_\S+\.deb")
+    return None if all(map(ours.fullmatch, names)) else f"not our package: {names}"
+
+
+def _umask(words: list[str]) -> str | None:
+    return None if words in (["022"], ["077"]) else f"unknown: {words}"
 
 
 def _of_our_user(words: list[str]) -> str | None:
@@ -157,6 +175,10 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "python": _python,
     "python3": _python,
     "pip": _pip,
+    "pipx": _pip,
+    "apt": _package,
+    "dpkg": _package,
+    "umask": _umask,
     "chgrp": _of_our_user,
     "chmod": _of_our_user,
     "grep": _grep,
