@@ -1,12 +1,14 @@
 """Eviction as one would write it without a thought of speed."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from agent.domain import Lane
 from agent.spool.record import Entry
 
 
-def naive_plan(entries: Sequence[Entry], *, excess: int, random_quota: int) -> list[Entry]:
+def naive_plan(
+    entries: Sequence[Entry], *, excess: int, random_quota: int, tried: Container[str] = ()
+) -> list[Entry]:
     """Who leaves, first to leave first, so that at least `excess` bytes become free."""
     left = list(entries)
     victims: list[Entry] = []
@@ -16,7 +18,7 @@ def naive_plan(entries: Sequence[Entry], *, excess: int, random_quota: int) -> l
         chosen = [one for one in left if one.lane in {Lane.SCORE, Lane.INTERVAL}]
         over_share = sum(one.occupied for one in drawn) > random_quota
         if drawn and (over_share or not chosen):
-            victim = max(drawn, key=lambda one: one.random_tag)
+            victim = max(drawn, key=lambda one: (one.id not in tried, one.random_tag))
         elif chosen:
             victim = min(chosen, key=lambda one: (one.value, one.sequence))
         else:

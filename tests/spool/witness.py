@@ -38,6 +38,7 @@ class Witness:
         budget = self.machine.limits.max_bytes
         over = self.spool.occupied() + 65_536 - budget
         was_there = [one for key, one in self.waiting.items() if key not in self.claimed]
+        tried = {one.id for one in self.spool._catalogue._tried}
         try:
             stored = self.spool.put(drafts)
         except SpoolUnavailable:
@@ -52,7 +53,9 @@ class Witness:
         excess = over + sum(one.occupied for one in new)
         if stored.reason == "budget":
             quota = int(RANDOM_SHARE * budget)
-            expected = naive_plan([*was_there, *new], excess=excess, random_quota=quota)
+            expected = naive_plan(
+                [*was_there, *new], excess=excess, random_quota=quota, tried=tried
+            )
             assert list(stored.evicted) == expected
         self.waiting |= {entry.id: entry for entry in stored.kept}
         for entry in stored.evicted:
