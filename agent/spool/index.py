@@ -8,6 +8,7 @@ Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is sh
   never unlinks, the spool does so after the commit;
 - it pickles whatever is neither text nor bytes, and a planted row would run code when it is read
   (CVE-2025-69872): `RecordOnlyDisk` writes no such row and refuses to read one;
+- it leaves a transaction open whose COMMIT was refused: `commit` rolls it back;
 - two connections that write at once may corrupt a SQLite before 3.51.3: the spool's lock lets one
   thread in at a time, and other processes read with `mode=ro`.
 """
@@ -15,7 +16,7 @@ Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is sh
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +24,7 @@ from typing import Any
 
 import diskcache
 
-from agent.spool.index_errors import DamagedIndexError, translated
+from agent.spool.index_errors import DamagedIndexError, InDoubtError, translated
 from agent.spool.index_reading import (
     CAPTURE,
     COUNT,
@@ -146,6 +147,11 @@ class Index:
 
     Every method raises `OSError` (ENOSPC when there is no room) with nothing changed, or
     `DamagedIndexError`. Opening looks for damage first, which diskcache would not.
+
+    A flush that fails proves nothing: the kernel may have kept what was written, or dropped it and
+    call the next flush a success. So `commit` writes over a transaction that failed before it says
+    that nothing changed, and raises `InDoubtError` where it cannot. Opening moves the journal into
+    the database, by new writes with a flush of their own, before anything builds on what was read.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -160,6 +166,7 @@ class Index:
             with contextlib.suppress(OSError):  # a full disk: the spool frees its reserve for it
                 os.close(_take_room(directory / (DATABASE + "-wal"), JOURNAL_BYTES))
         self._counts: dict[str, int] = {}
+        self._is_in_doubt = False
 
     def load(self) -> Contents:
         """Read everything; linear in the number of captures."""
@@ -174,32 +181,65 @@ class Index:
             for name, delta in change.counts.items()
             if delta
         }
-        with translated(), self._cache.transact(retry=False):
-            rows = [
-                (CAPTURE + file.name, *self._cache.disk.store(file, None)) for file in change.added
-            ]
-            self._cache._con.executemany(_ADD, rows)  # noqa: SLF001  # no public way takes many
-            for name in change.removed:
-                self._cache.delete(CAPTURE + name)
-                self._cache.set(DONE + name, "")
-            for name in change.gone:
-                self._cache.delete(CAPTURE + name)
-            for name in change.forgotten:
-                self._cache.delete(DONE + name)
-            for name, count in counts.items():
-                self._cache.set(COUNT + name, str(count))
-            for name, text in change.notes.items():
-                if text is None:
-                    self._cache.delete(NOTE + name)
-                else:
-                    self._cache.set(NOTE + name, text)
+        try:
+            with self._transaction():
+                self._write(change, counts)
+        except OSError as error:
+            try:
+                self.settle()
+            except OSError:
+                raise InDoubtError(error.errno, error.strerror) from error
+            raise
         self._counts.update(counts)
+
+    def settle(self) -> None:
+        """Make sure that no later start finds a change whose commit raised. Raises `OSError`."""
+        if self._is_in_doubt:
+            with self._transaction():
+                # In the journal it takes the place of what was not committed. `set` writes the
+                # time too, so it is never taken for no change.
+                self._cache.set(NOTE + "settled", "")
 
     def close(self) -> None:
         """Close this thread's connection; what was committed stays."""
         with contextlib.suppress(sqlite3.Error):
             self._cache.close()
         os.close(self._map)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with translated():
+            try:
+                with self._cache.transact(retry=False):
+                    yield
+                    self._is_in_doubt = True
+                self._is_in_doubt = False
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection = self._cache._con  # noqa: SLF001  # no public way does more
+        return connection
+
+    def _write(self, change: Change, counts: Mapping[str, int]) -> None:
+        rows = [(CAPTURE + file.name, *self._cache.disk.store(file, None)) for file in change.added]
+        self._connection.executemany(_ADD, rows)
+        for name in change.removed:
+            self._cache.delete(CAPTURE + name)
+            self._cache.set(DONE + name, "")
+        for name in change.gone:
+            self._cache.delete(CAPTURE + name)
+        for name in change.forgotten:
+            self._cache.delete(DONE + name)
+        for name, count in counts.items():
+            self._cache.set(COUNT + name, str(count))
+        for name, text in change.notes.items():
+            if text is None:
+                self._cache.delete(NOTE + name)
+            else:
+                self._cache.set(NOTE + name, text)
 
 
 def _take_room(file: Path, size: int) -> int:

@@ -24,6 +24,13 @@ class DamagedIndexError(Exception):
     """The database is no index of ours any more; rebuild it from the record files."""
 
 
+class InDoubtError(OSError):
+    """A commit failed, and only a later one that returns makes sure that it never was.
+
+    Until then a start may find it done.
+    """
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Raise `OSError` for what the disk refuses, `DamagedIndexError` for what is no index."""

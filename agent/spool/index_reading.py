@@ -93,6 +93,9 @@ def check(directory: Path, known_settings: frozenset[str]) -> None:
                 answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
                 foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
+                # An earlier flush may have failed: what is read now is to be there for good.
+                # While `status` reads, nothing is moved; it is quick, and gone at the next start.
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             if system_error(error) is None:  # no such table, no such column
                 raise DamagedIndexError(str(error)) from error

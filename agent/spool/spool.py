@@ -10,6 +10,9 @@ Of an acknowledgement: one transaction that removes the row and enters the name 
 then unlink. A file that a power cut brings back is recognised by the ring, whose names leave it
 with the first put after the folder was synced. What start does with what it finds is in
 `recovery.py`.
+
+A commit that fails is in doubt until another one succeeds (`index.py`): a start before that may
+find it done. So a put that is in doubt leaves its files, and the next put begins by making sure.
 """
 
 import contextlib
@@ -28,6 +31,7 @@ from agent.spool.disk import Disk, is_disk_full
 from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import Change, Index, RecordFile
+from agent.spool.index_errors import InDoubtError
 from agent.spool.index_reading import DATABASE
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
 from agent.spool.lock import Publish
@@ -353,6 +357,9 @@ class Spool:
         )
         try:
             self._commit(change)
+        except InDoubtError:  # the next start may find the rows, so the files stay until it is sure
+            self._unwritten |= {n.entry.name for n in kept}
+            raise
         except OSError:
             self._unwrite(kept)
             raise
@@ -384,6 +391,7 @@ class Spool:
         try:
             # One that stayed would come back at the next start, maybe after it was delivered
             # under another name, or counted as evicted.
+            self._index.settle()
             for name in self._unwritten:
                 self._disk.remove(self._paths.records / name)
             for newcomer in batch:

@@ -36,6 +36,7 @@ class Fault:
     after_steps: int
     error: int | None = None  # None: power cut
     lasting: bool = False  # every later step fails too, until it is mended
+    times: int = 1  # that an error strikes, one step after the other
 
 
 Choice = Callable[[int], int]
@@ -175,7 +176,7 @@ class ForgetfulDisk(Disk):
             self.fault = None
             raise PowerCut
         self.errors += 1
-        if not fault.lasting:
+        if not fault.lasting and self.steps >= fault.after_steps + fault.times - 1:
             self.fault = None
         raise OSError(fault.error, os.strerror(fault.error))
 

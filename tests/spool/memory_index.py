@@ -7,49 +7,88 @@ import copy
 import errno
 import os
 from collections import Counter
+from dataclasses import dataclass, field
 
 from forgetful_disk import ForgetfulDisk
 
 from agent.spool.index import Change, Index
+from agent.spool.index_errors import InDoubtError
 from agent.spool.index_reading import Contents
 
 COMMIT_BYTES = 8192
 
 
-class MemoryIndex(Index):
-    """`durable` outlives the process and the power."""
+@dataclass(slots=True)
+class Medium:
+    """What outlives the process and the power."""
 
-    def __init__(self, disk: ForgetfulDisk, durable: Contents) -> None:
+    contents: Contents = field(default_factory=Contents)
+    doubtful: list[Change] = field(default_factory=list)  # commits that failed, none since did not
+    doubts: int = 0  # that were resolved so far
+
+    def resolve(self) -> None:
+        """A new start finds one of the doubtful changes done, or none; each has its turn."""
+        if self.doubtful:
+            self.doubts += 1
+            found = [*self.doubtful, None][self.doubts % (len(self.doubtful) + 1)]
+            self.doubtful.clear()
+            if found is not None:
+                self.apply(found)
+
+    def apply(self, change: Change) -> None:
+        """Make a change durable."""
+        contents = self.contents
+        contents.records |= {file.name: file.size for file in change.added}
+        for name in (*change.removed, *change.gone):
+            contents.records.pop(name, None)
+        contents.done |= set(change.removed)
+        contents.done -= set(change.forgotten)
+        counts = Counter(contents.counts)
+        counts.update(change.counts)
+        contents.counts = {name: count for name, count in counts.items() if count}
+        for name, text in change.notes.items():
+            if text is None:
+                contents.notes.pop(name, None)
+            else:
+                contents.notes[name] = text
+
+
+class MemoryIndex(Index):
+    """The index of one process."""
+
+    def __init__(self, disk: ForgetfulDisk, medium: Medium) -> None:
         self.disk = disk
-        self.durable = durable
+        self.medium = medium
 
     def load(self) -> Contents:
-        return copy.deepcopy(self.durable)
+        self.medium.resolve()
+        return copy.deepcopy(self.medium.contents)
 
     def commit(self, change: Change) -> None:
-        self.disk.step()  # a power cut here: the commit is lost
         if self.disk.free_bytes(self.disk.base) < COMMIT_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        try:
+            self.disk.step()  # a power cut here: the commit is lost
+        except OSError as error:
+            self.medium.doubtful.append(change)
+            try:
+                self.settle()
+            except OSError:
+                raise InDoubtError(error.errno, error.strerror) from error
+            raise
+        self.medium.doubtful.clear()
         self.apply(change)
         if self.disk.fault and self.disk.fault.error is None:
             self.disk.step()  # a power cut here: it is durable, and nobody was told
 
+    def settle(self) -> None:
+        if self.medium.doubtful:
+            self.disk.step()
+            self.medium.doubtful.clear()
+
     def apply(self, change: Change) -> None:
         """Make a change durable."""
-        durable = self.durable
-        durable.records |= {file.name: file.size for file in change.added}
-        for name in (*change.removed, *change.gone):
-            durable.records.pop(name, None)
-        durable.done |= set(change.removed)
-        durable.done -= set(change.forgotten)
-        counts = Counter(durable.counts)
-        counts.update(change.counts)
-        durable.counts = {name: count for name, count in counts.items() if count}
-        for name, text in change.notes.items():
-            if text is None:
-                durable.notes.pop(name, None)
-            else:
-                durable.notes[name] = text
+        self.medium.apply(change)
 
     def close(self) -> None:
         """Nothing is open."""

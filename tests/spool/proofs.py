@@ -73,6 +73,26 @@ def survives_power_cuts_at_start(make_machine: MakeMachine) -> None:
                 break
 
 
+def survives_failed_flushes(make_machine: MakeMachine) -> None:
+    """A commit fails, and no other could take its place: the next start finds it done, or not."""
+    for doubts, step, goes_on in product(range(3), range(1, 20), (False, True)):
+        witness = Witness(make_machine(limits=Limits(OVERHEAD + 3 * 4096)))
+        machine = witness.machine
+        machine.medium.doubts = doubts
+        witness.put([draft(1, value=0.3), draft(2, value=0.4)])
+        identity = _claim(witness)
+        machine.disk.strike(Fault(step, errno.EIO, times=2))
+        witness.put([draft(3, value=0.5), draft(4, value=0.6)])
+        if goes_on:
+            witness.acknowledge(identity)
+            witness.put([draft(5, value=0.7)])
+        witness.start_again(partial(_start_again, machine))
+        assert "damaged" not in witness.spool.counts(), "a capture was lost that never was"
+        witness.put([draft(6, value=0.8)])
+        witness.start_again(partial(_start_again, machine, nothing_kept))
+        machine.kill()
+
+
 def drains_a_full_disk(make_machine: MakeMachine) -> None:
     """Others fill the disk: what waits can be delivered, and then there is room again."""
     witness = Witness(make_machine(capacity=20_000_000))

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forgetful_disk import Choice, ForgetfulDisk
-from memory_index import MemoryIndex
+from memory_index import Medium, MemoryIndex
 
 from agent.domain import Lane
 from agent.logs import Log, make_log
 from agent.spool.disk import Disk
 from agent.spool.drafts import Draft, Limits
-from agent.spool.index_reading import Contents
 from agent.spool.record import Entry
 from agent.spool.recovery import Progress, open_spool
 from agent.spool.spool import Spool
@@ -87,12 +86,12 @@ class Machine:
     limits: Limits = field(default_factory=lambda: Limits(OVERHEAD + 40 * 4096))
     capacity: int = 1 << 40
     make_disk: Callable[[Path, int], ForgetfulDisk] = ForgetfulDisk
-    make_index: Callable[[ForgetfulDisk, Contents], MemoryIndex] = MemoryIndex
+    make_index: Callable[[ForgetfulDisk, Medium], MemoryIndex] = MemoryIndex
 
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
         self.disk = self.make_disk(self.root, self.capacity)
-        self.durable = Contents()
+        self.medium = Medium()
         self.log = io.StringIO()
         self._process = ExitStack()
 
@@ -106,7 +105,7 @@ class Machine:
                 clock=FixedClock(),
                 log=quiet_log(self.log),
                 disk=self.disk,
-                open_index=lambda _: self.make_index(self.disk, self.durable),
+                open_index=lambda _: self.make_index(self.disk, self.medium),
             )
         )
         return self.spool

@@ -8,7 +8,7 @@ from pathlib import Path
 import diskcache
 import pytest
 from forgetful_disk import ForgetfulDisk
-from memory_index import MemoryIndex
+from memory_index import Medium, MemoryIndex
 from spool_builders import FIRST_CAPTURE_MS, entry
 
 from agent.spool.index import _SETTINGS, Change, Index, RecordFile, RecordOnlyDisk
@@ -22,11 +22,11 @@ Reopen = Callable[[], Index]
 @pytest.fixture(params=["real", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
     """Open the index again, as the next process would."""
-    durable = Contents()
+    medium = Medium()
 
     def opened() -> Index:
         if request.param == "memory":
-            index: Index = MemoryIndex(ForgetfulDisk(tmp_path), durable)
+            index: Index = MemoryIndex(ForgetfulDisk(tmp_path), medium)
         else:
             index = Index(tmp_path)
         index.load()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from forgetful_disk import ForgetfulDisk, Inode
-from memory_index import MemoryIndex
+from memory_index import Medium, MemoryIndex
 from proofs import (
     MakeMachine,
     Proof,
@@ -14,6 +14,7 @@ from proofs import (
     drains_a_full_disk,
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
+    survives_failed_flushes,
     survives_kills_then_power_cuts,
     survives_power_cuts,
 )
@@ -65,12 +66,12 @@ class MoveNotRepeatable(ForgetfulDisk):
 class NoRing(MemoryIndex):
     def apply(self, change: Change) -> None:
         super().apply(change)
-        self.durable.done.clear()
+        self.medium.contents.done.clear()
 
 
 class DeletionsNotDurable(MemoryIndex):
-    def __init__(self, disk: ForgetfulDisk, durable: object) -> None:
-        super().__init__(disk, durable)  # type: ignore[arg-type]
+    def __init__(self, disk: ForgetfulDisk, medium: Medium) -> None:
+        super().__init__(disk, medium)
         self.owed: list[Change] = []
 
     def apply(self, change: Change) -> None:
@@ -141,6 +142,20 @@ class GivenUpPutLeftBehind(Spool):
         return super()._write(batch) if batch else set()
 
 
+class DoubtfulPutRemoved(Spool):
+    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
+        try:
+            return super()._put(batch, reason, free=free)
+        except OSError:
+            self._unwrite(batch)
+            raise
+
+
+class NeverSettled(MemoryIndex):
+    def settle(self) -> None:
+        """Believe that what raised never was."""
+
+
 def test_no_file_sync_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_disk=NoFileSync)
 
@@ -169,6 +184,10 @@ def test_a_transaction_in_two_halves_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_index=HalfACommit)
 
 
+def test_a_failed_commit_that_is_believed_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_failed_flushes, make_machine, make_index=NeverSettled)
+
+
 @pytest.mark.parametrize(
     ("bug", "proof"),
     [
@@ -178,6 +197,7 @@ def test_a_transaction_in_two_halves_is_seen(make_machine: MakeMachine) -> None:
         (ClaimedMayLeave, survives_power_cuts),
         (ReserveKept, drains_a_full_disk),
         (RefusedPutLeftBehind, delivers_a_refused_put_once),
+        (DoubtfulPutRemoved, survives_failed_flushes),
         (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
         (GivenUpPutLeftBehind, gives_up_a_refused_put_for_good),
     ],

@@ -42,9 +42,11 @@ class Witness:
         try:
             stored = self.spool.put(drafts)
         except SpoolUnavailable:
+            if self.machine.medium.doubtful:
+                self.evictable |= {one.id for one in was_there}
             return None
         except PowerCut:
-            self.evictable = {one.id for one in was_there}
+            self.evictable |= {one.id for one in was_there}
             raise
         for one in drafts:
             del self.unstored[one.id]
@@ -149,7 +151,7 @@ class Witness:
         try:
             action(identity)
         except SpoolUnavailable:
-            if may_have_moved:
+            if may_have_moved or self.machine.medium.doubtful:
                 self.doubtful.add(identity)
             self.check()
             return

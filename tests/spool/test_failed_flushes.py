@@ -1,0 +1,128 @@
+"""SQLite itself on a disk whose flushes fail: what the index said holds after a kill or power cut.
+
+A flush fails where strace says so. A promise: what was `done` is there for good; what was
+`refused` never is; what was doubtful is there or not, and stays as the next start found it.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from traced_files import FLUSHES, TracedFiles, traced
+
+from agent.spool import index
+from agent.spool.index import Index
+from agent.spool.index_reading import DATABASE, check, read_all
+
+COMMITS = 30
+_SCRIPT = Path(__file__).with_name("commit_process.py")
+_FILES = (DATABASE, f"{DATABASE}-wal")
+
+
+def _strace_works() -> bool:
+    command = ["strace", "--seccomp-bpf", "-f", "-qq", "-e", "trace=fsync", "true"]
+    return (
+        bool(shutil.which("strace"))
+        and subprocess.run(command, check=False, capture_output=True).returncode == 0
+    )
+
+
+pytestmark = pytest.mark.skipif(not _strace_works(), reason="strace may not trace here")
+
+
+def test_what_was_said_holds_whichever_flush_fails(tmp_path: Path) -> None:
+    first, last = _flushes_of_commits(tmp_path)
+
+    for number in (first + 7, last - 2):
+        for failing in (f"{number}", f"{number}..{number + 1}"):
+            _Life(tmp_path, failing).check()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_what_was_said_holds_whichever_flush_fails_all_of_them(tmp_path: Path) -> None:
+    _, last = _flushes_of_commits(tmp_path)
+
+    for number in range(1, last + 1):
+        for failing in (f"{number}", f"{number}..{number + 1}", f"{number}..{number + 4}"):
+            _Life(tmp_path, failing).check()
+
+
+def test_a_commit_that_is_believed_after_a_failed_flush_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite does by itself is not enough."""
+    monkeypatch.setenv("PLANTED", "unsettled")
+    first, _ = _flushes_of_commits(tmp_path)
+
+    with pytest.raises(AssertionError, match="refused"):
+        _Life(tmp_path, f"{first + 7}").check()
+
+
+def _flushes_of_commits(folder: Path) -> tuple[int, int]:
+    """The numbers of the first flush and of the last one that commits of the first life make."""
+    life = _Life(folder, "")
+    reports = [n for n, call in enumerate(life.calls) if call.is_said]
+    flushes = [n for n, call in enumerate(life.calls) if call.name in FLUSHES]
+    begin, end = reports[0], reports[COMMITS]
+    return sum(n < begin for n in flushes) + 1, sum(n < end for n in flushes)
+
+
+class _Life:
+    """What two processes did, flushes failing."""
+
+    def __init__(self, folder: Path, failing: str) -> None:
+        self.copy = folder / "copy"
+        work = folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        Index(work).close()
+        self.files = TracedFiles()
+        for name in _FILES:
+            if (work / name).exists():
+                data = (work / name).read_bytes()
+                self.files.seen[name], self.files.medium[name] = bytearray(data), bytearray(data)
+        script = [str(_SCRIPT), str(work), str(COMMITS)]
+        self.calls = traced(script, folder / "trace", failing=failing)
+
+    def check(self) -> None:
+        """Compare the end of process or power at each moment after something was said."""
+        done, refused, doubtful = set[str](), set[str](), set[str]()
+        has_failed = False
+        for call in self.calls:
+            has_failed |= call.failed and call.name in FLUSHES
+            if not call.is_said:
+                if call.file in _FILES:
+                    self.files.apply(call)
+                continue
+            word, *numbers = call.data.decode().split()
+            if word == "found":
+                assert done <= set(numbers) <= done | doubtful, "found what was not said"
+                done, doubtful = set(numbers), set()
+            else:
+                {"done": done, "refused": refused, "doubtful": doubtful}[word].update(numbers)
+            if has_failed:
+                self._compare(done, refused, doubtful)
+        assert has_failed
+
+    def _compare(self, done: set[str], refused: set[str], doubtful: set[str]) -> None:
+        for image in (
+            self.files.after_a_kill(),
+            self.files.after_a_power_cut(lambda _: False),
+            self.files.after_a_power_cut(lambda _: True),
+            self.files.after_a_power_cut(lambda page: page % 2 == 0),
+        ):
+            found = self._start(image)
+            assert done <= found, "what was done is lost"
+            assert not refused & found, "what was refused came back"
+            assert found <= done | doubtful
+
+    def _start(self, image: dict[str, bytearray]) -> set[str]:
+        """The notes that the next start finds."""
+        shutil.rmtree(self.copy, ignore_errors=True)
+        self.copy.mkdir()
+        for name, data in image.items():
+            (self.copy / name).write_bytes(data)
+        check(self.copy, index._KNOWN_SETTINGS)
+        return read_all(self.copy).notes.keys() - {"settled"}
