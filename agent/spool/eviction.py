@@ -27,13 +27,17 @@ class Catalogue:
 
     def __init__(self, entries: Iterable[Entry] = (), *, tried: Container[str] = ()) -> None:
         """`tried`: ids of captures that were sent before and not delivered."""
-        self._chosen = SortedKeyList(key=_by_value)
-        self._random = SortedKeyList(key=_by_tag)
-        self._tried = SortedKeyList(key=_by_tag)  # random ones, whose weight is fixed
-        self._requested = SortedKeyList(key=_by_age)
-        self.random_bytes = 0
+        by_lane: dict[Lane, list[Entry]] = {lane: [] for lane in Lane}
         for entry in entries:
-            self.add(entry, is_tried=entry.id in tried)
+            by_lane[entry.lane].append(entry)
+        random = by_lane[Lane.RANDOM]
+        # Sorted at once: many may wait.
+        self._chosen = SortedKeyList(by_lane[Lane.SCORE] + by_lane[Lane.INTERVAL], key=_by_value)
+        self._random = SortedKeyList((e for e in random if e.id not in tried), key=_by_tag)
+        # Random ones too, whose weight is fixed.
+        self._tried = SortedKeyList((e for e in random if e.id in tried), key=_by_tag)
+        self._requested = SortedKeyList(by_lane[Lane.REQUESTED], key=_by_age)
+        self.random_bytes = sum(map(_random_bytes, random))
 
     def add(self, entry: Entry, *, is_tried: bool = False) -> None:
         """Make an entry a candidate."""
