@@ -3,8 +3,8 @@
 An engine for a GPU takes minutes to build. `EXTEND_TIMEOUT_USEC` moves both the end of a start and
 that of the watchdog (systemd's `service_extend_timeout`), each time from now on, so each message
 asks for what is left of one limit: a load that hangs is found then, and not put off for ever.
-Before onnxruntime released Python's lock while it loads, which 1.19 does not, the first message is
-the only one that gets through, so it asks for all.
+onnxruntime 1.23 and older hold Python's lock while they load (measured; 1.32 does not), so the
+first message may be the only one that gets through, and asks for all.
 
 `WATCHDOG=1` is no part of it. Before `READY=1` it would start the watchdog, and afterwards it tells
 of all workers, and is the supervisor's to send; but it moves the watchdog's end back to where it

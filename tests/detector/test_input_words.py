@@ -1,9 +1,18 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.detector.formats.contract import Colours, Preparation
+from agent.detector.formats import FORMATS
+from agent.detector.formats.contract import (
+    AnyFormat,
+    Colours,
+    Preparation,
+    Signature,
+    Tensor,
+)
 from agent.detector.formats.input_words import InputWords
 from agent.detector.letterbox import Letterbox, Padding, Size
 from agent.detector.picture import Axes, PictureInput
@@ -38,6 +47,27 @@ PLAIN = Preparation(
 )
 def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preparation) -> None:
     assert InputWords.parse(text).applied(PLAIN) == expected
+
+
+@pytest.mark.parametrize("known", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
+def test_a_preparation_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
+    picture = Tensor("images", (1, 3, None, None), "float32")
+    own = known.preparation(Signature(picture, (), Size(640, 640)))
+    wanted = InputWords.parse(text).applied(own)
+    described = str(InputWords.of(wanted))
+
+    assert InputWords.parse(described).applied(replace(PLAIN, stride=own.stride)) == wanted
+
+
+def test_each_example_of_the_manual_is_understood() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    table = manual.partition("| Word |")[2].partition("\n\n")[0]
+    examples = re.findall(r'`"([^"]+)"`', table)
+
+    assert len(examples) >= 12
+    for example in examples:
+        InputWords.parse(example)
 
 
 @pytest.mark.parametrize(
