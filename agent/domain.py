@@ -138,7 +138,7 @@ class Capture:
 
     observation: Observation
     lane: Lane
-    rules: tuple[RuleHit, ...]
+    rules: tuple[RuleHit, ...]  # what adds most to the value first
     value: float  # 0 to 1; what eviction and delivery order by
     sampling: Sampling | None = None
     id: str = ""

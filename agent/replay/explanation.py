@@ -140,8 +140,8 @@ class Explainer:
             yield "more were drawn than the lane's credits pay for; chance decided which"
             return
         yield (
-            f"its value {verdict.value:.3f} less its likeness to what was bought was {worth:.3f} "
-            "at the end"
+            f"its value {verdict.value:.3f} less its likeness to what was bought, in looks and in "
+            f"reason, was {worth:.3f} at the end"
         )
         paid = [b.worth for b in self._bought if self._lanes[b.id] is Lane.SCORE]
         if paid:

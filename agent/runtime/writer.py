@@ -107,13 +107,12 @@ class Writer:
         image = self._encoder.encode(frame.pixels)
         synchronized = self._synchronized(frame.captured_at)
         record = self._maker.make(capture.id, capture, image, clock_synchronized=synchronized)
-        hint = Hint(frame.camera, capture.is_degraded, capture.likeness).text
         return Draft(
             capture.id,
             capture.lane,
             capture.value,
             record,
             image.data,
-            hint=hint if self._hints else "",
+            hint=Hint.of(capture).text if self._hints else "",
             replaces=capture.replaces,
         )

@@ -2,12 +2,13 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sortedcontainers import SortedKeyList
 
-from agent.domain import Lane
+from agent.domain import Capture, Lane
 from agent.selection.credits import DAY_S, Ledger, Now
 from agent.selection.gates import DEGRADED_SHARE
 from agent.selection.likeness import Likeness
@@ -16,6 +17,12 @@ from agent.spool.record import Entry
 
 DIVERSITY = 0.5
 """How much of its value a capture loses when the same was bought in the last 24 h."""
+
+BREADTH = 0.5
+"""How much of it when all that was bought in that time was bought for the same rule. Which rule is
+right on this camera nobody knows before labels come, so none gets all the credits."""
+
+_FEW = 2  # purchases that are added when shares are counted: the first ones tell little
 
 _LEDGER, _SENT = "ledger", "sent/"
 
@@ -27,18 +34,27 @@ class Hint:
     camera: str
     is_degraded: bool = False
     likeness: str | None = None
+    rule: str = ""  # the one that says most for it
+
+    @classmethod
+    def of(cls, capture: Capture) -> "Hint":
+        """What is to be known of a capture."""
+        rule = capture.rules[0].name if capture.rules else ""
+        camera = capture.observation.frame.camera
+        return cls(camera, capture.is_degraded, capture.likeness, rule)
 
     @property
     def text(self) -> str:
         """For the index."""
-        return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}"
+        return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}\n{self.rule}"
 
     @classmethod
     def from_text(cls, text: str) -> "Hint":
         """Read what `text` wrote; an empty text is a capture of which nothing is known."""
         camera, _, rest = text.partition("\n")
-        degraded, _, likeness = rest.partition("\n")
-        return cls(camera, degraded == "1", likeness or None)
+        degraded, _, rest = rest.partition("\n")
+        likeness, _, rule = rest.partition("\n")
+        return cls(camera, degraded == "1", likeness or None, rule)
 
 
 @dataclass(slots=True)
@@ -56,6 +72,7 @@ class _Sent:
     number: int  # 0, 1, 2, ... in the order of sending
     at: float  # seconds of running time
     camera: str
+    rule: str
     likeness: Likeness
 
 
@@ -74,6 +91,7 @@ class Budgeted:
     _hints: dict[str, Hint] = field(default_factory=dict)
     _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
     _sent_ever: int = 0
+    _sent_for: Counter[str] = field(default_factory=Counter)  # the same, by rule
     _unseen: set[str] = field(default_factory=set)  # paid before the start, not arrived yet
     _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
 
@@ -178,7 +196,7 @@ class Budgeted:
         }
 
     def worth_of(self, capture_id: str) -> float | None:
-        """Its value less its likeness to what was sent, of one that waits."""
+        """What it would teach beside what was sent, of one that waits."""
         held = self._held.get(capture_id)
         return None if held is None else self._worth(held)[0]
 
@@ -190,7 +208,7 @@ class Budgeted:
         self.ledger.accrue(self.now())
 
     def _best(self) -> _Held | None:
-        """The score-lane capture with the highest value less its likeness to what was sent."""
+        """The score-lane capture that teaches most beside what was sent."""
         allowed = self.ledger.degraded_spent < self._degraded_limit()
         candidates = (
             held
@@ -208,7 +226,7 @@ class Budgeted:
         return best
 
     def _worth(self, held: _Held) -> tuple[float, int]:
-        """Value less likeness to what was sent; of equals the older one."""
+        """Value less likeness to what was sent, in looks and in reason; of equals the older one."""
         if held.likeness is not None and self._sent:
             if held.most_like >= 0 and held.most_like < self._sent[0].number:
                 held.similar, held.most_like, held.compared = 0.0, -1, -1  # that one is forgotten
@@ -220,7 +238,9 @@ class Budgeted:
             held.compared = self._sent[-1].number
         elif not self._sent:
             held.similar, held.most_like = 0.0, -1
-        return held.entry.value - DIVERSITY * held.similar, -held.entry.sequence
+        same = self._sent_for[held.hint.rule] / (len(self._sent) + _FEW)
+        worth = held.entry.value - DIVERSITY * held.similar - BREADTH * same
+        return worth, -held.entry.sequence
 
     def _degraded_limit(self) -> float:
         return DEGRADED_SHARE * self.ledger.per_day
@@ -242,10 +262,10 @@ class Budgeted:
         self._notes[name] = at
         self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
         likeness = _parsed(hint.likeness)
-        if likeness is None:
-            return
-        self._sent.append(_Sent(self._sent_ever, at, hint.camera, likeness))
-        self._sent_ever += 1
+        if likeness is not None:
+            self._sent.append(_Sent(self._sent_ever, at, hint.camera, hint.rule, likeness))
+            self._sent_ever += 1
+        self._sent_for = Counter(sent.rule for sent in self._sent if sent.rule)
 
     def _drop(self, entry: Entry) -> None:
         self._held.pop(entry.id, None)

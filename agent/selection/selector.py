@@ -188,7 +188,7 @@ class Selector:
         return lane, first
 
     def _listen(self, moment: Moment) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
-        """What each rule says, and how unusual that is."""
+        """What each rule says, the one that adds most first, and how unusual that is."""
         hits, tails = [], {}
         at = moment.observation.frame.at
         for rule in self._rules:
@@ -200,6 +200,7 @@ class Selector:
                 hits.append(RuleHit(rule.name, score))
                 tails[rule.name] = sketch.tail_score(score) * min(1.0, score / LOUD)
             sketch.add(score, at)
+        hits.sort(key=lambda hit: -self._weights[hit.name] * tails[hit.name])
         return tuple(hits), tails
 
     # The score lane

@@ -52,9 +52,8 @@ class Shelf:
         self._sequence += 1
         value = round(capture.value, 3)
         entry = Entry(capture.id, capture.lane, value, self._sequence, size)
-        hint = Hint(capture.observation.frame.camera, capture.is_degraded, capture.likeness).text
         self._held[capture.id] = entry
-        self._order.arrive(entry, hint)
+        self._order.arrive(entry, Hint.of(capture).text)
         return replaced.id if replaced is not None else None
 
     def buy(self, at: float) -> Iterator[Bought]:

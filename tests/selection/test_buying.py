@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -190,3 +191,53 @@ def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.M
     monkeypatch.setattr(buying, "_by_lot", lambda entry: entry.random_tag)
 
     assert standard_errors_off([weight_of_a_life(seed) for seed in range(150)]) > 6
+
+
+def for_rule(number: int, value: float, rule: str) -> tuple[Entry, str]:
+    hint = Hint("gate", likeness=likeness(number), rule=rule)
+    return Entry(identity(number), Lane.SCORE, value, number, 1), hint.text
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
+    """One shouts all day, another speaks softly: both are heard, the loud one more often."""
+    clock, notes, bought = Time(), dict[str, str](), Counter[str]()
+    loud = [for_rule(n, 0.7, "loud") for n in range(40)]
+    soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
+    waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
+    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order.restore({}, waiting.values())
+    for _ in range(20):
+        if is_restarted:
+            order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+            order.restore(notes, waiting.values())
+        choice = order.choose()
+        assert choice is not None
+        order.take(choice)
+        order.leave(choice.entry)
+        notes |= {name: text for name, text in choice.notes.items() if text is not None}
+        _, hint = waiting.pop(choice.entry.id)
+        bought[Hint.from_text(hint).rule] += 1
+        clock.ran += 3600.0
+
+    assert bought["soft"] >= 4
+    assert bought["loud"] > bought["soft"]
+
+
+def test_a_rule_that_is_alone_loses_nothing() -> None:
+    clock = Time()
+    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
+    order.report()
+    clock.ran = 20 * 3600.0
+    bought = []
+    while (choice := order.choose()) is not None:
+        order.take(choice)
+        bought.append(choice.entry.value)
+
+    assert bought == sorted(bought, reverse=True)
+    assert len(bought) == 21
+
+
+def test_a_hint_of_an_older_version_is_understood() -> None:
+    assert Hint.from_text("gate\n1\nlooks") == Hint("gate", is_degraded=True, likeness="looks")

@@ -125,7 +125,7 @@ def test_a_rule_that_rests_does_not_silence_another() -> None:
 
     assert [names(capture) for capture in found] == [
         ["low_confidence"],
-        ["low_confidence", "crowd"],
+        ["crowd", "low_confidence"],
     ]
     assert found[1].value == pytest.approx(1 - (1 - 0.2) * (1 - 0.5), abs=0.001)
 

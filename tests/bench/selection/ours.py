@@ -65,8 +65,7 @@ class Ours:
             entry = Entry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
             self._frames[capture.id] = frame.sequence
             self._waiting[capture.id] = entry
-            hint = Hint(frame.camera, capture.is_degraded, capture.likeness)
-            self._order.arrive(entry, hint.text)
+            self._order.arrive(entry, Hint.of(capture).text)
             with contextlib.suppress(KeyError):
                 self._order.leave(self._waiting.pop(capture.replaces or ""))
 
