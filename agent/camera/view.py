@@ -13,6 +13,9 @@ def small_grey(pixels: Pixels) -> Grey:
 
     Averages areas where the frame is larger, so that sensor noise is averaged away too.
     """
-    # Shrinking three channels costs less than converting every pixel to grey first.
-    small = cv2.resize(pixels, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    height, width = pixels.shape[:2]
+    if height % 2 == 0 and width % 2 == 0 and height >= 2 * HEIGHT and width >= 2 * WIDTH:
+        # Means of 2 x 2 pixels have a fast path; then there is a quarter left to make grey.
+        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(grey, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
