@@ -207,27 +207,36 @@ def rtdetr_deployed(objects: Sequence[Planted]) -> Outputs:
 
 
 def nanodet_plus(objects: Sequence[Planted]) -> Outputs:
-    """Each object from the corner of stride 16 next to its middle, all distances whole strides."""
-    table = np.full((cells_plus(64), CLASSES + 32), -1, np.float32)
+    return nanodet_table(objects, (8, 16, 32, 64), bins=8, centre=0.0)
+
+
+def nanodet_m(objects: Sequence[Planted]) -> Outputs:
+    return nanodet_table(objects, (8, 16, 32), bins=8, centre=0.5)
+
+
+def nanodet_g(objects: Sequence[Planted]) -> Outputs:
+    return nanodet_table(objects, (8, 16, 32), bins=11, centre=0.5)
+
+
+def nanodet_table(
+    objects: Sequence[Planted], strides: Sequence[int], *, bins: int, centre: float
+) -> Outputs:
+    """Each object in a cell of stride 16 near its middle, its sides between whole distances."""
+    grids = [-(-SIDES[0] // stride) * -(-SIDES[1] // stride) for stride in strides]
+    table = np.full((sum(grids), CLASSES + 4 * bins), -1, np.float32)
     table[:, :CLASSES] = 0
     for each in objects:
-        x, y = (int(middle // 16) for middle in centred([each])[0, :2])
-        row = table[cells_plus(8) + y * (SIDES[1] // 16) + x]
-        row[:CLASSES] = scores([each])[0]
-        reach = np.abs(np.array([*each.box]) - np.array([x, y, x, y]) * 16) / 16
-        for side, distance in enumerate(reach):
+        column, row = (int(middle // 16) for middle in centred([each])[0, :2])
+        cell = table[grids[0] + row * (SIDES[1] // 16) + column]
+        cell[:CLASSES] = scores([each])[0]
+        begin = (np.array([column, row] * 2) + centre) * 16
+        for side, distance in enumerate(np.abs(np.array(each.box) - begin) / 16):
             low = int(distance)
-            logits = row[CLASSES + 8 * side : CLASSES + 8 * (side + 1)]
+            logits = cell[CLASSES + bins * side :][:bins]
             logits[:] = -30
             logits[low] = np.log(max(1e-9, 1 - (distance - low)))
             logits[low + 1] = np.log(max(1e-9, distance - low))
     return {"output": table[None]}
-
-
-def cells_plus(last: int) -> int:
-    """How many cells the strides up to this one have."""
-    strides = [stride for stride in (8, 16, 32, 64) if stride <= last]
-    return sum(-(-SIDES[0] // stride) * -(-SIDES[1] // stride) for stride in strides)
 
 
 def yolo_nas(objects: Sequence[Planted]) -> Outputs:
@@ -309,6 +318,8 @@ FAMILIES = {
         "tf-ssd", tf_ssd, "stretch", "uint8", (None, *SIDES, 3), "background ant bee cat"
     ),
     "nanodet-plus": Family("nanodet-plus", nanodet_plus, "stretch"),
+    "nanodet-m": Family("nanodet-m", nanodet_m, "corner"),
+    "nanodet-g": Family("nanodet-g", nanodet_g, "corner"),
     "yolo-nas": Family("yolo-nas", yolo_nas, "letterbox"),
     "yolo-nas batched": Family(
         "yolo-nas-batched", yolo_nas_batched, "letterbox", "uint8", (1, 3, *SIDES)

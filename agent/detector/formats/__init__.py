@@ -11,7 +11,7 @@ from agent.detector.formats.contract import AnyFormat, Signature
 from agent.detector.formats.detr import Detr
 from agent.detector.formats.end2end import End2End
 from agent.detector.formats.nanodet import NanoDet
-from agent.detector.formats.nanodet_plus import NanoDetPlus
+from agent.detector.formats.nanodet_plus import NanoDetG, NanoDetM, NanoDetPlus
 from agent.detector.formats.ready import RtDetrDeployed, TorchVision
 from agent.detector.formats.rfdetr import RfDetr
 from agent.detector.formats.rtdetr import RtDetr, RtDetrJoined
@@ -32,6 +32,8 @@ FORMATS: dict[str, AnyFormat] = {
     for known in (
         NanoDet(),
         NanoDetPlus(),
+        NanoDetM(),
+        NanoDetG(),
         Ultralytics(),
         YoloV5(),
         YoloX(),

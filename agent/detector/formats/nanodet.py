@@ -1,6 +1,6 @@
 """NanoDet with a generalised focal loss head: one grid of cells per stride, boxes as bins.
 
-Its successor's exports are in `nanodet_plus.py`.
+Its newer exports, and its successor's, are in `nanodet_plus.py`.
 
 Per stride 8, 16, 32 the graph has two outputs over the same n = ceil(height / stride) *
 ceil(width / stride) cells, row by row:

@@ -1,13 +1,21 @@
-"""NanoDet-Plus: all strides in one output, as its exporter writes it.
+"""NanoDet-Plus and NanoDet with all strides in one output, as their exporter writes them now.
 
-The output is `[1, n, classes + 32]`, n = the cells of strides 8, 16, 32, 64, row by row:
-confidences, sigmoid done, then for left, top, right, bottom the logits of a distribution over the
-distances 0, 1, ..., 7 strides from `(column * stride, row * stride)`, the cell's corner. Pixels are
-those of NanoDet; the frame is stretched.
+The output is `[1, n, classes + 4 * bins]`, n = the cells of all strides, row by row: confidences,
+sigmoid done, then for left, top, right, bottom the logits of a distribution over the distances 0,
+1, ..., bins - 1 strides from one place in each cell. Pixels are those of NanoDet.
+
+- `nanodet-plus`: strides 8, 16, 32, 64, 8 bins, from the cell's top left corner; the frame is
+  stretched.
+- `nanodet-m`: strides 8, 16, 32, 8 bins, from the cell's centre; the frame stands at the top left
+  of black.
+- `nanodet-g`: the same with 11 bins.
+
+Older exports of the last two have a pair of outputs for each stride: `nanodet.py`.
 
 Source: `NanoDetPlusHead._forward_onnx` and `get_single_level_center_priors` in
-`nanodet/model/head/nanodet_plus_head.py`, and `reg_max`, `keep_ratio` and `normalize` in
-`config/nanodet-plus-m_416.yml` of RangiLyu/nanodet (Apache-2.0).
+`nanodet/model/head/nanodet_plus_head.py`, `GFLHead._forward_onnx` and
+`get_single_level_center_point` in `gfl_head.py`, and `reg_max`, `keep_ratio` and `normalize` in
+`config/nanodet-plus-m_416.yml` and `config/nanodet-g.yml` of RangiLyu/nanodet (Apache-2.0).
 """
 
 from collections.abc import Sequence
@@ -17,15 +25,12 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, Preparation, Signature
-from agent.detector.formats.geometry import cells, cells_of
+from agent.detector.formats.geometry import STRIDES, cells, cells_of
 from agent.detector.formats.nanodet import NanoDet, decoded_cells
 from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
-
-STRIDES = (8, 16, 32, 64)
-SIDES = 32  # columns: 4 sides of 8 bins
 
 
 class NanoDetPlus:
@@ -34,6 +39,10 @@ class NanoDetPlus:
     name = "nanodet-plus"
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.6
+    strides: tuple[int, ...] = (8, 16, 32, 64)
+    bins = 8
+    centre = 0.0  # where in its cell the distances begin, in strides from its top left corner
+    padding = Padding.STRETCH
 
     def recognise(self, model: Signature) -> str | None:
         """Say why this model is certainly of this family, or None."""
@@ -44,43 +53,71 @@ class NanoDetPlus:
         if not model.values:
             return None
         rows = model.values[0][0]
-        shares, logits = rows[:, :-SIDES], rows[:, -SIDES:]
-        if not ((shares >= 0) & (shares <= 1)).all() or not ((logits < 0) | (logits > 1)).any():
+        shares, first_side = rows[:, : -self._sides], rows[:, -self._sides :][:, : self.bins]
+        if not _are_shares(shares) or _are_shares(first_side):
             return None
-        return f"a row for each cell of strides {STRIDES}, {classes} classes and 4 sides of bins"
+        sides = f"{classes} classes and 4 sides of {self.bins} bins"
+        return f"a row for each cell of strides {self.strides}, {sides}"
 
     def layout(self, model: Signature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
             rows, columns = shapes[0][1:]
-            if rows == cells_of(model.size, STRIDES) and columns is not None and columns > SIDES:
-                return Layout((0,), columns - SIDES)
+            fits = rows == cells_of(model.size, self.strides)
+            if fits and columns is not None and columns > self._sides:
+                return Layout((0,), columns - self._sides)
         raise ConfigurationError(
-            f"{self.name} has one output [1, n, classes + {SIDES}], n = the cells of {STRIDES}"
+            f"{self.name} has one output [1, n, classes + {self._sides}], a row for each cell of "
+            f"strides {self.strides}"
         )
 
     def preparation(self, model: Signature) -> Preparation:
         """Return how frames become this model's input."""
-        return replace(NanoDet().preparation(model), padding=Padding.STRETCH)
+        return replace(NanoDet().preparation(model), padding=self.padding)
 
     def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
         """Return the detections at or above `floor`; one class per cell, the best."""
         rows = outputs[0][0]
-        if len(rows) != cells_of(size, STRIDES):
+        if len(rows) != cells_of(size, self.strides):
             return RawDetections.nothing(invalid=True)
-        ends = np.cumsum([cells(size, stride) for stride in STRIDES])
+        ends = np.cumsum([cells(size, stride) for stride in self.strides])
         parts = [
             decoded_cells(
-                level[:, :-SIDES],
-                level[:, -SIDES:],
+                level[:, : -self._sides],
+                level[:, -self._sides :],
                 stride=stride,
                 columns=-(-size.width // stride),
-                centre=0.0,
+                centre=self.centre,
                 floor=floor,
             )
-            for level, stride in zip(np.split(rows, ends[:-1]), STRIDES, strict=True)
+            for level, stride in zip(np.split(rows, ends[:-1]), self.strides, strict=True)
         ]
         boxes, confidences, class_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
-        odd = bool(np.isnan(rows[:, :-SIDES].sum()))
+        odd = bool(np.isnan(rows[:, : -self._sides].sum()))
         return RawDetections.sound(boxes, confidences, class_ids, invalid=odd)
+
+    @property
+    def _sides(self) -> int:
+        """How many columns hold the four sides."""
+        return 4 * self.bins
+
+
+class NanoDetM(NanoDetPlus):
+    """Three strides, distances from the centres of the cells."""
+
+    name = "nanodet-m"
+    strides = STRIDES
+    centre = 0.5
+    padding = Padding.AFTER
+
+
+class NanoDetG(NanoDetM):
+    """The same with more bins."""
+
+    name = "nanodet-g"
+    bins = 11
+
+
+def _are_shares(columns: FloatArray) -> bool:
+    return bool(((columns >= 0) & (columns <= 1)).all())
