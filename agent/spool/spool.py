@@ -27,25 +27,22 @@ from agent.errors import DamagedRecord, SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock
 from agent.spool import record
-from agent.spool.disk import Disk, is_disk_full
+from agent.spool.admission import admit
+from agent.spool.disk import Disk
 from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import Change, Index, RecordFile
 from agent.spool.index_errors import InDoubtError
-from agent.spool.index_reading import DATABASE
-from agent.spool.layout import RESERVE_BYTES, SpoolPaths, missing_kind, prune, restore_reserve
+from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Publish
 from agent.spool.order import ByValue, Choice, SendingOrder
 from agent.spool.record import Entry
-
-RANDOM_SHARE = 0.2
-"""Share of the disk that random captures keep when rules fill the rest."""
+from agent.spool.record_files import RecordFiles
+from agent.spool.room import Room, Shortage
 
 _HINT, _KEPT, _KEPT_WITH = "hint/", "kept/", "kept_with/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
-_GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
-_JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
 
 
 class Spool:
@@ -76,9 +73,8 @@ class Spool:
         """
         self._publish = publish
         self._published: Mapping[str, object] = {}
-        self._paths = paths
-        self._limits = limits
-        self._disk = disk
+        self._files = RecordFiles(disk, paths)
+        self._room = Room(paths, limits, disk, state.aside, log)
         self._index = index
         self._clock = clock
         self._log = log
@@ -97,15 +93,11 @@ class Spool:
         self._notes = state.notes
         self._due: dict[str, str] = {}  # notes that go with the next commit
         self._counts = state.counts
-        self._aside = state.aside
-        self._unsynced: set[str] = set()  # names in the done ring: unlinked, folder not synced
-        self._unwritten: set[str] = set()  # names of puts that failed; the files may be there
         self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(e.sequence for e in state.entries.values())]
         )
         self._used = sum(entry.occupied for entry in state.entries.values())
-        self._full = False
         self.arrived = threading.Condition(self._lock)
         """Notified when a capture becomes claimable."""
 
@@ -129,7 +121,7 @@ class Spool:
     def occupied(self) -> int:
         """Bytes on disk that count against the budget."""
         with self._lock:
-            return self._used + self._overhead()
+            return self._used + self._room.overhead()
 
     # The way through
 
@@ -142,22 +134,18 @@ class Spool:
             batch = self._encode(drafts)
             size = sum(newcomer.entry.occupied for newcomer in batch)
             try:
-                room = self._disk.free_bytes(self._paths.root) - size
-                short = max(self._limits.min_free, RESERVE_BYTES) - room
-                limit = "disk_full" if room < RESERVE_BYTES else "min_free"
-                reason = limit if short > 0 else "budget"
+                short = self._room.shortage(size)
                 try:
-                    stored = self._put(batch, reason, free=max(0, min(size, short)))
+                    stored = self._put(batch, short)
                 except OSError as error:
-                    if not self._is_full(error):
+                    if not self._room.is_full(error):
                         raise
-                    # Others took the room: what is stored now is written into the reserve's.
-                    reason = "disk_full"
-                    self._disk.remove(self._paths.reserve)
-                    stored = self._put(batch, reason, free=size)
+                    self._room.free_reserve()
+                    short = Shortage(size, "disk_full")
+                    stored = self._put(batch, short)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot store a capture: {error}") from error
-            self._note_room(reason)
+            self._room.after_a_put(short.reason, waiting=self.waiting())
             return stored
 
     def claim(self, *, last: Sequence[str] = ()) -> StoredCapture | None:
@@ -183,7 +171,7 @@ class Spool:
                 self._catalogue.remove(entry)
                 self._claimed[entry.id] = entry
             try:
-                capture = record.decode(self._disk.read(self._paths.records / entry.name))
+                capture = record.decode(self._files.read(entry))
             except (DamagedRecord, OSError) as error:
                 self._give_up(entry, error)
             else:
@@ -238,10 +226,9 @@ class Spool:
             for entry in entries:
                 self._drop(entry)
         # Outside of the lock: it takes milliseconds on some disks, and others want to claim.
-        unlinked = self._unlink(entries)
+        self._files.unlink(entries)
         with self._lock:
-            self._unsynced |= unlinked
-            if len(self._unsynced) >= _RING_LIMIT:
+            if self._files.unsynced >= _RING_LIMIT:
                 self._shorten_ring()
 
     def release(self, capture_id: str) -> None:
@@ -262,7 +249,7 @@ class Spool:
             raise ValueError(f"{entry.id} waits already")
         with self._lock:
             try:
-                self._disk.move(self._paths.rejected / entry.name, self._paths.records / entry.name)
+                self._files.take_back(entry)
                 file = RecordFile(entry.name, entry.size)
                 self._commit(Change(added=(file,), counts={"rejected": -1}))
             except OSError as error:
@@ -271,7 +258,7 @@ class Spool:
             self._catalogue.add(entry)
             self._order.arrive(entry, "")
             self._used += entry.occupied
-            self._aside[self._paths.rejected] -= entry.size
+            self._room.after_taking_back(entry.size)
             self.arrived.notify()
 
     def why_not(self) -> str | None:
@@ -319,95 +306,56 @@ class Spool:
             batch.append(Newcomer(entry, data, draft.hint, draft.replaces))
         return batch
 
-    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
-        """Store what the budget allows; at least `free` bytes leave for `reason`."""
-        new = [newcomer.entry for newcomer in batch]
-        over = (
-            sum(e.occupied for e in new) + self.occupied() + _GROWTH_BYTES - self._limits.max_bytes
+    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
+        """Store what the budget allows, and a disk that is `short`."""
+        used = self._used + sum(newcomer.entry.occupied for newcomer in batch)
+        plan = admit(
+            batch,
+            self._catalogue,
+            self._entries,
+            in_flight=self._claimed,
+            thinning=self._thinning,
+            shortage=self._room.over_budget(used, short),
+            random_quota=self._room.random_quota,
+            last=self._sequence,
         )
-        reason = "budget" if over >= free else reason
-        quota = int(RANDOM_SHARE * self._limits.max_bytes)
-        victims = self._catalogue.plan(new, excess=max(over, free), random_quota=quota)
-        kept = [newcomer for newcomer in batch if newcomer.entry not in victims]
-        replaced = self._replaced(kept, victims)
-        kept = [newcomer for newcomer in kept if newcomer.entry not in replaced]
-        leaving = [entry for entry in (*victims, *replaced) if entry not in new]
-        synced = self._write(kept)
-        last = self._sequence + len(new)
-        thinning = self._thinning
-        for entry in victims:
-            if entry.lane is Lane.RANDOM:
-                thinning = thinning.evicted(entry.random_tag, last + 1)
-        notes: dict[str, str | None] = {"sequence": str(last)}
-        if thinning is not self._thinning:
-            notes["thinning"] = thinning.text
+        self._index.settle()  # files of a put that is in doubt may not go before it is sure
+        unlinked = self._files.write(plan.kept)
+        leaving = plan.leaving
+        notes: dict[str, str | None] = {"sequence": str(plan.last)}
+        if plan.thinning is not self._thinning:
+            notes["thinning"] = plan.thinning.text
         for entry in leaving:
             notes |= self._no_notes(entry)
-        notes |= {_HINT + n.entry.id: n.hint for n in kept if n.hint}
+        notes |= {_HINT + n.entry.id: n.hint for n in plan.kept if n.hint}
         change = Change(
-            added=tuple(RecordFile(n.entry.name, n.entry.size) for n in kept),
+            added=tuple(RecordFile(n.entry.name, n.entry.size) for n in plan.kept),
             removed=tuple(entry.name for entry in leaving),
-            forgotten=tuple(synced),
-            counts={
-                "stored": len(new),
-                f"evicted/{reason}": len(victims),
-                "evicted/duplicate": len(replaced),
-            },
+            forgotten=tuple(unlinked),
+            counts=plan.counts,
             notes=notes,
         )
         try:
             self._commit(change)
-        except InDoubtError:  # the next start may find the rows, so the files stay until it is sure
-            self._unwritten |= {n.entry.name for n in kept}
+        except InDoubtError:  # the next start may find the rows
+            self._files.leave(plan.kept)
             raise
         except OSError:
-            self._unwrite(kept)
+            self._files.unwrite(plan.kept)
             raise
-        self._sequence = last
-        self._thinning = thinning
-        self._unsynced -= synced
-        self._leave(leaving)
-        self._arrive(kept)
-        entries = tuple(newcomer.entry for newcomer in kept)
-        return Stored(entries, tuple(victims), reason, tuple(replaced))
-
-    def _replaced(self, kept: Sequence[Newcomer], victims: Sequence[Entry]) -> list[Entry]:
-        """Captures that a better one of the same scene makes needless: waiting or just come."""
-        names = {newcomer.replaces or "" for newcomer in kept} - self._claimed.keys()
-        worse = [self._entries[name] for name in names & self._entries.keys()]
-        worse += [newcomer.entry for newcomer in kept if newcomer.entry.id in names]
-        return [entry for entry in worse if entry not in victims]
+        self._files.forget(unlinked)
+        self._sequence = plan.last
+        self._thinning = plan.thinning
+        for entry in leaving:
+            self._drop(entry)
+        self._files.unlink(leaving)
+        self._arrive(plan.kept)
+        return plan.stored
 
     def _no_notes(self, entry: Entry) -> dict[str, None]:
         """The notes to delete with a capture, if it has some."""
         names = (_HINT + entry.id, _KEPT_WITH + entry.id)
         return {name: None for name in names if name in self._notes or name in self._due}
-
-    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
-        """Make record files durable; answers with the unlinked names that now are so too."""
-        if not batch and not self._unwritten:
-            return set()
-        unlinked = set(self._unsynced)
-        try:
-            # One that stayed would come back at the next start, maybe after it was delivered
-            # under another name, or counted as evicted.
-            self._index.settle()
-            for name in self._unwritten:
-                self._disk.remove(self._paths.records / name)
-            for newcomer in batch:
-                self._disk.write(self._paths.records / newcomer.entry.name, newcomer.data)
-            self._disk.sync_directory(self._paths.records)
-        except OSError:
-            self._unwrite(batch)
-            raise
-        self._unwritten.clear()
-        return unlinked
-
-    def _unwrite(self, batch: Sequence[Newcomer]) -> None:
-        for newcomer in batch:
-            self._unwritten.add(newcomer.entry.name)
-            with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / newcomer.entry.name)
 
     def _arrive(self, batch: Sequence[Newcomer]) -> None:
         for newcomer in batch:
@@ -420,22 +368,6 @@ class Spool:
 
     # Leaving
 
-    def _leave(self, entries: Sequence[Entry]) -> None:
-        """Forget captures whose deletion is committed, and unlink their files."""
-        for entry in entries:
-            self._drop(entry)
-        self._unsynced |= self._unlink(entries)
-
-    def _unlink(self, entries: Sequence[Entry]) -> set[str]:
-        """Unlink files; answers with the names of those that are gone."""
-        gone = set()
-        for entry in entries:
-            # A file that cannot be unlinked now stays in the ring, and goes at the next start.
-            with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / entry.name)
-                gone.add(entry.name)
-        return gone
-
     def _drop(self, entry: Entry) -> None:
         del self._entries[entry.id]
         if self._claimed.pop(entry.id, None) is None:
@@ -446,9 +378,9 @@ class Spool:
     def _shorten_ring(self) -> None:
         """Sync the record folder so that the names in the ring may be forgotten."""
         with contextlib.suppress(OSError):  # a long ring costs room, nothing else
-            self._disk.sync_directory(self._paths.records)
-            self._commit(Change(forgotten=tuple(self._unsynced)))
-            self._unsynced.clear()
+            unlinked = self._files.sync()
+            self._commit(Change(forgotten=tuple(unlinked)))
+            self._files.forget(unlinked)
 
     def _give_up(self, entry: Entry, error: DamagedRecord | OSError) -> None:
         """Set aside a claimed capture that cannot be read; others must not wait behind it."""
@@ -456,7 +388,7 @@ class Spool:
             self.release(entry.id)
             raise SpoolUnavailable(f"cannot read a capture: {error}") from error
         try:
-            self._set_aside(entry, missing_kind(self._disk, self._paths, entry.name))
+            self._set_aside(entry, self._files.missing_kind(entry))
         except SpoolUnavailable:
             self.release(entry.id)
             raise
@@ -464,20 +396,18 @@ class Spool:
 
     def _set_aside(self, entry: Entry, kind: str) -> None:
         """Move a claimed capture out of the way. After a power cut it is there or here."""
-        folder = self._paths.root / kind
         with self._lock:
             try:
-                self._disk.move(self._paths.records / entry.name, folder / entry.name)
+                self._files.set_aside(entry, kind)
                 self._commit(
                     Change(gone=(entry.name,), counts={kind: 1}, notes=self._no_notes(entry))
                 )
             except OSError as error:
                 raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
             self._drop(entry)
-            with contextlib.suppress(OSError):
-                self._aside[folder] = prune(self._disk, folder, self._limits.aside)
+            self._room.after_setting_aside(kind)
 
-    # The disk
+    # The index
 
     def _commit(self, change: Change) -> None:
         """Commit, with what else is due; on a full disk once more with the reserve freed.
@@ -488,9 +418,9 @@ class Spool:
         try:
             self._index.commit(change)
         except OSError as error:
-            if not self._is_full(error):
+            if not self._room.is_full(error):
                 raise
-            self._disk.remove(self._paths.reserve)
+            self._room.free_reserve()
             self._index.commit(change)
         self._due.clear()
         self._counts += Counter(change.counts)  # which leaves out what is still 0
@@ -499,27 +429,3 @@ class Spool:
                 self._notes.pop(name, None)
             else:
                 self._notes[name] = text
-
-    def _is_full(self, error: OSError) -> bool:
-        """SQLite reports a full disk in several ways, so the file system is asked too."""
-        return is_disk_full(error) or self._disk.free_bytes(self._paths.root) < _GROWTH_BYTES
-
-    def _note_room(self, reason: str) -> None:
-        """After a put: say once when the room ends or is there again, and keep a reserve."""
-        if reason != "budget":
-            if not self._full:
-                self._log.warning("disk full", reason=reason, waiting=self.waiting())
-            self._full = True
-            return
-        with contextlib.suppress(OSError):
-            restore_reserve(self._disk, self._paths)
-            # At the brink every other put fits; room is there when several more would.
-            room = self._disk.free_bytes(self._paths.root) - self._limits.min_free
-            if self._full and room > 2 * RESERVE_BYTES:
-                self._log.info("spool available", waiting=self.waiting())
-                self._full = False
-
-    def _overhead(self) -> int:
-        """Bytes of the spool that are not waiting captures."""
-        database = self._disk.size(self._paths.cache / DATABASE)
-        return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._aside.values())

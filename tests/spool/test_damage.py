@@ -209,39 +209,32 @@ def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) 
         assert law_holds(spool)
 
 
-def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with open_real(root) as spool:
-        right = spool._disk.read
-        bad = _records(root)[-1]
+class BadBlock(Disk):
+    def __init__(self, bad: Path) -> None:
+        self._bad = bad
 
-        def read(path: Path) -> bytes:
-            if path == bad:
-                raise OSError(5, "Input/output error")
-            return right(path)
+    def read(self, path: Path) -> bytes:
+        if path == self._bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(path)
 
-        monkeypatch.setattr(spool._disk, "read", read)
+    def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
+        self.read(path)
+        return super().beginning(path, length)
 
+
+def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(root: Path) -> None:
+    bad = _records(root)[-1]
+    with open_real(root, disk=BadBlock(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert (root / "damaged" / bad.name).exists()
 
 
 def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> None:
-    class BadBlock(Disk):
-        def read(self, path: Path) -> bytes:
-            if path == bad:
-                raise OSError(errno.EIO, "Input/output error")
-            return super().read(path)
-
-        def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
-            self.read(path)
-            return super().beginning(path, length)
-
     bad = _records(root)[-1]
     (root / "cache" / DATABASE).unlink()
 
-    with open_real(root, disk=BadBlock()) as spool:
+    with open_real(root, disk=BadBlock(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert spool.counts() == {"stored": 5, "damaged": 1}
         assert law_holds(spool)

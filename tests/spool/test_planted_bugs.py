@@ -1,6 +1,6 @@
 """Tests of the tests: each bug that could be made must be seen by a proof."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from proofs import (
     survives_power_cuts,
 )
 
-from agent.spool import eviction, recovery
+from agent.spool import eviction, recovery, spool
 from agent.spool.drafts import Newcomer, State, Stored
 from agent.spool.index import Change
 from agent.spool.index_reading import Contents
-from agent.spool.record import Entry
+from agent.spool.record_files import RecordFiles
+from agent.spool.room import Room, Shortage
 from agent.spool.spool import Spool
 
 
@@ -94,61 +95,62 @@ class HalfACommit(MemoryIndex):
 class UnlinkBeforeCommit(Spool):
     def _commit(self, change: Change) -> None:
         for name in change.removed:
-            self._disk.remove(self._paths.records / name)
+            self._files._disk.remove(self._files._paths.records / name)
         super()._commit(change)
 
 
-class RowBeforeFile(Spool):
-    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
-        self._owed = batch
-        return set()
-
-    def _arrive(self, batch: Sequence[Newcomer]) -> None:
-        super()._write(self._owed)
-        super()._arrive(batch)
-
-
 class RingForgottenTooEarly(Spool):
-    def _leave(self, entries: Sequence[Entry]) -> None:
-        super()._leave(entries)
-        self._index.commit(Change(forgotten=tuple(self._unsynced)))
+    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
+        stored = super()._put(batch, short)
+        self._index.commit(Change(forgotten=tuple(self._files._unsynced)))
+        return stored
 
 
 class ClaimedMayLeave(Spool):
-    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
+    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
         claimed = list(self._claimed.values())
         for entry in claimed:
             self._catalogue.add(entry)
         try:
-            return super()._put(batch, reason, free=free)
+            return super()._put(batch, short)
         finally:
             for entry in claimed:
                 self._catalogue.remove(entry)
 
 
-class ReserveKept(Spool):
-    def _is_full(self, error: OSError) -> bool:
+class ReserveKept(Room):
+    def is_full(self, error: OSError) -> bool:
         return False
 
 
-class RefusedPutLeftBehind(Spool):
-    def _unwrite(self, batch: Sequence[Newcomer]) -> None:
-        super()._unwrite(batch)
+class RowBeforeFile(RecordFiles):
+    _owed: Sequence[Newcomer] = ()
+
+    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+        self._owed = batch
+        return set()
+
+    def forget(self, unlinked: set[str]) -> None:
+        super().write(self._owed)
+        super().forget(unlinked)
+
+
+class RefusedPutLeftBehind(RecordFiles):
+    def unwrite(self, batch: Iterable[Newcomer]) -> None:
+        super().unwrite(batch)
         self._unwritten.clear()
 
 
-class GivenUpPutLeftBehind(Spool):
-    def _write(self, batch: Sequence[Newcomer]) -> set[str]:
-        return super()._write(batch) if batch else set()
+class GivenUpPutLeftBehind(RecordFiles):
+    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+        return super().write(batch) if batch else set()
 
 
-class DoubtfulPutRemoved(Spool):
-    def _put(self, batch: Sequence[Newcomer], reason: str, *, free: int) -> Stored:
-        try:
-            return super()._put(batch, reason, free=free)
-        except OSError:
-            self._unwrite(batch)
-            raise
+class DoubtfulPutRemoved(RecordFiles):
+    def leave(self, batch: Iterable[Newcomer]) -> None:
+        super().leave(batch)
+        for newcomer in batch:
+            self._disk.remove(self._paths.records / newcomer.entry.name)
 
 
 class NeverSettled(MemoryIndex):
@@ -203,12 +205,15 @@ def test_a_failed_commit_that_is_believed_is_seen(make_machine: MakeMachine) -> 
     ],
 )
 def test_a_bug_in_the_spool_is_seen(
-    bug: type[Spool],
+    bug: type[Spool | RecordFiles | Room],
     proof: Proof,
     make_machine: MakeMachine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recovery, "Spool", bug)
+    right = bug.__base__
+    assert right is not None
+    home = recovery if right is Spool else spool
+    monkeypatch.setattr(home, right.__name__, bug)
 
     _is_seen(proof, make_machine)
 

@@ -11,7 +11,7 @@ from agent.domain import Lane
 from agent.errors import SpoolUnavailable
 from agent.spool.drafts import Draft, Stored
 from agent.spool.record import Entry
-from agent.spool.spool import RANDOM_SHARE
+from agent.spool.room import RANDOM_SHARE
 
 
 class Witness:

@@ -1,0 +1,81 @@
+"""Who is stored by a put and who leaves for it: decided before anything is written."""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.domain import Lane
+from agent.spool.drafts import Newcomer, Stored
+from agent.spool.eviction import Catalogue, Thinning
+from agent.spool.record import Entry
+from agent.spool.room import Shortage
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The plan of a put."""
+
+    batch: Sequence[Newcomer]
+    kept: tuple[Newcomer, ...]
+    evicted: tuple[Entry, ...]  # newcomers among them
+    replaced: tuple[Entry, ...]  # by a better capture of the same scene, newcomers among them
+    reason: str  # of the evictions
+    last: int  # sequence of the last newcomer
+    thinning: Thinning  # afterwards
+
+    @property
+    def leaving(self) -> list[Entry]:
+        """Those that were there and are not any more."""
+        new = {newcomer.entry for newcomer in self.batch}
+        return [entry for entry in (*self.evicted, *self.replaced) if entry not in new]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """To be added to the spool's."""
+        return {
+            "stored": len(self.batch),
+            f"evicted/{self.reason}": len(self.evicted),
+            "evicted/duplicate": len(self.replaced),
+        }
+
+    @property
+    def stored(self) -> Stored:
+        """What the caller hears when it is done."""
+        kept = tuple(newcomer.entry for newcomer in self.kept)
+        return Stored(kept, self.evicted, self.reason, self.replaced)
+
+
+def admit(
+    batch: Sequence[Newcomer],
+    catalogue: Catalogue,
+    waiting: Mapping[str, Entry],
+    *,
+    in_flight: Container[str],
+    thinning: Thinning,
+    shortage: Shortage,
+    random_quota: int,
+    last: int,
+) -> Admission:
+    """Decide. `last` is the sequence of the last capture before these; nothing is changed."""
+    new = [newcomer.entry for newcomer in batch]
+    evicted = catalogue.plan(new, excess=shortage.bytes, random_quota=random_quota)
+    kept = [newcomer for newcomer in batch if newcomer.entry not in evicted]
+    just_come = {one.id: one for one in new}
+    worse = (
+        just_come.get(name) or waiting.get(name)
+        for name in {newcomer.replaces or "" for newcomer in kept}
+        if name not in in_flight
+    )
+    replaced = tuple(one for one in worse if one is not None and one not in evicted)
+    last += len(new)
+    for entry in evicted:
+        if entry.lane is Lane.RANDOM:
+            thinning = thinning.evicted(entry.random_tag, last + 1)
+    return Admission(
+        batch,
+        tuple(newcomer for newcomer in kept if newcomer.entry not in replaced),
+        tuple(evicted),
+        replaced,
+        shortage.reason,
+        last,
+        thinning,
+    )

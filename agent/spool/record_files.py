@@ -1,0 +1,101 @@
+"""The record files while the spool is open: which of them the folder may have that do not count.
+
+Two kinds of name need remembering. One that was unlinked may come back with a power cut until the
+folder is synced; till then it is in the index's done ring. One of a put that failed may be there
+still; the next write removes it first, because it would come back at the next start, maybe after
+the capture was delivered under another name, or counted as evicted.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterable, Sequence
+
+from agent.spool.disk import Disk
+from agent.spool.drafts import Newcomer
+from agent.spool.layout import SpoolPaths, missing_kind
+from agent.spool.record import Entry
+
+
+class RecordFiles:
+    """Writes, reads, moves and unlinks record files. Knows nothing of rows."""
+
+    def __init__(self, disk: Disk, paths: SpoolPaths) -> None:
+        self._disk = disk
+        self._paths = paths
+        self._lock = threading.Lock()
+        self._unsynced: set[str] = set()  # unlinked, folder not synced
+        self._unwritten: set[str] = set()  # of puts that failed; the files may be there
+
+    @property
+    def unsynced(self) -> int:
+        """How many names may come back with a power cut."""
+        return len(self._unsynced)
+
+    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+        """Make record files durable, all or none; answers with the unlinked names that now are so.
+
+        Raises `OSError`.
+        """
+        if not batch and not self._unwritten:
+            return set()
+        try:
+            for name in self._unwritten:
+                self._disk.remove(self._paths.records / name)
+            for newcomer in batch:
+                self._disk.write(self._paths.records / newcomer.entry.name, newcomer.data)
+            unlinked = self.sync()
+        except OSError:
+            self.unwrite(batch)
+            raise
+        self._unwritten.clear()
+        return unlinked
+
+    def unwrite(self, batch: Iterable[Newcomer]) -> None:
+        """The put failed: its files go, those that cannot with the next write."""
+        self.leave(batch)
+        for newcomer in batch:
+            with contextlib.suppress(OSError):
+                self._disk.remove(self._paths.records / newcomer.entry.name)
+
+    def leave(self, batch: Iterable[Newcomer]) -> None:
+        """The put may have failed: its files stay until the next write."""
+        self._unwritten |= {newcomer.entry.name for newcomer in batch}
+
+    def unlink(self, entries: Iterable[Entry]) -> None:
+        """Remove files whose deletion is committed. May be called while others write.
+
+        One that cannot be unlinked now stays in the done ring, and goes at the next start.
+        """
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                self._disk.remove(self._paths.records / entry.name)
+                with self._lock:
+                    self._unsynced.add(entry.name)
+
+    def sync(self) -> set[str]:
+        """Make the folder durable; answers with the unlinked names that now are so."""
+        with self._lock:
+            unlinked = set(self._unsynced)
+        self._disk.sync_directory(self._paths.records)
+        return unlinked
+
+    def forget(self, unlinked: set[str]) -> None:
+        """These left the done ring."""
+        with self._lock:
+            self._unsynced -= unlinked
+
+    def read(self, entry: Entry) -> bytes:
+        """All bytes of a file."""
+        return self._disk.read(self._paths.records / entry.name)
+
+    def set_aside(self, entry: Entry, kind: str) -> None:
+        """Move a file to the folder of this name. After a power cut it is there or here."""
+        self._disk.move(self._paths.records / entry.name, self._paths.root / kind / entry.name)
+
+    def take_back(self, entry: Entry) -> None:
+        """Move a rejected file among the others. After a power cut it is there or here."""
+        self._disk.move(self._paths.rejected / entry.name, self._paths.records / entry.name)
+
+    def missing_kind(self, entry: Entry) -> str:
+        """Where a file belongs that cannot be read."""
+        return missing_kind(self._disk, self._paths, entry.name)
