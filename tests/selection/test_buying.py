@@ -184,13 +184,13 @@ def standard_errors_off(totals: Sequence[float]) -> float:
 
 
 def test_what_is_sent_while_others_leave_stands_for_the_right_time() -> None:
-    assert standard_errors_off([weight_of_a_life(seed) for seed in range(150)]) < 3
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) < 3
 
 
 def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buying, "_by_lot", lambda entry: entry.random_tag)
 
-    assert standard_errors_off([weight_of_a_life(seed) for seed in range(150)]) > 6
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) > 4
 
 
 def for_rule(number: int, value: float, rule: str) -> tuple[Entry, str]:

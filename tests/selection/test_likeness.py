@@ -61,7 +61,9 @@ def test_signatures_differ_by_what_was_seen_where(
 
 @given(
     st.integers(0, 2**256 - 1),
-    st.dictionaries(st.text(max_size=5), st.lists(st.floats(0, 9), min_size=16, max_size=16)),
+    st.dictionaries(
+        st.text(max_size=5), st.lists(st.floats(0, 9), min_size=16, max_size=16), max_size=3
+    ),
 )
 def test_a_likeness_survives_as_text(bits: int, cells: dict[str, list[float]]) -> None:
     likeness = Likeness(bits, {label: tuple(grid) for label, grid in cells.items()})

@@ -74,15 +74,15 @@ def busy(first: int, frames: int) -> list[Observation]:
 
 def test_a_restarted_selection_values_frames_as_if_never_stopped() -> None:
     plan = replace(PLAN, random_interval=None, is_random=False)
-    before, after = busy(0, 1200), busy(1200, 400)
+    before, after = busy(0, 800), busy(800, 400)
     whole, first, second = selection(plan), selection(plan), selection(plan)
     run(whole, before)
     run(first, before)
     memory = first.memory(before[-1].frame.at)
     second.remember(memory.get, before[-1].frame.at)
 
-    expected = [c for c in run(whole, after) if c.observation.frame.sequence > 1210]
-    found = [c for c in run(second, after) if c.observation.frame.sequence > 1210]
+    expected = [c for c in run(whole, after) if c.observation.frame.sequence > 810]
+    found = [c for c in run(second, after) if c.observation.frame.sequence > 810]
 
     assert len(found) >= 3
     assert [c.observation.frame.sequence for c in found] == [
