@@ -15,6 +15,7 @@ from agent.detector.detector import OnnxDetector, load_detector
 from agent.detector.last_good import LastGood
 from agent.detector.providers import Hardware, builds_engines
 from agent.detector.standby import ModelSettings, Standby
+from agent.detector.trial import try_apart
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
@@ -123,8 +124,13 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
     """Load the model, or the last good one, and make what may change it while it runs."""
     store = standby_of(settings, log=log)
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-    loading = Loading(limit, notifier=notifier, clock=clock)
-    load = partial(detector_of, settings)
+    loading = Loading(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
+
+    def load() -> OnnxDetector:
+        if settings.model is not None and store.has_other():
+            try_apart(settings.model, limit)
+        return detector_of(settings)
+
     current = loading.awaited(lambda: first_model(load, store, log=log))
     detector = current.detector
     log.info(

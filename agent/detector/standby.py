@@ -64,6 +64,11 @@ class Standby:
         except OSError as error:
             self._log.warning("model unsaved", model=model.info.name, error=str(error))
 
+    def has_other(self) -> bool:
+        """Whether another model than that of the settings could run in its stead."""
+        kept = self._store.look() if self._settings.path else None
+        return kept is not None and self._may_run(kept) and self._there() != kept.sha256
+
     def instead(self, failure: ModelUnusable) -> OnnxDetector:
         """Load the last good model; raise `failure` where there is none that may run.
 
@@ -89,7 +94,10 @@ class Standby:
             return True
         # With other settings than those it ran with, the file must be another one, and there:
         # else the settings are what is wrong.
-        there = None
+        return self._there() not in (None, kept.sha256)
+
+    def _there(self) -> str | None:
+        """The sha256 of the settings' file; None where it cannot be read."""
         with contextlib.suppress(ModelUnusable):
-            there = checksum(self._settings.path) if self._settings.path else None
-        return there is not None and there != kept.sha256
+            return checksum(self._settings.path) if self._settings.path else None
+        return None

@@ -182,6 +182,19 @@ def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
             standby.instead(FAILURE)
 
 
+@pytest.mark.parametrize(
+    ("happens", "other"), [(overwritten, True), (elsewhere_and_bad, True), (untouched, False)]
+)
+def test_only_a_new_file_with_an_alternative_needs_a_trial_of_its_own(
+    happens: Happening, *, other: bool, device: Device, path: Path
+) -> None:
+    assert not device.standby(path).has_other()
+    device.ran(path)
+
+    assert device.standby(happens(path)).has_other() is other
+    assert not device.standby(None).has_other()
+
+
 def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path) -> None:
     was = device.ran(path)
     overwritten(path)
