@@ -18,15 +18,14 @@ find it done. So a put that is in doubt leaves its files, and the next put begin
 import contextlib
 import errno
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock
 from agent.spool import record
+from agent.spool.account import Account
 from agent.spool.admission import admit
 from agent.spool.disk import Disk
 from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
@@ -40,7 +39,7 @@ from agent.spool.record import Entry
 from agent.spool.record_files import RecordFiles
 from agent.spool.room import Room, Shortage
 
-_HINT, _KEPT, _KEPT_WITH = "hint/", "kept/", "kept_with/"
+_KEPT = "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
 _LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
 
@@ -51,7 +50,8 @@ class Spool:
     A capture exists exactly when its record file is whole. `put` returns once it would survive a
     power cut; `acknowledge` returns once it would not come back after one. All methods may be
     called from several threads. Those that write raise `SpoolUnavailable` when the disk refuses,
-    with nothing changed.
+    with nothing changed; only a start that comes before anything else could be written may find
+    that a put is there, or that what was to leave has left.
     """
 
     def __init__(
@@ -75,29 +75,21 @@ class Spool:
         self._published: Mapping[str, object] = {}
         self._files = RecordFiles(disk, paths)
         self._room = Room(paths, limits, disk, state.aside, log)
-        self._index = index
+        self._account = Account(index, self._room, state)
         self._clock = clock
         self._log = log
         self._lock = threading.RLock()
         self._entries = state.entries
         self._claimed: dict[str, Entry] = {}
-        self._catalogue = Catalogue(
-            state.entries.values(),
-            tried={n.removeprefix(_KEPT_WITH) for n in state.notes if n.startswith(_KEPT_WITH)},
-        )
+        waiting = state.entries.values()
+        self._catalogue = Catalogue(waiting, tried=self._account.tried())
         self._order = order or ByValue()
-        self._order.restore(
-            state.notes,
-            [(each, state.notes.get(_HINT + each.id, "")) for each in state.entries.values()],
-        )
-        self._notes = state.notes
-        self._due: dict[str, str] = {}  # notes that go with the next commit
-        self._counts = state.counts
+        self._order.restore(state.notes, [(one, self._account.hint(one)) for one in waiting])
         self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
         self._sequence = max(
-            [int(state.notes.get("sequence", "0")), *(e.sequence for e in state.entries.values())]
+            [int(state.notes.get("sequence", "0")), *(entry.sequence for entry in waiting)]
         )
-        self._used = sum(entry.occupied for entry in state.entries.values())
+        self._used = sum(entry.occupied for entry in waiting)
         self.arrived = threading.Condition(self._lock)
         """Notified when a capture becomes claimable."""
 
@@ -116,7 +108,7 @@ class Spool:
     def counts(self) -> dict[str, int]:
         """Totals since the spool was made: stored, delivered, rejected, damaged, evicted/REASON."""
         with self._lock:
-            return dict(self._counts)
+            return dict(self._account.counts)
 
     def occupied(self) -> int:
         """Bytes on disk that count against the budget."""
@@ -160,12 +152,15 @@ class Spool:
                 if choice is None:
                     return None
                 entry = choice.entry
-                kept_with = self._freeze(entry)
+                kept_with = 1.0
+                if entry.lane is Lane.RANDOM:
+                    kept_with = self._thinning.kept_with_probability(entry.sequence)
+                    kept_with = self._account.freeze(entry, kept_with)
                 try:
-                    if choice.notes or (kept_with < 1 and _KEPT_WITH + entry.id in self._due):
+                    if choice.notes or self._account.must_commit(entry):
                         self._commit(Change(notes=choice.notes))
                 except OSError as error:
-                    self._due.pop(_KEPT_WITH + entry.id, None)
+                    self._account.thaw(entry)
                     raise SpoolUnavailable(f"cannot spend a credit: {error}") from error
                 self._order.take(choice)
                 self._catalogue.remove(entry)
@@ -176,20 +171,6 @@ class Spool:
                 self._give_up(entry, error)
             else:
                 return record.reweighted(capture, kept_with)
-
-    def _freeze(self, entry: Entry) -> float:
-        """With which probability a capture was kept until it was first sent.
-
-        Each attempt sends the same record, so evictions after the first do not count, and those
-        that were tried leave last. Where all were kept, the note of it waits for the next commit:
-        attempts are not written to flash, and the first eviction is a commit.
-        """
-        if entry.lane is not Lane.RANDOM:
-            return 1.0
-        name = _KEPT_WITH + entry.id
-        if name not in self._notes and name not in self._due:
-            self._due[name] = str(self._thinning.kept_with_probability(entry.sequence))
-        return float(self._notes.get(name) or self._due[name])
 
     def _choose(self, last: Sequence[str]) -> Choice | None:
         """The next in order that is not in `last`, or the first of those that are."""
@@ -213,7 +194,7 @@ class Spool:
             entries = [self._claimed[capture_id] for capture_id in capture_ids]
             notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
             for entry in entries:
-                notes |= self._no_notes(entry)
+                notes |= self._account.forgotten(entry)
             change = Change(
                 removed=tuple(entry.name for entry in entries),
                 counts={"delivered": len(entries)},
@@ -283,7 +264,7 @@ class Spool:
     def note(self, name: str) -> str | None:
         """What `keep_notes` kept under this name."""
         with self._lock:
-            return self._notes.get(_KEPT + name)
+            return self._account.note(_KEPT + name)
 
     def keep_notes(self, notes: Mapping[str, str]) -> None:
         """Keep small texts for the next start. Raises `SpoolUnavailable`."""
@@ -319,15 +300,16 @@ class Spool:
             random_quota=self._room.random_quota,
             last=self._sequence,
         )
-        self._index.settle()  # files of a put that is in doubt may not go before it is sure
+        self._account.settle()  # files of a put that is in doubt may not go before it is sure
         unlinked = self._files.write(plan.kept)
         leaving = plan.leaving
         notes: dict[str, str | None] = {"sequence": str(plan.last)}
         if plan.thinning is not self._thinning:
             notes["thinning"] = plan.thinning.text
         for entry in leaving:
-            notes |= self._no_notes(entry)
-        notes |= {_HINT + n.entry.id: n.hint for n in plan.kept if n.hint}
+            notes |= self._account.forgotten(entry)
+        for newcomer in plan.kept:
+            notes |= self._account.hint_to_note(newcomer.entry, newcomer.hint)
         change = Change(
             added=tuple(RecordFile(n.entry.name, n.entry.size) for n in plan.kept),
             removed=tuple(entry.name for entry in leaving),
@@ -351,11 +333,6 @@ class Spool:
         self._files.unlink(leaving)
         self._arrive(plan.kept)
         return plan.stored
-
-    def _no_notes(self, entry: Entry) -> dict[str, None]:
-        """The notes to delete with a capture, if it has some."""
-        names = (_HINT + entry.id, _KEPT_WITH + entry.id)
-        return {name: None for name in names if name in self._notes or name in self._due}
 
     def _arrive(self, batch: Sequence[Newcomer]) -> None:
         for newcomer in batch:
@@ -400,32 +377,15 @@ class Spool:
             try:
                 self._files.set_aside(entry, kind)
                 self._commit(
-                    Change(gone=(entry.name,), counts={kind: 1}, notes=self._no_notes(entry))
+                    Change(
+                        gone=(entry.name,), counts={kind: 1}, notes=self._account.forgotten(entry)
+                    )
                 )
             except OSError as error:
                 raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
             self._drop(entry)
             self._room.after_setting_aside(kind)
 
-    # The index
-
     def _commit(self, change: Change) -> None:
-        """Commit, with what else is due; on a full disk once more with the reserve freed.
-
-        Raises `OSError`.
-        """
-        change = replace(change, notes={**self._order.account(), **self._due, **change.notes})
-        try:
-            self._index.commit(change)
-        except OSError as error:
-            if not self._room.is_full(error):
-                raise
-            self._room.free_reserve()
-            self._index.commit(change)
-        self._due.clear()
-        self._counts += Counter(change.counts)  # which leaves out what is still 0
-        for name, text in change.notes.items():
-            if text is None:
-                self._notes.pop(name, None)
-            else:
-                self._notes[name] = text
+        """Commit, with the account of the order of sending. Raises `OSError`."""
+        self._account.commit(change, self._order.account())

@@ -102,7 +102,7 @@ class UnlinkBeforeCommit(Spool):
 class RingForgottenTooEarly(Spool):
     def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
         stored = super()._put(batch, short)
-        self._index.commit(Change(forgotten=tuple(self._files._unsynced)))
+        self._account._index.commit(Change(forgotten=tuple(self._files._unsynced)))
         return stored
 
 
