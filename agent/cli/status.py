@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 
 from agent.cli import console, service
+from agent.cli.status_table import table_of
 from agent.config import Settings
-from agent.config_text import show_duration, show_size
 from agent.errors import TemporaryError
 from agent.selection.credits import Ledger, Now
 from agent.spool.status import SpoolStatus, read_status
@@ -53,20 +53,17 @@ def _show(settings: Settings, *, as_json: bool, watch: bool) -> None:
         return
     screen = Console(highlight=False)
     if not watch:
-        screen.print(_table(settings))
+        screen.print(look(settings))
         return
-    with Live(_table(settings), console=screen, auto_refresh=False) as live:
+    with Live(look(settings), console=screen, auto_refresh=False) as live:
         while True:
             pause.wait(WATCH_S)
-            live.update(_table(settings), refresh=True)
+            live.update(look(settings), refresh=True)
 
 
-def _table(settings: Settings) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    spool = _look(settings)
-    for name, value in _rows(spool, _facts(spool, settings), settings, SystemClock().wall()):
-        table.add_row(name, value)
-    return table
+def look(settings: Settings) -> Table:
+    """What a person sees now; raises `TemporaryError` where the spool cannot be read."""
+    return table_of(_facts(_look(settings), settings), SystemClock().wall())
 
 
 def _look(settings: Settings) -> SpoolStatus:
@@ -104,30 +101,6 @@ def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _rows(
-    spool: SpoolStatus, facts: dict[str, Any], settings: Settings, now: float
-) -> list[tuple[str, str]]:
-    reasons = ", ".join(f"{reason} {n}" for reason, n in spool.evicted_by_reason.items())
-    hours = facts["hours_until_full"]
-    running = f"running (process {spool.owner})" if spool.owner else "not running"
-    return [
-        ("daemon", running),
-        ("model", _model_shown(spool)),
-        ("spool", f"{settings.spool_dir}"),
-        ("waiting", f"{spool.waiting} captures, {show_size(spool.waiting_bytes)}"),
-        ("in flight", str(spool.in_flight)),
-        ("oldest waiting", _ago(spool.oldest_waiting, now) if spool.waiting else "none"),
-        ("delivered", f"{spool.delivered}, last {_ago(spool.last_delivered, now)}"),
-        ("rejected", str(spool.rejected)),
-        ("damaged", str(spool.damaged)),
-        ("evicted", f"{spool.evicted} ({reasons})" if reasons else "0"),
-        ("last error", spool.last_error or "none"),
-        ("credits left", _credits_shown(facts)),
-        ("disk", f"{show_size(spool.occupied)} of {show_size(int(settings.spool_max))}"),
-        ("full in", "never at the present rate" if hours is None else f"{hours:.1f} h"),
-    ]
-
-
 def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     """Credits that could be spent now; -1 where there is no budget."""
     plan = settings.selection_plan
@@ -142,18 +115,6 @@ def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     return round(ledger.left, 2)
 
 
-def _model_shown(spool: SpoolStatus) -> str:
-    if spool.model_error is None:
-        return spool.model or "none in use"
-    return f"{spool.model}, the last good one: {spool.model_error}"
-
-
-def _credits_shown(facts: dict[str, Any]) -> str:
-    if facts["credits_left"] < 0:
-        return "no limit"
-    return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']} a day"
-
-
 def _hours_until_full(spool: SpoolStatus, max_bytes: int) -> float | None:
     """At the rate at which captures of the last hour still wait; None when none do."""
     if spool.recent_bytes_per_hour <= 0:
@@ -163,15 +124,3 @@ def _hours_until_full(spool: SpoolStatus, max_bytes: int) -> float | None:
 
 def _iso(wall: float | None) -> str | None:
     return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")
-
-
-def _ago(wall: float | None, now: float) -> str:
-    if wall is None:
-        return "never"
-    seconds = now - wall
-    if seconds < 0:
-        return f"{_iso(wall)} (by a clock that was ahead of the present one)"
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit} ago"
-    return f"{show_duration(round(seconds))} ago"

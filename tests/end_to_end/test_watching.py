@@ -1,11 +1,15 @@
 """Looking at a running daemon: once, again and again, and by Prometheus."""
 
 import json
+import re
 import signal
 import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from command import COMMAND, Daemon, call, environment, until
+from command import COMMAND, Daemon, assert_law, clip, environment, status, until
+from far_side import FarSide
 
 
 def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -25,11 +29,51 @@ def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (0, "")
 
 
-def test_the_schema_of_the_status_is_documented(tmp_path: Path) -> None:
-    facts = json.loads(call(tmp_path, "status", "--json").stdout)
-    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+TYPES: dict[str, Callable[[object], bool]] = {
+    "number": lambda value: type(value) in (int, float),
+    "bytes": lambda value: type(value) is int,
+    "text": lambda value: type(value) is str,
+    "time": lambda value: type(value) is str and is_utc(value),
+    "object": lambda value: isinstance(value, dict),
+    "null": lambda value: value is None,
+}
 
-    assert [name for name in facts if f"| `{name}` |" not in text] == []
+
+def is_utc(text: str) -> bool:
+    return datetime.fromisoformat(text).utcoffset() == timedelta(0)
+
+
+def test_the_status_is_what_the_page_says_of_it(
+    tmp_path: Path, far_side: Callable[..., FarSide]
+) -> None:
+    """Before the first start, while the daemon cannot deliver, while it can, and afterwards."""
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    schema = dict(re.findall(r"(?m)^\| `(\w+)` \| ([a-z ]+) \|", page))
+    receiver = far_side(up=False)
+    looks = [status(tmp_path)]
+    with Daemon(
+        tmp_path,
+        AGENT_CAMERAS=f"street={clip()} none=/dev/video63",
+        AGENT_EVERY_NTH_FRAME=20,
+        AGENT_UPLOAD_URL=receiver.url,
+    ) as daemon:
+        daemon.wait_for("upload delayed")
+        looks.append(status(tmp_path))
+        receiver.come_back()
+        daemon.wait_for("capture delivered")
+        looks.append(status(tmp_path))
+        daemon.process.terminate()
+        assert daemon.ends() == 0
+    looks.append(status(tmp_path))
+
+    for look in looks:
+        assert list(look) == list(schema)
+        for name, value in look.items():
+            assert any(TYPES[kind](value) for kind in schema[name].split(" or ")), (name, value)
+        assert_law(look)
+    for name in set(schema) - {"model_error", "hours_until_full", "last_error"}:
+        assert any(look[name] is not None for look in looks), name
+    assert {look["upload"] for look in looks} <= {"flowing", "delayed", "held", "closed", None}
 
 
 def test_the_daemon_writes_its_figures_for_prometheus(tmp_path: Path) -> None:

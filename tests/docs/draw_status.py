@@ -1,0 +1,52 @@
+"""Draws `docs/status.svg` from a real daemon: `python tests/docs/draw_status.py`.
+
+The one thing that is put right afterwards is the spool's path: it is shown where a service has it.
+"""
+
+import io
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+sys.path.append(str(Path(__file__).parents[1] / "end_to_end"))
+
+from command import Daemon, clip, environment
+from far_side import FarSide
+
+from agent.cli import status
+from agent.config_env import load
+
+PICTURE = Path(__file__).parents[2] / "docs" / "status.svg"
+AS_A_SERVICE = "/var/lib/capture-agent/spool"
+
+
+def draw(folder: Path) -> str:
+    """The screen of somebody who looks at a daemon that delivers."""
+    far_side = FarSide(folder / "dataset")
+    settings = {
+        "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",  # the second never ends
+        "AGENT_EVERY_NTH_FRAME": 10,
+        "AGENT_BUDGET_PER_DAY": 500,
+        "AGENT_UPLOAD_URL": far_side.url,
+    }
+    os.environ.update(environment(folder, {**settings, "AGENT_FPS": 0}))
+    with Daemon(folder, **settings, AGENT_FPS=0) as daemon:
+        daemon.wait_for("capture delivered")
+        daemon.wait_for("camera ended")
+        screen = Console(record=True, width=76, file=io.StringIO(), force_terminal=True)
+        screen.print("[bold]$[/] sudo capture-agent --service status", highlight=False)
+        screen.print(status.look(load()))
+    far_side.leave()
+    drawn = screen.export_svg(title="capture-agent", theme=MONOKAI, unique_id="status")
+    drawn = re.sub(r"@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)  # from another server
+    return drawn.replace(str(folder / "spool"), AS_A_SERVICE)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="spool-of-") as folder:
+        PICTURE.write_text(draw(Path(folder)), encoding="utf-8")
