@@ -11,6 +11,7 @@ What is found, and what becomes of it:
 | a file that is no record file | foreign | `damaged/`, not counted |
 | a row whose file is in `rejected/` or `damaged/` | an unfinished move | finished, counted |
 | a row without a file | the medium lost it | counted as damaged |
+| rows of a put that raised | a flush failed and the process ended | as if it had returned |
 | two files of one capture | a put that failed and was repeated | the one with a row stays |
 | an index that is damaged, empty or missing | | `damaged/`, rebuilt from the files |
 | a file system without room | | the reserve is freed first |
