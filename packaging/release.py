@@ -57,8 +57,8 @@ def release(out: Path, *, pythons: Sequence[str], audited: bool) -> None:
         python = _environment(environment, wheel)
         if audited:
             audit(environment)
-        bill = made / f"{OURS}-{wheel.name.split('-')[1]}.cdx.json"
-        bill_of_materials(python, bill)
+        version = wheel.name.split("-")[1]
+        bill_of_materials(python, version, made / f"{OURS}-{version}.cdx.json")
         for minor in pythons:
             for architecture in sorted(MACHINES):
                 build = Build(wheel, architecture, minor, default_maintainer(), built_at())
@@ -107,11 +107,14 @@ def complaints(dependencies: Iterable[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def bill_of_materials(python: Path, bill: Path) -> None:
-    """Write what the environment of this Python holds."""
+def bill_of_materials(python: Path, version: str, bill: Path) -> None:
+    """Write what the environment of this Python holds, as parts of this version of the agent."""
     words = ("--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible")
     out = ("--output-format", "JSON", "--output-file", str(bill))
     run(sys.executable, "-m", "cyclonedx_py", "environment", *words, *out, str(python))
+    facts = json.loads(bill.read_text("utf-8"))
+    facts["metadata"]["component"]["version"] = version  # which pyproject.toml does not have
+    bill.write_text(json.dumps(facts, indent=2), "utf-8")
 
 
 def checksums(files: Iterable[Path]) -> str:

@@ -1,6 +1,7 @@
 """What a release decides without a network: what an audit's answer means, and what is written."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -85,9 +86,29 @@ def test_an_older_release_is_not_mixed_with_a_newer(tmp_path: Path) -> None:
         release(tmp_path, pythons=["3.11"], audited=True)
 
 
-def test_a_tool_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+WRITES_A_BILL = """
+import sys, pathlib
+out = sys.argv[sys.argv.index("--output-file") + 1]
+pathlib.Path(out).write_text('{"metadata": {"component": {"name": "edge-capture-agent"}}}')
+"""
+
+
+def test_the_bill_of_materials_tells_which_version_it_is_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of cyclonedx-py stands a program that answers as it does."""
+    (tmp_path / "cyclonedx_py.py").write_text(WRITES_A_BILL, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    bill_of_materials(Path(sys.executable), "1.2.3", tmp_path / "bill.json")
+
+    facts = json.loads((tmp_path / "bill.json").read_text("utf-8"))
+    assert facts["metadata"]["component"] == {"name": "edge-capture-agent", "version": "1.2.3"}
+
+
+def test_what_a_tool_complains_of_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cyclonedx_py.py").write_text("import sys; sys.exit('no such option')", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     with pytest.raises(BuildFailed, match="no such option"):
-        bill_of_materials(Path(sys.executable), tmp_path / "bill.json")
+        bill_of_materials(Path(sys.executable), "1.2.3", tmp_path / "bill.json")
