@@ -6,6 +6,7 @@ import typer
 
 from agent import __version__
 from agent.cli import (
+    as_service,
     check,
     demo,
     env,
@@ -76,6 +77,7 @@ for command in (
     env.env,
 ):
     app.command()(errors_shown(command))
+app.command(context_settings=as_service.WORDS_OF_OTHERS)(errors_shown(as_service.as_service))
 app.add_typer(rejected.app, name="rejected")
 
 

@@ -33,9 +33,10 @@ _NEXT = f"""
 Next:
   1. Name your cameras and the endpoint:  nano {ENV_FILE}
   2. If the endpoint wants a token, put it into {TOKEN_FILE}
-  3. Start it, now and at each boot:      systemctl enable --now capture-agent
+  3. Try all of it as the service would:  {{executable}} as-service check
+  4. Start it, now and at each boot:      systemctl enable --now capture-agent
      After a change of the settings:      systemctl restart capture-agent
-  4. Watch it:                            journalctl -fu capture-agent
+  5. Watch it:                            journalctl -fu capture-agent
 """
 _NEXT_IN_IMAGE = f"""
 Next:

@@ -61,7 +61,8 @@ def examples() -> dict[str, str]:
         for info in group.registered_commands:
             assert info.callback is not None
             example = (info.callback.__doc__ or "").partition("Example: ")[2].split("\n\n")[0]
-            found[str(info.name or info.callback.__name__)] = " ".join(example.split())
+            name = str(info.name or info.callback.__name__).replace("_", "-")
+            found[name] = " ".join(example.split())
     return found
 
 
@@ -160,7 +161,8 @@ def test_the_demo_runs_in_a_fresh_copy_with_nothing_prepared(tmp_path: Path) -> 
 def test_the_table_of_commands_is_whole_and_its_options_exist() -> None:
     cells = re.findall(r"(?m)^\| (`.*?) \|", README.read_text("utf-8"))
     named = {code.replace("\\|", "|").split()[0]: code for cell in cells for code in _codes(cell)}
-    ours = {str(c.callback and c.callback.__name__) for c in app.registered_commands}
+    called = {str(c.callback and c.callback.__name__) for c in app.registered_commands}
+    ours = {name.replace("_", "-") for name in called}
     ours |= {str(group.name) for group in app.registered_groups}
 
     assert ours <= set(named)
