@@ -3,6 +3,7 @@
 Each command and its answer are in `test_boot.log` in the cache's folder; see `conftest.py`.
 """
 
+import json
 import re
 
 import pytest
@@ -40,6 +41,35 @@ def test_the_sandbox_is_as_tight_as_promised_and_holds(device: Device) -> None:
     assert re.search(r"(?m)^NoNewPrivs:\s+1$", facts)
     assert re.search(r"(?m)^Seccomp:\s+2$", facts)
     assert device.run("ls", "-A", f"{process}/root/root") == ""
+
+
+def test_what_a_person_asks_is_answered_as_the_service_would(device: Device) -> None:
+    """Its settings, its token, its user, and its sandbox, in which the camera must open."""
+    since = device.start()
+    device.wait_for("capture delivered", since)
+
+    status = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
+    assert status["daemon_pid"] == device.main_process()
+    assert status["delivered"] > 0
+    checks = json.loads(device.run("capture-agent", "as-service", "check", "--json"))["checks"]
+    assert {each["name"] for each in checks} >= {"settings", "model", "street", "endpoint"}
+    device.configure(AGENT_FPS="fast")
+    said = device.run("capture-agent", "as-service", "check", fails=True)
+    assert "AGENT_FPS: must be a number" in said
+
+
+def test_what_waits_is_taken_away_on_a_stick(device: Device) -> None:
+    since = device.start(AGENT_UPLOAD_URL="")
+    device.wait_for("capture stored", since)
+    device.run("systemctl", "stop", UNIT)
+    device.run("install", "--directory", "--owner=capture-agent", "/media/stick")
+
+    export = ("export", "/media/stick/captures", "--acknowledge")
+    device.run("capture-agent", "as-service", "--writable", "/media/stick", *export)
+
+    assert list(device.path("/media/stick/captures/images").glob("*.jpg"))
+    assert device.status()["waiting"] == 0
+    device.wait_for("agent started", device.start())  # what is left is still the service's
 
 
 def test_after_a_kill_it_comes_back_and_nothing_is_lost(device: Device) -> None:
