@@ -37,7 +37,8 @@ from agent.selection.station import Selection
 from agent.spool.disk import Disk
 from agent.spool.drafts import Limits
 from agent.spool.jpeg import JpegEncoder
-from agent.spool.recovery import Progress, open_spool
+from agent.spool.reconciliation import Progress
+from agent.spool.recovery import open_spool
 from agent.spool.schema import RecordMaker
 from agent.spool.spool import Spool
 from agent.system import boot_id, clock_synchronized, full_jitter, new_id

@@ -22,39 +22,25 @@ import errno
 import os
 import pwd
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.logs import Log
 from agent.ports import Clock
-from agent.spool.disk import TEMPORARY_SUFFIX, Disk
-from agent.spool.drafts import Limits, State
-from agent.spool.index import Change, Index, RecordFile
+from agent.spool.disk import Disk
+from agent.spool.drafts import Limits
+from agent.spool.index import Index
 from agent.spool.index_errors import DamagedIndexError
 from agent.spool.index_reading import DATABASE, Contents
-from agent.spool.layout import (
-    RESERVE_BYTES,
-    SpoolPaths,
-    missing_kind,
-    prune,
-    restore_reserve,
-)
+from agent.spool.layout import RESERVE_BYTES, SpoolPaths, restore_reserve
 from agent.spool.lock import owned
 from agent.spool.order import SendingOrder
-from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
+from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
 
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""
-
-Progress = Callable[[int, int], None]
-"""Hears how many files of how many were read that the index did not know."""
-
-GROUP = 5000
-"""Files without a row that are read between two signs of life, and adopted in one transaction."""
 
 _LEAST_ROOM = 131_072
 """With less, SQLite's shared memory has no blocks behind it, and the kernel kills the process."""
@@ -87,7 +73,7 @@ def open_spool(
             _make_room(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
-            recovery = _Recovery(paths, limits, disk, index, log, progress)
+            recovery = Reconciliation(paths, limits, disk, index, log, progress)
             state = recovery.run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
@@ -171,122 +157,6 @@ def _load(index: Index) -> tuple[Index, Contents]:
         # would be the new index's by then.
         index.close()
         raise
-
-
-@dataclass(slots=True)
-class _Recovery:
-    """Makes rows and files agree, in as many transactions as bound the journal."""
-
-    paths: SpoolPaths
-    limits: Limits
-    disk: Disk
-    index: Index
-    log: Log
-    progress: Progress
-    entries: dict[str, Entry] = field(default_factory=dict)
-    adopted: list[RecordFile] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    found: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def run(self, contents: Contents) -> State:
-        names = set(self.disk.file_names(self.paths.records))
-        # Those with a row first: of two files of one capture the one that `put` returned for stays.
-        for name, size in contents.records.items():
-            if name in names:
-                self._continue(name, size)
-            else:
-                self._missing(name)
-        unknown = sorted(names - contents.records.keys())
-        for number, name in enumerate(unknown):
-            if number % GROUP == GROUP - 1:
-                self._tell(number + 1, len(unknown))
-            self._judge(name, contents)
-        self.disk.sync_directory(self.paths.records)
-        for begin in range(0, len(self.adopted), GROUP):
-            group = self.adopted[begin : begin + GROUP]
-            self.index.commit(Change(added=tuple(group), counts={"stored": len(group)}))
-        self.index.commit(
-            Change(
-                gone=tuple(self.gone),
-                forgotten=tuple(contents.done),
-                counts=self.counts,
-            )
-        )
-        aside = {
-            folder: prune(self.disk, folder, self.limits.aside)
-            for folder in (self.paths.rejected, self.paths.damaged)
-        }
-        if self.found:
-            # An index that has never counted anything is new, and these files are older.
-            self.log.warning("spool recovered", index_rebuilt=not contents.counts, **self.found)
-        counts = Counter(contents.counts)
-        counts.update(self.counts)
-        counts["stored"] += len(self.adopted)
-        return State(self.entries, counts, contents.notes, aside)
-
-    def _continue(self, name: str, size: int) -> None:
-        """A row and its file; whether that is as it was is found when it is sent."""
-        entry = parse_name(name, size)
-        if entry is None:
-            self._put_aside(name, "foreign")
-            self.gone.append(name)
-        else:
-            self.entries[entry.id] = entry
-
-    def _judge(self, name: str, contents: Contents) -> None:
-        """A file without a row."""
-        header, size = self._header(name)
-        entry = parse_name(name, size)
-        if name.endswith(TEMPORARY_SUFFIX):
-            self._remove(name, "unfinished_puts")
-        elif entry is None:
-            self._put_aside(name, "foreign")
-        elif name in contents.done:
-            self._remove(name, "unfinished_deletes")
-        elif entry.id in self.entries:
-            self._remove(name, "repeated")
-        elif header is not None and not has_whole_length(header, size):
-            self._put_aside(name, "damaged")
-            self.counts["stored"] += 1
-            self.counts["damaged"] += 1
-        else:
-            self.entries[entry.id] = entry
-            self.adopted.append(RecordFile(name, size))
-            self.found["adopted"] += 1
-
-    def _header(self, name: str) -> tuple[bytes | None, int]:
-        """The header and the size of a file; no header on a bad block, which is no failed start.
-
-        What is wrong with such a file is found when it is sent.
-        """
-        file = self.paths.records / name
-        try:
-            return self.disk.beginning(file, HEADER_BYTES)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return None, self.disk.size(file)
-
-    def _tell(self, read: int, of: int) -> None:
-        """Reading so many files takes minutes on a card, and somebody may wait."""
-        self.log.info("spool rebuilding", read=read, files=of)
-        self.progress(read, of)
-
-    def _missing(self, name: str) -> None:
-        """A row whose file is not in the record folder."""
-        kind = missing_kind(self.disk, self.paths, name)
-        self.gone.append(name)
-        self.counts[kind] += 1
-        self.found["missing" if kind == "damaged" else "unfinished_rejects"] += 1
-
-    def _remove(self, name: str, what: str) -> None:
-        self.disk.remove(self.paths.records / name)
-        self.found[what] += 1
-
-    def _put_aside(self, name: str, what: str) -> None:
-        self.disk.move(self.paths.records / name, self.paths.damaged / name)
-        self.found[what] += 1
 
 
 def _user(uid: int) -> str:

@@ -9,8 +9,8 @@ import pytest
 from command import Daemon, call, clip, until
 
 from agent.domain import Lane
+from agent.spool.reconciliation import GROUP
 from agent.spool.record import Entry, encode
-from agent.spool.recovery import GROUP
 from agent.system import new_id
 
 ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}

@@ -13,8 +13,9 @@ from agent.domain import Lane
 from agent.logs import Log, make_log
 from agent.spool.disk import Disk
 from agent.spool.drafts import Draft, Limits
+from agent.spool.reconciliation import Progress
 from agent.spool.record import Entry
-from agent.spool.recovery import Progress, open_spool
+from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 
 FIRST_CAPTURE_MS = 1_700_000_000_000

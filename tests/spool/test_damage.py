@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from spool_builders import claimable, draft, law_holds, open_real
 
-from agent.spool import recovery
+from agent.spool import reconciliation
 from agent.spool.disk import Disk
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
@@ -242,7 +242,7 @@ def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> 
 
 
 def test_a_long_start_says_how_far_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "GROUP", 2)
+    monkeypatch.setattr(reconciliation, "GROUP", 2)
     (root / "cache" / DATABASE).unlink()
     log, heard = io.StringIO(), list[tuple[int, int]]()
 

@@ -23,6 +23,7 @@ from agent.spool import eviction, recovery, spool
 from agent.spool.drafts import Newcomer, State, Stored
 from agent.spool.index import Change
 from agent.spool.index_reading import Contents
+from agent.spool.reconciliation import Reconciliation
 from agent.spool.record_files import RecordFiles
 from agent.spool.room import Room, Shortage
 from agent.spool.spool import Spool
@@ -229,14 +230,14 @@ def test_a_wrong_order_of_victims_is_seen(
 def test_adopting_files_without_a_folder_sync_is_seen(
     make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = recovery._Recovery.run
+    right = Reconciliation.run
 
-    def wrong(self: recovery._Recovery, contents: Contents) -> State:
+    def wrong(self: Reconciliation, contents: Contents) -> State:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.disk, "sync_directory", lambda _: None)
             return right(self, contents)
 
-    monkeypatch.setattr(recovery._Recovery, "run", wrong)
+    monkeypatch.setattr(Reconciliation, "run", wrong)
 
     _is_seen(survives_kills_then_power_cuts, make_machine)
 

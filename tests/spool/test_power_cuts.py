@@ -14,7 +14,7 @@ from proofs import (
     survives_power_cuts_at_start,
 )
 
-from agent.spool import recovery
+from agent.spool import reconciliation
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,6 @@ def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) ->
 def test_power_may_go_between_the_transactions_of_a_recovery(
     make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "GROUP", 1)
+    monkeypatch.setattr(reconciliation, "GROUP", 1)
 
     survives_power_cuts_at_start(make_machine)
