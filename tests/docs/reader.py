@@ -36,6 +36,7 @@ class Reader:
         self.stand_ins: Mapping[str, str] = {
             "/dev/video0": str(self._recording),
             "8000": self._port,
+            ".venv-demo/bin/activate": "/dev/null",  # the command is in the path already
             "/media/stick": str(folder / "stick"),
             "models/nanodet-g-416.onnx": str(ROOT / "models" / "nanodet-g-416.onnx"),
         }
