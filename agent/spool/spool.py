@@ -161,7 +161,7 @@ class Spool:
                         self._commit(Change(notes=choice.notes))
                 except OSError as error:
                     self._account.thaw(entry)
-                    raise SpoolUnavailable(f"cannot spend a credit: {error}") from error
+                    raise SpoolUnavailable(f"cannot note what is sent: {error}") from error
                 self._order.take(choice)
                 self._catalogue.remove(entry)
                 self._claimed[entry.id] = entry
