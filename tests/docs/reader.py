@@ -37,6 +37,7 @@ class Reader:
             "/dev/video0": str(self._recording),
             "8000": self._port,
             ".venv-demo/bin/activate": "/dev/null",  # the command is in the path already
+            "10s": "100ms",  # the recording is shorter than a reader's
             "/media/stick": str(folder / "stick"),
             "models/nanodet-g-416.onnx": str(ROOT / "models" / "nanodet-g-416.onnx"),
         }
