@@ -45,20 +45,8 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
-    service: Annotated[
-        bool,
-        typer.Option(
-            "--service",
-            help="Look at the installed service: with its settings, token, folder and user. "
-            "Example: sudo capture-agent --service check",
-        ),
-    ] = False,
 ) -> None:
     del version  # its callback has printed it
-    if service:
-        from agent.cli.service import become_service
-
-        errors_shown(become_service)()
 
 
 for command in (

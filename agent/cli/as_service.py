@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.installation import UNIT_NAME, hidden_from_the_service
+from agent.cli.installation import ENV_FILE, UNIT_NAME, hidden_from_the_service
+from agent.config import PREFIX
 from agent.errors import ConfigurationError
 
 WORDS_OF_OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -52,6 +53,14 @@ def as_service(
     command = transient(_unit(), words, writable=folders, terminal=os.isatty(0) and os.isatty(1))
     sys.stdout.flush()
     os.execv(tool, command)  # noqa: S606 (no shell; its exit code becomes ours)
+
+
+def hint(command: str) -> str | None:
+    """What to say to somebody who looks for the service in a terminal that knows nothing of it."""
+    told = any(name.startswith(PREFIX) or name == "STATE_DIRECTORY" for name in os.environ)
+    if told or not Path(ENV_FILE).exists():
+        return None
+    return f"a service is installed here; sudo capture-agent as-service {command} looks at it"
 
 
 def transient(

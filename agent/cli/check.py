@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from agent.cli import console, service
+from agent.cli import console
+from agent.cli.as_service import hint
 from agent.errors import AgentError, ConfigurationError
 from agent.system import SystemClock
 
@@ -82,8 +83,8 @@ def _name_all_that_is_wrong() -> str:
     try:
         console.settings(needs_cameras=True, needs_target=True)
     except ConfigurationError as error:
-        hint = service.hint("check")
-        raise ConfigurationError(f"{error}\n{hint}" if hint else str(error)) from error
+        elsewhere = hint("check")
+        raise ConfigurationError(f"{error}\n{elsewhere}" if elsewhere else str(error)) from error
     return "all understood"
 
 

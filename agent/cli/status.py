@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from agent.cli import console, service
+from agent.cli import console
+from agent.cli.as_service import hint
 from agent.cli.status_table import table_of
 from agent.config import Settings
 from agent.errors import TemporaryError
@@ -36,9 +37,9 @@ def status(
     The JSON object is described in docs/operating.md; with --watch it is one object a line.
     """
     settings = console.settings()
-    hint = service.hint("status")
-    if hint:
-        print(f"capture-agent: {hint}", file=sys.stderr)
+    elsewhere = hint("status")
+    if elsewhere:
+        print(f"capture-agent: {elsewhere}", file=sys.stderr)
     with contextlib.suppress(KeyboardInterrupt):
         _show(settings, as_json=as_json, watch=watch)
 

@@ -48,6 +48,7 @@ def test_what_a_person_asks_is_answered_as_the_service_would(device: Device) -> 
     since = device.start()
     device.wait_for("capture delivered", since)
 
+    assert "as-service status looks at it" in device.run("capture-agent", "status")
     status = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
     assert status["daemon_pid"] == device.main_process()
     assert status["delivered"] > 0

@@ -39,7 +39,7 @@ def draw(folder: Path) -> str:
         daemon.wait_for("capture delivered")
         daemon.wait_for("camera ended")
         screen = Console(record=True, width=76, file=io.StringIO(), force_terminal=True)
-        screen.print("[bold]$[/] sudo capture-agent --service status", highlight=False)
+        screen.print("[bold]$[/] sudo capture-agent as-service status", highlight=False)
         screen.print(status.look(load()))
     far_side.leave()
     drawn = screen.export_svg(title="capture-agent", theme=MONOKAI, unique_id="status")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.as_service import transient
+from agent.cli import as_service
+from agent.cli.as_service import hint, transient
 from agent.errors import ConfigurationError
 
 COMMAND = Path(sys.executable).with_name("capture-agent")
@@ -89,3 +90,34 @@ def test_without_an_installed_service_a_word_says_so() -> None:
 
     assert done.returncode == 78
     assert "cannot run as the service" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("installed", "told", "says"),
+    [
+        (True, {}, "sudo capture-agent as-service status looks at it"),
+        (True, {"AGENT_FPS": "1"}, None),  # a terminal with settings of its own
+        (True, {"STATE_DIRECTORY": "/var/lib/capture-agent"}, None),  # the service itself
+        (False, {}, None),
+    ],
+)
+def test_who_looks_at_nothing_beside_a_service_is_told_how_to_look_at_it(
+    installed: bool,
+    told: dict[str, str],
+    says: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AGENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    env_file = tmp_path / "capture-agent.env"
+    if installed:
+        env_file.touch()
+    monkeypatch.setattr(as_service, "ENV_FILE", str(env_file))
+
+    said = hint("status")
+
+    assert said is None if says is None else says in (said or "")
