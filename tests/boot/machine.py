@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 BOOT_S = 90.0
-COMMAND_S = 240.0
+COMMAND_S = 400.0
 
 _CONTAINER = (
     "--quiet",
