@@ -50,19 +50,19 @@ def test_an_environment_in_opt_that_the_service_may_read(bare: Device) -> None:
     bare.run("rm", "-r", "/opt/agent")
 
 
-def test_pipx_in_the_home_of_root_is_refused_and_in_opt_it_serves(bare: Device) -> None:
-    bare.run("env", *OFFLINE, "pipx", "install", "edge-capture-agent")
-    said = bare.run("/root/.local/bin/capture-agent", "install", fails=True)
-    assert "services do not see home" in said
-    assert "PIPX_HOME=/opt/pipx" in said
-    assert not bare.path(SETTINGS).exists()
-
+def test_pipx_serves_in_opt_and_is_refused_in_the_home_of_root(bare: Device) -> None:
     places = ("PIPX_HOME=/opt/pipx", "PIPX_BIN_DIR=/usr/local/bin")
     bare.run("env", *OFFLINE, *places, "pipx", "install", "edge-capture-agent")
     bare.run("/usr/local/bin/capture-agent", "install")
-
     starts(bare, "/opt/pipx/venvs/edge-capture-agent/bin/capture-agent")
     bare.run("/usr/local/bin/capture-agent", "uninstall", "--purge")
+
+    bare.run("env", *OFFLINE, "pipx", "install", "edge-capture-agent")  # where it does by itself
+    said = bare.run("/root/.local/bin/capture-agent", "install", fails=True)
+
+    assert "services do not see home" in said
+    assert "PIPX_HOME=/opt/pipx" in said
+    assert not bare.path(SETTINGS).exists()
     bare.run("rm", "-r", "/opt/pipx", "/usr/local/bin/capture-agent", "/root/.local")
 
 
