@@ -198,7 +198,7 @@ def test_a_program_that_the_service_may_not_run_is_recognised(
     open_folder: Path, closed: str | None, mode: int | None
 ) -> None:
     program = open_folder / "env/bin/capture-agent"
-    program.parent.mkdir(parents=True, mode=0o755)
+    program.parent.mkdir(parents=True)
     program.touch()
     program.chmod(0o755)
     if closed and mode:
