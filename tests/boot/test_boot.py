@@ -78,7 +78,7 @@ def test_after_a_kill_it_comes_back_and_nothing_is_lost(device: Device) -> None:
     device.wait_for("capture stored", since)
     before = device.main_process()
 
-    device.run("systemctl", "kill", "--signal=SIGKILL", UNIT)
+    device.run("systemctl", "kill", "--kill-who=main", "--signal=SIGKILL", UNIT)
 
     device.wait_for_another(before)
     assert device.facts("NRestarts") == ["1"]
@@ -128,13 +128,13 @@ def test_a_wrong_setting_stops_it_for_good_with_one_clear_line(device: Device) -
 
 
 def test_it_stops_in_time_with_an_endpoint_that_does_not_answer(device: Device) -> None:
-    device.run("systemctl", "kill", "--signal=SIGSTOP", "endpoint.service")
+    device.run("systemctl", "kill", "--kill-who=main", "--signal=SIGSTOP", "endpoint.service")
     try:
         since = device.start()
         device.wait_for("capture stored", since)
         device.run("systemctl", "stop", UNIT)
     finally:
-        device.run("systemctl", "kill", "--signal=SIGCONT", "endpoint.service")
+        device.run("systemctl", "kill", "--kill-who=main", "--signal=SIGCONT", "endpoint.service")
 
     assert device.facts("ActiveState", "Result") == ["inactive", "success"]  # not "timeout"
     assert "lost=0" in device.wait_for("agent stopped", since)
