@@ -53,21 +53,9 @@ class Disk:
         Afterwards the bytes survive a power cut; the name does after `sync_directory`. When it
         raises, nothing is under the name that was not there before.
         """
-        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        try:
-            # O_CLOEXEC is Python's default; 0600 because pictures are private.
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            temporary.replace(path)
-        except OSError:
-            self.remove(temporary)
-            raise
+        with self._replaced(path) as descriptor:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
 
     def write_durably(self, path: Path, data: bytes) -> None:
         """`write`, and the name survives a power cut too."""
@@ -76,24 +64,13 @@ class Disk:
 
     def copy(self, source: Path, destination: Path) -> str:
         """`write` what another file holds, of any size; return its sha256 in hex."""
-        temporary = destination.with_name(destination.name + TEMPORARY_SUFFIX)
         digest = hashlib.sha256()
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                with source.open("rb") as file:
-                    while piece := file.read(_PIECE):
-                        digest.update(piece)
-                        view = memoryview(piece)
-                        while view:
-                            view = view[os.write(descriptor, view) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            temporary.replace(destination)
-        except OSError:
-            self.remove(temporary)
-            raise
+        with self._replaced(destination) as descriptor:
+            with source.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    digest.update(piece)
+                    _write_all(descriptor, piece)
+            os.fsync(descriptor)
         return digest.hexdigest()
 
     def link(self, source: Path, name: Path) -> None:
@@ -115,21 +92,9 @@ class Disk:
 
         Not synced: it is written often, and means nothing after a restart.
         """
-        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            descriptor = os.open(temporary, flags, 0o644)
-            try:
-                os.fchmod(descriptor, 0o644)  # the umask of the agent keeps others out
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-            finally:
-                os.close(descriptor)
-            temporary.replace(path)
-        except OSError:
-            self.remove(temporary)
-            raise
+        with self._replaced(path, flags=os.O_NOFOLLOW) as descriptor:
+            os.fchmod(descriptor, 0o644)  # the umask of the agent keeps others out
+            _write_all(descriptor, data)
 
     def move(self, source: Path, destination: Path) -> None:
         """Rename within one file system, durably on both sides; repeating it completes it."""
@@ -201,3 +166,26 @@ class Disk:
         """Bytes that we may still write on the file system of `path`."""
         stat = os.statvfs(path)
         return stat.f_bavail * stat.f_frsize
+
+    @contextlib.contextmanager
+    def _replaced(self, path: Path, *, flags: int = 0) -> Iterator[int]:
+        """A descriptor to write to; what was written takes the name only after the block."""
+        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        try:
+            # O_CLOEXEC is Python's default; 0600 because pictures are private.
+            flags |= os.O_CREAT | os.O_TRUNC
+            descriptor = os.open(temporary, os.O_WRONLY | flags, 0o600)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+            temporary.replace(path)
+        except OSError:
+            self.remove(temporary)
+            raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from small_file_system import cannot_here
 from traced_files import FLUSHES, TracedFiles, traced
 
 from agent.spool import index
@@ -29,7 +30,10 @@ def _strace_works() -> bool:
     )
 
 
-pytestmark = pytest.mark.skipif(not _strace_works(), reason="strace may not trace here")
+@pytest.fixture(scope="module", autouse=True)
+def strace() -> None:
+    if not _strace_works():
+        cannot_here("needs strace, and that it may trace")
 
 
 def test_what_was_said_holds_whichever_flush_fails(tmp_path: Path) -> None:
