@@ -9,18 +9,20 @@ from queue import Queue
 
 from agent import __version__
 from agent.camera.open import make_source
-from agent.camera.view import small_grey
-from agent.config import Settings
+from agent.camera.thumbnail import small_grey
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.last_good import LastGood
+from agent.detector.fallback.fallback import ModelSettings, Standby
+from agent.detector.fallback.known_good import LastGood
+from agent.detector.fallback.subprocess_check import try_apart
 from agent.detector.providers import Hardware, builds_engines
-from agent.detector.standby import ModelSettings, Standby
-from agent.detector.trial import try_apart
 from agent.domain import Capture
+from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
 from agent.runtime.inference import Inference
-from agent.runtime.loading import Loading
+from agent.runtime.load_heartbeat import Loading
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange, first_model
@@ -29,22 +31,20 @@ from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stations, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
-from agent.selection.buying import Budgeted
-from agent.selection.credits import Ledger, Now
+from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.purchase import Budgeted
+from agent.selection.device import Selection
 from agent.selection.rules import supported
 from agent.selection.selector import RULE_COOLDOWN_S, Verdict
-from agent.selection.station import Selection
-from agent.spool.disk import Disk
-from agent.spool.drafts import Limits
-from agent.spool.jpeg import JpegEncoder
+from agent.settings.declarations import Settings
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
-from agent.spool.schema import RecordMaker
 from agent.spool.spool import Spool
+from agent.spool.types import Limits
 from agent.system import boot_id, clock_synchronized, full_jitter, new_id
-from agent.upload.addresses import insecure_token_warning, make_target
-from agent.upload.network import Network
-from agent.upload.pace import FIRST_BOUND, Pace
+from agent.upload.backoff import FIRST_BOUND, Pace
+from agent.upload.http.options import Network
+from agent.upload.targets.registry import insecure_token_warning, make_target
 
 QUEUE_LENGTH = 8
 MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.installation import ENV_FILE, UNIT_NAME, hidden_from_the_service
-from agent.config import PREFIX
 from agent.errors import ConfigurationError
+from agent.install.plan import ENV_FILE, UNIT_NAME, hidden_from_the_service
+from agent.settings.declarations import PREFIX
 
 WORDS_OF_OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """For typer: the options of the other command are its own."""

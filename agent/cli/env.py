@@ -1,6 +1,6 @@
 """`capture-agent env`."""
 
-from agent.env_file import env_file
+from agent.settings.render import env_file
 
 
 def env() -> None:

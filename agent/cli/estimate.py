@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.dataset import yolo
 from agent.domain import Box
 from agent.errors import ConfigurationError
-from agent.selection.agreement import Marked, agreement
-from agent.selection.estimation import Estimate
-from agent.selection.measures import OfLabel, Reviewed, by_label, failure_rate
-from agent.upload import review, yolo
+from agent.evaluation import annotations as review
+from agent.evaluation.box_matching import Marked, agreement
+from agent.evaluation.intervals import Estimate
+from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
 
 METHOD = (
     "weighted ratios over randomly drawn frames, linearised variance, Wilson intervals with the "

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli import console
+from agent.dataset.folder import DamagedDatasetError, Dataset, UnfitCaptureError
 from agent.domain import StoredCapture
 from agent.errors import ConfigurationError, TemporaryError
-from agent.spool.disk import Disk
-from agent.spool.drafts import Limits
+from agent.files import Disk
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
+from agent.spool.types import Limits
 from agent.system import SystemClock
-from agent.upload.dataset import DamagedDatasetError, Dataset, UnfitCaptureError
 
 
 def export(

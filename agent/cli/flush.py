@@ -22,7 +22,7 @@ def flush() -> None:
     """
     from agent.app import spool_of, upload_target
     from agent.runtime.drain import Drain
-    from agent.upload.pace import Pace
+    from agent.upload.backoff import Pace
 
     settings = console.settings(needs_target=True)
     clock = SystemClock()

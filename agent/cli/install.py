@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import installer
-from agent.cli.installation import (
+from agent.errors import ConfigurationError
+from agent.install import apply as installer
+from agent.install.plan import (
     ENV_FILE,
     SETTINGS_FOLDER,
     TOKEN_FILE,
@@ -19,7 +20,6 @@ from agent.cli.installation import (
     plan_install,
     plan_uninstall,
 )
-from agent.errors import ConfigurationError
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print each step and change nothing.")]
 Root = Annotated[

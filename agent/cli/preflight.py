@@ -14,9 +14,6 @@ import numpy as np
 from agent.app import detector_of, standby_of, upload_target
 from agent.camera.address import CameraAddress
 from agent.camera.open import make_source
-from agent.cli.installation import TOKEN_FILE
-from agent.config import Settings
-from agent.config_text import show_size
 from agent.domain import Frame
 from agent.errors import (
     AgentError,
@@ -25,16 +22,19 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
+from agent.files import Disk
+from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
 from agent.ports import Clock
 from agent.runtime.model import sound
-from agent.spool.disk import Disk
-from agent.spool.drafts import Limits
+from agent.settings.declarations import Settings
+from agent.settings.units import show_size
 from agent.spool.recovery import open_spool
 from agent.spool.status import read_status
+from agent.spool.types import Limits
 from agent.system import boot_id, clock_synchronized
-from agent.upload.addresses import insecure_token_warning
-from agent.upload.trouble import PLAUSIBLE_SINCE
+from agent.upload.connection_errors import PLAUSIBLE_SINCE
+from agent.upload.targets.registry import insecure_token_warning
 
 _CAMERA_SECONDS = 3.0
 _RUNS = 5

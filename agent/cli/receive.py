@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.errors import ConfigurationError
-from agent.spool.disk import Disk
+from agent.files import Disk
 
 
 def receive(
@@ -29,8 +29,8 @@ def receive(
 
     Example: capture-agent receive --dir dataset --port 8000
     """
-    from agent.upload.dataset import Dataset
-    from agent.upload.receiver import Receiver
+    from agent.dataset.folder import Dataset
+    from agent.receiver.receiver import Receiver
 
     token = _token(token_file)
     dataset = Dataset(directory.absolute(), Disk())

@@ -9,13 +9,13 @@ import typer
 
 from agent.cli import console
 from agent.errors import DamagedRecord
-from agent.spool import record
-from agent.spool.aside import drop_rejected, list_rejected, retry_rejected
-from agent.spool.disk import Disk
-from agent.spool.drafts import Limits
+from agent.files import Disk
+from agent.record import file_format as record
 from agent.spool.layout import SpoolPaths
 from agent.spool.recovery import open_spool
+from agent.spool.rejected import drop_rejected, list_rejected, retry_rejected
 from agent.spool.spool import Spool
+from agent.spool.types import Limits
 from agent.system import SystemClock
 
 app = typer.Typer(help="List, retry or drop captures that the endpoint refused.")

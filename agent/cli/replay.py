@@ -17,9 +17,9 @@ from agent.errors import CameraLost, ConfigurationError
 if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
     from agent.camera.length import Length
-    from agent.config import Settings
     from agent.replay.recording import Means, Outcome
-    from agent.selection.station import Plan
+    from agent.selection.device import Plan
+    from agent.settings.declarations import Settings
 
 MOST_FPS = 1000.0
 SEED = "replay"
@@ -85,9 +85,9 @@ def replay(
         outcomes = _play(inputs, plan, means, fps=rate, explain=explain or [])
     except OSError as error:
         raise ConfigurationError(f"cannot write into {folder}: {error}") from error
+    from agent.files import Disk
     from agent.replay.page import page_of
     from agent.replay.report import report_of
-    from agent.spool.disk import Disk
 
     report = report_of(outcomes, plan=plan, model=means.detector.info, fps=rate)
     text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
@@ -157,11 +157,11 @@ def _plan(settings: "Settings", budget: int | None) -> "Plan":
 
 def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "Means":
     from agent import __version__
+    from agent.dataset.folder import Dataset
+    from agent.files import Disk
+    from agent.record.image import JpegEncoder
+    from agent.record.schema import RecordMaker
     from agent.replay.recording import Means
-    from agent.spool.disk import Disk
-    from agent.spool.jpeg import JpegEncoder
-    from agent.spool.schema import RecordMaker
-    from agent.upload.dataset import Dataset
 
     device = settings.device_id if "device_id" in settings.model_fields_set else SEED
     return Means(

@@ -15,9 +15,9 @@ from rich.table import Table
 from agent.cli import console
 from agent.cli.as_service import hint
 from agent.cli.status_table import table_of
-from agent.config import Settings
 from agent.errors import TemporaryError
-from agent.selection.credits import Ledger, Now
+from agent.selection.budget.ledger import Ledger, Now
+from agent.settings.declarations import Settings
 from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from agent.config_text import show_duration, show_size
+from agent.settings.units import show_duration, show_size
 
 _GOOD, _WORTH_A_LOOK, _BAD = "green", "yellow", "red"
 _UPLOAD = {"flowing": _GOOD, "delayed": _WORTH_A_LOOK, "closed": "", "held": _BAD}

@@ -7,13 +7,13 @@ import numpy as np
 from agent import __version__
 from agent.app import detector_of, upload_target
 from agent.camera.open import make_source
-from agent.config import Settings
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, StoredCapture
 from agent.errors import CameraLost
 from agent.ports import Clock
-from agent.spool.jpeg import JpegEncoder
-from agent.spool.record import decode, encode
-from agent.spool.schema import RecordMaker
+from agent.record.file_format import decode, encode
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
+from agent.settings.declarations import Settings
 from agent.system import boot_id, clock_synchronized, new_id
 
 RULE = "upload_test"

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.detector.bundled import FILE_NAME, bundled_model
 from agent.detector.formats import AUTO, choose
+from agent.detector.formats.class_ids import NOTHING, label_table
 from agent.detector.formats.coco import COCO_80
 from agent.detector.formats.contract import AnyFormat, Layout, Preparation
-from agent.detector.formats.input_words import InputWords
-from agent.detector.formats.numbering import NOTHING, label_table
-from agent.detector.formats.raw import RawDetections
-from agent.detector.hub_files import hub_input, hub_labels
-from agent.detector.labels import resolve_labels
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.letterbox import Letterbox, Size
-from agent.detector.model_file import ModelFile
+from agent.detector.model_file.bundled import FILE_NAME, bundled_model
+from agent.detector.model_file.file import ModelFile
+from agent.detector.model_file.huggingface import hub_input, hub_labels
+from agent.detector.model_file.input_spec import InputWords
+from agent.detector.model_file.labels import resolve_labels
+from agent.detector.model_file.sidecar import SideFile, read_side_file
 from agent.detector.nms import suppressed
-from agent.detector.preparation import InputBuffer, middle
+from agent.detector.preprocessing import InputBuffer, middle
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
-from agent.detector.side_file import SideFile, read_side_file
 from agent.domain import Answer, Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels
 from agent.errors import ConfigurationError, ModelUnusable
 

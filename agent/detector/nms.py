@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.decoded import RawDetections
 
 KEPT = 300  # detections of a frame; as many as the models' own evaluations keep
 CANDIDATES = (350, 1000)

@@ -14,11 +14,11 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
 from agent.detector.formats.contract import Colours, Preparation, Signature, Tensor
+from agent.detector.image_input import TYPES, Axes, PictureInput
 from agent.detector.letterbox import Padding, Size
-from agent.detector.metadata import read_metadata
-from agent.detector.model_file import verified
-from agent.detector.picture import TYPES, Axes, PictureInput
-from agent.detector.preparation import Prepared
+from agent.detector.model_file.file import verified
+from agent.detector.model_file.metadata import read_metadata
+from agent.detector.preprocessing import Prepared
 from agent.detector.providers import (
     ANY_HARDWARE,
     Hardware,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent.domain import Capture, Lane
+from agent.replay.memory_spool import Bought
+from agent.selection.device import Plan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import RULES
 from agent.selection.selector import BURST_S, Verdict
-from agent.selection.shelf import Bought
-from agent.selection.station import Plan
 
 _MAY_BE = "score, unless a neighbour is better"
 

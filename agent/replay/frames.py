@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_cameras
 from agent.camera.recording import Recording
-from agent.camera.view import small_grey
+from agent.camera.thumbnail import small_grey
 from agent.domain import Frame, Observation
 from agent.ports import Detector
 from agent.system import uuid7

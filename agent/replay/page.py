@@ -5,9 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from agent.config_text import show_duration
 from agent.replay.cards import card
 from agent.replay.page_style import STYLE
+from agent.settings.units import show_duration
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MOST_CARDS = 240

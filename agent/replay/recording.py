@@ -11,15 +11,15 @@ from typing import Any
 from agent.camera.address import CameraAddress
 from agent.camera.length import Length
 from agent.camera.recording import Recording
+from agent.dataset.folder import Dataset
 from agent.domain import Capture, Observation
 from agent.ports import Detector, ImageEncoder
+from agent.record.schema import RecordMaker
 from agent.replay.explanation import Explainer, Explanation
 from agent.replay.frames import Names, RecordingTime, observations
+from agent.replay.memory_spool import Bought, Shelf
+from agent.selection.device import Plan, Selection
 from agent.selection.selector import Verdict
-from agent.selection.shelf import Bought, Shelf
-from agent.selection.station import Plan, Selection
-from agent.spool.schema import RecordMaker
-from agent.upload.dataset import Dataset
 
 BINS = 20
 """Of the histogram of confidences: each 0.05 wide."""

@@ -7,8 +7,8 @@ from typing import Any
 from agent import __version__
 from agent.domain import ModelInfo
 from agent.replay.recording import Outcome, counted
-from agent.selection.credits import DAY_S
-from agent.selection.station import Plan
+from agent.selection.budget.ledger import DAY_S
+from agent.selection.device import Plan
 
 SCHEMA = 1
 _MB = 1e6

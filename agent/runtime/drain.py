@@ -10,8 +10,8 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.runtime.worker import Worker
 from agent.spool.spool import Spool
-from agent.upload.pace import Pace, State
-from agent.upload.window import Window
+from agent.upload.backoff import Pace, State
+from agent.upload.upload_window import Window
 
 GIVE_UP_S = 20.0
 """How long the far side, or the local disk, may be in the way before it counts as away."""

@@ -10,8 +10,8 @@ from agent.logs import Log
 from agent.ports import Clock, Detector
 from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.stats import Stats
-from agent.selection.gates import Condition
-from agent.selection.station import Selection
+from agent.selection.device import Selection
+from agent.selection.image_quality import Condition
 
 TAKE_TIMEOUT_S = 0.5
 FULL_S = 0.05

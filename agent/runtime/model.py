@@ -16,7 +16,7 @@ from agent.domain import Answer, ModelInfo, Pixels
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
-from agent.runtime.loading import Loading
+from agent.runtime.load_heartbeat import Loading
 
 ASKED_S = 0.5
 """How long the step of the change listens before it says that it lives."""

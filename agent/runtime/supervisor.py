@@ -10,8 +10,8 @@ from queue import Empty, Queue, SimpleQueue
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier
+from agent.runtime.housekeeping import Keeper
 from agent.runtime.inference import Inference
-from agent.runtime.keeper import Keeper
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange

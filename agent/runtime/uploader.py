@@ -10,9 +10,9 @@ from agent.logs import Log
 from agent.ports import Clock, UploadTarget
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
-from agent.upload.pace import Pace, State, Verdict
-from agent.upload.turns import Turns
-from agent.upload.window import Window
+from agent.upload.backoff import Pace, State, Verdict
+from agent.upload.retry_order import Turns
+from agent.upload.upload_window import Window
 
 IDLE_S = 1.0
 """How long a worker waits for a capture to arrive before it looks again."""

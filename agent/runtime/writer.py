@@ -8,11 +8,11 @@ from agent.domain import Capture
 from agent.errors import SpoolUnavailable
 from agent.logs import Log
 from agent.ports import ImageEncoder
+from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
-from agent.selection.buying import Hint
-from agent.spool.drafts import Draft
-from agent.spool.schema import RecordMaker
+from agent.selection.budget.purchase import Hint
 from agent.spool.spool import Spool
+from agent.spool.types import Draft
 
 GROUP = 8
 """Captures of one put: they share the flushes, which are what a slow card charges for."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling
-from agent.selection.gates import Condition, Gate
-from agent.selection.likeness import DUPLICATE_SECONDS, Likeness, likeness_of
-from agent.selection.pool import Pool
+from agent.selection.frame_context import LOOK_AHEAD, Moment, Window
+from agent.selection.image_quality import Condition, Gate
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, Rule
-from agent.selection.scores import Sketch, noisy_or
-from agent.selection.window import LOOK_AHEAD, Moment, Window
+from agent.selection.score_quantiles import Sketch, noisy_or
+from agent.selection.similarity import DUPLICATE_SECONDS, Likeness, likeness_of
+from agent.selection.top_k import Pool
 
 RULE_COOLDOWN_S = 10.0
 """Least time between two captures for the same rule and camera where no budget keeps them few."""

@@ -4,10 +4,10 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.domain import Lane
-from agent.spool.drafts import Newcomer, Stored
+from agent.record.file_format import Entry
+from agent.spool.disk_budget import Shortage
 from agent.spool.eviction import Catalogue, Thinning
-from agent.spool.record import Entry
-from agent.spool.room import Shortage
+from agent.spool.types import Newcomer, Stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from itertools import chain
 from sortedcontainers import SortedKeyList
 
 from agent.domain import Lane
-from agent.spool.record import Entry
+from agent.record.file_format import Entry
 
 
 class Catalogue:

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
+from agent.record.file_format import BLOCK_BYTES, TIME_IN_NAME
 from agent.spool.index_errors import DamagedIndexError, system_error, translated
-from agent.spool.record import BLOCK_BYTES, TIME_IN_NAME
 
 RECORDS = "records"
 """The folder of the record files, inside the diskcache directory."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agent.spool.disk import Disk
+from agent.files import Disk
 
 RESERVE_BYTES = 4_000_000
 

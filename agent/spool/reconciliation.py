@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent.files import TEMPORARY_SUFFIX, Disk
 from agent.logs import Log
-from agent.spool.disk import TEMPORARY_SUFFIX, Disk
-from agent.spool.drafts import Limits, State
+from agent.record.file_format import HEADER_BYTES, Entry, has_whole_length, parse_name
 from agent.spool.index import Change, Index, RecordFile
 from agent.spool.index_reading import Contents
 from agent.spool.layout import SpoolPaths, missing_kind, prune
-from agent.spool.record import HEADER_BYTES, Entry, has_whole_length, parse_name
+from agent.spool.types import Limits, State
 
 Progress = Callable[[int, int], None]
 """Hears how many files of how many were read that the index did not know."""

@@ -10,10 +10,10 @@ import contextlib
 import threading
 from collections.abc import Iterable, Sequence
 
-from agent.spool.disk import Disk
-from agent.spool.drafts import Newcomer
+from agent.files import Disk
+from agent.record.file_format import Entry
 from agent.spool.layout import SpoolPaths, missing_kind
-from agent.spool.record import Entry
+from agent.spool.types import Newcomer
 
 
 class RecordFiles:

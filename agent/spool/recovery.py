@@ -26,18 +26,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.errors import ConfigurationError, SpoolUnavailable
+from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock
-from agent.spool.disk import Disk
-from agent.spool.drafts import Limits
+from agent.selection.budget.send_order import SendingOrder
 from agent.spool.index import Index
 from agent.spool.index_errors import DamagedIndexError
 from agent.spool.index_reading import DATABASE, Contents
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, restore_reserve
 from agent.spool.lock import owned
-from agent.spool.order import SendingOrder
 from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
+from agent.spool.types import Limits
 
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""

@@ -22,22 +22,22 @@ from collections.abc import Mapping, Sequence
 
 from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
+from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock
-from agent.spool import record
-from agent.spool.account import Account
+from agent.record import file_format as record
+from agent.record.file_format import Entry
+from agent.selection.budget.send_order import ByValue, Choice, SendingOrder
 from agent.spool.admission import admit
-from agent.spool.disk import Disk
-from agent.spool.drafts import Draft, Limits, Newcomer, State, Stored
+from agent.spool.disk_budget import Room, Shortage
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import Change, Index, RecordFile
 from agent.spool.index_errors import InDoubtError
+from agent.spool.index_notes import Account
 from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Publish
-from agent.spool.order import ByValue, Choice, SendingOrder
-from agent.spool.record import Entry
 from agent.spool.record_files import RecordFiles
-from agent.spool.room import Room, Shortage
+from agent.spool.types import Draft, Limits, Newcomer, State, Stored
 
 _KEPT = "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder

@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.spool.disk import Disk
+from agent.files import Disk
+from agent.record.file_format import time_from_name, time_in_name
 from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owner_process, published
-from agent.spool.record import time_from_name, time_in_name
 
 _RECENT_S = 3600
 

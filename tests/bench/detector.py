@@ -1,4 +1,4 @@
-"""What one frame costs, and where: `python tests/bench/detector.py [MODEL] [--threads N]`.
+"""What one frame costs, and where: `python -m tests.bench.detector [MODEL] [--threads N]`.
 
 Prints milliseconds for each part, the median of many, CPU time beside it, and its share of one run
 of the model: preparation of a 1080p frame, and post-processing. For the bundled model also
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.detector.bundled import bundled_model
 from agent.detector.detector import load_detector
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.letterbox import Size
+from agent.detector.model_file.bundled import bundled_model
 from agent.detector.nms import suppressed
 from agent.detector.providers import Hardware
 from agent.domain import FloatArray

@@ -1,4 +1,4 @@
-"""How fast a backlog drains, beside a bare loop: `python tests/bench/drain.py [--captures N]`.
+"""How fast a backlog drains, beside a bare loop: `python -m tests.bench.drain [--captures N]`.
 
 Captures of 200 kB through spool, uploader and HTTP target, against two bare loops of `requests` on
 as many connections: one posts the same bodies from memory and forgets them, the other reads each
@@ -28,12 +28,12 @@ import structlog
 from agent.domain import Lane
 from agent.logs import Log
 from agent.runtime.drain import Drain
-from agent.spool.drafts import Draft, Limits
 from agent.spool.recovery import open_spool
+from agent.spool.types import Draft, Limits
 from agent.system import SystemClock, full_jitter, new_id
-from agent.upload.http import HttpTarget
-from agent.upload.network import Network
-from agent.upload.pace import Pace
+from agent.upload.backoff import Pace
+from agent.upload.http.options import Network
+from agent.upload.targets.endpoint import HttpTarget
 
 IMAGE_BYTES = 200_000
 _ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')

@@ -1,6 +1,6 @@
 """What the daemon costs on a real clip, beside the bare model in a process of its own.
 
-Usage: python tests/bench/run_on_clip.py [--fps 5] [--clip FILE]
+Usage: python -m tests.bench.run_on_clip [--fps 5] [--clip FILE]
 
 Prints wall time, start-up time, CPU time (in all, and of each frame after the start), and the
 largest resident set; then the CPU time of a frame in a process that only runs the model as often,
@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-MODEL = Path(__file__).parents[2] / "models" / "nanodet-g-416.onnx"
+from tests import ROOT
+
+MODEL = ROOT / "models" / "nanodet-g-416.onnx"
 BARE = """
 import os, sys, threading, time
 import numpy as np
+from tests import ROOT
 import onnxruntime
 
 path, frames, fps = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])

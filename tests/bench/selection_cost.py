@@ -1,6 +1,6 @@
 """What choosing costs per frame, beside one run of the bundled model.
 
-python tests/bench/selection_cost.py
+python -m tests.bench.selection_cost
 """
 
 import random
@@ -9,13 +9,13 @@ from statistics import median
 
 import numpy as np
 
-from agent.camera.view import small_grey
-from agent.detector.bundled import bundled_model
+from agent.camera.thumbnail import small_grey
 from agent.detector.detector import load_detector
+from agent.detector.model_file.bundled import bundled_model
 from agent.detector.providers import Hardware
 from agent.domain import Box, Detection, Frame, Observation, Pixels, Thresholds
+from agent.selection.device import Plan, Selection
 from agent.selection.rules import RULES
-from agent.selection.station import Plan, Selection
 
 FRAMES = 400
 FLOOR = 0.05

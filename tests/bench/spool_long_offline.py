@@ -1,7 +1,6 @@
-# ruff: noqa: E402  # a bench prints its result, and finds what the tests build
 """A device that was offline for weeks: a spool in which 100,000 captures wait beside one of 1,000.
 
-    python tests/bench/spool_long_offline.py [CAPTURES] [FOLDER]
+    python -m tests.bench.spool_long_offline [CAPTURES] [FOLDER]
 
 The record files are written without syncs, and recovery adopts them: that is how long the
 rebuilding of a lost index takes. Puts and claims take turns between the two spools, so that what
@@ -19,14 +18,11 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "spool"), str(Path(__file__).parents[2])]
-
-from spool_builders import FIRST_CAPTURE_MS, draft, open_real
-
-from agent.spool import record
-from agent.spool.record import Entry
+from agent.record import file_format as record
+from agent.record.file_format import Entry
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
+from tests.spool.spool_builders import FIRST_CAPTURE_MS, draft, open_real
 
 LIMIT = 1 << 40
 FEW = 1000
@@ -126,7 +122,7 @@ def start(root: Path) -> tuple[float, float, float]:
 
 
 def _start_in_a_process(root: Path) -> tuple[float, float, float]:
-    command = [sys.executable, __file__, "start", str(root)]
+    command = [sys.executable, "-m", "tests.bench.spool_long_offline", "start", str(root)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     wall, cpu, peak = map(float, answer.stdout.split())
     return wall, cpu, peak

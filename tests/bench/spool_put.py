@@ -1,7 +1,6 @@
-# ruff: noqa: E402  # a bench prints its result, and finds what the tests build
 """What durability costs: a capture of 100 kB against the bare file operations, in one run.
 
-    python tests/bench/spool_put.py [FOLDER]
+    python -m tests.bench.spool_put [FOLDER]
 
 Prints the time of a durable put over that of write, fsync, rename and fsync of the folder, taken
 by turns (medians), and the flushes and bytes written over the life of a capture (put, claim,
@@ -20,11 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "spool"), str(Path(__file__).parents[2])]
-
-from spool_builders import draft, open_real
-
-from agent.spool.disk import Disk
+from agent.files import Disk
+from tests.spool.spool_builders import draft, open_real
 
 SIZE = 100_000
 ROUNDS = 150
@@ -99,7 +95,10 @@ def _traced(folder: Path, group: int, *, lives: int) -> Counter[str]:
     log = folder.with_suffix(".strace")
     names = ",".join(sorted(_WRITES | _FLUSHES))
     command = ["strace", "-f", "-qq", "-e", f"trace={names}", "-o", str(log), sys.executable]
-    subprocess.run([*command, __file__, str(folder), "live", str(group), str(lives)], check=True)
+    subprocess.run(
+        [*command, "-m", "tests.bench.spool_put", str(folder), "live", str(group), str(lives)],
+        check=True,
+    )
     shutil.rmtree(folder)
     found: Counter[str] = Counter()
     for name, answer in _CALL.findall(log.read_text()):

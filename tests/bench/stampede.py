@@ -1,17 +1,12 @@
-"""A thousand devices that come back at once: `python tests/bench/stampede.py [--devices N]`.
+"""A thousand devices that come back at once: `python -m tests.bench.stampede [--devices N]`.
 
 Virtual time, the real pace. Beside each figure the same without jitter.
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "upload"))
-
-from fleet import Scenario, full_jitter, no_jitter, simulate
-
-from agent.upload.pace import FIRST_BOUND, OPENING_BOUND
+from agent.upload.backoff import FIRST_BOUND, OPENING_BOUND
+from tests.upload.fleet import Scenario, full_jitter, no_jitter, simulate
 
 
 def main() -> None:

@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from debian_root import python_here, unpacked
-from device import Device
-from machine import Machine
-
-sys.path.append(str(Path(__file__).parents[2] / "packaging"))
-
 from debian import Build, agent_wheel, build_package, download, run
+
+from tests.boot.debian_root import python_here, unpacked
+from tests.boot.device import Device
+from tests.boot.machine import Machine
 
 CACHE = Path(tempfile.gettempdir()) / "capture-agent-boot"
 """Holds the Debian root between runs, and the logs of the last one."""

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from machine import Machine
+from tests.boot.machine import Machine
 
 HERE = Path(__file__).parent
 PACKAGE = "/root/capture-agent.deb"

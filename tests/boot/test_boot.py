@@ -7,7 +7,8 @@ import json
 import re
 
 import pytest
-from device import ENDPOINT, STATE, UNIT, WORKING, Device
+
+from tests.boot.device import ENDPOINT, STATE, UNIT, WORKING, Device
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from debian_root import RootFailed, apt_sources, suite_of
+
+from tests.boot.debian_root import RootFailed, apt_sources, suite_of
 
 
 def test_the_release_is_read_from_os_release() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from debian import run
-from device import SETTINGS, STATE, UNIT, Device
-from machine import Machine
+
+from tests.boot.device import SETTINGS, STATE, UNIT, Device
+from tests.boot.machine import Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

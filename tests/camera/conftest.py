@@ -6,8 +6,9 @@ from importlib.metadata import files
 from pathlib import Path
 
 import pytest
-from mjpeg_server import MjpegServer
-from rtsp_camera import SYSTEM_PYTHON, RtspServer
+
+from tests.camera.mjpeg_server import MjpegServer
+from tests.camera.rtsp_camera import SYSTEM_PYTHON, RtspServer
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
-from rtsp_camera import RtspServer
 
 from agent.camera.address import parse_cameras
 from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
 from agent.domain import Frame
 from agent.errors import CameraLost
+from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
+from tests.camera.rtsp_camera import RtspServer
 
 STALL = 2.0
 MARGIN = 1.0  # for a busy machine

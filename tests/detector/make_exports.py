@@ -13,7 +13,7 @@ Run in an environment of its own, with the root of this repository and `tests/de
     pip install torch transformers timm onnx onnxruntime opencv-python-headless scikit-video
     pip install setuptools loguru tabulate psutil tqdm
     pip install --no-deps --no-build-isolation yolox==0.3.0 thop pycocotools
-    PYTHONPATH=.:tests/detector python tests/detector/make_exports.py
+    PYTHONPATH=.:tests/detector python -m tests.detector.make_exports
 
 Used: torch 2.15.0, torchvision 0.29.2 (BSD-3-Clause), transformers 5.23.0, timm 1.0.31, yolox 0.3.0
 (Apache-2.0), onnx 1.23.2, Python 3.11.
@@ -31,7 +31,8 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from planted_models import street
+
+from tests.detector.planted_models import street
 
 FOLDER = Path(__file__).with_name("exports")
 FLOOR = 0.05

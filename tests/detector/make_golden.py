@@ -3,7 +3,7 @@
 The golden file was made with a conversion of the same weights that is independent of
 `models/make_nanodet.py`. The test that reads it shows that the bundled model answers the same:
 
-    python tests/detector/make_golden.py CONVERSION.onnx
+    python -m tests.detector.make_golden CONVERSION.onnx
 """
 
 import sys
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from planted_models import pattern, street
 
-from agent.detector.bundled import FILE_NAME
 from agent.detector.detector import load_detector
+from agent.detector.model_file.bundled import FILE_NAME
+from tests.detector.planted_models import pattern, street
 
 GOLDEN = Path(__file__).with_name("golden_nanodet.npz")
 EVERY = 61  # of the outputs' numbers, each so-many-th is kept; prime to their widths 80 and 44

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from planted_models import save_model
+
+from tests.detector.planted_models import save_model
 
 SIDES = (96, 160)  # height and width of the planted inputs, both multiples of 32
 LABELS = "ant bee cat"

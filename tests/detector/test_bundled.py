@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make_golden import GOLDEN, box_of, sampled_outputs
-from planted_models import bundled, overlap, street
 
-from agent.detector import bundled as places
-from agent.detector.bundled import FILE_NAME, bundled_model
 from agent.detector.formats.coco import COCO_80
+from agent.detector.model_file.bundled import FILE_NAME, bundled_model
+from agent.detector.model_file.file import bundled as places
 from agent.domain import Box
 from agent.errors import ConfigurationError
+from tests import ROOT
+from tests.detector.make_golden import GOLDEN, box_of, sampled_outputs
+from tests.detector.planted_models import bundled, overlap, street
 
 
 def test_the_bundled_model_answers_as_another_conversion_of_the_same_weights() -> None:
@@ -40,7 +41,7 @@ def test_the_bundled_model_sees_in_the_street_what_the_other_conversion_saw(inde
 
 def test_the_card_names_the_file_as_it_is() -> None:
     data = bundled_model().read_bytes()
-    card = (Path(__file__).parents[2] / "models" / "README.md").read_text()
+    card = (ROOT / "models" / "README.md").read_text()
 
     assert hashlib.sha256(data).hexdigest() in card
     assert f"{len(data):,} bytes" in card
@@ -65,7 +66,7 @@ def test_an_installed_package_carries_it_inside(
 ) -> None:
     package = tmp_path / "agent" / "detector"
     (package / "models").mkdir(parents=True)
-    monkeypatch.setattr(places, "__file__", str(package / "bundled.py"))
+    monkeypatch.setattr(places, "__file__", str(package / "model_file" / "bundled.py"))
     with pytest.raises(ConfigurationError, match=f"{FILE_NAME}.*AGENT_MODEL"):
         bundled_model()
 

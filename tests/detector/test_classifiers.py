@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted_families import answering_model
 
 from agent.detector.detector import load_detector
-from agent.detector.preparation import middle
+from agent.detector.preprocessing import middle
+from tests.detector.planted_families import answering_model
 
 FRAME = np.full((90, 160, 3), 120, np.uint8)
 LABELS = "ant bee cat dog elk fox"

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted_models import (
+
+from agent.detector.detector import load_detector
+from agent.domain import Box, Detection
+from agent.ports import Detector
+from tests.detector.planted_models import (
     METADATA,
     bundled,
     dynamic_model,
@@ -14,10 +18,6 @@ from planted_models import (
     planted_rows,
     street,
 )
-
-from agent.detector.detector import load_detector
-from agent.domain import Box, Detection
-from agent.ports import Detector
 
 HD = np.full((720, 1280, 3), 90, np.uint8)  # in a 640 square: half the size, 140 rows above
 

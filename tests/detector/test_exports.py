@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted_models import overlap, street
 
 from agent.detector.detector import load_detector
 from agent.domain import Answer, Box
+from tests.detector.planted_models import overlap, street
 
 FOLDER = Path(__file__).with_name("exports")
 LABELS = "ant bee cat dog elk"

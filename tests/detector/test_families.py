@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planted_families import FAMILIES, SIDES, Family, Planted, answering_model, family_model
-from planted_models import overlap
 
 from agent.detector.detector import load_detector
 from agent.detector.formats import FORMATS
 from agent.detector.formats.coco import COCO_80, COCO_IDS
 from agent.domain import Box
 from agent.errors import ConfigurationError
+from tests.detector.planted_families import (
+    FAMILIES,
+    SIDES,
+    Family,
+    Planted,
+    answering_model,
+    family_model,
+)
+from tests.detector.planted_models import overlap
 
 HEIGHT, WIDTH = SIDES
 OBJECTS = [

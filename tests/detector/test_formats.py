@@ -6,8 +6,8 @@ import pytest
 
 from agent.detector.formats import FORMATS, choose
 from agent.detector.formats.contract import Metadata, Signature, Tensor
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.nanodet import NanoDet
-from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray

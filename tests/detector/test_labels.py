@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent.detector.formats.contract import Layout
-from agent.detector.labels import resolve_labels
+from agent.detector.model_file.labels import resolve_labels
 from agent.errors import ConfigurationError
 
 TWO = ("cat", "dog")

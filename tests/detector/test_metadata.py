@@ -1,7 +1,7 @@
 import pytest
 
 from agent.detector.letterbox import Size
-from agent.detector.metadata import read_metadata
+from agent.detector.model_file.metadata import read_metadata
 
 
 def test_what_ultralytics_writes_is_read() -> None:

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.nms import KEPT, suppressed
 
 

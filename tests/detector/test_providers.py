@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from planted_models import bundled
 
 from agent.detector.providers import Provider, builds_engines, wanted_providers
 from agent.errors import ConfigurationError
+from tests.detector.planted_models import bundled
 
 HERE = [
     "TensorrtExecutionProvider",

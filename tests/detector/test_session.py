@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from planted_models import METADATA, fixed_model, planted_rows, save_model, value
 
-from agent.detector.bundled import bundled_model
 from agent.detector.detector import load_detector
+from agent.detector.model_file.bundled import bundled_model
 from agent.detector.providers import Hardware
 from agent.detector.session import OnnxSession
 from agent.errors import ConfigurationError
+from tests.detector.planted_models import METADATA, fixed_model, planted_rows, save_model, value
 
 ROWS = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
 

@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from pages import ROOT, Command
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from agent.cli import app
-from agent.cli.installation import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
-from agent.config import Settings, variable
-from agent.config_env import without_environment
 from agent.errors import ConfigurationError
 from agent.events import EVENTS
+from agent.files import Disk
+from agent.install.plan import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
 from agent.ports import Clock
-from agent.spool.disk import Disk
+from agent.settings.declarations import Settings, variable
+from agent.settings.load import without_environment
 from agent.system import SystemClock
-from agent.upload.addresses import make_target
+from agent.upload.targets.registry import make_target
+from tests.docs.pages import ROOT, Command
 
 UNIT = ROOT / "systemd" / UNIT_NAME
 OF_OTHERS = re.compile(

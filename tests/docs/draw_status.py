@@ -1,4 +1,4 @@
-"""Draws `docs/status.svg` from a real daemon: `python tests/docs/draw_status.py`.
+"""Draws `docs/status.svg` from a real daemon: `python -m tests.docs.draw_status`.
 
 The one thing that is put right afterwards is the spool's path: it is shown where a service has it.
 """
@@ -6,22 +6,19 @@ The one thing that is put right afterwards is the spool's path: it is shown wher
 import io
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-sys.path.append(str(Path(__file__).parents[1] / "end_to_end"))
-
-from command import Daemon, clip, environment
-from far_side import FarSide
-
 from agent.cli import status
-from agent.config_env import load
+from agent.settings.load import load
+from tests import ROOT
+from tests.end_to_end.command import Daemon, clip, environment
+from tests.end_to_end.far_side import FarSide
 
-PICTURE = Path(__file__).parents[2] / "docs" / "status.svg"
+PICTURE = ROOT / "docs" / "status.svg"
 AS_A_SERVICE = "/var/lib/capture-agent/spool"
 
 

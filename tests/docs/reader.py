@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-from pages import ROOT, Block, commands, lines_of
 
 from agent.cli.demo import sample_clip
+from tests.docs.pages import ROOT, Block, commands, lines_of
 
 PATIENCE_S = 100.0
 FRAMES = 20

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 import typer
-from command_rules import RULES, complaint
-from pages import (
+
+from agent.cli import app
+from agent.settings.declarations import Settings, variable
+from tests import ROOT
+from tests.docs.command_rules import RULES, complaint
+from tests.docs.pages import (
     BY_CI,
     NOT_RUN,
     PAGES,
-    ROOT,
     SLOW,
     Block,
     Command,
@@ -27,11 +30,8 @@ from pages import (
     inline_code,
     shell_blocks,
 )
-from reader import Reader
-from small_file_system import cannot_here
-
-from agent.cli import app
-from agent.config import Settings, variable
+from tests.docs.reader import Reader
+from tests.spool.small_file_system import cannot_here
 
 README = ROOT / "README.md"
 LANGUAGES = {"sh", "json", "ini", "python", "diff", "text"}

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pages import ROOT, blocks
-from reader import short_clip
+
+from tests.docs.pages import ROOT, blocks
+from tests.docs.reader import short_clip
 
 PAGE = ROOT / "docs" / "extending.md"
 FOLDERS = ("agent", "docs", "models", "systemd", "tests/house", "tests/selection", "tests/upload")

@@ -1,13 +1,11 @@
 """One far side a test, put away afterwards. Small disks come from the spool's tests."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from far_side import FarSide
 
-sys.path.append(str(Path(__file__).parents[1] / "spool"))
+from tests.end_to_end.far_side import FarSide
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.spool.disk import Disk
-from agent.upload.dataset import Dataset
-from agent.upload.receiver import Receiver
+from agent.dataset.folder import Dataset
+from agent.files import Disk
+from agent.receiver.receiver import Receiver
 
 
 class FarSide:

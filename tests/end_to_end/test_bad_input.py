@@ -7,9 +7,10 @@ from pathlib import Path
 
 import onnx
 import pytest
-from command import Daemon, call, clip, status
-from far_side import FarSide
 from onnx import TensorProto, helper
+
+from tests.end_to_end.command import Daemon, call, clip, status
+from tests.end_to_end.far_side import FarSide
 
 CLIP = f"street={clip()}"
 

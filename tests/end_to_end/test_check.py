@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from command import Daemon, call, clip
-from far_side import FarSide
+
+from tests.end_to_end.command import Daemon, call, clip
+from tests.end_to_end.far_side import FarSide
 
 CLIP = f"street={clip()}"
 

@@ -2,17 +2,14 @@
 
 import json
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from command import Daemon, call, clip, status, until
-from far_side import FarSide
 
-sys.path.append(str(Path(__file__).parents[1] / "detector"))
-
-from planted_families import FAMILIES, Planted, answering_model, family_model
+from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
+from tests.end_to_end.command import Daemon, call, clip, status, until
+from tests.end_to_end.far_side import FarSide
 
 UNSURE = np.log(np.array([[0.35, 0.4, 0.25]], np.float32))
 LABELS = "ant bee cat"

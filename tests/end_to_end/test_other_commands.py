@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from command import COMMAND, Daemon, call, clip, environment
-from far_side import FarSide
 
 from agent import __version__
+from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment
+from tests.end_to_end.far_side import FarSide
 
 COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
 FEW = {

@@ -8,8 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from command import Daemon, assert_law, call, clip, status
-from far_side import FarSide
+
+from tests.end_to_end.command import Daemon, assert_law, call, clip, status
+from tests.end_to_end.far_side import FarSide
 
 RECORD_KEYS = {
     *("schema", "id", "device", "camera", "captured_at", "clock_synchronized", "boot_id"),

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Daemon, call, clip, until
 
 from agent.domain import Lane
+from agent.record.file_format import Entry, encode
 from agent.spool.reconciliation import GROUP
-from agent.spool.record import Entry, encode
 from agent.system import new_id
+from tests.end_to_end.command import Daemon, call, clip, until
 
 ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from command import Daemon, assert_law, call, status
-from far_side import FarSide
-from small_file_system import mounted
+
+from tests.end_to_end.command import Daemon, assert_law, call, status
+from tests.end_to_end.far_side import FarSide
+from tests.spool.small_file_system import mounted
 
 
 def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(

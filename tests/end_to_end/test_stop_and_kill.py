@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Daemon, assert_law, call, clip, environment, status, until
-from far_side import FarSide
-from silent_server import SilentServer
+
+from tests import ROOT
+from tests.end_to_end.command import Daemon, assert_law, call, clip, environment, status, until
+from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.silent_server import SilentServer
 
 MANY = {
     "AGENT_CAMERAS": f"street={clip()}",
@@ -124,8 +126,8 @@ def test_two_hundred_kills_at_random_moments_lose_nothing(
         "AGENT_UPLOAD_URL": receiver.url,
     }
     nursery = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("nursery.py")), "200", str(log)],
-        env=environment(tmp_path, settings),
+        [sys.executable, "-m", "tests.end_to_end.nursery", "200", str(log)],
+        env=environment(tmp_path, settings) | {"PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
     )

@@ -4,7 +4,7 @@ import re
 import signal
 from pathlib import Path
 
-from command import Daemon, call, clip, until
+from tests.end_to_end.command import Daemon, call, clip, until
 
 
 def serious(text: str) -> list[str]:

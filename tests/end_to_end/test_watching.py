@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from command import COMMAND, Daemon, assert_law, clip, environment, status, until
-from far_side import FarSide
+from tests import ROOT
+from tests.end_to_end.command import COMMAND, Daemon, assert_law, clip, environment, status, until
+from tests.end_to_end.far_side import FarSide
 
 
 def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_the_status_is_what_the_page_says_of_it(
     tmp_path: Path, far_side: Callable[..., FarSide]
 ) -> None:
     """Before the first start, while the daemon cannot deliver, while it can, and afterwards."""
-    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
     schema = dict(re.findall(r"(?m)^\| `(\w+)` \| ([a-z ]+) \|", page))
     receiver = far_side(up=False)
     looks = [status(tmp_path)]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import Daemon, assert_law, call, clip, status
-from far_side import FarSide
+
+from tests.end_to_end.command import Daemon, assert_law, call, clip, status
+from tests.end_to_end.far_side import FarSide
 
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",

@@ -3,9 +3,8 @@
 import ast
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
 
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception"})
 

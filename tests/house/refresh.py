@@ -1,14 +1,13 @@
-"""Writes the texts that are made from declarations anew: `python tests/house/refresh.py`.
+"""Writes the texts that are made from declarations anew: `python -m tests.house.refresh`.
 
-Run it after a change of `agent/config.py`, `agent/events.py` or a rule's docstring; it mends
-`systemd/capture-agent.env`, the tables in `README.md`, and the pages `docs/settings.md` and
-`docs/events.md`.
+Run it after a change of `agent/settings/declarations.py`, `agent/events.py` or the docstring of a
+rule. It rewrites `systemd/capture-agent.env`, the tables in `README.md`, and the pages
+`docs/settings.md` and `docs/events.md`.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from agent.env_file import (
+from agent.settings.render import (
     env_file,
     events_page,
     events_table,
@@ -16,9 +15,9 @@ from agent.env_file import (
     settings_page,
     settings_table,
 )
+from tests import ROOT
 
-COMMAND = "python tests/house/refresh.py"
-ROOT = Path(__file__).parents[2]
+COMMAND = "python -m tests.house.refresh"
 ENV_FILE = ROOT / "systemd" / "capture-agent.env"
 TEXTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,

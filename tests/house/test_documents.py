@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-import refresh
-from house_rules import ROOT
+from tests.house import refresh
+from tests import ROOT
 
-from agent.env_file import env_file
+from agent.settings.render import env_file
 
 SECURITY = ROOT / "docs" / "security.md"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Mapping
 
 import pytest
-from house_rules import ROOT, imported, modules
+
+from tests import ROOT
+from tests.house.house_rules import imported, modules
 
 # Lowest first. A package stands for all of its modules that are not named themselves.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "nouns": ("agent", "agent.errors", "agent.events", "agent.domain"),
     # Below the rest of what is pure, which may say what it needs of the world.
     # What a capture is on disk, and what the spool asks of an order of sending, are of that kind.
-    "ports": ("agent.ports", "agent.spool.record", "agent.spool.order"),
+    "ports": ("agent.ports", "agent.record.file_format", "agent.selection.budget.send_order"),
     # What neither reads nor writes: so the settings may use the grammar of camera addresses and
     # the list of rules, and so most of it is tested without a file, a socket or a thread.
     "pure": (
@@ -24,21 +26,21 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera.address",
         "agent.camera.schedule",
         "agent.spool.eviction",
-        "agent.spool.schema",
-        "agent.upload.outcome",
-        "agent.upload.pace",
-        "agent.upload.window",
+        "agent.record.schema",
+        "agent.upload.response",
+        "agent.upload.backoff",
+        "agent.upload.upload_window",
     ),
     # `spool.disk` is the only writer of files, so the datasets of `upload` need it too.
     "shared": (
-        "agent.config",
-        "agent.config_env",
-        "agent.config_fields",
-        "agent.config_notes",
-        "agent.config_text",
-        "agent.env_file",
+        "agent.settings.declarations",
+        "agent.settings.load",
+        "agent.settings.describe",
+        "agent.settings.notes",
+        "agent.settings.units",
+        "agent.settings.render",
         "agent.logs",
-        "agent.spool.disk",
+        "agent.files",
     ),
     "adapters": ("agent.camera", "agent.detector", "agent.spool", "agent.upload", "agent.system"),
     "runtime": ("agent.runtime",),
@@ -112,7 +114,7 @@ def test_each_name_in_the_table_of_layers_exists() -> None:
     ("module", "source"),
     [
         ("agent.domain", "from agent.errors import AgentError\nimport agent.ports"),
-        ("agent.selection.scores", "from agent.config import Settings"),
+        ("agent.selection.score_quantiles", "from agent.settings.declarations import Settings"),
         ("agent.camera.live", "from agent.upload import http"),
         ("agent.spool.spool", "def f():\n    from agent.runtime.worker import Worker"),
         ("agent.runtime.reader", "from agent import app"),

@@ -3,15 +3,15 @@
 import ast
 from collections.abc import Callable, Mapping
 
-import house_rules as rules
 import pytest
 
 from agent.events import EVENTS
+from tests.house import house_rules as rules
 
 Rule = Callable[[ast.Module], list[str]]
 
 WRITERS = {
-    "agent.spool.disk": "survives a power cut: everybody else writes through it",
+    "agent.files": "survives a power cut: everybody else writes through it",
     "agent.spool.lock": "a lock file holds no data, and must be opened without replacing it",
     "agent.spool.index": "takes room for SQLite's own files, and writes nothing into them",
     "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",

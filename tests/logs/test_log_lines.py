@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_lines import lines_of, parse_logfmt
 
 from agent.events import EVENTS
 from agent.logs import Log, make_log
+from tests.logs.log_lines import lines_of, parse_logfmt
 
 TEXTS = st.text(st.characters() | st.sampled_from("\n\r\t\x1b\x00\x85\u2028 \"'=\\\udc80"))
 LEVELS = ("debug", "info", "warning", "error", "critical")

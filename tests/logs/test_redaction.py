@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_lines import lines_of
 
 from agent.logs import Log, redact
+from tests.logs.log_lines import lines_of
 
 MARK = "Zq7"  # what no text of ours holds
 SECRETS = st.text(string.ascii_letters + string.digits + "._-~+/=", min_size=4).map(MARK.__add__)

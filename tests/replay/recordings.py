@@ -11,17 +11,17 @@ import cv2
 import numpy as np
 
 from agent.camera.length import length_of
-from agent.config_env import without_environment
+from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
+from agent.files import Disk
 from agent.ports import Detector
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
 from agent.replay.frames import address_of
 from agent.replay.recording import Means, Outcome, Replay
-from agent.selection.station import Plan
-from agent.spool.disk import Disk
-from agent.spool.jpeg import JpegEncoder
-from agent.spool.schema import RecordMaker
-from agent.upload.dataset import Dataset
+from agent.selection.device import Plan
+from agent.settings.load import without_environment
 
 
 def clip() -> Path:

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from agent.record.image import JpegEncoder
 from agent.replay.page import page_of
-from agent.spool.jpeg import JpegEncoder
 
 EVIL = "<script>alert('&')</script>\"x"
 NAME = "00000000-0000-7000-8000-000000000001"

@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from recordings import clip, noise_folder
 
 from agent.camera.length import Length, length_of
 from agent.replay.frames import address_of
+from tests.replay.recordings import clip, noise_folder
 
 
 def video(path: Path, frames: int, fps: float) -> Path:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from recordings import clip, noise_folder
 from typer.testing import CliRunner
 
 from agent.cli import app
+from tests.replay.recordings import clip, noise_folder
 
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
 

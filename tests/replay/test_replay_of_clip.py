@@ -5,9 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recordings import Remembered, Sleepy, clip, noise_folder, plan_of, record, replayed
 
 from agent.replay.recording import Outcome, counted
+from tests.replay.recordings import (
+    Remembered,
+    Sleepy,
+    clip,
+    noise_folder,
+    plan_of,
+    record,
+    replayed,
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,12 @@
 """The far side in memory comes from the upload tests: a fake has one home."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runtime_builders import ManualClock, Recorder, open_test_spool
 
 from agent.spool.spool import Spool
-
-sys.path.append(str(Path(__file__).parents[1] / "upload"))
+from tests.runtime.runtime_builders import ManualClock, Recorder, open_test_spool
 
 
 @pytest.fixture(autouse=True)

@@ -24,14 +24,14 @@ from agent.domain import (
     RuleHit,
     Thresholds,
 )
+from agent.files import Disk
 from agent.logs import Log
-from agent.selection.station import Plan, Selection
-from agent.spool.disk import Disk
-from agent.spool.drafts import Draft, Limits
+from agent.record.schema import RecordMaker
+from agent.selection.device import Plan, Selection
 from agent.spool.index import Change, Index
 from agent.spool.recovery import open_spool
-from agent.spool.schema import RecordMaker
 from agent.spool.spool import Spool
+from agent.spool.types import Draft, Limits
 from agent.system import new_id
 
 WALL = 1_780_000_000.0

@@ -4,14 +4,20 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from fake_target import FakeTarget
-from runtime_builders import ManualClock, Recorder, StubbornDisk, open_test_spool, store
-from test_uploader import AWAY, HELD, READ_ONLY
 
 from agent.domain import StoredCapture
 from agent.runtime.drain import GIVE_UP_S, Drain
 from agent.spool.spool import Spool
-from agent.upload.pace import Pace
+from agent.upload.backoff import Pace
+from tests.runtime.runtime_builders import (
+    ManualClock,
+    Recorder,
+    StubbornDisk,
+    open_test_spool,
+    store,
+)
+from tests.runtime.test_uploader import AWAY, HELD, READ_ONLY
+from tests.upload.fake_target import FakeTarget
 
 
 class Impatient(ManualClock):

@@ -7,14 +7,22 @@ from queue import Queue
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_builders import MODEL, ManualClock, Recorder, detection, every_frame, frame, no_picture
 
 from agent.domain import Answer, Capture, Detection, Observation, Pixels, Thresholds
 from agent.runtime.inference import FULL_S, Inference, Line
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
-from agent.selection.station import Plan, Selection
+from agent.selection.device import Plan, Selection
 from agent.system import new_id
+from tests.runtime.runtime_builders import (
+    MODEL,
+    ManualClock,
+    Recorder,
+    detection,
+    every_frame,
+    frame,
+    no_picture,
+)
 
 
 @given(st.permutations(range(12)))

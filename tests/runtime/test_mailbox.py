@@ -5,9 +5,9 @@ import threading
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from runtime_builders import frame, wait_until
 
 from agent.runtime.mailbox import FrameCounts, Mailbox
+from tests.runtime.runtime_builders import frame, wait_until
 
 
 def test_the_newest_frame_wins_and_the_older_one_is_counted() -> None:

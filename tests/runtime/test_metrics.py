@@ -4,13 +4,12 @@ import errno
 import re
 from pathlib import Path
 
-from runtime_builders import ManualClock, Recorder, frame
-from whole_agent import HungCamera, WholeAgent
-
+from agent.files import Disk
 from agent.runtime.mailbox import FrameCounts
 from agent.runtime.metrics import METRICS_S, Figures, Metrics, Publish, exposition
-from agent.spool.disk import Disk
 from agent.spool.spool import Spool
+from tests.runtime.runtime_builders import ManualClock, Recorder, frame
+from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 FIGURES = Figures(
     frames=FrameCounts(offered=12_345_678, dropped=2, taken=3),

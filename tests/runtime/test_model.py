@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from runtime_builders import MODEL, ManualClock, Recorder, Says
 
 from agent.domain import Answer, ModelInfo, Pixels
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
 from agent.ports import LoadedModel
-from agent.runtime.loading import Loading
+from agent.runtime.load_heartbeat import Loading
 from agent.runtime.model import CurrentModel, ModelChange, first_model, picture
+from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, Says
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 OTHER = replace(MODEL, name="other", sha256="1" * 64)

@@ -3,12 +3,12 @@
 from collections import deque
 
 import pytest
-from runtime_builders import ManualClock, Recorder, frame
 
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import FIRST_RETRY_S, LAST_RETRY_S, Reader
+from tests.runtime.runtime_builders import ManualClock, Recorder, frame
 
 
 class ScriptedSource:

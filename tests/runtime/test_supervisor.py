@@ -5,8 +5,10 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from fake_target import FakeTarget
-from runtime_builders import (
+
+from agent.runtime.supervisor import TICK_S, ExitCode
+from agent.spool.spool import Spool
+from tests.runtime.runtime_builders import (
     ManualClock,
     Recorder,
     StubbornDisk,
@@ -15,10 +17,8 @@ from runtime_builders import (
     store,
     wait_until,
 )
-from whole_agent import HungCamera, NoRecording, Recording, WholeAgent
-
-from agent.runtime.supervisor import TICK_S, ExitCode
-from agent.spool.spool import Spool
+from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent
+from tests.upload.fake_target import FakeTarget
 
 
 def recording(count: int) -> Recording:

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_target import FakeTarget, Trouble
-from runtime_builders import ManualClock, Recorder, StubbornDisk, open_test_spool, store
 
 from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
-from agent.upload.pace import HOLD_MIN, REST, Pace, State
+from agent.upload.backoff import HOLD_MIN, REST, Pace, State
+from tests.runtime.runtime_builders import (
+    ManualClock,
+    Recorder,
+    StubbornDisk,
+    open_test_spool,
+    store,
+)
+from tests.upload.fake_target import FakeTarget, Trouble
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 AWAY = TargetUnavailable("cannot reach fake: it refuses connections")

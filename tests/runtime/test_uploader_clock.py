@@ -3,15 +3,15 @@
 import random
 
 import pytest
-from fake_target import FakeTarget, Trouble
-from runtime_builders import ManualClock, Recorder, store
 
 from agent.errors import TargetHeld, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.outcome import Answer, judge
-from agent.upload.pace import Pace
+from agent.upload.backoff import Pace
+from agent.upload.response import Answer, judge
+from tests.runtime.runtime_builders import ManualClock, Recorder, store
+from tests.upload.fake_target import FakeTarget, Trouble
 
 YEARS_50 = 50 * 365.25 * 86400.0
 

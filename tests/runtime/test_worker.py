@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from runtime_builders import ManualClock, Recorder, wait_until
 
 from agent.runtime.worker import Step, Worker
+from tests.runtime.runtime_builders import ManualClock, Recorder, wait_until
 
 
 @pytest.fixture

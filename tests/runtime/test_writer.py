@@ -6,7 +6,12 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
-from runtime_builders import (
+
+from agent.domain import Capture, EncodedImage, Pixels
+from agent.runtime.stats import Stats
+from agent.runtime.writer import GROUP, Writer
+from agent.spool.spool import Spool
+from tests.runtime.runtime_builders import (
     MAKER,
     ManualClock,
     PlainEncoder,
@@ -15,11 +20,6 @@ from runtime_builders import (
     capture,
     open_test_spool,
 )
-
-from agent.domain import Capture, EncodedImage, Pixels
-from agent.runtime.stats import Stats
-from agent.runtime.writer import GROUP, Writer
-from agent.spool.spool import Spool
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 

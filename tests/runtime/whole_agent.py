@@ -4,20 +4,6 @@ from collections.abc import Iterable, Iterator
 from queue import Queue
 from threading import Event
 
-from fake_target import FakeTarget
-from runtime_builders import (
-    MAKER,
-    MODEL,
-    ManualClock,
-    PlainEncoder,
-    Recorder,
-    Says,
-    detection,
-    every_frame,
-    frame,
-    no_picture,
-)
-
 from agent.domain import Answer, Capture, Frame, Pixels
 from agent.errors import CameraLost
 from agent.ports import Clock, UploadTarget
@@ -29,7 +15,20 @@ from agent.runtime.supervisor import Stations, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
-from agent.upload.pace import Pace
+from agent.upload.backoff import Pace
+from tests.runtime.runtime_builders import (
+    MAKER,
+    MODEL,
+    ManualClock,
+    PlainEncoder,
+    Recorder,
+    Says,
+    detection,
+    every_frame,
+    frame,
+    no_picture,
+)
+from tests.upload.fake_target import FakeTarget
 
 
 class Recording:

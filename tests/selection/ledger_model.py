@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.domain import Lane
-from agent.selection.credits import Ledger, Now
+from agent.selection.budget.ledger import Ledger, Now
 
 DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from agent.domain import Lane
 from agent.logs import make_log
-from agent.selection.buying import Budgeted, Hint
-from agent.selection.credits import DAY_S, Ledger, Now
-from agent.selection.likeness import Likeness
-from agent.spool.drafts import Draft, Limits
+from agent.selection.budget.ledger import DAY_S, Ledger, Now
+from agent.selection.budget.purchase import Budgeted, Hint
+from agent.selection.similarity import Likeness
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
+from agent.spool.types import Draft, Limits
 
 MIDNIGHT = 20_654 * DAY_S
 HERE = (1.0,) + (0.0,) * 15

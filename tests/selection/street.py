@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Thresholds
+from agent.selection.frame_context import Window
 from agent.selection.rules import RULES, make_rules
-from agent.selection.window import Window
 
 FPS = 5.0
 WIDE: Pixels = np.broadcast_to(np.zeros((), np.uint8), (720, 1280, 3))

@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from pictures import noisy, scene
-from street import Walker, clean, scores, seen
 
 from agent.domain import Box, Detection, Grey, Lane
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import RULES
 from agent.selection.selector import Selector
+from tests.selection.pictures import noisy, scene
+from tests.selection.street import Walker, clean, scores, seen
 
 AT = 40  # where the failure is planted
 PERSON = Walker("person", 100, 200, 8.0)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-from frames import frame, observation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Capture, Lane, Observation, Thresholds
+from agent.selection.frame_context import Moment
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Rule
 from agent.selection.rules.confidence import LowConfidence
 from agent.selection.selector import Cooldown, Policy, Selector
-from agent.selection.window import Moment
+from tests.selection.frames import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures
 DOUBTFUL = 0.3  # of a threshold of 0.5 and a floor of 0.1: scores 0.5

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from street import Walker, seen
 
 from agent.domain import Box, Detection, Frame, Observation
-from agent.selection.tracks import BELIEVED, Tracker
-from agent.selection.window import LOOK_AHEAD, Moment, Window
+from agent.selection.frame_context import LOOK_AHEAD, Moment, Window
+from agent.selection.tracker import BELIEVED, Tracker
+from tests.selection.street import Walker, seen
 
 
 def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:

@@ -1,15 +1,15 @@
 """Which frames the model was unsure of, by numbers that were worked out by hand."""
 
 import pytest
-from frames import detection, frame, observation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Observation, Thresholds
+from agent.selection.frame_context import Moment
 from agent.selection.rules import RULES, make_rules
 from agent.selection.rules.confidence import LowConfidence
-from agent.selection.scores import noisy_or
-from agent.selection.window import Moment
+from agent.selection.score_quantiles import noisy_or
+from tests.selection.frames import detection, frame, observation
 
 UNIT = st.floats(0.0, 1.0)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
 
-from agent.selection.buying import Budgeted
-from agent.selection.credits import DAY_S
-from agent.spool.record import Entry
+from agent.record.file_format import Entry
+from agent.selection.budget.ledger import DAY_S
+from agent.selection.budget.purchase import Budgeted
+from tests.selection.shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
 
 PER_DAY = 6
 PASSING = {"hour": 3600.0, "hours": 8 * 3600.0, "day": DAY_S}

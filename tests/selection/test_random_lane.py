@@ -6,11 +6,11 @@ import statistics
 from itertools import accumulate, pairwise
 
 import pytest
-from frames import chi_square, drawn, frame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.selection.random_lane import RandomLane
+from tests.selection.frames import chi_square, drawn, frame
 
 GRID = 64  # grid times of a slot of one second: exact as floats
 

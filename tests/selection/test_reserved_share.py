@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from agent.app import spool_of
 from agent.camera.address import parse_cameras
-from agent.config_env import without_environment
 from agent.domain import Lane, Thresholds
 from agent.logs import make_log
-from agent.selection.buying import Hint
-from agent.selection.credits import DAY_S
-from agent.selection.station import Plan
-from agent.spool.drafts import Draft
+from agent.selection.budget.ledger import DAY_S
+from agent.selection.budget.purchase import Hint
+from agent.selection.device import Plan
+from agent.settings.load import without_environment
 from agent.spool.spool import Spool
+from agent.spool.types import Draft
 from agent.system import new_id
 
 NOON = 1_784_548_800.0

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import blurred, noisy, scene, with_object
-from street import THRESHOLDS, clean, seen
 
 from agent.domain import Capture, Lane, Observation, Thresholds
+from agent.selection.device import Plan, Selection
 from agent.selection.rules import RULES
-from agent.selection.station import Plan, Selection
+from tests.selection.pictures import blurred, noisy, scene, with_object
+from tests.selection.street import THRESHOLDS, clean, seen
 
 PICTURES = [scene(), scene(2), with_object(scene()), blurred(scene()), scene() // 20]
 PLAN = Plan(tuple(RULES), THRESHOLDS, "seed", per_day=100, random_interval=2.0)

@@ -11,24 +11,24 @@ from queue import Queue
 from statistics import fmean, stdev
 
 import pytest
-from pictures import noisy, scene
-from shop import Time, draft
-from street import THRESHOLDS, clean, seen
 
 from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture
 from agent.logs import make_log
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
-from agent.selection.buying import Budgeted
-from agent.selection.credits import Ledger
-from agent.selection.station import Plan, Selection
-from agent.spool.drafts import Limits
-from agent.spool.jpeg import JpegEncoder
-from agent.spool.order import SendingOrder
+from agent.selection.budget.ledger import Ledger
+from agent.selection.budget.purchase import Budgeted
+from agent.selection.budget.send_order import SendingOrder
+from agent.selection.device import Plan, Selection
 from agent.spool.recovery import open_spool
-from agent.spool.schema import RecordMaker
 from agent.spool.spool import Spool
+from agent.spool.types import Limits
 from agent.system import uuid7
+from tests.selection.pictures import noisy, scene
+from tests.selection.shop import Time, draft
+from tests.selection.street import THRESHOLDS, clean, seen
 
 LOG = make_log(level="error", form="logfmt", stream=io.StringIO())
 MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))

@@ -10,9 +10,10 @@ import pytest
 from agent.cli import as_service
 from agent.cli.as_service import hint, transient
 from agent.errors import ConfigurationError
+from tests import ROOT
 
 COMMAND = Path(sys.executable).with_name("capture-agent")
-UNIT = (Path(__file__).parents[2] / "systemd/capture-agent.service").read_text("utf-8")
+UNIT = (ROOT / "systemd/capture-agent.service").read_text("utf-8")
 OVERRIDE = """
 # /etc/systemd/system/capture-agent.service.d/override.conf
 [Service]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.runtime.supervisor import STOP_S, ExitCode
+from tests import ROOT
 
-SYSTEMD = Path(__file__).parents[2] / "systemd"
+SYSTEMD = ROOT / "systemd"
 UNIT = SYSTEMD / "capture-agent.service"
 DROP_INS = sorted((SYSTEMD / "drop-ins").glob("*.conf"))
 

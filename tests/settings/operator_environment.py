@@ -4,9 +4,9 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
-from agent.config import Settings
-from agent.config_env import load
 from agent.errors import ConfigurationError
+from agent.settings.declarations import Settings
+from agent.settings.load import load
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from operator_environment import environment, problems_of, settings_of
 
-from agent.config import Settings
-from agent.config_env import load, without_environment
 from agent.detector.formats import FORMATS
 from agent.errors import ConfigurationError
+from agent.settings.declarations import Settings
+from agent.settings.load import load, without_environment
+from tests.settings.operator_environment import environment, problems_of, settings_of
 
 DIGEST = "0123456789abcdefABCDEF0123456789" * 2
 

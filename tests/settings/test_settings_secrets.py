@@ -8,12 +8,12 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from operator_environment import environment, settings_of
 
-from agent.config import Settings
-from agent.config_env import load, without_environment
 from agent.errors import ConfigurationError
 from agent.logs import make_log
+from agent.settings.declarations import Settings
+from agent.settings.load import load, without_environment
+from tests.settings.operator_environment import environment, settings_of
 
 VARIABLES = [f"AGENT_{field.upper()}" for field in Settings.model_fields]
 

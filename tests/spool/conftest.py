@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proofs import MakeMachine
-from spool_builders import Machine
+
+from tests.spool.proofs import MakeMachine
+from tests.spool.spool_builders import Machine
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A file system in memory that forgets at a power cut what was not synced, and fails on demand.
 
-It keeps the contract of `agent.spool.disk.Disk` (`test_disk.py` runs one suite on both). Every
+It keeps the contract of `agent.files.Disk` (`test_disk.py` runs one suite on both). Every
 operation of the kernel is one step; a `Fault` may strike at any step.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.spool.disk import TEMPORARY_SUFFIX, Disk, FileEntry
+from agent.files import TEMPORARY_SUFFIX, Disk, FileEntry
 
 BLOCK = 4096
 

@@ -9,11 +9,10 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 
-from forgetful_disk import ForgetfulDisk
-
 from agent.spool.index import Change, Index
 from agent.spool.index_errors import InDoubtError
 from agent.spool.index_reading import Contents
+from tests.spool.forgetful_disk import ForgetfulDisk
 
 COMMIT_BYTES = 8192
 

@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 
 from agent.domain import Lane
-from agent.spool.record import Entry
+from agent.record.file_format import Entry
 
 
 def naive_plan(

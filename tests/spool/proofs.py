@@ -6,13 +6,12 @@ from contextlib import suppress
 from functools import partial
 from itertools import count, product
 
-from forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
-from spool_builders import OVERHEAD, Machine, claimable, draft
-from witness import Witness
-
 from agent.domain import Lane
-from agent.spool.drafts import Limits
 from agent.spool.layout import RESERVE_BYTES
+from agent.spool.types import Limits
+from tests.spool.forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable, draft
+from tests.spool.witness import Witness
 
 MakeMachine = Callable[..., Machine]
 """From keywords of `Machine`, one in a folder of its own."""

@@ -6,17 +6,16 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forgetful_disk import Choice, ForgetfulDisk
-from memory_index import Medium, MemoryIndex
-
 from agent.domain import Lane
+from agent.files import Disk
 from agent.logs import Log, make_log
-from agent.spool.disk import Disk
-from agent.spool.drafts import Draft, Limits
+from agent.record.file_format import Entry
 from agent.spool.reconciliation import Progress
-from agent.spool.record import Entry
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
+from agent.spool.types import Draft, Limits
+from tests.spool.forgetful_disk import Choice, ForgetfulDisk
+from tests.spool.memory_index import Medium, MemoryIndex
 
 FIRST_CAPTURE_MS = 1_700_000_000_000
 OVERHEAD = 4_000_000 + 1_500_000 + 65_536

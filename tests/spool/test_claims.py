@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spool_builders import Machine, capture_id, draft, law_holds
 
 from agent.spool.spool import Spool
+from tests.spool.spool_builders import Machine, capture_id, draft, law_holds
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from spool_builders import claimable, draft, law_holds, open_real
 
+from agent.files import Disk
 from agent.spool import reconciliation
-from agent.spool.disk import Disk
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
+from tests.spool.spool_builders import claimable, draft, law_holds, open_real
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from statistics import mean, stdev
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_eviction import naive_plan
-from spool_builders import capture_id, entry
 
 from agent.domain import Lane
+from agent.record.file_format import Entry
 from agent.spool.eviction import Catalogue, Thinning
-from agent.spool.record import Entry
+from tests.spool.naive_eviction import naive_plan
+from tests.spool.spool_builders import capture_id, entry
 
 _candidates = st.lists(
     st.tuples(

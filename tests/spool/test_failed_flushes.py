@@ -10,15 +10,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from small_file_system import cannot_here
-from traced_files import FLUSHES, TracedFiles, traced
 
 from agent.spool import index
 from agent.spool.index import Index
 from agent.spool.index_reading import DATABASE, check, read_all
+from tests.spool.small_file_system import cannot_here
+from tests.spool.traced_files import FLUSHES, TracedFiles, traced
 
 COMMITS = 30
-_SCRIPT = Path(__file__).with_name("commit_process.py")
+_SCRIPT = ("-m", "tests.spool.commit_process")
 _FILES = (DATABASE, f"{DATABASE}-wal")
 
 
@@ -88,7 +88,7 @@ class _Life:
             if (work / name).exists():
                 data = (work / name).read_bytes()
                 self.files.seen[name], self.files.medium[name] = bytearray(data), bytearray(data)
-        script = [str(_SCRIPT), str(work), str(COMMITS)]
+        script = [*_SCRIPT, str(work), str(COMMITS)]
         self.calls = traced(script, folder / "trace", failing=failing)
 
     def check(self) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_file_system import SIZE, SmallFileSystem, mounted
-from spool_builders import claimable, draft, law_holds, open_real
 
 from agent.errors import SpoolUnavailable
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.spool import Spool
+from tests.spool.small_file_system import SIZE, SmallFileSystem, mounted
+from tests.spool.spool_builders import claimable, draft, law_holds, open_real
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import diskcache
 import pytest
-from forgetful_disk import ForgetfulDisk
-from memory_index import Medium, MemoryIndex
-from spool_builders import FIRST_CAPTURE_MS, entry
 
+from agent.record.file_format import time_in_name
 from agent.spool.index import _SETTINGS, Change, Index, RecordFile, RecordOnlyDisk
 from agent.spool.index_errors import DamagedIndexError
 from agent.spool.index_reading import DATABASE, Contents, Totals, read_totals
-from agent.spool.record import time_in_name
+from tests.spool.forgetful_disk import ForgetfulDisk
+from tests.spool.memory_index import Medium, MemoryIndex
+from tests.spool.spool_builders import FIRST_CAPTURE_MS, entry
 
 Reopen = Callable[[], Index]
 

@@ -5,9 +5,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from forgetful_disk import ForgetfulDisk, Inode
-from memory_index import Medium, MemoryIndex
-from proofs import (
+
+from agent.spool import eviction, recovery, spool
+from agent.spool.disk_budget import Room, Shortage
+from agent.spool.index import Change
+from agent.spool.index_reading import Contents
+from agent.spool.reconciliation import Reconciliation
+from agent.spool.record_files import RecordFiles
+from agent.spool.spool import Spool
+from agent.spool.types import Newcomer, State, Stored
+from tests.spool.forgetful_disk import ForgetfulDisk, Inode
+from tests.spool.memory_index import Medium, MemoryIndex
+from tests.spool.proofs import (
     MakeMachine,
     Proof,
     delivers_a_refused_put_once,
@@ -18,15 +27,6 @@ from proofs import (
     survives_kills_then_power_cuts,
     survives_power_cuts,
 )
-
-from agent.spool import eviction, recovery, spool
-from agent.spool.drafts import Newcomer, State, Stored
-from agent.spool.index import Change
-from agent.spool.index_reading import Contents
-from agent.spool.reconciliation import Reconciliation
-from agent.spool.record_files import RecordFiles
-from agent.spool.room import Room, Shortage
-from agent.spool.spool import Spool
 
 
 class NoFileSync(ForgetfulDisk):

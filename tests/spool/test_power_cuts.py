@@ -1,7 +1,9 @@
 """The proofs, on the spool as it is."""
 
 import pytest
-from proofs import (
+
+from agent.spool import reconciliation
+from tests.spool.proofs import (
     MakeMachine,
     Proof,
     delivers_a_refused_put_once,
@@ -13,8 +15,6 @@ from proofs import (
     survives_power_cuts,
     survives_power_cuts_at_start,
 )
-
-from agent.spool import reconciliation
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_file_system import cannot_here
-from spool_builders import FIRST_CAPTURE_MS, claimable, draft, law_holds, open_real
 
 from agent.domain import Lane
 from agent.errors import ConfigurationError, TemporaryError
 from agent.spool.status import read_status
+from tests import ROOT
+from tests.spool.small_file_system import cannot_here
+from tests.spool.spool_builders import FIRST_CAPTURE_MS, claimable, draft, law_holds, open_real
 
 NOW = FIRST_CAPTURE_MS / 1000 + 60
 
 
 @contextmanager
 def _writer(root: Path) -> Iterator[subprocess.Popen[str]]:
-    here = Path(__file__).parent
     with subprocess.Popen(
-        [sys.executable, str(here / "writer_process.py"), str(root)],
+        [sys.executable, "-m", "tests.spool.writer_process", str(root)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent.parent}"},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as process:
         try:
             yield process

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from forgetful_disk import Fault, PowerCut
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,12 +18,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from spool_builders import OVERHEAD, Machine, draft
-from witness import Witness
 
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
-from agent.spool.drafts import Draft, Limits
+from agent.spool.types import Draft, Limits
+from tests.spool.forgetful_disk import Fault, PowerCut
+from tests.spool.spool_builders import OVERHEAD, Machine, draft
+from tests.spool.witness import Witness
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
 _steps = st.integers(1, 20)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import ROOT
+
 PAGE = 4096
 FLUSHES = ("fsync", "fdatasync")
 _CALLS = ",".join((*FLUSHES, "pwrite64", "ftruncate", "fallocate", "unlink", "write"))
@@ -41,7 +43,7 @@ def traced(script: Sequence[str], log: Path, *, failing: str = "") -> list[Call]
     trace = ["-f", "-qq", "-y", "-xx", "-s", str(PAGE), "-e", f"trace={_CALLS}", "-o", str(log)]
     command = ["strace", "--seccomp-bpf", *trace, *inject, sys.executable, *script]
     said, unsaid = subprocess.PIPE, subprocess.DEVNULL
-    subprocess.run(command, check=False, stdout=said, stderr=unsaid, timeout=120)
+    subprocess.run(command, check=False, stdout=said, stderr=unsaid, timeout=120, cwd=ROOT)
     return list(_calls(log))
 
 

@@ -3,15 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from forgetful_disk import PowerCut
-from naive_eviction import naive_plan
-from spool_builders import Machine, claimable, law_holds
-
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
-from agent.spool.drafts import Draft, Stored
-from agent.spool.record import Entry
-from agent.spool.room import RANDOM_SHARE
+from agent.record.file_format import Entry
+from agent.spool.disk_budget import RANDOM_SHARE
+from agent.spool.types import Draft, Stored
+from tests.spool.forgetful_disk import PowerCut
+from tests.spool.naive_eviction import naive_plan
+from tests.spool.spool_builders import Machine, claimable, law_holds
 
 
 class Witness:

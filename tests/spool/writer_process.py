@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from spool_builders import draft, open_real
+from tests.spool.spool_builders import draft, open_real
 
 
 def main() -> None:

@@ -13,20 +13,20 @@ from random import Random
 from typing import Any
 
 import structlog
-from lying_endpoint import CuttingServer, Endpoint, VirtualClock
 from structlog.testing import LogCapture
-from upload_builders import record_of
 
 from agent.domain import Lane, Receipt, StoredCapture
 from agent.errors import TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
-from agent.spool.drafts import Draft, Limits
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.upload.http import HttpTarget
-from agent.upload.network import Network
-from agent.upload.pace import STRIKES, Pace
+from agent.spool.types import Draft, Limits
+from agent.upload.backoff import STRIKES, Pace
+from agent.upload.http.options import Network
+from agent.upload.targets.endpoint import HttpTarget
+from tests.upload.lying_endpoint import CuttingServer, Endpoint, VirtualClock
+from tests.upload.upload_builders import record_of
 
 WORKERS = 3
 CAPTURES = 40

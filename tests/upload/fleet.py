@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 from agent.ports import Jitter
-from agent.upload.pace import FIRST_BOUND, Pace
+from agent.upload.backoff import FIRST_BOUND, Pace
 
 LONGEST_NAP = 30.0  # as a worker of the uploader
 IDLE = 1.0

@@ -9,9 +9,9 @@ from email.utils import formatdate
 from random import Random
 from threading import Event, Lock
 
-import faulty_server as faults
-from faulty_server import Behaviour, FaultyServer, Request, answer
-from upload_builders import identity
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import Behaviour, FaultyServer, Request, answer
+from tests.upload.upload_builders import identity
 
 RETRY = (408, 425, 429, 500, 502, 503, 504, 507, 599)
 HOLD = (301, 302, 307, 401, 402, 403, 404, 405, 407, 410, 418, 421, 423, 426, 501, 511)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from fake_web import Call, Drop, FakeWeb, Reply
+from tests.upload.fake_web import Call, Drop, FakeWeb, Reply
 
 BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head></html>"
 

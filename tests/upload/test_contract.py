@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fake_target import FakeTarget
-from label_studio_server import LabelStudioServer
-from roboflow_server import RoboflowServer
-from s3_store import ENVIRONMENT, S3Store
-from upload_builders import FrozenClock, capture
 
+from agent.dataset.folder import Dataset
 from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.files import Disk
 from agent.ports import UploadTarget
-from agent.spool.disk import Disk
-from agent.upload.dataset import Dataset
-from agent.upload.directory import DirectoryTarget
-from agent.upload.http import HttpTarget
-from agent.upload.label_studio import LabelStudioTarget
-from agent.upload.receiver import Receiver
-from agent.upload.roboflow import RoboflowTarget
-from agent.upload.s3 import S3Target
+from agent.receiver.receiver import Receiver
+from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.targets.folder import DirectoryTarget
+from agent.upload.targets.label_studio import LabelStudioTarget
+from agent.upload.targets.roboflow import RoboflowTarget
+from agent.upload.targets.s3 import S3Target
+from tests.upload.fake_target import FakeTarget
+from tests.upload.label_studio_server import LabelStudioServer
+from tests.upload.roboflow_server import RoboflowServer
+from tests.upload.s3_store import ENVIRONMENT, S3Store
+from tests.upload.upload_builders import FrozenClock, capture
 
 TOKEN = "s3cret"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_schedule import BrokenPromiseError, Schedule
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
 from agent.runtime.uploader import Uploader
-from agent.upload.outcome import Answer, judge
+from agent.upload.response import Answer, judge
+from tests.upload.fault_schedule import BrokenPromiseError, Schedule
 
 SEEDS = range(5)
 PLANTED_SEEDS = range(100, 104)
@@ -129,7 +129,7 @@ def notices(folder: Path, **planted: Any) -> bool:
 def test_a_judge_that_is_wrong_is_noticed(
     planted: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.upload.http.judge", planted)
+    monkeypatch.setattr("agent.upload.targets.endpoint.judge", planted)
 
     assert notices(tmp_path)
 

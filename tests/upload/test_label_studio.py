@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from label_studio_server import LEGACY, NOT_FOUND, PERSONAL, RECTANGLES, LabelStudioServer
-from upload_builders import CAR, FrozenClock, capture, classified
 
 from agent.domain import StoredCapture
 from agent.errors import (
@@ -19,8 +17,16 @@ from agent.errors import (
     TargetHeld,
     TargetUnavailable,
 )
-from agent.upload.label_studio import LabelStudioTarget
-from agent.upload.network import Network
+from agent.upload.http.options import Network
+from agent.upload.targets.label_studio import LabelStudioTarget
+from tests.upload.label_studio_server import (
+    LEGACY,
+    NOT_FOUND,
+    PERSONAL,
+    RECTANGLES,
+    LabelStudioServer,
+)
+from tests.upload.upload_builders import CAR, FrozenClock, capture, classified
 
 BOOT = "0e7d6a1c"
 BICYCLE = {"label": "bicycle", "class_id": 1, "confidence": 0.7, "box": [0.0, 0.0, 50.0, 50.0]}
@@ -227,7 +233,7 @@ def test_another_image_under_the_same_id_is_rejected(server: LabelStudioServer) 
 def test_more_attempts_than_are_remembered_are_searched_for(
     server: LabelStudioServer, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.upload.label_studio._ATTEMPTS_MAX", 2)
+    monkeypatch.setattr("agent.upload.targets.label_studio._ATTEMPTS_MAX", 2)
     server.faults.extend([lambda: None] * 4)
     with target_of(server.url, clock=clock) as target:
         for number in range(4):

@@ -5,17 +5,17 @@ import ssl
 import threading
 from pathlib import Path
 
-import faulty_server as faults
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from faulty_server import FaultyServer
-from upload_builders import FrozenClock, capture
 
 from agent.errors import ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http import HttpTarget
-from agent.upload.network import Network
-from agent.upload.transport import IDLE_MAX
+from agent.upload.http.options import Network
+from agent.upload.http.transport import IDLE_MAX
+from agent.upload.targets.endpoint import HttpTarget
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import FaultyServer
+from tests.upload.upload_builders import FrozenClock, capture
 
 
 def target_of(url: str, network: Network | None = None) -> HttpTarget:

@@ -3,16 +3,16 @@
 import ssl
 from pathlib import Path
 
-import faulty_server as faults
 import pytest
 import trustme
-from faulty_server import FaultyServer
-from forward_proxy import Proxy
-from upload_builders import FrozenClock, capture
 
 from agent.errors import AgentError, ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http import HttpTarget
-from agent.upload.network import Network
+from agent.upload.http.options import Network
+from agent.upload.targets.endpoint import HttpTarget
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import FaultyServer
+from tests.upload.forward_proxy import Proxy
+from tests.upload.upload_builders import FrozenClock, capture
 
 PROXY_SECRET = "s3cret"
 

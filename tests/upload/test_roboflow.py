@@ -10,8 +10,6 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from roboflow_server import BAD_GATEWAY, RoboflowServer
-from upload_builders import CAR, FrozenClock, capture, classified
 
 from agent.errors import (
     AgentError,
@@ -20,8 +18,10 @@ from agent.errors import (
     TargetHeld,
     TargetUnavailable,
 )
-from agent.upload.network import Network
-from agent.upload.roboflow import RoboflowTarget
+from agent.upload.http.options import Network
+from agent.upload.targets.roboflow import RoboflowTarget
+from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
+from tests.upload.upload_builders import CAR, FrozenClock, capture, classified
 
 KEY = "rf_s3cret/+="
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.6, "box": [-5.0, 0.0, 50.0, 100.0]}
@@ -221,8 +221,8 @@ def test_the_same_picture_of_two_captures_is_one_image(server: RoboflowServer) -
 
 SEND_ONE = """
 import sys
-from upload_builders import FrozenClock, capture
-from agent.upload.roboflow import RoboflowTarget
+from tests.upload.upload_builders import FrozenClock, capture
+from agent.upload.targets.roboflow import RoboflowTarget
 
 RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=FrozenClock()).send(capture(1))
 """

@@ -8,12 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import faulty_server as faults
 import pytest
 import trustme
-from faulty_server import FaultyServer
-from s3_store import ENVIRONMENT, LOST, Fault, S3Store
-from upload_builders import FrozenClock, capture, classified
 
 from agent.errors import (
     AgentError,
@@ -22,8 +18,12 @@ from agent.errors import (
     TargetHeld,
     TargetUnavailable,
 )
-from agent.upload.network import Network
-from agent.upload.s3 import S3Target
+from agent.upload.http.options import Network
+from agent.upload.targets.s3 import S3Target
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import FaultyServer
+from tests.upload.s3_store import ENVIRONMENT, LOST, Fault, S3Store
+from tests.upload.upload_builders import FrozenClock, capture, classified
 
 PLACE = "captures/yard/test/2026-05-28"
 

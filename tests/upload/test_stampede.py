@@ -1,7 +1,8 @@
 """Devices that come back at once: with the real pace, in virtual time, with loose bounds."""
 
 import pytest
-from fleet import Scenario, full_jitter, no_jitter, simulate
+
+from tests.upload.fleet import Scenario, full_jitter, no_jitter, simulate
 
 SHARED = {"devices": 150, "backlog": 10, "capacity": 30.0}
 

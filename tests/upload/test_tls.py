@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
-import faulty_server as faults
 import pytest
 import trustme
-from faulty_server import FaultyServer
-from upload_builders import FrozenClock, capture
 
 from agent.errors import ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http import HttpTarget
-from agent.upload.network import Network
+from agent.upload.http.options import Network
+from agent.upload.targets.endpoint import HttpTarget
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import FaultyServer
+from tests.upload.upload_builders import FrozenClock, capture
 
 
 def target_of(url: str) -> HttpTarget:

@@ -12,11 +12,11 @@ from agent.detector.formats.detr import Detr
 from agent.detector.formats.end2end import End2End
 from agent.detector.formats.nanodet import NanoDet
 from agent.detector.formats.nanodet_plus import NanoDetG, NanoDetM, NanoDetPlus
-from agent.detector.formats.ready import RtDetrDeployed, TorchVision
 from agent.detector.formats.rfdetr import RfDetr
+from agent.detector.formats.rows7 import YoloNasFlat, YoloV7Nms
 from agent.detector.formats.rtdetr import RtDetr, RtDetrJoined
 from agent.detector.formats.ssd import Ssd, TensorFlowSsd
-from agent.detector.formats.tables import YoloNasFlat, YoloV7Nms
+from agent.detector.formats.torchvision_like import RtDetrDeployed, TorchVision
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.formats.yolo_nas import YoloNas, YoloNasBatched
 from agent.detector.formats.yolov5 import YoloV5

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.detector.formats.contract import Colours, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.end2end import (
     COLUMNS,
     LARGEST_SHARE,
@@ -21,7 +22,6 @@ from agent.detector.formats.end2end import (
     finished_rows,
     reach,
 )
-from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError

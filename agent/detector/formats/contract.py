@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 

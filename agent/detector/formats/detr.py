@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import corners, softmax, to_pixels
-from agent.detector.formats.queries import box_values_are_shares, pair_layout, unbatched
-from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.rtdetr import rtdetr_preparation
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray

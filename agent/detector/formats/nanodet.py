@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.detector.formats.contract import Colours, Layout, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import STRIDES, cells
-from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError

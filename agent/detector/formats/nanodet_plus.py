@@ -25,9 +25,9 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import STRIDES, cells, cells_of
 from agent.detector.formats.nanodet import NanoDet, decoded_cells
-from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
-from agent.detector.formats.queries import pair_layout
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.detr_queries import pair_layout
 from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preparation
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray

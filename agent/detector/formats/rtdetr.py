@@ -22,14 +22,14 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, Numbering, Preparation, Signature
-from agent.detector.formats.geometry import corners, sigmoid, to_pixels
-from agent.detector.formats.queries import (
+from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.detr_queries import (
     best_pairs,
     box_values_are_shares,
     pair_layout,
     unbatched,
 )
-from agent.detector.formats.raw import RawDetections
+from agent.detector.formats.geometry import corners, sigmoid, to_pixels
 from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preparation
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from agent.detector.formats.boxes_classes_scores import BOX, Triples, decode_triples
 from agent.detector.formats.contract import (
     IMAGENET,
     NO_CHANGE,
@@ -23,10 +24,9 @@ from agent.detector.formats.contract import (
     Preparation,
     Signature,
 )
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import to_pixels
-from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.rtdetr import rtdetr_preparation
-from agent.detector.formats.triples import BOX, Triples, decode_triples
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import TO_ONE, Colours, Layout, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
-from agent.detector.formats.raw import RawDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError

@@ -20,11 +20,11 @@ from typing import Literal
 
 import numpy as np
 
+from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
 from agent.detector.formats.contract import Layout, Numbering, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
-from agent.detector.formats.queries import box_values_are_shares, pair_layout, unbatched
-from agent.detector.formats.raw import RawDetections
-from agent.detector.formats.triples import Triples, decode_triples
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray

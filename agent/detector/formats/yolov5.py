@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
-from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray

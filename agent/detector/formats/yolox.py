@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import NO_CHANGE, Colours, Layout, Preparation, Signature
+from agent.detector.formats.decoded import RawDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
-from agent.detector.formats.raw import RawDetections
 from agent.detector.formats.yolov5 import decode_joined, joined_classes
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 from agent.domain import Thresholds
+from agent.selection.frame_context import Moment
 from agent.selection.rules.confidence import LowConfidence, LowMargin
 from agent.selection.rules.scene import Clash, CountChange, MotionWithoutDetection, RareLabel
 from agent.selection.rules.temporal import ClassFlip, Flicker, Isolated, WeakTrack
-from agent.selection.window import Moment
 
 
 class Rule(Protocol):

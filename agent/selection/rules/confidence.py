@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.domain import ClassScore, Detection, Thresholds
-from agent.selection.window import Moment
+from agent.selection.frame_context import Moment
 
 _TOP = 3
 

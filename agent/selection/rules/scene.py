@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Detection, Thresholds
-from agent.selection.tracks import iou_matrix
-from agent.selection.window import Moment
+from agent.selection.frame_context import Moment
+from agent.selection.tracker import iou_matrix
 
 _CLASH_IOU = 0.5
 _COUNT_WINDOW_S = 60.0

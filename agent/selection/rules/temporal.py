@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.domain import Box, Detection, Observation, Thresholds
-from agent.selection.tracks import iou_matrix
-from agent.selection.window import Moment, TrackAt
+from agent.selection.frame_context import Moment, TrackAt
+from agent.selection.tracker import iou_matrix
 
 _NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
 _WEAK_FRAMES = 3

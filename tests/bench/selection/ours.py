@@ -4,16 +4,15 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from policies import Scored
-from scenes import FPS, Seen
-
 from agent.domain import Capture, Lane, Thresholds
-from agent.selection.buying import Budgeted, Hint
-from agent.selection.credits import Ledger, Now
+from agent.record.file_format import Entry
+from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.purchase import Budgeted, Hint
+from agent.selection.device import Plan, Selection
 from agent.selection.rules import RULES
 from agent.selection.selector import Verdict
-from agent.selection.station import Plan, Selection
-from agent.spool.record import Entry
+from tests.bench.selection.policies import Scored
+from tests.bench.selection.scenes import FPS, Seen
 
 
 @dataclass

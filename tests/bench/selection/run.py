@@ -1,6 +1,6 @@
 """Failures found per credit: our selection beside what others do, over many synthetic days.
 
-python tests/bench/selection/run.py [SEEDS] [STREET]
+python -m tests.bench.selection.run [SEEDS] [STREET]
 """
 
 import math
@@ -13,11 +13,11 @@ from itertools import pairwise
 from statistics import mean, stdev
 
 import numpy as np
-from ours import Ours
-from policies import at_random, oracle, threshold_and_counters, top_of_the_day
-from scenes import KINDS, Day, Street
 
 from agent.domain import Lane
+from tests.bench.selection.ours import Ours
+from tests.bench.selection.policies import at_random, oracle, threshold_and_counters, top_of_the_day
+from tests.bench.selection.scenes import KINDS, Day, Street
 
 STREETS = {
     "street": (Street(), 20),

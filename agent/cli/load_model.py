@@ -1,0 +1,26 @@
+"""A process that loads the settings' model, runs it once, and says nothing.
+
+Not a command of its own: `agent/detector/fallback/subprocess_check.py` starts it with the
+daemon's environment.
+"""
+
+import sys
+
+from agent.errors import ConfigurationError
+
+
+def main() -> int:
+    """Return 0, or 78 where the model cannot be used: whoever loads it then says why."""
+    from agent.app import detector_of
+    from agent.cli import console
+    from agent.runtime.model import picture
+
+    try:
+        detector_of(console.settings()).detect(picture())
+    except ConfigurationError as error:
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""A folder of captures that a trainer opens as it is.
+
+images/<id>.jpg     the image, the bytes as captured
+labels/<id>.txt     boxes at or above their threshold; empty where there is none
+classes/<label>/<id>.jpg    of a classifier: the image again under the label it was given, where it
+                    was sure enough, as trainers of classifiers open a dataset
+unclassified/<id>.jpg       where it was not
+records/<id>.json   the record, unchanged, written last: a capture is stored when this is
+data.yaml           where the images are, and the name of each class
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from agent.dataset import yolo
+from agent.errors import AgentError
+from agent.files import Disk
+from agent.record.summary import Annotate, class_of
+
+# What no file system, or not each, takes in a name; and what would lead elsewhere.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
+_LONGEST_NAME = 255  # bytes
+_LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
+
+
+class UnfitCaptureError(ValueError):
+    """This capture cannot be stored: it contradicts itself or one that is there."""
+
+
+class DamagedDatasetError(AgentError):
+    """No capture can be stored until a person has looked at the folder."""
+
+
+class Dataset:
+    """The dataset in `directory`, which one process at a time writes.
+
+    A power cut leaves each capture stored or not; one that was not whole is made so by storing
+    it again.
+    """
+
+    def __init__(self, directory: Path, disk: Disk) -> None:
+        self.directory = directory.absolute()
+        self._disk = disk
+        self._images = self.directory / "images"
+        self._labels = self.directory / "labels"
+        self._records = self.directory / "records"
+        self._locks = tuple(Lock() for _ in range(_LOCKS))
+        self._names_lock = Lock()
+        self._names: dict[str, int] | None = None  # None: not read yet
+
+    def count(self) -> int:
+        """How many captures are stored."""
+        return sum(file.name.endswith(".json") for file in self._disk.files(self._records))
+
+    def store(self, record_json: bytes, image: bytes) -> bool:
+        """Store one capture; True when it is new, False when it was there, with the same image.
+
+        Either way it survives a power cut once this returns. Several threads may call it.
+
+        Raises:
+            UnfitCaptureError: id, checksum, lengths or boxes do not fit, or another image has
+                the id.
+            DamagedDatasetError: `data.yaml` is missing or not ours, so classes have no number.
+            OSError: the disk refuses; the capture is not stored.
+        """
+        record = _parsed(record_json)
+        identity = _checked(record, image)
+        with self._locks[UUID(identity).int % _LOCKS]:
+            if self._is_stored(identity, record["image"]["sha256"]):
+                # The process may have ended between the file and the sync of its name.
+                self._disk.sync_directory(self._records)
+                return False
+            labels, named = self._label_text(record), _class_folder(record)
+            for folder in (self._images, self._labels, self._records):
+                self._disk.make_directory(folder)
+            self._disk.write_durably(self._images / f"{identity}.jpg", image)
+            if labels is not None:
+                self._disk.write_durably(self._labels / f"{identity}.txt", labels.encode())
+            if named is not None:
+                folder = self.directory / named
+                self._disk.make_directory(folder)
+                self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
+                self._disk.sync_directory(folder)
+            self._disk.write_durably(self._records / f"{identity}.json", record_json)
+        return True
+
+    def _is_stored(self, identity: str, sha256: str) -> bool:
+        try:
+            stored = json.loads(self._disk.read(self._records / f"{identity}.json"))
+            theirs = stored["image"]["sha256"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return False
+        if theirs != sha256:
+            raise UnfitCaptureError(f"cannot store {identity}: another image has this id")
+        return True
+
+    def _label_text(self, record: Mapping[str, Any]) -> str | None:
+        """The label file of a detector's record; None for a classifier's, which has no boxes."""
+        if "detections" not in record:
+            return None
+        try:
+            chosen = yolo.confident(record)
+            width, height = (_positive(record["image"].get(side)) for side in ("width", "height"))
+            # Once with any classes, so that a bad box leaves no name behind.
+            yolo.rows(
+                chosen, dict.fromkeys((d["label"] for d in chosen), 0), width=width, height=height
+            )
+        except ValueError as error:
+            raise UnfitCaptureError(f"cannot store {record['id']}: {error}") from error
+        names = self._numbered([detection["label"] for detection in chosen])
+        return yolo.rows(chosen, names, width=width, height=height)
+
+    def _numbered(self, labels: list[str]) -> Mapping[str, int]:
+        """The class of every label so far, with `labels` among them, durable before any use."""
+        path = self.directory / "data.yaml"
+        with self._names_lock:
+            names = self._names
+            is_written = names is not None
+            if names is None:
+                names, is_written = self._read_names(path)
+            new = [label for label in dict.fromkeys(labels) if label not in names]
+            if new or not is_written:
+                names = names | {label: len(names) + i for i, label in enumerate(new)}
+                self._disk.make_directory(self.directory)
+                text = yolo.data_yaml(self.directory, list(names))
+                self._disk.write_durably(path, text.encode())
+            self._names = names
+            return names
+
+    def _read_names(self, path: Path) -> tuple[dict[str, int], bool]:
+        """The classes of earlier runs, and whether they are on the disk."""
+        try:
+            text = self._disk.read(path).decode()
+            return {name: index for index, name in enumerate(yolo.names_of(text))}, True
+        except FileNotFoundError:
+            if any(file.size for file in self._disk.files(self._labels)):
+                raise DamagedDatasetError(
+                    f"cannot store captures in {self.directory}: data.yaml is missing, so the "
+                    "numbers in labels/ mean nothing; bring it back, or move the folder away"
+                ) from None
+            return {}, False
+        except ValueError as error:
+            raise DamagedDatasetError(
+                f"cannot store captures in {self.directory}: data.yaml is not as written here: "
+                f"{error}; bring it back, or move the folder away"
+            ) from error
+
+
+def _class_folder(record: Mapping[str, Any]) -> Path | None:
+    """Where a classifier's image belongs, its label being one name; None for a detector's."""
+    if "classes" not in record:
+        return None
+    try:
+        best = class_of(record, Annotate.THRESHOLD)
+    except ValueError as error:
+        raise UnfitCaptureError(f"cannot store {record['id']}: {error}") from error
+    if best is None:
+        return Path("unclassified")
+    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", best.label) or "%"
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UnfitCaptureError(f"cannot store {record['id']}: its label is too long for a folder")
+    return Path("classes") / name
+
+
+def _parsed(record_json: bytes) -> Mapping[str, Any]:
+    try:
+        record = json.loads(record_json)
+    except (ValueError, RecursionError) as error:
+        raise UnfitCaptureError("cannot store the capture: its record is no JSON") from error
+    if not isinstance(record, dict) or not isinstance(record.get("image"), dict):
+        raise UnfitCaptureError("cannot store the capture: its record has no `image`")
+    return record
+
+
+def _checked(record: Mapping[str, Any], image: bytes) -> str:
+    """The id of a capture whose parts fit together, safe to use as a file name."""
+    identity = record.get("id")
+    try:
+        is_canonical = isinstance(identity, str) and str(UUID(identity)) == identity
+    except ValueError:
+        is_canonical = False
+    if not isinstance(identity, str) or not is_canonical:
+        raise UnfitCaptureError("cannot store the capture: its `id` is no UUID in small letters")
+    about = record["image"]
+    if about.get("sha256") != hashlib.sha256(image).hexdigest():
+        raise UnfitCaptureError(f"cannot store {identity}: the image has another sha256")
+    if about.get("bytes", len(image)) != len(image):
+        raise UnfitCaptureError(f"cannot store {identity}: the image has another length")
+    if about.get("media_type", "image/jpeg") != "image/jpeg":
+        raise UnfitCaptureError(f"cannot store {identity}: the image must be image/jpeg")
+    return identity
+
+
+def _positive(pixels: object) -> int:
+    if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels <= 0:
+        raise ValueError("`image.width` and `image.height` must be positive")
+    return pixels

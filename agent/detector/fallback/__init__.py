@@ -1,0 +1,1 @@
+"""The known-good model: kept across restarts and used when a new file fails."""

@@ -1,0 +1,92 @@
+"""Finished detections in three outputs: boxes, class numbers, confidences, and perhaps a count."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from agent.detector.formats.contract import Layout, Numbering, Signature, Tensor
+from agent.detector.formats.decoded import RawDetections
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+BOX = 4
+
+
+class Triples:
+    """What such formats share; each says how its boxes and numbers are meant."""
+
+    name: str
+    task: Literal["detect"] = "detect"
+    nms_iou: float | None = None
+    numbering = Numbering.PLAIN
+    gaps = False
+
+    def layout(self, model: Signature) -> Layout:
+        """Return where boxes, class numbers, confidences, and perhaps a count, are.
+
+        Raises:
+            ConfigurationError: They are not all there.
+        """
+        found = triple(model.outputs)
+        if found is None:
+            raise ConfigurationError(
+                f"{self.name} has boxes [1, n, 4] or [n, 4], and class numbers and confidences "
+                "[1, n] or [n] each"
+            )
+        return Layout(found, None, self.numbering, gaps=self.gaps)
+
+
+def triple(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
+    """Return the indices of boxes, class numbers, confidences, and of the count if there is one."""
+    for boxes, output in enumerate(outputs):
+        shape = output.shape
+        if shape[-1:] != (BOX,) or len(shape) not in (2, 3) or "raw" in output.name:
+            continue
+        rest = [
+            index
+            for index, other in enumerate(outputs)
+            if index != boxes and other.shape == shape[:-1]
+        ]
+        numbers = [index for index in rest if _counts(outputs[index])]
+        scores = [index for index in rest if _scores(outputs[index])]
+        if len(numbers) != 1 or len(scores) != 1:
+            continue
+        found = (boxes, numbers[0], scores[0])
+        count = [
+            index
+            for index, other in enumerate(outputs)
+            if "num" in other.name.lower() and all(axis == 1 for axis in other.shape)
+        ]
+        return (*found, *count[:1])
+    return None
+
+
+def decode_triples(outputs: Sequence[FloatArray], floor: float) -> RawDetections:
+    """Return the detections at or above `floor`; the boxes are corners in pixels already."""
+    boxes, numbers, scores = outputs[0].reshape(-1, BOX), outputs[1].ravel(), outputs[2].ravel()
+    if len(outputs) > 3:  # noqa: PLR2004  # there is a count
+        count = float(outputs[3].ravel()[0])
+        if not 0 <= count <= len(scores):
+            return RawDetections.nothing(invalid=True)
+        boxes, numbers, scores = (each[: int(count)] for each in (boxes, numbers, scores))
+    chosen = np.flatnonzero(scores >= floor)
+    whole = np.isfinite(numbers[chosen]) & (numbers[chosen] > -1)
+    rows = chosen[whole]
+    return RawDetections.sound(
+        boxes[rows],
+        scores[rows],
+        np.rint(numbers[rows]).astype(np.intp),
+        invalid=bool(np.isnan(scores).any()) or not bool(whole.all()),
+    )
+
+
+def _counts(output: Tensor) -> bool:
+    """Whether it holds class numbers: whole ones, or floats that are called so."""
+    name = output.name.lower()
+    called = "class" in name or "label" in name
+    return output.dtype.startswith("int") or (called and "score" not in name)
+
+
+def _scores(output: Tensor) -> bool:
+    return output.dtype.startswith("float") and not _counts(output)

@@ -1,0 +1,79 @@
+"""What the transformers have in common: a fixed number of queries, each a box and class scores.
+
+Boxes are `[queries, 4]`: centre x, centre y, width, height as shares of the input, 0 to 1.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.detector.formats.contract import Layout, Numbering, Signature
+from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.geometry import corners, to_pixels
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray
+from agent.errors import ConfigurationError
+
+
+def pair_layout(model: Signature, name: str, numbering: Numbering) -> Layout:
+    """Return where class scores and boxes are, in this order.
+
+    Of two outputs over the same queries the boxes are the one of four columns; if both have four,
+    the one that is called so, else the second.
+
+    Raises:
+        ConfigurationError: There are no two such outputs.
+    """
+    shapes = [output.shape for output in model.outputs]
+    fours = [index for index, shape in enumerate(shapes) if _is_boxes(shape)]
+    named = [index for index in fours if model.outputs[index].name in ("pred_boxes", "dets")]
+    for boxes in named or fours[::-1]:
+        for scores, shape in enumerate(shapes):
+            if scores != boxes and len(shape) == 3 and shape[:2] == shapes[boxes][:2]:  # noqa: PLR2004  # axes
+                return Layout((scores, boxes), shape[2], numbering, gaps=True)
+    raise ConfigurationError(f"{name} has two outputs, [1, queries, classes] and [1, queries, 4]")
+
+
+def best_pairs(
+    scores: FloatArray, boxes: FloatArray, *, size: Size, limit: float
+) -> tuple[FloatArray, RawDetections]:
+    """Return the pairs of a query and a class that score `limit` or more, at most one per query.
+
+    A query may count for several classes; of all pairs as many as there are queries are kept, the
+    best, as these models' own post-processing does.
+
+    Args:
+        scores: `[queries, classes]`, of any range.
+        boxes: `[queries, 4]`.
+        size: The input, pixels.
+        limit: The least score that counts.
+
+    Returns:
+        The scores of the pairs; and the pairs, with confidences of 1, for the caller to fill in.
+    """
+    flat = scores.ravel()
+    chosen = np.flatnonzero(flat >= limit)
+    if len(chosen) > len(scores):
+        chosen = chosen[np.argpartition(-flat[chosen], len(scores))[: len(scores)]]
+    queries, class_ids = np.divmod(chosen, scores.shape[1])
+    pixels = corners(to_pixels(boxes[queries], size))
+    return flat[chosen], RawDetections(
+        pixels, np.ones(len(chosen), np.float32), class_ids, bool(np.isnan(flat).any())
+    )
+
+
+def box_values_are_shares(model: Signature, index: int) -> bool:
+    """Whether the boxes of the trial run lie in 0 to 1, as far as there was one."""
+    if not model.values:
+        return True
+    boxes = model.values[index]
+    return bool(((boxes >= -0.01) & (boxes <= 1.5)).mean() >= 0.9)  # noqa: PLR2004  # a few may stray
+
+
+def unbatched(outputs: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the outputs without their first axis."""
+    return [output[0] for output in outputs]
+
+
+def _is_boxes(shape: tuple[int | None, ...]) -> bool:
+    return len(shape) == 3 and shape[0] == 1 and shape[2] == 4  # noqa: PLR2004  # axes, corners

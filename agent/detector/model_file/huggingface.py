@@ -1,0 +1,81 @@
+"""What stands beside a model that was exported from the Hugging Face hub.
+
+Its exporters write `config.json`, whose `id2label` names the classes, and
+`preprocessor_config.json`, which says what becomes of the pixels. Both are read as far as they can
+be understood, and are no error ever: what they leave open, the format says.
+
+Source: the documentation of transformers, "Image Processor" and "Configuration".
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.detector.formats.contract import Colours
+from agent.detector.model_file.input_spec import InputWords
+
+LARGEST = 2_000_000  # bytes
+FULL = 255.0
+
+
+def hub_labels(model: Path) -> tuple[str, ...] | None:
+    """Return the labels of `config.json`, by class number without gaps."""
+    named = _read(model.with_name("config.json")).get("id2label")
+    if not isinstance(named, dict):
+        return None
+    labels = [named.get(str(number)) for number in range(len(named))]
+    texts = tuple(each for each in labels if isinstance(each, str))
+    return texts if texts and len(texts) == len(labels) else None
+
+
+def hub_input(model: Path) -> InputWords | None:
+    """Return what `preprocessor_config.json` says of the values, and of a crop."""
+    said = _read(model.with_name("preprocessor_config.json"))
+    if not any(key in said for key in ("do_rescale", "do_normalize", "image_mean")):
+        return None
+    rescales = said.get("do_rescale", True) is not False
+    factor = said.get("rescale_factor", 1 / FULL)
+    if rescales and not (isinstance(factor, float) and 0 < factor <= 1):
+        return None
+    normalises = said.get("do_normalize", True) is not False
+    mean, std = _three(said.get("image_mean")), _three(said.get("image_std"))
+    if normalises and (mean is None or std is None or min(std) <= 0):
+        return None
+    keep = _kept(said)
+    return InputWords(
+        colours=Colours.RGB,
+        scale=1 / factor if rescales else 1.0,
+        mean=mean if normalises else (0.0, 0.0, 0.0),
+        std=std if normalises else (1.0, 1.0, 1.0),
+        fit="crop" if keep else None,
+        keep=keep,
+    )
+
+
+def _kept(said: dict[str, Any]) -> float | None:
+    """Return the share of the shorter side that a crop in the middle keeps; None for no crop."""
+    size, crop = said.get("size"), said.get("crop_size")
+    shortest = size.get("shortest_edge") if isinstance(size, dict) else size
+    side = crop.get("height") if isinstance(crop, dict) else crop
+    if not said.get("do_center_crop") or not isinstance(shortest, int):
+        return None
+    return side / shortest if isinstance(side, int) and 0 < side <= shortest else None
+
+
+def _three(value: object) -> tuple[float, float, float] | None:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004  # colours
+        return None
+    if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in value):
+        return None
+    first, second, third = (float(each) for each in value)
+    return first, second, third
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return {}
+        said = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

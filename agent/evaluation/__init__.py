@@ -1,0 +1,1 @@
+"""Measures a model from reviewed captures: box matching, metrics and their intervals."""

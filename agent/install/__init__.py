@@ -1,0 +1,1 @@
+"""Installs the systemd service: `plan.py` decides, `apply.py` acts."""

@@ -1,0 +1,1 @@
+"""A small real endpoint: receives captures over HTTP into a dataset folder."""

@@ -1,0 +1,102 @@
+"""A small dataset endpoint that speaks what the generic target speaks.
+
+For a LAN without a cloud, demos and tests. It answers 201 or 200 only when the capture survives a
+power cut, with the proof that the sender waits for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock, Thread
+
+from agent.dataset.folder import Dataset
+from agent.receiver.server import PATHS, Server
+
+BODY_MAX = 64 * 1024 * 1024
+"""Bytes of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One capture that was stored, or was there already."""
+
+    id: str
+    size: int  # bytes of the image
+    is_new: bool
+
+
+class Receiver:
+    """Serves `dataset` on `host` and `port` (0: any free one), bound once constructed.
+
+    With `token`, only requests that carry it are answered. `on_capture` is called after each
+    capture, by one thread at a time; `log` with one line for each request.
+
+    Raises `OSError` when the port is taken or not ours to take.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        body_max: int = BODY_MAX,
+        on_capture: Callable[[Arrival], None] | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.received = 0
+        """New captures since the start."""
+        self.duplicates = 0
+        """Captures since the start that were there already."""
+        self.token = token
+        self.body_max = body_max
+        self.log = log
+        self._dataset = dataset
+        self._before = dataset.count()
+        self._on_capture = on_capture
+        self._counting = Lock()
+        self._thread: Thread | None = None
+        self._is_serving = False
+        self._server = Server((host, port), self)
+        shown = f"[{host}]" if ":" in host else host
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://{shown}:{self.port}{PATHS[0]}"
+
+    @property
+    def captures(self) -> int:
+        """Captures in the dataset."""
+        return self._before + self.received
+
+    def start(self) -> None:
+        """Serve in a thread until `stop`."""
+        self._is_serving = True
+        self._thread = Thread(target=self.serve_forever, name="receiver", daemon=True)
+        self._thread.start()
+
+    def serve_forever(self) -> None:
+        """Serve in this thread until another one calls `stop`, or a signal handler raises."""
+        self._is_serving = True
+        try:
+            self._server.serve_forever(poll_interval=0.05)
+        finally:
+            self._is_serving = False
+
+    def stop(self) -> None:
+        """End every connection, wait for captures that are being stored, free the port."""
+        if self._is_serving:
+            self._server.shutdown()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._server.end_connections()
+        self._server.server_close()
+
+    def store(self, record_json: bytes, image: bytes, identity: str) -> bool:
+        """Store one capture, count it and tell it; True when it is new. Raises as `Dataset`."""
+        is_new = self._dataset.store(record_json, image)
+        with self._counting:
+            self.received += is_new
+            self.duplicates += not is_new
+            if self._on_capture is not None:
+                self._on_capture(Arrival(identity, len(image), is_new))
+        return is_new

@@ -1,0 +1,148 @@
+"""What a record says, in the shapes that far sides with a format of their own have room for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from agent.dataset import yolo
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Annotate(StrEnum):
+    """Which of the model's boxes or classes arrive with an image, for an annotator to correct."""
+
+    THRESHOLD = "threshold"
+    """Those that the user's application would act on, the default: a wrong box costs the annotator
+    a look and a deletion, and below the threshold most are wrong."""
+
+    FLOOR = "floor"
+    """All in the record; of a classifier's classes the best one, however unsure."""
+
+    OFF = "off"
+    """None; the image alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledBox:
+    """One detection, cut at the edges of the image, in its pixels; never empty."""
+
+    label: str
+    class_id: int
+    confidence: float  # 0 to 1
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClass:
+    """What a classifier says of the whole image."""
+
+    label: str
+    confidence: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The boxes of one image."""
+
+    width: int  # of the image, in pixels
+    height: int
+    boxes: tuple[LabelledBox, ...]
+
+
+def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
+    """The boxes that go with an image; None where there is none to show.
+
+    Raises `ValueError` where the record is not as its schema says.
+    """
+    if which is Annotate.OFF:
+        return None
+    detections = yolo.confident(record if which is Annotate.THRESHOLD else _unlimited(record))
+    image = record.get("image", {})
+    width, height = image.get("width"), image.get("height")
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+        raise ValueError("`image.width` and `image.height` must be positive")
+    boxes = []
+    for detection in detections:
+        x_min, y_min, x_max, y_max = yolo.sides(detection)
+        x_min, x_max = (min(max(x, 0.0), float(width)) for x in (x_min, x_max))
+        y_min, y_max = (min(max(y, 0.0), float(height)) for y in (y_min, y_max))
+        if x_max > x_min and y_max > y_min:
+            class_id = detection.get("class_id")
+            boxes.append(
+                LabelledBox(
+                    detection["label"],
+                    class_id if isinstance(class_id, int) else 0,
+                    float(detection["confidence"]),
+                    x_min,
+                    y_min,
+                    x_max,
+                    y_max,
+                )
+            )
+    return Labels(width, height, tuple(boxes)) if boxes else None
+
+
+def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None:
+    """The class of the whole image; None where there is none to show.
+
+    Raises `ValueError` where the record is not as its schema says.
+    """
+    if which is Annotate.OFF or "classes" not in record:
+        return None
+    classes = record["classes"]
+    if not isinstance(classes, list):
+        raise ValueError("`classes` must be a list")  # noqa: TRY004
+    unlimited = {} if which is Annotate.FLOOR else record.get("thresholds", {})
+    best = yolo.confident({"thresholds": unlimited, "detections": classes[:1]})
+    if not best:
+        return None
+    return LabelledClass(best[0]["label"], float(best[0]["confidence"]))
+
+
+def capture_day(record: Mapping[str, Any]) -> str:
+    """The day of the capture in UTC as `yyyy-mm-dd`; `undated` where the record has none."""
+    day = str(record.get("captured_at", ""))[:10]
+    return day if _DAY.fullmatch(day) else "undated"
+
+
+def rule_names(record: Mapping[str, Any]) -> list[str]:
+    """The rules that chose the frame."""
+    rules = record.get("rules")
+    if not isinstance(rules, list):
+        return []
+    return [str(rule["name"]) for rule in rules if isinstance(rule, dict) and "name" in rule]
+
+
+def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
+    """What one sorts and filters captures by, as an object of plain values; absent ones left out.
+
+    `sampling_weight` is what makes a random sample of a stream countable.
+    """
+    facts = {
+        "id": record.get("id"),
+        "device": record.get("device"),
+        "camera": record.get("camera"),
+        "captured_at": record.get("captured_at"),
+        "lane": record.get("lane"),
+        "value": record.get("value"),
+        "rules": ", ".join(rule_names(record)) or None,
+        "sampling_weight": _inner(record, "sampling", "weight"),
+        "model": _inner(record, "model", "name"),
+        "sha256": _inner(record, "image", "sha256"),
+    }
+    return {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
+
+
+def _inner(record: Mapping[str, Any], name: str, key: str) -> object:
+    inner = record.get(name)
+    return inner.get(key) if isinstance(inner, dict) else None
+
+
+def _unlimited(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"detections": record.get("detections", [])}

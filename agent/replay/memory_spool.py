@@ -1,0 +1,91 @@
+"""A spool without a disk: captures of one recording wait in memory for the credits of its period.
+
+The order of buying is the daemon's; the clock is the recording's. Nothing is sent: what is bought
+counts as delivered at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.domain import Capture
+from agent.record.file_format import Entry
+from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.purchase import Budgeted, Hint
+from agent.selection.budget.send_order import ByValue
+from agent.selection.device import Plan
+
+_WHOLE = 1.0 - 1e-9  # of a period: at its very end the next one would begin
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One capture that a credit was spent on."""
+
+    id: str
+    at: float  # seconds of the recording
+    worth: float  # its value less its likeness to what was bought before
+
+
+class Shelf:
+    """What waits for a credit. A recording counts as one budget period of its own length.
+
+    `plan.period_s` is that length; without a budget everything is bought at once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._seconds = plan.period_s
+        self._at = 0.0
+        self._held: dict[str, Entry] = {}
+        self._sequence = 0
+        self._budgeted: Budgeted | None = None
+        self._order: Budgeted | ByValue = ByValue()
+        if plan.per_day:
+            ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
+            self._budgeted = self._order = Budgeted(ledger, self._now)
+            ledger.accrue(self._now())
+
+    def put(self, capture: Capture, size: int) -> str | None:
+        """Take a capture of `size` bytes; answers the id of one that it makes needless."""
+        replaced = self._held.pop(capture.replaces or "", None)
+        if replaced is not None:
+            self._order.leave(replaced)
+        self._sequence += 1
+        value = round(capture.value, 3)
+        entry = Entry(capture.id, capture.lane, value, self._sequence, size)
+        self._held[capture.id] = entry
+        self._order.arrive(entry, Hint.of(capture).text)
+        return replaced.id if replaced is not None else None
+
+    def buy(self, at: float) -> Iterator[Bought]:
+        """Spend what has accrued when the recording is at `at` seconds from its begin."""
+        self._at = max(self._at, at)
+        while (choice := self._order.choose()) is not None:
+            entry = choice.entry
+            worth = self.worth_of(entry.id)
+            self._order.take(choice)
+            self._order.leave(entry)
+            del self._held[entry.id]
+            yield Bought(entry.id, self._at, worth)
+
+    def close(self) -> Iterator[Bought]:
+        """The recording is over: spend the rest, each lane its own credits first."""
+        yield from self.buy(self._seconds)
+        if self._budgeted is not None:
+            self._budgeted.ledger.is_closing = True
+            yield from self.buy(self._seconds)
+
+    def worth_of(self, capture_id: str) -> float:
+        """What buying this one would bring now; 0 for one that does not wait."""
+        if self._budgeted is not None:
+            return self._budgeted.worth_of(capture_id) or 0.0
+        entry = self._held.get(capture_id)
+        return entry.value if entry is not None else 0.0
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The ids of those that wait."""
+        return frozenset(self._held)
+
+    def _now(self) -> Now:
+        at = min(self._at, self._seconds * _WHOLE)
+        return Now(at, at, "recording")

@@ -1,0 +1,294 @@
+"""Each credit buys the held capture that teaches most, given what was bought before."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sortedcontainers import SortedKeyList
+
+from agent.domain import Capture, Lane
+from agent.record.file_format import Entry
+from agent.selection.budget.ledger import DAY_S, Ledger, Now
+from agent.selection.budget.send_order import Choice
+from agent.selection.image_quality import DEGRADED_SHARE
+from agent.selection.similarity import Likeness
+
+DIVERSITY = 0.5
+"""How much of its value a capture loses when the same was bought in the last 24 h."""
+
+BREADTH = 0.5
+"""How much of it when all that was bought in that time was bought for the same rule. Which rule is
+right on this camera nobody knows before labels come, so none gets all the credits."""
+
+_FEW = 2  # purchases that are added when shares are counted: the first ones tell little
+
+_LEDGER, _SENT = "ledger", "sent/"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What the order must know of a capture besides its entry."""
+
+    camera: str
+    is_degraded: bool = False
+    likeness: str | None = None
+    rule: str = ""  # the one that says most for it
+
+    @classmethod
+    def of(cls, capture: Capture) -> "Hint":
+        """What is to be known of a capture."""
+        rule = capture.rules[0].name if capture.rules else ""
+        camera = capture.observation.frame.camera
+        return cls(camera, capture.is_degraded, capture.likeness, rule)
+
+    @property
+    def text(self) -> str:
+        """For the index."""
+        return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}\n{self.rule}"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Hint":
+        """Read what `text` wrote; an empty text is a capture of which nothing is known."""
+        camera, _, rest = text.partition("\n")
+        degraded, _, rest = rest.partition("\n")
+        likeness, _, rule = rest.partition("\n")
+        return cls(camera, degraded == "1", likeness or None, rule)
+
+
+@dataclass(slots=True)
+class _Held:
+    entry: Entry
+    hint: Hint
+    likeness: Likeness | None
+    similar: float = 0.0  # to the most similar of those that it was compared with
+    most_like: int = -1  # number of that one
+    compared: int = -1  # number of the latest one that it was compared with
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    number: int  # 0, 1, 2, ... in the order of sending
+    at: float  # seconds of running time
+    camera: str
+    rule: str
+    likeness: Likeness
+
+
+@dataclass(slots=True)
+class Budgeted:
+    """The order of sending within a labelling budget: lanes, credits, diversity.
+
+    Implements `spool.order.SendingOrder`. What was bought is durable before it is sent, and is
+    paid however often it must be sent again.
+    """
+
+    ledger: Ledger
+    now: Callable[[], Now]
+    _held: dict[str, _Held] = field(default_factory=dict)  # by id; free ones only
+    _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, first first
+    _hints: dict[str, Hint] = field(default_factory=dict)
+    _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
+    _sent_ever: int = 0
+    _sent_for: Counter[str] = field(default_factory=Counter)  # the same, by rule
+    _unseen: set[str] = field(default_factory=set)  # paid before the start, not arrived yet
+    _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
+
+    def __post_init__(self) -> None:
+        self._lanes = {
+            Lane.REQUESTED: SortedKeyList(key=_by_age),
+            Lane.RANDOM: SortedKeyList(key=_by_lot),
+            Lane.INTERVAL: SortedKeyList(key=_by_lot),
+        }
+
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+        """Continue with the ledger, what was sent in the last 24 h, and what waits."""
+        if _LEDGER in notes:
+            self.ledger = Ledger.from_text(
+                notes[_LEDGER],
+                per_day=self.ledger.per_day,
+                random_share=self.ledger.random_share,
+                period_s=self.ledger.period_s,
+            )
+            self._unseen = set(self.ledger.paid)
+        sent = [
+            (float(at), name, Hint.from_text(hint))
+            for name, (at, _, hint) in (
+                (name, text.partition("\n"))
+                for name, text in notes.items()
+                if name.startswith(_SENT)
+            )
+        ]
+        for at, name, hint in sorted(sent, key=lambda each: each[:2]):
+            self._remember(name, at, hint)
+        for entry, text in waiting:
+            self.arrive(entry, text)
+
+    def arrive(self, entry: Entry, hint: str) -> None:
+        """A capture waits."""
+        self._hints[entry.id] = Hint.from_text(hint)
+        self.give_back(entry)
+
+    def leave(self, entry: Entry) -> None:
+        """It will not be sent any more."""
+        self._drop(entry)
+        self._hints.pop(entry.id, None)
+        self.ledger.finished(entry.id)
+
+    def give_back(self, entry: Entry) -> None:
+        """It waits (again)."""
+        hint = self._hints[entry.id]
+        self._unseen.discard(entry.id)
+        self._held[entry.id] = _Held(entry, hint, _parsed(hint.likeness))
+        if entry.lane in self._lanes:
+            self._lanes[entry.lane].add(entry)
+
+    def choose(self) -> Choice | None:
+        """What is paid already, else what a credit buys now; None when no credit may be spent."""
+        self._bring_up()
+        for capture_id in self.ledger.paid:
+            if capture_id in self._held:
+                return Choice(self._held[capture_id].entry)
+        for lane, line in self._lanes.items():
+            if line and self.ledger.may_buy(lane):
+                return self._buy(line[0])
+        if self.ledger.may_buy(Lane.SCORE):
+            best = self._best()
+            if best is not None:
+                return self._buy(best.entry)
+        return None
+
+    def take(self, choice: Choice) -> None:
+        """The credit is spent, durably."""
+        entry = choice.entry
+        hint = self._hints[entry.id]
+        if _LEDGER in choice.notes:
+            self.ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+            for name, text in choice.notes.items():
+                if text is None:
+                    self._notes.pop(name, None)
+            self._remember(_SENT + entry.id, self.ledger.elapsed, hint)
+        self._drop(entry)
+
+    def reason(self) -> str:
+        """Why nothing may be sent though something waits."""
+        hours = self.ledger.seconds_until_credit() / 3600
+        return (
+            f"no credit is left now: AGENT_BUDGET_PER_DAY={self.ledger.per_day}, "
+            f"{self.ledger.spent_today} spent today, the next in about {hours:.1f} h"
+        )
+
+    def account(self) -> Mapping[str, str]:
+        """What has accrued: kept with each change on disk, because time without power earns none.
+
+        Of a moment at which all purchases are durable, so it never takes one back.
+        """
+        self._bring_up()
+        return {_LEDGER: self.ledger.text}
+
+    def report(self) -> Mapping[str, float]:
+        """Credits, for the minute summary."""
+        self._bring_up()
+        return {
+            "credits_left": round(self.ledger.left, 1),
+            "credits_spent_today": self.ledger.spent_today,
+        }
+
+    def worth_of(self, capture_id: str) -> float | None:
+        """What it would teach beside what was sent, of one that waits."""
+        held = self._held.get(capture_id)
+        return None if held is None else self._worth(held)[0]
+
+    def _bring_up(self) -> None:
+        """Bring the ledger up to now."""
+        for gone in self._unseen:  # finished before the start, after the account that was kept
+            self.ledger.finished(gone)
+        self._unseen.clear()
+        self.ledger.accrue(self.now())
+
+    def _best(self) -> _Held | None:
+        """The score-lane capture that teaches most beside what was sent."""
+        allowed = self.ledger.degraded_spent < self._degraded_limit()
+        candidates = (
+            held
+            for held in self._held.values()
+            if held.entry.lane is Lane.SCORE and (allowed or not held.hint.is_degraded)
+        )
+        # Comparing is what costs, and what is worth less even if it were like no other need not be.
+        best, most = None, (-math.inf, 0)
+        for held in sorted(candidates, key=lambda held: (-held.entry.value, held.entry.sequence)):
+            if held.entry.value < most[0]:
+                break
+            worth = self._worth(held)
+            if worth > most:
+                best, most = held, worth
+        return best
+
+    def _worth(self, held: _Held) -> tuple[float, int]:
+        """Value less likeness to what was sent, in looks and in reason; of equals the older one."""
+        if held.likeness is not None and self._sent:
+            if held.most_like >= 0 and held.most_like < self._sent[0].number:
+                held.similar, held.most_like, held.compared = 0.0, -1, -1  # that one is forgotten
+            for sent in self._sent:
+                if sent.number > held.compared and sent.camera == held.hint.camera:
+                    similar = held.likeness.similarity(sent.likeness)
+                    if similar > held.similar:
+                        held.similar, held.most_like = similar, sent.number
+            held.compared = self._sent[-1].number
+        elif not self._sent:
+            held.similar, held.most_like = 0.0, -1
+        same = self._sent_for[held.hint.rule] / (len(self._sent) + _FEW)
+        worth = held.entry.value - DIVERSITY * held.similar - BREADTH * same
+        return worth, -held.entry.sequence
+
+    def _degraded_limit(self) -> float:
+        return DEGRADED_SHARE * self.ledger.per_day
+
+    def _buy(self, entry: Entry) -> Choice:
+        ledger = self.ledger.copy()
+        hint = self._hints[entry.id]
+        ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+        notes: dict[str, str | None] = {_LEDGER: ledger.text}
+        for name, at in self._notes.items():
+            if ledger.elapsed - at > DAY_S:
+                notes[name] = None
+        if hint.likeness is not None:
+            notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
+        return Choice(entry, notes)
+
+    def _remember(self, name: str, at: float, hint: Hint) -> None:
+        """What was sent makes what is like it worth less, for 24 h."""
+        self._notes[name] = at
+        self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
+        likeness = _parsed(hint.likeness)
+        if likeness is not None:
+            self._sent.append(_Sent(self._sent_ever, at, hint.camera, hint.rule, likeness))
+            self._sent_ever += 1
+        self._sent_for = Counter(sent.rule for sent in self._sent if sent.rule)
+
+    def _drop(self, entry: Entry) -> None:
+        self._held.pop(entry.id, None)
+        if entry.lane in self._lanes:
+            self._lanes[entry.lane].discard(entry)
+
+
+def _parsed(likeness: str | None) -> Likeness | None:
+    """Without a readable likeness a capture is like no other."""
+    try:
+        return Likeness.from_text(likeness) if likeness else None
+    except ValueError:
+        return None
+
+
+def _by_age(entry: Entry) -> int:
+    return entry.sequence
+
+
+def _by_lot(entry: Entry) -> bytes:
+    """By chance alone: when fewer can be sent than wait, those sent are still a random sample.
+
+    Not by the tag that decides evictions: what is left would be those with high tags, of which
+    more are evicted than the weights of the others account for.
+    """
+    return hashlib.blake2b(entry.id.encode(), digest_size=8).digest()

@@ -1,0 +1,130 @@
+"""The selection of a whole device: its cameras share one budget and one pool."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.domain import Capture, Observation, Thresholds
+from agent.selection.budget.ledger import DAY_S
+from agent.selection.image_quality import DEGRADED_SHARE
+from agent.selection.random_lane import RandomLane
+from agent.selection.rules import make_rules
+from agent.selection.selector import BURST_S, RULE_COOLDOWN_S, Policy, Selector, Verdict
+from agent.selection.top_k import PER_CREDIT, Pool
+
+NO_BUDGET_RANDOM_INTERVAL_S = 15 * 60.0
+
+_POOL, _DEGRADED_POOL = "pool", "degraded_pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an operator chose, for all cameras of a device or a recording."""
+
+    rules: Sequence[str]
+    thresholds: Thresholds
+    seed: str  # of the random lane
+    random_interval: float | None = None  # seconds; None = as the credits allow
+    is_random: bool = True
+    every_nth: int = 0
+    per_day: int = 0  # credits; 0 = no budget
+    random_share: float = 0.2
+    weights: Mapping[str, float] = field(default_factory=dict)
+    period_s: float = DAY_S  # in which the credits accrue: a day, or a recording's length
+    cooldown_s: float = RULE_COOLDOWN_S  # where there is no budget
+
+    def interval_for(self, cameras: int) -> float | None:
+        """Seconds between random captures of one camera; None for none."""
+        if not self.is_random:
+            return None
+        if self.random_interval is not None:
+            return self.random_interval
+        if self.per_day == 0:
+            return NO_BUDGET_RANDOM_INTERVAL_S
+        credits_for_it = self.per_day * self.random_share
+        return cameras * self.period_s / credits_for_it if credits_for_it > 0 else None
+
+    def reserved_share(self, cameras: int) -> float:
+        """Of the credits, for the random lane: no more than its captures can take."""
+        if self.every_nth:  # how many these are, only the cameras know
+            return self.random_share
+        if not self.is_random or self.per_day == 0:
+            return 0.0
+        if self.random_interval is None:  # made to take it all
+            return self.random_share
+        # The first capture of a day is never refused, so slots cut by midnight need no more.
+        draws = max(1, cameras) * self.period_s / self.random_interval
+        return min(self.random_share, draws / self.per_day)
+
+
+class Selection:
+    """The selectors of all cameras. Not thread-safe."""
+
+    def __init__(
+        self,
+        cameras: Sequence[str],
+        plan: Plan,
+        *,
+        new_id: Callable[[float], str],
+        explain: Callable[[Verdict], None] | None = None,
+    ) -> None:
+        """`new_id` names a capture by its wall time; `explain` is told of every frame."""
+        size = PER_CREDIT * plan.per_day
+        self._pools: dict[str, Pool] = {}
+        if plan.per_day:
+            degraded = max(1, round(size * DEGRADED_SHARE))
+            self._pools = {_POOL: Pool(size), _DEGRADED_POOL: Pool(degraded)}
+        budget_burst = plan.period_s / (PER_CREDIT * plan.per_day) if plan.per_day else 0.0
+        policy = Policy(
+            every_nth=plan.every_nth,
+            cooldown_s=0.0 if plan.per_day else plan.cooldown_s,
+            burst_s=min(BURST_S, budget_burst),
+            pool=self._pools.get(_POOL),
+            degraded_pool=self._pools.get(_DEGRADED_POOL),
+            weights=plan.weights,
+        )
+        interval = plan.interval_for(len(cameras))
+        self.selectors = {
+            camera: Selector(
+                RandomLane(interval, plan.seed),
+                make_rules(plan.rules, plan.thresholds),
+                new_id=new_id,
+                policy=policy,
+                explain=explain,
+            )
+            for camera in cameras
+        }
+
+    def observe(self, observation: Observation, now: float) -> list[Capture]:
+        """Take a camera's next frame; `now` is a clock that all cameras share, in seconds."""
+        return self.selectors[observation.frame.camera].observe(observation, now)
+
+    def finish(self, now: float) -> list[Capture]:
+        """No frame comes any more."""
+        return [capture for selector in self.selectors.values() for capture in selector.finish(now)]
+
+    def request(self, camera: str | None = None) -> None:
+        """Capture the next frame of a camera, or of each."""
+        for name, selector in self.selectors.items():
+            if camera in {None, name}:
+                selector.request()
+
+    def memory(self, now: float) -> dict[str, str]:
+        """What is worth keeping over a restart, by name."""
+        kept = {
+            f"{camera}/{name}": text
+            for camera, selector in self.selectors.items()
+            for name, text in selector.memory().items()
+        }
+        kept |= {name: pool.text(now) for name, pool in self._pools.items()}
+        return kept
+
+    def remember(self, recall: Callable[[str], str | None], now: float) -> None:
+        """Take back what `memory` gave; `recall` answers by name. The unreadable begins anew."""
+        for camera, selector in self.selectors.items():
+            texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
+            selector.remember({name: text for name, text in texts.items() if text is not None})
+        for name, pool in self._pools.items():
+            text = recall(name)
+            with contextlib.suppress(ValueError, TypeError):
+                pool.restore(text or "[]", now)

@@ -1,0 +1,1 @@
+"""Every setting, declared once, and everything that is made from the declarations."""

@@ -1,0 +1,110 @@
+"""The texts made from declarations: the commented env file, tables and pages."""
+
+import textwrap
+
+from agent.events import EVENTS
+from agent.selection.rules import RULES
+from agent.settings.declarations import Settings, variable
+from agent.settings.describe import allowed, extra, kind, shown_default
+from agent.settings.notes import NOTES
+
+_HEAD = """\
+# Settings of capture-agent. Made by `capture-agent env`; every setting is shown with its default.
+# Remove the # in front of a name to change it, then: systemctl restart capture-agent
+# Durations are written 90s, 15m, 2h, 1h30m; sizes 500MB, 2GB, 1.5GiB. Nothing after = is as unset.
+"""
+
+
+def env_file() -> str:
+    """The commented env file; only the settings without a usable default are not commented out."""
+    lines = [_HEAD]
+    for name, field in Settings.model_fields.items():
+        more = extra(field)
+        if "group" in more:
+            lines += [f"## {more['group']}", ""]
+        text = str(field.description).replace("`", "")
+        limits = allowed(field)
+        if limits:
+            text += f" Allowed: {limits}."
+        lines += [f"# {line}" for line in textwrap.wrap(text, 96)]
+        shown = shown_default(field)
+        if shown == "required":
+            lines.append(f"{variable(name)}={more['example']}")
+        elif "shown" in more:
+            shown = shown.replace("`", "")
+            example = f"Example: {NOTES[name].example}"
+            lines += [f"# Default: {shown}. {example}", f"#{variable(name)}="]
+        else:
+            lines.append(f"#{variable(name)}={shown}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def settings_table() -> str:
+    """The README's table of settings, in Markdown; `settings_page` has the rest."""
+    rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = shown_default(field)
+        shown = default if "shown" in extra(field) else f"`{default}`"
+        rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def settings_page() -> str:
+    """Each setting with all that is known of it, in Markdown."""
+    parts: list[str] = []
+    for name, field in Settings.model_fields.items():
+        more, note = extra(field), NOTES[name]
+        if "group" in more:
+            parts.append(f"## {more['group']}\n")
+        default = shown_default(field)
+        shown = default if "shown" in more else f"`{default}`"
+        limits = allowed(field)
+        facts = [
+            f"Type: {note.kind or kind(field)}.",
+            "Required." if default == "required" else f"Default: {shown}.",
+            *([f"Allowed: {limits}."] if limits else []),
+        ]
+        parts.append(
+            f"### `{variable(name)}`\n\n{field.description}\n\n"
+            f"- {' '.join(facts)}\n"
+            f"- Example: `{variable(name)}={note.example}`\n"
+            f"- What changes: {note.changes}\n"
+        )
+    return "\n".join(parts)
+
+
+def rules_table() -> str:
+    """The README's table of rules, in Markdown: name, weight, and what makes each fire."""
+    rows = ["| Rule | Weight | Fires when |", "| --- | --- | --- |"]
+    for name, rule in RULES.items():
+        first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
+        compares = " *" if rule.is_temporal else ""
+        rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")
+    return "\n".join(rows) + "\n"
+
+
+def events_table() -> str:
+    """The README's table of events, in Markdown: level, meaning, and what to do."""
+    rows = ["| Event | Level | Meaning | What to do |", "| --- | --- | --- | --- |"]
+    for name, event in EVENTS.items():
+        levels = ", ".join(filter(None, (event.level, event.worse)))
+        rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.mend} |")
+    return "\n".join(rows) + "\n"
+
+
+def events_page() -> str:
+    """Each event with its facts, in Markdown: first those that need somebody."""
+    serious = [name for name, event in EVENTS.items() if event.mend]
+    rest = [name for name in EVENTS if name not in serious]
+    parts = []
+    for title, names in (("Somebody is needed", serious), ("All is well", rest)):
+        rows = [f"## {title}\n", "| Event | Level | Facts | Meaning | What to do |"]
+        rows.append("| --- | --- | --- | --- | --- |")
+        for name in names:
+            event = EVENTS[name]
+            levels = ", ".join(filter(None, (event.level, event.worse)))
+            facts = " ".join(fact if fact == "..." else f"`{fact}`" for fact in event.facts.split())
+            rows.append(f"| `{name}` | {levels} | {facts} | {event.meaning} | {event.mend} |")
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)

@@ -1,0 +1,52 @@
+"""Captures that were set aside: what a person may do with those that the endpoint refused."""
+
+from collections.abc import Collection, Iterator
+
+from agent.errors import ConfigurationError, SpoolUnavailable
+from agent.files import Disk
+from agent.record.file_format import Entry, parse_name
+from agent.spool.layout import SpoolPaths
+from agent.spool.spool import Spool
+
+
+def list_rejected(disk: Disk, paths: SpoolPaths) -> list[Entry]:
+    """The refused captures, oldest first. Needs no lock."""
+    entries = (parse_name(file.name, file.size) for file in disk.files(paths.rejected))
+    return sorted((entry for entry in entries if entry), key=lambda entry: entry.sequence)
+
+
+def retry_rejected(
+    spool: Spool, disk: Disk, paths: SpoolPaths, ids: Collection[str] | None = None
+) -> int:
+    """Let refused captures wait again, those with these ids or all; answers how many.
+
+    Raises `ConfigurationError` for an id that is not there, `SpoolUnavailable` when the disk
+    refuses.
+    """
+    chosen = list(_chosen(disk, paths, ids))
+    for entry in chosen:
+        spool.take_back(entry)
+    return len(chosen)
+
+
+def drop_rejected(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None = None) -> int:
+    """Delete refused captures, those with these ids or all, durably; answers how many.
+
+    They stay counted as rejected. Raises as `retry_rejected`.
+    """
+    chosen = list(_chosen(disk, paths, ids))
+    try:
+        for entry in chosen:
+            disk.remove(paths.rejected / entry.name)
+        disk.sync_directory(paths.rejected)
+    except OSError as error:
+        raise SpoolUnavailable(f"cannot delete a rejected capture: {error}") from error
+    return len(chosen)
+
+
+def _chosen(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None) -> Iterator[Entry]:
+    entries = {entry.id: entry for entry in list_rejected(disk, paths)}
+    for name in entries if ids is None else ids:
+        if name not in entries:
+            raise ConfigurationError(f"cannot find {name} among the rejected captures")
+        yield entries[name]

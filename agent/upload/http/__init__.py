@@ -1,0 +1,1 @@
+"""HTTP as every target uses it: one client with deadlines, a rate limit and TLS options."""

@@ -1,0 +1,175 @@
+"""A limit in seconds for one whole request, whatever the far side does meanwhile.
+
+The timeouts of sockets count from one byte to the next, so a server that sends a byte a second
+holds a request for ever. Here an alarm shuts the connection down, and whoever reads from it or
+writes to it wakes up with an error.
+"""
+
+import os
+import socket
+from contextvars import ContextVar, Token
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from agent.ports import Clock
+from agent.upload.http.rate_limit import Throttle
+from agent.upload.http.timer_thread import Alarm, Watchman
+
+GRACE = 5.0
+"""Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
+
+_current: ContextVar["Deadline"] = ContextVar("deadline of the request of this thread")
+
+Address = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+
+class Deadline:
+    """The limit of one request, for use as a context manager by the thread that makes it.
+
+    Connections opened or reused inside find it with `current()` and put themselves under it with
+    `watch`. After the block nothing of it is left, and no descriptor.
+
+    With a `throttle` the bytes go by its leave, and the time that it takes does not count.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        clock: Clock,
+        *,
+        watchman: Watchman,
+        throttle: Throttle | None = None,
+    ) -> None:
+        self.expired = False
+        """Whether the time ran out inside the block; then its result is not to be trusted."""
+        self.reused = False
+        """Whether the connection of an earlier request was taken."""
+        self.afresh = False
+        """Whether none may be taken."""
+        self.throttle = throttle
+        self._clock = clock
+        self._seconds = seconds
+        self._ends_at = clock.monotonic() + seconds
+        self._lock = Lock()
+        self._watched: list[socket.socket] = []
+        self._ended = False
+        self._watchman = watchman
+        self._alarm: Alarm | None = None
+        self._token: Token[Deadline] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        self._alarm = self._watchman.set(self._seconds, self._expire)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._alarm is not None:
+            self._watchman.call_off(self._alarm)
+        if self._token is not None:
+            _current.reset(self._token)
+        with self._lock:
+            self._ended = True
+            for duplicate in self._watched:
+                duplicate.close()
+            self._watched.clear()
+
+    def now(self) -> float:
+        """The monotonic clock that the deadline goes by."""
+        return self._clock.monotonic()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, 0 or more."""
+        return 0.0 if self.expired else max(self._ends_at - self._clock.monotonic(), 0.0)
+
+    def extend(self, seconds: float) -> None:
+        """End so much later: the time is not the far side's."""
+        self._ends_at += seconds
+        if self._alarm is not None:
+            self._watchman.delay(self._alarm, seconds)
+
+    def watch(self, connection: socket.socket) -> None:
+        """Shut `connection` down when the time is over; at once if it is over already."""
+        # A duplicate descriptor: TLS takes the original over, and this one stays ours to close.
+        duplicate = socket.socket(fileno=os.dup(connection.fileno()))
+        with self._lock:
+            self._watched.append(duplicate)
+            if self.expired:
+                _shut(duplicate)
+
+    def _expire(self) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self.expired = True
+            for duplicate in self._watched:
+                _shut(duplicate)
+
+
+def current() -> Deadline:
+    """The deadline of the request that this thread makes; `LookupError` outside of one."""
+    return _current.get()
+
+
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Open a TCP connection before the deadline, trying each address of `host` in turn.
+
+    Raises `socket.gaierror` where the name has no address, `TimeoutError` where the time is over,
+    and any other `OSError` for the last address that refused.
+    """
+    addresses = _resolve(host, port, deadline)
+    trouble: OSError = OSError(f"{host} has no address")
+    for left, (family, kind, protocol, _, address) in zip(
+        range(len(addresses), 0, -1), addresses, strict=True
+    ):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # An address that swallows packets leaves their share of the time to the others.
+            connection.settimeout(max(deadline.remaining / (left + 1), 0.001))
+            connection.connect(address)
+            connection.settimeout(deadline.remaining + GRACE)
+            deadline.watch(connection)
+        except OSError as error:
+            connection.close()
+            trouble = error
+        else:
+            return connection
+    raise trouble
+
+
+def _resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Look `host` up in a thread of its own: the C library may wait for a minute."""
+    found: list[Address] = []
+    trouble: list[OSError] = []
+    done = Event()
+
+    def look_up() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            trouble.append(error)
+        except UnicodeError as error:  # such as an empty part between two dots
+            trouble.append(socket.gaierror(socket.EAI_NONAME, str(error)))
+        finally:
+            done.set()
+
+    Thread(target=look_up, name="look up", daemon=True).start()
+    if not done.wait(deadline.remaining):
+        raise TimeoutError(f"the name {host} was not resolved in time")
+    if trouble:
+        raise trouble[0]
+    return found
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the far side was faster

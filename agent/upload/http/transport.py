@@ -1,0 +1,254 @@
+"""HTTP by `requests`, without what it does unasked: one request, one answer, in bounded time.
+
+No redirects, cookies, netrc, proxies of the environment, retries. Imported only when an HTTP
+target is made: `requests` costs 77 ms and 16 MB.
+"""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
+
+from agent.ports import Clock
+from agent.upload.connection_errors import cause
+from agent.upload.http.deadline import GRACE, Deadline, connect, current
+from agent.upload.http.multipart import Part, form
+from agent.upload.http.options import Network
+from agent.upload.http.rate_limit import Throttle
+from agent.upload.http.timer_thread import Watchman
+from agent.upload.response import Answer
+
+ANSWER_MAX = 65536
+"""Bytes of an answer's body that are read; a receipt has about 120."""
+
+EXPECTED = (OSError, HTTPError)
+"""What `exchange` raises when the network or the far side fails."""
+
+IDLE_MAX = 60.0
+"""Seconds without a request after which a connection is not used again: a router on the way may
+have forgotten it without telling, and the next request would wait for its whole timeout."""
+
+_BROKEN = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class Transport:
+    """Kept-alive connections to one far side, for as many threads as `network` has workers.
+
+    `tls` is what connections by https are made with.
+    """
+
+    def __init__(self, network: Network, *, clock: Clock, tls: ssl.SSLContext | None) -> None:
+        self._timeout = network.timeout
+        self._clock = clock
+        self._throttle = Throttle(network.max_rate, clock) if network.max_rate else None
+        self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
+        self._adapter = _Adapter(network.workers, tls)
+        self._watchman = Watchman()
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Part] | bytes | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> Answer:
+        """Make one request, its body a multipart form if that is a mapping, and read its answer.
+
+        A `repeatable` request, which the far side may receive twice without harm, is made once more
+        when it met a kept connection that the far side was just closing.
+
+        Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
+        """
+        prepared = _prepared(method, url, headers, body)
+        try:
+            with Deadline(
+                self._timeout, self._clock, watchman=self._watchman, throttle=self._throttle
+            ) as deadline:
+                try:
+                    answer = self._exchange(prepared)
+                except EXPECTED as error:
+                    is_stale = deadline.reused and not deadline.expired and _is_broken(error)
+                    if not (repeatable and is_stale):
+                        raise
+                    deadline.afresh = True
+                    answer = self._exchange(prepared)
+        except EXPECTED as error:
+            if deadline.expired:
+                raise TimeoutError(f"no whole answer within {self._timeout:g} s") from error
+            raise
+        # A body without a length looks complete when the deadline cuts it.
+        if deadline.expired:
+            raise TimeoutError(f"no whole answer within {self._timeout:g} s")
+        return answer
+
+    def close(self) -> None:
+        """Close the connections that are kept alive."""
+        self._adapter.close()
+        self._watchman.close()
+
+    def _exchange(self, prepared: requests.PreparedRequest) -> Answer:
+        response = self._adapter.send(
+            prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
+        )
+        try:
+            body = _beginning(response)
+        finally:
+            response.close()  # keeps the connection if the body was read to its end
+        return Answer(
+            response.status_code,
+            body,
+            location=response.headers.get("Location"),
+            retry_after=response.headers.get("Retry-After"),
+            date=response.headers.get("Date"),
+        )
+
+
+def _prepared(
+    method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Part] | bytes | None
+) -> requests.PreparedRequest:
+    """The request, without the half of a millisecond that `requests` takes for a form."""
+    all_headers = dict(headers)
+    if isinstance(body, Mapping):
+        body, all_headers["Content-Type"] = form(body)
+    if body is not None:
+        all_headers["Content-Length"] = str(len(body))
+    prepared = requests.PreparedRequest()
+    prepared.method = method
+    prepared.url = _encoded(url)
+    prepared.headers = CaseInsensitiveDict(all_headers)
+    prepared.body = body
+    return prepared
+
+
+@lru_cache(maxsize=64)
+def _encoded(url: str) -> str:
+    """The address as HTTP wants it."""
+    return str(requests.Request("GET", url).prepare().url)
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """The body, as long as it has at most `ANSWER_MAX` bytes; otherwise a little more than that."""
+    body = b""
+    while len(body) <= ANSWER_MAX:
+        piece = response.raw.read(ANSWER_MAX + 1 - len(body), decode_content=False)
+        if not piece:
+            break  # the end, and complete: a cut body raises here
+        body += piece
+    return body
+
+
+def _is_broken(error: BaseException) -> bool:
+    return any(cause(error, kind) is not None for kind in _BROKEN)
+
+
+class _Watched(HTTPConnection):
+    """A connection that puts itself under the deadline of each request it serves."""
+
+    used_at = 0.0  # when its latest request began, by the monotonic clock
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return connect(self._dns_host, self.port, current())
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "no connection") from error
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send one request, on the connection of an earlier one if it still stands."""
+        deadline = current()
+        if self.sock is not None:
+            deadline.watch(self.sock)
+        self.used_at = deadline.now()
+        super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send bytes, in pieces where there is a limit on their rate."""
+        deadline = current()
+        throttle = deadline.throttle
+        if throttle is None:
+            super().send(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(view), throttle.piece):
+            piece = view[start : start + throttle.piece]
+            throttle.admit(len(piece), deadline.extend)
+            super().send(piece)
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same with TLS."""
+
+    def send(self, data: Any) -> None:
+        """Send bytes; raises `BrokenPipeError` when the far side hung up meanwhile."""
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as error:
+            # After this one its last words are read: an early answer, or, with TLS 1.3, what it
+            # thinks of our certificate, which it sees when the handshake is over for us.
+            raise BrokenPipeError("the far side hung up") from error
+
+
+class _Fresh(HTTPConnectionPool):
+    """Lets go of connections that stood idle for too long."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
+        if not connection.is_closed:
+            deadline = current()
+            if deadline.afresh or deadline.now() - connection.used_at > IDLE_MAX:
+                connection.close()
+            else:
+                deadline.reused = True
+        return connection
+
+
+class _Pool(_Fresh):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(_Fresh, HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+class _Adapter(HTTPAdapter):
+    """The pools of `requests`, with our connections and our TLS in them."""
+
+    def __init__(self, connections: int, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the pools of a proxy."""
+        manager: Any = super().proxy_manager_for(*args, **kwargs, ssl_context=self._tls)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
+        """Verify by our TLS alone: `requests` would trust its own authorities besides."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}

@@ -1,0 +1,1 @@
+"""One file for each kind of endpoint; `registry.py` maps addresses to targets."""

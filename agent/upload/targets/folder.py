@@ -1,0 +1,76 @@
+"""The target `dir:/path`: captures as a dataset in a folder, such as a mounted disk."""
+
+import errno
+import os
+from pathlib import Path
+
+from agent.dataset.folder import DamagedDatasetError, Dataset, UnfitCaptureError
+from agent.domain import Receipt, StoredCapture
+from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
+from agent.files import Disk, is_disk_full
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class DirectoryTarget:
+    """Stores captures in `directory`, which is created only inside a folder that exists.
+
+    A folder once seen is never created again: when it is gone, its disk was taken away, and what
+    is below the mount point is the device's own card.
+    """
+
+    def __init__(self, directory: Path, disk: Disk) -> None:
+        self.name = f"dir:{directory}"
+        self._directory = directory
+        self._disk = disk
+        self._dataset = Dataset(directory, disk)
+        self._seen = False
+
+    def send(self, capture: StoredCapture) -> Receipt:
+        """Store one capture; see `UploadTarget`."""
+        self._require_directory()
+        try:
+            is_new = self._dataset.store(capture.record_json, capture.image)
+        except UnfitCaptureError as error:
+            raise CaptureRejected(str(error)) from error
+        except DamagedDatasetError as error:
+            raise TargetHeld(str(error)) from error
+        except OSError as error:
+            raise self._explained(error) from error
+        self._seen = True
+        return Receipt(capture.id, capture.image_sha256, duplicate=not is_new)
+
+    def probe(self) -> str:
+        """Look whether the folder is there and lets us write; see `UploadTarget`."""
+        self._require_directory()
+        place = self._directory if self._directory.is_dir() else self._directory.parent
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise TargetHeld(
+                f"cannot store captures in {self._directory}: this user may not write there; "
+                "change the owner or the rights"
+            )
+        try:
+            free = self._disk.free_bytes(place)
+        except OSError as error:
+            raise self._explained(error) from error
+        return f"writable, {free / 1e9:.1f} GB free"
+
+    def _require_directory(self) -> None:
+        was_seen = self._seen  # before the look: another thread may be making it right now
+        if self._directory.is_dir():
+            self._seen = True
+        elif was_seen or not self._directory.parent.is_dir():
+            raise TargetUnavailable(
+                f"cannot store captures in {self._directory}: it is not there; "
+                "is the disk plugged in and mounted?"
+            )
+
+    def _explained(self, error: OSError) -> AgentError:
+        cannot = f"cannot store captures in {self._directory}"
+        if is_disk_full(error):
+            return TargetUnavailable(f"{cannot}: the disk is full; make room")
+        if error.errno in _FORBIDDEN:
+            return TargetHeld(
+                f"{cannot}: {error.strerror}; change the rights, or mount the disk writable"
+            )
+        return TargetUnavailable(f"{cannot}: {error.strerror or type(error).__name__}")

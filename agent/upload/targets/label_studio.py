@@ -1,0 +1,284 @@
+"""The target `label-studio+https://HOST/projects/ID`: tasks with the model's boxes to correct.
+
+Label Studio takes whatever it is sent, as often as it is sent, so a delivery looks before it acts:
+
+1. Is there a task with this id in its data? If not, import one.
+2. Has the task its boxes? If not, add them. An import may lose them and report success: with the
+   default database it did so for a third of those that came at the same time (1.23), so this
+   target makes one import at a time, and counts on nothing.
+
+Either step is safe to repeat after a lost answer or a restart. The look reads through all tasks
+of the project (0.4 s for 3,000 of them in the default database), so it is left out where nothing
+can be found: for a capture that was made since this process started and was not sent yet. What
+remains is an import whose answer was lost and that the server finishes only after the next look.
+
+Label Studio also stores boxes under names that the project does not have, where nobody sees them:
+so the names are read from the project.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from agent.domain import Receipt, StoredCapture
+from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.ports import Clock
+from agent.record.summary import Annotate, class_of, labels_of
+from agent.upload.http.client import Client
+from agent.upload.http.options import Network
+from agent.upload.response import Answer, json_object, no_object, refusal, words
+from agent.upload.targets.endpoint import masked, parse_http
+from agent.upload.targets.label_studio_login import login_with
+from agent.upload.targets.label_studio_task import (
+    Interface,
+    choice_of,
+    data_of,
+    interface_of,
+    prediction_of,
+)
+from agent.upload.targets.url_options import Options
+
+_ALLOWED = "must be label-studio+https://HOST/projects/ID"
+_ADDRESS = re.compile(r"(?P<base>.+)/projects/(?P<project>[0-9]{1,18})(/data)?/?")
+_OK = frozenset({200, 201})
+_REFUSED = frozenset({400, 413, 415, 422})
+_SETTLING_S = 10.0  # an import whose answer was lost may still be under way
+_ATTEMPTS_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task of the project."""
+
+    id: int
+    has_boxes: bool
+
+
+class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
+    """Delivers to the project that `url` names, with the access token `token` of a user.
+
+    `boot` is the name of this boot, as records have it; empty: unknown, so every capture is
+    searched for.
+
+    Raises `ConfigurationError` for an address or token that can never work.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        clock: Clock,
+        network: Network | None = None,
+        boot: str = "",
+    ) -> None:
+        base, self._project, query = _taken_apart(url)
+        self._annotate = Options(query, ("annotate",)).choice("annotate", Annotate.THRESHOLD)
+        self.name = masked(url)
+        self._client = Client(base, clock=clock, network=network)
+        self._login = login_with(token, self._client, clock)
+        self._boot = boot
+        self._started_ns = clock.monotonic() * 1e9
+        self._lock = Lock()
+        self._attempted: set[str] = set()  # ids whose import may have been stored unseen
+        self._writing = Lock()
+        self._interface: Interface | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that are kept alive."""
+        self._client.close()
+
+    def send(self, capture: StoredCapture) -> Receipt:
+        """Deliver one capture; see `UploadTarget`."""
+        try:
+            labels = labels_of(capture.record, self._annotate)
+            best = class_of(capture.record, self._annotate)
+        except ValueError as error:
+            raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
+        interface = self._known_interface()
+        if self._annotate is not Annotate.OFF:
+            _require_place(interface, capture.record)
+        prediction = prediction_of(capture.record, labels, interface)
+        prediction = prediction or choice_of(capture.record, best, interface)
+        found = None if self._is_new(capture) else self._look(capture)
+        self._note_attempt(capture.id)
+        with self._writing:
+            task = found or self._store(data_of(capture, interface), prediction)
+            if prediction is not None and not task.has_boxes:
+                self._add(task, prediction)
+        self._attempted.discard(capture.id)
+        return Receipt(capture.id, capture.image_sha256, duplicate=found is not None)
+
+    def probe(self) -> str:
+        """Look at the project and its labelling interface; see `UploadTarget`."""
+        project = self._read_project()
+        interface = self._usable(project)
+        title, tasks = project.get("title"), project.get("task_number")
+        shown = f" {title!r}" if isinstance(title, str) and title.isprintable() else ""
+        places = {"boxes": interface.boxes, "classes": interface.choices}
+        told = [f"{what} in {name!r}" for what, name in places.items() if name is not None]
+        takes = "no boxes" if self._annotate is Annotate.OFF else ", ".join(told)
+        return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {takes}"
+
+    def _is_new(self, capture: StoredCapture) -> bool:
+        """Whether nobody can have sent this capture before: neither we nor an earlier process."""
+        if capture.id in self._attempted or capture.record.get("boot_id") != self._boot:
+            return False
+        made = capture.record.get("monotonic_ns")
+        return bool(self._boot) and isinstance(made, int) and made > self._started_ns
+
+    def _look(self, capture: StoredCapture) -> _Task | None:
+        """The task of this capture; raises `CaptureRejected` if it has another image."""
+        found = self._search(capture_id=capture.id)
+        if found is None or self._search(capture_id=capture.id, sha256=capture.image_sha256):
+            return found
+        raise CaptureRejected(f"cannot deliver {capture.id}: another image has this id")
+
+    def _search(self, **data: str) -> _Task | None:
+        """A task with these values in its data."""
+        items = [
+            {
+                "filter": f"filter:tasks:data.{key}",
+                "operator": "equal",
+                "type": "String",
+                "value": v,
+            }
+            for key, v in data.items()
+        ]
+        query = {"filters": {"conjunction": "and", "items": items}}
+        answer = self._ask(
+            "GET",
+            "/api/tasks",
+            # Without `include` the answer would repeat the images.
+            query=[
+                ("project", self._project),
+                ("page_size", "1"),
+                ("include", "id"),
+                ("query", json.dumps(query)),
+            ],
+        )
+        parsed = self._object(answer, "cannot look for the capture")
+        try:
+            has_boxes = int(parsed["total_predictions"]) > 0
+            tasks = [_Task(int(task["id"]), has_boxes) for task in parsed["tasks"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise TargetHeld(
+                "cannot look for the capture: the answer lists no tasks; check AGENT_UPLOAD_URL"
+            ) from error
+        return tasks[0] if tasks else None
+
+    def _store(self, data: Mapping[str, Any], prediction: Mapping[str, Any] | None) -> _Task:
+        """Import a task, preferably with its boxes."""
+        task = {"data": data, "predictions": [] if prediction is None else [prediction]}
+        query = [("return_task_ids", "true")]
+        path = f"/api/projects/{self._project}/import"
+        parsed = self._object(self._write(path, [task], query), "cannot deliver the capture")
+        try:
+            return _Task(int(parsed["task_ids"][0]), has_boxes=parsed["prediction_count"] == 1)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise TargetUnavailable(
+                "cannot deliver the capture: Label Studio took it, but shows no task of it yet",
+                retry_after=_SETTLING_S,
+            ) from error
+
+    def _add(self, task: _Task, prediction: Mapping[str, Any]) -> None:
+        """Give a task its boxes."""
+        answer = self._write("/api/predictions/", {"task": task.id, **prediction})
+        self._object(answer, "the image is stored, but its boxes are not")
+
+    def _write(self, path: str, content: object, query: Sequence[tuple[str, str]] = ()) -> Answer:
+        try:
+            answer = self._ask(
+                "POST",
+                path,
+                query=query,
+                headers={"Content-Type": "application/json"},
+                body=json.dumps(content).encode(),
+                repeatable=False,
+            )
+        except TargetUnavailable as error:
+            raise TargetUnavailable(str(error), retry_after=_SETTLING_S) from error
+        if answer.status in _REFUSED:
+            # The interface may have been changed: the next attempt reads it anew.
+            self._interface = None
+        return answer
+
+    def _known_interface(self) -> Interface:
+        if self._interface is None:
+            self._interface = self._usable(self._read_project())
+        return self._interface
+
+    def _read_project(self) -> Mapping[str, Any]:
+        include = "id,title,task_number,parsed_label_config"
+        answer = self._ask("GET", f"/api/projects/{self._project}", query=[("include", include)])
+        return self._object(answer, "cannot use the project")
+
+    def _usable(self, project: Mapping[str, Any]) -> Interface:
+        """The names in the labelling interface; raises `TargetHeld` where it does not fit."""
+        interface = interface_of(project.get("parsed_label_config"))
+        if interface is None:
+            raise TargetHeld(
+                "cannot use the project: its labelling interface shows no image; add "
+                '<Image name="image" value="$image"/> and a <RectangleLabels> with your labels'
+            )
+        if interface.choices is None and self._annotate is not Annotate.OFF:
+            _require_place(interface, {})
+        return interface
+
+    def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Answer:
+        """One request as the user of the token; once more with a fresh login if that ran out."""
+        sent = request.pop("headers", {})
+        headers = self._login.headers()
+        answer = self._client.ask(
+            method, path, headers={**sent, **headers}, repeatable=repeatable, **request
+        )
+        if answer.status == 401 and self._login.renew(headers):  # noqa: PLR2004
+            headers = self._login.headers()
+            answer = self._client.ask(
+                method, path, headers={**sent, **headers}, repeatable=repeatable, **request
+            )
+        return answer
+
+    def _object(self, answer: Answer, cannot: str) -> Mapping[str, Any]:
+        """The JSON of an answer 200 or 201; raises what any other answer means."""
+        if answer.status in _REFUSED:
+            said = words(answer.body, *self._login.secrets)
+            raise CaptureRejected(f"{cannot}: Label Studio answers {answer.status}{said}")
+        if answer.status not in _OK:
+            raise refusal(answer, cannot)
+        missing = no_object(answer.body)
+        if missing is not None:
+            raise TargetHeld(f"{cannot}: the answer {answer.status} {missing}")
+        return json_object(answer.body) or {}
+
+    def _note_attempt(self, capture_id: str) -> None:
+        with self._lock:
+            self._attempted.add(capture_id)
+            if len(self._attempted) > _ATTEMPTS_MAX:  # search for every one rather than forget one
+                self._started_ns = math.inf
+                self._attempted.clear()
+
+
+def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
+    """Raise `TargetHeld` where nobody would see what goes with an image."""
+    what = ("a class", "Choices") if "classes" in record else ("the boxes", "RectangleLabels")
+    if (interface.choices if "classes" in record else interface.boxes) is None:
+        raise TargetHeld(
+            f"cannot use the project: its labelling interface has no <{what[1]}>, so nobody would "
+            f"see {what[0]}; add it with your labels, or annotate=off to AGENT_UPLOAD_URL"
+        )
+
+
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """Where Label Studio is, the number of the project, and the options of an address."""
+    place, _, query = url.partition("?")
+    match = _ADDRESS.fullmatch(place[len("label-studio+") :])
+    if match is None:
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+    parse_http(match["base"], _ALLOWED)
+    return match["base"], match["project"], query

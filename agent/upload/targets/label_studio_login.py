@@ -1,0 +1,111 @@
+"""The two kinds of tokens that Label Studio gives its users."""
+
+import json
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import Protocol
+
+from agent.errors import ConfigurationError, TargetHeld
+from agent.ports import Clock
+from agent.upload.http.client import Client, checked_token
+from agent.upload.response import json_object, no_object, refusal
+
+ACCESS_S = 240.0
+"""Seconds that an access token is used; the server takes it for 300."""
+
+_PERSONAL = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]+", re.ASCII)  # a JSON web token
+_OK = 200
+_REFUSED = frozenset({400, 401, 403})
+
+
+class Login(Protocol):
+    """Who a request comes from. Several threads may use it at once."""
+
+    secrets: tuple[str, ...]
+    """What must not appear in a message."""
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a request; raises as `UploadTarget.send` does."""
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """After an answer 401 to these headers: whether others may do better."""
+
+
+def login_with(token: str | None, client: Client, clock: Clock) -> Login:
+    """The login of a token, by its form; raises `ConfigurationError` where there is none."""
+    checked = checked_token(token)
+    if checked is None:
+        raise ConfigurationError(
+            "AGENT_UPLOAD_TOKEN: must be an access token of Label Studio, "
+            "from its page Account & Settings"
+        )
+    if _PERSONAL.fullmatch(checked):
+        return _PersonalLogin(checked, client, clock)
+    return _LegacyLogin(checked)
+
+
+class _LegacyLogin:
+    """A token that goes with each request."""
+
+    def __init__(self, token: str) -> None:
+        self.secrets: tuple[str, ...] = (token,)
+        self._headers = {"Authorization": f"Token {token}"}
+
+    def headers(self) -> dict[str, str]:
+        return self._headers
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        del refused
+        return False
+
+
+class _PersonalLogin:
+    """A token that buys access tokens, each good for five minutes."""
+
+    def __init__(self, token: str, client: Client, clock: Clock) -> None:
+        self.secrets: tuple[str, ...] = (token,)
+        self._token = token
+        self._client = client
+        self._clock = clock
+        self._lock = Lock()
+        self._access: str | None = None
+        self._until = 0.0
+
+    def headers(self) -> dict[str, str]:
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._access is None or now >= self._until:
+                self._access = self._buy()
+                self._until = now + ACCESS_S
+                self.secrets = (self._token, self._access)
+            return {"Authorization": f"Bearer {self._access}"}
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        with self._lock:
+            # Several threads meet the same end; the first of them buys, the others use that.
+            if refused.get("Authorization") == f"Bearer {self._access}":
+                self._access = None
+        return True
+
+    def _buy(self) -> str:
+        answer = self._client.ask(
+            "POST",
+            "/api/token/refresh",
+            headers={"Content-Type": "application/json"},
+            body=json.dumps({"refresh": self._token}).encode(),
+            repeatable=True,
+        )
+        cannot = "cannot log in to Label Studio"
+        if answer.status in _REFUSED:
+            raise TargetHeld(
+                f"{cannot}: it answers {answer.status}: the personal access token was revoked, "
+                "has expired, or is not its; set AGENT_UPLOAD_TOKEN"
+            )
+        if answer.status != _OK:
+            raise refusal(answer, cannot)
+        access = (json_object(answer.body) or {}).get("access")
+        if not isinstance(access, str) or not _PERSONAL.fullmatch(access):
+            missing = no_object(answer.body) or "holds no access token: check AGENT_UPLOAD_URL"
+            raise TargetHeld(f"{cannot}: the answer {answer.status} {missing}")
+        return access

@@ -1,0 +1,261 @@
+"""The target `roboflow://PROJECT`: images with boxes or a class, for labelling in Roboflow.
+
+A capture goes through two requests: its bytes are stored, which gives an image id, then its boxes
+are attached to that id. Where a delivery breaks between them, the id is remembered in memory and no
+more: Roboflow knows images by their exact bytes, so after a restart the same bytes are answered
+with `duplicate` and the same id, and boxes that are there are answered with "already annotated".
+A durable note of the phase would save that one request and cost each capture a write to flash.
+
+A classifier's best class is attached as an annotation of its own kind: `<id>.txt`, which holds the
+label and nothing else. Source: `encode_prediction` in roboflow/inference (Apache-2.0), which sends
+a classifier's predictions to projects so.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from threading import Lock
+from typing import Any
+
+from agent.domain import Receipt, StoredCapture
+from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.ports import Clock
+from agent.record.summary import (
+    Annotate,
+    Labels,
+    capture_day,
+    class_of,
+    flat,
+    labels_of,
+    rule_names,
+)
+from agent.upload.http.client import Client, checked_token
+from agent.upload.http.options import Network
+from agent.upload.response import Answer, json_object, no_object, refusal, words
+from agent.upload.targets.endpoint import masked, parse_http
+from agent.upload.targets.url_options import Options
+
+CLOUD = "https://api.roboflow.com"
+
+_ALLOWED = "must be roboflow://PROJECT or roboflow+https://HOST/PROJECT"
+_OPTIONS = ("annotate", "batch", "split", "tag")
+_NAME = re.compile(r"\w[\w.-]{0,127}", re.ASCII)  # of a project, workspace or image
+_OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
+_REFUSED = frozenset({400, 413, 415, 422})
+_PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
+_WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
+_MEND = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
+_REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
+
+
+class Split(StrEnum):
+    """The part of the dataset that images are put into; Roboflow chooses where none is given."""
+
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
+class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
+    """Delivers to the project that `url` names, with the API key `token`.
+
+    `pause` waits for seconds, between two looks for an image that was just uploaded.
+
+    Raises `ConfigurationError` for an address or key that can never work.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        clock: Clock,
+        network: Network | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        base, self._project, query = _taken_apart(url)
+        options = Options(query, _OPTIONS)
+        self._annotate = options.choice("annotate", Annotate.THRESHOLD)
+        split = options.one("split")
+        self._split = options.choice("split", Split.TRAIN) if split is not None else None
+        self._batch = options.one("batch")
+        self._tags = options.all("tag")
+        key = checked_token(token)
+        if key is None:
+            raise ConfigurationError(
+                "AGENT_UPLOAD_TOKEN: must be the API key of the Roboflow workspace"
+            )
+        self._key = key
+        self.name = masked(url)
+        self._pause = pause
+        self._client = Client(base, clock=clock, network=network)
+        self._lock = Lock()
+        self._uploaded: dict[str, tuple[str, bool]] = {}  # by capture id: image id, was there
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that are kept alive."""
+        self._client.close()
+
+    def send(self, capture: StoredCapture) -> Receipt:
+        """Deliver one capture; see `UploadTarget`."""
+        try:
+            annotation = _annotation(capture, self._annotate)
+        except ValueError as error:
+            raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
+        with self._lock:
+            known = self._uploaded.get(capture.id)
+        image_id, was_there = known or self._upload(capture)
+        if annotation is not None:
+            self._remember(capture.id, (image_id, was_there))
+            self._attach(capture, image_id, annotation)
+            self._remember(capture.id, None)
+        return Receipt(capture.id, capture.image_sha256, duplicate=was_there)
+
+    def probe(self) -> str:
+        """Look the project up; see `UploadTarget`."""
+        workspace = self._look_up("").get("workspace")
+        if not isinstance(workspace, str) or not _NAME.fullmatch(workspace):
+            return "the key is accepted; the workspace is not told"
+        project = self._look_up(f"{workspace}/{self._project}").get("project")
+        facts = project if isinstance(project, dict) else {}
+        images, kind = facts.get("images"), facts.get("type")
+        holds = f"holds {images} images" if isinstance(images, int) else "is there"
+        of_kind = f" ({kind})" if isinstance(kind, str) and _NAME.fullmatch(kind) else ""
+        return f"the project {workspace}/{self._project}{of_kind} {holds}"
+
+    def _upload(self, capture: StoredCapture) -> tuple[str, bool]:
+        """Store the image; answers its id there, and whether it was stored before."""
+        record = capture.record
+        name = f"{capture.id}.jpg"
+        parts = {
+            "name": (None, name.encode(), "text/plain"),
+            "metadata": (None, json.dumps(flat(record)).encode(), "text/plain"),
+            "file": (name, capture.image, "image/jpeg"),
+        }
+        if self._split is not None:
+            parts["split"] = (None, self._split.encode(), "text/plain")
+        batch = self._batch or f"{capture_day(record)} {record.get('device', '')}".strip()
+        query = [("api_key", self._key), ("batch", batch)]
+        query += [("tag", tag) for tag in dict.fromkeys((*_tags(record), *self._tags))]
+        answer = self._client.ask(
+            "POST", f"/dataset/{self._project}/upload", query=query, body=parts, repeatable=True
+        )
+        parsed = self._object(answer, "cannot deliver the capture")
+        image_id = parsed.get("id")
+        was_there = parsed.get("duplicate") is True
+        if not (was_there or parsed.get("success") is True) or not isinstance(image_id, str):
+            said = words(answer.body, self._key) or ": without success or an image id"
+            raise CaptureRejected(f"cannot deliver the capture: Roboflow answers 200{said}")
+        if not _NAME.fullmatch(image_id):
+            raise CaptureRejected("cannot deliver the capture: its image id there is no id")
+        return image_id, was_there
+
+    def _attach(self, capture: StoredCapture, image_id: str, annotation: tuple[str, str]) -> None:
+        """Put boxes or a class on a stored image."""
+        answer = self._ask_to_attach(image_id, *annotation)
+        for pause in _PAUSES:
+            if answer.status != _NOT_FOUND:
+                break
+            self._pause(pause)
+            answer = self._ask_to_attach(image_id, *annotation)
+        if answer.status == _NOT_FOUND:
+            # It may be gone for good: the next attempt uploads it, which tells.
+            self._remember(capture.id, None)
+            raise TargetUnavailable("cannot deliver the boxes: Roboflow does not show the image")
+        said = words(answer.body, self._key)
+        if answer.status == _CONFLICT:
+            return
+        if answer.status == _BAD_REQUEST and "already annotated" in said.lower():
+            return
+        if self._object(answer, _WITHOUT_BOXES).get("success") is not True:
+            raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_MEND}")
+
+    def _ask_to_attach(self, image_id: str, name: str, text: str) -> Answer:
+        query = [("api_key", self._key), ("name", name), ("prediction", "true")]
+        return self._client.ask(
+            "POST",
+            f"/dataset/{self._project}/annotate/{image_id}",
+            query=query,
+            headers={"Content-Type": "text/plain"},
+            body=text.encode(),
+            repeatable=True,
+        )
+
+    def _look_up(self, path: str) -> Mapping[str, Any]:
+        answer = self._client.ask(
+            "GET", f"/{path}", query=[("api_key", self._key)], repeatable=True
+        )
+        return self._object(answer, "cannot use the project")
+
+    def _object(self, answer: Answer, cannot: str) -> Mapping[str, Any]:
+        """The JSON of an answer 200; raises what any other answer means."""
+        if answer.status in _REFUSED:
+            said = words(answer.body, self._key)
+            mend = _MEND if cannot == _WITHOUT_BOXES else ""
+            raise CaptureRejected(f"{cannot}: Roboflow answers {answer.status}{said}{mend}")
+        if answer.status != _OK:
+            raise refusal(answer, cannot)
+        missing = no_object(answer.body)
+        if missing is not None:
+            raise TargetHeld(f"{cannot}: the answer 200 {missing}")
+        return json_object(answer.body) or {}
+
+    def _remember(self, capture_id: str, uploaded: tuple[str, bool] | None) -> None:
+        with self._lock:
+            self._uploaded.pop(capture_id, None)
+            if uploaded is not None:
+                while len(self._uploaded) >= _REMEMBERED:
+                    del self._uploaded[next(iter(self._uploaded))]
+                self._uploaded[capture_id] = uploaded
+
+
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """Where Roboflow is, the project, and the options of an address."""
+    scheme, _, rest = url.partition("://")
+    path, _, query = rest.partition("?")
+    _, plus, transport = scheme.lower().partition("+")
+    base, project = CLOUD, path.removesuffix("/")
+    if plus:
+        host, _, project = project.partition("/")
+        base = f"{transport}://{host}"
+        parse_http(base, _ALLOWED)
+    if not _NAME.fullmatch(project):
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+    return base, project, query
+
+
+def _tags(record: Mapping[str, Any]) -> list[str]:
+    """What a labeller filters images by."""
+    named = [record.get(name) for name in ("device", "camera", "lane")]
+    return [tag for tag in (*named, *rule_names(record)) if isinstance(tag, str) and tag]
+
+
+def _annotation(capture: StoredCapture, which: Annotate) -> tuple[str, str] | None:
+    """The name and the text of what goes with an image; None where there is nothing to show."""
+    best = class_of(capture.record, which)
+    if best is not None:
+        return f"{capture.id}.txt", best.label
+    labels = labels_of(capture.record, which)
+    return None if labels is None else (f"{capture.id}.json", json.dumps(_predictions(labels)))
+
+
+def _predictions(labels: Labels) -> dict[str, Any]:
+    """Boxes by their centres, in pixels of the image."""
+    return {
+        "image": {"width": labels.width, "height": labels.height},
+        "predictions": [
+            {
+                "x": (box.x_min + box.x_max) / 2,
+                "y": (box.y_min + box.y_max) / 2,
+                "width": box.x_max - box.x_min,
+                "height": box.y_max - box.y_min,
+                "confidence": box.confidence,
+                "class": box.label,
+                "class_id": box.class_id,
+            }
+            for box in labels.boxes
+        ],
+    }

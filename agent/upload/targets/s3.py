@@ -1,0 +1,194 @@
+"""The target `s3://BUCKET/PREFIX`: an image and its record as two objects, in any S3 store.
+
+PREFIX/DEVICE/yyyy-mm-dd/ID.jpg     the image, the bytes as captured
+PREFIX/DEVICE/yyyy-mm-dd/ID.json    the record, written last: a capture is stored when this is
+
+Both are created only where nothing has their key (`If-None-Match: *`), so nothing is overwritten
+and a capture that is sent again is compared with what is there. Credentials, region and endpoint
+come from the variables that all S3 tools read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_REGION, AWS_ENDPOINT_URL.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.domain import Receipt, StoredCapture
+from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetHeld
+from agent.ports import Clock
+from agent.record.summary import capture_day
+from agent.upload.http.client import USER_AGENT
+from agent.upload.http.options import Network, checked_proxy, tls_context
+from agent.upload.targets.endpoint import masked
+from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
+
+EXTRA = "edge-capture-agent[s3]"
+
+_ALLOWED = "must be s3://BUCKET/PREFIX, of letters, digits and any of . _ - with / in the prefix"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_CANNOT = "cannot deliver captures"
+_RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
+
+
+class S3Target:
+    """Delivers to the bucket and prefix that `url` names. Nothing but an import is done here.
+
+    Raises `ConfigurationError` for an address or settings that can never work, and where the
+    library is not installed.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, network: Network | None = None) -> None:
+        network = network or Network()
+        bucket, self._prefix = _taken_apart(url)
+        self.name = masked(url)
+        self._clock = clock
+        try:
+            import obstore
+            from obstore.exceptions import AlreadyExistsError, BaseError
+            from obstore.store import S3Store
+        except ImportError as error:
+            raise ConfigurationError(
+                f"AGENT_UPLOAD_URL: s3:// needs one more library: pip install '{EXTRA}'"
+            ) from error
+        self._library = obstore
+        self._exists = AlreadyExistsError
+        self._expected = (BaseError, OSError, ValueError)
+        options = _client_options(network)
+        timeout = timedelta(seconds=network.timeout)
+        try:
+            self._store = S3Store(
+                bucket,
+                client_options=options,
+                # The pace of all targets is one; the library's own retries would hide trouble.
+                retry_config={"max_retries": 0, "retry_timeout": timeout},
+            )
+        except self._expected as error:
+            raise ConfigurationError(
+                "AGENT_UPLOAD_URL: cannot be used with the AWS_ variables that are set; check them"
+            ) from error
+
+    def send(self, capture: StoredCapture) -> Receipt:
+        """Deliver one capture; see `UploadTarget`."""
+        key = "/".join(
+            (
+                *self._prefix,
+                _safe(str(capture.record.get("device", ""))),
+                capture_day(capture.record),
+                _safe(capture.id),
+            )
+        )
+        sha256 = capture.image_sha256
+        is_new = self._create(f"{key}.jpg", capture.image, "image/jpeg")
+        if not is_new and self._read(f"{key}.jpg", len(capture.image)) != capture.image:
+            raise CaptureRejected(f"cannot deliver {capture.id}: another image has this id")
+        if self._create(f"{key}.json", capture.record_json, "application/json"):
+            return Receipt(capture.id, sha256)
+        if _stated_sha256(self._read(f"{key}.json", _RECORD_MAX)) != sha256:
+            raise CaptureRejected(f"cannot deliver {capture.id}: another record has this id")
+        return Receipt(capture.id, sha256, duplicate=True)
+
+    def probe(self) -> str:
+        """List what is directly below the prefix; see `UploadTarget`."""
+        try:
+            found = self._library.list_with_delimiter(self._store, "/".join(self._prefix) or None)
+        except self._expected as error:
+            raise self._explained(error, "cannot use the bucket") from error
+        return f"the bucket answers; it holds captures of {len(found['common_prefixes'])} devices"
+
+    def _create(self, key: str, data: bytes, media_type: str) -> bool:
+        """Create an object and prove that it is there; False when another one is."""
+        try:
+            result = self._library.put(
+                self._store,
+                key,
+                data,
+                mode="create",
+                attributes={"Content-Type": media_type},
+                use_multipart=False,
+            )
+        except self._exists as error:
+            if status_of(str(error)) == BEING_WRITTEN:
+                raise self._explained(error, _CANNOT) from error
+            return False
+        except self._expected as error:
+            raise self._explained(error, _CANNOT) from error
+        # A captive portal answers 200 to anything. A store's tag is the MD5 of what it got, except
+        # where it encrypts with keys of its user: there only reading tells.
+        tag = (result["e_tag"] or "").strip('"').lower()
+        is_ours = tag == hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if not is_ours and self._read(key, len(data)) != data:
+            raise TargetHeld(f"{_CANNOT}: {NO_STORE}")
+        return True
+
+    def _read(self, key: str, most: int) -> bytes:
+        """An object; of one with more than `most` bytes, which cannot be ours, nothing."""
+        try:
+            found = self._library.get(self._store, key)
+            return bytes(found.bytes()) if found.meta["size"] <= most else b""
+        except self._expected as error:
+            raise self._explained(error, "cannot compare with what is stored") from error
+
+    def _explained(self, error: Exception, cannot: str) -> AgentError:
+        return explain_answer(str(error), cannot, self._clock.wall())
+
+
+def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
+    """Bucket and prefix of an address."""
+    bucket, _, prefix = url.partition("://")[2].removesuffix("/").partition("/")
+    segments = tuple(prefix.split("/")) if prefix else ()
+    if not _BUCKET.fullmatch(bucket) or not all(_SEGMENT.fullmatch(each) for each in segments):
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+    return bucket, segments
+
+
+def _client_options(network: Network) -> "ClientConfig":
+    """What of the network's settings the library can do; raises for what it cannot."""
+    for value, name in (
+        (network.max_rate, "AGENT_UPLOAD_MAX_RATE"),
+        (network.client_cert, "AGENT_UPLOAD_CLIENT_CERT"),
+    ):
+        if value:
+            raise ConfigurationError(f"{name}: s3:// cannot do this; remove the setting")
+    timeout = timedelta(seconds=network.timeout)
+    options: ClientConfig = {
+        "timeout": timeout,
+        "connect_timeout": timeout,
+        "user_agent": USER_AGENT,
+        "allow_http": _endpoint().lower().startswith("http://"),
+    }
+    if network.ca is not None:
+        tls_context(network)  # says what is wrong with the file
+        options["root_certificate"] = Path(network.ca).read_bytes()
+    proxy = checked_proxy(network)
+    if proxy is not None:
+        options["proxy_url"] = proxy.geturl()
+    return options
+
+
+def _endpoint() -> str:
+    """The store's address where it is not Amazon's."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+def _safe(name: str) -> str:
+    """A name as one segment of a key; names that only differ in odd characters become one."""
+    return _UNSAFE.sub("_", name).lstrip(".") or "_"
+
+
+def _stated_sha256(record_json: bytes) -> str | None:
+    try:
+        record: Mapping[str, Any] = json.loads(record_json)
+        return str(record["image"]["sha256"])
+    except (ValueError, KeyError, TypeError):
+        return None

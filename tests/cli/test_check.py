@@ -1,0 +1,161 @@
+"""What `check` says of real peers and real disks in trouble: the fact, and what mends it."""
+
+import os
+import socket
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trustme
+
+from agent.cli.preflight import check_endpoint, check_spool, exposed_files
+from agent.errors import AgentError, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.settings.declarations import Settings
+from agent.settings.load import without_environment
+from tests.spool.small_file_system import cannot_here, mounted
+from tests.upload import faulty_server as faults
+from tests.upload.faulty_server import FaultyServer
+from tests.upload.upload_builders import FrozenClock
+
+PORTAL = {"Location": "http://login.hotel.example/?session=s3cret"}
+NOW = FrozenClock()
+NEVER_SET = FrozenClock(wall=60.0)
+
+
+def spool_settings(directory: Path) -> Settings:
+    return without_environment(spool_dir=directory, spool_min_free=0)
+
+
+def told(error: pytest.ExceptionInfo[AgentError], *words: str) -> None:
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_captive_portal_that_redirects_is_named() -> None:
+    with FaultyServer(faults.answer(302, headers=PORTAL)) as server:
+        settings = without_environment(upload_url=server.url)
+        with pytest.raises(TargetHeld) as error:
+            check_endpoint(settings, NOW, {})
+
+    told(error, "redirects to login.hotel.example", "captive portal", "log the network in")
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("years", "clock", "words"),
+    [
+        ((2090, 2099), NEVER_SET, ["is not yet valid", "1970-01-01", "set the clock", "NTP"]),
+        ((2090, 2099), NOW, ["is not yet valid", "2026-05-28", "check the clock"]),
+        ((2010, 2011), NOW, ["has expired", "renew it there"]),
+    ],
+)
+def test_a_certificate_out_of_its_time_names_the_clock(
+    tmp_path: Path, years: tuple[int, int], clock: FrozenClock, words: list[str]
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", not_before=begin, not_after=end).configure_cert(tls)
+
+    with FaultyServer(faults.store, tls=tls) as server:
+        settings = without_environment(upload_url=server.url, upload_ca=tmp_path / "ca.pem")
+        with pytest.raises((TargetHeld, ConfigurationError)) as error:
+            check_endpoint(settings, clock, {})
+
+    told(error, *words)
+    assert server.requests == []
+
+
+def test_a_clock_that_was_never_set_is_warned_of_wherever_captures_go(tmp_path: Path) -> None:
+    for url in (None, f"dir:{tmp_path}"):
+        settings = without_environment(upload_url=url)
+
+        assert "the clock was never set, it says 1970-01-01" in check_endpoint(
+            settings, NEVER_SET, {}
+        )
+        assert "warning" not in check_endpoint(settings, NOW, {})
+
+
+def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The address that the name stands for is this computer's; only its name is another's."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **words: real("127.0.0.1", *more, **words)
+    )
+    with FaultyServer(faults.answer(200, b'{"captures": 0}')) as server:
+        url = server.url.replace("127.0.0.1", "labels.example").replace(
+            "localhost", "labels.example"
+        )
+        settings = without_environment(upload_url=url, upload_token="a-token")
+
+        said = check_endpoint(settings, NOW, {})
+
+    assert "warning: AGENT_UPLOAD_TOKEN goes to labels.example unencrypted" in said
+    assert "a-token" not in said
+
+
+def test_a_name_that_nobody_knows_is_a_matter_of_dns() -> None:
+    settings = without_environment(upload_url="http://nobody.invalid/captures")
+    with pytest.raises(TargetUnavailable, match="cannot be resolved"):
+        check_endpoint(settings, NOW, {})
+
+
+def test_a_disk_that_is_nearly_full_is_warned_of(tmp_path: Path) -> None:
+    with mounted("tmpfs", tmp_path) as small:
+        settings = spool_settings(small.root / "spool")
+        assert "warning" not in check_spool(settings, NOW)
+        (small.root / "foreign").write_bytes(bytes(small.free() - 900_000))
+
+        said = check_spool(settings, NOW)
+
+    assert "kB free; warning" in said
+    assert "the disk is nearly full, 4.5% are left: delete what nobody needs" in said
+
+
+def test_a_disk_with_too_little_room_fails_with_both_ways_out(tmp_path: Path) -> None:
+    with mounted("tmpfs", tmp_path) as small:
+        settings = without_environment(spool_dir=small.root / "spool", spool_min_free=10**9)
+        with pytest.raises(ConfigurationError) as error:
+            check_spool(settings, NOW)
+
+    told(error, "20MB free", "AGENT_SPOOL_MIN_FREE=1GB", "Free some space, or lower")
+
+
+def test_a_file_system_without_room_for_files_fails_though_bytes_are_free(tmp_path: Path) -> None:
+    with mounted("tmpfs", tmp_path, "nr_inodes=100") as small:
+        settings = spool_settings(small.root / "spool")
+        for number in range(96):  # the root and three others
+            (small.root / str(number)).touch()
+        assert "list of files (inodes) is nearly full, 3.0% are left" in check_spool(settings, NOW)
+        for number in range(96, 99):
+            (small.root / str(number)).touch()
+
+        with pytest.raises(ConfigurationError) as error:
+            check_spool(settings, NOW)
+
+    told(error, "no room for another file (inodes)", "20MB are free", "Delete files")
+
+
+def test_a_spool_of_another_user_names_both_and_the_mend(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        cannot_here("only root can give a folder away")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    os.chown(spool, 1, 1)  # daemon, on every Linux
+
+    with pytest.raises(ConfigurationError) as error:
+        check_spool(spool_settings(spool), NOW)
+
+    told(error, "belongs to daemon", "this process runs as root", "Run it as daemon")
+
+
+def test_only_files_that_everybody_may_read_are_exposed(tmp_path: Path) -> None:
+    for name, mode in (("token", 0o600), ("group", 0o640), ("open", 0o644)):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).chmod(mode)
+
+    assert exposed_files([*tmp_path.iterdir(), tmp_path / "none"]) == [tmp_path / "open"]

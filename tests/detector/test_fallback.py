@@ -1,0 +1,252 @@
+"""Which failures let the last good model run, and that it runs as it did."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+from structlog.testing import LogCapture
+from test_external import split_model
+
+from agent.detector.detector import OnnxDetector, load_detector
+from agent.detector.fallback.fallback import ModelSettings, Standby
+from agent.detector.fallback.known_good import LastGood
+from agent.detector.model_file.input_spec import InputWords
+from agent.domain import Answer
+from agent.errors import ConfigurationError, ModelUnusable
+from agent.files import Disk
+from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
+from tests.detector.planted_models import METADATA, bundled, fixed_model, planted_rows
+
+OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
+FAILURE = ModelUnusable("cannot load the model: it is a text")
+FRAME = np.random.default_rng(3).integers(0, 256, (90, 120, 3), np.uint8)
+
+
+class Device:
+    """A state directory, and one start after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.models = folder / "models"
+        capture = LogCapture()
+        self.lines: list[Any] = capture.entries
+        self._log = structlog.wrap_logger(
+            None,
+            processors=[capture],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        )
+
+    def standby(self, path: Path | None, *, sha256: str | None = None, **others: str) -> Standby:
+        return Standby(
+            LastGood(self.models, Disk(), min_free=0),
+            ModelSettings(path, sha256, others),
+            lambda kept: load_detector(kept, sha256=sha256),
+            log=self._log,
+        )
+
+    def ran(self, path: Path, **others: str) -> OnnxDetector:
+        """A start that went well, with these settings."""
+        detector = load_detector(
+            path,
+            model_format=others.get("format", "auto"),
+            labels=others.get("labels", "auto"),
+            model_input=InputWords.parse(others.get("input", "")),
+        )
+        self.standby(path, **others).keep(detector)
+        assert self.lines == []
+        return detector
+
+
+def same(first: Answer, second: Answer) -> bool:
+    return (first.detections, first.classes) == (second.detections, second.classes)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    return Device(tmp_path / "state")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_format_runs_from_its_copy_as_it_did(
+    name: str, device: Device, tmp_path: Path
+) -> None:
+    """With its labels, format and preparation, whatever the settings say by then."""
+    family = FAMILIES[name]
+    path = family_model(tmp_path / "m.onnx", family, OBJECTS)
+    others = {
+        "labels": family.labels,
+        "input": "mean=0.1,0.2,0.3 std=0.01",
+        "format": family.name,
+    }
+    was = device.ran(path, **others)
+    path.write_text("<html>")
+
+    now = device.standby(path, labels="something else").instead(FAILURE)
+
+    assert now.info == was.info
+    assert now.preparation == was.preparation
+    assert now.decided.startswith(f"{family.name}: ")
+    assert same(now.detect(FRAME), was.detect(FRAME))
+    assert now.detect(FRAME).detections
+
+
+def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Path) -> None:
+    path = answering_model(tmp_path / "m.onnx", {"logits": np.array([[1, 3, 2]], np.float32)})
+    was = device.ran(path, labels="ant, bee, traffic light")
+    path.unlink()
+
+    now = device.standby(path, labels="ant, bee, traffic light").instead(FAILURE)
+
+    assert now.preparation == was.preparation
+    assert same(now.detect(FRAME), was.detect(FRAME))
+    assert now.info.labels == ("ant", "bee", "traffic light")
+
+
+def test_weights_in_other_files_are_kept_too(device: Device, tmp_path: Path) -> None:
+    path = split_model(tmp_path / "m.onnx")
+    was = device.ran(path).detect(FRAME)
+    (tmp_path / "weights.bin").unlink()
+
+    now = device.standby(path).instead(FAILURE)
+
+    assert same(now.detect(FRAME), was)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return fixed_model(
+        tmp_path / "m.onnx", planted_rows([(9, 9, 30, 30)], [[0.9, 0, 0]]), metadata=METADATA
+    )
+
+
+Happening = Callable[[Path], Path]
+"""What happens to the file, and where AGENT_MODEL points afterwards."""
+
+
+def overwritten(path: Path) -> Path:
+    path.write_text("<html>")
+    return path
+
+
+def gone(path: Path) -> Path:
+    path.unlink()
+    return path
+
+
+def untouched(path: Path) -> Path:
+    return path
+
+
+def elsewhere_and_bad(path: Path) -> Path:
+    return overwritten(path.with_name("new.onnx"))
+
+
+def elsewhere_and_missing(path: Path) -> Path:
+    return path.with_name("typo.onnx")
+
+
+def elsewhere_and_the_same(path: Path) -> Path:
+    other = path.with_name("same.onnx")
+    other.write_bytes(path.read_bytes())
+    return other
+
+
+@pytest.mark.parametrize(
+    ("happens", "others", "runs"),
+    [
+        (overwritten, {}, True),
+        (overwritten, {"format": "yolox"}, True),
+        (gone, {}, True),
+        (gone, {"format": "yolox"}, False),
+        (untouched, {}, True),  # a file beside it is bad, such as its labels
+        (untouched, {"format": "yolox"}, False),
+        (untouched, {"labels": "one two"}, False),
+        (elsewhere_and_bad, {}, True),
+        (elsewhere_and_missing, {}, False),
+        (elsewhere_and_the_same, {}, False),
+    ],
+)
+def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
+    happens: Happening, others: dict[str, str], *, runs: bool, device: Device, path: Path
+) -> None:
+    was = device.ran(path)
+    standby = device.standby(happens(path), **others)
+
+    if runs:
+        assert standby.instead(FAILURE).info == was.info
+    else:
+        with pytest.raises(ModelUnusable, match="it is a text"):
+            standby.instead(FAILURE)
+
+
+@pytest.mark.parametrize(
+    ("happens", "other"), [(overwritten, True), (elsewhere_and_bad, True), (untouched, False)]
+)
+def test_only_a_new_file_with_an_alternative_needs_a_trial_of_its_own(
+    happens: Happening, *, other: bool, device: Device, path: Path
+) -> None:
+    assert not device.standby(path).has_other()
+    device.ran(path)
+
+    assert device.standby(happens(path)).has_other() is other
+    assert not device.standby(None).has_other()
+
+
+def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path) -> None:
+    was = device.ran(path)
+    overwritten(path)
+
+    assert device.standby(path, sha256=was.info.sha256.upper()).instead(FAILURE).info == was.info
+    with pytest.raises(ModelUnusable):
+        device.standby(path, sha256="1" * 64).instead(FAILURE)
+
+
+def test_the_bundled_model_is_not_kept_and_ends_what_was(device: Device, path: Path) -> None:
+    device.ran(path)
+    device.standby(None).keep(bundled())
+
+    assert list(device.models.iterdir()) == []
+    with pytest.raises(ModelUnusable):
+        device.standby(overwritten(path)).instead(FAILURE)
+
+
+def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
+    device.ran(path)
+    overwritten(device.models / "a" / "m.onnx")
+
+    with pytest.raises(ModelUnusable, match=r"it is a text \(the copy .* is damaged\)"):
+        device.standby(path).instead(FAILURE)
+
+
+def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
+    device.ran(path)
+    standby = Standby(
+        LastGood(device.models, Disk(), min_free=0),
+        ModelSettings(path),
+        refusing,
+        log=structlog.get_logger(),
+    )
+
+    with pytest.raises(ModelUnusable, match=r"it is a text \(nor does .*: no CUDA\)"):
+        standby.instead(FAILURE)
+
+
+def refusing(kept: Path) -> OnnxDetector:
+    raise ConfigurationError("no CUDA")
+
+
+def test_a_model_that_was_replaced_since_it_was_loaded_is_not_kept(
+    device: Device, path: Path
+) -> None:
+    detector = load_detector(path)
+    overwritten(path)
+
+    device.standby(path).keep(detector)
+
+    [line] = device.lines
+    assert (line["event"], line["log_level"]) == ("model unsaved", "warning")
+    assert "changed since it was loaded" in line["error"]
+    assert not device.models.exists()

@@ -1,0 +1,83 @@
+"""A folder as exporters of the Hugging Face hub leave it works as it is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.detector.detector import load_detector
+from agent.detector.formats.contract import Colours
+from agent.detector.model_file.huggingface import hub_input, hub_labels
+from tests.detector.planted_families import FAMILIES, Planted, family_model
+
+OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
+NORMALISED: dict[str, Any] = {
+    "do_rescale": True,
+    "rescale_factor": 0.00392156862745098,
+    "do_normalize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.25, 0.125],
+}
+
+
+def test_labels_and_preparation_come_from_the_files_beside_the_model(tmp_path: Path) -> None:
+    path = family_model(tmp_path / "model.onnx", FAMILIES["rtdetr"], OBJECTS)
+    labels = {"id2label": {"0": "ant", "2": "cat", "1": "bee"}}
+    (tmp_path / "config.json").write_text(json.dumps(labels))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALISED))
+
+    detector = load_detector(path)
+
+    assert detector.info.labels == ("ant", "bee", "cat")
+    assert detector.preparation.mean == pytest.approx((127.5,) * 3)
+    assert detector.preparation.std == pytest.approx((127.5, 63.75, 31.875))
+    assert detector.preparation.colours is Colours.RGB
+
+
+@pytest.mark.parametrize(
+    ("changed", "mean", "std", "keep"),
+    [
+        ({"do_normalize": False}, (0.0,) * 3, (1.0,) * 3, None),
+        (
+            {"do_center_crop": True, "size": {"shortest_edge": 256}, "crop_size": {"height": 224}},
+            (0.5,) * 3,
+            (0.5, 0.25, 0.125),
+            0.875,
+        ),
+        ({"do_center_crop": True, "size": {"height": 9}}, (0.5,) * 3, (0.5, 0.25, 0.125), None),
+    ],
+)
+def test_what_is_switched_off_or_cropped_is_understood(
+    changed: dict[str, Any], mean: Any, std: Any, keep: float | None, tmp_path: Path
+) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALISED | changed))
+
+    words = hub_input(tmp_path / "model.onnx")
+
+    assert words is not None
+    assert (words.mean, words.std, words.keep) == (mean, std, keep)
+    assert words.scale == pytest.approx(255)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"id2label": {"1": "a"}}',
+        '{"id2label": {"0": 5}}',
+        '{"id2label": {}}',
+        '{"id2label": []}',
+        '{"do_normalize": true}',
+        '{"image_mean": [1, 2], "image_std": [1, 1, 1]}',
+        '{"image_mean": [1, 2, 3], "image_std": [0, 1, 1]}',
+        '{"image_mean": [1, 2, 3], "image_std": [1, 1, 1], "rescale_factor": 0}',
+    ],
+)
+def test_what_cannot_be_understood_says_nothing(text: str, tmp_path: Path) -> None:
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_text(text)
+
+    assert hub_labels(tmp_path / "model.onnx") is None
+    assert hub_input(tmp_path / "model.onnx") is None

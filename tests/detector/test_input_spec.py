@@ -1,0 +1,124 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent.detector.formats import FORMATS
+from agent.detector.formats.contract import (
+    AnyFormat,
+    Colours,
+    Preparation,
+    Signature,
+    Tensor,
+)
+from agent.detector.image_input import Axes, PictureInput
+from agent.detector.letterbox import Letterbox, Padding, Size
+from agent.detector.model_file.input_spec import InputWords
+from agent.detector.preprocessing import InputBuffer
+from tests import ROOT
+
+PLAIN = Preparation(
+    Colours.BGR, (10.0, 20.0, 30.0), (1.0, 2.0, 4.0), Padding.AFTER, 0, 32, Size(640, 640)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", PLAIN),
+        ("bgr", PLAIN),
+        (
+            "rgb",
+            replace(PLAIN, colours=Colours.RGB, mean=(30.0, 20.0, 10.0), std=(4.0, 2.0, 1.0)),
+        ),
+        ("scale=255", replace(PLAIN, mean=(0.0, 0.0, 0.0), std=(255.0,) * 3)),
+        (
+            "scale=2 mean=1,2,3 std=0.5",
+            replace(PLAIN, mean=(2.0, 4.0, 6.0), std=(1.0, 1.0, 1.0)),
+        ),
+        ("mean=127.5 std=127.5", replace(PLAIN, mean=(127.5,) * 3, std=(127.5,) * 3)),
+        ("fit=letterbox pad=114", replace(PLAIN, padding=Padding.AROUND, pad_value=114)),
+        ("fit=stretch", replace(PLAIN, padding=Padding.STRETCH)),
+        ("fit=crop keep=0.875", replace(PLAIN, padding=Padding.STRETCH, crop=0.875)),
+        ("fit=crop", replace(PLAIN, padding=Padding.STRETCH, crop=1.0)),
+        ("size=320x192", replace(PLAIN, size=Size(320, 192))),
+    ],
+)
+def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preparation) -> None:
+    assert InputWords.parse(text).applied(PLAIN) == expected
+
+
+@pytest.mark.parametrize("known", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
+def test_a_preparation_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
+    picture = Tensor("images", (1, 3, None, None), "float32")
+    own = known.preparation(Signature(picture, (), Size(640, 640)))
+    wanted = InputWords.parse(text).applied(own)
+    described = str(InputWords.of(wanted))
+
+    assert InputWords.parse(described).applied(replace(PLAIN, stride=own.stride)) == wanted
+
+
+def test_each_example_of_the_manual_is_understood() -> None:
+    manual = (ROOT / "docs" / "models.md").read_text("utf-8")
+    table = manual.partition("| Word |")[2].partition("\n\n")[0]
+    examples = re.findall(r'`"([^"]+)"`', table)
+
+    assert len(examples) >= 12
+    for example in examples:
+        InputWords.parse(example)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grey",
+        "rgb=1",
+        "rgb bgr",
+        "scale=0",
+        "scale=1,2,3",
+        "scale=1e999x",
+        "mean=1,2",
+        "mean=nan",
+        "std=0",
+        "std=1,-1,1",
+        "fit=round",
+        "pad=256",
+        "pad=-1",
+        "keep=0.5",
+        "fit=crop keep=2",
+        "size=0x5",
+        "size=640",
+        "size=99999x1",
+        "scale=255 scale=255",
+    ],
+)
+def test_a_word_that_is_none_is_refused_with_what_there_is(text: str) -> None:
+    with pytest.raises(ValueError, match=r"words such as rgb|needs fit=crop"):
+        InputWords.parse(text)
+
+
+@pytest.mark.parametrize("colours", list(Colours))
+@pytest.mark.parametrize("kind", ["float32", "float16", "uint8"])
+@pytest.mark.parametrize("axes", list(Axes))
+def test_every_kind_of_input_holds_the_same_picture(
+    axes: Axes, kind: str, colours: Colours
+) -> None:
+    """Whole numbers are the pixels; the others are prepared. Only the order of the axes differs."""
+    wanted = replace(PLAIN, colours=colours, pad_value=7, padding=Padding.AROUND)
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 64, 3), np.uint8)
+    box = Letterbox.fit(Size(64, 40), Size(64, 64), padding=wanted.padding)
+
+    tensor = InputBuffer(wanted, PictureInput(axes, kind, 64, 64)).fill(pixels, box)
+
+    canvas = np.full((64, 64, 3), 7, np.uint8)
+    canvas[12:52] = pixels
+    ordered = canvas if colours is Colours.BGR else canvas[:, :, ::-1]
+    prepared = ((ordered - np.array(wanted.mean)) / wanted.std).astype(np.float32)
+    expected = ordered if kind == "uint8" else prepared.astype(kind)
+    if axes is Axes.NHWC:
+        np.testing.assert_allclose(tensor, expected[None], rtol=1e-3)
+    else:
+        planes = expected.transpose(2, 0, 1)
+        np.testing.assert_allclose(tensor, planes if axes is Axes.CHW else planes[None], rtol=1e-3)

@@ -1,0 +1,208 @@
+"""The copy of the last good model is whole, whenever the power fails."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from agent.detector.fallback.known_good import MANIFEST, Kept, LastGood, Parts
+from agent.files import Disk
+from tests.spool.forgetful_disk import Fault, ForgetfulDisk, PowerCut, everything_kept, nothing_kept
+
+STATE = Path("/state-of-a-test")
+SETTINGS = {"AGENT_MODEL": "m.onnx", "AGENT_MODEL_FORMAT": "auto"}
+STEPS = 60  # more than two calls of `keep` take
+
+MakeDisk = Callable[[], ForgetfulDisk]
+
+
+def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None) -> Parts:
+    """A model of two files; both say `content`."""
+    (folder / "more").mkdir(parents=True, exist_ok=True)
+    (folder / "m.onnx").write_text(content)
+    (folder / "more" / "weights.bin").write_text(content * 1000)
+    return Parts(
+        model=folder / "m.onnx",
+        sha256=hashlib.sha256(content.encode()).hexdigest(),
+        beside=[folder / "more" / "weights.bin"],
+        description=json.dumps({"labels": [content]}),
+        settings=settings or SETTINGS,
+    )
+
+
+def content_of(disk: ForgetfulDisk) -> str | None:
+    """What is kept; fails where it is not whole."""
+    store = LastGood(STATE / "models", disk, min_free=0)
+    kept = store.look()
+    if kept is None:
+        return None
+    path = store.checked(kept)
+    assert path is not None
+    content = disk.read(path).decode()
+    assert disk.read(path.parent / "more" / "weights.bin").decode() == content * 1000
+    assert json.loads(disk.read(path.with_suffix(".json"))) == {"labels": [content]}
+    return content
+
+
+def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
+    """At whatever step the power fails, the model before or the new one is there, whole."""
+    first, second = parts(folder / "1", "one"), parts(folder / "2", "two")
+    third = parts(folder / "3", "three")
+    for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
+        disk = make()
+        store = LastGood(STATE / "models", disk, min_free=0)
+        store.keep(first)
+        disk.strike(Fault(step))
+        done = "one"
+        try:
+            store.keep(second)
+            done = "two"
+            store.keep(third)
+            done = "three"
+        except PowerCut:
+            pass
+        disk.cut(fate)
+        following = {"one": "two", "two": "three", "three": "three"}
+        assert content_of(disk) in (done, following[done]), (step, fate)
+        store.keep(third)  # what the cut has left is no hindrance
+        assert content_of(disk) == "three"
+
+
+def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
+    """Nothing, or the first model whole."""
+    for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
+        disk = make()
+        disk.strike(Fault(step))
+        done = None
+        try:
+            LastGood(STATE / "models", disk, min_free=0).keep(parts(folder, "one"))
+            done = "one"
+        except PowerCut:
+            pass
+        disk.cut(fate)
+        assert content_of(disk) in (done, "one")
+
+
+class NoFileSync(ForgetfulDisk):
+    def sync_file(self, inode: object) -> None:
+        """Planted bug."""
+
+
+class NoFolderSync(ForgetfulDisk):
+    def sync_directory(self, path: Path) -> None:
+        if path.name in ("a", "b", "more"):
+            return  # planted bug
+        super().sync_directory(path)
+
+
+class OneSlot(ForgetfulDisk):
+    """The new one overwrites the old one."""
+
+    def copy(self, source: Path, destination: Path) -> str:
+        there = Path(str(destination).replace("/b/", "/a/"))
+        super().copy(source, destination)
+        return super().copy(source, there)
+
+
+@pytest.mark.parametrize("proof", [survives_power_cuts, survives_a_first_cut])
+def test_the_last_good_model_survives(
+    proof: Callable[[MakeDisk, Path], None], tmp_path: Path
+) -> None:
+    proof(lambda: ForgetfulDisk(STATE), tmp_path)
+
+
+@pytest.mark.parametrize("bug", [NoFileSync, NoFolderSync, OneSlot])
+def test_the_proof_finds_planted_bugs(bug: type[ForgetfulDisk], tmp_path: Path) -> None:
+    with pytest.raises((AssertionError, FileNotFoundError)):
+        survives_power_cuts(lambda: bug(STATE), tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LastGood:
+    return LastGood(tmp_path / "models", Disk(), min_free=0)
+
+
+def look(store: LastGood) -> Kept:
+    kept = store.look()
+    assert kept is not None
+    return kept
+
+
+def test_a_model_is_written_only_when_it_changed(store: LastGood, tmp_path: Path) -> None:
+    one = parts(tmp_path / "1", "one")
+
+    assert store.keep(one)
+    assert not store.keep(one)
+    assert look(store).slot == "a"
+    assert store.keep(parts(tmp_path / "1", "one", settings={"AGENT_MODEL": "other"}))
+    assert look(store).slot == "a"
+    assert look(store).settings == {"AGENT_MODEL": "other"}
+    assert store.keep(parts(tmp_path / "2", "two"))
+    assert look(store).slot == "b"
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["b", MANIFEST]
+
+
+def test_a_copy_that_lost_a_file_is_made_again(store: LastGood, tmp_path: Path) -> None:
+    one = parts(tmp_path / "1", "one")
+    store.keep(one)
+    (tmp_path / "models" / "a" / "m.onnx").unlink()
+
+    assert store.checked(look(store)) is None
+    assert store.keep(one)
+    assert store.checked(look(store)) is not None
+
+
+def test_a_damaged_copy_is_told_from_a_whole_one(store: LastGood, tmp_path: Path) -> None:
+    store.keep(parts(tmp_path / "1", "one"))
+    (tmp_path / "models" / "a" / "more" / "weights.bin").write_text("eno" * 1000)
+
+    assert store.checked(look(store)) is None
+
+
+def test_a_model_that_is_not_what_was_loaded_is_not_kept(store: LastGood, tmp_path: Path) -> None:
+    store.keep(parts(tmp_path / "1", "one"))
+    two = parts(tmp_path / "2", "two")
+    two.model.write_text("<html>")
+
+    with pytest.raises(OSError, match="changed while it was copied"):
+        store.keep(two)
+    path = store.checked(look(store))
+    assert path is not None
+    assert path.read_text() == "one"
+
+
+def test_a_copy_leaves_to_others_what_is_theirs(tmp_path: Path) -> None:
+    store = LastGood(tmp_path / "models", Disk(), min_free=1 << 60)
+
+    with pytest.raises(OSError, match="AGENT_SPOOL_MIN_FREE"):
+        store.keep(parts(tmp_path / "1", "one"))
+    assert store.look() is None
+
+
+def test_what_is_forgotten_takes_no_room(store: LastGood, tmp_path: Path) -> None:
+    store.forget()
+    store.keep(parts(tmp_path / "1", "one"))
+    store.forget()
+
+    assert store.look() is None
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"slot": "../x", "model": "m", "files": {"m": "0"}, "settings": {}}',
+        '{"slot": "a", "model": "m", "files": {}, "settings": {}}',
+    ],
+)
+def test_a_manifest_that_is_none_keeps_nothing(text: str, store: LastGood, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / MANIFEST).write_text(text)
+
+    assert store.look() is None

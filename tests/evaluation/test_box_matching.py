@@ -1,0 +1,52 @@
+"""A box is right when it has the label of a free box of a person and covers it by half."""
+
+import pytest
+
+from agent.domain import Box
+from agent.evaluation.box_matching import Marked, agreement
+
+
+def box(left: float, *, label: str = "car", confidence: float = 1.0, crowd: bool = False) -> Marked:
+    """A square of 10 at `left`."""
+    return Marked(label, Box(left, 0, left + 10, 10), confidence, is_crowd=crowd)
+
+
+@pytest.mark.parametrize(
+    ("reported", "truth", "expected"),
+    [
+        ([], [], (0, 0, 0)),
+        ([box(0)], [box(0)], (1, 0, 0)),
+        ([box(0)], [], (0, 1, 0)),
+        ([], [box(0)], (0, 0, 1)),
+        ([box(0)], [box(0, label="dog")], (0, 1, 1)),
+        ([box(3)], [box(0)], (1, 0, 0)),  # IoU 7/13
+        ([box(4)], [box(0)], (0, 1, 1)),  # IoU 6/14
+        ([box(0), box(1)], [box(0)], (1, 1, 0)),  # one object is found once
+        ([box(0), box(20)], [box(21), box(1)], (2, 0, 0)),
+        ([box(0)], [box(0, crowd=True)], (0, 0, 0)),
+        ([], [box(0, crowd=True)], (0, 0, 0)),
+        ([box(50)], [box(0, crowd=True)], (0, 1, 0)),
+    ],
+)
+def test_boxes_are_matched(
+    reported: list[Marked], truth: list[Marked], expected: tuple[int, int, int]
+) -> None:
+    found = agreement(reported, truth)
+
+    assert (found.right.total(), found.wrong.total(), found.missed.total()) == expected
+    assert found.is_perfect == (expected[1:] == (0, 0))
+
+
+def test_the_surest_box_chooses_first() -> None:
+    sure, unsure = box(2, confidence=0.9), box(0, confidence=0.6)
+
+    found = agreement([unsure, sure], [box(1)])
+
+    assert (found.right["car"], found.wrong["car"]) == (1, 1)
+
+
+def test_a_box_takes_the_one_that_it_covers_best() -> None:
+    found = agreement([box(1)], [box(3), box(0)])
+
+    assert (found.right["car"], found.missed["car"]) == (1, 1)
+    assert agreement([box(1), box(4)], [box(3), box(0)]).is_perfect

@@ -1,0 +1,144 @@
+"""The record file: whole or `DamagedRecord`, and a name that says what the index needs."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Lane
+from agent.errors import DamagedRecord
+from agent.record import file_format as record
+from agent.record.file_format import HEADER_BYTES, Entry
+
+_TEXT = {"id": "a", "sampling": None, "image": {"sha256": "0"}}
+_FILE = record.encode(_TEXT, b"picture")
+
+_json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_entries = st.builds(
+    Entry,
+    id=st.uuids().map(str),
+    lane=st.sampled_from(Lane),
+    value=st.integers(0, 1000).map(lambda thousandths: thousandths / 1000),
+    sequence=st.integers(0, 10**12 - 1),
+    size=st.integers(0, 2**40),
+)
+
+
+@given(fields=st.dictionaries(st.text(), _json_values, max_size=5), image=st.binary(max_size=200))
+def test_a_record_file_gives_back_what_was_put_in(fields: dict[str, Any], image: bytes) -> None:
+    capture = record.decode(record.encode({**fields, "id": "a"}, image))
+
+    assert capture.id == "a"
+    assert capture.image == image
+    assert capture.record == {**fields, "id": "a"}
+    assert json.loads(capture.record_json) == capture.record
+
+
+def test_a_record_file_cut_short_anywhere_is_damaged() -> None:
+    for length in range(len(_FILE)):
+        with pytest.raises(DamagedRecord):
+            record.decode(_FILE[:length])
+
+
+def test_a_record_file_with_bytes_behind_it_is_damaged() -> None:
+    with pytest.raises(DamagedRecord):
+        record.decode(_FILE + b"\0")
+
+
+def test_a_record_file_with_one_flipped_bit_anywhere_is_damaged() -> None:
+    for bit in range(8 * len(_FILE)):
+        data = bytearray(_FILE)
+        data[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(DamagedRecord):
+            record.decode(bytes(data))
+
+
+def test_bytes_that_move_between_record_and_image_are_damage() -> None:
+    """The sum of the lengths stays right, so only the checksum can tell."""
+    data = bytearray(_FILE)
+    data[11] -= 1
+    data[19] += 1
+
+    with pytest.raises(DamagedRecord, match="checksum"):
+        record.decode(bytes(data))
+
+
+@given(data=st.binary(max_size=200), known=st.booleans())
+def test_any_other_bytes_are_damaged_and_nothing_worse(data: bytes, known: bool) -> None:
+    with pytest.raises(DamagedRecord):
+        record.decode(b"ECAPREC1" * known + data)
+
+
+def test_the_header_alone_tells_a_file_that_was_cut_short() -> None:
+    for length in range(len(_FILE)):
+        assert not record.has_whole_length(_FILE[: min(length, HEADER_BYTES)], length)
+
+
+def test_the_header_alone_tells_a_file_that_was_written_to_its_end() -> None:
+    assert record.has_whole_length(_FILE[:HEADER_BYTES], len(_FILE))
+
+
+def test_a_number_that_json_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        record.encode({"id": "a", "value": float("nan")}, b"")
+
+
+@given(entry=_entries)
+def test_a_file_name_gives_back_the_entry(entry: Entry) -> None:
+    assert record.parse_name(entry.name, entry.size) == entry
+
+
+@given(name=st.from_regex(record._NAME.pattern, fullmatch=True))
+def test_a_name_that_is_understood_is_the_only_name_of_its_entry(name: str) -> None:
+    found = record.parse_name(name, 0)
+
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "cache.db",
+        "s0500-000000000001-00000000-0000-7000-8000-000000000000.capture.tmp",
+        "s1001-000000000001-00000000-0000-7000-8000-000000000000.capture",
+        "x0500-000000000001-00000000-0000-7000-8000-000000000000.capture",
+        "s0500-00000000001-00000000-0000-7000-8000-000000000000.capture",
+        "s0500-00000000000\u0661-00000000-0000-7000-8000-000000000000.capture",
+        "s0500-000000000001-00000000-0000-7000-8000-00000000000G.capture",
+        "s0500-000000000001-00000000-0000-7000-8000-000000000000.capture\n",
+    ],
+)
+def test_a_foreign_name_is_no_entry(name: str) -> None:
+    assert record.parse_name(name, 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "occupied"), [(0, 0), (1, 4096), (4096, 4096), (4097, 8192), (100_000, 102_400)]
+)
+def test_a_file_occupies_whole_blocks(size: int, occupied: int) -> None:
+    assert Entry("a", Lane.SCORE, 0.5, 1, size).occupied == occupied
+
+
+def test_a_random_capture_stands_for_more_after_others_were_evicted() -> None:
+    fields = {"id": "a", "sampling": {"slot_seconds": 900.0, "weight": 900.0}}
+
+    capture = record.reweighted(record.decode(record.encode(fields, b"x")), 0.5)
+
+    assert capture.record["sampling"] == {"slot_seconds": 900.0, "weight": 1800.0}
+    assert json.loads(capture.record_json) == capture.record
+    assert capture.image == b"x"
+
+
+@pytest.mark.parametrize(("sampling", "kept_with"), [(None, 0.5), ({"weight": 900.0}, 1.0)])
+def test_nothing_else_is_reweighted(sampling: dict[str, float] | None, kept_with: float) -> None:
+    capture = record.decode(record.encode({"id": "a", "sampling": sampling}, b"x"))
+
+    assert record.reweighted(capture, kept_with) is capture

@@ -1,0 +1,188 @@
+"""The capture record: every field that the contract names, in the units that it names."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import (
+    Box,
+    Capture,
+    Detection,
+    EncodedImage,
+    Frame,
+    Lane,
+    ModelInfo,
+    Observation,
+    RuleHit,
+    Sampling,
+    Thresholds,
+)
+from agent.record.schema import RecordMaker, timestamp
+from tests.selection.frames import detection, frame
+
+ID = "01970f7e-4c00-7abc-8def-0123456789ab"
+MODEL = ModelInfo("nano", "ab" * 32, "detect", "CPUExecutionProvider", ("car", "bus"))
+MAKER = RecordMaker("gate-7", "boot-1", MODEL, Thresholds(0.5, {"bus": 0.4}, 0.05), "1.2.3")
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def picture(width: int, height: int) -> Frame:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    return Frame("yard", 9, pixels, 12.5, 1_784_512_000.1239, 12_500_000_000, source_frame=40)
+
+
+def record_of(
+    seen: Frame,
+    *detections: Detection,
+    image: EncodedImage | None = None,
+    sampling: Sampling | None = None,
+    lane: Lane = Lane.SCORE,
+) -> dict[str, Any]:
+    height, width = seen.pixels.shape[:2]
+    capture = Capture(
+        Observation(seen, detections),
+        lane,
+        (RuleHit("low_confidence", 0.123456),),
+        0.654321,
+        sampling,
+    )
+    image = image or EncodedImage(b"jpeg", width, height)
+    return MAKER.make(ID, capture, image, clock_synchronized=True)
+
+
+def test_the_record_holds_every_field_of_the_contract() -> None:
+    box = Box(10.0, 20.0, 30.0, 40.0)
+    sampling = Sampling(1_784_511_900.0, 900.0, 900.0)
+
+    record = record_of(
+        picture(64, 48), Detection("car", 0, 0.43219, box), sampling=sampling, lane=Lane.RANDOM
+    )
+
+    assert record == {
+        "schema": 1,
+        "id": ID,
+        "device": "gate-7",
+        "camera": "yard",
+        "captured_at": "2026-07-20T01:46:40.123Z",
+        "clock_synchronized": True,
+        "boot_id": "boot-1",
+        "monotonic_ns": 12_500_000_000,
+        "source_frame": 40,
+        "image": {
+            "width": 64,
+            "height": 48,
+            "media_type": "image/jpeg",
+            "bytes": 4,
+            "sha256": hashlib.sha256(b"jpeg").hexdigest(),
+        },
+        "model": {
+            "name": "nano",
+            "sha256": "ab" * 32,
+            "task": "detect",
+            "provider": "CPUExecutionProvider",
+        },
+        "thresholds": {"default": 0.5, "labels": {"bus": 0.4}, "floor": 0.05},
+        "detections": [
+            {"label": "car", "class_id": 0, "confidence": 0.4322, "box": [10.0, 20.0, 30.0, 40.0]}
+        ],
+        "lane": "random",
+        "rules": [{"name": "low_confidence", "score": 0.1235}],
+        "value": 0.6543,
+        "sampling": {
+            "slot_start": "2026-07-20T01:45:00.000Z",
+            "slot_seconds": 900.0,
+            "weight": 900.0,
+        },
+        "agent": {"name": "edge-capture-agent", "version": "1.2.3"},
+    }
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_a_negative_has_an_empty_list_and_a_live_frame_no_index() -> None:
+    record = record_of(frame(1.0))
+
+    assert (record["detections"], record["source_frame"], record["sampling"]) == ([], None, None)
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_each_lane_is_written_as_its_word(lane: Lane) -> None:
+    assert record_of(frame(1.0), lane=lane)["lane"] == lane.value
+
+
+@pytest.mark.parametrize(
+    ("seen", "stored", "box", "expected"),
+    [
+        ((64, 48), (64, 48), (1.0, 2.0, 3.0, 4.0), [1.0, 2.0, 3.0, 4.0]),
+        ((64, 48), (32, 24), (10.0, 20.0, 30.0, 40.0), [5.0, 10.0, 15.0, 20.0]),
+        ((64, 48), (64, 48), (-3.0, -0.1, 70.0, 49.0), [0.0, 0.0, 64.0, 48.0]),
+        # Rounding to whole pixels parts the scales of the sides.
+        ((1280, 721), (640, 360), (0.0, 0.0, 1280.0, 721.0), [0.0, 0.0, 640.0, 360.0]),
+        ((1, 4000), (1, 100), (0.0, 2000.0, 1.0, 4000.0), [0.0, 50.0, 1.0, 100.0]),
+    ],
+)
+def test_boxes_are_in_pixels_of_the_stored_image(
+    seen: tuple[int, int],
+    stored: tuple[int, int],
+    box: tuple[float, float, float, float],
+    expected: list[float],
+) -> None:
+    image = EncodedImage(b"", *stored)
+    found = Detection("car", 0, 0.5, Box(*box))
+
+    record = record_of(picture(*seen), found, image=image)
+
+    assert record["detections"][0]["box"] == expected
+
+
+SIDES = st.integers(1, 60)
+EDGES = st.floats(-1e4, 1e4)
+
+
+@given(SIDES, SIDES, SIDES, SIDES, st.tuples(EDGES, EDGES, EDGES, EDGES))
+def test_a_box_is_always_inside_the_stored_image(
+    width: int,
+    height: int,
+    stored_width: int,
+    stored_height: int,
+    edges: tuple[float, float, float, float],
+) -> None:
+    image = EncodedImage(b"", stored_width, stored_height)
+
+    record = record_of(picture(width, height), Detection("x", 0, 1.0, Box(*edges)), image=image)
+    x_min, y_min, x_max, y_max = record["detections"][0]["box"]
+
+    assert 0 <= x_min <= stored_width
+    assert 0 <= x_max <= stored_width
+    assert 0 <= y_min <= stored_height
+    assert 0 <= y_max <= stored_height
+
+
+def test_the_order_of_the_detections_stays() -> None:
+    record = record_of(frame(1.0), detection(0.9), detection(0.5, "bus"), detection(0.1))
+
+    assert [each["confidence"] for each in record["detections"]] == [0.9, 0.5, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("wall", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000Z"),
+        (12.3456, "1970-01-01T00:00:12.345Z"),
+        (-900.0, "1969-12-31T23:45:00.000Z"),  # a slot that began before a clock of 1970
+        (951_782_400.0, "2000-02-29T00:00:00.000Z"),
+        (253_402_300_799.0, "9999-12-31T23:59:59.000Z"),
+    ],
+)
+def test_a_time_is_written_as_rfc_3339_with_milliseconds(wall: float, text: str) -> None:
+    assert timestamp(wall) == text
+
+
+@given(st.floats(-1e6, 2.5e11))
+def test_every_time_has_the_same_form(wall: float) -> None:
+    assert RFC_3339.fullmatch(timestamp(wall))

@@ -1,0 +1,76 @@
+"""Each minute a line; each second a word for `status`; now and then what was learnt."""
+
+import errno
+from pathlib import Path
+
+from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Keeper
+from agent.runtime.summary import Summary
+from agent.spool.spool import Spool
+from tests.runtime.runtime_builders import (
+    ManualClock,
+    Recorder,
+    StubbornDisk,
+    frame,
+    open_test_spool,
+)
+from tests.runtime.whole_agent import HungCamera, WholeAgent
+
+
+def keeper_of(agent: WholeAgent, log: Recorder) -> Keeper:
+    stations = agent.stations
+    spool, uploader = stations.spool, stations.uploader
+    summary = Summary(stations.mailbox, stations.stats, spool, uploader, log.log)
+    return Keeper(
+        summary, stations.inference, spool, uploader, notifier=agent.says, clock=agent.clock
+    )
+
+
+def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    keeper = keeper_of(agent, log)
+    for sequence in range(3):
+        agent.stations.mailbox.put(frame("gate", sequence))
+    agent.stations.inference.step()
+    for _ in range(61):
+        clock.now += TICK_S
+        assert keeper.step() == TICK_S
+
+    line = log.one("summary")
+    facts = {
+        "frames_read": 3,
+        "frames_dropped": 2,
+        "frames_analysed": 1,
+        "captured": 1,
+        "captured_every_nth": 1,
+        "stored": 0,
+        "delivered": 0,
+        "evicted": 0,
+        "rejected": 0,
+        "waiting": 0,
+        "upload": "flowing",
+    }
+    assert facts.items() <= line.items()
+    assert {"inference_p50_ms", "inference_p95_ms"} <= line.keys()
+    assert agent.says.said == [
+        "STATUS=1 frames analysed in the last minute, 0 captures waiting, upload flowing"
+    ]
+    clock.now += SUMMARY_S
+    keeper.step()
+    assert log.lines[-1]["frames_read"] == 0
+
+
+def test_a_disk_that_refuses_to_keep_what_was_learnt_is_no_bug(
+    tmp_path: Path, clock: ManualClock, log: Recorder
+) -> None:
+    disk = StubbornDisk()
+    with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
+        agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+        keeper = keeper_of(agent, log)
+        disk.refuses = OSError(errno.EROFS, "Read-only file system")
+        clock.now += MEMORY_S
+
+        assert keeper.step() == TICK_S
+        keeper.close()
+
+    assert log.events[-1] == "summary"

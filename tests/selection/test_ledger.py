@@ -1,0 +1,178 @@
+"""Whatever clocks, restarts and bursts do: never over budget, never ahead of what has accrued."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.domain import Lane
+from agent.selection.budget.ledger import Ledger, Now
+from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, a_life, live
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("run"), st.floats(0.0, 3 * DAY)),
+        st.tuples(st.just("step"), st.sampled_from([-NOON_2026, NOON_2026, 1.6e9, -1.6e9])),
+        st.tuples(st.just("step"), st.floats(-2 * DAY, 2 * DAY)),
+        st.tuples(st.just("reboot"), st.floats(0.0, 5 * DAY)),
+        st.tuples(st.sampled_from(["restart", "keep"]), st.just(0.0)),
+        st.tuples(st.just("buy"), st.sampled_from([1.0, 3.5, 60.0])),
+        st.tuples(st.just("deliver"), st.sampled_from([1.0, 60.0])),
+    ),
+    max_size=60,
+)
+
+
+@given(ACTIONS, st.sampled_from([1, 3, 10, 100]))
+@settings(max_examples=60)
+def test_no_life_of_a_device_breaks_a_rule_of_the_budget(
+    actions: list[Action], per_day: int
+) -> None:
+    assert live(actions, per_day=per_day) == set()
+
+
+@pytest.mark.parametrize("per_day", [1, 3, 10, 100])
+def test_nor_do_many_lives_with_violent_clocks(per_day: int) -> None:
+    assert set().union(*(live(a_life(seed), per_day=per_day) for seed in range(40))) == set()
+
+
+class ForgetsDates(Ledger):
+    def may_buy(self, lane: Lane) -> bool:
+        self._by_date.clear()
+        return super().may_buy(lane)
+
+
+class SpendsAtOnce(Ledger):
+    def _earn(self, seconds: float) -> None:
+        super()._earn(seconds)
+        self._earned = {"random": self.per_day * SHARE, "score": self.per_day * (1 - SHARE)}
+
+
+class CountsTimeOff(Ledger):
+    def accrue(self, now: Now) -> None:
+        if self._last is not None and self._last.boot != now.boot:
+            self._last = Now(now.monotonic - 20_000.0, self._last.wall, now.boot)
+        super().accrue(now)
+
+
+class KeepsTheUnspent(Ledger):
+    def _begin_day(self, date: int, seconds_into_it: float) -> None:
+        ran = self._running
+        super()._begin_day(date, seconds_into_it)
+        self._earn(ran)
+
+
+class ForgetsThePaid(Ledger):
+    def _begin_day(self, date: int, seconds_into_it: float) -> None:
+        super()._begin_day(date, seconds_into_it)
+        self._spent.clear()
+
+
+class ForgetsAtRestart(Ledger):
+    @classmethod
+    def from_text(cls, text: str, **budget: Any) -> Ledger:
+        ledger = super().from_text(text, **budget)
+        ledger._spent.clear()
+        return ledger
+
+
+class TrustsAClockThatStepsBack(Ledger):
+    def accrue(self, now: Now) -> None:
+        if self._date is not None and now.wall // DAY < self._date:
+            self._begin_day(int(now.wall // DAY), 0.0)
+        super().accrue(now)
+
+
+class OwesNobodyAShare(Ledger):
+    def may_buy(self, lane: Lane) -> bool:
+        return super().may_buy(lane) or super().may_buy(Lane.SCORE)
+
+
+@pytest.mark.parametrize(
+    ("bug", "rule"),
+    [
+        (ForgetsDates, "a date"),
+        (SpendsAtOnce, "accrual"),
+        (CountsTimeOff, "accrual"),
+        (KeepsTheUnspent, "accrual"),
+        (ForgetsThePaid, "a budget day"),
+        (ForgetsAtRestart, "accrual"),
+        (TrustsAClockThatStepsBack, "accrual"),
+        (OwesNobodyAShare, "random share"),
+        (OwesNobodyAShare, "requested"),
+    ],
+)
+def test_planted_bug_in_the_ledger_is_caught(bug: type[Ledger], rule: str) -> None:
+    assert any(
+        rule in live(a_life(seed), per_day=per_day, make=bug)
+        for seed in range(150)
+        for per_day in (3, 10, 100)
+    )
+
+
+def spent_of_a_day(per_day: int, lane_of: Callable[[int], Lane]) -> list[float]:
+    """When credits were spent on a day in which something always waits, tried every minute."""
+    ledger = Ledger(per_day, SHARE)
+    midnight = NOON_2026 - NOON_2026 % DAY
+    bought: list[float] = []
+    for minute in range(24 * 60):
+        at = minute * 60.0
+        ledger.accrue(Now(at, midnight + at, "boot"))
+        for _ in range(2):
+            while ledger.may_buy(lane := lane_of(len(bought))):
+                ledger.buy(str(len(bought)), lane)
+                ledger.finished(str(len(bought)))
+                bought.append(at)
+    return bought
+
+
+@pytest.mark.parametrize("per_day", [1, 3, 10, 100, 1000])
+def test_a_day_that_always_has_something_to_send_uses_its_budget_evenly(per_day: int) -> None:
+    def mixed(number: int) -> Lane:
+        return Lane.RANDOM if number % 5 == 4 else Lane.SCORE
+
+    spent = spent_of_a_day(per_day, mixed)
+
+    assert 0.97 * per_day <= len(spent) <= per_day
+    for number, at in enumerate(spent, start=1):
+        assert number <= at / DAY * per_day + 1 + 1e-5
+
+
+def test_what_is_unspent_at_midnight_lapses() -> None:
+    ledger = Ledger(100, SHARE)
+    ledger.accrue(Now(0.0, NOON_2026, "boot"))
+    ledger.accrue(Now(DAY / 2 - 60, NOON_2026 + DAY / 2 - 60, "boot"))
+    late = ledger.left
+    ledger.accrue(Now(DAY / 2 + 60, NOON_2026 + DAY / 2 + 60, "boot"))
+
+    assert late == pytest.approx(51, abs=0.1)
+    assert ledger.left == pytest.approx(1, abs=0.1)
+
+
+def test_local_time_and_its_changes_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = set()
+    for zone in ("UTC", "Europe/Berlin", "Pacific/Kiritimati"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        ledger = Ledger(100, SHARE)
+        for hour in range(72):  # over the end of October, when an hour comes twice
+            ledger.accrue(Now(hour * 3600.0, 1_792_800_000.0 + hour * 3600.0, "boot"))
+            if ledger.may_buy(Lane.SCORE):
+                ledger.buy(str(hour), Lane.SCORE)
+        texts.add(ledger.text)
+    monkeypatch.undo()
+    time.tzset()
+
+    assert len(texts) == 1
+
+
+def test_a_night_drawn_by_chance_leaves_the_quota_of_dark_frames_alone() -> None:
+    ledger = Ledger(100, SHARE)
+    ledger.accrue(Now(0.0, NOON_2026, "boot"))
+    ledger.buy("drawn", Lane.RANDOM, is_degraded=True)
+    ledger.buy("chosen", Lane.SCORE, is_degraded=True)
+
+    assert ledger.degraded_spent == 1

@@ -1,0 +1,243 @@
+"""What credits buy, over a real spool that may be killed and reopened at any point."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Lane
+from agent.record.file_format import Entry
+from agent.selection.budget import purchase as buying
+from agent.selection.budget.ledger import DAY_S, Ledger
+from agent.selection.budget.purchase import Budgeted, Hint
+from agent.spool.eviction import Catalogue, Thinning
+from agent.system import uuid7
+from tests.selection.shop import Time, draft, identity, likeness, send_all, spool_at
+
+
+def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_path: Path) -> None:
+    """Three days without network: credits of those days lapse, those of today buy the best."""
+    clock = Time()
+    with spool_at(tmp_path, clock, 10) as spool:
+        spool.put([draft(n, n / 100) for n in range(60)])
+        for _ in range(3 * 24):
+            clock.ran += 3600.0
+            spool.report()
+        assert spool.report()["credits_spent_today"] == 0
+        clock.ran += DAY_S / 2
+        sent = send_all(spool)
+
+    assert sent == [identity(n) for n in range(59, 59 - len(sent), -1)]
+    assert 4 <= len(sent) <= 6
+
+
+def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> None:
+    clock = Time()
+    with spool_at(tmp_path, clock, 10) as spool:
+        spool.put([draft(n, n / 10) for n in range(5)])
+        first = spool.claim()
+    with spool_at(tmp_path, clock, 10) as spool:
+        again = spool.claim()
+        assert spool.claim() is None
+
+    assert first is not None
+    assert again is not None
+    assert again.id == first.id
+
+
+def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_path: Path) -> None:
+    clock = Time()
+    for _ in range(3):
+        with spool_at(tmp_path, clock, 10) as spool:
+            spool.put([draft(int(clock.ran) + 1, 0.5)])
+            assert len(send_all(spool)) == 1
+        clock.ran += DAY_S
+    with spool_at(tmp_path, clock, 10) as spool:
+        spool.claim()
+        assert spool.report()["credits_spent_today"] == 0
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_was_sent_makes_its_like_worth_less_for_a_day(
+    tmp_path: Path, *, is_killed: bool
+) -> None:
+    clock = Time()
+    with spool_at(tmp_path, clock, 24) as spool:
+        spool.put([draft(1, 0.9, scene=1)])
+        assert send_all(spool) == [identity(1)]
+        spool.put([draft(2, 0.8, scene=1), draft(3, 0.4, scene=3)])
+        clock.ran += 4700.0
+        if not is_killed:
+            assert send_all(spool) == [identity(3)]
+    if is_killed:
+        with spool_at(tmp_path, clock, 24) as spool:
+            assert send_all(spool) == [identity(3)]
+
+
+def test_a_likeness_is_forgotten_after_a_day() -> None:
+    clock = Time()
+    order = Budgeted(Ledger(24), clock.now)
+
+    def arrive(number: int, value: float, scene: int) -> None:
+        order.arrive(
+            Entry(identity(number), Lane.SCORE, value, number, 1),
+            Hint("gate", likeness=likeness(scene)).text,
+        )
+
+    def buy() -> str:
+        choice = order.choose()
+        assert choice is not None
+        order.take(choice)
+        order.leave(choice.entry)
+        return choice.entry.id
+
+    arrive(1, 0.9, 1)
+    assert buy() == identity(1)
+    clock.ran += 4700.0
+    arrive(2, 0.8, 1)
+    arrive(3, 0.4, 3)
+    arrive(4, 0.35, 4)
+    assert buy() == identity(3)
+    clock.ran += DAY_S
+    assert buy() == identity(4)  # what was sent counts until the next purchase is noted
+    clock.ran += 4700.0
+    assert buy() == identity(2)
+
+
+def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
+    clock = Time()
+    with spool_at(tmp_path, clock, 100) as spool:
+        spool.put([draft(n, 0.9, is_degraded=True) for n in range(50)])
+        spool.put([draft(n, 0.1) for n in range(50, 150)])
+        sent = []
+        for _ in range(95):
+            sent += send_all(spool)
+            clock.ran += 900.0
+    dark = {identity(n) for n in range(50)}
+
+    assert len(dark & set(sent)) == 5
+    assert len(sent) > 60
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=60, unique=True), st.integers(1, 12))
+def test_without_likeness_one_release_at_the_end_is_the_top_n(
+    values: list[int], per_day: int
+) -> None:
+    clock = Time()
+    order = Budgeted(Ledger(per_day, random_share=0.0), clock.now)
+    order.choose()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buying, "DIVERSITY", 0.0)
+        for number, value in enumerate(values):
+            hint = Hint("gate", likeness=likeness(number % 3)).text
+            order.arrive(Entry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
+        clock.ran = DAY_S - 1e-6
+        bought = []
+        while (choice := order.choose()) is not None:
+            order.take(choice)
+            bought.append(choice.entry.value)
+
+    assert bought == sorted((v / 1000 for v in values), reverse=True)[:per_day]
+
+
+def weight_of_a_life(seed: int) -> float:
+    """What arrives of 100 drawn captures, weighted, where some are sent while others leave."""
+    draw, clock = random.Random(seed), Time()
+    order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
+    catalogue, thinning, total = Catalogue(), Thinning(), 0.0
+
+    def send() -> bool:
+        nonlocal total
+        clock.ran += 1.0
+        choice = order.choose()
+        if choice is not None:
+            order.take(choice)
+            order.leave(choice.entry)
+            catalogue.remove(choice.entry)
+            total += 1 / thinning.kept_with_probability(choice.entry.sequence)
+        return choice is not None
+
+    for number in range(100):
+        entry = Entry(uuid7(number, draw.getrandbits(80)), Lane.RANDOM, 0.0, number, 1)
+        order.arrive(entry, "gate")
+        catalogue.add(entry)
+        if catalogue.random_bytes > 20 * 4096:
+            [least] = catalogue.plan([], excess=1, random_quota=0)
+            order.leave(least)
+            catalogue.remove(least)
+            thinning = thinning.evicted(least.random_tag, number + 1)
+        if number > 20 and number % 4 == 0:
+            send()
+    while send():
+        pass
+    return total
+
+
+def standard_errors_off(totals: Sequence[float]) -> float:
+    return abs(fmean(totals) - 100) / (stdev(totals) / math.sqrt(len(totals)))
+
+
+def test_what_is_sent_while_others_leave_stands_for_the_right_time() -> None:
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) < 3
+
+
+def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buying, "_by_lot", lambda entry: entry.random_tag)
+
+    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) > 4
+
+
+def for_rule(number: int, value: float, rule: str) -> tuple[Entry, str]:
+    hint = Hint("gate", likeness=likeness(number), rule=rule)
+    return Entry(identity(number), Lane.SCORE, value, number, 1), hint.text
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
+    """One shouts all day, another speaks softly: both are heard, the loud one more often."""
+    clock, notes, bought = Time(), dict[str, str](), Counter[str]()
+    loud = [for_rule(n, 0.7, "loud") for n in range(40)]
+    soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
+    waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
+    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order.restore({}, waiting.values())
+    for _ in range(20):
+        if is_restarted:
+            order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+            order.restore(notes, waiting.values())
+        choice = order.choose()
+        assert choice is not None
+        order.take(choice)
+        order.leave(choice.entry)
+        notes |= {name: text for name, text in choice.notes.items() if text is not None}
+        _, hint = waiting.pop(choice.entry.id)
+        bought[Hint.from_text(hint).rule] += 1
+        clock.ran += 3600.0
+
+    assert bought["soft"] >= 4
+    assert bought["loud"] > bought["soft"]
+
+
+def test_a_rule_that_is_alone_loses_nothing() -> None:
+    clock = Time()
+    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
+    order.report()
+    clock.ran = 20 * 3600.0
+    bought = []
+    while (choice := order.choose()) is not None:
+        order.take(choice)
+        bought.append(choice.entry.value)
+
+    assert bought == sorted(bought, reverse=True)
+    assert len(bought) == 21
+
+
+def test_a_hint_of_an_older_version_is_understood() -> None:
+    assert Hint.from_text("gate\n1\nlooks") == Hint("gate", is_degraded=True, likeness="looks")

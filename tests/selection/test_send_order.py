@@ -1,0 +1,40 @@
+"""In which order captures are sent."""
+
+from agent.domain import Lane
+from agent.selection.budget.send_order import ByValue
+from tests.spool.spool_builders import entry
+
+
+def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldest() -> None:
+    expected = [
+        entry(9, lane=Lane.REQUESTED, value=0.1),
+        entry(3, value=0.9),
+        entry(4, value=0.9),
+        entry(1, lane=Lane.RANDOM, value=0.5),
+    ]
+    order = ByValue()
+    for each in reversed(expected):
+        order.arrive(each, "")
+
+    for each in expected:
+        choice = order.choose()
+        assert choice is not None
+        assert choice.entry == each
+        order.take(choice)
+    assert order.choose() is None
+
+
+def test_what_is_given_back_is_sent_again_and_what_left_is_not() -> None:
+    order = ByValue()
+    first, second = entry(1, value=0.9), entry(2, value=0.5)
+    for each in (first, second):
+        order.arrive(each, "")
+    choice = order.choose()
+    assert choice is not None
+    order.take(choice)
+    order.give_back(first)
+    order.leave(first)
+    choice = order.choose()
+
+    assert choice is not None
+    assert choice.entry == second

@@ -1,0 +1,150 @@
+"""AGENT_UPLOAD_URL to targets, and folders that are there, gone, or not ours."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.files import Disk
+from agent.ports import UploadTarget
+from agent.upload.http.options import Network
+from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.targets.folder import DirectoryTarget
+from agent.upload.targets.label_studio import LabelStudioTarget
+from agent.upload.targets.registry import insecure_token_warning, make_target
+from agent.upload.targets.roboflow import RoboflowTarget
+from agent.upload.targets.s3 import S3Target
+from tests.upload.upload_builders import FrozenClock, capture
+
+
+def target_for(url: str) -> UploadTarget:
+    return make_target(url, token="s3cret", network=Network(), clock=FrozenClock(), disk=Disk())
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "name"),
+    [
+        ("https://host.example/x?key=1", HttpTarget, "https://host.example/x?***"),
+        ("HTTP://10.0.0.7:8080", HttpTarget, "HTTP://10.0.0.7:8080"),
+        ("http://[::1]:8080/captures", HttpTarget, "http://[::1]:8080/captures"),
+        ("dir:/mnt/usb/set", DirectoryTarget, "dir:/mnt/usb/set"),
+        ("roboflow://cars?tag=a", RoboflowTarget, "roboflow://cars?***"),
+        ("roboflow+http://10.0.0.7:1/cars", RoboflowTarget, "roboflow+http://10.0.0.7:1/cars"),
+        ("s3://bucket/yard", S3Target, "s3://bucket/yard"),
+        (
+            "label-studio+https://labels.example/projects/7",
+            LabelStudioTarget,
+            "label-studio+https://labels.example/projects/7",
+        ),
+    ],
+)
+def test_the_scheme_picks_the_target(url: str, kind: type, name: str) -> None:
+    target = target_for(url)
+
+    assert isinstance(target, kind)
+    assert target.name == name
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("ftp://host/x", r"https://HOST/PATH, .* s3://BUCKET/PREFIX, .* not 'ftp://host/x'"),
+        ("s3://key:s3cret@bucket/x", r"not 's3://\*\*\*@bucket/x'"),
+        ("host.example/x", "must be one of"),
+        ("", "must be one of"),
+        ("label-studio://host/projects/1", "must be one of"),
+        ("dir:relative", "absolute path"),
+        ("dir:", "absolute path"),
+        ("https://u:s3cret@host/", "AGENT_UPLOAD_TOKEN"),
+    ],
+)
+def test_any_other_address_is_refused_with_what_is_allowed(url: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        target_for(url)
+
+    assert str(caught.value).startswith("AGENT_UPLOAD_URL: ")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "warns"),
+    [
+        ("http://10.0.0.7/x", "s3cret", True),
+        ("HTTP://pi.local/x", "s3cret", True),
+        ("http://10.0.0.7/x", None, False),
+        ("http://localhost:1/x", "s3cret", False),
+        ("http://127.0.0.9/x", "s3cret", False),
+        ("http://[::1]/x", "s3cret", False),
+        ("https://10.0.0.7/x", "s3cret", False),
+        ("dir:/x", "s3cret", False),
+        ("s3://bucket", "s3cret", False),
+        ("roboflow://cars", "s3cret", False),
+        ("roboflow+http://10.0.0.7/cars", "s3cret", True),
+        ("roboflow+http://localhost:1/cars", "s3cret", False),
+        ("label-studio+http://labels.example/projects/7", "s3cret", True),
+        ("label-studio+https://labels.example/projects/7", "s3cret", False),
+    ],
+)
+def test_a_token_in_the_open_is_worth_a_warning(url: str, token: str | None, warns: bool) -> None:
+    warning = insecure_token_warning(url, token)
+
+    assert (warning is not None) == warns
+    assert "s3cret" not in (warning or "")
+
+
+def test_a_folder_is_made_inside_one_that_exists(tmp_path: Path) -> None:
+    target = DirectoryTarget(tmp_path / "set", Disk())
+
+    assert "GB free" in target.probe()
+    assert not (tmp_path / "set").exists()
+    target.send(capture(1))
+    assert (tmp_path / "set/images").is_dir()
+
+
+def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
+    target = DirectoryTarget(tmp_path / "usb/set", Disk())
+    for attempt in (target.probe, lambda: target.send(capture(1))):
+        with pytest.raises(TargetUnavailable, match="is the disk plugged in and mounted"):
+            attempt()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_there_is_not_made_again_below_its_mount_point(tmp_path: Path) -> None:
+    target = DirectoryTarget(tmp_path / "set", Disk())
+    target.send(capture(1))
+    (tmp_path / "set").rename(tmp_path / "taken away")
+    with pytest.raises(TargetUnavailable, match="mounted"):
+        target.send(capture(3))
+    (tmp_path / "taken away").rename(tmp_path / "set")
+
+    assert target.send(capture(3)).duplicate is False
+
+
+def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "set").write_text("x")
+    with pytest.raises(TargetUnavailable):
+        DirectoryTarget(tmp_path / "set", Disk()).send(capture(1))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_somebody_else_holds(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir(mode=0o500)
+    target = DirectoryTarget(tmp_path / "set", Disk())
+    with pytest.raises(TargetHeld, match="change the owner"):
+        target.probe()
+    with pytest.raises(TargetHeld, match="change the rights"):
+        target.send(capture(1))
+
+
+def test_a_capture_that_contradicts_itself_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(CaptureRejected):
+        DirectoryTarget(tmp_path, Disk()).send(capture(1, b"x", detections="none"))
+
+
+def test_a_dataset_that_lost_its_names_holds(tmp_path: Path) -> None:
+    DirectoryTarget(tmp_path, Disk()).send(capture(1))
+    (tmp_path / "data.yaml").unlink()
+    with pytest.raises(TargetHeld, match=r"data\.yaml is missing"):
+        DirectoryTarget(tmp_path, Disk()).send(capture(2))

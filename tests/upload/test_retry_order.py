@@ -1,0 +1,53 @@
+"""One capture that always fails lets the others pass."""
+
+from agent.upload.retry_order import FIRST_REST, LAST_REST, Turns
+
+
+def test_what_failed_rests_until_another_one_was_delivered_and_its_time_is_over() -> None:
+    turns = Turns()
+    turns.failed(0.0, "a")
+
+    assert turns.resting(3600.0) == ("a",)
+    turns.delivered("b")
+    assert turns.resting(FIRST_REST - 1) == ("a",)
+    assert turns.resting(FIRST_REST) == ()
+
+
+def test_each_failure_doubles_the_rest_up_to_15_min() -> None:
+    turns, now, rests = Turns(), 0.0, []
+    for _ in range(7):
+        turns.failed(now, "a")
+        turns.delivered("b")
+        rest = next(s for s in range(1, 1000) if not turns.resting(now + s))
+        rests.append(rest)
+        now += rest
+
+    assert rests == [30, 60, 120, 240, 480, LAST_REST, LAST_REST]
+
+
+def test_what_was_delivered_begins_anew() -> None:
+    turns = Turns()
+    turns.failed(0.0, "a")
+    turns.failed(0.0, "a")
+    turns.delivered("a")
+    assert turns.resting(0.0) == ()
+    turns.failed(0.0, "a")
+    turns.delivered("b")
+
+    assert turns.resting(FIRST_REST) == ()
+
+
+def test_the_one_that_failed_longest_ago_comes_first() -> None:
+    turns = Turns()
+    for capture_id in "abca":
+        turns.failed(0.0, capture_id)
+
+    assert turns.resting(0.0) == ("b", "c", "a")
+
+
+def test_no_more_than_8_are_let_by_when_everything_fails() -> None:
+    turns = Turns()
+    for number in range(20):
+        turns.failed(0.0, str(number))
+
+    assert turns.resting(0.0) == tuple(str(number) for number in range(12, 20))
