@@ -8,19 +8,26 @@ from functools import partial
 from queue import Queue
 
 from agent import __version__
-from agent.camera.open import make_source
 from agent.camera.thumbnail import small_grey
-from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.fallback.fallback import ModelSettings, Standby
-from agent.detector.fallback.known_good import LastGood
+from agent.detector.detector import OnnxDetector
 from agent.detector.fallback.subprocess_check import try_apart
-from agent.detector.providers import Hardware, builds_engines
+from agent.detector.providers import builds_engines
 from agent.domain import Capture
+from agent.factories import (
+    detector_of,
+    frame_source,
+    image_encoder,
+    inference_workers,
+    record_maker,
+    selection_plan,
+    spool_of,
+    standby_of,
+    upload_patience,
+    upload_target,
+)
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
-from agent.record.image import JpegEncoder
-from agent.record.schema import RecordMaker
 from agent.runtime.inference import Inference
 from agent.runtime.load_heartbeat import Loading
 from agent.runtime.mailbox import Mailbox
@@ -31,26 +38,19 @@ from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stations, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
-from agent.selection.budget.ledger import Ledger, Now
-from agent.selection.budget.purchase import Budgeted
 from agent.selection.device import Selection
+from agent.selection.plan import RULE_COOLDOWN_S
 from agent.selection.rules import supported
-from agent.selection.selector import RULE_COOLDOWN_S, Verdict
+from agent.selection.selector import Verdict
 from agent.settings.declarations import Settings
-from agent.spool.reconciliation import Progress
-from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
-from agent.system import boot_id, clock_synchronized, full_jitter, new_id
+from agent.system import clock_synchronized, full_jitter, new_id
 from agent.upload.backoff import FIRST_BOUND, Pace
-from agent.upload.http.options import Network
-from agent.upload.targets.registry import insecure_token_warning, make_target
+from agent.upload.targets.registry import insecure_token_warning
 
 QUEUE_LENGTH = 8
 MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 """Seconds that loading a model may take, and building an engine for it."""
-
-_LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,8 @@ def _stations(
     # Each frame of a recording that is read as fast as it is analysed counts.
     mailbox = Mailbox({c.name: settings.fps == 0 and not c.live for c in settings.cameras})
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
-    boot = boot_id()
     info = change.current.info
-    maker = RecordMaker(settings.device_id, boot, info, settings.all_thresholds, __version__)
+    maker = record_maker(settings, info)
     uploader = _uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log)
     metrics = None
     if settings.metrics_file is not None:
@@ -178,7 +177,7 @@ def _stations(
             log=log,
         )
     return Stations(
-        readers=_readers(settings, mailbox, boot=boot, clock=clock, log=log),
+        readers=_readers(settings, mailbox, clock=clock, log=log),
         mailbox=mailbox,
         inference=Inference(
             mailbox,
@@ -194,7 +193,7 @@ def _stations(
         queue=queue,
         writer=Writer(
             queue,
-            JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
+            image_encoder(settings),
             maker,
             spool,
             synchronized=clock_synchronized,
@@ -219,7 +218,7 @@ def _selection(
     rules, left_out = supported(settings.rules, task)
     if left_out:
         log.info("rules left out", rules=",".join(left_out), task=task)
-    plan = replace(settings.selection_plan, rules=rules, cooldown_s=tempo.cooldown_s)
+    plan = replace(selection_plan(settings), rules=rules, cooldown_s=tempo.cooldown_s)
     names = [camera.name for camera in settings.cameras]
     selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
     selection.remember(spool.note, clock.monotonic())
@@ -244,117 +243,11 @@ def _uploader(
     )
 
 
-def spool_of(
-    settings: Settings, *, clock: Clock, log: Log, progress: Progress = lambda _read, _of: None
-) -> contextlib.AbstractContextManager[Spool]:
-    """The spool that the settings name; `progress` and what it raises are those of `open_spool`."""
-    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
-    plan = settings.selection_plan
-    order = None
-    if plan.per_day:
-        ledger = Ledger(plan.per_day, plan.reserved_share(len(settings.cameras)))
-        boot = boot_id()
-        order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
-    return open_spool(
-        settings.spool_dir, limits, clock=clock, log=log, order=order, progress=progress
-    )
-
-
-def upload_target(
-    settings: Settings, *, clock: Clock, environ: Mapping[str, str]
-) -> UploadTarget | None:
-    """The target that the settings name, or None; raises `ConfigurationError`."""
-    if settings.upload_url is None:
-        return None
-    return make_target(
-        settings.upload_url,
-        token=settings.token(environ),
-        network=network_of(settings),
-        clock=clock,
-        disk=Disk(),
-        boot=boot_id(),
-    )
-
-
-def network_of(settings: Settings) -> Network:
-    """What the settings say of connections to the far side."""
-    proxy = settings.upload_proxy
-    return Network(
-        timeout=settings.upload_timeout,
-        workers=settings.upload_workers,
-        max_rate=int(settings.upload_max_rate),
-        ca=settings.upload_ca,
-        client_cert=settings.upload_client_cert,
-        proxy=proxy.get_secret_value() if proxy else None,
-    )
-
-
-def upload_patience(settings: Settings) -> float:
-    """Seconds that one delivery may take when all connections send a large picture at once."""
-    if not settings.upload_max_rate:
-        return settings.upload_timeout
-    at_once = settings.upload_workers * _LARGEST_CAPTURE
-    return settings.upload_timeout + at_once / settings.upload_max_rate
-
-
-def detector_of(settings: Settings) -> OnnxDetector:
-    """The model that the settings name, loaded; raises `ConfigurationError`."""
-    return load_detector(
-        settings.model,
-        model_format=settings.model_format,
-        labels=settings.model_labels,
-        model_input=settings.model_input,
-        sha256=settings.model_sha256,
-        hardware=_hardware(settings),
-        floor=settings.floor,
-    )
-
-
-def standby_of(settings: Settings, *, log: Log) -> Standby:
-    """The last model that proved itself on this device."""
-    # Daemons of several spools may share a state directory, but not a model.
-    folder = settings.state_dir / "models" / settings.spool_dir.name
-    return Standby(
-        LastGood(folder, Disk(), min_free=int(settings.spool_min_free)),
-        ModelSettings(
-            settings.model,
-            settings.model_sha256,
-            {
-                "AGENT_MODEL_FORMAT": settings.model_format,
-                "AGENT_MODEL_LABELS": settings.model_labels,
-                "AGENT_MODEL_INPUT": str(settings.model_input or ""),
-            },
-        ),
-        partial(
-            load_detector,
-            sha256=settings.model_sha256,
-            hardware=_hardware(settings),
-            floor=settings.floor,
-        ),
-        log=log,
-    )
-
-
-def _hardware(settings: Settings) -> Hardware:
-    return Hardware(settings.providers, settings.inference_threads, settings.state_dir / "engines")
-
-
-def inference_workers(settings: Settings) -> int:
-    """How many frames are analysed at once; each run has `AGENT_INFERENCE_THREADS` threads."""
-    if settings.inference_workers != "auto":
-        return settings.inference_workers
-    return max(1, len(os.sched_getaffinity(0)) // settings.inference_threads)
-
-
-def _readers(
-    settings: Settings, mailbox: Mailbox, *, boot: str, clock: Clock, log: Log
-) -> list[Reader]:
+def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) -> list[Reader]:
     return [
         Reader(
             camera.name,
-            make_source(
-                camera, fps=settings.fps, stall=settings.camera_stall, clock=clock, boot_id=boot
-            ),
+            frame_source(camera, settings, fps=settings.fps, clock=clock),
             mailbox,
             real_time=settings.fps > 0,
             clock=clock,

@@ -3,18 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy takes 0.1 s to import, and `status` needs none of it
+    import numpy as np
+    from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-"""A picture as `[height, width, 3]`, BGR, 0 to 255."""
+    Pixels = NDArray[np.uint8]
+    """A frame's pixels as `[height, width, 3]`, BGR, 0 to 255."""
 
-Grey = NDArray[np.uint8]
-"""A small grey picture of a frame as `[180, 320]`, 0 to 255, whatever the frame's own shape."""
+    Grey = NDArray[np.uint8]
+    """A grey thumbnail of a frame as `[180, 320]`, 0 to 255, whatever the frame's own shape."""
 
-FloatArray = NDArray[np.float32]
+    FloatArray = NDArray[np.float32]
+else:
+    Pixels = Grey = FloatArray = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,43 @@ class Lane(StrEnum):
     REQUESTED = "requested"  # a person or program asked
 
 
+class BudgetPart(StrEnum):
+    """The part of the labelling budget that pays for a capture."""
+
+    RANDOM = "random"  # the share that `AGENT_RANDOM_SHARE` reserves
+    SCORE = "score"  # the rest
+
+
+class EvictionClass(StrEnum):
+    """In which order captures leave a full spool."""
+
+    BY_VALUE = "by value"  # the lowest value first
+    BY_TAG = "by tag"  # by a random tag, so that what stays is still a random sample
+    LAST = "last"  # only when no other capture is left; the oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTraits:
+    """What the other parts of the agent must know of a lane."""
+
+    letter: str  # begins the name of a record file
+    paid_from: BudgetPart
+    eviction: EvictionClass
+    send_order: int  # a lane with a lower number is tried first
+    budget_limit: float | None = None  # share of a day's credits that the lane may take at most
+
+
+LANES: Mapping[Lane, LaneTraits] = MappingProxyType(
+    {
+        Lane.REQUESTED: LaneTraits("q", BudgetPart.SCORE, EvictionClass.LAST, 0, 0.1),
+        Lane.RANDOM: LaneTraits("r", BudgetPart.RANDOM, EvictionClass.BY_TAG, 1),
+        Lane.INTERVAL: LaneTraits("i", BudgetPart.RANDOM, EvictionClass.BY_VALUE, 2),
+        Lane.SCORE: LaneTraits("s", BudgetPart.SCORE, EvictionClass.BY_VALUE, 3),
+    }
+)
+"""The one table of lanes: a lane without a row here cannot be stored, paid for or sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleHit:
     """One rule's raw score of one frame."""
@@ -170,6 +211,22 @@ class StoredCapture:
     def image_sha256(self) -> str:
         """Hex digest of the image bytes, as the record states it."""
         return str(self.record["image"]["sha256"])
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolEntry:
+    """What the spool knows of a capture without opening its record file."""
+
+    id: str
+    lane: Lane
+    value: float  # 0 to 1, in thousandths
+    sequence: int  # order in which captures were stored
+    size: int  # bytes of the record file
+
+    @property
+    def random_tag(self) -> float:
+        """A uniform number in [0, 1) drawn when the id was made; decides random evictions."""
+        return int(self.id[-12:], 16) / 2**48
 
 
 @dataclass(frozen=True, slots=True)

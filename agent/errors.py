@@ -55,3 +55,11 @@ class TargetHeld(AgentError):
 
 class CaptureRejected(AgentError):
     """The far side refuses this one capture; others may pass."""
+
+
+class UnfitCapture(AgentError):
+    """This capture cannot be stored: it contradicts itself, or one that is already there."""
+
+
+class DamagedDataset(AgentError):
+    """No capture can be stored until a person has looked at the dataset folder."""

@@ -16,35 +16,11 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from agent.redaction import MASK, SECRET_NAME, redact
+
 Log = FilteringBoundLogger
 
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
-_MASK = "***"
-_CREDENTIALS = re.compile(r"(?<=://)\S*@")  # a password may hold an @: up to the last one
-_WORDS = (
-    r"(?:api[_-]?key|access[_-]?key|token|passw(?:or)?d|passphrase|pwd|secret|signature"
-    r"|credential|auth(?:orization)?|(?<=[?&])(?:key|sig|pass|pw|session))s?"
-)
-_QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
-_SECRET_NAME = re.compile(rf"(?i)(?:.*[_.-])?{_WORDS}")
-# The name of a setting before a colon begins a message: `AGENT_UPLOAD_TOKEN: must be ...`.
-_KEY_VALUE = re.compile(
-    rf"(?i)((?<![\w.-])(?!AGENT_\w+:\s)(?:[\w.-]*[_.-])?{_WORDS}[\"']?\s*[=:]\s*)"
-    rf"(?:\*{{3}}(?!\w)|{_QUOTED}|(?:(?!&[\w.%-]+=)\S)+)"
-)
-_HEADER = re.compile(rf"(?i)(\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\n]+)")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"']{4,}")
-
-
-def redact(text: str) -> str:
-    """Mask what must not be printed: user and password of URLs, tokens, keys.
-
-    Masks too much rather than too little.
-    """
-    text = _CREDENTIALS.sub(f"{_MASK}@", text)
-    text = _HEADER.sub(rf"\1{_MASK}", text)
-    text = _KEY_VALUE.sub(rf"\1{_MASK}", text)
-    return _BEARER.sub(rf"\1 {_MASK}", text)
 
 
 def make_log(
@@ -128,8 +104,8 @@ def _clean(key: str, value: object) -> object:
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)  # JSON knows no NaN
-    if _SECRET_NAME.fullmatch(key):
-        return _MASK
+    if SECRET_NAME.fullmatch(key):
+        return MASK
     if isinstance(value, Mapping):
         return {redact(str(name)): _clean(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

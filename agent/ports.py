@@ -1,6 +1,8 @@
 """What the stations need of the world, each written by its user, each listing its errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from agent.domain import (
@@ -10,6 +12,7 @@ from agent.domain import (
     ModelInfo,
     Pixels,
     Receipt,
+    SpoolEntry,
     StoredCapture,
 )
 from agent.errors import ModelUnusable
@@ -90,6 +93,19 @@ class ImageEncoder(Protocol):
         """Encode once; the result is never encoded again."""
 
 
+class CaptureFolder(Protocol):
+    """A dataset folder, as the parts that put captures into it see it."""
+
+    directory: Path
+    """Where it is; absolute."""
+
+    def store(self, record_json: bytes, image: bytes) -> bool:
+        """Store one capture durably; True when it is new, False when it was there already.
+
+        Raises `UnfitCapture`, `DamagedDataset`, or `OSError` when the disk refuses.
+        """
+
+
 class UploadTarget(Protocol):
     """Where captures go. Returning from `send` means the far side proved that it stored it.
 
@@ -110,6 +126,56 @@ class UploadTarget(Protocol):
 
         Raises as `send` does.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The capture to send next, and what must be durable before it is sent."""
+
+    entry: SpoolEntry
+    notes: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SendDecision:
+    """The capture to send next, and what must be durable before it is sent."""
+
+    entry: SpoolEntry
+    notes: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class SendOrder(Protocol):
+    """Chooses what is sent next. Called under the spool's lock; owns no files."""
+
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
+        """Continue from the notes that earlier choices made durable, with all that waits.
+
+        Of each that waits the entry and its hint, as `arrive` gets them.
+        """
+
+    def arrive(self, entry: SpoolEntry, hint: str) -> None:
+        """A capture waits; `hint` is what its maker wanted the order to know of it."""
+
+    def leave(self, entry: SpoolEntry) -> None:
+        """It will not be sent any more: delivered, rejected, evicted or lost."""
+
+    def choose(self) -> SendDecision | None:
+        """What to send now, or None when nothing may be sent. Changes nothing."""
+
+    def take(self, choice: SendDecision) -> None:
+        """The choice is durable and being sent: it is no candidate until it is given back."""
+
+    def give_back(self, entry: SpoolEntry) -> None:
+        """It was not delivered and waits again."""
+
+    def reason(self) -> str:
+        """Why nothing may be sent though something waits."""
+
+    def account(self) -> Mapping[str, str]:
+        """Notes that go with whatever is made durable next, so that a power cut costs little."""
+
+    def report(self) -> Mapping[str, float]:
+        """Figures for the minute summary."""
 
 
 class Notifier(Protocol):

@@ -11,7 +11,8 @@ from typing import ParamSpec
 import typer
 
 from agent.errors import AgentError
-from agent.logs import Log, make_log, redact
+from agent.logs import Log, make_log
+from agent.redaction import redact
 from agent.settings.declarations import Settings
 from agent.settings.load import load
 from agent.system import SystemClock, under_systemd
@@ -55,7 +56,7 @@ def new_folder(wanted: Path) -> Path:
 
 
 def _make_target(settings: Settings) -> None:
-    from agent.app import upload_target
+    from agent.factories import upload_target
 
     upload_target(settings, clock=SystemClock(), environ=os.environ)
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from agent.cli import console
 from agent.errors import ConfigurationError
-from agent.system import SystemClock, SystemdNotifier, full_jitter
+from agent.system import SystemClock, SystemdNotifier
 
 if TYPE_CHECKING:  # loaded when the demo runs: they are costly
     from agent.dataset.folder import Dataset
@@ -86,16 +86,12 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     """Run the real daemon on a recording, with a real endpoint that is away for a while."""
     from agent.app import Tempo, wired
     from agent.camera.address import parse_cameras
-    from agent.dataset.folder import Dataset
-    from agent.files import Disk
+    from agent.factories import dataset_at, drain_of, upload_target
     from agent.logs import make_log
-    from agent.runtime.drain import Drain
     from agent.settings.load import without_environment
-    from agent.upload.backoff import Pace
-    from agent.upload.targets.registry import make_target
 
     frames = clip_frames(source)
-    network = Network(Dataset(folder / "dataset", Disk()))
+    network = Network(dataset_at(folder / "dataset"))
     clock = SystemClock()
     settings = without_environment(
         cameras=parse_cameras(f"street='{source.absolute()}'"),
@@ -126,9 +122,9 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
                     _show(progress, task, done=done, waiting=waiting, network=network)
                     daemon.join(TICK_S)
                 network.follow(1.0)
-                target = make_target(network.url, token=None, clock=clock, disk=Disk())
-                pace = Pace(full_jitter, first_bound=0.0)
-                drain = Drain(agent.spool, target, pace, workers=4, clock=clock, log=log)
+                target = upload_target(settings, clock=clock, environ={})
+                assert target is not None  # noqa: S101 (the settings above name one)
+                drain = drain_of(settings, agent.spool, target, clock=clock, log=log)
                 drain.run(
                     lambda: _show(
                         progress, task, done=frames, waiting=agent.spool.waiting(), network=network
@@ -179,9 +175,9 @@ class Network:
             self.duplicates += self._receiver.duplicates
 
     def _listen(self, port: int) -> "Receiver":
-        from agent.receiver.receiver import Receiver
+        from agent.factories import receiver_of
 
-        receiver = Receiver(self._dataset, port=port)
+        receiver = receiver_of(self._dataset, port=port)
         receiver.start()
         return receiver
 

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.dataset import yolo
 from agent.domain import Box
 from agent.errors import ConfigurationError
 from agent.evaluation import annotations as review
 from agent.evaluation.box_matching import Marked, agreement
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
+from agent.record.summary import confident, sides
 
 METHOD = (
     "weighted ratios over randomly drawn frames, linearised variance, Wilson intervals with the "
@@ -156,8 +156,8 @@ def _reported(record: Mapping[str, Any]) -> list[Marked]:
     """What the application acted on: detections at or above their threshold."""
     try:
         return [
-            Marked(each["label"], Box(*yolo.sides(each)), each["confidence"])
-            for each in yolo.confident(record)
+            Marked(each["label"], Box(*sides(each)), each["confidence"])
+            for each in confident(record)
         ]
     except ValueError as error:
         raise ConfigurationError(f"cannot use the record {record['id']}: {error}") from error

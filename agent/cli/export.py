@@ -8,13 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli import console
-from agent.dataset.folder import DamagedDatasetError, Dataset, UnfitCaptureError
+from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
-from agent.errors import ConfigurationError, TemporaryError
-from agent.files import Disk
-from agent.spool.recovery import open_spool
+from agent.errors import ConfigurationError, DamagedDataset, TemporaryError, UnfitCapture
+from agent.factories import dataset_at, spool_of
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
 from agent.system import SystemClock
 
 
@@ -35,10 +33,9 @@ def export(
     settings = console.settings()
     if directory.exists() and not directory.is_dir():
         raise ConfigurationError(f"cannot export to {directory}: it is no folder")
-    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
     log = console.log_of(settings, level="error")
-    dataset = Dataset(directory.absolute(), Disk())
-    with open_spool(settings.spool_dir, limits, clock=SystemClock(), log=log) as spool:
+    dataset = dataset_at(directory)
+    with spool_of(settings, clock=SystemClock(), log=log, within_budget=False) as spool:
         total = spool.waiting()
         copied = _copy_all(spool, dataset, total=total, acknowledge=acknowledge)
     kept = "deleted here" if acknowledge else "kept here too"
@@ -71,9 +68,9 @@ def _copy(capture: StoredCapture, dataset: Dataset, *, done: int) -> None:
     where = f"cannot export to {dataset.directory}"
     try:
         dataset.store(capture.record_json, capture.image)
-    except UnfitCaptureError as error:
+    except UnfitCapture as error:
         raise ConfigurationError(f"{where}: {error}. Choose another folder.") from error
-    except DamagedDatasetError as error:
+    except DamagedDataset as error:
         raise ConfigurationError(f"{where}: {error}") from error
     except OSError as error:
         raise TemporaryError(

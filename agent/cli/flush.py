@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent.cli import console
 from agent.errors import ConfigurationError, TemporaryError
-from agent.logs import redact
-from agent.system import SystemClock, full_jitter
+from agent.redaction import redact
+from agent.system import SystemClock
 
 
 def flush() -> None:
@@ -20,9 +20,7 @@ def flush() -> None:
 
     Refuses while a daemon owns the spool: that one delivers already.
     """
-    from agent.app import spool_of, upload_target
-    from agent.runtime.drain import Drain
-    from agent.upload.backoff import Pace
+    from agent.factories import drain_of, spool_of, upload_target
 
     settings = console.settings(needs_target=True)
     clock = SystemClock()
@@ -31,16 +29,7 @@ def flush() -> None:
         raise ConfigurationError("AGENT_UPLOAD_URL: required; without it captures stay on disk")
     log = console.log_of(settings, level="critical")  # what matters is said at the end, once
     with spool_of(settings, clock=clock, log=log) as spool:
-        pace = Pace(full_jitter, first_bound=0.0)
-        drain = Drain(
-            spool,
-            target,
-            pace,
-            workers=settings.upload_workers,
-            clock=clock,
-            log=log,
-            window=settings.upload_window,
-        )
+        drain = drain_of(settings, spool, target, clock=clock, log=log)
         total = spool.waiting()
         damaged = spool.counts().get("damaged", 0)
         screen = Console(stderr=True)

@@ -11,8 +11,8 @@ from agent.errors import ConfigurationError
 
 def main() -> int:
     """Return 0, or 78 where the model cannot be used: whoever loads it then says why."""
-    from agent.app import detector_of
     from agent.cli import console
+    from agent.factories import detector_of
     from agent.runtime.model import picture
 
     try:

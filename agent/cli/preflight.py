@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.app import detector_of, standby_of, upload_target
 from agent.camera.address import CameraAddress
-from agent.camera.open import make_source
 from agent.domain import Frame
 from agent.errors import (
     AgentError,
@@ -22,6 +20,7 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
+from agent.factories import detector_of, frame_source, spool_of, standby_of, upload_target
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
@@ -29,10 +28,8 @@ from agent.ports import Clock
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
 from agent.settings.units import show_size
-from agent.spool.recovery import open_spool
 from agent.spool.status import read_status
-from agent.spool.types import Limits
-from agent.system import boot_id, clock_synchronized
+from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
 from agent.upload.targets.registry import insecure_token_warning
 
@@ -106,9 +103,7 @@ def check_model(settings: Settings) -> str:
 
 def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> str:
     """Read for a moment: size, rate, and whether the picture changes; raises `CameraLost`."""
-    source = make_source(
-        address, fps=0, stall=settings.camera_stall, clock=clock, boot_id=boot_id()
-    )
+    source = frame_source(address, settings, fps=0, clock=clock)
     frames: list[Frame] = []
     try:
         deadline = None
@@ -141,7 +136,6 @@ def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> st
 def check_spool(settings: Settings, clock: Clock) -> str:
     """Open the spool unless a daemon has it; raises `ConfigurationError` or `SpoolUnavailable`."""
     directory = settings.spool_dir
-    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
     if not directory.exists():
         # Making it here could give it to root instead of the daemon's user.
         place = next(path for path in directory.absolute().parents if path.exists())
@@ -152,7 +146,8 @@ def check_spool(settings: Settings, clock: Clock) -> str:
             )
         return f"{directory}: will be made, {_enough(place, settings)}"
     try:
-        with open_spool(directory, limits, clock=clock, log=make_log(level="critical")) as spool:
+        quiet = make_log(level="critical")
+        with spool_of(settings, clock=clock, log=quiet, within_budget=False) as spool:
             waiting, owner = spool.waiting(), "no daemon runs"
     except TemporaryError:
         status = read_status(directory, now=clock.wall())

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from agent.errors import ConfigurationError
-from agent.files import Disk
 
 
 def receive(
@@ -29,11 +28,10 @@ def receive(
 
     Example: capture-agent receive --dir dataset --port 8000
     """
-    from agent.dataset.folder import Dataset
-    from agent.receiver.receiver import Receiver
+    from agent.factories import dataset_at, receiver_of
 
     token = _token(token_file)
-    dataset = Dataset(directory.absolute(), Disk())
+    dataset = dataset_at(directory)
     try:
         dataset.count()
     except OSError as error:
@@ -41,7 +39,7 @@ def receive(
             f"cannot use --dir {directory}: {error.strerror}; name a folder, or a new one"
         ) from error
     try:
-        receiver = Receiver(dataset, host=host, port=port, token=token)
+        receiver = receiver_of(dataset, host=host, port=port, token=token)
     except OSError as error:
         raise ConfigurationError(
             f"cannot receive on {host}:{port}: {error.strerror}; choose another --port or --host"

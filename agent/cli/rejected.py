@@ -9,13 +9,13 @@ import typer
 
 from agent.cli import console
 from agent.errors import DamagedRecord
+from agent.factories import spool_of
 from agent.files import Disk
 from agent.record import file_format as record
+from agent.record.file_format import file_name
 from agent.spool.layout import SpoolPaths
-from agent.spool.recovery import open_spool
 from agent.spool.rejected import drop_rejected, list_rejected, retry_rejected
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
 from agent.system import SystemClock
 
 app = typer.Typer(help="List, retry or drop captures that the endpoint refused.")
@@ -37,7 +37,7 @@ def show(
     rows: list[dict[str, object]] = []
     for entry in list_rejected(disk, paths):
         try:
-            made = record.decode(disk.read(paths.rejected / entry.name)).record
+            made = record.decode(disk.read(paths.rejected / file_name(entry))).record
         except (DamagedRecord, OSError) as error:
             rows.append({"id": entry.id, "error": str(error)})
             continue
@@ -85,7 +85,6 @@ def drop(ids: _Ids = None) -> None:
 @contextlib.contextmanager
 def _spool() -> Iterator[tuple[Spool, Disk, SpoolPaths]]:
     settings = console.settings()
-    limits = Limits(int(settings.spool_max), int(settings.spool_min_free))
     log = console.log_of(settings, level="error")
-    with open_spool(settings.spool_dir, limits, clock=SystemClock(), log=log) as spool:
+    with spool_of(settings, clock=SystemClock(), log=log, within_budget=False) as spool:
         yield spool, Disk(), SpoolPaths(settings.spool_dir)

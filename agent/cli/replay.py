@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
     from agent.camera.length import Length
     from agent.replay.recording import Means, Outcome
-    from agent.selection.device import Plan
+    from agent.selection.plan import SelectionPlan
     from agent.settings.declarations import Settings
 
 MOST_FPS = 1000.0
@@ -72,7 +72,7 @@ def replay(
     Model, thresholds, rules and weights come from AGENT_* settings, where they are set. Each
     recording counts as one day: its credits accrue over its length. Nothing is uploaded.
     """
-    from agent.app import detector_of, inference_workers
+    from agent.factories import detector_of, inference_workers
 
     settings = console.settings()
     rate = settings.fps if fps is None else fps
@@ -148,33 +148,27 @@ def _check_page(page: Path | None) -> None:
         )
 
 
-def _plan(settings: "Settings", budget: int | None) -> "Plan":
-    plan = settings.selection_plan
+def _plan(settings: "Settings", budget: int | None) -> "SelectionPlan":
+    from agent.factories import selection_plan
+
+    plan = selection_plan(settings)
     if "device_id" not in settings.model_fields_set:
         plan = replace(plan, seed=SEED)
     return plan if budget is None else replace(plan, per_day=budget)
 
 
 def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "Means":
-    from agent import __version__
-    from agent.dataset.folder import Dataset
-    from agent.files import Disk
-    from agent.record.image import JpegEncoder
-    from agent.record.schema import RecordMaker
+    from agent.factories import dataset_at, image_encoder, record_maker
     from agent.replay.recording import Means
 
-    device = settings.device_id if "device_id" in settings.model_fields_set else SEED
-    return Means(
-        detector,
-        JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side),
-        RecordMaker(device, "recording", detector.info, settings.all_thresholds, __version__),
-        Dataset(folder, Disk()),
-        workers,
-    )
+    maker = record_maker(settings, detector.info, boot="recording")
+    if "device_id" not in settings.model_fields_set:
+        maker = replace(maker, device=SEED)
+    return Means(detector, image_encoder(settings), maker, dataset_at(folder), workers)
 
 
 def _play(
-    inputs: list[_Input], plan: "Plan", means: "Means", *, fps: float, explain: list[int]
+    inputs: list[_Input], plan: "SelectionPlan", means: "Means", *, fps: float, explain: list[int]
 ) -> "list[Outcome]":
     from agent.replay.recording import Replay
 

@@ -16,7 +16,8 @@ from agent.cli import console
 from agent.cli.as_service import hint
 from agent.cli.status_table import table_of
 from agent.errors import TemporaryError
-from agent.selection.budget.ledger import Ledger, Now
+from agent.factories import ledger_of
+from agent.selection.budget.ledger import Now
 from agent.settings.declarations import Settings
 from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id
@@ -104,13 +105,9 @@ def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
 
 def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     """Credits that could be spent now; -1 where there is no budget."""
-    plan = settings.selection_plan
-    if not plan.per_day:
+    ledger = ledger_of(settings, spool.ledger)
+    if ledger is None:
         return -1
-    share = plan.reserved_share(len(settings.cameras))
-    ledger = Ledger(plan.per_day, share)
-    if spool.ledger is not None:
-        ledger = Ledger.from_text(spool.ledger, per_day=plan.per_day, random_share=share)
     clock = SystemClock()
     ledger.accrue(Now(clock.monotonic(), clock.wall(), boot_id()))
     return round(ledger.left, 2)

@@ -4,17 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from agent import __version__
-from agent.app import detector_of, upload_target
-from agent.camera.open import make_source
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, StoredCapture
 from agent.errors import CameraLost
+from agent.factories import detector_of, frame_source, image_encoder, record_maker, upload_target
 from agent.ports import Clock
 from agent.record.file_format import decode, encode
-from agent.record.image import JpegEncoder
-from agent.record.schema import RecordMaker
 from agent.settings.declarations import Settings
-from agent.system import boot_id, clock_synchronized, new_id
+from agent.system import clock_synchronized, new_id
 
 RULE = "upload_test"
 
@@ -38,12 +34,8 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     answer = detector.detect(frame.pixels)
     observation = Observation(frame, answer.detections, classes=answer.classes, model=answer.model)
     hits = (RuleHit(RULE, 1.0),)
-    image = JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side).encode(
-        frame.pixels
-    )
-    maker = RecordMaker(
-        settings.device_id, boot_id(), detector.info, settings.all_thresholds, __version__
-    )
+    image = image_encoder(settings).encode(frame.pixels)
+    maker = record_maker(settings, detector.info)
     wall = clock.wall()
     record = maker.make(
         new_id(wall),
@@ -56,7 +48,7 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
 
 def _frame(settings: Settings, clock: Clock) -> Frame:
     camera = settings.cameras[0]
-    source = make_source(camera, fps=0, stall=settings.camera_stall, clock=clock, boot_id=boot_id())
+    source = frame_source(camera, settings, fps=0, clock=clock)
     try:
         frame = source.read()
     except CameraLost:  # its own line says so

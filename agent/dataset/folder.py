@@ -19,22 +19,14 @@ from typing import Any
 from uuid import UUID
 
 from agent.dataset import yolo
-from agent.errors import AgentError
+from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
-from agent.record.summary import Annotate, class_of
+from agent.record.summary import Annotate, class_of, confident
 
 # What no file system, or not each, takes in a name; and what would lead elsewhere.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
 _LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
-
-
-class UnfitCaptureError(ValueError):
-    """This capture cannot be stored: it contradicts itself or one that is there."""
-
-
-class DamagedDatasetError(AgentError):
-    """No capture can be stored until a person has looked at the folder."""
 
 
 class Dataset:
@@ -64,9 +56,9 @@ class Dataset:
         Either way it survives a power cut once this returns. Several threads may call it.
 
         Raises:
-            UnfitCaptureError: id, checksum, lengths or boxes do not fit, or another image has
+            UnfitCapture: id, checksum, lengths or boxes do not fit, or another image has
                 the id.
-            DamagedDatasetError: `data.yaml` is missing or not ours, so classes have no number.
+            DamagedDataset: `data.yaml` is missing or not ours, so classes have no number.
             OSError: the disk refuses; the capture is not stored.
         """
         record = _parsed(record_json)
@@ -97,7 +89,7 @@ class Dataset:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return False
         if theirs != sha256:
-            raise UnfitCaptureError(f"cannot store {identity}: another image has this id")
+            raise UnfitCapture(f"cannot store {identity}: another image has this id")
         return True
 
     def _label_text(self, record: Mapping[str, Any]) -> str | None:
@@ -105,14 +97,14 @@ class Dataset:
         if "detections" not in record:
             return None
         try:
-            chosen = yolo.confident(record)
+            chosen = confident(record)
             width, height = (_positive(record["image"].get(side)) for side in ("width", "height"))
             # Once with any classes, so that a bad box leaves no name behind.
             yolo.rows(
                 chosen, dict.fromkeys((d["label"] for d in chosen), 0), width=width, height=height
             )
         except ValueError as error:
-            raise UnfitCaptureError(f"cannot store {record['id']}: {error}") from error
+            raise UnfitCapture(f"cannot store {record['id']}: {error}") from error
         names = self._numbered([detection["label"] for detection in chosen])
         return yolo.rows(chosen, names, width=width, height=height)
 
@@ -140,13 +132,13 @@ class Dataset:
             return {name: index for index, name in enumerate(yolo.names_of(text))}, True
         except FileNotFoundError:
             if any(file.size for file in self._disk.files(self._labels)):
-                raise DamagedDatasetError(
+                raise DamagedDataset(
                     f"cannot store captures in {self.directory}: data.yaml is missing, so the "
                     "numbers in labels/ mean nothing; bring it back, or move the folder away"
                 ) from None
             return {}, False
         except ValueError as error:
-            raise DamagedDatasetError(
+            raise DamagedDataset(
                 f"cannot store captures in {self.directory}: data.yaml is not as written here: "
                 f"{error}; bring it back, or move the folder away"
             ) from error
@@ -159,12 +151,12 @@ def _class_folder(record: Mapping[str, Any]) -> Path | None:
     try:
         best = class_of(record, Annotate.THRESHOLD)
     except ValueError as error:
-        raise UnfitCaptureError(f"cannot store {record['id']}: {error}") from error
+        raise UnfitCapture(f"cannot store {record['id']}: {error}") from error
     if best is None:
         return Path("unclassified")
     name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", best.label) or "%"
     if len(name.encode()) > _LONGEST_NAME:
-        raise UnfitCaptureError(f"cannot store {record['id']}: its label is too long for a folder")
+        raise UnfitCapture(f"cannot store {record['id']}: its label is too long for a folder")
     return Path("classes") / name
 
 
@@ -172,9 +164,9 @@ def _parsed(record_json: bytes) -> Mapping[str, Any]:
     try:
         record = json.loads(record_json)
     except (ValueError, RecursionError) as error:
-        raise UnfitCaptureError("cannot store the capture: its record is no JSON") from error
+        raise UnfitCapture("cannot store the capture: its record is no JSON") from error
     if not isinstance(record, dict) or not isinstance(record.get("image"), dict):
-        raise UnfitCaptureError("cannot store the capture: its record has no `image`")
+        raise UnfitCapture("cannot store the capture: its record has no `image`")
     return record
 
 
@@ -186,14 +178,14 @@ def _checked(record: Mapping[str, Any], image: bytes) -> str:
     except ValueError:
         is_canonical = False
     if not isinstance(identity, str) or not is_canonical:
-        raise UnfitCaptureError("cannot store the capture: its `id` is no UUID in small letters")
+        raise UnfitCapture("cannot store the capture: its `id` is no UUID in small letters")
     about = record["image"]
     if about.get("sha256") != hashlib.sha256(image).hexdigest():
-        raise UnfitCaptureError(f"cannot store {identity}: the image has another sha256")
+        raise UnfitCapture(f"cannot store {identity}: the image has another sha256")
     if about.get("bytes", len(image)) != len(image):
-        raise UnfitCaptureError(f"cannot store {identity}: the image has another length")
+        raise UnfitCapture(f"cannot store {identity}: the image has another length")
     if about.get("media_type", "image/jpeg") != "image/jpeg":
-        raise UnfitCaptureError(f"cannot store {identity}: the image must be image/jpeg")
+        raise UnfitCapture(f"cannot store {identity}: the image must be image/jpeg")
     return identity
 
 

@@ -4,35 +4,14 @@ Pure text in, text out. No YAML library: names are written as JSON strings, whic
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.record.summary import sides
+
 _NAME = re.compile(r" {2}(\d{1,9}): (\".*\")")
-
-
-def confident(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The detections at or above their label's threshold, in the record's order.
-
-    Raises `ValueError`, whatever is wrong, where the record is not as its schema says.
-    """
-    thresholds = record.get("thresholds", {})
-    detections = record.get("detections", [])
-    if not isinstance(thresholds, dict) or not isinstance(detections, list):
-        raise ValueError("`thresholds` must be an object and `detections` a list")  # noqa: TRY004
-    by_label = thresholds.get("labels", {})
-    if not isinstance(by_label, dict):
-        raise ValueError("`thresholds.labels` must be an object")  # noqa: TRY004
-    chosen: list[Mapping[str, Any]] = []
-    for detection in detections:
-        if not isinstance(detection, dict) or not isinstance(detection.get("label"), str):
-            raise ValueError("each of `detections` must have a `label`")  # noqa: TRY004
-        limit = _number(by_label.get(detection["label"], thresholds.get("default", 0.0)))
-        if _number(detection.get("confidence")) >= limit:
-            chosen.append(detection)
-    return chosen
 
 
 def rows(
@@ -57,15 +36,6 @@ def rows(
             texts = " ".join(f"{share:.6f}" for share in shares)
             lines.append(f"{names[detection['label']]} {texts}\n")
     return "".join(lines)
-
-
-def sides(detection: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a box in pixels; raises `ValueError` for anything else."""
-    box = detection.get("box")
-    if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
-        raise ValueError("each `box` must be a list of four numbers")
-    x_min, y_min, x_max, y_max = (_number(side) for side in box)
-    return x_min, y_min, x_max, y_max
 
 
 def data_yaml(directory: Path, names: Sequence[str]) -> str:
@@ -100,12 +70,6 @@ def names_of(text: str) -> list[str]:
 
 def _cut(share: float) -> float:
     return min(max(share, 0.0), 1.0)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("thresholds, confidences and boxes must be finite numbers")
-    return float(value)
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from agent.dataset import yolo
 from agent.domain import Box
 from agent.evaluation.box_matching import Marked
+from agent.record.summary import confident
 
 Records = Mapping[str, Mapping[str, Any]]
 Truth = Mapping[str, Sequence[Marked]]
@@ -44,7 +45,7 @@ def untouched(folder: Path, names: Sequence[str], records: Records) -> set[str]:
     same = set()
     for name, record in records.items():
         path = folder / f"{name}.txt"
-        sure = yolo.confident(record)
+        sure = confident(record)
         if path.is_file() and all(each["label"] in numbers for each in sure):
             size = record["image"]
             own = yolo.rows(sure, numbers, width=size["width"], height=size["height"])

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from agent import __version__
-from agent.dataset.folder import DamagedDatasetError, UnfitCaptureError
+from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import is_disk_full
 from agent.receiver.multipart_parser import Body, FormError, read_form
 
@@ -157,9 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             is_new = self.station.store(record_json, image, str(record.get("id")))
-        except UnfitCaptureError as error:
+        except UnfitCapture as error:
             self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        except DamagedDatasetError as error:
+        except DamagedDataset as error:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except OSError as error:
             full = is_disk_full(error)

@@ -17,10 +17,9 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from agent.domain import Lane, StoredCapture
+from agent.domain import LANES, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord
 
 SUFFIX = ".capture"
@@ -32,50 +31,34 @@ TIME_IN_NAME = slice(19, 32)
 _MAGIC = b"ECAPREC1"
 _LENGTHS = struct.Struct(">8sIQ")
 _HEADER = struct.Struct(">8sIQ32s")
-_LETTERS = {Lane.RANDOM: "r", Lane.INTERVAL: "i", Lane.SCORE: "s", Lane.REQUESTED: "q"}
-_LANES = {letter: lane for lane, letter in _LETTERS.items()}
+_BY_LETTER = {traits.letter: lane for lane, traits in LANES.items()}
 _NAME = re.compile(
-    r"([risq])(0[0-9]{3}|1000)-([0-9]{12})-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
-    + re.escape(SUFFIX)
+    rf"([{''.join(_BY_LETTER)}])(0[0-9]{{3}}|1000)-([0-9]{{12}})-"
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})" + re.escape(SUFFIX)
 )
 BLOCK_BYTES = 4096
 """What a file occupies is a multiple of this on the file systems of small devices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the spool remembers of a capture without opening its file."""
-
-    id: str
-    lane: Lane
-    value: float  # 0 to 1, in thousandths
-    sequence: int
-    size: int  # bytes of the file
-
-    @property
-    def name(self) -> str:
-        """The record file's name."""
-        thousandths = round(self.value * 1000)
-        return f"{_LETTERS[self.lane]}{thousandths:04d}-{self.sequence:012d}-{self.id}{SUFFIX}"
-
-    @property
-    def occupied(self) -> int:
-        """Bytes that the file takes on disk."""
-        return -(-self.size // BLOCK_BYTES) * BLOCK_BYTES
-
-    @property
-    def random_tag(self) -> float:
-        """A uniform number in [0, 1) drawn when the id was made: decides random evictions."""
-        return int(self.id[-12:], 16) / 2**48
+def file_name(entry: SpoolEntry) -> str:
+    """The name of the record file of this capture."""
+    thousandths = round(entry.value * 1000)
+    letter = LANES[entry.lane].letter
+    return f"{letter}{thousandths:04d}-{entry.sequence:012d}-{entry.id}{SUFFIX}"
 
 
-def parse_name(name: str, size: int) -> Entry | None:
+def occupied_bytes(entry: SpoolEntry) -> int:
+    """Bytes that the record file takes on disk."""
+    return -(-entry.size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def parse_name(name: str, size: int) -> SpoolEntry | None:
     """The entry that a file name of the record folder stands for; None for a foreign file."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
     letter, thousandths, sequence, identity = match.groups()
-    return Entry(identity, _LANES[letter], int(thousandths) / 1000, int(sequence), size)
+    return SpoolEntry(identity, _BY_LETTER[letter], int(thousandths) / 1000, int(sequence), size)
 
 
 def time_in_name(wall: float) -> str:

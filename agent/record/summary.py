@@ -1,12 +1,11 @@
 """What a record says, in the shapes that far sides with a format of their own have room for."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-
-from agent.dataset import yolo
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -55,6 +54,37 @@ class Labels:
     boxes: tuple[LabelledBox, ...]
 
 
+def confident(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The detections at or above their label's threshold, in the record's order.
+
+    Raises `ValueError`, whatever is wrong, where the record is not as its schema says.
+    """
+    thresholds = record.get("thresholds", {})
+    detections = record.get("detections", [])
+    if not isinstance(thresholds, dict) or not isinstance(detections, list):
+        raise ValueError("`thresholds` must be an object and `detections` a list")  # noqa: TRY004
+    by_label = thresholds.get("labels", {})
+    if not isinstance(by_label, dict):
+        raise ValueError("`thresholds.labels` must be an object")  # noqa: TRY004
+    chosen: list[Mapping[str, Any]] = []
+    for detection in detections:
+        if not isinstance(detection, dict) or not isinstance(detection.get("label"), str):
+            raise ValueError("each of `detections` must have a `label`")  # noqa: TRY004
+        limit = _number(by_label.get(detection["label"], thresholds.get("default", 0.0)))
+        if _number(detection.get("confidence")) >= limit:
+            chosen.append(detection)
+    return chosen
+
+
+def sides(detection: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a box in pixels; raises `ValueError` for anything else."""
+    box = detection.get("box")
+    if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
+        raise ValueError("each `box` must be a list of four numbers")
+    x_min, y_min, x_max, y_max = (_number(side) for side in box)
+    return x_min, y_min, x_max, y_max
+
+
 def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
     """The boxes that go with an image; None where there is none to show.
 
@@ -62,14 +92,14 @@ def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
     """
     if which is Annotate.OFF:
         return None
-    detections = yolo.confident(record if which is Annotate.THRESHOLD else _unlimited(record))
+    detections = confident(record if which is Annotate.THRESHOLD else _unlimited(record))
     image = record.get("image", {})
     width, height = image.get("width"), image.get("height")
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
         raise ValueError("`image.width` and `image.height` must be positive")
     boxes = []
     for detection in detections:
-        x_min, y_min, x_max, y_max = yolo.sides(detection)
+        x_min, y_min, x_max, y_max = sides(detection)
         x_min, x_max = (min(max(x, 0.0), float(width)) for x in (x_min, x_max))
         y_min, y_max = (min(max(y, 0.0), float(height)) for y in (y_min, y_max))
         if x_max > x_min and y_max > y_min:
@@ -99,7 +129,7 @@ def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None
     if not isinstance(classes, list):
         raise ValueError("`classes` must be a list")  # noqa: TRY004
     unlimited = {} if which is Annotate.FLOOR else record.get("thresholds", {})
-    best = yolo.confident({"thresholds": unlimited, "detections": classes[:1]})
+    best = confident({"thresholds": unlimited, "detections": classes[:1]})
     if not best:
         return None
     return LabelledClass(best[0]["label"], float(best[0]["confidence"]))
@@ -146,3 +176,9 @@ def _inner(record: Mapping[str, Any], name: str, key: str) -> object:
 
 def _unlimited(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"detections": record.get("detections", [])}
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("thresholds, confidences and boxes must be finite numbers")
+    return float(value)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from agent.domain import Capture, Lane
 from agent.replay.memory_spool import Bought
-from agent.selection.device import Plan
+from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import RULES
 from agent.selection.selector import BURST_S, Verdict
@@ -41,7 +41,12 @@ class Explainer:
     """Listens to a replay and tells the story of the frames that were asked about."""
 
     def __init__(
-        self, wanted: Collection[int], names: Callable[[float], str], plan: Plan, *, fps: float
+        self,
+        wanted: Collection[int],
+        names: Callable[[float], str],
+        plan: SelectionPlan,
+        *,
+        fps: float,
     ) -> None:
         """`names` gives the id that a capture of a frame has or would have."""
         self._wanted = sorted(set(wanted))

@@ -7,12 +7,11 @@ counts as delivered at once.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.domain import Capture
-from agent.record.file_format import Entry
+from agent.domain import Capture, SpoolEntry
 from agent.selection.budget.ledger import Ledger, Now
 from agent.selection.budget.purchase import Budgeted, Hint
-from agent.selection.budget.send_order import ByValue
-from agent.selection.device import Plan
+from agent.selection.budget.send_order import ValueOrder
+from agent.selection.plan import SelectionPlan
 
 _WHOLE = 1.0 - 1e-9  # of a period: at its very end the next one would begin
 
@@ -32,13 +31,13 @@ class Shelf:
     `plan.period_s` is that length; without a budget everything is bought at once.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SelectionPlan) -> None:
         self._seconds = plan.period_s
         self._at = 0.0
-        self._held: dict[str, Entry] = {}
+        self._held: dict[str, SpoolEntry] = {}
         self._sequence = 0
         self._budgeted: Budgeted | None = None
-        self._order: Budgeted | ByValue = ByValue()
+        self._order: Budgeted | ValueOrder = ValueOrder()
         if plan.per_day:
             ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
             self._budgeted = self._order = Budgeted(ledger, self._now)
@@ -51,7 +50,7 @@ class Shelf:
             self._order.leave(replaced)
         self._sequence += 1
         value = round(capture.value, 3)
-        entry = Entry(capture.id, capture.lane, value, self._sequence, size)
+        entry = SpoolEntry(capture.id, capture.lane, value, self._sequence, size)
         self._held[capture.id] = entry
         self._order.arrive(entry, Hint.of(capture).text)
         return replaced.id if replaced is not None else None

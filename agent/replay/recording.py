@@ -18,7 +18,8 @@ from agent.record.schema import RecordMaker
 from agent.replay.explanation import Explainer, Explanation
 from agent.replay.frames import Names, RecordingTime, observations
 from agent.replay.memory_spool import Bought, Shelf
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.selection.selector import Verdict
 
 BINS = 20
@@ -71,7 +72,7 @@ class Replay:
         self,
         address: CameraAddress,
         length: Length,
-        plan: Plan,
+        plan: SelectionPlan,
         means: Means,
         *,
         fps: float,

@@ -8,14 +8,14 @@ from agent import __version__
 from agent.domain import ModelInfo
 from agent.replay.recording import Outcome, counted
 from agent.selection.budget.ledger import DAY_S
-from agent.selection.device import Plan
+from agent.selection.plan import SelectionPlan
 
 SCHEMA = 1
 _MB = 1e6
 
 
 def report_of(
-    outcomes: Sequence[Outcome], *, plan: Plan, model: ModelInfo, fps: float
+    outcomes: Sequence[Outcome], *, plan: SelectionPlan, model: ModelInfo, fps: float
 ) -> dict[str, Any]:
     """The same recordings and settings give the same report: no speed, no date, no folder."""
     captures = [capture for outcome in outcomes for capture in outcome.chosen]
@@ -48,7 +48,7 @@ def report_of(
     }
 
 
-def _source(outcome: Outcome, plan: Plan) -> dict[str, Any]:
+def _source(outcome: Outcome, plan: SelectionPlan) -> dict[str, Any]:
     chosen = len(outcome.chosen)
     return {
         "source": outcome.source,
@@ -62,7 +62,7 @@ def _source(outcome: Outcome, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _days(outcomes: Sequence[Outcome], plan: Plan) -> float:
+def _days(outcomes: Sequence[Outcome], plan: SelectionPlan) -> float:
     """For how many days of one camera the recordings stand: with a budget, each for one."""
     if plan.per_day:
         return max(1.0, float(len(outcomes)))

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling
 from agent.selection.frame_context import LOOK_AHEAD, Moment, Window
 from agent.selection.image_quality import Condition, Gate
+from agent.selection.plan import RULE_COOLDOWN_S
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, Rule
 from agent.selection.score_quantiles import Sketch, noisy_or
 from agent.selection.similarity import DUPLICATE_SECONDS, Likeness, likeness_of
 from agent.selection.top_k import Pool
-
-RULE_COOLDOWN_S = 10.0
-"""Least time between two captures for the same rule and camera where no budget keeps them few."""
 
 BURST_S = 2.0
 """Of score-lane frames that follow each other so closely only the best is kept."""

@@ -34,7 +34,6 @@ from agent.detector.model_file.input_spec import ALLOWED as INPUT_WORDS
 from agent.detector.model_file.input_spec import InputWords
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
-from agent.selection.device import Plan
 from agent.selection.rules import RULES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.units import one_line, parse_duration, parse_size
@@ -404,22 +403,6 @@ class Settings(BaseSettings):
     def all_thresholds(self) -> Thresholds:
         """Threshold, per-label thresholds and floor as the selection uses them."""
         return Thresholds(self.threshold, self.thresholds, self.floor)
-
-    @property
-    def selection_plan(self) -> Plan:
-        """What the settings say of choosing frames."""
-        is_fixed = isinstance(self.random_interval, float)
-        return Plan(
-            rules=self.rules,
-            thresholds=self.all_thresholds,
-            seed=self.device_id,
-            random_interval=self.random_interval if is_fixed else None,  # type: ignore[arg-type]
-            is_random=self.random_interval != "off",
-            every_nth=self.every_nth_frame,
-            per_day=self.budget_per_day,
-            random_share=self.random_share,
-            weights=self.rule_weights,
-        )
 
     @property
     def state_dir(self) -> Path:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
-from agent.logs import redact
+from agent.redaction import redact
 from agent.settings.declarations import PREFIX, Settings, variable
 from agent.settings.describe import explain
 from agent.settings.units import closest, one_line

@@ -3,8 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.spool.disk_budget import Shortage
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.types import Newcomer, Stored
@@ -16,14 +15,14 @@ class Admission:
 
     batch: Sequence[Newcomer]
     kept: tuple[Newcomer, ...]
-    evicted: tuple[Entry, ...]  # newcomers among them
-    replaced: tuple[Entry, ...]  # by a better capture of the same scene, newcomers among them
+    evicted: tuple[SpoolEntry, ...]  # newcomers among them
+    replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, newcomers among them
     reason: str  # of the evictions
     last: int  # sequence of the last newcomer
     thinning: Thinning  # afterwards
 
     @property
-    def leaving(self) -> list[Entry]:
+    def leaving(self) -> list[SpoolEntry]:
         """Those that were there and are not any more."""
         new = {newcomer.entry for newcomer in self.batch}
         return [entry for entry in (*self.evicted, *self.replaced) if entry not in new]
@@ -47,7 +46,7 @@ class Admission:
 def admit(
     batch: Sequence[Newcomer],
     catalogue: Catalogue,
-    waiting: Mapping[str, Entry],
+    waiting: Mapping[str, SpoolEntry],
     *,
     in_flight: Container[str],
     thinning: Thinning,
@@ -68,7 +67,7 @@ def admit(
     replaced = tuple(one for one in worse if one is not None and one not in evicted)
     last += len(new)
     for entry in evicted:
-        if entry.lane is Lane.RANDOM:
+        if LANES[entry.lane].eviction is EvictionClass.BY_TAG:
             thinning = thinning.evicted(entry.random_tag, last + 1)
     return Admission(
         batch,

@@ -18,38 +18,41 @@ from itertools import chain
 
 from sortedcontainers import SortedKeyList
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import LANES, EvictionClass, SpoolEntry
+from agent.record.file_format import occupied_bytes
 
 
 class Catalogue:
     """The waiting captures in the order in which they may leave. Claimed ones are not in it."""
 
-    def __init__(self, entries: Iterable[Entry] = (), *, tried: Container[str] = ()) -> None:
+    def __init__(self, entries: Iterable[SpoolEntry] = (), *, tried: Container[str] = ()) -> None:
         """`tried`: ids of captures that were sent before and not delivered."""
-        by_lane: dict[Lane, list[Entry]] = {lane: [] for lane in Lane}
+        by_class: dict[EvictionClass, list[SpoolEntry]] = {kind: [] for kind in EvictionClass}
         for entry in entries:
-            by_lane[entry.lane].append(entry)
-        random = by_lane[Lane.RANDOM]
+            by_class[_class_of(entry)].append(entry)
+        random = by_class[EvictionClass.BY_TAG]
         # Sorted at once: many may wait.
-        self._chosen = SortedKeyList(by_lane[Lane.SCORE] + by_lane[Lane.INTERVAL], key=_by_value)
+        self._chosen = SortedKeyList(by_class[EvictionClass.BY_VALUE], key=_by_value)
         self._random = SortedKeyList((e for e in random if e.id not in tried), key=_by_tag)
         # Random ones too, whose weight is fixed.
         self._tried = SortedKeyList((e for e in random if e.id in tried), key=_by_tag)
-        self._requested = SortedKeyList(by_lane[Lane.REQUESTED], key=_by_age)
+        self._requested = SortedKeyList(by_class[EvictionClass.LAST], key=_by_age)
         self.random_bytes = sum(map(_random_bytes, random))
 
-    def add(self, entry: Entry, *, is_tried: bool = False) -> None:
+    def add(self, entry: SpoolEntry, *, is_tried: bool = False) -> None:
         """Make an entry a candidate."""
-        (self._tried if is_tried and entry.lane is Lane.RANDOM else self._leaving(entry)).add(entry)
+        is_fixed = is_tried and _class_of(entry) is EvictionClass.BY_TAG
+        (self._tried if is_fixed else self._leaving(entry)).add(entry)
         self.random_bytes += _random_bytes(entry)
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: SpoolEntry) -> None:
         """Take an entry out; raises `ValueError` when it is not there."""
         self._leaving(entry).remove(entry)
         self.random_bytes -= _random_bytes(entry)
 
-    def plan(self, newcomers: Iterable[Entry], *, excess: int, random_quota: int) -> list[Entry]:
+    def plan(
+        self, newcomers: Iterable[SpoolEntry], *, excess: int, random_quota: int
+    ) -> list[SpoolEntry]:
         """Choose the captures to drop so that at least `excess` bytes become free.
 
         Newcomers compete on equal terms: one in the answer is not to be stored. The answer is the
@@ -67,23 +70,27 @@ class Catalogue:
             random_excess=self.random_bytes + new.random_bytes - random_quota,
         )
 
-    def _leaving(self, entry: Entry) -> SortedKeyList:
-        if entry.lane is Lane.RANDOM:
-            return self._tried if entry in self._tried else self._random
-        return self._requested if entry.lane is Lane.REQUESTED else self._chosen
+    def _leaving(self, entry: SpoolEntry) -> SortedKeyList:
+        match _class_of(entry):
+            case EvictionClass.BY_TAG:
+                return self._tried if entry in self._tried else self._random
+            case EvictionClass.LAST:
+                return self._requested
+            case EvictionClass.BY_VALUE:
+                return self._chosen
 
 
 @dataclass(frozen=True, slots=True)
 class _Queues:
     """Candidates of each class, first to leave first."""
 
-    chosen: Iterator[Entry]
-    random: Iterator[Entry]
-    requested: Iterator[Entry]
+    chosen: Iterator[SpoolEntry]
+    random: Iterator[SpoolEntry]
+    requested: Iterator[SpoolEntry]
 
 
-def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[Entry]:
-    victims: list[Entry] = []
+def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[SpoolEntry]:
+    victims: list[SpoolEntry] = []
     freed = random_freed = 0
     while freed < excess:
         random_first = random_freed < random_excess
@@ -92,7 +99,7 @@ def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[Entry]:
         if victim is None:
             break
         victims.append(victim)
-        freed += victim.occupied
+        freed += occupied_bytes(victim)
         random_freed += _random_bytes(victim)
     return victims
 
@@ -131,17 +138,21 @@ class Thinning:
         return min((tag for before, tag in self._steps if sequence < before), default=1.0)
 
 
-def _random_bytes(entry: Entry) -> int:
-    return entry.occupied if entry.lane is Lane.RANDOM else 0
+def _random_bytes(entry: SpoolEntry) -> int:
+    return occupied_bytes(entry) if _class_of(entry) is EvictionClass.BY_TAG else 0
 
 
-def _by_value(entry: Entry) -> tuple[float, int]:
+def _class_of(entry: SpoolEntry) -> EvictionClass:
+    return LANES[entry.lane].eviction
+
+
+def _by_value(entry: SpoolEntry) -> tuple[float, int]:
     return entry.value, entry.sequence
 
 
-def _by_tag(entry: Entry) -> float:
+def _by_tag(entry: SpoolEntry) -> float:
     return -entry.random_tag
 
 
-def _by_age(entry: Entry) -> int:
+def _by_age(entry: SpoolEntry) -> int:
     return entry.sequence

@@ -24,7 +24,6 @@ from typing import Any
 
 import diskcache
 
-from agent.spool.index_errors import DamagedIndexError, InDoubtError, translated
 from agent.spool.index_reading import (
     CAPTURE,
     COUNT,
@@ -33,8 +32,11 @@ from agent.spool.index_reading import (
     NOTE,
     RECORDS,
     Contents,
+    DamagedIndexError,
+    InDoubtError,
     check,
     read_all,
+    translated,
 )
 
 JOURNAL_BYTES = 1 << 20

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.record.file_format import Entry
+from agent.domain import SpoolEntry
 from agent.spool.disk_budget import Room
 from agent.spool.index import Change, Index
 from agent.spool.types import State
@@ -52,11 +52,11 @@ class Account:
         """A note that is durable."""
         return self._notes.get(name)
 
-    def hint(self, entry: Entry) -> str:
+    def hint(self, entry: SpoolEntry) -> str:
         """What its maker wanted the order of sending to know of a capture."""
         return self._notes.get(_HINT + entry.id, "")
 
-    def hint_to_note(self, entry: Entry, hint: str) -> dict[str, str]:
+    def hint_to_note(self, entry: SpoolEntry, hint: str) -> dict[str, str]:
         """The note of a hint, if there is one to remember."""
         return {_HINT + entry.id: hint} if hint else {}
 
@@ -64,7 +64,7 @@ class Account:
         """Ids of random captures that were sent before and not delivered."""
         return {n.removeprefix(_KEPT_WITH) for n in self._notes if n.startswith(_KEPT_WITH)}
 
-    def freeze(self, entry: Entry, kept_with: float) -> float:
+    def freeze(self, entry: SpoolEntry, kept_with: float) -> float:
         """With which probability a capture was kept until it was first sent: `kept_with` now.
 
         Each attempt sends the same record, so evictions after the first do not count, and those
@@ -76,15 +76,15 @@ class Account:
             return float(self._due.setdefault(name, str(kept_with)))
         return float(self._notes[name])
 
-    def must_commit(self, entry: Entry) -> bool:
+    def must_commit(self, entry: SpoolEntry) -> bool:
         """Whether an attempt to send needs a commit first: others were evicted beside it."""
         return float(self._due.get(_KEPT_WITH + entry.id, 1)) < 1
 
-    def thaw(self, entry: Entry) -> None:
+    def thaw(self, entry: SpoolEntry) -> None:
         """It was not sent: nothing is due for it."""
         self._due.pop(_KEPT_WITH + entry.id, None)
 
-    def forgotten(self, entry: Entry) -> dict[str, None]:
+    def forgotten(self, entry: SpoolEntry) -> dict[str, None]:
         """The notes to delete with a capture, if it has some."""
         names = (_HINT + entry.id, _KEPT_WITH + entry.id)
         return {name: None for name in names if name in self._notes or name in self._due}

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent.domain import SpoolEntry
 from agent.files import TEMPORARY_SUFFIX, Disk
 from agent.logs import Log
-from agent.record.file_format import HEADER_BYTES, Entry, has_whole_length, parse_name
+from agent.record.file_format import HEADER_BYTES, has_whole_length, parse_name
 from agent.spool.index import Change, Index, RecordFile
 from agent.spool.index_reading import Contents
 from agent.spool.layout import SpoolPaths, missing_kind, prune
@@ -30,7 +31,7 @@ class Reconciliation:
     index: Index
     log: Log
     progress: Progress
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, SpoolEntry] = field(default_factory=dict)
     adopted: list[RecordFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     found: Counter[str] = field(default_factory=Counter)

@@ -10,8 +10,9 @@ import contextlib
 import threading
 from collections.abc import Iterable, Sequence
 
+from agent.domain import SpoolEntry
 from agent.files import Disk
-from agent.record.file_format import Entry
+from agent.record.file_format import file_name
 from agent.spool.layout import SpoolPaths, missing_kind
 from agent.spool.types import Newcomer
 
@@ -42,7 +43,7 @@ class RecordFiles:
             for name in self._unwritten:
                 self._disk.remove(self._paths.records / name)
             for newcomer in batch:
-                self._disk.write(self._paths.records / newcomer.entry.name, newcomer.data)
+                self._disk.write(self._paths.records / file_name(newcomer.entry), newcomer.data)
             unlinked = self.sync()
         except OSError:
             self.unwrite(batch)
@@ -55,22 +56,22 @@ class RecordFiles:
         self.leave(batch)
         for newcomer in batch:
             with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / newcomer.entry.name)
+                self._disk.remove(self._paths.records / file_name(newcomer.entry))
 
     def leave(self, batch: Iterable[Newcomer]) -> None:
         """The put may have failed: its files stay until the next write."""
-        self._unwritten |= {newcomer.entry.name for newcomer in batch}
+        self._unwritten |= {file_name(newcomer.entry) for newcomer in batch}
 
-    def unlink(self, entries: Iterable[Entry]) -> None:
+    def unlink(self, entries: Iterable[SpoolEntry]) -> None:
         """Remove files whose deletion is committed. May be called while others write.
 
         One that cannot be unlinked now stays in the done ring, and goes at the next start.
         """
         for entry in entries:
             with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / entry.name)
+                self._disk.remove(self._paths.records / file_name(entry))
                 with self._lock:
-                    self._unsynced.add(entry.name)
+                    self._unsynced.add(file_name(entry))
 
     def sync(self) -> set[str]:
         """Make the folder durable; answers with the unlinked names that now are so."""
@@ -84,18 +85,22 @@ class RecordFiles:
         with self._lock:
             self._unsynced -= unlinked
 
-    def read(self, entry: Entry) -> bytes:
+    def read(self, entry: SpoolEntry) -> bytes:
         """All bytes of a file."""
-        return self._disk.read(self._paths.records / entry.name)
+        return self._disk.read(self._paths.records / file_name(entry))
 
-    def set_aside(self, entry: Entry, kind: str) -> None:
+    def set_aside(self, entry: SpoolEntry, kind: str) -> None:
         """Move a file to the folder of this name. After a power cut it is there or here."""
-        self._disk.move(self._paths.records / entry.name, self._paths.root / kind / entry.name)
+        self._disk.move(
+            self._paths.records / file_name(entry), self._paths.root / kind / file_name(entry)
+        )
 
-    def take_back(self, entry: Entry) -> None:
+    def take_back(self, entry: SpoolEntry) -> None:
         """Move a rejected file among the others. After a power cut it is there or here."""
-        self._disk.move(self._paths.rejected / entry.name, self._paths.records / entry.name)
+        self._disk.move(
+            self._paths.rejected / file_name(entry), self._paths.records / file_name(entry)
+        )
 
-    def missing_kind(self, entry: Entry) -> str:
+    def missing_kind(self, entry: SpoolEntry) -> str:
         """Where a file belongs that cannot be read."""
-        return missing_kind(self._disk, self._paths, entry.name)
+        return missing_kind(self._disk, self._paths, file_name(entry))

@@ -28,11 +28,9 @@ from pathlib import Path
 from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.files import Disk
 from agent.logs import Log
-from agent.ports import Clock
-from agent.selection.budget.send_order import SendingOrder
+from agent.ports import Clock, SendOrder
 from agent.spool.index import Index
-from agent.spool.index_errors import DamagedIndexError
-from agent.spool.index_reading import DATABASE, Contents
+from agent.spool.index_reading import DATABASE, Contents, DamagedIndexError
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, restore_reserve
 from agent.spool.lock import owned
 from agent.spool.reconciliation import Progress, Reconciliation
@@ -55,7 +53,7 @@ def open_spool(
     log: Log,
     disk: Disk | None = None,
     open_index: OpenIndex = Index,
-    order: SendingOrder | None = None,
+    order: SendOrder | None = None,
     progress: Progress = lambda _read, _of: None,
 ) -> Iterator[Spool]:
     """Own the spool in `directory`, made when it is missing, for the time of the `with` block.

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Iterator
 
+from agent.domain import SpoolEntry
 from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.files import Disk
-from agent.record.file_format import Entry, parse_name
+from agent.record.file_format import file_name, parse_name
 from agent.spool.layout import SpoolPaths
 from agent.spool.spool import Spool
 
 
-def list_rejected(disk: Disk, paths: SpoolPaths) -> list[Entry]:
+def list_rejected(disk: Disk, paths: SpoolPaths) -> list[SpoolEntry]:
     """The refused captures, oldest first. Needs no lock."""
     entries = (parse_name(file.name, file.size) for file in disk.files(paths.rejected))
     return sorted((entry for entry in entries if entry), key=lambda entry: entry.sequence)
@@ -37,14 +38,14 @@ def drop_rejected(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None = N
     chosen = list(_chosen(disk, paths, ids))
     try:
         for entry in chosen:
-            disk.remove(paths.rejected / entry.name)
+            disk.remove(paths.rejected / file_name(entry))
         disk.sync_directory(paths.rejected)
     except OSError as error:
         raise SpoolUnavailable(f"cannot delete a rejected capture: {error}") from error
     return len(chosen)
 
 
-def _chosen(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None) -> Iterator[Entry]:
+def _chosen(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None) -> Iterator[SpoolEntry]:
     entries = {entry.id: entry for entry in list_rejected(disk, paths)}
     for name in entries if ids is None else ids:
         if name not in entries:

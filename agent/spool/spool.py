@@ -20,20 +20,20 @@ import errno
 import threading
 from collections.abc import Mapping, Sequence
 
-from agent.domain import Lane, StoredCapture
+from agent.domain import LANES, EvictionClass, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
 from agent.files import Disk
 from agent.logs import Log
-from agent.ports import Clock
+from agent.ports import Clock, SendDecision, SendOrder
 from agent.record import file_format as record
-from agent.record.file_format import Entry
-from agent.selection.budget.send_order import ByValue, Choice, SendingOrder
+from agent.record.file_format import file_name, occupied_bytes
+from agent.selection.budget.send_order import ValueOrder
 from agent.spool.admission import admit
 from agent.spool.disk_budget import Room, Shortage
 from agent.spool.eviction import Catalogue, Thinning
 from agent.spool.index import Change, Index, RecordFile
-from agent.spool.index_errors import InDoubtError
 from agent.spool.index_notes import Account
+from agent.spool.index_reading import InDoubtError
 from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Publish
 from agent.spool.record_files import RecordFiles
@@ -64,7 +64,7 @@ class Spool:
         state: State,
         clock: Clock,
         log: Log,
-        order: SendingOrder | None = None,
+        order: SendOrder | None = None,
         publish: Publish = lambda _facts: None,
     ) -> None:
         """`order` decides what is sent next; by default everything is, the best first.
@@ -80,16 +80,16 @@ class Spool:
         self._log = log
         self._lock = threading.RLock()
         self._entries = state.entries
-        self._claimed: dict[str, Entry] = {}
+        self._claimed: dict[str, SpoolEntry] = {}
         waiting = state.entries.values()
         self._catalogue = Catalogue(waiting, tried=self._account.tried())
-        self._order = order or ByValue()
+        self._order = order or ValueOrder()
         self._order.restore(state.notes, [(one, self._account.hint(one)) for one in waiting])
         self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(entry.sequence for entry in waiting)]
         )
-        self._used = sum(entry.occupied for entry in waiting)
+        self._used = sum(occupied_bytes(entry) for entry in waiting)
         self.arrived = threading.Condition(self._lock)
         """Notified when a capture becomes claimable."""
 
@@ -124,7 +124,7 @@ class Spool:
         """
         with self._lock:
             batch = self._encode(drafts)
-            size = sum(newcomer.entry.occupied for newcomer in batch)
+            size = sum(occupied_bytes(newcomer.entry) for newcomer in batch)
             try:
                 short = self._room.shortage(size)
                 try:
@@ -153,7 +153,7 @@ class Spool:
                     return None
                 entry = choice.entry
                 kept_with = 1.0
-                if entry.lane is Lane.RANDOM:
+                if LANES[entry.lane].eviction is EvictionClass.BY_TAG:
                     kept_with = self._thinning.kept_with_probability(entry.sequence)
                     kept_with = self._account.freeze(entry, kept_with)
                 try:
@@ -172,10 +172,10 @@ class Spool:
             else:
                 return record.reweighted(capture, kept_with)
 
-    def _choose(self, last: Sequence[str]) -> Choice | None:
+    def _choose(self, last: Sequence[str]) -> SendDecision | None:
         """The next in order that is not in `last`, or the first of those that are."""
         choice = self._order.choose()
-        passed: list[Choice] = []
+        passed: list[SendDecision] = []
         # What would spend a credit is not passed over: it was never tried.
         while choice is not None and choice.entry.id in last and not choice.notes:
             self._order.take(choice)
@@ -196,7 +196,7 @@ class Spool:
             for entry in entries:
                 notes |= self._account.forgotten(entry)
             change = Change(
-                removed=tuple(entry.name for entry in entries),
+                removed=tuple(file_name(entry) for entry in entries),
                 counts={"delivered": len(entries)},
                 notes=notes,
             )
@@ -224,21 +224,21 @@ class Spool:
         """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
 
-    def take_back(self, entry: Entry) -> None:
+    def take_back(self, entry: SpoolEntry) -> None:
         """Let a rejected capture wait again. After a power cut it is there or here."""
         if entry.id in self._entries:
             raise ValueError(f"{entry.id} waits already")
         with self._lock:
             try:
                 self._files.take_back(entry)
-                file = RecordFile(entry.name, entry.size)
+                file = RecordFile(file_name(entry), entry.size)
                 self._commit(Change(added=(file,), counts={"rejected": -1}))
             except OSError as error:
                 raise SpoolUnavailable(f"cannot take a capture back: {error}") from error
             self._entries[entry.id] = entry
             self._catalogue.add(entry)
             self._order.arrive(entry, "")
-            self._used += entry.occupied
+            self._used += occupied_bytes(entry)
             self._room.after_taking_back(entry.size)
             self.arrived.notify()
 
@@ -281,15 +281,15 @@ class Spool:
         batch = []
         for sequence, draft in enumerate(drafts, start=self._sequence + 1):
             data = record.encode({**draft.record, "sequence": sequence}, draft.image)
-            entry = Entry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
-            if record.parse_name(entry.name, entry.size) != entry:
-                raise ValueError(f"the next start could not read the file name {entry.name}")
+            entry = SpoolEntry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
+            if record.parse_name(file_name(entry), entry.size) != entry:
+                raise ValueError(f"the next start could not read the file name {file_name(entry)}")
             batch.append(Newcomer(entry, data, draft.hint, draft.replaces))
         return batch
 
     def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
         """Store what the budget allows, and a disk that is `short`."""
-        used = self._used + sum(newcomer.entry.occupied for newcomer in batch)
+        used = self._used + sum(occupied_bytes(newcomer.entry) for newcomer in batch)
         plan = admit(
             batch,
             self._catalogue,
@@ -311,8 +311,8 @@ class Spool:
         for newcomer in plan.kept:
             notes |= self._account.hint_to_note(newcomer.entry, newcomer.hint)
         change = Change(
-            added=tuple(RecordFile(n.entry.name, n.entry.size) for n in plan.kept),
-            removed=tuple(entry.name for entry in leaving),
+            added=tuple(RecordFile(file_name(n.entry), n.entry.size) for n in plan.kept),
+            removed=tuple(file_name(entry) for entry in leaving),
             forgotten=tuple(unlinked),
             counts=plan.counts,
             notes=notes,
@@ -340,17 +340,17 @@ class Spool:
             self._entries[entry.id] = entry
             self._catalogue.add(entry)
             self._order.arrive(entry, newcomer.hint)
-            self._used += entry.occupied
+            self._used += occupied_bytes(entry)
         self.arrived.notify(len(batch))
 
     # Leaving
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: SpoolEntry) -> None:
         del self._entries[entry.id]
         if self._claimed.pop(entry.id, None) is None:
             self._catalogue.remove(entry)
         self._order.leave(entry)
-        self._used -= entry.occupied
+        self._used -= occupied_bytes(entry)
 
     def _shorten_ring(self) -> None:
         """Sync the record folder so that the names in the ring may be forgotten."""
@@ -359,7 +359,7 @@ class Spool:
             self._commit(Change(forgotten=tuple(unlinked)))
             self._files.forget(unlinked)
 
-    def _give_up(self, entry: Entry, error: DamagedRecord | OSError) -> None:
+    def _give_up(self, entry: SpoolEntry, error: DamagedRecord | OSError) -> None:
         """Set aside a claimed capture that cannot be read; others must not wait behind it."""
         if isinstance(error, OSError) and error.errno not in _LOST:
             self.release(entry.id)
@@ -371,14 +371,16 @@ class Spool:
             raise
         self._log.error("capture damaged", capture=entry.id, error=str(error))
 
-    def _set_aside(self, entry: Entry, kind: str) -> None:
+    def _set_aside(self, entry: SpoolEntry, kind: str) -> None:
         """Move a claimed capture out of the way. After a power cut it is there or here."""
         with self._lock:
             try:
                 self._files.set_aside(entry, kind)
                 self._commit(
                     Change(
-                        gone=(entry.name,), counts={kind: 1}, notes=self._account.forgotten(entry)
+                        gone=(file_name(entry),),
+                        counts={kind: 1},
+                        notes=self._account.forgotten(entry),
                     )
                 )
             except OSError as error:

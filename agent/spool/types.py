@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import Lane, SpoolEntry
 
 _ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
 
@@ -42,17 +41,17 @@ class Draft:
 class Stored:
     """What became of a put."""
 
-    kept: tuple[Entry, ...]
-    evicted: tuple[Entry, ...]  # newcomers among them were never written
+    kept: tuple[SpoolEntry, ...]
+    evicted: tuple[SpoolEntry, ...]  # newcomers among them were never written
     reason: str = "budget"
-    replaced: tuple[Entry, ...] = ()  # by a better capture of the same scene
+    replaced: tuple[SpoolEntry, ...] = ()  # by a better capture of the same scene
 
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
     """A capture on its way to the disk."""
 
-    entry: Entry
+    entry: SpoolEntry
     data: bytes  # of the record file
     hint: str
     replaces: str | None
@@ -62,7 +61,7 @@ class Newcomer:
 class State:
     """What recovery found and the spool continues from."""
 
-    entries: dict[str, Entry]  # by id
+    entries: dict[str, SpoolEntry]  # by id
     counts: Counter[str]
     notes: dict[str, str]
     aside: dict[Path, int]  # bytes in rejected/ and damaged/

@@ -18,8 +18,9 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
+from agent.domain import SpoolEntry
 from agent.record import file_format as record
-from agent.record.file_format import Entry
+from agent.record.file_format import file_name
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
 from tests.spool.spool_builders import FIRST_CAPTURE_MS, draft, open_real
@@ -74,8 +75,8 @@ def fill(root: Path, captures: int) -> None:
     for number in range(captures):
         one = draft(number, value=number % 1000 / 1000, size=1000)
         data = record.encode({**one.record, "sequence": number}, one.image)
-        entry = Entry(one.id, one.lane, one.value, number, len(data))
-        (root / "cache" / "records" / entry.name).write_bytes(data)
+        entry = SpoolEntry(one.id, one.lane, one.value, number, len(data))
+        (root / "cache" / "records" / file_name(entry)).write_bytes(data)
 
 
 def by_turns(roots: dict[int, Path]) -> dict[int, dict[str, str]]:

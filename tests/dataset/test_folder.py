@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dataset import yolo
-from agent.dataset.folder import DamagedDatasetError, Dataset, UnfitCaptureError
+from agent.dataset.folder import Dataset
+from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from tests.upload.upload_builders import CAR, capture, classified, identity, record_of
 
@@ -136,7 +137,7 @@ def test_classes_that_are_none_are_refused(classes: object, tmp_path: Path) -> N
     record = record_of(1, b"x", classes=classes)
     del record["detections"]
 
-    with pytest.raises(UnfitCaptureError, match="cannot store"):
+    with pytest.raises(UnfitCapture, match="cannot store"):
         Dataset(tmp_path, Disk()).store(json.dumps(record).encode(), b"x")
     assert list(tmp_path.iterdir()) == []
 
@@ -167,7 +168,7 @@ def test_any_names_are_written_and_read_back(names: list[str]) -> None:
 )
 def test_names_that_are_not_ours_are_never_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
-    with pytest.raises(DamagedDatasetError, match=r"data\.yaml is not as written here"):
+    with pytest.raises(DamagedDataset, match=r"data\.yaml is not as written here"):
         store(Dataset(tmp_path, Disk()), 1)
 
     assert (tmp_path / "data.yaml").read_text() == text
@@ -176,7 +177,7 @@ def test_names_that_are_not_ours_are_never_guessed(tmp_path: Path, text: str) ->
 def test_labels_without_their_names_stop_the_dataset(tmp_path: Path) -> None:
     store(Dataset(tmp_path, Disk()), 1)
     (tmp_path / "data.yaml").unlink()
-    with pytest.raises(DamagedDatasetError, match=r"data\.yaml is missing"):
+    with pytest.raises(DamagedDataset, match=r"data\.yaml is missing"):
         store(Dataset(tmp_path, Disk()), 2)
 
 
@@ -223,7 +224,7 @@ def test_another_image_never_replaces_the_first(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path, Disk())
     first, second = capture(1, b"first"), capture(1, b"second")
     dataset.store(first.record_json, first.image)
-    with pytest.raises(UnfitCaptureError, match="another image has this id"):
+    with pytest.raises(UnfitCapture, match="another image has this id"):
         dataset.store(second.record_json, second.image)
 
     assert (tmp_path / f"images/{first.id}.jpg").read_bytes() == b"first"
@@ -265,7 +266,7 @@ def test_what_contradicts_itself_is_refused_and_leaves_nothing(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     record = record_of(1, IMAGE) | changes
-    with pytest.raises(UnfitCaptureError):
+    with pytest.raises(UnfitCapture):
         Dataset(tmp_path / "set", Disk()).store(json.dumps(record).encode(), IMAGE)
 
     assert list(tmp_path.iterdir()) == []
@@ -273,7 +274,7 @@ def test_what_contradicts_itself_is_refused_and_leaves_nothing(
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000])
 def test_a_record_must_be_an_object(tmp_path: Path, text: bytes) -> None:
-    with pytest.raises(UnfitCaptureError):
+    with pytest.raises(UnfitCapture):
         Dataset(tmp_path, Disk()).store(text, b"x")
 
 

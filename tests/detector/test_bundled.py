@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from agent.detector.formats.coco import COCO_80
+from agent.detector.model_file import bundled as places
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
-from agent.detector.model_file.file import bundled as places
 from agent.domain import Box
 from agent.errors import ConfigurationError
 from tests import ROOT

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import structlog
 from structlog.testing import LogCapture
-from test_external import split_model
 
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.detector.fallback.fallback import ModelSettings, Standby
@@ -20,6 +19,7 @@ from agent.errors import ConfigurationError, ModelUnusable
 from agent.files import Disk
 from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
 from tests.detector.planted_models import METADATA, bundled, fixed_model, planted_rows
+from tests.detector.test_external_data import split_model
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
 FAILURE = ModelUnusable("cannot load the model: it is a text")

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 from agent.cli import app
 from agent.errors import ConfigurationError
 from agent.events import EVENTS
-from agent.files import Disk
+from agent.factories import upload_target
 from agent.install.plan import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
 from agent.ports import Clock
 from agent.settings.declarations import Settings, variable
 from agent.settings.load import without_environment
 from agent.system import SystemClock
-from agent.upload.targets.registry import make_target
-from tests.docs.pages import ROOT, Command
+from tests import ROOT
+from tests.docs.pages import Command
 
 UNIT = ROOT / "systemd" / UNIT_NAME
 OF_OTHERS = re.compile(
@@ -56,9 +56,9 @@ def wrong_settings(given: Mapping[str, str]) -> str | None:
         return f"no such variable: {', '.join(unknown)}"
     ours = {fields[name]: value for name, value in given.items() if name in fields}
     try:
-        settings = without_environment(**ours)
+        settings = without_environment(**{"upload_token": "a-token", **ours})
         if settings.upload_url:
-            make_target(settings.upload_url, token="a-token", clock=_CLOCK, disk=Disk())
+            upload_target(settings, clock=_CLOCK, environ={"AGENT_UPLOAD_TOKEN": "a-token"})
     except (ValidationError, ConfigurationError) as error:
         return str(error)
     return None

@@ -17,7 +17,8 @@ from typing import Self
 import cv2
 
 from agent.cli.demo import sample_clip
-from tests.docs.pages import ROOT, Block, commands, lines_of
+from tests import ROOT
+from tests.docs.pages import Block, commands, lines_of
 
 PATIENCE_S = 100.0
 FRAMES = 20

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks
+from tests import ROOT
+from tests.docs.pages import blocks
 from tests.docs.reader import short_clip
 
 PAGE = ROOT / "docs" / "extending.md"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Lane
-from agent.record.file_format import Entry, encode
+from agent.domain import Lane, SpoolEntry
+from agent.record.file_format import encode, file_name
 from agent.spool.reconciliation import GROUP
 from agent.system import new_id
 from tests.end_to_end.command import Daemon, call, clip, until
@@ -75,7 +75,7 @@ def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
     records.mkdir(parents=True)
     data = encode({"id": "none"}, b"")
     for number in range(GROUP + 1):
-        name = Entry(new_id(0.0), Lane.SCORE, 0.5, number, len(data)).name
+        name = file_name(SpoolEntry(new_id(0.0), Lane.SCORE, 0.5, number, len(data)))
         (records / name).write_bytes(data)
 
     settings = {

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.house import refresh
-from tests import ROOT
 
 from agent.settings.render import env_file
+from tests import ROOT
+from tests.house import refresh
 
 SECURITY = ROOT / "docs" / "security.md"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

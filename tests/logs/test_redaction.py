@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.logs import Log, redact
+from agent.logs import Log
+from agent.redaction import redact
 from tests.logs.log_lines import lines_of
 
 MARK = "Zq7"  # what no text of ours holds

@@ -14,13 +14,14 @@ from agent.camera.length import length_of
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
+from agent.factories import selection_plan
 from agent.files import Disk
 from agent.ports import Detector
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
 from agent.replay.frames import address_of
 from agent.replay.recording import Means, Outcome, Replay
-from agent.selection.device import Plan
+from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment
 
 
@@ -57,9 +58,9 @@ class Sleepy:
         return Answer(self.info, (Detection("person", 0, 0.45, box),))
 
 
-def plan_of(budget: int, **values: Any) -> Plan:
+def plan_of(budget: int, **values: Any) -> SelectionPlan:
     settings = without_environment(budget_per_day=budget, device_id="tests", **values)
-    return settings.selection_plan
+    return selection_plan(settings)
 
 
 def replayed(
@@ -67,7 +68,7 @@ def replayed(
     folder: Path,
     *,
     detector: Detector,
-    plan: Plan,
+    plan: SelectionPlan,
     fps: float = 5.0,
     explain: tuple[int, ...] = (),
 ) -> Outcome:

@@ -5,13 +5,13 @@ import pytest
 
 from agent.domain import Capture, Frame, Lane, Observation, Thresholds
 from agent.replay.memory_spool import Shelf
-from agent.selection.device import Plan
+from agent.selection.plan import SelectionPlan
 
 SECONDS = 100.0
 
 
-def plan(credits_: int, *, share: float = 0.2, is_random: bool = True) -> Plan:
-    return Plan(
+def plan(credits_: int, *, share: float = 0.2, is_random: bool = True) -> SelectionPlan:
+    return SelectionPlan(
         rules=(),
         thresholds=Thresholds(0.5),
         seed="s",

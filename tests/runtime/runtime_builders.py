@@ -27,7 +27,8 @@ from agent.domain import (
 from agent.files import Disk
 from agent.logs import Log
 from agent.record.schema import RecordMaker
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.spool.index import Change, Index
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
@@ -161,7 +162,9 @@ def capture(sequence: int = 0, camera: str = "gate", value: float = 0.5) -> Capt
 
 def every_frame(*cameras: str) -> Selection:
     """A selection that keeps every frame."""
-    plan = Plan(rules=(), thresholds=Thresholds(0.5), seed="", is_random=False, every_nth=1)
+    plan = SelectionPlan(
+        rules=(), thresholds=Thresholds(0.5), seed="", is_random=False, every_nth=1
+    )
     return Selection(cameras, plan, new_id=new_id)
 
 

@@ -12,7 +12,8 @@ from agent.domain import Answer, Capture, Detection, Observation, Pixels, Thresh
 from agent.runtime.inference import FULL_S, Inference, Line
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.system import new_id
 from tests.runtime.runtime_builders import (
     MODEL,
@@ -159,7 +160,7 @@ def test_a_step_without_a_frame_comes_back(station: Station) -> None:
 def test_that_frames_come_too_slowly_is_said_once(
     clock: ManualClock, log: Recorder, steps: list[float], states: list[str]
 ) -> None:
-    plan = Plan(("flicker",), Thresholds(0.5), "", is_random=False)
+    plan = SelectionPlan(("flicker",), Thresholds(0.5), "", is_random=False)
     chosen = Selection(["gate", "yard"], plan, new_id=new_id)
     station = Station(clock, log, Scripted(), chosen)
     for number, at in enumerate(accumulate(steps, initial=0.0)):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import Lane
+from agent.domain import BudgetPart, Lane
 from agent.selection.budget.ledger import Ledger, Now
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, a_life, live
 
@@ -48,7 +48,10 @@ class ForgetsDates(Ledger):
 class SpendsAtOnce(Ledger):
     def _earn(self, seconds: float) -> None:
         super()._earn(seconds)
-        self._earned = {"random": self.per_day * SHARE, "score": self.per_day * (1 - SHARE)}
+        self._earned = {
+            BudgetPart.RANDOM: self.per_day * SHARE,
+            BudgetPart.SCORE: self.per_day * (1 - SHARE),
+        }
 
 
 class CountsTimeOff(Ledger):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.record.file_format import Entry
+from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import Budgeted
 from tests.selection.shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
@@ -100,7 +100,7 @@ def test_no_kill_and_no_power_cut_overspends(
 class KeepsTheAccountOfItsStart(Budgeted):
     """Writes what it read when it was started: purchases since then are taken back."""
 
-    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
         super().restore(notes, waiting)
         self._first = super().account()
 

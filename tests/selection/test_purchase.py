@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import Lane, SpoolEntry
 from agent.selection.budget import purchase as buying
 from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import Budgeted, Hint
@@ -86,7 +85,7 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
 
     def arrive(number: int, value: float, scene: int) -> None:
         order.arrive(
-            Entry(identity(number), Lane.SCORE, value, number, 1),
+            SpoolEntry(identity(number), Lane.SCORE, value, number, 1),
             Hint("gate", likeness=likeness(scene)).text,
         )
 
@@ -136,7 +135,7 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
         patch.setattr(buying, "DIVERSITY", 0.0)
         for number, value in enumerate(values):
             hint = Hint("gate", likeness=likeness(number % 3)).text
-            order.arrive(Entry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
+            order.arrive(SpoolEntry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
         clock.ran = DAY_S - 1e-6
         bought = []
         while (choice := order.choose()) is not None:
@@ -164,7 +163,7 @@ def weight_of_a_life(seed: int) -> float:
         return choice is not None
 
     for number in range(100):
-        entry = Entry(uuid7(number, draw.getrandbits(80)), Lane.RANDOM, 0.0, number, 1)
+        entry = SpoolEntry(uuid7(number, draw.getrandbits(80)), Lane.RANDOM, 0.0, number, 1)
         order.arrive(entry, "gate")
         catalogue.add(entry)
         if catalogue.random_bytes > 20 * 4096:
@@ -193,9 +192,9 @@ def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.M
     assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) > 4
 
 
-def for_rule(number: int, value: float, rule: str) -> tuple[Entry, str]:
+def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
     hint = Hint("gate", likeness=likeness(number), rule=rule)
-    return Entry(identity(number), Lane.SCORE, value, number, 1), hint.text
+    return SpoolEntry(identity(number), Lane.SCORE, value, number, 1), hint.text
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.app import spool_of
 from agent.camera.address import parse_cameras
 from agent.domain import Lane, Thresholds
+from agent.factories import spool_of
 from agent.logs import make_log
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import Hint
-from agent.selection.device import Plan
+from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment
 from agent.spool.spool import Spool
 from agent.spool.types import Draft
@@ -34,8 +34,8 @@ class Day:
         return NOON - NOON % DAY_S + self.seconds
 
 
-def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) -> Plan:
-    return Plan(
+def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) -> SelectionPlan:
+    return SelectionPlan(
         (),
         Thresholds(0.5),
         "seed",
@@ -61,14 +61,14 @@ def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) 
     ],
 )
 def test_no_more_is_reserved_than_the_draws_of_a_day_take(
-    of: Plan, cameras: int, share: float
+    of: SelectionPlan, cameras: int, share: float
 ) -> None:
     assert of.reserved_share(cameras) == pytest.approx(share)
 
 
 @given(st.floats(0.001, 365 * DAY_S), st.integers(1, 50), st.integers(0, 10_000))
 def test_never_more_than_the_share_is_reserved(interval: float, cameras: int, budget: int) -> None:
-    of = Plan((), Thresholds(0.5), "seed", random_interval=interval, per_day=budget)
+    of = SelectionPlan((), Thresholds(0.5), "seed", random_interval=interval, per_day=budget)
 
     assert 0 <= of.reserved_share(cameras) <= of.random_share
 

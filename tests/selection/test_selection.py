@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Capture, Lane, Observation, Thresholds
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULES
 from tests.selection.pictures import blurred, noisy, scene, with_object
 from tests.selection.street import THRESHOLDS, clean, seen
 
 PICTURES = [scene(), scene(2), with_object(scene()), blurred(scene()), scene() // 20]
-PLAN = Plan(tuple(RULES), THRESHOLDS, "seed", per_day=100, random_interval=2.0)
+PLAN = SelectionPlan(tuple(RULES), THRESHOLDS, "seed", per_day=100, random_interval=2.0)
 
 
-def selection(plan: Plan) -> Selection:
+def selection(plan: SelectionPlan) -> Selection:
     numbers = iter(range(10**9))
     return Selection(["street"], plan, new_id=lambda _: f"id{next(numbers)}")
 
@@ -130,7 +131,7 @@ def test_random_captures_are_no_twins_of_anything() -> None:
 
 def test_dark_frames_do_not_crowd_out_the_day() -> None:
     """A night of doubt fills a pool of its own, a twentieth of the size."""
-    plan = Plan(("low_confidence",), Thresholds(0.5, floor=0.05), "seed", per_day=10)
+    plan = SelectionPlan(("low_confidence",), Thresholds(0.5, floor=0.05), "seed", per_day=10)
     street = [replace(d, confidence=0.45) for d in clean(1)[0]]
     night = [
         seen(n * 15, street, noisy(scene(n) // 16, n, 0.5)) for n in range(60)

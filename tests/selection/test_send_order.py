@@ -1,7 +1,7 @@
 """In which order captures are sent."""
 
 from agent.domain import Lane
-from agent.selection.budget.send_order import ByValue
+from agent.selection.budget.send_order import ValueOrder
 from tests.spool.spool_builders import entry
 
 
@@ -12,7 +12,7 @@ def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldes
         entry(4, value=0.9),
         entry(1, lane=Lane.RANDOM, value=0.5),
     ]
-    order = ByValue()
+    order = ValueOrder()
     for each in reversed(expected):
         order.arrive(each, "")
 
@@ -25,7 +25,7 @@ def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldes
 
 
 def test_what_is_given_back_is_sent_again_and_what_left_is_not() -> None:
-    order = ByValue()
+    order = ValueOrder()
     first, second = entry(1, value=0.9), entry(2, value=0.5)
     for each in (first, second):
         order.arrive(each, "")

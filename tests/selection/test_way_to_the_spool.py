@@ -14,14 +14,15 @@ import pytest
 
 from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture
 from agent.logs import make_log
+from agent.ports import SendOrder
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.selection.budget.ledger import Ledger
 from agent.selection.budget.purchase import Budgeted
-from agent.selection.budget.send_order import SendingOrder
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import Limits
@@ -40,7 +41,9 @@ PIXELS = scene()[:8, :8, None].repeat(3, 2)  # a record file of one block
 class Device:
     """Frames in; captures go through the writer into a spool."""
 
-    def __init__(self, spool: Spool, plan: Plan, seed: int = 0, *, group: int = GROUP) -> None:
+    def __init__(
+        self, spool: Spool, plan: SelectionPlan, seed: int = 0, *, group: int = GROUP
+    ) -> None:
         self._group = group
         draw = random.Random(seed)
         self._selection = Selection(
@@ -74,7 +77,7 @@ class Device:
 
 @contextmanager
 def spool_in(
-    folder: Path, *, max_bytes: int = 10**9, order: SendingOrder | None = None
+    folder: Path, *, max_bytes: int = 10**9, order: SendOrder | None = None
 ) -> Iterator[Spool]:
     with open_spool(folder, Limits(max_bytes), clock=Time(), log=LOG, order=order) as spool:
         yield spool
@@ -88,7 +91,7 @@ def one_view(number: int, confidence: float) -> Observation:
 @pytest.mark.parametrize("group", [1, GROUP])
 def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int) -> None:
     """Whether that one was stored before, or comes to the disk together with it."""
-    plan = Plan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
+    plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
     with spool_in(tmp_path, order=Budgeted(Ledger(100), Time().now)) as spool:
         device = Device(spool, plan, group=group)
         for number in range(60):
@@ -112,7 +115,9 @@ def life(folder: Path, seed: int) -> Arrived:
 
     The disk has room for few, so that many leave, while now and then one is sent.
     """
-    plan = Plan((), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5)
+    plan = SelectionPlan(
+        (), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5
+    )
     clock, arrived = Time(), []
     order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
 

@@ -7,6 +7,7 @@ import pytest
 
 from agent.detector.formats import FORMATS
 from agent.errors import ConfigurationError
+from agent.factories import selection_plan
 from agent.settings.declarations import Settings
 from agent.settings.load import load, without_environment
 from tests.settings.operator_environment import environment, problems_of, settings_of
@@ -230,7 +231,7 @@ def test_the_random_interval_is_seconds_or_none(
     """100 credits a day, a fifth of them random, over two cameras: one in 8,640 s and camera."""
     settings = without_environment(random_interval=interval, budget_per_day=budget)
 
-    assert settings.selection_plan.interval_for(cameras=2) == seconds
+    assert selection_plan(settings).interval_for(cameras=2) == seconds
 
 
 def test_the_thresholds_are_what_the_selection_uses() -> None:

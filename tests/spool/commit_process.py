@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from agent.spool.index import Change, Index
-from agent.spool.index_errors import InDoubtError
+from agent.spool.index_reading import InDoubtError
 
 LENGTH = 20_000  # of a note: so that a few commits fill the journal
 PLANTED = os.environ.get("PLANTED")

@@ -10,8 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from agent.spool.index import Change, Index
-from agent.spool.index_errors import InDoubtError
-from agent.spool.index_reading import Contents
+from agent.spool.index_reading import Contents, InDoubtError
 from tests.spool.forgetful_disk import ForgetfulDisk
 
 COMMIT_BYTES = 8192

@@ -2,21 +2,21 @@
 
 from collections.abc import Container, Sequence
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import Lane, SpoolEntry
+from agent.record.file_format import occupied_bytes
 
 
 def naive_plan(
-    entries: Sequence[Entry], *, excess: int, random_quota: int, tried: Container[str] = ()
-) -> list[Entry]:
+    entries: Sequence[SpoolEntry], *, excess: int, random_quota: int, tried: Container[str] = ()
+) -> list[SpoolEntry]:
     """Who leaves, first to leave first, so that at least `excess` bytes become free."""
     left = list(entries)
-    victims: list[Entry] = []
-    while left and sum(one.occupied for one in victims) < excess:
+    victims: list[SpoolEntry] = []
+    while left and sum(occupied_bytes(one) for one in victims) < excess:
         drawn = [one for one in left if one.lane is Lane.RANDOM]
         asked = [one for one in left if one.lane is Lane.REQUESTED]
         chosen = [one for one in left if one.lane in {Lane.SCORE, Lane.INTERVAL}]
-        over_share = sum(one.occupied for one in drawn) > random_quota
+        over_share = sum(occupied_bytes(one) for one in drawn) > random_quota
         if drawn and (over_share or not chosen):
             victim = max(drawn, key=lambda one: (one.id not in tried, one.random_tag))
         elif chosen:

@@ -6,10 +6,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.domain import Lane
+from agent.domain import Lane, SpoolEntry
 from agent.files import Disk
 from agent.logs import Log, make_log
-from agent.record.file_format import Entry
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
@@ -73,9 +72,9 @@ def entry(
     value: float = 0.5,
     size: int = 3000,
     tag: int = 0,
-) -> Entry:
+) -> SpoolEntry:
     """What the spool remembers of a capture."""
-    return Entry(capture_id(number, tag), lane, value, number, size)
+    return SpoolEntry(capture_id(number, tag), lane, value, number, size)
 
 
 @dataclass

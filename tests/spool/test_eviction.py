@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Lane
-from agent.record.file_format import Entry
+from agent.domain import Lane, SpoolEntry
+from agent.record.file_format import occupied_bytes
 from agent.spool.eviction import Catalogue, Thinning
 from tests.spool.naive_eviction import naive_plan
 from tests.spool.spool_builders import capture_id, entry
@@ -38,7 +38,7 @@ _candidates = st.lists(
     quota=st.integers(0, 100_000),
 )
 def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
-    entries: list[Entry], newcomers: int, excess: int, quota: int
+    entries: list[SpoolEntry], newcomers: int, excess: int, quota: int
 ) -> None:
     new = entries[len(entries) - min(newcomers, len(entries)) :]
     old = entries[: len(entries) - len(new)]
@@ -50,21 +50,21 @@ def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
 def test_a_plan_frees_enough_unless_everything_is_not_enough(
-    entries: list[Entry], excess: int, quota: int
+    entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
 
-    assert sum(one.occupied for one in plan) >= excess or len(plan) == len(entries)
-    assert sum(one.occupied for one in plan[:-1]) < excess
+    assert sum(occupied_bytes(one) for one in plan) >= excess or len(plan) == len(entries)
+    assert sum(occupied_bytes(one) for one in plan[:-1]) < excess
 
 
 @given(entries=_candidates, value=st.floats(0, 1), quota=st.integers(0, 100_000))
 def test_a_newcomer_never_displaces_a_more_valuable_capture(
-    entries: list[Entry], value: float, quota: int
+    entries: list[SpoolEntry], value: float, quota: int
 ) -> None:
     new = entry(1000, value=value, size=9000)
 
-    plan = Catalogue(entries).plan([new], excess=new.occupied, random_quota=quota)
+    plan = Catalogue(entries).plan([new], excess=occupied_bytes(new), random_quota=quota)
 
     assert not [
         one for one in plan if one.lane in {Lane.SCORE, Lane.INTERVAL} and one.value > value
@@ -73,7 +73,7 @@ def test_a_newcomer_never_displaces_a_more_valuable_capture(
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
 def test_requested_captures_leave_when_nothing_else_is_left(
-    entries: list[Entry], excess: int, quota: int
+    entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
 
@@ -84,7 +84,7 @@ def test_requested_captures_leave_when_nothing_else_is_left(
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
 def test_random_captures_leave_by_tag_whatever_they_show(
-    entries: list[Entry], excess: int, quota: int
+    entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
 
@@ -138,7 +138,7 @@ def test_the_short_account_of_evictions_is_as_good_as_a_list_of_all(
 def _estimate(draw: random.Random, *, by_value: bool) -> float:
     """Total of all values, as estimated from what a small spool sent and kept of 60 captures."""
     catalogue = Catalogue()
-    kept: dict[int, Entry] = {}
+    kept: dict[int, SpoolEntry] = {}
     thinning = Thinning()
     total = 0.0
     for number in range(60):
@@ -148,7 +148,7 @@ def _estimate(draw: random.Random, *, by_value: bool) -> float:
             tag = (int((1 - value) * 2**32) << 16) + tag % 2**16
         size = draw.choice([4096, 8192, 12_288])
         new = entry(number, lane=Lane.RANDOM, value=value, size=size, tag=tag)
-        over = sum(one.occupied for one in kept.values()) + new.occupied - 10 * 4096
+        over = sum(occupied_bytes(one) for one in kept.values()) + occupied_bytes(new) - 10 * 4096
         victims = catalogue.plan([new], excess=over, random_quota=0)
         kept[number] = new
         catalogue.add(new)

@@ -8,10 +8,9 @@ from pathlib import Path
 import diskcache
 import pytest
 
-from agent.record.file_format import time_in_name
+from agent.record.file_format import file_name, time_in_name
 from agent.spool.index import _SETTINGS, Change, Index, RecordFile, RecordOnlyDisk
-from agent.spool.index_errors import DamagedIndexError
-from agent.spool.index_reading import DATABASE, Contents, Totals, read_totals
+from agent.spool.index_reading import DATABASE, Contents, DamagedIndexError, Totals, read_totals
 from tests.spool.forgetful_disk import ForgetfulDisk
 from tests.spool.memory_index import Medium, MemoryIndex
 from tests.spool.spool_builders import FIRST_CAPTURE_MS, entry
@@ -193,7 +192,9 @@ def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
 def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> None:
     index = Index(tmp_path)
     index.load()
-    files = tuple(RecordFile(entry(number, size=number).name, number) for number in (1, 4096, 4097))
+    files = tuple(
+        RecordFile(file_name(entry(number, size=number)), number) for number in (1, 4096, 4097)
+    )
     index.commit(
         Change(added=files, counts={"stored": 3}, notes={"n": "1", "other": "2", "none": None})
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.record.file_format import file_name
 from agent.spool import eviction, recovery, spool
 from agent.spool.disk_budget import Room, Shortage
 from agent.spool.index import Change
@@ -151,7 +152,7 @@ class DoubtfulPutRemoved(RecordFiles):
     def leave(self, batch: Iterable[Newcomer]) -> None:
         super().leave(batch)
         for newcomer in batch:
-            self._disk.remove(self._paths.records / newcomer.entry.name)
+            self._disk.remove(self._paths.records / file_name(newcomer.entry))
 
 
 class NeverSettled(MemoryIndex):

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from agent.domain import Lane
+from agent.domain import Lane, SpoolEntry
 from agent.errors import SpoolUnavailable
-from agent.record.file_format import Entry
+from agent.record.file_format import occupied_bytes
 from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.types import Draft, Stored
 from tests.spool.forgetful_disk import PowerCut
@@ -19,7 +19,7 @@ class Witness:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.images: dict[str, bytes] = {}
-        self.waiting: dict[str, Entry] = {}
+        self.waiting: dict[str, SpoolEntry] = {}
         self.claimed: set[str] = set()
         self.finished: set[str] = set()  # acknowledged or rejected: must never come back
         self.unstored: dict[str, Draft] = {}  # of puts that raised: may be there after a start
@@ -51,7 +51,7 @@ class Witness:
             del self.unstored[one.id]
         new = sorted({*stored.kept, *stored.evicted} - set(was_there), key=lambda one: one.sequence)
         assert [one.id for one in new] == [one.id for one in drafts]
-        excess = over + sum(one.occupied for one in new)
+        excess = over + sum(occupied_bytes(one) for one in new)
         if stored.reason == "budget":
             quota = int(RANDOM_SHARE * budget)
             expected = naive_plan(

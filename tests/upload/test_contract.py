@@ -14,7 +14,7 @@ from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.receiver.receiver import Receiver
 from agent.upload.targets.endpoint import HttpTarget
-from agent.upload.targets.folder import DirectoryTarget
+from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
@@ -81,7 +81,7 @@ def directory_side(directory: Path) -> Iterator[Side]:
         return lambda: setattr(disk, "trouble", OSError(number, words))
 
     yield Side(
-        DirectoryTarget(directory, disk),
+        FolderTarget(Dataset(directory, Disk()), disk),
         lambda: images_in(directory),
         fail(28, "No space left on device"),
         fail(30, "Read-only file system"),

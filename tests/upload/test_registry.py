@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.dataset.folder import Dataset
 from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.upload.http.options import Network
 from agent.upload.targets.endpoint import HttpTarget
-from agent.upload.targets.folder import DirectoryTarget
+from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import insecure_token_warning, make_target
 from agent.upload.targets.roboflow import RoboflowTarget
@@ -19,7 +20,14 @@ from tests.upload.upload_builders import FrozenClock, capture
 
 
 def target_for(url: str) -> UploadTarget:
-    return make_target(url, token="s3cret", network=Network(), clock=FrozenClock(), disk=Disk())
+    return make_target(
+        url,
+        token="s3cret",
+        network=Network(),
+        clock=FrozenClock(),
+        disk=Disk(),
+        capture_folder=lambda path: Dataset(path, Disk()),
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,7 +36,7 @@ def target_for(url: str) -> UploadTarget:
         ("https://host.example/x?key=1", HttpTarget, "https://host.example/x?***"),
         ("HTTP://10.0.0.7:8080", HttpTarget, "HTTP://10.0.0.7:8080"),
         ("http://[::1]:8080/captures", HttpTarget, "http://[::1]:8080/captures"),
-        ("dir:/mnt/usb/set", DirectoryTarget, "dir:/mnt/usb/set"),
+        ("dir:/mnt/usb/set", FolderTarget, "dir:/mnt/usb/set"),
         ("roboflow://cars?tag=a", RoboflowTarget, "roboflow://cars?***"),
         ("roboflow+http://10.0.0.7:1/cars", RoboflowTarget, "roboflow+http://10.0.0.7:1/cars"),
         ("s3://bucket/yard", S3Target, "s3://bucket/yard"),
@@ -94,7 +102,7 @@ def test_a_token_in_the_open_is_worth_a_warning(url: str, token: str | None, war
 
 
 def test_a_folder_is_made_inside_one_that_exists(tmp_path: Path) -> None:
-    target = DirectoryTarget(tmp_path / "set", Disk())
+    target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
 
     assert "GB free" in target.probe()
     assert not (tmp_path / "set").exists()
@@ -103,7 +111,7 @@ def test_a_folder_is_made_inside_one_that_exists(tmp_path: Path) -> None:
 
 
 def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
-    target = DirectoryTarget(tmp_path / "usb/set", Disk())
+    target = FolderTarget(Dataset(tmp_path / "usb/set", Disk()), Disk())
     for attempt in (target.probe, lambda: target.send(capture(1))):
         with pytest.raises(TargetUnavailable, match="is the disk plugged in and mounted"):
             attempt()
@@ -112,7 +120,7 @@ def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_there_is_not_made_again_below_its_mount_point(tmp_path: Path) -> None:
-    target = DirectoryTarget(tmp_path / "set", Disk())
+    target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
     target.send(capture(1))
     (tmp_path / "set").rename(tmp_path / "taken away")
     with pytest.raises(TargetUnavailable, match="mounted"):
@@ -125,13 +133,13 @@ def test_a_folder_that_was_there_is_not_made_again_below_its_mount_point(tmp_pat
 def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("x")
     with pytest.raises(TargetUnavailable):
-        DirectoryTarget(tmp_path / "set", Disk()).send(capture(1))
+        FolderTarget(Dataset(tmp_path / "set", Disk()), Disk()).send(capture(1))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_of_somebody_else_holds(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir(mode=0o500)
-    target = DirectoryTarget(tmp_path / "set", Disk())
+    target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
     with pytest.raises(TargetHeld, match="change the owner"):
         target.probe()
     with pytest.raises(TargetHeld, match="change the rights"):
@@ -140,11 +148,11 @@ def test_a_folder_of_somebody_else_holds(tmp_path: Path) -> None:
 
 def test_a_capture_that_contradicts_itself_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(CaptureRejected):
-        DirectoryTarget(tmp_path, Disk()).send(capture(1, b"x", detections="none"))
+        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1, b"x", detections="none"))
 
 
 def test_a_dataset_that_lost_its_names_holds(tmp_path: Path) -> None:
-    DirectoryTarget(tmp_path, Disk()).send(capture(1))
+    FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1))
     (tmp_path / "data.yaml").unlink()
     with pytest.raises(TargetHeld, match=r"data\.yaml is missing"):
-        DirectoryTarget(tmp_path, Disk()).send(capture(2))
+        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(2))

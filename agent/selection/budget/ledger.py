@@ -20,11 +20,9 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from agent.domain import Lane
+from agent.domain import LANES, BudgetPart, Lane
 
 DAY_S = 86_400.0
-REQUESTED_SHARE = 0.1
-"""Most of a day's credits that requested captures may take."""
 
 _DATES_KEPT = 64
 _ROUNDING = 1e-6  # of sums of credits
@@ -46,7 +44,7 @@ class Ledger:
     per_day: int  # credits; above 0
     random_share: float = 0.2  # of them for the random lane, 0 to 1
     period_s: float = DAY_S  # a recording counts as a day of its own length
-    _earned: dict[str, float] = field(default_factory=lambda: {"random": 0.0, "score": 0.0})
+    _earned: dict[BudgetPart, float] = field(default_factory=lambda: dict.fromkeys(BudgetPart, 0.0))
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
     _by_date: dict[int, int] = field(default_factory=dict)  # spent, by days since 1970
     _paid: dict[str, str] = field(default_factory=dict)  # lane by id: paid, not finished
@@ -84,11 +82,12 @@ class Ledger:
             return False
         if spent > sum(self._earned.values()) + _ROUNDING:
             return False
-        if lane is Lane.REQUESTED:
-            return self._spent[lane] < max(1.0, self.per_day * REQUESTED_SHARE)
-        pot = _pot(lane)
-        from_pot = sum(n for name, n in self._spent.items() if _pot(Lane(name)) == pot)
-        return self.is_closing or from_pot <= self._earned[pot] + _ROUNDING
+        limit = LANES[lane].budget_limit
+        if limit is not None:
+            return self._spent[lane] < max(1.0, self.per_day * limit)
+        part = LANES[lane].paid_from
+        from_part = sum(n for name, n in self._spent.items() if LANES[Lane(name)].paid_from is part)
+        return self.is_closing or from_part <= self._earned[part] + _ROUNDING
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
         """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""
@@ -150,8 +149,8 @@ class Ledger:
     def _earn(self, seconds: float) -> None:
         self._running += seconds
         share = self._running / self.period_s * self.per_day
-        self._earned["random"] = share * self.random_share
-        self._earned["score"] = share * (1 - self.random_share)
+        self._earned[BudgetPart.RANDOM] = share * self.random_share
+        self._earned[BudgetPart.SCORE] = share * (1 - self.random_share)
 
     def _begin_day(self, date: int, seconds_into_it: float) -> None:
         """What is unspent lapses. What is paid and not yet delivered counts against the new day."""
@@ -198,8 +197,3 @@ class Ledger:
         ledger._last = Now(state["monotonic"], state["wall"], state["boot"])
         ledger._earn(state["running"])
         return ledger
-
-
-def _pot(lane: Lane) -> str:
-    """Who pays: regular captures are paid like random ones, requested ones like the score lane."""
-    return "random" if lane in {Lane.RANDOM, Lane.INTERVAL} else "score"

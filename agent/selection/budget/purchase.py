@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from sortedcontainers import SortedKeyList
 
-from agent.domain import Capture, Lane
-from agent.record.file_format import Entry
+from agent.domain import Capture, Lane, SpoolEntry
+from agent.ports import SendDecision
 from agent.selection.budget.ledger import DAY_S, Ledger, Now
-from agent.selection.budget.send_order import Choice
 from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.similarity import Likeness
 
@@ -59,7 +58,7 @@ class Hint:
 
 @dataclass(slots=True)
 class _Held:
-    entry: Entry
+    entry: SpoolEntry
     hint: Hint
     likeness: Likeness | None
     similar: float = 0.0  # to the most similar of those that it was compared with
@@ -80,7 +79,7 @@ class _Sent:
 class Budgeted:
     """The order of sending within a labelling budget: lanes, credits, diversity.
 
-    Implements `spool.order.SendingOrder`. What was bought is durable before it is sent, and is
+    Implements `ports.SendOrder`. What was bought is durable before it is sent, and is
     paid however often it must be sent again.
     """
 
@@ -102,7 +101,7 @@ class Budgeted:
             Lane.INTERVAL: SortedKeyList(key=_by_lot),
         }
 
-    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[Entry, str]]) -> None:
+    def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
         """Continue with the ledger, what was sent in the last 24 h, and what waits."""
         if _LEDGER in notes:
             self.ledger = Ledger.from_text(
@@ -125,18 +124,18 @@ class Budgeted:
         for entry, text in waiting:
             self.arrive(entry, text)
 
-    def arrive(self, entry: Entry, hint: str) -> None:
+    def arrive(self, entry: SpoolEntry, hint: str) -> None:
         """A capture waits."""
         self._hints[entry.id] = Hint.from_text(hint)
         self.give_back(entry)
 
-    def leave(self, entry: Entry) -> None:
+    def leave(self, entry: SpoolEntry) -> None:
         """It will not be sent any more."""
         self._drop(entry)
         self._hints.pop(entry.id, None)
         self.ledger.finished(entry.id)
 
-    def give_back(self, entry: Entry) -> None:
+    def give_back(self, entry: SpoolEntry) -> None:
         """It waits (again)."""
         hint = self._hints[entry.id]
         self._unseen.discard(entry.id)
@@ -144,12 +143,12 @@ class Budgeted:
         if entry.lane in self._lanes:
             self._lanes[entry.lane].add(entry)
 
-    def choose(self) -> Choice | None:
+    def choose(self) -> SendDecision | None:
         """What is paid already, else what a credit buys now; None when no credit may be spent."""
         self._bring_up()
         for capture_id in self.ledger.paid:
             if capture_id in self._held:
-                return Choice(self._held[capture_id].entry)
+                return SendDecision(self._held[capture_id].entry)
         for lane, line in self._lanes.items():
             if line and self.ledger.may_buy(lane):
                 return self._buy(line[0])
@@ -159,7 +158,7 @@ class Budgeted:
                 return self._buy(best.entry)
         return None
 
-    def take(self, choice: Choice) -> None:
+    def take(self, choice: SendDecision) -> None:
         """The credit is spent, durably."""
         entry = choice.entry
         hint = self._hints[entry.id]
@@ -245,7 +244,7 @@ class Budgeted:
     def _degraded_limit(self) -> float:
         return DEGRADED_SHARE * self.ledger.per_day
 
-    def _buy(self, entry: Entry) -> Choice:
+    def _buy(self, entry: SpoolEntry) -> SendDecision:
         ledger = self.ledger.copy()
         hint = self._hints[entry.id]
         ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
@@ -255,7 +254,7 @@ class Budgeted:
                 notes[name] = None
         if hint.likeness is not None:
             notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
-        return Choice(entry, notes)
+        return SendDecision(entry, notes)
 
     def _remember(self, name: str, at: float, hint: Hint) -> None:
         """What was sent makes what is like it worth less, for 24 h."""
@@ -267,7 +266,7 @@ class Budgeted:
             self._sent_ever += 1
         self._sent_for = Counter(sent.rule for sent in self._sent if sent.rule)
 
-    def _drop(self, entry: Entry) -> None:
+    def _drop(self, entry: SpoolEntry) -> None:
         self._held.pop(entry.id, None)
         if entry.lane in self._lanes:
             self._lanes[entry.lane].discard(entry)
@@ -281,11 +280,11 @@ def _parsed(likeness: str | None) -> Likeness | None:
         return None
 
 
-def _by_age(entry: Entry) -> int:
+def _by_age(entry: SpoolEntry) -> int:
     return entry.sequence
 
 
-def _by_lot(entry: Entry) -> bytes:
+def _by_lot(entry: SpoolEntry) -> bytes:
     """By chance alone: when fewer can be sent than wait, those sent are still a random sample.
 
     Not by the tag that decides evictions: what is left would be those with high tags, of which

@@ -2,38 +2,44 @@
 
 import errno
 import os
-from pathlib import Path
 
-from agent.dataset.folder import DamagedDatasetError, Dataset, UnfitCaptureError
 from agent.domain import Receipt, StoredCapture
-from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import (
+    AgentError,
+    CaptureRejected,
+    DamagedDataset,
+    TargetHeld,
+    TargetUnavailable,
+    UnfitCapture,
+)
 from agent.files import Disk, is_disk_full
+from agent.ports import CaptureFolder
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-class DirectoryTarget:
-    """Stores captures in `directory`, which is created only inside a folder that exists.
+class FolderTarget:
+    """Stores captures in `folder`, which is created only inside a folder that exists.
 
     A folder once seen is never created again: when it is gone, its disk was taken away, and what
     is below the mount point is the device's own card.
     """
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
-        self.name = f"dir:{directory}"
-        self._directory = directory
+    def __init__(self, folder: CaptureFolder, disk: Disk) -> None:
+        self.name = f"dir:{folder.directory}"
+        self._directory = folder.directory
         self._disk = disk
-        self._dataset = Dataset(directory, disk)
+        self._folder = folder
         self._seen = False
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Store one capture; see `UploadTarget`."""
         self._require_directory()
         try:
-            is_new = self._dataset.store(capture.record_json, capture.image)
-        except UnfitCaptureError as error:
+            is_new = self._folder.store(capture.record_json, capture.image)
+        except UnfitCapture as error:
             raise CaptureRejected(str(error)) from error
-        except DamagedDatasetError as error:
+        except DamagedDataset as error:
             raise TargetHeld(str(error)) from error
         except OSError as error:
             raise self._explained(error) from error

@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from agent.errors import ConfigurationError
 from agent.files import Disk
-from agent.ports import Clock, UploadTarget
+from agent.ports import CaptureFolder, Clock, UploadTarget
 from agent.upload.http.options import Network
 from agent.upload.targets.endpoint import HttpTarget, is_loopback, masked, parse_http
-from agent.upload.targets.folder import DirectoryTarget
+from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
@@ -24,6 +24,7 @@ class Means:
     network: Network
     clock: Clock
     disk: Disk
+    capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
     boot: str  # name of this boot as records have it; empty where it is unknown
 
 
@@ -37,7 +38,7 @@ def _directory(url: str, means: Means) -> UploadTarget:
         raise ConfigurationError(
             f"AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, not {masked(url)!r}"
         )
-    return DirectoryTarget(Path(path), means.disk)
+    return FolderTarget(means.capture_folder(Path(path)), means.disk)
 
 
 def _roboflow(url: str, means: Means) -> UploadTarget:
@@ -79,6 +80,7 @@ def make_target(
     network: Network | None = None,
     clock: Clock,
     disk: Disk,
+    capture_folder: Callable[[Path], CaptureFolder],
     boot: str = "",
 ) -> UploadTarget:
     """Make the target that `url` names; nothing is contacted yet.
@@ -90,7 +92,7 @@ def make_target(
         raise ConfigurationError(
             f"AGENT_UPLOAD_URL: must be one of {', '.join(TARGETS)}, not {masked(url)!r}"
         )
-    return make(url, Means(token, network or Network(), clock, disk, boot))
+    return make(url, Means(token, network or Network(), clock, disk, capture_folder, boot))
 
 
 def insecure_token_warning(url: str, token: str | None) -> str | None:

@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.domain import Capture, Lane, Thresholds
-from agent.record.file_format import Entry
+from agent.domain import Capture, Lane, SpoolEntry, Thresholds
 from agent.selection.budget.ledger import Ledger, Now
 from agent.selection.budget.purchase import Budgeted, Hint
-from agent.selection.device import Plan, Selection
+from agent.selection.device import Selection
+from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULES
 from agent.selection.selector import Verdict
 from tests.bench.selection.policies import Scored
@@ -28,14 +28,18 @@ class Ours:
 
     def __post_init__(self) -> None:
         period = self.frames / FPS
-        plan = Plan(tuple(RULES), Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day)
-        plan = Plan(plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period)
+        plan = SelectionPlan(
+            tuple(RULES), Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day
+        )
+        plan = SelectionPlan(
+            plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period
+        )
         self._now = 0.0
         ledger = Ledger(self.per_day, plan.reserved_share(cameras=1), period)
         self._order = Budgeted(ledger, lambda: Now(self._now, self._now, "boot"))
         self._numbers = iter(range(1 << 40))
         self._frames: dict[str, int] = {}
-        self._waiting: dict[str, Entry] = {}
+        self._waiting: dict[str, SpoolEntry] = {}
         self._selection = Selection(["street"], plan, new_id=self._new_id, explain=self._explain)
 
     def run(self, day: Iterable[Seen]) -> "Ours":
@@ -61,7 +65,7 @@ class Ours:
         for capture in captures:
             self.stored += 1
             frame = capture.observation.frame
-            entry = Entry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
+            entry = SpoolEntry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
             self._frames[capture.id] = frame.sequence
             self._waiting[capture.id] = entry
             self._order.arrive(entry, Hint.of(capture).text)

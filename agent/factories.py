@@ -1,0 +1,234 @@
+"""From the settings to one part of the agent; each part is built here and nowhere else.
+
+The daemon (`app.py`) and every command use these functions, so that a model, a spool or a target
+is the same whoever asks for it.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from agent import __version__
+from agent.camera.address import CameraAddress
+from agent.camera.open import make_source
+from agent.dataset.folder import Dataset
+from agent.detector.detector import OnnxDetector, load_detector
+from agent.detector.fallback.fallback import ModelSettings, Standby
+from agent.detector.fallback.known_good import LastGood
+from agent.detector.providers import Hardware
+from agent.domain import ModelInfo
+from agent.files import Disk
+from agent.logs import Log
+from agent.ports import Clock, FrameSource, UploadTarget
+from agent.receiver.receiver import Receiver
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
+from agent.runtime.drain import Drain
+from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.purchase import Budgeted
+from agent.selection.plan import SelectionPlan
+from agent.settings.declarations import Settings
+from agent.spool.reconciliation import Progress
+from agent.spool.recovery import open_spool
+from agent.spool.spool import Spool
+from agent.spool.types import Limits
+from agent.system import boot_id, full_jitter
+from agent.upload.backoff import Pace
+from agent.upload.http.options import Network
+from agent.upload.targets.registry import make_target
+
+_LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
+
+
+def selection_plan(settings: Settings) -> SelectionPlan:
+    """What the settings say of choosing frames."""
+    is_fixed = isinstance(settings.random_interval, float)
+    return SelectionPlan(
+        rules=settings.rules,
+        thresholds=settings.all_thresholds,
+        seed=settings.device_id,
+        random_interval=settings.random_interval if is_fixed else None,  # type: ignore[arg-type]
+        is_random=settings.random_interval != "off",
+        every_nth=settings.every_nth_frame,
+        per_day=settings.budget_per_day,
+        random_share=settings.random_share,
+        weights=settings.rule_weights,
+    )
+
+
+def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
+    """The ledger of credits, continued from its durable `text`; None where there is no budget."""
+    plan = selection_plan(settings)
+    if not plan.per_day:
+        return None
+    share = plan.reserved_share(len(settings.cameras))
+    if text is None:
+        return Ledger(plan.per_day, share)
+    return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
+
+
+def spool_limits(settings: Settings) -> Limits:
+    """What the spool may occupy."""
+    return Limits(int(settings.spool_max), int(settings.spool_min_free))
+
+
+def spool_of(
+    settings: Settings,
+    *,
+    clock: Clock,
+    log: Log,
+    progress: Progress = lambda _read, _of: None,
+    within_budget: bool = True,
+) -> AbstractContextManager[Spool]:
+    """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
+
+    `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
+    repair open it without.
+    """
+    ledger = ledger_of(settings) if within_budget else None
+    order = None
+    if ledger is not None:
+        boot = boot_id()
+        order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
+    return open_spool(
+        settings.spool_dir,
+        spool_limits(settings),
+        clock=clock,
+        log=log,
+        order=order,
+        progress=progress,
+    )
+
+
+def upload_target(
+    settings: Settings, *, clock: Clock, environ: Mapping[str, str]
+) -> UploadTarget | None:
+    """The target that the settings name, or None; raises `ConfigurationError`."""
+    if settings.upload_url is None:
+        return None
+    return make_target(
+        settings.upload_url,
+        token=settings.token(environ),
+        network=network_of(settings),
+        clock=clock,
+        disk=Disk(),
+        capture_folder=dataset_at,
+        boot=boot_id(),
+    )
+
+
+def network_of(settings: Settings) -> Network:
+    """What the settings say of connections to the far side."""
+    proxy = settings.upload_proxy
+    return Network(
+        timeout=settings.upload_timeout,
+        workers=settings.upload_workers,
+        max_rate=int(settings.upload_max_rate),
+        ca=settings.upload_ca,
+        client_cert=settings.upload_client_cert,
+        proxy=proxy.get_secret_value() if proxy else None,
+    )
+
+
+def upload_patience(settings: Settings) -> float:
+    """Seconds that one delivery may take when all connections send a large picture at once."""
+    if not settings.upload_max_rate:
+        return settings.upload_timeout
+    at_once = settings.upload_workers * _LARGEST_CAPTURE
+    return settings.upload_timeout + at_once / settings.upload_max_rate
+
+
+def detector_of(settings: Settings) -> OnnxDetector:
+    """The model that the settings name, loaded; raises `ConfigurationError`."""
+    return load_detector(
+        settings.model,
+        model_format=settings.model_format,
+        labels=settings.model_labels,
+        model_input=settings.model_input,
+        sha256=settings.model_sha256,
+        hardware=_hardware(settings),
+        floor=settings.floor,
+    )
+
+
+def standby_of(settings: Settings, *, log: Log) -> Standby:
+    """The last model that proved itself on this device."""
+    # Daemons of several spools may share a state directory, but not a model.
+    folder = settings.state_dir / "models" / settings.spool_dir.name
+    return Standby(
+        LastGood(folder, Disk(), min_free=int(settings.spool_min_free)),
+        ModelSettings(
+            settings.model,
+            settings.model_sha256,
+            {
+                "AGENT_MODEL_FORMAT": settings.model_format,
+                "AGENT_MODEL_LABELS": settings.model_labels,
+                "AGENT_MODEL_INPUT": str(settings.model_input or ""),
+            },
+        ),
+        partial(
+            load_detector,
+            sha256=settings.model_sha256,
+            hardware=_hardware(settings),
+            floor=settings.floor,
+        ),
+        log=log,
+    )
+
+
+def _hardware(settings: Settings) -> Hardware:
+    return Hardware(settings.providers, settings.inference_threads, settings.state_dir / "engines")
+
+
+def inference_workers(settings: Settings) -> int:
+    """How many frames are analysed at once; each run has `AGENT_INFERENCE_THREADS` threads."""
+    if settings.inference_workers != "auto":
+        return settings.inference_workers
+    return max(1, len(os.sched_getaffinity(0)) // settings.inference_threads)
+
+
+def frame_source(
+    camera: CameraAddress, settings: Settings, *, fps: float, clock: Clock
+) -> FrameSource:
+    """The source of one camera, thinned to `fps`."""
+    return make_source(camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id())
+
+
+def image_encoder(settings: Settings) -> JpegEncoder:
+    """What turns frames into stored images."""
+    return JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side)
+
+
+def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:
+    """What makes the records of this device; `boot` names the clock, by default this boot."""
+    boot = boot_id() if boot is None else boot
+    return RecordMaker(settings.device_id, boot, model, settings.all_thresholds, __version__)
+
+
+def dataset_at(directory: Path) -> Dataset:
+    """The dataset folder at a path."""
+    return Dataset(directory.absolute(), Disk())
+
+
+def receiver_of(
+    dataset: Dataset, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None
+) -> Receiver:
+    """An endpoint on `host` and `port` that stores into `dataset`; raises `OSError`."""
+    return Receiver(dataset, host=host, port=port, token=token)
+
+
+def drain_of(
+    settings: Settings, spool: Spool, target: UploadTarget, *, clock: Clock, log: Log
+) -> Drain:
+    """What delivers a spool's waiting captures without a daemon, beginning at once."""
+    return Drain(
+        spool,
+        target,
+        Pace(full_jitter, first_bound=0.0),
+        workers=settings.upload_workers,
+        clock=clock,
+        log=log,
+        window=settings.upload_window,
+    )

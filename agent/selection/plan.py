@@ -1,0 +1,52 @@
+"""What an operator chose of the selection, for all cameras of a device or a recording."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.domain import Thresholds
+from agent.selection.budget.ledger import DAY_S
+
+NO_BUDGET_RANDOM_INTERVAL_S = 15 * 60.0
+
+RULE_COOLDOWN_S = 10.0
+"""Least time between two captures for the same rule and camera where there is no budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionPlan:
+    """What an operator chose, for all cameras of a device or a recording."""
+
+    rules: Sequence[str]
+    thresholds: Thresholds
+    seed: str  # of the random lane
+    random_interval: float | None = None  # seconds; None = as the credits allow
+    is_random: bool = True
+    every_nth: int = 0
+    per_day: int = 0  # credits; 0 = no budget
+    random_share: float = 0.2
+    weights: Mapping[str, float] = field(default_factory=dict)
+    period_s: float = DAY_S  # in which the credits accrue: a day, or a recording's length
+    cooldown_s: float = RULE_COOLDOWN_S  # where there is no budget
+
+    def interval_for(self, cameras: int) -> float | None:
+        """Seconds between random captures of one camera; None for none."""
+        if not self.is_random:
+            return None
+        if self.random_interval is not None:
+            return self.random_interval
+        if self.per_day == 0:
+            return NO_BUDGET_RANDOM_INTERVAL_S
+        credits_for_it = self.per_day * self.random_share
+        return cameras * self.period_s / credits_for_it if credits_for_it > 0 else None
+
+    def reserved_share(self, cameras: int) -> float:
+        """Of the credits, for the random lane: no more than its captures can take."""
+        if self.every_nth:  # how many these are, only the cameras know
+            return self.random_share
+        if not self.is_random or self.per_day == 0:
+            return 0.0
+        if self.random_interval is None:  # made to take it all
+            return self.random_share
+        # The first capture of a day is never refused, so slots cut by midnight need no more.
+        draws = max(1, cameras) * self.period_s / self.random_interval
+        return min(self.random_share, draws / self.per_day)
