@@ -29,23 +29,23 @@ from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Inference
-from agent.runtime.load_heartbeat import Loading
+from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange, first_model
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
-from agent.runtime.supervisor import Stations, Supervisor
+from agent.runtime.supervisor import Stages, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.selection.device import Selection
 from agent.selection.plan import RULE_COOLDOWN_S
 from agent.selection.rules import supported
-from agent.selection.selector import Verdict
+from agent.selection.selector import FrameEvaluation
 from agent.settings.declarations import Settings
 from agent.spool.spool import Spool
 from agent.system import clock_synchronized, full_jitter, new_id
-from agent.upload.backoff import FIRST_BOUND, Pace
+from agent.upload.backoff import FIRST_BOUND, Backoff
 from agent.upload.targets.registry import insecure_token_warning
 
 QUEUE_LENGTH = 8
@@ -54,7 +54,7 @@ MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class Timing:
     """What a demonstration shortens, so that ten seconds show what a day brings."""
 
     cooldown_s: float = RULE_COOLDOWN_S
@@ -81,14 +81,14 @@ def wired(
     log: Log,
     environ: Mapping[str, str] = os.environ,
     watchdog: float | None = None,
-    tempo: Tempo | None = None,
+    tempo: Timing | None = None,
 ) -> Iterator[Agent]:
     """Make a daemon that is ready to run, and put everything away afterwards.
 
     Raises `ConfigurationError` for what a person must mend, `TemporaryError` while another process
     owns the spool, `SpoolUnavailable` when its disk refuses.
     """
-    tempo = tempo or Tempo()
+    tempo = tempo or Timing()
     target = upload_target(settings, clock=clock, environ=environ)
     warning = insecure_token_warning(settings.upload_url or "", settings.token(environ))
     if warning:
@@ -125,7 +125,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
     """Load the model, or the last good one, and make what may change it while it runs."""
     store = standby_of(settings, log=log)
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-    loading = Loading(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
+    loading = LoadHeartbeat(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
 
     def load() -> OnnxDetector:
         if settings.model is not None and store.has_other():
@@ -148,14 +148,14 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
 
 def _stations(
     settings: Settings,
-    tempo: Tempo,
+    tempo: Timing,
     spool: Spool,
     change: ModelChange,
     target: UploadTarget | None,
     *,
     clock: Clock,
     log: Log,
-) -> Stations:
+) -> Stages:
     """Everything that runs, from the cameras to the far side."""
     stats = Stats()
     # Each frame of a recording that is read as fast as it is analysed counts.
@@ -176,7 +176,7 @@ def _stations(
             clock=clock,
             log=log,
         )
-    return Stations(
+    return Stages(
         readers=_readers(settings, mailbox, clock=clock, log=log),
         mailbox=mailbox,
         inference=Inference(
@@ -212,7 +212,7 @@ def _stations(
 
 
 def _selection(
-    settings: Settings, tempo: Tempo, spool: Spool, *, task: str, clock: Clock, log: Log
+    settings: Settings, tempo: Timing, spool: Spool, *, task: str, clock: Clock, log: Log
 ) -> Selection:
     """The rules that fit the model, with what they learnt before."""
     rules, left_out = supported(settings.rules, task)
@@ -227,7 +227,7 @@ def _selection(
 
 def _uploader(
     settings: Settings,
-    tempo: Tempo,
+    tempo: Timing,
     spool: Spool,
     target: UploadTarget | None,
     *,
@@ -237,7 +237,7 @@ def _uploader(
 ) -> Uploader | None:
     if target is None:
         return None
-    pace = Pace(full_jitter, first_bound=tempo.first_upload_bound_s)
+    pace = Backoff(full_jitter, first_bound=tempo.first_upload_bound_s)
     return Uploader(
         spool, target, pace, stats=stats, clock=clock, log=log, window=settings.upload_window
     )
@@ -257,7 +257,7 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
     ]
 
 
-def explain(log: Log, verdict: Verdict) -> None:
+def explain(log: Log, verdict: FrameEvaluation) -> None:
     """Why a frame was captured, or was not: for those who ask at debug level."""
     log.debug(
         "frame judged",

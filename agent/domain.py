@@ -76,7 +76,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Prediction:
     """What a model said of one picture: detections or classes, by its task."""
 
     model: ModelInfo

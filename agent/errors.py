@@ -49,7 +49,7 @@ class TargetUnavailable(AgentError):
         self.retry_after = retry_after
 
 
-class TargetHeld(AgentError):
+class TargetBlocked(AgentError):
     """Every capture would fail until something is mended; keep all, say it once, probe slowly."""
 
 

@@ -15,8 +15,8 @@ from agent.camera.address import CameraAddress
 from agent.camera.open import make_source
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.fallback.fallback import ModelSettings, Standby
-from agent.detector.fallback.known_good import LastGood
+from agent.detector.fallback.fallback import ModelFallback, ModelSettings
+from agent.detector.fallback.known_good import KnownGoodStore
 from agent.detector.providers import Hardware
 from agent.domain import ModelInfo
 from agent.files import Disk
@@ -26,17 +26,17 @@ from agent.receiver.receiver import Receiver
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
 from agent.runtime.drain import Drain
-from agent.selection.budget.ledger import Ledger, Now
-from agent.selection.budget.purchase import Budgeted
+from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.plan import SelectionPlan
 from agent.settings.declarations import Settings
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
+from agent.spool.types import SpoolLimits
 from agent.system import boot_id, full_jitter
-from agent.upload.backoff import Pace
-from agent.upload.http.options import Network
+from agent.upload.backoff import Backoff
+from agent.upload.http.options import HttpOptions
 from agent.upload.targets.registry import make_target
 
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
@@ -69,9 +69,9 @@ def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
     return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
 
 
-def spool_limits(settings: Settings) -> Limits:
+def spool_limits(settings: Settings) -> SpoolLimits:
     """What the spool may occupy."""
-    return Limits(int(settings.spool_max), int(settings.spool_min_free))
+    return SpoolLimits(int(settings.spool_max), int(settings.spool_min_free))
 
 
 def spool_of(
@@ -91,7 +91,7 @@ def spool_of(
     order = None
     if ledger is not None:
         boot = boot_id()
-        order = Budgeted(ledger, lambda: Now(clock.monotonic(), clock.wall(), boot))
+        order = BudgetedOrder(ledger, lambda: ClockReading(clock.monotonic(), clock.wall(), boot))
     return open_spool(
         settings.spool_dir,
         spool_limits(settings),
@@ -119,10 +119,10 @@ def upload_target(
     )
 
 
-def network_of(settings: Settings) -> Network:
+def network_of(settings: Settings) -> HttpOptions:
     """What the settings say of connections to the far side."""
     proxy = settings.upload_proxy
-    return Network(
+    return HttpOptions(
         timeout=settings.upload_timeout,
         workers=settings.upload_workers,
         max_rate=int(settings.upload_max_rate),
@@ -153,12 +153,12 @@ def detector_of(settings: Settings) -> OnnxDetector:
     )
 
 
-def standby_of(settings: Settings, *, log: Log) -> Standby:
+def standby_of(settings: Settings, *, log: Log) -> ModelFallback:
     """The last model that proved itself on this device."""
     # Daemons of several spools may share a state directory, but not a model.
     folder = settings.state_dir / "models" / settings.spool_dir.name
-    return Standby(
-        LastGood(folder, Disk(), min_free=int(settings.spool_min_free)),
+    return ModelFallback(
+        KnownGoodStore(folder, Disk(), min_free=int(settings.spool_min_free)),
         ModelSettings(
             settings.model,
             settings.model_sha256,
@@ -226,7 +226,7 @@ def drain_of(
     return Drain(
         spool,
         target,
-        Pace(full_jitter, first_bound=0.0),
+        Backoff(full_jitter, first_bound=0.0),
         workers=settings.upload_workers,
         clock=clock,
         log=log,

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.domain import (
-    Answer,
     EncodedImage,
     Frame,
     ModelInfo,
     Pixels,
+    Prediction,
     Receipt,
     SpoolEntry,
     StoredCapture,
@@ -56,7 +56,7 @@ class Detector(Protocol):
     def info(self) -> ModelInfo:
         """Which model it is."""
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         """Say what the model sees: detections at or above the floor, or the best classes.
 
         Boxes are in pixels of `pixels`, inside its edges. Any shape of at least 1 x 1 is

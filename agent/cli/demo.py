@@ -26,7 +26,7 @@ TICK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoResult:
     """What the demonstration shows at its end."""
 
     frames: int
@@ -82,16 +82,16 @@ def sample_clip() -> Path:
     )
 
 
-def play(source: Path, folder: Path, screen: Console) -> Outcome:
+def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     """Run the real daemon on a recording, with a real endpoint that is away for a while."""
-    from agent.app import Tempo, wired
+    from agent.app import Timing, wired
     from agent.camera.address import parse_cameras
     from agent.factories import dataset_at, drain_of, upload_target
     from agent.logs import make_log
     from agent.settings.load import without_environment
 
     frames = clip_frames(source)
-    network = Network(dataset_at(folder / "dataset"))
+    network = SimulatedNetwork(dataset_at(folder / "dataset"))
     clock = SystemClock()
     settings = without_environment(
         cameras=parse_cameras(f"street='{source.absolute()}'"),
@@ -105,7 +105,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:
         log = make_log(form="logfmt", stream=file)
-        tempo = Tempo(cooldown_s=0.8, first_upload_bound_s=0.0)
+        tempo = Timing(cooldown_s=0.8, first_upload_bound_s=0.0)
         with wired(
             settings, clock=clock, notifier=SystemdNotifier(None), log=log, tempo=tempo
         ) as agent:
@@ -133,7 +133,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
             total = agent.stats.total()
             counts, left = agent.spool.counts(), agent.spool.waiting()
     network.stop()
-    return Outcome(
+    return DemoResult(
         frames=total["analysed"],
         captures=total["captured"],
         by_rule={
@@ -148,7 +148,7 @@ def play(source: Path, folder: Path, screen: Console) -> Outcome:
     )
 
 
-class Network:
+class SimulatedNetwork:
     """A receiver on loopback that is away for the middle third."""
 
     def __init__(self, dataset: "Dataset") -> None:
@@ -205,12 +205,14 @@ def _progress(screen: Console) -> Progress:
     )
 
 
-def _show(progress: Progress, task: TaskID, *, done: int, waiting: int, network: Network) -> None:
+def _show(
+    progress: Progress, task: TaskID, *, done: int, waiting: int, network: SimulatedNetwork
+) -> None:
     state = "[green]up[/]  " if network.up else "[red]down[/]"
     progress.update(task, completed=done, waiting=waiting, network=state)
 
 
-def _table(outcome: Outcome) -> Table:
+def _table(outcome: DemoResult) -> Table:
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")

@@ -14,7 +14,7 @@ from rich.table import Table
 from agent.domain import Box
 from agent.errors import ConfigurationError
 from agent.evaluation import annotations as review
-from agent.evaluation.box_matching import Marked, agreement
+from agent.evaluation.box_matching import AnnotatedBox, match_boxes
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
 from agent.record.summary import confident, sides
@@ -145,18 +145,18 @@ def _frames(drawn: review.Records, said: _Said) -> list[Reviewed]:
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
         if name in said.truth and "detections" in record:
-            found = agreement(_reported(record), said.truth[name])
+            found = match_boxes(_reported(record), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:
             frames.append(Reviewed(weight, said.verdicts[name]))
     return frames
 
 
-def _reported(record: Mapping[str, Any]) -> list[Marked]:
+def _reported(record: Mapping[str, Any]) -> list[AnnotatedBox]:
     """What the application acted on: detections at or above their threshold."""
     try:
         return [
-            Marked(each["label"], Box(*sides(each)), each["confidence"])
+            AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
             for each in confident(record)
         ]
     except ValueError as error:

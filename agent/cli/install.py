@@ -14,7 +14,7 @@ from agent.install.plan import (
     SETTINGS_FOLDER,
     TOKEN_FILE,
     UNIT,
-    Note,
+    Message,
     Step,
     hidden_from_the_service,
     plan_install,
@@ -96,7 +96,7 @@ def uninstall(
 def _go(steps: Sequence[Step], root: Path, *, dry_run: bool) -> None:
     os.umask(0o022)  # the folders above ours are everybody's; ours get their modes
     for step in steps:
-        mark = "note" if isinstance(step, Note) else "would" if dry_run else "done"
+        mark = "note" if isinstance(step, Message) else "would" if dry_run else "done"
         if not dry_run:
             installer.carry_out(step, root)
         print(f"{mark:<5} {installer.shown(step)}")

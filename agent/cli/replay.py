@@ -17,7 +17,7 @@ from agent.errors import CameraLost, ConfigurationError
 if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
     from agent.camera.length import Length
-    from agent.replay.recording import Means, Outcome
+    from agent.replay.recording import RecordingResult, ReplayParts
     from agent.selection.plan import SelectionPlan
     from agent.settings.declarations import Settings
 
@@ -157,19 +157,24 @@ def _plan(settings: "Settings", budget: int | None) -> "SelectionPlan":
     return plan if budget is None else replace(plan, per_day=budget)
 
 
-def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "Means":
+def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
     from agent.factories import dataset_at, image_encoder, record_maker
-    from agent.replay.recording import Means
+    from agent.replay.recording import ReplayParts
 
     maker = record_maker(settings, detector.info, boot="recording")
     if "device_id" not in settings.model_fields_set:
         maker = replace(maker, device=SEED)
-    return Means(detector, image_encoder(settings), maker, dataset_at(folder), workers)
+    return ReplayParts(detector, image_encoder(settings), maker, dataset_at(folder), workers)
 
 
 def _play(
-    inputs: list[_Input], plan: "SelectionPlan", means: "Means", *, fps: float, explain: list[int]
-) -> "list[Outcome]":
+    inputs: list[_Input],
+    plan: "SelectionPlan",
+    means: "ReplayParts",
+    *,
+    fps: float,
+    explain: list[int],
+) -> "list[RecordingResult]":
     from agent.replay.recording import Replay
 
     screen = Console(stderr=True)
@@ -196,7 +201,7 @@ def _play(
 
 
 def _show(
-    report: dict[str, Any], outcomes: "list[Outcome]", folder: Path, page: Path | None
+    report: dict[str, Any], outcomes: "list[RecordingResult]", folder: Path, page: Path | None
 ) -> None:
     seconds = sum(outcome.seconds for outcome in outcomes)
     analysed = report["frames_analysed"]

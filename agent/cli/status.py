@@ -17,7 +17,7 @@ from agent.cli.as_service import hint
 from agent.cli.status_table import table_of
 from agent.errors import TemporaryError
 from agent.factories import ledger_of
-from agent.selection.budget.ledger import Now
+from agent.selection.budget.ledger import ClockReading
 from agent.settings.declarations import Settings
 from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id
@@ -109,7 +109,7 @@ def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
     if ledger is None:
         return -1
     clock = SystemClock()
-    ledger.accrue(Now(clock.monotonic(), clock.wall(), boot_id()))
+    ledger.accrue(ClockReading(clock.monotonic(), clock.wall(), boot_id()))
     return round(ledger.left, 2)
 
 

@@ -8,20 +8,20 @@ import numpy as np
 from agent.detector.formats import AUTO, choose
 from agent.detector.formats.class_ids import NOTHING, label_table
 from agent.detector.formats.coco import COCO_80
-from agent.detector.formats.contract import AnyFormat, Layout, Preparation
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import AnyFormat, Layout, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
 from agent.detector.model_file.file import ModelFile
 from agent.detector.model_file.huggingface import hub_input, hub_labels
-from agent.detector.model_file.input_spec import InputWords
+from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.model_file.labels import resolve_labels
-from agent.detector.model_file.sidecar import SideFile, read_side_file
-from agent.detector.nms import suppressed
-from agent.detector.preprocessing import InputBuffer, middle
+from agent.detector.model_file.sidecar import Sidecar, read_sidecar
+from agent.detector.nms import non_maximum_suppression
+from agent.detector.preprocessing import InputBuffer, center_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
-from agent.domain import Answer, Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels
+from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction
 from agent.errors import ConfigurationError, ModelUnusable
 
 TOP_CLASSES = 5
@@ -43,7 +43,7 @@ class OnnxDetector:
         decided: str,
         layout: Layout,
         labels: tuple[str, ...],
-        preparation: Preparation,
+        preparation: Preprocessing,
         floor: float,
     ) -> None:
         """Wire what `load_detector` found; `labels` go with `layout`."""
@@ -77,17 +77,17 @@ class OnnxDetector:
         return self._session.wasteful
 
     @property
-    def description(self) -> SideFile:
+    def description(self) -> Sidecar:
         """All that was decided, so that its file and this give the same detector again."""
-        words = InputWords.of(self.preparation)
-        return SideFile(None, self._format.name, self.info.labels, words)
+        words = InputSpec.of(self.preparation)
+        return Sidecar(None, self._format.name, self.info.labels, words)
 
     @property
     def provider_shares(self) -> dict[str, float]:
         """The share of the graph's nodes on each execution provider; empty if it is not told."""
         return self._session.shares()
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         """Say what the model sees in a picture of at least 1 x 1.
 
         A detector's answer has at most 300 detections at or above the floor, highest confidence
@@ -102,8 +102,8 @@ class OnnxDetector:
             return self._classes(self._format.probabilities(outputs))
         raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
         named, odd = self._named(raw)
-        kept = suppressed(named, iou=self._format.nms_iou)
-        return Answer(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
+        kept = non_maximum_suppression(named, iou=self._format.nms_iou)
+        return Prediction(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
 
     def _placed(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
         """Return where the frame goes in the input, and what of it is shown."""
@@ -111,7 +111,7 @@ class OnnxDetector:
         wanted = self.preparation
         size = self._session.input_size(Size(width, height), wanted)
         if wanted.crop is not None:
-            pixels = middle(pixels, width=size.width, height=size.height, share=wanted.crop)
+            pixels = center_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
             height, width = pixels.shape[:2]
         return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
 
@@ -123,15 +123,15 @@ class OnnxDetector:
             self._own.buffer = buffer
         return buffer
 
-    def _named(self, raw: RawDetections) -> tuple[RawDetections, bool]:
+    def _named(self, raw: DecodedDetections) -> tuple[DecodedDetections, bool]:
         """Return the detections that have a label, by its index; and whether a number had none."""
         known = raw.class_ids < len(self._table)
         labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NOTHING)
         rows = np.flatnonzero(labels != NOTHING)
-        named = RawDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
+        named = DecodedDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
         return named, not bool(known.all())
 
-    def _detections(self, raw: RawDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
+    def _detections(self, raw: DecodedDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
         boxes = letterbox.to_frame(raw.boxes)
         with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > SLIVER).all(axis=1))
         labels = self.info.labels
@@ -145,17 +145,17 @@ class OnnxDetector:
             )
         )
 
-    def _classes(self, shares: FloatArray) -> Answer:
+    def _classes(self, shares: FloatArray) -> Prediction:
         """Return the best classes; none where the output is no probabilities."""
         if not np.isfinite(shares).all():
-            return Answer(self.info, invalid=True)
+            return Prediction(self.info, invalid=True)
         best = [
             number
             for number in np.argsort(-shares, kind="stable")[: TOP_CLASSES + 1].tolist()
             if self._table[number] != NOTHING
         ]
         labels = self.info.labels
-        return Answer(
+        return Prediction(
             self.info,
             classes=tuple(
                 ClassScore(labels[label], label, min(1.0, float(shares[number])))
@@ -170,7 +170,7 @@ def load_detector(
     *,
     model_format: str = AUTO,
     labels: str = AUTO,
-    model_input: InputWords | None = None,
+    model_input: InputSpec | None = None,
     sha256: str | None = None,
     hardware: Hardware = ANY_HARDWARE,
     floor: float = 0.05,
@@ -194,7 +194,7 @@ def load_detector(
     """
     session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
     model = session.signature
-    beside = read_side_file(session.path)
+    beside = read_sidecar(session.path)
     try:
         if model_format == AUTO and beside.path and beside.format:
             choice = choose(beside.format, model, named_by=beside.path.name)

@@ -6,7 +6,7 @@ Pure.
 from dataclasses import dataclass
 from enum import Enum
 
-from agent.detector.formats.contract import Preparation, Tensor
+from agent.detector.formats.contract import Preprocessing, Tensor
 from agent.detector.letterbox import Padding, Size, smallest_input
 
 COLOURS = 3
@@ -22,7 +22,7 @@ class Axes(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class PictureInput:
+class ImageInput:
     """An input that takes a picture; where it takes several, the others stay empty."""
 
     axes: Axes
@@ -32,7 +32,7 @@ class PictureInput:
     batch: int = 1  # pictures that it takes at once
 
     @classmethod
-    def of(cls, tensor: Tensor) -> "PictureInput | None":
+    def of(cls, tensor: Tensor) -> "ImageInput | None":
         """Read an input; None where it takes no picture of three colours."""
         shape = tensor.shape
         if tensor.dtype not in TYPES or not all(axis is None or axis > 0 for axis in shape):
@@ -61,7 +61,7 @@ class PictureInput:
             case Axes.NHWC:
                 return (self.batch, size.height, size.width, COLOURS)
 
-    def size_for(self, frame: Size, wanted: Preparation) -> Size:
+    def size_for(self, frame: Size, wanted: Preprocessing) -> Size:
         """Return the input to use for a frame: its own, or on free axes the smallest that does.
 
         A model that sees stretched or cropped frames gets all of the size that it was trained at.

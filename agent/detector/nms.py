@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.decoded import DecodedDetections
 
 KEPT = 300  # detections of a frame; as many as the models' own evaluations keep
 CANDIDATES = (350, 1000)
@@ -14,7 +14,7 @@ first few give all that is kept, the rest need no look."""
 FARTHEST = 1e5  # pixels; no input is so large
 
 
-def suppressed(raw: RawDetections, *, iou: float | None) -> RawDetections:
+def non_maximum_suppression(raw: DecodedDetections, *, iou: float | None) -> DecodedDetections:
     """Return the best detections, highest confidence first, at most `KEPT`.
 
     Args:
@@ -33,7 +33,7 @@ def suppressed(raw: RawDetections, *, iou: float | None) -> RawDetections:
     return ordered.taken(rows[:KEPT])
 
 
-def _apart(ordered: RawDetections, count: int, iou: float) -> NDArray[np.intp]:
+def _apart(ordered: DecodedDetections, count: int, iou: float) -> NDArray[np.intp]:
     """Return the rows, of the first `count`, that no better one of their class overlaps."""
     # OpenCV keeps the classes apart by shifting each by the largest coordinate, which works only
     # where none is negative. One wild box must not make that so large that the rest lose digits.

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.contract import Colours, Preparation
-from agent.detector.image_input import Axes, PictureInput
+from agent.detector.formats.contract import ChannelOrder, Preprocessing
+from agent.detector.image_input import Axes, ImageInput
 from agent.detector.letterbox import Letterbox
 from agent.domain import Pixels
 
@@ -37,7 +37,7 @@ class InputBuffer:
     The array that `fill` returns is valid until the next call of `fill`.
     """
 
-    def __init__(self, preparation: Preparation, picture: PictureInput) -> None:
+    def __init__(self, preparation: Preprocessing, picture: ImageInput) -> None:
         """Make it for one preparation and one model's input.
 
         Whole numbers are 0 to 255: a model that takes them does the arithmetic itself.
@@ -49,7 +49,7 @@ class InputBuffer:
         self._pad = [table[preparation.pad_value] for table in tables]
         self._all_channels = np.stack(tables, axis=1)[None]
         # The planes of a frame come blue first.
-        self._planes = tables if preparation.colours is Colours.BGR else tables[::-1]
+        self._planes = tables if preparation.colours is ChannelOrder.BGR else tables[::-1]
         self._made: dict[Letterbox, _Arrays] = {}
 
     def fill(self, pixels: Pixels, letterbox: Letterbox) -> Prepared:
@@ -67,7 +67,7 @@ class InputBuffer:
         resized = (letterbox.resized.width, letterbox.resized.height)
         cv2.resize(pixels, resized, dst=made.resized, interpolation=self._sampling(letterbox))
         if self._picture.axes is Axes.NHWC:
-            if self._preparation.colours is Colours.RGB:
+            if self._preparation.colours is ChannelOrder.RGB:
                 cv2.cvtColor(made.resized, cv2.COLOR_BGR2RGB, dst=made.resized)
             cv2.LUT(made.resized, self._all_channels, dst=made.windows[0])
             return made.tensor
@@ -100,7 +100,7 @@ class InputBuffer:
             for channel, value in zip(channels, self._pad, strict=True):
                 channel[...] = value
                 windows.append(channel[rows, columns])
-            if self._preparation.colours is Colours.RGB:
+            if self._preparation.colours is ChannelOrder.RGB:
                 windows.reverse()
         return _Arrays(
             np.empty((height, width, 3), np.uint8),
@@ -120,7 +120,7 @@ class _Arrays:
     windows: tuple[NDArray[Any], ...]  # where in `tensor` each plane, or all of them, goes
 
 
-def middle(pixels: Pixels, *, width: int, height: int, share: float) -> Pixels:
+def center_crop(pixels: Pixels, *, width: int, height: int, share: float) -> Pixels:
     """Return the middle of a frame in the proportions of an input, as a view.
 
     Args:
@@ -137,7 +137,7 @@ def middle(pixels: Pixels, *, width: int, height: int, share: float) -> Pixels:
     return pixels[top : top + kept_rows, left : left + kept_columns]
 
 
-def _tables(preparation: Preparation, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+def _tables(preparation: Preprocessing, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
     """Return what each of 0 to 255 becomes, as bits to be moved; for each channel of the model."""
     values = np.arange(256, dtype=np.float32)
     if dtype == np.uint8:

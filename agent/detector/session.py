@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
-from agent.detector.formats.contract import Colours, Preparation, Signature, Tensor
-from agent.detector.image_input import TYPES, Axes, PictureInput
+from agent.detector.formats.contract import ChannelOrder, ModelSignature, Preprocessing, Tensor
+from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Padding, Size
 from agent.detector.model_file.file import verified
 from agent.detector.model_file.metadata import read_metadata
@@ -115,7 +115,7 @@ class OnnxSession:
             counts[name] = counts.get(name, 0) + nodes
         return {name: nodes / total for name, nodes in counts.items()}
 
-    def input_size(self, frame: Size, wanted: Preparation) -> Size:
+    def input_size(self, frame: Size, wanted: Preprocessing) -> Size:
         """Return the input to use for a frame: the model's own, or what suits on free axes."""
         return self._only or self.picture.size_for(frame, wanted)
 
@@ -147,9 +147,9 @@ class OnnxSession:
         """Free what the trial run gave, which nobody needs once the format is known."""
         self.signature = replace(self.signature, values=())
 
-    def _inspected(self) -> PictureInput:
+    def _inspected(self) -> ImageInput:
         """Return how the first input takes a picture; others may only ask for its size."""
-        picture = PictureInput.of(self._inputs[0]) if self._inputs else None
+        picture = ImageInput.of(self._inputs[0]) if self._inputs else None
         others_fit = all(
             each.name in SIZE_INPUTS and each.shape in ((picture and picture.batch, 2), (None, 2))
             for each in self._inputs[1:]
@@ -163,7 +163,7 @@ class OnnxSession:
             )
         return picture
 
-    def _tried(self) -> Signature:
+    def _tried(self) -> ModelSignature:
         """Run once on a picture of greys, and so learn what the outputs look like."""
         metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
         first_error: BaseException | None = None
@@ -181,7 +181,7 @@ class OnnxSession:
                 for output, array in zip(self._outputs, arrays, strict=True)
             )
             sized = len(self._inputs) > 1
-            return Signature(self._inputs[0], shaped, size, metadata, tuple(arrays), sized)
+            return ModelSignature(self._inputs[0], shaped, size, metadata, tuple(arrays), sized)
         tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
         raise ModelUnusable(
             f"cannot run the model {self.path} at {tried}: {_line(first_error)} "
@@ -193,7 +193,7 @@ class OnnxSession:
         """A rectangle first: a graph that only pretends that its axes are free fails there."""
         if self.picture.fixed:
             return [self.picture.fixed]
-        free = Preparation(Colours.RGB, (0,) * 3, (1,) * 3, Padding.AFTER, 0, stride, limit)
+        free = Preprocessing(ChannelOrder.RGB, (0,) * 3, (1,) * 3, Padding.AFTER, 0, stride, limit)
         wide = self.picture.size_for(WIDE, free)
         squares = [
             Size(self.picture.width or side.width, self.picture.height or side.height)
@@ -232,7 +232,7 @@ def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:
         )
 
 
-def _greys(picture: PictureInput, size: Size) -> Prepared:
+def _greys(picture: ImageInput, size: Size) -> Prepared:
     """Return a picture of greys from dark to light, left to right, as 0 to 1 or 0 to 255."""
     top = 255 if picture.dtype == "uint8" else 1
     across = np.linspace(0, top, size.width)

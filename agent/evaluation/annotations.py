@@ -14,11 +14,11 @@ from typing import Any
 
 from agent.dataset import yolo
 from agent.domain import Box
-from agent.evaluation.box_matching import Marked
+from agent.evaluation.box_matching import AnnotatedBox
 from agent.record.summary import confident
 
 Records = Mapping[str, Mapping[str, Any]]
-Truth = Mapping[str, Sequence[Marked]]
+Truth = Mapping[str, Sequence[AnnotatedBox]]
 
 _ROW = 5  # class, centre, size
 _GOOD, _BAD = frozenset({"ok", "pass", "good", "right"}), frozenset({"fail", "bad", "wrong"})
@@ -84,7 +84,7 @@ def coco_labels(file: Path, content: Any, records: Records) -> Truth:
     try:
         labels = {each["id"]: str(each["name"]) for each in content["categories"]}
         found: dict[Any, tuple[str, float, float]] = {}
-        truth: dict[str, list[Marked]] = {}
+        truth: dict[str, list[AnnotatedBox]] = {}
         for image in content["images"]:
             name = Path(image["file_name"]).stem
             if name in records:
@@ -99,7 +99,7 @@ def coco_labels(file: Path, content: Any, records: Records) -> Truth:
                 x, y, width, height = (float(side) for side in each["bbox"])
                 box = Box(x * across, y * down, (x + width) * across, (y + height) * down)
                 crowd = bool(each.get("iscrowd"))
-                truth[name].append(Marked(labels[each["category_id"]], box, is_crowd=crowd))
+                truth[name].append(AnnotatedBox(labels[each["category_id"]], box, is_crowd=crowd))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReviewError(f"cannot read {file} as COCO: {error!r}") from error
     return truth
@@ -134,7 +134,7 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
 
 
-def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator[Marked]:
+def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator[AnnotatedBox]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         parts = line.split()
         if not parts:
@@ -148,7 +148,7 @@ def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator
                 f"size, not {line!r}"
             ) from error
         across, down = size["width"], size["height"]
-        yield Marked(
+        yield AnnotatedBox(
             label,
             Box(
                 (x - width / 2) * across,

@@ -10,7 +10,7 @@ MATCH_IOU = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class AnnotatedBox:
     """A box with its label, by a person or by the model."""
 
     label: str
@@ -20,7 +20,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class MatchCounts:
     """What of one frame is right, by label."""
 
     right: Counter[str] = field(default_factory=Counter)
@@ -38,12 +38,12 @@ class Agreement:
         return {*self.right, *self.wrong, *self.missed}
 
 
-def agreement(reported: Sequence[Marked], truth: Sequence[Marked]) -> Agreement:
+def match_boxes(reported: Sequence[AnnotatedBox], truth: Sequence[AnnotatedBox]) -> MatchCounts:
     """Match the surest box first with the free box of its label that it covers best.
 
     From an IoU of 0.5 on, boxes match, as in PASCAL VOC. A reported box in a crowd is not counted.
     """
-    result = Agreement()
+    result = MatchCounts()
     free = [each for each in truth if not each.is_crowd]
     crowds = [each for each in truth if each.is_crowd]
     for mine in sorted(reported, key=lambda each: -each.confidence):
@@ -57,14 +57,14 @@ def agreement(reported: Sequence[Marked], truth: Sequence[Marked]) -> Agreement:
     return result
 
 
-def _matches(mine: Marked, free: Sequence[Marked]) -> Iterator[tuple[float, int]]:
+def _matches(mine: AnnotatedBox, free: Sequence[AnnotatedBox]) -> Iterator[tuple[float, int]]:
     for place, theirs in enumerate(free):
         if theirs.label == mine.label:
             both = _common(mine.box, theirs.box)
             yield both / (_area(mine.box) + _area(theirs.box) - both or 1.0), place
 
 
-def _is_in(mine: Marked, crowd: Marked) -> bool:
+def _is_in(mine: AnnotatedBox, crowd: AnnotatedBox) -> bool:
     area = _area(mine.box)
     return mine.label == crowd.label and _common(mine.box, crowd.box) >= MATCH_IOU * area > 0
 

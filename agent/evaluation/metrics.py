@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.evaluation.box_matching import Agreement
+from agent.evaluation.box_matching import MatchCounts
 from agent.evaluation.intervals import Estimate, Term, ratio
 
 
@@ -13,7 +13,7 @@ class Reviewed:
 
     weight: float  # seconds that it stands for
     is_right: bool
-    agreement: Agreement | None = None  # None where only a verdict was given
+    agreement: MatchCounts | None = None  # None where only a verdict was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def by_label(frames: Sequence[Reviewed]) -> list[OfLabel]:
 
 
 def _measured(
-    name: str | None, agreements: Sequence[tuple[float, Agreement]], labels: Iterable[str]
+    name: str | None, agreements: Sequence[tuple[float, MatchCounts]], labels: Iterable[str]
 ) -> OfLabel:
     reported, there = [], []
     chosen = list(labels)

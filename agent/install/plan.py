@@ -66,13 +66,13 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Message:
     """Nothing to do; a person should know."""
 
     text: str
 
 
-Step = Folder | File | Command | Remove | Note
+Step = Folder | File | Command | Remove | Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def plan_uninstall(machine: Machine, *, purge: bool) -> list[Step]:
     kept = [path for path in (SETTINGS_FOLDER, STATE_FOLDER) if path in machine.folders]
     if not purge:
         names = " and ".join(str(path) for path in kept)
-        return [*steps, Note(f"kept: {names}; --purge deletes them")] if kept else steps
+        return [*steps, Message(f"kept: {names}; --purge deletes them")] if kept else steps
     steps += [Remove(path) for path in kept]
     if USER in machine.users:
         prefix = ("--prefix", machine.image) if machine.image else ()
@@ -128,7 +128,7 @@ def plan_uninstall(machine: Machine, *, purge: bool) -> list[Step]:
         steps.append(Command(("groupdel", *prefix, USER), may_fail=True))
     elsewhere = re.search(r"(?m)^AGENT_SPOOL_DIR=(\S.*)$", machine.files.get(ENV_FILE, ""))
     if elsewhere:
-        steps.append(Note(f"captures in {elsewhere[1]} are not touched: delete them by hand"))
+        steps.append(Message(f"captures in {elsewhere[1]} are not touched: delete them by hand"))
     return steps
 
 
@@ -160,7 +160,7 @@ def _user(machine: Machine) -> list[Step]:
             File(SYSUSERS, 0o644, _SYSUSERS_TEXT),
         ]
         if not machine.has_accounts:
-            steps.append(Note(f"no /etc/passwd yet: systemd-sysusers makes the user {USER}"))
+            steps.append(Message(f"no /etc/passwd yet: systemd-sysusers makes the user {USER}"))
     if USER not in machine.users and machine.has_accounts:
         prefix = ("--prefix", machine.image) if machine.image else ()
         own_group = ("--gid", USER) if USER in machine.groups else ("--user-group",)
@@ -179,11 +179,11 @@ def _env_file(machine: Machine, group: str) -> list[Step]:
     present = machine.files.get(ENV_FILE)
     if present is None:
         return [File(ENV_FILE, 0o640, machine.env_template, group)]
-    steps: list[Step] = [Note(f"{ENV_FILE} exists and is not touched")]
+    steps: list[Step] = [Message(f"{ENV_FILE} exists and is not touched")]
     lacking = missing_settings(present)
     if lacking:
         steps.append(
-            Note(
+            Message(
                 f"settings that it does not mention, all with a default: {', '.join(lacking)}; "
                 "`capture-agent env` explains them"
             )
@@ -207,9 +207,9 @@ def _drop_ins(machine: Machine) -> list[Step]:
 
 def _reload(machine: Machine) -> Step:
     if machine.image is not None:
-        return Note("daemon-reload is left to the first boot of the image")
+        return Message("daemon-reload is left to the first boot of the image")
     if not machine.systemd_runs:
-        return Note("systemd does not run here: daemon-reload is left out")
+        return Message("systemd does not run here: daemon-reload is left out")
     return Command(("systemctl", "daemon-reload"))
 
 

@@ -16,7 +16,7 @@ BODY_MAX = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ReceivedCapture:
     """One capture that was stored, or was there already."""
 
     id: str
@@ -41,7 +41,7 @@ class Receiver:
         port: int = 0,
         token: str | None = None,
         body_max: int = BODY_MAX,
-        on_capture: Callable[[Arrival], None] | None = None,
+        on_capture: Callable[[ReceivedCapture], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.received = 0
@@ -98,5 +98,5 @@ class Receiver:
             self.received += is_new
             self.duplicates += not is_new
             if self._on_capture is not None:
-                self._on_capture(Arrival(identity, len(image), is_new))
+                self._on_capture(ReceivedCapture(identity, len(image), is_new))
         return is_new

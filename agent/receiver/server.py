@@ -26,7 +26,7 @@ _SKIPPED_MAX = 256 * 1024 * 1024  # bytes of an oversized request that are read 
 _PARTS = frozenset({"image", "record"})
 
 
-class Station(Protocol):
+class CaptureSink(Protocol):
     """What the requests are for."""
 
     token: str | None
@@ -49,7 +49,7 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], station: Station) -> None:
+    def __init__(self, address: tuple[str, int], station: CaptureSink) -> None:
         self.station = station
         self._open: set[socket.socket] = set()
         self._lock = Lock()
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     @property
-    def station(self) -> Station:
+    def station(self) -> CaptureSink:
         return cast("Server", self.server).station
 
     def do_GET(self) -> None:

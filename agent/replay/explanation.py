@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent.domain import Capture, Lane
-from agent.replay.memory_spool import Bought
+from agent.replay.memory_spool import Purchase
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import RULES
-from agent.selection.selector import BURST_S, Verdict
+from agent.selection.selector import BURST_S, FrameEvaluation
 
 _MAY_BE = "score, unless a neighbour is better"
 
@@ -33,7 +33,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    verdict: Verdict
+    verdict: FrameEvaluation
     draw: tuple[float, float] | None  # begin of its slot of the random lane, and the instant
 
 
@@ -61,10 +61,10 @@ class Explainer:
         self._candidates: list[tuple[float, int, float]] = []  # at, frame, value: of bursts
         self._captured: dict[str, float] = {}  # when, by id
         self._replaced: dict[str, str] = {}  # by which, by id
-        self._bought: list[Bought] = []
+        self._bought: list[Purchase] = []
         self._lanes: dict[str, Lane] = {}
 
-    def hear(self, verdict: Verdict) -> None:
+    def hear(self, verdict: FrameEvaluation) -> None:
         """Take the selection's verdict on the next frame."""
         frame = verdict.frame
         index = frame.source_frame if frame.source_frame is not None else frame.sequence
@@ -83,7 +83,7 @@ class Explainer:
         if replaced is not None:
             self._replaced[replaced] = capture.id
 
-    def bought(self, bought: Bought) -> None:
+    def bought(self, bought: Purchase) -> None:
         """A credit was spent on it."""
         self._bought.append(bought)
 
@@ -116,7 +116,7 @@ class Explainer:
         return f"{rate}it cannot be decoded; analysed nearest to it: frame {near}"
 
     def _fate(
-        self, verdict: Verdict, worth_of: Callable[[str], float]
+        self, verdict: FrameEvaluation, worth_of: Callable[[str], float]
     ) -> tuple[str, tuple[str, ...]]:
         """What became of it, from the last step it reached."""
         name = self._names(verdict.frame.captured_at)
@@ -139,7 +139,7 @@ class Explainer:
             return "not captured", (self._outdone(verdict),)
         return "not captured", (self._refusal(verdict),)
 
-    def _outbid(self, name: str, verdict: Verdict, worth: float) -> Iterator[str]:
+    def _outbid(self, name: str, verdict: FrameEvaluation, worth: float) -> Iterator[str]:
         yield f"held from {self._captured[name]:.2f} s to the end; every credit bought another"
         if self._lanes[name] is not Lane.SCORE:
             yield "more were drawn than the lane's credits pay for; chance decided which"
@@ -154,7 +154,7 @@ class Explainer:
         if verdict.condition.is_degraded:
             yield f"the picture is {verdict.condition.value}: at most 5 % of the credits go to such"
 
-    def _outdone(self, verdict: Verdict) -> str:
+    def _outdone(self, verdict: FrameEvaluation) -> str:
         """A candidate that was not captured: by which neighbour, or by which line."""
         at = verdict.frame.at
         for (_, _, value), (later, index, better) in pairwise(self._candidates):
@@ -162,7 +162,7 @@ class Explainer:
                 return f"frame {index}, a moment later, is worth more: {better:.3f}"
         return "when its neighbours had come, the best captures so far were all worth more"
 
-    def _refusal(self, verdict: Verdict) -> str:
+    def _refusal(self, verdict: FrameEvaluation) -> str:
         if verdict.other is not None:
             other = self._frames.get(verdict.other)
             return f"{verdict.outcome}: frame {other}"

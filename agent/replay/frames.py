@@ -40,7 +40,7 @@ class RecordingTime:
         return 0.0
 
 
-class Names:
+class CaptureIds:
     """Ids that the seed, the recording and the frame's position alone decide."""
 
     def __init__(self, seed: str, recording: str) -> None:

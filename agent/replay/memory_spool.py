@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.domain import Capture, SpoolEntry
-from agent.selection.budget.ledger import Ledger, Now
-from agent.selection.budget.purchase import Budgeted, Hint
+from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.selection.budget.send_order import ValueOrder
 from agent.selection.plan import SelectionPlan
 
@@ -17,7 +17,7 @@ _WHOLE = 1.0 - 1e-9  # of a period: at its very end the next one would begin
 
 
 @dataclass(frozen=True, slots=True)
-class Bought:
+class Purchase:
     """One capture that a credit was spent on."""
 
     id: str
@@ -25,7 +25,7 @@ class Bought:
     worth: float  # its value less its likeness to what was bought before
 
 
-class Shelf:
+class MemorySpool:
     """What waits for a credit. A recording counts as one budget period of its own length.
 
     `plan.period_s` is that length; without a budget everything is bought at once.
@@ -36,11 +36,11 @@ class Shelf:
         self._at = 0.0
         self._held: dict[str, SpoolEntry] = {}
         self._sequence = 0
-        self._budgeted: Budgeted | None = None
-        self._order: Budgeted | ValueOrder = ValueOrder()
+        self._budgeted: BudgetedOrder | None = None
+        self._order: BudgetedOrder | ValueOrder = ValueOrder()
         if plan.per_day:
             ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
-            self._budgeted = self._order = Budgeted(ledger, self._now)
+            self._budgeted = self._order = BudgetedOrder(ledger, self._now)
             ledger.accrue(self._now())
 
     def put(self, capture: Capture, size: int) -> str | None:
@@ -52,10 +52,10 @@ class Shelf:
         value = round(capture.value, 3)
         entry = SpoolEntry(capture.id, capture.lane, value, self._sequence, size)
         self._held[capture.id] = entry
-        self._order.arrive(entry, Hint.of(capture).text)
+        self._order.arrive(entry, SendHint.of(capture).text)
         return replaced.id if replaced is not None else None
 
-    def buy(self, at: float) -> Iterator[Bought]:
+    def buy(self, at: float) -> Iterator[Purchase]:
         """Spend what has accrued when the recording is at `at` seconds from its begin."""
         self._at = max(self._at, at)
         while (choice := self._order.choose()) is not None:
@@ -64,9 +64,9 @@ class Shelf:
             self._order.take(choice)
             self._order.leave(entry)
             del self._held[entry.id]
-            yield Bought(entry.id, self._at, worth)
+            yield Purchase(entry.id, self._at, worth)
 
-    def close(self) -> Iterator[Bought]:
+    def close(self) -> Iterator[Purchase]:
         """The recording is over: spend the rest, each lane its own credits first."""
         yield from self.buy(self._seconds)
         if self._budgeted is not None:
@@ -85,6 +85,6 @@ class Shelf:
         """The ids of those that wait."""
         return frozenset(self._held)
 
-    def _now(self) -> Now:
+    def _now(self) -> ClockReading:
         at = min(self._at, self._seconds * _WHOLE)
-        return Now(at, at, "recording")
+        return ClockReading(at, at, "recording")

@@ -16,11 +16,11 @@ from agent.domain import Capture, Observation
 from agent.ports import Detector, ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.replay.explanation import Explainer, Explanation
-from agent.replay.frames import Names, RecordingTime, observations
-from agent.replay.memory_spool import Bought, Shelf
+from agent.replay.frames import CaptureIds, RecordingTime, observations
+from agent.replay.memory_spool import MemorySpool, Purchase
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.selection.selector import Verdict
+from agent.selection.selector import FrameEvaluation
 
 BINS = 20
 """Of the histogram of confidences: each 0.05 wide."""
@@ -29,7 +29,7 @@ _IN_MEMORY = 128_000_000  # bytes of pictures that wait; more go into a temporar
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ReplayParts:
     """What all recordings of a replay share."""
 
     detector: Detector
@@ -40,7 +40,7 @@ class Means:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RecordingResult:
     """What one recording brought."""
 
     source: str
@@ -73,7 +73,7 @@ class Replay:
         address: CameraAddress,
         length: Length,
         plan: SelectionPlan,
-        means: Means,
+        means: ReplayParts,
         *,
         fps: float,
         name: str,
@@ -82,8 +82,8 @@ class Replay:
         """`plan.period_s` is the recording's length; `name` sets it apart from the others."""
         self._means = means
         self._source = Recording(address, fps=fps, clock=RecordingTime())
-        self._shelf = Shelf(plan)
-        names = Names(plan.seed, name)
+        self._shelf = MemorySpool(plan)
+        names = CaptureIds(plan.seed, name)
         self._explainer = Explainer(explain, names, plan, fps=fps) if explain else None
         self._selection = Selection(
             [address.name], plan, new_id=names, explain=self._hear if explain else None
@@ -92,9 +92,9 @@ class Replay:
         self._kept: dict[str, _Kept] = {}
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (`run` closes it)
         self._sequence = 0
-        self.outcome = Outcome(address.source, length)
+        self.outcome = RecordingResult(address.source, length)
 
-    def run(self, progress: Callable[[int], None] = lambda _frames: None) -> Outcome:
+    def run(self, progress: Callable[[int], None] = lambda _frames: None) -> RecordingResult:
         """Read it to its end; `progress` is told the frames analysed so far.
 
         Raises as `Recording.read` and `Dataset.store`.
@@ -121,7 +121,7 @@ class Replay:
             )
         return self.outcome
 
-    def _hear(self, verdict: Verdict) -> None:
+    def _hear(self, verdict: FrameEvaluation) -> None:
         if self._explainer is not None:
             self._explainer.hear(verdict)
 
@@ -151,7 +151,7 @@ class Replay:
             if self._explainer is not None:
                 self._explainer.captured(capture, at, replaced)
 
-    def _spend(self, bought: Iterable[Bought]) -> None:
+    def _spend(self, bought: Iterable[Purchase]) -> None:
         """Write what was bought into the dataset."""
         for each in bought:
             kept = self._kept.pop(each.id)

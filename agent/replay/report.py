@@ -6,7 +6,7 @@ from typing import Any
 
 from agent import __version__
 from agent.domain import ModelInfo
-from agent.replay.recording import Outcome, counted
+from agent.replay.recording import RecordingResult, counted
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.plan import SelectionPlan
 
@@ -15,7 +15,7 @@ _MB = 1e6
 
 
 def report_of(
-    outcomes: Sequence[Outcome], *, plan: SelectionPlan, model: ModelInfo, fps: float
+    outcomes: Sequence[RecordingResult], *, plan: SelectionPlan, model: ModelInfo, fps: float
 ) -> dict[str, Any]:
     """The same recordings and settings give the same report: no speed, no date, no folder."""
     captures = [capture for outcome in outcomes for capture in outcome.chosen]
@@ -48,7 +48,7 @@ def report_of(
     }
 
 
-def _source(outcome: Outcome, plan: SelectionPlan) -> dict[str, Any]:
+def _source(outcome: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
     chosen = len(outcome.chosen)
     return {
         "source": outcome.source,
@@ -62,14 +62,14 @@ def _source(outcome: Outcome, plan: SelectionPlan) -> dict[str, Any]:
     }
 
 
-def _days(outcomes: Sequence[Outcome], plan: SelectionPlan) -> float:
+def _days(outcomes: Sequence[RecordingResult], plan: SelectionPlan) -> float:
     """For how many days of one camera the recordings stand: with a budget, each for one."""
     if plan.per_day:
         return max(1.0, float(len(outcomes)))
     return sum(outcome.length.seconds for outcome in outcomes) / DAY_S or 1.0
 
 
-def _confidences(outcomes: Sequence[Outcome]) -> dict[str, list[int]]:
+def _confidences(outcomes: Sequence[RecordingResult]) -> dict[str, list[int]]:
     """Histograms over all analysed frames, the most frequent label first."""
     totals: dict[str, list[int]] = {}
     for outcome in outcomes:

@@ -10,8 +10,8 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.runtime.worker import Worker
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace, State
-from agent.upload.upload_window import Window
+from agent.upload.backoff import Backoff, UploadState
+from agent.upload.upload_window import UploadWindow
 
 GIVE_UP_S = 20.0
 """How long the far side, or the local disk, may be in the way before it counts as away."""
@@ -26,12 +26,12 @@ class Drain:
         self,
         spool: Spool,
         target: UploadTarget,
-        pace: Pace,
+        pace: Backoff,
         *,
         workers: int,
         clock: Clock,
         log: Log,
-        window: Window | None = None,
+        window: UploadWindow | None = None,
     ) -> None:
         self._spool = spool
         self._clock = clock
@@ -65,7 +65,7 @@ class Drain:
             now = self._clock.monotonic()
             if not self._uploader.is_stuck:
                 flowed_at = now
-            if self._uploader.state is State.HELD or now - flowed_at > GIVE_UP_S:
+            if self._uploader.state is UploadState.HELD or now - flowed_at > GIVE_UP_S:
                 break
             if self._uploader.closed or self._spool.why_not():
                 break

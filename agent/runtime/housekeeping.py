@@ -18,7 +18,7 @@ MEMORY_S = 15 * 60.0
 TICK_S = 1.0
 
 
-class Keeper:
+class Housekeeping:
     """Reports each minute, tells `status` what the uploads do, keeps what the selection learnt."""
 
     def __init__(

@@ -11,14 +11,14 @@ from agent.ports import Clock, Detector
 from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
-from agent.selection.image_quality import Condition
+from agent.selection.image_quality import ImageQuality
 
 TAKE_TIMEOUT_S = 0.5
 FULL_S = 0.05
 """How long a worker waits for room in the queue before it looks again."""
 
 
-class Line:
+class FrameReorderer:
     """Puts one camera's observations back in order, whichever worker finished first."""
 
     def __init__(self, accept: Callable[[Observation], None]) -> None:
@@ -57,7 +57,7 @@ class Inference:
         self._mailbox = mailbox
         self._detector = detector
         self._selection = selection
-        self._lines = {name: Line(self._select) for name in selection.selectors}
+        self._lines = {name: FrameReorderer(self._select) for name in selection.selectors}
         self._queue = queue
         self._shrink = shrink
         self._stats = stats
@@ -65,7 +65,7 @@ class Inference:
         self._log = log
         self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
         self._in_hand = 0  # workers between taking a frame and handing in its observation
-        self._conditions = dict.fromkeys(selection.selectors, Condition.CLEAR)
+        self._conditions = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
         self._forwarding = threading.Lock()
         self._chosen: deque[Capture] = deque()  # not yet in the queue, in order
@@ -136,7 +136,7 @@ class Inference:
         condition = selector.gate.lasting
         if condition is not self._conditions[camera]:
             self._conditions[camera] = condition
-            if condition is Condition.CLEAR:
+            if condition is ImageQuality.CLEAR:
                 self._log.info("camera clear", camera=camera)
             else:
                 self._log.warning("camera impaired", camera=camera, condition=condition.value)

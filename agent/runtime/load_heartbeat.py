@@ -24,7 +24,7 @@ BEAT_S = 10.0
 Result = TypeVar("Result")
 
 
-class Loading:
+class LoadHeartbeat:
     """Says that a model is being loaded, while one is."""
 
     def __init__(self, limit: float, *, notifier: Notifier, clock: Clock) -> None:

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from agent.domain import Answer, ModelInfo, Pixels
+from agent.domain import ModelInfo, Pixels, Prediction
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
-from agent.runtime.load_heartbeat import Loading
+from agent.runtime.load_heartbeat import LoadHeartbeat
 
 ASKED_S = 0.5
 """How long the step of the change listens before it says that it lives."""
@@ -38,7 +38,7 @@ class CurrentModel:
         self.detector = detector
         self.trouble = trouble
         """What is wrong with the file at AGENT_MODEL, so that this model runs instead of it."""
-        self._latest: tuple[Pixels, Answer] | None = None
+        self._latest: tuple[Pixels, Prediction] | None = None
 
     @property
     def info(self) -> ModelInfo:
@@ -46,7 +46,7 @@ class CurrentModel:
         return self.detector.info
 
     @property
-    def latest(self) -> tuple[Pixels, Answer] | None:
+    def latest(self) -> tuple[Pixels, Prediction] | None:
         """The last picture that was looked at, and what was seen."""
         return self._latest
 
@@ -55,8 +55,8 @@ class CurrentModel:
         if self.detector.wasteful is not None:
             log.warning("model wasteful", model=self.info.name, error=self.detector.wasteful)
 
-    def detect(self, pixels: Pixels) -> Answer:
-        """Answer as the model in use does."""
+    def detect(self, pixels: Pixels) -> Prediction:
+        """Prediction as the model in use does."""
         answer = self.detector.detect(pixels)
         self._latest = pixels, answer
         return answer
@@ -106,7 +106,13 @@ class ModelChange:
     """The step that takes up a new model file when somebody asks for it, and keeps what is good."""
 
     def __init__(
-        self, current: CurrentModel, load: Load, store: ModelStore, *, loading: Loading, log: Log
+        self,
+        current: CurrentModel,
+        load: Load,
+        store: ModelStore,
+        *,
+        loading: LoadHeartbeat,
+        log: Log,
     ) -> None:
         self.current = current
         self.loading = loading

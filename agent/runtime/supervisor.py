@@ -10,7 +10,7 @@ from queue import Empty, Queue, SimpleQueue
 from agent.domain import Capture
 from agent.logs import Log
 from agent.ports import Clock, Notifier
-from agent.runtime.housekeeping import Keeper
+from agent.runtime.housekeeping import Housekeeping
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
@@ -45,7 +45,7 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stations:
+class Stages:
     """Everything that runs, wired."""
 
     readers: Sequence[Reader]
@@ -72,7 +72,7 @@ class Supervisor:
 
     def __init__(
         self,
-        stations: Stations,
+        stations: Stages,
         *,
         clock: Clock,
         notifier: Notifier,
@@ -117,7 +117,7 @@ class Supervisor:
         self._summary = Summary(
             stations.mailbox, stations.stats, stations.spool, stations.uploader, log
         )
-        keeper = Keeper(
+        keeper = Housekeeping(
             self._summary,
             stations.inference,
             stations.spool,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from math import inf
 
 from agent.domain import StoredCapture
-from agent.errors import CaptureRejected, SpoolUnavailable, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, SpoolUnavailable, TargetBlocked, TargetUnavailable
 from agent.logs import Log
 from agent.ports import Clock, UploadTarget
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace, State, Verdict
-from agent.upload.retry_order import Turns
-from agent.upload.upload_window import Window
+from agent.upload.backoff import Backoff, RejectionAction, UploadState
+from agent.upload.retry_order import RetryOrder
+from agent.upload.upload_window import UploadWindow
 
 IDLE_S = 1.0
 """How long a worker waits for a capture to arrive before it looks again."""
@@ -46,12 +46,12 @@ class Uploader:
         self,
         spool: Spool,
         target: UploadTarget,
-        pace: Pace,
+        pace: Backoff,
         *,
         stats: Stats,
         clock: Clock,
         log: Log,
-        window: Window | None = None,
+        window: UploadWindow | None = None,
     ) -> None:
         """`window`: the hours in which captures may be sent, None for all."""
         self._spool = spool
@@ -65,8 +65,8 @@ class Uploader:
         self._proofs: list[_Proof] = []
         self._settled_at = -inf
         self._resting: set[str] = set()  # claimed captures that were rejected and wait
-        self._turns = Turns()
-        self._reported = State.FLOWING
+        self._turns = RetryOrder()
+        self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
         self._disk_refuses = False
         self.last_error: str | None = None
@@ -77,7 +77,7 @@ class Uploader:
         """Why nothing may be sent at this hour, None while it may."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> UploadState:
         """What the far side lets us do."""
         with self._lock:
             return self._pace.state
@@ -90,7 +90,7 @@ class Uploader:
     @property
     def is_stuck(self) -> bool:
         """Whether the far side takes nothing now, or the local disk is in the way."""
-        return self._disk_refuses or self.state is not State.FLOWING
+        return self._disk_refuses or self.state is not UploadState.FLOWING
 
     def step(self) -> float:
         """Deliver one capture; answers as a worker's step does, and never ends by itself."""
@@ -156,7 +156,7 @@ class Uploader:
         began = self._clock.monotonic()
         try:
             receipt = self._target.send(capture)
-        except (TargetUnavailable, TargetHeld) as error:
+        except (TargetUnavailable, TargetBlocked) as error:
             self._failed(capture, error)
         except CaptureRejected as error:
             self._refused(capture, error)
@@ -198,11 +198,11 @@ class Uploader:
                 seconds=round(proof.seconds, 3),
             )
 
-    def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetHeld) -> None:
+    def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetBlocked) -> None:
         """The trouble is the far side's or the configuration's: the capture waits like all."""
         now = self._clock.monotonic()
         with self._lock:
-            if isinstance(error, TargetHeld):
+            if isinstance(error, TargetBlocked):
                 self._pace.held(now)
             else:
                 self._pace.unavailable(now, error.retry_after)
@@ -217,10 +217,10 @@ class Uploader:
         with self._lock:
             verdict = self._pace.rejected(now, capture.id)
             self.last_error = str(error)
-            if verdict is not Verdict.SET_ASIDE:
+            if verdict is not RejectionAction.SET_ASIDE:
                 self._resting.add(capture.id)
             self._report(now, f"every capture is refused, the last one so: {error}")
-        if verdict is not Verdict.SET_ASIDE:
+        if verdict is not RejectionAction.SET_ASIDE:
             return
         try:
             self._spool.reject(capture.id)
@@ -240,11 +240,11 @@ class Uploader:
         lasted = round(now - self._since, 1)
         self._reported, self._since = state, now
         facts = {"target": self._target.name, "waiting": self._spool.waiting()}
-        if state is State.FLOWING:
+        if state is UploadState.FLOWING:
             self._log.info("upload resumed", after_s=lasted, **facts)
             return
         facts["retry_in_s"] = round(self._pace.wait(now), 1)
-        if state is State.HELD:
+        if state is UploadState.HELD:
             self._log.error("upload held", error=error, **facts)
         else:
             self._log.warning("upload delayed", error=error, **facts)
@@ -273,7 +273,7 @@ class Uploader:
     def _claim_resting(self) -> StoredCapture | None:
         """While held, and nothing else waits, the capture that has rested longest is the probe."""
         with self._lock:
-            if self._pace.state is not State.HELD or not self._resting:
+            if self._pace.state is not UploadState.HELD or not self._resting:
                 return None
             rests = self._pace.resting(self._clock.monotonic())
             capture_id = min(self._resting, key=lambda capture_id: rests.get(capture_id, 0.0))

@@ -10,9 +10,9 @@ from agent.logs import Log
 from agent.ports import ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
-from agent.selection.budget.purchase import Hint
+from agent.selection.budget.purchase import SendHint
 from agent.spool.spool import Spool
-from agent.spool.types import Draft
+from agent.spool.types import NewCapture
 
 GROUP = 8
 """Captures of one put: they share the flushes, which are what a slow card charges for."""
@@ -52,7 +52,7 @@ class Writer:
         self._hints = hints
         self._stats = stats
         self._log = log
-        self._drafts: list[Draft] = []
+        self._drafts: list[NewCapture] = []
         self._refused = False
         self._retry = _FIRST_RETRY_S
         self.finishing = False
@@ -102,17 +102,17 @@ class Writer:
                 group.append(self._queue.get_nowait())
         return group
 
-    def _draft(self, capture: Capture) -> Draft:
+    def _draft(self, capture: Capture) -> NewCapture:
         frame = capture.observation.frame
         image = self._encoder.encode(frame.pixels)
         synchronized = self._synchronized(frame.captured_at)
         record = self._maker.make(capture.id, capture, image, clock_synchronized=synchronized)
-        return Draft(
+        return NewCapture(
             capture.id,
             capture.lane,
             capture.value,
             record,
             image.data,
-            hint=Hint.of(capture).text if self._hints else "",
+            hint=SendHint.of(capture).text if self._hints else "",
             replaces=capture.replaces,
         )

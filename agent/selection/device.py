@@ -8,8 +8,8 @@ from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import make_rules
-from agent.selection.selector import BURST_S, Policy, Selector, Verdict
-from agent.selection.top_k import PER_CREDIT, Pool
+from agent.selection.selector import BURST_S, CameraPolicy, FrameEvaluation, Selector
+from agent.selection.top_k import PER_CREDIT, TopK
 
 _POOL, _DEGRADED_POOL = "pool", "degraded_pool"
 
@@ -23,16 +23,16 @@ class Selection:
         plan: SelectionPlan,
         *,
         new_id: Callable[[float], str],
-        explain: Callable[[Verdict], None] | None = None,
+        explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
         """`new_id` names a capture by its wall time; `explain` is told of every frame."""
         size = PER_CREDIT * plan.per_day
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[str, TopK] = {}
         if plan.per_day:
             degraded = max(1, round(size * DEGRADED_SHARE))
-            self._pools = {_POOL: Pool(size), _DEGRADED_POOL: Pool(degraded)}
+            self._pools = {_POOL: TopK(size), _DEGRADED_POOL: TopK(degraded)}
         budget_burst = plan.period_s / (PER_CREDIT * plan.per_day) if plan.per_day else 0.0
-        policy = Policy(
+        policy = CameraPolicy(
             every_nth=plan.every_nth,
             cooldown_s=0.0 if plan.per_day else plan.cooldown_s,
             burst_s=min(BURST_S, budget_burst),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Detection, Grey, Observation
-from agent.selection.frame_rate import Pace
+from agent.selection.frame_rate import FrameRate
 from agent.selection.tracker import BELIEVED, Track, Tracker
 
 LOOK_AHEAD = 3
@@ -23,7 +23,7 @@ _NOISE_FACTOR = 6.0  # times the median change, which is noise: most of a pictur
 
 
 @dataclass(frozen=True, slots=True)
-class TrackAt:
+class ContextTrack:
     """One object around the judged frame."""
 
     seen: Mapping[int, Detection]  # by frame, 0 the judged one, -1 the one before
@@ -32,18 +32,18 @@ class TrackAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FrameContext:
     """The judged frame, what is known of its neighbours, and what moves in it."""
 
     observation: Observation
     before: tuple[Observation, ...] = ()  # nearest first
     after: tuple[Observation, ...] = ()  # nearest first
-    tracks: tuple[TrackAt, ...] = ()
+    tracks: tuple[ContextTrack, ...] = ()
     moving: NDArray[np.bool_] | None = field(default=None, repr=False)  # [90, 160]
     is_timed: bool = False  # it is known that frames come fast enough for the rules of time
 
 
-class Window:
+class ContextBuilder:
     """Turns one camera's observations into moments, each a few frames late."""
 
     def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
@@ -53,7 +53,7 @@ class Window:
         self._moving: dict[int, NDArray[np.bool_]] = {}
         self._small: NDArray[np.int16] | None = None  # the latest picture
         self._judged = -1  # position of the last judged frame
-        self._pace = Pace()
+        self._pace = FrameRate()
         self._restart()
 
     @property
@@ -61,7 +61,7 @@ class Window:
         """Whether the frames come too slowly for the rules of time."""
         return self._pace.is_slow
 
-    def push(self, observation: Observation) -> list[Moment]:
+    def push(self, observation: Observation) -> list[FrameContext]:
         """Take the next frame; answers what can be judged now."""
         moments = []
         if self._pace.is_gap(observation.frame):
@@ -69,7 +69,7 @@ class Window:
             self._restart()
         self._pace.add(observation.frame)
         if self._ahead == 0:  # nobody asks for neighbours
-            return [Moment(observation)]
+            return [FrameContext(observation)]
         position = self._tracker.update(observation.detections)
         self._frames.append((position, observation))
         previous, self._small = self._small, None
@@ -83,7 +83,7 @@ class Window:
             moments += self._judge_up_to(position - ahead)
         return moments
 
-    def flush(self) -> list[Moment]:
+    def flush(self) -> list[FrameContext]:
         """Judge what is left, without waiting for what comes after."""
         return self._judge_up_to(self._frames[-1][0]) if self._frames else []
 
@@ -94,7 +94,7 @@ class Window:
         self._small = None
         self._judged = -1
 
-    def _judge_up_to(self, last: int) -> list[Moment]:
+    def _judge_up_to(self, last: int) -> list[FrameContext]:
         moments = [
             self._moment(position)
             for position, _ in list(self._frames)
@@ -104,9 +104,9 @@ class Window:
         self._drop_pixels()
         return moments
 
-    def _moment(self, position: int) -> Moment:
+    def _moment(self, position: int) -> FrameContext:
         frames = dict(self._frames)
-        return Moment(
+        return FrameContext(
             observation=frames[position],
             before=tuple(frames[p] for p in sorted(frames, reverse=True) if p < position),
             after=tuple(frames[p] for p in sorted(frames) if p > position),
@@ -149,8 +149,8 @@ def _matters(track: Track) -> bool:
     return track.best >= BELIEVED or track.frames >= LOOK_AHEAD
 
 
-def _seen_from(track: Track, position: int, frames: Mapping[int, Observation]) -> TrackAt:
+def _seen_from(track: Track, position: int, frames: Mapping[int, Observation]) -> ContextTrack:
     seen: Mapping[int, Detection] = {
         p - position: detection for p, detection in track.seen.items() if p in frames
     }
-    return TrackAt(seen, track.best, track.frames)
+    return ContextTrack(seen, track.best, track.frames)

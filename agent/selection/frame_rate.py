@@ -20,7 +20,7 @@ _GAP_FACTOR = 4.0
 _GAP_S = 1.0
 
 
-class Pace:
+class FrameRate:
     """How fast frames come, by the stream's clock. Unknown until three steps of it were seen."""
 
     def __init__(self) -> None:

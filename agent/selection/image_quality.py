@@ -27,7 +27,7 @@ _HISTORY_LEAST = 20
 _LASTS_S = 10.0
 
 
-class Condition(StrEnum):
+class ImageQuality(StrEnum):
     """What the picture is like."""
 
     CLEAR = "clear"
@@ -40,15 +40,15 @@ class Condition(StrEnum):
     @property
     def is_degraded(self) -> bool:
         """Hard to see, yet what the camera saw: a few are worth having."""
-        return self in {Condition.DARK, Condition.BLOWN_OUT, Condition.BLURRED}
+        return self in {ImageQuality.DARK, ImageQuality.BLOWN_OUT, ImageQuality.BLURRED}
 
     @property
     def is_useless(self) -> bool:
         """Nothing new can be learnt from it."""
-        return self in {Condition.FROZEN, Condition.BLOCKED}
+        return self in {ImageQuality.FROZEN, ImageQuality.BLOCKED}
 
 
-class Gate:
+class QualityMonitor:
     """Judges one camera's pictures, in order, by what that camera usually shows."""
 
     def __init__(self) -> None:
@@ -56,11 +56,11 @@ class Gate:
         self._remembered_at: float | None = None
         self._median = 0.0
         self._previous: Grey | None = None
-        self._since: tuple[Condition, float] | None = None
-        self.lasting = Condition.CLEAR
+        self._since: tuple[ImageQuality, float] | None = None
+        self.lasting = ImageQuality.CLEAR
         """The condition that has lasted for 10 s: what an operator is told."""
 
-    def judge(self, grey: Grey, at: float) -> Condition:
+    def judge(self, grey: Grey, at: float) -> ImageQuality:
         """The condition of the next picture `[180, 320]`, at `at` seconds of the stream."""
         condition = self._condition(grey, at)
         self._previous = grey
@@ -70,21 +70,21 @@ class Gate:
             self.lasting = condition
         return condition
 
-    def _condition(self, grey: Grey, at: float) -> Condition:
+    def _condition(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and np.array_equal(grey, self._previous):
-            return Condition.FROZEN
+            return ImageQuality.FROZEN
         mean = float(grey.mean())
         if mean < _DARK:
-            return Condition.DARK
+            return ImageQuality.DARK
         if np.count_nonzero(grey >= _WHITE) > _BLOWN_OUT * grey.size:
-            return Condition.BLOWN_OUT
+            return ImageQuality.BLOWN_OUT
         sharpness = laplacian_variance(grey)
         usual = self._usual(sharpness, at)
         if usual is None:
-            return Condition.CLEAR
+            return ImageQuality.CLEAR
         if sharpness < _BLOCKED_RATIO * usual and float(grey.std()) < _FLAT:
-            return Condition.BLOCKED
-        return Condition.BLURRED if sharpness < BLUR_RATIO * usual else Condition.CLEAR
+            return ImageQuality.BLOCKED
+        return ImageQuality.BLURRED if sharpness < BLUR_RATIO * usual else ImageQuality.CLEAR
 
     def _usual(self, sharpness: float, at: float) -> float | None:
         """The camera's median sharpness; None until there is enough of a past."""

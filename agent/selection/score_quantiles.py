@@ -24,7 +24,7 @@ def noisy_or(weighted_scores: Iterable[float]) -> float:
 
 
 @dataclass(slots=True)
-class Sketch:
+class ScoreQuantiles:
     """How the scores of one rule on one camera are distributed, recent ones counting more.
 
     A histogram of 256 bins over 0 to 1 whose weights halve in 24 h, so that a rule that always
@@ -83,7 +83,7 @@ class Sketch:
         return f"{self.frames}:{base64.b85encode(weights.tobytes()).decode()}"
 
     @classmethod
-    def from_text(cls, text: str) -> "Sketch":
+    def from_text(cls, text: str) -> "ScoreQuantiles":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         frames, _, code = text.partition(":")
         weights = np.frombuffer(base64.b85decode(code), np.float32).astype(np.float64)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling
-from agent.selection.frame_context import LOOK_AHEAD, Moment, Window
-from agent.selection.image_quality import Condition, Gate
+from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
+from agent.selection.image_quality import ImageQuality, QualityMonitor
 from agent.selection.plan import RULE_COOLDOWN_S
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, Rule
-from agent.selection.score_quantiles import Sketch, noisy_or
-from agent.selection.similarity import DUPLICATE_SECONDS, Likeness, likeness_of
-from agent.selection.top_k import Pool
+from agent.selection.score_quantiles import ScoreQuantiles, noisy_or
+from agent.selection.similarity import DUPLICATE_SECONDS, Fingerprint, fingerprint_of
+from agent.selection.top_k import TopK
 
 BURST_S = 2.0
 """Of score-lane frames that follow each other so closely only the best is kept."""
@@ -24,7 +24,7 @@ _RECENT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FrameEvaluation:
     """Why a frame was captured, or was not."""
 
     frame: Frame
@@ -33,7 +33,7 @@ class Verdict:
     tails: Mapping[str, float] = field(default_factory=dict)  # how unusual each is
     value: float = 0.0
     line: float = 0.0  # what the value had to exceed
-    condition: Condition = Condition.CLEAR
+    condition: ImageQuality = ImageQuality.CLEAR
     other: str | None = None  # the capture that it duplicates, or that is better
 
 
@@ -56,21 +56,21 @@ class Cooldown:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class CameraPolicy:
     """How one camera's frames are chosen."""
 
     every_nth: int = 0
     cooldown_s: float = RULE_COOLDOWN_S  # 0 where a pool keeps captures few
     burst_s: float = 0.0  # 0 = each frame for itself
-    pool: Pool | None = None  # of the whole device; None = no budget
-    degraded_pool: Pool | None = None  # the same for dark, blown out and blurred frames
+    pool: TopK | None = None  # of the whole device; None = no budget
+    degraded_pool: TopK | None = None  # the same for dark, blown out and blurred frames
     weights: Mapping[str, float] = field(default_factory=dict)  # instead of a rule's own
 
 
 @dataclass(frozen=True, slots=True)
 class _Recent:
     id: str
-    likeness: Likeness
+    likeness: Fingerprint
     at: float
     value: float
 
@@ -89,18 +89,18 @@ class Selector:
         rules: Sequence[Rule],
         *,
         new_id: Callable[[float], str],
-        policy: Policy | None = None,
-        explain: Callable[[Verdict], None] | None = None,
+        policy: CameraPolicy | None = None,
+        explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
         """`new_id` names a capture by its wall time; `explain` is told of every frame."""
-        self.gate = Gate()
+        self.gate = QualityMonitor()
         ahead = LOOK_AHEAD if any(rule.is_temporal for rule in rules) else 0
-        self.window = Window(ahead)
+        self.window = ContextBuilder(ahead)
         self._random = random_lane
         self._rules = rules
-        self._policy = policy or Policy()
+        self._policy = policy or CameraPolicy()
         self._weights = {r.name: self._policy.weights.get(r.name, r.weight) for r in rules}
-        self._sketches = {rule.name: Sketch() for rule in rules}
+        self._sketches = {rule.name: ScoreQuantiles() for rule in rules}
         self._cooldown = Cooldown(self._policy.cooldown_s)
         self._new_id = new_id
         self._explain = explain or (lambda _verdict: None)
@@ -127,7 +127,7 @@ class Selector:
 
     # One frame
 
-    def _judge_all(self, moments: Sequence[Moment], now: float) -> list[Capture]:
+    def _judge_all(self, moments: Sequence[FrameContext], now: float) -> list[Capture]:
         captures = []
         for moment in moments:
             frame = moment.observation.frame
@@ -138,7 +138,7 @@ class Selector:
             captures += self._judge(moment, now)
         return captures
 
-    def _judge(self, moment: Moment, now: float) -> list[Capture]:
+    def _judge(self, moment: FrameContext, now: float) -> list[Capture]:
         observation = moment.observation
         frame = observation.frame
         self._seen += 1
@@ -147,10 +147,10 @@ class Selector:
         value = noisy_or(self._weights[name] * tail for name, tail in tails.items())
         if observation.invalid:
             hits, value = (RuleHit("invalid_output", 1.0), *hits), 1.0
-        condition = Condition.CLEAR
+        condition = ImageQuality.CLEAR
         if observation.grey is not None:
             condition = self.gate.judge(observation.grey, frame.at)
-        verdict = Verdict(
+        verdict = FrameEvaluation(
             frame, "nothing to learn", {h.name: h.score for h in hits}, tails, value, 0.0, condition
         )
         lane, first = self._lane(sampling)
@@ -185,7 +185,7 @@ class Selector:
             lane, first = Lane.RANDOM, (RuleHit("random_interval", 1.0), *first)
         return lane, first
 
-    def _listen(self, moment: Moment) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
+    def _listen(self, moment: FrameContext) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
         """What each rule says, the one that adds most first, and how unusual that is."""
         hits, tails = [], {}
         at = moment.observation.frame.at
@@ -203,7 +203,7 @@ class Selector:
 
     # The score lane
 
-    def _compete(self, capture: Capture, verdict: Verdict, now: float) -> list[Capture]:
+    def _compete(self, capture: Capture, verdict: FrameEvaluation, now: float) -> list[Capture]:
         """Gates, cooldown, the pool's line, duplicates, and the best of a burst."""
         at = capture.observation.frame.at
         names = [hit.name for hit in capture.rules]
@@ -216,7 +216,7 @@ class Selector:
             return self._refuse(verdict, "a neighbour is better", other=self._best.id)
         observation = capture.observation
         if observation.grey is not None:
-            likeness = likeness_of(observation.grey, observation.detections, observation.frame)
+            likeness = fingerprint_of(observation.grey, observation.detections, observation.frame)
             twin = self._twin(likeness, at)
             if twin is not None and twin.value >= capture.value:
                 return self._refuse(verdict, "duplicate of a better one", other=twin.id)
@@ -232,7 +232,7 @@ class Selector:
         self._best = capture
         return []
 
-    def _objection(self, verdict: Verdict, names: Sequence[str]) -> str | None:
+    def _objection(self, verdict: FrameEvaluation, names: Sequence[str]) -> str | None:
         """Why a frame cannot be captured, whatever its neighbours are like."""
         if verdict.condition.is_useless:
             return f"the picture is {verdict.condition.value}"
@@ -253,15 +253,15 @@ class Selector:
             return []
         if capture.likeness is not None:
             at = capture.observation.frame.at
-            likeness = Likeness.from_text(capture.likeness)
+            likeness = Fingerprint.from_text(capture.likeness)
             self._recent.append(_Recent(capture.id, likeness, at, capture.value))
         return [capture]
 
-    def _pool_for(self, capture: Capture) -> Pool | None:
+    def _pool_for(self, capture: Capture) -> TopK | None:
         """Dark frames have their own: a night of them, of which few may be bought, is no day."""
         return self._policy.degraded_pool if capture.is_degraded else self._policy.pool
 
-    def _twin(self, likeness: Likeness, at: float) -> _Recent | None:
+    def _twin(self, likeness: Fingerprint, at: float) -> _Recent | None:
         """The best capture of this lane that shows the same, within 300 s.
 
         Random captures are not compared with: leaving frames out because they were drawn would
@@ -275,7 +275,9 @@ class Selector:
         )
         return max(twins, key=lambda twin: (twin.value, twin.at), default=None)
 
-    def _refuse(self, verdict: Verdict, why: str, *, other: str | None = None) -> list[Capture]:
+    def _refuse(
+        self, verdict: FrameEvaluation, why: str, *, other: str | None = None
+    ) -> list[Capture]:
         self._explain(replace(verdict, outcome=why, other=other))
         return []
 
@@ -295,7 +297,7 @@ class Selector:
             try:
                 text = kept.get(f"sketch/{rule.name}")
                 if text is not None:
-                    self._sketches[rule.name] = Sketch.from_text(text)
+                    self._sketches[rule.name] = ScoreQuantiles.from_text(text)
                 text = kept.get(f"rule/{rule.name}")
                 if text is not None and isinstance(rule, Remembers):
                     rule.remember(text)

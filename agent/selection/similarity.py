@@ -25,18 +25,18 @@ _FAINT = 0.2  # detections below it are clutter: a hundred of them would outweig
 _FAR_BITS = 48  # hashes that differ more show other scenes
 _FAR_SIGNATURE = 0.6
 
-Signature = Mapping[str, tuple[float, ...]]
+DetectionGrid = Mapping[str, tuple[float, ...]]
 """Per label a grid of 4 x 4 cells, row by row, of summed confidences."""
 
 _NOTHING = (0.0,) * GRID * GRID
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Fingerprint:
     """What two captures are compared by."""
 
     bits: int  # difference hash, 256 bits
-    signature: Signature
+    signature: DetectionGrid
 
     @property
     def text(self) -> str:
@@ -48,7 +48,7 @@ class Likeness:
         return json.dumps([f"{self.bits:x}", cells], separators=(",", ":"))
 
     @classmethod
-    def from_text(cls, text: str) -> "Likeness":
+    def from_text(cls, text: str) -> "Fingerprint":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         bits, cells = json.loads(text)
         if not isinstance(bits, str) or not isinstance(cells, dict):
@@ -61,25 +61,25 @@ class Likeness:
             raise ValueError("this is no likeness")
         return cls(int(bits, 16), signature)
 
-    def is_duplicate_of(self, other: "Likeness") -> bool:
+    def is_duplicate_of(self, other: "Fingerprint") -> bool:
         """Whether a person would call it the same picture of the same scene."""
-        return (self.bits ^ other.bits).bit_count() <= DUPLICATE_BITS and signature_distance(
+        return (self.bits ^ other.bits).bit_count() <= DUPLICATE_BITS and grid_distance(
             self.signature, other.signature
         ) <= DUPLICATE_SIGNATURE
 
-    def similarity(self, other: "Likeness") -> float:
+    def similarity(self, other: "Fingerprint") -> float:
         """1 for the same picture, falling to 0 for another scene or other objects."""
         seen = (self.bits ^ other.bits).bit_count() / _FAR_BITS
         if seen >= 1:
             return 0.0
-        meant = signature_distance(self.signature, other.signature) / _FAR_SIGNATURE
+        meant = grid_distance(self.signature, other.signature) / _FAR_SIGNATURE
         return max(0.0, 1.0 - seen) * max(0.0, 1.0 - meant)
 
 
-def likeness_of(grey: Grey, detections: tuple[Detection, ...], frame: Frame) -> Likeness:
+def fingerprint_of(grey: Grey, detections: tuple[Detection, ...], frame: Frame) -> Fingerprint:
     """From a small grey picture of the frame and what the model saw in it."""
     height, width = frame.pixels.shape[:2]
-    return Likeness(difference_hash(grey), signature_of(detections, width, height))
+    return Fingerprint(difference_hash(grey), detection_grid(detections, width, height))
 
 
 def difference_hash(grey: Grey) -> int:
@@ -94,7 +94,7 @@ def difference_hash(grey: Grey) -> int:
     return int.from_bytes(np.packbits(means[:, :-1] > means[:, 1:]).tobytes())
 
 
-def signature_of(detections: tuple[Detection, ...], width: int, height: int) -> Signature:
+def detection_grid(detections: tuple[Detection, ...], width: int, height: int) -> DetectionGrid:
     """Per label, the confidences summed in the cell that holds each box's centre.
 
     Only of what is more than clutter: a low floor reports a hundred faint boxes, elsewhere in each
@@ -112,7 +112,7 @@ def signature_of(detections: tuple[Detection, ...], width: int, height: int) -> 
     return {label: tuple(grid) for label, grid in found.items()}
 
 
-def signature_distance(a: Signature, b: Signature) -> float:
+def grid_distance(a: DetectionGrid, b: DetectionGrid) -> float:
     """|a - b| / (|a| + |b|) in the L1 norm: 0 for the same, 1 for nothing in common."""
     difference = total = 0.0
     for label in a.keys() | b.keys():

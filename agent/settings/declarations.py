@@ -31,13 +31,13 @@ from pydantic_settings import (
 from agent.camera.address import CameraAddress, parse_cameras, without_secrets
 from agent.detector.formats import AUTO, FORMATS
 from agent.detector.model_file.input_spec import ALLOWED as INPUT_WORDS
-from agent.detector.model_file.input_spec import InputWords
+from agent.detector.model_file.input_spec import InputSpec
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.selection.rules import RULES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.units import one_line, parse_duration, parse_size
-from agent.upload.upload_window import Window, parse_window
+from agent.upload.upload_window import UploadWindow, parse_upload_window
 
 PREFIX = "AGENT_"
 
@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         description="Labels by class: `auto` takes them from the model's metadata, else from a "
         "file beside it; `coco`; or a list, or the path of a file with one label a line.",
     )
-    model_input: Annotated[InputWords | None, NoDecode] = Field(
+    model_input: Annotated[InputSpec | None, NoDecode] = Field(
         None,
         description="How frames become the model's input, where it differs from what the format "
         "says.",
@@ -274,7 +274,7 @@ class Settings(BaseSettings):
         description="Bytes per second that all connections together may send; `0` = no limit.",
         json_schema_extra={"shown": "`0`", "allowed": "0, or a size of at least 1kB"},
     )
-    upload_window: Annotated[Window | None, BeforeValidator(parse_window)] = Field(
+    upload_window: Annotated[UploadWindow | None, BeforeValidator(parse_upload_window)] = Field(
         None,
         description="When captures may be sent: `always`, or a span of local time such as "
         "`01:00-05:00`, over midnight too. It stays closed while the clock was never set.",
@@ -361,7 +361,7 @@ class Settings(BaseSettings):
     @field_validator("model_input", mode="before")
     @classmethod
     def _parse_input(cls, value: object) -> object:
-        return InputWords.parse(value) if isinstance(value, str) else value
+        return InputSpec.parse(value) if isinstance(value, str) else value
 
     @field_validator("floor")
     @classmethod

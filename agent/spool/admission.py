@@ -5,21 +5,21 @@ from dataclasses import dataclass
 
 from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.spool.disk_budget import Shortage
-from agent.spool.eviction import Catalogue, Thinning
-from agent.spool.types import Newcomer, Stored
+from agent.spool.eviction import EvictionQueue, InclusionProbabilities
+from agent.spool.types import EncodedCapture, PutResult
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """The plan of a put."""
 
-    batch: Sequence[Newcomer]
-    kept: tuple[Newcomer, ...]
+    batch: Sequence[EncodedCapture]
+    kept: tuple[EncodedCapture, ...]
     evicted: tuple[SpoolEntry, ...]  # newcomers among them
     replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, newcomers among them
     reason: str  # of the evictions
     last: int  # sequence of the last newcomer
-    thinning: Thinning  # afterwards
+    thinning: InclusionProbabilities  # afterwards
 
     @property
     def leaving(self) -> list[SpoolEntry]:
@@ -37,19 +37,19 @@ class Admission:
         }
 
     @property
-    def stored(self) -> Stored:
+    def stored(self) -> PutResult:
         """What the caller hears when it is done."""
         kept = tuple(newcomer.entry for newcomer in self.kept)
-        return Stored(kept, self.evicted, self.reason, self.replaced)
+        return PutResult(kept, self.evicted, self.reason, self.replaced)
 
 
 def admit(
-    batch: Sequence[Newcomer],
-    catalogue: Catalogue,
+    batch: Sequence[EncodedCapture],
+    catalogue: EvictionQueue,
     waiting: Mapping[str, SpoolEntry],
     *,
     in_flight: Container[str],
-    thinning: Thinning,
+    thinning: InclusionProbabilities,
     shortage: Shortage,
     random_quota: int,
     last: int,

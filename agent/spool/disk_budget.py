@@ -9,7 +9,7 @@ from agent.files import Disk, is_disk_full
 from agent.logs import Log
 from agent.spool.index_reading import DATABASE
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, prune, restore_reserve
-from agent.spool.types import Limits
+from agent.spool.types import SpoolLimits
 
 RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
@@ -26,11 +26,16 @@ class Shortage:
     reason: str
 
 
-class Room:
+class DiskBudget:
     """The limits of a spool, and what it takes besides the captures that wait."""
 
     def __init__(
-        self, paths: SpoolPaths, limits: Limits, disk: Disk, aside: Mapping[Path, int], log: Log
+        self,
+        paths: SpoolPaths,
+        limits: SpoolLimits,
+        disk: Disk,
+        aside: Mapping[Path, int],
+        log: Log,
     ) -> None:
         self._paths = paths
         self._limits = limits

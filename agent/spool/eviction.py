@@ -1,11 +1,11 @@
 """Which captures leave when the disk budget is reached, and what that does to the random sample.
 
 Two classes share the disk. Captures that rules chose leave by value, the lowest first. Random
-captures leave by the tag drawn with their id, whatever they show, so that those that stay are
-still a random sample; each then stands for more seconds, which `Thinning` keeps account of. What
-was sent before and not delivered may be on the far side already, with the weight that it had then:
-of the random captures it leaves last. The class that is over its share gives; requested captures
-leave when nothing else is left.
+captures leave by the tag drawn with their id, whatever they show, so that those that stay are still
+a random sample; each then stands for more seconds (`InclusionProbabilities`). What was sent before
+and not delivered may be on the far side already, with the weight that it had then: of the random
+captures it leaves last. The class that is over its share gives; requested captures leave when
+nothing else is left.
 
 Newcomers are candidates like all others, so none ever displaces a more valuable one.
 """
@@ -22,7 +22,7 @@ from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.record.file_format import occupied_bytes
 
 
-class Catalogue:
+class EvictionQueue:
     """The waiting captures in the order in which they may leave. Claimed ones are not in it."""
 
     def __init__(self, entries: Iterable[SpoolEntry] = (), *, tried: Container[str] = ()) -> None:
@@ -59,7 +59,7 @@ class Catalogue:
         shortest beginning of the order of leaving that frees enough, or all when nothing is
         enough. Nothing is changed.
         """
-        new = Catalogue(newcomers)
+        new = EvictionQueue(newcomers)
         return _choose(
             _Queues(
                 heapq.merge(self._chosen, new._chosen, key=_by_value),
@@ -104,7 +104,7 @@ def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[SpoolEn
     return victims
 
 
-class Thinning:
+class InclusionProbabilities:
     """How much each random capture's weight grew because others were evicted.
 
     Random captures leave by the highest tag, a uniform number in [0, 1). A capture that was there
@@ -119,7 +119,7 @@ class Thinning:
         self._steps = list(steps)
 
     @classmethod
-    def from_text(cls, text: str) -> "Thinning":
+    def from_text(cls, text: str) -> "InclusionProbabilities":
         """Read what `text` wrote."""
         return cls((int(sequence), float(tag)) for sequence, tag in json.loads(text))
 
@@ -128,10 +128,10 @@ class Thinning:
         """For the index."""
         return json.dumps(self._steps)
 
-    def evicted(self, tag: float, next_sequence: int) -> "Thinning":
+    def evicted(self, tag: float, next_sequence: int) -> "InclusionProbabilities":
         """The account after one more random eviction; this one is not changed."""
         steps = [step for step in self._steps if step[1] < tag]
-        return Thinning([*steps, (next_sequence, tag)])
+        return InclusionProbabilities([*steps, (next_sequence, tag)])
 
     def kept_with_probability(self, sequence: int) -> float:
         """In (0, 1]: the chance that a random capture with this sequence was still there."""

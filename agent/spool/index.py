@@ -31,8 +31,8 @@ from agent.spool.index_reading import (
     DONE,
     NOTE,
     RECORDS,
-    Contents,
     DamagedIndexError,
+    IndexContents,
     InDoubtError,
     check,
     read_all,
@@ -89,7 +89,7 @@ class RecordFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class IndexChange:
     """What one transaction does, all or nothing."""
 
     added: tuple[RecordFile, ...] = ()
@@ -170,13 +170,13 @@ class Index:
         self._counts: dict[str, int] = {}
         self._is_in_doubt = False
 
-    def load(self) -> Contents:
+    def load(self) -> IndexContents:
         """Read everything; linear in the number of captures."""
         contents = read_all(self._directory)
         self._counts = dict(contents.counts)
         return contents
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: IndexChange) -> None:
         """Make a change durable, as a whole or not at all."""
         counts = {
             name: self._counts.get(name, 0) + delta
@@ -225,7 +225,7 @@ class Index:
         connection: sqlite3.Connection = self._cache._con  # noqa: SLF001  # no public way does more
         return connection
 
-    def _write(self, change: Change, counts: Mapping[str, int]) -> None:
+    def _write(self, change: IndexChange, counts: Mapping[str, int]) -> None:
         rows = [(CAPTURE + file.name, *self._cache.disk.store(file, None)) for file in change.added]
         self._connection.executemany(_ADD, rows)
         for name in change.removed:

@@ -5,24 +5,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.domain import SpoolEntry
-from agent.spool.disk_budget import Room
-from agent.spool.index import Change, Index
-from agent.spool.types import State
+from agent.spool.disk_budget import DiskBudget
+from agent.spool.index import Index, IndexChange
+from agent.spool.types import RecoveredState
 
 _HINT, _KEPT_WITH = "hint/", "kept_with/"
 
 
-class Account:
+class IndexNotes:
     """Commits changes, and knows what became durable. Under the spool's lock."""
 
-    def __init__(self, index: Index, room: Room, state: State) -> None:
+    def __init__(self, index: Index, room: DiskBudget, state: RecoveredState) -> None:
         self._index = index
         self._room = room
         self._notes = state.notes
         self._due: dict[str, str] = {}  # notes that go with the next commit
         self.counts = state.counts
 
-    def commit(self, change: Change, also: Mapping[str, str | None]) -> None:
+    def commit(self, change: IndexChange, also: Mapping[str, str | None]) -> None:
         """Commit, with the notes that are due; on a full disk once more with the reserve freed.
 
         Notes in `also` go with it, where the change has no others of the same name. Raises

@@ -109,7 +109,7 @@ def system_error(error: BaseException | None) -> OSError | None:
 
 
 @dataclass(slots=True)
-class Contents:
+class IndexContents:
     """All that the index holds, as read at start."""
 
     records: dict[str, int] = field(default_factory=dict)  # bytes by record file name
@@ -119,7 +119,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class IndexTotals:
     """What `status` wants to know of the index, at one moment."""
 
     waiting: int
@@ -160,12 +160,12 @@ def check(directory: Path, known_settings: frozenset[str]) -> None:
         raise DamagedIndexError("the index holds what we never write")
 
 
-def read_all(directory: Path) -> Contents:
+def read_all(directory: Path) -> IndexContents:
     """Read a checked index; linear in the number of captures.
 
     Raises `OSError` or `DamagedIndexError`.
     """
-    contents = Contents()
+    contents = IndexContents()
     with translated(), _connection(directory / DATABASE, "ro") as database:
         contents.records.update(database.execute(_RECORD_FILES))
         for key, value in database.execute(_TEXTS):
@@ -181,7 +181,7 @@ def read_all(directory: Path) -> Contents:
     return contents
 
 
-def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) -> Totals:
+def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexTotals:
     """Read from another process, without a lock that could stop the daemon; SQLite does the sums.
 
     `span` is the first and the last time, as in the names of record files, of what is recent.
@@ -203,7 +203,7 @@ def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) 
             }
     except (sqlite3.Error, DamagedIndexError) as error:
         raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
-    return Totals(waiting, size, oldest, recent, counts, found)
+    return IndexTotals(waiting, size, oldest, recent, counts, found)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ from agent.domain import SpoolEntry
 from agent.files import TEMPORARY_SUFFIX, Disk
 from agent.logs import Log
 from agent.record.file_format import HEADER_BYTES, has_whole_length, parse_name
-from agent.spool.index import Change, Index, RecordFile
-from agent.spool.index_reading import Contents
+from agent.spool.index import Index, IndexChange, RecordFile
+from agent.spool.index_reading import IndexContents
 from agent.spool.layout import SpoolPaths, missing_kind, prune
-from agent.spool.types import Limits, State
+from agent.spool.types import RecoveredState, SpoolLimits
 
 Progress = Callable[[int, int], None]
 """Hears how many files of how many were read that the index did not know."""
@@ -26,7 +26,7 @@ class Reconciliation:
     """Makes rows and files agree, in as many transactions as bound the journal."""
 
     paths: SpoolPaths
-    limits: Limits
+    limits: SpoolLimits
     disk: Disk
     index: Index
     log: Log
@@ -37,7 +37,7 @@ class Reconciliation:
     found: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def run(self, contents: Contents) -> State:
+    def run(self, contents: IndexContents) -> RecoveredState:
         """Account for every row and every file. Raises `OSError`; the next start goes on then."""
         names = set(self.disk.file_names(self.paths.records))
         # Those with a row first: of two files of one capture the one that `put` returned for stays.
@@ -54,9 +54,9 @@ class Reconciliation:
         self.disk.sync_directory(self.paths.records)
         for begin in range(0, len(self.adopted), GROUP):
             group = self.adopted[begin : begin + GROUP]
-            self.index.commit(Change(added=tuple(group), counts={"stored": len(group)}))
+            self.index.commit(IndexChange(added=tuple(group), counts={"stored": len(group)}))
         self.index.commit(
-            Change(
+            IndexChange(
                 gone=tuple(self.gone),
                 forgotten=tuple(contents.done),
                 counts=self.counts,
@@ -72,7 +72,7 @@ class Reconciliation:
         counts = Counter(contents.counts)
         counts.update(self.counts)
         counts["stored"] += len(self.adopted)
-        return State(self.entries, counts, contents.notes, aside)
+        return RecoveredState(self.entries, counts, contents.notes, aside)
 
     def _continue(self, name: str, size: int) -> None:
         """A row and its file; whether that is as it was is found when it is sent."""
@@ -83,7 +83,7 @@ class Reconciliation:
         else:
             self.entries[entry.id] = entry
 
-    def _judge(self, name: str, contents: Contents) -> None:
+    def _judge(self, name: str, contents: IndexContents) -> None:
         """A file without a row."""
         header, size = self._header(name)
         entry = parse_name(name, size)

@@ -14,7 +14,7 @@ from agent.domain import SpoolEntry
 from agent.files import Disk
 from agent.record.file_format import file_name
 from agent.spool.layout import SpoolPaths, missing_kind
-from agent.spool.types import Newcomer
+from agent.spool.types import EncodedCapture
 
 
 class RecordFiles:
@@ -32,7 +32,7 @@ class RecordFiles:
         """How many names may come back with a power cut."""
         return len(self._unsynced)
 
-    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+    def write(self, batch: Sequence[EncodedCapture]) -> set[str]:
         """Make record files durable, all or none; answers with the unlinked names that now are so.
 
         Raises `OSError`.
@@ -51,14 +51,14 @@ class RecordFiles:
         self._unwritten.clear()
         return unlinked
 
-    def unwrite(self, batch: Iterable[Newcomer]) -> None:
+    def unwrite(self, batch: Iterable[EncodedCapture]) -> None:
         """The put failed: its files go, those that cannot with the next write."""
         self.leave(batch)
         for newcomer in batch:
             with contextlib.suppress(OSError):
                 self._disk.remove(self._paths.records / file_name(newcomer.entry))
 
-    def leave(self, batch: Iterable[Newcomer]) -> None:
+    def leave(self, batch: Iterable[EncodedCapture]) -> None:
         """The put may have failed: its files stay until the next write."""
         self._unwritten |= {file_name(newcomer.entry) for newcomer in batch}
 

@@ -30,12 +30,12 @@ from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
 from agent.spool.index import Index
-from agent.spool.index_reading import DATABASE, Contents, DamagedIndexError
+from agent.spool.index_reading import DATABASE, DamagedIndexError, IndexContents
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, restore_reserve
 from agent.spool.lock import owned
 from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
+from agent.spool.types import SpoolLimits
 
 OpenIndex = Callable[[Path], Index]
 """From the diskcache directory, its index; raises as `Index` does."""
@@ -47,7 +47,7 @@ _LEAST_ROOM = 131_072
 @contextlib.contextmanager
 def open_spool(
     directory: Path,
-    limits: Limits,
+    limits: SpoolLimits,
     *,
     clock: Clock,
     log: Log,
@@ -135,7 +135,9 @@ def _make_room(paths: SpoolPaths, disk: Disk) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _open_index(paths: SpoolPaths, disk: Disk, open_index: OpenIndex) -> tuple[Index, Contents]:
+def _open_index(
+    paths: SpoolPaths, disk: Disk, open_index: OpenIndex
+) -> tuple[Index, IndexContents]:
     """The index and what it holds; a damaged one is put aside and begun anew."""
     with contextlib.suppress(DamagedIndexError):
         return _load(open_index(paths.cache))
@@ -147,7 +149,7 @@ def _open_index(paths: SpoolPaths, disk: Disk, open_index: OpenIndex) -> tuple[I
     return _load(open_index(paths.cache))
 
 
-def _load(index: Index) -> tuple[Index, Contents]:
+def _load(index: Index) -> tuple[Index, IndexContents]:
     try:
         return index, index.load()
     except DamagedIndexError:

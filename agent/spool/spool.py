@@ -29,15 +29,15 @@ from agent.record import file_format as record
 from agent.record.file_format import file_name, occupied_bytes
 from agent.selection.budget.send_order import ValueOrder
 from agent.spool.admission import admit
-from agent.spool.disk_budget import Room, Shortage
-from agent.spool.eviction import Catalogue, Thinning
-from agent.spool.index import Change, Index, RecordFile
-from agent.spool.index_notes import Account
+from agent.spool.disk_budget import DiskBudget, Shortage
+from agent.spool.eviction import EvictionQueue, InclusionProbabilities
+from agent.spool.index import Index, IndexChange, RecordFile
+from agent.spool.index_notes import IndexNotes
 from agent.spool.index_reading import InDoubtError
 from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Publish
 from agent.spool.record_files import RecordFiles
-from agent.spool.types import Draft, Limits, Newcomer, State, Stored
+from agent.spool.types import EncodedCapture, NewCapture, PutResult, RecoveredState, SpoolLimits
 
 _KEPT = "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
@@ -57,11 +57,11 @@ class Spool:
     def __init__(
         self,
         paths: SpoolPaths,
-        limits: Limits,
+        limits: SpoolLimits,
         *,
         disk: Disk,
         index: Index,
-        state: State,
+        state: RecoveredState,
         clock: Clock,
         log: Log,
         order: SendOrder | None = None,
@@ -74,18 +74,18 @@ class Spool:
         self._publish = publish
         self._published: Mapping[str, object] = {}
         self._files = RecordFiles(disk, paths)
-        self._room = Room(paths, limits, disk, state.aside, log)
-        self._account = Account(index, self._room, state)
+        self._room = DiskBudget(paths, limits, disk, state.aside, log)
+        self._account = IndexNotes(index, self._room, state)
         self._clock = clock
         self._log = log
         self._lock = threading.RLock()
         self._entries = state.entries
         self._claimed: dict[str, SpoolEntry] = {}
         waiting = state.entries.values()
-        self._catalogue = Catalogue(waiting, tried=self._account.tried())
+        self._catalogue = EvictionQueue(waiting, tried=self._account.tried())
         self._order = order or ValueOrder()
         self._order.restore(state.notes, [(one, self._account.hint(one)) for one in waiting])
-        self._thinning = Thinning.from_text(state.notes.get("thinning", "[]"))
+        self._thinning = InclusionProbabilities.from_text(state.notes.get("thinning", "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(entry.sequence for entry in waiting)]
         )
@@ -117,7 +117,7 @@ class Spool:
 
     # The way through
 
-    def put(self, drafts: Sequence[Draft]) -> Stored:
+    def put(self, drafts: Sequence[NewCapture]) -> PutResult:
         """Store captures; returns once those kept would survive a power cut.
 
         Over budget the least valuable captures leave, newcomers among them; each is counted.
@@ -158,7 +158,7 @@ class Spool:
                     kept_with = self._account.freeze(entry, kept_with)
                 try:
                     if choice.notes or self._account.must_commit(entry):
-                        self._commit(Change(notes=choice.notes))
+                        self._commit(IndexChange(notes=choice.notes))
                 except OSError as error:
                     self._account.thaw(entry)
                     raise SpoolUnavailable(f"cannot note what is sent: {error}") from error
@@ -195,7 +195,7 @@ class Spool:
             notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
             for entry in entries:
                 notes |= self._account.forgotten(entry)
-            change = Change(
+            change = IndexChange(
                 removed=tuple(file_name(entry) for entry in entries),
                 counts={"delivered": len(entries)},
                 notes=notes,
@@ -232,7 +232,7 @@ class Spool:
             try:
                 self._files.take_back(entry)
                 file = RecordFile(file_name(entry), entry.size)
-                self._commit(Change(added=(file,), counts={"rejected": -1}))
+                self._commit(IndexChange(added=(file,), counts={"rejected": -1}))
             except OSError as error:
                 raise SpoolUnavailable(f"cannot take a capture back: {error}") from error
             self._entries[entry.id] = entry
@@ -271,23 +271,23 @@ class Spool:
         with self._lock:
             kept = {_KEPT + name: text for name, text in notes.items()}
             try:
-                self._commit(Change(notes=kept))
+                self._commit(IndexChange(notes=kept))
             except OSError as error:
                 raise SpoolUnavailable(f"cannot keep what was learnt: {error}") from error
 
     # Putting
 
-    def _encode(self, drafts: Sequence[Draft]) -> list[Newcomer]:
+    def _encode(self, drafts: Sequence[NewCapture]) -> list[EncodedCapture]:
         batch = []
         for sequence, draft in enumerate(drafts, start=self._sequence + 1):
             data = record.encode({**draft.record, "sequence": sequence}, draft.image)
             entry = SpoolEntry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
             if record.parse_name(file_name(entry), entry.size) != entry:
                 raise ValueError(f"the next start could not read the file name {file_name(entry)}")
-            batch.append(Newcomer(entry, data, draft.hint, draft.replaces))
+            batch.append(EncodedCapture(entry, data, draft.hint, draft.replaces))
         return batch
 
-    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
+    def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
         """Store what the budget allows, and a disk that is `short`."""
         used = self._used + sum(occupied_bytes(newcomer.entry) for newcomer in batch)
         plan = admit(
@@ -310,7 +310,7 @@ class Spool:
             notes |= self._account.forgotten(entry)
         for newcomer in plan.kept:
             notes |= self._account.hint_to_note(newcomer.entry, newcomer.hint)
-        change = Change(
+        change = IndexChange(
             added=tuple(RecordFile(file_name(n.entry), n.entry.size) for n in plan.kept),
             removed=tuple(file_name(entry) for entry in leaving),
             forgotten=tuple(unlinked),
@@ -334,7 +334,7 @@ class Spool:
         self._arrive(plan.kept)
         return plan.stored
 
-    def _arrive(self, batch: Sequence[Newcomer]) -> None:
+    def _arrive(self, batch: Sequence[EncodedCapture]) -> None:
         for newcomer in batch:
             entry = newcomer.entry
             self._entries[entry.id] = entry
@@ -356,7 +356,7 @@ class Spool:
         """Sync the record folder so that the names in the ring may be forgotten."""
         with contextlib.suppress(OSError):  # a long ring costs room, nothing else
             unlinked = self._files.sync()
-            self._commit(Change(forgotten=tuple(unlinked)))
+            self._commit(IndexChange(forgotten=tuple(unlinked)))
             self._files.forget(unlinked)
 
     def _give_up(self, entry: SpoolEntry, error: DamagedRecord | OSError) -> None:
@@ -377,7 +377,7 @@ class Spool:
             try:
                 self._files.set_aside(entry, kind)
                 self._commit(
-                    Change(
+                    IndexChange(
                         gone=(file_name(entry),),
                         counts={kind: 1},
                         notes=self._account.forgotten(entry),
@@ -388,6 +388,6 @@ class Spool:
             self._drop(entry)
             self._room.after_setting_aside(kind)
 
-    def _commit(self, change: Change) -> None:
+    def _commit(self, change: IndexChange) -> None:
         """Commit, with the account of the order of sending. Raises `OSError`."""
         self._account.commit(change, self._order.account())

@@ -12,7 +12,7 @@ _ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SpoolLimits:
     """What the spool may occupy."""
 
     max_bytes: int
@@ -25,7 +25,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewCapture:
     """A capture that is to be stored; the spool adds its sequence number."""
 
     id: str
@@ -38,7 +38,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class PutResult:
     """What became of a put."""
 
     kept: tuple[SpoolEntry, ...]
@@ -48,7 +48,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class EncodedCapture:
     """A capture on its way to the disk."""
 
     entry: SpoolEntry
@@ -58,7 +58,7 @@ class Newcomer:
 
 
 @dataclass(slots=True)
-class State:
+class RecoveredState:
     """What recovery found and the spool continues from."""
 
     entries: dict[str, SpoolEntry]  # by id

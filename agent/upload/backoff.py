@@ -32,7 +32,7 @@ _RAMP_POLL = 0.1  # the same until a delivery lets one more send
 _AT_ONCE_MAX = 64
 
 
-class State(StrEnum):
+class UploadState(StrEnum):
     """What the far side lets us do."""
 
     FLOWING = "flowing"
@@ -40,7 +40,7 @@ class State(StrEnum):
     HELD = "held"
 
 
-class Verdict(StrEnum):
+class RejectionAction(StrEnum):
     """What becomes of a rejected capture."""
 
     RETRY_LATER = "retry later"  # keep it; it rests while others pass
@@ -55,7 +55,7 @@ class _Strikes:
     rest_until: float = 0.0
 
 
-class Pace:
+class Backoff:
     """The delivery policy. All times are seconds of one monotonic clock.
 
     `jitter` spreads a fleet of devices; `first_bound` is the longest wait, in seconds, before the
@@ -65,7 +65,7 @@ class Pace:
     def __init__(self, jitter: Jitter, *, first_bound: float = FIRST_BOUND) -> None:
         self._jitter = jitter
         self._first_bound = first_bound
-        self._state = State.FLOWING
+        self._state = UploadState.FLOWING
         self._next_at: float | None = None  # None: nobody has asked yet
         self._asked_until = float("-inf")  # the end of the pause that the far side asked for
         self._in_flight = 0
@@ -78,7 +78,7 @@ class Pace:
         self._strikes: dict[str, _Strikes] = {}  # by capture id, oldest first
 
     @property
-    def state(self) -> State:
+    def state(self) -> UploadState:
         """What the far side lets us do, as far as the last answers tell."""
         return self._state
 
@@ -88,7 +88,7 @@ class Pace:
             self._next_at = now + self._jitter(self._first_bound)
         wait = max(self._next_at - now, 0.0)
         # A probe goes alone, so that whatever ends while held is either old or the probe.
-        if wait == 0.0 and self._state is State.HELD and self._in_flight:
+        if wait == 0.0 and self._state is UploadState.HELD and self._in_flight:
             return _PROBE_POLL
         if wait == 0.0 and self._starts < 1:
             return _RAMP_POLL
@@ -126,12 +126,12 @@ class Pace:
         self._suspects.clear()
         # One that started before the trouble does not cancel the pause that was asked for since.
         asked_to_wait = self._next_at is not None and now < self._next_at
-        if self._state is State.DELAYED and asked_to_wait and not self._tried:
+        if self._state is UploadState.DELAYED and asked_to_wait and not self._tried:
             return
-        if self._state is State.HELD:
+        if self._state is UploadState.HELD:
             for strikes in self._strikes.values():
                 strikes.rest_until = min(strikes.rest_until, now + REST)
-        self._state = State.FLOWING
+        self._state = UploadState.FLOWING
         self._start_at(now)
         self._failures //= 2  # of many devices that meet a full house not all begin anew
         # Two for each that ended: so twice as many are under way after every round trip.
@@ -148,13 +148,13 @@ class Pace:
             self._asked_until = max(self._asked_until, now + pause)
         self._starts = 1.0
         next_at = self._next_at if self._next_at is not None else now
-        if self._state is State.HELD:
+        if self._state is UploadState.HELD:
             if self._tried:  # the probe learnt nothing new; the next one comes as late as this
                 self._wait_for(now, self._hold_wait)
             else:
                 self._start_at(next_at)
             return
-        self._state = State.DELAYED
+        self._state = UploadState.DELAYED
         if self._tried:
             # Workers that fail together are one round: only the first of them counts.
             self._tried = False
@@ -168,7 +168,7 @@ class Pace:
         self._end()
         self._hold(now)
 
-    def rejected(self, now: float, capture_id: str) -> Verdict:
+    def rejected(self, now: float, capture_id: str) -> RejectionAction:
         """A send ended with `CaptureRejected`; say what becomes of that capture."""
         self._end()
         self._starts += 1
@@ -176,13 +176,13 @@ class Pace:
         strikes.count += 1
         strikes.rest_until = now + REST
         self._suspects.add(capture_id)
-        if self._state is State.HELD or self._it_is_us(strikes):
+        if self._state is UploadState.HELD or self._it_is_us(strikes):
             self._hold(now)
-            return Verdict.HOLD
+            return RejectionAction.HOLD
         if strikes.count >= STRIKES:
             del self._strikes[capture_id]
-            return Verdict.SET_ASIDE
-        return Verdict.RETRY_LATER
+            return RejectionAction.SET_ASIDE
+        return RejectionAction.RETRY_LATER
 
     def abandon(self) -> None:
         """A send ended without an answer that says anything, or never started."""
@@ -197,13 +197,13 @@ class Pace:
 
     def _hold(self, now: float) -> None:
         """Hold, or go on holding after a probe that failed."""
-        if self._state is not State.HELD:
+        if self._state is not UploadState.HELD:
             self._hold_wait = HOLD_MIN
         elif self._tried:
             self._hold_wait = min(self._hold_wait * 2, HOLD_MAX)
-        if self._state is not State.HELD or self._tried:
+        if self._state is not UploadState.HELD or self._tried:
             self._wait_for(now, self._hold_wait)
-        self._state = State.HELD
+        self._state = UploadState.HELD
         self._starts = 1.0
         self._failures = 0
         self._proven = False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from agent.errors import AgentError, TargetHeld, TargetUnavailable
+from agent.errors import AgentError, TargetBlocked, TargetUnavailable
 
 PLAUSIBLE_SINCE = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
 """Seconds since 1970; a clock before this has not been set."""
@@ -45,21 +45,21 @@ def explain(error: BaseException, where: str, wall: float) -> AgentError:
     cannot = f"cannot reach {where}"
     certificate = cause(error, ssl.SSLCertVerificationError)
     if certificate is not None:
-        return TargetHeld(f"{cannot}: {_certificate(certificate, wall)}")
+        return TargetBlocked(f"{cannot}: {_certificate(certificate, wall)}")
     tls = cause(error, ssl.SSLError)
     if tls is not None and tls.reason in _NOT_TLS:
-        return TargetHeld(
+        return TargetBlocked(
             f"{cannot}: it does not speak TLS: captive portal, or http:// is meant; "
             "check AGENT_UPLOAD_URL"
         )
     if tls is not None and _alert(tls) in _OUR_CERTIFICATE:
-        return TargetHeld(
+        return TargetBlocked(
             f"{cannot}: it refuses the device's certificate, or the want of one "
             f"({_alert(tls)}); check AGENT_UPLOAD_CLIENT_CERT"
         )
     refusal = _proxy_refusal(error)
     if refusal is not None:
-        return TargetHeld(f"{cannot}: the proxy answers {refusal}; check AGENT_UPLOAD_PROXY")
+        return TargetBlocked(f"{cannot}: the proxy answers {refusal}; check AGENT_UPLOAD_PROXY")
     return TargetUnavailable(f"{cannot}: {_network(error, tls)}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from agent.domain import Receipt
-from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
 
 RETRY_AFTER_MAX = 3600.0
 """Seconds; a far side that asks for a longer pause is asked again after this one."""
@@ -49,7 +49,7 @@ _HTML = re.compile(rb"\s*(<!doctype html|<html|<head|<body|<script|<!--)", re.IG
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What of an HTTP answer bears on its meaning."""
 
     status: int
@@ -59,12 +59,12 @@ class Answer:
     date: str | None = None
 
 
-def judge(answer: Answer, capture_id: str, sha256: str, *, secret: str | None = None) -> Receipt:
+def judge(answer: Response, capture_id: str, sha256: str, *, secret: str | None = None) -> Receipt:
     """Turn the answer to one delivered capture into its receipt.
 
     `secret` never appears in a message, even if the far side repeats it.
 
-    Raises `TargetUnavailable`, `TargetHeld` or `CaptureRejected` unless the answer is proof.
+    Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the answer is proof.
     """
     status = answer.status
     if status in _SUCCESS or status == _CONFLICT:
@@ -72,17 +72,17 @@ def judge(answer: Answer, capture_id: str, sha256: str, *, secret: str | None = 
         if missing is None:
             return Receipt(capture_id, sha256, duplicate=_says_duplicate(answer))
         if status in _SUCCESS:
-            raise TargetHeld(f"cannot deliver captures: the answer {status} {missing}")
+            raise TargetBlocked(f"cannot deliver captures: the answer {status} {missing}")
     if status in _REJECT:
         said = words(answer.body, secret)
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {status}{said}")
     raise refusal(answer, "cannot deliver captures")
 
 
-def judge_probe(answer: Answer) -> str:
+def judge_probe(answer: Response) -> str:
     """Say what the answer to a GET without a capture tells about later captures.
 
-    Raises `TargetUnavailable` or `TargetHeld` where it tells that they would fail.
+    Raises `TargetUnavailable` or `TargetBlocked` where it tells that they would fail.
     """
     status = answer.status
     if status in _PROBE_MAY_BE_FINE:
@@ -93,7 +93,7 @@ def judge_probe(answer: Answer) -> str:
     if status not in _SUCCESS:
         raise refusal(answer, "cannot use the endpoint")
     if _HTML.match(answer.body):
-        raise TargetHeld(
+        raise TargetBlocked(
             f"cannot use the endpoint: it answers {status} with an HTML page: {_PORTAL}"
         )
     parsed = json_object(answer.body)
@@ -120,15 +120,15 @@ def retry_after_seconds(value: str | None, date: str | None) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_MAX)
 
 
-def refusal(answer: Answer, cannot: str) -> AgentError:
+def refusal(answer: Response, cannot: str) -> AgentError:
     """What an answer without success means for all captures alike."""
     status = answer.status
     mend = _HOLD.get(status)
     if mend is not None:
-        return TargetHeld(f"{cannot}: the endpoint answers {status}: {mend}")
+        return TargetBlocked(f"{cannot}: the endpoint answers {status}: {mend}")
     if status in _REDIRECT:
         where = _host(answer.location)
-        return TargetHeld(
+        return TargetBlocked(
             f"{cannot}: the endpoint answers {status}, redirects to {where}: {_PORTAL}"
         )
     if status in _RETRY or status in _SERVER_TROUBLE:
@@ -136,7 +136,7 @@ def refusal(answer: Answer, cannot: str) -> AgentError:
             f"{cannot}: the endpoint answers {status}",
             retry_after=retry_after_seconds(answer.retry_after, answer.date),
         )
-    return TargetHeld(
+    return TargetBlocked(
         f"{cannot}: the endpoint answers {status}, which is no answer to a capture; "
         "check AGENT_UPLOAD_URL"
     )
@@ -198,7 +198,7 @@ def _same(theirs: object, ours: str) -> bool:
     return bool(ours) and isinstance(theirs, str) and theirs.lower() == ours.lower()
 
 
-def _says_duplicate(answer: Answer) -> bool:
+def _says_duplicate(answer: Response) -> bool:
     parsed = json_object(answer.body) or {}
     return answer.status == _CONFLICT or parsed.get("duplicate") is True
 

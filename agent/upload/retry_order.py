@@ -12,7 +12,7 @@ LAST_REST = 900.0
 _REMEMBERED = 8
 
 
-class Turns:
+class RetryOrder:
     """Which captures failed lately. All times are seconds of one monotonic clock.
 
     One rests until another was delivered, and longer after each failure. What rests is sent all

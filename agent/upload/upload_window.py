@@ -18,7 +18,7 @@ _DAY = 24 * 60  # minutes
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class UploadWindow:
     """A span of each day in local time; it goes over midnight when it ends before it starts.
 
     A clock that was never set says nothing about the hour: the window stays closed until then.
@@ -55,7 +55,7 @@ class Window:
         return start if start > now else start + timedelta(days=1)
 
 
-def parse_window(value: object) -> object:
+def parse_upload_window(value: object) -> object:
     """The window of a text such as `22:00-06:00`, None for `always`; other types are passed on.
 
     Raises `ValueError` for any other text.
@@ -71,7 +71,7 @@ def parse_window(value: object) -> object:
     start, end = hour * 60 + minute, end_hour * 60 + end_minute
     if max(minute, end_minute) > 59 or start >= _DAY or end > _DAY or start == end % _DAY:  # noqa: PLR2004
         raise ValueError(ALLOWED)
-    return Window(start, end % _DAY)
+    return UploadWindow(start, end % _DAY)
 
 
 def _local(wall: float) -> datetime:

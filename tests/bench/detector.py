@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from agent.detector.detector import load_detector
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.letterbox import Size
 from agent.detector.model_file.bundled import bundled_model
-from agent.detector.nms import suppressed
+from agent.detector.nms import non_maximum_suppression
 from agent.detector.providers import Hardware
 from agent.domain import FloatArray
 
@@ -49,9 +49,9 @@ def main() -> None:
     for count in (0, 50, 2000):
         outputs = [candidates(count)]
 
-        def found(outputs: list[FloatArray] = outputs) -> RawDetections:
+        def found(outputs: list[FloatArray] = outputs) -> DecodedDetections:
             raw = known.decode(outputs, size=SQUARE, floor=FLOOR)
-            return suppressed(raw, iou=known.nms_iou)
+            return non_maximum_suppression(raw, iou=known.nms_iou)
 
         after = measure(f"[1,84,8400] {count}", found, run)
         print(f"{'':18} with preparation {(prepare + after) / run:6.1%} of a run")

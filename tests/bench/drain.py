@@ -29,11 +29,11 @@ from agent.domain import Lane
 from agent.logs import Log
 from agent.runtime.drain import Drain
 from agent.spool.recovery import open_spool
-from agent.spool.types import Draft, Limits
+from agent.spool.types import NewCapture, SpoolLimits
 from agent.system import SystemClock, full_jitter, new_id
-from agent.upload.backoff import Pace
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.backoff import Backoff
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget
 
 IMAGE_BYTES = 200_000
 _ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
@@ -79,7 +79,7 @@ def show(name: str, captures: int, seconds: float, cpu: float) -> None:
     print(f"{name:18} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
 
 
-def draft(number: int) -> Draft:
+def draft(number: int) -> NewCapture:
     """A capture with a record of a usual length."""
     identity = new_id(time.time())
     image = hashlib.shake_256(number.to_bytes(4, "big")).digest(IMAGE_BYTES)
@@ -92,11 +92,11 @@ def draft(number: int) -> Draft:
         "detections": [box] * 8,
         "sampling": None,
     }
-    return Draft(identity, Lane.SCORE, 0.5, record, image)
+    return NewCapture(identity, Lane.SCORE, 0.5, record, image)
 
 
 def through_the_spool(
-    url: str, made: Sequence[Draft], connections: int, place: str | None
+    url: str, made: Sequence[NewCapture], connections: int, place: str | None
 ) -> tuple[float, float]:
     """Seconds of wall and processor time from the first request to an empty spool."""
     clock, latest = SystemClock(), 0.0
@@ -109,13 +109,13 @@ def through_the_spool(
     # Each delivery is logged; `run` itself looks for the end only now and then.
     log: Log = structlog.wrap_logger(None, processors=[note])
     with tempfile.TemporaryDirectory(dir=place) as folder:
-        limits = Limits(10 * IMAGE_BYTES * len(made))
+        limits = SpoolLimits(10 * IMAGE_BYTES * len(made))
         with open_spool(Path(folder) / "spool", limits, clock=clock, log=log) as spool:
             for start in range(0, len(made), 50):
                 spool.put(made[start : start + 50])
-            network = Network(workers=connections)
-            with HttpTarget(url, token="s3cret", clock=clock, network=network) as target:
-                pace = Pace(full_jitter, first_bound=0.0)
+            network = HttpOptions(workers=connections)
+            with EndpointTarget(url, token="s3cret", clock=clock, network=network) as target:
+                pace = Backoff(full_jitter, first_bound=0.0)
                 drain = Drain(spool, target, pace, workers=connections, clock=clock, log=log)
                 began, cpu = time.perf_counter(), time.process_time()
                 drain.run(lambda: None)
@@ -126,7 +126,7 @@ def through_the_spool(
 
 
 def bare_loop_from_files(
-    url: str, made: Sequence[Draft], connections: int, place: str | None
+    url: str, made: Sequence[NewCapture], connections: int, place: str | None
 ) -> tuple[float, float]:
     """The same for posts of files, each deleted after its answer."""
     with tempfile.TemporaryDirectory(dir=place) as folder:
@@ -139,10 +139,10 @@ def bare_loop_from_files(
 
 
 def bare_loop(
-    url: str, made: Sequence[Draft], connections: int, folder: Path | None = None
+    url: str, made: Sequence[NewCapture], connections: int, folder: Path | None = None
 ) -> tuple[float, float]:
     """The same for posts whose answers nobody looks at, from memory or from files in `folder`."""
-    work: SimpleQueue[Draft] = SimpleQueue()
+    work: SimpleQueue[NewCapture] = SimpleQueue()
     for one in made:
         work.put(one)
 

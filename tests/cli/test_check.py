@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from agent.cli.preflight import check_endpoint, check_spool, exposed_files
-from agent.errors import AgentError, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
 from tests.spool.small_file_system import cannot_here, mounted
@@ -35,7 +35,7 @@ def told(error: pytest.ExceptionInfo[AgentError], *words: str) -> None:
 def test_a_captive_portal_that_redirects_is_named() -> None:
     with FaultyServer(faults.answer(302, headers=PORTAL)) as server:
         settings = without_environment(upload_url=server.url)
-        with pytest.raises(TargetHeld) as error:
+        with pytest.raises(TargetBlocked) as error:
             check_endpoint(settings, NOW, {})
 
     told(error, "redirects to login.hotel.example", "captive portal", "log the network in")
@@ -61,7 +61,7 @@ def test_a_certificate_out_of_its_time_names_the_clock(
 
     with FaultyServer(faults.store, tls=tls) as server:
         settings = without_environment(upload_url=server.url, upload_ca=tmp_path / "ca.pem")
-        with pytest.raises((TargetHeld, ConfigurationError)) as error:
+        with pytest.raises((TargetBlocked, ConfigurationError)) as error:
             check_endpoint(settings, clock, {})
 
     told(error, *words)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.detector.detector import load_detector
-from agent.domain import Answer, Box
+from agent.domain import Box, Prediction
 from tests.detector.planted_models import overlap, street
 
 FOLDER = Path(__file__).with_name("exports")
@@ -25,7 +25,7 @@ DETECTORS = {
 }
 
 
-def boxes_of(answer: Answer) -> list[tuple[int, float, Box]]:
+def boxes_of(answer: Prediction) -> list[tuple[int, float, Box]]:
     return [(each.class_id, each.confidence, each.box) for each in answer.detections]
 
 

@@ -11,10 +11,10 @@ import structlog
 from structlog.testing import LogCapture
 
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.fallback.fallback import ModelSettings, Standby
-from agent.detector.fallback.known_good import LastGood
-from agent.detector.model_file.input_spec import InputWords
-from agent.domain import Answer
+from agent.detector.fallback.fallback import ModelFallback, ModelSettings
+from agent.detector.fallback.known_good import KnownGoodStore
+from agent.detector.model_file.input_spec import InputSpec
+from agent.domain import Prediction
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.files import Disk
 from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
@@ -39,9 +39,11 @@ class Device:
             wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         )
 
-    def standby(self, path: Path | None, *, sha256: str | None = None, **others: str) -> Standby:
-        return Standby(
-            LastGood(self.models, Disk(), min_free=0),
+    def standby(
+        self, path: Path | None, *, sha256: str | None = None, **others: str
+    ) -> ModelFallback:
+        return ModelFallback(
+            KnownGoodStore(self.models, Disk(), min_free=0),
             ModelSettings(path, sha256, others),
             lambda kept: load_detector(kept, sha256=sha256),
             log=self._log,
@@ -53,14 +55,14 @@ class Device:
             path,
             model_format=others.get("format", "auto"),
             labels=others.get("labels", "auto"),
-            model_input=InputWords.parse(others.get("input", "")),
+            model_input=InputSpec.parse(others.get("input", "")),
         )
         self.standby(path, **others).keep(detector)
         assert self.lines == []
         return detector
 
 
-def same(first: Answer, second: Answer) -> bool:
+def same(first: Prediction, second: Prediction) -> bool:
     return (first.detections, first.classes) == (second.detections, second.classes)
 
 
@@ -223,8 +225,8 @@ def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
 
 def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
     device.ran(path)
-    standby = Standby(
-        LastGood(device.models, Disk(), min_free=0),
+    standby = ModelFallback(
+        KnownGoodStore(device.models, Disk(), min_free=0),
         ModelSettings(path),
         refusing,
         log=structlog.get_logger(),

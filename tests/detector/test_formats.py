@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from agent.detector.formats import FORMATS, choose
-from agent.detector.formats.contract import Metadata, Signature, Tensor
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import Metadata, ModelSignature, Tensor
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.nanodet import NanoDet
 from agent.detector.formats.ultralytics import Ultralytics
 from agent.detector.letterbox import Size
@@ -20,13 +20,13 @@ THREE = ("cat", "dog", "hen")
 
 def signature(
     *shapes: tuple[int, ...], size: Size = SQUARE, metadata: Metadata | None = None
-) -> Signature:
+) -> ModelSignature:
     outputs = tuple(Tensor(f"out{i}", shape, "float32") for i, shape in enumerate(shapes))
     picture = Tensor("images", (1, 3, size.height, size.width), "float32")
-    return Signature(picture, outputs, size, metadata or Metadata())
+    return ModelSignature(picture, outputs, size, metadata or Metadata())
 
 
-def rows(raw: RawDetections) -> list[tuple[list[float], float, int]]:
+def rows(raw: DecodedDetections) -> list[tuple[list[float], float, int]]:
     return [
         (box, round(confidence, 3), class_id)
         for box, confidence, class_id in zip(
@@ -55,7 +55,7 @@ NANODET_416 = [(1, n, width) for n in (2704, 676, 169) for width in (80, 44)]
     ],
     ids=["nanodet", "outputs reversed", "v8", "one class", "rectangle", "p2", "p6", "metadata"],
 )
-def test_auto_recognises_a_model_by_what_it_looks_like(model: Signature, chosen: str) -> None:
+def test_auto_recognises_a_model_by_what_it_looks_like(model: ModelSignature, chosen: str) -> None:
     choice = choose("auto", model)
 
     assert choice.format.name == chosen
@@ -81,7 +81,7 @@ def test_auto_recognises_a_model_by_what_it_looks_like(model: Signature, chosen:
     ],
     ids=lambda model: ",".join(str(output.shape) for output in model.outputs),
 )
-def test_auto_refuses_what_it_is_not_sure_of(model: Signature) -> None:
+def test_auto_refuses_what_it_is_not_sure_of(model: ModelSignature) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_MODEL_FORMAT"):
         choose("auto", model)
 
@@ -111,7 +111,7 @@ def test_metadata_says_how_to_prepare_for_an_ultralytics_model() -> None:
     assert Ultralytics().preparation(signature((1, 84, 8400))).size == Size(640, 640)
 
 
-def ultralytics(*columns: Sequence[float], floor: float = 0.05) -> RawDetections:
+def ultralytics(*columns: Sequence[float], floor: float = 0.05) -> DecodedDetections:
     output = np.array(columns, np.float32).T[None]
     return Ultralytics().decode([output], size=SQUARE, floor=floor)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.detector.detector import load_detector
-from agent.detector.formats.contract import Colours
+from agent.detector.formats.contract import ChannelOrder
 from agent.detector.model_file.huggingface import hub_input, hub_labels
 from tests.detector.planted_families import FAMILIES, Planted, family_model
 
@@ -32,7 +32,7 @@ def test_labels_and_preparation_come_from_the_files_beside_the_model(tmp_path: P
     assert detector.info.labels == ("ant", "bee", "cat")
     assert detector.preparation.mean == pytest.approx((127.5,) * 3)
     assert detector.preparation.std == pytest.approx((127.5, 63.75, 31.875))
-    assert detector.preparation.colours is Colours.RGB
+    assert detector.preparation.colours is ChannelOrder.RGB
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,19 @@ import pytest
 from agent.detector.formats import FORMATS
 from agent.detector.formats.contract import (
     AnyFormat,
-    Colours,
-    Preparation,
-    Signature,
+    ChannelOrder,
+    ModelSignature,
+    Preprocessing,
     Tensor,
 )
-from agent.detector.image_input import Axes, PictureInput
+from agent.detector.image_input import Axes, ImageInput
 from agent.detector.letterbox import Letterbox, Padding, Size
-from agent.detector.model_file.input_spec import InputWords
+from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.preprocessing import InputBuffer
 from tests import ROOT
 
-PLAIN = Preparation(
-    Colours.BGR, (10.0, 20.0, 30.0), (1.0, 2.0, 4.0), Padding.AFTER, 0, 32, Size(640, 640)
+PLAIN = Preprocessing(
+    ChannelOrder.BGR, (10.0, 20.0, 30.0), (1.0, 2.0, 4.0), Padding.AFTER, 0, 32, Size(640, 640)
 )
 
 
@@ -30,7 +30,7 @@ PLAIN = Preparation(
         ("bgr", PLAIN),
         (
             "rgb",
-            replace(PLAIN, colours=Colours.RGB, mean=(30.0, 20.0, 10.0), std=(4.0, 2.0, 1.0)),
+            replace(PLAIN, colours=ChannelOrder.RGB, mean=(30.0, 20.0, 10.0), std=(4.0, 2.0, 1.0)),
         ),
         ("scale=255", replace(PLAIN, mean=(0.0, 0.0, 0.0), std=(255.0,) * 3)),
         (
@@ -45,19 +45,19 @@ PLAIN = Preparation(
         ("size=320x192", replace(PLAIN, size=Size(320, 192))),
     ],
 )
-def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preparation) -> None:
-    assert InputWords.parse(text).applied(PLAIN) == expected
+def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preprocessing) -> None:
+    assert InputSpec.parse(text).applied(PLAIN) == expected
 
 
 @pytest.mark.parametrize("known", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
 def test_a_preparation_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
     picture = Tensor("images", (1, 3, None, None), "float32")
-    own = known.preparation(Signature(picture, (), Size(640, 640)))
-    wanted = InputWords.parse(text).applied(own)
-    described = str(InputWords.of(wanted))
+    own = known.preparation(ModelSignature(picture, (), Size(640, 640)))
+    wanted = InputSpec.parse(text).applied(own)
+    described = str(InputSpec.of(wanted))
 
-    assert InputWords.parse(described).applied(replace(PLAIN, stride=own.stride)) == wanted
+    assert InputSpec.parse(described).applied(replace(PLAIN, stride=own.stride)) == wanted
 
 
 def test_each_example_of_the_manual_is_understood() -> None:
@@ -67,7 +67,7 @@ def test_each_example_of_the_manual_is_understood() -> None:
 
     assert len(examples) >= 12
     for example in examples:
-        InputWords.parse(example)
+        InputSpec.parse(example)
 
 
 @pytest.mark.parametrize(
@@ -96,25 +96,25 @@ def test_each_example_of_the_manual_is_understood() -> None:
 )
 def test_a_word_that_is_none_is_refused_with_what_there_is(text: str) -> None:
     with pytest.raises(ValueError, match=r"words such as rgb|needs fit=crop"):
-        InputWords.parse(text)
+        InputSpec.parse(text)
 
 
-@pytest.mark.parametrize("colours", list(Colours))
+@pytest.mark.parametrize("colours", list(ChannelOrder))
 @pytest.mark.parametrize("kind", ["float32", "float16", "uint8"])
 @pytest.mark.parametrize("axes", list(Axes))
 def test_every_kind_of_input_holds_the_same_picture(
-    axes: Axes, kind: str, colours: Colours
+    axes: Axes, kind: str, colours: ChannelOrder
 ) -> None:
     """Whole numbers are the pixels; the others are prepared. Only the order of the axes differs."""
     wanted = replace(PLAIN, colours=colours, pad_value=7, padding=Padding.AROUND)
     pixels = np.random.default_rng(3).integers(0, 256, (40, 64, 3), np.uint8)
     box = Letterbox.fit(Size(64, 40), Size(64, 64), padding=wanted.padding)
 
-    tensor = InputBuffer(wanted, PictureInput(axes, kind, 64, 64)).fill(pixels, box)
+    tensor = InputBuffer(wanted, ImageInput(axes, kind, 64, 64)).fill(pixels, box)
 
     canvas = np.full((64, 64, 3), 7, np.uint8)
     canvas[12:52] = pixels
-    ordered = canvas if colours is Colours.BGR else canvas[:, :, ::-1]
+    ordered = canvas if colours is ChannelOrder.BGR else canvas[:, :, ::-1]
     prepared = ((ordered - np.array(wanted.mean)) / wanted.std).astype(np.float32)
     expected = ordered if kind == "uint8" else prepared.astype(kind)
     if axes is Axes.NHWC:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.detector.fallback.known_good import MANIFEST, Kept, LastGood, Parts
+from agent.detector.fallback.known_good import MANIFEST, KnownGoodModel, KnownGoodStore, ModelParts
 from agent.files import Disk
 from tests.spool.forgetful_disk import Fault, ForgetfulDisk, PowerCut, everything_kept, nothing_kept
 
@@ -19,12 +19,12 @@ STEPS = 60  # more than two calls of `keep` take
 MakeDisk = Callable[[], ForgetfulDisk]
 
 
-def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None) -> Parts:
+def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None) -> ModelParts:
     """A model of two files; both say `content`."""
     (folder / "more").mkdir(parents=True, exist_ok=True)
     (folder / "m.onnx").write_text(content)
     (folder / "more" / "weights.bin").write_text(content * 1000)
-    return Parts(
+    return ModelParts(
         model=folder / "m.onnx",
         sha256=hashlib.sha256(content.encode()).hexdigest(),
         beside=[folder / "more" / "weights.bin"],
@@ -35,7 +35,7 @@ def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None)
 
 def content_of(disk: ForgetfulDisk) -> str | None:
     """What is kept; fails where it is not whole."""
-    store = LastGood(STATE / "models", disk, min_free=0)
+    store = KnownGoodStore(STATE / "models", disk, min_free=0)
     kept = store.look()
     if kept is None:
         return None
@@ -53,7 +53,7 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
     third = parts(folder / "3", "three")
     for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
         disk = make()
-        store = LastGood(STATE / "models", disk, min_free=0)
+        store = KnownGoodStore(STATE / "models", disk, min_free=0)
         store.keep(first)
         disk.strike(Fault(step))
         done = "one"
@@ -78,7 +78,7 @@ def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
         disk.strike(Fault(step))
         done = None
         try:
-            LastGood(STATE / "models", disk, min_free=0).keep(parts(folder, "one"))
+            KnownGoodStore(STATE / "models", disk, min_free=0).keep(parts(folder, "one"))
             done = "one"
         except PowerCut:
             pass
@@ -121,17 +121,17 @@ def test_the_proof_finds_planted_bugs(bug: type[ForgetfulDisk], tmp_path: Path) 
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LastGood:
-    return LastGood(tmp_path / "models", Disk(), min_free=0)
+def store(tmp_path: Path) -> KnownGoodStore:
+    return KnownGoodStore(tmp_path / "models", Disk(), min_free=0)
 
 
-def look(store: LastGood) -> Kept:
+def look(store: KnownGoodStore) -> KnownGoodModel:
     kept = store.look()
     assert kept is not None
     return kept
 
 
-def test_a_model_is_written_only_when_it_changed(store: LastGood, tmp_path: Path) -> None:
+def test_a_model_is_written_only_when_it_changed(store: KnownGoodStore, tmp_path: Path) -> None:
     one = parts(tmp_path / "1", "one")
 
     assert store.keep(one)
@@ -145,7 +145,7 @@ def test_a_model_is_written_only_when_it_changed(store: LastGood, tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["b", MANIFEST]
 
 
-def test_a_copy_that_lost_a_file_is_made_again(store: LastGood, tmp_path: Path) -> None:
+def test_a_copy_that_lost_a_file_is_made_again(store: KnownGoodStore, tmp_path: Path) -> None:
     one = parts(tmp_path / "1", "one")
     store.keep(one)
     (tmp_path / "models" / "a" / "m.onnx").unlink()
@@ -155,14 +155,16 @@ def test_a_copy_that_lost_a_file_is_made_again(store: LastGood, tmp_path: Path) 
     assert store.checked(look(store)) is not None
 
 
-def test_a_damaged_copy_is_told_from_a_whole_one(store: LastGood, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_told_from_a_whole_one(store: KnownGoodStore, tmp_path: Path) -> None:
     store.keep(parts(tmp_path / "1", "one"))
     (tmp_path / "models" / "a" / "more" / "weights.bin").write_text("eno" * 1000)
 
     assert store.checked(look(store)) is None
 
 
-def test_a_model_that_is_not_what_was_loaded_is_not_kept(store: LastGood, tmp_path: Path) -> None:
+def test_a_model_that_is_not_what_was_loaded_is_not_kept(
+    store: KnownGoodStore, tmp_path: Path
+) -> None:
     store.keep(parts(tmp_path / "1", "one"))
     two = parts(tmp_path / "2", "two")
     two.model.write_text("<html>")
@@ -175,14 +177,14 @@ def test_a_model_that_is_not_what_was_loaded_is_not_kept(store: LastGood, tmp_pa
 
 
 def test_a_copy_leaves_to_others_what_is_theirs(tmp_path: Path) -> None:
-    store = LastGood(tmp_path / "models", Disk(), min_free=1 << 60)
+    store = KnownGoodStore(tmp_path / "models", Disk(), min_free=1 << 60)
 
     with pytest.raises(OSError, match="AGENT_SPOOL_MIN_FREE"):
         store.keep(parts(tmp_path / "1", "one"))
     assert store.look() is None
 
 
-def test_what_is_forgotten_takes_no_room(store: LastGood, tmp_path: Path) -> None:
+def test_what_is_forgotten_takes_no_room(store: KnownGoodStore, tmp_path: Path) -> None:
     store.forget()
     store.keep(parts(tmp_path / "1", "one"))
     store.forget()
@@ -201,7 +203,9 @@ def test_what_is_forgotten_takes_no_room(store: LastGood, tmp_path: Path) -> Non
         '{"slot": "a", "model": "m", "files": {}, "settings": {}}',
     ],
 )
-def test_a_manifest_that_is_none_keeps_nothing(text: str, store: LastGood, tmp_path: Path) -> None:
+def test_a_manifest_that_is_none_keeps_nothing(
+    text: str, store: KnownGoodStore, tmp_path: Path
+) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / MANIFEST).write_text(text)
 

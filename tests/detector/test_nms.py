@@ -3,19 +3,19 @@ import time
 import numpy as np
 import pytest
 
-from agent.detector.formats.decoded import RawDetections
-from agent.detector.nms import KEPT, suppressed
+from agent.detector.formats.decoded import DecodedDetections
+from agent.detector.nms import KEPT, non_maximum_suppression
 
 
-def raw(*rows: tuple[list[float], float, int]) -> RawDetections:
+def raw(*rows: tuple[list[float], float, int]) -> DecodedDetections:
     boxes, confidences, class_ids = zip(*rows, strict=True)
-    return RawDetections(
+    return DecodedDetections(
         np.array(boxes, np.float32), np.array(confidences, np.float32), np.array(class_ids, np.intp)
     )
 
 
 def test_of_boxes_of_one_class_that_overlap_the_most_confident_stays() -> None:
-    kept = suppressed(
+    kept = non_maximum_suppression(
         raw(([0, 0, 10, 10], 0.5, 1), ([1, 0, 11, 10], 0.9, 1), ([50, 50, 60, 60], 0.6, 1)), iou=0.6
     )
 
@@ -25,7 +25,7 @@ def test_of_boxes_of_one_class_that_overlap_the_most_confident_stays() -> None:
 
 def test_boxes_of_other_classes_stay_also_where_coordinates_are_negative() -> None:
     """Classes are told apart by a shift; a box left of the origin must not shift into another."""
-    kept = suppressed(
+    kept = non_maximum_suppression(
         raw(
             ([90, 90, 100, 100], 0.9, 0), ([-11, -11, -1, -1], 0.8, 1), ([90, 90, 100, 100], 0.7, 1)
         ),
@@ -39,11 +39,11 @@ def test_boxes_of_other_classes_stay_also_where_coordinates_are_negative() -> No
 def test_boxes_that_overlap_less_than_the_limit_are_two_objects(iou: float, count: int) -> None:
     two = raw(([0, 0, 10, 10], 0.9, 0), ([5, 0, 15, 10], 0.8, 0))  # a third in common
 
-    assert len(suppressed(two, iou=iou).confidences) == count
+    assert len(non_maximum_suppression(two, iou=iou).confidences) == count
 
 
 def test_one_wild_box_does_not_cost_the_others() -> None:
-    kept = suppressed(
+    kept = non_maximum_suppression(
         raw(
             ([0, 0, 10, 10], 0.9, 2),
             ([-1e30, -1e30, 1e30, 1e30], 0.8, 2),
@@ -57,30 +57,30 @@ def test_one_wild_box_does_not_cost_the_others() -> None:
 
 def test_a_model_that_has_suppressed_already_gets_only_the_order() -> None:
     same = [0.0, 0.0, 10.0, 10.0]
-    kept = suppressed(raw((same, 0.2, 0), (same, 0.9, 0), (same, 0.5, 0)), iou=None)
+    kept = non_maximum_suppression(raw((same, 0.2, 0), (same, 0.9, 0), (same, 0.5, 0)), iou=None)
 
     np.testing.assert_allclose(kept.confidences, [0.9, 0.5, 0.2], atol=1e-6)
 
 
 @pytest.mark.parametrize("iou", [0.6, None])
 def test_nothing_in_is_nothing_out(iou: float | None) -> None:
-    nothing = RawDetections(
+    nothing = DecodedDetections(
         np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.intp)
     )
 
-    assert len(suppressed(nothing, iou=iou).confidences) == 0
+    assert len(non_maximum_suppression(nothing, iou=iou).confidences) == 0
 
 
 def test_thirty_thousand_boxes_take_no_longer_than_a_frame_may() -> None:
     random = np.random.default_rng(5)
     corners = random.uniform(0, 600, (30_000, 2)).astype(np.float32)
     boxes = np.concatenate([corners, corners + 2], axis=1)
-    crowd = RawDetections(
+    crowd = DecodedDetections(
         boxes, random.random(30_000).astype(np.float32), np.zeros(30_000, np.intp)
     )
 
     start = time.perf_counter()
-    kept = suppressed(crowd, iou=0.6)
+    kept = non_maximum_suppression(crowd, iou=0.6)
 
     assert time.perf_counter() - start < 1.0
     assert len(kept.confidences) == KEPT
@@ -94,14 +94,14 @@ def test_in_a_crowd_the_first_look_keeps_what_a_look_at_all_would(
     random = np.random.default_rng(6)
     corners = random.uniform(0, 600, (2000, 2)).astype(np.float32)
     boxes = np.concatenate([corners, corners + random.uniform(5, 60, (2000, 2))], axis=1)
-    crowd = RawDetections(
+    crowd = DecodedDetections(
         boxes.astype(np.float32),
         random.random(2000).astype(np.float32),
         random.integers(0, 3, 2000).astype(np.intp),
     )
 
-    kept = suppressed(crowd, iou=0.5)
+    kept = non_maximum_suppression(crowd, iou=0.5)
     monkeypatch.setattr("agent.detector.nms.CANDIDATES", (1000,))
-    of_all = suppressed(crowd, iou=0.5)
+    of_all = non_maximum_suppression(crowd, iou=0.5)
 
     assert kept.boxes.tolist() == of_all.boxes.tolist()

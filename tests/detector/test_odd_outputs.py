@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from agent.detector.formats import FORMATS, choose
-from agent.detector.formats.contract import AnyFormat, Metadata, Signature, Tensor
+from agent.detector.formats.contract import AnyFormat, Metadata, ModelSignature, Tensor
 from agent.detector.letterbox import Size
-from agent.detector.nms import suppressed
+from agent.detector.nms import non_maximum_suppression
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
@@ -25,7 +25,7 @@ NUMBERS = st.one_of(
 
 
 @st.composite
-def models(draw: Any) -> Signature:
+def models(draw: Any) -> ModelSignature:
     """A model of up to six outputs, batched more often than not, with any numbers in them."""
     count = draw(st.integers(1, 6))
     outputs, values = [], []
@@ -39,7 +39,7 @@ def models(draw: Any) -> Signature:
         values.append(np.resize(elements, shape).astype(np.float32))
     picture = Tensor("images", (1, 3, SIZE.height, SIZE.width), "float32")
     told = draw(st.sampled_from([Metadata(), Metadata(("a", "b"), task="detect")]))
-    return Signature(picture, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
+    return ModelSignature(picture, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
 
 
 def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
@@ -48,7 +48,7 @@ def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
         shares = known.probabilities(outputs)
         assert np.isnan(shares).any() or ((shares >= 0) & (shares <= 1.03)).all()
         return
-    raw = suppressed(known.decode(outputs, size=SIZE, floor=0.05), iou=known.nms_iou)
+    raw = non_maximum_suppression(known.decode(outputs, size=SIZE, floor=0.05), iou=known.nms_iou)
     assert np.isfinite(raw.boxes).all()
     assert (raw.boxes[:, 2:] > raw.boxes[:, :2]).all()
     assert ((raw.confidences >= 0.049) & (raw.confidences <= 1)).all()
@@ -57,7 +57,7 @@ def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(models())
-def test_any_model_is_read_soundly_or_refused(model: Signature) -> None:
+def test_any_model_is_read_soundly_or_refused(model: ModelSignature) -> None:
     try:
         choice = choose("auto", model)
     except ConfigurationError:
@@ -69,7 +69,7 @@ def test_any_model_is_read_soundly_or_refused(model: Signature) -> None:
 @settings(max_examples=150, deadline=None)
 @given(models(), st.sampled_from(sorted(FORMATS)))
 def test_any_model_is_read_soundly_or_refused_by_the_format_that_was_named(
-    model: Signature, name: str
+    model: ModelSignature, name: str
 ) -> None:
     known = FORMATS[name]
     try:

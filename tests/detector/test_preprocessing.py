@@ -2,14 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.detector.formats.contract import Colours, Preparation
-from agent.detector.image_input import Axes, PictureInput
+from agent.detector.formats.contract import ChannelOrder, Preprocessing
+from agent.detector.image_input import Axes, ImageInput
 from agent.detector.letterbox import Letterbox, Padding, Size
 from agent.detector.preprocessing import REMEMBERED, InputBuffer
 from agent.domain import FloatArray, Pixels
 
-NANODET = Preparation(
-    Colours.BGR,
+NANODET = Preprocessing(
+    ChannelOrder.BGR,
     (103.53, 116.28, 123.675),
     (57.375, 57.12, 58.395),
     Padding.AFTER,
@@ -17,29 +17,35 @@ NANODET = Preparation(
     32,
     Size(416, 416),
 )
-YOLO = Preparation(
-    Colours.RGB, (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), Padding.AROUND, 114, 32, Size(640, 640)
+YOLO = Preprocessing(
+    ChannelOrder.RGB,
+    (0.0, 0.0, 0.0),
+    (255.0, 255.0, 255.0),
+    Padding.AROUND,
+    114,
+    32,
+    Size(640, 640),
 )
-UNEVEN = Preparation(
-    Colours.RGB, (10.0, 20.0, 30.0), (2.0, 3.0, 4.0), Padding.AROUND, 7, 32, Size(64, 64)
+UNEVEN = Preprocessing(
+    ChannelOrder.RGB, (10.0, 20.0, 30.0), (2.0, 3.0, 4.0), Padding.AROUND, 7, 32, Size(64, 64)
 )
 
 
-def picture(kind: str, axes: Axes = Axes.NCHW) -> PictureInput:
-    return PictureInput(axes, kind, None, None)
+def picture(kind: str, axes: Axes = Axes.NCHW) -> ImageInput:
+    return ImageInput(axes, kind, None, None)
 
 
 def noise(height: int, width: int) -> Pixels:
     return np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def plainly(pixels: Pixels, wanted: Preparation, box: Letterbox) -> FloatArray:
+def plainly(pixels: Pixels, wanted: Preprocessing, box: Letterbox) -> FloatArray:
     """The same by the book: resize, border, reorder, scale."""
     canvas = np.full((box.input.height, box.input.width, 3), wanted.pad_value, np.uint8)
     rows = slice(box.top, box.top + box.resized.height)
     columns = slice(box.left, box.left + box.resized.width)
     canvas[rows, columns] = cv2.resize(pixels, (box.resized.width, box.resized.height))
-    ordered = canvas if wanted.colours is Colours.BGR else canvas[:, :, ::-1]
+    ordered = canvas if wanted.colours is ChannelOrder.BGR else canvas[:, :, ::-1]
     scaled = (ordered.astype(np.float32) - wanted.mean) / wanted.std
     return scaled.transpose(2, 0, 1)[None].astype(np.float32)
 
@@ -47,7 +53,7 @@ def plainly(pixels: Pixels, wanted: Preparation, box: Letterbox) -> FloatArray:
 @pytest.mark.parametrize("wanted", [NANODET, YOLO, UNEVEN], ids=["nanodet", "yolo", "uneven"])
 @pytest.mark.parametrize("shape", [(272, 640), (640, 272), (1, 1), (1, 900), (900, 1), (33, 47)])
 def test_the_input_is_the_frame_resized_padded_and_scaled(
-    wanted: Preparation, shape: tuple[int, int]
+    wanted: Preprocessing, shape: tuple[int, int]
 ) -> None:
     pixels = noise(*shape)
     box = Letterbox.fit(Size(shape[1], shape[0]), wanted.size, padding=wanted.padding)

@@ -109,6 +109,9 @@ def _python(words: list[str]) -> str | None:
         return None if len(words) == 3 else f"one folder, not {words[2:]}"
     if words[:2] == ["-m", "pytest"]:
         return None
+    if words[0] == "-m":
+        module = words[1].replace(".", "/") + ".py"
+        return None if (ROOT / module).is_file() else f"no such module: {words[1]}"
     return None if (ROOT / words[0]).is_file() else f"no such file: {words[0]}"
 
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.app import Tempo, wired
+from agent.app import Timing, wired
 from agent.cli import console
 from agent.system import SystemClock, SystemdNotifier
 
@@ -38,7 +38,7 @@ def daemon(log: Path) -> None:
         clock=SystemClock(),
         notifier=SystemdNotifier(None),
         log=console.log_of(settings),
-        tempo=Tempo(first_upload_bound_s=0.05),
+        tempo=Timing(first_upload_bound_s=0.05),
     ) as agent:
         agent.supervisor.run()
 

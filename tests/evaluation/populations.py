@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.evaluation.box_matching import Agreement
+from agent.evaluation.box_matching import MatchCounts
 from agent.evaluation.metrics import Reviewed
 
 SLOT = 100  # frames
@@ -44,7 +44,7 @@ class Stream:
         return float(self.right.sum() / (self.right.sum() + self.missed.sum()))
 
     def frame(self, place: int, weight: float) -> Reviewed:
-        found = Agreement(
+        found = MatchCounts(
             Counter(car=int(self.right[place])),
             Counter(car=int(self.wrong[place])),
             Counter(car=int(self.missed[place])),

@@ -3,12 +3,14 @@
 import pytest
 
 from agent.domain import Box
-from agent.evaluation.box_matching import Marked, agreement
+from agent.evaluation.box_matching import AnnotatedBox, match_boxes
 
 
-def box(left: float, *, label: str = "car", confidence: float = 1.0, crowd: bool = False) -> Marked:
+def box(
+    left: float, *, label: str = "car", confidence: float = 1.0, crowd: bool = False
+) -> AnnotatedBox:
     """A square of 10 at `left`."""
-    return Marked(label, Box(left, 0, left + 10, 10), confidence, is_crowd=crowd)
+    return AnnotatedBox(label, Box(left, 0, left + 10, 10), confidence, is_crowd=crowd)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +31,9 @@ def box(left: float, *, label: str = "car", confidence: float = 1.0, crowd: bool
     ],
 )
 def test_boxes_are_matched(
-    reported: list[Marked], truth: list[Marked], expected: tuple[int, int, int]
+    reported: list[AnnotatedBox], truth: list[AnnotatedBox], expected: tuple[int, int, int]
 ) -> None:
-    found = agreement(reported, truth)
+    found = match_boxes(reported, truth)
 
     assert (found.right.total(), found.wrong.total(), found.missed.total()) == expected
     assert found.is_perfect == (expected[1:] == (0, 0))
@@ -40,13 +42,13 @@ def test_boxes_are_matched(
 def test_the_surest_box_chooses_first() -> None:
     sure, unsure = box(2, confidence=0.9), box(0, confidence=0.6)
 
-    found = agreement([unsure, sure], [box(1)])
+    found = match_boxes([unsure, sure], [box(1)])
 
     assert (found.right["car"], found.wrong["car"]) == (1, 1)
 
 
 def test_a_box_takes_the_one_that_it_covers_best() -> None:
-    found = agreement([box(1)], [box(3), box(0)])
+    found = match_boxes([box(1)], [box(3), box(0)])
 
     assert (found.right["car"], found.missed["car"]) == (1, 1)
-    assert agreement([box(1), box(4)], [box(3), box(0)]).is_perfect
+    assert match_boxes([box(1), box(4)], [box(3), box(0)]).is_perfect

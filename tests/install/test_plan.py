@@ -17,7 +17,7 @@ from agent.install.plan import (
     File,
     Folder,
     Machine,
-    Note,
+    Message,
     Remove,
     Step,
     hidden_from_the_service,
@@ -54,7 +54,7 @@ def commands(steps: list[Step]) -> list[str]:
 
 
 def notes(steps: list[Step]) -> str:
-    return "\n".join(step.text for step in steps if isinstance(step, Note))
+    return "\n".join(step.text for step in steps if isinstance(step, Message))
 
 
 def removed(steps: list[Step]) -> list[Place]:

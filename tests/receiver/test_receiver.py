@@ -14,20 +14,20 @@ from urllib3.filepost import encode_multipart_formdata
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
 from agent.files import Disk
-from agent.receiver.receiver import Arrival, Receiver
-from agent.upload.targets.endpoint import HttpTarget
+from agent.receiver.receiver import ReceivedCapture, Receiver
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload.upload_builders import FrozenClock, capture
 
 TOKEN = "s3cret"
 
 
 @pytest.fixture
-def arrivals() -> list[Arrival]:
+def arrivals() -> list[ReceivedCapture]:
     return []
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, arrivals: list[Arrival]) -> Iterator[Receiver]:
+def receiver(tmp_path: Path, arrivals: list[ReceivedCapture]) -> Iterator[Receiver]:
     made = Receiver(
         Dataset(tmp_path, Disk()), token=TOKEN, body_max=100_000, on_capture=arrivals.append
     )
@@ -66,7 +66,7 @@ def form(made: StoredCapture, **changes: Any) -> tuple[bytes, dict[str, str]]:
 
 
 def test_a_new_capture_is_201_and_the_same_again_200(
-    receiver: Receiver, arrivals: list[Arrival], tmp_path: Path
+    receiver: Receiver, arrivals: list[ReceivedCapture], tmp_path: Path
 ) -> None:
     made = capture(1)
     body, headers = form(made)
@@ -76,8 +76,8 @@ def test_a_new_capture_is_201_and_the_same_again_200(
     assert ask(receiver, body=body, headers=headers)[:2] == (200, proof | {"duplicate": True})
     assert (tmp_path / f"images/{made.id}.jpg").read_bytes() == made.image
     assert arrivals == [
-        Arrival(made.id, len(made.image), is_new=True),
-        Arrival(made.id, len(made.image), is_new=False),
+        ReceivedCapture(made.id, len(made.image), is_new=True),
+        ReceivedCapture(made.id, len(made.image), is_new=False),
     ]
     assert (receiver.received, receiver.duplicates, receiver.captures) == (1, 1, 1)
 
@@ -233,7 +233,7 @@ def test_it_restarts_on_the_same_port_while_a_sender_is_connected(tmp_path: Path
     dataset = Dataset(tmp_path, Disk())
     first = Receiver(dataset)
     first.start()
-    with HttpTarget(first.url, token=None, clock=FrozenClock()) as target:
+    with EndpointTarget(first.url, token=None, clock=FrozenClock()) as target:
         target.send(capture(1))
         first.stop()
         second = Receiver(dataset, port=first.port)

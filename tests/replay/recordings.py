@@ -13,14 +13,14 @@ import numpy as np
 from agent.camera.length import length_of
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.domain import Answer, Box, Detection, ModelInfo, Pixels
+from agent.domain import Box, Detection, ModelInfo, Pixels, Prediction
 from agent.factories import selection_plan
 from agent.files import Disk
 from agent.ports import Detector
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
 from agent.replay.frames import address_of
-from agent.replay.recording import Means, Outcome, Replay
+from agent.replay.recording import RecordingResult, Replay, ReplayParts
 from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment
 
@@ -37,10 +37,10 @@ class Remembered:
 
     def __init__(self) -> None:
         self._model: OnnxDetector = load_detector()
-        self._answers: dict[bytes, Answer] = {}
+        self._answers: dict[bytes, Prediction] = {}
         self.info = self._model.info
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         name = hashlib.sha256(pixels.tobytes()).digest()
         if name not in self._answers:
             self._answers[name] = self._model.detect(pixels)
@@ -52,10 +52,10 @@ class Sleepy:
 
     info = ModelInfo("sleepy", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         height, width = pixels.shape[:2]
         box = Box(0.0, 0.0, width / 2, height / 2)
-        return Answer(self.info, (Detection("person", 0, 0.45, box),))
+        return Prediction(self.info, (Detection("person", 0, 0.45, box),))
 
 
 def plan_of(budget: int, **values: Any) -> SelectionPlan:
@@ -71,11 +71,11 @@ def replayed(
     plan: SelectionPlan,
     fps: float = 5.0,
     explain: tuple[int, ...] = (),
-) -> Outcome:
+) -> RecordingResult:
     """Run one recording as the command does."""
     address = address_of(str(source))
     length = length_of(address, fps=fps)
-    means = Means(
+    means = ReplayParts(
         detector,
         JpegEncoder(quality=80),
         RecordMaker("tests", "recording", detector.info, plan.thresholds, "0"),

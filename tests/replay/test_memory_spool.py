@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.domain import Capture, Frame, Lane, Observation, Thresholds
-from agent.replay.memory_spool import Shelf
+from agent.replay.memory_spool import MemorySpool
 from agent.selection.plan import SelectionPlan
 
 SECONDS = 100.0
@@ -29,7 +29,7 @@ def capture(number: int, *, lane: Lane = Lane.SCORE, value: float = 0.5) -> Capt
 
 
 def test_spending_follows_the_recording() -> None:
-    shelf = Shelf(plan(10, share=0.0))
+    shelf = MemorySpool(plan(10, share=0.0))
     for n in range(50):
         shelf.put(capture(n), 100)
 
@@ -39,7 +39,7 @@ def test_spending_follows_the_recording() -> None:
 
 
 def test_the_most_valuable_is_bought_first() -> None:
-    shelf = Shelf(plan(10, share=0.0))
+    shelf = MemorySpool(plan(10, share=0.0))
     for n, value in enumerate((0.2, 0.9, 0.4)):
         shelf.put(capture(n, value=value), 100)
 
@@ -50,7 +50,7 @@ def test_the_most_valuable_is_bought_first() -> None:
 
 @pytest.mark.parametrize("lane", list(Lane))
 def test_at_the_end_one_lane_spends_what_the_others_leave(lane: Lane) -> None:
-    shelf = Shelf(plan(10))
+    shelf = MemorySpool(plan(10))
     for n in range(50):
         shelf.put(capture(n, lane=lane), 100)
 
@@ -61,7 +61,7 @@ def test_at_the_end_one_lane_spends_what_the_others_leave(lane: Lane) -> None:
 
 
 def test_what_is_replaced_leaves_unless_it_is_bought() -> None:
-    shelf = Shelf(plan(10))
+    shelf = MemorySpool(plan(10))
     first, better = capture(1, value=0.3), capture(2, value=0.6)
     shelf.put(first, 100)
 
@@ -75,7 +75,7 @@ def test_what_is_replaced_leaves_unless_it_is_bought() -> None:
 
 
 def test_without_a_budget_all_is_bought_at_once() -> None:
-    shelf = Shelf(plan(0))
+    shelf = MemorySpool(plan(0))
     for n in range(7):
         shelf.put(capture(n), 100)
 

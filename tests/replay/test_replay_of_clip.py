@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.replay.recording import Outcome, counted
+from agent.replay.recording import RecordingResult, counted
 from tests.replay.recordings import (
     Remembered,
     Sleepy,
@@ -34,7 +34,7 @@ def test_a_recording_uses_its_budget_and_never_more(
     assert all(spent_in_time(outcome, budget))
 
 
-def spent_in_time(outcome: Outcome, budget: int) -> list[bool]:
+def spent_in_time(outcome: RecordingResult, budget: int) -> list[bool]:
     """At any instant before the end no more than what has accrued, and one."""
     end = outcome.length.seconds
     return [

@@ -29,10 +29,10 @@ from agent.logs import Log
 from agent.record.schema import RecordMaker
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.spool.index import Change, Index
+from agent.spool.index import Index, IndexChange
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Draft, Limits
+from agent.spool.types import NewCapture, SpoolLimits
 from agent.system import new_id
 
 WALL = 1_780_000_000.0
@@ -109,7 +109,7 @@ class StubbornIndex(Index):
 
     disk: StubbornDisk
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: IndexChange) -> None:
         self.disk._check()
         super().commit(change)
 
@@ -129,7 +129,7 @@ def open_test_spool(
         pass
 
     OurIndex.disk = stubborn
-    limits = Limits(max_bytes, 0)
+    limits = SpoolLimits(max_bytes, 0)
     with open_spool(
         folder / "spool", limits, clock=clock, log=recorder.log, disk=stubborn, open_index=OurIndex
     ) as spool:
@@ -190,7 +190,7 @@ def store(spool: Spool, count: int) -> list[str]:
         image = PlainEncoder().encode(taken.observation.frame.pixels)
         identity = new_id(WALL)
         record = MAKER.make(identity, taken, image, clock_synchronized=True)
-        spool.put([Draft(identity, taken.lane, taken.value, record, image.data)])
+        spool.put([NewCapture(identity, taken.lane, taken.value, record, image.data)])
         ids.append(identity)
     return ids
 

@@ -8,7 +8,7 @@ import pytest
 from agent.domain import StoredCapture
 from agent.runtime.drain import GIVE_UP_S, Drain
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace
+from agent.upload.backoff import Backoff
 from tests.runtime.runtime_builders import (
     ManualClock,
     Recorder,
@@ -29,7 +29,7 @@ class Impatient(ManualClock):
 
 
 def drain_of(spool: Spool, target: FakeTarget, log: Recorder, *, workers: int = 2) -> Drain:
-    pace = Pace(lambda _: 0.0, first_bound=0.0)
+    pace = Backoff(lambda _: 0.0, first_bound=0.0)
     return Drain(spool, target, pace, workers=workers, clock=Impatient(), log=log.log)
 
 

@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Keeper
+from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Housekeeping
 from agent.runtime.summary import Summary
 from agent.spool.spool import Spool
 from tests.runtime.runtime_builders import (
@@ -16,11 +16,11 @@ from tests.runtime.runtime_builders import (
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
-def keeper_of(agent: WholeAgent, log: Recorder) -> Keeper:
+def keeper_of(agent: WholeAgent, log: Recorder) -> Housekeeping:
     stations = agent.stations
     spool, uploader = stations.spool, stations.uploader
     summary = Summary(stations.mailbox, stations.stats, spool, uploader, log.log)
-    return Keeper(
+    return Housekeeping(
         summary, stations.inference, spool, uploader, notifier=agent.says, clock=agent.clock
     )
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Answer, Capture, Detection, Observation, Pixels, Thresholds
-from agent.runtime.inference import FULL_S, Inference, Line
+from agent.domain import Capture, Detection, Observation, Pixels, Prediction, Thresholds
+from agent.runtime.inference import FULL_S, FrameReorderer, Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
@@ -29,7 +29,7 @@ from tests.runtime.runtime_builders import (
 @given(st.permutations(range(12)))
 def test_observations_come_out_in_order_whatever_the_workers_do(finished: list[int]) -> None:
     seen: list[Observation] = []
-    line = Line(seen.append)
+    line = FrameReorderer(seen.append)
     for order in finished:
         line.finish(order, Observation(frame("gate", order), ()))
 
@@ -45,9 +45,9 @@ class Scripted:
         self._answers: Iterator[tuple[Detection, ...]] = iter(answers)
         self.seen: list[int] = []
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         self.seen.append(int(pixels[0, 0, 0]))
-        return Answer(self.info, next(self._answers, ()))
+        return Prediction(self.info, next(self._answers, ()))
 
 
 class Station:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import ModelUnusable
 from agent.ports import LoadedModel
-from agent.runtime.load_heartbeat import Loading
+from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.model import CurrentModel, ModelChange
 from agent.runtime.supervisor import Supervisor
 from agent.spool.spool import Spool
@@ -70,7 +70,7 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
     manager: Manager, clock: ManualClock
 ) -> None:
-    loading = Loading(1800, notifier=manager.notifier, clock=clock)
+    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
     load, loaded = SlowLoad(), []
     start = Thread(target=lambda: loaded.append(loading.awaited(load)))
     start.start()
@@ -92,7 +92,7 @@ def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
 def test_a_load_beyond_its_limit_is_not_put_off_any_more(
     manager: Manager, clock: ManualClock
 ) -> None:
-    loading = Loading(1800, notifier=manager.notifier, clock=clock)
+    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
     with loading.under_way():
         manager.hear()
         clock.now += 1800
@@ -106,7 +106,7 @@ def test_a_failed_load_fails_as_it_would_alone(manager: Manager, clock: ManualCl
     def fail() -> LoadedModel:
         raise ModelUnusable("cannot load the model")
 
-    loading = Loading(60, notifier=manager.notifier, clock=clock)
+    loading = LoadHeartbeat(60, notifier=manager.notifier, clock=clock)
     with pytest.raises(ModelUnusable, match="cannot load the model"):
         loading.awaited(fail)
     manager.hear()
@@ -121,7 +121,7 @@ def with_change(
 ) -> Supervisor:
     """A daemon of a hung camera whose model is about to be changed."""
     stations = WholeAgent(HungCamera(), spool, log, clock=clock).stations
-    loading = Loading(1800, notifier=manager.notifier, clock=clock)
+    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
     change = ModelChange(CurrentModel(Fixed(MODEL)), load, Shelf(), loading=loading, log=log.log)
     return Supervisor(
         replace(stations, model_change=change),
@@ -190,7 +190,7 @@ def test_a_load_that_hangs_starves_the_watchdog(
 
 def test_frames_are_analysed_while_a_model_is_loaded(log: Recorder, clock: ManualClock) -> None:
     load, current = SlowLoad(), CurrentModel(Fixed(MODEL))
-    loading = Loading(60, notifier=SystemdNotifier(None), clock=clock)
+    loading = LoadHeartbeat(60, notifier=SystemdNotifier(None), clock=clock)
     change = ModelChange(current, load, Shelf(), loading=loading, log=log.log)
     change.ask()
     other = Thread(target=change.step)

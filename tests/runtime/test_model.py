@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.domain import Answer, ModelInfo, Pixels
+from agent.domain import ModelInfo, Pixels, Prediction
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
 from agent.ports import LoadedModel
-from agent.runtime.load_heartbeat import Loading
+from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.model import CurrentModel, ModelChange, first_model, picture
 from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, Says
 
@@ -32,9 +32,9 @@ class Fixed:
         self.info = info
         self.odd = odd
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         is_ours = np.array_equal(pixels, picture())
-        return Answer(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
+        return Prediction(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
 
 
 class Shelf:
@@ -66,7 +66,7 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) -> ModelChange:
-    loading = Loading(60, notifier=Says(), clock=ManualClock())
+    loading = LoadHeartbeat(60, notifier=Says(), clock=ManualClock())
     return ModelChange(current, load, store, loading=loading, log=log.log)
 
 

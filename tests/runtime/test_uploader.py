@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import HOLD_MIN, REST, Pace, State
+from agent.upload.backoff import HOLD_MIN, REST, Backoff, UploadState
 from tests.runtime.runtime_builders import (
     ManualClock,
     Recorder,
@@ -23,7 +23,7 @@ from tests.upload.fake_target import FakeTarget, Trouble
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 AWAY = TargetUnavailable("cannot reach fake: it refuses connections")
 BUSY = TargetUnavailable("cannot deliver: 429", retry_after=120)
-HELD = TargetHeld("cannot deliver: 401. Set AGENT_UPLOAD_TOKEN to a valid token")
+HELD = TargetBlocked("cannot deliver: 401. Set AGENT_UPLOAD_TOKEN to a valid token")
 REFUSED = CaptureRejected("cannot deliver the capture: 422")
 
 
@@ -36,7 +36,7 @@ class Line:
         self.clock = clock
         self.target = FakeTarget()
         self.stats = Stats()
-        pace = Pace(lambda bound: bound, first_bound=0.0)
+        pace = Backoff(lambda bound: bound, first_bound=0.0)
         self.uploader = Uploader(
             spool, self.target, pace, stats=self.stats, clock=clock, log=log.log
         )
@@ -82,16 +82,16 @@ def test_the_most_valuable_capture_goes_first(line: Line) -> None:
 @pytest.mark.parametrize(
     ("trouble", "state", "wait", "event", "level"),
     [
-        (AWAY, State.DELAYED, 1.0, "upload delayed", "warning"),
-        (BUSY, State.DELAYED, 30.0, "upload delayed", "warning"),
-        (HELD, State.HELD, 30.0, "upload held", "error"),
+        (AWAY, UploadState.DELAYED, 1.0, "upload delayed", "warning"),
+        (BUSY, UploadState.DELAYED, 30.0, "upload delayed", "warning"),
+        (HELD, UploadState.HELD, 30.0, "upload held", "error"),
     ],
 )
 def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
     line: Line,
     log: Recorder,
     trouble: Trouble,
-    state: State,
+    state: UploadState,
     wait: float,
     event: str,
     level: str,
@@ -167,7 +167,7 @@ def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
     line.steps_for(3600)
 
     assert line.spool.waiting() == 4
-    assert line.uploader.state is State.HELD
+    assert line.uploader.state is UploadState.HELD
     assert log.events == ["upload held"]
     assert "every capture is refused" in log.one("upload held")["error"]
     assert str(REFUSED) in log.one("upload held")["error"]

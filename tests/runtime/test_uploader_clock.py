@@ -4,19 +4,19 @@ import random
 
 import pytest
 
-from agent.errors import TargetHeld, TargetUnavailable
+from agent.errors import TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace
-from agent.upload.response import Answer, judge
+from agent.upload.backoff import Backoff
+from agent.upload.response import Response, judge
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
 from tests.upload.fake_target import FakeTarget, Trouble
 
 YEARS_50 = 50 * 365.25 * 86400.0
 
 AWAY = TargetUnavailable("cannot reach fake: it refuses connections")
-HELD = TargetHeld("cannot deliver captures: 401")
+HELD = TargetBlocked("cannot deliver captures: 401")
 
 
 def told_to_wait(seconds: int) -> TargetUnavailable:
@@ -24,7 +24,7 @@ def told_to_wait(seconds: int) -> TargetUnavailable:
     date = "Wed, 21 Oct 2026 07:28:00 GMT"
     until = f"Wed, 21 Oct 2026 07:{28 + seconds // 60}:00 GMT"
     with pytest.raises(TargetUnavailable) as caught:
-        judge(Answer(503, retry_after=until, date=date), "x", "y")
+        judge(Response(503, retry_after=until, date=date), "x", "y")
     return caught.value
 
 
@@ -35,7 +35,7 @@ def moments(spool: Spool, clock: ManualClock, log: Recorder, steps: list[float])
     times: list[float] = []
     target.on_send = lambda _: times.append(round(clock.now - 1000.0, 3))
     jitter = random.Random(7)
-    pace = Pace(lambda bound: jitter.uniform(0.0, bound))
+    pace = Backoff(lambda bound: jitter.uniform(0.0, bound))
     uploader = Uploader(spool, target, pace, stats=Stats(), clock=clock, log=log.log)
     store(spool, 8)
     for number in range(120):

@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import TargetHeld, TargetUnavailable
+from agent.errors import TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace
+from agent.upload.backoff import Backoff
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
 from tests.upload.fake_target import FakeTarget, Trouble
 
@@ -31,7 +31,7 @@ class Choking(FakeTarget):
 
 @pytest.mark.parametrize(
     "trouble",
-    [TargetUnavailable("cannot deliver: 500"), TargetHeld("cannot deliver: 403")],
+    [TargetUnavailable("cannot deliver: 500"), TargetBlocked("cannot deliver: 403")],
     ids=["unavailable", "held"],
 )
 def test_the_most_valuable_captures_fail_and_all_others_pass(
@@ -39,7 +39,7 @@ def test_the_most_valuable_captures_fail_and_all_others_pass(
 ) -> None:
     ids = store(spool, 20)
     target = Choking(trouble, bad=set(ids[:3]))
-    pace = Pace(lambda bound: bound, first_bound=0.0)
+    pace = Backoff(lambda bound: bound, first_bound=0.0)
     uploader = Uploader(spool, target, pace, stats=Stats(), clock=clock, log=log.log)
     began = clock.now
     while spool.waiting() > 3 and clock.now < began + 4 * 3600:
@@ -54,7 +54,7 @@ def test_the_capture_that_fails_is_still_tried_and_passes_when_it_can(
 ) -> None:
     [first, *_] = store(spool, 2)
     target = Choking(TargetUnavailable("cannot deliver: 500"), bad={first})
-    pace = Pace(lambda bound: bound, first_bound=0.0)
+    pace = Backoff(lambda bound: bound, first_bound=0.0)
     uploader = Uploader(spool, target, pace, stats=Stats(), clock=clock, log=log.log)
     times = []
     for _ in range(300):

@@ -9,12 +9,12 @@ from agent.runtime.drain import Drain
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import OPENING_BOUND, Pace
-from agent.upload.upload_window import Window
+from agent.upload.backoff import OPENING_BOUND, Backoff
+from agent.upload.upload_window import UploadWindow
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
 from tests.upload.fake_target import FakeTarget
 
-NIGHT = Window(60, 300)
+NIGHT = UploadWindow(60, 300)
 MIDNIGHT = 1_779_926_400.0  # 2026-05-28 00:00 UTC
 MINUTE = 60.0
 HOUR = 3600.0
@@ -37,7 +37,7 @@ def uploader_of(spool: Spool, target: FakeTarget, clock: ManualClock, log: Recor
     return Uploader(
         spool,
         target,
-        Pace(lambda bound: bound, first_bound=0.0),
+        Backoff(lambda bound: bound, first_bound=0.0),
         stats=Stats(),
         clock=clock,
         log=log.log,
@@ -115,7 +115,7 @@ def test_flush_ends_outside_the_window_and_says_when_it_opens(
     drain = Drain(
         spool,
         target,
-        Pace(lambda _: 0.0, first_bound=0.0),
+        Backoff(lambda _: 0.0, first_bound=0.0),
         workers=2,
         clock=clock,
         log=log.log,

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from queue import Queue
 from threading import Event
 
-from agent.domain import Answer, Capture, Frame, Pixels
+from agent.domain import Capture, Frame, Pixels, Prediction
 from agent.errors import CameraLost
 from agent.ports import Clock, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
-from agent.runtime.supervisor import Stations, Supervisor
+from agent.runtime.supervisor import Stages, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
-from agent.upload.backoff import Pace
+from agent.upload.backoff import Backoff
 from tests.runtime.runtime_builders import (
     MAKER,
     MODEL,
@@ -85,10 +85,10 @@ class Model:
     def __init__(self) -> None:
         self.bug: Exception | None = None
 
-    def detect(self, pixels: Pixels) -> Answer:
+    def detect(self, pixels: Pixels) -> Prediction:
         if self.bug:
             raise self.bug
-        return Answer(self.info, (detection(0.4),))
+        return Prediction(self.info, (detection(0.4),))
 
 
 class WholeAgent:
@@ -112,8 +112,8 @@ class WholeAgent:
         self.stats = Stats()
         self.queue: Queue[Capture] = Queue(queue_length)
         mailbox = Mailbox({"gate": not source.live})
-        pace = Pace(lambda _: 0.0, first_bound=0.0)
-        self.stations = Stations(
+        pace = Backoff(lambda _: 0.0, first_bound=0.0)
+        self.stations = Stages(
             readers=[
                 Reader("gate", source, mailbox, real_time=False, clock=self.clock, log=log.log)
             ],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.domain import Lane
-from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.ledger import ClockReading, Ledger
 
 DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0
@@ -82,7 +82,7 @@ def live(  # noqa: C901 (one branch per kind of action)
     """Which rules the ledger broke in this life of a device."""
     ledger, naive = make(per_day, SHARE), Naive(per_day)
     clock, wall, boots = 1000.0, NOON_2026, 0
-    ledger.accrue(Now(clock, wall, "0"))
+    ledger.accrue(ClockReading(clock, wall, "0"))
     naive.pass_time(0.0, wall)
     kept = ledger.text, naive.account, (boots, clock)
     for number, (kind, amount) in enumerate(actions):
@@ -106,7 +106,7 @@ def live(  # noqa: C901 (one branch per kind of action)
             for capture in list(ledger.paid)[: int(amount)]:
                 ledger.finished(capture)
                 naive.owed.pop(capture, None)
-        ledger.accrue(Now(clock, wall, str(boots)))
+        ledger.accrue(ClockReading(clock, wall, str(boots)))
         if kind == "buy":
             for one in range(int(amount)):
                 lane = LANES[(number + one) % 4] if amount % 1 else LANES[number % 4]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from agent.domain import Lane
 from agent.logs import make_log
-from agent.selection.budget.ledger import DAY_S, Ledger, Now
-from agent.selection.budget.purchase import Budgeted, Hint
-from agent.selection.similarity import Likeness
+from agent.selection.budget.ledger import DAY_S, ClockReading, Ledger
+from agent.selection.budget.purchase import BudgetedOrder, SendHint
+from agent.selection.similarity import Fingerprint
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Draft, Limits
+from agent.spool.types import NewCapture, SpoolLimits
 
 MIDNIGHT = 20_654 * DAY_S
 HERE = (1.0,) + (0.0,) * 15
@@ -34,8 +34,8 @@ class Time:
     def wall(self) -> float:
         return MIDNIGHT + self.ran + self.off
 
-    def now(self) -> Now:
-        return Now(self.monotonic(), self.wall(), f"boot {self.boots}")
+    def now(self) -> ClockReading:
+        return ClockReading(self.monotonic(), self.wall(), f"boot {self.boots}")
 
     def lose_power(self, seconds: float) -> None:
         """Boot again after so long."""
@@ -50,7 +50,7 @@ def identity(number: int) -> str:
 
 def likeness(seed: int) -> str:
     """Of another scene for each seed."""
-    return Likeness(random.Random(seed).getrandbits(256), {"car": HERE}).text
+    return Fingerprint(random.Random(seed).getrandbits(256), {"car": HERE}).text
 
 
 def draft(
@@ -60,23 +60,23 @@ def draft(
     lane: Lane = Lane.SCORE,
     scene: int | None = None,
     is_degraded: bool = False,
-) -> Draft:
+) -> NewCapture:
     name = identity(number)
     sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
     record: dict[str, object] = {"schema": 1, "id": name, "lane": lane.value}
     record["sampling"] = sampling if lane is Lane.RANDOM else None
     record["image"] = {"sha256": "0" * 64}
-    hint = Hint("gate", is_degraded, likeness(number if scene is None else scene))
-    return Draft(name, lane, value, record, b"x", hint=hint.text)
+    hint = SendHint("gate", is_degraded, likeness(number if scene is None else scene))
+    return NewCapture(name, lane, value, record, b"x", hint=hint.text)
 
 
 @contextmanager
 def spool_at(
-    path: Path, clock: Time, per_day: int, make: type[Budgeted] = Budgeted
+    path: Path, clock: Time, per_day: int, make: type[BudgetedOrder] = BudgetedOrder
 ) -> Iterator[Spool]:
     log = make_log(level="error", form="logfmt", stream=io.StringIO())
     order = make(Ledger(per_day), clock.now)
-    with open_spool(path, Limits(100_000_000), clock=clock, log=log, order=order) as spool:
+    with open_spool(path, SpoolLimits(100_000_000), clock=clock, log=log, order=order) as spool:
         yield spool
 
 

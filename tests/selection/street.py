@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Thresholds
-from agent.selection.frame_context import Window
+from agent.selection.frame_context import ContextBuilder
 from agent.selection.rules import RULES, make_rules
 
 FPS = 5.0
@@ -65,7 +65,7 @@ def scores(
 ) -> dict[str, list[float]]:
     """What each rule says of each frame."""
     rules = make_rules(RULES, THRESHOLDS)
-    window = Window()
+    window = ContextBuilder()
     found: dict[str, list[float]] = {rule.name: [] for rule in rules}
     moments = []
     for n, detections in enumerate(frames):

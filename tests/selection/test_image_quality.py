@@ -6,36 +6,36 @@ import numpy as np
 import pytest
 
 from agent.domain import Grey
-from agent.selection.image_quality import Condition, Gate
+from agent.selection.image_quality import ImageQuality, QualityMonitor
 from tests.selection.pictures import SHAPE, blurred, noisy, scene
 
 
-def used_to(pictures: Iterable[Grey]) -> tuple[Gate, float]:
+def used_to(pictures: Iterable[Grey]) -> tuple[QualityMonitor, float]:
     """A gate that has seen these, one a second."""
-    gate, at = Gate(), 0.0
+    gate, at = QualityMonitor(), 0.0
     for picture in pictures:
         at += 1.0
         gate.judge(picture, at)
     return gate, at
 
 
-def usual() -> tuple[Gate, float]:
+def usual() -> tuple[QualityMonitor, float]:
     return used_to(noisy(scene(), n) for n in range(40))
 
 
 @pytest.mark.parametrize(
     ("picture", "condition"),
     [
-        (noisy(scene(), 99), Condition.CLEAR),
-        (np.full(SHAPE, 12, np.uint8), Condition.DARK),
-        (np.full(SHAPE, 254, np.uint8), Condition.BLOWN_OUT),
-        (noisy(blurred(scene()), 1, 1.0), Condition.BLURRED),
-        (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), Condition.BLOCKED),
-        (noisy(scene(), 39), Condition.FROZEN),  # the very picture before
+        (noisy(scene(), 99), ImageQuality.CLEAR),
+        (np.full(SHAPE, 12, np.uint8), ImageQuality.DARK),
+        (np.full(SHAPE, 254, np.uint8), ImageQuality.BLOWN_OUT),
+        (noisy(blurred(scene()), 1, 1.0), ImageQuality.BLURRED),
+        (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), ImageQuality.BLOCKED),
+        (noisy(scene(), 39), ImageQuality.FROZEN),  # the very picture before
     ],
 )
 def test_a_picture_is_judged_against_what_the_camera_usually_shows(
-    picture: Grey, condition: Condition
+    picture: Grey, condition: ImageQuality
 ) -> None:
     gate, at = usual()
 
@@ -45,13 +45,13 @@ def test_a_picture_is_judged_against_what_the_camera_usually_shows(
 def test_a_camera_that_is_always_soft_is_not_blurred() -> None:
     gate, at = used_to(noisy(blurred(scene()), n, 1.0) for n in range(40))
 
-    assert gate.judge(noisy(blurred(scene()), 99, 1.0), at + 1) is Condition.CLEAR
+    assert gate.judge(noisy(blurred(scene()), 99, 1.0), at + 1) is ImageQuality.CLEAR
 
 
 def test_nothing_is_called_blurred_before_there_is_a_usual() -> None:
     gate, at = used_to(noisy(scene(), n) for n in range(5))
 
-    assert gate.judge(noisy(blurred(scene()), 1), at + 1) is Condition.CLEAR
+    assert gate.judge(noisy(blurred(scene()), 1), at + 1) is ImageQuality.CLEAR
 
 
 def test_a_condition_is_told_once_it_has_lasted_ten_seconds() -> None:
@@ -61,8 +61,8 @@ def test_a_condition_is_told_once_it_has_lasted_ten_seconds() -> None:
         gate.judge(noisy(np.full(SHAPE, 10, np.uint8), second), began + second)
         told.append(gate.lasting)
 
-    assert told[:10] == [Condition.CLEAR] * 10
-    assert told[10:] == [Condition.DARK] * 3
+    assert told[:10] == [ImageQuality.CLEAR] * 10
+    assert told[10:] == [ImageQuality.DARK] * 3
 
 
 def test_a_dark_hour_does_not_change_what_is_sharp() -> None:
@@ -70,13 +70,16 @@ def test_a_dark_hour_does_not_change_what_is_sharp() -> None:
     for second in range(200):
         gate.judge(noisy(np.full(SHAPE, 10, np.uint8), second), at + second)
 
-    assert gate.judge(noisy(blurred(scene()), 1), at + 201) is Condition.BLURRED
+    assert gate.judge(noisy(blurred(scene()), 1), at + 201) is ImageQuality.BLURRED
 
 
 def test_dark_frames_may_be_bought_and_frozen_ones_never() -> None:
-    assert {each for each in Condition if each.is_degraded} == {
-        Condition.DARK,
-        Condition.BLOWN_OUT,
-        Condition.BLURRED,
+    assert {each for each in ImageQuality if each.is_degraded} == {
+        ImageQuality.DARK,
+        ImageQuality.BLOWN_OUT,
+        ImageQuality.BLURRED,
     }
-    assert {each for each in Condition if each.is_useless} == {Condition.FROZEN, Condition.BLOCKED}
+    assert {each for each in ImageQuality if each.is_useless} == {
+        ImageQuality.FROZEN,
+        ImageQuality.BLOCKED,
+    }

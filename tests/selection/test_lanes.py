@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Capture, Lane, Observation, Thresholds
-from agent.selection.frame_context import Moment
+from agent.selection.frame_context import FrameContext
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Rule
 from agent.selection.rules.confidence import LowConfidence
-from agent.selection.selector import Cooldown, Policy, Selector
+from agent.selection.selector import CameraPolicy, Cooldown, Selector
 from tests.selection.frames import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures
@@ -30,7 +30,7 @@ class Counting:
     is_temporal: ClassVar[bool] = False
     heard: int = 0
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         self.heard += 1
         return float(len(moment.observation.detections) > 1)
 
@@ -44,7 +44,7 @@ def selector(
         RandomLane(interval, "gate"),
         rules,
         new_id=lambda _: "one",
-        policy=Policy(every_nth=every_nth, cooldown_s=10.0),
+        policy=CameraPolicy(every_nth=every_nth, cooldown_s=10.0),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import BudgetPart, Lane
-from agent.selection.budget.ledger import Ledger, Now
+from agent.selection.budget.ledger import ClockReading, Ledger
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, a_life, live
 
 ACTIONS = st.lists(
@@ -55,9 +55,9 @@ class SpendsAtOnce(Ledger):
 
 
 class CountsTimeOff(Ledger):
-    def accrue(self, now: Now) -> None:
+    def accrue(self, now: ClockReading) -> None:
         if self._last is not None and self._last.boot != now.boot:
-            self._last = Now(now.monotonic - 20_000.0, self._last.wall, now.boot)
+            self._last = ClockReading(now.monotonic - 20_000.0, self._last.wall, now.boot)
         super().accrue(now)
 
 
@@ -83,7 +83,7 @@ class ForgetsAtRestart(Ledger):
 
 
 class TrustsAClockThatStepsBack(Ledger):
-    def accrue(self, now: Now) -> None:
+    def accrue(self, now: ClockReading) -> None:
         if self._date is not None and now.wall // DAY < self._date:
             self._begin_day(int(now.wall // DAY), 0.0)
         super().accrue(now)
@@ -123,7 +123,7 @@ def spent_of_a_day(per_day: int, lane_of: Callable[[int], Lane]) -> list[float]:
     bought: list[float] = []
     for minute in range(24 * 60):
         at = minute * 60.0
-        ledger.accrue(Now(at, midnight + at, "boot"))
+        ledger.accrue(ClockReading(at, midnight + at, "boot"))
         for _ in range(2):
             while ledger.may_buy(lane := lane_of(len(bought))):
                 ledger.buy(str(len(bought)), lane)
@@ -146,10 +146,10 @@ def test_a_day_that_always_has_something_to_send_uses_its_budget_evenly(per_day:
 
 def test_what_is_unspent_at_midnight_lapses() -> None:
     ledger = Ledger(100, SHARE)
-    ledger.accrue(Now(0.0, NOON_2026, "boot"))
-    ledger.accrue(Now(DAY / 2 - 60, NOON_2026 + DAY / 2 - 60, "boot"))
+    ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
+    ledger.accrue(ClockReading(DAY / 2 - 60, NOON_2026 + DAY / 2 - 60, "boot"))
     late = ledger.left
-    ledger.accrue(Now(DAY / 2 + 60, NOON_2026 + DAY / 2 + 60, "boot"))
+    ledger.accrue(ClockReading(DAY / 2 + 60, NOON_2026 + DAY / 2 + 60, "boot"))
 
     assert late == pytest.approx(51, abs=0.1)
     assert ledger.left == pytest.approx(1, abs=0.1)
@@ -162,7 +162,7 @@ def test_local_time_and_its_changes_mean_nothing(monkeypatch: pytest.MonkeyPatch
         time.tzset()
         ledger = Ledger(100, SHARE)
         for hour in range(72):  # over the end of October, when an hour comes twice
-            ledger.accrue(Now(hour * 3600.0, 1_792_800_000.0 + hour * 3600.0, "boot"))
+            ledger.accrue(ClockReading(hour * 3600.0, 1_792_800_000.0 + hour * 3600.0, "boot"))
             if ledger.may_buy(Lane.SCORE):
                 ledger.buy(str(hour), Lane.SCORE)
         texts.add(ledger.text)
@@ -174,7 +174,7 @@ def test_local_time_and_its_changes_mean_nothing(monkeypatch: pytest.MonkeyPatch
 
 def test_a_night_drawn_by_chance_leaves_the_quota_of_dark_frames_alone() -> None:
     ledger = Ledger(100, SHARE)
-    ledger.accrue(Now(0.0, NOON_2026, "boot"))
+    ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
     ledger.buy("drawn", Lane.RANDOM, is_degraded=True)
     ledger.buy("chosen", Lane.SCORE, is_degraded=True)
 

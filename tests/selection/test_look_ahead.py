@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Box, Detection, Frame, Observation
-from agent.selection.frame_context import LOOK_AHEAD, Moment, Window
+from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
 from agent.selection.tracker import BELIEVED, Tracker
 from tests.selection.street import Walker, seen
 
@@ -18,7 +18,7 @@ def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
     return Observation(Frame("gate", number, pixels, time, time, 0, number, stream), ())
 
 
-def judged(window: Window, frames: list[Observation]) -> list[Moment]:
+def judged(window: ContextBuilder, frames: list[Observation]) -> list[FrameContext]:
     return [*(m for frame in frames for m in window.push(frame)), *window.flush()]
 
 
@@ -34,7 +34,7 @@ def test_every_frame_is_judged_exactly_once_and_in_order(
         time += step
         frames.append(at(time, stream=str(number // streams), number=number))
 
-    moments = judged(Window(look_ahead), frames)
+    moments = judged(ContextBuilder(look_ahead), frames)
 
     assert [m.observation.frame.sequence for m in moments] == list(range(len(frames)))
     for moment in moments:
@@ -42,7 +42,7 @@ def test_every_frame_is_judged_exactly_once_and_in_order(
 
 
 def test_neighbours_are_the_nearest_first_and_of_both_sides() -> None:
-    moments = judged(Window(), [at(n / 5, number=n) for n in range(20)])
+    moments = judged(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
 
     assert [o.frame.sequence for o in moments[10].before] == [9, 8, 7]
     assert [o.frame.sequence for o in moments[10].after] == [11, 12, 13]
@@ -50,14 +50,14 @@ def test_neighbours_are_the_nearest_first_and_of_both_sides() -> None:
 
 @pytest.mark.parametrize("later", [at(60.0, number=10), at(2.0, stream="other", number=10)])
 def test_no_neighbour_is_beyond_a_gap(later: Observation) -> None:
-    moments = judged(Window(), [*(at(n / 5, number=n) for n in range(10)), later])
+    moments = judged(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
 
     assert moments[9].after == ()
     assert moments[10].before == ()
 
 
 def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> None:
-    window = Window()
+    window = ContextBuilder()
     late = []
     for n in range(20):
         moments = window.push(at(n * 1.0, number=n))
@@ -68,9 +68,11 @@ def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> Non
     assert not moments[-1].is_timed
 
 
-def timed(times: list[float], *, stream: str = "day", window: Window | None = None) -> list[bool]:
+def timed(
+    times: list[float], *, stream: str = "day", window: ContextBuilder | None = None
+) -> list[bool]:
     frames = [at(time, stream=stream, number=n) for n, time in enumerate(times)]
-    return [moment.is_timed for moment in judged(window or Window(), frames)]
+    return [moment.is_timed for moment in judged(window or ContextBuilder(), frames)]
 
 
 @pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 1.5, 1.75])
@@ -89,7 +91,7 @@ def test_three_frames_tell_no_pace() -> None:
 
 
 def test_a_slow_recording_after_a_fast_one_is_not_heard() -> None:
-    window = Window()
+    window = ContextBuilder()
     assert all(timed([n / 5 for n in range(40)], window=window))
     assert not any(timed([float(n) for n in range(40)], stream="next", window=window))
 
@@ -103,7 +105,7 @@ def test_two_frames_a_second_of_a_camera_of_any_rate_are_enough(camera: float) -
 @pytest.mark.parametrize("is_view", [False, True])
 def test_pixels_of_judged_frames_are_let_go(*, is_view: bool) -> None:
     """No more than the judged frame and those after it are in memory, views like arrays."""
-    window, kept = Window(), []
+    window, kept = ContextBuilder(), []
     for n in range(30):
         pixels = np.zeros((180, 160, 3), np.uint8)
         pixels = pixels[::2] if is_view else pixels

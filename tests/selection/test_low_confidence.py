@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Observation, Thresholds
-from agent.selection.frame_context import Moment
+from agent.selection.frame_context import FrameContext
 from agent.selection.rules import RULES, make_rules
 from agent.selection.rules.confidence import LowConfidence
 from agent.selection.score_quantiles import noisy_or
@@ -35,7 +35,7 @@ def test_the_score_is_the_mean_nearness_of_the_nearest_three(
 ) -> None:
     rule = LowConfidence(Thresholds(0.5, floor=0.1))
 
-    assert rule.score(Moment(observation(0.0, *confidences))) == pytest.approx(score)
+    assert rule.score(FrameContext(observation(0.0, *confidences))) == pytest.approx(score)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_each_label_is_measured_by_its_own_threshold(
     rule = LowConfidence(Thresholds(0.5, {"car": 0.6, "person": 0.2}, floor=0.1))
 
     assert rule.score(
-        Moment(Observation(frame(0.0), (detection(confidence, label),)))
+        FrameContext(Observation(frame(0.0), (detection(confidence, label),)))
     ) == pytest.approx(score)
 
 
@@ -58,12 +58,13 @@ def test_a_score_lies_between_0_and_1_for_any_threshold_and_floor(
 ) -> None:
     rule = LowConfidence(Thresholds(threshold, floor=min(threshold, floor)))
 
-    assert 0.0 <= rule.score(Moment(observation(0.0, *confidences))) <= 1.0
+    assert 0.0 <= rule.score(FrameContext(observation(0.0, *confidences))) <= 1.0
 
 
 def test_a_floor_at_the_threshold_leaves_nothing_in_doubt() -> None:
     assert (
-        LowConfidence(Thresholds(0.5, floor=0.5)).score(Moment(observation(0.0, 0.5, 0.49))) == 0.0
+        LowConfidence(Thresholds(0.5, floor=0.5)).score(FrameContext(observation(0.0, 0.5, 0.49)))
+        == 0.0
     )
 
 

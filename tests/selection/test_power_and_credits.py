@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
-from agent.selection.budget.purchase import Budgeted
+from agent.selection.budget.purchase import BudgetedOrder
 from tests.selection.shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
 
 PER_DAY = 6
@@ -22,7 +22,7 @@ ACTIONS = (*PASSING, *ENDS, "put", "put", "claim", "claim", "claim", "send", "re
 class Life:
     """A device that does as it is told; what left for the far side, and when."""
 
-    def __init__(self, path: Path, make: type[Budgeted] = Budgeted) -> None:
+    def __init__(self, path: Path, make: type[BudgetedOrder] = BudgetedOrder) -> None:
         self.clock = Time()
         self.requested: dict[str, tuple[float, float]] = {}  # wall and running time of the first
         self._path = path
@@ -97,7 +97,7 @@ def test_no_kill_and_no_power_cut_overspends(
     assert life.is_within_budget
 
 
-class KeepsTheAccountOfItsStart(Budgeted):
+class KeepsTheAccountOfItsStart(BudgetedOrder):
     """Writes what it read when it was started: purchases since then are taken back."""
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
@@ -108,10 +108,12 @@ class KeepsTheAccountOfItsStart(Budgeted):
         return self._first
 
 
-@pytest.mark.parametrize(("make", "holds"), [(Budgeted, True), (KeepsTheAccountOfItsStart, False)])
+@pytest.mark.parametrize(
+    ("make", "holds"), [(BudgetedOrder, True), (KeepsTheAccountOfItsStart, False)]
+)
 @pytest.mark.parametrize("end", ENDS)
 def test_an_account_that_takes_purchases_back_is_caught(
-    tmp_path: Path, make: type[Budgeted], end: str, *, holds: bool
+    tmp_path: Path, make: type[BudgetedOrder], end: str, *, holds: bool
 ) -> None:
     life = Life(tmp_path, make)
     life.live(["put", "claim", "send", "put", end, "claim", "claim"])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from agent.domain import Lane, SpoolEntry
 from agent.selection.budget import purchase as buying
 from agent.selection.budget.ledger import DAY_S, Ledger
-from agent.selection.budget.purchase import Budgeted, Hint
-from agent.spool.eviction import Catalogue, Thinning
+from agent.selection.budget.purchase import BudgetedOrder, SendHint
+from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from agent.system import uuid7
 from tests.selection.shop import Time, draft, identity, likeness, send_all, spool_at
 
@@ -81,12 +81,12 @@ def test_what_was_sent_makes_its_like_worth_less_for_a_day(
 
 def test_a_likeness_is_forgotten_after_a_day() -> None:
     clock = Time()
-    order = Budgeted(Ledger(24), clock.now)
+    order = BudgetedOrder(Ledger(24), clock.now)
 
     def arrive(number: int, value: float, scene: int) -> None:
         order.arrive(
             SpoolEntry(identity(number), Lane.SCORE, value, number, 1),
-            Hint("gate", likeness=likeness(scene)).text,
+            SendHint("gate", likeness=likeness(scene)).text,
         )
 
     def buy() -> str:
@@ -129,12 +129,12 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
     values: list[int], per_day: int
 ) -> None:
     clock = Time()
-    order = Budgeted(Ledger(per_day, random_share=0.0), clock.now)
+    order = BudgetedOrder(Ledger(per_day, random_share=0.0), clock.now)
     order.choose()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buying, "DIVERSITY", 0.0)
         for number, value in enumerate(values):
-            hint = Hint("gate", likeness=likeness(number % 3)).text
+            hint = SendHint("gate", likeness=likeness(number % 3)).text
             order.arrive(SpoolEntry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
         clock.ran = DAY_S - 1e-6
         bought = []
@@ -148,8 +148,8 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
 def weight_of_a_life(seed: int) -> float:
     """What arrives of 100 drawn captures, weighted, where some are sent while others leave."""
     draw, clock = random.Random(seed), Time()
-    order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
-    catalogue, thinning, total = Catalogue(), Thinning(), 0.0
+    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.now)
+    catalogue, thinning, total = EvictionQueue(), InclusionProbabilities(), 0.0
 
     def send() -> bool:
         nonlocal total
@@ -193,7 +193,7 @@ def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.M
 
 
 def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
-    hint = Hint("gate", likeness=likeness(number), rule=rule)
+    hint = SendHint("gate", likeness=likeness(number), rule=rule)
     return SpoolEntry(identity(number), Lane.SCORE, value, number, 1), hint.text
 
 
@@ -204,11 +204,11 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
     loud = [for_rule(n, 0.7, "loud") for n in range(40)]
     soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
     waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
-    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
     order.restore({}, waiting.values())
     for _ in range(20):
         if is_restarted:
-            order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+            order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
             order.restore(notes, waiting.values())
         choice = order.choose()
         assert choice is not None
@@ -216,7 +216,7 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
         order.leave(choice.entry)
         notes |= {name: text for name, text in choice.notes.items() if text is not None}
         _, hint = waiting.pop(choice.entry.id)
-        bought[Hint.from_text(hint).rule] += 1
+        bought[SendHint.from_text(hint).rule] += 1
         clock.ran += 3600.0
 
     assert bought["soft"] >= 4
@@ -225,7 +225,7 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
 
 def test_a_rule_that_is_alone_loses_nothing() -> None:
     clock = Time()
-    order = Budgeted(Ledger(24, random_share=0.0), clock.now)
+    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
     order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
     order.report()
     clock.ran = 20 * 3600.0
@@ -239,4 +239,6 @@ def test_a_rule_that_is_alone_loses_nothing() -> None:
 
 
 def test_a_hint_of_an_older_version_is_understood() -> None:
-    assert Hint.from_text("gate\n1\nlooks") == Hint("gate", is_degraded=True, likeness="looks")
+    assert SendHint.from_text("gate\n1\nlooks") == SendHint(
+        "gate", is_degraded=True, likeness="looks"
+    )

@@ -12,11 +12,11 @@ from agent.domain import Lane, Thresholds
 from agent.factories import spool_of
 from agent.logs import make_log
 from agent.selection.budget.ledger import DAY_S
-from agent.selection.budget.purchase import Hint
+from agent.selection.budget.purchase import SendHint
 from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment
 from agent.spool.spool import Spool
-from agent.spool.types import Draft
+from agent.spool.types import NewCapture
 from agent.system import new_id
 
 NOON = 1_784_548_800.0
@@ -103,4 +103,4 @@ def put(spool: Spool, lane: Lane, count: int) -> None:
     for n in range(count):
         name = new_id(NOON)
         record = {"schema": 1, "id": name, "lane": lane.value, "sampling": None}
-        spool.put([Draft(name, lane, n / 1000, record, b"x", hint=Hint("gate").text)])
+        spool.put([NewCapture(name, lane, n / 1000, record, b"x", hint=SendHint("gate").text)])

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.selection.score_quantiles import HALF_LIFE_S, WARM_FRAMES, Sketch
+from agent.selection.score_quantiles import HALF_LIFE_S, WARM_FRAMES, ScoreQuantiles
 
 SCORES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80)
 
 
-def filled(scores: list[float], step: float = 0.2) -> Sketch:
-    sketch = Sketch()
+def filled(scores: list[float], step: float = 0.2) -> ScoreQuantiles:
+    sketch = ScoreQuantiles()
     for number, score in enumerate(scores):
         sketch.add(score, number * step)
     return sketch
@@ -38,7 +38,7 @@ def test_a_rank_is_the_weighted_quantile_to_within_a_bin(
 
 
 def test_what_was_seen_a_day_ago_counts_half() -> None:
-    sketch = Sketch()
+    sketch = ScoreQuantiles()
     sketch.add(0.2, 0.0)
     sketch.add(0.8, HALF_LIFE_S)
 
@@ -46,7 +46,7 @@ def test_what_was_seen_a_day_ago_counts_half() -> None:
 
 
 def test_a_year_of_decay_loses_no_precision() -> None:
-    sketch = Sketch()
+    sketch = ScoreQuantiles()
     for hour in range(365 * 24):
         sketch.add(0.2 if hour % 2 else 0.8, hour * 3600.0)
 
@@ -54,7 +54,7 @@ def test_a_year_of_decay_loses_no_precision() -> None:
 
 
 def test_while_a_sketch_is_cold_the_raw_score_fades_out() -> None:
-    sketch = Sketch()
+    sketch = ScoreQuantiles()
     tails = []
     for number in range(WARM_FRAMES + 1):
         tails.append(sketch.tail_score(0.6))
@@ -67,7 +67,7 @@ def test_while_a_sketch_is_cold_the_raw_score_fades_out() -> None:
 
 def test_a_rare_rule_and_a_constant_one_are_comparable() -> None:
     draw = random.Random(3)
-    rare, constant = Sketch(), Sketch()
+    rare, constant = ScoreQuantiles(), ScoreQuantiles()
     for number in range(20_000):
         rare.add(draw.uniform(0.1, 0.3) if number % 200 == 0 else 0.0, number / 5)
         constant.add(draw.gauss(0.7, 0.05), number / 5)
@@ -81,7 +81,7 @@ def test_a_rare_rule_and_a_constant_one_are_comparable() -> None:
 @settings(max_examples=40)
 def test_a_sketch_survives_as_text(scores: list[float]) -> None:
     sketch = filled(scores)
-    again = Sketch.from_text(sketch.text)
+    again = ScoreQuantiles.from_text(sketch.text)
 
     assert again.frames == sketch.frames
     assert again.rank(0.5) == pytest.approx(sketch.rank(0.5), abs=1e-5)
@@ -90,7 +90,7 @@ def test_a_sketch_survives_as_text(scores: list[float]) -> None:
 @pytest.mark.parametrize("text", ["", "5", "x:y", "5:abc", f"5:{'0' * 1275}"])
 def test_a_text_that_is_no_sketch_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        Sketch.from_text(text)
+        ScoreQuantiles.from_text(text)
 
 
 @given(SCORES, st.floats(0.0, 1.0))

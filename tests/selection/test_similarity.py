@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from agent.domain import Box, Detection
 from agent.selection.similarity import (
     DUPLICATE_BITS,
-    Likeness,
+    Fingerprint,
+    detection_grid,
     difference_hash,
-    signature_distance,
-    signature_of,
+    grid_distance,
 )
 from tests.selection.pictures import noisy, scene, with_object
 
@@ -53,10 +53,10 @@ def test_the_hash_tells_noise_from_an_object_and_an_object_from_another_scene() 
 def test_signatures_differ_by_what_was_seen_where(
     a: list[Detection], b: list[Detection], distance: float
 ) -> None:
-    signatures = [signature_of(tuple(each), 640, 360) for each in (a, b)]
+    signatures = [detection_grid(tuple(each), 640, 360) for each in (a, b)]
 
-    assert signature_distance(*signatures) == pytest.approx(distance, abs=1e-5)
-    assert signature_distance(*signatures[::-1]) == pytest.approx(distance, abs=1e-5)
+    assert grid_distance(*signatures) == pytest.approx(distance, abs=1e-5)
+    assert grid_distance(*signatures[::-1]) == pytest.approx(distance, abs=1e-5)
 
 
 @given(
@@ -66,23 +66,25 @@ def test_signatures_differ_by_what_was_seen_where(
     ),
 )
 def test_a_likeness_survives_as_text(bits: int, cells: dict[str, list[float]]) -> None:
-    likeness = Likeness(bits, {label: tuple(grid) for label, grid in cells.items()})
-    again = Likeness.from_text(likeness.text)
+    likeness = Fingerprint(bits, {label: tuple(grid) for label, grid in cells.items()})
+    again = Fingerprint.from_text(likeness.text)
 
     assert again.bits == bits
-    assert signature_distance(again.signature, likeness.signature) < 0.01
+    assert grid_distance(again.signature, likeness.signature) < 0.01
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", '["zz",{}]', '["ff",{"car":"00"}]', '["ff",3]'])
 def test_a_text_that_is_no_likeness_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        Likeness.from_text(text)
+        Fingerprint.from_text(text)
 
 
 def test_similarity_falls_from_the_same_to_another_scene() -> None:
-    signature = signature_of((car(100),), 640, 360)
-    same = Likeness(0, signature)
-    steps = [Likeness((1 << bits) - 1, signature).similarity(same) for bits in (0, 12, 24, 48, 200)]
+    signature = detection_grid((car(100),), 640, 360)
+    same = Fingerprint(0, signature)
+    steps = [
+        Fingerprint((1 << bits) - 1, signature).similarity(same) for bits in (0, 12, 24, 48, 200)
+    ]
 
     assert steps == pytest.approx([1.0, 0.75, 0.5, 0.0, 0.0])
-    assert Likeness(0, signature_of((car(600),), 640, 360)).similarity(same) == 0.0
+    assert Fingerprint(0, detection_grid((car(600),), 640, 360)).similarity(same) == 0.0

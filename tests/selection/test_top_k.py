@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.selection.top_k import WINDOW_S, Pool
+from agent.selection.top_k import WINDOW_S, TopK
 
 VALUES = st.integers(1, 20).map(lambda n: n / 20)
 OFFERS = st.lists(st.tuples(st.floats(0.0, WINDOW_S / 3), VALUES), max_size=60)
@@ -33,7 +33,7 @@ class PlainPool:
 def test_a_newcomer_must_be_among_the_best_that_were_admitted_in_24_hours(
     size: int, offers: list[tuple[float, float]]
 ) -> None:
-    pool, plain, now = Pool(size), PlainPool(size), 0.0
+    pool, plain, now = TopK(size), PlainPool(size), 0.0
     for step, value in offers:
         now += step
         assert pool.line(now) == plain.line(now)
@@ -44,11 +44,11 @@ def test_a_newcomer_must_be_among_the_best_that_were_admitted_in_24_hours(
 def test_a_restored_pool_goes_on_as_if_never_stopped(
     size: int, before: list[tuple[float, float]], after: list[tuple[float, float]]
 ) -> None:
-    pool, now = Pool(size), 0.0
+    pool, now = TopK(size), 0.0
     for step, value in before:
         now += round(step)
         pool.admit(value, now)
-    again, later = Pool(size), 10.0  # the clock of another boot
+    again, later = TopK(size), 10.0  # the clock of another boot
     again.restore(pool.text(now), later)
 
     assert again.line(later) == pool.line(now)
@@ -61,7 +61,7 @@ def test_a_restored_pool_goes_on_as_if_never_stopped(
 def test_within_a_day_what_stays_is_the_best_of_all_that_was_offered(
     size: int, values: list[float]
 ) -> None:
-    pool = Pool(size)
+    pool = TopK(size)
     for value in values:
         pool.admit(value, 0.0)
 

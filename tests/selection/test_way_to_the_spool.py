@@ -20,12 +20,12 @@ from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.selection.budget.ledger import Ledger
-from agent.selection.budget.purchase import Budgeted
+from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Limits
+from agent.spool.types import SpoolLimits
 from agent.system import uuid7
 from tests.selection.pictures import noisy, scene
 from tests.selection.shop import Time, draft
@@ -79,7 +79,7 @@ class Device:
 def spool_in(
     folder: Path, *, max_bytes: int = 10**9, order: SendOrder | None = None
 ) -> Iterator[Spool]:
-    with open_spool(folder, Limits(max_bytes), clock=Time(), log=LOG, order=order) as spool:
+    with open_spool(folder, SpoolLimits(max_bytes), clock=Time(), log=LOG, order=order) as spool:
         yield spool
 
 
@@ -92,7 +92,7 @@ def one_view(number: int, confidence: float) -> Observation:
 def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int) -> None:
     """Whether that one was stored before, or comes to the disk together with it."""
     plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
-    with spool_in(tmp_path, order=Budgeted(Ledger(100), Time().now)) as spool:
+    with spool_in(tmp_path, order=BudgetedOrder(Ledger(100), Time().now)) as spool:
         device = Device(spool, plan, group=group)
         for number in range(60):
             device.see(one_view(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
@@ -119,7 +119,7 @@ def life(folder: Path, seed: int) -> Arrived:
         (), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5
     )
     clock, arrived = Time(), []
-    order = Budgeted(Ledger(10**6, random_share=1.0), clock.now)
+    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.now)
 
     def claimed(spool: Spool) -> str | None:
         capture = spool.claim()
@@ -188,7 +188,7 @@ def test_each_attempt_sends_the_same_record(
     with ExitStack() as running:
 
         def start() -> Spool:
-            order = Budgeted(Ledger(per_day, 1.0), clock.now) if per_day else None
+            order = BudgetedOrder(Ledger(per_day, 1.0), clock.now) if per_day else None
             room = OVERHEAD + 20 * 4096
             return running.enter_context(spool_in(tmp_path, max_bytes=room, order=order))
 

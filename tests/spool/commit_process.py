@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from agent.spool.index import Change, Index
+from agent.spool.index import Index, IndexChange
 from agent.spool.index_reading import InDoubtError
 
 LENGTH = 20_000  # of a note: so that a few commits fill the journal
@@ -48,7 +48,7 @@ def live(folder: Path, numbers: range) -> None:
     index = opened(folder)
     for number in numbers:
         try:
-            index.commit(Change(notes={str(number): "x" * LENGTH}))
+            index.commit(IndexChange(notes={str(number): "x" * LENGTH}))
         except InDoubtError:
             tell(f"doubtful {number}")
             return

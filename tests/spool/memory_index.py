@@ -9,8 +9,8 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 
-from agent.spool.index import Change, Index
-from agent.spool.index_reading import Contents, InDoubtError
+from agent.spool.index import Index, IndexChange
+from agent.spool.index_reading import IndexContents, InDoubtError
 from tests.spool.forgetful_disk import ForgetfulDisk
 
 COMMIT_BYTES = 8192
@@ -20,8 +20,10 @@ COMMIT_BYTES = 8192
 class Medium:
     """What outlives the process and the power."""
 
-    contents: Contents = field(default_factory=Contents)
-    doubtful: list[Change] = field(default_factory=list)  # commits that failed, none since did not
+    contents: IndexContents = field(default_factory=IndexContents)
+    doubtful: list[IndexChange] = field(
+        default_factory=list
+    )  # commits that failed, none since did not
     doubts: int = 0  # that were resolved so far
 
     def resolve(self) -> None:
@@ -33,7 +35,7 @@ class Medium:
             if found is not None:
                 self.apply(found)
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: IndexChange) -> None:
         """Make a change durable."""
         contents = self.contents
         contents.records |= {file.name: file.size for file in change.added}
@@ -58,11 +60,11 @@ class MemoryIndex(Index):
         self.disk = disk
         self.medium = medium
 
-    def load(self) -> Contents:
+    def load(self) -> IndexContents:
         self.medium.resolve()
         return copy.deepcopy(self.medium.contents)
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: IndexChange) -> None:
         if self.disk.free_bytes(self.disk.base) < COMMIT_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
@@ -84,7 +86,7 @@ class MemoryIndex(Index):
             self.disk.step()
             self.medium.doubtful.clear()
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: IndexChange) -> None:
         """Make a change durable."""
         self.medium.apply(change)
 

@@ -8,7 +8,7 @@ from itertools import count, product
 
 from agent.domain import Lane
 from agent.spool.layout import RESERVE_BYTES
-from agent.spool.types import Limits
+from agent.spool.types import SpoolLimits
 from tests.spool.forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
 from tests.spool.spool_builders import OVERHEAD, Machine, claimable, draft
 from tests.spool.witness import Witness
@@ -24,7 +24,7 @@ def survives_power_cuts(make_machine: MakeMachine) -> None:
     """Power is lost at each step of a life in which all that can happen to a capture happens."""
     for choose in (nothing_kept, everything_kept, _every_other(0), _every_other(1)):
         for step in count(1):
-            witness = Witness(make_machine(limits=Limits(OVERHEAD + 5 * 4096)))
+            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = witness.machine
             machine.disk.strike(Fault(step))
             finished = _live(witness)
@@ -41,7 +41,7 @@ def survives_kills_then_power_cuts(make_machine: MakeMachine) -> None:
     """A process is killed at each step; what the next one finds and adopts survives power cuts."""
     for choose in (nothing_kept, _every_other(0)):
         for step in count(1):
-            witness = Witness(make_machine(limits=Limits(OVERHEAD + 5 * 4096)))
+            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = witness.machine
             machine.disk.strike(Fault(step))
             finished = _live(witness)
@@ -56,7 +56,7 @@ def survives_power_cuts_at_start(make_machine: MakeMachine) -> None:
     """Power is lost at each step of a recovery, after a life that was cut at several places."""
     for life in range(5, 50, 7):
         for step in count(1):
-            witness = Witness(make_machine(limits=Limits(OVERHEAD + 5 * 4096)))
+            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = witness.machine
             machine.disk.strike(Fault(life))
             _live(witness)
@@ -75,7 +75,7 @@ def survives_power_cuts_at_start(make_machine: MakeMachine) -> None:
 def survives_failed_flushes(make_machine: MakeMachine) -> None:
     """A commit fails, and no other could take its place: the next start finds it done, or not."""
     for doubts, step, goes_on in product(range(3), range(1, 20), (False, True)):
-        witness = Witness(make_machine(limits=Limits(OVERHEAD + 3 * 4096)))
+        witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 3 * 4096)))
         machine = witness.machine
         machine.medium.doubts = doubts
         witness.put([draft(1, value=0.3), draft(2, value=0.4)])

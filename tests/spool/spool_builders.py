@@ -12,7 +12,7 @@ from agent.logs import Log, make_log
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Draft, Limits
+from agent.spool.types import NewCapture, SpoolLimits
 from tests.spool.forgetful_disk import Choice, ForgetfulDisk
 from tests.spool.memory_index import Medium, MemoryIndex
 
@@ -50,7 +50,7 @@ def draft(
     value: float = 0.5,
     size: int = 3000,
     tag: int | None = None,
-) -> Draft:
+) -> NewCapture:
     """A capture whose record and image are told by its number."""
     identity = capture_id(number, number * 0x9E37_79B9_7F4A % 2**48 if tag is None else tag)
     sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
@@ -62,7 +62,7 @@ def draft(
         "image": {"sha256": "0" * 64},
     }
     image = bytes([number % 256]) * size
-    return Draft(identity, lane, value, record, image)
+    return NewCapture(identity, lane, value, record, image)
 
 
 def entry(
@@ -82,7 +82,7 @@ class Machine:
     """A computer with a spool: it can be started, killed and lose its power."""
 
     root: Path
-    limits: Limits = field(default_factory=lambda: Limits(OVERHEAD + 40 * 4096))
+    limits: SpoolLimits = field(default_factory=lambda: SpoolLimits(OVERHEAD + 40 * 4096))
     capacity: int = 1 << 40
     make_disk: Callable[[Path, int], ForgetfulDisk] = ForgetfulDisk
     make_index: Callable[[ForgetfulDisk, Medium], MemoryIndex] = MemoryIndex
@@ -149,7 +149,7 @@ def open_real(
     """A spool on the real disk with the real index."""
     return open_spool(
         directory,
-        Limits(limit, min_free),
+        SpoolLimits(limit, min_free),
         clock=FixedClock(),
         log=quiet_log(log),
         disk=disk,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.domain import Lane, SpoolEntry
 from agent.record.file_format import occupied_bytes
-from agent.spool.eviction import Catalogue, Thinning
+from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from tests.spool.naive_eviction import naive_plan
 from tests.spool.spool_builders import capture_id, entry
 
@@ -43,7 +43,7 @@ def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
     new = entries[len(entries) - min(newcomers, len(entries)) :]
     old = entries[: len(entries) - len(new)]
 
-    plan = Catalogue(old).plan(new, excess=excess, random_quota=quota)
+    plan = EvictionQueue(old).plan(new, excess=excess, random_quota=quota)
 
     assert plan == naive_plan(entries, excess=excess, random_quota=quota)
 
@@ -52,7 +52,7 @@ def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
 def test_a_plan_frees_enough_unless_everything_is_not_enough(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
-    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+    plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
 
     assert sum(occupied_bytes(one) for one in plan) >= excess or len(plan) == len(entries)
     assert sum(occupied_bytes(one) for one in plan[:-1]) < excess
@@ -64,7 +64,7 @@ def test_a_newcomer_never_displaces_a_more_valuable_capture(
 ) -> None:
     new = entry(1000, value=value, size=9000)
 
-    plan = Catalogue(entries).plan([new], excess=occupied_bytes(new), random_quota=quota)
+    plan = EvictionQueue(entries).plan([new], excess=occupied_bytes(new), random_quota=quota)
 
     assert not [
         one for one in plan if one.lane in {Lane.SCORE, Lane.INTERVAL} and one.value > value
@@ -75,7 +75,7 @@ def test_a_newcomer_never_displaces_a_more_valuable_capture(
 def test_requested_captures_leave_when_nothing_else_is_left(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
-    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+    plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
 
     staying = [one for one in entries if one not in plan]
     if any(one.lane is Lane.REQUESTED for one in plan):
@@ -86,7 +86,7 @@ def test_requested_captures_leave_when_nothing_else_is_left(
 def test_random_captures_leave_by_tag_whatever_they_show(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
-    plan = Catalogue(entries).plan([], excess=excess, random_quota=quota)
+    plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
 
     leaving = [one.random_tag for one in plan if one.lane is Lane.RANDOM]
     staying = [e.random_tag for e in entries if e.lane is Lane.RANDOM and e not in plan]
@@ -97,7 +97,7 @@ def test_random_captures_leave_by_tag_whatever_they_show(
 def test_random_captures_within_their_share_stay_while_others_can_leave() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in (1, 2)]
     chosen = [entry(number, value=0.9) for number in (3, 4)]
-    catalogue = Catalogue(drawn + chosen)
+    catalogue = EvictionQueue(drawn + chosen)
 
     assert catalogue.plan([], excess=8192, random_quota=8192) == chosen
     assert catalogue.plan([], excess=8192, random_quota=4096) == [drawn[1], chosen[0]]
@@ -106,7 +106,7 @@ def test_random_captures_within_their_share_stay_while_others_can_leave() -> Non
 
 def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in range(1, 5)]
-    catalogue = Catalogue(drawn[:3], tried={drawn[2].id})
+    catalogue = EvictionQueue(drawn[:3], tried={drawn[2].id})
     catalogue.add(drawn[3], is_tried=True)
 
     assert catalogue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 3, 2)]
@@ -122,12 +122,12 @@ def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
 def test_the_short_account_of_evictions_is_as_good_as_a_list_of_all(
     evictions: Sequence[tuple[int, float]],
 ) -> None:
-    thinning = Thinning()
+    thinning = InclusionProbabilities()
     sequence = 0
     everything = []
     for arrivals, tag in evictions:
         sequence += arrivals
-        thinning = Thinning.from_text(thinning.evicted(tag, sequence).text)
+        thinning = InclusionProbabilities.from_text(thinning.evicted(tag, sequence).text)
         everything.append((sequence, tag))
 
     for one in range(sequence + 1):
@@ -137,9 +137,9 @@ def test_the_short_account_of_evictions_is_as_good_as_a_list_of_all(
 
 def _estimate(draw: random.Random, *, by_value: bool) -> float:
     """Total of all values, as estimated from what a small spool sent and kept of 60 captures."""
-    catalogue = Catalogue()
+    catalogue = EvictionQueue()
     kept: dict[int, SpoolEntry] = {}
-    thinning = Thinning()
+    thinning = InclusionProbabilities()
     total = 0.0
     for number in range(60):
         value = number % 7 / 10

@@ -9,8 +9,14 @@ import diskcache
 import pytest
 
 from agent.record.file_format import file_name, time_in_name
-from agent.spool.index import _SETTINGS, Change, Index, RecordFile, RecordOnlyDisk
-from agent.spool.index_reading import DATABASE, Contents, DamagedIndexError, Totals, read_totals
+from agent.spool.index import _SETTINGS, Index, IndexChange, RecordFile, RecordOnlyDisk
+from agent.spool.index_reading import (
+    DATABASE,
+    DamagedIndexError,
+    IndexContents,
+    IndexTotals,
+    read_totals,
+)
 from tests.spool.forgetful_disk import ForgetfulDisk
 from tests.spool.memory_index import Medium, MemoryIndex
 from tests.spool.spool_builders import FIRST_CAPTURE_MS, entry
@@ -35,22 +41,22 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
 
 
 def test_a_new_index_is_empty(reopen: Reopen) -> None:
-    assert reopen().load() == Contents()
+    assert reopen().load() == IndexContents()
 
 
 def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
     index = reopen()
     index.commit(
-        Change(
+        IndexChange(
             added=(RecordFile("a", 1), RecordFile("b", 2), RecordFile("c", 3)),
             counts={"stored": 3, "none": 0},
             notes={"sequence": "3"},
         )
     )
-    index.commit(Change(removed=("a",), gone=("b",), counts={"stored": 1, "delivered": 2}))
+    index.commit(IndexChange(removed=("a",), gone=("b",), counts={"stored": 1, "delivered": 2}))
     index.close()
 
-    assert reopen().load() == Contents(
+    assert reopen().load() == IndexContents(
         records={"c": 3},
         done={"a"},
         counts={"stored": 4, "delivered": 2},
@@ -60,24 +66,24 @@ def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
 
 def test_names_leave_the_done_ring_when_they_are_forgotten(reopen: Reopen) -> None:
     index = reopen()
-    index.commit(Change(added=(RecordFile("a", 1), RecordFile("b", 1))))
-    index.commit(Change(removed=("a", "b")))
-    index.commit(Change(forgotten=("a", "unknown")))
+    index.commit(IndexChange(added=(RecordFile("a", 1), RecordFile("b", 1))))
+    index.commit(IndexChange(removed=("a", "b")))
+    index.commit(IndexChange(forgotten=("a", "unknown")))
 
     assert index.load().done == {"b"}
 
 
 def test_counts_go_on_after_the_next_start(reopen: Reopen) -> None:
-    reopen().commit(Change(counts={"stored": 2}))
-    reopen().commit(Change(counts={"stored": 3}))
+    reopen().commit(IndexChange(counts={"stored": 2}))
+    reopen().commit(IndexChange(counts={"stored": 3}))
 
     assert reopen().load().counts == {"stored": 5}
 
 
 def test_a_note_is_replaced(reopen: Reopen) -> None:
     index = reopen()
-    index.commit(Change(notes={"sequence": "1"}))
-    index.commit(Change(notes={"sequence": "2"}))
+    index.commit(IndexChange(notes={"sequence": "1"}))
+    index.commit(IndexChange(notes={"sequence": "2"}))
 
     assert index.load().notes == {"sequence": "2"}
 
@@ -104,7 +110,7 @@ def test_settings_are_ours_after_another_opener_changed_them(tmp_path: Path) -> 
 
     index = Index(tmp_path)
     index.load()
-    index.commit(Change(added=tuple(RecordFile(str(n), 1 << 30) for n in range(50))))
+    index.commit(IndexChange(added=tuple(RecordFile(str(n), 1 << 30) for n in range(50))))
 
     assert {name: _stored_settings(tmp_path)[name] for name in _SETTINGS} == dict(_SETTINGS)
     assert len(index.load().records) == 50
@@ -167,7 +173,7 @@ def test_the_row_of_a_record_file_is_the_one_that_diskcache_makes(tmp_path: Path
     columns = "key, raw, expire_time, access_count, tag, size, mode, filename, value"
     file = RecordFile("a", 12)
     index = Index(tmp_path)
-    index.commit(Change(added=(file,)))
+    index.commit(IndexChange(added=(file,)))
     ours = index._cache._sql(f"SELECT {columns} FROM Cache").fetchall()
     index._cache.set("capture/a", file)
 
@@ -183,9 +189,9 @@ def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(OSError, match="locked"):
-            index.commit(Change(counts={"stored": 1}))
+            index.commit(IndexChange(counts={"stored": 1}))
 
-    index.commit(Change(counts={"stored": 1}))
+    index.commit(IndexChange(counts={"stored": 1}))
     assert index.load().counts == {"stored": 1}
 
 
@@ -196,12 +202,12 @@ def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> No
         RecordFile(file_name(entry(number, size=number)), number) for number in (1, 4096, 4097)
     )
     index.commit(
-        Change(added=files, counts={"stored": 3}, notes={"n": "1", "other": "2", "none": None})
+        IndexChange(added=files, counts={"stored": 3}, notes={"n": "1", "other": "2", "none": None})
     )
-    index.commit(Change(removed=(files[0].name,), counts={"delivered": 1}))
+    index.commit(IndexChange(removed=(files[0].name,), counts={"delivered": 1}))
     second, third = (time_in_name((FIRST_CAPTURE_MS + number) / 1000) for number in (4096, 4097))
 
-    assert read_totals(tmp_path, (third, third), ("n", "none")) == Totals(
+    assert read_totals(tmp_path, (third, third), ("n", "none")) == IndexTotals(
         waiting=2,
         waiting_bytes=3 * 4096,
         oldest=second,
@@ -214,7 +220,7 @@ def test_another_process_reads_without_opening_for_writing(tmp_path: Path) -> No
 def test_an_index_in_which_nothing_waits_has_no_oldest(tmp_path: Path) -> None:
     Index(tmp_path).close()
 
-    assert read_totals(tmp_path, ("0", "f"), ()) == Totals(0, 0, None, 0, {}, {})
+    assert read_totals(tmp_path, ("0", "f"), ()) == IndexTotals(0, 0, None, 0, {}, {})
 
 
 def test_reading_an_index_that_is_not_there_or_is_none_is_an_os_error(tmp_path: Path) -> None:

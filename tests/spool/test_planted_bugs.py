@@ -8,13 +8,13 @@ import pytest
 
 from agent.record.file_format import file_name
 from agent.spool import eviction, recovery, spool
-from agent.spool.disk_budget import Room, Shortage
-from agent.spool.index import Change
-from agent.spool.index_reading import Contents
+from agent.spool.disk_budget import DiskBudget, Shortage
+from agent.spool.index import IndexChange
+from agent.spool.index_reading import IndexContents
 from agent.spool.reconciliation import Reconciliation
 from agent.spool.record_files import RecordFiles
 from agent.spool.spool import Spool
-from agent.spool.types import Newcomer, State, Stored
+from agent.spool.types import EncodedCapture, PutResult, RecoveredState
 from tests.spool.forgetful_disk import ForgetfulDisk, Inode
 from tests.spool.memory_index import Medium, MemoryIndex
 from tests.spool.proofs import (
@@ -67,7 +67,7 @@ class MoveNotRepeatable(ForgetfulDisk):
 
 
 class NoRing(MemoryIndex):
-    def apply(self, change: Change) -> None:
+    def apply(self, change: IndexChange) -> None:
         super().apply(change)
         self.medium.contents.done.clear()
 
@@ -75,9 +75,9 @@ class NoRing(MemoryIndex):
 class DeletionsNotDurable(MemoryIndex):
     def __init__(self, disk: ForgetfulDisk, medium: Medium) -> None:
         super().__init__(disk, medium)
-        self.owed: list[Change] = []
+        self.owed: list[IndexChange] = []
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: IndexChange) -> None:
         if change.removed and not change.added:
             self.owed.append(change)
             return
@@ -88,28 +88,30 @@ class DeletionsNotDurable(MemoryIndex):
 
 
 class HalfACommit(MemoryIndex):
-    def apply(self, change: Change) -> None:
-        super().apply(Change(added=change.added, removed=change.removed))
+    def apply(self, change: IndexChange) -> None:
+        super().apply(IndexChange(added=change.added, removed=change.removed))
         self.disk.step()
-        super().apply(Change(counts=change.counts, forgotten=change.forgotten, notes=change.notes))
+        super().apply(
+            IndexChange(counts=change.counts, forgotten=change.forgotten, notes=change.notes)
+        )
 
 
 class UnlinkBeforeCommit(Spool):
-    def _commit(self, change: Change) -> None:
+    def _commit(self, change: IndexChange) -> None:
         for name in change.removed:
             self._files._disk.remove(self._files._paths.records / name)
         super()._commit(change)
 
 
 class RingForgottenTooEarly(Spool):
-    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
+    def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
         stored = super()._put(batch, short)
-        self._account._index.commit(Change(forgotten=tuple(self._files._unsynced)))
+        self._account._index.commit(IndexChange(forgotten=tuple(self._files._unsynced)))
         return stored
 
 
 class ClaimedMayLeave(Spool):
-    def _put(self, batch: Sequence[Newcomer], short: Shortage) -> Stored:
+    def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
         claimed = list(self._claimed.values())
         for entry in claimed:
             self._catalogue.add(entry)
@@ -120,15 +122,15 @@ class ClaimedMayLeave(Spool):
                 self._catalogue.remove(entry)
 
 
-class ReserveKept(Room):
+class ReserveKept(DiskBudget):
     def is_full(self, error: OSError) -> bool:
         return False
 
 
 class RowBeforeFile(RecordFiles):
-    _owed: Sequence[Newcomer] = ()
+    _owed: Sequence[EncodedCapture] = ()
 
-    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+    def write(self, batch: Sequence[EncodedCapture]) -> set[str]:
         self._owed = batch
         return set()
 
@@ -138,18 +140,18 @@ class RowBeforeFile(RecordFiles):
 
 
 class RefusedPutLeftBehind(RecordFiles):
-    def unwrite(self, batch: Iterable[Newcomer]) -> None:
+    def unwrite(self, batch: Iterable[EncodedCapture]) -> None:
         super().unwrite(batch)
         self._unwritten.clear()
 
 
 class GivenUpPutLeftBehind(RecordFiles):
-    def write(self, batch: Sequence[Newcomer]) -> set[str]:
+    def write(self, batch: Sequence[EncodedCapture]) -> set[str]:
         return super().write(batch) if batch else set()
 
 
 class DoubtfulPutRemoved(RecordFiles):
-    def leave(self, batch: Iterable[Newcomer]) -> None:
+    def leave(self, batch: Iterable[EncodedCapture]) -> None:
         super().leave(batch)
         for newcomer in batch:
             self._disk.remove(self._paths.records / file_name(newcomer.entry))
@@ -207,7 +209,7 @@ def test_a_failed_commit_that_is_believed_is_seen(make_machine: MakeMachine) -> 
     ],
 )
 def test_a_bug_in_the_spool_is_seen(
-    bug: type[Spool | RecordFiles | Room],
+    bug: type[Spool | RecordFiles | DiskBudget],
     proof: Proof,
     make_machine: MakeMachine,
     monkeypatch: pytest.MonkeyPatch,
@@ -233,7 +235,7 @@ def test_adopting_files_without_a_folder_sync_is_seen(
 ) -> None:
     right = Reconciliation.run
 
-    def wrong(self: Reconciliation, contents: Contents) -> State:
+    def wrong(self: Reconciliation, contents: IndexContents) -> RecoveredState:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.disk, "sync_directory", lambda _: None)
             return right(self, contents)

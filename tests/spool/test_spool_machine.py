@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
-from agent.spool.types import Draft, Limits
+from agent.spool.types import NewCapture, SpoolLimits
 from tests.spool.forgetful_disk import Fault, PowerCut
 from tests.spool.spool_builders import OVERHEAD, Machine, draft
 from tests.spool.witness import Witness
@@ -46,7 +46,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @initialize(blocks=st.integers(4, 40))
     def begin(self, blocks: int) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        limits = Limits(OVERHEAD + blocks * 4096)
+        limits = SpoolLimits(OVERHEAD + blocks * 4096)
         self.witness = Witness(Machine(Path(self.folder.name) / "spool", limits))
         self.disk = self.witness.machine.disk
         self.number = 0
@@ -104,7 +104,7 @@ class SpoolMachine(RuleBasedStateMachine):
         if hasattr(self, "witness"):
             self.witness.check()
 
-    def _put(self, drafts: list[Draft], dice: random.Random) -> None:
+    def _put(self, drafts: list[NewCapture], dice: random.Random) -> None:
         with self._electricity(dice):
             self.witness.put(drafts)
 

@@ -7,7 +7,7 @@ from agent.domain import Lane, SpoolEntry
 from agent.errors import SpoolUnavailable
 from agent.record.file_format import occupied_bytes
 from agent.spool.disk_budget import RANDOM_SHARE
-from agent.spool.types import Draft, Stored
+from agent.spool.types import NewCapture, PutResult
 from tests.spool.forgetful_disk import PowerCut
 from tests.spool.naive_eviction import naive_plan
 from tests.spool.spool_builders import Machine, claimable, law_holds
@@ -22,14 +22,14 @@ class Witness:
         self.waiting: dict[str, SpoolEntry] = {}
         self.claimed: set[str] = set()
         self.finished: set[str] = set()  # acknowledged or rejected: must never come back
-        self.unstored: dict[str, Draft] = {}  # of puts that raised: may be there after a start
+        self.unstored: dict[str, NewCapture] = {}  # of puts that raised: may be there after a start
         self.doubtful: set[str] = set()  # interrupted while they left: there or gone
         self.evictable: set[str] = set()  # when a put was interrupted
         self.spool = machine.start()
 
     # Actions
 
-    def put(self, drafts: Sequence[Draft]) -> Stored | None:
+    def put(self, drafts: Sequence[NewCapture]) -> PutResult | None:
         """Store; None when the disk refused."""
         for one in drafts:
             self.images[one.id] = one.image

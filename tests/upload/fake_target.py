@@ -5,9 +5,9 @@ from collections.abc import Callable
 from threading import Lock
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 
-Trouble = TargetUnavailable | TargetHeld | CaptureRejected
+Trouble = TargetUnavailable | TargetBlocked | CaptureRejected
 
 
 class FakeTarget:

@@ -21,10 +21,10 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import Draft, Limits
-from agent.upload.backoff import STRIKES, Pace
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget
+from agent.spool.types import NewCapture, SpoolLimits
+from agent.upload.backoff import STRIKES, Backoff
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload.lying_endpoint import CuttingServer, Endpoint, VirtualClock
 from tests.upload.upload_builders import record_of
 
@@ -50,7 +50,7 @@ def promise(kept: bool, text: str, *facts: object) -> None:
 class Listening:
     """The target, and a word to the endpoint when one of its answers has come through."""
 
-    def __init__(self, target: HttpTarget, endpoint: Endpoint) -> None:
+    def __init__(self, target: EndpointTarget, endpoint: Endpoint) -> None:
         self.name = target.name
         self.probe = target.probe
         self._target = target
@@ -151,7 +151,7 @@ class Schedule:
                 self.endpoint.unlucky.add(made["id"])
         lane = self.random.choice([Lane.SCORE, Lane.SCORE, Lane.REQUESTED])
         value = self.random.random()
-        stored = self.spool.put([Draft(made["id"], lane, value, made, image)])
+        stored = self.spool.put([NewCapture(made["id"], lane, value, made, image)])
         self.put_ids.append(made["id"])
         self.evicted.update(entry.id for entry in stored.evicted)
 
@@ -162,7 +162,7 @@ class Schedule:
         self._start()
 
     def _start(self) -> None:
-        limits = Limits(10**12)
+        limits = SpoolLimits(10**12)
         if not (self._folder / "spool").exists():
             with open_spool(
                 self._folder / "spool", limits, clock=self.clock, log=self.log
@@ -170,18 +170,20 @@ class Schedule:
                 self._budget = empty.occupied() + 65_536 + ROOM * 4096
         self._process = ExitStack()
         self.spool: Spool = self._process.enter_context(
-            open_spool(self._folder / "spool", Limits(self._budget), clock=self.clock, log=self.log)
+            open_spool(
+                self._folder / "spool", SpoolLimits(self._budget), clock=self.clock, log=self.log
+            )
         )
         target = self._process.enter_context(
-            HttpTarget(
+            EndpointTarget(
                 self._url,
                 token="s3cret",
                 clock=self.clock,
-                network=Network(timeout=TIMEOUT, workers=WORKERS),
+                network=HttpOptions(timeout=TIMEOUT, workers=WORKERS),
             )
         )
         self._pool = self._process.enter_context(ThreadPoolExecutor(WORKERS))
-        pace = Pace(lambda bound: self.random.uniform(0, bound))
+        pace = Backoff(lambda bound: self.random.uniform(0, bound))
         self._uploader = self._make_uploader(
             self.spool,
             Listening(target, self.endpoint),

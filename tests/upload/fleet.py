@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 from agent.ports import Jitter
-from agent.upload.backoff import FIRST_BOUND, Pace
+from agent.upload.backoff import FIRST_BOUND, Backoff
 
 LONGEST_NAP = 30.0  # as a worker of the uploader
 IDLE = 1.0
@@ -44,7 +44,7 @@ class Figures:
 
 @dataclass(slots=True)
 class _Device:
-    pace: Pace
+    pace: Backoff
     waiting: int
 
 
@@ -85,7 +85,7 @@ def simulate(
     order = count()
     endpoint = _Endpoint(scenario, at=scenario.outage, tokens=scenario.capacity)
     devices = [
-        _Device(Pace(jitter, first_bound=first_bound), scenario.backlog)
+        _Device(Backoff(jitter, first_bound=first_bound), scenario.backlog)
         for _ in range(scenario.devices)
     ]
     events: list[tuple[float, int, _Device, bool | None]] = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ports import Jitter
-from agent.upload.backoff import Pace, State, Verdict
+from agent.upload.backoff import Backoff, RejectionAction, UploadState
 
 
 def no_jitter(_bound: float) -> float:
@@ -18,16 +18,16 @@ def full(bound: float) -> float:
     return bound
 
 
-def flowing(jitter: Jitter = no_jitter) -> Pace:
+def flowing(jitter: Jitter = no_jitter) -> Backoff:
     """One that has delivered often, so that any number of workers may send."""
-    pace = Pace(jitter, first_bound=0.0)
+    pace = Backoff(jitter, first_bound=0.0)
     for _ in range(70):
         pace.admit(0.0)
         pace.delivered(0.0)
     return pace
 
 
-def failing_round(pace: Pace, now: float, workers: int = 1) -> float:
+def failing_round(pace: Backoff, now: float, workers: int = 1) -> float:
     """All workers start at `now` and fail; the seconds until the next may start."""
     for _ in range(workers):
         assert pace.admit(now) == 0.0
@@ -36,7 +36,7 @@ def failing_round(pace: Pace, now: float, workers: int = 1) -> float:
     return pace.wait(now)
 
 
-def hold_by_rejections(pace: Pace, now: float = 0.0) -> list[Verdict]:
+def hold_by_rejections(pace: Backoff, now: float = 0.0) -> list[RejectionAction]:
     verdicts = []
     for capture_id in "abc":
         assert pace.admit(now) == 0.0
@@ -48,12 +48,12 @@ def test_all_workers_send_at_once_when_nothing_is_wrong() -> None:
     pace = flowing()
 
     assert [pace.admit(10.0) for _ in range(64)] == [0.0] * 64
-    assert pace.state is State.FLOWING
+    assert pace.state is UploadState.FLOWING
 
 
 def test_one_worker_begins_and_each_delivery_lets_twice_as_many_send() -> None:
     """A thousand devices that come back at once do not open thousands of connections."""
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     at_once = []
     for _ in range(5):
         admitted = 0
@@ -79,16 +79,16 @@ def test_after_trouble_one_worker_begins_again() -> None:
 
 
 def test_the_first_request_of_a_fleet_is_spread() -> None:
-    pace = Pace(full)
+    pace = Backoff(full)
 
     assert pace.wait(100.0) == 5.0
     assert pace.admit(102.0) == 3.0
     assert pace.admit(105.0) == 0.0
-    assert Pace(full, first_bound=0.0).admit(100.0) == 0.0
+    assert Backoff(full, first_bound=0.0).admit(100.0) == 0.0
 
 
 def test_the_wait_doubles_from_1_s_to_5_min_and_a_delivery_ends_it() -> None:
-    pace = Pace(full, first_bound=0.0)
+    pace = Backoff(full, first_bound=0.0)
     waits, now = [], 0.0
     for _ in range(12):
         waits.append(failing_round(pace, now))
@@ -97,13 +97,13 @@ def test_the_wait_doubles_from_1_s_to_5_min_and_a_delivery_ends_it() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
     assert pace.admit(now) == 0.0
     pace.delivered(now)
-    assert pace.state is State.FLOWING
+    assert pace.state is UploadState.FLOWING
     assert pace.wait(now) == 0.0
 
 
 def test_each_delivery_halves_what_the_failures_before_count() -> None:
     """Where a full house lets in one of many, those let in do not all come back at once."""
-    pace = Pace(full, first_bound=0.0)
+    pace = Backoff(full, first_bound=0.0)
     now, waits = 0.0, []
     for deliveries in (0, 0, 0, 0, 1, 4):
         for _ in range(deliveries):
@@ -120,7 +120,7 @@ def test_workers_that_fail_together_count_as_one_round() -> None:
 
     assert failing_round(pace, 0.0, workers=4) == 1.0
     assert failing_round(pace, 1.0) == 2.0
-    assert pace.state is State.DELAYED
+    assert pace.state is UploadState.DELAYED
 
 
 def test_a_worker_that_fails_late_counts_once_with_the_round_it_meets() -> None:
@@ -136,12 +136,12 @@ def test_a_worker_that_fails_late_counts_once_with_the_round_it_meets() -> None:
 
 
 def test_the_far_side_may_ask_for_a_longer_pause() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.unavailable(0.0, 120.0)
 
     assert pace.wait(0.0) == 120.0
-    spread = Pace(full, first_bound=0.0)
+    spread = Backoff(full, first_bound=0.0)
     spread.admit(0.0)
     spread.unavailable(0.0, 120.0)
     assert spread.wait(0.0) == 132.0
@@ -149,7 +149,7 @@ def test_the_far_side_may_ask_for_a_longer_pause() -> None:
 
 @pytest.mark.parametrize(("asked", "wait"), [(0.0, 1.0), (-3.0, 1.0), (1e9, 3960.0)])
 def test_an_absurd_pause_is_bounded(asked: float, wait: float) -> None:
-    pace = Pace(full, first_bound=0.0)
+    pace = Backoff(full, first_bound=0.0)
     pace.admit(0.0)
     pace.unavailable(0.0, asked)
 
@@ -164,7 +164,7 @@ def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() ->
     pace.delivered(0.1)
 
     assert pace.wait(0.1) == pytest.approx(59.9)
-    assert pace.state is State.DELAYED
+    assert pace.state is UploadState.DELAYED
 
 
 def test_no_other_answer_shortens_a_pause_that_was_asked_for() -> None:
@@ -187,11 +187,11 @@ def test_no_other_answer_shortens_a_pause_that_was_asked_for() -> None:
 
 
 def test_held_lets_one_probe_pass_and_no_second_beside_it() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.held(0.0)
 
-    assert pace.state is State.HELD
+    assert pace.state is UploadState.HELD
     assert pace.admit(0.0) == 60.0
     assert pace.admit(60.0) == 0.0
     assert pace.admit(60.0) > 0.0
@@ -200,7 +200,7 @@ def test_held_lets_one_probe_pass_and_no_second_beside_it() -> None:
 
 
 def test_probes_come_after_1_min_and_then_up_to_15() -> None:
-    pace = Pace(full, first_bound=0.0)
+    pace = Backoff(full, first_bound=0.0)
     pace.admit(0.0)
     pace.held(0.0)
     waits, now = [], 0.0
@@ -224,29 +224,29 @@ def test_workers_that_are_held_together_count_once() -> None:
 
 
 def test_a_delivered_probe_ends_the_hold_at_once() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.held(0.0)
     pace.admit(60.0)
     pace.delivered(61.0)
 
-    assert pace.state is State.FLOWING
+    assert pace.state is UploadState.FLOWING
     assert [pace.admit(61.0) for _ in range(2)] == [0.0] * 2
 
 
 def test_a_probe_that_finds_no_network_leaves_the_hold_as_it_is() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.held(0.0)
     pace.admit(60.0)
     pace.unavailable(60.0)
 
-    assert pace.state is State.HELD
+    assert pace.state is UploadState.HELD
     assert pace.wait(60.0) == 60.0
 
 
 def test_a_rejected_capture_rests_while_others_pass_and_is_set_aside_at_the_third_strike() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.delivered(0.0)
     verdicts = []
@@ -254,16 +254,20 @@ def test_a_rejected_capture_rests_while_others_pass_and_is_set_aside_at_the_thir
         assert pace.resting(now) == {}
         assert pace.admit(now) == 0.0
         verdicts.append(pace.rejected(now, "bad"))
-        assert pace.state is State.FLOWING
+        assert pace.state is UploadState.FLOWING
         assert pace.admit(now) == 0.0
         pace.delivered(now)
 
-    assert verdicts == [Verdict.RETRY_LATER, Verdict.RETRY_LATER, Verdict.SET_ASIDE]
+    assert verdicts == [
+        RejectionAction.RETRY_LATER,
+        RejectionAction.RETRY_LATER,
+        RejectionAction.SET_ASIDE,
+    ]
     assert pace.resting(60.0) == {}
 
 
 def test_rest_is_told_in_seconds() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.rejected(0.0, "bad")
 
@@ -272,20 +276,24 @@ def test_rest_is_told_in_seconds() -> None:
 
 
 def test_when_the_first_three_captures_are_rejected_it_is_us() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
 
-    assert hold_by_rejections(pace) == [Verdict.RETRY_LATER, Verdict.RETRY_LATER, Verdict.HOLD]
-    assert pace.state is State.HELD
+    assert hold_by_rejections(pace) == [
+        RejectionAction.RETRY_LATER,
+        RejectionAction.RETRY_LATER,
+        RejectionAction.HOLD,
+    ]
+    assert pace.state is UploadState.HELD
     assert pace.wait(0.0) == 60.0
 
 
 def test_probes_take_other_captures_than_the_suspects() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     hold_by_rejections(pace)
 
     assert set(pace.resting(60.0)) == {"a", "b", "c"}
     assert pace.admit(60.0) == 0.0
-    assert pace.rejected(60.0, "d") is Verdict.HOLD
+    assert pace.rejected(60.0, "d") is RejectionAction.HOLD
     assert set(pace.resting(180.0)) == {"a", "b", "c", "d"}
     assert pace.admit(180.0) == 0.0
     pace.delivered(180.0)
@@ -293,17 +301,17 @@ def test_probes_take_other_captures_than_the_suspects() -> None:
 
 
 def test_one_capture_alone_is_not_set_aside_before_any_other_passed() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     verdicts = []
     for now in (0.0, 30.0, 60.0):
         pace.admit(now)
         verdicts.append(pace.rejected(now, "only"))
 
-    assert verdicts[-1] is Verdict.HOLD
+    assert verdicts[-1] is RejectionAction.HOLD
 
 
 def test_a_far_side_that_suddenly_rejects_everything_holds_all() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.delivered(0.0)
     verdicts = []
@@ -311,22 +319,22 @@ def test_a_far_side_that_suddenly_rejects_everything_holds_all() -> None:
         pace.admit(1.0)
         verdicts.append(pace.rejected(1.0, str(number)))
 
-    assert verdicts == [Verdict.RETRY_LATER] * 9 + [Verdict.HOLD]
+    assert verdicts == [RejectionAction.RETRY_LATER] * 9 + [RejectionAction.HOLD]
 
 
 def test_after_a_hold_the_far_side_must_prove_itself_again() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     pace.admit(0.0)
     pace.delivered(0.0)
     pace.admit(0.0)
     pace.held(0.0)
     pace.admit(60.0)
 
-    assert pace.rejected(60.0, "a") is Verdict.HOLD
+    assert pace.rejected(60.0, "a") is RejectionAction.HOLD
 
 
 def test_memory_of_strikes_is_bounded() -> None:
-    pace = Pace(no_jitter)
+    pace = Backoff(no_jitter)
     for number in range(10_000):
         pace.admit(0.0)
         pace.delivered(0.0)
@@ -350,13 +358,13 @@ def test_whatever_happens_somebody_may_send_again(
     events: list[tuple[str, float]], seed: int
 ) -> None:
     """Waits end, at most one probe is out, and a delivery always brings the full speed back."""
-    pace = Pace(lambda bound: random.Random(seed).uniform(0.0, bound), first_bound=0.0)
+    pace = Backoff(lambda bound: random.Random(seed).uniform(0.0, bound), first_bound=0.0)
     now, in_flight = 0.0, 0
     for event, seconds in events:
         now += seconds
         assert 0.0 <= pace.wait(now) <= 3960.0
         if event == "admit":
-            was_held = pace.state is State.HELD
+            was_held = pace.state is UploadState.HELD
             if pace.admit(now) == 0.0:
                 in_flight += 1
                 assert not was_held or in_flight == 1
@@ -377,5 +385,5 @@ def test_whatever_happens_somebody_may_send_again(
     now += 3960.0
     assert pace.admit(now) == 0.0
     pace.delivered(now)
-    assert pace.state is State.FLOWING
+    assert pace.state is UploadState.FLOWING
     assert pace.admit(now) == 0.0

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agent.dataset.folder import Dataset
-from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.receiver.receiver import Receiver
-from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.targets.endpoint import EndpointTarget
 from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
@@ -69,7 +69,7 @@ def http_side(directory: Path) -> Iterator[Side]:
     def mend() -> None:
         receiver.token, disk.trouble = TOKEN, None
 
-    with HttpTarget(receiver.url, token=TOKEN, clock=FrozenClock()) as target:
+    with EndpointTarget(receiver.url, token=TOKEN, clock=FrozenClock()) as target:
         yield Side(target, lambda: images_in(directory), fill, refuse, mend)
     receiver.stop()
 
@@ -81,7 +81,7 @@ def directory_side(directory: Path) -> Iterator[Side]:
         return lambda: setattr(disk, "trouble", OSError(number, words))
 
     yield Side(
-        FolderTarget(Dataset(directory, Disk()), disk),
+        FolderTarget(Dataset(directory, disk), disk),
         lambda: images_in(directory),
         fail(28, "No space left on device"),
         fail(30, "Read-only file system"),
@@ -95,7 +95,7 @@ def fake_side(_directory: Path) -> Iterator[Side]:
         fake,
         lambda: {capture_id: stored.image for capture_id, stored in fake.stored.items()},
         lambda: setattr(fake, "trouble", TargetUnavailable("down")),
-        lambda: setattr(fake, "trouble", TargetHeld("locked")),
+        lambda: setattr(fake, "trouble", TargetBlocked("locked")),
         lambda: setattr(fake, "trouble", None),
     )
 
@@ -216,7 +216,7 @@ def test_trouble_that_passes_is_unavailable_and_then_passes(side: Side) -> None:
 
 def test_trouble_that_a_person_must_mend_holds_until_then(side: Side) -> None:
     side.make_held()
-    with pytest.raises(TargetHeld) as caught:
+    with pytest.raises(TargetBlocked) as caught:
         side.target.send(capture(1))
     side.mend()
 

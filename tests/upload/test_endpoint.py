@@ -13,11 +13,11 @@ from agent.errors import (
     AgentError,
     CaptureRejected,
     ConfigurationError,
-    TargetHeld,
+    TargetBlocked,
     TargetUnavailable,
 )
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget, masked
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget, masked
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.upload_builders import FrozenClock, capture
@@ -25,10 +25,10 @@ from tests.upload.upload_builders import FrozenClock, capture
 TOKEN = "s3cret"
 
 
-def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> HttpTarget:
+def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> EndpointTarget:
     clock = FrozenClock() if wall is None else FrozenClock(wall)
-    network = Network(timeout=timeout, workers=2)
-    return HttpTarget(url, token=TOKEN, clock=clock, network=network)
+    network = HttpOptions(timeout=timeout, workers=2)
+    return EndpointTarget(url, token=TOKEN, clock=clock, network=network)
 
 
 def test_the_request_is_what_the_contract_says() -> None:
@@ -58,7 +58,7 @@ def test_the_request_is_what_the_contract_says() -> None:
 def test_connections_are_kept_and_cookies_are_not() -> None:
     chatty = answer(401, b"x", {"Set-Cookie": "session=1"})
     with FaultyServer(chatty, faults.store) as server, target_of(server.url) as target:
-        with pytest.raises(TargetHeld):
+        with pytest.raises(TargetBlocked):
             target.send(capture(1))
         for number in range(5):
             target.send(capture(number))
@@ -111,7 +111,7 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with (
         FaultyServer(faults.store) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock()) as target,
+        EndpointTarget(server.url, token=None, clock=FrozenClock()) as target,
     ):
         target.send(capture(1))
 
@@ -127,21 +127,21 @@ PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
         (faults.drop, TargetUnavailable, "connection broke"),
         (faults.cut_answer, TargetUnavailable, "connection broke"),
         (faults.garbage, TargetUnavailable, "connection broke"),
-        (answer(200, PORTAL), TargetHeld, "captive portal"),
-        (answer(200), TargetHeld, "is empty"),
-        (answer(200, b'{"id": "x", "sha256'), TargetHeld, "not a whole JSON"),
-        (answer(201, b'{"id": "x", "sha256": "y"}'), TargetHeld, "`id` is missing or another"),
+        (answer(200, PORTAL), TargetBlocked, "captive portal"),
+        (answer(200), TargetBlocked, "is empty"),
+        (answer(200, b'{"id": "x", "sha256'), TargetBlocked, "not a whole JSON"),
+        (answer(201, b'{"id": "x", "sha256": "y"}'), TargetBlocked, "`id` is missing or another"),
         (
             answer(302, PORTAL, {"Location": "http://portal.example/?t=1"}),
-            TargetHeld,
+            TargetBlocked,
             "portal.example:",
         ),
-        (answer(307, b"", {"Location": "http://[broken"}), TargetHeld, "another address"),
-        (answer(401, b"s3cret is wrong"), TargetHeld, "AGENT_UPLOAD_TOKEN"),
-        (answer(511, PORTAL), TargetHeld, "captive portal"),
+        (answer(307, b"", {"Location": "http://[broken"}), TargetBlocked, "another address"),
+        (answer(401, b"s3cret is wrong"), TargetBlocked, "AGENT_UPLOAD_TOKEN"),
+        (answer(511, PORTAL), TargetBlocked, "captive portal"),
         (answer(413, b'{"error": "s3cret too large"}'), CaptureRejected, r"413: \*\*\* too large"),
-        (answer(200, b"x" * 70_000), TargetHeld, "not a whole JSON"),
-        (faults.endless_body, TargetHeld, "redirects"),
+        (answer(200, b"x" * 70_000), TargetBlocked, "not a whole JSON"),
+        (faults.endless_body, TargetBlocked, "redirects"),
     ],
 )
 def test_what_a_far_side_does_wrong(
@@ -273,9 +273,9 @@ def test_an_endpoint_that_is_not_there(url: str, says: str) -> None:
         (answer(200, b'{"service": "x", "captures": 4}'), "holds 4 captures"),
         (answer(404), "only the first capture"),
         (answer(405, PORTAL), "only the first capture"),
-        (answer(200, PORTAL), TargetHeld),
-        (answer(301, b"", {"Location": "https://x.example"}), TargetHeld),
-        (answer(401), TargetHeld),
+        (answer(200, PORTAL), TargetBlocked),
+        (answer(301, b"", {"Location": "https://x.example"}), TargetBlocked),
+        (answer(401), TargetBlocked),
         (answer(503), TargetUnavailable),
         (faults.drop, TargetUnavailable),
     ],
@@ -337,7 +337,7 @@ def test_an_address_that_cannot_work_is_refused_with_the_reason(url: str, says: 
 @pytest.mark.parametrize("token", ["a b", "a\n", "\u00e4", "a\x7f"])
 def test_a_token_that_no_header_can_carry_is_refused_unseen(token: str) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_TOKEN") as caught:
-        HttpTarget("http://localhost/", token=token, clock=FrozenClock())
+        EndpointTarget("http://localhost/", token=token, clock=FrozenClock())
 
     assert token not in str(caught.value)
 

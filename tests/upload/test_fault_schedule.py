@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.uploader import Uploader
-from agent.upload.response import Answer, judge
+from agent.upload.response import Response, judge
 from tests.upload.fault_schedule import BrokenPromiseError, Schedule
 
 SEEDS = range(5)
@@ -52,10 +52,10 @@ def test_it_holds_for_many_more_schedules(seed: int, tmp_path: Path) -> None:
 # Planted bugs: a schedule that does not notice them proves nothing.
 
 
-def believing(means_delivered: Callable[[Answer], bool]) -> Judge:
+def believing(means_delivered: Callable[[Response], bool]) -> Judge:
     """A judge that takes some answers for a receipt, whatever their body says."""
 
-    def judged(answer: Answer, capture_id: str, sha256: str, **options: Any) -> Receipt:
+    def judged(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
         if means_delivered(answer):
             return Receipt(capture_id, sha256)
         return judge(answer, capture_id, sha256, **options)
@@ -63,13 +63,13 @@ def believing(means_delivered: Callable[[Answer], bool]) -> Judge:
     return judged
 
 
-def rejecting_trouble(answer: Answer, capture_id: str, sha256: str, **options: Any) -> Receipt:
+def rejecting_trouble(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     if 500 <= answer.status < 600:
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {answer.status}")
     return judge(answer, capture_id, sha256, **options)
 
 
-def deaf_to_pauses(answer: Answer, capture_id: str, sha256: str, **options: Any) -> Receipt:
+def deaf_to_pauses(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     try:
         return judge(answer, capture_id, sha256, **options)
     except TargetUnavailable as error:
@@ -91,7 +91,7 @@ class Hasty(Uploader):
     def _send(self, capture: StoredCapture) -> None:
         self._log.info("capture delivered", capture=capture.id)
         self._spool.acknowledge(capture.id)
-        with contextlib.suppress(TargetUnavailable, TargetHeld, CaptureRejected):
+        with contextlib.suppress(TargetUnavailable, TargetBlocked, CaptureRejected):
             self._target.send(capture)
         with self._lock:
             self._pace.delivered(self._clock.monotonic())
@@ -100,7 +100,7 @@ class Hasty(Uploader):
 class Forgetful(Uploader):
     """Keeps its claim on a capture that could not be delivered."""
 
-    def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetHeld) -> None:
+    def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetBlocked) -> None:
         with self._lock:
             self._pace.unavailable(self._clock.monotonic())
 
@@ -110,7 +110,7 @@ class Repeating(Uploader):
 
     def _send(self, capture: StoredCapture) -> None:
         super()._send(capture)
-        with contextlib.suppress(TargetUnavailable, TargetHeld, CaptureRejected):
+        with contextlib.suppress(TargetUnavailable, TargetBlocked, CaptureRejected):
             self._target.send(capture)
 
 

@@ -14,10 +14,10 @@ from agent.errors import (
     AgentError,
     CaptureRejected,
     ConfigurationError,
-    TargetHeld,
+    TargetBlocked,
     TargetUnavailable,
 )
-from agent.upload.http.options import Network
+from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_studio import LabelStudioTarget
 from tests.upload.label_studio_server import (
     LEGACY,
@@ -60,7 +60,7 @@ def target_of(
         url,
         token=token,
         clock=clock or MovedClock(),
-        network=Network(timeout=5.0),
+        network=HttpOptions(timeout=5.0),
         boot=BOOT,
     )
 
@@ -275,7 +275,7 @@ def test_a_revoked_token_holds(server: LabelStudioServer, token: str) -> None:
         server.legacy = server.personal = None
         server.expire()
         for attempt in (target.probe, lambda: target.send(capture(2))):
-            with pytest.raises(TargetHeld, match="set AGENT_UPLOAD_TOKEN"):
+            with pytest.raises(TargetBlocked, match="set AGENT_UPLOAD_TOKEN"):
                 attempt()
 
 
@@ -287,10 +287,10 @@ def test_a_revoked_token_holds(server: LabelStudioServer, token: str) -> None:
         ((429, {}), TargetUnavailable, "429"),
         ((400, {"detail": f"no {LEGACY}!"}), CaptureRejected, r"400: no \*\*\*!"),
         ((413, b"<html>"), CaptureRejected, "413"),
-        ((403, {"detail": "no permission"}), TargetHeld, "rights"),
-        ((404, NOT_FOUND), TargetHeld, "AGENT_UPLOAD_URL"),
-        ((302, b""), TargetHeld, "redirects"),
-        ((200, b"<html>log in"), TargetHeld, "captive portal"),
+        ((403, {"detail": "no permission"}), TargetBlocked, "rights"),
+        ((404, NOT_FOUND), TargetBlocked, "AGENT_UPLOAD_URL"),
+        ((302, b""), TargetBlocked, "redirects"),
+        ((200, b"<html>log in"), TargetBlocked, "captive portal"),
         ((201, {"import": 3}), TargetUnavailable, "no task of it yet"),
         ((201, {"task_count": 0, "task_ids": []}), TargetUnavailable, "no task of it yet"),
     ],
@@ -318,7 +318,7 @@ def test_a_search_that_is_not_answered_holds(
     with target_of(server.url) as target:
         target.send(capture(1))
         server.trouble = reply
-        with pytest.raises(TargetHeld, match="lists no tasks"):
+        with pytest.raises(TargetBlocked, match="lists no tasks"):
             target.send(capture(2))
 
 
@@ -351,7 +351,7 @@ def test_a_project_that_would_hide_the_boxes_holds(
     server.config = config
     with target_of(server.url) as target:
         for attempt in (target.probe, lambda: target.send(capture(1))):
-            with pytest.raises(TargetHeld, match=says):
+            with pytest.raises(TargetBlocked, match=says):
                 attempt()
     assert server.tasks == []
 
@@ -418,7 +418,7 @@ def test_a_project_for_the_other_kind_of_model_holds(
 ) -> None:
     server.config = config
     with target_of(server.url) as target:
-        with pytest.raises(TargetHeld, match=says):
+        with pytest.raises(TargetBlocked, match=says):
             target.send(sent)
         target.probe()  # it cannot know which model runs
     assert server.tasks == []

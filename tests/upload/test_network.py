@@ -9,18 +9,18 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from agent.errors import ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http.options import Network
+from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
+from agent.upload.http.options import HttpOptions
 from agent.upload.http.transport import IDLE_MAX
-from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.upload_builders import FrozenClock, capture
 
 
-def target_of(url: str, network: Network | None = None) -> HttpTarget:
-    return HttpTarget(
-        url, token=None, clock=FrozenClock(), network=network or Network(timeout=2.0, workers=2)
+def target_of(url: str, network: HttpOptions | None = None) -> EndpointTarget:
+    return EndpointTarget(
+        url, token=None, clock=FrozenClock(), network=network or HttpOptions(timeout=2.0, workers=2)
     )
 
 
@@ -78,7 +78,7 @@ def test_a_connection_that_stood_idle_is_not_used_again() -> None:
     clock = Clock()
     with (
         FaultyServer(faults.store) as server,
-        HttpTarget(server.url, token=None, clock=clock) as target,
+        EndpointTarget(server.url, token=None, clock=clock) as target,
     ):
         for now in (0.0, IDLE_MAX, 2 * IDLE_MAX + 1):
             clock.now = now
@@ -139,7 +139,7 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 def test_a_device_shows_its_certificate_to_an_endpoint_that_asks(
     authority: trustme.CA, pem: Path, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
-    network = Network(ca=pem, client_cert=identity(tmp_path, authority))
+    network = HttpOptions(ca=pem, client_cert=identity(tmp_path, authority))
     with (
         FaultyServer(faults.store, tls=demanding(authority, version)) as server,
         target_of(server.url, network) as target,
@@ -161,11 +161,11 @@ def test_a_certificate_that_the_endpoint_does_not_accept_holds(
     shown: str,
 ) -> None:
     own = identity(tmp_path, stranger) if shown != "none" else None
-    network = Network(ca=pem, client_cert=own)
+    network = HttpOptions(ca=pem, client_cert=own)
     with (
         FaultyServer(faults.store, tls=demanding(authority, version)) as server,
         target_of(server.url, network) as target,
-        pytest.raises(TargetHeld, match="AGENT_UPLOAD_CLIENT_CERT"),
+        pytest.raises(TargetBlocked, match="AGENT_UPLOAD_CLIENT_CERT"),
     ):
         target.send(capture(1, bytes(300_000)))
 
@@ -185,8 +185,8 @@ def test_our_authorities_are_the_only_ones(
         with target_of(server.url) as target:
             target.send(capture(1))
         with (
-            target_of(server.url, Network(ca=pem)) as target,
-            pytest.raises(TargetHeld, match="not trusted"),
+            target_of(server.url, HttpOptions(ca=pem)) as target,
+            pytest.raises(TargetBlocked, match="not trusted"),
         ):
             target.send(capture(2))
 
@@ -214,4 +214,4 @@ def test_an_identity_that_cannot_be_used_is_refused_before_anything_is_sent(
 ) -> None:
     path = broken_identity(tmp_path, authority, kind)
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_CLIENT_CERT: must be a PEM file"):
-        target_of("https://localhost/", Network(client_cert=path))
+        target_of("https://localhost/", HttpOptions(client_cert=path))

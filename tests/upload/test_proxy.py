@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.errors import AgentError, ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget
+from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.forward_proxy import Proxy
@@ -17,12 +17,12 @@ from tests.upload.upload_builders import FrozenClock, capture
 PROXY_SECRET = "s3cret"
 
 
-def target_of(url: str, network: Network) -> HttpTarget:
-    return HttpTarget(url, token=None, clock=FrozenClock(), network=network)
+def target_of(url: str, network: HttpOptions) -> EndpointTarget:
+    return EndpointTarget(url, token=None, clock=FrozenClock(), network=network)
 
 
-def through(proxy: Proxy, ca: Path | None = None) -> Network:
-    return Network(timeout=2.0, ca=ca, proxy=f"http://agent:{PROXY_SECRET}@{proxy.address}")
+def through(proxy: Proxy, ca: Path | None = None) -> HttpOptions:
+    return HttpOptions(timeout=2.0, ca=ca, proxy=f"http://agent:{PROXY_SECRET}@{proxy.address}")
 
 
 def test_a_proxy_connects_us_and_sees_nothing_but_the_host(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_a_proxy_forwards_what_is_not_encrypted() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "says"),
     [
-        (407, TargetHeld, "the proxy answers 407; check AGENT_UPLOAD_PROXY"),
-        (403, TargetHeld, "the proxy answers 403; check AGENT_UPLOAD_PROXY"),
+        (407, TargetBlocked, "the proxy answers 407; check AGENT_UPLOAD_PROXY"),
+        (403, TargetBlocked, "the proxy answers 403; check AGENT_UPLOAD_PROXY"),
         (502, TargetUnavailable, "through the proxy 127.0.0.1"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
 
 
 def test_a_proxy_that_is_not_there_is_named() -> None:
-    network = Network(timeout=2.0, proxy="http://127.0.0.1:1")
+    network = HttpOptions(timeout=2.0, proxy="http://127.0.0.1:1")
     with (
         target_of("http://localhost:2/", network) as target,
         pytest.raises(TargetUnavailable, match=r"through the proxy 127\.0\.0\.1:1: it refuses"),
@@ -91,6 +91,6 @@ def test_a_proxy_that_is_not_there_is_named() -> None:
 )
 def test_any_other_proxy_is_refused_unseen(proxy: str) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_PROXY: must be http://") as caught:
-        target_of("http://localhost/", Network(proxy=proxy))
+        target_of("http://localhost/", HttpOptions(proxy=proxy))
 
     assert PROXY_SECRET not in str(caught.value)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from agent.errors import TargetUnavailable
 from agent.system import SystemClock
-from agent.upload.http.options import Network
-from agent.upload.http.rate_limit import Bucket, Throttle
-from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.http.options import HttpOptions
+from agent.upload.http.rate_limit import RateLimit, TokenBucket
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.upload_builders import FrozenClock, capture
@@ -26,7 +26,7 @@ from tests.upload.upload_builders import FrozenClock, capture
 def test_no_span_of_time_sees_more_than_rate_and_burst(
     takes: list[tuple[float, int]], rate: int
 ) -> None:
-    bucket = Bucket(rate, burst=rate / 20)
+    bucket = TokenBucket(rate, burst=rate / 20)
     now, sent = 100.0, []
     for pause, size in takes:
         now += pause
@@ -40,7 +40,7 @@ def test_no_span_of_time_sees_more_than_rate_and_burst(
 
 
 def test_a_busy_bucket_gives_all_of_its_rate() -> None:
-    bucket = Bucket(1000.0, burst=50.0)
+    bucket = TokenBucket(1000.0, burst=50.0)
     waits = [bucket.take(0.0, 50) for _ in range(41)]
 
     assert waits[0] == 0.0
@@ -48,7 +48,7 @@ def test_a_busy_bucket_gives_all_of_its_rate() -> None:
 
 
 def test_a_rest_saves_up_no_more_than_the_burst() -> None:
-    bucket = Bucket(1000.0, burst=50.0)
+    bucket = TokenBucket(1000.0, burst=50.0)
     bucket.take(0.0, 50)
 
     assert bucket.take(3600.0, 50) == 0.0
@@ -57,12 +57,12 @@ def test_a_rest_saves_up_no_more_than_the_burst() -> None:
 
 @pytest.mark.parametrize(("rate", "piece"), [(1000, 256), (100_000, 5000), (10**9, 65_536)])
 def test_pieces_are_a_twentieth_of_a_second_within_bounds(rate: int, piece: int) -> None:
-    assert Throttle(rate, FrozenClock()).piece == piece
+    assert RateLimit(rate, FrozenClock()).piece == piece
 
 
 def test_waits_are_told_before_they_are_slept() -> None:
     events: list[tuple[str, float]] = []
-    throttle = Throttle(1000, FrozenClock(), sleep=lambda s: events.append(("slept", s)))
+    throttle = RateLimit(1000, FrozenClock(), sleep=lambda s: events.append(("slept", s)))
     for _ in range(2):
         throttle.admit(256, lambda s: events.append(("told", s)))
 
@@ -70,7 +70,7 @@ def test_waits_are_told_before_they_are_slept() -> None:
     assert [seconds for _, seconds in events] == pytest.approx([0.256, 0.256])
 
 
-LIMITED = Network(workers=2, max_rate=200_000)
+LIMITED = HttpOptions(workers=2, max_rate=200_000)
 
 
 def test_one_capture_is_paced_from_its_first_byte_to_its_last() -> None:
@@ -86,7 +86,7 @@ def test_one_capture_is_paced_from_its_first_byte_to_its_last() -> None:
 
     with (
         Watching(faults.store) as server,
-        HttpTarget(server.url, token=None, clock=SystemClock(), network=LIMITED) as target,
+        EndpointTarget(server.url, token=None, clock=SystemClock(), network=LIMITED) as target,
     ):
         began = time.monotonic()
         target.send(sent)
@@ -101,7 +101,7 @@ def test_all_connections_share_the_limit() -> None:
     sent = [capture(number, bytes(30_000)) for number in range(4)]
     with (
         FaultyServer(faults.store) as server,
-        HttpTarget(server.url, token=None, clock=SystemClock(), network=LIMITED) as target,
+        EndpointTarget(server.url, token=None, clock=SystemClock(), network=LIMITED) as target,
     ):
         began = time.monotonic()
         with ThreadPoolExecutor(2) as pool:
@@ -116,7 +116,7 @@ def test_the_limit_does_not_eat_the_time_that_the_far_side_has() -> None:
     network = replace(LIMITED, max_rate=100_000, timeout=0.5)
     with (
         FaultyServer(faults.store, faults.silent) as server,
-        HttpTarget(server.url, token=None, clock=SystemClock(), network=network) as target,
+        EndpointTarget(server.url, token=None, clock=SystemClock(), network=network) as target,
     ):
         began = time.monotonic()
         target.send(capture(1, bytes(100_000)))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from agent.dataset.folder import Dataset
-from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.files import Disk
 from agent.ports import UploadTarget
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget
 from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import insecure_token_warning, make_target
@@ -23,7 +23,7 @@ def target_for(url: str) -> UploadTarget:
     return make_target(
         url,
         token="s3cret",
-        network=Network(),
+        network=HttpOptions(),
         clock=FrozenClock(),
         disk=Disk(),
         capture_folder=lambda path: Dataset(path, Disk()),
@@ -33,9 +33,9 @@ def target_for(url: str) -> UploadTarget:
 @pytest.mark.parametrize(
     ("url", "kind", "name"),
     [
-        ("https://host.example/x?key=1", HttpTarget, "https://host.example/x?***"),
-        ("HTTP://10.0.0.7:8080", HttpTarget, "HTTP://10.0.0.7:8080"),
-        ("http://[::1]:8080/captures", HttpTarget, "http://[::1]:8080/captures"),
+        ("https://host.example/x?key=1", EndpointTarget, "https://host.example/x?***"),
+        ("HTTP://10.0.0.7:8080", EndpointTarget, "HTTP://10.0.0.7:8080"),
+        ("http://[::1]:8080/captures", EndpointTarget, "http://[::1]:8080/captures"),
         ("dir:/mnt/usb/set", FolderTarget, "dir:/mnt/usb/set"),
         ("roboflow://cars?tag=a", RoboflowTarget, "roboflow://cars?***"),
         ("roboflow+http://10.0.0.7:1/cars", RoboflowTarget, "roboflow+http://10.0.0.7:1/cars"),
@@ -140,9 +140,9 @@ def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_holds(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir(mode=0o500)
     target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
-    with pytest.raises(TargetHeld, match="change the owner"):
+    with pytest.raises(TargetBlocked, match="change the owner"):
         target.probe()
-    with pytest.raises(TargetHeld, match="change the rights"):
+    with pytest.raises(TargetBlocked, match="change the rights"):
         target.send(capture(1))
 
 
@@ -154,5 +154,5 @@ def test_a_capture_that_contradicts_itself_is_rejected(tmp_path: Path) -> None:
 def test_a_dataset_that_lost_its_names_holds(tmp_path: Path) -> None:
     FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1))
     (tmp_path / "data.yaml").unlink()
-    with pytest.raises(TargetHeld, match=r"data\.yaml is missing"):
+    with pytest.raises(TargetBlocked, match=r"data\.yaml is missing"):
         FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(2))

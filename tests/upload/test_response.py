@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Receipt
-from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
-from agent.upload.response import Answer, judge, judge_probe, retry_after_seconds
+from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
+from agent.upload.response import Response, judge, judge_probe, retry_after_seconds
 
 ID = "01900000-0000-7000-8000-000000000001"
 SHA = "ab" * 32
@@ -81,13 +81,13 @@ REJECTED = [400, 413, 414, 415, 422, 431]
 
 @pytest.mark.parametrize(("status", "body", "duplicate"), DELIVERED)
 def test_proof_is_a_receipt(status: int, body: bytes, duplicate: bool) -> None:
-    assert judge(Answer(status, body), ID, SHA) == Receipt(ID, SHA, duplicate=duplicate)
+    assert judge(Response(status, body), ID, SHA) == Receipt(ID, SHA, duplicate=duplicate)
 
 
 @pytest.mark.parametrize(("status", "body", "says"), HELD_ALL)
 def test_what_a_person_must_mend_holds_all_captures(status: int, body: bytes, says: str) -> None:
-    with pytest.raises(TargetHeld) as caught:
-        judge(Answer(status, body), ID, SHA)
+    with pytest.raises(TargetBlocked) as caught:
+        judge(Response(status, body), ID, SHA)
 
     assert says in str(caught.value)
     assert str(status) in str(caught.value)
@@ -96,7 +96,7 @@ def test_what_a_person_must_mend_holds_all_captures(status: int, body: bytes, sa
 @pytest.mark.parametrize("status", RETRIED)
 def test_what_passes_is_tried_again(status: int) -> None:
     with pytest.raises(TargetUnavailable, match=str(status)) as caught:
-        judge(Answer(status, b"<html>", retry_after="7"), ID, SHA)
+        judge(Response(status, b"<html>", retry_after="7"), ID, SHA)
 
     assert caught.value.retry_after == 7.0
 
@@ -104,7 +104,7 @@ def test_what_passes_is_tried_again(status: int) -> None:
 @pytest.mark.parametrize("status", REJECTED)
 def test_what_concerns_one_capture_rejects_it_with_the_reason_given(status: int) -> None:
     with pytest.raises(CaptureRejected, match=f"{status}: image too dark$"):
-        judge(Answer(status, b'{"error": {"message": "image\\u0000 too\\n dark"}}'), ID, SHA)
+        judge(Response(status, b'{"error": {"message": "image\\u0000 too\\n dark"}}'), ID, SHA)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_what_concerns_one_capture_rejects_it_with_the_reason_given(status: int)
     ],
 )
 def test_a_redirect_names_the_host_and_nothing_more(location: str | None, shown: str) -> None:
-    with pytest.raises(TargetHeld) as caught:
-        judge(Answer(302, location=location), ID, SHA)
+    with pytest.raises(TargetBlocked) as caught:
+        judge(Response(302, location=location), ID, SHA)
 
     assert shown in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -127,7 +127,7 @@ def test_a_redirect_names_the_host_and_nothing_more(location: str | None, shown:
 
 def test_a_token_that_the_far_side_repeats_is_masked() -> None:
     with pytest.raises(CaptureRejected) as caught:
-        judge(Answer(400, b'{"error": "bad key s3cret here"}'), ID, SHA, secret="s3cret")
+        judge(Response(400, b'{"error": "bad key s3cret here"}'), ID, SHA, secret="s3cret")
 
     assert str(caught.value).endswith(": bad key *** here")
 
@@ -193,10 +193,10 @@ bodies = (
 def test_any_answer_is_proof_or_one_of_three_errors(
     status: int, body: bytes, location: str | None, retry_after: str | None, date: str | None
 ) -> None:
-    answer = Answer(status, body, location, retry_after, date)
+    answer = Response(status, body, location, retry_after, date)
     try:
         result = judge(answer, ID, SHA, secret="s3cret")
-    except (TargetUnavailable, TargetHeld, CaptureRejected) as error:
+    except (TargetUnavailable, TargetBlocked, CaptureRejected) as error:
         message = str(error)
     else:
         message = ""
@@ -217,12 +217,12 @@ def test_any_answer_is_proof_or_one_of_three_errors(
         (404, b"", "only the first capture will show"),
         (405, b"<html>", "only the first capture will show"),
         (400, b"", "only the first capture will show"),
-        (200, b"<html>", TargetHeld),
-        (302, b"", TargetHeld),
-        (401, b"", TargetHeld),
-        (403, b"", TargetHeld),
-        (511, b"", TargetHeld),
-        (418, b"", TargetHeld),
+        (200, b"<html>", TargetBlocked),
+        (302, b"", TargetBlocked),
+        (401, b"", TargetBlocked),
+        (403, b"", TargetBlocked),
+        (511, b"", TargetBlocked),
+        (418, b"", TargetBlocked),
         (429, b"", TargetUnavailable),
         (503, b"", TargetUnavailable),
     ],
@@ -231,7 +231,7 @@ def test_a_probe_says_what_it_saw(
     status: int, body: bytes, meaning: str | type[AgentError]
 ) -> None:
     if isinstance(meaning, str):
-        assert meaning in judge_probe(Answer(status, body))
+        assert meaning in judge_probe(Response(status, body))
     else:
         with pytest.raises(meaning):
-            judge_probe(Answer(status, body))
+            judge_probe(Response(status, body))

@@ -1,10 +1,10 @@
 """One capture that always fails lets the others pass."""
 
-from agent.upload.retry_order import FIRST_REST, LAST_REST, Turns
+from agent.upload.retry_order import FIRST_REST, LAST_REST, RetryOrder
 
 
 def test_what_failed_rests_until_another_one_was_delivered_and_its_time_is_over() -> None:
-    turns = Turns()
+    turns = RetryOrder()
     turns.failed(0.0, "a")
 
     assert turns.resting(3600.0) == ("a",)
@@ -14,7 +14,7 @@ def test_what_failed_rests_until_another_one_was_delivered_and_its_time_is_over(
 
 
 def test_each_failure_doubles_the_rest_up_to_15_min() -> None:
-    turns, now, rests = Turns(), 0.0, []
+    turns, now, rests = RetryOrder(), 0.0, []
     for _ in range(7):
         turns.failed(now, "a")
         turns.delivered("b")
@@ -26,7 +26,7 @@ def test_each_failure_doubles_the_rest_up_to_15_min() -> None:
 
 
 def test_what_was_delivered_begins_anew() -> None:
-    turns = Turns()
+    turns = RetryOrder()
     turns.failed(0.0, "a")
     turns.failed(0.0, "a")
     turns.delivered("a")
@@ -38,7 +38,7 @@ def test_what_was_delivered_begins_anew() -> None:
 
 
 def test_the_one_that_failed_longest_ago_comes_first() -> None:
-    turns = Turns()
+    turns = RetryOrder()
     for capture_id in "abca":
         turns.failed(0.0, capture_id)
 
@@ -46,7 +46,7 @@ def test_the_one_that_failed_longest_ago_comes_first() -> None:
 
 
 def test_no_more_than_8_are_let_by_when_everything_fails() -> None:
-    turns = Turns()
+    turns = RetryOrder()
     for number in range(20):
         turns.failed(0.0, str(number))
 

@@ -15,10 +15,10 @@ from agent.errors import (
     AgentError,
     CaptureRejected,
     ConfigurationError,
-    TargetHeld,
+    TargetBlocked,
     TargetUnavailable,
 )
-from agent.upload.http.options import Network
+from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
 from tests.upload.upload_builders import CAR, FrozenClock, capture, classified
@@ -38,7 +38,7 @@ def target_of(
 ) -> RoboflowTarget:
     waited = [] if pauses is None else pauses
     return RoboflowTarget(
-        url, token=key, clock=FrozenClock(), network=Network(timeout=5.0), pause=waited.append
+        url, token=key, clock=FrozenClock(), network=HttpOptions(timeout=5.0), pause=waited.append
     )
 
 
@@ -261,14 +261,14 @@ REFUSED = {"error": {"message": f"No {quote_plus(KEY)}!\nSorry {KEY}", "type": "
         ((200, {"success": True, "id": 7}), CaptureRejected, "image id"),
         ((200, {"success": True, "id": "../x"}), CaptureRejected, "no id"),
         ((200, {"error": "busy"}), CaptureRejected, "200: busy"),
-        ((200, b"<html>please log in"), TargetHeld, "captive portal"),
-        ((200, b"hello"), TargetHeld, "not a whole JSON"),
+        ((200, b"<html>please log in"), TargetBlocked, "captive portal"),
+        ((200, b"hello"), TargetBlocked, "not a whole JSON"),
         ((400, REFUSED), CaptureRejected, r"400: No \*\*\*! Sorry \*\*\*$"),
-        ((401, REFUSED), TargetHeld, "AGENT_UPLOAD_TOKEN"),
-        ((402, {"error": "out of credits"}), TargetHeld, "paid"),
-        ((403, REFUSED), TargetHeld, "rights"),
-        ((404, REFUSED), TargetHeld, "AGENT_UPLOAD_URL"),
-        ((423, {"error": "paused"}), TargetHeld, "paused"),
+        ((401, REFUSED), TargetBlocked, "AGENT_UPLOAD_TOKEN"),
+        ((402, {"error": "out of credits"}), TargetBlocked, "paid"),
+        ((403, REFUSED), TargetBlocked, "rights"),
+        ((404, REFUSED), TargetBlocked, "AGENT_UPLOAD_URL"),
+        ((423, {"error": "paused"}), TargetBlocked, "paused"),
     ],
 )
 def test_each_answer_to_an_upload_has_its_meaning(
@@ -295,9 +295,9 @@ def test_each_answer_to_an_upload_has_its_meaning(
             "Unknown class.*annotate=off",
         ),
         ((200, {"success": False}), CaptureRejected, "annotate=off"),
-        ((200, b"<html>please log in"), TargetHeld, "captive portal"),
+        ((200, b"<html>please log in"), TargetBlocked, "captive portal"),
         ((500, {"error": "Unknown error"}), TargetUnavailable, "answers 500"),
-        ((423, {"error": "paused"}), TargetHeld, "paused"),
+        ((423, {"error": "paused"}), TargetBlocked, "paused"),
     ],
 )
 def test_each_answer_to_boxes_has_its_meaning(
@@ -331,9 +331,9 @@ def test_the_probe_looks_the_project_up(server: RoboflowServer) -> None:
 
 
 def test_the_probe_of_another_project_or_key_holds(server: RoboflowServer) -> None:
-    with target_of(server.url + "x") as target, pytest.raises(TargetHeld, match="404"):
+    with target_of(server.url + "x") as target, pytest.raises(TargetBlocked, match="404"):
         target.probe()
-    with target_of(server.url, key="other") as target, pytest.raises(TargetHeld) as caught:
+    with target_of(server.url, key="other") as target, pytest.raises(TargetBlocked) as caught:
         target.probe()
     assert "other" not in str(caught.value).replace("another", "")
 

@@ -15,10 +15,10 @@ from agent.errors import (
     AgentError,
     CaptureRejected,
     ConfigurationError,
-    TargetHeld,
+    TargetBlocked,
     TargetUnavailable,
 )
-from agent.upload.http.options import Network
+from agent.upload.http.options import HttpOptions
 from agent.upload.targets.s3 import S3Target
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
@@ -47,7 +47,7 @@ def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
 
 
 def target_of(url: str, **network: Any) -> S3Target:
-    return S3Target(url, clock=FrozenClock(), network=Network(**{"timeout": 5.0, **network}))
+    return S3Target(url, clock=FrozenClock(), network=HttpOptions(**{"timeout": 5.0, **network}))
 
 
 def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:
@@ -150,23 +150,23 @@ def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3St
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [
-        (("403 Forbidden", "AccessDenied"), TargetHeld, "s3:PutObject"),
-        (("403 Forbidden", "InvalidAccessKeyId"), TargetHeld, "AWS_ACCESS_KEY_ID"),
-        (("403 Forbidden", "SignatureDoesNotMatch"), TargetHeld, "AWS_SECRET_ACCESS_KEY"),
-        (("403 Forbidden", "RequestTimeTooSkewed"), TargetHeld, "set the clock"),
-        (("403 Forbidden", ""), TargetHeld, "answers 403; check"),
-        (("400 Bad Request", "ExpiredToken"), TargetHeld, "AWS_SESSION_TOKEN"),
-        (("400 Bad Request", "AuthorizationHeaderMalformed"), TargetHeld, "AWS_REGION"),
-        (("301 Moved Permanently", "PermanentRedirect"), TargetHeld, "AWS_REGION"),
+        (("403 Forbidden", "AccessDenied"), TargetBlocked, "s3:PutObject"),
+        (("403 Forbidden", "InvalidAccessKeyId"), TargetBlocked, "AWS_ACCESS_KEY_ID"),
+        (("403 Forbidden", "SignatureDoesNotMatch"), TargetBlocked, "AWS_SECRET_ACCESS_KEY"),
+        (("403 Forbidden", "RequestTimeTooSkewed"), TargetBlocked, "set the clock"),
+        (("403 Forbidden", ""), TargetBlocked, "answers 403; check"),
+        (("400 Bad Request", "ExpiredToken"), TargetBlocked, "AWS_SESSION_TOKEN"),
+        (("400 Bad Request", "AuthorizationHeaderMalformed"), TargetBlocked, "AWS_REGION"),
+        (("301 Moved Permanently", "PermanentRedirect"), TargetBlocked, "AWS_REGION"),
         (("404 Not Found", "NoSuchKey"), TargetUnavailable, "NoSuchKey"),
-        (("401 Unauthorized", "Other"), TargetHeld, "answers 401 Other; check"),
-        (("404 Not Found", "NoSuchBucket"), TargetHeld, "no such bucket"),
-        (("405 Method Not Allowed", "MethodNotAllowed"), TargetHeld, "check AGENT_UPLOAD_URL"),
+        (("401 Unauthorized", "Other"), TargetBlocked, "answers 401 Other; check"),
+        (("404 Not Found", "NoSuchBucket"), TargetBlocked, "no such bucket"),
+        (("405 Method Not Allowed", "MethodNotAllowed"), TargetBlocked, "check AGENT_UPLOAD_URL"),
         (("409 Conflict", "ConditionalRequestConflict"), TargetUnavailable, "409"),
         (("413 Too Large", "EntityTooLarge"), CaptureRejected, "EntityTooLarge"),
         (("429 Too Many", "TooManyRequests"), TargetUnavailable, "429"),
         (("500 Oops", "InternalError"), TargetUnavailable, "500 InternalError"),
-        (("501 Not Implemented", "NotImplemented"), TargetHeld, "If-None-Match"),
+        (("501 Not Implemented", "NotImplemented"), TargetBlocked, "If-None-Match"),
         (("503 Slow Down", "SlowDown"), TargetUnavailable, "SlowDown"),
         (("507 Full", "XMinioStorageFull"), TargetUnavailable, "XMinioStorageFull"),
         (LOST, TargetUnavailable, "no answer|500"),
@@ -187,9 +187,9 @@ def test_each_answer_has_its_meaning(
 
 
 def test_a_missing_bucket_holds(store: S3Store) -> None:
-    with pytest.raises(TargetHeld, match="no such bucket"):
+    with pytest.raises(TargetBlocked, match="no such bucket"):
         target_of("s3://nowhere-to-be").probe()
-    with pytest.raises(TargetHeld, match="no such bucket"):
+    with pytest.raises(TargetBlocked, match="no such bucket"):
         target_of("s3://nowhere-to-be").send(capture(1))
 
 
@@ -204,7 +204,7 @@ def test_the_probe_counts_devices(store: S3Store) -> None:
 
 def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store) -> None:
     store.trouble = ("403 Forbidden", "AccessDenied")
-    with pytest.raises(TargetHeld, match="s3:ListBucket"):
+    with pytest.raises(TargetBlocked, match="s3:ListBucket"):
         target_of(store.url).probe()
 
 
@@ -244,7 +244,7 @@ def test_a_stores_own_authority(
             with pytest.raises(TargetUnavailable, match="answers 503"):
                 target.send(capture(1))
         else:
-            with pytest.raises(TargetHeld, match="not trusted"):
+            with pytest.raises(TargetBlocked, match="not trusted"):
                 target.send(capture(1))
 
 
@@ -252,7 +252,7 @@ def test_a_store_without_tls_behind_https_holds(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint.replace("http", "https"))
-    with pytest.raises(TargetHeld, match="does not speak TLS"):
+    with pytest.raises(TargetBlocked, match="does not speak TLS"):
         target_of(store.url).send(capture(1))
 
 
@@ -269,7 +269,7 @@ def test_a_captive_portal_is_no_store(
     headers = {"Last-Modified": "Wed, 21 Oct 2026 07:28:00 GMT", **headers}
     with FaultyServer(faults.answer(status, PORTAL, headers)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
-        with pytest.raises(TargetHeld):
+        with pytest.raises(TargetBlocked):
             target_of(store.url).send(capture(1))
 
 
@@ -291,7 +291,7 @@ def test_without_credentials_it_says_which_variables(
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_METADATA_ENDPOINT", server.url.removesuffix("/upload"))
-        with pytest.raises(TargetHeld, match="set AWS_ACCESS_KEY_ID"):
+        with pytest.raises(TargetBlocked, match="set AWS_ACCESS_KEY_ID"):
             target_of(store.url).send(capture(1))
 
 

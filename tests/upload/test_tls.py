@@ -10,16 +10,16 @@ from threading import Thread
 import pytest
 import trustme
 
-from agent.errors import ConfigurationError, TargetHeld, TargetUnavailable
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget
+from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.upload_builders import FrozenClock, capture
 
 
-def target_of(url: str) -> HttpTarget:
-    return HttpTarget(url, token=None, clock=FrozenClock(), network=Network(timeout=5.0))
+def target_of(url: str) -> EndpointTarget:
+    return EndpointTarget(url, token=None, clock=FrozenClock(), network=HttpOptions(timeout=5.0))
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="module")
-def trusting(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Network:
+def trusting(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> HttpOptions:
     path = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
-    return Network(ca=path)
+    return HttpOptions(ca=path)
 
 
 def tls_context(
@@ -47,11 +47,11 @@ def tls_context(
 
 
 def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
-    authority: trustme.CA, trusting: Network
+    authority: trustme.CA, trusting: HttpOptions
 ) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority)) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
+        EndpointTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
     ):
         target.send(capture(1))
         target.send(capture(2))
@@ -60,11 +60,11 @@ def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
 
 
 def test_a_slow_server_behind_tls_meets_the_deadline(
-    authority: trustme.CA, trusting: Network
+    authority: trustme.CA, trusting: HttpOptions
 ) -> None:
     with (
         FaultyServer(faults.trickle_header, tls=tls_context(authority)) as server,
-        HttpTarget(
+        EndpointTarget(
             server.url,
             token=None,
             clock=FrozenClock(),
@@ -79,7 +79,7 @@ def test_an_unknown_authority_holds_and_sends_nothing(authority: trustme.CA) -> 
     with (
         FaultyServer(faults.store, tls=tls_context(authority)) as server,
         target_of(server.url) as target,
-        pytest.raises(TargetHeld, match="not trusted"),
+        pytest.raises(TargetBlocked, match="not trusted"),
     ):
         target.send(capture(1))
 
@@ -102,7 +102,7 @@ def test_an_unknown_authority_holds_and_sends_nothing(authority: trustme.CA) -> 
 )
 def test_dates_of_certificates_and_the_clock(
     authority: trustme.CA,
-    trusting: Network,
+    trusting: HttpOptions,
     not_before: int,
     not_after: int,
     wall: float,
@@ -115,17 +115,17 @@ def test_dates_of_certificates_and_the_clock(
     )
     with (
         FaultyServer(faults.store, tls=context) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(wall), network=trusting) as target,
-        pytest.raises(TargetHeld, match=says),
+        EndpointTarget(server.url, token=None, clock=FrozenClock(wall), network=trusting) as target,
+        pytest.raises(TargetBlocked, match=says),
     ):
         target.send(capture(1))
 
 
-def test_another_host_name_holds(authority: trustme.CA, trusting: Network) -> None:
+def test_another_host_name_holds(authority: trustme.CA, trusting: HttpOptions) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority, "other.example")) as server,
-        HttpTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
-        pytest.raises(TargetHeld, match="not trusted"),
+        EndpointTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
+        pytest.raises(TargetBlocked, match="not trusted"),
     ):
         target.send(capture(1))
 
@@ -142,7 +142,7 @@ def test_a_server_without_tls_behind_https_holds() -> None:
         thread = Thread(target=greet)
         thread.start()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-        with target_of(url) as target, pytest.raises(TargetHeld, match="does not speak TLS"):
+        with target_of(url) as target, pytest.raises(TargetBlocked, match="does not speak TLS"):
             target.probe()
         thread.join()
 
@@ -157,6 +157,6 @@ def bad_ca(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_authorities_that_cannot_be_read_are_refused(bad_ca: Path) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_CA: must be a PEM file"):
-        HttpTarget(
-            "https://localhost/", token=None, clock=FrozenClock(), network=Network(ca=bad_ca)
+        EndpointTarget(
+            "https://localhost/", token=None, clock=FrozenClock(), network=HttpOptions(ca=bad_ca)
         )

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.upload.upload_window import ALLOWED, Window, parse_window
+from agent.upload.upload_window import ALLOWED, UploadWindow, parse_upload_window
 
 # Summer time from the last Sunday of March, 02:00, to the last Sunday of October, 03:00.
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 
-NIGHT = Window(60, 300)
-OVER_MIDNIGHT = Window(22 * 60, 6 * 60)
+NIGHT = UploadWindow(60, 300)
+OVER_MIDNIGHT = UploadWindow(22 * 60, 6 * 60)
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +39,12 @@ def at(text: str) -> float:
         ("01:00-05:00", NIGHT),
         ("1:00 - 5:00", NIGHT),
         ("22:00-06:00", OVER_MIDNIGHT),
-        ("20:00-24:00", Window(1200, 0)),
-        ("20:00-00:00", Window(1200, 0)),
+        ("20:00-24:00", UploadWindow(1200, 0)),
+        ("20:00-00:00", UploadWindow(1200, 0)),
     ],
 )
-def test_a_window_is_read(text: str, window: Window | None) -> None:
-    assert parse_window(text) == window
+def test_a_window_is_read(text: str, window: UploadWindow | None) -> None:
+    assert parse_upload_window(text) == window
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_a_window_is_read(text: str, window: Window | None) -> None:
 )
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=ALLOWED):
-        parse_window(text)
+        parse_upload_window(text)
 
 
-@pytest.mark.parametrize("window", [NIGHT, OVER_MIDNIGHT, Window(1200, 0)])
-def test_what_is_shown_can_be_read(window: Window) -> None:
-    assert parse_window(str(window)) == window
+@pytest.mark.parametrize("window", [NIGHT, OVER_MIDNIGHT, UploadWindow(1200, 0)])
+def test_what_is_shown_can_be_read(window: UploadWindow) -> None:
+    assert parse_upload_window(str(window)) == window
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_is_shown_can_be_read(window: Window) -> None:
     ],
 )
 def test_the_window_is_open_from_its_start_to_its_end(
-    window: Window, moment: str, seconds: float
+    window: UploadWindow, moment: str, seconds: float
 ) -> None:
     assert window.opens_in(at(moment)) == seconds
 
@@ -98,7 +98,7 @@ def test_summer_time_comes_and_goes_by_the_clock_on_the_wall(moment: str, second
 
 def test_a_start_that_a_night_does_not_have_is_met_all_the_same() -> None:
     """02:30 is missing when summer time begins: at 03:00 the window is open."""
-    window = Window(150, 300)
+    window = UploadWindow(150, 300)
 
     assert window.opens_in(at("2026-03-29T00:59:59Z")) > 0
     assert window.opens_in(at("2026-03-29T01:00:00Z")) == 0
@@ -121,7 +121,7 @@ def test_the_opening_is_told_in_local_time() -> None:
 )
 def test_who_waits_as_told_finds_it_open(start: int, end: int, wall: float) -> None:
     """Once, or once more where summer time came in between; never a minute after the start."""
-    window = Window(start, end)
+    window = UploadWindow(start, end)
     for _ in range(3):
         wait = window.opens_in(wall)
         assert 0 <= wait <= 25 * 3600

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.detector.detector import OnnxDetector
-from agent.detector.fallback.known_good import Kept, LastGood, Parts
+from agent.detector.fallback.known_good import KnownGoodModel, KnownGoodStore, ModelParts
 from agent.detector.model_file.file import checksum
-from agent.detector.model_file.sidecar import side_file_text
+from agent.detector.model_file.sidecar import sidecar_text
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.logs import Log
 from agent.ports import LoadedModel
@@ -31,11 +31,11 @@ class ModelSettings:
         return {"AGENT_MODEL": str(self.path or ""), **self.others}
 
 
-class Standby:
+class ModelFallback:
     """The last model that proved itself on this device, through restarts."""
 
     def __init__(
-        self, store: LastGood, settings: ModelSettings, load: LoadPlain, *, log: Log
+        self, store: KnownGoodStore, settings: ModelSettings, load: LoadPlain, *, log: Log
     ) -> None:
         self._store = store
         self._settings = settings
@@ -53,11 +53,11 @@ class Standby:
             elif isinstance(model, OnnxDetector):
                 model.file.require_unchanged()
                 self._store.keep(
-                    Parts(
+                    ModelParts(
                         model=model.file.path,
                         sha256=model.info.sha256,
                         beside=model.file.beside,
-                        description=side_file_text(model.description),
+                        description=sidecar_text(model.description),
                         settings=self._settings.all,
                     )
                 )
@@ -86,7 +86,7 @@ class Standby:
         except ConfigurationError as error:
             raise ModelUnusable(f"{failure} (nor does the last good model run: {error})") from error
 
-    def _may_run(self, kept: Kept) -> bool:
+    def _may_run(self, kept: KnownGoodModel) -> bool:
         demanded = self._settings.sha256
         if demanded is not None and demanded.strip().lower() != kept.sha256:
             return False

@@ -21,7 +21,7 @@ SLOTS = ("a", "b")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KnownGoodModel:
     """A model that proved itself."""
 
     slot: str
@@ -36,7 +36,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ModelParts:
     """What makes a model on disk."""
 
     model: Path
@@ -46,7 +46,7 @@ class Parts:
     settings: Mapping[str, str]
 
 
-class LastGood:
+class KnownGoodStore:
     """The folder `models` of the state directory."""
 
     def __init__(self, folder: Path, disk: Disk, *, min_free: int) -> None:
@@ -55,16 +55,16 @@ class LastGood:
         self._disk = disk
         self._min_free = min_free
 
-    def look(self) -> Kept | None:
+    def look(self) -> KnownGoodModel | None:
         """Return what is kept; None where nothing is, or nothing that can be read."""
         try:
             said = json.loads(self._disk.read(self._folder / MANIFEST))
-            kept = Kept(said["slot"], said["model"], said["files"], said["settings"])
+            kept = KnownGoodModel(said["slot"], said["model"], said["files"], said["settings"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return kept if kept.slot in SLOTS and kept.model in kept.files else None
 
-    def checked(self, kept: Kept) -> Path | None:
+    def checked(self, kept: KnownGoodModel) -> Path | None:
         """Return the path of the kept model; None where a file of it is not what it was."""
         folder = self._folder / kept.slot
         try:
@@ -73,7 +73,7 @@ class LastGood:
             return None
         return folder / kept.model if sums == kept.files else None
 
-    def keep(self, parts: Parts) -> bool:
+    def keep(self, parts: ModelParts) -> bool:
         """Keep this model instead of the one before; false where it is kept already.
 
         Raises:
@@ -131,7 +131,7 @@ class LastGood:
         name, text = described
         self._disk.write_durably(folder / name, text.encode())
 
-    def _complete(self, kept: Kept) -> bool:
+    def _complete(self, kept: KnownGoodModel) -> bool:
         """Whether its files are all there; their content is looked at when they are needed."""
         folder = self._folder / kept.slot
         return all(self._disk.size(folder / name) for name in kept.files)

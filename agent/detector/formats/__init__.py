@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.detector.formats.centernet import CenterNet
 from agent.detector.formats.classifiers import Logits, Probabilities, UltralyticsClassify
-from agent.detector.formats.contract import AnyFormat, Signature
+from agent.detector.formats.contract import AnyFormat, ModelSignature
 from agent.detector.formats.detr import Detr
 from agent.detector.formats.end2end import End2End
 from agent.detector.formats.nanodet import NanoDet
@@ -60,14 +60,14 @@ FORMATS: dict[str, AnyFormat] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FormatChoice:
     """The format that reads a model, and why this one."""
 
     format: AnyFormat
     reason: str
 
 
-def choose(name: str, model: Signature, *, named_by: str = SETTING) -> Choice:
+def choose(name: str, model: ModelSignature, *, named_by: str = SETTING) -> FormatChoice:
     """Return the format called `name`, or with `auto` the one that recognises the model.
 
     `named_by` is where a name other than `auto` stands.
@@ -82,11 +82,11 @@ def choose(name: str, model: Signature, *, named_by: str = SETTING) -> Choice:
                 f"{named_by}: {name} is unknown; known are {AUTO}, {', '.join(FORMATS)}"
             )
         FORMATS[name].layout(model)
-        return Choice(FORMATS[name], f"named by {named_by}")
+        return FormatChoice(FORMATS[name], f"named by {named_by}")
     for known in FORMATS.values():
         reason = known.recognise(model)
         if reason is not None:
-            return Choice(known, reason)
+            return FormatChoice(known, reason)
     readable = [each.name for each in FORMATS.values() if _could_read(each, model)]
     raise ConfigurationError(
         "its outputs look like no format that is known"
@@ -96,7 +96,7 @@ def choose(name: str, model: Signature, *, named_by: str = SETTING) -> Choice:
     )
 
 
-def _could_read(known: AnyFormat, model: Signature) -> bool:
+def _could_read(known: AnyFormat, model: ModelSignature) -> bool:
     try:
         known.layout(model)
     except ConfigurationError:

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Numbering, Signature, Tensor
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Tensor
+from agent.detector.formats.decoded import DecodedDetections
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
@@ -19,10 +19,10 @@ class Triples:
     name: str
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
-    numbering = Numbering.PLAIN
+    numbering = ClassNumbering.PLAIN
     gaps = False
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return where boxes, class numbers, confidences, and perhaps a count, are.
 
         Raises:
@@ -62,18 +62,18 @@ def triple(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
     return None
 
 
-def decode_triples(outputs: Sequence[FloatArray], floor: float) -> RawDetections:
+def decode_triples(outputs: Sequence[FloatArray], floor: float) -> DecodedDetections:
     """Return the detections at or above `floor`; the boxes are corners in pixels already."""
     boxes, numbers, scores = outputs[0].reshape(-1, BOX), outputs[1].ravel(), outputs[2].ravel()
     if len(outputs) > 3:  # noqa: PLR2004  # there is a count
         count = float(outputs[3].ravel()[0])
         if not 0 <= count <= len(scores):
-            return RawDetections.nothing(invalid=True)
+            return DecodedDetections.nothing(invalid=True)
         boxes, numbers, scores = (each[: int(count)] for each in (boxes, numbers, scores))
     chosen = np.flatnonzero(scores >= floor)
     whole = np.isfinite(numbers[chosen]) & (numbers[chosen] > -1)
     rows = chosen[whole]
-    return RawDetections.sound(
+    return DecodedDetections.sound(
         boxes[rows],
         scores[rows],
         np.rint(numbers[rows]).astype(np.intp),

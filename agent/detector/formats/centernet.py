@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.detector.formats.contract import Colours, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ChannelOrder, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import (
     COLUMNS,
     LARGEST_SHARE,
@@ -36,7 +36,7 @@ class CenterNet(End2End):
 
     name = "centernet"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             self.layout(model)
@@ -50,10 +50,10 @@ class CenterNet(End2End):
             return None  # a few boxes near the corner could as well be pixels
         return f"rows of corners in cells of {CELL} pixels, confidence and class"
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return Preparation(
-            colours=Colours.BGR,
+        return Preprocessing(
+            colours=ChannelOrder.BGR,
             mean=(104.04, 113.985, 119.85),
             std=(73.695, 69.87, 70.89),
             padding=Padding.AROUND,
@@ -62,6 +62,12 @@ class CenterNet(End2End):
             size=model.metadata.size or Size(512, 512),
         )
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # cells are 4 pixels in every input
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # cells are 4 pixels in every input
         """Return the detections at or above `floor`."""
         return decode_finished(outputs[0].reshape(-1, COLUMNS), floor, scale=CELL)

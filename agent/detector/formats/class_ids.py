@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.detector.formats.coco import COCO_80, COCO_IDS
-from agent.detector.formats.contract import Layout, Numbering
+from agent.detector.formats.contract import ClassNumbering, Layout
 
 NOTHING = -1
 """Stands for a class number that means "nothing is here"."""
@@ -39,10 +39,10 @@ def _table(layout: Layout, labels: tuple[str, ...]) -> NDArray[np.intp] | None:
         table = np.full(layout.classes or 91, NOTHING)
         table[list(COCO_IDS)] = plain
         return table
-    if layout.numbering is Numbering.FROM_ONE and not _is_nothing(labels[0]):
+    if layout.numbering is ClassNumbering.FROM_ONE and not _is_nothing(labels[0]):
         fits = layout.classes in (None, len(labels) + 1)
         return np.append(NOTHING, plain) if fits else None
-    if layout.numbering is Numbering.SPARE_LAST and layout.classes == len(labels) + 1:
+    if layout.numbering is ClassNumbering.SPARE_LAST and layout.classes == len(labels) + 1:
         return np.append(plain, NOTHING)
     return plain if layout.classes in (None, len(labels)) else None
 

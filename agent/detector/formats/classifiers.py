@@ -18,10 +18,10 @@ import numpy as np
 
 from agent.detector.formats.contract import (
     IMAGENET,
+    ClassNumbering,
     Layout,
-    Numbering,
-    Preparation,
-    Signature,
+    ModelSignature,
+    Preprocessing,
 )
 from agent.detector.formats.geometry import softmax
 from agent.detector.formats.ultralytics import ultralytics_preparation
@@ -41,7 +41,7 @@ class _Classifier:
     name: str
     task: Literal["classify"] = "classify"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits.
 
         Raises:
@@ -56,16 +56,18 @@ class _Classifier:
         if len(shapes) == 1 and len(shapes[0]) in (2, 4):
             batch, classes, *rest = shapes[0]
             if batch == 1 and classes is not None and classes > 1 and set(rest) <= {1}:
-                counted = Numbering.FROM_ONE if classes == WITH_BACKGROUND else Numbering.PLAIN
+                counted = (
+                    ClassNumbering.FROM_ONE if classes == WITH_BACKGROUND else ClassNumbering.PLAIN
+                )
                 return Layout((0,), classes, counted)
         raise ConfigurationError(f"{self.name} has one output [1, classes]")
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
         return replace(ultralytics_classify_preparation(model), mean=mean, std=std, crop=KEPT)
 
-    def _fits(self, model: Signature) -> bool:
+    def _fits(self, model: ModelSignature) -> bool:
         try:
             self.layout(model)
         except ConfigurationError:
@@ -78,12 +80,12 @@ class UltralyticsClassify(_Classifier):
 
     name = "ultralytics-classify"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         told = model.metadata.task == "classify" and model.metadata.labels is not None
         return "metadata of a classifier" if told and self._fits(model) else None
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_classify_preparation(model)
 
@@ -97,7 +99,7 @@ class Probabilities(_Classifier):
 
     name = "classifier-probabilities"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         if not self._fits(model) or not model.values or not _adds_up(model.values[0]):
             return None
@@ -113,7 +115,7 @@ class Logits(_Classifier):
 
     name = "classifier-logits"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         if not self._fits(model) or not model.values or _adds_up(model.values[0]):
             return None
@@ -124,7 +126,7 @@ class Logits(_Classifier):
         return softmax(outputs[0].ravel())
 
 
-def ultralytics_classify_preparation(model: Signature) -> Preparation:
+def ultralytics_classify_preparation(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input: the middle square, 0 to 1."""
     return replace(
         ultralytics_preparation(model),

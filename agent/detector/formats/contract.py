@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol
 
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 
@@ -39,7 +39,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class ModelSignature:
     """A model from outside."""
 
     input: Tensor  # the picture
@@ -54,7 +54,7 @@ class Signature:
         return f"input {self.input}; outputs {outputs} at {self.size.width}x{self.size.height}"
 
 
-class Colours(Enum):
+class ChannelOrder(Enum):
     """The order of the channels that a model wants; frames are BGR."""
 
     BGR = "bgr"
@@ -62,10 +62,10 @@ class Colours(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class Preprocessing:
     """How a frame becomes the input: resized, padded, then `(value - mean) / std` per channel."""
 
-    colours: Colours
+    colours: ChannelOrder
     mean: tuple[float, float, float]  # of 0 to 255, in the order of `colours`
     std: tuple[float, float, float]
     padding: Padding
@@ -85,7 +85,7 @@ IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Mean and deviation of ImageNet's pixels, red first: 255 times .485 .456 .406, .229 .224 .225."""
 
 
-class Numbering(Enum):
+class ClassNumbering(Enum):
     """How a model's class numbers go with the labels in their order."""
 
     PLAIN = "plain"  # number i is label i
@@ -99,7 +99,7 @@ class Layout:
 
     outputs: tuple[int, ...]  # which of the model's outputs the format reads, in its order
     classes: int | None  # how many they tell apart; None where they hold class numbers only
-    numbering: Numbering = Numbering.PLAIN
+    numbering: ClassNumbering = ClassNumbering.PLAIN
     gaps: bool = False  # numbers of COCO's classes are those of its files, 1 to 90 with gaps
 
 
@@ -109,17 +109,17 @@ class Format(Protocol):
     name: str
     """What AGENT_MODEL_FORMAT calls it."""
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say in a few words why this model is certainly of this family, or None."""
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the model's outputs fit.
 
         Raises:
             ConfigurationError: They cannot be of this family; says what they would be.
         """
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
 
 
@@ -131,7 +131,9 @@ class DetectionFormat(Format, Protocol):
     nms_iou: float | None
     """Boxes of one class that overlap more are one object; None where the graph has done it."""
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`, in any order.
 
         Args:

@@ -11,7 +11,7 @@ ROUNDING = 1.01  # a confidence up to here is 1; above it is no confidence
 
 
 @dataclass(frozen=True, slots=True)
-class RawDetections:
+class DecodedDetections:
     """Boxes as the model gave them, before overlapping ones are suppressed."""
 
     boxes: FloatArray  # [n, 4] x_min, y_min, x_max, y_max, pixels of the input, finite, with area
@@ -27,7 +27,7 @@ class RawDetections:
         class_ids: NDArray[np.intp],
         *,
         invalid: bool = False,
-    ) -> "RawDetections":
+    ) -> "DecodedDetections":
         """Keep the rows that are a detection: numbers finite, an area, a confidence up to 1.
 
         Half-precision models overflow to infinity and NaN on some hardware, and a damaged one
@@ -53,13 +53,13 @@ class RawDetections:
         )
 
     @classmethod
-    def nothing(cls, *, invalid: bool = False) -> "RawDetections":
+    def nothing(cls, *, invalid: bool = False) -> "DecodedDetections":
         """No detection at all."""
         empty = np.empty((0, 4), np.float32)
         return cls(empty, empty[:, 0], np.empty(0, np.intp), invalid)
 
-    def taken(self, rows: NDArray[np.intp]) -> "RawDetections":
+    def taken(self, rows: NDArray[np.intp]) -> "DecodedDetections":
         """These rows, in this order."""
-        return RawDetections(
+        return DecodedDetections(
             self.boxes[rows], self.confidences[rows], self.class_ids[rows], self.invalid
         )

@@ -16,8 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import (
+    IMAGENET,
+    ClassNumbering,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import corners, softmax, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preparation
@@ -33,7 +39,7 @@ class Detr:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             layout = self.layout(model)
@@ -48,26 +54,28 @@ class Detr:
             return None
         return f"logits of {layout.classes} classes, the last of which means no object"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the outputs fit; raises `ConfigurationError`."""
-        layout = pair_layout(model, self.name, Numbering.SPARE_LAST)
+        layout = pair_layout(model, self.name, ClassNumbering.SPARE_LAST)
         if layout.classes is None or layout.classes < 2:  # noqa: PLR2004  # one and "no object"
             raise ConfigurationError("detr has a class more than there are labels: two at least")
         return layout
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
         wanted = rtdetr_preparation(model)
         return replace(wanted, mean=mean, std=std, size=model.metadata.size or Size(800, 800))
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per query, the best."""
         logits, boxes = unbatched(outputs)
         shares = softmax(logits)[:, :-1]
         best = shares.max(axis=1, initial=-np.inf)
         queries = np.flatnonzero(best >= floor)
-        return RawDetections.sound(
+        return DecodedDetections.sound(
             corners(to_pixels(boxes[queries], size)),
             best[queries],
             shares[queries].argmax(axis=1),

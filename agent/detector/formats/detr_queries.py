@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Numbering, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import corners, to_pixels
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 
-def pair_layout(model: Signature, name: str, numbering: Numbering) -> Layout:
+def pair_layout(model: ModelSignature, name: str, numbering: ClassNumbering) -> Layout:
     """Return where class scores and boxes are, in this order.
 
     Of two outputs over the same queries the boxes are the one of four columns; if both have four,
@@ -36,7 +36,7 @@ def pair_layout(model: Signature, name: str, numbering: Numbering) -> Layout:
 
 def best_pairs(
     scores: FloatArray, boxes: FloatArray, *, size: Size, limit: float
-) -> tuple[FloatArray, RawDetections]:
+) -> tuple[FloatArray, DecodedDetections]:
     """Return the pairs of a query and a class that score `limit` or more, at most one per query.
 
     A query may count for several classes; of all pairs as many as there are queries are kept, the
@@ -57,12 +57,12 @@ def best_pairs(
         chosen = chosen[np.argpartition(-flat[chosen], len(scores))[: len(scores)]]
     queries, class_ids = np.divmod(chosen, scores.shape[1])
     pixels = corners(to_pixels(boxes[queries], size))
-    return flat[chosen], RawDetections(
+    return flat[chosen], DecodedDetections(
         pixels, np.ones(len(chosen), np.float32), class_ids, bool(np.isnan(flat).any())
     )
 
 
-def box_values_are_shares(model: Signature, index: int) -> bool:
+def box_values_are_shares(model: ModelSignature, index: int) -> bool:
     """Whether the boxes of the trial run lie in 0 to 1, as far as there was one."""
     if not model.values:
         return True

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import scaled
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
@@ -34,7 +34,7 @@ class End2End:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             self.layout(model)
@@ -51,7 +51,7 @@ class End2End:
             return None  # in cells of 4 pixels: CenterNet's
         return "rows of corners in pixels, confidence and class"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         if model.metadata.task not in (None, "detect"):
             raise ConfigurationError(
@@ -63,16 +63,22 @@ class End2End:
                 return Layout((0,), None)
         raise ConfigurationError(f"{self.name} has one output [1, n, {COLUMNS}] or [n, {COLUMNS}]")
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
         return decode_finished(outputs[0].reshape(-1, COLUMNS), floor)
 
 
-def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> RawDetections:
+def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> DecodedDetections:
     """Return the detections of `[n, 6]`: corners, confidence, class number.
 
     Args:
@@ -85,7 +91,7 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Ra
     with np.errstate(invalid="ignore"):  # infinity minus infinity is not below a hundredth
         whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
     counted = chosen[whole]
-    return RawDetections.sound(
+    return DecodedDetections.sound(
         scaled(counted[:, :4], np.float32(scale)),
         counted[:, 4],
         np.rint(counted[:, 5]).astype(np.intp),
@@ -93,7 +99,7 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Ra
     )
 
 
-def finished_rows(model: Signature) -> FloatArray | None:
+def finished_rows(model: ModelSignature) -> FloatArray | None:
     """Return the rows of the trial run if they read as corners, confidence, class; else None."""
     if not model.values:
         return None

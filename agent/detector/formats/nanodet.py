@@ -24,8 +24,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.contract import Colours, Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ChannelOrder, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
@@ -42,7 +42,7 @@ class NanoDet:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.6
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             classes = self.layout(model).classes
@@ -50,7 +50,7 @@ class NanoDet:
             return None
         return f"a pair of outputs for each stride {STRIDES}, {classes} classes and 4 sides of bins"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the outputs fit.
 
         Raises:
@@ -69,10 +69,10 @@ class NanoDet:
             f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {grids}"
         )
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return Preparation(
-            colours=Colours.BGR,
+        return Preprocessing(
+            colours=ChannelOrder.BGR,
             mean=(103.53, 116.28, 123.675),
             std=(57.375, 57.12, 58.395),
             padding=Padding.AFTER,
@@ -81,7 +81,9 @@ class NanoDet:
             size=model.metadata.size or TRAINED,
         )
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per cell, the best."""
         levels = _levels([output.shape for output in outputs], size)
         parts = [
@@ -98,7 +100,7 @@ class NanoDet:
         boxes, confidences, class_ids = zip(*parts, strict=True)
         # A sum of NaN is NaN: one look at all scores, of which most are far below the floor.
         odd = any(np.isnan(outputs[level.scores].sum()) for level in levels)
-        return RawDetections.sound(
+        return DecodedDetections.sound(
             np.concatenate(boxes),
             np.concatenate(confidences),
             np.concatenate(class_ids),

@@ -24,8 +24,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells, cells_of
 from agent.detector.formats.nanodet import NanoDet, decoded_cells
 from agent.detector.letterbox import Padding, Size
@@ -44,7 +44,7 @@ class NanoDetPlus:
     centre = 0.0  # where in its cell the distances begin, in strides from its top left corner
     padding = Padding.STRETCH
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             classes = self.layout(model).classes
@@ -59,7 +59,7 @@ class NanoDetPlus:
         sides = f"{classes} classes and 4 sides of {self.bins} bins"
         return f"a row for each cell of strides {self.strides}, {sides}"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
@@ -72,15 +72,17 @@ class NanoDetPlus:
             f"strides {self.strides}"
         )
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return replace(NanoDet().preparation(model), padding=self.padding)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per cell, the best."""
         rows = outputs[0][0]
         if len(rows) != cells_of(size, self.strides):
-            return RawDetections.nothing(invalid=True)
+            return DecodedDetections.nothing(invalid=True)
         ends = np.cumsum([cells(size, stride) for stride in self.strides])
         parts = [
             decoded_cells(
@@ -95,7 +97,7 @@ class NanoDetPlus:
         ]
         boxes, confidences, class_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
         odd = bool(np.isnan(rows[:, : -self._sides].sum()))
-        return RawDetections.sound(boxes, confidences, class_ids, invalid=odd)
+        return DecodedDetections.sound(boxes, confidences, class_ids, invalid=odd)
 
     @property
     def _sides(self) -> int:

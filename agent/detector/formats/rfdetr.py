@@ -13,8 +13,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from agent.detector.formats.contract import IMAGENET, Layout, Numbering, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import (
+    IMAGENET,
+    ClassNumbering,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import pair_layout
 from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preparation
 from agent.detector.letterbox import Size
@@ -31,7 +37,7 @@ class RfDetr:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             layout = self.layout(model)
@@ -41,15 +47,17 @@ class RfDetr:
             return None
         return f"outputs dets and labels, {layout.classes} classes with a spare one"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the outputs fit; raises `ConfigurationError`."""
-        return pair_layout(model, self.name, Numbering.SPARE_LAST)
+        return pair_layout(model, self.name, ClassNumbering.SPARE_LAST)
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
         return replace(rtdetr_preparation(model), mean=mean, std=std)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
         return decode_sigmoid(outputs, size=size, floor=floor)

@@ -18,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import decode_finished
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
@@ -39,7 +39,7 @@ class YoloV7Nms:
     number, confidence = 5, 6
     """The columns."""
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             self.layout(model)
@@ -49,24 +49,30 @@ class YoloV7Nms:
             return None
         return f"seven columns, of which {self.number + 1} is the class"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] == COLUMNS:  # noqa: PLR2004  # axes
             return Layout((0,), None)
         raise ConfigurationError(f"{self.name} has one output [n, {COLUMNS}]")
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor` of the first picture."""
         pictures = outputs[0][:, 0]
         rows = outputs[0][~((pictures > 0) & np.isfinite(pictures))]  # what is no number is told
         return decode_finished(rows[:, [*SIX, self.confidence, self.number]], floor)
 
-    def _fits(self, model: Signature, rows: FloatArray) -> bool:
+    def _fits(self, model: ModelSignature, rows: FloatArray) -> bool:
         """Whether the trial's numbers can be so; without any, whether it is called so."""
         numbers, sure = rows[:, self.number], rows[:, self.confidence]
         if not len(rows):

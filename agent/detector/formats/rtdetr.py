@@ -21,8 +21,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Numbering, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import (
     best_pairs,
     box_values_are_shares,
@@ -36,7 +36,7 @@ from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 
-def rtdetr_preparation(model: Signature) -> Preparation:
+def rtdetr_preparation(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input of any of these."""
     return replace(ultralytics_preparation(model), padding=Padding.STRETCH)
 
@@ -48,11 +48,13 @@ def logit(share: float) -> float:
     return math.inf if share >= 1 else math.log(share / (1 - share))
 
 
-def decode_sigmoid(outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+def decode_sigmoid(outputs: Sequence[FloatArray], *, size: Size, floor: float) -> DecodedDetections:
     """Return the detections of class logits and boxes in shares of the input."""
     scores, boxes = unbatched(outputs)
     logits, pairs = best_pairs(scores, boxes, size=size, limit=logit(floor))
-    return RawDetections.sound(pairs.boxes, sigmoid(logits), pairs.class_ids, invalid=pairs.invalid)
+    return DecodedDetections.sound(
+        pairs.boxes, sigmoid(logits), pairs.class_ids, invalid=pairs.invalid
+    )
 
 
 class RtDetr:
@@ -62,7 +64,7 @@ class RtDetr:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             layout = self.layout(model)
@@ -74,15 +76,17 @@ class RtDetr:
             return None
         return f"logits of {layout.classes} classes and boxes in shares, no background"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the outputs fit; raises `ConfigurationError`."""
-        return replace(pair_layout(model, self.name, Numbering.PLAIN), gaps=False)
+        return replace(pair_layout(model, self.name, ClassNumbering.PLAIN), gaps=False)
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return rtdetr_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
         return decode_sigmoid(outputs, size=size, floor=floor)
 
@@ -94,7 +98,7 @@ class RtDetrJoined:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = None
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             classes = self.layout(model).classes
@@ -108,7 +112,7 @@ class RtDetrJoined:
             return f"4 + {classes} columns, boxes and confidences all between 0 and 1"
         return None
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
@@ -117,16 +121,18 @@ class RtDetrJoined:
                 return Layout((0,), columns - BOX_ROWS)
         raise ConfigurationError(f"{self.name} has one output [1, queries, 4 + classes]")
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return rtdetr_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per query, the best."""
         boxes, scores = outputs[0][0, :, :BOX_ROWS], outputs[0][0, :, BOX_ROWS:]
         best = scores.max(axis=1, initial=-np.inf)
         queries = np.flatnonzero(best >= floor)
-        return RawDetections.sound(
+        return DecodedDetections.sound(
             corners(to_pixels(boxes[queries], size)),
             best[queries],
             scores[queries].argmax(axis=1),

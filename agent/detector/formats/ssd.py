@@ -20,11 +20,11 @@ from agent.detector.formats.boxes_classes_scores import BOX, Triples, decode_tri
 from agent.detector.formats.contract import (
     IMAGENET,
     NO_CHANGE,
-    Numbering,
-    Preparation,
-    Signature,
+    ClassNumbering,
+    ModelSignature,
+    Preprocessing,
 )
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preparation
 from agent.detector.letterbox import Size
@@ -38,9 +38,9 @@ class Ssd(Triples):
     """Boxes as shares, x before y."""
 
     name = "ssd"
-    numbering = Numbering.FROM_ONE
+    numbering = ClassNumbering.FROM_ONE
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             boxes = self.layout(model).outputs[0]
@@ -53,13 +53,15 @@ class Ssd(Triples):
             return None
         return "boxes as shares of the input, class numbers and confidences"
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
         wanted = rtdetr_preparation(model)
         return replace(wanted, mean=mean, std=std, size=model.metadata.size or Size(300, 300))
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
         return decode_triples([to_pixels(outputs[0].reshape(-1, BOX), size), *outputs[1:]], floor)
 
@@ -70,7 +72,7 @@ class TensorFlowSsd(Ssd):
     name = "tf-ssd"
     gaps = True
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             boxes = self.layout(model).outputs[0]
@@ -80,12 +82,14 @@ class TensorFlowSsd(Ssd):
             return None
         return "outputs named as the TensorFlow Object Detection API does"
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = NO_CHANGE
         return replace(super().preparation(model), mean=mean, std=std)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
         swapped = outputs[0].reshape(-1, BOX)[:, [1, 0, 3, 2]]
         return super().decode([swapped, *outputs[1:]], size=size, floor=floor)

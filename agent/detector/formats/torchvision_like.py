@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
-from agent.detector.formats.contract import Numbering, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ClassNumbering, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.rtdetr import rtdetr_preparation
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Padding, Size
@@ -29,10 +29,10 @@ class TorchVision(Triples):
     """What torchvision's detectors give in evaluation."""
 
     name = "torchvision"
-    numbering = Numbering.FROM_ONE
+    numbering = ClassNumbering.FROM_ONE
     gaps = True
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             boxes = self.layout(model).outputs[0]
@@ -42,7 +42,7 @@ class TorchVision(Triples):
             return None
         return "boxes, labels and scores without an axis for a batch"
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return replace(
             ultralytics_preparation(model),
@@ -51,7 +51,13 @@ class TorchVision(Triples):
             size=model.metadata.size or Size(1333, 800),
         )
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
         return decode_triples(outputs, floor)
 
@@ -61,7 +67,7 @@ class RtDetrDeployed(Triples):
 
     name = "rtdetr-deployed"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             self.layout(model)
@@ -69,10 +75,16 @@ class RtDetrDeployed(Triples):
             return None
         return "boxes, labels and scores in pixels of the second input" if model.sized else None
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return rtdetr_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
         return decode_triples(outputs, floor)

@@ -14,8 +14,14 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import TO_ONE, Colours, Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import (
+    TO_ONE,
+    ChannelOrder,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
@@ -25,11 +31,11 @@ BOX_ROWS = 4
 TRAINED = Size(640, 640)
 
 
-def ultralytics_preparation(model: Signature) -> Preparation:
+def ultralytics_preparation(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input of any of their detectors."""
     mean, std = TO_ONE
-    return Preparation(
-        colours=Colours.RGB,
+    return Preprocessing(
+        colours=ChannelOrder.RGB,
         mean=mean,
         std=std,
         padding=Padding.AROUND,
@@ -46,7 +52,7 @@ class Ultralytics:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.7  # what these models' own validation uses
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             classes = self.layout(model).classes or 0
@@ -63,7 +69,7 @@ class Ultralytics:
                 return f"one output of 4 + {classes} rows over the cells of strides {strides}"
         return None
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits.
 
         Raises:
@@ -80,17 +86,23 @@ class Ultralytics:
                 return Layout((0,), rows - BOX_ROWS)
         raise ConfigurationError("ultralytics has one output [1, 4 + classes, n]")
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`; one class per cell, the best."""
         rows = outputs[0][0]
         scores = rows[BOX_ROWS:]
         best = scores.max(axis=0, initial=-np.inf)
         cells = np.flatnonzero(best >= floor)
-        return RawDetections.sound(
+        return DecodedDetections.sound(
             corners(rows[:BOX_ROWS, cells].T),
             best[cells],
             scores[:, cells].argmax(axis=0),

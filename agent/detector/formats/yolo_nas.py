@@ -21,8 +21,8 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
-from agent.detector.formats.contract import Layout, Numbering, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.ultralytics import ultralytics_preparation
@@ -40,7 +40,7 @@ class YoloNas:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.7  # what the library's own post-processing uses
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             layout = self.layout(model)
@@ -55,21 +55,27 @@ class YoloNas:
             return None
         return f"corners in pixels and confidences of {layout.classes} classes, a row for each cell"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the outputs fit; raises `ConfigurationError`."""
-        found = pair_layout(model, self.name, Numbering.PLAIN)
+        found = pair_layout(model, self.name, ClassNumbering.PLAIN)
         return Layout(found.outputs, found.classes)
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`; one class per cell, the best."""
         scores, boxes = unbatched(outputs)
         best = scores.max(axis=1, initial=-np.inf)
         cells = np.flatnonzero(best >= floor)
-        return RawDetections.sound(
+        return DecodedDetections.sound(
             boxes[cells],
             best[cells],
             scores[cells].argmax(axis=1),
@@ -82,7 +88,7 @@ class YoloNasBatched(Triples):
 
     name = "yolo-nas-batched"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             layout = self.layout(model)
@@ -97,10 +103,16 @@ class YoloNasBatched(Triples):
             return None
         return "a count, and boxes in pixels, class numbers and confidences"
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
         return decode_triples(outputs, floor)

@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
 from agent.detector.formats.ultralytics import ultralytics_preparation
 from agent.detector.letterbox import Size
@@ -27,7 +27,7 @@ BOX_COLUMNS = 5  # the box and its objectness
 ANCHORS = 3
 
 
-def joined_classes(model: Signature, name: str) -> int:
+def joined_classes(model: ModelSignature, name: str) -> int:
     """Return the classes of one output `[1, n, 5 + classes]`; raises `ConfigurationError`."""
     shapes = [output.shape for output in model.outputs]
     if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
@@ -37,7 +37,7 @@ def joined_classes(model: Signature, name: str) -> int:
     raise ConfigurationError(f"{name} has one output [1, n, 5 + classes]")
 
 
-def decode_joined(rows: FloatArray, floor: float) -> RawDetections:
+def decode_joined(rows: FloatArray, floor: float) -> DecodedDetections:
     """Return the detections of `[n, 5 + classes]` whose boxes are in pixels already."""
     # No product is above its first factor: most rows need no look at their classes.
     likely = rows[~(rows[:, 4] < floor)]  # with NaN among them, which is not below
@@ -45,7 +45,7 @@ def decode_joined(rows: FloatArray, floor: float) -> RawDetections:
         confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
     best = confidences.max(axis=1, initial=-np.inf)
     chosen = np.flatnonzero(best >= floor)
-    return RawDetections.sound(
+    return DecodedDetections.sound(
         corners(likely[chosen, :4]),
         best[chosen],
         confidences[chosen].argmax(axis=1),
@@ -60,7 +60,7 @@ class YoloV5:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.6  # what these models' own validation uses
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         try:
             classes = self.layout(model).classes or 0
@@ -75,14 +75,20 @@ class YoloV5:
                 return f"5 + {classes} columns, a row for each cell, an objectness of 1 throughout"
         return None
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         return Layout((0,), joined_classes(model, self.name))
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return ultralytics_preparation(model)
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`; one class per row, the best."""
         return decode_joined(outputs[0][0], floor)

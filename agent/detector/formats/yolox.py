@@ -15,8 +15,14 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import NO_CHANGE, Colours, Layout, Preparation, Signature
-from agent.detector.formats.decoded import RawDetections
+from agent.detector.formats.contract import (
+    NO_CHANGE,
+    ChannelOrder,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
+from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.yolov5 import decode_joined, joined_classes
 from agent.detector.letterbox import Padding, Size
@@ -34,22 +40,22 @@ class YoloX:
     task: Literal["detect"] = "detect"
     nms_iou: float | None = 0.65  # what these models' own evaluation uses
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         classes = _classes(model, self.name)
         if classes is None or _in_pixels(model):
             return None
         return f"5 + {classes} columns, a row for each cell, boxes in strides"
 
-    def layout(self, model: Signature) -> Layout:
+    def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
         return Layout((0,), joined_classes(model, self.name))
 
-    def preparation(self, model: Signature) -> Preparation:
+    def preparation(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = NO_CHANGE
-        return Preparation(
-            colours=Colours.BGR,
+        return Preprocessing(
+            colours=ChannelOrder.BGR,
             mean=mean,
             std=std,
             padding=Padding.AFTER,
@@ -58,11 +64,13 @@ class YoloX:
             size=model.metadata.size or TRAINED,
         )
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per cell, the best."""
         grid = _grid(size, outputs[0].shape[1])
         if grid is None:
-            return RawDetections.nothing(invalid=True)
+            return DecodedDetections.nothing(invalid=True)
         likely = np.flatnonzero(~(outputs[0][0, :, 4] < floor))
         rows = outputs[0][0, likely]
         origins, strides = grid[likely, :2], grid[likely, 2:]
@@ -77,19 +85,25 @@ class YoloXDecoded(YoloX):
 
     name = "yolox-decoded"
 
-    def recognise(self, model: Signature) -> str | None:
+    def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
         classes = _classes(model, self.name)
         if classes is None or not _in_pixels(model):
             return None
         return f"5 + {classes} columns, a row for each cell, boxes in pixels"
 
-    def decode(self, outputs: Sequence[FloatArray], *, size: Size, floor: float) -> RawDetections:  # noqa: ARG002  # the boxes are in pixels already
+    def decode(
+        self,
+        outputs: Sequence[FloatArray],
+        *,
+        size: Size,
+        floor: float,
+    ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`; one class per cell, the best."""
         return decode_joined(outputs[0][0], floor)
 
 
-def _classes(model: Signature, name: str) -> int | None:
+def _classes(model: ModelSignature, name: str) -> int | None:
     """Return the classes if there is a row for each cell."""
     try:
         classes = joined_classes(model, name)
@@ -99,7 +113,7 @@ def _classes(model: Signature, name: str) -> int | None:
     return classes if any(rows == cells_of(model.size, each) for each in PYRAMIDS) else None
 
 
-def _in_pixels(model: Signature) -> bool:
+def _in_pixels(model: ModelSignature) -> bool:
     """Tell from a run whether boxes are decoded; without one they are taken as they should be."""
     boxes = model.values[0][0, :, :4] if model.values else np.zeros((1, 4))
     return bool(np.abs(boxes[np.isfinite(boxes)]).max(initial=0) > LARGEST_OFFSET)

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent.detector.formats.contract import Colours
-from agent.detector.model_file.input_spec import InputWords
+from agent.detector.formats.contract import ChannelOrder
+from agent.detector.model_file.input_spec import InputSpec
 
 LARGEST = 2_000_000  # bytes
 FULL = 255.0
@@ -28,7 +28,7 @@ def hub_labels(model: Path) -> tuple[str, ...] | None:
     return texts if texts and len(texts) == len(labels) else None
 
 
-def hub_input(model: Path) -> InputWords | None:
+def hub_input(model: Path) -> InputSpec | None:
     """Return what `preprocessor_config.json` says of the values, and of a crop."""
     said = _read(model.with_name("preprocessor_config.json"))
     if not any(key in said for key in ("do_rescale", "do_normalize", "image_mean")):
@@ -42,8 +42,8 @@ def hub_input(model: Path) -> InputWords | None:
     if normalises and (mean is None or std is None or min(std) <= 0):
         return None
     keep = _kept(said)
-    return InputWords(
-        colours=Colours.RGB,
+    return InputSpec(
+        colours=ChannelOrder.RGB,
         scale=1 / factor if rescales else 1.0,
         mean=mean if normalises else (0.0, 0.0, 0.0),
         std=std if normalises else (1.0, 1.0, 1.0),

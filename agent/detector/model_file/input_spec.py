@@ -16,7 +16,7 @@ Words in any order, each at most once; what is not said stays as the format has 
 import re
 from dataclasses import dataclass, replace
 
-from agent.detector.formats.contract import Colours, Preparation
+from agent.detector.formats.contract import ChannelOrder, Preprocessing
 from agent.detector.letterbox import Padding, Size
 
 ALLOWED = (
@@ -38,10 +38,10 @@ Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class InputWords:
+class InputSpec:
     """What was said of a model's input; None: nothing."""
 
-    colours: Colours | None = None
+    colours: ChannelOrder | None = None
     scale: float | None = None
     mean: Three | None = None  # after `scale`
     std: Three | None = None
@@ -51,7 +51,7 @@ class InputWords:
     size: Size | None = None
 
     @classmethod
-    def of(cls, preparation: Preparation) -> "InputWords":
+    def of(cls, preparation: Preprocessing) -> "InputSpec":
         """Return the words that make this preparation of any other, but for its stride."""
         fit = next(word for word, where in FITS.items() if where is preparation.padding)
         return cls(
@@ -66,7 +66,7 @@ class InputWords:
         )
 
     @classmethod
-    def parse(cls, text: str) -> "InputWords":
+    def parse(cls, text: str) -> "InputSpec":
         """Read the words; raises `ValueError` that names the first wrong one."""
         said: dict[str, object] = {}
         for word in text.split():
@@ -92,7 +92,7 @@ class InputWords:
         words = [f"{key}={value}" for key, value in said.items() if value is not None]
         return " ".join([self.colours.value, *words] if self.colours else words)
 
-    def applied(self, to: Preparation) -> Preparation:
+    def applied(self, to: Preprocessing) -> Preprocessing:
         """Return a preparation changed by what was said."""
         changed = to
         if self.colours is not None and self.colours is not to.colours:
@@ -115,7 +115,7 @@ def _read(word: str) -> tuple[str, object]:
     key, equals, text = word.partition("=")
     key = key.lower()
     if not equals and key in ("rgb", "bgr"):
-        return "colours", Colours(key)
+        return "colours", ChannelOrder(key)
     if key in ("mean", "std") and _NUMBERS.fullmatch(text):
         numbers = [float(part) for part in text.split(",")]
         if key == "mean" or min(numbers) > 0:

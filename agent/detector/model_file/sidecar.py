@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.detector.model_file.input_spec import InputWords
+from agent.detector.model_file.input_spec import InputSpec
 from agent.errors import ModelUnusable
 
 KEYS = ("format", "labels", "input")
@@ -20,16 +20,16 @@ LARGEST = 2_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class SideFile:
+class Sidecar:
     """What its owner says of a model; None: nothing."""
 
     path: Path | None = None
     format: str | None = None
     labels: tuple[str, ...] | None = None
-    input: InputWords | None = None
+    input: InputSpec | None = None
 
 
-def side_file_text(said: SideFile) -> str:
+def sidecar_text(said: Sidecar) -> str:
     """Return a description as its file holds it."""
     entries = {
         "format": said.format,
@@ -39,7 +39,7 @@ def side_file_text(said: SideFile) -> str:
     return json.dumps({key: value for key, value in entries.items() if value is not None})
 
 
-def read_side_file(model: Path) -> SideFile:
+def read_sidecar(model: Path) -> Sidecar:
     """Read the description beside a model, if there is one.
 
     Raises:
@@ -50,10 +50,10 @@ def read_side_file(model: Path) -> SideFile:
             found = _read(path)
             if found is not None:
                 return found
-    return SideFile()
+    return Sidecar()
 
 
-def _read(path: Path) -> SideFile | None:
+def _read(path: Path) -> Sidecar | None:
     try:
         if path.stat().st_size > LARGEST:
             return None
@@ -73,7 +73,7 @@ def _read(path: Path) -> SideFile | None:
         if not isinstance(said.get(key, ""), str):
             raise ModelUnusable(f"cannot use {path}: `{key}` must be a text")
     try:
-        words = InputWords.parse(said["input"]) if "input" in said else None
+        words = InputSpec.parse(said["input"]) if "input" in said else None
     except ValueError as error:
         raise ModelUnusable(f"cannot use {path}: `input`: {error}") from error
-    return SideFile(path, said.get("format"), tuple(labels) if labels else None, words)
+    return Sidecar(path, said.get("format"), tuple(labels) if labels else None, words)

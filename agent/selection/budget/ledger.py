@@ -29,7 +29,7 @@ _ROUNDING = 1e-6  # of sums of credits
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class ClockReading:
     """One moment, by all clocks that the ledger needs."""
 
     monotonic: float  # seconds
@@ -54,9 +54,9 @@ class Ledger:
     """The period is over: credits of one lane that nothing was found for may buy of another."""
     _date: int | None = None
     _running: float = 0.0  # seconds of this budget day
-    _last: Now | None = None
+    _last: ClockReading | None = None
 
-    def accrue(self, now: Now) -> None:
+    def accrue(self, now: ClockReading) -> None:
         """Bring the account up to `now`."""
         passed = 0.0
         if self._last is not None and self._last.boot == now.boot:
@@ -194,6 +194,6 @@ class Ledger:
         ledger._paid = dict(state["paid"])
         ledger.elapsed = float(state["elapsed"])
         ledger.degraded_spent = int(state["degraded"])
-        ledger._last = Now(state["monotonic"], state["wall"], state["boot"])
+        ledger._last = ClockReading(state["monotonic"], state["wall"], state["boot"])
         ledger._earn(state["running"])
         return ledger

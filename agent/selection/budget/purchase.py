@@ -10,9 +10,9 @@ from sortedcontainers import SortedKeyList
 
 from agent.domain import Capture, Lane, SpoolEntry
 from agent.ports import SendDecision
-from agent.selection.budget.ledger import DAY_S, Ledger, Now
+from agent.selection.budget.ledger import DAY_S, ClockReading, Ledger
 from agent.selection.image_quality import DEGRADED_SHARE
-from agent.selection.similarity import Likeness
+from agent.selection.similarity import Fingerprint
 
 DIVERSITY = 0.5
 """How much of its value a capture loses when the same was bought in the last 24 h."""
@@ -27,7 +27,7 @@ _LEDGER, _SENT = "ledger", "sent/"
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class SendHint:
     """What the order must know of a capture besides its entry."""
 
     camera: str
@@ -36,7 +36,7 @@ class Hint:
     rule: str = ""  # the one that says most for it
 
     @classmethod
-    def of(cls, capture: Capture) -> "Hint":
+    def of(cls, capture: Capture) -> "SendHint":
         """What is to be known of a capture."""
         rule = capture.rules[0].name if capture.rules else ""
         camera = capture.observation.frame.camera
@@ -48,7 +48,7 @@ class Hint:
         return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}\n{self.rule}"
 
     @classmethod
-    def from_text(cls, text: str) -> "Hint":
+    def from_text(cls, text: str) -> "SendHint":
         """Read what `text` wrote; an empty text is a capture of which nothing is known."""
         camera, _, rest = text.partition("\n")
         degraded, _, rest = rest.partition("\n")
@@ -59,8 +59,8 @@ class Hint:
 @dataclass(slots=True)
 class _Held:
     entry: SpoolEntry
-    hint: Hint
-    likeness: Likeness | None
+    hint: SendHint
+    likeness: Fingerprint | None
     similar: float = 0.0  # to the most similar of those that it was compared with
     most_like: int = -1  # number of that one
     compared: int = -1  # number of the latest one that it was compared with
@@ -72,11 +72,11 @@ class _Sent:
     at: float  # seconds of running time
     camera: str
     rule: str
-    likeness: Likeness
+    likeness: Fingerprint
 
 
 @dataclass(slots=True)
-class Budgeted:
+class BudgetedOrder:
     """The order of sending within a labelling budget: lanes, credits, diversity.
 
     Implements `ports.SendOrder`. What was bought is durable before it is sent, and is
@@ -84,10 +84,10 @@ class Budgeted:
     """
 
     ledger: Ledger
-    now: Callable[[], Now]
+    now: Callable[[], ClockReading]
     _held: dict[str, _Held] = field(default_factory=dict)  # by id; free ones only
     _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, first first
-    _hints: dict[str, Hint] = field(default_factory=dict)
+    _hints: dict[str, SendHint] = field(default_factory=dict)
     _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
     _sent_ever: int = 0
     _sent_for: Counter[str] = field(default_factory=Counter)  # the same, by rule
@@ -112,7 +112,7 @@ class Budgeted:
             )
             self._unseen = set(self.ledger.paid)
         sent = [
-            (float(at), name, Hint.from_text(hint))
+            (float(at), name, SendHint.from_text(hint))
             for name, (at, _, hint) in (
                 (name, text.partition("\n"))
                 for name, text in notes.items()
@@ -126,7 +126,7 @@ class Budgeted:
 
     def arrive(self, entry: SpoolEntry, hint: str) -> None:
         """A capture waits."""
-        self._hints[entry.id] = Hint.from_text(hint)
+        self._hints[entry.id] = SendHint.from_text(hint)
         self.give_back(entry)
 
     def leave(self, entry: SpoolEntry) -> None:
@@ -256,7 +256,7 @@ class Budgeted:
             notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
         return SendDecision(entry, notes)
 
-    def _remember(self, name: str, at: float, hint: Hint) -> None:
+    def _remember(self, name: str, at: float, hint: SendHint) -> None:
         """What was sent makes what is like it worth less, for 24 h."""
         self._notes[name] = at
         self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
@@ -272,10 +272,10 @@ class Budgeted:
             self._lanes[entry.lane].discard(entry)
 
 
-def _parsed(likeness: str | None) -> Likeness | None:
+def _parsed(likeness: str | None) -> Fingerprint | None:
     """Without a readable likeness a capture is like no other."""
     try:
-        return Likeness.from_text(likeness) if likeness else None
+        return Fingerprint.from_text(likeness) if likeness else None
     except ValueError:
         return None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 from agent.domain import Thresholds
-from agent.selection.frame_context import Moment
+from agent.selection.frame_context import FrameContext
 from agent.selection.rules.confidence import LowConfidence, LowMargin
 from agent.selection.rules.scene import Clash, CountChange, MotionWithoutDetection, RareLabel
 from agent.selection.rules.temporal import ClassFlip, Flicker, Isolated, WeakTrack
@@ -25,7 +25,7 @@ class Rule(Protocol):
 
     def __init__(self, thresholds: Thresholds) -> None: ...
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
 

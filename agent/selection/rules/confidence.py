@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.domain import ClassScore, Detection, Thresholds
-from agent.selection.frame_context import Moment
+from agent.selection.frame_context import FrameContext
 
 _TOP = 3
 
@@ -26,7 +26,7 @@ class LowConfidence:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Mean nearness of the three detections nearest below their threshold, 0 to 1."""
         observation, floor = moment.observation, self.thresholds.floor
         seen: tuple[Detection | ClassScore, ...] = (
@@ -57,7 +57,7 @@ class LowMargin:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """1 minus the margin between the two highest confidences; 0 for a detector."""
         best = moment.observation.classes[:2]
         if len(best) < 2:  # noqa: PLR2004 (a pair)

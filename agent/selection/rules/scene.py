@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Detection, Thresholds
-from agent.selection.frame_context import Moment
+from agent.selection.frame_context import FrameContext
 from agent.selection.tracker import iou_matrix
 
 _CLASH_IOU = 0.5
@@ -42,7 +42,7 @@ class Clash:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Overlap beyond half, times how sure the weaker one is compared with the surer one.
 
         At least one must reach its threshold.
@@ -88,7 +88,7 @@ class CountChange:
     thresholds: Thresholds
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Robust z-score of the count against the last minute, from 3 on, 10 counting as 1."""
         at = moment.observation.frame.at
         count = sum(
@@ -130,7 +130,7 @@ class RareLabel:
     _unit: float = 1.0  # weight of a detection now; grows instead of all others shrinking
     _at: float | None = None
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Confidence times 1 - sqrt(share), for labels in at most a fiftieth of the frames."""
         self._age(moment.observation.frame.at)
         surest: dict[str, float] = {}
@@ -179,7 +179,7 @@ class MotionWithoutDetection:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Share of the picture that moves outside all boxes, 6 % counting as 1."""
         if moment.moving is None:
             return 0.0
@@ -189,7 +189,7 @@ class MotionWithoutDetection:
         share = np.count_nonzero(moment.moving & ~self._covered(moment)) / moment.moving.size
         return min(1.0, share / _MOTION_FULL) if share >= _MOTION_LEAST else 0.0
 
-    def _covered(self, moment: Moment) -> NDArray[np.bool_]:
+    def _covered(self, moment: FrameContext) -> NDArray[np.bool_]:
         """Where the model sees something, in this frame or the one before: both moved."""
         assert moment.moving is not None  # noqa: S101 (the caller looked)
         covered = np.zeros(moment.moving.shape, np.bool_)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.domain import Box, Detection, Observation, Thresholds
-from agent.selection.frame_context import Moment, TrackAt
+from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.tracker import iou_matrix
 
 _NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
@@ -28,11 +28,11 @@ class Flicker:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Confidence on both sides, less what is left of it now; the highest of all objects."""
         return max((self._missed(track, moment) for track in moment.tracks), default=0.0)
 
-    def _missed(self, track: TrackAt, moment: Moment) -> float:
+    def _missed(self, track: ContextTrack, moment: FrameContext) -> float:
         before = [d for offset, d in track.seen.items() if offset < 0]
         after = [d for offset, d in track.seen.items() if offset > 0]
         if not before or not after:
@@ -65,13 +65,13 @@ class Isolated:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Its confidence, less what the neighbours say of it; the highest of all objects."""
         if not moment.before or not moment.after:
             return 0.0
         return max((self._ghost(track, moment) for track in moment.tracks), default=0.0)
 
-    def _ghost(self, track: TrackAt, moment: Moment) -> float:
+    def _ghost(self, track: ContextTrack, moment: FrameContext) -> float:
         now = track.seen.get(0)
         if now is None:
             return 0.0
@@ -105,11 +105,11 @@ class ClassFlip:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Least confidence of the labels that contradict each other; the highest of all objects."""
         return max((self._flip(track) for track in moment.tracks), default=0.0)
 
-    def _flip(self, track: TrackAt) -> float:
+    def _flip(self, track: ContextTrack) -> float:
         now = track.seen.get(0)
         before = self._nearest(track, -1)
         if now is None or before is None or not self._is_sure(now) or now.label == before.label:
@@ -121,7 +121,7 @@ class ClassFlip:
             return min(now.confidence, before.confidence, after.confidence)
         return _TRANSITION * min(now.confidence, before.confidence)
 
-    def _nearest(self, track: TrackAt, direction: int) -> Detection | None:
+    def _nearest(self, track: ContextTrack, direction: int) -> Detection | None:
         offsets = sorted((o for o in track.seen if o * direction > 0), key=abs)
         sure = (track.seen[o] for o in offsets if self._is_sure(track.seen[o]))
         return next(sure, None)
@@ -141,11 +141,11 @@ class WeakTrack:
 
     thresholds: Thresholds
 
-    def score(self, moment: Moment) -> float:
+    def score(self, moment: FrameContext) -> float:
         """Mean nearness to the threshold over the track; the highest of all objects."""
         return max((self._weak(track) for track in moment.tracks), default=0.0)
 
-    def _weak(self, track: TrackAt) -> float:
+    def _weak(self, track: ContextTrack) -> float:
         now = track.seen.get(0)
         if now is None or track.frames < _WEAK_FRAMES:
             return 0.0

@@ -9,8 +9,8 @@ from agent.errors import ConfigurationError
 from agent.ports import Clock
 from agent.upload.connection_errors import explain
 from agent.upload.http.multipart import Part
-from agent.upload.http.options import Network, checked_proxy, tls_context
-from agent.upload.response import Answer
+from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
+from agent.upload.response import Response
 
 USER_AGENT = f"edge-capture-agent/{__version__}"
 
@@ -24,8 +24,8 @@ class Client:
     can never work.
     """
 
-    def __init__(self, base: str, *, clock: Clock, network: Network | None = None) -> None:
-        network = network or Network()
+    def __init__(self, base: str, *, clock: Clock, network: HttpOptions | None = None) -> None:
+        network = network or HttpOptions()
         parsed = urlsplit(base)
         proxy = checked_proxy(network)
         tls = tls_context(network) if parsed.scheme == "https" or network.has_pem else None
@@ -49,7 +49,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Part] | bytes | None = None,
         repeatable: bool,
-    ) -> Answer:
+    ) -> Response:
         """Make one request; a mapping as `body` is sent as a multipart form.
 
         A `repeatable` one may reach the far side twice, so it must be harmless there.

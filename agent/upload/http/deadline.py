@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from agent.ports import Clock
-from agent.upload.http.rate_limit import Throttle
-from agent.upload.http.timer_thread import Alarm, Watchman
+from agent.upload.http.rate_limit import RateLimit
+from agent.upload.http.timer_thread import Timer, TimerThread
 
 GRACE = 5.0
 """Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
@@ -38,8 +38,8 @@ class Deadline:
         seconds: float,
         clock: Clock,
         *,
-        watchman: Watchman,
-        throttle: Throttle | None = None,
+        watchman: TimerThread,
+        throttle: RateLimit | None = None,
     ) -> None:
         self.expired = False
         """Whether the time ran out inside the block; then its result is not to be trusted."""
@@ -55,7 +55,7 @@ class Deadline:
         self._watched: list[socket.socket] = []
         self._ended = False
         self._watchman = watchman
-        self._alarm: Alarm | None = None
+        self._alarm: Timer | None = None
         self._token: Token[Deadline] | None = None
 
     def __enter__(self) -> Self:

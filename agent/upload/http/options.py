@@ -9,7 +9,7 @@ from agent.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class HttpOptions:
     """What the operator wants of the connections to the far side."""
 
     timeout: float = 30.0  # seconds of one whole request, without waits for `max_rate`
@@ -25,7 +25,7 @@ class Network:
         return self.ca is not None or self.client_cert is not None
 
 
-def tls_context(network: Network) -> ssl.SSLContext:
+def tls_context(network: HttpOptions) -> ssl.SSLContext:
     """What every TLS connection is made with: certificates are always verified.
 
     Raises `ConfigurationError` for PEM files that cannot be used.
@@ -44,7 +44,7 @@ def tls_context(network: Network) -> ssl.SSLContext:
     return context
 
 
-def checked_proxy(network: Network) -> SplitResult | None:
+def checked_proxy(network: HttpOptions) -> SplitResult | None:
     """The proxy taken apart; raises `ConfigurationError`, its value unseen, for any other URL."""
     if network.proxy is None:
         return None

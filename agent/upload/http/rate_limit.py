@@ -15,7 +15,7 @@ _PIECE_MIN = 256
 _PIECE_MAX = 65_536
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket, by numbers alone: in any `t` seconds at most `burst + rate * t` bytes go.
 
     `rate` in bytes per second. Who takes more than is there waits until it is paid for, and those
@@ -35,7 +35,7 @@ class Bucket:
         return max(self._free_at - now, 0.0)
 
 
-class Throttle:
+class RateLimit:
     """One bucket for the threads of all connections, which sleep until it is their turn."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Throttle:
     ) -> None:
         self.piece = min(max(int(rate * _PIECE_S), _PIECE_MIN), _PIECE_MAX)
         """Bytes that may be sent at once."""
-        self._bucket = Bucket(rate, burst=self.piece)
+        self._bucket = TokenBucket(rate, burst=self.piece)
         self._clock = clock
         self._sleep = sleep
         self._lock = Lock()

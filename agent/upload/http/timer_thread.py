@@ -9,25 +9,25 @@ _NEVER = float("inf")
 
 
 @dataclass(eq=False, slots=True)
-class Alarm:
+class Timer:
     """A call that is due, unless it is called off before."""
 
     ends: float  # seconds of the monotonic clock of the machine
     call: Callable[[], None]
 
 
-class Watchman:
+class TimerThread:
     """Alarms of many threads. Its own thread begins with the first and ends with `close`."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._alarms: set[Alarm] = set()
+        self._alarms: set[Timer] = set()
         self._wakes_at = _NEVER
         self._thread: Thread | None = None
 
-    def set(self, seconds: float, call: Callable[[], None]) -> Alarm:
+    def set(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Let `call` be called in `seconds`, by another thread; it must not block."""
-        alarm = Alarm(time.monotonic() + seconds, call)
+        alarm = Timer(time.monotonic() + seconds, call)
         with self._changed:
             self._alarms.add(alarm)
             if self._thread is None:
@@ -37,12 +37,12 @@ class Watchman:
                 self._changed.notify()
         return alarm
 
-    def delay(self, alarm: Alarm, seconds: float) -> None:
+    def delay(self, alarm: Timer, seconds: float) -> None:
         """Call so much later."""
         with self._changed:
             alarm.ends += seconds
 
-    def call_off(self, alarm: Alarm) -> None:
+    def call_off(self, alarm: Timer) -> None:
         """Do not call any more; a call that has begun goes on."""
         with self._changed:
             self._alarms.discard(alarm)

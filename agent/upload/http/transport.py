@@ -26,10 +26,10 @@ from agent.ports import Clock
 from agent.upload.connection_errors import cause
 from agent.upload.http.deadline import GRACE, Deadline, connect, current
 from agent.upload.http.multipart import Part, form
-from agent.upload.http.options import Network
-from agent.upload.http.rate_limit import Throttle
-from agent.upload.http.timer_thread import Watchman
-from agent.upload.response import Answer
+from agent.upload.http.options import HttpOptions
+from agent.upload.http.rate_limit import RateLimit
+from agent.upload.http.timer_thread import TimerThread
+from agent.upload.response import Response
 
 ANSWER_MAX = 65536
 """Bytes of an answer's body that are read; a receipt has about 120."""
@@ -50,13 +50,13 @@ class Transport:
     `tls` is what connections by https are made with.
     """
 
-    def __init__(self, network: Network, *, clock: Clock, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, network: HttpOptions, *, clock: Clock, tls: ssl.SSLContext | None) -> None:
         self._timeout = network.timeout
         self._clock = clock
-        self._throttle = Throttle(network.max_rate, clock) if network.max_rate else None
+        self._throttle = RateLimit(network.max_rate, clock) if network.max_rate else None
         self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
         self._adapter = _Adapter(network.workers, tls)
-        self._watchman = Watchman()
+        self._watchman = TimerThread()
 
     def exchange(
         self,
@@ -66,7 +66,7 @@ class Transport:
         body: Mapping[str, Part] | bytes | None = None,
         *,
         repeatable: bool = False,
-    ) -> Answer:
+    ) -> Response:
         """Make one request, its body a multipart form if that is a mapping, and read its answer.
 
         A `repeatable` request, which the far side may receive twice without harm, is made once more
@@ -101,7 +101,7 @@ class Transport:
         self._adapter.close()
         self._watchman.close()
 
-    def _exchange(self, prepared: requests.PreparedRequest) -> Answer:
+    def _exchange(self, prepared: requests.PreparedRequest) -> Response:
         response = self._adapter.send(
             prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
         )
@@ -109,7 +109,7 @@ class Transport:
             body = _beginning(response)
         finally:
             response.close()  # keeps the connection if the body was read to its end
-        return Answer(
+        return Response(
             response.status_code,
             body,
             location=response.headers.get("Location"),

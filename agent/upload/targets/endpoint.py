@@ -9,13 +9,13 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import ConfigurationError
 from agent.ports import Clock
 from agent.upload.http.client import Client, checked_token
-from agent.upload.http.options import Network
+from agent.upload.http.options import HttpOptions
 from agent.upload.response import judge, judge_probe
 
 _ALLOWED = "must be https://HOST/PATH or http://HOST/PATH"
 
 
-class HttpTarget(AbstractContextManager["HttpTarget"]):
+class EndpointTarget(AbstractContextManager["EndpointTarget"]):
     """Delivers by POST to `url`, over connections as `network` wants them.
 
     Raises `ConfigurationError` for an address, token, proxy or PEM file that can never work.
@@ -27,7 +27,7 @@ class HttpTarget(AbstractContextManager["HttpTarget"]):
         *,
         token: str | None,
         clock: Clock,
-        network: Network | None = None,
+        network: HttpOptions | None = None,
     ) -> None:
         parse_http(url)
         self.name = masked(url)

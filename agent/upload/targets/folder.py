@@ -8,7 +8,7 @@ from agent.errors import (
     AgentError,
     CaptureRejected,
     DamagedDataset,
-    TargetHeld,
+    TargetBlocked,
     TargetUnavailable,
     UnfitCapture,
 )
@@ -40,7 +40,7 @@ class FolderTarget:
         except UnfitCapture as error:
             raise CaptureRejected(str(error)) from error
         except DamagedDataset as error:
-            raise TargetHeld(str(error)) from error
+            raise TargetBlocked(str(error)) from error
         except OSError as error:
             raise self._explained(error) from error
         self._seen = True
@@ -51,7 +51,7 @@ class FolderTarget:
         self._require_directory()
         place = self._directory if self._directory.is_dir() else self._directory.parent
         if not os.access(place, os.W_OK | os.X_OK):
-            raise TargetHeld(
+            raise TargetBlocked(
                 f"cannot store captures in {self._directory}: this user may not write there; "
                 "change the owner or the rights"
             )
@@ -76,7 +76,7 @@ class FolderTarget:
         if is_disk_full(error):
             return TargetUnavailable(f"{cannot}: the disk is full; make room")
         if error.errno in _FORBIDDEN:
-            return TargetHeld(
+            return TargetBlocked(
                 f"{cannot}: {error.strerror}; change the rights, or mount the disk writable"
             )
         return TargetUnavailable(f"{cannot}: {error.strerror or type(error).__name__}")

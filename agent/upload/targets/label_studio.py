@@ -26,12 +26,12 @@ from threading import Lock
 from typing import Any
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.record.summary import Annotate, class_of, labels_of
 from agent.upload.http.client import Client
-from agent.upload.http.options import Network
-from agent.upload.response import Answer, json_object, no_object, refusal, words
+from agent.upload.http.options import HttpOptions
+from agent.upload.response import Response, json_object, no_object, refusal, words
 from agent.upload.targets.endpoint import masked, parse_http
 from agent.upload.targets.label_studio_login import login_with
 from agent.upload.targets.label_studio_task import (
@@ -41,7 +41,7 @@ from agent.upload.targets.label_studio_task import (
     interface_of,
     prediction_of,
 )
-from agent.upload.targets.url_options import Options
+from agent.upload.targets.url_options import UrlOptions
 
 _ALLOWED = "must be label-studio+https://HOST/projects/ID"
 _ADDRESS = re.compile(r"(?P<base>.+)/projects/(?P<project>[0-9]{1,18})(/data)?/?")
@@ -74,11 +74,11 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         *,
         token: str | None,
         clock: Clock,
-        network: Network | None = None,
+        network: HttpOptions | None = None,
         boot: str = "",
     ) -> None:
         base, self._project, query = _taken_apart(url)
-        self._annotate = Options(query, ("annotate",)).choice("annotate", Annotate.THRESHOLD)
+        self._annotate = UrlOptions(query, ("annotate",)).choice("annotate", Annotate.THRESHOLD)
         self.name = masked(url)
         self._client = Client(base, clock=clock, network=network)
         self._login = login_with(token, self._client, clock)
@@ -167,7 +167,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             has_boxes = int(parsed["total_predictions"]) > 0
             tasks = [_Task(int(task["id"]), has_boxes) for task in parsed["tasks"]]
         except (KeyError, TypeError, ValueError) as error:
-            raise TargetHeld(
+            raise TargetBlocked(
                 "cannot look for the capture: the answer lists no tasks; check AGENT_UPLOAD_URL"
             ) from error
         return tasks[0] if tasks else None
@@ -191,7 +191,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         answer = self._write("/api/predictions/", {"task": task.id, **prediction})
         self._object(answer, "the image is stored, but its boxes are not")
 
-    def _write(self, path: str, content: object, query: Sequence[tuple[str, str]] = ()) -> Answer:
+    def _write(self, path: str, content: object, query: Sequence[tuple[str, str]] = ()) -> Response:
         try:
             answer = self._ask(
                 "POST",
@@ -219,10 +219,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         return self._object(answer, "cannot use the project")
 
     def _usable(self, project: Mapping[str, Any]) -> Interface:
-        """The names in the labelling interface; raises `TargetHeld` where it does not fit."""
+        """The names in the labelling interface; raises `TargetBlocked` where it does not fit."""
         interface = interface_of(project.get("parsed_label_config"))
         if interface is None:
-            raise TargetHeld(
+            raise TargetBlocked(
                 "cannot use the project: its labelling interface shows no image; add "
                 '<Image name="image" value="$image"/> and a <RectangleLabels> with your labels'
             )
@@ -230,7 +230,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             _require_place(interface, {})
         return interface
 
-    def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Answer:
+    def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Response:
         """One request as the user of the token; once more with a fresh login if that ran out."""
         sent = request.pop("headers", {})
         headers = self._login.headers()
@@ -244,7 +244,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             )
         return answer
 
-    def _object(self, answer: Answer, cannot: str) -> Mapping[str, Any]:
+    def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
         """The JSON of an answer 200 or 201; raises what any other answer means."""
         if answer.status in _REFUSED:
             said = words(answer.body, *self._login.secrets)
@@ -253,7 +253,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             raise refusal(answer, cannot)
         missing = no_object(answer.body)
         if missing is not None:
-            raise TargetHeld(f"{cannot}: the answer {answer.status} {missing}")
+            raise TargetBlocked(f"{cannot}: the answer {answer.status} {missing}")
         return json_object(answer.body) or {}
 
     def _note_attempt(self, capture_id: str) -> None:
@@ -265,10 +265,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
 
 
 def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
-    """Raise `TargetHeld` where nobody would see what goes with an image."""
+    """Raise `TargetBlocked` where nobody would see what goes with an image."""
     what = ("a class", "Choices") if "classes" in record else ("the boxes", "RectangleLabels")
     if (interface.choices if "classes" in record else interface.boxes) is None:
-        raise TargetHeld(
+        raise TargetBlocked(
             f"cannot use the project: its labelling interface has no <{what[1]}>, so nobody would "
             f"see {what[0]}; add it with your labels, or annotate=off to AGENT_UPLOAD_URL"
         )

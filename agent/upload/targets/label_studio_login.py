@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Protocol
 
-from agent.errors import ConfigurationError, TargetHeld
+from agent.errors import ConfigurationError, TargetBlocked
 from agent.ports import Clock
 from agent.upload.http.client import Client, checked_token
 from agent.upload.response import json_object, no_object, refusal
@@ -98,7 +98,7 @@ class _PersonalLogin:
         )
         cannot = "cannot log in to Label Studio"
         if answer.status in _REFUSED:
-            raise TargetHeld(
+            raise TargetBlocked(
                 f"{cannot}: it answers {answer.status}: the personal access token was revoked, "
                 "has expired, or is not its; set AGENT_UPLOAD_TOKEN"
             )
@@ -107,5 +107,5 @@ class _PersonalLogin:
         access = (json_object(answer.body) or {}).get("access")
         if not isinstance(access, str) or not _PERSONAL.fullmatch(access):
             missing = no_object(answer.body) or "holds no access token: check AGENT_UPLOAD_URL"
-            raise TargetHeld(f"{cannot}: the answer {answer.status} {missing}")
+            raise TargetBlocked(f"{cannot}: the answer {answer.status} {missing}")
         return access

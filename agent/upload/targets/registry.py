@@ -8,8 +8,8 @@ from types import MappingProxyType
 from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.ports import CaptureFolder, Clock, UploadTarget
-from agent.upload.http.options import Network
-from agent.upload.targets.endpoint import HttpTarget, is_loopback, masked, parse_http
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.endpoint import EndpointTarget, is_loopback, masked, parse_http
 from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
@@ -17,22 +17,22 @@ from agent.upload.targets.s3 import S3Target
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class TargetContext:
     """What a target may need besides its address."""
 
     token: str | None = field(repr=False)
-    network: Network
+    network: HttpOptions
     clock: Clock
     disk: Disk
     capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
     boot: str  # name of this boot as records have it; empty where it is unknown
 
 
-def _http(url: str, means: Means) -> UploadTarget:
-    return HttpTarget(url, token=means.token, clock=means.clock, network=means.network)
+def _http(url: str, means: TargetContext) -> UploadTarget:
+    return EndpointTarget(url, token=means.token, clock=means.clock, network=means.network)
 
 
-def _directory(url: str, means: Means) -> UploadTarget:
+def _directory(url: str, means: TargetContext) -> UploadTarget:
     path = url.partition(":")[2]
     if not path.startswith("/") or "\0" in path:
         raise ConfigurationError(
@@ -41,21 +41,21 @@ def _directory(url: str, means: Means) -> UploadTarget:
     return FolderTarget(means.capture_folder(Path(path)), means.disk)
 
 
-def _roboflow(url: str, means: Means) -> UploadTarget:
+def _roboflow(url: str, means: TargetContext) -> UploadTarget:
     return RoboflowTarget(url, token=means.token, clock=means.clock, network=means.network)
 
 
-def _label_studio(url: str, means: Means) -> UploadTarget:
+def _label_studio(url: str, means: TargetContext) -> UploadTarget:
     return LabelStudioTarget(
         url, token=means.token, clock=means.clock, network=means.network, boot=means.boot
     )
 
 
-def _s3(url: str, means: Means) -> UploadTarget:
+def _s3(url: str, means: TargetContext) -> UploadTarget:
     return S3Target(url, clock=means.clock, network=means.network)
 
 
-TARGETS: Mapping[str, Callable[[str, Means], UploadTarget]] = MappingProxyType(
+TARGETS: Mapping[str, Callable[[str, TargetContext], UploadTarget]] = MappingProxyType(
     {
         "https://HOST/PATH": _http,
         "http://HOST/PATH": _http,
@@ -77,7 +77,7 @@ def make_target(
     url: str,
     *,
     token: str | None,
-    network: Network | None = None,
+    network: HttpOptions | None = None,
     clock: Clock,
     disk: Disk,
     capture_folder: Callable[[Path], CaptureFolder],
@@ -92,7 +92,9 @@ def make_target(
         raise ConfigurationError(
             f"AGENT_UPLOAD_URL: must be one of {', '.join(TARGETS)}, not {masked(url)!r}"
         )
-    return make(url, Means(token, network or Network(), clock, disk, capture_folder, boot))
+    return make(
+        url, TargetContext(token, network or HttpOptions(), clock, disk, capture_folder, boot)
+    )
 
 
 def insecure_token_warning(url: str, token: str | None) -> str | None:

@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Any
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, ConfigurationError, TargetHeld, TargetUnavailable
+from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.record.summary import (
     Annotate,
@@ -33,10 +33,10 @@ from agent.record.summary import (
     rule_names,
 )
 from agent.upload.http.client import Client, checked_token
-from agent.upload.http.options import Network
-from agent.upload.response import Answer, json_object, no_object, refusal, words
+from agent.upload.http.options import HttpOptions
+from agent.upload.response import Response, json_object, no_object, refusal, words
 from agent.upload.targets.endpoint import masked, parse_http
-from agent.upload.targets.url_options import Options
+from agent.upload.targets.url_options import UrlOptions
 
 CLOUD = "https://api.roboflow.com"
 
@@ -73,11 +73,11 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         *,
         token: str | None,
         clock: Clock,
-        network: Network | None = None,
+        network: HttpOptions | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         base, self._project, query = _taken_apart(url)
-        options = Options(query, _OPTIONS)
+        options = UrlOptions(query, _OPTIONS)
         self._annotate = options.choice("annotate", Annotate.THRESHOLD)
         split = options.one("split")
         self._split = options.choice("split", Split.TRAIN) if split is not None else None
@@ -173,7 +173,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         if self._object(answer, _WITHOUT_BOXES).get("success") is not True:
             raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_MEND}")
 
-    def _ask_to_attach(self, image_id: str, name: str, text: str) -> Answer:
+    def _ask_to_attach(self, image_id: str, name: str, text: str) -> Response:
         query = [("api_key", self._key), ("name", name), ("prediction", "true")]
         return self._client.ask(
             "POST",
@@ -190,7 +190,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         )
         return self._object(answer, "cannot use the project")
 
-    def _object(self, answer: Answer, cannot: str) -> Mapping[str, Any]:
+    def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
         """The JSON of an answer 200; raises what any other answer means."""
         if answer.status in _REFUSED:
             said = words(answer.body, self._key)
@@ -200,7 +200,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             raise refusal(answer, cannot)
         missing = no_object(answer.body)
         if missing is not None:
-            raise TargetHeld(f"{cannot}: the answer 200 {missing}")
+            raise TargetBlocked(f"{cannot}: the answer 200 {missing}")
         return json_object(answer.body) or {}
 
     def _remember(self, capture_id: str, uploaded: tuple[str, bool] | None) -> None:

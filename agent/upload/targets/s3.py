@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetHeld
+from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetBlocked
 from agent.ports import Clock
 from agent.record.summary import capture_day
 from agent.upload.http.client import USER_AGENT
-from agent.upload.http.options import Network, checked_proxy, tls_context
+from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
 from agent.upload.targets.endpoint import masked
 from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
 
@@ -47,8 +47,8 @@ class S3Target:
     library is not installed.
     """
 
-    def __init__(self, url: str, *, clock: Clock, network: Network | None = None) -> None:
-        network = network or Network()
+    def __init__(self, url: str, *, clock: Clock, network: HttpOptions | None = None) -> None:
+        network = network or HttpOptions()
         bucket, self._prefix = _taken_apart(url)
         self.name = masked(url)
         self._clock = clock
@@ -127,7 +127,7 @@ class S3Target:
         tag = (result["e_tag"] or "").strip('"').lower()
         is_ours = tag == hashlib.md5(data, usedforsecurity=False).hexdigest()
         if not is_ours and self._read(key, len(data)) != data:
-            raise TargetHeld(f"{_CANNOT}: {NO_STORE}")
+            raise TargetBlocked(f"{_CANNOT}: {NO_STORE}")
         return True
 
     def _read(self, key: str, most: int) -> bytes:
@@ -151,7 +151,7 @@ def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
     return bucket, segments
 
 
-def _client_options(network: Network) -> "ClientConfig":
+def _client_options(network: HttpOptions) -> "ClientConfig":
     """What of the network's settings the library can do; raises for what it cannot."""
     for value, name in (
         (network.max_rate, "AGENT_UPLOAD_MAX_RATE"),

@@ -6,7 +6,7 @@ more that is not to be repeated. So its version is fixed, and tests compare with
 
 import re
 
-from agent.errors import AgentError, CaptureRejected, TargetHeld, TargetUnavailable
+from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
 
 BEING_WRITTEN = 409
@@ -59,7 +59,7 @@ def explain_answer(text: str, cannot: str, wall: float) -> AgentError:
     """
     mend = next((mend for sign, mend in _CAUSES.items() if sign in text), None)
     if mend is not None:
-        return TargetHeld(f"{cannot}: {mend}")
+        return TargetBlocked(f"{cannot}: {mend}")
     status = status_of(text)
     if status is None:
         return _unanswered(text, cannot, wall)
@@ -67,12 +67,12 @@ def explain_answer(text: str, cannot: str, wall: float) -> AgentError:
     code = found[1] if found else ""
     said = f"the store answers {status} {code}".rstrip()
     if code in _MEND:
-        return TargetHeld(f"{cannot}: {said}: {_MEND[code]}")
+        return TargetBlocked(f"{cannot}: {said}: {_MEND[code]}")
     if status in _RETRY or code == _GONE:
         return TargetUnavailable(f"{cannot}: {said}")
     if status in _REJECT:
         return CaptureRejected(f"{cannot}: {said}")
-    return TargetHeld(f"{cannot}: {said}; check AGENT_UPLOAD_URL and the AWS_ variables")
+    return TargetBlocked(f"{cannot}: {said}; check AGENT_UPLOAD_URL and the AWS_ variables")
 
 
 def _unanswered(text: str, cannot: str, wall: float) -> AgentError:
@@ -80,7 +80,7 @@ def _unanswered(text: str, cannot: str, wall: float) -> AgentError:
     if found is None:
         return TargetUnavailable(f"{cannot}: no answer from the store; check the network")
     clock = "" if wall >= PLAUSIBLE_SINCE else "; set the clock (NTP) first"
-    return TargetHeld(
+    return TargetBlocked(
         f"{cannot}: the store's certificate is not trusted ({found[1]}): captive portal, or an "
         f"authority that the device does not know; see AGENT_UPLOAD_CA{clock}"
     )

@@ -10,8 +10,8 @@ from agent.errors import ConfigurationError
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-class Options:
-    """Options as `name=value&name=value`, each known by name.
+class UrlOptions:
+    """UrlOptions as `name=value&name=value`, each known by name.
 
     Raises `ConfigurationError` for any other. A value is never repeated in a message: whoever puts
     a key there should not find it in the log.

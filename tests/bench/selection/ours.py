@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.domain import Capture, Lane, SpoolEntry, Thresholds
-from agent.selection.budget.ledger import Ledger, Now
-from agent.selection.budget.purchase import Budgeted, Hint
+from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULES
-from agent.selection.selector import Verdict
+from agent.selection.selector import FrameEvaluation
 from tests.bench.selection.policies import Scored
 from tests.bench.selection.scenes import FPS, Seen
 
@@ -36,7 +36,7 @@ class Ours:
         )
         self._now = 0.0
         ledger = Ledger(self.per_day, plan.reserved_share(cameras=1), period)
-        self._order = Budgeted(ledger, lambda: Now(self._now, self._now, "boot"))
+        self._order = BudgetedOrder(ledger, lambda: ClockReading(self._now, self._now, "boot"))
         self._numbers = iter(range(1 << 40))
         self._frames: dict[str, int] = {}
         self._waiting: dict[str, SpoolEntry] = {}
@@ -57,7 +57,7 @@ class Ours:
     def _new_id(self, _wall: float) -> str:
         return f"0-0-0-0-{next(self._numbers) * 0x9E3779B97F4A % 2**48:012x}"
 
-    def _explain(self, verdict: Verdict) -> None:
+    def _explain(self, verdict: FrameEvaluation) -> None:
         low = verdict.scores.get("low_confidence", 0.0)
         self.scored.append(Scored(verdict.frame.sequence, verdict.value, low))
 
@@ -68,7 +68,7 @@ class Ours:
             entry = SpoolEntry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
             self._frames[capture.id] = frame.sequence
             self._waiting[capture.id] = entry
-            self._order.arrive(entry, Hint.of(capture).text)
+            self._order.arrive(entry, SendHint.of(capture).text)
             with contextlib.suppress(KeyError):
                 self._order.leave(self._waiting.pop(capture.replaces or ""))
 
