@@ -217,7 +217,7 @@ def _selection(
     """The rules that fit the model, with what they learnt before."""
     rules, left_out = supported(settings.rules, task)
     if left_out:
-        log.info("rules left out", rules=",".join(left_out), task=task)
+        log.info("rules disabled", rules=",".join(left_out), task=task)
     plan = replace(selection_plan(settings), rules=rules, cooldown_s=tempo.cooldown_s)
     names = [camera.name for camera in settings.cameras]
     selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
@@ -260,14 +260,14 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
 def explain(log: Log, verdict: FrameEvaluation) -> None:
     """Why a frame was captured, or was not: for those who ask at debug level."""
     log.debug(
-        "frame judged",
+        "frame evaluated",
         camera=verdict.frame.camera,
         at=round(verdict.frame.at, 3),
         source_frame=verdict.frame.source_frame,
         outcome=verdict.outcome,
         value=round(verdict.value, 3),
-        line=round(verdict.line, 3),
-        condition=verdict.condition.value,
+        cutoff=round(verdict.line, 3),
+        quality=verdict.condition.value,
         other=verdict.other,
         **{name: round(score, 3) for name, score in verdict.scores.items()},
     )

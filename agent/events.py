@@ -1,8 +1,9 @@
-"""Every event of the log, once: its level, what it means, and what a person does about it.
+"""All log events, each declared once: its level, its meaning, and how to fix the cause.
 
-What is a warning or worse needs somebody, or tells of a loss, and says what mends it; so
-`journalctl -u capture-agent -p warning` alone tells a technician what is wrong. The README's table
-and docs/events.md are made from here, and tests hold each log call against it.
+An event at warning or above reports a loss or a problem and says how to fix it, or reports the end
+of such a problem at the same level. So `journalctl -u capture-agent -p warning` alone shows what is
+wrong and what no longer is. The README table and docs/events.md are generated from this table, and
+tests check every log call against it.
 """
 
 from collections.abc import Mapping
@@ -16,117 +17,128 @@ _DISK = "Free some space on the disk, or lower `AGENT_SPOOL_MAX` and `AGENT_SPOO
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one name in the log stands for."""
+    """The declaration of one event name."""
 
     level: Level
     meaning: str
-    mend: str = ""  # what to do; empty below warning
-    worse: Level | None = None  # the level where it is final, as the meaning says
-    facts: str = ""  # names of its fields; `...` where there are more, named for what is counted
+    fix: str = ""  # what a person does; empty below warning, and where `ends` is set
+    worst_level: Level | None = None  # the level of the serious cases; `meaning` names them
+    facts: str = ""  # names of its fields; `...`: further fields, named after what they count
+    ends: tuple[str, ...] = ()  # the problems whose end it reports, at the level of each
 
 
 EVENTS: Mapping[str, Event] = {
     "agent started": Event(
         "info",
-        "The daemon runs with these settings.",
+        "The daemon started with these settings.",
         facts="version device cameras spool waiting target",
     ),
     "agent stopping": Event(
         "info",
-        "A stop was asked for; what is in memory is being written.",
+        "The daemon was asked to stop and writes the captures in memory to disk.",
         facts="reason",
     ),
     "agent stopped": Event(
         "info",
-        "The daemon has ended; `reason` says why. An error when captures were lost, `lost` counts "
-        "them, or the exit code is not 0.",
+        "The daemon stopped; `reason` says why. An error if captures were lost (`lost` counts "
+        "them) or if the exit code is not 0.",
         "Read the warnings before it; they say what failed.",
-        worse="error",
+        worst_level="error",
         facts="reason exit_code waiting lost",
     ),
     "camera opened": Event(
         "info",
-        "The first frame of a camera has come.",
+        "The first frame of a camera arrived.",
         facts="camera width height",
     ),
     "camera lost": Event(
         "warning",
-        "A camera gives no frames; it is tried again, waiting ever longer. An error when it is a "
-        "recording, which is not tried again.",
-        "Check cable, power and address as `error` says; `capture-agent check` tries it alone.",
-        worse="error",
+        "A camera delivers no frames; it is reopened after growing waits. An error if it is a "
+        "recording, which is not reopened.",
+        "Check cable, power and address as `error` says; `capture-agent check` tests each camera.",
+        worst_level="error",
         facts="camera error retry_in_s",
     ),
     "camera recovered": Event(
-        "info",
-        "A lost camera gives frames again.",
+        "warning",
+        "A lost camera delivers frames again.",
         facts="camera lost_s width height",
+        ends=("camera lost",),
     ),
     "camera ended": Event(
         "info",
-        "A recording was read to its end; `unreadable` pictures of it could not be decoded.",
+        "A recording was read to its end; `unreadable` counts its frames that could not be "
+        "decoded.",
         facts="camera unreadable",
     ),
-    "camera impaired": Event(
+    "image degraded": Event(
         "warning",
-        "A picture is dark, blown out, blurred, frozen or blocked for 10 s, as `condition` says.",
-        "Clean the lens, look at light and aim; restart a frozen camera.",
-        facts="camera condition",
+        "The image has been dark, overexposed, blurred, frozen or covered for 10 s; `quality` says "
+        "which.",
+        "Clean the lens, check light and aim; restart a frozen camera.",
+        facts="camera quality",
     ),
-    "camera clear": Event(
-        "info",
-        "The picture is as usual again.",
+    "image recovered": Event(
+        "warning",
+        "The image quality is normal again.",
         facts="camera",
+        ends=("image degraded",),
     ),
     "model loaded": Event(
         "info",
-        "The model runs; `decided` says how its outputs are read.",
+        "The model is loaded; `decided` says how its outputs are read.",
         facts="model sha256 provider labels decided",
     ),
     "model changed": Event(
         "info",
-        "A new model file passed its trial and is used from now on.",
+        "A new model file passed its trial and replaces the previous model.",
         facts="model sha256 before provider labels",
     ),
-    "model kept": Event(
+    "model reload failed": Event(
         "error",
-        "A new model file failed its trial, `error` says why; the old one stays in use, after a "
-        "restart too.",
-        "Put a whole and fitting file in its place, then `systemctl reload capture-agent`.",
+        "A new model file failed its trial (`error` says why); the previous model stays in use, "
+        "also after a restart.",
+        "Install a complete, supported model file, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
     ),
-    "model wasteful": Event(
+    "model batch wasted": Event(
         "warning",
-        "The model takes several pictures at once and gets one: each frame costs too much.",
-        "Export it with a batch of 1.",
+        "The model has a fixed batch size above 1 but gets one frame at a time, so each frame "
+        "costs too much.",
+        "Export it with a batch size of 1.",
         facts="model error",
     ),
-    "model unsaved": Event(
+    "model save failed": Event(
         "warning",
-        "The model in use could not be copied to the state directory; after a restart with a bad "
-        "new file there would be none to run.",
-        "Make room on the disk as `error` says; put models in place by renaming, not by copying "
-        "over the old one.",
+        "The model in use could not be copied to the state directory. If the model file is bad at "
+        "the next start, there is no known-good model to fall back to.",
+        "Free disk space as `error` says; replace model files by renaming, not by copying over the "
+        "old one.",
         facts="model error",
     ),
-    "rules left out": Event(
+    "rules disabled": Event(
         "info",
-        "These rules have nothing to look at with such a model.",
+        "These rules cannot work with the task of this model.",
         facts="rules task",
     ),
-    "temporal rules": Event(
+    "temporal rules disabled": Event(
         "info",
-        "Frames come too slowly for the rules of time (off), or fast enough (on).",
-        facts="camera state",
+        "Frames arrive too slowly for the rules that compare frames over time.",
+        facts="camera",
     ),
-    "frame judged": Event(
+    "temporal rules enabled": Event(
+        "info",
+        "Frames arrive fast enough again for the rules that compare frames over time.",
+        facts="camera",
+    ),
+    "frame evaluated": Event(
         "debug",
-        "Why a frame was captured, or was not.",
-        facts="camera at source_frame outcome value line condition other ...",
+        "Why a frame was captured or not.",
+        facts="camera at source_frame outcome value cutoff quality other ...",
     ),
     "frame captured": Event(
         "info",
-        "A frame was chosen; `rules` says why.",
+        "A frame was selected; `rules` says why.",
         facts="capture camera lane rules value",
     ),
     "capture stored": Event(
@@ -136,121 +148,128 @@ EVENTS: Mapping[str, Event] = {
     ),
     "capture evicted": Event(
         "info",
-        "The disk budget forced a capture out; `reason` says which limit.",
+        "A capture was deleted to stay within the disk budget; `reason` says which limit.",
         facts="capture reason value",
     ),
     "capture delivered": Event(
         "info",
-        "The endpoint proved that it has the capture.",
+        "The endpoint confirmed that it stored the capture.",
         facts="capture duplicate seconds",
     ),
     "capture damaged": Event(
         "error",
         "A record file does not match its checksum; it was moved to `damaged/`.",
-        "One after a power cut is no worry; more of them mean a dying card: replace it.",
+        "Ignore a single one after a power cut; if there are more, the SD card or disk is failing: "
+        "replace it.",
         facts="capture error",
     ),
     "capture rejected": Event(
         "error",
         "The endpoint refused this capture; it was moved to `rejected/`.",
-        "Mend at the endpoint what `error` says, then `capture-agent rejected retry`.",
+        "Fix at the endpoint what `error` says, then run `capture-agent rejected retry`.",
         facts="capture error",
     ),
     "upload delayed": Event(
         "warning",
-        "The endpoint cannot be reached or asks to wait; all captures are kept.",
-        "Nothing, if the network is expected to be away; else check it as `error` says.",
+        "The endpoint cannot be reached or asks the agent to wait; all captures are kept.",
+        "Nothing if the network is expected to be down; otherwise check what `error` says.",
         facts="error target waiting retry_in_s",
     ),
-    "upload held": Event(
+    "upload blocked": Event(
         "error",
-        "No capture can be delivered until what `error` names is mended; all are kept.",
-        "Do what `error` says: most often the token, the address, a certificate or the clock.",
+        "No capture can be delivered until what `error` names is fixed; all captures are kept.",
+        "Do what `error` says; usually the token, address, certificate or clock is wrong.",
         facts="error target waiting retry_in_s",
     ),
     "upload resumed": Event(
-        "info",
-        "Deliveries succeed again.",
+        "warning",
+        "Deliveries succeed again. An error if it ends `upload blocked`.",
+        worst_level="error",
         facts="after_s target waiting",
+        ends=("upload delayed", "upload blocked"),
     ),
     "upload window closed": Event(
         "info",
-        "Captures wait until the time that `opens` names.",
+        "Captures wait for the next upload window, which opens at `opens`.",
         facts="opens window waiting",
     ),
     "upload window opened": Event(
         "info",
-        "Captures may be sent.",
+        "The upload window is open; captures are sent.",
         facts="window waiting",
     ),
     "upload insecure": Event(
         "warning",
-        "The token crosses the network unencrypted.",
+        "The upload token is sent unencrypted.",
         "Use an `https://` address in `AGENT_UPLOAD_URL`.",
         facts="error",
     ),
     "spool recovered": Event(
         "warning",
-        "The spool was put in order at start; the fields count what was found.",
-        "Nothing after a power cut; `damaged` at every start means a dying card.",
+        "The spool was repaired at start; the fields count what was found.",
+        "Nothing after a power cut; if `damaged` appears at every start, replace the SD card or "
+        "disk.",
         facts="index_rebuilt ...",
     ),
     "spool rebuilding": Event(
         "info",
-        "Many files are not in the index: `read` of them were read, of so many `files`.",
+        "Files are missing from the index; `read` of `files` have been read so far.",
         facts="read files",
     ),
     "spool unavailable": Event(
         "error",
-        "The disk refuses; captures wait in memory.",
-        f"See `error`. {_DISK} One that became read-only is dying: replace it.",
+        "The disk refuses writes; captures wait in memory.",
+        f"See `error`. {_DISK} Replace a disk that has become read-only: it is failing.",
         facts="error pending",
     ),
     "spool available": Event(
-        "info",
-        "The disk takes writing again.",
+        "warning",
+        "The disk accepts writes again. An error if it ends `spool unavailable`.",
+        worst_level="error",
         facts="waiting pending",
+        ends=("disk full", "spool unavailable"),
     ),
     "disk full": Event(
         "warning",
-        "The disk has no room; only better captures replace stored ones.",
+        "The disk is full; a new capture is stored only if it replaces one of lower value.",
         f"Let captures be delivered, or `capture-agent export` them. {_DISK}",
         facts="reason waiting",
     ),
     "clock stepped": Event(
         "warning",
-        "The wall clock jumped; intervals are not affected.",
-        "Nothing once after boot; if it repeats, check the time service and the clock's battery.",
+        "The wall clock jumped by `seconds`; intervals are not affected.",
+        "Nothing if once after boot; if it repeats, check the time service and the clock's "
+        "battery.",
         facts="seconds",
     ),
     "worker failed": Event(
         "critical",
-        "A bug: the traceback follows, and the process ends; systemd starts it anew.",
+        "A bug: the traceback follows, the process exits, and systemd restarts it.",
         "Report it with its traceback.",
         facts="worker",
     ),
     "worker stalled": Event(
         "critical",
         "A worker makes no progress; the watchdog will restart the process.",
-        "If it repeats: `inference` points at the GPU's driver, `writer` at the card.",
+        "If it repeats, suspect the GPU driver for `inference`, the SD card or disk for `writer`.",
         facts="workers",
     ),
     "stop overdue": Event(
         "warning",
-        "A worker did not stop in time and was left behind.",
-        "Nothing: what it held is on disk; a camera's driver that hangs is the usual cause.",
+        "A worker did not stop in time and was abandoned.",
+        "Nothing: its captures are on disk; the usual cause is a camera driver that hangs.",
         facts="workers",
     ),
     "metrics unavailable": Event(
         "warning",
-        "The file of `AGENT_METRICS_FILE` cannot be written; nothing else is affected.",
-        "Make its folder, give it to the user capture-agent, and let the sandbox write there: see "
-        "docs/operating.md.",
+        "The file `AGENT_METRICS_FILE` cannot be written; nothing else is affected.",
+        "Create its folder, make it writable by the user capture-agent, and allow it in the "
+        "sandbox: see docs/operating.md.",
         facts="file error",
     ),
     "summary": Event(
         "info",
-        "One minute in figures.",
+        "Counts and latencies of the last minute.",
         facts="frames_read frames_dropped frames_analysed inference_p50_ms inference_p95_ms "
         "captured stored delivered evicted rejected waiting upload ...",
     ),

@@ -137,13 +137,15 @@ class Inference:
         if condition is not self._conditions[camera]:
             self._conditions[camera] = condition
             if condition is ImageQuality.CLEAR:
-                self._log.info("camera clear", camera=camera)
+                self._log.warning("image recovered", camera=camera)
             else:
-                self._log.warning("camera impaired", camera=camera, condition=condition.value)
+                self._log.warning("image degraded", camera=camera, quality=condition.value)
         if selector.window.is_slow != (camera in self._slow):
             self._slow ^= {camera}
-            paused = camera in self._slow
-            self._log.info("temporal rules", camera=camera, state="off" if paused else "on")
+            if camera in self._slow:
+                self._log.info("temporal rules disabled", camera=camera)
+            else:
+                self._log.info("temporal rules enabled", camera=camera)
 
     def _accept(self, capture: Capture) -> None:
         for hit in capture.rules:

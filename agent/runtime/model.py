@@ -53,7 +53,7 @@ class CurrentModel:
     def warn(self, log: Log) -> None:
         """Say what of the model in use is worth mending, though it works."""
         if self.detector.wasteful is not None:
-            log.warning("model wasteful", model=self.info.name, error=self.detector.wasteful)
+            log.warning("model batch wasted", model=self.info.name, error=self.detector.wasteful)
 
     def detect(self, pixels: Pixels) -> Prediction:
         """Prediction as the model in use does."""
@@ -220,4 +220,4 @@ def _kept(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentModel
 
 
 def _say_kept(info: ModelInfo, error: ConfigurationError, log: Log) -> None:
-    log.error("model kept", model=info.name, sha256=info.sha256[:12], error=str(error))
+    log.error("model reload failed", model=info.name, sha256=info.sha256[:12], error=str(error))

@@ -73,7 +73,7 @@ class Reader:
             self._log.info("camera opened", width=width, height=height)
         else:
             gone = round(now - self._lost_at, 1)
-            self._log.info("camera recovered", lost_s=gone, width=width, height=height)
+            self._log.warning("camera recovered", lost_s=gone, width=width, height=height)
         self._found_at, self._lost_at = now, None
 
     def _lost(self, why: str) -> float | None:

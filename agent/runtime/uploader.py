@@ -238,14 +238,16 @@ class Uploader:
         if state is self._reported:
             return
         lasted = round(now - self._since, 1)
+        was_blocked = self._reported is UploadState.HELD
         self._reported, self._since = state, now
         facts = {"target": self._target.name, "waiting": self._spool.waiting()}
         if state is UploadState.FLOWING:
-            self._log.info("upload resumed", after_s=lasted, **facts)
+            report = self._log.error if was_blocked else self._log.warning
+            report("upload resumed", after_s=lasted, **facts)
             return
         facts["retry_in_s"] = round(self._pace.wait(now), 1)
         if state is UploadState.HELD:
-            self._log.error("upload held", error=error, **facts)
+            self._log.error("upload blocked", error=error, **facts)
         else:
             self._log.warning("upload delayed", error=error, **facts)
 
@@ -260,7 +262,7 @@ class Uploader:
         with self._lock:
             refused, self._disk_refuses = self._disk_refuses, False
         if refused:
-            self._log.info("spool available", waiting=self._spool.waiting())
+            self._log.error("spool available", waiting=self._spool.waiting())
 
     def _release_rested(self, now: float) -> None:
         """Let captures be claimed whose rest is over; the caller holds the lock."""

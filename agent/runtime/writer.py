@@ -78,7 +78,7 @@ class Writer:
             wait, self._retry = self._retry, min(self._retry * 2, _LAST_RETRY_S)
             return wait
         if self._refused:
-            self._log.info("spool available", pending=self.pending)
+            self._log.error("spool available", pending=self.pending)
         self._refused, self._retry, self._drafts = False, _FIRST_RETRY_S, []
         for entry in stored.kept:
             self._log.info("capture stored", capture=entry.id, bytes=entry.size)

@@ -88,14 +88,14 @@ def events_table() -> str:
     """The README's table of events, in Markdown: level, meaning, and what to do."""
     rows = ["| Event | Level | Meaning | What to do |", "| --- | --- | --- | --- |"]
     for name, event in EVENTS.items():
-        levels = ", ".join(filter(None, (event.level, event.worse)))
-        rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.mend} |")
+        levels = ", ".join(filter(None, (event.level, event.worst_level)))
+        rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.fix} |")
     return "\n".join(rows) + "\n"
 
 
 def events_page() -> str:
     """Each event with its facts, in Markdown: first those that need somebody."""
-    serious = [name for name, event in EVENTS.items() if event.mend]
+    serious = [name for name, event in EVENTS.items() if event.fix]
     rest = [name for name in EVENTS if name not in serious]
     parts = []
     for title, names in (("Somebody is needed", serious), ("All is well", rest)):
@@ -103,8 +103,8 @@ def events_page() -> str:
         rows.append("| --- | --- | --- | --- | --- |")
         for name in names:
             event = EVENTS[name]
-            levels = ", ".join(filter(None, (event.level, event.worse)))
+            levels = ", ".join(filter(None, (event.level, event.worst_level)))
             facts = " ".join(fact if fact == "..." else f"`{fact}`" for fact in event.facts.split())
-            rows.append(f"| `{name}` | {levels} | {facts} | {event.meaning} | {event.mend} |")
+            rows.append(f"| `{name}` | {levels} | {facts} | {event.meaning} | {event.fix} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)

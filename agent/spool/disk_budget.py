@@ -86,7 +86,7 @@ class DiskBudget:
             # At the brink every other put fits; room is there when several more would.
             room = self._disk.free_bytes(self._paths.root) - self._limits.min_free
             if self._is_short and room > 2 * RESERVE_BYTES:
-                self._log.info("spool available", waiting=waiting)
+                self._log.warning("spool available", waiting=waiting)
                 self._is_short = False
 
     def after_setting_aside(self, kind: str) -> None:

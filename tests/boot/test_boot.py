@@ -152,7 +152,7 @@ def test_a_reload_takes_up_a_good_model_and_keeps_the_old_one_for_a_bad(device: 
 
     model.write_bytes(bundled.read_bytes()[:100_000])
     device.run("systemctl", "reload", UNIT)
-    kept = device.wait_for("model kept", since)
+    kept = device.wait_for("model reload failed", since)
     # The same graph, and its maker's name (field 2 of an ONNX file) once more: another file.
     model.write_bytes(bundled.read_bytes() + b"\x12\x03new")
     device.run("systemctl", "reload", UNIT)

@@ -249,6 +249,6 @@ def test_a_model_that_was_replaced_since_it_was_loaded_is_not_kept(
     device.standby(path).keep(detector)
 
     [line] = device.lines
-    assert (line["event"], line["log_level"]) == ("model unsaved", "warning")
+    assert (line["event"], line["log_level"]) == ("model save failed", "warning")
     assert "changed since it was loaded" in line["error"]
     assert not device.models.exists()

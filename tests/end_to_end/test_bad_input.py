@@ -152,14 +152,14 @@ def test_a_wrong_token_holds_all_and_says_so_once(
     receiver = far_side(token="right-token")
     settings = {"AGENT_UPLOAD_URL": receiver.url, "AGENT_UPLOAD_TOKEN": "wrong-token"}
     with Daemon(folder, **HELD, **settings) as daemon:
-        held = daemon.wait_for("upload held")
+        held = daemon.wait_for("upload blocked")
         assert held["level"] == "error"
         assert "AGENT_UPLOAD_TOKEN" in held["error"]
         stored = len(daemon.stored())
         daemon.wait_for("capture stored", stored + 3)
         daemon.process.terminate()
         assert daemon.ends() == 0
-        assert len(daemon.events("upload held")) == 1
+        assert len(daemon.events("upload blocked")) == 1
         assert daemon.events("upload delayed") == []
         assert "wrong-token" not in daemon.text
         kept = len(daemon.stored())

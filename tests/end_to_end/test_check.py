@@ -159,7 +159,7 @@ def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: s
 
     settings = {"AGENT_CAMERAS": CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
     with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=web_page) as daemon:
-        held = daemon.wait_for("upload held")
+        held = daemon.wait_for("upload blocked")
         assert held["target"] == web_page
         daemon.process.terminate()
         assert daemon.ends() == 0

@@ -28,7 +28,7 @@ def test_a_classifier_s_records_carry_classes_and_are_delivered(
     }
     with Daemon(tmp_path, **settings) as daemon:
         assert daemon.ends() == 0, daemon.text
-        [left_out] = daemon.events("rules left out")
+        [left_out] = daemon.events("rules disabled")
     far = far_side()
     flushed = call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=far.url)
     assert flushed.returncode == 0, flushed.stderr
@@ -81,14 +81,14 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
         (tmp_path / "text").write_text("<html>")
         (tmp_path / "text").rename(path)
         daemon.signal(signal.SIGHUP)
-        daemon.wait_for("model kept")
+        daemon.wait_for("model reload failed")
         family_model(tmp_path / "new", FAMILIES["rtdetr"], objects).rename(path)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("model changed")
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0, daemon.text
 
-    [kept], [changed] = daemon.events("model kept"), daemon.events("model changed")
+    [kept], [changed] = daemon.events("model reload failed"), daemon.events("model changed")
     assert "cannot load the model" in kept["error"]
     assert changed["before"] == kept["sha256"]
 
@@ -124,7 +124,7 @@ def test_a_restart_with_a_bad_new_file_runs_the_last_good_model(tmp_path: Path) 
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0, daemon.text
 
-    [kept], [loaded] = daemon.events("model kept"), daemon.events("model loaded")
+    [kept], [loaded] = daemon.events("model reload failed"), daemon.events("model loaded")
     assert kept["level"] == "error"
     assert kept["model"] == loaded["model"] == told["model"] == "street"
     assert kept["sha256"] == loaded["sha256"] == good["sha256"]
@@ -143,7 +143,7 @@ def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> No
 
     assert answer.returncode == 78
     assert "cannot load the model" in answer.stderr
-    assert "model kept" not in answer.stderr
+    assert "model reload failed" not in answer.stderr
 
 
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:

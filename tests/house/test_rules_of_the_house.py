@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from agent.events import EVENTS
+from agent.events import EVENTS, Event
 from tests.house import house_rules as rules
 
 Rule = Callable[[ast.Module], list[str]]
@@ -70,10 +70,7 @@ def test_each_event_is_logged_at_the_levels_that_are_declared() -> None:
         for call in rules.log_calls(tree):
             found.setdefault(rules.event_of(call) or "", set()).update(rules.levels_of(tree, call))
 
-    declared = {
-        name: {event.level} | ({event.worse} if event.worse else set())
-        for name, event in EVENTS.items()
-    }
+    declared = {name: levels_declared(event) for name, event in EVENTS.items()}
     assert found == declared
 
 
@@ -93,16 +90,28 @@ def test_each_event_is_logged_with_the_facts_that_are_declared() -> None:
         assert found[name] == declared or name in open_ended, name
 
 
-def test_what_is_a_warning_or_worse_names_its_facts_and_what_to_do() -> None:
-    """So that the journal at this priority alone tells what is wrong."""
+def test_a_warning_or_error_names_its_facts_and_its_fix() -> None:
+    """The journal at this priority alone shows what is wrong, and what no longer is."""
     serious = {"warning", "error", "critical"}
     for name, event in EVENTS.items():
-        needs_somebody = bool({event.level, event.worse} & serious)
-        assert bool(event.mend) == needs_somebody, name
+        is_serious = bool({event.level, event.worst_level} & serious)
+        assert bool(event.fix or event.ends) == is_serious, name
+        assert not (event.fix and event.ends), name
     for tree in rules.modules().values():
         for call in rules.log_calls(tree):
             if rules.levels_of(tree, call) & serious:
                 assert call.keywords, rules.event_of(call)
+
+
+def test_the_end_of_a_problem_is_logged_at_the_level_of_the_problem() -> None:
+    """A person who filters for warnings sees the end too."""
+    for name, event in EVENTS.items():
+        if event.ends:
+            assert levels_declared(event) == {EVENTS[ended].level for ended in event.ends}, name
+
+
+def levels_declared(event: Event) -> set[str]:
+    return {event.level} | ({event.worst_level} if event.worst_level else set())
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,6 @@ def test_each_event_is_a_short_name_with_a_sentence() -> None:
     for name, event in EVENTS.items():
         assert name == name.lower()
         assert 1 <= len(name.split()) <= 3
-        for sentence in filter(None, (event.meaning, event.mend)):
+        for sentence in filter(None, (event.meaning, event.fix)):
             assert sentence[0].isupper()
             assert sentence.endswith(".")

@@ -93,7 +93,7 @@ def test_no_line_holds_a_secret_wherever_it_was_put(
     def write(log: Log) -> None:
         nested: dict[str, Any] = {"a": [text, {"b": (text, {text})}], text: 1, "token": secret}
         log.info("summary", error=text, nested=nested, cause=OSError(text), password=secret)
-        log.bind(target=text).warning("upload held", headers={"Authorization": secret})
+        log.bind(target=text).warning("upload blocked", headers={"Authorization": secret})
         try:
             fail(text)
         except RuntimeError:

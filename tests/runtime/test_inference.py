@@ -149,12 +149,12 @@ def test_a_step_without_a_frame_comes_back(station: Station) -> None:
 @pytest.mark.parametrize(
     ("steps", "states"),
     [
-        ([1.0] * 30, ["off"]),
-        ([0.4, 0.9] * 30, ["off"]),
+        ([1.0] * 30, ["disabled"]),
+        ([0.4, 0.9] * 30, ["disabled"]),
         ([0.47, 0.57] * 30, []),
         ([0.2] * 30, []),
         ([0.6, 1.4, 0.9, 0.8] + [0.2] * 30, []),  # an uneven start
-        ([1.0] * 30 + [0.2] * 30 + [1.0] * 30, ["off", "on", "off"]),
+        ([1.0] * 30 + [0.2] * 30 + [1.0] * 30, ["disabled", "enabled", "disabled"]),
     ],
 )
 def test_that_frames_come_too_slowly_is_said_once(
@@ -167,6 +167,6 @@ def test_that_frames_come_too_slowly_is_said_once(
         station.mailbox.put(frame("gate", number, at))
         station.inference.step()
 
-    said = [line for line in log.lines if line["event"] == "temporal rules"]
-    assert [line["state"] for line in said] == states
+    said = [line for line in log.lines if line["event"].startswith("temporal rules ")]
+    assert [line["event"].removeprefix("temporal rules ") for line in said] == states
     assert {line["camera"] for line in said} <= {"gate"}

@@ -84,10 +84,10 @@ def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
 
     assert current.info == OLD
     assert words in str(current.trouble)
-    line = log.one("model kept")
+    line = log.one("model reload failed")
     assert (line["model"], line["sha256"], line["log_level"]) == ("old", "2" * 12, "error")
     assert words in line["error"]
-    assert "model kept" in EVENTS
+    assert "model reload failed" in EVENTS
 
 
 def test_a_start_without_a_last_good_model_fails_with_the_cause(log: Recorder) -> None:
@@ -137,7 +137,7 @@ def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_last_good_o
 
     assert current.detect(PICTURE).model == OLD
     assert "first frame" in str(current.trouble)
-    assert log.one("model kept")["model"] == "old"
+    assert log.one("model reload failed")["model"] == "old"
 
 
 def test_a_model_without_an_alternative_may_prove_itself_later(log: Recorder) -> None:
@@ -202,7 +202,7 @@ def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Re
     change.step()
 
     assert current.info == OLD
-    assert log.events == ["model changed", "model kept"]
+    assert log.events == ["model changed", "model reload failed"]
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_a_new_model_that_does_not_work_changes_nothing(
     change.step()
 
     assert current.detect(PICTURE).model == MODEL
-    assert words in log.one("model kept")["error"]
+    assert words in log.one("model reload failed")["error"]
     assert words in str(current.trouble)
-    assert log.events == ["model kept"]
+    assert log.events == ["model reload failed"]
 
 
 def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
@@ -239,8 +239,8 @@ def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     change.ask()
     change.step()
 
-    assert log.events == ["model changed", "model wasteful"]
-    assert log.one("model wasteful")["error"] == new.wasteful
+    assert log.events == ["model changed", "model batch wasted"]
+    assert log.one("model batch wasted")["error"] == new.wasteful
 
 
 def test_a_mended_file_ends_the_trouble(log: Recorder) -> None:

@@ -84,7 +84,7 @@ def test_the_most_valuable_capture_goes_first(line: Line) -> None:
     [
         (AWAY, UploadState.DELAYED, 1.0, "upload delayed", "warning"),
         (BUSY, UploadState.DELAYED, 30.0, "upload delayed", "warning"),
-        (HELD, UploadState.HELD, 30.0, "upload held", "error"),
+        (HELD, UploadState.HELD, 30.0, "upload blocked", "error"),
     ],
 )
 def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
@@ -156,7 +156,7 @@ def test_a_capture_that_is_refused_three_times_is_set_aside_while_others_pass(
     assert line.stats.total()["rejected"] == 1
     assert log.one("capture rejected")["capture"] == ids[2]
     assert log.one("capture rejected")["error"].endswith("refused by the test")
-    assert "upload held" not in log.events
+    assert "upload blocked" not in log.events
 
 
 def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
@@ -168,9 +168,9 @@ def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
 
     assert line.spool.waiting() == 4
     assert line.uploader.state is UploadState.HELD
-    assert log.events == ["upload held"]
-    assert "every capture is refused" in log.one("upload held")["error"]
-    assert str(REFUSED) in log.one("upload held")["error"]
+    assert log.events == ["upload blocked"]
+    assert "every capture is refused" in log.one("upload blocked")["error"]
+    assert str(REFUSED) in log.one("upload blocked")["error"]
 
 
 def test_a_single_capture_that_is_refused_serves_as_the_probe(line: Line) -> None:

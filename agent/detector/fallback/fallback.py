@@ -62,7 +62,7 @@ class ModelFallback:
                     )
                 )
         except OSError as error:
-            self._log.warning("model unsaved", model=model.info.name, error=str(error))
+            self._log.warning("model save failed", model=model.info.name, error=str(error))
 
     def has_other(self) -> bool:
         """Whether another model than that of the settings could run in its stead."""
