@@ -46,7 +46,7 @@ from agent.settings.declarations import Settings
 from agent.spool.spool import Spool
 from agent.system import clock_synchronized, full_jitter, new_id
 from agent.upload.backoff import FIRST_BOUND, Backoff
-from agent.upload.targets.registry import insecure_token_warning
+from agent.upload.targets.address import insecure_token_warning
 
 QUEUE_LENGTH = 8
 MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120

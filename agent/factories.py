@@ -37,7 +37,7 @@ from agent.spool.types import SpoolLimits
 from agent.system import boot_id, full_jitter
 from agent.upload.backoff import Backoff
 from agent.upload.http.options import HttpOptions
-from agent.upload.targets.registry import make_target
+from agent.upload.targets.factory import make_target
 
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 

@@ -31,7 +31,7 @@ from agent.settings.units import show_size
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
-from agent.upload.targets.registry import insecure_token_warning
+from agent.upload.targets.address import insecure_token_warning
 
 _CAMERA_SECONDS = 3.0
 _RUNS = 5

@@ -37,6 +37,7 @@ from agent.errors import ConfigurationError
 from agent.selection.rules import RULES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.units import one_line, parse_duration, parse_size
+from agent.upload.targets.registry import address_description
 from agent.upload.upload_window import UploadWindow, parse_upload_window
 
 PREFIX = "AGENT_"
@@ -255,9 +256,7 @@ class Settings(BaseSettings):
     upload_url: str | None = Field(
         None,
         repr=False,  # may hold a key
-        description="Where captures go: `https://...` or `http://...` (generic endpoint), "
-        "`dir:/path` (a folder), `roboflow://PROJECT`, `s3://BUCKET/PREFIX`, "
-        "`label-studio+https://HOST/projects/ID`. Without it they stay on disk.",
+        description=address_description(),
         json_schema_extra={"shown": "none", "group": "Upload"},
     )
     upload_token: SecretStr | None = Field(

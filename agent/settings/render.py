@@ -7,6 +7,7 @@ from agent.selection.rules import RULES
 from agent.settings.declarations import Settings, variable
 from agent.settings.describe import allowed, extra, kind, shown_default
 from agent.settings.notes import NOTES
+from agent.upload.targets.registry import TARGETS
 
 _HEAD = """\
 # Settings of capture-agent. Made by `capture-agent env`; every setting is shown with its default.
@@ -26,7 +27,7 @@ def env_file() -> str:
         limits = allowed(field)
         if limits:
             text += f" Allowed: {limits}."
-        lines += [f"# {line}" for line in textwrap.wrap(text, 96)]
+        lines += [f"# {line}" for line in textwrap.wrap(text, 96, break_on_hyphens=False)]
         shown = shown_default(field)
         if shown == "required":
             lines.append(f"{variable(name)}={more['example']}")
@@ -81,6 +82,20 @@ def rules_table() -> str:
         first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
         compares = " *" if rule.is_temporal else ""
         rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")
+    return "\n".join(rows) + "\n"
+
+
+def targets_table() -> str:
+    """Return the table of targets, in Markdown: address, what captures become, proof, secret."""
+    rows = [
+        "| `AGENT_UPLOAD_URL` | Captures become | Proof of delivery | Secret |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in TARGETS:
+        forms = ", ".join(f"`{form}`" for form in row.forms)
+        needs = f"; needs `pip install '{row.extra}'`" if row.extra else ""
+        credential = row.credential or "none"
+        rows.append(f"| {forms} | {row.arrives}{needs} | {row.proof} | {credential} |")
     return "\n".join(rows) + "\n"
 
 

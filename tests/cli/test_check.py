@@ -94,7 +94,7 @@ def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
 
         said = check_endpoint(settings, NOW, {})
 
-    assert "warning: AGENT_UPLOAD_TOKEN goes to labels.example unencrypted" in said
+    assert "warning: AGENT_UPLOAD_TOKEN is sent to labels.example unencrypted" in said
     assert "a-token" not in said
 
 

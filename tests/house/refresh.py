@@ -14,6 +14,7 @@ from agent.settings.render import (
     rules_table,
     settings_page,
     settings_table,
+    targets_table,
 )
 from tests import ROOT
 
@@ -23,6 +24,8 @@ TEXTS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("README.md", "settings"): settings_table,
     ("README.md", "rules"): rules_table,
     ("README.md", "events"): events_table,
+    ("README.md", "targets"): targets_table,
+    ("docs/targets.md", "targets"): targets_table,
     ("docs/settings.md", "settings"): settings_page,
     ("docs/events.md", "events"): events_page,
 }

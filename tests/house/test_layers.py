@@ -30,6 +30,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.upload.backoff",
         "agent.upload.retry_order",
         "agent.upload.upload_window",
+        "agent.upload.targets.address",
+        "agent.upload.targets.registry",
     ),
     "shared": ("agent.settings", "agent.logs", "agent.files"),
     "adapters": (

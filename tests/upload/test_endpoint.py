@@ -17,7 +17,8 @@ from agent.errors import (
     TargetUnavailable,
 )
 from agent.upload.http.options import HttpOptions
-from agent.upload.targets.endpoint import EndpointTarget, masked
+from agent.upload.targets.address import masked
+from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.upload_builders import FrozenClock, capture

@@ -10,10 +10,11 @@ from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, Tar
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.upload.http.options import HttpOptions
+from agent.upload.targets.address import insecure_token_warning
 from agent.upload.targets.endpoint import EndpointTarget
+from agent.upload.targets.factory import make_target
 from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
-from agent.upload.targets.registry import insecure_token_warning, make_target
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
 from tests.upload.upload_builders import FrozenClock, capture

@@ -2,11 +2,14 @@
 
 import errno
 import os
+from pathlib import Path
+from typing import Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import (
     AgentError,
     CaptureRejected,
+    ConfigurationError,
     DamagedDataset,
     TargetBlocked,
     TargetUnavailable,
@@ -14,6 +17,8 @@ from agent.errors import (
 )
 from agent.files import Disk, is_disk_full
 from agent.ports import CaptureFolder
+from agent.upload.targets.address import masked
+from agent.upload.targets.context import TargetContext
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -31,6 +36,16 @@ class FolderTarget:
         self._disk = disk
         self._folder = folder
         self._seen = False
+
+    @classmethod
+    def from_url(cls, url: str, context: TargetContext) -> Self:
+        """Make the target for `url`; see `OpensTarget`."""
+        path = url.partition(":")[2]
+        if not path.startswith("/") or "\0" in path:
+            raise ConfigurationError(
+                f"AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, not {masked(url)!r}"
+            )
+        return cls(context.capture_folder(Path(path)), context.disk)
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Store one capture; see `UploadTarget`."""

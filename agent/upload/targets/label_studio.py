@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
@@ -32,7 +32,8 @@ from agent.record.summary import Annotate, class_of, labels_of
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import Response, json_object, no_object, refusal, words
-from agent.upload.targets.endpoint import masked, parse_http
+from agent.upload.targets.address import masked, parse_http
+from agent.upload.targets.context import TargetContext
 from agent.upload.targets.label_studio_login import login_with
 from agent.upload.targets.label_studio_task import (
     Interface,
@@ -88,6 +89,17 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         self._attempted: set[str] = set()  # ids whose import may have been stored unseen
         self._writing = Lock()
         self._interface: Interface | None = None
+
+    @classmethod
+    def from_url(cls, url: str, context: TargetContext) -> Self:
+        """Make the target for `url`; see `OpensTarget`."""
+        return cls(
+            url,
+            token=context.token,
+            clock=context.clock,
+            network=context.network,
+            boot=context.boot,
+        )
 
     def __exit__(self, *_: object) -> None:
         """Close the connections that are kept alive."""

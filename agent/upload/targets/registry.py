@@ -1,111 +1,103 @@
-"""From AGENT_UPLOAD_URL to the target it names."""
+"""The table of targets: what each address form means, and which class delivers to it.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
+Error messages, the description of `AGENT_UPLOAD_URL` and the tables in the documents are made
+from it. It imports no target: a class is named as "module:Class" and imported by `make_target`.
+"""
 
-from agent.errors import ConfigurationError
-from agent.files import Disk
-from agent.ports import CaptureFolder, Clock, UploadTarget
-from agent.upload.http.options import HttpOptions
-from agent.upload.targets.endpoint import EndpointTarget, is_loopback, masked, parse_http
-from agent.upload.targets.folder import FolderTarget
-from agent.upload.targets.label_studio import LabelStudioTarget
-from agent.upload.targets.roboflow import RoboflowTarget
-from agent.upload.targets.s3 import S3Target
+from dataclasses import dataclass
+
+S3_EXTRA = "edge-capture-agent[s3]"
 
 
-@dataclass(frozen=True, slots=True)
-class TargetContext:
-    """What a target may need besides its address."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """One kind of target. Texts may use Markdown; they complete the table of the documents."""
 
-    token: str | None = field(repr=False)
-    network: HttpOptions
-    clock: Clock
-    disk: Disk
-    capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
-    boot: str  # name of this boot as records have it; empty where it is unknown
+    name: str
+    forms: tuple[str, ...]
+    """Forms of the address; the first is the one to recommend. Each has a scheme of its own."""
+    arrives: str
+    """What captures become there."""
+    proof: str
+    """What the target must see before a capture counts as delivered."""
+    credential: str | None
+    """What `AGENT_UPLOAD_TOKEN` must be, or where else the secret comes from; None: no secret."""
+    extra: str | None = None
+    """What pip must install besides the agent."""
+    target_class: str
+    """The class as "module:Class"; it has a classmethod `from_url`, see `OpensTarget`."""
 
-
-def _http(url: str, means: TargetContext) -> UploadTarget:
-    return EndpointTarget(url, token=means.token, clock=means.clock, network=means.network)
-
-
-def _directory(url: str, means: TargetContext) -> UploadTarget:
-    path = url.partition(":")[2]
-    if not path.startswith("/") or "\0" in path:
-        raise ConfigurationError(
-            f"AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, not {masked(url)!r}"
-        )
-    return FolderTarget(means.capture_folder(Path(path)), means.disk)
-
-
-def _roboflow(url: str, means: TargetContext) -> UploadTarget:
-    return RoboflowTarget(url, token=means.token, clock=means.clock, network=means.network)
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes of the forms: the text before the first colon."""
+        return tuple(form.partition(":")[0] for form in self.forms)
 
 
-def _label_studio(url: str, means: TargetContext) -> UploadTarget:
-    return LabelStudioTarget(
-        url, token=means.token, clock=means.clock, network=means.network, boot=means.boot
-    )
-
-
-def _s3(url: str, means: TargetContext) -> UploadTarget:
-    return S3Target(url, clock=means.clock, network=means.network)
-
-
-TARGETS: Mapping[str, Callable[[str, TargetContext], UploadTarget]] = MappingProxyType(
-    {
-        "https://HOST/PATH": _http,
-        "http://HOST/PATH": _http,
-        "dir:/PATH": _directory,
-        "roboflow://PROJECT": _roboflow,
-        "roboflow+https://HOST/PROJECT": _roboflow,
-        "roboflow+http://HOST/PROJECT": _roboflow,
-        "s3://BUCKET/PREFIX": _s3,
-        "label-studio+https://HOST/projects/ID": _label_studio,
-        "label-studio+http://HOST/projects/ID": _label_studio,
-    }
+TARGETS: tuple[TargetRow, ...] = (
+    TargetRow(
+        name="any HTTP endpoint",
+        forms=("https://HOST/PATH", "http://HOST/PATH"),
+        arrives="one POST each, with image and record",
+        proof="the response repeats the capture's id and the image's SHA-256",
+        credential="`AGENT_UPLOAD_TOKEN`: sent as `Bearer`",
+        target_class="agent.upload.targets.endpoint:EndpointTarget",
+    ),
+    TargetRow(
+        name="a folder",
+        forms=("dir:/PATH",),
+        arrives="a dataset on a USB disk or network mount: images, records, YOLO labels",
+        proof="the files are written and flushed to the disk",
+        credential=None,
+        target_class="agent.upload.targets.folder:FolderTarget",
+    ),
+    TargetRow(
+        name="Roboflow",
+        forms=(
+            "roboflow://PROJECT",
+            "roboflow+https://HOST/PROJECT",
+            "roboflow+http://HOST/PROJECT",
+        ),
+        arrives="images with boxes to review, in a Roboflow project",
+        proof="the response has an image id, and the boxes are accepted",
+        credential="`AGENT_UPLOAD_TOKEN`: the API key",
+        target_class="agent.upload.targets.roboflow:RoboflowTarget",
+    ),
+    TargetRow(
+        name="an S3 bucket",
+        forms=("s3://BUCKET/PREFIX",),
+        arrives="two objects each in Amazon S3, MinIO, R2 or Ceph: image and record",
+        proof="the store's tag is the image's MD5, or the object reads back the same",
+        credential="the usual `AWS_` variables",
+        extra=S3_EXTRA,
+        target_class="agent.upload.targets.s3:S3Target",
+    ),
+    TargetRow(
+        name="Label Studio",
+        forms=(
+            "label-studio+https://HOST/projects/ID",
+            "label-studio+http://HOST/projects/ID",
+        ),
+        arrives="tasks with boxes to correct, in a Label Studio project",
+        proof="the response has the task's number, and the task has its prediction",
+        credential="`AGENT_UPLOAD_TOKEN`: an access token",
+        target_class="agent.upload.targets.label_studio:LabelStudioTarget",
+    ),
 )
-"""Every form of an address, and what makes its target."""
-
-_BY_SCHEME = {form.partition(":")[0]: make for form, make in TARGETS.items()}
+"""Every kind of target, the most general first."""
 
 
-def make_target(
-    url: str,
-    *,
-    token: str | None,
-    network: HttpOptions | None = None,
-    clock: Clock,
-    disk: Disk,
-    capture_folder: Callable[[Path], CaptureFolder],
-    boot: str = "",
-) -> UploadTarget:
-    """Make the target that `url` names; nothing is contacted yet.
-
-    Raises `ConfigurationError` for an address that names none.
-    """
-    make = _BY_SCHEME.get(url.partition(":")[0].lower())
-    if make is None:
-        raise ConfigurationError(
-            f"AGENT_UPLOAD_URL: must be one of {', '.join(TARGETS)}, not {masked(url)!r}"
-        )
-    return make(
-        url, TargetContext(token, network or HttpOptions(), clock, disk, capture_folder, boot)
-    )
+def find_target(url: str, targets: tuple[TargetRow, ...] = TARGETS) -> TargetRow | None:
+    """Return the row whose scheme `url` has; None if no row has it."""
+    scheme = url.partition(":")[0].lower()
+    return next((row for row in targets if scheme in row.schemes), None)
 
 
-def insecure_token_warning(url: str, token: str | None) -> str | None:
-    """What to warn of when `token` would cross a network readable to all; else None."""
-    scheme, _, rest = url.partition("://")
-    if not token or scheme.lower().rpartition("+")[2] != "http":
-        return None
-    host = parse_http(f"http://{rest}").hostname or ""
-    if is_loopback(host):
-        return None
-    return (
-        f"AGENT_UPLOAD_TOKEN goes to {host} unencrypted: everybody on the way can read it and "
-        "the pictures; use https:// if the endpoint has it"
-    )
+def address_forms(targets: tuple[TargetRow, ...] = TARGETS) -> str:
+    """Return every form of an address, as error messages list them."""
+    return ", ".join(form for row in targets for form in row.forms)
+
+
+def address_description(targets: tuple[TargetRow, ...] = TARGETS) -> str:
+    """Return the description of `AGENT_UPLOAD_URL`."""
+    listed = ", ".join(f"`{row.forms[0]}` ({row.name})" for row in targets)
+    return f"Where captures are delivered: {listed}. If unset, captures stay on disk."

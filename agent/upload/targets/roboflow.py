@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
@@ -35,7 +35,8 @@ from agent.record.summary import (
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import Response, json_object, no_object, refusal, words
-from agent.upload.targets.endpoint import masked, parse_http
+from agent.upload.targets.address import masked, parse_http
+from agent.upload.targets.context import TargetContext
 from agent.upload.targets.url_options import UrlOptions
 
 CLOUD = "https://api.roboflow.com"
@@ -94,6 +95,11 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         self._client = Client(base, clock=clock, network=network)
         self._lock = Lock()
         self._uploaded: dict[str, tuple[str, bool]] = {}  # by capture id: image id, was there
+
+    @classmethod
+    def from_url(cls, url: str, context: TargetContext) -> Self:
+        """Make the target for `url`; see `OpensTarget`."""
+        return cls(url, token=context.token, clock=context.clock, network=context.network)
 
     def __exit__(self, *_: object) -> None:
         """Close the connections that are kept alive."""

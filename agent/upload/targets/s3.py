@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetBlocked
@@ -24,13 +24,13 @@ from agent.ports import Clock
 from agent.record.summary import capture_day
 from agent.upload.http.client import USER_AGENT
 from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
-from agent.upload.targets.endpoint import masked
+from agent.upload.targets.address import masked
+from agent.upload.targets.context import TargetContext
+from agent.upload.targets.registry import S3_EXTRA
 from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
-
-EXTRA = "edge-capture-agent[s3]"
 
 _ALLOWED = "must be s3://BUCKET/PREFIX, of letters, digits and any of . _ - with / in the prefix"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
@@ -58,7 +58,7 @@ class S3Target:
             from obstore.store import S3Store
         except ImportError as error:
             raise ConfigurationError(
-                f"AGENT_UPLOAD_URL: s3:// needs one more library: pip install '{EXTRA}'"
+                f"AGENT_UPLOAD_URL: s3:// needs one more library: pip install '{S3_EXTRA}'"
             ) from error
         self._library = obstore
         self._exists = AlreadyExistsError
@@ -76,6 +76,11 @@ class S3Target:
             raise ConfigurationError(
                 "AGENT_UPLOAD_URL: cannot be used with the AWS_ variables that are set; check them"
             ) from error
+
+    @classmethod
+    def from_url(cls, url: str, context: TargetContext) -> Self:
+        """Make the target for `url`; see `OpensTarget`."""
+        return cls(url, clock=context.clock, network=context.network)
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""

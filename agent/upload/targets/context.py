@@ -1,0 +1,32 @@
+"""What targets are made from, besides their address."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent.files import Disk
+from agent.ports import CaptureFolder, Clock, UploadTarget
+from agent.upload.http.options import HttpOptions
+
+
+@dataclass(frozen=True, slots=True)
+class TargetContext:
+    """What a target may need besides its address."""
+
+    token: str | None = field(repr=False)
+    network: HttpOptions
+    clock: Clock
+    disk: Disk
+    capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
+    boot: str  # name of this boot as records have it; empty where it is unknown
+
+
+class OpensTarget(Protocol):
+    """The class that a row of `TARGETS` names."""
+
+    def from_url(self, url: str, context: TargetContext) -> UploadTarget:
+        """Make the target for `url` without contacting it; a classmethod.
+
+        Raises `ConfigurationError` for an address, token or option that can never work.
+        """

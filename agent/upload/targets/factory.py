@@ -1,0 +1,44 @@
+"""From AGENT_UPLOAD_URL to the target that it names."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from agent.errors import ConfigurationError
+from agent.files import Disk
+from agent.ports import CaptureFolder, Clock, UploadTarget
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.address import masked
+from agent.upload.targets.context import OpensTarget, TargetContext
+from agent.upload.targets.registry import TARGETS, TargetRow, address_forms, find_target
+
+
+def make_target(
+    url: str,
+    *,
+    token: str | None,
+    network: HttpOptions | None = None,
+    clock: Clock,
+    disk: Disk,
+    capture_folder: Callable[[Path], CaptureFolder],
+    boot: str = "",
+    targets: tuple[TargetRow, ...] = TARGETS,
+) -> UploadTarget:
+    """Make the target that `url` names; nothing is contacted yet.
+
+    Raises `ConfigurationError` for an address that names none.
+    """
+    row = find_target(url, targets)
+    if row is None:
+        raise ConfigurationError(
+            f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, not {masked(url)!r}"
+        )
+    context = TargetContext(token, network or HttpOptions(), clock, disk, capture_folder, boot)
+    return target_class(row).from_url(url, context)
+
+
+def target_class(row: TargetRow) -> OpensTarget:
+    """Import the class that a row names."""
+    module, _, name = row.target_class.partition(":")
+    return cast("OpensTarget", getattr(import_module(module), name))
