@@ -16,6 +16,23 @@ _HEAD = """\
 """
 
 
+MAIN_SETTINGS = (
+    "cameras",
+    "device_id",
+    "fps",
+    "model",
+    "model_labels",
+    "threshold",
+    "budget_per_day",
+    "random_share",
+    "spool_max",
+    "upload_url",
+    "upload_token",
+    "upload_window",
+)
+"""The settings that the README shows; all others are in docs/settings.md."""
+
+
 def env_file() -> str:
     """The commented env file; only the settings without a usable default are not commented out."""
     lines = [_HEAD]
@@ -41,10 +58,11 @@ def env_file() -> str:
     return "\n".join(lines)
 
 
-def settings_table() -> str:
-    """The README's table of settings, in Markdown; `settings_page` has the rest."""
+def main_settings_table() -> str:
+    """Return the README's table of the settings that matter most, in Markdown."""
     rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
+    for name in MAIN_SETTINGS:
+        field = Settings.model_fields[name]
         default = shown_default(field)
         shown = default if "shown" in extra(field) else f"`{default}`"
         rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
@@ -76,7 +94,7 @@ def settings_page() -> str:
 
 
 def rules_table() -> str:
-    """The README's table of rules, in Markdown: name, weight, and what makes each fire."""
+    """Return the table of rules, in Markdown: name, weight, and what makes each fire."""
     rows = ["| Rule | Weight | Fires when |", "| --- | --- | --- |"]
     for name, rule in RULES.items():
         first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
@@ -99,21 +117,25 @@ def targets_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def events_table() -> str:
-    """The README's table of events, in Markdown: level, meaning, and what to do."""
-    rows = ["| Event | Level | Meaning | What to do |", "| --- | --- | --- | --- |"]
+def urgent_events_table() -> str:
+    """Return the README's table of events that need a person, in Markdown.
+
+    These are problems at level error or above, or that become so when they are final.
+    """
+    rows = ["| Event | Meaning | What to do |", "| --- | --- | --- |"]
     for name, event in EVENTS.items():
-        levels = ", ".join(filter(None, (event.level, event.worst_level)))
-        rows.append(f"| `{name}` | {levels} | {event.meaning} | {event.fix} |")
+        is_problem = bool(event.fix) and event.level != "info"
+        if is_problem and {event.level, event.worst_level} & {"error", "critical"}:
+            rows.append(f"| `{name}` | {event.meaning} | {event.fix} |")
     return "\n".join(rows) + "\n"
 
 
 def events_page() -> str:
-    """Each event with its facts, in Markdown: first those that need somebody."""
+    """Each event with its facts, in Markdown: first those that need a person."""
     serious = [name for name, event in EVENTS.items() if event.fix]
     rest = [name for name in EVENTS if name not in serious]
     parts = []
-    for title, names in (("Somebody is needed", serious), ("All is well", rest)):
+    for title, names in (("A person is needed", serious), ("For information", rest)):
         rows = [f"## {title}\n", "| Event | Level | Facts | Meaning | What to do |"]
         rows.append("| --- | --- | --- | --- | --- |")
         for name in names:

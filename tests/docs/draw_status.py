@@ -1,6 +1,6 @@
-"""Draws `docs/status.svg` from a real daemon: `python -m tests.docs.draw_status`.
+"""Draw `docs/status.svg` from a real daemon: `python -m tests.docs.draw_status`.
 
-The one thing that is put right afterwards is the spool's path: it is shown where a service has it.
+Only the spool's path is replaced afterwards: by the one of an installed service.
 """
 
 import io
@@ -18,18 +18,18 @@ from tests import ROOT
 from tests.end_to_end.command import Daemon, clip, environment
 from tests.end_to_end.far_side import FarSide
 
-PICTURE = ROOT / "docs" / "status.svg"
+IMAGE = ROOT / "docs" / "status.svg"
 AS_A_SERVICE = "/var/lib/capture-agent/spool"
 
 
 def draw(folder: Path) -> str:
-    """The screen of somebody who looks at a daemon that delivers."""
-    far_side = FarSide(folder / "dataset")
+    """Return the screen of `status` beside a daemon that delivers."""
+    receiver = FarSide(folder / "dataset")
     settings = {
         "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",  # the second never ends
         "AGENT_EVERY_NTH_FRAME": 10,
         "AGENT_BUDGET_PER_DAY": 500,
-        "AGENT_UPLOAD_URL": far_side.url,
+        "AGENT_UPLOAD_URL": receiver.url,
     }
     os.environ.update(environment(folder, {**settings, "AGENT_FPS": 0}))
     with Daemon(folder, **settings, AGENT_FPS=0) as daemon:
@@ -38,7 +38,7 @@ def draw(folder: Path) -> str:
         screen = Console(record=True, width=76, file=io.StringIO(), force_terminal=True)
         screen.print("[bold]$[/] sudo capture-agent as-service status", highlight=False)
         screen.print(status.look(load()))
-    far_side.leave()
+    receiver.leave()
     drawn = screen.export_svg(title="capture-agent", theme=MONOKAI, unique_id="status")
     drawn = re.sub(r"@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)  # from another server
     return drawn.replace(str(folder / "spool"), AS_A_SERVICE)
@@ -46,4 +46,4 @@ def draw(folder: Path) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="spool-of-") as folder:
-        PICTURE.write_text(draw(Path(folder)), encoding="utf-8")
+        IMAGE.write_text(draw(Path(folder)), encoding="utf-8")

@@ -20,7 +20,7 @@ from agent.cli.demo import sample_clip
 from tests import ROOT
 from tests.docs.pages import Block, commands, lines_of
 
-PATIENCE_S = 100.0
+TIMEOUT_S = 100.0
 FRAMES = 20
 
 
@@ -64,7 +64,7 @@ class Reader:
     ) -> None:
         for receiver in self._receivers:
             receiver.terminate()
-            receiver.communicate(timeout=PATIENCE_S)
+            receiver.communicate(timeout=TIMEOUT_S)
 
     def read(self, block: Block) -> str:
         """Do what a block says; answers what it printed, or fails."""
@@ -85,7 +85,7 @@ class Reader:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
         assert done.returncode == code, f"{line}\n{done.stdout}{done.stderr}"

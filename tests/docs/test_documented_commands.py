@@ -160,7 +160,8 @@ def test_the_demo_runs_in_a_fresh_copy_with_nothing_prepared(tmp_path: Path) -> 
 
 
 def test_the_table_of_commands_is_whole_and_its_options_exist() -> None:
-    cells = re.findall(r"(?m)^\| (`.*?) \|", README.read_text("utf-8"))
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    cells = re.findall(r"(?m)^\| (`.*?) \|", page)
     named = {code.replace("\\|", "|").split()[0]: code for cell in cells for code in _codes(cell)}
     called = {str(c.callback and c.callback.__name__) for c in app.registered_commands}
     ours = {name.replace("_", "-") for name in called}

@@ -1,8 +1,8 @@
-"""Writes the texts that are made from declarations anew: `python -m tests.house.refresh`.
+"""Regenerate the texts that are made from declarations: `python -m tests.house.refresh`.
 
 Run it after a change of `agent/settings/declarations.py`, `agent/events.py` or the docstring of a
-rule. It rewrites `systemd/capture-agent.env`, the tables in `README.md`, and the pages
-`docs/settings.md` and `docs/events.md`.
+rule. It rewrites `systemd/capture-agent.env`, the tables in `README.md` and
+`docs/selection.md`, and the pages `docs/settings.md` and `docs/events.md`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,22 +10,21 @@ from collections.abc import Callable, Mapping
 from agent.settings.render import (
     env_file,
     events_page,
-    events_table,
+    main_settings_table,
     rules_table,
     settings_page,
-    settings_table,
     targets_table,
+    urgent_events_table,
 )
 from tests import ROOT
 
 COMMAND = "python -m tests.house.refresh"
 ENV_FILE = ROOT / "systemd" / "capture-agent.env"
 TEXTS: Mapping[tuple[str, str], Callable[[], str]] = {
-    ("README.md", "settings"): settings_table,
-    ("README.md", "rules"): rules_table,
-    ("README.md", "events"): events_table,
-    ("README.md", "targets"): targets_table,
     ("docs/targets.md", "targets"): targets_table,
+    ("README.md", "main settings"): main_settings_table,
+    ("docs/selection.md", "rules"): rules_table,
+    ("README.md", "urgent events"): urgent_events_table,
     ("docs/settings.md", "settings"): settings_page,
     ("docs/events.md", "events"): events_page,
 }
