@@ -1,5 +1,6 @@
 """The texts made from declarations: the commented env file, tables and pages."""
 
+import re
 import textwrap
 
 from agent.events import EVENTS
@@ -120,13 +121,15 @@ def targets_table() -> str:
 def urgent_events_table() -> str:
     """Return the README's table of events that need a person, in Markdown.
 
-    These are problems at level error or above, or that become so when they are final.
+    These are problems at level error or above, or that become so when they are final;
+    of their meaning, the first clause.
     """
     rows = ["| Event | Meaning | What to do |", "| --- | --- | --- |"]
     for name, event in EVENTS.items():
         is_problem = bool(event.fix) and event.level != "info"
         if is_problem and {event.level, event.worst_level} & {"error", "critical"}:
-            rows.append(f"| `{name}` | {event.meaning} | {event.fix} |")
+            meaning = re.split(r"[;.](?: |$)", event.meaning)[0]
+            rows.append(f"| `{name}` | {meaning}. | {event.fix} |")
     return "\n".join(rows) + "\n"
 
 

@@ -159,6 +159,10 @@ def test_the_demo_runs_in_a_fresh_copy_with_nothing_prepared(tmp_path: Path) -> 
     assert (copy / "capture-agent-demo" / "contact-sheet.jpg").is_file()
 
 
+def test_the_readme_has_at_most_1500_words() -> None:
+    assert len(README.read_text("utf-8").split()) <= 1500
+
+
 def test_the_table_of_commands_is_whole_and_its_options_exist() -> None:
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
     cells = re.findall(r"(?m)^\| (`.*?) \|", page)
