@@ -1,24 +1,32 @@
 """What every target promises, asked of each of them."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from agent.dataset.folder import Dataset
+from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.receiver.receiver import Receiver
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.context import TargetContext
 from agent.upload.targets.endpoint import EndpointTarget
+from agent.upload.targets.factory import make_target, target_class
 from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
+from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
 from tests.upload.fake_target import FakeTarget
+from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.label_studio_server import LabelStudioServer
 from tests.upload.roboflow_server import RoboflowServer
 from tests.upload.s3_store import ENVIRONMENT, S3Store
@@ -155,10 +163,107 @@ def label_studio_side(_directory: Path) -> Iterator[Side]:
             )
 
 
-SIDES = [http_side, directory_side, fake_side, roboflow_side, s3_side, label_studio_side]
+SIDES: Mapping[str, Callable[[Path], Iterator[Side]]] = {
+    "agent.upload.targets.endpoint:EndpointTarget": http_side,
+    "agent.upload.targets.folder:FolderTarget": directory_side,
+    "agent.upload.targets.roboflow:RoboflowTarget": roboflow_side,
+    "agent.upload.targets.s3:S3Target": s3_side,
+    "agent.upload.targets.label_studio:LabelStudioTarget": label_studio_side,
+    "tests.upload.fake_target:FakeTarget": fake_side,
+}
+"""The endpoint that the contract is tested with, by the class as `TARGETS` names it."""
 
 
-@pytest.fixture(params=SIDES, ids=lambda side: side.__name__)
+def without_side(targets: tuple[TargetRow, ...]) -> list[str]:
+    """Return the classes of `targets` that the contract is not tested with."""
+    return [row.target_class for row in targets if row.target_class not in SIDES]
+
+
+@contextmanager
+def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
+    """Yield the row's target with an endpoint that answers 200 and `{}` to every request.
+
+    A folder has no response: there, every write fails. An address without a host is reached by
+    the variables that S3 tools read.
+    """
+    disk = MoodyDisk()
+    disk.trouble = OSError(28, "No space left on device")
+    with FaultyServer(answer(200, b"{}")) as server, pytest.MonkeyPatch.context() as environment:
+        host = urlsplit(server.url).netloc
+        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{host}"}.items():
+            environment.setenv(name, value)
+        address = row.forms[-1].replace("PROJECT", "cars").replace("BUCKET", "bucket")
+        address = address.replace("HOST", host).replace("/ID", "/1")
+        target = make_target(
+            address.replace(":/PATH", f":{directory}"),
+            token=TOKEN,
+            network=HttpOptions(timeout=5.0),
+            clock=FrozenClock(),
+            disk=disk,
+            capture_folder=lambda path: Dataset(path, disk),
+            targets=(row,),
+        )
+        with target if isinstance(target, AbstractContextManager) else nullcontext():
+            yield target
+
+
+def require_proof_demanded(row: TargetRow, directory: Path) -> None:
+    """Fail unless the row's target delivers nothing to an endpoint that proves nothing."""
+    with (
+        without_proof(row, directory) as target,
+        pytest.raises((TargetBlocked, TargetUnavailable, CaptureRejected)),
+    ):
+        target.send(capture(1))
+
+
+class UnprovedTarget:
+    """A planted fault: takes every response for a delivery."""
+
+    name = "unproved"
+
+    @classmethod
+    def from_url(cls, _url: str, _context: TargetContext) -> "UnprovedTarget":
+        return cls()
+
+    def send(self, sent: StoredCapture) -> Receipt:
+        return Receipt(sent.id, sent.image_sha256)
+
+    def probe(self) -> str:
+        return "reachable"
+
+
+UNPROVED = replace(
+    TARGETS[0], forms=("planted://HOST",), target_class=f"{__name__}:{UnprovedTarget.__name__}"
+)
+
+
+def test_the_contract_is_tested_with_each_target() -> None:
+    assert without_side(TARGETS) == []
+
+
+def test_a_target_without_contract_test_is_found() -> None:
+    assert without_side((*TARGETS, UNPROVED)) == [UNPROVED.target_class]
+
+
+@pytest.mark.parametrize("row", TARGETS, ids=lambda row: row.forms[0])
+def test_an_endpoint_that_answers_200_without_proof_delivers_nothing(
+    row: TargetRow, tmp_path: Path
+) -> None:
+    require_proof_demanded(row, tmp_path / "set")
+
+
+def test_a_target_that_asks_for_no_proof_is_found(tmp_path: Path) -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        require_proof_demanded(UNPROVED, tmp_path)
+
+
+def test_each_side_has_the_target_that_its_row_names(tmp_path: Path) -> None:
+    for row in TARGETS:
+        for side in SIDES[row.target_class](tmp_path / row.schemes[0]):
+            assert type(side.target) is target_class(row)
+
+
+@pytest.fixture(params=SIDES.values(), ids=lambda side: side.__name__)
 def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     yield from request.param(tmp_path / "set")
 
