@@ -10,7 +10,7 @@ from rich.text import Text
 from agent.settings.units import show_duration, show_size
 
 _GOOD, _WORTH_A_LOOK, _BAD = "green", "yellow", "red"
-_UPLOAD = {"flowing": _GOOD, "delayed": _WORTH_A_LOOK, "closed": "", "held": _BAD}
+_UPLOAD = {"flowing": _GOOD, "delayed": _WORTH_A_LOOK, "closed": "", "blocked": _BAD}
 _DAYS_FROM = 48.0  # hours; from there on nobody wants to divide by 24
 
 

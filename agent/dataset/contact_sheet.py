@@ -1,4 +1,4 @@
-"""A picture of what was captured: frames with boxes, and the reason under each."""
+"""A contact sheet of captures: images with boxes, and the reason under each."""
 
 import json
 import math
@@ -36,21 +36,21 @@ def contact_sheet(dataset: Path, *, most: int = 12, columns: int = 3) -> Pixels:
         raise FileNotFoundError(f"no captures in {dataset}")
     step = max(1.0, len(records) / most)
     chosen = [records[int(n * step)] for n in range(min(most, len(records)))]
-    cells = [_cell(_picture(dataset, record), record) for record in chosen]
+    cells = [_cell(_image(dataset, record), record) for record in chosen]
     return _grid(cells, columns)
 
 
-def _picture(dataset: Path, record: Mapping[str, Any]) -> Pixels:
+def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
     path = dataset / "images" / f"{record['id']}.jpg"
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
         raise OSError(f"cannot read {path}")
-    return np.asarray(picture, np.uint8)
+    return np.asarray(image, np.uint8)
 
 
-def _cell(picture: Pixels, record: Mapping[str, Any]) -> Pixels:
-    scale = _WIDTH / picture.shape[1]
-    small = cv2.resize(picture, (_WIDTH, round(picture.shape[0] * scale)))
+def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:
+    scale = _WIDTH / image.shape[1]
+    small = cv2.resize(image, (_WIDTH, round(image.shape[0] * scale)))
     sure, unsure = _worth_drawing(record)
     for detection in unsure:
         _draw(small, detection, scale, colour=_UNSURE)
@@ -120,6 +120,6 @@ def _grid(cells: Sequence[Pixels], columns: int) -> Pixels:
 
 
 def _text(
-    picture: Pixels, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]
+    image: Pixels, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]
 ) -> None:
-    cv2.putText(picture, text, at, _FONT, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, at, _FONT, size, colour, 1, cv2.LINE_AA)

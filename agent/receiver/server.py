@@ -21,7 +21,7 @@ from agent.receiver.multipart_parser import Body, FormError, read_form
 PATHS = ("/captures", "/")
 """Where captures are taken; the first one is the address that is shown."""
 
-_PATIENCE = 30.0  # seconds without a byte until a connection is closed
+_TIMEOUT = 30.0  # seconds without a byte until a connection is closed
 _SKIPPED_MAX = 256 * 1024 * 1024  # bytes of an oversized request that are read past
 _PARTS = frozenset({"image", "record"})
 
@@ -49,8 +49,8 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], station: CaptureSink) -> None:
-        self.station = station
+    def __init__(self, address: tuple[str, int], sink: CaptureSink) -> None:
+        self.sink = sink
         self._open: set[socket.socket] = set()
         self._lock = Lock()
         if ":" in address[0]:
@@ -97,17 +97,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = f"edge-capture-agent/{__version__}"
     sys_version = ""
-    timeout = _PATIENCE
+    timeout = _TIMEOUT
     wbufsize = -1  # headers and body of an answer in one packet
     disable_nagle_algorithm = True
 
     @property
-    def station(self) -> CaptureSink:
-        return cast("Server", self.server).station
+    def sink(self) -> CaptureSink:
+        return cast("Server", self.server).sink
 
     def do_GET(self) -> None:
         if self._is_allowed(Body(self._read, 0)):
-            about = {"service": "edge-capture-agent receiver", "captures": self.station.captures}
+            about = {"service": "edge-capture-agent receiver", "captures": self.sink.captures}
             self._answer(HTTPStatus.OK, about)
 
     def do_POST(self) -> None:
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = Body(self._read, min(int(length), _SKIPPED_MAX))
         if not self._is_allowed(body):
             return
-        if int(length) > self.station.body_max:
+        if int(length) > self.sink.body_max:
             self._refuse_oversized(body)
             return
         try:
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         try:
-            is_new = self.station.store(record_json, image, str(record.get("id")))
+            is_new = self.sink.store(record_json, image, str(record.get("id")))
         except UnfitCapture as error:
             self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except DamagedDataset as error:
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_allowed(self, body: Body) -> bool:
         """Whether path and token are right; answers the request when not."""
-        token = self.station.token
+        token = self.sink.token
         given = self.headers.get("Authorization", "")
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             body.skip()
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._refuse(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"at most {self.station.body_max} bytes are taken at once",
+            f"at most {self.sink.body_max} bytes are taken at once",
         )
         self.wfile.flush()
         body.skip()  # closing now would reset the connection before the sender has read that
@@ -229,5 +229,5 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read1(size)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        if self.station.log is not None:
-            self.station.log(f"{self.address_string()} {format % args}")
+        if self.sink.log is not None:
+            self.sink.log(f"{self.address_string()} {format % args}")

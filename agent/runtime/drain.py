@@ -65,7 +65,7 @@ class Drain:
             now = self._clock.monotonic()
             if not self._uploader.is_stuck:
                 flowed_at = now
-            if self._uploader.state is UploadState.HELD or now - flowed_at > GIVE_UP_S:
+            if self._uploader.state is UploadState.BLOCKED or now - flowed_at > GIVE_UP_S:
                 break
             if self._uploader.closed or self._spool.why_not():
                 break

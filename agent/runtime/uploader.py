@@ -203,7 +203,7 @@ class Uploader:
         now = self._clock.monotonic()
         with self._lock:
             if isinstance(error, TargetBlocked):
-                self._pace.held(now)
+                self._pace.blocked(now)
             else:
                 self._pace.unavailable(now, error.retry_after)
             self.last_error = str(error)
@@ -217,10 +217,10 @@ class Uploader:
         with self._lock:
             verdict = self._pace.rejected(now, capture.id)
             self.last_error = str(error)
-            if verdict is not RejectionAction.SET_ASIDE:
+            if verdict is not RejectionAction.REJECT:
                 self._resting.add(capture.id)
             self._report(now, f"every capture is refused, the last one so: {error}")
-        if verdict is not RejectionAction.SET_ASIDE:
+        if verdict is not RejectionAction.REJECT:
             return
         try:
             self._spool.reject(capture.id)
@@ -238,7 +238,7 @@ class Uploader:
         if state is self._reported:
             return
         lasted = round(now - self._since, 1)
-        was_blocked = self._reported is UploadState.HELD
+        was_blocked = self._reported is UploadState.BLOCKED
         self._reported, self._since = state, now
         facts = {"target": self._target.name, "waiting": self._spool.waiting()}
         if state is UploadState.FLOWING:
@@ -246,7 +246,7 @@ class Uploader:
             report("upload resumed", after_s=lasted, **facts)
             return
         facts["retry_in_s"] = round(self._pace.wait(now), 1)
-        if state is UploadState.HELD:
+        if state is UploadState.BLOCKED:
             self._log.error("upload blocked", error=error, **facts)
         else:
             self._log.warning("upload delayed", error=error, **facts)
@@ -275,7 +275,7 @@ class Uploader:
     def _claim_resting(self) -> StoredCapture | None:
         """While held, and nothing else waits, the capture that has rested longest is the probe."""
         with self._lock:
-            if self._pace.state is not UploadState.HELD or not self._resting:
+            if self._pace.state is not UploadState.BLOCKED or not self._resting:
                 return None
             rests = self._pace.resting(self._clock.monotonic())
             capture_id = min(self._resting, key=lambda capture_id: rests.get(capture_id, 0.0))

@@ -1,6 +1,5 @@
-"""The far sides: what each request looks like and what each answer means.
+"""Delivery to endpoints: what each request looks like and what each response means.
 
-`outcome` decides what an answer proves, `pace` decides when the next request may go. The targets
-(`http`, `directory`) do what the port says; `receiver` is a small far side of our own, which
-keeps what it gets as a `dataset`.
+`response` decides what a response proves, `backoff` decides when the next request may start.
+`targets` has one adapter for each kind of endpoint, and `http` the connections that they share.
 """

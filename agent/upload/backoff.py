@@ -1,12 +1,12 @@
 """When a delivery may start: one policy that all upload workers share.
 
-    FLOWING   every worker sends; at first and after trouble one, twice as many after each delivery
-    DELAYED   the far side cannot take captures: all wait, longer each round, then one tries
-    HELD      every capture would fail until something is mended: one capture at a time probes
+    FLOWING   every worker sends; after a start or failure one, then twice as many per delivery
+    DELAYED   the endpoint cannot take captures now: all wait, longer each round, then one tries
+    BLOCKED   every capture fails until a person fixes the cause: one capture at a time probes
 
-The caller holds one lock around every call. It asks `admit`; 0 means send now, and then exactly
-one of `delivered`, `unavailable`, `held`, `rejected` or `abandon` tells how that send ended.
-Nothing here outlives the process: attempts are not worth a write to flash.
+The caller holds one lock around every call. If `admit` returns 0, the caller sends
+and then calls exactly one of `delivered`, `unavailable`, `blocked`, `rejected` or `abandon`.
+The state is lost at a restart, because storing each attempt would wear out the flash.
 """
 
 from dataclasses import dataclass
@@ -15,43 +15,43 @@ from enum import StrEnum
 from agent.ports import Jitter
 
 FIRST_BOUND = 5.0  # seconds within which the first request of a process starts
-OPENING_BOUND = 60.0  # the same when many devices wait for one minute of the clock
+OPENING_BOUND = 60.0  # the same when many devices start at the same minute of the clock
 BACKOFF_MIN = 1.0
 BACKOFF_MAX = 300.0
 RETRY_AFTER_MAX = 3600.0
-HOLD_MIN = 60.0
-HOLD_MAX = 900.0
-STRIKES = 3
+BLOCKED_MIN = 60.0
+BLOCKED_MAX = 900.0
+REJECTIONS_MAX = 3
 REST = 30.0  # seconds between two attempts with one rejected capture
 
-_SUSPECTS_NEW = 3  # distinct rejected captures that accuse us, before any was delivered
-_SUSPECTS_PROVEN = 10  # the same after deliveries: the far side may have changed its mind
-_REMEMBERED = 4096  # captures with strikes; beyond, the oldest starts again
+_REJECTED_NEW = 3  # distinct rejected captures that block all, before the first delivery
+_REJECTED_PROVEN = 10  # the same after deliveries: the endpoint may have changed its rules
+_REMEMBERED = 4096  # rejected captures to count for; beyond it, forget the oldest
 _PROBE_POLL = 1.0  # seconds until a worker looks again while another one probes
 _RAMP_POLL = 0.1  # the same until a delivery lets one more send
 _AT_ONCE_MAX = 64
 
 
 class UploadState(StrEnum):
-    """What the far side lets us do."""
+    """Whether the endpoint takes captures."""
 
     FLOWING = "flowing"
     DELAYED = "delayed"
-    HELD = "held"
+    BLOCKED = "blocked"
 
 
 class RejectionAction(StrEnum):
     """What becomes of a rejected capture."""
 
-    RETRY_LATER = "retry later"  # keep it; it rests while others pass
-    SET_ASIDE = "set aside"  # out of the way: others pass, this one never will
-    HOLD = "hold"  # keep all: it is not the capture
+    RETRY_LATER = "retry later"  # keep it, and send others first
+    REJECT = "reject"  # move it to rejected/: others are accepted, this one never is
+    BLOCK = "block"  # keep all: the cause is not this capture
 
 
 @dataclass(slots=True)
-class _Strikes:
+class _Rejections:
     count: int = 0
-    holds: int = 0  # how often this capture was among those that led to a hold
+    blocks: int = 0  # how often its rejection helped to block the upload
     rest_until: float = 0.0
 
 
@@ -66,36 +66,36 @@ class Backoff:
         self._jitter = jitter
         self._first_bound = first_bound
         self._state = UploadState.FLOWING
-        self._next_at: float | None = None  # None: nobody has asked yet
-        self._asked_until = float("-inf")  # the end of the pause that the far side asked for
+        self._next_at: float | None = None  # None: before the first call
+        self._asked_until = float("-inf")  # the end of the pause that the endpoint asked for
         self._in_flight = 0
         self._starts = 1.0  # sends that may begin until one of them was delivered
-        self._tried = True  # something was admitted since the last trouble that counted
+        self._tried = True  # a send was admitted since the last failure that counted
         self._failures = 0  # rounds of TargetUnavailable in a row
-        self._hold_wait = 0.0  # seconds; 0 while not held
-        self._proven = False  # a capture was delivered since the start or the last hold
-        self._suspects: set[str] = set()  # distinct captures rejected since the last delivery
-        self._strikes: dict[str, _Strikes] = {}  # by capture id, oldest first
+        self._blocked_wait = 0.0  # seconds; 0 while not blocked
+        self._proven = False  # a capture was delivered since the start or the last block
+        self._rejected_ids: set[str] = set()  # distinct captures rejected since the last delivery
+        self._rejections: dict[str, _Rejections] = {}  # by capture id, oldest first
 
     @property
     def state(self) -> UploadState:
-        """What the far side lets us do, as far as the last answers tell."""
+        """Whether the endpoint takes captures, judging by the last responses."""
         return self._state
 
     def wait(self, now: float) -> float:
-        """Seconds until a worker may send; 0 means now. Changes nothing but the first call."""
+        """Return the seconds until a worker may send; 0: now. Only the first call has effects."""
         if self._next_at is None:
             self._next_at = now + self._jitter(self._first_bound)
         wait = max(self._next_at - now, 0.0)
-        # A probe goes alone, so that whatever ends while held is either old or the probe.
-        if wait == 0.0 and self._state is UploadState.HELD and self._in_flight:
+        # Probe alone: then a send that ends while blocked is either an old one or the probe.
+        if wait == 0.0 and self._state is UploadState.BLOCKED and self._in_flight:
             return _PROBE_POLL
         if wait == 0.0 and self._starts < 1:
             return _RAMP_POLL
         return wait
 
     def admit(self, now: float) -> float:
-        """As `wait`; 0 also counts the caller's send as started."""
+        """Return the same as `wait`; 0 also counts the caller's send as started."""
         wait = self.wait(now)
         if wait == 0.0:
             self._in_flight += 1
@@ -104,42 +104,44 @@ class Backoff:
         return wait
 
     def spread(self, now: float) -> None:
-        """The hour has come for all devices alike: they do not all begin now."""
+        """Delay the next send by a random time, as all devices reach this hour together."""
         self._start_at(max(self._next_at or now, now + self._jitter(OPENING_BOUND)))
 
     def resting(self, now: float) -> dict[str, float]:
-        """Captures that were rejected lately, with the seconds until each may be sent again.
+        """Return recently rejected captures, with the seconds until each may be sent again.
 
-        Choose another one. Only while held, and if nothing else waits, the one with the fewest
-        seconds left serves as the probe.
+        Send others instead. Only while blocked, and if no other capture waits, probe with the one
+        that has the fewest seconds left.
         """
         return {
-            capture_id: strikes.rest_until - now
-            for capture_id, strikes in self._strikes.items()
-            if strikes.rest_until > now
+            capture_id: rejections.rest_until - now
+            for capture_id, rejections in self._rejections.items()
+            if rejections.rest_until > now
         }
 
     def delivered(self, now: float) -> None:
-        """A send ended with a receipt: back to full speed."""
+        """Record that a send ended with a receipt, and return to full speed."""
         self._end()
         self._proven = True
-        self._suspects.clear()
-        # One that started before the trouble does not cancel the pause that was asked for since.
+        self._rejected_ids.clear()
+        # A send that started before the failure does not cancel the pause requested since.
         asked_to_wait = self._next_at is not None and now < self._next_at
         if self._state is UploadState.DELAYED and asked_to_wait and not self._tried:
             return
-        if self._state is UploadState.HELD:
-            for strikes in self._strikes.values():
-                strikes.rest_until = min(strikes.rest_until, now + REST)
+        if self._state is UploadState.BLOCKED:
+            for rejections in self._rejections.values():
+                rejections.rest_until = min(rejections.rest_until, now + REST)
         self._state = UploadState.FLOWING
         self._start_at(now)
-        self._failures //= 2  # of many devices that meet a full house not all begin anew
-        # Two for each that ended: so twice as many are under way after every round trip.
+        self._failures //= (
+            2  # halve, do not reset: a recovering server must not meet a thundering herd
+        )
+        # Two for each send that ended, which doubles the sends in flight after every round trip.
         self._starts = self._starts + 2 if self._starts < _AT_ONCE_MAX else float("inf")
-        self._hold_wait = 0.0
+        self._blocked_wait = 0.0
 
     def unavailable(self, now: float, retry_after: float | None = None) -> None:
-        """A send ended with `TargetUnavailable`; `retry_after` in seconds, if it was told."""
+        """Record that a send ended with `TargetUnavailable`; `retry_after` in seconds, if given."""
         self._end()
         asked = min(max(retry_after or 0.0, 0.0), RETRY_AFTER_MAX)
         if asked >= BACKOFF_MIN:
@@ -148,9 +150,9 @@ class Backoff:
             self._asked_until = max(self._asked_until, now + pause)
         self._starts = 1.0
         next_at = self._next_at if self._next_at is not None else now
-        if self._state is UploadState.HELD:
-            if self._tried:  # the probe learnt nothing new; the next one comes as late as this
-                self._wait_for(now, self._hold_wait)
+        if self._state is UploadState.BLOCKED:
+            if self._tried:  # the probe gave no new information; repeat the same wait
+                self._wait_for(now, self._blocked_wait)
             else:
                 self._start_at(next_at)
             return
@@ -163,62 +165,62 @@ class Backoff:
             next_at = now + self._jitter(bound)
         self._start_at(next_at)
 
-    def held(self, now: float) -> None:
-        """A send ended with `TargetHeld`."""
+    def blocked(self, now: float) -> None:
+        """Record that a send ended with `TargetBlocked`."""
         self._end()
-        self._hold(now)
+        self._block(now)
 
     def rejected(self, now: float, capture_id: str) -> RejectionAction:
-        """A send ended with `CaptureRejected`; say what becomes of that capture."""
+        """Record that a send ended with `CaptureRejected`; return what to do with that capture."""
         self._end()
         self._starts += 1
-        strikes = self._strikes_of(capture_id)
-        strikes.count += 1
-        strikes.rest_until = now + REST
-        self._suspects.add(capture_id)
-        if self._state is UploadState.HELD or self._it_is_us(strikes):
-            self._hold(now)
-            return RejectionAction.HOLD
-        if strikes.count >= STRIKES:
-            del self._strikes[capture_id]
-            return RejectionAction.SET_ASIDE
+        rejections = self._rejections_of(capture_id)
+        rejections.count += 1
+        rejections.rest_until = now + REST
+        self._rejected_ids.add(capture_id)
+        if self._state is UploadState.BLOCKED or self._is_ours(rejections):
+            self._block(now)
+            return RejectionAction.BLOCK
+        if rejections.count >= REJECTIONS_MAX:
+            del self._rejections[capture_id]
+            return RejectionAction.REJECT
         return RejectionAction.RETRY_LATER
 
     def abandon(self) -> None:
-        """A send ended without an answer that says anything, or never started."""
+        """Record that a send ended without a response of use, or never started."""
         self._end()
         self._starts += 1
 
-    def _it_is_us(self, strikes: _Strikes) -> bool:
-        """Whether so much is rejected that no single capture can be the reason."""
+    def _is_ours(self, rejections: _Rejections) -> bool:
+        """Whether so many captures are rejected that no single capture can be the cause."""
         if self._proven:
-            return len(self._suspects) >= _SUSPECTS_PROVEN
-        return len(self._suspects) >= _SUSPECTS_NEW or strikes.count >= STRIKES
+            return len(self._rejected_ids) >= _REJECTED_PROVEN
+        return len(self._rejected_ids) >= _REJECTED_NEW or rejections.count >= REJECTIONS_MAX
 
-    def _hold(self, now: float) -> None:
-        """Hold, or go on holding after a probe that failed."""
-        if self._state is not UploadState.HELD:
-            self._hold_wait = HOLD_MIN
+    def _block(self, now: float) -> None:
+        """Block all sends, or keep blocking after a probe that failed."""
+        if self._state is not UploadState.BLOCKED:
+            self._blocked_wait = BLOCKED_MIN
         elif self._tried:
-            self._hold_wait = min(self._hold_wait * 2, HOLD_MAX)
-        if self._state is not UploadState.HELD or self._tried:
-            self._wait_for(now, self._hold_wait)
-        self._state = UploadState.HELD
+            self._blocked_wait = min(self._blocked_wait * 2, BLOCKED_MAX)
+        if self._state is not UploadState.BLOCKED or self._tried:
+            self._wait_for(now, self._blocked_wait)
+        self._state = UploadState.BLOCKED
         self._starts = 1.0
         self._failures = 0
         self._proven = False
-        # Suspects are cleared of their strikes, and rest longer each time: probes with other
-        # captures show whether it was them.
-        for capture_id in self._suspects:
-            strikes = self._strikes_of(capture_id)
-            strikes.count = 0
-            strikes.rest_until = now + HOLD_MAX * 2 ** min(strikes.holds, 6)
-            strikes.holds += 1
-        self._suspects.clear()
+        # Reset their counts but postpone them longer each time: probes with other captures show
+        # whether these were the cause.
+        for capture_id in self._rejected_ids:
+            rejections = self._rejections_of(capture_id)
+            rejections.count = 0
+            rejections.rest_until = now + BLOCKED_MAX * 2 ** min(rejections.blocks, 6)
+            rejections.blocks += 1
+        self._rejected_ids.clear()
 
     def _wait_for(self, now: float, seconds: float) -> None:
-        """Send no probe for `seconds`, and a little jitter, which never goes beyond 15 min."""
-        spread = max(min(seconds / 10, HOLD_MAX - seconds), 0.0)
+        """Send no probe for `seconds`, plus jitter, together at most 15 min."""
+        spread = max(min(seconds / 10, BLOCKED_MAX - seconds), 0.0)
         self._start_at(now + seconds + self._jitter(spread))
         self._tried = False
 
@@ -226,13 +228,13 @@ class Backoff:
         """Send nothing before `moment`, nor before the end of a pause that was asked for."""
         self._next_at = max(moment, self._asked_until)
 
-    def _strikes_of(self, capture_id: str) -> _Strikes:
-        strikes = self._strikes.get(capture_id)
-        if strikes is None:
-            while len(self._strikes) >= _REMEMBERED:
-                del self._strikes[next(iter(self._strikes))]
-            strikes = self._strikes[capture_id] = _Strikes()
-        return strikes
+    def _rejections_of(self, capture_id: str) -> _Rejections:
+        rejections = self._rejections.get(capture_id)
+        if rejections is None:
+            while len(self._rejections) >= _REMEMBERED:
+                del self._rejections[next(iter(self._rejections))]
+            rejections = self._rejections[capture_id] = _Rejections()
+        return rejections
 
     def _end(self) -> None:
         self._in_flight = max(self._in_flight - 1, 0)

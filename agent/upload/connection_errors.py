@@ -1,4 +1,4 @@
-"""What a failed connection means, in words: network trouble passes, wrong certificates do not."""
+"""What a failed connection means, in words: network failures pass, wrong certificates do not."""
 
 import errno
 import re
@@ -99,12 +99,12 @@ def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
 
 
 def _alert(error: ssl.SSLError) -> str:
-    """What the far side says of our TLS, such as `bad certificate`; empty when it says nothing."""
+    """Return what the endpoint says about our TLS, such as `bad certificate`, or ""."""
     return (error.reason or "").partition("_ALERT_")[2].replace("_", " ").lower()
 
 
 def _proxy_refusal(error: BaseException) -> str | None:
-    """The status with which a proxy refuses to connect us, where it is no passing trouble."""
+    """The status with which a proxy refuses to connect us, where the failure is permanent."""
     matches = (_TUNNEL.search(str(e)) for e in _chain(error) if isinstance(e, OSError))
     return next((match[1] for match in matches if match), None)
 

@@ -1,7 +1,7 @@
-"""One table decides what an HTTP answer means; nothing else looks at a status.
+"""What an HTTP response means: one table, the only place that interprets a status.
 
 A capture is delivered only on proof: a 2xx or 409 whose JSON body repeats our id and the image's
-SHA-256. Every other answer is one of three errors, and none of them lets a capture go.
+SHA-256. Every other response becomes one of three errors, and the capture stays in the spool.
 """
 
 import json
@@ -17,12 +17,12 @@ from agent.domain import Receipt
 from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
 
 RETRY_AFTER_MAX = 3600.0
-"""Seconds; a far side that asks for a longer pause is asked again after this one."""
+"""Seconds; a longer pause that an endpoint asks for is cut to this."""
 
 _SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)
 _CONFLICT = 409
-_SERVER_TROUBLE = range(500, 600)
+_SERVER_ERROR = range(500, 600)
 _RETRY = frozenset({408, _CONFLICT, 425, 429})
 _REJECT = frozenset({400, 413, 414, 415, 422, 431})
 _HOLD = {
@@ -40,29 +40,31 @@ _HOLD = {
     511: "a captive portal wants a login; log the device's network in",
 }
 _PORTAL = "captive portal or wrong address; log the network in or check AGENT_UPLOAD_URL"
-# To a question without a capture these only say that it was none.
+# To a request without a capture, these only say that there was none.
 _PROBE_MAY_BE_FINE = frozenset({404, 405, 501}) | _REJECT
 
 _SECONDS = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?", re.ASCII)
-_WORDS_MAX = 200  # characters of the far side's own words that a message repeats
+_WORDS_MAX = 200  # characters of the endpoint's error text that a message repeats
 _HTML = re.compile(rb"\s*(<!doctype html|<html|<head|<body|<script|<!--)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What of an HTTP answer bears on its meaning."""
+    """The parts of an HTTP response that decide what it means."""
 
     status: int
-    body: bytes = field(default=b"", repr=False)  # its beginning; a cut one proves nothing
+    body: bytes = field(default=b"", repr=False)  # its beginning; a truncated body proves nothing
     location: str | None = None
     retry_after: str | None = None
     date: str | None = None
 
 
-def judge(answer: Response, capture_id: str, sha256: str, *, secret: str | None = None) -> Receipt:
-    """Turn the answer to one delivered capture into its receipt.
+def require_proof(
+    answer: Response, capture_id: str, sha256: str, *, secret: str | None = None
+) -> Receipt:
+    """Return the receipt of a capture from the response to it.
 
-    `secret` never appears in a message, even if the far side repeats it.
+    `secret` never appears in a message, even if the endpoint repeats it.
 
     Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the answer is proof.
     """
@@ -74,15 +76,15 @@ def judge(answer: Response, capture_id: str, sha256: str, *, secret: str | None 
         if status in _SUCCESS:
             raise TargetBlocked(f"cannot deliver captures: the answer {status} {missing}")
     if status in _REJECT:
-        said = words(answer.body, secret)
+        said = error_text(answer.body, secret)
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {status}{said}")
     raise refusal(answer, "cannot deliver captures")
 
 
-def judge_probe(answer: Response) -> str:
-    """Say what the answer to a GET without a capture tells about later captures.
+def describe_probe(answer: Response) -> str:
+    """Describe what the response to a GET without a capture says about later captures.
 
-    Raises `TargetUnavailable` or `TargetBlocked` where it tells that they would fail.
+    Raises `TargetUnavailable` or `TargetBlocked` where they would fail.
     """
     status = answer.status
     if status in _PROBE_MAY_BE_FINE:
@@ -121,17 +123,17 @@ def retry_after_seconds(value: str | None, date: str | None) -> float | None:
 
 
 def refusal(answer: Response, cannot: str) -> AgentError:
-    """What an answer without success means for all captures alike."""
+    """Return the error that a response without success means for all captures."""
     status = answer.status
-    mend = _HOLD.get(status)
-    if mend is not None:
-        return TargetBlocked(f"{cannot}: the endpoint answers {status}: {mend}")
+    fix = _HOLD.get(status)
+    if fix is not None:
+        return TargetBlocked(f"{cannot}: the endpoint answers {status}: {fix}")
     if status in _REDIRECT:
         where = _host(answer.location)
         return TargetBlocked(
             f"{cannot}: the endpoint answers {status}, redirects to {where}: {_PORTAL}"
         )
-    if status in _RETRY or status in _SERVER_TROUBLE:
+    if status in _RETRY or status in _SERVER_ERROR:
         return TargetUnavailable(
             f"{cannot}: the endpoint answers {status}",
             retry_after=retry_after_seconds(answer.retry_after, answer.date),
@@ -151,8 +153,8 @@ def json_object(body: bytes) -> Mapping[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def words(body: bytes, *secrets: str | None) -> str:
-    """The reason that the far side gives, as `: reason` on one line, without secrets, or nothing.
+def error_text(body: bytes, *secrets: str | None) -> str:
+    """Return the endpoint's reason as `: reason` on one line, without secrets, or "" without one.
 
     A secret is left out as it is and as an address carries it.
     """

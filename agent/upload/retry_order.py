@@ -1,14 +1,14 @@
-"""Captures whose delivery failed let the others go first.
+"""Captures whose delivery failed are retried after the others.
 
-Most failures are the far side's and would meet any capture. One that meets only this capture, such
-as a server that breaks over its content, must not keep the others waiting behind it.
+Most failures are the endpoint's and would affect any capture. A failure that affects one capture
+alone, such as a server that crashes on its content, must not delay the captures behind it.
 """
 
 FIRST_REST = 30.0
 LAST_REST = 900.0
 
 # Captures; of more, the one that failed longest ago has its turn again. While nothing at all
-# passes, each capture that is let by was bought with a labelling credit too early.
+# passes, each capture sent instead was purchased with a labelling credit too early.
 _REMEMBERED = 8
 
 
@@ -33,7 +33,7 @@ class RetryOrder:
             self._forget(next(iter(self._failures)))
 
     def delivered(self, capture_id: str) -> None:
-        """It could: so the far side takes captures, and who failed before may try again."""
+        """Record a delivery: the endpoint takes captures, so those that failed may be retried."""
         self._forget(capture_id)
         self._since_a_delivery.clear()
 

@@ -1,6 +1,6 @@
 """The hours of the day in which captures may be sent, by the device's own clock.
 
-Asked anew each time, so that a step of the clock or of summer time needs no care.
+Computed at each call, so steps of the clock and of summer time need no special handling.
 """
 
 import re

@@ -103,7 +103,7 @@ def test_each_row_says_it_in_words(row: str, facts: dict[str, Any], words: str) 
         ("daemon", {"daemon_pid": None}, RED),
         ("upload", {}, GREEN),
         ("upload", {"upload": "delayed"}, YELLOW),
-        ("upload", {"upload": "held"}, RED),
+        ("upload", {"upload": "blocked"}, RED),
         ("last error", {"last_error": "cannot"}, RED),
         ("rejected", {"rejected": 1}, RED),
         ("damaged", {"damaged": 1}, RED),

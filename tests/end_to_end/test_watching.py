@@ -74,7 +74,7 @@ def test_the_status_is_what_the_page_says_of_it(
         assert_law(look)
     for name in set(schema) - {"model_error", "hours_until_full", "last_error"}:
         assert any(look[name] is not None for look in looks), name
-    assert {look["upload"] for look in looks} <= {"flowing", "delayed", "held", "closed", None}
+    assert {look["upload"] for look in looks} <= {"flowing", "delayed", "blocked", "closed", None}
 
 
 def test_the_daemon_writes_its_figures_for_prometheus(tmp_path: Path) -> None:

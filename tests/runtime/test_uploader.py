@@ -10,7 +10,7 @@ from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import HOLD_MIN, REST, Backoff, UploadState
+from agent.upload.backoff import BLOCKED_MIN, REST, Backoff, UploadState
 from tests.runtime.runtime_builders import (
     ManualClock,
     Recorder,
@@ -84,7 +84,7 @@ def test_the_most_valuable_capture_goes_first(line: Line) -> None:
     [
         (AWAY, UploadState.DELAYED, 1.0, "upload delayed", "warning"),
         (BUSY, UploadState.DELAYED, 30.0, "upload delayed", "warning"),
-        (HELD, UploadState.HELD, 30.0, "upload blocked", "error"),
+        (HELD, UploadState.BLOCKED, 30.0, "upload blocked", "error"),
     ],
 )
 def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
@@ -136,7 +136,7 @@ def test_while_held_one_capture_at_a_time_probes_each_minute_or_later(line: Line
     line.target.trouble = HELD
     line.step()
     before = len(line.target.attempts)
-    line.steps_for(10 * HOLD_MIN)
+    line.steps_for(10 * BLOCKED_MIN)
 
     assert 2 <= len(line.target.attempts) - before <= 5
     assert line.target.most_at_once == 1
@@ -167,7 +167,7 @@ def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
     line.steps_for(3600)
 
     assert line.spool.waiting() == 4
-    assert line.uploader.state is UploadState.HELD
+    assert line.uploader.state is UploadState.BLOCKED
     assert log.events == ["upload blocked"]
     assert "every capture is refused" in log.one("upload blocked")["error"]
     assert str(REFUSED) in log.one("upload blocked")["error"]

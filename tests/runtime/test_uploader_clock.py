@@ -9,7 +9,7 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
-from agent.upload.response import Response, judge
+from agent.upload.response import Response, require_proof
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
 from tests.upload.fake_target import FakeTarget, Trouble
 
@@ -24,7 +24,7 @@ def told_to_wait(seconds: int) -> TargetUnavailable:
     date = "Wed, 21 Oct 2026 07:28:00 GMT"
     until = f"Wed, 21 Oct 2026 07:{28 + seconds // 60}:00 GMT"
     with pytest.raises(TargetUnavailable) as caught:
-        judge(Response(503, retry_after=until, date=date), "x", "y")
+        require_proof(Response(503, retry_after=until, date=date), "x", "y")
     return caught.value
 
 

@@ -22,7 +22,7 @@ from agent.runtime.uploader import Uploader
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
-from agent.upload.backoff import STRIKES, Backoff
+from agent.upload.backoff import REJECTIONS_MAX, Backoff
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.upload.lying_endpoint import CuttingServer, Endpoint, VirtualClock
@@ -212,7 +212,9 @@ class Schedule:
         promise(there == owed, "the endpoint's set is not the spool's history", there ^ owed)
         for capture_id in self.set_aside:
             refusals = self.endpoint.refusals[capture_id]
-            promise(refusals >= STRIKES, "set aside without three refusals", capture_id, refusals)
+            promise(
+                refusals >= REJECTIONS_MAX, "set aside without three refusals", capture_id, refusals
+            )
         counts = self.spool.counts()
         promise(counts["stored"] == len(self.put_ids), "stored", counts)
         promise(counts["delivered"] == len(delivered), "delivered", counts)

@@ -20,127 +20,127 @@ def full(bound: float) -> float:
 
 def flowing(jitter: Jitter = no_jitter) -> Backoff:
     """One that has delivered often, so that any number of workers may send."""
-    pace = Backoff(jitter, first_bound=0.0)
+    backoff = Backoff(jitter, first_bound=0.0)
     for _ in range(70):
-        pace.admit(0.0)
-        pace.delivered(0.0)
-    return pace
+        backoff.admit(0.0)
+        backoff.delivered(0.0)
+    return backoff
 
 
-def failing_round(pace: Backoff, now: float, workers: int = 1) -> float:
+def failing_round(backoff: Backoff, now: float, workers: int = 1) -> float:
     """All workers start at `now` and fail; the seconds until the next may start."""
     for _ in range(workers):
-        assert pace.admit(now) == 0.0
+        assert backoff.admit(now) == 0.0
     for _ in range(workers):
-        pace.unavailable(now)
-    return pace.wait(now)
+        backoff.unavailable(now)
+    return backoff.wait(now)
 
 
-def hold_by_rejections(pace: Backoff, now: float = 0.0) -> list[RejectionAction]:
+def block_by_rejections(backoff: Backoff, now: float = 0.0) -> list[RejectionAction]:
     verdicts = []
     for capture_id in "abc":
-        assert pace.admit(now) == 0.0
-        verdicts.append(pace.rejected(now, capture_id))
+        assert backoff.admit(now) == 0.0
+        verdicts.append(backoff.rejected(now, capture_id))
     return verdicts
 
 
 def test_all_workers_send_at_once_when_nothing_is_wrong() -> None:
-    pace = flowing()
+    backoff = flowing()
 
-    assert [pace.admit(10.0) for _ in range(64)] == [0.0] * 64
-    assert pace.state is UploadState.FLOWING
+    assert [backoff.admit(10.0) for _ in range(64)] == [0.0] * 64
+    assert backoff.state is UploadState.FLOWING
 
 
 def test_one_worker_begins_and_each_delivery_lets_twice_as_many_send() -> None:
     """A thousand devices that come back at once do not open thousands of connections."""
-    pace = Backoff(no_jitter)
+    backoff = Backoff(no_jitter)
     at_once = []
     for _ in range(5):
         admitted = 0
-        while pace.admit(0.0) == 0.0:
+        while backoff.admit(0.0) == 0.0:
             admitted += 1
         at_once.append(admitted)
         for _ in range(admitted):
-            pace.delivered(0.0)
+            backoff.delivered(0.0)
 
     assert at_once == [1, 2, 4, 8, 16]
 
 
 def test_after_trouble_one_worker_begins_again() -> None:
-    pace = flowing(full)
-    failing_round(pace, 0.0, workers=4)
+    backoff = flowing(full)
+    failing_round(backoff, 0.0, workers=4)
 
-    assert pace.admit(1.0) == 0.0
-    assert pace.admit(1.0) > 0.0
-    pace.delivered(1.1)
-    assert pace.admit(1.1) == 0.0
-    assert pace.admit(1.1) == 0.0
-    assert pace.admit(1.1) > 0.0
+    assert backoff.admit(1.0) == 0.0
+    assert backoff.admit(1.0) > 0.0
+    backoff.delivered(1.1)
+    assert backoff.admit(1.1) == 0.0
+    assert backoff.admit(1.1) == 0.0
+    assert backoff.admit(1.1) > 0.0
 
 
 def test_the_first_request_of_a_fleet_is_spread() -> None:
-    pace = Backoff(full)
+    backoff = Backoff(full)
 
-    assert pace.wait(100.0) == 5.0
-    assert pace.admit(102.0) == 3.0
-    assert pace.admit(105.0) == 0.0
+    assert backoff.wait(100.0) == 5.0
+    assert backoff.admit(102.0) == 3.0
+    assert backoff.admit(105.0) == 0.0
     assert Backoff(full, first_bound=0.0).admit(100.0) == 0.0
 
 
 def test_the_wait_doubles_from_1_s_to_5_min_and_a_delivery_ends_it() -> None:
-    pace = Backoff(full, first_bound=0.0)
+    backoff = Backoff(full, first_bound=0.0)
     waits, now = [], 0.0
     for _ in range(12):
-        waits.append(failing_round(pace, now))
+        waits.append(failing_round(backoff, now))
         now += waits[-1]
 
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
-    assert pace.admit(now) == 0.0
-    pace.delivered(now)
-    assert pace.state is UploadState.FLOWING
-    assert pace.wait(now) == 0.0
+    assert backoff.admit(now) == 0.0
+    backoff.delivered(now)
+    assert backoff.state is UploadState.FLOWING
+    assert backoff.wait(now) == 0.0
 
 
 def test_each_delivery_halves_what_the_failures_before_count() -> None:
     """Where a full house lets in one of many, those let in do not all come back at once."""
-    pace = Backoff(full, first_bound=0.0)
+    backoff = Backoff(full, first_bound=0.0)
     now, waits = 0.0, []
     for deliveries in (0, 0, 0, 0, 1, 4):
         for _ in range(deliveries):
-            assert pace.admit(now) == 0.0
-            pace.delivered(now)
-        waits.append(failing_round(pace, now))
+            assert backoff.admit(now) == 0.0
+            backoff.delivered(now)
+        waits.append(failing_round(backoff, now))
         now += waits[-1]
 
     assert waits == [1, 2, 4, 8, 4, 1]
 
 
 def test_workers_that_fail_together_count_as_one_round() -> None:
-    pace = flowing(full)
+    backoff = flowing(full)
 
-    assert failing_round(pace, 0.0, workers=4) == 1.0
-    assert failing_round(pace, 1.0) == 2.0
-    assert pace.state is UploadState.DELAYED
+    assert failing_round(backoff, 0.0, workers=4) == 1.0
+    assert failing_round(backoff, 1.0) == 2.0
+    assert backoff.state is UploadState.DELAYED
 
 
 def test_a_worker_that_fails_late_counts_once_with_the_round_it_meets() -> None:
-    pace = flowing(full)
-    pace.admit(0.0)
-    pace.admit(0.0)
-    pace.unavailable(0.0)  # refused at once; the other hangs
-    pace.admit(1.0)
-    pace.unavailable(30.0)
-    pace.unavailable(30.0)
+    backoff = flowing(full)
+    backoff.admit(0.0)
+    backoff.admit(0.0)
+    backoff.unavailable(0.0)  # refused at once; the other hangs
+    backoff.admit(1.0)
+    backoff.unavailable(30.0)
+    backoff.unavailable(30.0)
 
-    assert pace.wait(30.0) == 2.0
+    assert backoff.wait(30.0) == 2.0
 
 
 def test_the_far_side_may_ask_for_a_longer_pause() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.unavailable(0.0, 120.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.unavailable(0.0, 120.0)
 
-    assert pace.wait(0.0) == 120.0
+    assert backoff.wait(0.0) == 120.0
     spread = Backoff(full, first_bound=0.0)
     spread.admit(0.0)
     spread.unavailable(0.0, 120.0)
@@ -149,205 +149,207 @@ def test_the_far_side_may_ask_for_a_longer_pause() -> None:
 
 @pytest.mark.parametrize(("asked", "wait"), [(0.0, 1.0), (-3.0, 1.0), (1e9, 3960.0)])
 def test_an_absurd_pause_is_bounded(asked: float, wait: float) -> None:
-    pace = Backoff(full, first_bound=0.0)
-    pace.admit(0.0)
-    pace.unavailable(0.0, asked)
+    backoff = Backoff(full, first_bound=0.0)
+    backoff.admit(0.0)
+    backoff.unavailable(0.0, asked)
 
-    assert pace.wait(0.0) == wait
+    assert backoff.wait(0.0) == wait
 
 
 def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() -> None:
-    pace = flowing()
-    pace.admit(0.0)
-    pace.admit(0.0)
-    pace.unavailable(0.0, 60.0)
-    pace.delivered(0.1)
+    backoff = flowing()
+    backoff.admit(0.0)
+    backoff.admit(0.0)
+    backoff.unavailable(0.0, 60.0)
+    backoff.delivered(0.1)
 
-    assert pace.wait(0.1) == pytest.approx(59.9)
-    assert pace.state is UploadState.DELAYED
+    assert backoff.wait(0.1) == pytest.approx(59.9)
+    assert backoff.state is UploadState.DELAYED
 
 
 def test_no_other_answer_shortens_a_pause_that_was_asked_for() -> None:
-    for other in ("held", "unavailable", "rejected", "delivered"):
+    for other in ("blocked", "unavailable", "rejected", "delivered"):
         for pause_comes_first in (True, False):
-            pace = flowing()
-            pace.admit(0.0)
-            pace.admit(0.0)
-            pauses = [lambda pace=pace: pace.unavailable(0.0, 600.0)]
+            backoff = flowing()
+            backoff.admit(0.0)
+            backoff.admit(0.0)
+            pauses = [lambda backoff=backoff: backoff.unavailable(0.0, 600.0)]
             others = {
-                "held": lambda pace=pace: pace.held(0.0),
-                "unavailable": lambda pace=pace: pace.unavailable(0.0),
-                "rejected": lambda pace=pace: pace.rejected(0.0, "a"),
-                "delivered": lambda pace=pace: pace.delivered(0.0),
+                "blocked": lambda backoff=backoff: backoff.blocked(0.0),
+                "unavailable": lambda backoff=backoff: backoff.unavailable(0.0),
+                "rejected": lambda backoff=backoff: backoff.rejected(0.0, "a"),
+                "delivered": lambda backoff=backoff: backoff.delivered(0.0),
             }
             answers = [*pauses, others[other]]
             for hear in answers if pause_comes_first else reversed(answers):
                 hear()
-            assert pace.wait(0.0) == 600.0, (other, pause_comes_first)
+            assert backoff.wait(0.0) == 600.0, (other, pause_comes_first)
 
 
 def test_held_lets_one_probe_pass_and_no_second_beside_it() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.held(0.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.blocked(0.0)
 
-    assert pace.state is UploadState.HELD
-    assert pace.admit(0.0) == 60.0
-    assert pace.admit(60.0) == 0.0
-    assert pace.admit(60.0) > 0.0
-    pace.abandon()
-    assert pace.admit(61.0) == 0.0
+    assert backoff.state is UploadState.BLOCKED
+    assert backoff.admit(0.0) == 60.0
+    assert backoff.admit(60.0) == 0.0
+    assert backoff.admit(60.0) > 0.0
+    backoff.abandon()
+    assert backoff.admit(61.0) == 0.0
 
 
 def test_probes_come_after_1_min_and_then_up_to_15() -> None:
-    pace = Backoff(full, first_bound=0.0)
-    pace.admit(0.0)
-    pace.held(0.0)
+    backoff = Backoff(full, first_bound=0.0)
+    backoff.admit(0.0)
+    backoff.blocked(0.0)
     waits, now = [], 0.0
     for _ in range(6):
-        waits.append(pace.wait(now))
+        waits.append(backoff.wait(now))
         now += waits[-1]
-        assert pace.admit(now) == 0.0
-        pace.held(now)
+        assert backoff.admit(now) == 0.0
+        backoff.blocked(now)
 
     assert waits == [66, 132, 264, 528, 900, 900]
 
 
 def test_workers_that_are_held_together_count_once() -> None:
-    pace = flowing()
+    backoff = flowing()
     for _ in range(4):
-        pace.admit(0.0)
+        backoff.admit(0.0)
     for _ in range(4):
-        pace.held(0.0)
+        backoff.blocked(0.0)
 
-    assert pace.wait(0.0) == 60.0
+    assert backoff.wait(0.0) == 60.0
 
 
 def test_a_delivered_probe_ends_the_hold_at_once() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.held(0.0)
-    pace.admit(60.0)
-    pace.delivered(61.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.blocked(0.0)
+    backoff.admit(60.0)
+    backoff.delivered(61.0)
 
-    assert pace.state is UploadState.FLOWING
-    assert [pace.admit(61.0) for _ in range(2)] == [0.0] * 2
+    assert backoff.state is UploadState.FLOWING
+    assert [backoff.admit(61.0) for _ in range(2)] == [0.0] * 2
 
 
 def test_a_probe_that_finds_no_network_leaves_the_hold_as_it_is() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.held(0.0)
-    pace.admit(60.0)
-    pace.unavailable(60.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.blocked(0.0)
+    backoff.admit(60.0)
+    backoff.unavailable(60.0)
 
-    assert pace.state is UploadState.HELD
-    assert pace.wait(60.0) == 60.0
+    assert backoff.state is UploadState.BLOCKED
+    assert backoff.wait(60.0) == 60.0
 
 
 def test_a_rejected_capture_rests_while_others_pass_and_is_set_aside_at_the_third_strike() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.delivered(0.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.delivered(0.0)
     verdicts = []
     for now in (0.0, 30.0, 60.0):
-        assert pace.resting(now) == {}
-        assert pace.admit(now) == 0.0
-        verdicts.append(pace.rejected(now, "bad"))
-        assert pace.state is UploadState.FLOWING
-        assert pace.admit(now) == 0.0
-        pace.delivered(now)
+        assert backoff.resting(now) == {}
+        assert backoff.admit(now) == 0.0
+        verdicts.append(backoff.rejected(now, "bad"))
+        assert backoff.state is UploadState.FLOWING
+        assert backoff.admit(now) == 0.0
+        backoff.delivered(now)
 
     assert verdicts == [
         RejectionAction.RETRY_LATER,
         RejectionAction.RETRY_LATER,
-        RejectionAction.SET_ASIDE,
+        RejectionAction.REJECT,
     ]
-    assert pace.resting(60.0) == {}
+    assert backoff.resting(60.0) == {}
 
 
 def test_rest_is_told_in_seconds() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.rejected(0.0, "bad")
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.rejected(0.0, "bad")
 
-    assert pace.resting(10.0) == {"bad": 20.0}
-    assert pace.resting(30.0) == {}
+    assert backoff.resting(10.0) == {"bad": 20.0}
+    assert backoff.resting(30.0) == {}
 
 
 def test_when_the_first_three_captures_are_rejected_it_is_us() -> None:
-    pace = Backoff(no_jitter)
+    backoff = Backoff(no_jitter)
 
-    assert hold_by_rejections(pace) == [
+    assert block_by_rejections(backoff) == [
         RejectionAction.RETRY_LATER,
         RejectionAction.RETRY_LATER,
-        RejectionAction.HOLD,
+        RejectionAction.BLOCK,
     ]
-    assert pace.state is UploadState.HELD
-    assert pace.wait(0.0) == 60.0
+    assert backoff.state is UploadState.BLOCKED
+    assert backoff.wait(0.0) == 60.0
 
 
 def test_probes_take_other_captures_than_the_suspects() -> None:
-    pace = Backoff(no_jitter)
-    hold_by_rejections(pace)
+    backoff = Backoff(no_jitter)
+    block_by_rejections(backoff)
 
-    assert set(pace.resting(60.0)) == {"a", "b", "c"}
-    assert pace.admit(60.0) == 0.0
-    assert pace.rejected(60.0, "d") is RejectionAction.HOLD
-    assert set(pace.resting(180.0)) == {"a", "b", "c", "d"}
-    assert pace.admit(180.0) == 0.0
-    pace.delivered(180.0)
-    assert set(pace.resting(180.0).values()) == {30.0}
+    assert set(backoff.resting(60.0)) == {"a", "b", "c"}
+    assert backoff.admit(60.0) == 0.0
+    assert backoff.rejected(60.0, "d") is RejectionAction.BLOCK
+    assert set(backoff.resting(180.0)) == {"a", "b", "c", "d"}
+    assert backoff.admit(180.0) == 0.0
+    backoff.delivered(180.0)
+    assert set(backoff.resting(180.0).values()) == {30.0}
 
 
 def test_one_capture_alone_is_not_set_aside_before_any_other_passed() -> None:
-    pace = Backoff(no_jitter)
+    backoff = Backoff(no_jitter)
     verdicts = []
     for now in (0.0, 30.0, 60.0):
-        pace.admit(now)
-        verdicts.append(pace.rejected(now, "only"))
+        backoff.admit(now)
+        verdicts.append(backoff.rejected(now, "only"))
 
-    assert verdicts[-1] is RejectionAction.HOLD
+    assert verdicts[-1] is RejectionAction.BLOCK
 
 
 def test_a_far_side_that_suddenly_rejects_everything_holds_all() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.delivered(0.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.delivered(0.0)
     verdicts = []
     for number in range(10):
-        pace.admit(1.0)
-        verdicts.append(pace.rejected(1.0, str(number)))
+        backoff.admit(1.0)
+        verdicts.append(backoff.rejected(1.0, str(number)))
 
-    assert verdicts == [RejectionAction.RETRY_LATER] * 9 + [RejectionAction.HOLD]
+    assert verdicts == [RejectionAction.RETRY_LATER] * 9 + [RejectionAction.BLOCK]
 
 
 def test_after_a_hold_the_far_side_must_prove_itself_again() -> None:
-    pace = Backoff(no_jitter)
-    pace.admit(0.0)
-    pace.delivered(0.0)
-    pace.admit(0.0)
-    pace.held(0.0)
-    pace.admit(60.0)
+    backoff = Backoff(no_jitter)
+    backoff.admit(0.0)
+    backoff.delivered(0.0)
+    backoff.admit(0.0)
+    backoff.blocked(0.0)
+    backoff.admit(60.0)
 
-    assert pace.rejected(60.0, "a") is RejectionAction.HOLD
+    assert backoff.rejected(60.0, "a") is RejectionAction.BLOCK
 
 
 def test_memory_of_strikes_is_bounded() -> None:
-    pace = Backoff(no_jitter)
+    backoff = Backoff(no_jitter)
     for number in range(10_000):
-        pace.admit(0.0)
-        pace.delivered(0.0)
-        pace.admit(0.0)
-        pace.rejected(0.0, str(number))
+        backoff.admit(0.0)
+        backoff.delivered(0.0)
+        backoff.admit(0.0)
+        backoff.rejected(0.0, str(number))
 
-    assert len(pace.resting(0.0)) == 4096
+    assert len(backoff.resting(0.0)) == 4096
 
 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["admit", "delivered", "unavailable", "held", "rejected", "abandon"]),
+            st.sampled_from(
+                ["admit", "delivered", "unavailable", "blocked", "rejected", "abandon"]
+            ),
             st.floats(0.0, 400.0),
         ),
         max_size=120,
@@ -358,32 +360,32 @@ def test_whatever_happens_somebody_may_send_again(
     events: list[tuple[str, float]], seed: int
 ) -> None:
     """Waits end, at most one probe is out, and a delivery always brings the full speed back."""
-    pace = Backoff(lambda bound: random.Random(seed).uniform(0.0, bound), first_bound=0.0)
+    backoff = Backoff(lambda bound: random.Random(seed).uniform(0.0, bound), first_bound=0.0)
     now, in_flight = 0.0, 0
     for event, seconds in events:
         now += seconds
-        assert 0.0 <= pace.wait(now) <= 3960.0
+        assert 0.0 <= backoff.wait(now) <= 3960.0
         if event == "admit":
-            was_held = pace.state is UploadState.HELD
-            if pace.admit(now) == 0.0:
+            was_blocked = backoff.state is UploadState.BLOCKED
+            if backoff.admit(now) == 0.0:
                 in_flight += 1
-                assert not was_held or in_flight == 1
+                assert not was_blocked or in_flight == 1
         elif in_flight:
             in_flight -= 1
             if event == "delivered":
-                pace.delivered(now)
+                backoff.delivered(now)
             elif event == "unavailable":
-                pace.unavailable(now, seconds)
-            elif event == "held":
-                pace.held(now)
+                backoff.unavailable(now, seconds)
+            elif event == "blocked":
+                backoff.blocked(now)
             elif event == "rejected":
-                pace.rejected(now, str(int(seconds) % 5))
+                backoff.rejected(now, str(int(seconds) % 5))
             else:
-                pace.abandon()
+                backoff.abandon()
     for _ in range(in_flight):
-        pace.abandon()
+        backoff.abandon()
     now += 3960.0
-    assert pace.admit(now) == 0.0
-    pace.delivered(now)
-    assert pace.state is UploadState.FLOWING
-    assert pace.admit(now) == 0.0
+    assert backoff.admit(now) == 0.0
+    backoff.delivered(now)
+    assert backoff.state is UploadState.FLOWING
+    assert backoff.admit(now) == 0.0

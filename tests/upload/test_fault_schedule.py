@@ -11,7 +11,7 @@ import pytest
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.uploader import Uploader
-from agent.upload.response import Response, judge
+from agent.upload.response import Response, require_proof
 from tests.upload.fault_schedule import BrokenPromiseError, Schedule
 
 SEEDS = range(5)
@@ -53,12 +53,12 @@ def test_it_holds_for_many_more_schedules(seed: int, tmp_path: Path) -> None:
 
 
 def believing(means_delivered: Callable[[Response], bool]) -> Judge:
-    """A judge that takes some answers for a receipt, whatever their body says."""
+    """A require_proof that takes some answers for a receipt, whatever their body says."""
 
     def judged(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
         if means_delivered(answer):
             return Receipt(capture_id, sha256)
-        return judge(answer, capture_id, sha256, **options)
+        return require_proof(answer, capture_id, sha256, **options)
 
     return judged
 
@@ -66,12 +66,12 @@ def believing(means_delivered: Callable[[Response], bool]) -> Judge:
 def rejecting_trouble(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     if 500 <= answer.status < 600:
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {answer.status}")
-    return judge(answer, capture_id, sha256, **options)
+    return require_proof(answer, capture_id, sha256, **options)
 
 
 def deaf_to_pauses(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     try:
-        return judge(answer, capture_id, sha256, **options)
+        return require_proof(answer, capture_id, sha256, **options)
     except TargetUnavailable as error:
         raise TargetUnavailable(str(error)) from None
 
@@ -129,7 +129,7 @@ def notices(folder: Path, **planted: Any) -> bool:
 def test_a_judge_that_is_wrong_is_noticed(
     planted: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.upload.targets.endpoint.judge", planted)
+    monkeypatch.setattr("agent.upload.targets.endpoint.require_proof", planted)
 
     assert notices(tmp_path)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.domain import Receipt
 from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
-from agent.upload.response import Response, judge, judge_probe, retry_after_seconds
+from agent.upload.response import Response, describe_probe, require_proof, retry_after_seconds
 
 ID = "01900000-0000-7000-8000-000000000001"
 SHA = "ab" * 32
@@ -81,13 +81,13 @@ REJECTED = [400, 413, 414, 415, 422, 431]
 
 @pytest.mark.parametrize(("status", "body", "duplicate"), DELIVERED)
 def test_proof_is_a_receipt(status: int, body: bytes, duplicate: bool) -> None:
-    assert judge(Response(status, body), ID, SHA) == Receipt(ID, SHA, duplicate=duplicate)
+    assert require_proof(Response(status, body), ID, SHA) == Receipt(ID, SHA, duplicate=duplicate)
 
 
 @pytest.mark.parametrize(("status", "body", "says"), HELD_ALL)
 def test_what_a_person_must_mend_holds_all_captures(status: int, body: bytes, says: str) -> None:
     with pytest.raises(TargetBlocked) as caught:
-        judge(Response(status, body), ID, SHA)
+        require_proof(Response(status, body), ID, SHA)
 
     assert says in str(caught.value)
     assert str(status) in str(caught.value)
@@ -96,7 +96,7 @@ def test_what_a_person_must_mend_holds_all_captures(status: int, body: bytes, sa
 @pytest.mark.parametrize("status", RETRIED)
 def test_what_passes_is_tried_again(status: int) -> None:
     with pytest.raises(TargetUnavailable, match=str(status)) as caught:
-        judge(Response(status, b"<html>", retry_after="7"), ID, SHA)
+        require_proof(Response(status, b"<html>", retry_after="7"), ID, SHA)
 
     assert caught.value.retry_after == 7.0
 
@@ -104,7 +104,9 @@ def test_what_passes_is_tried_again(status: int) -> None:
 @pytest.mark.parametrize("status", REJECTED)
 def test_what_concerns_one_capture_rejects_it_with_the_reason_given(status: int) -> None:
     with pytest.raises(CaptureRejected, match=f"{status}: image too dark$"):
-        judge(Response(status, b'{"error": {"message": "image\\u0000 too\\n dark"}}'), ID, SHA)
+        require_proof(
+            Response(status, b'{"error": {"message": "image\\u0000 too\\n dark"}}'), ID, SHA
+        )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_what_concerns_one_capture_rejects_it_with_the_reason_given(status: int)
 )
 def test_a_redirect_names_the_host_and_nothing_more(location: str | None, shown: str) -> None:
     with pytest.raises(TargetBlocked) as caught:
-        judge(Response(302, location=location), ID, SHA)
+        require_proof(Response(302, location=location), ID, SHA)
 
     assert shown in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -127,7 +129,7 @@ def test_a_redirect_names_the_host_and_nothing_more(location: str | None, shown:
 
 def test_a_token_that_the_far_side_repeats_is_masked() -> None:
     with pytest.raises(CaptureRejected) as caught:
-        judge(Response(400, b'{"error": "bad key s3cret here"}'), ID, SHA, secret="s3cret")
+        require_proof(Response(400, b'{"error": "bad key s3cret here"}'), ID, SHA, secret="s3cret")
 
     assert str(caught.value).endswith(": bad key *** here")
 
@@ -195,7 +197,7 @@ def test_any_answer_is_proof_or_one_of_three_errors(
 ) -> None:
     answer = Response(status, body, location, retry_after, date)
     try:
-        result = judge(answer, ID, SHA, secret="s3cret")
+        result = require_proof(answer, ID, SHA, secret="s3cret")
     except (TargetUnavailable, TargetBlocked, CaptureRejected) as error:
         message = str(error)
     else:
@@ -231,7 +233,7 @@ def test_a_probe_says_what_it_saw(
     status: int, body: bytes, meaning: str | type[AgentError]
 ) -> None:
     if isinstance(meaning, str):
-        assert meaning in judge_probe(Response(status, body))
+        assert meaning in describe_probe(Response(status, body))
     else:
         with pytest.raises(meaning):
-            judge_probe(Response(status, body))
+            describe_probe(Response(status, body))

@@ -1,4 +1,4 @@
-"""One far side that speaks HTTP: a request in, its answer or one of the port's errors out."""
+"""An HTTP client for one endpoint: returns a response or raises one of the port's errors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ class Client:
         if proxy is not None:
             self._where += f" through the proxy {proxy.netloc.rpartition('@')[2]}"
         self._clock = clock
-        # Costly: 77 ms and 16 MB that only those pay who speak HTTP.
+        # Imported here because it costs 77 ms and 16 MB, which targets without HTTP need not pay.
         from agent.upload.http.transport import EXPECTED, Transport
 
         self._expected = EXPECTED
         self._transport = Transport(network, clock=clock, tls=tls)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str = "",
@@ -52,9 +52,9 @@ class Client:
     ) -> Response:
         """Make one request; a mapping as `body` is sent as a multipart form.
 
-        A `repeatable` one may reach the far side twice, so it must be harmless there.
+        A `repeatable` one may reach the endpoint twice, so it must be harmless there.
 
-        Raises `TargetUnavailable` or `TargetHeld` where there is no whole answer; their text holds
+        Raises `TargetUnavailable` or `TargetBlocked` without a complete response; their text holds
         nothing of `query`, `headers` and `body`.
         """
         url = self._base + path + (f"?{urlencode(query)}" if query else "")

@@ -1,8 +1,8 @@
-"""A limit in seconds for one whole request, whatever the far side does meanwhile.
+"""A limit in seconds for one whole request, whatever the endpoint does meanwhile.
 
 The timeouts of sockets count from one byte to the next, so a server that sends a byte a second
-holds a request for ever. Here an alarm shuts the connection down, and whoever reads from it or
-writes to it wakes up with an error.
+holds a request for ever. Here a timer shuts the connection down, and the thread that reads from
+or writes to it gets an error.
 """
 
 import os
@@ -28,9 +28,9 @@ class Deadline:
     """The limit of one request, for use as a context manager by the thread that makes it.
 
     Connections opened or reused inside find it with `current()` and put themselves under it with
-    `watch`. After the block nothing of it is left, and no descriptor.
+    `watch`. After the block no timer and no descriptor is left.
 
-    With a `throttle` the bytes go by its leave, and the time that it takes does not count.
+    A `throttle` limits the rate of bytes; the time that it waits does not count.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Deadline:
         seconds: float,
         clock: Clock,
         *,
-        watchman: TimerThread,
+        timers: TimerThread,
         throttle: RateLimit | None = None,
     ) -> None:
         self.expired = False
@@ -54,13 +54,13 @@ class Deadline:
         self._lock = Lock()
         self._watched: list[socket.socket] = []
         self._ended = False
-        self._watchman = watchman
-        self._alarm: Timer | None = None
+        self._timers = timers
+        self._timer: Timer | None = None
         self._token: Token[Deadline] | None = None
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
-        self._alarm = self._watchman.set(self._seconds, self._expire)
+        self._timer = self._timers.set(self._seconds, self._expire)
         return self
 
     def __exit__(
@@ -69,8 +69,8 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._alarm is not None:
-            self._watchman.call_off(self._alarm)
+        if self._timer is not None:
+            self._timers.cancel(self._timer)
         if self._token is not None:
             _current.reset(self._token)
         with self._lock:
@@ -89,10 +89,10 @@ class Deadline:
         return 0.0 if self.expired else max(self._ends_at - self._clock.monotonic(), 0.0)
 
     def extend(self, seconds: float) -> None:
-        """End so much later: the time is not the far side's."""
+        """Move the deadline: this time was not spent by the endpoint."""
         self._ends_at += seconds
-        if self._alarm is not None:
-            self._watchman.delay(self._alarm, seconds)
+        if self._timer is not None:
+            self._timers.delay(self._timer, seconds)
 
     def watch(self, connection: socket.socket) -> None:
         """Shut `connection` down when the time is over; at once if it is over already."""
@@ -124,7 +124,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     and any other `OSError` for the last address that refused.
     """
     addresses = _resolve(host, port, deadline)
-    trouble: OSError = OSError(f"{host} has no address")
+    failure: OSError = OSError(f"{host} has no address")
     for left, (family, kind, protocol, _, address) in zip(
         range(len(addresses), 0, -1), addresses, strict=True
     ):
@@ -138,33 +138,33 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
             deadline.watch(connection)
         except OSError as error:
             connection.close()
-            trouble = error
+            failure = error
         else:
             return connection
-    raise trouble
+    raise failure
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """Look `host` up in a thread of its own: the C library may wait for a minute."""
     found: list[Address] = []
-    trouble: list[OSError] = []
+    failure: list[OSError] = []
     done = Event()
 
     def look_up() -> None:
         try:
             found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except OSError as error:
-            trouble.append(error)
+            failure.append(error)
         except UnicodeError as error:  # such as an empty part between two dots
-            trouble.append(socket.gaierror(socket.EAI_NONAME, str(error)))
+            failure.append(socket.gaierror(socket.EAI_NONAME, str(error)))
         finally:
             done.set()
 
     Thread(target=look_up, name="look up", daemon=True).start()
     if not done.wait(deadline.remaining):
         raise TimeoutError(f"the name {host} was not resolved in time")
-    if trouble:
-        raise trouble[0]
+    if failure:
+        raise failure[0]
     return found
 
 
@@ -172,4 +172,4 @@ def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # the far side was faster
+        return  # the endpoint was faster

@@ -10,7 +10,7 @@ from agent.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """What the operator wants of the connections to the far side."""
+    """The operator's options for connections to the endpoint."""
 
     timeout: float = 30.0  # seconds of one whole request, without waits for `max_rate`
     workers: int = 4  # connections at once, kept alive

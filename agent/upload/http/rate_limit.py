@@ -1,7 +1,7 @@
 """A limit in bytes per second that all connections of a target share.
 
 It holds within a request too: the bytes leave in small pieces, each when its turn has come, so that
-one picture does not fill a slow link that others use.
+one image does not fill a slow link that others use.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""One thread that calls when a time is over; a timer for each request would cost one for each."""
+"""One thread for all timers; `threading.Timer` would start a thread for each request."""
 
 import time
 from collections.abc import Callable
@@ -10,47 +10,47 @@ _NEVER = float("inf")
 
 @dataclass(eq=False, slots=True)
 class Timer:
-    """A call that is due, unless it is called off before."""
+    """A call at a time, unless it is cancelled before."""
 
     ends: float  # seconds of the monotonic clock of the machine
     call: Callable[[], None]
 
 
 class TimerThread:
-    """Alarms of many threads. Its own thread begins with the first and ends with `close`."""
+    """Timers of many threads. Its thread starts with the first timer and ends with `close`."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._alarms: set[Timer] = set()
+        self._timers: set[Timer] = set()
         self._wakes_at = _NEVER
         self._thread: Thread | None = None
 
     def set(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Let `call` be called in `seconds`, by another thread; it must not block."""
-        alarm = Timer(time.monotonic() + seconds, call)
+        """Call `call` after `seconds`, in the timer thread; it must not block."""
+        timer = Timer(time.monotonic() + seconds, call)
         with self._changed:
-            self._alarms.add(alarm)
+            self._timers.add(timer)
             if self._thread is None:
                 self._thread = Thread(target=self._watch, name="deadlines", daemon=True)
                 self._thread.start()
-            elif alarm.ends < self._wakes_at:
+            elif timer.ends < self._wakes_at:
                 self._changed.notify()
-        return alarm
+        return timer
 
-    def delay(self, alarm: Timer, seconds: float) -> None:
-        """Call so much later."""
+    def delay(self, timer: Timer, seconds: float) -> None:
+        """Move the timer by `seconds`."""
         with self._changed:
-            alarm.ends += seconds
+            timer.ends += seconds
 
-    def call_off(self, alarm: Timer) -> None:
-        """Do not call any more; a call that has begun goes on."""
+    def cancel(self, timer: Timer) -> None:
+        """Cancel the timer; a call that has started continues."""
         with self._changed:
-            self._alarms.discard(alarm)
+            self._timers.discard(timer)
 
     def close(self) -> None:
-        """Call off everything and end the thread; a later `set` begins another."""
+        """Cancel all timers and end the thread; a later `set` starts another."""
         with self._changed:
-            self._alarms.clear()
+            self._timers.clear()
             self._thread = None
             self._changed.notify_all()
 
@@ -62,11 +62,11 @@ class TimerThread:
                 if self._thread is not me:
                     return
                 now = time.monotonic()
-                due = [alarm for alarm in self._alarms if alarm.ends <= now]
-                self._alarms.difference_update(due)
+                due = [timer for timer in self._timers if timer.ends <= now]
+                self._timers.difference_update(due)
                 if not due:
-                    # It sleeps on when an alarm is called off: most are, and waking costs.
-                    self._wakes_at = min((alarm.ends for alarm in self._alarms), default=_NEVER)
+                    # `cancel` does not wake the thread: most timers are cancelled.
+                    self._wakes_at = min((timer.ends for timer in self._timers), default=_NEVER)
                     self._changed.wait(None if self._wakes_at == _NEVER else self._wakes_at - now)
-            for alarm in due:
-                alarm.call()
+            for timer in due:
+                timer.call()

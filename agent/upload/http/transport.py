@@ -35,7 +35,7 @@ ANSWER_MAX = 65536
 """Bytes of an answer's body that are read; a receipt has about 120."""
 
 EXPECTED = (OSError, HTTPError)
-"""What `exchange` raises when the network or the far side fails."""
+"""What `exchange` raises when the network or the endpoint fails."""
 
 IDLE_MAX = 60.0
 """Seconds without a request after which a connection is not used again: a router on the way may
@@ -45,7 +45,7 @@ _BROKEN = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Transport:
-    """Kept-alive connections to one far side, for as many threads as `network` has workers.
+    """Kept-alive connections to one endpoint, for as many threads as `network` has workers.
 
     `tls` is what connections by https are made with.
     """
@@ -56,7 +56,7 @@ class Transport:
         self._throttle = RateLimit(network.max_rate, clock) if network.max_rate else None
         self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
         self._adapter = _Adapter(network.workers, tls)
-        self._watchman = TimerThread()
+        self._timers = TimerThread()
 
     def exchange(
         self,
@@ -69,15 +69,15 @@ class Transport:
     ) -> Response:
         """Make one request, its body a multipart form if that is a mapping, and read its answer.
 
-        A `repeatable` request, which the far side may receive twice without harm, is made once more
-        when it met a kept connection that the far side was just closing.
+        A `repeatable` request, which the endpoint may receive twice without harm, is made once more
+        when it met a kept connection that the endpoint was just closing.
 
         Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
         """
         prepared = _prepared(method, url, headers, body)
         try:
             with Deadline(
-                self._timeout, self._clock, watchman=self._watchman, throttle=self._throttle
+                self._timeout, self._clock, timers=self._timers, throttle=self._throttle
             ) as deadline:
                 try:
                     answer = self._exchange(prepared)
@@ -99,7 +99,7 @@ class Transport:
     def close(self) -> None:
         """Close the connections that are kept alive."""
         self._adapter.close()
-        self._watchman.close()
+        self._timers.close()
 
     def _exchange(self, prepared: requests.PreparedRequest) -> Response:
         response = self._adapter.send(
@@ -197,13 +197,13 @@ class _WatchedTls(_Watched, HTTPSConnection):
     """The same with TLS."""
 
     def send(self, data: Any) -> None:
-        """Send bytes; raises `BrokenPipeError` when the far side hung up meanwhile."""
+        """Send bytes; raise `BrokenPipeError` if the endpoint closed the connection."""
         try:
             super().send(data)
         except ssl.SSLEOFError as error:
             # After this one its last words are read: an early answer, or, with TLS 1.3, what it
             # thinks of our certificate, which it sees when the handshake is over for us.
-            raise BrokenPipeError("the far side hung up") from error
+            raise BrokenPipeError("the endpoint closed the connection") from error
 
 
 class _Fresh(HTTPConnectionPool):

@@ -1,4 +1,4 @@
-"""The generic endpoint: one multipart POST for each capture, proved by its answer."""
+"""The generic endpoint: one multipart POST for each capture, proved by the response."""
 
 from contextlib import AbstractContextManager
 from typing import Self
@@ -7,7 +7,7 @@ from agent.domain import Receipt, StoredCapture
 from agent.ports import Clock
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import judge, judge_probe
+from agent.upload.response import describe_probe, require_proof
 from agent.upload.targets.address import masked, parse_http
 from agent.upload.targets.context import TargetContext
 
@@ -43,17 +43,17 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
-        answer = self._client.ask(
+        answer = self._client.request(
             "POST",
             headers=self._headers | {"Idempotency-Key": f'"{capture.id}"'},
             body={
                 "record": (None, capture.record_json, "application/json"),
                 "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
             },
-            repeatable=True,  # the far side knows a capture that it is sent twice by its key
+            repeatable=True,  # the endpoint recognises a repeated capture by its key
         )
-        return judge(answer, capture.id, capture.image_sha256, secret=self._token)
+        return require_proof(answer, capture.id, capture.image_sha256, secret=self._token)
 
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""
-        return judge_probe(self._client.ask("GET", headers=self._headers, repeatable=True))
+        return describe_probe(self._client.request("GET", headers=self._headers, repeatable=True))

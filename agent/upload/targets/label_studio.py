@@ -31,7 +31,7 @@ from agent.ports import Clock
 from agent.record.summary import Annotate, class_of, labels_of
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response, json_object, no_object, refusal, words
+from agent.upload.response import Response, error_text, json_object, no_object, refusal
 from agent.upload.targets.address import masked, parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.label_studio_login import login_with
@@ -216,7 +216,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         except TargetUnavailable as error:
             raise TargetUnavailable(str(error), retry_after=_SETTLING_S) from error
         if answer.status in _REFUSED:
-            # The interface may have been changed: the next attempt reads it anew.
+            # The interface may have been changed: the next attempt reads it again.
             self._interface = None
         return answer
 
@@ -246,12 +246,12 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         """One request as the user of the token; once more with a fresh login if that ran out."""
         sent = request.pop("headers", {})
         headers = self._login.headers()
-        answer = self._client.ask(
+        answer = self._client.request(
             method, path, headers={**sent, **headers}, repeatable=repeatable, **request
         )
         if answer.status == 401 and self._login.renew(headers):  # noqa: PLR2004
             headers = self._login.headers()
-            answer = self._client.ask(
+            answer = self._client.request(
                 method, path, headers={**sent, **headers}, repeatable=repeatable, **request
             )
         return answer
@@ -259,7 +259,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
     def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
         """The JSON of an answer 200 or 201; raises what any other answer means."""
         if answer.status in _REFUSED:
-            said = words(answer.body, *self._login.secrets)
+            said = error_text(answer.body, *self._login.secrets)
             raise CaptureRejected(f"{cannot}: Label Studio answers {answer.status}{said}")
         if answer.status not in _OK:
             raise refusal(answer, cannot)

@@ -89,7 +89,7 @@ class _PersonalLogin:
         return True
 
     def _buy(self) -> str:
-        answer = self._client.ask(
+        answer = self._client.request(
             "POST",
             "/api/token/refresh",
             headers={"Content-Type": "application/json"},

@@ -34,7 +34,7 @@ from agent.record.summary import (
 )
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response, json_object, no_object, refusal, words
+from agent.upload.response import Response, error_text, json_object, no_object, refusal
 from agent.upload.targets.address import masked, parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.url_options import UrlOptions
@@ -48,7 +48,7 @@ _OK, _BAD_REQUEST, _NOT_FOUND, _CONFLICT = 200, 400, 404, 409
 _REFUSED = frozenset({400, 413, 415, 422})
 _PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
 _WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
-_MEND = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
+_FIX = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
 _REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
 
 
@@ -146,14 +146,14 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         batch = self._batch or f"{capture_day(record)} {record.get('device', '')}".strip()
         query = [("api_key", self._key), ("batch", batch)]
         query += [("tag", tag) for tag in dict.fromkeys((*_tags(record), *self._tags))]
-        answer = self._client.ask(
+        answer = self._client.request(
             "POST", f"/dataset/{self._project}/upload", query=query, body=parts, repeatable=True
         )
         parsed = self._object(answer, "cannot deliver the capture")
         image_id = parsed.get("id")
         was_there = parsed.get("duplicate") is True
         if not (was_there or parsed.get("success") is True) or not isinstance(image_id, str):
-            said = words(answer.body, self._key) or ": without success or an image id"
+            said = error_text(answer.body, self._key) or ": without success or an image id"
             raise CaptureRejected(f"cannot deliver the capture: Roboflow answers 200{said}")
         if not _NAME.fullmatch(image_id):
             raise CaptureRejected("cannot deliver the capture: its image id there is no id")
@@ -171,17 +171,17 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             # It may be gone for good: the next attempt uploads it, which tells.
             self._remember(capture.id, None)
             raise TargetUnavailable("cannot deliver the boxes: Roboflow does not show the image")
-        said = words(answer.body, self._key)
+        said = error_text(answer.body, self._key)
         if answer.status == _CONFLICT:
             return
         if answer.status == _BAD_REQUEST and "already annotated" in said.lower():
             return
         if self._object(answer, _WITHOUT_BOXES).get("success") is not True:
-            raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_MEND}")
+            raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_FIX}")
 
     def _ask_to_attach(self, image_id: str, name: str, text: str) -> Response:
         query = [("api_key", self._key), ("name", name), ("prediction", "true")]
-        return self._client.ask(
+        return self._client.request(
             "POST",
             f"/dataset/{self._project}/annotate/{image_id}",
             query=query,
@@ -191,7 +191,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         )
 
     def _look_up(self, path: str) -> Mapping[str, Any]:
-        answer = self._client.ask(
+        answer = self._client.request(
             "GET", f"/{path}", query=[("api_key", self._key)], repeatable=True
         )
         return self._object(answer, "cannot use the project")
@@ -199,9 +199,9 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
     def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
         """The JSON of an answer 200; raises what any other answer means."""
         if answer.status in _REFUSED:
-            said = words(answer.body, self._key)
-            mend = _MEND if cannot == _WITHOUT_BOXES else ""
-            raise CaptureRejected(f"{cannot}: Roboflow answers {answer.status}{said}{mend}")
+            said = error_text(answer.body, self._key)
+            fix = _FIX if cannot == _WITHOUT_BOXES else ""
+            raise CaptureRejected(f"{cannot}: Roboflow answers {answer.status}{said}{fix}")
         if answer.status != _OK:
             raise refusal(answer, cannot)
         missing = no_object(answer.body)

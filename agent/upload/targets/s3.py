@@ -69,7 +69,7 @@ class S3Target:
             self._store = S3Store(
                 bucket,
                 client_options=options,
-                # The pace of all targets is one; the library's own retries would hide trouble.
+                # One backoff for all targets; the library's own retries would hide failures.
                 retry_config={"max_retries": 0, "retry_timeout": timeout},
             )
         except self._expected as error:

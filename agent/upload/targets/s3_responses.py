@@ -19,7 +19,7 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+)")
 _ANOTHER_REGION = "the bucket is in another region; set AWS_REGION"
-_MEND = {
+_FIX = {
     "AccessDenied": "these credentials need s3:PutObject, s3:GetObject and s3:ListBucket there",
     "InvalidAccessKeyId": "it does not know AWS_ACCESS_KEY_ID; set it",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is wrong; set it",
@@ -32,7 +32,7 @@ _MEND = {
     "AuthorizationHeaderMalformed": _ANOTHER_REGION,
     "IllegalLocationConstraintException": _ANOTHER_REGION,
 }
-# Without an answer of the store: what the text has, and what mends it.
+# Without an answer of the store: text to search for, and the fix.
 _CAUSES = {
     "/latest/api/token": "there are no credentials; set AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY",
@@ -57,17 +57,17 @@ def explain_answer(text: str, cannot: str, wall: float) -> AgentError:
 
     `wall` is the device's clock, seconds since 1970.
     """
-    mend = next((mend for sign, mend in _CAUSES.items() if sign in text), None)
-    if mend is not None:
-        return TargetBlocked(f"{cannot}: {mend}")
+    fix = next((fix for sign, fix in _CAUSES.items() if sign in text), None)
+    if fix is not None:
+        return TargetBlocked(f"{cannot}: {fix}")
     status = status_of(text)
     if status is None:
         return _unanswered(text, cannot, wall)
     found = _CODE.search(text)
     code = found[1] if found else ""
     said = f"the store answers {status} {code}".rstrip()
-    if code in _MEND:
-        return TargetBlocked(f"{cannot}: {said}: {_MEND[code]}")
+    if code in _FIX:
+        return TargetBlocked(f"{cannot}: {said}: {_FIX[code]}")
     if status in _RETRY or code == _GONE:
         return TargetUnavailable(f"{cannot}: {said}")
     if status in _REJECT:

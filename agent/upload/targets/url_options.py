@@ -11,10 +11,10 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class UrlOptions:
-    """UrlOptions as `name=value&name=value`, each known by name.
+    """Options as `name=value&name=value`, each known by name.
 
-    Raises `ConfigurationError` for any other. A value is never repeated in a message: whoever puts
-    a key there should not find it in the log.
+    Raises `ConfigurationError` for any other. A value is never repeated in a message: a key
+    that was put there by mistake must not appear in the log.
     """
 
     def __init__(self, query: str, allowed: Collection[str]) -> None:
