@@ -22,8 +22,8 @@ from agent.factories import (
     selection_plan,
     spool_of,
     standby_of,
-    upload_patience,
     upload_target,
+    upload_timeout,
 )
 from agent.files import Disk
 from agent.logs import Log
@@ -81,20 +81,20 @@ def wired(
     log: Log,
     environ: Mapping[str, str] = os.environ,
     watchdog: float | None = None,
-    tempo: Timing | None = None,
+    timing: Timing | None = None,
 ) -> Iterator[Agent]:
     """Make a daemon that is ready to run, and put everything away afterwards.
 
     Raises `ConfigurationError` for what a person must mend, `TemporaryError` while another process
     owns the spool, `SpoolUnavailable` when its disk refuses.
     """
-    tempo = tempo or Timing()
+    timing = timing or Timing()
     target = upload_target(settings, clock=clock, environ=environ)
     warning = insecure_token_warning(settings.upload_url or "", settings.token(environ))
     if warning:
         log.warning("upload insecure", error=warning)
     with spool_of(
-        settings, clock=clock, log=log, progress=partial(_ask_patience, notifier)
+        settings, clock=clock, log=log, progress=partial(_extend_start_timeout, notifier)
     ) as spool:
         log.info(
             "agent started",
@@ -106,14 +106,12 @@ def wired(
             target=target.name if target else "none",
         )
         model = _model(settings, notifier=notifier, clock=clock, log=log)
-        stations = _stations(settings, tempo, spool, model, target, clock=clock, log=log)
-        supervisor = Supervisor(
-            stations, clock=clock, notifier=notifier, log=log, watchdog=watchdog
-        )
-        yield Agent(supervisor, spool, stations.stats, stations.mailbox, stations.uploader)
+        stages = _stages(settings, timing, spool, model, target, clock=clock, log=log)
+        supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
+        yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
 
 
-def _ask_patience(notifier: Notifier, read: int, of: int) -> None:
+def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
     """Nobody may take a start for hung while a lost index is rebuilt from the files."""
     notifier.notify(
         f"EXTEND_TIMEOUT_USEC={REBUILD_S * 1_000_000}\n"
@@ -125,14 +123,14 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
     """Load the model, or the last good one, and make what may change it while it runs."""
     store = standby_of(settings, log=log)
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-    loading = LoadHeartbeat(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
+    heartbeat = LoadHeartbeat(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
 
     def load() -> OnnxDetector:
         if settings.model is not None and store.has_other():
             try_apart(settings.model, limit)
         return detector_of(settings)
 
-    current = loading.awaited(lambda: first_model(load, store, log=log))
+    current = heartbeat.awaited(lambda: first_model(load, store, log=log))
     detector = current.detector
     log.info(
         "model loaded",
@@ -143,12 +141,12 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
         decided=detector.decided,
     )
     current.warn(log)
-    return ModelChange(current, load, store, loading=loading, log=log)
+    return ModelChange(current, load, store, heartbeat=heartbeat, log=log)
 
 
-def _stations(
+def _stages(
     settings: Settings,
-    tempo: Timing,
+    timing: Timing,
     spool: Spool,
     change: ModelChange,
     target: UploadTarget | None,
@@ -163,7 +161,7 @@ def _stations(
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
     info = change.current.info
     maker = record_maker(settings, info)
-    uploader = _uploader(settings, tempo, spool, target, stats=stats, clock=clock, log=log)
+    uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
     metrics = None
     if settings.metrics_file is not None:
         metrics = Metrics(
@@ -182,7 +180,7 @@ def _stations(
         inference=Inference(
             mailbox,
             change.current,
-            _selection(settings, tempo, spool, task=info.task, clock=clock, log=log),
+            _selection(settings, timing, spool, task=info.task, clock=clock, log=log),
             queue,
             shrink=small_grey,
             stats=stats,
@@ -204,7 +202,7 @@ def _stations(
         spool=spool,
         uploader=uploader,
         upload_workers=settings.upload_workers,
-        upload_patience=upload_patience(settings),
+        upload_timeout=upload_timeout(settings),
         stats=stats,
         model_change=change,
         metrics=metrics,
@@ -212,13 +210,13 @@ def _stations(
 
 
 def _selection(
-    settings: Settings, tempo: Timing, spool: Spool, *, task: str, clock: Clock, log: Log
+    settings: Settings, timing: Timing, spool: Spool, *, task: str, clock: Clock, log: Log
 ) -> Selection:
     """The rules that fit the model, with what they learnt before."""
     rules, left_out = supported(settings.rules, task)
     if left_out:
         log.info("rules disabled", rules=",".join(left_out), task=task)
-    plan = replace(selection_plan(settings), rules=rules, cooldown_s=tempo.cooldown_s)
+    plan = replace(selection_plan(settings), rules=rules, cooldown_s=timing.cooldown_s)
     names = [camera.name for camera in settings.cameras]
     selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
     selection.remember(spool.note, clock.monotonic())
@@ -227,7 +225,7 @@ def _selection(
 
 def _uploader(
     settings: Settings,
-    tempo: Timing,
+    timing: Timing,
     spool: Spool,
     target: UploadTarget | None,
     *,
@@ -237,9 +235,9 @@ def _uploader(
 ) -> Uploader | None:
     if target is None:
         return None
-    pace = Backoff(full_jitter, first_bound=tempo.first_upload_bound_s)
+    backoff = Backoff(full_jitter, first_bound=timing.first_upload_bound_s)
     return Uploader(
-        spool, target, pace, stats=stats, clock=clock, log=log, window=settings.upload_window
+        spool, target, backoff, stats=stats, clock=clock, log=log, window=settings.upload_window
     )
 
 
@@ -257,17 +255,17 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
     ]
 
 
-def explain(log: Log, verdict: FrameEvaluation) -> None:
+def explain(log: Log, evaluation: FrameEvaluation) -> None:
     """Why a frame was captured, or was not: for those who ask at debug level."""
     log.debug(
         "frame evaluated",
-        camera=verdict.frame.camera,
-        at=round(verdict.frame.at, 3),
-        source_frame=verdict.frame.source_frame,
-        outcome=verdict.outcome,
-        value=round(verdict.value, 3),
-        cutoff=round(verdict.line, 3),
-        quality=verdict.condition.value,
-        other=verdict.other,
-        **{name: round(score, 3) for name, score in verdict.scores.items()},
+        camera=evaluation.frame.camera,
+        at=round(evaluation.frame.at, 3),
+        source_frame=evaluation.frame.source_frame,
+        outcome=evaluation.outcome,
+        value=round(evaluation.value, 3),
+        cutoff=round(evaluation.line, 3),
+        quality=evaluation.condition.value,
+        other=evaluation.other,
+        **{name: round(score, 3) for name, score in evaluation.scores.items()},
     )

@@ -132,7 +132,7 @@ def network_of(settings: Settings) -> HttpOptions:
     )
 
 
-def upload_patience(settings: Settings) -> float:
+def upload_timeout(settings: Settings) -> float:
     """Seconds that one delivery may take when all connections send a large picture at once."""
     if not settings.upload_max_rate:
         return settings.upload_timeout

@@ -105,9 +105,9 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:
         log = make_log(form="logfmt", stream=file)
-        tempo = Timing(cooldown_s=0.8, first_upload_bound_s=0.0)
+        timing = Timing(cooldown_s=0.8, first_upload_bound_s=0.0)
         with wired(
-            settings, clock=clock, notifier=SystemdNotifier(None), log=log, tempo=tempo
+            settings, clock=clock, notifier=SystemdNotifier(None), log=log, timing=timing
         ) as agent:
             daemon = threading.Thread(target=agent.supervisor.run, name="daemon")
             daemon.start()

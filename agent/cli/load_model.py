@@ -13,10 +13,10 @@ def main() -> int:
     """Return 0, or 78 where the model cannot be used: whoever loads it then says why."""
     from agent.cli import console
     from agent.factories import detector_of
-    from agent.runtime.model import picture
+    from agent.runtime.model import synthetic_image
 
     try:
-        detector_of(console.settings()).detect(picture())
+        detector_of(console.settings()).detect(synthetic_image())
     except ConfigurationError as error:
         return error.exit_code
     return 0

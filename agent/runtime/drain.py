@@ -26,7 +26,7 @@ class Drain:
         self,
         spool: Spool,
         target: UploadTarget,
-        pace: Backoff,
+        backoff: Backoff,
         *,
         workers: int,
         clock: Clock,
@@ -37,14 +37,14 @@ class Drain:
         self._clock = clock
         self._stats = Stats()
         self._uploader = Uploader(
-            spool, target, pace, stats=self._stats, clock=clock, log=log, window=window
+            spool, target, backoff, stats=self._stats, clock=clock, log=log, window=window
         )
         self._ended: SimpleQueue[None] = SimpleQueue()
         self._workers = [
             Worker(
                 f"upload {n}",
                 self._uploader.step,
-                patience=float("inf"),
+                timeout=float("inf"),
                 clock=clock,
                 log=log,
                 ended=lambda: self._ended.put(None),

@@ -70,8 +70,8 @@ class Housekeeping:
             error = self._uploader.last_error
             facts |= {"upload": self._uploader.condition, "last_error": error and error[:300]}
         if self._model is not None:
-            trouble = self._model.trouble
-            facts |= {"model": self._model.info.name, "model_error": trouble and trouble[:600]}
+            reason = self._model.fallback_reason
+            facts |= {"model": self._model.info.name, "model_error": reason and reason[:600]}
         if facts:
             self._spool.tell(facts)
 

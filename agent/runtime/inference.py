@@ -57,7 +57,7 @@ class Inference:
         self._mailbox = mailbox
         self._detector = detector
         self._selection = selection
-        self._lines = {name: FrameReorderer(self._select) for name in selection.selectors}
+        self._reorderers = {name: FrameReorderer(self._select) for name in selection.selectors}
         self._queue = queue
         self._shrink = shrink
         self._stats = stats
@@ -65,7 +65,7 @@ class Inference:
         self._log = log
         self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
         self._in_hand = 0  # workers between taking a frame and handing in its observation
-        self._conditions = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
+        self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
         self._forwarding = threading.Lock()
         self._chosen: deque[Capture] = deque()  # not yet in the queue, in order
@@ -104,18 +104,18 @@ class Inference:
     def _look(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels
         began = self._clock.monotonic()
-        answer = self._detector.detect(pixels)
+        prediction = self._detector.detect(pixels)
         self._stats.inferred(self._clock.monotonic() - began)
         observation = Observation(
             ticket.frame,
-            answer.detections,
+            prediction.detections,
             grey=self._shrink(pixels),
-            classes=answer.classes,
-            invalid=answer.invalid,
-            model=answer.model,
+            classes=prediction.classes,
+            invalid=prediction.invalid,
+            model=prediction.model,
         )
         with self._selecting:
-            self._lines[ticket.frame.camera].finish(ticket.order, observation)
+            self._reorderers[ticket.frame.camera].finish(ticket.order, observation)
 
     def _end(self) -> float | None:
         """No frame comes any more: the last worker judges what waited for its neighbours."""
@@ -133,13 +133,13 @@ class Inference:
     def _tell(self, camera: str) -> None:
         """Log once what a person should know of a camera's picture."""
         selector = self._selection.selectors[camera]
-        condition = selector.gate.lasting
-        if condition is not self._conditions[camera]:
-            self._conditions[camera] = condition
-            if condition is ImageQuality.CLEAR:
+        quality = selector.gate.lasting
+        if quality is not self._qualities[camera]:
+            self._qualities[camera] = quality
+            if quality is ImageQuality.CLEAR:
                 self._log.warning("image recovered", camera=camera)
             else:
-                self._log.warning("image degraded", camera=camera, quality=condition.value)
+                self._log.warning("image degraded", camera=camera, quality=quality.value)
         if selector.window.is_slow != (camera in self._slow):
             self._slow ^= {camera}
             if camera in self._slow:

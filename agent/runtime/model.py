@@ -1,8 +1,8 @@
-"""The model in use: with which a start begins, and how another takes its place meanwhile.
+"""The model in use: which one a start loads, and how it is replaced while the daemon runs.
 
-A new file counts only after a trial: it loads, its outputs are understood, its labels count, and
-its answer is sound, for the last frame if there was one, else for a picture of ours and then for
-the first frame that comes. Until then, and if it fails, the last good model runs.
+A new model file must pass a trial: it loads, its output format is recognized, its labels match the
+outputs, and its output is valid for the last frame; if there was none, for a synthetic image and
+then for the first frame. Until the trial is passed, or if it fails, the known-good model runs.
 """
 
 import contextlib
@@ -19,25 +19,25 @@ from agent.ports import LoadedModel, ModelStore
 from agent.runtime.load_heartbeat import LoadHeartbeat
 
 ASKED_S = 0.5
-"""How long the step of the change listens before it says that it lives."""
+"""How long one step waits for a reload request, in seconds."""
 
-_MEND = "holds numbers that are none, or boxes that are none; export it again"
+_BAD_OUTPUT = "contains NaN or Inf, or inverted boxes; re-export the model"
 
 Load = Callable[[], LoadedModel]
-"""Reads the settings' model anew; raises `ConfigurationError`."""
+"""Loads the model that the settings name; raises `ConfigurationError`."""
 
 
 class CurrentModel:
-    """A detector behind which the real one can be changed.
+    """A detector that delegates to the model in use, which can be replaced at any time.
 
-    Each answer names the model that gave it, so that a frame which was analysed during a change is
-    recorded with the right one.
+    Each prediction names its model, so a frame that is analysed during a replacement is recorded
+    with the right one.
     """
 
-    def __init__(self, detector: LoadedModel, *, trouble: str | None = None) -> None:
+    def __init__(self, detector: LoadedModel, *, fallback_reason: str | None = None) -> None:
         self.detector = detector
-        self.trouble = trouble
-        """What is wrong with the file at AGENT_MODEL, so that this model runs instead of it."""
+        self.fallback_reason = fallback_reason
+        """Why the file at AGENT_MODEL is not used and this model is; None if it is used."""
         self._latest: tuple[Pixels, Prediction] | None = None
 
     @property
@@ -47,41 +47,41 @@ class CurrentModel:
 
     @property
     def latest(self) -> tuple[Pixels, Prediction] | None:
-        """The last picture that was looked at, and what was seen."""
+        """The last frame that was analysed, and its prediction."""
         return self._latest
 
     def warn(self, log: Log) -> None:
-        """Say what of the model in use is worth mending, though it works."""
+        """Log what should be improved about the model in use, although it works."""
         if self.detector.wasteful is not None:
             log.warning("model batch wasted", model=self.info.name, error=self.detector.wasteful)
 
     def detect(self, pixels: Pixels) -> Prediction:
-        """Prediction as the model in use does."""
+        """Run the model in use."""
         answer = self.detector.detect(pixels)
         self._latest = pixels, answer
         return answer
 
     def change(self, detector: LoadedModel) -> None:
-        """Use another from now on; a run that is under way ends with the old one."""
+        """Use another model from now on; a run in progress finishes with the old one."""
         self.detector = detector
-        self.trouble = None
+        self.fallback_reason = None
 
 
 def first_model(load: Load, store: ModelStore, *, log: Log) -> CurrentModel:
-    """Load the model to begin with: the settings', or where its file is bad the last good one.
+    """Load the configured model, or the known-good model if the configured file is bad.
 
-    Raises `ConfigurationError` where there is no last good one that may run.
+    Raises `ConfigurationError` if there is no known-good model that may run.
     """
     try:
         detector = load()
     except ModelUnusable as error:
-        return _kept(store.instead(error), error, log)
+        return _fallback(store.instead(error), error, log)
     try:
         return CurrentModel(sound(detector))
     except ModelUnusable as error:
         with contextlib.suppress(ConfigurationError):
-            return _kept(sound(store.instead(error)), error, log)
-    # Without another one it runs all the same: frames with such answers are captured.
+            return _fallback(sound(store.instead(error)), error, log)
+    # There is no other model, so this one runs; frames with invalid output are captured.
     return CurrentModel(detector)
 
 
@@ -89,21 +89,21 @@ Tried = TypeVar("Tried", bound=LoadedModel)
 
 
 def sound(model: Tried) -> Tried:
-    """Return a model that gives a sound answer for a picture of ours; raises `ModelUnusable`."""
-    if model.detect(picture()).invalid:
-        raise ModelUnusable(f"cannot use the model: its answer for a picture of greys {_MEND}")
+    """Return `model` if its output for a synthetic image is valid; raises `ModelUnusable`."""
+    if model.detect(synthetic_image()).invalid:
+        raise ModelUnusable(f"cannot use the model: its output for a grey test image {_BAD_OUTPUT}")
     return model
 
 
-def picture() -> Pixels:
-    """A picture of greys, from dark to light in both directions."""
+def synthetic_image() -> Pixels:
+    """Return a grey image, from dark to light in both directions."""
     rows, columns = np.ogrid[:480, :640]
     grey = (rows * 255 // 479 + columns * 255 // 639) // 2
     return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 class ModelChange:
-    """The step that takes up a new model file when somebody asks for it, and keeps what is good."""
+    """The step that loads a new model file on request, and saves a model that passed its trial."""
 
     def __init__(
         self,
@@ -111,51 +111,53 @@ class ModelChange:
         load: Load,
         store: ModelStore,
         *,
-        loading: LoadHeartbeat,
+        heartbeat: LoadHeartbeat,
         log: Log,
     ) -> None:
         self.current = current
-        self.loading = loading
+        self.heartbeat = heartbeat
         self._load = load
         self._store = store
         self._log = log
-        self._on_trial = current.trouble is None  # until its answer for a real frame is known
-        self._alone = False  # no other model could take the place of the one on trial
-        # Unlike that of an Event, its `put` may interrupt itself: a signal handler asks.
+        self._on_trial = (
+            current.fallback_reason is None
+        )  # until its answer for a real frame is known
+        self._alone = False  # there is no known-good model to fall back to
+        # Reentrant, unlike Event: a signal handler calls `put`.
         self._asked: SimpleQueue[None] = SimpleQueue()
 
     def ask(self) -> None:
-        """Look at the model file soon; may be called from a signal handler."""
+        """Request a reload of the model file; may be called from a signal handler."""
         self._asked.put(None)
 
     def step(self) -> float:
-        """Change the model if somebody asked; answers as a worker's step does."""
+        """Reload the model if requested; returns the wait, as a worker's step does."""
         with contextlib.suppress(Empty):
             self._asked.get(timeout=ASKED_S)
             while not self._asked.empty():
-                self._asked.get_nowait()  # one change serves all who asked before it began
+                self._asked.get_nowait()  # one reload serves all requests before it
             self._change()
         if self._on_trial:
-            self._judge()
+            self._check_first_frame()
         return 0.0
 
     def _change(self) -> None:
         old = self.current
         try:
-            with self.loading.under_way():
+            with self.heartbeat.under_way():
                 new = self._load()
                 seen = self._require_fit(new)
         except ConfigurationError as error:
-            old.trouble = str(error)
-            _say_kept(old.info, error, self._log)
+            old.fallback_reason = str(error)
+            _log_failure(old.info, error, self._log)
             return
         self._use(new)
         self._on_trial, self._alone = True, False
         if seen:
             self._proved()
 
-    def _judge(self) -> None:
-        """Look at what the model on trial said of its first real frame."""
+    def _check_first_frame(self) -> None:
+        """Check the prediction of the model on trial for its first real frame."""
         latest = self.current.latest
         if latest is None or latest[1].model is not self.current.info:
             return
@@ -169,18 +171,20 @@ class ModelChange:
         self._store.keep(self.current.detector)
 
     def _go_back(self) -> None:
-        failure = ModelUnusable(f"cannot use the model: its answer for the first frame {_MEND}")
+        failure = ModelUnusable(
+            f"cannot use the model: its answer for the first frame {_BAD_OUTPUT}"
+        )
         try:
-            with self.loading.under_way():
+            with self.heartbeat.under_way():
                 old = self._store.instead(failure)
                 self._require_fit(old)
         except ConfigurationError:
-            self._alone = True  # it may still prove itself with a later frame
+            self._alone = True  # it may still pass with a later frame
             return
         self.current.change(old)
-        self.current.trouble = str(failure)
+        self.current.fallback_reason = str(failure)
         self._on_trial = False
-        _say_kept(old.info, failure, self._log)
+        _log_failure(old.info, failure, self._log)
 
     def _use(self, new: LoadedModel) -> None:
         before = self.current.info
@@ -196,9 +200,9 @@ class ModelChange:
         self.current.warn(self._log)
 
     def _require_fit(self, new: LoadedModel) -> bool:
-        """Raise `ConfigurationError` unless the model can take the old one's place.
+        """Raise `ConfigurationError` unless the model can replace the old one.
 
-        Returns whether it has seen a real frame.
+        Returns whether it has analysed a real frame.
         """
         old = self.current.info
         if new.info.task != old.task:
@@ -210,14 +214,16 @@ class ModelChange:
         if latest is None:
             sound(new)
         elif new.detect(latest[0]).invalid:
-            raise ModelUnusable(f"cannot use the model: its answer for the last frame {_MEND}")
+            raise ModelUnusable(
+                f"cannot use the model: its output for the last frame {_BAD_OUTPUT}"
+            )
         return latest is not None
 
 
-def _kept(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentModel:
-    _say_kept(detector.info, error, log)
-    return CurrentModel(detector, trouble=str(error))
+def _fallback(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentModel:
+    _log_failure(detector.info, error, log)
+    return CurrentModel(detector, fallback_reason=str(error))
 
 
-def _say_kept(info: ModelInfo, error: ConfigurationError, log: Log) -> None:
+def _log_failure(info: ModelInfo, error: ConfigurationError, log: Log) -> None:
     log.error("model reload failed", model=info.name, sha256=info.sha256[:12], error=str(error))

@@ -29,8 +29,8 @@ STOP_S = 18.0
 TICK_S = 1.0
 CLOCK_STEP_S = 5.0
 
-_INFERENCE_PATIENCE_S = 60.0
-_DISK_PATIENCE_S = 120.0  # a card that collects its garbage may hold a sync for long
+_INFERENCE_TIMEOUT_S = 60.0
+_DISK_TIMEOUT_S = 120.0  # a card that collects its garbage may hold a sync for long
 _WRITER_STOP_S = STOP_S - 2.0  # leaves some to the uploaders
 _UPLOAD_STOP_S = STOP_S - 1.0  # leaves some to the last words
 _CAMERA_STOP_S = 2.0  # of a stop; nothing depends on a camera, and one may hang in its driver
@@ -57,14 +57,14 @@ class Stages:
     spool: Spool
     uploader: Uploader | None  # None: captures stay on disk
     upload_workers: int
-    upload_patience: float  # seconds that one delivery may take
+    upload_timeout: float  # seconds that one delivery may take
     stats: Stats
     model_change: ModelChange | None = None  # None: the model stays the one it began with
     metrics: Metrics | None = None
 
 
 class Supervisor:
-    """Runs the stations until a stop is asked for, all recordings have ended, or a bug shows.
+    """Runs the stages until a stop is asked for, all recordings have ended, or a bug shows.
 
     Its own thread never waits for the disk: a sync that takes a minute is no reason to starve the
     watchdog, or to miss the end of a stop.
@@ -72,7 +72,7 @@ class Supervisor:
 
     def __init__(
         self,
-        stations: Stages,
+        stages: Stages,
         *,
         clock: Clock,
         notifier: Notifier,
@@ -80,7 +80,7 @@ class Supervisor:
         watchdog: float | None = None,
     ) -> None:
         """`watchdog` is the interval in seconds within which the service manager wants news."""
-        self._stations = stations
+        self._stages = stages
         self._clock = clock
         self._notifier = notifier
         self._log = log
@@ -92,47 +92,45 @@ class Supervisor:
         self._requested = False
         self._readers = [
             self._worker(
-                f"camera {reader.camera}", reader.step, patience=math.inf, close=reader.close
+                f"camera {reader.camera}", reader.step, timeout=math.inf, close=reader.close
             )
-            for reader in stations.readers
+            for reader in stages.readers
         ]
         self._inference = [
-            self._worker(f"inference {n}", stations.inference.step, patience=_INFERENCE_PATIENCE_S)
-            for n in range(stations.inference_workers)
+            self._worker(f"inference {n}", stages.inference.step, timeout=_INFERENCE_TIMEOUT_S)
+            for n in range(stages.inference_workers)
         ]
-        self._writer = self._worker("writer", stations.writer.step, patience=_DISK_PATIENCE_S)
+        self._writer = self._worker("writer", stages.writer.step, timeout=_DISK_TIMEOUT_S)
         self._uploaders: list[Worker] = []
-        if stations.uploader is not None:
-            patience = stations.upload_patience + _DISK_PATIENCE_S
-            step, close = stations.uploader.step, stations.uploader.close
+        if stages.uploader is not None:
+            timeout = stages.upload_timeout + _DISK_TIMEOUT_S
+            step, close = stages.uploader.step, stages.uploader.close
             self._uploaders = [
-                self._worker(f"upload {n}", step, patience=patience, close=close)
-                for n in range(stations.upload_workers)
+                self._worker(f"upload {n}", step, timeout=timeout, close=close)
+                for n in range(stages.upload_workers)
             ]
         self._change: list[Worker] = []
-        if stations.model_change is not None:
-            change = stations.model_change
-            patience = change.loading.limit + _INFERENCE_PATIENCE_S
-            self._change = [self._worker("model", change.step, patience=patience)]
-        self._summary = Summary(
-            stations.mailbox, stations.stats, stations.spool, stations.uploader, log
-        )
-        keeper = Housekeeping(
+        if stages.model_change is not None:
+            change = stages.model_change
+            timeout = change.heartbeat.limit + _INFERENCE_TIMEOUT_S
+            self._change = [self._worker("model", change.step, timeout=timeout)]
+        self._summary = Summary(stages.mailbox, stages.stats, stages.spool, stages.uploader, log)
+        housekeeping = Housekeeping(
             self._summary,
-            stations.inference,
-            stations.spool,
-            stations.uploader,
+            stages.inference,
+            stages.spool,
+            stages.uploader,
             notifier=notifier,
             clock=clock,
-            metrics=stations.metrics,
-            model=None if stations.model_change is None else stations.model_change.current,
+            metrics=stages.metrics,
+            model=None if stages.model_change is None else stages.model_change.current,
         )
-        self._keeper = self._worker(
-            "keeper", keeper.step, patience=_DISK_PATIENCE_S, close=keeper.close
+        self._housekeeping = self._worker(
+            "housekeeping", housekeeping.step, timeout=_DISK_TIMEOUT_S, close=housekeeping.close
         )
         self._workers = [
             *self._uploaders,
-            self._keeper,
+            self._housekeeping,
             self._writer,
             *self._inference,
             *self._readers,
@@ -155,8 +153,8 @@ class Supervisor:
 
     def change_model(self) -> None:
         """Ask for a look at the model file; may be called from a signal handler."""
-        if self._stations.model_change is not None:
-            self._stations.model_change.ask()
+        if self._stages.model_change is not None:
+            self._stages.model_change.ask()
 
     def run(self) -> ExitCode:
         """Start, watch, and stop in stream order; answers how the process should end."""
@@ -179,7 +177,7 @@ class Supervisor:
         self._ping(now)
         if self._requested:  # not in the handler: it could interrupt the holder of the lock
             self._requested = False
-            self._stations.inference.request()
+            self._stages.inference.request()
         offset = self._clock.wall() - now
         step, self._wall_offset = offset - self._wall_offset, offset
         if abs(step) > CLOCK_STEP_S:
@@ -194,29 +192,29 @@ class Supervisor:
                 self._log.critical("worker stalled", workers=",".join(stalled))
         if self._watchdog and not stalled and now >= self._next_ping:
             self._notifier.notify("WATCHDOG=1")
-            if self._stations.model_change is not None:
-                self._stations.model_change.loading.tell()
+            if self._stages.model_change is not None:
+                self._stages.model_change.heartbeat.tell()
             self._next_ping = now + self._watchdog / 3
 
     def _wind_down(self) -> ExitCode:
         """Stop in stream order: what is in memory reaches the disk before we end."""
-        stations = self._stations
+        stages = self._stages
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
         self._log.info("agent stopping", reason=self._reason())
         for worker in (*self._readers, *self._change):
             worker.stop()
-        stations.mailbox.close()
+        stages.mailbox.close()
         self._await(self._inference, STOP_S / 2)
-        stations.writer.finishing = True
+        stages.writer.finishing = True
         self._await([self._writer], _WRITER_STOP_S)
         self._hurry()  # a delivery can be cut short: it is on disk
         for worker in (self._writer, *self._inference, *self._uploaders):
             worker.stop()
         self._await(self._uploaders, _UPLOAD_STOP_S)
         self._await([*self._readers, *self._change], _CAMERA_STOP_S)
-        self._keeper.stop()
-        self._await([self._keeper], STOP_S)
-        lost = stations.inference.pending + stations.writer.pending
+        self._housekeeping.stop()
+        self._await([self._housekeeping], STOP_S)
+        lost = stages.inference.pending + stages.writer.pending
         code = self._exit_code()
         say = self._log.error if lost or code else self._log.info
         say(
@@ -268,18 +266,18 @@ class Supervisor:
         return all(worker.ended for worker in self._readers)
 
     def _recording_failed(self) -> bool:
-        return any(reader.failed for reader in self._stations.readers)
+        return any(reader.failed for reader in self._stages.readers)
 
     def _failed(self) -> bool:
         return any(worker.failed for worker in self._workers)
 
     def _worker(
-        self, name: str, step: Step, *, patience: float, close: Callable[[], None] | None = None
+        self, name: str, step: Step, *, timeout: float, close: Callable[[], None] | None = None
     ) -> Worker:
         return Worker(
             name,
             step,
-            patience=patience,
+            timeout=timeout,
             clock=self._clock,
             log=self._log,
             ended=lambda: self._news.put(None),

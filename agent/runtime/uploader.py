@@ -46,7 +46,7 @@ class Uploader:
         self,
         spool: Spool,
         target: UploadTarget,
-        pace: Backoff,
+        backoff: Backoff,
         *,
         stats: Stats,
         clock: Clock,
@@ -56,7 +56,7 @@ class Uploader:
         """`window`: the hours in which captures may be sent, None for all."""
         self._spool = spool
         self._target = target
-        self._pace = pace
+        self._backoff = backoff
         self._window = window
         self._stats = stats
         self._clock = clock
@@ -65,7 +65,7 @@ class Uploader:
         self._proofs: list[_Proof] = []
         self._settled_at = -inf
         self._resting: set[str] = set()  # claimed captures that were rejected and wait
-        self._turns = RetryOrder()
+        self._retry_order = RetryOrder()
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
         self._disk_refuses = False
@@ -80,7 +80,7 @@ class Uploader:
     def state(self) -> UploadState:
         """What the far side lets us do."""
         with self._lock:
-            return self._pace.state
+            return self._backoff.state
 
     @property
     def condition(self) -> str:
@@ -112,8 +112,8 @@ class Uploader:
         now = self._clock.monotonic()
         with self._lock:
             self._release_rested(now)
-            wait = self._closed_for(now) or self._pace.admit(now)
-            resting = self._turns.resting(now)
+            wait = self._closed_for(now) or self._backoff.admit(now)
+            resting = self._retry_order.resting(now)
         if wait > 0:
             self._settle()
             return min(wait, _LONGEST_WAIT_S)
@@ -123,7 +123,7 @@ class Uploader:
         finally:
             if capture is None:
                 with self._lock:
-                    self._pace.abandon()
+                    self._backoff.abandon()
         if capture is None:
             self._settle()
             with self._spool.arrived:
@@ -146,7 +146,7 @@ class Uploader:
             self.closed = f"the upload window {self._window} is closed; it opens {opens}"
         elif self.closed is not None:
             self.closed = None
-            self._pace.spread(now)
+            self._backoff.spread(now)
             self._log.info(
                 "upload window opened", window=str(self._window), waiting=self._spool.waiting()
             )
@@ -164,8 +164,8 @@ class Uploader:
             now = self._clock.monotonic()
             with self._lock:
                 self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
-                self._pace.delivered(now)
-                self._turns.delivered(capture.id)
+                self._backoff.delivered(now)
+                self._retry_order.delivered(capture.id)
                 self.last_error = None
                 self._report(now, "")
             self._settle(SETTLE_S)
@@ -203,24 +203,24 @@ class Uploader:
         now = self._clock.monotonic()
         with self._lock:
             if isinstance(error, TargetBlocked):
-                self._pace.blocked(now)
+                self._backoff.blocked(now)
             else:
-                self._pace.unavailable(now, error.retry_after)
+                self._backoff.unavailable(now, error.retry_after)
             self.last_error = str(error)
             self._report(now, str(error))
-            self._turns.failed(now, capture.id)
+            self._retry_order.failed(now, capture.id)
         self._spool.release(capture.id)
 
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:
         """The trouble may be this capture's: it rests, is set aside, or it is us after all."""
         now = self._clock.monotonic()
         with self._lock:
-            verdict = self._pace.rejected(now, capture.id)
+            action = self._backoff.rejected(now, capture.id)
             self.last_error = str(error)
-            if verdict is not RejectionAction.REJECT:
+            if action is not RejectionAction.REJECT:
                 self._resting.add(capture.id)
             self._report(now, f"every capture is refused, the last one so: {error}")
-        if verdict is not RejectionAction.REJECT:
+        if action is not RejectionAction.REJECT:
             return
         try:
             self._spool.reject(capture.id)
@@ -234,7 +234,7 @@ class Uploader:
 
     def _report(self, now: float, error: str) -> None:
         """Log a change of state once; the caller holds the lock."""
-        state = self._pace.state
+        state = self._backoff.state
         if state is self._reported:
             return
         lasted = round(now - self._since, 1)
@@ -245,7 +245,7 @@ class Uploader:
             report = self._log.error if was_blocked else self._log.warning
             report("upload resumed", after_s=lasted, **facts)
             return
-        facts["retry_in_s"] = round(self._pace.wait(now), 1)
+        facts["retry_in_s"] = round(self._backoff.wait(now), 1)
         if state is UploadState.BLOCKED:
             self._log.error("upload blocked", error=error, **facts)
         else:
@@ -268,16 +268,16 @@ class Uploader:
         """Let captures be claimed whose rest is over; the caller holds the lock."""
         if not self._resting:
             return
-        for capture_id in self._resting - self._pace.resting(now).keys():
+        for capture_id in self._resting - self._backoff.resting(now).keys():
             self._resting.remove(capture_id)
             self._spool.release(capture_id)
 
     def _claim_resting(self) -> StoredCapture | None:
         """While held, and nothing else waits, the capture that has rested longest is the probe."""
         with self._lock:
-            if self._pace.state is not UploadState.BLOCKED or not self._resting:
+            if self._backoff.state is not UploadState.BLOCKED or not self._resting:
                 return None
-            rests = self._pace.resting(self._clock.monotonic())
+            rests = self._backoff.resting(self._clock.monotonic())
             capture_id = min(self._resting, key=lambda capture_id: rests.get(capture_id, 0.0))
             self._resting.remove(capture_id)
         self._spool.release(capture_id)

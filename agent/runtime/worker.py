@@ -22,13 +22,13 @@ class Worker:
         name: str,
         step: Step,
         *,
-        patience: float,
+        timeout: float,
         clock: Clock,
         log: Log,
         ended: Callable[[], None],
         close: Callable[[], None] | None = None,
     ) -> None:
-        """`patience`: seconds that one step may take; `ended` is called at the very end.
+        """`timeout`: seconds that one step may take; `ended` is called at the very end.
 
         `close` is called after the last step, by the same thread.
         """
@@ -36,13 +36,13 @@ class Worker:
         self.failed = False
         self.ended = False
         self._step = step
-        self._patience = patience
+        self._timeout = timeout
         self._clock = clock
         self._log = log
         self._tell = ended
         self._close = close
         self._stop = threading.Event()
-        self._due = clock.monotonic() + patience
+        self._due = clock.monotonic() + timeout
         # Nothing may wait for a thread that a driver or a dead peer holds: all are daemons, and
         # `join` has a deadline.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -78,10 +78,10 @@ class Worker:
 
     def _repeat(self) -> None:
         while not self._stop.is_set():
-            self._due = self._clock.monotonic() + self._patience
+            self._due = self._clock.monotonic() + self._timeout
             wait = self._step()
             if wait is None:
                 return
             if wait > 0:
-                self._due = self._clock.monotonic() + wait + self._patience
+                self._due = self._clock.monotonic() + wait + self._timeout
                 self._stop.wait(wait)

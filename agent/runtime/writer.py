@@ -52,7 +52,7 @@ class Writer:
         self._hints = hints
         self._stats = stats
         self._log = log
-        self._drafts: list[NewCapture] = []
+        self._encoded: list[NewCapture] = []
         self._refused = False
         self._retry = _FIRST_RETRY_S
         self.finishing = False
@@ -61,16 +61,16 @@ class Writer:
     @property
     def pending(self) -> int:
         """Captures that exist only in memory."""
-        return len(self._drafts) + self._queue.qsize()
+        return len(self._encoded) + self._queue.qsize()
 
     def step(self) -> float | None:
         """Store what has come; a disk that refuses is tried again, waiting ever longer."""
-        if not self._drafts:
-            self._drafts = [self._draft(capture) for capture in self._gather()]
-        if not self._drafts:
+        if not self._encoded:
+            self._encoded = [self._encode(capture) for capture in self._gather()]
+        if not self._encoded:
             return None if self.finishing and self._queue.empty() else 0.0
         try:
-            stored = self._spool.put(self._drafts)
+            stored = self._spool.put(self._encoded)
         except SpoolUnavailable as error:
             if not self._refused:
                 self._log.error("spool unavailable", error=str(error), pending=self.pending)
@@ -79,7 +79,7 @@ class Writer:
             return wait
         if self._refused:
             self._log.error("spool available", pending=self.pending)
-        self._refused, self._retry, self._drafts = False, _FIRST_RETRY_S, []
+        self._refused, self._retry, self._encoded = False, _FIRST_RETRY_S, []
         for entry in stored.kept:
             self._log.info("capture stored", capture=entry.id, bytes=entry.size)
         for entry in stored.replaced:
@@ -102,7 +102,7 @@ class Writer:
                 group.append(self._queue.get_nowait())
         return group
 
-    def _draft(self, capture: Capture) -> NewCapture:
+    def _encode(self, capture: Capture) -> NewCapture:
         frame = capture.observation.frame
         image = self._encoder.encode(frame.pixels)
         synchronized = self._synchronized(frame.captured_at)

@@ -16,7 +16,7 @@ from agent.cli import status
 from agent.settings.load import load
 from tests import ROOT
 from tests.end_to_end.command import Daemon, clip, environment
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 
 IMAGE = ROOT / "docs" / "status.svg"
 AS_A_SERVICE = "/var/lib/capture-agent/spool"
@@ -24,12 +24,12 @@ AS_A_SERVICE = "/var/lib/capture-agent/spool"
 
 def draw(folder: Path) -> str:
     """Return the screen of `status` beside a daemon that delivers."""
-    receiver = FarSide(folder / "dataset")
+    endpoint = LocalEndpoint(folder / "dataset")
     settings = {
         "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",  # the second never ends
         "AGENT_EVERY_NTH_FRAME": 10,
         "AGENT_BUDGET_PER_DAY": 500,
-        "AGENT_UPLOAD_URL": receiver.url,
+        "AGENT_UPLOAD_URL": endpoint.url,
     }
     os.environ.update(environment(folder, {**settings, "AGENT_FPS": 0}))
     with Daemon(folder, **settings, AGENT_FPS=0) as daemon:
@@ -38,7 +38,7 @@ def draw(folder: Path) -> str:
         screen = Console(record=True, width=76, file=io.StringIO(), force_terminal=True)
         screen.print("[bold]$[/] sudo capture-agent as-service status", highlight=False)
         screen.print(status.look(load()))
-    receiver.leave()
+    endpoint.stop()
     drawn = screen.export_svg(title="capture-agent", theme=MONOKAI, unique_id="status")
     drawn = re.sub(r"@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)  # from another server
     return drawn.replace(str(folder / "spool"), AS_A_SERVICE)

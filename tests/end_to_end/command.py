@@ -12,8 +12,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import cv2
+import numpy as np
+
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
-PATIENCE_S = 100.0
+TIMEOUT_S = 100.0
+
+
+NEVER_ENDS = "idle=/dev/video63"
+"""A camera that cannot be opened and is retried forever, so that the daemon runs until stopped."""
+
+
+def long_recording(folder: Path) -> Path:
+    """Make a folder of 1,200 images, links to two different ones: 10 minutes at 2 fps."""
+    images = folder / "images"
+    images.mkdir()
+    noise = np.random.default_rng(0)
+    for number in range(1200):
+        file = images / f"frame{number}.jpg"
+        if number < 2:
+            pixels = noise.integers(0, 256, (48, 64, 3), np.uint8)
+            file.write_bytes(cv2.imencode(".jpg", pixels)[1].tobytes())
+        else:
+            file.hardlink_to(images / f"frame{number % 2}.jpg")
+    return images
 
 
 def clip() -> Path:
@@ -48,7 +70,7 @@ def call(folder: Path, *arguments: str, **settings: object) -> subprocess.Comple
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
 
@@ -114,7 +136,7 @@ class Daemon:
         """The captures that were acknowledged."""
         return {line["capture"] for line in self.events("capture stored")}
 
-    def wait_for(self, name: str, count: int = 1, *, seconds: float = PATIENCE_S) -> Any:
+    def wait_for(self, name: str, count: int = 1, *, seconds: float = TIMEOUT_S) -> Any:
         """The `count`-th line of an event, as soon as it is there."""
         until(lambda: len(self.events(name)) >= count, what=self.describe, seconds=seconds)
         return self.events(name)[count - 1]
@@ -122,7 +144,7 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def ends(self, *, seconds: float = PATIENCE_S) -> int:
+    def ends(self, *, seconds: float = TIMEOUT_S) -> int:
         """Its exit code."""
         return self.process.wait(seconds)
 
@@ -134,7 +156,7 @@ def until(
     true: Callable[[], object],
     *,
     what: Callable[[], str] = lambda: "it never came",
-    seconds: float = PATIENCE_S,
+    seconds: float = TIMEOUT_S,
 ) -> None:
     """Poll until a condition holds."""
     deadline = time.monotonic() + seconds

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from tests.end_to_end.command import Daemon, call, clip, status
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
 
@@ -147,9 +147,9 @@ HELD = {"AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 5, "AGENT_CAMERAS": CLIP, "AGEN
 
 
 def test_a_wrong_token_holds_all_and_says_so_once(
-    folder: Path, far_side: Callable[..., FarSide]
+    folder: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(token="right-token")
+    receiver = endpoint(token="right-token")
     settings = {"AGENT_UPLOAD_URL": receiver.url, "AGENT_UPLOAD_TOKEN": "wrong-token"}
     with Daemon(folder, **HELD, **settings) as daemon:
         held = daemon.wait_for("upload blocked")

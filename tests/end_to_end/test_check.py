@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import Daemon, call, clip
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
 
@@ -48,9 +48,9 @@ def web_page() -> Iterator[str]:
 
 
 def test_a_good_setup_passes_with_one_line_a_station(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(token="right-token")
+    receiver = endpoint(token="right-token")
     settings = {
         "AGENT_CAMERAS": CLIP,
         "AGENT_UPLOAD_URL": receiver.url,
@@ -77,9 +77,9 @@ def test_a_good_setup_passes_with_one_line_a_station(
 
 
 def test_one_marked_frame_goes_the_whole_way(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side()
+    receiver = endpoint()
     answer = call(
         tmp_path, "check", "--upload-test", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=receiver.url
     )
@@ -134,9 +134,9 @@ def test_what_is_broken_fails_alone_with_cause_and_mend(
 
 
 def test_a_wrong_token_fails_without_showing_it(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(token="right-token")
+    receiver = endpoint(token="right-token")
     answer = call(
         tmp_path,
         "check",

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
-from tests.end_to_end.command import Daemon, call, clip, status, until
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.command import NEVER_ENDS, Daemon, call, clip, status, until
+from tests.end_to_end.endpoint import LocalEndpoint
 
 UNSURE = np.log(np.array([[0.35, 0.4, 0.25]], np.float32))
 LABELS = "ant bee cat"
 
 
 def test_a_classifier_s_records_carry_classes_and_are_delivered(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     model = answering_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
     settings = {
@@ -29,11 +29,11 @@ def test_a_classifier_s_records_carry_classes_and_are_delivered(
     with Daemon(tmp_path, **settings) as daemon:
         assert daemon.ends() == 0, daemon.text
         [left_out] = daemon.events("rules disabled")
-    far = far_side()
-    flushed = call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=far.url)
+    server = endpoint()
+    flushed = call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=server.url)
     assert flushed.returncode == 0, flushed.stderr
 
-    records = list(far.records.values())
+    records = list(server.records.values())
     rules = {rule["name"] for record in records for rule in record["rules"]}
     assert "flicker" in left_out["rules"]
     assert "low_margin" not in left_out["rules"]
@@ -46,7 +46,7 @@ def test_a_classifier_s_records_carry_classes_and_are_delivered(
 
 
 def test_an_output_that_is_none_is_captured_at_full_value(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     broken = {"output0": np.full((1, 7, 315), np.nan, np.float32)}
     settings = {
@@ -57,10 +57,10 @@ def test_an_output_that_is_none_is_captured_at_full_value(
     }
     with Daemon(tmp_path, **settings) as daemon:
         assert daemon.ends() == 0, daemon.text
-    far = far_side()
-    call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=far.url)
+    server = endpoint()
+    call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=server.url)
 
-    records = list(far.records.values())
+    records = list(server.records.values())
     invalid = [r for r in records if "invalid_output" in {rule["name"] for rule in r["rules"]}]
     assert invalid
     assert {record["value"] for record in invalid} == {1.0}
@@ -71,7 +71,7 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
     objects = [Planted((20, 30, 60, 70), 1, 0.75)]
     path = family_model(tmp_path / "model.onnx", FAMILIES["ultralytics"], objects)
     settings = {
-        "AGENT_CAMERAS": f"street={clip()}",
+        "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}",
         "AGENT_FPS": 2,
         "AGENT_MODEL": path,
         "AGENT_MODEL_LABELS": LABELS,
@@ -97,7 +97,7 @@ def test_a_restart_with_a_bad_new_file_runs_the_last_good_model(tmp_path: Path) 
     objects = [Planted((20, 30, 60, 70), 1, 0.75)]
     path = family_model(tmp_path / "street.onnx", FAMILIES["ultralytics"], objects)
     settings = {
-        "AGENT_CAMERAS": f"none=/dev/video63 street={clip()}",  # it does not end with the clip
+        "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}",
         "AGENT_FPS": 2,
         "AGENT_MODEL": path,
         "AGENT_MODEL_LABELS": LABELS,

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from agent import __version__
-from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.command import COMMAND, NEVER_ENDS, Daemon, call, clip, environment
+from tests.end_to_end.endpoint import LocalEndpoint
 
 COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
 FEW = {
@@ -91,10 +91,11 @@ def test_flush_with_nothing_to_do_is_done(tmp_path: Path) -> None:
 
 
 def test_flush_gives_up_on_a_receiver_that_is_down_and_delivers_when_it_is_back(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(up=False)
-    with Daemon(tmp_path, **FEW, AGENT_UPLOAD_URL=receiver.url) as daemon:
+    receiver = endpoint(up=False)
+    settings = {**FEW, "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}
+    with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=receiver.url) as daemon:
         daemon.wait_for("upload delayed")
         daemon.wait_for("capture stored", 3)
         daemon.signal(signal.SIGTERM)
@@ -109,16 +110,19 @@ def test_flush_gives_up_on_a_receiver_that_is_down_and_delivers_when_it_is_back(
     assert line.startswith(f"capture-agent: cannot deliver {kept} captures: cannot reach")
     assert "refuses connections" in line
 
-    receiver.come_back()
+    receiver.start()
     assert call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url).returncode == 0
     assert len(receiver.records) == kept
 
 
-def test_the_daemon_resumes_by_itself(tmp_path: Path, far_side: Callable[..., FarSide]) -> None:
-    receiver = far_side(up=False)
-    with Daemon(tmp_path, **FEW, AGENT_UPLOAD_URL=receiver.url) as daemon:
+def test_the_daemon_resumes_by_itself(
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
+) -> None:
+    receiver = endpoint(up=False)
+    settings = {**FEW, "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}
+    with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=receiver.url) as daemon:
         daemon.wait_for("upload delayed")
-        receiver.come_back()
+        receiver.start()
         assert daemon.wait_for("upload resumed")["after_s"] > 0
         delivered = daemon.wait_for("capture delivered")
     assert delivered["capture"] in receiver.records

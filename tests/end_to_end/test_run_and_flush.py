@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.command import Daemon, assert_law, call, clip, status
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 
 RECORD_KEYS = {
     *("schema", "id", "device", "camera", "captured_at", "clock_synchronized", "boot_id"),
@@ -44,7 +44,7 @@ def check_record(record: Any, image: bytes) -> None:
 
 
 def test_a_clip_is_captured_offline_and_delivered_later(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     settings = {
         "AGENT_CAMERAS": f"street={clip()}",
@@ -71,7 +71,7 @@ def test_a_clip_is_captured_offline_and_delivered_later(
     assert before["oldest_waiting"] is not None
     assert_law(before)
 
-    receiver = far_side()
+    receiver = endpoint()
     flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
     assert flushed.returncode == 0, flushed.stderr
     assert flushed.stdout == f"delivered {len(stored)}, waiting 0, rejected 0\n"
@@ -106,7 +106,7 @@ def test_a_clip_is_captured_offline_and_delivered_later(
 
 
 def test_each_of_two_cameras_names_its_own_frames(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     folder = tmp_path / "pictures of the yard"
     folder.mkdir()
@@ -121,7 +121,7 @@ def test_each_of_two_cameras_names_its_own_frames(
             cv2.imwrite(str(folder / f"frame{number}.png"), cv2.resize(pixels, (320, 136)))
     video.release()
     cut.release()
-    receiver = far_side()
+    receiver = endpoint()
     settings = {
         "AGENT_CAMERAS": f"street=cut.avi 'yard={folder}'",
         "AGENT_FPS": 0,
@@ -147,13 +147,13 @@ def test_each_of_two_cameras_names_its_own_frames(
 
 
 def test_a_capture_may_show_nothing_and_may_be_shrunk(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     folder = tmp_path / "dark"
     folder.mkdir()
     for number in range(3):
         cv2.imwrite(str(folder / f"{number}.png"), np.zeros((480, 640, 3), np.uint8))
-    receiver = far_side()
+    receiver = endpoint()
     settings = {
         "AGENT_CAMERAS": f"night={folder}/",
         "AGENT_FPS": 0,

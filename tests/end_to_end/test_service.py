@@ -27,7 +27,7 @@ class Manager:
         self._socket.settimeout(0.05)
 
     def listen(self) -> list[str]:
-        """All lines so far."""
+        """All lines so server."""
         while True:
             try:
                 self.heard += self._socket.recv(4096).decode().splitlines()

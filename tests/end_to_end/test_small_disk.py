@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from tests.end_to_end.command import Daemon, assert_law, call, status
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 from tests.spool.small_file_system import mounted
 
 
-def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+def test_a_full_disk_is_said_once_and_drains_when_the_endpoint_is_back(
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(up=False)
+    receiver = endpoint(up=False)
     folder = tmp_path / "noise"
     folder.mkdir()
     chance = np.random.default_rng(7)
@@ -41,7 +41,7 @@ def test_a_full_disk_is_said_once_and_drains_when_the_far_side_is_back(
             assert len(daemon.events("capture evicted")) >= 5
             assert daemon.events("spool unavailable") == []
 
-            receiver.come_back()
+            receiver.start()
             daemon.wait_for("capture delivered", seconds=90)
             daemon.signal(signal.SIGTERM)
             assert daemon.ends(seconds=20) == 0, daemon.text

@@ -13,12 +13,21 @@ from typing import Any
 import pytest
 
 from tests import ROOT
-from tests.end_to_end.command import Daemon, assert_law, call, clip, environment, status, until
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.command import (
+    NEVER_ENDS,
+    Daemon,
+    assert_law,
+    call,
+    clip,
+    environment,
+    status,
+    until,
+)
+from tests.end_to_end.endpoint import LocalEndpoint
 from tests.end_to_end.silent_server import SilentServer
 
 MANY = {
-    "AGENT_CAMERAS": f"street={clip()}",
+    "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}",
     "AGENT_FPS": 0,
     "AGENT_EVERY_NTH_FRAME": 2,
     "AGENT_MAX_SIDE": 160,
@@ -52,8 +61,8 @@ def test_a_signal_before_the_model_is_loaded_ends_it_at_once(tmp_path: Path) -> 
 
 
 def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
-    with SilentServer() as far, Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=far.url) as daemon:
-        until(lambda: far.connections, what=daemon.describe)
+    with SilentServer() as server, Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=server.url) as daemon:
+        until(lambda: server.connections, what=daemon.describe)
         daemon.signal(signal.SIGTERM)
         daemon.wait_for("agent stopping")
         daemon.signal(signal.SIGTERM)
@@ -64,15 +73,15 @@ def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Path) -> None:
-    with SilentServer() as far, SilentServer() as camera:
+    with SilentServer() as server, SilentServer() as camera:
         settings = {
             **MANY,
             "AGENT_CAMERAS": f"street={clip()} dead=rtsp://127.0.0.1:{camera.port}/stream",
             "AGENT_CAMERA_STALL": "60s",
-            "AGENT_UPLOAD_URL": far.url,
+            "AGENT_UPLOAD_URL": server.url,
         }
         with Daemon(tmp_path, **settings) as daemon:
-            until(lambda: far.connections and camera.connections, what=daemon.describe)
+            until(lambda: server.connections and camera.connections, what=daemon.describe)
             daemon.signal(signal.SIGTERM)
 
             assert daemon.ends(seconds=20) == 0, daemon.text
@@ -83,9 +92,9 @@ def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Pat
 
 
 def test_two_kills_at_random_moments_lose_nothing(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    receiver = far_side(up=False)
+    receiver = endpoint(up=False)
     promised: set[str] = set()
     for _ in range(2):
         with Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=receiver.url) as daemon:
@@ -93,7 +102,7 @@ def test_two_kills_at_random_moments_lose_nothing(
             daemon.process.kill()
             daemon.ends()
             promised |= daemon.stored()
-    receiver.come_back()
+    receiver.start()
     with Daemon(tmp_path, **MANY, AGENT_UPLOAD_URL=receiver.url) as daemon:
         daemon.wait_for("capture delivered")
         daemon.signal(signal.SIGTERM)
@@ -101,7 +110,7 @@ def test_two_kills_at_random_moments_lose_nothing(
         promised |= daemon.stored()
     flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
     assert flushed.returncode == 0, flushed.stderr
-    receiver.leave()
+    receiver.stop()
 
     assert promised <= receiver.records.keys()
     assert receiver.new == len(receiver.records)
@@ -114,35 +123,35 @@ def test_two_kills_at_random_moments_lose_nothing(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_hundred_kills_at_random_moments_lose_nothing(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     """Also in the middle of an upload: the far side comes and goes."""
-    receiver = far_side()
-    log = tmp_path / "nursery.log"
+    receiver = endpoint()
+    log = tmp_path / "kill_loop.log"
     settings = {
         **MANY,
         "AGENT_EVERY_NTH_FRAME": 1,
         "AGENT_LOG_FORMAT": "json",
         "AGENT_UPLOAD_URL": receiver.url,
     }
-    nursery = subprocess.Popen(
-        [sys.executable, "-m", "tests.end_to_end.nursery", "200", str(log)],
+    kill_loop = subprocess.Popen(
+        [sys.executable, "-m", "tests.end_to_end.kill_loop", "200", str(log)],
         env=environment(tmp_path, settings) | {"PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
     )
     try:
-        while nursery.poll() is None:
-            receiver.leave()
+        while kill_loop.poll() is None:
+            receiver.stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                nursery.wait(random.uniform(0, 2))
-            receiver.come_back()
+                kill_loop.wait(random.uniform(0, 2))
+            receiver.start()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                nursery.wait(random.uniform(0, 4))
+                kill_loop.wait(random.uniform(0, 4))
     finally:
-        nursery.kill()
-        nursery.wait()
-    assert nursery.returncode == 0
+        kill_loop.kill()
+        kill_loop.wait()
+    assert kill_loop.returncode == 0
     lines = [parsed for line in log.read_text("utf-8").splitlines() if (parsed := whole(line))]
     promised = {line["capture"] for line in lines if line["event"] == "capture stored"}
     lives = sum(line["event"] == "agent started" for line in lines)
@@ -151,7 +160,7 @@ def test_two_hundred_kills_at_random_moments_lose_nothing(
     during = status(tmp_path)["delivered"]
     flushed = call(tmp_path, "flush", AGENT_UPLOAD_URL=receiver.url)
     assert flushed.returncode == 0, flushed.stderr
-    receiver.leave()
+    receiver.stop()
     facts = status(tmp_path)
     summary = f"{lives} lives, {len(promised)} promised, {during} delivered between kills"
     sys.stdout.write(f"{summary}: {facts}\n")  # shown with -rP

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests import ROOT
 from tests.end_to_end.command import COMMAND, Daemon, assert_law, clip, environment, status, until
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.endpoint import LocalEndpoint
 
 
 def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ def is_utc(text: str) -> bool:
 
 
 def test_the_status_is_what_the_page_says_of_it(
-    tmp_path: Path, far_side: Callable[..., FarSide]
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     """Before the first start, while the daemon cannot deliver, while it can, and afterwards."""
     page = (ROOT / "docs" / "operating.md").read_text("utf-8")
     schema = dict(re.findall(r"(?m)^\| `(\w+)` \| ([a-z ]+) \|", page))
-    receiver = far_side(up=False)
+    receiver = endpoint(up=False)
     looks = [status(tmp_path)]
     with Daemon(
         tmp_path,
@@ -60,7 +60,7 @@ def test_the_status_is_what_the_page_says_of_it(
     ) as daemon:
         daemon.wait_for("upload delayed")
         looks.append(status(tmp_path))
-        receiver.come_back()
+        receiver.start()
         daemon.wait_for("capture delivered")
         looks.append(status(tmp_path))
         daemon.process.terminate()

@@ -1,4 +1,4 @@
-"""Ways that need a person: a USB stick, refused captures, a frame that somebody asked for."""
+"""Commands for a person: export to a USB stick, rejected captures, a requested frame."""
 
 import json
 import shutil
@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Daemon, assert_law, call, clip, status
-from tests.end_to_end.far_side import FarSide
+from tests.end_to_end.command import (
+    NEVER_ENDS,
+    Daemon,
+    assert_law,
+    call,
+    clip,
+    long_recording,
+    status,
+)
+from tests.end_to_end.endpoint import LocalEndpoint
 
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",
@@ -87,7 +95,7 @@ def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> 
 
 
 def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
-    with Daemon(tmp_path, **FEW) as daemon:
+    with Daemon(tmp_path, **FEW | {"AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}) as daemon:
         daemon.wait_for("capture stored")
 
         answer = call(tmp_path, "export", "stick")
@@ -97,7 +105,7 @@ def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
 
 
 def test_refused_captures_are_listed_retried_and_dropped(
-    spool: Path, far_side: Callable[..., FarSide]
+    spool: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     waiting = status(spool)["waiting"]
     # As the daemon does after three refusals; no lock is held, so the next start finishes it.
@@ -118,7 +126,7 @@ def test_refused_captures_are_listed_retried_and_dropped(
 
     assert call(spool, "rejected", "drop").returncode == 0
     assert call(spool, "rejected", "list").stdout.startswith("0 rejected")
-    assert call(spool, "flush", AGENT_UPLOAD_URL=far_side().url).returncode == 0
+    assert call(spool, "flush", AGENT_UPLOAD_URL=endpoint().url).returncode == 0
     assert_law(status(spool))
 
 
@@ -130,10 +138,14 @@ def test_an_id_that_was_not_refused_is_named(spool: Path) -> None:
 
 
 @pytest.mark.parametrize("by", ["command", "signal"])
-def test_the_next_frame_of_each_camera_is_captured_when_somebody_asks(
-    tmp_path: Path, by: str
-) -> None:
-    quiet = {**FEW, "AGENT_EVERY_NTH_FRAME": 0, "AGENT_RULES": "none"}
+def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by: str) -> None:
+    source = f"street={long_recording(tmp_path)}"
+    quiet = {
+        **FEW,
+        "AGENT_CAMERAS": source,
+        "AGENT_EVERY_NTH_FRAME": 0,
+        "AGENT_RULES": "none",
+    }
     with Daemon(tmp_path, AGENT_RANDOM_INTERVAL="off", **quiet) as daemon:
         daemon.wait_for("camera opened")
         if by == "command":
@@ -148,7 +160,7 @@ def test_the_next_frame_of_each_camera_is_captured_when_somebody_asks(
         daemon.wait_for("capture stored")
 
 
-def test_without_a_daemon_nobody_can_be_asked(tmp_path: Path) -> None:
+def test_a_request_without_a_daemon_is_an_error(tmp_path: Path) -> None:
     answer = call(tmp_path, "request")
 
     assert answer.returncode == 75

@@ -17,24 +17,24 @@ from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
 def keeper_of(agent: WholeAgent, log: Recorder) -> Housekeeping:
-    stations = agent.stations
-    spool, uploader = stations.spool, stations.uploader
-    summary = Summary(stations.mailbox, stations.stats, spool, uploader, log.log)
+    stages = agent.stages
+    spool, uploader = stages.spool, stages.uploader
+    summary = Summary(stages.mailbox, stages.stats, spool, uploader, log.log)
     return Housekeeping(
-        summary, stations.inference, spool, uploader, notifier=agent.says, clock=agent.clock
+        summary, stages.inference, spool, uploader, notifier=agent.says, clock=agent.clock
     )
 
 
 def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -> None:
     clock = ManualClock()
     agent = WholeAgent(HungCamera(), spool, log, clock=clock)
-    keeper = keeper_of(agent, log)
+    housekeeping = keeper_of(agent, log)
     for sequence in range(3):
-        agent.stations.mailbox.put(frame("gate", sequence))
-    agent.stations.inference.step()
+        agent.stages.mailbox.put(frame("gate", sequence))
+    agent.stages.inference.step()
     for _ in range(61):
         clock.now += TICK_S
-        assert keeper.step() == TICK_S
+        assert housekeeping.step() == TICK_S
 
     line = log.one("summary")
     facts = {
@@ -56,7 +56,7 @@ def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -
         "STATUS=1 frames analysed in the last minute, 0 captures waiting, upload flowing"
     ]
     clock.now += SUMMARY_S
-    keeper.step()
+    housekeeping.step()
     assert log.lines[-1]["frames_read"] == 0
 
 
@@ -66,11 +66,11 @@ def test_a_disk_that_refuses_to_keep_what_was_learnt_is_no_bug(
     disk = StubbornDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         agent = WholeAgent(HungCamera(), spool, log, clock=clock)
-        keeper = keeper_of(agent, log)
+        housekeeping = keeper_of(agent, log)
         disk.refuses = OSError(errno.EROFS, "Read-only file system")
         clock.now += MEMORY_S
 
-        assert keeper.step() == TICK_S
-        keeper.close()
+        assert housekeeping.step() == TICK_S
+        housekeeping.close()
 
     assert log.events[-1] == "summary"

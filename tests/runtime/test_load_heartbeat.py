@@ -70,9 +70,9 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
     manager: Manager, clock: ManualClock
 ) -> None:
-    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
+    heartbeat = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
     load, loaded = SlowLoad(), []
-    start = Thread(target=lambda: loaded.append(loading.awaited(load)))
+    start = Thread(target=lambda: loaded.append(heartbeat.awaited(load)))
     start.start()
 
     assert manager.hear() == "EXTEND_TIMEOUT_USEC=1800000000\nSTATUS=loading the model, 0 s"
@@ -84,7 +84,7 @@ def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
     start.join(20)
 
     assert [model.info for model in loaded] == [MODEL]
-    loading.tell()
+    heartbeat.tell()
     manager.notifier.notify("READY=1")
     assert "WATCHDOG=1" not in manager.hear_until("READY=1")
 
@@ -92,11 +92,11 @@ def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
 def test_a_load_beyond_its_limit_is_not_put_off_any_more(
     manager: Manager, clock: ManualClock
 ) -> None:
-    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
-    with loading.under_way():
+    heartbeat = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
+    with heartbeat.under_way():
         manager.hear()
         clock.now += 1800
-        loading.tell()
+        heartbeat.tell()
     manager.notifier.notify("the next message")
 
     assert manager.hear() == "the next message"
@@ -106,11 +106,11 @@ def test_a_failed_load_fails_as_it_would_alone(manager: Manager, clock: ManualCl
     def fail() -> LoadedModel:
         raise ModelUnusable("cannot load the model")
 
-    loading = LoadHeartbeat(60, notifier=manager.notifier, clock=clock)
+    heartbeat = LoadHeartbeat(60, notifier=manager.notifier, clock=clock)
     with pytest.raises(ModelUnusable, match="cannot load the model"):
-        loading.awaited(fail)
+        heartbeat.awaited(fail)
     manager.hear()
-    loading.tell()
+    heartbeat.tell()
     manager.notifier.notify("the next message")
 
     assert manager.hear() == "the next message"
@@ -120,11 +120,13 @@ def with_change(
     spool: Spool, log: Recorder, clock: ManualClock, manager: Manager, load: SlowLoad
 ) -> Supervisor:
     """A daemon of a hung camera whose model is about to be changed."""
-    stations = WholeAgent(HungCamera(), spool, log, clock=clock).stations
-    loading = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
-    change = ModelChange(CurrentModel(Fixed(MODEL)), load, Shelf(), loading=loading, log=log.log)
+    stages = WholeAgent(HungCamera(), spool, log, clock=clock).stages
+    heartbeat = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
+    change = ModelChange(
+        CurrentModel(Fixed(MODEL)), load, Shelf(), heartbeat=heartbeat, log=log.log
+    )
     return Supervisor(
-        replace(stations, model_change=change),
+        replace(stages, model_change=change),
         clock=clock,
         notifier=manager.notifier,
         log=log.log,
@@ -190,8 +192,8 @@ def test_a_load_that_hangs_starves_the_watchdog(
 
 def test_frames_are_analysed_while_a_model_is_loaded(log: Recorder, clock: ManualClock) -> None:
     load, current = SlowLoad(), CurrentModel(Fixed(MODEL))
-    loading = LoadHeartbeat(60, notifier=SystemdNotifier(None), clock=clock)
-    change = ModelChange(current, load, Shelf(), loading=loading, log=log.log)
+    heartbeat = LoadHeartbeat(60, notifier=SystemdNotifier(None), clock=clock)
+    change = ModelChange(current, load, Shelf(), heartbeat=heartbeat, log=log.log)
     change.ask()
     other = Thread(target=change.step)
     other.start()

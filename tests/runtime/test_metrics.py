@@ -25,13 +25,13 @@ FIGURES = Figures(
 
 
 def metrics_of(agent: WholeAgent, path: Path, log: Recorder, publish: Publish) -> Metrics:
-    stations = agent.stations
+    stages = agent.stages
     return Metrics(
         path,
-        stations.mailbox,
-        stations.stats,
-        stations.spool,
-        stations.uploader,
+        stages.mailbox,
+        stages.stats,
+        stages.spool,
+        stages.uploader,
         publish=publish,
         clock=agent.clock,
         log=log.log,
@@ -68,7 +68,7 @@ def test_the_file_is_readable_by_others_and_written_only_when_due_and_changed(
     agent = WholeAgent(HungCamera(), spool, log, clock=clock)
     metrics = metrics_of(agent, path, log, publish)
     metrics.write()
-    agent.stations.mailbox.put(frame("gate", 1))
+    agent.stages.mailbox.put(frame("gate", 1))
     metrics.write()
     assert len(written) == 1
     clock.now += METRICS_S

@@ -11,7 +11,7 @@ from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
 from agent.ports import LoadedModel
 from agent.runtime.load_heartbeat import LoadHeartbeat
-from agent.runtime.model import CurrentModel, ModelChange, first_model, picture
+from agent.runtime.model import CurrentModel, ModelChange, first_model, synthetic_image
 from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, Says
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
@@ -33,7 +33,7 @@ class Fixed:
         self.odd = odd
 
     def detect(self, pixels: Pixels) -> Prediction:
-        is_ours = np.array_equal(pixels, picture())
+        is_ours = np.array_equal(pixels, synthetic_image())
         return Prediction(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
 
 
@@ -66,8 +66,8 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) -> ModelChange:
-    loading = LoadHeartbeat(60, notifier=Says(), clock=ManualClock())
-    return ModelChange(current, load, store, loading=loading, log=log.log)
+    heartbeat = LoadHeartbeat(60, notifier=Says(), clock=ManualClock())
+    return ModelChange(current, load, store, heartbeat=heartbeat, log=log.log)
 
 
 # The start
@@ -75,7 +75,7 @@ def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) ->
 
 @pytest.mark.parametrize(
     ("load", "words"),
-    [(broken, "it is a text"), (lambda: Fixed(OTHER, odd="greys"), "numbers that are none")],
+    [(broken, "it is a text"), (lambda: Fixed(OTHER, odd="greys"), "contains NaN or Inf")],
 )
 def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
     load: Load, words: str, log: Recorder
@@ -83,7 +83,7 @@ def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
     current = first_model(load, Shelf(Fixed(OLD)), log=log.log)
 
     assert current.info == OLD
-    assert words in str(current.trouble)
+    assert words in str(current.fallback_reason)
     line = log.one("model reload failed")
     assert (line["model"], line["sha256"], line["log_level"]) == ("old", "2" * 12, "error")
     assert words in line["error"]
@@ -106,7 +106,7 @@ def test_an_unsound_model_runs_where_there_is_no_sound_one(store: Shelf, log: Re
     current = first_model(lambda: Fixed(OTHER, odd="greys"), store, log=log.log)
 
     assert current.info == OTHER
-    assert current.trouble is None
+    assert current.fallback_reason is None
     assert log.events == []
 
 
@@ -136,7 +136,7 @@ def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_last_good_o
     change.step()
 
     assert current.detect(PICTURE).model == OLD
-    assert "first frame" in str(current.trouble)
+    assert "first frame" in str(current.fallback_reason)
     assert log.one("model reload failed")["model"] == "old"
 
 
@@ -148,7 +148,7 @@ def test_a_model_without_an_alternative_may_prove_itself_later(log: Recorder) ->
     current.detect(PICTURE)
     change.step()
     assert store.kept is None
-    assert current.trouble is None
+    assert current.fallback_reason is None
     model.odd = "never"
     current.detect(PICTURE)
     change.step()
@@ -226,7 +226,7 @@ def test_a_new_model_that_does_not_work_changes_nothing(
 
     assert current.detect(PICTURE).model == MODEL
     assert words in log.one("model reload failed")["error"]
-    assert words in str(current.trouble)
+    assert words in str(current.fallback_reason)
     assert log.events == ["model reload failed"]
 
 
@@ -244,11 +244,11 @@ def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
 
 
 def test_a_mended_file_ends_the_trouble(log: Recorder) -> None:
-    current = CurrentModel(Fixed(OLD), trouble="cannot load the model")
+    current = CurrentModel(Fixed(OLD), fallback_reason="cannot load the model")
     change = change_of(current, lambda: Fixed(OTHER), log, Shelf())
 
     change.ask()
     change.step()
 
     assert current.info == OTHER
-    assert current.trouble is None
+    assert current.fallback_reason is None

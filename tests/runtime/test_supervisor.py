@@ -85,8 +85,8 @@ def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder)
     camera = HungCamera()
     agent = WholeAgent(camera, spool, log, clock=RealTime(), queue_length=3)
     for sequence in range(7):  # a queue of three is full, the rest waits before it
-        agent.stations.mailbox.put(frame("gate", sequence))
-        agent.stations.inference.step()
+        agent.stages.mailbox.put(frame("gate", sequence))
+        agent.stages.inference.step()
     agent.supervisor.stop()
     code = agent.supervisor.run()
     camera.let_go.set()
@@ -215,10 +215,10 @@ def test_a_disk_that_refuses_for_hours_is_no_stall(
     with open_test_spool(tmp_path, clock, log) as spool:
         agent = WholeAgent(HungCamera(), spool, log, clock=clock, watchdog=3.0, queue_length=1)
         for sequence in range(3):
-            agent.stations.mailbox.put(frame("gate", sequence))
-            agent.stations.inference.step()
+            agent.stages.mailbox.put(frame("gate", sequence))
+            agent.stages.inference.step()
 
-        assert agent.stations.inference.step() == pytest.approx(0.05)
+        assert agent.stages.inference.step() == pytest.approx(0.05)
 
 
 def test_a_step_of_the_wall_clock_is_logged_once(spool: Spool, log: Recorder) -> None:

@@ -12,7 +12,7 @@ from tests.runtime.runtime_builders import ManualClock, Recorder, wait_until
 @pytest.fixture
 def make(clock: ManualClock, log: Recorder) -> Callable[..., Worker]:
     def make(step: Step, **more: object) -> Worker:
-        settings = {"patience": 10.0, "ended": lambda: None, **more}
+        settings = {"timeout": 10.0, "ended": lambda: None, **more}
         return Worker("tester", step, clock=clock, log=log.log, **settings)  # type: ignore[arg-type]
 
     return make
@@ -99,7 +99,7 @@ def test_a_step_that_takes_longer_than_its_patience_is_overdue(
         inside.set()
         let_go.wait(60)
 
-    worker = make(step, patience=10.0)
+    worker = make(step, timeout=10.0)
     worker.start()
     try:
         assert inside.wait(10)
@@ -114,7 +114,7 @@ def test_a_step_that_takes_longer_than_its_patience_is_overdue(
 def test_a_wait_that_a_step_asked_for_is_not_overdue(
     make: Callable[..., Worker], clock: ManualClock
 ) -> None:
-    worker = make(lambda: 3600.0, patience=10.0)
+    worker = make(lambda: 3600.0, timeout=10.0)
     worker.start()
 
     wait_until(lambda: not worker.overdue(clock.now + 3610))

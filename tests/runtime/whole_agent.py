@@ -1,4 +1,4 @@
-"""The whole daemon of real stations, with a camera, a model and a far side in memory."""
+"""The whole daemon of real stages, with a camera, a model and a far side in memory."""
 
 from collections.abc import Iterable, Iterator
 from queue import Queue
@@ -113,7 +113,7 @@ class WholeAgent:
         self.queue: Queue[Capture] = Queue(queue_length)
         mailbox = Mailbox({"gate": not source.live})
         pace = Backoff(lambda _: 0.0, first_bound=0.0)
-        self.stations = Stages(
+        self.stages = Stages(
             readers=[
                 Reader("gate", source, mailbox, real_time=False, clock=self.clock, log=log.log)
             ],
@@ -145,9 +145,9 @@ class WholeAgent:
                 spool, self.target, pace, stats=self.stats, clock=self.clock, log=log.log
             ),
             upload_workers=2,
-            upload_patience=30.0,
+            upload_timeout=30.0,
             stats=self.stats,
         )
         self.supervisor = Supervisor(
-            self.stations, clock=self.clock, notifier=self.says, log=log.log, watchdog=watchdog
+            self.stages, clock=self.clock, notifier=self.says, log=log.log, watchdog=watchdog
         )

@@ -94,7 +94,7 @@ class Hasty(Uploader):
         with contextlib.suppress(TargetUnavailable, TargetBlocked, CaptureRejected):
             self._target.send(capture)
         with self._lock:
-            self._pace.delivered(self._clock.monotonic())
+            self._backoff.delivered(self._clock.monotonic())
 
 
 class Forgetful(Uploader):
@@ -102,7 +102,7 @@ class Forgetful(Uploader):
 
     def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetBlocked) -> None:
         with self._lock:
-            self._pace.unavailable(self._clock.monotonic())
+            self._backoff.unavailable(self._clock.monotonic())
 
 
 class Repeating(Uploader):

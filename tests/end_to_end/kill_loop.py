@@ -8,7 +8,7 @@ is that the first upload is not delayed by up to 5 s, which no child would live 
 The moment of death is uniform between birth and three times what a life needs to store its
 first capture on this machine, which three lives show at the start.
 
-Usage: nursery.py KILLS LOG
+Usage: kill_loop.py KILLS LOG
 """
 
 import os
@@ -38,7 +38,7 @@ def daemon(log: Path) -> None:
         clock=SystemClock(),
         notifier=SystemdNotifier(None),
         log=console.log_of(settings),
-        tempo=Timing(first_upload_bound_s=0.05),
+        timing=Timing(first_upload_bound_s=0.05),
     ) as agent:
         agent.supervisor.run()
 

@@ -9,7 +9,7 @@ from agent.files import Disk
 from agent.receiver.receiver import Receiver
 
 
-class FarSide:
+class LocalEndpoint:
     """Listens on one port of loopback while it is up."""
 
     def __init__(self, directory: Path, *, token: str | None = None, up: bool = True) -> None:
@@ -21,15 +21,15 @@ class FarSide:
         self._port = self._receiver.port
         self._receiver.start()
         if not up:
-            self.leave()
+            self.stop()
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         if self._receiver is not None:
             self._receiver.stop()
             self.new += self._receiver.received
             self._receiver = None
 
-    def come_back(self) -> None:
+    def start(self) -> None:
         if self._receiver is None:
             dataset = Dataset(self.directory, Disk())
             self._receiver = Receiver(dataset, port=self._port, token=self._token)
