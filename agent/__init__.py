@@ -1,33 +1,47 @@
-"""The capture agent: frames in, the ones worth labelling out, each delivered exactly once.
+"""Capture frames that are worth labelling, and deliver each of them exactly once.
 
-One way through, and the folders are its stations:
+The package has two halves. On the device, data flows one way, and each folder is one stage:
 
-    camera/ -> detector/ -> selection/ -> spool/ -> upload/
+    camera/ -> detector/ -> selection/ -> record/ -> spool/ -> upload/
 
-- `camera/` turns a device, a stream or a recording into `Frame`s, and says `CameraLost`.
-- `detector/` runs the ONNX model: pixels in, `Detection`s in pixels of the frame out.
-- `selection/` decides, without any input or output, which frames become a `Capture`, and why.
+- `camera/` turns a device, a stream or a recording into `Frame`s; it raises `CameraLost`.
+- `detector/` runs the ONNX model: pixels in, detections in pixels of the frame out.
+- `selection/` decides which frames become a `Capture` and why; it does no input or output.
+- `record/` makes a capture's JSON record and encodes its image.
 - `spool/` keeps captures through power cuts and full disks until they are delivered.
-- `upload/` knows the far sides: what each request looks like and what each answer means.
+- `upload/` has one target per kind of endpoint: it builds requests and checks responses.
 
-`runtime/` moves the data along that way in threads, and owns start and stop:
+`runtime/` moves the data through these stages in threads, and controls start and stop:
 
     camera threads         inference workers         writer            uploader threads
     FrameSource -mailbox-> Detector, Selector -queue-> encode, Spool -> UploadTarget
 
-`replay/` runs the same selection over recordings, on their own clock, with nothing uploaded.
+At the desk, people work with the captures that arrived:
 
-Exactly two places may lose data, and both count what they lose: a camera's one-frame mailbox
-(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). The spool keeps the law
-`stored = delivered + set aside + evicted + waiting`.
+    receiver/ -> dataset/ -> evaluation/
 
-Modules are layers; each imports only from below, and a test holds it:
+- `receiver/` is an HTTP endpoint that accepts captures.
+- `dataset/` is the folder they are stored in.
+- `evaluation/` estimates the model's error rates from labelled captures.
+- `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
-    errors, domain < ports and pure code < config, logs, files < adapters < runtime < app
-    < replay < cli
+Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `settings/`, `logs`,
+`files` and `system`. Above them: `factories` builds each part from the settings, `app` connects the
+parts to a daemon, `install/` sets up the service, `cli/` is the command line.
 
-`app.py` alone knows everybody: settings in, wired agent out. `config.py` declares each setting
-once; the parser, the messages, the env file and the README table come from there.
+Exactly two places may lose data, and both count it: a camera's one-frame mailbox
+(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). The spool accounts for every capture:
+
+    stored = delivered + rejected and damaged + evicted + waiting
+
+Modules are layers. A module imports only from its own layer and those below; a test
+(`tests/house/test_layers.py`) checks it:
+
+    nouns < ports < record < pure code < shared < adapters < runtime < dataset < desk
+    < factories < app < install < cli
+
+Settings are declared once, in `settings/declarations.py`. The parser, the error messages, the env
+file and the tables in the documentation are generated from there.
 """
 
 __version__ = "0.1.0"

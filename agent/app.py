@@ -1,4 +1,4 @@
-"""The composition root: settings in, wired agent out. The only module that knows everybody."""
+"""The composition root: build the daemon from settings and connect its parts."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a demonstration shortens, so that ten seconds show what a day brings."""
+    """Intervals that `demo` shortens, so that it shows a day's behaviour in ten seconds."""
 
     cooldown_s: float = RULE_COOLDOWN_S
     first_upload_bound_s: float = FIRST_BOUND
@@ -63,7 +63,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The wired daemon and the pieces that a caller may look at while it runs."""
+    """The connected daemon, and the parts that a caller may inspect while it runs."""
 
     supervisor: Supervisor
     spool: Spool
@@ -83,10 +83,10 @@ def wired(
     watchdog: float | None = None,
     timing: Timing | None = None,
 ) -> Iterator[Agent]:
-    """Make a daemon that is ready to run, and put everything away afterwards.
+    """Build a daemon that is ready to run, and release its resources afterwards.
 
-    Raises `ConfigurationError` for what a person must mend, `TemporaryError` while another process
-    owns the spool, `SpoolUnavailable` when its disk refuses.
+    Raises `ConfigurationError` for what a person must fix, `TemporaryError` while another process
+    owns the spool, `SpoolUnavailable` if its disk refuses writes.
     """
     timing = timing or Timing()
     target = upload_target(settings, clock=clock, environ=environ)
@@ -112,7 +112,7 @@ def wired(
 
 
 def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
-    """Nobody may take a start for hung while a lost index is rebuilt from the files."""
+    """Extend systemd's start timeout while a lost index is rebuilt from the files."""
     notifier.notify(
         f"EXTEND_TIMEOUT_USEC={REBUILD_S * 1_000_000}\n"
         f"STATUS=rebuilding the index of the spool: {read} of {of} files"
@@ -120,10 +120,12 @@ def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
 
 
 def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
-    """Load the model, or the last good one, and make what may change it while it runs."""
+    """Load the model, or the known-good one, and return the step that can replace it."""
     store = standby_of(settings, log=log)
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
-    heartbeat = LoadHeartbeat(2 * limit, notifier=notifier, clock=clock)  # tried apart, then loaded
+    heartbeat = LoadHeartbeat(
+        2 * limit, notifier=notifier, clock=clock
+    )  # tried in a subprocess, then loaded
 
     def load() -> OnnxDetector:
         if settings.model is not None and store.has_other():
@@ -154,9 +156,9 @@ def _stages(
     clock: Clock,
     log: Log,
 ) -> Stages:
-    """Everything that runs, from the cameras to the far side."""
+    """Build all stages, from the cameras to the endpoint."""
     stats = Stats()
-    # Each frame of a recording that is read as fast as it is analysed counts.
+    # A recording that is read as fast as it is analysed must not lose a frame.
     mailbox = Mailbox({c.name: settings.fps == 0 and not c.live for c in settings.cameras})
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
     info = change.current.info
@@ -212,10 +214,10 @@ def _stages(
 def _selection(
     settings: Settings, timing: Timing, spool: Spool, *, task: str, clock: Clock, log: Log
 ) -> Selection:
-    """The rules that fit the model, with what they learnt before."""
-    rules, left_out = supported(settings.rules, task)
-    if left_out:
-        log.info("rules disabled", rules=",".join(left_out), task=task)
+    """Build the selection with the rules that fit the model, and restore its stored state."""
+    rules, disabled = supported(settings.rules, task)
+    if disabled:
+        log.info("rules disabled", rules=",".join(disabled), task=task)
     plan = replace(selection_plan(settings), rules=rules, cooldown_s=timing.cooldown_s)
     names = [camera.name for camera in settings.cameras]
     selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
@@ -256,7 +258,7 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
 
 
 def explain(log: Log, evaluation: FrameEvaluation) -> None:
-    """Why a frame was captured, or was not: for those who ask at debug level."""
+    """Log at debug level why a frame was captured or not."""
     log.debug(
         "frame evaluated",
         camera=evaluation.frame.camera,

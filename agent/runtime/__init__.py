@@ -1,4 +1,4 @@
-"""Moves the data along the stages in threads, and owns start and stop.
+"""Moves the data through the pipeline stages in threads, and controls start and stop.
 
-Knows the world only through ports: importing it loads no camera, model or network library.
+It uses cameras, model and endpoint only through ports: importing it loads none of their libraries.
 """

@@ -1,4 +1,4 @@
-"""Delivers what waits without a daemon: the same uploader, until nothing is left or it is stuck."""
+"""Delivers the waiting captures without a daemon, until none is left or uploads are stuck."""
 
 import contextlib
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from agent.upload.backoff import Backoff, UploadState
 from agent.upload.upload_window import UploadWindow
 
 GIVE_UP_S = 20.0
-"""How long the far side, or the local disk, may be in the way before it counts as away."""
+"""How long uploads may be stuck, by the endpoint or the local disk, before `Drain` gives up."""
 
 _TICK_S = 0.1
 
 
 class Drain:
-    """One emptying of a spool. `reason` says why something is left."""
+    """Deliver everything in a spool once. `reason` says why captures are left."""
 
     def __init__(
         self,
@@ -54,9 +54,10 @@ class Drain:
         ]
 
     def run(self, progressed: Callable[[], None]) -> None:
-        """Deliver; calls `progressed` now and then.
+        """Deliver, and call `progressed` about every 0.1 s.
 
-        Returns when all is done, the far side holds or is away too long, or the window is closed.
+        Returns when nothing is left, the endpoint blocks uploads or is unavailable too long, or the
+        upload window is closed.
         """
         for worker in self._workers:
             worker.start()
@@ -81,17 +82,17 @@ class Drain:
 
     @property
     def delivered(self) -> int:
-        """Captures that the far side proved to have."""
+        """Captures that the endpoint confirmed."""
         return self._stats.total()["delivered"]
 
     @property
     def rejected(self) -> int:
-        """Captures that were set aside."""
+        """Captures that were moved to `rejected/`."""
         return self._stats.total()["rejected"]
 
     @property
     def last_rejection(self) -> str | None:
-        """Why the latest of them was refused."""
+        """Why the latest of them was rejected."""
         return self._uploader.last_rejection
 
     @property
@@ -101,10 +102,10 @@ class Drain:
 
     @property
     def reason(self) -> str:
-        """Why something still waits."""
+        """Why captures still wait."""
         return (
             self._uploader.closed
             or self._uploader.last_error
             or self._spool.why_not()
-            or "no answer yet"
+            or "no response yet"
         )

@@ -1,4 +1,4 @@
-"""What is due now and then and may wait for the disk, so that the main thread never does."""
+"""Periodic work that may block on the disk, kept off the main thread."""
 
 import contextlib
 
@@ -13,13 +13,13 @@ from agent.spool.spool import Spool
 
 SUMMARY_S = 60.0
 MEMORY_S = 15 * 60.0
-"""How often what was learnt is kept: more would wear the card, less would lose a day's ranks."""
+"""How often the selection's state is saved: more wears the SD card, less loses a day's ranks."""
 
 TICK_S = 1.0
 
 
 class Housekeeping:
-    """Reports each minute, tells `status` what the uploads do, keeps what the selection learnt."""
+    """Report each minute, publish facts for `status`, and save the state of the selection."""
 
     def __init__(
         self,
@@ -45,26 +45,26 @@ class Housekeeping:
         self._next_memory = clock.monotonic() + MEMORY_S
 
     def step(self) -> float:
-        """Do what is due; answers as a worker's step does."""
+        """Do what is due; return the wait, as a worker's step does."""
         now = self._clock.monotonic()
-        self._tell()
+        self._publish_facts()
         if self._metrics is not None:
             self._metrics.write()
         if now >= self._next_summary:
             self._notifier.notify(f"STATUS={self._summary.report()}")
             self._next_summary = now + SUMMARY_S
         if now >= self._next_memory:
-            self._remember()
+            self._save_selection()
             self._next_memory = now + MEMORY_S
         return TICK_S
 
     def close(self) -> None:
-        """The last words of a process."""
-        self._tell()
-        self._remember()
+        """Save and report a last time, before the process ends."""
+        self._publish_facts()
+        self._save_selection()
         self._summary.report()
 
-    def _tell(self) -> None:
+    def _publish_facts(self) -> None:
         facts: dict[str, str | None] = {}
         if self._uploader is not None:
             error = self._uploader.last_error
@@ -75,7 +75,7 @@ class Housekeeping:
         if facts:
             self._spool.tell(facts)
 
-    def _remember(self) -> None:
-        """When the disk refuses, the next time will do."""
+    def _save_selection(self) -> None:
+        """Save the state of the selection; if the disk refuses, the next attempt saves it."""
         with contextlib.suppress(SpoolUnavailable):
             self._spool.keep_notes(self._inference.memory())

@@ -1,4 +1,4 @@
-"""Runs the model on whichever camera's frame is next, and the rules in each camera's own order."""
+"""Runs the model on the next frame of any camera, and the rules in each camera's frame order."""
 
 import threading
 from collections import deque
@@ -15,11 +15,11 @@ from agent.selection.image_quality import ImageQuality
 
 TAKE_TIMEOUT_S = 0.5
 FULL_S = 0.05
-"""How long a worker waits for room in the queue before it looks again."""
+"""How long a worker waits before it retries a full queue."""
 
 
 class FrameReorderer:
-    """Puts one camera's observations back in order, whichever worker finished first."""
+    """Restores the frame order of one camera's observations: workers finish in any order."""
 
     def __init__(self, accept: Callable[[Observation], None]) -> None:
         """`accept` is called for each observation, in order; it must be called under a lock."""
@@ -36,10 +36,10 @@ class FrameReorderer:
 
 
 class Inference:
-    """The step of all inference workers, which share it.
+    """The step that all inference workers share.
 
-    A full queue stops the analysis, never a step: the watchdog must not end a process for a disk
-    that refuses, because the captures that wait for it exist only in memory.
+    A full queue pauses the analysis but never blocks a step: the watchdog must not kill the process
+    because the disk refuses writes, since the queued captures exist only in memory.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Inference:
         self._clock = clock
         self._log = log
         self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
-        self._in_hand = 0  # workers between taking a frame and handing in its observation
+        self._in_progress = 0  # workers between taking a frame and handing in its observation
         self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
         self._forwarding = threading.Lock()
@@ -72,23 +72,23 @@ class Inference:
 
     @property
     def pending(self) -> int:
-        """Captures that have not found room in the queue."""
+        """Captures that are not yet in the queue because it is full."""
         return len(self._chosen)
 
     def step(self) -> float | None:
-        """Analyse one frame; done when the mailbox is closed and empty, and all is in the queue."""
+        """Analyse one frame; None when the mailbox is closed and empty and all is queued."""
         if not self._forward():
             return FULL_S
         with self._selecting:
-            self._in_hand += 1
+            self._in_progress += 1
         try:
             ticket = self._mailbox.take(TAKE_TIMEOUT_S)
             if ticket is not None:
-                self._look(ticket)
+                self._analyse(ticket)
                 return 0.0
         finally:
             with self._selecting:
-                self._in_hand -= 1
+                self._in_progress -= 1
         return self._end() if self._mailbox.drained else 0.0
 
     def request(self) -> None:
@@ -97,11 +97,11 @@ class Inference:
             self._selection.request()
 
     def memory(self) -> dict[str, str]:
-        """What the selection has learnt, by name."""
+        """Return the state of the selection that should survive a restart, by name."""
         with self._selecting:
             return self._selection.memory(self._clock.monotonic())
 
-    def _look(self, ticket: Ticket) -> None:
+    def _analyse(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels
         began = self._clock.monotonic()
         prediction = self._detector.detect(pixels)
@@ -118,9 +118,9 @@ class Inference:
             self._reorderers[ticket.frame.camera].finish(ticket.order, observation)
 
     def _end(self) -> float | None:
-        """No frame comes any more: the last worker judges what waited for its neighbours."""
+        """After the last frame, the last worker evaluates frames that waited for later ones."""
         with self._selecting:
-            if self._in_hand == 0:
+            if self._in_progress == 0:
                 for capture in self._selection.finish(self._clock.monotonic()):
                     self._accept(capture)
         return None if self._forward() else FULL_S
@@ -128,10 +128,10 @@ class Inference:
     def _select(self, observation: Observation) -> None:
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
-        self._tell(observation.frame.camera)
+        self._log_changes(observation.frame.camera)
 
-    def _tell(self, camera: str) -> None:
-        """Log once what a person should know of a camera's picture."""
+    def _log_changes(self, camera: str) -> None:
+        """Log changes of a camera's image quality and frame rate, once each."""
         selector = self._selection.selectors[camera]
         quality = selector.gate.lasting
         if quality is not self._qualities[camera]:
@@ -162,7 +162,7 @@ class Inference:
         self._chosen.append(capture)
 
     def _forward(self) -> bool:
-        """Move what was chosen to the queue, in order; false when it is full."""
+        """Move selected captures to the queue, in order; false when it is full."""
         with self._forwarding:
             while self._chosen:
                 try:

@@ -1,14 +1,14 @@
-"""A model that is being loaded: a wait that has a name and an end, told to the service manager.
+"""Keeps the service manager waiting while a model is loaded, for a limited time.
 
 An engine for a GPU takes minutes to build. `EXTEND_TIMEOUT_USEC` moves both the end of a start and
 that of the watchdog (systemd's `service_extend_timeout`), each time from now on, so each message
-asks for what is left of one limit: a load that hangs is found then, and not put off for ever.
+asks for the rest of one limit: a load that hangs is detected at that limit.
 onnxruntime 1.23 and older hold Python's lock while they load (measured; 1.32 does not), so the
-first message may be the only one that gets through, and asks for all.
+first message may be the only one that is sent, and asks for the whole limit.
 
-`WATCHDOG=1` is no part of it. Before `READY=1` it would start the watchdog, and afterwards it tells
-of all workers, and is the supervisor's to send; but it moves the watchdog's end back to where it
-was, so whoever sends it lets `tell` follow.
+It never sends `WATCHDOG=1`. Before `READY=1` that would start the watchdog; afterwards it vouches
+for all workers, so only the supervisor sends it. As it resets the watchdog's extended timeout, the
+supervisor calls `tell` right after it.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from typing import TypeVar
 from agent.ports import Clock, Notifier
 
 BEAT_S = 10.0
-"""How often a start says that it goes on."""
+"""Seconds between two messages during a start."""
 
 Result = TypeVar("Result")
 
 
 class LoadHeartbeat:
-    """Says that a model is being loaded, while one is."""
+    """Tells the service manager that a model is being loaded, while one is."""
 
     def __init__(self, limit: float, *, notifier: Notifier, clock: Clock) -> None:
         """`limit`: seconds that a load may take."""
@@ -36,7 +36,7 @@ class LoadHeartbeat:
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
-        """From here to the end of the block a model is being loaded."""
+        """Mark the block as loading a model."""
         self._began = self._clock.monotonic()
         self.tell()
         try:
@@ -45,7 +45,7 @@ class LoadHeartbeat:
             self._began = None
 
     def tell(self) -> None:
-        """Ask for what is left of the limit; says nothing when nothing is loaded, or it is over."""
+        """Ask for the rest of the limit; do nothing if no model is loaded or the limit passed."""
         began = self._began
         if began is None:
             return
@@ -57,7 +57,7 @@ class LoadHeartbeat:
             )
 
     def awaited(self, load: Callable[[], Result]) -> Result:
-        """Load in another thread, and tell each beat that it goes on; raises as `load` does."""
+        """Run `load` in another thread and call `tell` every `BEAT_S`; raises as `load` does."""
         with self.under_way(), ThreadPoolExecutor(1, "load") as pool:
             future = pool.submit(load)
             while not wait([future], timeout=BEAT_S).done:

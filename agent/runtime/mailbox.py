@@ -1,4 +1,4 @@
-"""Between cameras and inference: the newest frame of each camera, and no more.
+"""Between cameras and inference: only the newest frame of each camera.
 
 One of the two places where data may be lost: a frame that no worker took before the next came is
 dropped, and counted. A recording whose frames must all be analysed waits instead.
@@ -37,13 +37,13 @@ class FrameCounts:
 
 
 class Mailbox:
-    """One place per camera; workers take from all cameras in turn."""
+    """One slot per camera; workers take from all cameras in round-robin order."""
 
     def __init__(self, cameras: dict[str, bool]) -> None:
         """`cameras` maps each name to whether its frames must not be dropped."""
         self._changed = threading.Condition()
         self._slots = {name: _Slot(lossless) for name, lossless in cameras.items()}
-        self._turn = list(self._slots.values())  # whose turn it is, first to last
+        self._turn = list(self._slots.values())  # round-robin order, next first
         self._closed = False
 
     def put(self, frame: Frame) -> None:
@@ -61,7 +61,7 @@ class Mailbox:
             self._changed.notify_all()
 
     def take(self, timeout: float) -> Ticket | None:
-        """The next frame, or None when none came within `timeout` seconds."""
+        """Return the next frame, or None if none arrived within `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._ready(), timeout)
             slot = self._ready()

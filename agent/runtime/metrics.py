@@ -1,6 +1,6 @@
-"""Figures for Prometheus: a text file that the node exporter's textfile collector picks up.
+"""Metrics for Prometheus: a text file for the node exporter's textfile collector.
 
-No socket listens; who may read the file may read the figures, and nothing else.
+No socket is opened; access to the metrics is access to the file.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class Figures:
 
 
 class Metrics:
-    """Writes the file when its time has come and a figure has changed."""
+    """Write the file every `METRICS_S` if a metric has changed."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Metrics:
         self._refused = False
 
     def write(self) -> None:
-        """Write what is new; a folder that refuses is said once and tried again."""
+        """Write the file if due; a failure is logged once and retried."""
         now = self._clock.monotonic()
         if now < self._next:
             return
@@ -109,14 +109,19 @@ def exposition(figures: Figures) -> str:
         if name.startswith("evicted/")
     }
     families: list[tuple[str, str, str, Mapping[str, float]]] = [
-        ("frames_read_total", "counter", "Frames that cameras gave.", {"": figures.frames.offered}),
+        ("frames_read_total", "counter", "Frames read from cameras.", {"": figures.frames.offered}),
         (
             "frames_dropped_total",
             "counter",
             "Frames that a newer one replaced before they were analysed.",
             {"": figures.frames.dropped},
         ),
-        ("frames_analysed_total", "counter", "Frames that the model saw.", {"": figures.analysed}),
+        (
+            "frames_analysed_total",
+            "counter",
+            "Frames analysed by the model.",
+            {"": figures.analysed},
+        ),
         (
             "rule_captures_total",
             "counter",
@@ -127,7 +132,7 @@ def exposition(figures: Figures) -> str:
             (f"captures_{name}_total", "counter", help_text, {"": counts.get(name, 0)})
             for name, help_text in (
                 ("stored", "Captures that were safe on disk."),
-                ("delivered", "Captures that the endpoint proved to have."),
+                ("delivered", "Captures that the endpoint confirmed."),
                 ("rejected", "Captures that the endpoint refused for good."),
                 ("damaged", "Captures that did not match their checksum."),
             )
@@ -135,7 +140,7 @@ def exposition(figures: Figures) -> str:
         (
             "captures_evicted_total",
             "counter",
-            "Captures that a limit forced out.",
+            "Captures evicted by a limit.",
             _labelled("reason", evicted),
         ),
         ("captures_waiting", "gauge", "Captures on disk.", {"": figures.waiting}),
@@ -146,7 +151,7 @@ def exposition(figures: Figures) -> str:
         left = {"": figures.credits_left}
         families.append(("credits_left", "gauge", "Uploads that may be spent now.", left))
     if figures.flowing is not None:
-        text = "1 while deliveries succeed, 0 while they are delayed or held."
+        text = "1 while deliveries succeed, 0 while they are delayed or blocked."
         families.append(("upload_flowing", "gauge", text, {"": int(figures.flowing)}))
     lines = []
     for name, kind, text, samples in families:

@@ -172,7 +172,7 @@ class ModelChange:
 
     def _go_back(self) -> None:
         failure = ModelUnusable(
-            f"cannot use the model: its answer for the first frame {_BAD_OUTPUT}"
+            f"cannot use the model: its output for the first frame {_BAD_OUTPUT}"
         )
         try:
             with self.heartbeat.under_way():

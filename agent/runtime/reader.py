@@ -84,7 +84,7 @@ class Reader:
             return None
         now = self._clock.monotonic()
         if self._lost_at is None:
-            # One that comes and goes is not tried, and logged, each second.
+            # A camera that flaps is not reopened and logged each second.
             if self._found_at is not None and now - self._found_at > LAST_RETRY_S:
                 self._retry = FIRST_RETRY_S
             self._lost_at = now

@@ -1,4 +1,4 @@
-"""Counts for the minute summary and for who asks at the end."""
+"""Counters for the minute summary and the totals."""
 
 import math
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the last `take`, and in all. May be used from several threads."""
+    """Counts since the last `take` and since the start. Thread-safe."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _total: Counter[str] = field(default_factory=Counter)

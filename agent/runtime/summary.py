@@ -1,4 +1,4 @@
-"""One line a minute: what happened since the last one."""
+"""One log line per minute: counts since the previous one."""
 
 from agent.logs import Log
 from agent.runtime.mailbox import FrameCounts, Mailbox
@@ -8,7 +8,7 @@ from agent.spool.spool import Spool
 
 
 class Summary:
-    """Writes the line, and keeps the short form for the service manager."""
+    """Log the summary, and return a short form for the service manager."""
 
     def __init__(
         self, mailbox: Mailbox, stats: Stats, spool: Spool, uploader: Uploader | None, log: Log
@@ -23,7 +23,7 @@ class Summary:
         """Captures on disk at the latest report."""
 
     def report(self) -> str:
-        """Log the line; answers it in a few words."""
+        """Log the summary and return its short form."""
         counts = self._mailbox.counts()
         recent, seconds = self._stats.take()
         waiting = self.waiting = self._spool.waiting()

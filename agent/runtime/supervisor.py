@@ -1,4 +1,4 @@
-"""The main thread: starts everybody, watches, reports each minute, stops in stream order."""
+"""The main thread: starts all workers, feeds the watchdog, and stops workers in stream order."""
 
 import contextlib
 import math
@@ -30,10 +30,10 @@ TICK_S = 1.0
 CLOCK_STEP_S = 5.0
 
 _INFERENCE_TIMEOUT_S = 60.0
-_DISK_TIMEOUT_S = 120.0  # a card that collects its garbage may hold a sync for long
-_WRITER_STOP_S = STOP_S - 2.0  # leaves some to the uploaders
-_UPLOAD_STOP_S = STOP_S - 1.0  # leaves some to the last words
-_CAMERA_STOP_S = 2.0  # of a stop; nothing depends on a camera, and one may hang in its driver
+_DISK_TIMEOUT_S = 120.0  # garbage collection of an SD card may block a sync for long
+_WRITER_STOP_S = STOP_S - 2.0  # leaves time for the uploaders
+_UPLOAD_STOP_S = STOP_S - 1.0  # leaves time for the last summary
+_CAMERA_STOP_S = 2.0  # nothing depends on a camera, and one may hang in its driver
 
 
 class ExitCode(IntEnum):
@@ -46,7 +46,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Everything that runs, wired."""
+    """All connected parts of the pipeline."""
 
     readers: Sequence[Reader]
     mailbox: Mailbox
@@ -59,15 +59,15 @@ class Stages:
     upload_workers: int
     upload_timeout: float  # seconds that one delivery may take
     stats: Stats
-    model_change: ModelChange | None = None  # None: the model stays the one it began with
+    model_change: ModelChange | None = None  # None: the model is never replaced
     metrics: Metrics | None = None
 
 
 class Supervisor:
-    """Runs the stages until a stop is asked for, all recordings have ended, or a bug shows.
+    """Runs the stages until a stop is requested, all recordings have ended, or a worker fails.
 
-    Its own thread never waits for the disk: a sync that takes a minute is no reason to starve the
-    watchdog, or to miss the end of a stop.
+    Its own thread never waits for the disk: a sync that takes a minute must neither starve the
+    watchdog nor delay the end of a stop.
     """
 
     def __init__(
@@ -79,15 +79,15 @@ class Supervisor:
         log: Log,
         watchdog: float | None = None,
     ) -> None:
-        """`watchdog` is the interval in seconds within which the service manager wants news."""
+        """`watchdog`: seconds within which the service manager expects the next `WATCHDOG=1`."""
         self._stages = stages
         self._clock = clock
         self._notifier = notifier
         self._log = log
         self._tick = min(TICK_S, watchdog / 3) if watchdog else TICK_S
         self._watchdog = watchdog
-        # Unlike that of an Event, its `put` may interrupt its own `get`: a signal handler does.
-        self._news: SimpleQueue[None] = SimpleQueue()
+        # Reentrant, unlike Event: a signal handler may call `put` during `get`.
+        self._wakeups: SimpleQueue[None] = SimpleQueue()
         self._stop = False
         self._requested = False
         self._readers = [
@@ -142,22 +142,22 @@ class Supervisor:
         self._wall_offset = clock.wall() - clock.monotonic()
 
     def stop(self) -> None:
-        """Ask for an orderly stop; may be called from a signal handler."""
+        """Request an orderly stop; may be called from a signal handler."""
         self._stop = True
-        self._news.put(None)
+        self._wakeups.put(None)
 
     def request(self) -> None:
-        """Ask for the next frame of each camera; may be called from a signal handler."""
+        """Request a capture of each camera's next frame; may be called from a signal handler."""
         self._requested = True
-        self._news.put(None)
+        self._wakeups.put(None)
 
     def change_model(self) -> None:
-        """Ask for a look at the model file; may be called from a signal handler."""
+        """Request a reload of the model file; may be called from a signal handler."""
         if self._stages.model_change is not None:
             self._stages.model_change.ask()
 
     def run(self) -> ExitCode:
-        """Start, watch, and stop in stream order; answers how the process should end."""
+        """Run until the stop, stop in stream order, and return the exit code of the process."""
         for worker in self._workers:
             worker.start()
         self._notifier.notify("READY=1\nSTATUS=capturing")
@@ -172,7 +172,7 @@ class Supervisor:
         return not all(worker.ended for worker in self._workers)
 
     def watch(self) -> None:
-        """What is due at this moment: news for the service manager, and a look at the clock."""
+        """Feed the watchdog, forward a request, and check the wall clock for a jump."""
         now = self._clock.monotonic()
         self._ping(now)
         if self._requested:  # not in the handler: it could interrupt the holder of the lock
@@ -184,7 +184,7 @@ class Supervisor:
             self._log.warning("clock stepped", seconds=round(step, 1))
 
     def _ping(self, now: float) -> None:
-        """Feed the watchdog, unless a worker takes longer than its present step may."""
+        """Feed the watchdog unless a worker's step exceeds its timeout."""
         stalled = [worker.name for worker in self._workers if worker.overdue(now)]
         if stalled != self._stalled:
             self._stalled = stalled
@@ -197,7 +197,7 @@ class Supervisor:
             self._next_ping = now + self._watchdog / 3
 
     def _wind_down(self) -> ExitCode:
-        """Stop in stream order: what is in memory reaches the disk before we end."""
+        """Stop in stream order, so that captures in memory reach the disk."""
         stages = self._stages
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
         self._log.info("agent stopping", reason=self._reason())
@@ -216,8 +216,8 @@ class Supervisor:
         self._await([self._housekeeping], STOP_S)
         lost = stages.inference.pending + stages.writer.pending
         code = self._exit_code()
-        say = self._log.error if lost or code else self._log.info
-        say(
+        report = self._log.error if lost or code else self._log.info
+        report(
             "agent stopped",
             reason=self._reason(),
             exit_code=int(code),
@@ -246,7 +246,7 @@ class Supervisor:
 
     def _pause(self) -> None:
         with contextlib.suppress(Empty):
-            self._news.get(timeout=self._tick)
+            self._wakeups.get(timeout=self._tick)
 
     def _reason(self) -> str:
         if self._failed():
@@ -280,6 +280,6 @@ class Supervisor:
             timeout=timeout,
             clock=self._clock,
             log=self._log,
-            ended=lambda: self._news.put(None),
+            ended=lambda: self._wakeups.put(None),
             close=close,
         )

@@ -1,4 +1,4 @@
-"""Delivers what waits on disk, as fast as the far side takes it and no faster."""
+"""Delivers the captures in the spool, as fast as the endpoint accepts them."""
 
 import threading
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ IDLE_S = 1.0
 DISK_RETRY_S = 5.0
 
 SETTLE_S = 0.05
-"""Least time between two deletions of what was delivered: a line that takes hundreds a second would
-else wait for the disk, and flash wear with each."""
+"""Least time between two deletions of delivered captures: at hundreds of deliveries a second, one
+deletion each would make uploads wait for the disk and wear the flash."""
 
-_LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the pause
+_LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the wait
 
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """A delivery that the spool does not know of yet."""
+    """A confirmed delivery that is not acknowledged in the spool yet."""
 
     id: str
     duplicate: bool
@@ -36,10 +36,10 @@ class _Proof:
 
 
 class Uploader:
-    """The step of all upload workers, which share it. A failed delivery costs nothing but time.
+    """The step that all upload workers share. A failed delivery costs only time.
 
-    A capture is sent once however long the local disk refuses to delete it; after a sudden end it
-    may be sent again, and the far side knows it by its id.
+    A capture is sent once, even while the local disk refuses to delete it; after a crash it may be
+    sent again, and the endpoint recognizes it by its id.
     """
 
     def __init__(
@@ -61,39 +61,39 @@ class Uploader:
         self._stats = stats
         self._clock = clock
         self._log = log
-        self._lock = threading.Lock()  # around the pace and what is known of the far side
+        self._lock = threading.Lock()  # guards the backoff and the state of the endpoint
         self._proofs: list[_Proof] = []
         self._settled_at = -inf
-        self._resting: set[str] = set()  # claimed captures that were rejected and wait
+        self._resting: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
         self._disk_refuses = False
         self.last_error: str | None = None
-        """What the latest failed delivery said, None after a successful one."""
+        """The error of the latest failed delivery, None after a successful one."""
         self.last_rejection: str | None = None
-        """Why the latest capture was set aside."""
+        """Why the latest rejected capture was rejected."""
         self.closed: str | None = None
-        """Why nothing may be sent at this hour, None while it may."""
+        """Why the upload window forbids sending now, None while it is open."""
 
     @property
     def state(self) -> UploadState:
-        """What the far side lets us do."""
+        """Whether uploads flow, are delayed or are blocked."""
         with self._lock:
             return self._backoff.state
 
     @property
     def condition(self) -> str:
-        """What it does, in a word: `closed` outside the window, else the state."""
+        """`closed` outside the upload window, else the state."""
         return "closed" if self.closed else self.state.value
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the far side takes nothing now, or the local disk is in the way."""
+        """Whether the endpoint accepts nothing now, or the local disk refuses writes."""
         return self._disk_refuses or self.state is not UploadState.FLOWING
 
     def step(self) -> float:
-        """Deliver one capture; answers as a worker's step does, and never ends by itself."""
+        """Deliver one capture; return the wait, as a worker's step does, and never None."""
         try:
             self._settle(SETTLE_S)
             return self._deliver_next()
@@ -102,7 +102,7 @@ class Uploader:
             return DISK_RETRY_S
 
     def close(self) -> None:
-        """After the last step: delete what is delivered, if the disk lets us."""
+        """After the last step, delete delivered captures if the disk allows it."""
         try:
             self._settle()
         except SpoolUnavailable as error:
@@ -133,7 +133,7 @@ class Uploader:
         return 0.0
 
     def _closed_for(self, now: float) -> float:
-        """Seconds until the window opens; logs when it does and when it closes, under the lock."""
+        """Return seconds until the window opens; log each change. The caller holds the lock."""
         if self._window is None:
             return 0.0
         wall = self._clock.wall()
@@ -171,9 +171,9 @@ class Uploader:
             self._settle(SETTLE_S)
 
     def _settle(self, interval: float = 0.0) -> None:
-        """Delete what the far side has proved to have, all at once, every `interval` seconds.
+        """Acknowledge confirmed deliveries together, at most every `interval` seconds.
 
-        The others go on sending, and delete theirs at the same time. Raises `SpoolUnavailable`.
+        Other workers keep sending meanwhile. Raises `SpoolUnavailable`.
         """
         now = self._clock.monotonic()
         with self._lock:
@@ -186,7 +186,7 @@ class Uploader:
         except SpoolUnavailable:
             with self._lock:
                 self._proofs += proofs
-                self._settled_at = -inf  # nothing more is sent before these are noted
+                self._settled_at = -inf  # nothing more is sent before these are acknowledged
             raise
         self._disk_accepted()
         self._stats.count("delivered", len(proofs))
@@ -199,7 +199,7 @@ class Uploader:
             )
 
     def _failed(self, capture: StoredCapture, error: TargetUnavailable | TargetBlocked) -> None:
-        """The trouble is the far side's or the configuration's: the capture waits like all."""
+        """Handle an error of the endpoint or the configuration: the capture keeps waiting."""
         now = self._clock.monotonic()
         with self._lock:
             if isinstance(error, TargetBlocked):
@@ -212,7 +212,7 @@ class Uploader:
         self._spool.release(capture.id)
 
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:
-        """The trouble may be this capture's: it rests, is set aside, or it is us after all."""
+        """Handle a rejection: the capture waits, is moved to `rejected/`, or all are blocked."""
         now = self._clock.monotonic()
         with self._lock:
             action = self._backoff.rejected(now, capture.id)
@@ -265,7 +265,7 @@ class Uploader:
             self._log.error("spool available", waiting=self._spool.waiting())
 
     def _release_rested(self, now: float) -> None:
-        """Let captures be claimed whose rest is over; the caller holds the lock."""
+        """Release captures whose wait after a rejection is over; the caller holds the lock."""
         if not self._resting:
             return
         for capture_id in self._resting - self._backoff.resting(now).keys():
@@ -273,7 +273,7 @@ class Uploader:
             self._spool.release(capture_id)
 
     def _claim_resting(self) -> StoredCapture | None:
-        """While held, and nothing else waits, the capture that has rested longest is the probe."""
+        """While blocked with nothing else to send, probe with the longest-waiting rejection."""
         with self._lock:
             if self._backoff.state is not UploadState.BLOCKED or not self._resting:
                 return None

@@ -7,13 +7,13 @@ from agent.logs import Log
 from agent.ports import Clock
 
 Step = Callable[[], float | None]
-"""Does a piece of work; answers the seconds to wait before the next, or None when all is done."""
+"""Does a piece of work; returns the seconds to wait before the next, or None when finished."""
 
 
 class Worker:
-    """Repeats a step in a thread of its own until it is stopped or the step says that all is done.
+    """Repeats a step in its own thread until it is stopped or the step returns None.
 
-    Expected errors are a step's own business and become a wait. Anything that leaves a step is a
+    A step handles expected errors itself and returns a wait. Any exception from a step is a
     bug: it is logged with its traceback, `failed` becomes true, and the process must end.
     """
 
@@ -43,8 +43,8 @@ class Worker:
         self._close = close
         self._stop = threading.Event()
         self._due = clock.monotonic() + timeout
-        # Nothing may wait for a thread that a driver or a dead peer holds: all are daemons, and
-        # `join` has a deadline.
+        # A driver or a dead peer may block a thread forever: all are daemon threads, and `join`
+        # has a timeout.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -52,16 +52,16 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present step; returns at once."""
+        """Request an end after the current step; return at once."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end; false when it did not come within `timeout` seconds."""
+        """Wait for the end; return false if it did not come within `timeout` seconds."""
         self._thread.join(max(0.0, timeout))
         return not self._thread.is_alive()
 
     def overdue(self, now: float) -> bool:
-        """Whether the present step, or a wait that it asked for, takes longer than it may."""
+        """Whether the current step, or the wait it returned, exceeds its timeout."""
         return not self.ended and now > self._due
 
     def _run(self) -> None:

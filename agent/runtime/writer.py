@@ -15,17 +15,17 @@ from agent.spool.spool import Spool
 from agent.spool.types import NewCapture
 
 GROUP = 8
-"""Captures of one put: they share the flushes, which are what a slow card charges for."""
+"""Captures per put: they share its flushes, the slow part on an SD card."""
 
 GATHER_S = 0.5
-"""How long a step waits for a first capture."""
+"""How long a step waits for the first capture, in seconds."""
 
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 30.0
 
 
 class Writer:
-    """Moves captures from memory to disk. A capture leaves the queue only for the disk."""
+    """Moves captures from memory to disk. A capture is dropped from memory only once stored."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Writer:
         stats: Stats,
         log: Log,
     ) -> None:
-        """`synchronized` says whether a wall time can be believed.
+        """`synchronized` returns whether a wall time can be trusted.
 
-        `hints` keeps with each capture what the buying of credits compares; without a budget
-        nobody asks.
+        `hints`: store with each capture what the purchase of credits compares; only needed with a
+        budget.
         """
         self._queue = queue
         self._encoder = encoder
@@ -64,7 +64,7 @@ class Writer:
         return len(self._encoded) + self._queue.qsize()
 
     def step(self) -> float | None:
-        """Store what has come; a disk that refuses is tried again, waiting ever longer."""
+        """Store the queued captures; if the disk refuses, retry after growing waits."""
         if not self._encoded:
             self._encoded = [self._encode(capture) for capture in self._gather()]
         if not self._encoded:
@@ -94,7 +94,7 @@ class Writer:
         return 0.0
 
     def _gather(self) -> list[Capture]:
-        """What waits now, at most a group; waits a moment for the first."""
+        """Return the queued captures, at most a group; wait up to `GATHER_S` for the first."""
         group: list[Capture] = []
         with contextlib.suppress(Empty):
             group.append(self._queue.get(timeout=GATHER_S))

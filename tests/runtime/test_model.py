@@ -210,7 +210,7 @@ def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Re
     [
         (broken, "it is a text"),
         (misconfigured, "AGENT_PROVIDERS"),
-        (lambda: Fixed(OTHER, odd="frames"), "its answer for the last frame"),
+        (lambda: Fixed(OTHER, odd="frames"), "its output for the last frame"),
         (lambda: Fixed(replace(OTHER, task="classify")), "restart"),
     ],
 )
