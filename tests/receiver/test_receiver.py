@@ -210,7 +210,7 @@ class BrokenDisk(Disk):
     ("error", "status"),
     [(OSError(28, "No space left on device"), 507), (OSError(30, "Read-only file system"), 503)],
 )
-def test_trouble_with_the_disk_is_not_the_capture_s_fault(
+def test_a_failure_of_the_disk_is_not_the_capture_s_fault(
     tmp_path: Path, error: OSError, status: int
 ) -> None:
     receiver = Receiver(Dataset(tmp_path, BrokenDisk(error)), token=TOKEN)

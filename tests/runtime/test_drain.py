@@ -62,7 +62,7 @@ def test_it_gives_up_with_the_reason_when_the_far_side_takes_nothing(
 ) -> None:
     store(spool, 3)
     target = FakeTarget()
-    target.trouble = trouble  # type: ignore[assignment]
+    target.failure = trouble  # type: ignore[assignment]
     drain = drain_of(spool, target, log)
     drain.run(nothing)
 

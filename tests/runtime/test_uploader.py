@@ -18,7 +18,7 @@ from tests.runtime.runtime_builders import (
     open_test_spool,
     store,
 )
-from tests.upload.fake_target import FakeTarget, Trouble
+from tests.upload.fake_target import Failure, FakeTarget
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 AWAY = TargetUnavailable("cannot reach fake: it refuses connections")
@@ -90,14 +90,14 @@ def test_the_most_valuable_capture_goes_first(line: Line) -> None:
 def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
     line: Line,
     log: Recorder,
-    trouble: Trouble,
+    trouble: Failure,
     state: UploadState,
     wait: float,
     event: str,
     level: str,
 ) -> None:
     store(line.spool, 3)
-    line.target.trouble = trouble
+    line.target.failure = trouble
 
     assert line.step() == 0.0
     assert line.step() == wait
@@ -116,12 +116,12 @@ def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
 
 @pytest.mark.parametrize("trouble", [AWAY, BUSY, HELD])
 def test_a_far_side_that_is_back_gets_all_and_the_return_is_logged_once(
-    line: Line, log: Recorder, trouble: Trouble
+    line: Line, log: Recorder, trouble: Failure
 ) -> None:
     ids = store(line.spool, 5)
-    line.target.trouble = trouble
+    line.target.failure = trouble
     line.steps_for(60)
-    line.target.trouble = None
+    line.target.failure = None
     line.steps_for(1000)
 
     assert sorted(line.target.stored) == sorted(ids)
@@ -133,7 +133,7 @@ def test_a_far_side_that_is_back_gets_all_and_the_return_is_logged_once(
 
 def test_while_held_one_capture_at_a_time_probes_each_minute_or_later(line: Line) -> None:
     store(line.spool, 3)
-    line.target.trouble = HELD
+    line.target.failure = HELD
     line.step()
     before = len(line.target.attempts)
     line.steps_for(10 * BLOCKED_MIN)
@@ -163,7 +163,7 @@ def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
     line: Line, log: Recorder
 ) -> None:
     store(line.spool, 4)
-    line.target.trouble = REFUSED
+    line.target.failure = REFUSED
     line.steps_for(3600)
 
     assert line.spool.waiting() == 4
@@ -175,9 +175,9 @@ def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
 
 def test_a_single_capture_that_is_refused_serves_as_the_probe(line: Line) -> None:
     [identity] = store(line.spool, 1)
-    line.target.trouble = REFUSED
+    line.target.failure = REFUSED
     line.steps_for(600)
-    line.target.trouble = None
+    line.target.failure = None
     line.steps_for(3600)
 
     assert list(line.target.stored) == [identity]
@@ -221,7 +221,7 @@ def test_what_is_delivered_does_not_wait_to_be_deleted(line: Line, end: str) -> 
         line.step()
     else:
         store(line.spool, 1)
-        line.target.trouble = AWAY
+        line.target.failure = AWAY
         line.step()
         line.step()
 

@@ -11,7 +11,7 @@ from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from agent.upload.response import Response, require_proof
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
-from tests.upload.fake_target import FakeTarget, Trouble
+from tests.upload.fake_target import Failure, FakeTarget
 
 YEARS_50 = 50 * 365.25 * 86400.0
 
@@ -30,7 +30,7 @@ def told_to_wait(seconds: int) -> TargetUnavailable:
 
 def moments(spool: Spool, clock: ManualClock, log: Recorder, steps: list[float]) -> list[float]:
     """When each attempt was made, while the wall clock jumps by one of `steps` now and then."""
-    script: list[Trouble | None] = [AWAY, AWAY, told_to_wait(120), None, HELD, HELD, None, AWAY]
+    script: list[Failure | None] = [AWAY, AWAY, told_to_wait(120), None, HELD, HELD, None, AWAY]
     target = FakeTarget(*script)
     times: list[float] = []
     target.on_send = lambda _: times.append(round(clock.now - 1000.0, 3))

@@ -11,13 +11,13 @@ from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from tests.runtime.runtime_builders import ManualClock, Recorder, store
-from tests.upload.fake_target import FakeTarget, Trouble
+from tests.upload.fake_target import Failure, FakeTarget
 
 
 class Choking(FakeTarget):
     """Fails over some captures alone."""
 
-    def __init__(self, trouble: Trouble, bad: set[str]) -> None:
+    def __init__(self, trouble: Failure, bad: set[str]) -> None:
         super().__init__()
         self.bad = bad
         self.choke = trouble
@@ -35,7 +35,7 @@ class Choking(FakeTarget):
     ids=["unavailable", "held"],
 )
 def test_the_most_valuable_captures_fail_and_all_others_pass(
-    spool: Spool, clock: ManualClock, log: Recorder, trouble: Trouble
+    spool: Spool, clock: ManualClock, log: Recorder, trouble: Failure
 ) -> None:
     ids = store(spool, 20)
     target = Choking(trouble, bad=set(ids[:3]))

@@ -1,4 +1,4 @@
-"""A far side in memory that keeps the port's contract, and fails as it is told."""
+"""An endpoint in memory that keeps the port's contract, and fails as it is told."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from threading import Lock
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 
-Trouble = TargetUnavailable | TargetBlocked | CaptureRejected
+Failure = TargetUnavailable | TargetBlocked | CaptureRejected
 
 
 class FakeTarget:
     """Stores what it is sent, unless told otherwise.
 
     Each `send` first takes the next of `script`: an error is raised, None passes. After the end of
-    the script `trouble` is raised while it is set. `refused` captures are rejected at any time.
+    the script `failure` is raised while it is set. `refused` captures are rejected at any time.
     """
 
     name = "fake"
 
-    def __init__(self, *script: Trouble | None) -> None:
-        self.script: deque[Trouble | None] = deque(script)
-        self.trouble: Trouble | None = None
+    def __init__(self, *script: Failure | None) -> None:
+        self.script: deque[Failure | None] = deque(script)
+        self.failure: Failure | None = None
         self.refused: set[str] = set()
         self.loses_answers = False
         """Stores, then fails as a broken connection does."""
@@ -49,14 +49,14 @@ class FakeTarget:
                 self._at_once -= 1
 
     def probe(self) -> str:
-        if self.trouble is not None and not isinstance(self.trouble, CaptureRejected):
-            raise self.trouble
+        if self.failure is not None and not isinstance(self.failure, CaptureRejected):
+            raise self.failure
         return f"holds {len(self.stored)} captures"
 
     def _send(self, capture: StoredCapture) -> Receipt:
-        trouble = self.script.popleft() if self.script else self.trouble
-        if trouble is not None:
-            raise trouble
+        failure = self.script.popleft() if self.script else self.failure
+        if failure is not None:
+            raise failure
         if capture.id in self.refused:
             raise CaptureRejected("cannot deliver the capture: refused by the test")
         there = self.stored.get(capture.id)

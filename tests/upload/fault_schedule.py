@@ -1,7 +1,7 @@
 """A random schedule of everything that goes wrong between a spool and an endpoint.
 
 The real spool, uploader, pace and HTTP target on one side; on the other the lying endpoint. Time is
-virtual: only silence of the far side is waited for. Everything is drawn from one seed.
+virtual: only silence of the endpoint is waited for. Everything is drawn from one seed.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ CAPTURES = 40
 ROOM = 12  # captures that the budget of the spool holds
 LIES = 40
 FAULTY_ROUNDS = 900
-HONEST_ROUNDS = 1500  # more than any pause or hold takes
+RECOVERY_ROUNDS = 1500  # more than any pause or hold takes
 IDLE_S = 5.0  # what passes while nothing can be done
 TIMEOUT = 0.3
 
@@ -61,7 +61,7 @@ class Listening:
             return self._target.send(capture)
         except TargetUnavailable as error:
             if "the endpoint answers" in str(error):
-                self._endpoint.heard(capture.id)
+                self._endpoint.response_received(capture.id)
             raise
 
 
@@ -108,9 +108,9 @@ class Schedule:
             self._round()
         while len(self.put_ids) < CAPTURES:
             self._put()
-        self.endpoint.honest = True
+        self.endpoint.is_truthful = True
         rounds = 0
-        while self.spool.waiting() and rounds < HONEST_ROUNDS:
+        while self.spool.waiting() and rounds < RECOVERY_ROUNDS:
             if rounds % 50 == 0:
                 # While nothing passes, no capture is blamed for it: life must go on.
                 self._put(wanted=True)
@@ -123,7 +123,7 @@ class Schedule:
         return list(self._told("capture delivered"))
 
     @property
-    def set_aside(self) -> set[str]:
+    def rejected_ids(self) -> set[str]:
         return set(self._told("capture rejected"))
 
     def _told(self, event: str) -> Iterator[str]:
@@ -206,14 +206,14 @@ class Schedule:
         promise(self.spool.waiting() == 0, "captures wait for ever", self.spool.waiting())
         delivered = Counter(self.delivered)
         promise(max(delivered.values()) == 1, "delivered twice", delivered.most_common(1))
-        owed = set(self.put_ids) - self.evicted - self.set_aside
+        owed = set(self.put_ids) - self.evicted - self.rejected_ids
         promise(delivered.keys() == owed, "history", delivered.keys() ^ owed)
-        there = self.endpoint.stored.keys() - self.evicted - self.set_aside
+        there = self.endpoint.stored.keys() - self.evicted - self.rejected_ids
         promise(there == owed, "the endpoint's set is not the spool's history", there ^ owed)
-        for capture_id in self.set_aside:
+        for capture_id in self.rejected_ids:
             refusals = self.endpoint.refusals[capture_id]
             promise(
-                refusals >= REJECTIONS_MAX, "set aside without three refusals", capture_id, refusals
+                refusals >= REJECTIONS_MAX, "rejected without three refusals", capture_id, refusals
             )
         counts = self.spool.counts()
         promise(counts["stored"] == len(self.put_ids), "stored", counts)

@@ -24,7 +24,7 @@ class Request:
 
     @property
     def proof(self) -> bytes:
-        """The receipt that an honest endpoint would give."""
+        """The receipt that a truthful endpoint would give."""
         record = re.search(rb"\r\n\r\n(\{.*?\})\r\n--", self.body, re.DOTALL)
         assert record is not None
         parsed = json.loads(record[1])
@@ -132,7 +132,7 @@ def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = N
 
 
 def store(stream: socket.socket, request: Request, stopping: Event) -> None:
-    """What an honest endpoint answers."""
+    """What a truthful endpoint answers."""
     answer(201, request.proof)(stream, request, stopping)
 
 

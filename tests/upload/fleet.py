@@ -39,7 +39,7 @@ class Figures:
     peak: int = 0  # requests in the busiest second, from the return of the endpoint on
     drained: float = 0.0  # seconds from the return of the endpoint until nothing waits
     turned_away: int = 0
-    left: int = 0  # captures that were not delivered when patience ended
+    left: int = 0  # captures that were not delivered when the simulation ended
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Proxy:
-    """Connects whoever has the password to anybody, as HTTP proxies do, or answers `status`."""
+    """Connects clients with the password to any host, as HTTP proxies do, or answers `status`."""
 
     def __init__(self, status: int = 200) -> None:
         self.heads: list[bytes] = []

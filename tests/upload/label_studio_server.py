@@ -21,7 +21,7 @@ RECTANGLES = {
     "objects": {
         "type": "RectangleLabels",
         "to_name": ["photo"],
-        "inputs": [{"type": "Image", "valueType": None, "value": "picture"}],
+        "inputs": [{"type": "Image", "valueType": None, "value": "image"}],
         "labels": ["car", "person"],
         "labels_attrs": {},
     }
@@ -46,7 +46,7 @@ class LabelStudioServer(FakeWeb):
         self.personal: str | None = PERSONAL
         self.config: dict[str, Any] = RECTANGLES
         self.tasks: list[Task] = []
-        self.trouble: Reply | None = None
+        self.failure: Reply | None = None
         """What every request is answered while it is set."""
         self.faults: deque[Callable[[], Reply | None]] = deque()
         """What the next imports meet; None as the answer: stored, and no answer comes."""
@@ -65,8 +65,8 @@ class LabelStudioServer(FakeWeb):
         self._access.clear()
 
     def answer(self, call: Call) -> Reply:
-        if self.trouble is not None:
-            return self.trouble
+        if self.failure is not None:
+            return self.failure
         if call.path == "/api/token/refresh":
             return self._refresh(call)
         if not self._is_known(call):

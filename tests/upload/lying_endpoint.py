@@ -36,12 +36,12 @@ class VirtualClock:
 class Endpoint:
     """What is stored, and the lies that are told about it.
 
-    Some captures it will never take, and some it cannot take as long as it is not `honest`.
+    Some captures it will never take, and some it cannot take as long as it is not `is_truthful`.
     `delivered` is filled by the test: what the sender let go.
     """
 
     def __init__(self, random: Random, clock: VirtualClock) -> None:
-        self.honest = False
+        self.is_truthful = False
         self.stored: dict[str, str] = {}
         self.refusals: Counter[str] = Counter()
         self.unwanted: set[str] = set()
@@ -52,7 +52,7 @@ class Endpoint:
         self.requests = 0
         self.round = 0
         self._asked: dict[str, float] = {}  # by capture: until when its sender was told to wait
-        self._quiet: tuple[float, int] = (0.0, 0)  # until when, heard in which round
+        self._quiet: tuple[float, int] = (0.0, 0)  # until when, received in which round
         self._random = random
         self._clock = clock
         self._lock = Lock()
@@ -79,9 +79,9 @@ class Endpoint:
             self._silent,
         ]
         self._lies = self._random.sample(everything, 4)
-        self._honesty = self._random.choice([0.1, 0.5, 0.9])
+        self._truth_rate = self._random.choice([0.1, 0.5, 0.9])
 
-    def heard(self, capture_id: str) -> None:
+    def response_received(self, capture_id: str) -> None:
         """The sender got the answer for a capture: a pause that it asks for counts from now."""
         with self._lock:
             until = self._asked.pop(capture_id, 0.0)
@@ -97,9 +97,9 @@ class Endpoint:
             capture_id, sha256 = self._look_at(request)
             if capture_id in self.unwanted:
                 behaviour = self._reject(request, capture_id, sha256)
-            elif capture_id in self.unlucky and not self.honest:
+            elif capture_id in self.unlucky and not self.is_truthful:
                 behaviour = self._retry(request, capture_id, sha256)
-            elif self.honest or self._random.random() < self._honesty:
+            elif self.is_truthful or self._random.random() < self._truth_rate:
                 behaviour = self._store(request, capture_id, sha256)
             else:
                 lie = self._random.choice(self._lies)
@@ -110,7 +110,7 @@ class Endpoint:
     def cuts_body(self) -> bool:
         """Whether the connection breaks before the next request is whole."""
         with self._lock:
-            return not self.honest and self._random.random() < 0.03
+            return not self.is_truthful and self._random.random() < 0.03
 
     def _look_at(self, request: Request) -> tuple[str, str]:
         proof = json.loads(request.proof)
@@ -143,7 +143,7 @@ class Endpoint:
         status = 201 if is_new else self._random.choice([200, 409])
         return answer(status, self._receipt(capture_id, sha256))
 
-    # Lies, and troubles that are true
+    # False responses, and true failures
 
     def _retry(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         if self._random.random() < 0.3:

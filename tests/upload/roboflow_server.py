@@ -48,7 +48,7 @@ class RoboflowServer(FakeWeb):
         self.upload_faults: deque[Callable[[], Reply | None]] = deque()
         """None as the answer: the image is stored, and no answer comes."""
         self.annotate_faults: deque[Callable[[], Reply | None]] = deque()
-        self.trouble: Reply | None = None
+        self.failure: Reply | None = None
         """What every request is answered while it is set."""
         self.looks_until_visible = 0
         self.stop_at: str | None = None
@@ -69,8 +69,8 @@ class RoboflowServer(FakeWeb):
         if call.value("api_key") != self.key:
             said = f"This API key does not exist: {call.value('api_key')}"
             return 401, {"error": {"message": said, "status": 401}}
-        if self.trouble is not None:
-            return self.trouble
+        if self.failure is not None:
+            return self.failure
         about = {"id": "acme/cars", "type": self.kind, "images": len(self.images)}
         match call.method, call.path.split("/")[1:]:
             case "POST", ["dataset", "cars", "upload"]:

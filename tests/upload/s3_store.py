@@ -18,7 +18,7 @@ ENVIRONMENT = {
 }
 
 Fault = tuple[str, str]
-"""Status line and S3's code for the trouble; an empty status: stored, but the answer is lost."""
+"""Status line and S3's code for the failure; an empty status: stored, but the answer is lost."""
 
 LOST = ("", "")
 
@@ -30,7 +30,7 @@ class S3Store:
         self.bucket = f"bucket-{uuid4()}"
         self.faults: deque[Fault | None] = deque()
         """What the next requests meet, in order; None: no fault."""
-        self.trouble: Fault | None = None
+        self.failure: Fault | None = None
         """What every request meets while it is set."""
         self.tags_are_checksums = True
         """False: as where the store encrypts with keys of its user."""
@@ -90,7 +90,7 @@ class S3Store:
         if "AKIAOTHER" in environ.get("HTTP_AUTHORIZATION", ""):  # the test itself looks
             return cast("Iterable[bytes]", self._app(environ, start_response))
         self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
-        fault = self.faults.popleft() if self.faults else self.trouble
+        fault = self.faults.popleft() if self.faults else self.failure
         if fault is None:
 
             def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

@@ -66,7 +66,7 @@ def test_one_worker_begins_and_each_delivery_lets_twice_as_many_send() -> None:
     assert at_once == [1, 2, 4, 8, 16]
 
 
-def test_after_trouble_one_worker_begins_again() -> None:
+def test_after_failure_one_worker_begins_again() -> None:
     backoff = flowing(full)
     failing_round(backoff, 0.0, workers=4)
 
@@ -135,7 +135,7 @@ def test_a_worker_that_fails_late_counts_once_with_the_round_it_meets() -> None:
     assert backoff.wait(30.0) == 2.0
 
 
-def test_the_far_side_may_ask_for_a_longer_pause() -> None:
+def test_the_endpoint_may_ask_for_a_longer_pause() -> None:
     backoff = Backoff(no_jitter)
     backoff.admit(0.0)
     backoff.unavailable(0.0, 120.0)
@@ -156,7 +156,7 @@ def test_an_absurd_pause_is_bounded(asked: float, wait: float) -> None:
     assert backoff.wait(0.0) == wait
 
 
-def test_a_delivery_that_began_before_the_trouble_does_not_cancel_the_pause() -> None:
+def test_a_delivery_that_began_before_the_failure_does_not_cancel_the_pause() -> None:
     backoff = flowing()
     backoff.admit(0.0)
     backoff.admit(0.0)
@@ -245,7 +245,7 @@ def test_a_probe_that_finds_no_network_leaves_the_hold_as_it_is() -> None:
     assert backoff.wait(60.0) == 60.0
 
 
-def test_a_rejected_capture_rests_while_others_pass_and_is_set_aside_at_the_third_strike() -> None:
+def test_a_rejected_capture_rests_while_others_pass_and_is_moved_to_rejected_at_the_third() -> None:
     backoff = Backoff(no_jitter)
     backoff.admit(0.0)
     backoff.delivered(0.0)
@@ -287,7 +287,7 @@ def test_when_the_first_three_captures_are_rejected_it_is_us() -> None:
     assert backoff.wait(0.0) == 60.0
 
 
-def test_probes_take_other_captures_than_the_suspects() -> None:
+def test_probes_take_other_captures_than_the_rejected_ones() -> None:
     backoff = Backoff(no_jitter)
     block_by_rejections(backoff)
 
@@ -300,7 +300,7 @@ def test_probes_take_other_captures_than_the_suspects() -> None:
     assert set(backoff.resting(180.0).values()) == {30.0}
 
 
-def test_one_capture_alone_is_not_set_aside_before_any_other_passed() -> None:
+def test_one_capture_alone_is_not_moved_to_rejected_before_any_other_passed() -> None:
     backoff = Backoff(no_jitter)
     verdicts = []
     for now in (0.0, 30.0, 60.0):
@@ -310,7 +310,7 @@ def test_one_capture_alone_is_not_set_aside_before_any_other_passed() -> None:
     assert verdicts[-1] is RejectionAction.BLOCK
 
 
-def test_a_far_side_that_suddenly_rejects_everything_holds_all() -> None:
+def test_an_endpoint_that_suddenly_rejects_everything_blocks_all() -> None:
     backoff = Backoff(no_jitter)
     backoff.admit(0.0)
     backoff.delivered(0.0)
@@ -322,7 +322,7 @@ def test_a_far_side_that_suddenly_rejects_everything_holds_all() -> None:
     assert verdicts == [RejectionAction.RETRY_LATER] * 9 + [RejectionAction.BLOCK]
 
 
-def test_after_a_hold_the_far_side_must_prove_itself_again() -> None:
+def test_after_a_block_the_endpoint_must_prove_itself_again() -> None:
     backoff = Backoff(no_jitter)
     backoff.admit(0.0)
     backoff.delivered(0.0)
@@ -333,7 +333,7 @@ def test_after_a_hold_the_far_side_must_prove_itself_again() -> None:
     assert backoff.rejected(60.0, "a") is RejectionAction.BLOCK
 
 
-def test_memory_of_strikes_is_bounded() -> None:
+def test_the_memory_of_rejections_is_bounded() -> None:
     backoff = Backoff(no_jitter)
     for number in range(10_000):
         backoff.admit(0.0)
@@ -356,7 +356,7 @@ def test_memory_of_strikes_is_bounded() -> None:
     ),
     st.integers(),
 )
-def test_whatever_happens_somebody_may_send_again(
+def test_whatever_happens_a_worker_may_send_again(
     events: list[tuple[str, float]], seed: int
 ) -> None:
     """Waits end, at most one probe is out, and a delivery always brings the full speed back."""

@@ -35,26 +35,26 @@ from tests.upload.upload_builders import FrozenClock, capture
 TOKEN = "s3cret"
 
 
-class MoodyDisk(Disk):
+class FailingDisk(Disk):
     """Fails every write while it has a reason to."""
 
-    trouble: OSError | None = None
+    failure: OSError | None = None
 
     def write(self, path: Path, data: bytes) -> None:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.failure is not None:
+            raise self.failure
         super().write(path, data)
 
 
 @dataclass
 class Side:
-    """A target, a look at what its far side holds, and ways to break and mend that side."""
+    """A target, a look at what its endpoint holds, and ways to break it and fix it."""
 
     target: UploadTarget
     images: Callable[[], dict[str, bytes]]
     make_unavailable: Callable[[], None]
-    make_held: Callable[[], None]
-    mend: Callable[[], None]
+    make_blocked: Callable[[], None]
+    fix: Callable[[], None]
     knows_ids: bool = True
     """False where images are known by their bytes alone, so that an id means nothing."""
 
@@ -64,7 +64,7 @@ def images_in(directory: Path) -> dict[str, bytes]:
 
 
 def http_side(directory: Path) -> Iterator[Side]:
-    disk = MoodyDisk()
+    disk = FailingDisk()
     receiver = Receiver(Dataset(directory, disk), token=TOKEN)
     receiver.start()
 
@@ -72,28 +72,28 @@ def http_side(directory: Path) -> Iterator[Side]:
         receiver.token = "changed"
 
     def fill() -> None:
-        disk.trouble = OSError(28, "No space left on device")
+        disk.failure = OSError(28, "No space left on device")
 
-    def mend() -> None:
-        receiver.token, disk.trouble = TOKEN, None
+    def fix() -> None:
+        receiver.token, disk.failure = TOKEN, None
 
     with EndpointTarget(receiver.url, token=TOKEN, clock=FrozenClock()) as target:
-        yield Side(target, lambda: images_in(directory), fill, refuse, mend)
+        yield Side(target, lambda: images_in(directory), fill, refuse, fix)
     receiver.stop()
 
 
 def directory_side(directory: Path) -> Iterator[Side]:
-    disk = MoodyDisk()
+    disk = FailingDisk()
 
     def fail(number: int, words: str) -> Callable[[], None]:
-        return lambda: setattr(disk, "trouble", OSError(number, words))
+        return lambda: setattr(disk, "failure", OSError(number, words))
 
     yield Side(
         FolderTarget(Dataset(directory, disk), disk),
         lambda: images_in(directory),
         fail(28, "No space left on device"),
         fail(30, "Read-only file system"),
-        lambda: setattr(disk, "trouble", None),
+        lambda: setattr(disk, "failure", None),
     )
 
 
@@ -102,25 +102,25 @@ def fake_side(_directory: Path) -> Iterator[Side]:
     yield Side(
         fake,
         lambda: {capture_id: stored.image for capture_id, stored in fake.stored.items()},
-        lambda: setattr(fake, "trouble", TargetUnavailable("down")),
-        lambda: setattr(fake, "trouble", TargetBlocked("locked")),
-        lambda: setattr(fake, "trouble", None),
+        lambda: setattr(fake, "failure", TargetUnavailable("down")),
+        lambda: setattr(fake, "failure", TargetBlocked("locked")),
+        lambda: setattr(fake, "failure", None),
     )
 
 
 def roboflow_side(_directory: Path) -> Iterator[Side]:
     with RoboflowServer(TOKEN) as server:
 
-        def mend() -> None:
-            server.key, server.trouble = TOKEN, None
+        def fix() -> None:
+            server.key, server.failure = TOKEN, None
 
         with RoboflowTarget(server.url, token=TOKEN, clock=FrozenClock()) as target:
             yield Side(
                 target,
                 lambda: {image.name[:-4]: image.data for image in server.images.values()},
-                lambda: setattr(server, "trouble", (502, b"<html>Bad Gateway</html>")),
+                lambda: setattr(server, "failure", (502, b"<html>Bad Gateway</html>")),
                 lambda: setattr(server, "key", "changed"),
-                mend,
+                fix,
                 knows_ids=False,
             )
 
@@ -134,9 +134,9 @@ def s3_side(_directory: Path) -> Iterator[Side]:
             lambda: {
                 Path(key).stem: store.read(key) for key in store.stored() if key.endswith(".jpg")
             },
-            lambda: setattr(store, "trouble", ("503 Slow Down", "SlowDown")),
-            lambda: setattr(store, "trouble", ("403 Forbidden", "AccessDenied")),
-            lambda: setattr(store, "trouble", None),
+            lambda: setattr(store, "failure", ("503 Slow Down", "SlowDown")),
+            lambda: setattr(store, "failure", ("403 Forbidden", "AccessDenied")),
+            lambda: setattr(store, "failure", None),
         )
 
 
@@ -146,20 +146,20 @@ def label_studio_side(_directory: Path) -> Iterator[Side]:
 
         def images() -> dict[str, bytes]:
             return {
-                task.data["capture_id"]: base64.b64decode(task.data["picture"].partition(",")[2])
+                task.data["capture_id"]: base64.b64decode(task.data["image"].partition(",")[2])
                 for task in server.tasks
             }
 
-        def mend() -> None:
-            server.legacy, server.trouble = TOKEN, None
+        def fix() -> None:
+            server.legacy, server.failure = TOKEN, None
 
         with LabelStudioTarget(server.url, token=TOKEN, clock=FrozenClock()) as target:
             yield Side(
                 target,
                 images,
-                lambda: setattr(server, "trouble", (500, b"<html>Server Error</html>")),
+                lambda: setattr(server, "failure", (500, b"<html>Server Error</html>")),
                 lambda: setattr(server, "legacy", "changed"),
-                mend,
+                fix,
             )
 
 
@@ -186,8 +186,8 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
     A folder has no response: there, every write fails. An address without a host is reached by
     the variables that S3 tools read.
     """
-    disk = MoodyDisk()
-    disk.trouble = OSError(28, "No space left on device")
+    disk = FailingDisk()
+    disk.failure = OSError(28, "No space left on device")
     with FaultyServer(answer(200, b"{}")) as server, pytest.MonkeyPatch.context() as environment:
         host = urlsplit(server.url).netloc
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{host}"}.items():
@@ -269,7 +269,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     yield from request.param(tmp_path / "set")
 
 
-def test_a_receipt_repeats_id_and_checksum_and_the_far_side_has_the_image(side: Side) -> None:
+def test_a_receipt_repeats_id_and_checksum_and_the_endpoint_has_the_image(side: Side) -> None:
     sent = capture(1)
     receipt = side.target.send(sent)
 
@@ -287,7 +287,7 @@ def test_sending_again_stores_nothing_twice(side: Side) -> None:
 
 def test_another_image_under_the_same_id_is_rejected(side: Side) -> None:
     if not side.knows_ids:
-        pytest.skip("this far side knows images by their bytes alone")
+        pytest.skip("this endpoint knows images by their bytes alone")
     side.target.send(capture(1, b"first"))
     with pytest.raises(CaptureRejected):
         side.target.send(capture(1, b"second"))
@@ -311,20 +311,20 @@ def test_any_bytes_arrive_unchanged(side: Side) -> None:
     assert list(side.images().values()) == [awkward]
 
 
-def test_trouble_that_passes_is_unavailable_and_then_passes(side: Side) -> None:
+def test_failure_that_passes_is_unavailable_and_then_passes(side: Side) -> None:
     side.make_unavailable()
     with pytest.raises(TargetUnavailable):
         side.target.send(capture(1))
-    side.mend()
+    side.fix()
 
     assert side.target.send(capture(1)).duplicate is False
 
 
-def test_trouble_that_a_person_must_mend_holds_until_then(side: Side) -> None:
-    side.make_held()
+def test_failure_that_a_person_must_fix_blocks_until_then(side: Side) -> None:
+    side.make_blocked()
     with pytest.raises(TargetBlocked) as caught:
         side.target.send(capture(1))
-    side.mend()
+    side.fix()
 
     assert TOKEN not in str(caught.value)
     assert side.images() == {}

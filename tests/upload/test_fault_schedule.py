@@ -38,7 +38,7 @@ def test_what_the_endpoint_holds_is_what_the_spool_let_go(seed: int, tmp_path: P
     endpoint = schedule.endpoint
 
     print(f"{endpoint.requests} requests, {endpoint.round} rounds, {schedule.clock.now:.0f} s")
-    print(f"delivered {len(schedule.delivered)}, set aside {len(schedule.set_aside)}, ", end="")
+    print(f"delivered {len(schedule.delivered)}, rejected {len(schedule.rejected_ids)}, ", end="")
     print(f"evicted {len(schedule.evicted)}, lies {dict(endpoint.told)}")
     assert sum(endpoint.told.values()) > 15
 
@@ -63,7 +63,7 @@ def believing(means_delivered: Callable[[Response], bool]) -> Judge:
     return judged
 
 
-def rejecting_trouble(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
+def rejecting_failure(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     if 500 <= answer.status < 600:
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {answer.status}")
     return require_proof(answer, capture_id, sha256, **options)
@@ -80,8 +80,8 @@ JUDGES = {
     "any 2xx is delivered": believing(lambda answer: 200 <= answer.status < 300),
     "any 409 is delivered": believing(lambda answer: answer.status == 409),
     "our id anywhere is proof": believing(lambda answer: b"sha256" in answer.body),
-    "a 5xx is the capture's fault": rejecting_trouble,
-    "a pause that is asked for is not heard": deaf_to_pauses,
+    "a 5xx is the capture's fault": rejecting_failure,
+    "a pause that is asked for is ignored": deaf_to_pauses,
 }
 
 

@@ -75,7 +75,7 @@ def test_a_capture_becomes_a_task_with_its_image_facts_and_boxes(server: LabelSt
         receipt = target.send(sent)
 
     (task,) = server.tasks
-    kind, _, image = task.data.pop("picture").partition(",")
+    kind, _, image = task.data.pop("image").partition(",")
     assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
     assert (kind, base64.b64decode(image)) == ("data:image/jpeg;base64", sent.image)
     assert task.data == {
@@ -317,7 +317,7 @@ def test_a_search_that_is_not_answered_holds(
     """Nothing is imported on a guess."""
     with target_of(server.url) as target:
         target.send(capture(1))
-        server.trouble = reply
+        server.failure = reply
         with pytest.raises(TargetBlocked, match="lists no tasks"):
             target.send(capture(2))
 
@@ -326,7 +326,7 @@ def tag(kind: str, source: str = "Image", **more: Any) -> dict[str, Any]:
     return {
         "type": kind,
         "to_name": ["photo"],
-        "inputs": [{"type": source, "value": "picture"}],
+        "inputs": [{"type": source, "value": "image"}],
         "labels": ["car"],
         **more,
     }
@@ -456,10 +456,10 @@ def test_boxes_go_to_the_tag_that_takes_them(server: LabelStudioServer) -> None:
     assert server.tasks[0].predictions[0]["result"][0]["from_name"] == "objects"
 
 
-def test_an_interface_that_changes_is_read_anew(server: LabelStudioServer) -> None:
+def test_an_interface_that_changes_is_read_again(server: LabelStudioServer) -> None:
     with target_of(server.url) as target:
         target.send(capture(1))
-        source = {"type": "Image", "value": "image"}
+        source = {"type": "Image", "value": "photo"}
         server.config = {"objects": {**RECTANGLES["objects"], "inputs": [source]}}
         with pytest.raises(CaptureRejected, match="Validation error"):
             target.send(capture(2))
@@ -508,7 +508,7 @@ def test_a_token_is_needed(token: str | None) -> None:
         target_of("label-studio+https://host/projects/1", token=token)
 
 
-def trouble(attempt: Callable[[], object]) -> str:
+def failure(attempt: Callable[[], object]) -> str:
     """What an attempt fails with."""
     try:
         return str(attempt())
@@ -526,8 +526,8 @@ part = st.from_regex(r"[A-Za-z0-9_-]{8,20}", fullmatch=True)
     status=st.sampled_from([200, 400, 401, 403, 404, 423, 500]),
 )
 def test_no_token_is_ever_repeated(server: LabelStudioServer, token: str, status: int) -> None:
-    server.trouble = (status, {"detail": f"the token {token}", "access": token})
+    server.failure = (status, {"detail": f"the token {token}", "access": token})
     with target_of(server.url, token=token) as target:
-        said = trouble(target.probe) + trouble(lambda: target.send(capture(1)))
+        said = failure(target.probe) + failure(lambda: target.send(capture(1)))
 
     assert token not in said

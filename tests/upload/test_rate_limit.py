@@ -111,7 +111,7 @@ def test_all_connections_share_the_limit() -> None:
     assert 0.55 < took < 1.1
 
 
-def test_the_limit_does_not_eat_the_time_that_the_far_side_has() -> None:
+def test_the_limit_does_not_eat_the_time_that_the_endpoint_has() -> None:
     """Twice as long as the timeout, because we wanted it so; a silent server is still found."""
     network = replace(LIMITED, max_rate=100_000, timeout=0.5)
     with (

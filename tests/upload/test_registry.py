@@ -138,7 +138,7 @@ def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_of_somebody_else_holds(tmp_path: Path) -> None:
+def test_a_folder_of_another_user_blocks(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir(mode=0o500)
     target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
     with pytest.raises(TargetBlocked, match="change the owner"):
@@ -152,7 +152,7 @@ def test_a_capture_that_contradicts_itself_is_rejected(tmp_path: Path) -> None:
         FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1, b"x", detections="none"))
 
 
-def test_a_dataset_that_lost_its_names_holds(tmp_path: Path) -> None:
+def test_a_dataset_that_lost_its_names_blocks(tmp_path: Path) -> None:
     FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1))
     (tmp_path / "data.yaml").unlink()
     with pytest.raises(TargetBlocked, match=r"data\.yaml is missing"):

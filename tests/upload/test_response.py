@@ -85,7 +85,7 @@ def test_proof_is_a_receipt(status: int, body: bytes, duplicate: bool) -> None:
 
 
 @pytest.mark.parametrize(("status", "body", "says"), HELD_ALL)
-def test_what_a_person_must_mend_holds_all_captures(status: int, body: bytes, says: str) -> None:
+def test_what_a_person_must_fix_holds_all_captures(status: int, body: bytes, says: str) -> None:
     with pytest.raises(TargetBlocked) as caught:
         require_proof(Response(status, body), ID, SHA)
 
@@ -127,7 +127,7 @@ def test_a_redirect_names_the_host_and_nothing_more(location: str | None, shown:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_token_that_the_far_side_repeats_is_masked() -> None:
+def test_a_token_that_the_endpoint_repeats_is_masked() -> None:
     with pytest.raises(CaptureRejected) as caught:
         require_proof(Response(400, b'{"error": "bad key s3cret here"}'), ID, SHA, secret="s3cret")
 

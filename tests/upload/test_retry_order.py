@@ -25,7 +25,7 @@ def test_each_failure_doubles_the_rest_up_to_15_min() -> None:
     assert rests == [30, 60, 120, 240, 480, LAST_REST, LAST_REST]
 
 
-def test_what_was_delivered_begins_anew() -> None:
+def test_what_was_delivered_begins_again() -> None:
     turns = RetryOrder()
     turns.failed(0.0, "a")
     turns.failed(0.0, "a")

@@ -144,7 +144,7 @@ def test_a_classifiers_capture_arrives_with_its_best_class(
 
 
 @pytest.mark.parametrize(("kind", "made"), [("object-detection", 1), ("classification", 2)])
-def test_what_the_project_does_not_take_is_said_with_its_mend(
+def test_what_the_project_does_not_take_is_said_with_its_fix(
     server: RoboflowServer, kind: str, made: int
 ) -> None:
     server.kind = kind
@@ -172,7 +172,7 @@ def test_the_image_is_looked_for_until_it_is_visible(server: RoboflowServer) -> 
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
-def test_an_image_that_never_shows_is_uploaded_anew_later(server: RoboflowServer) -> None:
+def test_an_image_that_never_shows_is_uploaded_again_later(server: RoboflowServer) -> None:
     server.looks_until_visible = 4
     with target_of(server.url) as target:
         with pytest.raises(TargetUnavailable, match="does not show the image"):
@@ -211,7 +211,7 @@ def test_an_answer_that_was_lost_costs_one_more_request(server: RoboflowServer) 
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
-def test_the_same_picture_of_two_captures_is_one_image(server: RoboflowServer) -> None:
+def test_the_same_image_of_two_captures_is_one_image(server: RoboflowServer) -> None:
     with target_of(server.url) as target:
         target.send(capture(1, b"\xff\xd8 same"))
 
@@ -312,7 +312,7 @@ def test_each_answer_to_boxes_has_its_meaning(
                 target.send(capture(1))
 
 
-def test_a_picture_that_is_none_is_rejected(server: RoboflowServer) -> None:
+def test_data_that_is_not_an_image_is_rejected(server: RoboflowServer) -> None:
     with target_of(server.url) as target, pytest.raises(CaptureRejected, match="Invalid Image"):
         target.send(capture(1, b"GIF89a"))
 
@@ -384,15 +384,15 @@ def test_a_key_is_needed(key: str | None) -> None:
 def test_no_key_is_ever_repeated(server: RoboflowServer, key: str, status: int) -> None:
     echo = f"the key {key}, in an address {quote_plus(key)}"
     server.key = key
-    server.trouble = (status, {"error": {"message": echo}, "message": json.dumps(echo)})
+    server.failure = (status, {"error": {"message": echo}, "message": json.dumps(echo)})
     with target_of(server.url, key=key) as target:
-        said = trouble(target.probe) + trouble(lambda: target.send(capture(1)))
+        said = failure(target.probe) + failure(lambda: target.send(capture(1)))
 
     assert key not in said
     assert quote_plus(key) not in said
 
 
-def trouble(attempt: Callable[[], object]) -> str:
+def failure(attempt: Callable[[], object]) -> str:
     """What an attempt fails with."""
     try:
         return str(attempt())

@@ -38,7 +38,7 @@ def running() -> Iterator[S3Store]:
 def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": running.endpoint}.items():
         monkeypatch.setenv(name, value)
-    running.trouble = None
+    running.failure = None
     running.faults.clear()
     for key in running.stored():
         running.delete(key)
@@ -76,7 +76,7 @@ def test_a_classifiers_record_arrives_whole(store: S3Store) -> None:
 
 
 def test_the_record_comes_last(store: S3Store) -> None:
-    """Whoever lists the bucket takes a record for the sign that its image is there."""
+    """A reader of the bucket takes a record as the sign that its image is there."""
     target_of(store.url).send(capture(1))
 
     assert [request.rpartition(".")[2] for request in store.requests] == ["jpg", "json"]
@@ -115,11 +115,11 @@ def test_after_a_lost_answer_nothing_is_stored_twice(
 
 def test_other_bytes_under_the_same_key_are_never_overwritten(store: S3Store) -> None:
     sent = capture(1)
-    store.write(f"{PLACE}/{sent.id}.jpg", b"another picture")
+    store.write(f"{PLACE}/{sent.id}.jpg", b"another image")
     with pytest.raises(CaptureRejected, match="another image"):
         target_of(store.url).send(sent)
 
-    assert store.read(f"{PLACE}/{sent.id}.jpg") == b"another picture"
+    assert store.read(f"{PLACE}/{sent.id}.jpg") == b"another image"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_the_probe_counts_devices(store: S3Store) -> None:
 
 
 def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store) -> None:
-    store.trouble = ("403 Forbidden", "AccessDenied")
+    store.failure = ("403 Forbidden", "AccessDenied")
     with pytest.raises(TargetBlocked, match="s3:ListBucket"):
         target_of(store.url).probe()
 
