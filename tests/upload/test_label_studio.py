@@ -465,7 +465,7 @@ def test_an_interface_that_changes_is_read_again(server: LabelStudioServer) -> N
             target.send(capture(2))
 
         target.send(capture(2))
-    assert "image" in server.tasks[1].data
+    assert "photo" in server.tasks[1].data
 
 
 def test_the_probe_tells_title_tasks_and_names(server: LabelStudioServer) -> None:
