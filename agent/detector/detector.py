@@ -181,7 +181,7 @@ def load_detector(
 
     Args:
         path: An ONNX file; None for the model that comes with the agent.
-        model_format: A name of `formats.FORMATS`, or "auto".
+        model_format: A name of `formats.FORMAT_NAMES`, or "auto".
         labels: As AGENT_MODEL_LABELS: "auto", "coco", a list, or a file.
         model_input: What to do otherwise than the format does, or None.
         sha256: The hex digest that the file must have, or None for any.

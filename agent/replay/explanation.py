@@ -9,7 +9,7 @@ from agent.domain import Capture, Lane
 from agent.replay.memory_spool import Purchase
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES, rule_class
 from agent.selection.selector import BURST_S, FrameEvaluation
 
 _MAY_BE = "score, unless a neighbour is better"
@@ -181,7 +181,8 @@ class Explainer:
         frame = verdict.frame
         yield f"at {frame.at:.2f} s; value {verdict.value:.3f}, line {verdict.line:.3f}"
         for rule, raw in verdict.scores.items():
-            weight = self._plan.weights.get(rule, RULES[rule].weight) if rule in RULES else 1.0
+            own = rule_class(rule).weight if rule in RULE_NAMES else 1.0
+            weight = self._plan.weights.get(rule, own)
             tail = verdict.tails.get(rule, 1.0)
             yield f"{rule}: raw score {raw:.3f}, tail score {tail:.3f}, weight {weight:g}"
         if not verdict.scores:

@@ -29,12 +29,12 @@ from pydantic_settings import (
 )
 
 from agent.camera.address import CameraAddress, parse_cameras, without_secrets
-from agent.detector.formats import AUTO, FORMATS
+from agent.detector.formats import AUTO, FORMAT_NAMES
 from agent.detector.model_file.input_spec import ALLOWED as INPUT_WORDS
 from agent.detector.model_file.input_spec import InputSpec
 from agent.domain import Thresholds
 from agent.errors import ConfigurationError
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.units import one_line, parse_duration, parse_size
 from agent.upload.targets.registry import address_description
@@ -117,8 +117,8 @@ class Settings(BaseSettings):
         AUTO,
         description="How the model's outputs are read.",
         json_schema_extra={
-            "allowed": f"one of {', '.join((AUTO, *FORMATS))}",
-            "choices": [AUTO, *FORMATS],
+            "allowed": f"one of {', '.join((AUTO, *FORMAT_NAMES))}",
+            "choices": [AUTO, *FORMAT_NAMES],
         },
     )
     model_labels: str = Field(
@@ -180,13 +180,13 @@ class Settings(BaseSettings):
         description="Detections below it do not exist; at most the lowest threshold.",
     )
     rules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        tuple(RULES),
+        RULE_NAMES,
         description="Rules that look for informative frames; `none` = random and regular "
         "captures only.",
         json_schema_extra={
             "shown": "all",
-            "allowed": f"none, or any of {', '.join(RULES)}",
-            "choices": ["none", *RULES],
+            "allowed": f"none, or any of {', '.join(RULE_NAMES)}",
+            "choices": ["none", *RULE_NAMES],
         },
     )
     random_interval: Annotated[Duration, Ge(0.001), Le(365 * DAY_S)] | Literal["auto", "off"] = (
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
         json_schema_extra={
             "shown": "none",
             "example": "flicker=0.8 clash=0",
-            "allowed": f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULES)}",
+            "allowed": f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULE_NAMES)}",
         },
     )
 
@@ -333,7 +333,7 @@ class Settings(BaseSettings):
     @field_validator("rule_weights")
     @classmethod
     def _weights_of_rules(cls, value: dict[str, float]) -> dict[str, float]:
-        if not set(value) <= set(RULES):
+        if not set(value) <= set(RULE_NAMES):
             raise ValueError("not a rule")
         return value
 
@@ -353,7 +353,7 @@ class Settings(BaseSettings):
     @field_validator("model_format")
     @classmethod
     def _known_format(cls, value: str) -> str:
-        if value.lower() not in (AUTO, *FORMATS):
+        if value.lower() not in (AUTO, *FORMAT_NAMES):
             raise ValueError("not a format")
         return value.lower()
 
@@ -382,7 +382,7 @@ class Settings(BaseSettings):
     def _known_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value == ("none",):
             return ()
-        if not value or not set(value) <= set(RULES):
+        if not value or not set(value) <= set(RULE_NAMES):
             raise ValueError("not a rule")
         return value
 

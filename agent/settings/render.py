@@ -4,7 +4,7 @@ import re
 import textwrap
 
 from agent.events import EVENTS
-from agent.selection.rules import RULES
+from agent.selection.rules import rules
 from agent.settings.declarations import Settings, variable
 from agent.settings.describe import allowed, extra, kind, shown_default
 from agent.settings.notes import NOTES
@@ -97,7 +97,7 @@ def settings_page() -> str:
 def rules_table() -> str:
     """Return the table of rules, in Markdown: name, weight, and what makes each fire."""
     rows = ["| Rule | Weight | Fires when |", "| --- | --- | --- |"]
-    for name, rule in RULES.items():
+    for name, rule in rules().items():
         first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
         compares = " *" if rule.is_temporal else ""
         rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")

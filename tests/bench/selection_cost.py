@@ -16,7 +16,7 @@ from agent.detector.providers import Hardware
 from agent.domain import Box, Detection, Frame, Observation, Pixels, Thresholds
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES
 
 FRAMES = 400
 FLOOR = 0.05
@@ -39,7 +39,7 @@ def selection_ms(count: int) -> tuple[float, float]:
     places = [(draw.uniform(0, 1800), draw.uniform(0, 980), draw.gauss(0, 6)) for _ in range(count)]
     # A few are sure, the rest is what a low floor lets through.
     usual = [0.8 if n < 6 else FLOOR + draw.expovariate(14) for n in range(count)]
-    plan = SelectionPlan(tuple(RULES), Thresholds(0.5, floor=FLOOR), "seed", per_day=100)
+    plan = SelectionPlan(RULE_NAMES, Thresholds(0.5, floor=FLOOR), "seed", per_day=100)
     selection = Selection(["gate"], plan, new_id=lambda at: f"{at}")
     pictures = [_picture(seed) for seed in range(4)]
     shrink, choose = [], []

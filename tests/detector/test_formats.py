@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from agent.detector.formats import FORMATS, choose
+from agent.detector.formats import FORMAT_NAMES, choose, formats
 from agent.detector.formats.contract import Metadata, ModelSignature, Tensor
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.nanodet import NanoDet
@@ -89,7 +89,7 @@ def test_auto_refuses_what_it_is_not_sure_of(model: ModelSignature) -> None:
 def test_a_named_format_reads_what_auto_would_not_dare_to() -> None:
     choice = choose("ultralytics", signature((1, 84, 17)))
 
-    assert choice.format is FORMATS["ultralytics"]
+    assert choice.format is formats()["ultralytics"]
     assert "AGENT_MODEL_FORMAT" in choice.reason
 
 
@@ -244,3 +244,7 @@ def test_nanodet_drops_a_cell_that_is_not_finite_alone(bad: float) -> None:
 
 def test_nanodet_sees_nothing_in_nothing() -> None:
     assert rows(NanoDet().decode(nanodet_outputs(), size=SMALL, floor=0.05)) == []
+
+
+def test_the_table_of_names_is_what_the_families_call_themselves() -> None:
+    assert [known.name for known in formats().values()] == list(FORMAT_NAMES)

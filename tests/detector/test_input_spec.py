@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.detector.formats import FORMATS
+from agent.detector.formats import FORMAT_NAMES, formats
 from agent.detector.formats.contract import (
     AnyFormat,
     ChannelOrder,
@@ -49,7 +49,7 @@ def test_words_change_what_they_name_and_nothing_else(text: str, expected: Prepr
     assert InputSpec.parse(text).applied(PLAIN) == expected
 
 
-@pytest.mark.parametrize("known", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("known", formats().values(), ids=FORMAT_NAMES)
 @pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
 def test_a_preparation_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
     picture = Tensor("images", (1, 3, None, None), "float32")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from agent.detector.formats import FORMATS, choose
+from agent.detector.formats import FORMAT_NAMES, choose, formats
 from agent.detector.formats.contract import AnyFormat, Metadata, ModelSignature, Tensor
 from agent.detector.letterbox import Size
 from agent.detector.nms import non_maximum_suppression
@@ -67,11 +67,11 @@ def test_any_model_is_read_soundly_or_refused(model: ModelSignature) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(models(), st.sampled_from(sorted(FORMATS)))
+@given(models(), st.sampled_from(sorted(FORMAT_NAMES)))
 def test_any_model_is_read_soundly_or_refused_by_the_format_that_was_named(
     model: ModelSignature, name: str
 ) -> None:
-    known = FORMATS[name]
+    known = formats()[name]
     try:
         layout = known.layout(model)
     except ConfigurationError:

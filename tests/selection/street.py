@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Thresholds
 from agent.selection.frame_context import ContextBuilder
-from agent.selection.rules import RULES, make_rules
+from agent.selection.rules import RULE_NAMES, make_rules
 
 FPS = 5.0
 WIDE: Pixels = np.broadcast_to(np.zeros((), np.uint8), (720, 1280, 3))
@@ -64,7 +64,7 @@ def scores(
     frames: Sequence[Sequence[Detection]], picture: Callable[[int], Grey] | None = None
 ) -> dict[str, list[float]]:
     """What each rule says of each frame."""
-    rules = make_rules(RULES, THRESHOLDS)
+    rules = make_rules(RULE_NAMES, THRESHOLDS)
     window = ContextBuilder()
     found: dict[str, list[float]] = {rule.name: [] for rule in rules}
     moments = []

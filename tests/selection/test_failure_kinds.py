@@ -10,14 +10,16 @@ import pytest
 
 from agent.domain import Box, Detection, Grey, Lane
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES
 from agent.selection.selector import Selector
 from tests.selection.pictures import noisy, scene
 from tests.selection.street import Walker, clean, scores, seen
 
 AT = 40  # where the failure is planted
 PERSON = Walker("person", 100, 200, 8.0)
-TEMPORAL_AND_SCENE = [n for n in RULES if n not in {"low_confidence", "low_margin", "rare_label"}]
+TEMPORAL_AND_SCENE = [
+    n for n in RULE_NAMES if n not in {"low_confidence", "low_margin", "rare_label"}
+]
 
 
 def walk(frames: int = 80) -> list[list[Detection]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.domain import Observation, Thresholds
 from agent.selection.frame_context import FrameContext
-from agent.selection.rules import RULES, make_rules
+from agent.selection.rules import make_rules, rules
 from agent.selection.rules.confidence import LowConfidence
 from agent.selection.score_quantiles import noisy_or
 from tests.selection.frames import detection, frame, observation
@@ -92,7 +92,7 @@ def test_one_more_reason_never_lowers_the_value(scores: list[float], more: float
 
 
 def test_rules_are_made_by_their_names_in_the_order_asked_for() -> None:
-    rules = make_rules(["low_confidence"], Thresholds(0.5))
+    made = make_rules(["low_confidence"], Thresholds(0.5))
 
-    assert [rule.name for rule in rules] == ["low_confidence"]
-    assert all(0 < rule(Thresholds(0.5)).weight <= 1 for rule in RULES.values())
+    assert [rule.name for rule in made] == ["low_confidence"]
+    assert all(0 < rule(Thresholds(0.5)).weight <= 1 for rule in rules().values())

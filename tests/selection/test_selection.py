@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from agent.domain import Capture, Lane, Observation, Thresholds
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES
 from tests.selection.pictures import blurred, noisy, scene, with_object
 from tests.selection.street import THRESHOLDS, clean, seen
 
 PICTURES = [scene(), scene(2), with_object(scene()), blurred(scene()), scene() // 20]
-PLAN = SelectionPlan(tuple(RULES), THRESHOLDS, "seed", per_day=100, random_interval=2.0)
+PLAN = SelectionPlan(RULE_NAMES, THRESHOLDS, "seed", per_day=100, random_interval=2.0)
 
 
 def selection(plan: SelectionPlan) -> Selection:
@@ -40,7 +40,7 @@ def draws(captures: Sequence[Capture]) -> list[tuple[int, float]]:
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=40, max_size=60),
     st.sampled_from([0, 1, 1000]),
-    st.sampled_from([(), ("flicker",), tuple(RULES)]),
+    st.sampled_from([(), ("flicker",), RULE_NAMES]),
     st.integers(0, 7),
 )
 @settings(max_examples=15)

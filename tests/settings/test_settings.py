@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.detector.formats import FORMATS
+from agent.detector.formats import FORMAT_NAMES
 from agent.errors import ConfigurationError
 from agent.factories import selection_plan
 from agent.settings.declarations import Settings
@@ -69,7 +69,7 @@ PAIRS = (
 INTERVAL = "must be auto, off, or a duration between 1ms and 365d"
 WORKERS = "must be auto, or a whole number between 1 and 64"
 PROVIDERS = "must be auto, or names such as CUDAExecutionProvider CPUExecutionProvider"
-FORMAT = "must be one of auto, " + ", ".join(FORMATS)
+FORMAT = "must be one of auto, " + ", ".join(FORMAT_NAMES)
 SIZE = "must be a size between 10MB and 1PB"
 
 

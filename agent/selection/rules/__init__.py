@@ -1,69 +1,88 @@
-"""The rules of the score lane: one small class each, and the table that names them.
+"""The rules of the score lane: their names, and how to load the class of one.
 
 To add one: write a class with a `name`, a `weight`, `is_temporal`, its `tasks` and a `score` in the
-file of its family, and add it to `RULES`. The first sentence of its docstring becomes its row in
-the README.
+file of its family, and add one line to `_CLASSES`. The first sentence of its docstring becomes its
+row in the README.
+
+Importing this package imports no rule: the rules need numpy, which the settings and the command
+line load only when they use a rule.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Protocol, runtime_checkable
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from agent.domain import Thresholds
-from agent.selection.frame_context import FrameContext
-from agent.selection.rules.confidence import LowConfidence, LowMargin
-from agent.selection.rules.scene import Clash, CountChange, MotionWithoutDetection, RareLabel
-from agent.selection.rules.temporal import ClassFlip, Flicker, Isolated, WeakTrack
+
+if TYPE_CHECKING:
+    from agent.selection.frame_context import FrameContext
 
 
 class Rule(Protocol):
-    """Looks at one camera's frames in order and says how informative each is."""
+    """Looks at the frames of one camera in order and scores how informative each one is."""
 
     name: ClassVar[str]
     weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
-    is_temporal: ClassVar[bool]  # compares neighbours: silent when frames come too slowly
-    tasks: ClassVar[tuple[str, ...]]  # of models that give it something to look at
+    is_temporal: ClassVar[bool]  # compares neighbours: disabled when frames come too slowly
+    tasks: ClassVar[tuple[str, ...]]  # of the models whose output it can score
 
     def __init__(self, thresholds: Thresholds) -> None: ...
 
-    def score(self, moment: FrameContext) -> float:
-        """Raw score of a frame, 0 to 1; 0 = the rule does not fire."""
+    def score(self, moment: "FrameContext") -> float:
+        """Return the raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
 
 @runtime_checkable
 class Remembers(Protocol):
-    """A rule with a memory that is worth keeping over a restart."""
+    """A rule with a memory that must survive a restart."""
 
     def memory(self) -> str:
-        """For the index."""
+        """Return the memory as text, for the spool's index."""
 
     def remember(self, text: str) -> None:
         """Take back what `memory` wrote; raises `ValueError` for anything else."""
 
 
-RULES: Mapping[str, type[Rule]] = {
-    rule.name: rule
-    for rule in (
-        LowConfidence,
-        LowMargin,
-        Flicker,
-        Isolated,
-        ClassFlip,
-        WeakTrack,
-        Clash,
-        CountChange,
-        MotionWithoutDetection,
-        RareLabel,
-    )
+_CLASSES: Mapping[str, str] = {
+    "low_confidence": "confidence:LowConfidence",
+    "low_margin": "confidence:LowMargin",
+    "flicker": "temporal:Flicker",
+    "isolated": "temporal:Isolated",
+    "class_flip": "temporal:ClassFlip",
+    "weak_track": "temporal:WeakTrack",
+    "clash": "scene:Clash",
+    "count_change": "scene:CountChange",
+    "motion_without_detection": "scene:MotionWithoutDetection",
+    "rare_label": "scene:RareLabel",
 }
+
+RULE_NAMES = tuple(_CLASSES)
+"""All rules, in the order in which they are documented and run."""
+
+
+@cache
+def rule_class(name: str) -> type[Rule]:
+    """Import and return the class of a rule; raises `KeyError` for a name that is none."""
+    module, _, attribute = _CLASSES[name].partition(":")
+    loaded: type[Rule] = getattr(import_module(f"{__name__}.{module}"), attribute)
+    return loaded
+
+
+@cache
+def rules() -> Mapping[str, type[Rule]]:
+    """Import and return all rules by name."""
+    return MappingProxyType({name: rule_class(name) for name in RULE_NAMES})
 
 
 def supported(names: Iterable[str], task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part rules into those that a model of this task gives something to look at, and the rest."""
+    """Split rules into those that can score the output of a model of this task, and the rest."""
     chosen = tuple(names)
-    kept = tuple(name for name in chosen if task in RULES[name].tasks)
+    kept = tuple(name for name in chosen if task in rule_class(name).tasks)
     return kept, tuple(name for name in chosen if name not in kept)
 
 
 def make_rules(names: Iterable[str], thresholds: Thresholds) -> tuple[Rule, ...]:
-    """The named rules, for one camera."""
-    return tuple(RULES[name](thresholds) for name in names)
+    """Make the named rules for one camera."""
+    return tuple(rule_class(name)(thresholds) for name in names)

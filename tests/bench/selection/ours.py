@@ -9,7 +9,7 @@ from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.selection.rules import RULES
+from agent.selection.rules import RULE_NAMES
 from agent.selection.selector import FrameEvaluation
 from tests.bench.selection.policies import Scored
 from tests.bench.selection.scenes import FPS, Seen
@@ -28,9 +28,7 @@ class Ours:
 
     def __post_init__(self) -> None:
         period = self.frames / FPS
-        plan = SelectionPlan(
-            tuple(RULES), Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day
-        )
+        plan = SelectionPlan(RULE_NAMES, Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day)
         plan = SelectionPlan(
             plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period
         )
