@@ -1,43 +1,44 @@
 """From the settings to one part of the agent; each part is built here and nowhere else.
 
 The daemon (`app.py`) and every command use these functions, so that a model, a spool or a target
-is the same whoever asks for it.
+is the same for all of them. The libraries of a part (onnxruntime, OpenCV, requests) are imported
+when it is built: `status` builds none of them.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.camera.address import CameraAddress
-from agent.camera.open import make_source
-from agent.dataset.folder import Dataset
-from agent.detector.detector import OnnxDetector, load_detector
-from agent.detector.fallback.fallback import ModelFallback, ModelSettings
-from agent.detector.fallback.known_good import KnownGoodStore
-from agent.detector.providers import Hardware
-from agent.domain import ModelInfo
 from agent.files import Disk
-from agent.logs import Log
-from agent.ports import Clock, FrameSource, UploadTarget
-from agent.receiver.receiver import Receiver
-from agent.record.image import JpegEncoder
-from agent.record.schema import RecordMaker
-from agent.runtime.drain import Drain
 from agent.selection.budget.ledger import ClockReading, Ledger
-from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.plan import SelectionPlan
-from agent.settings.declarations import Settings
-from agent.spool.reconciliation import Progress
-from agent.spool.recovery import open_spool
-from agent.spool.spool import Spool
-from agent.spool.types import SpoolLimits
 from agent.system import boot_id, full_jitter
-from agent.upload.backoff import Backoff
-from agent.upload.http.options import HttpOptions
-from agent.upload.targets.factory import make_target
+
+if TYPE_CHECKING:
+    from agent.camera.address import CameraAddress
+    from agent.dataset.folder import Dataset
+    from agent.detector.detector import OnnxDetector
+    from agent.detector.fallback.fallback import ModelFallback
+    from agent.detector.providers import Hardware
+    from agent.domain import ModelInfo
+    from agent.logs import Log
+    from agent.ports import Clock, FrameSource, UploadTarget
+    from agent.receiver.receiver import Receiver
+    from agent.record.image import JpegEncoder
+    from agent.record.schema import RecordMaker
+    from agent.runtime.drain import Drain
+    from agent.settings.declarations import Settings
+    from agent.spool.reconciliation import Progress
+    from agent.spool.spool import Spool
+    from agent.spool.types import SpoolLimits
+    from agent.upload.http.options import HttpOptions
+
 
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
@@ -71,6 +72,8 @@ def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
 
 def spool_limits(settings: Settings) -> SpoolLimits:
     """What the spool may occupy."""
+    from agent.spool.types import SpoolLimits
+
     return SpoolLimits(int(settings.spool_max), int(settings.spool_min_free))
 
 
@@ -87,6 +90,9 @@ def spool_of(
     `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
     repair open it without.
     """
+    from agent.selection.budget.purchase import BudgetedOrder
+    from agent.spool.recovery import open_spool
+
     ledger = ledger_of(settings) if within_budget else None
     order = None
     if ledger is not None:
@@ -106,6 +112,8 @@ def upload_target(
     settings: Settings, *, clock: Clock, environ: Mapping[str, str]
 ) -> UploadTarget | None:
     """The target that the settings name, or None; raises `ConfigurationError`."""
+    from agent.upload.targets.factory import make_target
+
     if settings.upload_url is None:
         return None
     return make_target(
@@ -121,6 +129,8 @@ def upload_target(
 
 def network_of(settings: Settings) -> HttpOptions:
     """What the settings say of connections to the far side."""
+    from agent.upload.http.options import HttpOptions
+
     proxy = settings.upload_proxy
     return HttpOptions(
         timeout=settings.upload_timeout,
@@ -142,6 +152,8 @@ def upload_timeout(settings: Settings) -> float:
 
 def detector_of(settings: Settings) -> OnnxDetector:
     """The model that the settings name, loaded; raises `ConfigurationError`."""
+    from agent.detector.detector import load_detector
+
     return load_detector(
         settings.model,
         model_format=settings.model_format,
@@ -156,6 +168,10 @@ def detector_of(settings: Settings) -> OnnxDetector:
 def standby_of(settings: Settings, *, log: Log) -> ModelFallback:
     """The last model that proved itself on this device."""
     # Daemons of several spools may share a state directory, but not a model.
+    from agent.detector.detector import load_detector
+    from agent.detector.fallback.fallback import ModelFallback, ModelSettings
+    from agent.detector.fallback.known_good import KnownGoodStore
+
     folder = settings.state_dir / "models" / settings.spool_dir.name
     return ModelFallback(
         KnownGoodStore(folder, Disk(), min_free=int(settings.spool_min_free)),
@@ -179,6 +195,8 @@ def standby_of(settings: Settings, *, log: Log) -> ModelFallback:
 
 
 def _hardware(settings: Settings) -> Hardware:
+    from agent.detector.providers import Hardware
+
     return Hardware(settings.providers, settings.inference_threads, settings.state_dir / "engines")
 
 
@@ -193,22 +211,30 @@ def frame_source(
     camera: CameraAddress, settings: Settings, *, fps: float, clock: Clock
 ) -> FrameSource:
     """The source of one camera, thinned to `fps`."""
+    from agent.camera.open import make_source
+
     return make_source(camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id())
 
 
 def image_encoder(settings: Settings) -> JpegEncoder:
     """What turns frames into stored images."""
+    from agent.record.image import JpegEncoder
+
     return JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side)
 
 
 def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:
     """What makes the records of this device; `boot` names the clock, by default this boot."""
+    from agent.record.schema import RecordMaker
+
     boot = boot_id() if boot is None else boot
     return RecordMaker(settings.device_id, boot, model, settings.all_thresholds, __version__)
 
 
 def dataset_at(directory: Path) -> Dataset:
     """The dataset folder at a path."""
+    from agent.dataset.folder import Dataset
+
     return Dataset(directory.absolute(), Disk())
 
 
@@ -216,6 +242,8 @@ def receiver_of(
     dataset: Dataset, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None
 ) -> Receiver:
     """An endpoint on `host` and `port` that stores into `dataset`; raises `OSError`."""
+    from agent.receiver.receiver import Receiver
+
     return Receiver(dataset, host=host, port=port, token=token)
 
 
@@ -223,6 +251,9 @@ def drain_of(
     settings: Settings, spool: Spool, target: UploadTarget, *, clock: Clock, log: Log
 ) -> Drain:
     """What delivers a spool's waiting captures without a daemon, beginning at once."""
+    from agent.runtime.drain import Drain
+    from agent.upload.backoff import Backoff
+
     return Drain(
         spool,
         target,

@@ -1,29 +1,118 @@
-"""The command line: one file per command."""
+"""The command line: one file per command, imported only when that command runs.
 
-from typing import Annotated
+A device runs `status` often, and on a slow processor each import is felt: listing the commands
+reads their docstrings without importing them, and a command imports only what it needs.
+"""
+
+import ast
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from agent import __version__
-from agent.cli import (
-    as_service,
-    check,
-    demo,
-    env,
-    estimate,
-    export,
-    flush,
-    install,
-    receive,
-    rejected,
-    replay,
-    request,
-    run,
-    status,
-)
-from agent.cli.console import errors_shown
+
+COMMANDS = {
+    "run": "run:run",
+    "flush": "flush:flush",
+    "check": "check:check",
+    "status": "status:status",
+    "export": "export:export",
+    "request": "request:request",
+    "demo": "demo:demo",
+    "replay": "replay:replay",
+    "estimate": "estimate:estimate",
+    "receive": "receive:receive",
+    "install": "install:install",
+    "uninstall": "install:uninstall",
+    "env": "env:env",
+    "as-service": "as_service:as_service",
+    "rejected": "rejected:app",
+}
+"""Each command, in the order of `--help`, with its module in this folder and its function there, or
+the group of its subcommands."""
+
+_OPTIONS_OF_ANOTHER_COMMAND = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def command_app(name: str) -> typer.Typer:
+    """Import a command; return its own Typer application, with subcommands where it has some."""
+    from importlib import import_module
+
+    from agent.cli.console import errors_shown
+
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(import_module(f"{__name__}.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        return found
+    single = typer.Typer(add_completion=False)
+    settings = _OPTIONS_OF_ANOTHER_COMMAND if name == "as-service" else None
+    single.command(name, context_settings=settings)(errors_shown(found))
+    return single
+
+
+def summary(name: str) -> str:
+    """The docstring of a command up to its first blank line, read without importing the command."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == attribute:
+            text = ast.get_docstring(node) or ""
+            break
+    else:  # a group: its module says what it is, after "`capture-agent NAME`: "
+        text = (ast.get_docstring(tree) or "").partition(": ")[2].capitalize()
+    return " ".join(text.split("\n\n")[0].split())
+
+
+class _LazyCommands(MutableMapping[str, Any]):
+    """Commands by name; each is imported when it is looked up, unless only `--help` lists it."""
+
+    def __init__(self) -> None:
+        self.is_listing = False
+        self._added: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._added:
+            return self._added[name]
+        if name not in COMMANDS:
+            raise KeyError(name)
+        if self.is_listing:
+            return TyperCommand(name, help=summary(name))
+        command = typer.main.get_command(command_app(name))
+        command.name = name
+        return command
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._added[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**COMMANDS, **self._added})
+
+    def __len__(self) -> int:
+        return len(COMMANDS | self._added)
+
+
+class _LazyGroup(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._lazy = _LazyCommands()
+        self.commands = self._lazy
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with the commands' summaries alone."""
+        self._lazy.is_listing = True
+        super().format_help(ctx, formatter)
+
 
 app = typer.Typer(
+    cls=_LazyGroup,
     name="capture-agent",
     help="Captures the frames that a vision model gets wrong, keeps them safe on disk, and "
     "delivers each exactly once. Configured by AGENT_* environment variables: see "
@@ -47,26 +136,6 @@ def _root(
     ] = False,
 ) -> None:
     del version  # its callback has printed it
-
-
-for command in (
-    run.run,
-    flush.flush,
-    check.check,
-    status.status,
-    export.export,
-    request.request,
-    demo.demo,
-    replay.replay,
-    estimate.estimate,
-    receive.receive,
-    install.install,
-    install.uninstall,
-    env.env,
-):
-    app.command()(errors_shown(command))
-app.command(context_settings=as_service.WORDS_OF_OTHERS)(errors_shown(as_service.as_service))
-app.add_typer(rejected.app, name="rejected")
 
 
 def main() -> None:

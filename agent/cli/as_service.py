@@ -15,9 +15,6 @@ from agent.errors import ConfigurationError
 from agent.install.plan import ENV_FILE, UNIT_NAME, hidden_from_the_service
 from agent.settings.declarations import PREFIX
 
-WORDS_OF_OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-"""For typer: the options of the other command are its own."""
-
 _OF_THE_DAEMON = ("Exec", "KillMode", "Notify", "PIDFile", "Restart", "Standard", "Timeout", "Type")
 _WATCH = ("Watchdog", "SuccessExit")
 

@@ -6,16 +6,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
 from agent.errors import AgentError
-from agent.logs import Log, make_log
 from agent.redaction import redact
-from agent.settings.declarations import Settings
-from agent.settings.load import load
 from agent.system import SystemClock, under_systemd
+
+if TYPE_CHECKING:  # a command that needs no settings, or no log, does not wait for them
+    from agent.logs import Log
+    from agent.settings.declarations import Settings
 
 P = ParamSpec("P")
 
@@ -40,12 +41,14 @@ def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
-def settings(*, needs_cameras: bool = False, needs_target: bool = False) -> Settings:
+def settings(*, needs_cameras: bool = False, needs_target: bool = False) -> "Settings":
     """The settings of the environment; raises `ConfigurationError` with all that is wrong.
 
     `needs_target`: an address that makes no target is wrong too. That loads the libraries of the
     daemon; who only looks at the spool does without.
     """
+    from agent.settings.load import load
+
     return load(needs_cameras=needs_cameras, further=_make_target if needs_target else None)
 
 
@@ -55,14 +58,16 @@ def new_folder(wanted: Path) -> Path:
     return next(path for path in itertools.chain([wanted], names) if not path.exists())
 
 
-def _make_target(settings: Settings) -> None:
+def _make_target(settings: "Settings") -> None:
     from agent.factories import upload_target
 
     upload_target(settings, clock=SystemClock(), environ=os.environ)
 
 
-def log_of(settings: Settings, *, level: str | None = None) -> Log:
+def log_of(settings: "Settings", *, level: str | None = None) -> "Log":
     """The logger that the settings describe."""
+    from agent.logs import make_log
+
     return make_log(
         level=level or settings.log_level,
         form=settings.log_format,

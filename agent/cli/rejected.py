@@ -18,7 +18,9 @@ from agent.spool.rejected import drop_rejected, list_rejected, retry_rejected
 from agent.spool.spool import Spool
 from agent.system import SystemClock
 
-app = typer.Typer(help="List, retry or drop captures that the endpoint refused.")
+app = typer.Typer(
+    help="List, retry or drop captures that the endpoint refused.", add_completion=False
+)
 
 _Ids = Annotated[list[str] | None, typer.Argument(help="Ids of captures; all when none is given.")]
 

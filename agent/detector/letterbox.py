@@ -8,8 +8,6 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from agent.domain import FloatArray
 
 
@@ -61,6 +59,8 @@ class Letterbox:
         # Each axis by its own ratio: whole pixels round 1000 x 1 to 640 x 1, not to 640 x 0.64.
         across = self.frame.width / self.resized.width
         down = self.frame.height / self.resized.height
+        import numpy as np  # here, so that the settings can use `Size` without it
+
         offset = np.array([self.left, self.top, self.left, self.top], np.float32)
         ratio = np.array([across, down, across, down], np.float32)
         shown = np.array([self.resized.width, self.resized.height] * 2, np.float32)

@@ -97,8 +97,8 @@ def choose(name: str, model: "ModelSignature", *, named_by: str = SETTING) -> Fo
     raise ConfigurationError(
         "its outputs look like no format that is known"
         + (f", but could be {' or '.join(readable)}" if readable else "")
-        + f"; if it is one of {', '.join(FORMAT_NAMES)}, name it in AGENT_MODEL_FORMAT, else export "
-        "the model as one"
+        + f"; if it is one of {', '.join(FORMAT_NAMES)}, name it in AGENT_MODEL_FORMAT, else "
+        "export the model as one"
     )
 
 

@@ -7,11 +7,13 @@ outputs become boxes or classes. It is pure: arrays in, arrays out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
+
+if TYPE_CHECKING:  # it needs numpy, which the settings do without
+    from agent.detector.formats.decoded import DecodedDetections
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class DetectionFormat(Format, Protocol):
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
-    ) -> DecodedDetections:
+    ) -> "DecodedDetections":
         """Return the detections at or above `floor`, in any order.
 
         Args:
