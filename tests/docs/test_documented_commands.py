@@ -44,7 +44,7 @@ DONE = sorted({b.page for b in RUN if any(c.words for c in commands(b.text))} - 
 BEFORE = {"docs/operating.md": ["AGENT_CAMERAS=/dev/video0 capture-agent run"]}
 """What has happened before a reader comes to a page: there, captures wait."""
 
-INLINE_COMMANDS = re.compile(rf"(?:sudo )?(?:\S*/)?(?:{'|'.join(map(re.escape, RULES))}) (?![:=])\S")
+INLINE = re.compile(rf"(?:sudo )?(?:\S*/)?(?:{'|'.join(map(re.escape, RULES))}) (?![:=])\S")
 SETTING = re.compile(r"((?:AGENT|AWS)_[A-Z0-9_]+)=(.+)")
 OUR_PATHS = re.compile(r"(?:agent|tests|docs|models|systemd)/[\w./-]+")
 
@@ -80,7 +80,7 @@ def test_each_command_of_a_block_is_a_right_one(block: Block) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=place)
 def test_each_command_in_the_running_text_is_a_right_one(page: Path) -> None:
-    shown = {code: commands(code) for code in inline_code(page) if INLINE_COMMANDS.match(code)}
+    shown = {code: commands(code) for code in inline_code(page) if INLINE.match(code)}
     for code in inline_code(page):  # settings as they stand in the env file
         if setting := SETTING.fullmatch(code):
             shown[code] = [Command({setting[1]: setting[2].strip('"')}, ())]
