@@ -1,1 +1,1 @@
-"""A dataset folder: images, records and YOLO labels, written so that a power cut harms nothing."""
+"""A dataset folder: images, records and YOLO labels, safe from a power cut."""

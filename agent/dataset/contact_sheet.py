@@ -73,7 +73,7 @@ def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:
 def _worth_drawing(
     record: Mapping[str, Any],
 ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The detections that the application acts on, and the few that it nearly acted on."""
+    """Return the detections at or above their threshold, and a few just below it."""
     thresholds = record["thresholds"]
     sure: list[Mapping[str, Any]] = []
     unsure: list[tuple[float, Mapping[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""A folder of captures that a trainer opens as it is.
+"""A folder of captures that training tools can read without conversion.
 
 images/<id>.jpg     the image, the bytes as captured
 labels/<id>.txt     boxes at or above their threshold; empty where there is none
@@ -47,11 +47,11 @@ class Dataset:
         self._names: dict[str, int] | None = None  # None: not read yet
 
     def count(self) -> int:
-        """How many captures are stored."""
+        """Return the number of stored captures."""
         return sum(file.name.endswith(".json") for file in self._disk.files(self._records))
 
     def store(self, record_json: bytes, image: bytes) -> bool:
-        """Store one capture; True when it is new, False when it was there, with the same image.
+        """Store one capture; return True if it is new, False if it was stored with the same image.
 
         Either way it survives a power cut once this returns. Several threads may call it.
 
@@ -93,7 +93,7 @@ class Dataset:
         return True
 
     def _label_text(self, record: Mapping[str, Any]) -> str | None:
-        """The label file of a detector's record; None for a classifier's, which has no boxes."""
+        """Return the label file of a detector's record; None for a classifier's, without boxes."""
         if "detections" not in record:
             return None
         try:
@@ -109,7 +109,7 @@ class Dataset:
         return yolo.rows(chosen, names, width=width, height=height)
 
     def _numbered(self, labels: list[str]) -> Mapping[str, int]:
-        """The class of every label so far, with `labels` among them, durable before any use."""
+        """Return the class id of every label, `labels` included, after they are stored durably."""
         path = self.directory / "data.yaml"
         with self._names_lock:
             names = self._names
@@ -126,7 +126,7 @@ class Dataset:
             return names
 
     def _read_names(self, path: Path) -> tuple[dict[str, int], bool]:
-        """The classes of earlier runs, and whether they are on the disk."""
+        """Return the classes of earlier runs, and whether they are stored."""
         try:
             text = self._disk.read(path).decode()
             return {name: index for index, name in enumerate(yolo.names_of(text))}, True
@@ -145,7 +145,7 @@ class Dataset:
 
 
 def _class_folder(record: Mapping[str, Any]) -> Path | None:
-    """Where a classifier's image belongs, its label being one name; None for a detector's."""
+    """Return the class folder of a classifier's image; None for a detector's."""
     if "classes" not in record:
         return None
     try:
@@ -171,7 +171,7 @@ def _parsed(record_json: bytes) -> Mapping[str, Any]:
 
 
 def _checked(record: Mapping[str, Any], image: bytes) -> str:
-    """The id of a capture whose parts fit together, safe to use as a file name."""
+    """Return the id of a consistent capture, safe to use as a file name."""
     identity = record.get("id")
     try:
         is_canonical = isinstance(identity, str) and str(UUID(identity)) == identity

@@ -1,4 +1,4 @@
-"""Labels as trainers read them: one text row for each box, and a `data.yaml` with the names.
+"""YOLO labels: one text row for each box, and a `data.yaml` with the class names.
 
 Pure text in, text out. No YAML library: names are written as JSON strings, which YAML reads too.
 """
@@ -21,7 +21,7 @@ def rows(
     width: int,
     height: int,
 ) -> str:
-    """One row `class x_centre y_centre width height` for each box, in shares (0 to 1) of the image.
+    """Return a row `class x_centre y_centre width height` per box, in normalized coordinates.
 
     `names` maps each label to its class. Boxes are cut at the edges of the image; of one that is
     outside of it nothing remains. Raises `ValueError` for boxes that are not four finite numbers.
@@ -39,7 +39,7 @@ def rows(
 
 
 def data_yaml(directory: Path, names: Sequence[str]) -> str:
-    """The description of the dataset in `directory` whose class i is `names[i]`."""
+    """Return the `data.yaml` of the dataset in `directory` whose class i is `names[i]`."""
     lines = [
         "# Written by capture-agent, which adds names at the end. A label keeps its number.",
         f"path: {_quoted(str(directory))}",
@@ -52,7 +52,7 @@ def data_yaml(directory: Path, names: Sequence[str]) -> str:
 
 
 def names_of(text: str) -> list[str]:
-    """The names in a `data.yaml` of ours, by class.
+    """Return the class names of a `data.yaml` that the agent wrote, by class.
 
     Raises `ValueError` for any other text: labels numbered otherwise would be silently wrong.
     """

@@ -1,7 +1,7 @@
-"""A small dataset endpoint that speaks what the generic target speaks.
+"""A small HTTP endpoint for the generic target, which stores captures in a dataset folder.
 
-For a LAN without a cloud, demos and tests. It answers 201 or 200 only when the capture survives a
-power cut, with the proof that the sender waits for.
+For a LAN without a cloud, demos and tests. It answers 201 or 200, with the proof that the sender
+waits for, only after the capture is safe from a power cut.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ BODY_MAX = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCapture:
-    """One capture that was stored, or was there already."""
+    """One capture that was stored, now or earlier."""
 
     id: str
     size: int  # bytes of the image
@@ -27,10 +27,10 @@ class ReceivedCapture:
 class Receiver:
     """Serves `dataset` on `host` and `port` (0: any free one), bound once constructed.
 
-    With `token`, only requests that carry it are answered. `on_capture` is called after each
+    With `token`, requests without it are refused. `on_capture` is called after each
     capture, by one thread at a time; `log` with one line for each request.
 
-    Raises `OSError` when the port is taken or not ours to take.
+    Raises `OSError` when the port is in use or needs more rights.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Receiver:
         self.received = 0
         """New captures since the start."""
         self.duplicates = 0
-        """Captures since the start that were there already."""
+        """Captures since the start that had been stored before."""
         self.token = token
         self.body_max = body_max
         self.log = log

@@ -1,4 +1,4 @@
-"""The HTTP side of the receiver: what each request must be, and what each is answered."""
+"""The HTTP server of the receiver: which requests it accepts, and how it responds."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from agent.files import is_disk_full
 from agent.receiver.multipart_parser import Body, FormError, read_form
 
 PATHS = ("/captures", "/")
-"""Where captures are taken; the first one is the address that is shown."""
+"""Paths that accept captures; the first one is shown to the user."""
 
 _TIMEOUT = 30.0  # seconds without a byte until a connection is closed
 _SKIPPED_MAX = 256 * 1024 * 1024  # bytes of an oversized request that are read past
@@ -27,7 +27,7 @@ _PARTS = frozenset({"image", "record"})
 
 
 class CaptureSink(Protocol):
-    """What the requests are for."""
+    """What the server stores captures in."""
 
     token: str | None
     body_max: int
@@ -35,14 +35,14 @@ class CaptureSink(Protocol):
 
     @property
     def captures(self) -> int:
-        """Captures in the dataset."""
+        """Return the number of captures in the dataset."""
 
     def store(self, record_json: bytes, image: bytes, identity: str) -> bool:
-        """Store one capture; True when it is new. Raises as `Dataset.store`."""
+        """Store one capture; return True if it is new. Raises what `Dataset.store` raises."""
 
 
 class Server(ThreadingHTTPServer):
-    """Threads that `server_close` waits for, and connections that can be ended."""
+    """An HTTP server whose threads `server_close` waits for, and whose connections can be ended."""
 
     daemon_threads = False
     block_on_close = True
@@ -58,7 +58,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Bind, without asking DNS for the name of the host, which may take seconds."""
+        """Bind without a DNS lookup of the host name, which may take seconds."""
         socketserver.TCPServer.server_bind(self)
         host, port = self.server_address[:2]
         self.server_name, self.server_port = str(host), int(port)
@@ -70,13 +70,13 @@ class Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection whose thread is through with it."""
+        """Close a connection that its thread has finished with."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def end_connections(self) -> None:
-        """Let every connection's thread find the end of its requests."""
+        """Shut down reading on every connection, so that its thread ends."""
         with self._lock:
             for connection in self._open:
                 # Only the receiving side: an answer that is under way still goes out.
@@ -86,7 +86,7 @@ class Server(ThreadingHTTPServer):
                     continue  # the sender was faster
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report a bug; a lost connection is none."""
+        """Report an exception, unless it is a lost connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.OK, proof | {"duplicate": True})
 
     def _is_allowed(self, body: Body) -> bool:
-        """Whether path and token are right; answers the request when not."""
+        """Return whether path and token are right; if not, send the error response."""
         token = self.sink.token
         given = self.headers.get("Authorization", "")
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):

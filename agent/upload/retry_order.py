@@ -7,16 +7,16 @@ alone, such as a server that crashes on its content, must not delay the captures
 FIRST_REST = 30.0
 LAST_REST = 900.0
 
-# Captures; of more, the one that failed longest ago has its turn again. While nothing at all
-# passes, each capture sent instead was purchased with a labelling credit too early.
+# Captures; beyond it, the one that failed longest ago is retried. While every delivery fails,
+# each capture sent instead was purchased with a labelling credit too early.
 _REMEMBERED = 8
 
 
 class RetryOrder:
-    """Which captures failed lately. All times are seconds of one monotonic clock.
+    """Captures that failed recently. All times are seconds of one monotonic clock.
 
-    One rests until another was delivered, and longer after each failure. What rests is sent all
-    the same when nothing else waits, so a rest delays nobody.
+    A failed capture waits until another one is delivered, and longer after each failure. If no
+    other capture waits, it is sent anyway, so the wait never leaves a worker idle.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class RetryOrder:
         self._since_a_delivery: set[str] = set()
 
     def failed(self, now: float, capture_id: str) -> None:
-        """It could not be delivered."""
+        """Record that a capture could not be delivered."""
         failures, _ = self._failures.pop(capture_id, (0, 0.0))
         rest = min(FIRST_REST * 2.0 ** min(failures, 10), LAST_REST)
         self._failures[capture_id] = failures + 1, now + rest
@@ -38,7 +38,7 @@ class RetryOrder:
         self._since_a_delivery.clear()
 
     def resting(self, now: float) -> tuple[str, ...]:
-        """Those that let others go first; the one that failed longest ago goes before the rest."""
+        """Return the captures to send after all others, the earliest failure first."""
         return tuple(
             capture_id
             for capture_id, (_, until) in self._failures.items()
