@@ -11,7 +11,7 @@ LAST_RETRY_S = 30.0
 
 
 class Reader:
-    """Reads one source into the mailbox. `step` never raises for a camera's trouble.
+    """Reads one source into the mailbox. `step` never raises for a camera error.
 
     A lost camera is closed and opened again, waiting ever longer; it is logged once when lost and
     once when it is back. A recording that cannot be read ends, and `failed` says so.

@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from queue import Empty, Queue, SimpleQueue
 
 from agent.domain import Capture
@@ -42,6 +42,15 @@ class ExitCode(IntEnum):
     STOPPED = 0
     BUG = 1
     CONFIGURATION = 78
+
+
+class StopReason(StrEnum):
+    """Why the daemon stops, as the log says it."""
+
+    BUG = "bug"
+    ASKED = "asked"
+    RECORDING_FAILED = "recording failed"
+    RECORDINGS_ENDED = "recordings ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +209,7 @@ class Supervisor:
         """Stop in stream order, so that captures in memory reach the disk."""
         stages = self._stages
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
-        self._log.info("agent stopping", reason=self._reason())
+        self._log.info("agent stopping", reason=self._reason().value)
         for worker in (*self._readers, *self._change):
             worker.stop()
         stages.mailbox.close()
@@ -219,7 +228,7 @@ class Supervisor:
         report = self._log.error if lost or code else self._log.info
         report(
             "agent stopped",
-            reason=self._reason(),
+            reason=self._reason().value,
             exit_code=int(code),
             waiting=self._summary.waiting,
             lost=lost,
@@ -248,12 +257,14 @@ class Supervisor:
         with contextlib.suppress(Empty):
             self._wakeups.get(timeout=self._tick)
 
-    def _reason(self) -> str:
+    def _reason(self) -> StopReason:
         if self._failed():
-            return "bug"
+            return StopReason.BUG
         if self._stop:
-            return "asked"
-        return "recording failed" if self._recording_failed() else "recordings ended"
+            return StopReason.ASKED
+        if self._recording_failed():
+            return StopReason.RECORDING_FAILED
+        return StopReason.RECORDINGS_ENDED
 
     def _exit_code(self) -> ExitCode:
         if self._failed():

@@ -34,12 +34,12 @@ workers = 1 if fps else len(os.sched_getaffinity(0))
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-[picture] = session.get_inputs()
-tensor = np.zeros(picture.shape, np.float32)
-session.run(None, {picture.name: tensor})
+[model_input] = session.get_inputs()
+tensor = np.zeros(model_input.shape, np.float32)
+session.run(None, {model_input.name: tensor})
 def work():
     for _ in range(frames // workers):
-        session.run(None, {picture.name: tensor})
+        session.run(None, {model_input.name: tensor})
         time.sleep(1 / fps if fps else 0)
 threads = [threading.Thread(target=work) for _ in range(workers)]
 began, cpu = time.perf_counter(), time.process_time()

@@ -12,7 +12,7 @@ import cv2
 FRAMES_A_SECOND = 25
 
 
-def pictures(clip: str) -> list[bytes]:
+def images(clip: str) -> list[bytes]:
     """The clip's frames as JPEG."""
     video, found = cv2.VideoCapture(clip), []
     while (answer := video.read())[0]:
@@ -44,5 +44,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Handler.frames = pictures(sys.argv[1])
+    Handler.frames = images(sys.argv[1])
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()

@@ -1,4 +1,4 @@
-"""A far side that takes every connection and never says a word."""
+"""An endpoint that accepts every connection and never responds."""
 
 import socket
 import threading

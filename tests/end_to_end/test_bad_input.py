@@ -1,4 +1,4 @@
-"""Every mistake of a technician: an exit code and one line that names thing, value and mend."""
+"""Each operator mistake: an exit code, and one line with the setting, its value and the fix."""
 
 import json
 import os
@@ -172,8 +172,8 @@ def test_a_wrong_token_holds_all_and_says_so_once(
     assert line.startswith(f"capture-agent: cannot deliver {kept} captures: ")
     assert "AGENT_UPLOAD_TOKEN" in line
 
-    mended = call(folder, "flush", **settings | {"AGENT_UPLOAD_TOKEN": "right-token"})
-    assert mended.returncode == 0
+    fixed = call(folder, "flush", **settings | {"AGENT_UPLOAD_TOKEN": "right-token"})
+    assert fixed.returncode == 0
     assert len(receiver.records) == kept
 
 

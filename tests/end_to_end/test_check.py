@@ -1,4 +1,4 @@
-"""`check` looks before anything runs: one line a station, with cause and mend."""
+"""`check` before the first run: one line per part, with cause and fix."""
 
 import json
 import threading
@@ -47,7 +47,7 @@ def web_page() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_good_setup_passes_with_one_line_a_station(
+def test_a_good_setup_passes_with_one_line_per_part(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint(token="right-token")
@@ -93,7 +93,7 @@ def test_one_marked_frame_goes_the_whole_way(
     assert not (tmp_path / "spool").exists()
 
 
-def test_a_secret_that_everybody_can_read_fails_with_its_mend(tmp_path: Path) -> None:
+def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> None:
     token = tmp_path / "upload_token"
     token.write_text("a-secret", "utf-8")
     for mode, code in ((0o644, 78), (0o600, 0)):
@@ -105,7 +105,7 @@ def test_a_secret_that_everybody_can_read_fails_with_its_mend(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "station", "words"),
+    ("settings", "part", "words"),
     [
         ({"AGENT_FPS": "x"}, "settings", ["AGENT_FPS", "must be a number", "not x"]),
         ({"AGENT_MODEL": "/no.onnx"}, "model", ["/no.onnx", "No such file", "AGENT_MODEL"]),
@@ -119,15 +119,15 @@ def test_a_secret_that_everybody_can_read_fails_with_its_mend(tmp_path: Path) ->
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_is_broken_fails_alone_with_cause_and_mend(
-    tmp_path: Path, settings: dict[str, str], station: str, words: list[str]
+def test_what_is_broken_fails_alone_with_cause_and_fix(
+    tmp_path: Path, settings: dict[str, str], part: str, words: list[str]
 ) -> None:
     answer = call(tmp_path, "check", **{"AGENT_CAMERAS": CLIP, **settings})
 
     assert answer.returncode == 78, answer.stdout + answer.stderr
     failed = [line for line in answer.stdout.splitlines() if not line.startswith("ok ")]
     assert len(failed) == 1, answer.stdout
-    assert failed[0].split()[:2] == ["FAIL", station]
+    assert failed[0].split()[:2] == ["FAIL", part]
     for word in words:
         assert word in failed[0]
     assert answer.stderr == ""

@@ -93,7 +93,7 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
     assert changed["before"] == kept["sha256"]
 
 
-def test_a_restart_with_a_bad_new_file_runs_the_last_good_model(tmp_path: Path) -> None:
+def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path) -> None:
     objects = [Planted((20, 30, 60, 70), 1, 0.75)]
     path = family_model(tmp_path / "street.onnx", FAMILIES["ultralytics"], objects)
     settings = {

@@ -108,7 +108,7 @@ def test_a_clip_is_captured_offline_and_delivered_later(
 def test_each_of_two_cameras_names_its_own_frames(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    folder = tmp_path / "pictures of the yard"
+    folder = tmp_path / "images of the yard"
     folder.mkdir()
     video = cv2.VideoCapture(str(clip()))
     cut = cv2.VideoWriter(

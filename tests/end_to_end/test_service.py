@@ -21,7 +21,7 @@ class Manager:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.settimeout(0.05)
@@ -30,9 +30,9 @@ class Manager:
         """All lines so server."""
         while True:
             try:
-                self.heard += self._socket.recv(4096).decode().splitlines()
+                self.received += self._socket.recv(4096).decode().splitlines()
             except TimeoutError:
-                return self.heard
+                return self.received
 
     def close(self) -> None:
         self._socket.close()
@@ -57,15 +57,15 @@ def test_the_service_manager_hears_ready_progress_and_stop(
     with Daemon(tmp_path, **settings) as daemon:
         until(lambda: "READY=1" in manager.listen(), what=daemon.describe)
         assert "model loaded" in daemon.text
-        assert manager.heard[0].startswith("EXTEND_TIMEOUT_USEC=")  # while the model loads
+        assert manager.received[0].startswith("EXTEND_TIMEOUT_USEC=")  # while the model loads
         until(lambda: manager.listen().count("WATCHDOG=1") >= 4, what=daemon.describe)
         daemon.process.terminate()
         assert daemon.ends(seconds=20) == 0
-    heard = manager.listen()
+    received = manager.listen()
 
-    assert "STOPPING=1" in heard
-    assert heard.index("READY=1") < heard.index("WATCHDOG=1") < heard.index("STOPPING=1")
-    assert heard.count("READY=1") == 1
+    assert "STOPPING=1" in received
+    assert received.index("READY=1") < received.index("WATCHDOG=1") < received.index("STOPPING=1")
+    assert received.count("READY=1") == 1
 
 
 def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
@@ -87,8 +87,8 @@ def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
     with Daemon(tmp_path, **settings) as daemon:
         until(lambda: "READY=1" in manager.listen(), what=daemon.describe)
 
-    assert manager.heard[0].startswith("EXTEND_TIMEOUT_USEC=")
-    assert manager.heard[1] == (
+    assert manager.received[0].startswith("EXTEND_TIMEOUT_USEC=")
+    assert manager.received[1] == (
         f"STATUS=rebuilding the index of the spool: {GROUP} of {GROUP + 1} files"
     )
 

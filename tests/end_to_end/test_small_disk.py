@@ -1,4 +1,4 @@
-"""A disk that fills up while the far side is away: the daemon runs on, and drains later."""
+"""A disk that fills up while the endpoint is away: the daemon keeps running and delivers later."""
 
 import signal
 from collections.abc import Callable

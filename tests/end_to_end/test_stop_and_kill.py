@@ -125,7 +125,7 @@ def test_two_kills_at_random_moments_lose_nothing(
 def test_two_hundred_kills_at_random_moments_lose_nothing(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    """Also in the middle of an upload: the far side comes and goes."""
+    """Also in the middle of an upload: the endpoint stops and starts."""
     receiver = endpoint()
     log = tmp_path / "kill_loop.log"
     settings = {

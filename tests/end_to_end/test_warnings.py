@@ -35,7 +35,7 @@ def test_the_warnings_alone_tell_what_is_wrong(tmp_path: Path) -> None:
     assert not any("frame captured" in line for line in lines)
 
 
-def test_settings_that_must_be_mended_are_errors_of_the_journal(tmp_path: Path) -> None:
+def test_settings_that_must_be_fixed_are_errors_of_the_journal(tmp_path: Path) -> None:
     answer = call(tmp_path, "run", NOTIFY_SOCKET=tmp_path / "nobody", AGENT_FPS="fast")
 
     assert answer.returncode == 78

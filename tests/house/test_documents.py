@@ -11,11 +11,11 @@ from tests.house import refresh
 
 SECURITY = ROOT / "docs" / "security.md"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-MEND = f"they differ from the declarations: run `{refresh.COMMAND}`"
+FIX = f"they differ from the declarations: run `{refresh.COMMAND}`"
 
 
 def test_the_env_file_of_the_service_is_what_the_command_prints() -> None:
-    assert refresh.ENV_FILE.read_text(encoding="utf-8") == env_file(), MEND
+    assert refresh.ENV_FILE.read_text(encoding="utf-8") == env_file(), FIX
 
 
 @pytest.mark.parametrize(("page", "name"), refresh.TEXTS)
@@ -23,7 +23,7 @@ def test_each_page_shows_what_is_declared(page: str, name: str) -> None:
     text = refresh.text_between((ROOT / page).read_text(encoding="utf-8"), name)
 
     assert text is not None, f"{page} needs the lines <!-- {name} --> and <!-- /{name} -->"
-    assert text == refresh.TEXTS[page, name](), MEND
+    assert text == refresh.TEXTS[page, name](), FIX
 
 
 def test_refreshing_replaces_the_text_and_nothing_else() -> None:

@@ -1,4 +1,4 @@
-"""The far side in memory comes from the upload tests: a fake has one home."""
+"""The endpoint in memory comes from the upload tests: a fake has one home."""
 
 from collections.abc import Iterator
 from pathlib import Path

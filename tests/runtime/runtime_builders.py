@@ -168,14 +168,14 @@ def every_frame(*cameras: str) -> Selection:
     return Selection(cameras, plan, new_id=new_id)
 
 
-def no_picture(pixels: Pixels) -> Grey:
-    """Nobody looks at pictures in these tests."""
+def no_thumbnail(pixels: Pixels) -> Grey:
+    """Return an empty thumbnail: these tests do not use it."""
     del pixels
     return np.zeros((180, 320), np.uint8)
 
 
 class PlainEncoder:
-    """Its picture is the first pixel."""
+    """Return the first pixel as the thumbnail."""
 
     def encode(self, pixels: Pixels) -> EncodedImage:
         height, width = pixels.shape[:2]

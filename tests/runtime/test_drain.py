@@ -56,17 +56,17 @@ def test_an_empty_spool_is_done_at_once(spool: Spool, log: Recorder) -> None:
     assert drain.delivered == 0
 
 
-@pytest.mark.parametrize("trouble", [AWAY, HELD])
-def test_it_gives_up_with_the_reason_when_the_far_side_takes_nothing(
-    spool: Spool, log: Recorder, trouble: Exception
+@pytest.mark.parametrize("failure", [AWAY, HELD])
+def test_it_gives_up_with_the_reason_when_the_endpoint_accepts_nothing(
+    spool: Spool, log: Recorder, failure: Exception
 ) -> None:
     store(spool, 3)
     target = FakeTarget()
-    target.failure = trouble  # type: ignore[assignment]
+    target.failure = failure  # type: ignore[assignment]
     drain = drain_of(spool, target, log)
     drain.run(nothing)
 
-    assert drain.reason == str(trouble)
+    assert drain.reason == str(failure)
     assert spool.waiting() == 3
     assert spool.in_flight() == 0
 
@@ -86,7 +86,7 @@ def test_it_gives_up_when_the_local_disk_refuses(
 
 
 def test_a_slow_delivery_is_not_given_up(spool: Spool, log: Recorder) -> None:
-    """A request has a deadline of its own; while it runs, the far side is not away."""
+    """A request has a deadline of its own; while it runs, the endpoint is not unavailable."""
     store(spool, 1)
     target = FakeTarget()
     go_on = Event()
@@ -124,7 +124,7 @@ def test_a_bug_ends_it(spool: Spool, log: Recorder) -> None:
     assert "worker failed" in log.events
 
 
-def test_a_refused_capture_is_set_aside_rather_than_waited_for(spool: Spool, log: Recorder) -> None:
+def test_a_refused_capture_is_rejected_and_not_waited_for(spool: Spool, log: Recorder) -> None:
     ids = store(spool, 4)
     target = FakeTarget()
     target.refused = {ids[3]}

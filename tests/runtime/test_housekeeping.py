@@ -16,7 +16,7 @@ from tests.runtime.runtime_builders import (
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
-def keeper_of(agent: WholeAgent, log: Recorder) -> Housekeeping:
+def housekeeping_of(agent: WholeAgent, log: Recorder) -> Housekeeping:
     stages = agent.stages
     spool, uploader = stages.spool, stages.uploader
     summary = Summary(stages.mailbox, stages.stats, spool, uploader, log.log)
@@ -28,7 +28,7 @@ def keeper_of(agent: WholeAgent, log: Recorder) -> Housekeeping:
 def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -> None:
     clock = ManualClock()
     agent = WholeAgent(HungCamera(), spool, log, clock=clock)
-    housekeeping = keeper_of(agent, log)
+    housekeeping = housekeeping_of(agent, log)
     for sequence in range(3):
         agent.stages.mailbox.put(frame("gate", sequence))
     agent.stages.inference.step()
@@ -66,7 +66,7 @@ def test_a_disk_that_refuses_to_keep_what_was_learnt_is_no_bug(
     disk = StubbornDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         agent = WholeAgent(HungCamera(), spool, log, clock=clock)
-        housekeeping = keeper_of(agent, log)
+        housekeeping = housekeeping_of(agent, log)
         disk.refuses = OSError(errno.EROFS, "Read-only file system")
         clock.now += MEMORY_S
 

@@ -22,7 +22,7 @@ from tests.runtime.runtime_builders import (
     detection,
     every_frame,
     frame,
-    no_picture,
+    no_thumbnail,
 )
 
 
@@ -50,7 +50,7 @@ class Scripted:
         return Prediction(self.info, next(self._answers, ()))
 
 
-class Station:
+class InferenceStage:
     """Inference with a selector that keeps every frame, and a queue of two."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Station:
             detector,
             selection or every_frame("gate", "yard"),
             self.queue,
-            shrink=no_picture,
+            shrink=no_thumbnail,
             stats=self.stats,
             clock=clock,
             log=log.log,
@@ -81,69 +81,71 @@ class Station:
 
 
 @pytest.fixture
-def station(clock: ManualClock, log: Recorder) -> Station:
-    return Station(clock, log, Scripted())
+def stage(clock: ManualClock, log: Recorder) -> InferenceStage:
+    return InferenceStage(clock, log, Scripted())
 
 
 def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
-    station: Station, log: Recorder
+    stage: InferenceStage, log: Recorder
 ) -> None:
-    station.mailbox.put(frame("gate", 7))
+    stage.mailbox.put(frame("gate", 7))
 
-    assert station.inference.step() == 0.0
-    assert station.inference.step() == 0.0
+    assert stage.inference.step() == 0.0
+    assert stage.inference.step() == 0.0
 
-    chosen = station.queue.get_nowait()
+    chosen = stage.queue.get_nowait()
     assert chosen.observation.frame.sequence == 7
     assert log.one("frame captured")["capture"] == chosen.id
     assert log.one("frame captured")["rules"] == "every_nth"
-    assert station.stats.total() == {"analysed": 1, "captured": 1, "captured/every_nth": 1}
+    assert stage.stats.total() == {"analysed": 1, "captured": 1, "captured/every_nth": 1}
 
 
 def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorder) -> None:
-    station = Station(clock, log, Scripted([(detection(0.4),)]))
-    station.mailbox.put(frame("gate", 0))
-    station.inference.step()
-    station.inference.step()
+    stage = InferenceStage(clock, log, Scripted([(detection(0.4),)]))
+    stage.mailbox.put(frame("gate", 0))
+    stage.inference.step()
+    stage.inference.step()
 
-    observation = station.queue.get_nowait().observation
+    observation = stage.queue.get_nowait().observation
     assert observation.detections == (detection(0.4),)
 
 
-def test_a_full_queue_stops_the_analysis_and_keeps_the_order(station: Station) -> None:
+def test_a_full_queue_stops_the_analysis_and_keeps_the_order(stage: InferenceStage) -> None:
     for sequence in range(3):
-        station.mailbox.put(frame("gate", sequence))
-        station.inference.step()
-    station.mailbox.put(frame("gate", 3))
+        stage.mailbox.put(frame("gate", sequence))
+        stage.inference.step()
+    stage.mailbox.put(frame("gate", 3))
 
-    assert station.inference.step() == FULL_S
-    assert station.inference.pending == 1
-    assert station.stats.total()["analysed"] == 3
-    assert station.queued() == [0, 1]
+    assert stage.inference.step() == FULL_S
+    assert stage.inference.pending == 1
+    assert stage.stats.total()["analysed"] == 3
+    assert stage.queued() == [0, 1]
 
-    assert station.inference.step() == 0.0
-    assert station.inference.step() == 0.0
-    assert station.queued() == [2, 3]
-    assert station.inference.pending == 0
+    assert stage.inference.step() == 0.0
+    assert stage.inference.step() == 0.0
+    assert stage.queued() == [2, 3]
+    assert stage.inference.pending == 0
 
 
-def test_it_is_done_when_the_mailbox_is_closed_and_all_is_in_the_queue(station: Station) -> None:
+def test_it_is_done_when_the_mailbox_is_closed_and_all_is_in_the_queue(
+    stage: InferenceStage,
+) -> None:
     for sequence in range(3):
-        station.mailbox.put(frame("gate", sequence))
-        station.inference.step()
-    station.mailbox.put(frame("yard", 3))
-    station.mailbox.close()
+        stage.mailbox.put(frame("gate", sequence))
+        stage.inference.step()
+    stage.mailbox.put(frame("yard", 3))
+    stage.mailbox.close()
 
-    assert station.inference.step() == FULL_S
-    assert station.queued() == [0, 1]
-    steps = [station.inference.step() for _ in range(2)]
+    assert stage.inference.step() == FULL_S
+    assert stage.queued() == [0, 1]
+    steps = [stage.inference.step() for _ in range(2)]
 
     assert steps == [0.0, None]
-    assert station.queued() == [2, 3]
+    assert stage.queued() == [2, 3]
 
 
-def test_a_step_without_a_frame_comes_back(station: Station) -> None:
-    assert station.inference.step() == 0.0
+def test_a_step_without_a_frame_comes_back(stage: InferenceStage) -> None:
+    assert stage.inference.step() == 0.0
 
 
 @pytest.mark.parametrize(
@@ -162,10 +164,10 @@ def test_that_frames_come_too_slowly_is_said_once(
 ) -> None:
     plan = SelectionPlan(("flicker",), Thresholds(0.5), "", is_random=False)
     chosen = Selection(["gate", "yard"], plan, new_id=new_id)
-    station = Station(clock, log, Scripted(), chosen)
+    stage = InferenceStage(clock, log, Scripted(), chosen)
     for number, at in enumerate(accumulate(steps, initial=0.0)):
-        station.mailbox.put(frame("gate", number, at))
-        station.inference.step()
+        stage.mailbox.put(frame("gate", number, at))
+        stage.inference.step()
 
     said = [line for line in log.lines if line["event"].startswith("temporal rules ")]
     assert [line["event"].removeprefix("temporal rules ") for line in said] == states

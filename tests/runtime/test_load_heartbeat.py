@@ -16,7 +16,7 @@ from agent.runtime.supervisor import Supervisor
 from agent.spool.spool import Spool
 from agent.system import SystemdNotifier
 from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, frame, wait_until
-from tests.runtime.test_model import Fixed, Shelf
+from tests.runtime.test_model import Fixed, MemoryModelStore
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
@@ -123,7 +123,7 @@ def with_change(
     stages = WholeAgent(HungCamera(), spool, log, clock=clock).stages
     heartbeat = LoadHeartbeat(1800, notifier=manager.notifier, clock=clock)
     change = ModelChange(
-        CurrentModel(Fixed(MODEL)), load, Shelf(), heartbeat=heartbeat, log=log.log
+        CurrentModel(Fixed(MODEL)), load, MemoryModelStore(), heartbeat=heartbeat, log=log.log
     )
     return Supervisor(
         replace(stages, model_change=change),
@@ -193,7 +193,7 @@ def test_a_load_that_hangs_starves_the_watchdog(
 def test_frames_are_analysed_while_a_model_is_loaded(log: Recorder, clock: ManualClock) -> None:
     load, current = SlowLoad(), CurrentModel(Fixed(MODEL))
     heartbeat = LoadHeartbeat(60, notifier=SystemdNotifier(None), clock=clock)
-    change = ModelChange(current, load, Shelf(), heartbeat=heartbeat, log=log.log)
+    change = ModelChange(current, load, MemoryModelStore(), heartbeat=heartbeat, log=log.log)
     change.ask()
     other = Thread(target=change.step)
     other.start()

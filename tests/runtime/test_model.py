@@ -14,7 +14,7 @@ from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.model import CurrentModel, ModelChange, first_model, synthetic_image
 from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, Says
 
-PICTURE = np.zeros((4, 6, 3), np.uint8)
+IMAGE = np.zeros((4, 6, 3), np.uint8)
 OTHER = replace(MODEL, name="other", sha256="1" * 64)
 OLD = replace(MODEL, name="old", sha256="2" * 64)
 NO_MODEL = ModelUnusable("cannot load the model m.onnx: it is a text")
@@ -23,7 +23,7 @@ Load = Callable[[], LoadedModel]
 
 
 class Fixed:
-    """A model of one answer; `odd` says whether that is none, for a picture of ours or a frame."""
+    """A model with one prediction, invalid for the input that `odd` names: "greys" or "frames"."""
 
     decided = "by the test"
     wasteful: str | None = None
@@ -37,7 +37,7 @@ class Fixed:
         return Prediction(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
 
 
-class Shelf:
+class MemoryModelStore:
     """A store in memory."""
 
     def __init__(self, kept: LoadedModel | None = None) -> None:
@@ -65,7 +65,9 @@ def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.runtime.model.ASKED_S", 0.01)
 
 
-def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) -> ModelChange:
+def change_of(
+    current: CurrentModel, load: Load, log: Recorder, store: MemoryModelStore
+) -> ModelChange:
     heartbeat = LoadHeartbeat(60, notifier=Says(), clock=ManualClock())
     return ModelChange(current, load, store, heartbeat=heartbeat, log=log.log)
 
@@ -77,10 +79,10 @@ def change_of(current: CurrentModel, load: Load, log: Recorder, store: Shelf) ->
     ("load", "words"),
     [(broken, "it is a text"), (lambda: Fixed(OTHER, odd="greys"), "contains NaN or Inf")],
 )
-def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
+def test_a_start_with_a_bad_new_file_runs_the_known_good_model_and_says_so(
     load: Load, words: str, log: Recorder
 ) -> None:
-    current = first_model(load, Shelf(Fixed(OLD)), log=log.log)
+    current = first_model(load, MemoryModelStore(Fixed(OLD)), log=log.log)
 
     assert current.info == OLD
     assert words in str(current.fallback_reason)
@@ -90,19 +92,21 @@ def test_a_start_with_a_bad_new_file_runs_the_last_good_model_and_says_so(
     assert "model reload failed" in EVENTS
 
 
-def test_a_start_without_a_last_good_model_fails_with_the_cause(log: Recorder) -> None:
+def test_a_start_without_a_known_good_model_fails_with_the_cause(log: Recorder) -> None:
     with pytest.raises(ModelUnusable, match="it is a text"):
-        first_model(broken, Shelf(), log=log.log)
+        first_model(broken, MemoryModelStore(), log=log.log)
     assert log.events == []
 
 
 def test_a_wrong_setting_is_no_matter_of_the_model(log: Recorder) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_PROVIDERS"):
-        first_model(misconfigured, Shelf(Fixed(OLD)), log=log.log)
+        first_model(misconfigured, MemoryModelStore(Fixed(OLD)), log=log.log)
 
 
-@pytest.mark.parametrize("store", [Shelf(), Shelf(Fixed(OLD, odd="greys"))])
-def test_an_unsound_model_runs_where_there_is_no_sound_one(store: Shelf, log: Recorder) -> None:
+@pytest.mark.parametrize("store", [MemoryModelStore(), MemoryModelStore(Fixed(OLD, odd="greys"))])
+def test_an_unsound_model_runs_where_there_is_no_sound_one(
+    store: MemoryModelStore, log: Recorder
+) -> None:
     current = first_model(lambda: Fixed(OTHER, odd="greys"), store, log=log.log)
 
     assert current.info == OTHER
@@ -111,58 +115,58 @@ def test_an_unsound_model_runs_where_there_is_no_sound_one(store: Shelf, log: Re
 
 
 def test_a_model_is_kept_once_its_first_real_frame_was_answered_soundly(log: Recorder) -> None:
-    store = Shelf(Fixed(OLD))
+    store = MemoryModelStore(Fixed(OLD))
     current = first_model(lambda: Fixed(OTHER), store, log=log.log)
     change = change_of(current, broken, log, store)
 
     change.step()
     assert store.kept is not None
     assert store.kept.info == OLD
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change.step()
 
     assert store.kept.info == OTHER
 
 
-def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_last_good_one(
+def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_known_good_model(
     log: Recorder,
 ) -> None:
-    store = Shelf(Fixed(OLD))
+    store = MemoryModelStore(Fixed(OLD))
     current = first_model(lambda: Fixed(OTHER, odd="frames"), store, log=log.log)
     change = change_of(current, broken, log, store)
 
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change.step()
     change.step()
 
-    assert current.detect(PICTURE).model == OLD
+    assert current.detect(IMAGE).model == OLD
     assert "first frame" in str(current.fallback_reason)
     assert log.one("model reload failed")["model"] == "old"
 
 
 def test_a_model_without_an_alternative_may_prove_itself_later(log: Recorder) -> None:
-    model, store = Fixed(OTHER, odd="frames"), Shelf()
+    model, store = Fixed(OTHER, odd="frames"), MemoryModelStore()
     current = first_model(lambda: model, store, log=log.log)
     change = change_of(current, broken, log, store)
 
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change.step()
     assert store.kept is None
     assert current.fallback_reason is None
     model.odd = "never"
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change.step()
 
     assert store.kept is model
 
 
-def test_the_last_good_model_that_runs_is_not_taken_for_the_file(log: Recorder) -> None:
+def test_the_known_good_model_that_runs_is_not_taken_for_the_file(log: Recorder) -> None:
     """Else a copy of the bad file could take its place."""
     good = Fixed(OLD)
-    store = Shelf(good)
+    store = MemoryModelStore(good)
     current = first_model(broken, store, log=log.log)
     store.kept = None
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change_of(current, broken, log, store).step()
 
     assert store.kept is None
@@ -172,18 +176,18 @@ def test_the_last_good_model_that_runs_is_not_taken_for_the_file(log: Recorder) 
 
 
 def test_a_new_model_is_used_and_kept_once_somebody_asked(log: Recorder) -> None:
-    store = Shelf()
+    store = MemoryModelStore()
     current = CurrentModel(Fixed(MODEL))
     change = change_of(current, lambda: Fixed(OTHER), log, store)
 
     change.step()
-    assert current.detect(PICTURE).model == MODEL
+    assert current.detect(IMAGE).model == MODEL
     change.ask()
     change.ask()
     change.step()
     change.step()
 
-    assert current.detect(PICTURE).model == OTHER
+    assert current.detect(IMAGE).model == OTHER
     assert store.kept is not None
     assert store.kept.info == current.info == OTHER
     assert log.one("model changed")["sha256"] == "1" * 12
@@ -191,14 +195,14 @@ def test_a_new_model_is_used_and_kept_once_somebody_asked(log: Recorder) -> None
 
 
 def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Recorder) -> None:
-    store = Shelf(Fixed(OLD))
+    store = MemoryModelStore(Fixed(OLD))
     current = CurrentModel(Fixed(MODEL))
     change = change_of(current, lambda: Fixed(OTHER, odd="frames"), log, store)
 
     change.ask()
     change.step()
     assert current.info == OTHER
-    current.detect(PICTURE)
+    current.detect(IMAGE)
     change.step()
 
     assert current.info == OLD
@@ -218,13 +222,13 @@ def test_a_new_model_that_does_not_work_changes_nothing(
     load: Load, words: str, log: Recorder
 ) -> None:
     current = CurrentModel(Fixed(MODEL))
-    current.detect(PICTURE)
-    change = change_of(current, load, log, Shelf())
+    current.detect(IMAGE)
+    change = change_of(current, load, log, MemoryModelStore())
 
     change.ask()
     change.step()
 
-    assert current.detect(PICTURE).model == MODEL
+    assert current.detect(IMAGE).model == MODEL
     assert words in log.one("model reload failed")["error"]
     assert words in str(current.fallback_reason)
     assert log.events == ["model reload failed"]
@@ -232,9 +236,9 @@ def test_a_new_model_that_does_not_work_changes_nothing(
 
 def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     new = Fixed(OTHER)
-    new.wasteful = "it takes 4 pictures at once"
+    new.wasteful = "its batch size is 4"
     current = CurrentModel(Fixed(MODEL))
-    change = change_of(current, lambda: new, log, Shelf())
+    change = change_of(current, lambda: new, log, MemoryModelStore())
 
     change.ask()
     change.step()
@@ -243,9 +247,9 @@ def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     assert log.one("model batch wasted")["error"] == new.wasteful
 
 
-def test_a_mended_file_ends_the_trouble(log: Recorder) -> None:
+def test_a_fixed_file_clears_the_fallback_reason(log: Recorder) -> None:
     current = CurrentModel(Fixed(OLD), fallback_reason="cannot load the model")
-    change = change_of(current, lambda: Fixed(OTHER), log, Shelf())
+    change = change_of(current, lambda: Fixed(OTHER), log, MemoryModelStore())
 
     change.ask()
     change.step()

@@ -1,4 +1,4 @@
-"""A camera's trouble is a wait and one line; a recording plays at its own speed."""
+"""A camera error becomes a wait and one log line; a recording plays at its own speed."""
 
 from collections import deque
 

@@ -1,4 +1,4 @@
-"""What each answer of the far side does to the capture, the log and the next attempt."""
+"""What each response does to the capture, the log and the next attempt."""
 
 import errno
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ REFUSED = CaptureRejected("cannot deliver the capture: 422")
 
 
 class Line:
-    """An uploader without jitter, a far side in memory, a spool whose disk can refuse."""
+    """An uploader without jitter, an endpoint in memory, a spool whose disk can refuse."""
 
     def __init__(self, spool: Spool, disk: StubbornDisk, clock: ManualClock, log: Recorder) -> None:
         self.spool = spool
@@ -80,24 +80,24 @@ def test_the_most_valuable_capture_goes_first(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "state", "wait", "event", "level"),
+    ("failure", "state", "wait", "event", "level"),
     [
         (AWAY, UploadState.DELAYED, 1.0, "upload delayed", "warning"),
         (BUSY, UploadState.DELAYED, 30.0, "upload delayed", "warning"),
         (HELD, UploadState.BLOCKED, 30.0, "upload blocked", "error"),
     ],
 )
-def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
+def test_an_endpoint_error_keeps_all_captures_logs_once_and_waits(
     line: Line,
     log: Recorder,
-    trouble: Failure,
+    failure: Failure,
     state: UploadState,
     wait: float,
     event: str,
     level: str,
 ) -> None:
     store(line.spool, 3)
-    line.target.failure = trouble
+    line.target.failure = failure
 
     assert line.step() == 0.0
     assert line.step() == wait
@@ -107,19 +107,19 @@ def test_trouble_of_the_far_side_keeps_all_says_it_once_and_waits(
     assert line.spool.in_flight() == 0
     assert line.uploader.state is state
     assert line.uploader.is_stuck
-    assert line.uploader.last_error == str(trouble)
+    assert line.uploader.last_error == str(failure)
     assert log.events == [event]
-    assert log.one(event)["error"] == str(trouble)
+    assert log.one(event)["error"] == str(failure)
     assert log.one(event)["log_level"] == level
     assert log.one(event)["waiting"] == 3
 
 
-@pytest.mark.parametrize("trouble", [AWAY, BUSY, HELD])
-def test_a_far_side_that_is_back_gets_all_and_the_return_is_logged_once(
-    line: Line, log: Recorder, trouble: Failure
+@pytest.mark.parametrize("failure", [AWAY, BUSY, HELD])
+def test_an_endpoint_that_is_back_gets_all_and_the_return_is_logged_once(
+    line: Line, log: Recorder, failure: Failure
 ) -> None:
     ids = store(line.spool, 5)
-    line.target.failure = trouble
+    line.target.failure = failure
     line.steps_for(60)
     line.target.failure = None
     line.steps_for(1000)
@@ -142,7 +142,7 @@ def test_while_held_one_capture_at_a_time_probes_each_minute_or_later(line: Line
     assert line.target.most_at_once == 1
 
 
-def test_a_capture_that_is_refused_three_times_is_set_aside_while_others_pass(
+def test_a_capture_that_is_refused_three_times_is_rejected_while_others_pass(
     line: Line, log: Recorder
 ) -> None:
     ids = store(line.spool, 6)
@@ -159,7 +159,7 @@ def test_a_capture_that_is_refused_three_times_is_set_aside_while_others_pass(
     assert "upload blocked" not in log.events
 
 
-def test_when_the_first_captures_are_all_refused_nothing_is_set_aside(
+def test_when_the_first_captures_are_all_refused_nothing_is_rejected(
     line: Line, log: Recorder
 ) -> None:
     store(line.spool, 4)
@@ -209,7 +209,9 @@ def test_quick_deliveries_are_deleted_together(line: Line) -> None:
     assert len(line.target.attempts) == 5
 
 
-@pytest.mark.parametrize("end", ["nothing is left", "the far side is away", "the worker stops"])
+@pytest.mark.parametrize(
+    "end", ["nothing is left", "the endpoint is unavailable", "the worker stops"]
+)
 def test_what_is_delivered_does_not_wait_to_be_deleted(line: Line, end: str) -> None:
     store(line.spool, 3)
     for _ in range(3):
@@ -227,7 +229,7 @@ def test_what_is_delivered_does_not_wait_to_be_deleted(line: Line, end: str) -> 
 
     delivered = line.spool.counts()["delivered"]
     assert delivered == 3
-    assert line.spool.waiting() == (1 if end == "the far side is away" else 0)
+    assert line.spool.waiting() == (1 if end == "the endpoint is unavailable" else 0)
 
 
 def test_a_stop_while_the_disk_refuses_says_so(line: Line, log: Recorder) -> None:
@@ -261,9 +263,7 @@ def test_a_delivery_that_the_disk_cannot_note_is_not_sent_again(line: Line, log:
     assert not line.uploader.is_stuck
 
 
-def test_a_refused_capture_that_the_disk_cannot_set_aside_waits_on(
-    line: Line, log: Recorder
-) -> None:
+def test_a_refused_capture_that_the_disk_cannot_reject_waits_on(line: Line, log: Recorder) -> None:
     ids = store(line.spool, 4)
     line.target.refused = {ids[0]}
     line.steps_for(2 * REST - 5)

@@ -17,10 +17,10 @@ from tests.upload.fake_target import Failure, FakeTarget
 class Choking(FakeTarget):
     """Fails over some captures alone."""
 
-    def __init__(self, trouble: Failure, bad: set[str]) -> None:
+    def __init__(self, failure: Failure, bad: set[str]) -> None:
         super().__init__()
         self.bad = bad
-        self.choke = trouble
+        self.choke = failure
 
     def send(self, capture: StoredCapture) -> Receipt:
         if capture.id in self.bad:
@@ -30,15 +30,15 @@ class Choking(FakeTarget):
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [TargetUnavailable("cannot deliver: 500"), TargetBlocked("cannot deliver: 403")],
     ids=["unavailable", "held"],
 )
 def test_the_most_valuable_captures_fail_and_all_others_pass(
-    spool: Spool, clock: ManualClock, log: Recorder, trouble: Failure
+    spool: Spool, clock: ManualClock, log: Recorder, failure: Failure
 ) -> None:
     ids = store(spool, 20)
-    target = Choking(trouble, bad=set(ids[:3]))
+    target = Choking(failure, bad=set(ids[:3]))
     pace = Backoff(lambda bound: bound, first_bound=0.0)
     uploader = Uploader(spool, target, pace, stats=Stats(), clock=clock, log=log.log)
     began = clock.now

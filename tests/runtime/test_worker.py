@@ -90,7 +90,7 @@ def test_a_join_has_a_deadline(make: Callable[..., Worker]) -> None:
         assert worker.join(10)
 
 
-def test_a_step_that_takes_longer_than_its_patience_is_overdue(
+def test_a_step_that_takes_longer_than_its_timeout_is_overdue(
     make: Callable[..., Worker], clock: ManualClock
 ) -> None:
     let_go, inside = threading.Event(), threading.Event()

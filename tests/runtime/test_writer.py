@@ -103,7 +103,7 @@ def test_a_disk_that_refuses_is_tried_ever_later_and_loses_nothing(
     assert log.events.count("capture stored") == 10
 
 
-def test_after_the_disk_took_writing_the_next_trouble_is_logged_again(
+def test_after_the_disk_took_writing_the_next_failure_is_logged_again(
     desk: Desk, log: Recorder
 ) -> None:
     for _ in range(2):
@@ -145,7 +145,7 @@ def test_it_ends_only_when_nothing_more_will_come_and_all_is_stored(desk: Desk) 
 
 
 class Heavy(PlainEncoder):
-    """Pictures of a megabyte."""
+    """Encode images of one megabyte."""
 
     def encode(self, pixels: Pixels) -> EncodedImage:
         image = super().encode(pixels)

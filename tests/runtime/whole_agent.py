@@ -1,4 +1,4 @@
-"""The whole daemon of real stages, with a camera, a model and a far side in memory."""
+"""The whole daemon of real stages, with a camera, a model and an endpoint in memory."""
 
 from collections.abc import Iterable, Iterator
 from queue import Queue
@@ -26,7 +26,7 @@ from tests.runtime.runtime_builders import (
     detection,
     every_frame,
     frame,
-    no_picture,
+    no_thumbnail,
 )
 from tests.upload.fake_target import FakeTarget
 
@@ -123,7 +123,7 @@ class WholeAgent:
                 self.model,
                 every_frame("gate"),
                 self.queue,
-                shrink=no_picture,
+                shrink=no_thumbnail,
                 stats=self.stats,
                 clock=self.clock,
                 log=log.log,
