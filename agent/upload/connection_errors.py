@@ -1,4 +1,4 @@
-"""What a failed connection means, in words: network failures pass, wrong certificates do not."""
+"""Connection errors explained: network failures pass, wrong certificates do not."""
 
 import errno
 import re
@@ -37,7 +37,7 @@ _E = TypeVar("_E", bound=BaseException)
 
 
 def explain(error: BaseException, where: str, wall: float) -> AgentError:
-    """Turn what the transport raised into what the caller does about it.
+    """Translate what the transport raised into an error of the port.
 
     `where` is the address as it may be shown; `wall` the device's clock, seconds since 1970.
     The text of `error` itself is not repeated: it may hold the whole address with its secrets.
@@ -64,7 +64,7 @@ def explain(error: BaseException, where: str, wall: float) -> AgentError:
 
 
 def cause(error: BaseException, kind: type[_E]) -> _E | None:
-    """The first of that kind among an error and all that it wraps."""
+    """Return the first error of that kind among an error and all that it wraps."""
     return next((e for e in _chain(error) if isinstance(e, kind)), None)
 
 
@@ -104,13 +104,13 @@ def _alert(error: ssl.SSLError) -> str:
 
 
 def _proxy_refusal(error: BaseException) -> str | None:
-    """The status with which a proxy refuses to connect us, where the failure is permanent."""
+    """Return the status with which a proxy refuses to connect us if the failure is permanent."""
     matches = (_TUNNEL.search(str(e)) for e in _chain(error) if isinstance(e, OSError))
     return next((match[1] for match in matches if match), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it wraps: both libraries hide the cause in other places."""
+    """Yield `error` and what it wraps: the two libraries store the cause in different places."""
     seen: list[BaseException] = []
     waiting = [error]
     while waiting and len(seen) < _LINKS_MAX:

@@ -31,7 +31,7 @@ class UploadWindow:
         return f"{_hour(self.start)}-{_hour(self.end)}"
 
     def opens_in(self, wall: float) -> float:
-        """Seconds until captures may be sent, 0 while they may; infinite while nobody can tell.
+        """Return the seconds until captures may be sent: 0 = now, infinite = not known.
 
         `wall` is in seconds since 1970.
         """
@@ -45,7 +45,7 @@ class UploadWindow:
         return 0.0 if inside else max(self._next_start(now).timestamp() - wall, 1.0)
 
     def opening(self, wall: float) -> str:
-        """When a closed window opens, for people: `at 2026-05-28 01:00`."""
+        """Return when a closed window opens, for people: `at 2026-05-28 01:00`."""
         if wall < PLAUSIBLE_SINCE:
             return f"when the clock is set (NTP): it says {_local(wall):%Y-%m-%d}"
         return f"at {self._next_start(_local(wall)):%Y-%m-%d %H:%M}"
@@ -75,7 +75,7 @@ def parse_upload_window(value: object) -> object:
 
 
 def _local(wall: float) -> datetime:
-    """The time on the wall: naive, because each further day may have another offset."""
+    """Return the local time: naive, because each further day may have another offset."""
     return datetime.fromtimestamp(wall)  # noqa: DTZ006
 
 

@@ -17,7 +17,7 @@ from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import Timer, TimerThread
 
 GRACE = 5.0
-"""Seconds by which the timeouts of sockets come after the deadline, which is to end the request."""
+"""Seconds by which socket timeouts exceed the deadline, so that the deadline ends the request."""
 
 _current: ContextVar["Deadline"] = ContextVar("deadline of the request of this thread")
 
@@ -42,11 +42,11 @@ class Deadline:
         throttle: RateLimit | None = None,
     ) -> None:
         self.expired = False
-        """Whether the time ran out inside the block; then its result is not to be trusted."""
+        """Whether the time ran out inside the block; then its result must not be used."""
         self.reused = False
-        """Whether the connection of an earlier request was taken."""
+        """Whether the connection of an earlier request was reused."""
         self.afresh = False
-        """Whether none may be taken."""
+        """Whether the request must use a new connection."""
         self.throttle = throttle
         self._clock = clock
         self._seconds = seconds
@@ -80,12 +80,12 @@ class Deadline:
             self._watched.clear()
 
     def now(self) -> float:
-        """The monotonic clock that the deadline goes by."""
+        """Return the time of the monotonic clock that the deadline uses."""
         return self._clock.monotonic()
 
     @property
     def remaining(self) -> float:
-        """Seconds left, 0 or more."""
+        """Return the seconds left, 0 or more."""
         return 0.0 if self.expired else max(self._ends_at - self._clock.monotonic(), 0.0)
 
     def extend(self, seconds: float) -> None:
@@ -113,7 +113,7 @@ class Deadline:
 
 
 def current() -> Deadline:
-    """The deadline of the request that this thread makes; `LookupError` outside of one."""
+    """Return the deadline of this thread's request; raise `LookupError` outside of one."""
     return _current.get()
 
 
@@ -145,7 +145,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
-    """Look `host` up in a thread of its own: the C library may wait for a minute."""
+    """Resolve `host` in a separate thread: the C library may block for a minute."""
     found: list[Address] = []
     failure: list[OSError] = []
     done = Event()

@@ -1,4 +1,4 @@
-"""The body of a request with several parts, made by joining once what is there."""
+"""Multipart request bodies, built by a single join."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ Part = tuple[str | None, bytes, str]
 
 
 def form(parts: Mapping[str, Part]) -> tuple[bytes, str]:
-    """A body of the type `multipart/form-data` (RFC 7578), and its `Content-Type`."""
+    """Return a body of the type `multipart/form-data` (RFC 7578), and its `Content-Type`."""
     boundary_text = secrets.token_hex(16)
     boundary = boundary_text.encode()
     pieces: list[bytes] = []
@@ -24,5 +24,5 @@ def form(parts: Mapping[str, Part]) -> tuple[bytes, str]:
 
 
 def _quoted(text: str) -> str:
-    """As browsers write it (WHATWG HTML, multipart form data)."""
+    """Escape a name as browsers do (WHATWG HTML, multipart form data)."""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

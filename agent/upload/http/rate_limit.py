@@ -16,7 +16,7 @@ _PIECE_MAX = 65_536
 
 
 class TokenBucket:
-    """A token bucket, by numbers alone: in any `t` seconds at most `burst + rate * t` bytes go.
+    """A token bucket without a clock: in any `t` seconds at most `burst + rate * t` bytes go.
 
     `rate` in bytes per second. Who takes more than is there waits until it is paid for, and those
     who come later wait behind.
@@ -28,7 +28,7 @@ class TokenBucket:
         self._free_at = float("-inf")  # when all that was taken is paid
 
     def take(self, now: float, size: int) -> float:
-        """Take `size` bytes for the caller; answers the seconds from `now` until they may go."""
+        """Reserve `size` bytes; return the seconds from `now` until they may be sent."""
         self._free_at = max(self._free_at, now - self._burst_s)
         cost = size / self._rate
         self._free_at += cost
@@ -36,7 +36,7 @@ class TokenBucket:
 
 
 class RateLimit:
-    """One bucket for the threads of all connections, which sleep until it is their turn."""
+    """One bucket for all connections; their threads sleep until their bytes may be sent."""
 
     def __init__(
         self, rate: int, clock: Clock, *, sleep: Callable[[float], None] = time.sleep
@@ -49,7 +49,7 @@ class RateLimit:
         self._lock = Lock()
 
     def admit(self, size: int, waiting: Callable[[float], None]) -> None:
-        """Return when `size` bytes may go; `waiting` hears first of the seconds that it takes."""
+        """Wait until `size` bytes may be sent; call `waiting` with the seconds before that."""
         with self._lock:
             wait = self._bucket.take(self._clock.monotonic(), size)
         if wait > 0:

@@ -1,4 +1,4 @@
-"""HTTP by `requests`, without what it does unasked: one request, one answer, in bounded time.
+"""HTTP by `requests` without its implicit behaviour: one request, one response, limited time.
 
 No redirects, cookies, netrc, proxies of the environment, retries. Imported only when an HTTP
 target is made: `requests` costs 77 ms and 16 MB.
@@ -32,7 +32,7 @@ from agent.upload.http.timer_thread import TimerThread
 from agent.upload.response import Response
 
 ANSWER_MAX = 65536
-"""Bytes of an answer's body that are read; a receipt has about 120."""
+"""Bytes of a response body that are read; a receipt has about 120."""
 
 EXPECTED = (OSError, HTTPError)
 """What `exchange` raises when the network or the endpoint fails."""
@@ -121,7 +121,7 @@ class Transport:
 def _prepared(
     method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Part] | bytes | None
 ) -> requests.PreparedRequest:
-    """The request, without the half of a millisecond that `requests` takes for a form."""
+    """Return the request, without the 0.5 ms that `requests` takes to build a form."""
     all_headers = dict(headers)
     if isinstance(body, Mapping):
         body, all_headers["Content-Type"] = form(body)
@@ -137,12 +137,12 @@ def _prepared(
 
 @lru_cache(maxsize=64)
 def _encoded(url: str) -> str:
-    """The address as HTTP wants it."""
+    """Return the address as HTTP requires it."""
     return str(requests.Request("GET", url).prepare().url)
 
 
 def _beginning(response: requests.Response) -> bytes:
-    """The body, as long as it has at most `ANSWER_MAX` bytes; otherwise a little more than that."""
+    """Return the body; of one longer than `ANSWER_MAX` bytes, slightly more than that many."""
     body = b""
     while len(body) <= ANSWER_MAX:
         piece = response.raw.read(ANSWER_MAX + 1 - len(body), decode_content=False)
@@ -172,7 +172,7 @@ class _Watched(HTTPConnection):
             raise NewConnectionError(self, "no connection") from error
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send one request, on the connection of an earlier one if it still stands."""
+        """Send one request, on the connection of an earlier one if it is still open."""
         deadline = current()
         if self.sock is not None:
             deadline.watch(self.sock)
@@ -207,7 +207,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
 
 
 class _Fresh(HTTPConnectionPool):
-    """Lets go of connections that stood idle for too long."""
+    """A pool that drops connections that were idle for too long."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection: Any = super()._get_conn(timeout)
@@ -247,7 +247,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
-        """Verify by our TLS alone: `requests` would trust its own authorities besides."""
+        """Verify with our TLS context alone: `requests` would also trust its own authorities."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 

@@ -12,7 +12,7 @@ of the project (0.4 s for 3,000 of them in the default database), so it is left 
 can be found: for a capture that was made since this process started and was not sent yet. What
 remains is an import whose answer was lost and that the server finishes only after the next look.
 
-Label Studio also stores boxes under names that the project does not have, where nobody sees them:
+Label Studio also stores boxes under names that the project does not have, and never shows them:
 so the names are read from the project.
 """
 
@@ -138,21 +138,21 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {takes}"
 
     def _is_new(self, capture: StoredCapture) -> bool:
-        """Whether nobody can have sent this capture before: neither we nor an earlier process."""
+        """Whether no process, this one or an earlier one, can have sent this capture before."""
         if capture.id in self._attempted or capture.record.get("boot_id") != self._boot:
             return False
         made = capture.record.get("monotonic_ns")
         return bool(self._boot) and isinstance(made, int) and made > self._started_ns
 
     def _look(self, capture: StoredCapture) -> _Task | None:
-        """The task of this capture; raises `CaptureRejected` if it has another image."""
+        """Return the task of this capture; raise `CaptureRejected` if it has another image."""
         found = self._search(capture_id=capture.id)
         if found is None or self._search(capture_id=capture.id, sha256=capture.image_sha256):
             return found
         raise CaptureRejected(f"cannot deliver {capture.id}: another image has this id")
 
     def _search(self, **data: str) -> _Task | None:
-        """A task with these values in its data."""
+        """Return a task with these values in its data."""
         items = [
             {
                 "filter": f"filter:tasks:data.{key}",
@@ -199,7 +199,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             ) from error
 
     def _add(self, task: _Task, prediction: Mapping[str, Any]) -> None:
-        """Give a task its boxes."""
+        """Add the boxes to a task."""
         answer = self._write("/api/predictions/", {"task": task.id, **prediction})
         self._object(answer, "the image is stored, but its boxes are not")
 
@@ -231,7 +231,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         return self._object(answer, "cannot use the project")
 
     def _usable(self, project: Mapping[str, Any]) -> Interface:
-        """The names in the labelling interface; raises `TargetBlocked` where it does not fit."""
+        """Return the names in the labelling interface; raise `TargetBlocked` if it does not fit."""
         interface = interface_of(project.get("parsed_label_config"))
         if interface is None:
             raise TargetBlocked(
@@ -243,7 +243,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         return interface
 
     def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Response:
-        """One request as the user of the token; once more with a fresh login if that ran out."""
+        """Make a request as the token's user; log in again and repeat it if the login expired."""
         sent = request.pop("headers", {})
         headers = self._login.headers()
         answer = self._client.request(
@@ -257,7 +257,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         return answer
 
     def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
-        """The JSON of an answer 200 or 201; raises what any other answer means."""
+        """Return the JSON of a response 200 or 201; raise the error that any other one means."""
         if answer.status in _REFUSED:
             said = error_text(answer.body, *self._login.secrets)
             raise CaptureRejected(f"{cannot}: Label Studio answers {answer.status}{said}")
@@ -277,7 +277,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
 
 
 def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
-    """Raise `TargetBlocked` where nobody would see what goes with an image."""
+    """Raise `TargetBlocked` if the interface cannot show what is sent with an image."""
     what = ("a class", "Choices") if "classes" in record else ("the boxes", "RectangleLabels")
     if (interface.choices if "classes" in record else interface.boxes) is None:
         raise TargetBlocked(
@@ -287,7 +287,7 @@ def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
 
 
 def _taken_apart(url: str) -> tuple[str, str, str]:
-    """Where Label Studio is, the number of the project, and the options of an address."""
+    """Return server, project number and options of an address."""
     place, _, query = url.partition("?")
     match = _ADDRESS.fullmatch(place[len("label-studio+") :])
     if match is None:

@@ -12,7 +12,7 @@ from agent.upload.http.client import Client, checked_token
 from agent.upload.response import json_object, no_object, refusal
 
 ACCESS_S = 240.0
-"""Seconds that an access token is used; the server takes it for 300."""
+"""Seconds that an access token is used; the server accepts it for 300."""
 
 _PERSONAL = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]+", re.ASCII)  # a JSON web token
 _OK = 200
@@ -20,20 +20,20 @@ _REFUSED = frozenset({400, 401, 403})
 
 
 class Login(Protocol):
-    """Who a request comes from. Several threads may use it at once."""
+    """The login of a request. Several threads may use it at once."""
 
     secrets: tuple[str, ...]
-    """What must not appear in a message."""
+    """Secrets that must not appear in a message."""
 
     def headers(self) -> dict[str, str]:
-        """The headers of a request; raises as `UploadTarget.send` does."""
+        """Return the headers of a request; raise as `UploadTarget.send` does."""
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """After an answer 401 to these headers: whether others may do better."""
+        """Return whether new headers may help after a response 401 to these."""
 
 
 def login_with(token: str | None, client: Client, clock: Clock) -> Login:
-    """The login of a token, by its form; raises `ConfigurationError` where there is none."""
+    """Return the login for a token, by its form; raise `ConfigurationError` without a token."""
     checked = checked_token(token)
     if checked is None:
         raise ConfigurationError(
@@ -46,7 +46,7 @@ def login_with(token: str | None, client: Client, clock: Clock) -> Login:
 
 
 class _LegacyLogin:
-    """A token that goes with each request."""
+    """A token that is sent with each request."""
 
     def __init__(self, token: str) -> None:
         self.secrets: tuple[str, ...] = (token,)
@@ -61,7 +61,7 @@ class _LegacyLogin:
 
 
 class _PersonalLogin:
-    """A token that buys access tokens, each good for five minutes."""
+    """A token that is exchanged for access tokens, each valid for five minutes."""
 
     def __init__(self, token: str, client: Client, clock: Clock) -> None:
         self.secrets: tuple[str, ...] = (token,)

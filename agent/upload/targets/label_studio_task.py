@@ -1,4 +1,4 @@
-"""What Label Studio imports: a capture as a task, in the words of a project's interface."""
+"""What Label Studio imports: a capture as a task, with the names of a project's interface."""
 
 import base64
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def interface_of(config: object) -> Interface | None:
 
 
 def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
-    """The data of a task: the facts that one filters by, and the image itself."""
+    """Return the data of a task: the facts to filter by, and the image itself."""
     facts = flat(capture.record)
     facts.pop("id", None)
     image = f"data:image/jpeg;base64,{base64.b64encode(capture.image).decode()}"
@@ -64,7 +64,7 @@ def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
 def choice_of(
     record: Mapping[str, Any], best: LabelledClass | None, interface: Interface
 ) -> dict[str, Any] | None:
-    """The class of a task; None where there is none that the interface has a choice for."""
+    """Return the class of a task; None if the interface has no choice for it."""
     if best is None or interface.choices is None or best.label not in interface.classes:
         return None
     choice = {
@@ -80,7 +80,7 @@ def choice_of(
 def prediction_of(
     record: Mapping[str, Any], labels: Labels | None, interface: Interface
 ) -> dict[str, Any] | None:
-    """The boxes of a task; None where there is none that the interface has a label for.
+    """Return the boxes of a task; None if the interface has a label for none of them.
 
     Label Studio refuses a prediction whole, or hides it, for one label that it does not know.
     """

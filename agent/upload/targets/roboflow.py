@@ -133,7 +133,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         return f"the project {workspace}/{self._project}{of_kind} {holds}"
 
     def _upload(self, capture: StoredCapture) -> tuple[str, bool]:
-        """Store the image; answers its id there, and whether it was stored before."""
+        """Store the image; return its id there, and whether it was stored before."""
         record = capture.record
         name = f"{capture.id}.jpg"
         parts = {
@@ -197,7 +197,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         return self._object(answer, "cannot use the project")
 
     def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
-        """The JSON of an answer 200; raises what any other answer means."""
+        """Return the JSON of a response 200; raise the error that any other response means."""
         if answer.status in _REFUSED:
             said = error_text(answer.body, self._key)
             fix = _FIX if cannot == _WITHOUT_BOXES else ""
@@ -219,7 +219,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
 
 
 def _taken_apart(url: str) -> tuple[str, str, str]:
-    """Where Roboflow is, the project, and the options of an address."""
+    """Return server, project and options of an address."""
     scheme, _, rest = url.partition("://")
     path, _, query = rest.partition("?")
     _, plus, transport = scheme.lower().partition("+")
@@ -234,13 +234,13 @@ def _taken_apart(url: str) -> tuple[str, str, str]:
 
 
 def _tags(record: Mapping[str, Any]) -> list[str]:
-    """What a labeller filters images by."""
+    """Return the tags by which a labeller filters images."""
     named = [record.get(name) for name in ("device", "camera", "lane")]
     return [tag for tag in (*named, *rule_names(record)) if isinstance(tag, str) and tag]
 
 
 def _annotation(capture: StoredCapture, which: Annotate) -> tuple[str, str] | None:
-    """The name and the text of what goes with an image; None where there is nothing to show."""
+    """Return name and text of an image's annotation; None if there is nothing to show."""
     best = class_of(capture.record, which)
     if best is not None:
         return f"{capture.id}.txt", best.label
@@ -249,7 +249,7 @@ def _annotation(capture: StoredCapture, which: Annotate) -> tuple[str, str] | No
 
 
 def _predictions(labels: Labels) -> dict[str, Any]:
-    """Boxes by their centres, in pixels of the image."""
+    """Return boxes by their centres, in pixels of the image."""
     return {
         "image": {"width": labels.width, "height": labels.height},
         "predictions": [

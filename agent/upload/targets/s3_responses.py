@@ -1,4 +1,4 @@
-"""What an S3 store's answer means, read from the words in which the library reports it.
+"""What an S3 store's response means, read from the library's error text.
 
 obstore has classes for a few errors alone; status, code and cause stand in its text, which holds
 more that is not to be repeated. So its version is fixed, and tests compare with real answers.
@@ -47,13 +47,13 @@ _REJECT = frozenset({413})
 
 
 def status_of(text: str) -> int | None:
-    """The HTTP status in what the library reports; None where there was no answer."""
+    """Return the HTTP status in the library's error text; None without a response."""
     found = _STATUS.search(text)
     return int(found[1]) if found else None
 
 
 def explain_answer(text: str, cannot: str, wall: float) -> AgentError:
-    """Turn what the library reports into what the caller does about it.
+    """Translate the library's error text into an error of the port.
 
     `wall` is the device's clock, seconds since 1970.
     """
