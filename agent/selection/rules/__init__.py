@@ -2,7 +2,7 @@
 
 To add one: write a class with a `name`, a `weight`, `is_temporal`, its `tasks` and a `score` in the
 file of its family, and add one line to `_CLASSES`. The first sentence of its docstring becomes its
-row in the README.
+row in docs/selection.md.
 
 Importing this package imports no rule: the rules need numpy, which the settings and the command
 line load only when they use a rule.
