@@ -14,6 +14,7 @@ from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
 from agent.domain import Frame
 from agent.errors import CameraLost
+from agent.system import SystemClock
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
 from tests.camera.rtsp_camera import RtspServer
 
@@ -21,17 +22,9 @@ STALL = 2.0
 MARGIN = 1.0  # for a busy machine
 
 
-class RealClock:
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def wall(self) -> float:
-        return time.time()
-
-
 def live(source: str, fps: float = 0) -> LiveCamera:
     [address] = parse_cameras(f"yard={source}")
-    camera = make_source(address, fps=fps, stall=STALL, clock=RealClock(), boot_id="boot-7")
+    camera = make_source(address, fps=fps, stall=STALL, clock=SystemClock(), boot_id="boot-7")
     assert isinstance(camera, LiveCamera)
     return camera
 

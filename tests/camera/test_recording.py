@@ -14,19 +14,14 @@ from agent.camera.opencv import as_bgr
 from agent.camera.recording import Recording
 from agent.domain import Frame
 from agent.errors import CameraLost
-
-
-class FixedClock:
-    def monotonic(self) -> float:
-        return 12.5
-
-    def wall(self) -> float:
-        return 1_700_000_000.0
+from tests.fakes.clock import ManualClock
 
 
 def recording(path: Path, fps: float = 0) -> Recording:
     [address] = parse_cameras(f"'demo={path}'")
-    source = make_source(address, fps=fps, stall=2.0, clock=FixedClock(), boot_id="boot")
+    source = make_source(
+        address, fps=fps, stall=2.0, clock=ManualClock(12.5, wall=1_700_000_000.0), boot_id="boot"
+    )
     assert isinstance(source, Recording)
     return source
 

@@ -13,14 +13,14 @@ from agent.cli.preflight import check_endpoint, check_spool, exposed_files
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
+from tests.fakes.clock import ManualClock
 from tests.spool.small_file_system import cannot_here, mounted
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import FrozenClock
 
 PORTAL = {"Location": "http://login.hotel.example/?session=s3cret"}
-NOW = FrozenClock()
-NEVER_SET = FrozenClock(wall=60.0)
+NOW = ManualClock()
+NEVER_SET = ManualClock(wall=60.0)
 
 
 def spool_settings(directory: Path) -> Settings:
@@ -51,7 +51,7 @@ def test_a_captive_portal_that_redirects_is_named() -> None:
     ],
 )
 def test_a_certificate_out_of_its_time_names_the_clock(
-    tmp_path: Path, years: tuple[int, int], clock: FrozenClock, words: list[str]
+    tmp_path: Path, years: tuple[int, int], clock: ManualClock, words: list[str]
 ) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

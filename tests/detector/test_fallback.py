@@ -1,14 +1,10 @@
 """Which failures let the last good model run, and that it runs as it did."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.detector.fallback.fallback import ModelFallback, ModelSettings
@@ -20,6 +16,7 @@ from agent.files import Disk
 from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
 from tests.detector.planted_models import METADATA, bundled, fixed_model, planted_rows
 from tests.detector.test_external_data import split_model
+from tests.fakes.log import Recorder
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
 FAILURE = ModelUnusable("cannot load the model: it is a text")
@@ -31,13 +28,9 @@ class Device:
 
     def __init__(self, folder: Path) -> None:
         self.models = folder / "models"
-        capture = LogCapture()
-        self.lines: list[Any] = capture.entries
-        self._log = structlog.wrap_logger(
-            None,
-            processors=[capture],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        )
+        recorder = Recorder()
+        self.lines = recorder.lines
+        self._log = recorder.log
 
     def standby(
         self, path: Path | None, *, sha256: str | None = None, **others: str
@@ -229,7 +222,7 @@ def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
         KnownGoodStore(device.models, Disk(), min_free=0),
         ModelSettings(path),
         refusing,
-        log=structlog.get_logger(),
+        log=Recorder().log,
     )
 
     with pytest.raises(ModelUnusable, match=r"it is a text \(nor does .*: no CUDA\)"):

@@ -16,7 +16,8 @@ from agent.domain import StoredCapture
 from agent.files import Disk
 from agent.receiver.receiver import ReceivedCapture, Receiver
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.fakes.clock import ManualClock
+from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
@@ -233,7 +234,7 @@ def test_it_restarts_on_the_same_port_while_a_sender_is_connected(tmp_path: Path
     dataset = Dataset(tmp_path, Disk())
     first = Receiver(dataset)
     first.start()
-    with EndpointTarget(first.url, token=None, clock=FrozenClock()) as target:
+    with EndpointTarget(first.url, token=None, clock=ManualClock()) as target:
         target.send(capture(1))
         first.stop()
         second = Receiver(dataset, port=first.port)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.spool.spool import Spool
-from tests.runtime.runtime_builders import ManualClock, Recorder, open_test_spool
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import open_test_spool
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import structlog
-from structlog.testing import LogCapture
 
 from agent.domain import (
     Box,
@@ -25,7 +22,6 @@ from agent.domain import (
     Thresholds,
 )
 from agent.files import Disk
-from agent.logs import Log
 from agent.record.schema import RecordMaker
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
@@ -34,45 +30,11 @@ from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
 from agent.system import new_id
+from tests.fakes.clock import WALL, ManualClock
+from tests.fakes.log import Recorder
 
-WALL = 1_780_000_000.0
 MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("car",))
 MAKER = RecordMaker("device", "boot", MODEL, Thresholds(0.5), "0")
-
-
-class ManualClock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.wall_offset = WALL
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now + self.wall_offset
-
-
-class Recorder:
-    """A log that a test reads."""
-
-    def __init__(self) -> None:
-        capture = LogCapture()
-        self.lines: list[Any] = capture.entries
-        self.log: Log = structlog.wrap_logger(
-            None,
-            processors=[capture],
-            wrapper_class=structlog.make_filtering_bound_logger("debug"),
-        )
-
-    @property
-    def events(self) -> list[str]:
-        return [line["event"] for line in self.lines]
-
-    def one(self, event: str) -> Any:
-        [line] = [line for line in self.lines if line["event"] == event]
-        return line
 
 
 class Says:

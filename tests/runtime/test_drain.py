@@ -9,28 +9,16 @@ from agent.domain import StoredCapture
 from agent.runtime.drain import GIVE_UP_S, Drain
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
-from tests.runtime.runtime_builders import (
-    ManualClock,
-    Recorder,
-    StubbornDisk,
-    open_test_spool,
-    store,
-)
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import StubbornDisk, open_test_spool, store
 from tests.runtime.test_uploader import AWAY, HELD, READ_ONLY
 from tests.upload.fake_target import FakeTarget
 
 
-class Impatient(ManualClock):
-    """Seconds pass quickly."""
-
-    def monotonic(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
 def drain_of(spool: Spool, target: FakeTarget, log: Recorder, *, workers: int = 2) -> Drain:
     pace = Backoff(lambda _: 0.0, first_bound=0.0)
-    return Drain(spool, target, pace, workers=workers, clock=Impatient(), log=log.log)
+    return Drain(spool, target, pace, workers=workers, clock=ManualClock(step=1.0), log=log.log)
 
 
 def nothing() -> None:

@@ -6,13 +6,9 @@ from pathlib import Path
 from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Housekeeping
 from agent.runtime.summary import Summary
 from agent.spool.spool import Spool
-from tests.runtime.runtime_builders import (
-    ManualClock,
-    Recorder,
-    StubbornDisk,
-    frame,
-    open_test_spool,
-)
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import StubbornDisk, frame, open_test_spool
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 

@@ -15,15 +15,9 @@ from agent.runtime.stats import Stats
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.system import new_id
-from tests.runtime.runtime_builders import (
-    MODEL,
-    ManualClock,
-    Recorder,
-    detection,
-    every_frame,
-    frame,
-    no_thumbnail,
-)
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import MODEL, detection, every_frame, frame, no_thumbnail
 
 
 @given(st.permutations(range(12)))

@@ -8,7 +8,9 @@ from agent.files import Disk
 from agent.runtime.mailbox import FrameCounts
 from agent.runtime.metrics import METRICS_S, Figures, Metrics, Publish, exposition
 from agent.spool.spool import Spool
-from tests.runtime.runtime_builders import ManualClock, Recorder, frame
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import frame
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 FIGURES = Figures(

@@ -12,7 +12,9 @@ from agent.events import EVENTS
 from agent.ports import LoadedModel
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.model import CurrentModel, ModelChange, first_model, synthetic_image
-from tests.runtime.runtime_builders import MODEL, ManualClock, Recorder, Says
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import MODEL, Says
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
 OTHER = replace(MODEL, name="other", sha256="1" * 64)

@@ -1,6 +1,5 @@
 """Start, news for the service manager, and what each end means."""
 
-import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -8,15 +7,10 @@ import pytest
 
 from agent.runtime.supervisor import TICK_S, ExitCode
 from agent.spool.spool import Spool
-from tests.runtime.runtime_builders import (
-    ManualClock,
-    Recorder,
-    StubbornDisk,
-    frame,
-    open_test_spool,
-    store,
-    wait_until,
-)
+from agent.system import SystemClock
+from tests.fakes.clock import FastClock, ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import StubbornDisk, frame, open_test_spool, store, wait_until
 from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent
 from tests.upload.fake_target import FakeTarget
 
@@ -83,7 +77,7 @@ def test_a_bug_ends_the_daemon_and_what_was_captured_is_stored(spool: Spool, log
 def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder) -> None:
     """Memory is no place where captures may be lost."""
     camera = HungCamera()
-    agent = WholeAgent(camera, spool, log, clock=RealTime(), queue_length=3)
+    agent = WholeAgent(camera, spool, log, clock=SystemClock(), queue_length=3)
     for sequence in range(7):  # a queue of three is full, the rest waits before it
         agent.stages.mailbox.put(frame("gate", sequence))
         agent.stages.inference.step()
@@ -102,7 +96,7 @@ def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
     spool: Spool, log: Recorder
 ) -> None:
     camera = HungCamera()
-    agent = WholeAgent(camera, spool, log, clock=Hurrying())
+    agent = WholeAgent(camera, spool, log, clock=FastClock(10))
     codes: list[ExitCode] = []
     main = Thread(target=lambda: codes.append(agent.supervisor.run()))
     main.start()
@@ -133,7 +127,7 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
             super().write(path, data)
 
     with open_test_spool(tmp_path, clock, log, disk=HungDisk()) as spool:
-        agent = WholeAgent(recording(30), spool, log, clock=Hurrying(), watchdog=3.0)
+        agent = WholeAgent(recording(30), spool, log, clock=FastClock(10), watchdog=3.0)
         codes: list[ExitCode] = []
         main = Thread(target=lambda: codes.append(agent.supervisor.run()))
         main.start()
@@ -166,7 +160,7 @@ def test_a_target_that_hangs_does_not_block_the_stop(
     store(spool, 1)
     camera = HungCamera()
     source = camera if asked else recording(1)
-    agent = WholeAgent(source, spool, log, target=target, clock=Hurrying())
+    agent = WholeAgent(source, spool, log, target=target, clock=FastClock(10))
     codes: list[ExitCode] = []
     main = Thread(target=lambda: codes.append(agent.supervisor.run()))
     main.start()
@@ -230,17 +224,3 @@ def test_a_step_of_the_wall_clock_is_logged_once(spool: Spool, log: Recorder) ->
         agent.supervisor.watch()
 
     assert log.one("clock stepped")["seconds"] == -3600
-
-
-class RealTime(ManualClock):
-    """The system's clock."""
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-
-class Hurrying(RealTime):
-    """Ten times as fast, so that a stop's deadlines come soon."""
-
-    def monotonic(self) -> float:
-        return 10 * super().monotonic()

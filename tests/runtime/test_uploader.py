@@ -11,13 +11,9 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import BLOCKED_MIN, REST, Backoff, UploadState
-from tests.runtime.runtime_builders import (
-    ManualClock,
-    Recorder,
-    StubbornDisk,
-    open_test_spool,
-    store,
-)
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import StubbornDisk, open_test_spool, store
 from tests.upload.fake_target import Failure, FakeTarget
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")

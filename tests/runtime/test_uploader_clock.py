@@ -10,7 +10,9 @@ from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from agent.upload.response import Response, require_proof
-from tests.runtime.runtime_builders import ManualClock, Recorder, store
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import store
 from tests.upload.fake_target import Failure, FakeTarget
 
 YEARS_50 = 50 * 365.25 * 86400.0

@@ -10,7 +10,9 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
-from tests.runtime.runtime_builders import ManualClock, Recorder, store
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import store
 from tests.upload.fake_target import Failure, FakeTarget
 
 

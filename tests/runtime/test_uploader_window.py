@@ -11,7 +11,9 @@ from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import OPENING_BOUND, Backoff
 from agent.upload.upload_window import UploadWindow
-from tests.runtime.runtime_builders import ManualClock, Recorder, store
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import store
 from tests.upload.fake_target import FakeTarget
 
 NIGHT = UploadWindow(60, 300)

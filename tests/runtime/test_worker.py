@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from agent.runtime.worker import Step, Worker
-from tests.runtime.runtime_builders import ManualClock, Recorder, wait_until
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import wait_until
 
 
 @pytest.fixture

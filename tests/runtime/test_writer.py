@@ -11,11 +11,11 @@ from agent.domain import Capture, EncodedImage, Pixels
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
     MAKER,
-    ManualClock,
     PlainEncoder,
-    Recorder,
     StubbornDisk,
     capture,
     open_test_spool,

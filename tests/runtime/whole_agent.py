@@ -16,12 +16,12 @@ from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
     MAKER,
     MODEL,
-    ManualClock,
     PlainEncoder,
-    Recorder,
     Says,
     detection,
     every_frame,

@@ -1,47 +1,26 @@
 """A spool with a labelling budget, captures for it, and a clock that may lose its power."""
 
-import io
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.domain import Lane
-from agent.logs import make_log
-from agent.selection.budget.ledger import DAY_S, ClockReading, Ledger
+from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.selection.similarity import Fingerprint
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import quiet_log
 
 MIDNIGHT = 20_654 * DAY_S
 HERE = (1.0,) + (0.0,) * 15
 
 
-class Time:
-    """A clock that the test moves. It begins at midnight."""
-
-    def __init__(self) -> None:
-        self.ran = 0.0  # seconds with power
-        self.off = 0.0  # seconds without
-        self.boots = 0
-        self._booted = 0.0  # value of `ran` then
-
-    def monotonic(self) -> float:
-        return 5.0 + self.ran - self._booted
-
-    def wall(self) -> float:
-        return MIDNIGHT + self.ran + self.off
-
-    def now(self) -> ClockReading:
-        return ClockReading(self.monotonic(), self.wall(), f"boot {self.boots}")
-
-    def lose_power(self, seconds: float) -> None:
-        """Boot again after so long."""
-        self.off += seconds
-        self.boots += 1
-        self._booted = self.ran
+def clock_at_midnight() -> ManualClock:
+    return ManualClock(0.0, wall=MIDNIGHT)
 
 
 def identity(number: int) -> str:
@@ -72,10 +51,10 @@ def draft(
 
 @contextmanager
 def spool_at(
-    path: Path, clock: Time, per_day: int, make: type[BudgetedOrder] = BudgetedOrder
+    path: Path, clock: ManualClock, per_day: int, make: type[BudgetedOrder] = BudgetedOrder
 ) -> Iterator[Spool]:
-    log = make_log(level="error", form="logfmt", stream=io.StringIO())
-    order = make(Ledger(per_day), clock.now)
+    log = quiet_log()
+    order = make(Ledger(per_day), clock.reading)
     with open_spool(path, SpoolLimits(100_000_000), clock=clock, log=log, order=order) as spool:
         yield spool
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
-from tests.selection.shop import MIDNIGHT, Time, draft, identity, send_all, spool_at
+from tests.selection.shop import MIDNIGHT, clock_at_midnight, draft, identity, send_all, spool_at
 
 PER_DAY = 6
 PASSING = {"hour": 3600.0, "hours": 8 * 3600.0, "day": DAY_S}
@@ -23,7 +23,7 @@ class Life:
     """A device that does as it is told; what left for the far side, and when."""
 
     def __init__(self, path: Path, make: type[BudgetedOrder] = BudgetedOrder) -> None:
-        self.clock = Time()
+        self.clock = clock_at_midnight()
         self.requested: dict[str, tuple[float, float]] = {}  # wall and running time of the first
         self._path = path
         self._make = make
@@ -49,7 +49,7 @@ class Life:
                     self._number += 5
                     spool.put([draft(n, n % 7 / 10) for n in range(self._number, self._number + 5)])
                 elif action == "claim" and (capture := spool.claim()) is not None:
-                    now = self.clock.wall() - MIDNIGHT, self.clock.ran
+                    now = self.clock.wall() - MIDNIGHT, self.clock.powered
                     self.requested.setdefault(capture.id, now)
                     in_hand.append(capture.id)
                 elif action == "send" and in_hand:
@@ -63,15 +63,15 @@ class Life:
         return None
 
     def _pass(self, seconds: float) -> None:
-        wall, ran = self.clock.wall() - MIDNIGHT, self.clock.ran
+        wall, ran = self.clock.wall() - MIDNIGHT, self.clock.powered
         while len(self._midnights) * DAY_S <= wall + seconds:
             self._midnights.append(ran + len(self._midnights) * DAY_S - wall)
-        self.clock.ran += seconds
+        self.clock.now += seconds
 
     def _lose_power(self, seconds: float) -> None:
         self.clock.lose_power(seconds)
         while len(self._midnights) * DAY_S <= self.clock.wall() - MIDNIGHT:
-            self._midnights.append(self.clock.ran)
+            self._midnights.append(self.clock.powered)
 
     @property
     def is_within_budget(self) -> bool:
@@ -124,28 +124,28 @@ def test_an_account_that_takes_purchases_back_is_caught(
 @pytest.mark.parametrize("keeps", ["put", "notes", "delivery"])
 def test_what_accrued_before_a_power_cut_is_there_afterwards(tmp_path: Path, keeps: str) -> None:
     """Ten hours without network, then a power cut: eight credits of rules, and the first one."""
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([draft(n, n / 100) for n in range(40)])
         capture = spool.claim() if keeps == "delivery" else None
-        clock.ran += 10 * 3600.0 + 1
+        clock.now += 10 * 3600.0 + 1
         if keeps == "put":
             spool.put([draft(50, 0.1)])
         elif keeps == "notes":
             spool.keep_notes({"learnt": "much"})
         elif capture is not None:
             spool.acknowledge(capture.id)
-        clock.ran += 1800.0  # nothing is durable of this half hour
+        clock.now += 1800.0  # nothing is durable of this half hour
     clock.lose_power(3 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:
-        clock.ran += 60.0
+        clock.now += 60.0
         sent = len(send_all(spool))
 
     assert sent + (capture is not None) == 9
 
 
 def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([draft(n, n / 100) for n in range(40)])
     clock.lose_power(10 * 3600.0)
@@ -154,11 +154,11 @@ def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
 
 
 def test_another_day_begins_with_nothing(tmp_path: Path) -> None:
-    clock = Time()
-    clock.ran = 10 * 3600.0
+    clock = clock_at_midnight()
+    clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([draft(n, n / 100) for n in range(40)])
-        clock.ran += 10 * 3600.0
+        clock.now += 10 * 3600.0
         spool.keep_notes({})
     clock.lose_power(5 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:

@@ -17,19 +17,19 @@ from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from agent.system import uuid7
-from tests.selection.shop import Time, draft, identity, likeness, send_all, spool_at
+from tests.selection.shop import clock_at_midnight, draft, identity, likeness, send_all, spool_at
 
 
 def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_path: Path) -> None:
     """Three days without network: credits of those days lapse, those of today buy the best."""
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
         spool.put([draft(n, n / 100) for n in range(60)])
         for _ in range(3 * 24):
-            clock.ran += 3600.0
+            clock.now += 3600.0
             spool.report()
         assert spool.report()["credits_spent_today"] == 0
-        clock.ran += DAY_S / 2
+        clock.now += DAY_S / 2
         sent = send_all(spool)
 
     assert sent == [identity(n) for n in range(59, 59 - len(sent), -1)]
@@ -37,7 +37,7 @@ def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_pa
 
 
 def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> None:
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
         spool.put([draft(n, n / 10) for n in range(5)])
         first = spool.claim()
@@ -51,12 +51,12 @@ def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> 
 
 
 def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_path: Path) -> None:
-    clock = Time()
+    clock = clock_at_midnight()
     for _ in range(3):
         with spool_at(tmp_path, clock, 10) as spool:
-            spool.put([draft(int(clock.ran) + 1, 0.5)])
+            spool.put([draft(int(clock.now) + 1, 0.5)])
             assert len(send_all(spool)) == 1
-        clock.ran += DAY_S
+        clock.now += DAY_S
     with spool_at(tmp_path, clock, 10) as spool:
         spool.claim()
         assert spool.report()["credits_spent_today"] == 0
@@ -66,12 +66,12 @@ def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_p
 def test_what_was_sent_makes_its_like_worth_less_for_a_day(
     tmp_path: Path, *, is_killed: bool
 ) -> None:
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([draft(1, 0.9, scene=1)])
         assert send_all(spool) == [identity(1)]
         spool.put([draft(2, 0.8, scene=1), draft(3, 0.4, scene=3)])
-        clock.ran += 4700.0
+        clock.now += 4700.0
         if not is_killed:
             assert send_all(spool) == [identity(3)]
     if is_killed:
@@ -80,8 +80,8 @@ def test_what_was_sent_makes_its_like_worth_less_for_a_day(
 
 
 def test_a_likeness_is_forgotten_after_a_day() -> None:
-    clock = Time()
-    order = BudgetedOrder(Ledger(24), clock.now)
+    clock = clock_at_midnight()
+    order = BudgetedOrder(Ledger(24), clock.reading)
 
     def arrive(number: int, value: float, scene: int) -> None:
         order.arrive(
@@ -98,26 +98,26 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
 
     arrive(1, 0.9, 1)
     assert buy() == identity(1)
-    clock.ran += 4700.0
+    clock.now += 4700.0
     arrive(2, 0.8, 1)
     arrive(3, 0.4, 3)
     arrive(4, 0.35, 4)
     assert buy() == identity(3)
-    clock.ran += DAY_S
+    clock.now += DAY_S
     assert buy() == identity(4)  # what was sent counts until the next purchase is noted
-    clock.ran += 4700.0
+    clock.now += 4700.0
     assert buy() == identity(2)
 
 
 def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
-    clock = Time()
+    clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 100) as spool:
         spool.put([draft(n, 0.9, is_degraded=True) for n in range(50)])
         spool.put([draft(n, 0.1) for n in range(50, 150)])
         sent = []
         for _ in range(95):
             sent += send_all(spool)
-            clock.ran += 900.0
+            clock.now += 900.0
     dark = {identity(n) for n in range(50)}
 
     assert len(dark & set(sent)) == 5
@@ -128,15 +128,15 @@ def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> Non
 def test_without_likeness_one_release_at_the_end_is_the_top_n(
     values: list[int], per_day: int
 ) -> None:
-    clock = Time()
-    order = BudgetedOrder(Ledger(per_day, random_share=0.0), clock.now)
+    clock = clock_at_midnight()
+    order = BudgetedOrder(Ledger(per_day, random_share=0.0), clock.reading)
     order.choose()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buying, "DIVERSITY", 0.0)
         for number, value in enumerate(values):
             hint = SendHint("gate", likeness=likeness(number % 3)).text
             order.arrive(SpoolEntry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
-        clock.ran = DAY_S - 1e-6
+        clock.now = DAY_S - 1e-6
         bought = []
         while (choice := order.choose()) is not None:
             order.take(choice)
@@ -147,13 +147,13 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
 
 def weight_of_a_life(seed: int) -> float:
     """What arrives of 100 drawn captures, weighted, where some are sent while others leave."""
-    draw, clock = random.Random(seed), Time()
-    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.now)
+    draw, clock = random.Random(seed), clock_at_midnight()
+    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.reading)
     catalogue, thinning, total = EvictionQueue(), InclusionProbabilities(), 0.0
 
     def send() -> bool:
         nonlocal total
-        clock.ran += 1.0
+        clock.now += 1.0
         choice = order.choose()
         if choice is not None:
             order.take(choice)
@@ -200,15 +200,15 @@ def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
     """One shouts all day, another speaks softly: both are heard, the loud one more often."""
-    clock, notes, bought = Time(), dict[str, str](), Counter[str]()
+    clock, notes, bought = clock_at_midnight(), dict[str, str](), Counter[str]()
     loud = [for_rule(n, 0.7, "loud") for n in range(40)]
     soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
     waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
-    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
+    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.reading)
     order.restore({}, waiting.values())
     for _ in range(20):
         if is_restarted:
-            order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
+            order = BudgetedOrder(Ledger(24, random_share=0.0), clock.reading)
             order.restore(notes, waiting.values())
         choice = order.choose()
         assert choice is not None
@@ -217,18 +217,18 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
         notes |= {name: text for name, text in choice.notes.items() if text is not None}
         _, hint = waiting.pop(choice.entry.id)
         bought[SendHint.from_text(hint).rule] += 1
-        clock.ran += 3600.0
+        clock.now += 3600.0
 
     assert bought["soft"] >= 4
     assert bought["loud"] > bought["soft"]
 
 
 def test_a_rule_that_is_alone_loses_nothing() -> None:
-    clock = Time()
-    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.now)
+    clock = clock_at_midnight()
+    order = BudgetedOrder(Ledger(24, random_share=0.0), clock.reading)
     order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
     order.report()
-    clock.ran = 20 * 3600.0
+    clock.now = 20 * 3600.0
     bought = []
     while (choice := order.choose()) is not None:
         order.take(choice)

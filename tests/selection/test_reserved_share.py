@@ -1,6 +1,5 @@
 """Credits that the random lane cannot use buy what teaches most instead."""
 
-import io
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from agent.camera.address import parse_cameras
 from agent.domain import Lane, Thresholds
 from agent.factories import spool_of
-from agent.logs import make_log
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import SendHint
 from agent.selection.plan import SelectionPlan
@@ -18,20 +16,10 @@ from agent.settings.load import without_environment
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture
 from agent.system import new_id
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import quiet_log
 
 NOON = 1_784_548_800.0
-
-
-class Day:
-    """A clock that begins at midnight."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def wall(self) -> float:
-        return NOON - NOON % DAY_S + self.seconds
 
 
 def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) -> SelectionPlan:
@@ -83,12 +71,12 @@ def test_a_day_that_lacks_no_good_captures_spends_the_whole_budget(
         budget_per_day=100,
         random_interval=43_200.0 if interval == "12h" else interval,
     )
-    clock, sent = Day(), []
-    log = make_log(level="error", form="logfmt", stream=io.StringIO())
+    clock, sent = ManualClock(0.0, wall=NOON - NOON % DAY_S), []
+    log = quiet_log()
     with spool_of(settings, clock=clock, log=log) as spool:
         put(spool, Lane.SCORE, 120)
         for hour in range(1, 24 * 4):
-            clock.seconds = hour * 900.0 - 1
+            clock.now = hour * 900.0 - 1
             put(spool, Lane.RANDOM, drawn * hour // 95 - drawn * (hour - 1) // 95)
             while (capture := spool.claim()) is not None:
                 spool.acknowledge(capture.id)

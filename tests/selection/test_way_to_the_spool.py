@@ -1,6 +1,5 @@
 """From frames to what the far side gets: the whole selection, the writer and a real spool."""
 
-import io
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from statistics import fmean, stdev
 import pytest
 
 from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture
-from agent.logs import make_log
 from agent.ports import SendOrder
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
@@ -27,11 +25,12 @@ from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import SpoolLimits
 from agent.system import uuid7
+from tests.fakes.log import quiet_log
 from tests.selection.pictures import noisy, scene
-from tests.selection.shop import Time, draft
+from tests.selection.shop import clock_at_midnight, draft
 from tests.selection.street import THRESHOLDS, clean, seen
 
-LOG = make_log(level="error", form="logfmt", stream=io.StringIO())
+LOG = quiet_log()
 MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
 MAKER = RecordMaker("device", "boot", MODEL, THRESHOLDS, "0")
 OVERHEAD = 5_620_000  # bytes of a budget that are no captures, about
@@ -79,7 +78,9 @@ class Device:
 def spool_in(
     folder: Path, *, max_bytes: int = 10**9, order: SendOrder | None = None
 ) -> Iterator[Spool]:
-    with open_spool(folder, SpoolLimits(max_bytes), clock=Time(), log=LOG, order=order) as spool:
+    with open_spool(
+        folder, SpoolLimits(max_bytes), clock=clock_at_midnight(), log=LOG, order=order
+    ) as spool:
         yield spool
 
 
@@ -92,7 +93,7 @@ def one_view(number: int, confidence: float) -> Observation:
 def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int) -> None:
     """Whether that one was stored before, or comes to the disk together with it."""
     plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
-    with spool_in(tmp_path, order=BudgetedOrder(Ledger(100), Time().now)) as spool:
+    with spool_in(tmp_path, order=BudgetedOrder(Ledger(100), clock_at_midnight().reading)) as spool:
         device = Device(spool, plan, group=group)
         for number in range(60):
             device.see(one_view(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
@@ -118,8 +119,8 @@ def life(folder: Path, seed: int) -> Arrived:
     plan = SelectionPlan(
         (), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5
     )
-    clock, arrived = Time(), []
-    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.now)
+    clock, arrived = clock_at_midnight(), []
+    order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.reading)
 
     def claimed(spool: Spool) -> str | None:
         capture = spool.claim()
@@ -132,13 +133,13 @@ def life(folder: Path, seed: int) -> Arrived:
     with spool_in(folder, max_bytes=OVERHEAD + ROOM * 4096, order=order) as spool:
         device = Device(spool, plan, seed)
         for number in range(SLOTS * FRAMES_A_SLOT):
-            clock.ran += 0.2
+            clock.now += 0.2
             observation = seen(number, [])
             device.see(replace(observation, frame=replace(observation.frame, pixels=PIXELS)))
             if number > 300 and number % 20 == 0 and (capture := claimed(spool)):
                 spool.acknowledge(capture)
         device.finish()
-        clock.ran += 3600.0
+        clock.now += 3600.0
         while claimed(spool):
             pass
     return arrived
@@ -184,11 +185,11 @@ def test_each_attempt_sends_the_same_record(
     tmp_path: Path, first: int, per_day: int, *, is_restarted: bool
 ) -> None:
     """Though others are evicted between the attempts, which gives those that stay more weight."""
-    clock = Time()
+    clock = clock_at_midnight()
     with ExitStack() as running:
 
         def start() -> Spool:
-            order = BudgetedOrder(Ledger(per_day, 1.0), clock.now) if per_day else None
+            order = BudgetedOrder(Ledger(per_day, 1.0), clock.reading) if per_day else None
             room = OVERHEAD + 20 * 4096
             return running.enter_context(spool_in(tmp_path, max_bytes=room, order=order))
 
@@ -202,7 +203,7 @@ def test_each_attempt_sends_the_same_record(
             running.close()
             spool = start()
         put_drawn(spool, range(100, 180))
-        clock.ran += 60.0
+        clock.now += 60.0
         sent = everything(spool)
 
     [again] = [capture for capture in sent if capture.id == tried.id]

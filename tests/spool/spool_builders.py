@@ -8,11 +8,12 @@ from pathlib import Path
 
 from agent.domain import Lane, SpoolEntry
 from agent.files import Disk
-from agent.logs import Log, make_log
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import quiet_log
 from tests.spool.forgetful_disk import Choice, ForgetfulDisk
 from tests.spool.memory_index import Medium, MemoryIndex
 
@@ -21,19 +22,9 @@ OVERHEAD = 4_000_000 + 1_500_000 + 65_536
 """Bytes of a budget that are no captures: reserve, journal, room for the index to grow."""
 
 
-class FixedClock:
-    """Time stands still."""
-
-    def monotonic(self) -> float:
-        return 1000.0
-
-    def wall(self) -> float:
-        return FIRST_CAPTURE_MS / 1000 + 60
-
-
-def quiet_log(stream: io.StringIO | None = None) -> Log:
-    """A log that is read by nobody but the test."""
-    return make_log(level="debug", form="logfmt", stream=stream or io.StringIO())
+def clock() -> ManualClock:
+    """Return a clock that stands still, a minute after the first capture."""
+    return ManualClock(wall=FIRST_CAPTURE_MS / 1000 + 60)
 
 
 def capture_id(number: int, tag: int = 0) -> str:
@@ -101,7 +92,7 @@ class Machine:
             open_spool(
                 self.root,
                 self.limits,
-                clock=FixedClock(),
+                clock=clock(),
                 log=quiet_log(self.log),
                 disk=self.disk,
                 open_index=lambda _: self.make_index(self.disk, self.medium),
@@ -150,7 +141,7 @@ def open_real(
     return open_spool(
         directory,
         SpoolLimits(limit, min_free),
-        clock=FixedClock(),
+        clock=clock(),
         log=quiet_log(log),
         disk=disk,
         progress=progress,

@@ -10,10 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
-from typing import Any
-
-import structlog
-from structlog.testing import LogCapture
 
 from agent.domain import Lane, Receipt, StoredCapture
 from agent.errors import TargetUnavailable
@@ -25,7 +21,9 @@ from agent.spool.types import NewCapture, SpoolLimits
 from agent.upload.backoff import REJECTIONS_MAX, Backoff
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.upload.lying_endpoint import CuttingServer, Endpoint, VirtualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.upload.lying_endpoint import CuttingServer, Endpoint
 from tests.upload.upload_builders import record_of
 
 WORKERS = 3
@@ -72,10 +70,9 @@ class Schedule:
         self, seed: int, folder: Path, *, make_uploader: Callable[..., Uploader] = Uploader
     ) -> None:
         self.random = Random(seed)
-        self.clock = VirtualClock()
+        self.clock = ManualClock(wall=0.0)
         self.endpoint = Endpoint(self.random, self.clock)
-        self.lines = LogCapture()
-        self.log: Any = structlog.wrap_logger(None, processors=[self.lines])
+        self.log = Recorder()
         self.evicted: set[str] = set()
         self.put_ids: list[str] = []
         self._folder = folder
@@ -104,7 +101,7 @@ class Schedule:
             if self.random.random() < 0.02:
                 self._restart()
             if self.random.random() < 0.05:
-                self.clock.offset = self.random.choice([-1000.0, 1.78e9, 3.3e9])
+                self.clock.wall_offset = self.random.choice([-1000.0, 1.78e9, 3.3e9])
             self._round()
         while len(self.put_ids) < CAPTURES:
             self._put()
@@ -127,7 +124,7 @@ class Schedule:
         return set(self._told("capture rejected"))
 
     def _told(self, event: str) -> Iterator[str]:
-        return (line["capture"] for line in self.lines.entries if line["event"] == event)
+        return (line["capture"] for line in self.log.lines if line["event"] == event)
 
     def _round(self) -> None:
         """Every worker makes one step, at once; then as much time passes as they ask for."""
@@ -165,13 +162,16 @@ class Schedule:
         limits = SpoolLimits(10**12)
         if not (self._folder / "spool").exists():
             with open_spool(
-                self._folder / "spool", limits, clock=self.clock, log=self.log
+                self._folder / "spool", limits, clock=self.clock, log=self.log.log
             ) as empty:
                 self._budget = empty.occupied() + 65_536 + ROOM * 4096
         self._process = ExitStack()
         self.spool: Spool = self._process.enter_context(
             open_spool(
-                self._folder / "spool", SpoolLimits(self._budget), clock=self.clock, log=self.log
+                self._folder / "spool",
+                SpoolLimits(self._budget),
+                clock=self.clock,
+                log=self.log.log,
             )
         )
         target = self._process.enter_context(
@@ -190,7 +190,7 @@ class Schedule:
             pace,
             stats=Stats(),
             clock=self.clock,
-            log=self.log,
+            log=self.log.log,
         )
 
     def _check_now(self) -> None:

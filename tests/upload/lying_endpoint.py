@@ -9,6 +9,7 @@ from email.utils import formatdate
 from random import Random
 from threading import Event, Lock
 
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import Behaviour, FaultyServer, Request, answer
 from tests.upload.upload_builders import identity
@@ -19,20 +20,6 @@ REJECT = (400, 413, 414, 415, 422, 431)
 PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
 
 
-class VirtualClock:
-    """Time that the schedule moves; the wall clock is wrong, and jumps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.offset = -1000.0  # it is 1970
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now + self.offset
-
-
 class Endpoint:
     """What is stored, and the lies that are told about it.
 
@@ -40,7 +27,7 @@ class Endpoint:
     `delivered` is filled by the test: what the sender let go.
     """
 
-    def __init__(self, random: Random, clock: VirtualClock) -> None:
+    def __init__(self, random: Random, clock: ManualClock) -> None:
         self.is_truthful = False
         self.stored: dict[str, str] = {}
         self.refusals: Counter[str] = Counter()

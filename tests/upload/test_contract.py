@@ -25,12 +25,13 @@ from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
+from tests.fakes.clock import ManualClock
 from tests.upload.fake_target import FakeTarget
 from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.label_studio_server import LabelStudioServer
 from tests.upload.roboflow_server import RoboflowServer
 from tests.upload.s3_store import ENVIRONMENT, S3Store
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
@@ -77,7 +78,7 @@ def http_side(directory: Path) -> Iterator[Side]:
     def fix() -> None:
         receiver.token, disk.failure = TOKEN, None
 
-    with EndpointTarget(receiver.url, token=TOKEN, clock=FrozenClock()) as target:
+    with EndpointTarget(receiver.url, token=TOKEN, clock=ManualClock()) as target:
         yield Side(target, lambda: images_in(directory), fill, refuse, fix)
     receiver.stop()
 
@@ -114,7 +115,7 @@ def roboflow_side(_directory: Path) -> Iterator[Side]:
         def fix() -> None:
             server.key, server.failure = TOKEN, None
 
-        with RoboflowTarget(server.url, token=TOKEN, clock=FrozenClock()) as target:
+        with RoboflowTarget(server.url, token=TOKEN, clock=ManualClock()) as target:
             yield Side(
                 target,
                 lambda: {image.name[:-4]: image.data for image in server.images.values()},
@@ -130,7 +131,7 @@ def s3_side(_directory: Path) -> Iterator[Side]:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": store.endpoint}.items():
             environment.setenv(name, value)
         yield Side(
-            S3Target(store.url, clock=FrozenClock()),
+            S3Target(store.url, clock=ManualClock()),
             lambda: {
                 Path(key).stem: store.read(key) for key in store.stored() if key.endswith(".jpg")
             },
@@ -153,7 +154,7 @@ def label_studio_side(_directory: Path) -> Iterator[Side]:
         def fix() -> None:
             server.legacy, server.failure = TOKEN, None
 
-        with LabelStudioTarget(server.url, token=TOKEN, clock=FrozenClock()) as target:
+        with LabelStudioTarget(server.url, token=TOKEN, clock=ManualClock()) as target:
             yield Side(
                 target,
                 images,
@@ -198,7 +199,7 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
             address.replace(":/PATH", f":{directory}"),
             token=TOKEN,
             network=HttpOptions(timeout=5.0),
-            clock=FrozenClock(),
+            clock=ManualClock(),
             disk=disk,
             capture_folder=lambda path: Dataset(path, disk),
             targets=(row,),

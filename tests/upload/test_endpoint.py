@@ -19,15 +19,16 @@ from agent.errors import (
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.address import masked
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, answer
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
 
 def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> EndpointTarget:
-    clock = FrozenClock() if wall is None else FrozenClock(wall)
+    clock = ManualClock(wall=wall)
     network = HttpOptions(timeout=timeout, workers=2)
     return EndpointTarget(url, token=TOKEN, clock=clock, network=network)
 
@@ -112,7 +113,7 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with (
         FaultyServer(faults.store) as server,
-        EndpointTarget(server.url, token=None, clock=FrozenClock()) as target,
+        EndpointTarget(server.url, token=None, clock=ManualClock()) as target,
     ):
         target.send(capture(1))
 
@@ -340,7 +341,7 @@ def test_an_address_that_cannot_work_is_refused_with_the_reason(url: str, says: 
 @pytest.mark.parametrize("token", ["a b", "a\n", "\u00e4", "a\x7f"])
 def test_a_token_that_no_header_can_carry_is_refused_unseen(token: str) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_TOKEN") as caught:
-        EndpointTarget("http://localhost/", token=token, clock=FrozenClock())
+        EndpointTarget("http://localhost/", token=token, clock=ManualClock())
 
     assert token not in str(caught.value)
 

@@ -19,6 +19,7 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_studio import LabelStudioTarget
+from tests.fakes.clock import ManualClock
 from tests.upload.label_studio_server import (
     LEGACY,
     NOT_FOUND,
@@ -26,20 +27,11 @@ from tests.upload.label_studio_server import (
     RECTANGLES,
     LabelStudioServer,
 )
-from tests.upload.upload_builders import CAR, FrozenClock, capture, classified
+from tests.upload.upload_builders import CAR, capture, classified
 
 BOOT = "0e7d6a1c"
 BICYCLE = {"label": "bicycle", "class_id": 1, "confidence": 0.7, "box": [0.0, 0.0, 50.0, 50.0]}
 FAINT = {"label": "person", "class_id": 0, "confidence": 0.6, "box": [100.0, 50.0, 300.0, 100.0]}
-
-
-class MovedClock(FrozenClock):
-    """A clock that stands where it is put."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -49,17 +41,17 @@ def server() -> Iterator[LabelStudioServer]:
 
 
 @pytest.fixture
-def clock() -> MovedClock:
-    return MovedClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 def target_of(
-    url: str, *, token: str | None = LEGACY, clock: FrozenClock | None = None
+    url: str, *, token: str | None = LEGACY, clock: ManualClock | None = None
 ) -> LabelStudioTarget:
     return LabelStudioTarget(
         url,
         token=token,
-        clock=clock or MovedClock(),
+        clock=clock or ManualClock(),
         network=HttpOptions(timeout=5.0),
         boot=BOOT,
     )
@@ -143,12 +135,12 @@ def test_which_boxes_arrive(
     assert arrived == ([] if labels is None else [labels])
 
 
-def made_now(number: int, clock: MovedClock, **changes: Any) -> Any:
+def made_now(number: int, clock: ManualClock, **changes: Any) -> Any:
     return capture(number, boot_id=BOOT, monotonic_ns=int((clock.now + 1) * 1e9), **changes)
 
 
 def test_a_capture_of_this_process_is_not_searched_for(
-    server: LabelStudioServer, clock: MovedClock
+    server: LabelStudioServer, clock: ManualClock
 ) -> None:
     """The search reads through the whole project."""
     with target_of(server.url, clock=clock) as target:
@@ -179,7 +171,7 @@ def test_a_capture_of_an_earlier_process_is_searched_for(
 
 
 def test_after_a_lost_answer_it_is_searched_for(
-    server: LabelStudioServer, clock: MovedClock
+    server: LabelStudioServer, clock: ManualClock
 ) -> None:
     server.faults.append(lambda: None)
     with target_of(server.url, clock=clock) as target:
@@ -231,7 +223,7 @@ def test_another_image_under_the_same_id_is_rejected(server: LabelStudioServer) 
 
 
 def test_more_attempts_than_are_remembered_are_searched_for(
-    server: LabelStudioServer, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    server: LabelStudioServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.upload.targets.label_studio._ATTEMPTS_MAX", 2)
     server.faults.extend([lambda: None] * 4)
@@ -246,7 +238,7 @@ def test_more_attempts_than_are_remembered_are_searched_for(
 
 
 def test_a_personal_token_buys_access_and_renews_it_in_time(
-    server: LabelStudioServer, clock: MovedClock
+    server: LabelStudioServer, clock: ManualClock
 ) -> None:
     with target_of(server.url, token=PERSONAL, clock=clock) as target:
         target.send(capture(1))

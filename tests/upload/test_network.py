@@ -13,14 +13,15 @@ from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.transport import IDLE_MAX
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 
 def target_of(url: str, network: HttpOptions | None = None) -> EndpointTarget:
     return EndpointTarget(
-        url, token=None, clock=FrozenClock(), network=network or HttpOptions(timeout=2.0, workers=2)
+        url, token=None, clock=ManualClock(), network=network or HttpOptions(timeout=2.0, workers=2)
     )
 
 
@@ -69,13 +70,7 @@ def test_a_name_without_an_address_is_named_and_tried_again(
 def test_a_connection_that_stood_idle_is_not_used_again() -> None:
     """A router may have forgotten it: the next request would wait for its whole timeout."""
 
-    class Clock(FrozenClock):
-        now = 0.0
-
-        def monotonic(self) -> float:
-            return self.now
-
-    clock = Clock()
+    clock = ManualClock()
     with (
         FaultyServer(faults.store) as server,
         EndpointTarget(server.url, token=None, clock=clock) as target,

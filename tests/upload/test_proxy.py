@@ -9,16 +9,17 @@ import trustme
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.forward_proxy import Proxy
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 PROXY_SECRET = "s3cret"
 
 
 def target_of(url: str, network: HttpOptions) -> EndpointTarget:
-    return EndpointTarget(url, token=None, clock=FrozenClock(), network=network)
+    return EndpointTarget(url, token=None, clock=ManualClock(), network=network)
 
 
 def through(proxy: Proxy, ca: Path | None = None) -> HttpOptions:

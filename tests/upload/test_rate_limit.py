@@ -14,9 +14,10 @@ from agent.system import SystemClock
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.rate_limit import RateLimit, TokenBucket
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 
 @given(
@@ -57,12 +58,12 @@ def test_a_rest_saves_up_no_more_than_the_burst() -> None:
 
 @pytest.mark.parametrize(("rate", "piece"), [(1000, 256), (100_000, 5000), (10**9, 65_536)])
 def test_pieces_are_a_twentieth_of_a_second_within_bounds(rate: int, piece: int) -> None:
-    assert RateLimit(rate, FrozenClock()).piece == piece
+    assert RateLimit(rate, ManualClock()).piece == piece
 
 
 def test_waits_are_told_before_they_are_slept() -> None:
     events: list[tuple[str, float]] = []
-    throttle = RateLimit(1000, FrozenClock(), sleep=lambda s: events.append(("slept", s)))
+    throttle = RateLimit(1000, ManualClock(), sleep=lambda s: events.append(("slept", s)))
     for _ in range(2):
         throttle.admit(256, lambda s: events.append(("told", s)))
 

@@ -17,7 +17,8 @@ from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.fakes.clock import ManualClock
+from tests.upload.upload_builders import capture
 
 
 def target_for(url: str) -> UploadTarget:
@@ -25,7 +26,7 @@ def target_for(url: str) -> UploadTarget:
         url,
         token="s3cret",
         network=HttpOptions(),
-        clock=FrozenClock(),
+        clock=ManualClock(),
         disk=Disk(),
         capture_folder=lambda path: Dataset(path, Disk()),
     )

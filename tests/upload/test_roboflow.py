@@ -20,8 +20,9 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
+from tests.fakes.clock import ManualClock
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
-from tests.upload.upload_builders import CAR, FrozenClock, capture, classified
+from tests.upload.upload_builders import CAR, capture, classified
 
 KEY = "rf_s3cret/+="
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.6, "box": [-5.0, 0.0, 50.0, 100.0]}
@@ -38,7 +39,7 @@ def target_of(
 ) -> RoboflowTarget:
     waited = [] if pauses is None else pauses
     return RoboflowTarget(
-        url, token=key, clock=FrozenClock(), network=HttpOptions(timeout=5.0), pause=waited.append
+        url, token=key, clock=ManualClock(), network=HttpOptions(timeout=5.0), pause=waited.append
     )
 
 
@@ -221,10 +222,11 @@ def test_the_same_image_of_two_captures_is_one_image(server: RoboflowServer) -> 
 
 SEND_ONE = """
 import sys
-from tests.upload.upload_builders import FrozenClock, capture
 from agent.upload.targets.roboflow import RoboflowTarget
+from tests.fakes.clock import ManualClock
+from tests.upload.upload_builders import capture
 
-RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=FrozenClock()).send(capture(1))
+RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=ManualClock()).send(capture(1))
 """
 
 

@@ -20,10 +20,11 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.s3 import S3Target
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.s3_store import ENVIRONMENT, LOST, Fault, S3Store
-from tests.upload.upload_builders import FrozenClock, capture, classified
+from tests.upload.upload_builders import capture, classified
 
 PLACE = "captures/yard/test/2026-05-28"
 
@@ -47,7 +48,7 @@ def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
 
 
 def target_of(url: str, **network: Any) -> S3Target:
-    return S3Target(url, clock=FrozenClock(), network=HttpOptions(**{"timeout": 5.0, **network}))
+    return S3Target(url, clock=ManualClock(), network=HttpOptions(**{"timeout": 5.0, **network}))
 
 
 def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:

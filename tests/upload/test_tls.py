@@ -13,13 +13,14 @@ import trustme
 from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import FrozenClock, capture
+from tests.upload.upload_builders import capture
 
 
 def target_of(url: str) -> EndpointTarget:
-    return EndpointTarget(url, token=None, clock=FrozenClock(), network=HttpOptions(timeout=5.0))
+    return EndpointTarget(url, token=None, clock=ManualClock(), network=HttpOptions(timeout=5.0))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
 ) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority)) as server,
-        EndpointTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
+        EndpointTarget(server.url, token=None, clock=ManualClock(), network=trusting) as target,
     ):
         target.send(capture(1))
         target.send(capture(2))
@@ -67,7 +68,7 @@ def test_a_slow_server_behind_tls_meets_the_deadline(
         EndpointTarget(
             server.url,
             token=None,
-            clock=FrozenClock(),
+            clock=ManualClock(),
             network=replace(trusting, timeout=0.6),
         ) as target,
         pytest.raises(TargetUnavailable, match=r"within 0\.6 s"),
@@ -115,7 +116,9 @@ def test_dates_of_certificates_and_the_clock(
     )
     with (
         FaultyServer(faults.store, tls=context) as server,
-        EndpointTarget(server.url, token=None, clock=FrozenClock(wall), network=trusting) as target,
+        EndpointTarget(
+            server.url, token=None, clock=ManualClock(wall=wall), network=trusting
+        ) as target,
         pytest.raises(TargetBlocked, match=says),
     ):
         target.send(capture(1))
@@ -124,7 +127,7 @@ def test_dates_of_certificates_and_the_clock(
 def test_another_host_name_holds(authority: trustme.CA, trusting: HttpOptions) -> None:
     with (
         FaultyServer(faults.store, tls=tls_context(authority, "other.example")) as server,
-        EndpointTarget(server.url, token=None, clock=FrozenClock(), network=trusting) as target,
+        EndpointTarget(server.url, token=None, clock=ManualClock(), network=trusting) as target,
         pytest.raises(TargetBlocked, match="not trusted"),
     ):
         target.send(capture(1))
@@ -158,5 +161,5 @@ def bad_ca(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_authorities_that_cannot_be_read_are_refused(bad_ca: Path) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_CA: must be a PEM file"):
         EndpointTarget(
-            "https://localhost/", token=None, clock=FrozenClock(), network=HttpOptions(ca=bad_ca)
+            "https://localhost/", token=None, clock=ManualClock(), network=HttpOptions(ca=bad_ca)
         )

@@ -10,19 +10,6 @@ from agent.domain import StoredCapture
 CAR = {"label": "car", "class_id": 2, "confidence": 0.9, "box": [10.0, 20.0, 110.0, 70.0]}
 
 
-class FrozenClock:
-    """A clock that stands still."""
-
-    def __init__(self, wall: float = 1_780_000_000.0) -> None:
-        self._wall = wall
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def wall(self) -> float:
-        return self._wall
-
-
 def identity(number: int) -> str:
     return str(UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000 + number))
 

@@ -1,0 +1,69 @@
+"""The clock of all tests: time passes when the test says so."""
+
+import time
+
+from agent.selection.budget.ledger import ClockReading
+
+WALL = 1_780_000_000.0
+"""Seconds since 1970 UTC at monotonic time 0, unless a test sets the wall clock."""
+
+
+class ManualClock:
+    """A monotonic and a wall clock that only the test moves.
+
+    `now` is the monotonic time; adding to it moves both clocks. `wall_offset` is what the wall
+    clock is ahead; changing it is a step of the wall clock alone.
+    """
+
+    def __init__(
+        self, now: float = 1000.0, *, wall: float | None = None, step: float = 0.0
+    ) -> None:
+        """Start both clocks.
+
+        Args:
+            now: monotonic time, in seconds.
+            wall: wall time at that moment, in seconds since 1970 UTC.
+            step: seconds that pass at each reading of the monotonic clock.
+        """
+        self.now = now
+        self.wall_offset = WALL if wall is None else wall - now
+        self.boots = 0
+        self._step = step
+        self._powered_before = 0.0  # seconds, in all earlier boots
+
+    def monotonic(self) -> float:
+        self.now += self._step
+        return self.now
+
+    def wall(self) -> float:
+        return self.now + self.wall_offset
+
+    def reading(self) -> ClockReading:
+        """Return both clocks and the boot that the monotonic one belongs to."""
+        return ClockReading(self.monotonic(), self.wall(), f"boot {self.boots}")
+
+    @property
+    def powered(self) -> float:
+        """Seconds with power in all boots, if the first one began at 0."""
+        return self._powered_before + self.now
+
+    def lose_power(self, seconds: float) -> None:
+        """Boot again after `seconds` without power: the monotonic clock begins at 0."""
+        self._powered_before += self.now
+        self.wall_offset += self.now + seconds
+        self.now = 0.0
+        self.boots += 1
+
+
+class FastClock:
+    """The real clock, sped up, so that the deadlines of real threads come soon."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+        self._started = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self._factor * time.monotonic()
+
+    def wall(self) -> float:
+        return WALL + self._factor * (time.monotonic() - self._started)
