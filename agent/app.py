@@ -10,7 +10,7 @@ from queue import Queue
 from agent import __version__
 from agent.camera.thumbnail import small_grey
 from agent.detector.detector import OnnxDetector
-from agent.detector.fallback.subprocess_check import try_apart
+from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.detector.providers import builds_engines
 from agent.domain import Capture
 from agent.factories import (
@@ -18,10 +18,10 @@ from agent.factories import (
     frame_source,
     image_encoder,
     inference_workers,
+    model_fallback,
     record_maker,
     selection_plan,
     spool_of,
-    standby_of,
     upload_target,
     upload_timeout,
 )
@@ -121,15 +121,15 @@ def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
 
 def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
     """Load the model, or the known-good one, and return the step that can replace it."""
-    store = standby_of(settings, log=log)
+    store = model_fallback(settings, log=log)
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
     heartbeat = LoadHeartbeat(
         2 * limit, notifier=notifier, clock=clock
     )  # tried in a subprocess, then loaded
 
     def load() -> OnnxDetector:
-        if settings.model is not None and store.has_other():
-            try_apart(settings.model, limit)
+        if settings.model is not None and store.is_available():
+            check_in_subprocess(settings.model, limit)
         return detector_of(settings)
 
     current = heartbeat.awaited(lambda: first_model(load, store, log=log))

@@ -165,16 +165,17 @@ def detector_of(settings: Settings) -> OnnxDetector:
     )
 
 
-def standby_of(settings: Settings, *, log: Log) -> ModelFallback:
-    """The last model that proved itself on this device."""
-    # Daemons of several spools may share a state directory, but not a model.
+def model_fallback(settings: Settings, *, log: Log) -> ModelFallback:
+    """Return the known-good model of the settings' spool, which runs when a new file fails."""
     from agent.detector.detector import load_detector
     from agent.detector.fallback.fallback import ModelFallback, ModelSettings
-    from agent.detector.fallback.known_good import KnownGoodStore
+    from agent.detector.fallback.known_good import KnownGoodStore, known_good_folder
 
-    folder = settings.state_dir / "models" / settings.spool_dir.name
+    folder = known_good_folder(settings.state_dir, settings.spool_dir)
     return ModelFallback(
-        KnownGoodStore(folder, Disk(), min_free=int(settings.spool_min_free)),
+        KnownGoodStore(
+            folder, Disk(), spool=settings.spool_dir, min_free=int(settings.spool_min_free)
+        ),
         ModelSettings(
             settings.model,
             settings.model_sha256,

@@ -65,25 +65,25 @@ class Detector(Protocol):
 
 
 class LoadedModel(Detector, Protocol):
-    """A detector that tells how it came to be."""
+    """A detector with what is known about its model file."""
 
     @property
     def decided(self) -> str:
-        """How its outputs are read, and why so."""
+        """The format in which its outputs are read, and why this one."""
 
     @property
-    def wasteful(self) -> str | None:
-        """What each frame costs for nothing, and what mends it; None where nothing does."""
+    def batch_waste(self) -> str | None:
+        """What a batch of more than 1 costs, and how to fix it; None for a batch of 1."""
 
 
 class ModelStore(Protocol):
-    """The last model that proved itself, kept through restarts."""
+    """The known-good model: the last one that ran on this device, kept through restarts."""
 
     def keep(self, model: LoadedModel) -> None:
-        """Keep what `model` was loaded from, instead of what was kept before. Never raises."""
+        """Copy the files of `model`, in place of the previous copy. Never raises."""
 
-    def instead(self, failure: ModelUnusable) -> LoadedModel:
-        """Load what is kept; raises `failure`, or one that tells more, where nothing fits."""
+    def fallback(self, failure: ModelUnusable) -> LoadedModel:
+        """Load the copy; raise `failure`, or one with more details, if none may run."""
 
 
 class ImageEncoder(Protocol):

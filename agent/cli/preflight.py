@@ -20,7 +20,7 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
-from agent.factories import detector_of, frame_source, spool_of, standby_of, upload_target
+from agent.factories import detector_of, frame_source, model_fallback, spool_of, upload_target
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
@@ -80,7 +80,7 @@ def check_model(settings: Settings) -> str:
     try:
         detector = sound(detector_of(settings))
     except ModelUnusable as error:
-        other = standby_of(settings, log=make_log(level="critical")).instead(error)
+        other = model_fallback(settings, log=make_log(level="critical")).fallback(error)
         raise ConfigurationError(
             f"{error}. Until it is mended `run` keeps to the last good model, {other.info.name} "
             f"(sha256 {other.info.sha256[:12]})"
@@ -93,7 +93,7 @@ def check_model(settings: Settings) -> str:
         times.append(time.perf_counter() - began)
     shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
     nodes = f" (nodes: {shares})" if shares else ""
-    warning = f"; warning: {detector.wasteful}" if detector.wasteful else ""
+    warning = f"; warning: {detector.batch_waste}" if detector.batch_waste else ""
     return (
         f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
         f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "

@@ -72,9 +72,9 @@ class OnnxDetector:
         return self._session.file
 
     @property
-    def wasteful(self) -> str | None:
+    def batch_waste(self) -> str | None:
         """What each frame costs for nothing, and what mends it; None where nothing does."""
-        return self._session.wasteful
+        return self._session.batch_waste
 
     @property
     def description(self) -> Sidecar:

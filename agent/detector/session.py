@@ -87,7 +87,7 @@ class OnnxSession:
         self.signature = self._tried()
 
     @property
-    def wasteful(self) -> str | None:
+    def batch_waste(self) -> str | None:
         """What of each run is done for nothing, and what mends it; None where nothing is."""
         batch = self.picture.batch
         if batch == 1:

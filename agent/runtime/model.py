@@ -52,8 +52,8 @@ class CurrentModel:
 
     def warn(self, log: Log) -> None:
         """Log what should be improved about the model in use, although it works."""
-        if self.detector.wasteful is not None:
-            log.warning("model batch wasted", model=self.info.name, error=self.detector.wasteful)
+        if self.detector.batch_waste is not None:
+            log.warning("model batch wasted", model=self.info.name, error=self.detector.batch_waste)
 
     def detect(self, pixels: Pixels) -> Prediction:
         """Run the model in use."""
@@ -75,12 +75,12 @@ def first_model(load: Load, store: ModelStore, *, log: Log) -> CurrentModel:
     try:
         detector = load()
     except ModelUnusable as error:
-        return _fallback(store.instead(error), error, log)
+        return _fallback(store.fallback(error), error, log)
     try:
         return CurrentModel(sound(detector))
     except ModelUnusable as error:
         with contextlib.suppress(ConfigurationError):
-            return _fallback(sound(store.instead(error)), error, log)
+            return _fallback(sound(store.fallback(error)), error, log)
     # There is no other model, so this one runs; frames with invalid output are captured.
     return CurrentModel(detector)
 
@@ -176,7 +176,7 @@ class ModelChange:
         )
         try:
             with self.heartbeat.under_way():
-                old = self._store.instead(failure)
+                old = self._store.fallback(failure)
                 self._require_fit(old)
         except ConfigurationError:
             self._alone = True  # it may still pass with a later frame

@@ -36,7 +36,7 @@ class Device:
         self, path: Path | None, *, sha256: str | None = None, **others: str
     ) -> ModelFallback:
         return ModelFallback(
-            KnownGoodStore(self.models, Disk(), min_free=0),
+            KnownGoodStore(self.models, Disk(), spool=Path("/spool"), min_free=0),
             ModelSettings(path, sha256, others),
             lambda kept: load_detector(kept, sha256=sha256),
             log=self._log,
@@ -79,7 +79,7 @@ def test_each_format_runs_from_its_copy_as_it_did(
     was = device.ran(path, **others)
     path.write_text("<html>")
 
-    now = device.standby(path, labels="something else").instead(FAILURE)
+    now = device.standby(path, labels="something else").fallback(FAILURE)
 
     assert now.info == was.info
     assert now.preparation == was.preparation
@@ -93,7 +93,7 @@ def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Pat
     was = device.ran(path, labels="ant, bee, traffic light")
     path.unlink()
 
-    now = device.standby(path, labels="ant, bee, traffic light").instead(FAILURE)
+    now = device.standby(path, labels="ant, bee, traffic light").fallback(FAILURE)
 
     assert now.preparation == was.preparation
     assert same(now.detect(FRAME), was.detect(FRAME))
@@ -105,7 +105,7 @@ def test_weights_in_other_files_are_kept_too(device: Device, tmp_path: Path) -> 
     was = device.ran(path).detect(FRAME)
     (tmp_path / "weights.bin").unlink()
 
-    now = device.standby(path).instead(FAILURE)
+    now = device.standby(path).fallback(FAILURE)
 
     assert same(now.detect(FRAME), was)
 
@@ -171,10 +171,10 @@ def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
     standby = device.standby(happens(path), **others)
 
     if runs:
-        assert standby.instead(FAILURE).info == was.info
+        assert standby.fallback(FAILURE).info == was.info
     else:
         with pytest.raises(ModelUnusable, match="it is a text"):
-            standby.instead(FAILURE)
+            standby.fallback(FAILURE)
 
 
 @pytest.mark.parametrize(
@@ -183,20 +183,20 @@ def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
 def test_only_a_new_file_with_an_alternative_needs_a_trial_of_its_own(
     happens: Happening, *, other: bool, device: Device, path: Path
 ) -> None:
-    assert not device.standby(path).has_other()
+    assert not device.standby(path).is_available()
     device.ran(path)
 
-    assert device.standby(happens(path)).has_other() is other
-    assert not device.standby(None).has_other()
+    assert device.standby(happens(path)).is_available() is other
+    assert not device.standby(None).is_available()
 
 
 def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path) -> None:
     was = device.ran(path)
     overwritten(path)
 
-    assert device.standby(path, sha256=was.info.sha256.upper()).instead(FAILURE).info == was.info
+    assert device.standby(path, sha256=was.info.sha256.upper()).fallback(FAILURE).info == was.info
     with pytest.raises(ModelUnusable):
-        device.standby(path, sha256="1" * 64).instead(FAILURE)
+        device.standby(path, sha256="1" * 64).fallback(FAILURE)
 
 
 def test_the_bundled_model_is_not_kept_and_ends_what_was(device: Device, path: Path) -> None:
@@ -205,7 +205,7 @@ def test_the_bundled_model_is_not_kept_and_ends_what_was(device: Device, path: P
 
     assert list(device.models.iterdir()) == []
     with pytest.raises(ModelUnusable):
-        device.standby(overwritten(path)).instead(FAILURE)
+        device.standby(overwritten(path)).fallback(FAILURE)
 
 
 def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
@@ -213,20 +213,20 @@ def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
     overwritten(device.models / "a" / "m.onnx")
 
     with pytest.raises(ModelUnusable, match=r"it is a text \(the copy .* is damaged\)"):
-        device.standby(path).instead(FAILURE)
+        device.standby(path).fallback(FAILURE)
 
 
 def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
     device.ran(path)
     standby = ModelFallback(
-        KnownGoodStore(device.models, Disk(), min_free=0),
+        KnownGoodStore(device.models, Disk(), spool=Path("/spool"), min_free=0),
         ModelSettings(path),
         refusing,
         log=Recorder().log,
     )
 
-    with pytest.raises(ModelUnusable, match=r"it is a text \(nor does .*: no CUDA\)"):
-        standby.instead(FAILURE)
+    with pytest.raises(ModelUnusable, match=r"it is a text \(the known-good model cannot run either: no CUDA\)"):
+        standby.fallback(FAILURE)
 
 
 def refusing(kept: Path) -> OnnxDetector:

@@ -106,8 +106,8 @@ def test_a_model_of_several_pictures_gets_one_and_says_what_that_costs(
 
     assert detector.decided == expected.decided
     assert detector.detect(frame).detections == expected.detect(frame).detections
-    assert "4 pictures at once" in str(detector.wasteful)
-    assert expected.wasteful is None
+    assert "4 pictures at once" in str(detector.batch_waste)
+    assert expected.batch_waste is None
 
 
 def fitted(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:

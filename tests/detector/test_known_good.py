@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.detector.fallback.known_good import MANIFEST, KnownGoodModel, KnownGoodStore, ModelParts
+from agent.detector.fallback.known_good import (
+    MANIFEST,
+    KnownGoodModel,
+    KnownGoodStore,
+    ModelParts,
+    known_good_folder,
+)
 from agent.files import Disk
 from tests.spool.forgetful_disk import Fault, ForgetfulDisk, PowerCut, everything_kept, nothing_kept
 
 STATE = Path("/state-of-a-test")
+SPOOL = Path("/var/lib/capture-agent/spool")
 SETTINGS = {"AGENT_MODEL": "m.onnx", "AGENT_MODEL_FORMAT": "auto"}
 STEPS = 60  # more than two calls of `keep` take
 
@@ -35,11 +42,11 @@ def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None)
 
 def content_of(disk: ForgetfulDisk) -> str | None:
     """What is kept; fails where it is not whole."""
-    store = KnownGoodStore(STATE / "models", disk, min_free=0)
+    store = KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0)
     kept = store.look()
     if kept is None:
         return None
-    path = store.checked(kept)
+    path = store.verify(kept)
     assert path is not None
     content = disk.read(path).decode()
     assert disk.read(path.parent / "more" / "weights.bin").decode() == content * 1000
@@ -53,7 +60,7 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
     third = parts(folder / "3", "three")
     for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
         disk = make()
-        store = KnownGoodStore(STATE / "models", disk, min_free=0)
+        store = KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0)
         store.keep(first)
         disk.strike(Fault(step))
         done = "one"
@@ -78,7 +85,9 @@ def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
         disk.strike(Fault(step))
         done = None
         try:
-            KnownGoodStore(STATE / "models", disk, min_free=0).keep(parts(folder, "one"))
+            KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0).keep(
+                parts(folder, "one")
+            )
             done = "one"
         except PowerCut:
             pass
@@ -122,7 +131,7 @@ def test_the_proof_finds_planted_bugs(bug: type[ForgetfulDisk], tmp_path: Path) 
 
 @pytest.fixture
 def store(tmp_path: Path) -> KnownGoodStore:
-    return KnownGoodStore(tmp_path / "models", Disk(), min_free=0)
+    return KnownGoodStore(tmp_path / "models", Disk(), spool=SPOOL, min_free=0)
 
 
 def look(store: KnownGoodStore) -> KnownGoodModel:
@@ -150,16 +159,16 @@ def test_a_copy_that_lost_a_file_is_made_again(store: KnownGoodStore, tmp_path: 
     store.keep(one)
     (tmp_path / "models" / "a" / "m.onnx").unlink()
 
-    assert store.checked(look(store)) is None
+    assert store.verify(look(store)) is None
     assert store.keep(one)
-    assert store.checked(look(store)) is not None
+    assert store.verify(look(store)) is not None
 
 
 def test_a_damaged_copy_is_told_from_a_whole_one(store: KnownGoodStore, tmp_path: Path) -> None:
     store.keep(parts(tmp_path / "1", "one"))
     (tmp_path / "models" / "a" / "more" / "weights.bin").write_text("eno" * 1000)
 
-    assert store.checked(look(store)) is None
+    assert store.verify(look(store)) is None
 
 
 def test_a_model_that_is_not_what_was_loaded_is_not_kept(
@@ -171,13 +180,13 @@ def test_a_model_that_is_not_what_was_loaded_is_not_kept(
 
     with pytest.raises(OSError, match="changed while it was copied"):
         store.keep(two)
-    path = store.checked(look(store))
+    path = store.verify(look(store))
     assert path is not None
     assert path.read_text() == "one"
 
 
 def test_a_copy_leaves_to_others_what_is_theirs(tmp_path: Path) -> None:
-    store = KnownGoodStore(tmp_path / "models", Disk(), min_free=1 << 60)
+    store = KnownGoodStore(tmp_path / "models", Disk(), spool=SPOOL, min_free=1 << 60)
 
     with pytest.raises(OSError, match="AGENT_SPOOL_MIN_FREE"):
         store.keep(parts(tmp_path / "1", "one"))
@@ -210,3 +219,24 @@ def test_a_manifest_that_is_none_keeps_nothing(
     (tmp_path / "models" / MANIFEST).write_text(text)
 
     assert store.look() is None
+
+
+def test_spools_with_the_same_name_have_folders_of_their_own(tmp_path: Path) -> None:
+    service = known_good_folder(tmp_path, Path("/var/lib/capture-agent/spool"))
+    demo = known_good_folder(tmp_path, Path("/home/user/capture-agent-demo/spool"))
+
+    assert service != demo
+    assert service.parent == demo.parent == tmp_path / "models"
+
+
+def test_a_store_deletes_and_replaces_nothing_that_another_spool_owns(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    KnownGoodStore(folder, Disk(), spool=SPOOL, min_free=0).keep(parts(tmp_path / "1", "one"))
+    other = KnownGoodStore(folder, Disk(), spool=Path("/other/spool"), min_free=0)
+
+    other.forget()
+    with pytest.raises(OSError, match=f"belongs to the spool {SPOOL}"):
+        other.keep(parts(tmp_path / "2", "two"))
+
+    assert other.look() is None
+    assert look(KnownGoodStore(folder, Disk(), spool=SPOOL, min_free=0)).model == "m.onnx"

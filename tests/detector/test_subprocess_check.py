@@ -1,4 +1,4 @@
-"""A model that kills its process, or never ends, is told from one that works."""
+"""A model that crashes its process, or never finishes loading, is found in a subprocess."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.detector.fallback.subprocess_check import try_apart
+from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.errors import ModelUnusable
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 
@@ -18,25 +18,25 @@ def python(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT"])
-def test_a_model_that_kills_its_process_is_unusable(name: str) -> None:
-    dies = python(f"import os, signal; os.kill(os.getpid(), signal.{name})")
+def test_a_model_that_crashes_its_process_is_unusable(name: str) -> None:
+    crash = python(f"import os, signal; os.kill(os.getpid(), signal.{name})")
 
-    with pytest.raises(ModelUnusable, match=rf"m\.onnx: it ended the process .*{name}.*memory"):
-        try_apart(PATH, 60, dies)
+    with pytest.raises(ModelUnusable, match=rf"m\.onnx: it crashed the process .*{name}.*memory"):
+        check_in_subprocess(PATH, 60, crash)
 
 
-def test_a_model_that_is_never_loaded_is_unusable() -> None:
-    with pytest.raises(ModelUnusable, match="not loaded within 0 s"):
-        try_apart(PATH, 0.2, python("import threading; threading.Event().wait()"))
+def test_a_model_that_never_finishes_loading_is_unusable() -> None:
+    with pytest.raises(ModelUnusable, match="loading it took longer than 0 s"):
+        check_in_subprocess(PATH, 0.2, python("import threading; threading.Event().wait()"))
 
 
 @pytest.mark.parametrize("code", [0, 1, 78])
-def test_what_a_load_says_itself_is_left_to_it(code: int) -> None:
-    try_apart(PATH, 60, python(f"raise SystemExit({code})"))
+def test_an_exit_code_is_left_to_the_caller_who_loads_next(code: int) -> None:
+    check_in_subprocess(PATH, 60, python(f"raise SystemExit({code})"))
 
 
-def test_a_trial_that_cannot_be_made_is_no_verdict() -> None:
-    try_apart(PATH, 60, ["/no/such/interpreter"])
+def test_a_subprocess_that_cannot_start_is_no_failure_of_the_model() -> None:
+    check_in_subprocess(PATH, 60, ["/no/such/interpreter"])
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -28,7 +28,7 @@ class Fixed:
     """A model with one prediction, invalid for the input that `odd` names: "greys" or "frames"."""
 
     decided = "by the test"
-    wasteful: str | None = None
+    batch_waste: str | None = None
 
     def __init__(self, info: ModelInfo, *, odd: str = "never") -> None:
         self.info = info
@@ -48,7 +48,7 @@ class MemoryModelStore:
     def keep(self, model: LoadedModel) -> None:
         self.kept = model
 
-    def instead(self, failure: ModelUnusable) -> LoadedModel:
+    def fallback(self, failure: ModelUnusable) -> LoadedModel:
         if self.kept is None:
             raise failure
         return self.kept
@@ -238,7 +238,7 @@ def test_a_new_model_that_does_not_work_changes_nothing(
 
 def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     new = Fixed(OTHER)
-    new.wasteful = "its batch size is 4"
+    new.batch_waste = "its batch size is 4"
     current = CurrentModel(Fixed(MODEL))
     change = change_of(current, lambda: new, log, MemoryModelStore())
 
@@ -246,7 +246,7 @@ def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     change.step()
 
     assert log.events == ["model changed", "model batch wasted"]
-    assert log.one("model batch wasted")["error"] == new.wasteful
+    assert log.one("model batch wasted")["error"] == new.batch_waste
 
 
 def test_a_fixed_file_clears_the_fallback_reason(log: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""When a model fails: whether the last good one may run in its stead, and with what."""
+"""When a model cannot be used: whether the known-good model may run instead, and with what."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -13,29 +13,29 @@ from agent.errors import ConfigurationError, ModelUnusable
 from agent.logs import Log
 from agent.ports import LoadedModel
 
-LoadPlain = Callable[[Path], OnnxDetector]
-"""Loads a model with no other settings than those of the hardware; raises as `load_detector`."""
+LoadCopy = Callable[[Path], OnnxDetector]
+"""Loads a model with the hardware settings only; raises as `load_detector`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What the operator says of the model."""
+    """The operator's settings of the model."""
 
-    path: Path | None  # None: the model that comes with the agent
-    sha256: str | None = None  # no other file is wanted
-    others: Mapping[str, str] = field(default_factory=dict)  # all that tells how to read it
+    path: Path | None  # None: the bundled model
+    sha256: str | None = None  # the checksum that the file must have
+    others: Mapping[str, str] = field(default_factory=dict)  # format, labels, input
 
     @property
     def all(self) -> dict[str, str]:
-        """In words, to be compared with those of another time."""
+        """The settings as texts, to be compared with those that a copy ran with."""
         return {"AGENT_MODEL": str(self.path or ""), **self.others}
 
 
 class ModelFallback:
-    """The last model that proved itself on this device, through restarts."""
+    """The last model that ran on this device, kept through restarts."""
 
     def __init__(
-        self, store: KnownGoodStore, settings: ModelSettings, load: LoadPlain, *, log: Log
+        self, store: KnownGoodStore, settings: ModelSettings, load: LoadCopy, *, log: Log
     ) -> None:
         self._store = store
         self._settings = settings
@@ -43,9 +43,9 @@ class ModelFallback:
         self._log = log
 
     def keep(self, model: LoadedModel) -> None:
-        """The model has proved itself: keep a copy of it, where it is not the bundled one.
+        """Copy a model that ran. If it is the bundled one, delete the copy: none is needed.
 
-        A disk that refuses is no reason to stop: it is logged, and the copy before stays.
+        A disk error does not stop the agent: it is logged, and the previous copy stays.
         """
         try:
             if self._settings.path is None:
@@ -64,27 +64,29 @@ class ModelFallback:
         except OSError as error:
             self._log.warning("model save failed", model=model.info.name, error=str(error))
 
-    def has_other(self) -> bool:
-        """Whether another model than that of the settings could run in its stead."""
+    def is_available(self) -> bool:
+        """Whether a model other than the settings' file could run instead of it."""
         kept = self._store.look() if self._settings.path else None
-        return kept is not None and self._may_run(kept) and self._there() != kept.sha256
+        return kept is not None and self._may_run(kept) and self._settings_sha256() != kept.sha256
 
-    def instead(self, failure: ModelUnusable) -> OnnxDetector:
-        """Load the last good model; raise `failure` where there is none that may run.
+    def fallback(self, failure: ModelUnusable) -> OnnxDetector:
+        """Load the known-good model; raise `failure` if there is none that may run.
 
-        None may where only the settings changed, which a person must mend, nor another one than
-        AGENT_MODEL_SHA256 demands.
+        It may not run if only the settings changed, because then the operator must fix them, nor
+        if AGENT_MODEL_SHA256 demands another file.
         """
         kept = self._store.look() if self._settings.path else None
         if kept is None or not self._may_run(kept):
             raise failure
-        path = self._store.checked(kept)
+        path = self._store.verify(kept)
         if path is None:
-            raise ModelUnusable(f"{failure} (the copy of the last good model is damaged)")
+            raise ModelUnusable(f"{failure} (the copy of the known-good model is damaged)")
         try:
             return self._load(path)
         except ConfigurationError as error:
-            raise ModelUnusable(f"{failure} (nor does the last good model run: {error})") from error
+            raise ModelUnusable(
+                f"{failure} (the known-good model cannot run either: {error})"
+            ) from error
 
     def _may_run(self, kept: KnownGoodModel) -> bool:
         demanded = self._settings.sha256
@@ -92,12 +94,12 @@ class ModelFallback:
             return False
         if self._settings.all == kept.settings:
             return True
-        # With other settings than those it ran with, the file must be another one, and there:
-        # else the settings are what is wrong.
-        return self._there() not in (None, kept.sha256)
+        # The settings changed. If the file is missing or is the known-good one, the settings are
+        # the cause of the failure.
+        return self._settings_sha256() not in (None, kept.sha256)
 
-    def _there(self) -> str | None:
-        """The sha256 of the settings' file; None where it cannot be read."""
+    def _settings_sha256(self) -> str | None:
+        """The sha256 of the settings' file; None if it cannot be read."""
         with contextlib.suppress(ModelUnusable):
             return checksum(self._settings.path) if self._settings.path else None
         return None

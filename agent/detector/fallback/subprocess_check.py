@@ -1,7 +1,7 @@
-"""A new model is tried in a process of its own, so that one that kills its process kills only that.
+"""A new model is loaded in a subprocess first, so that a crash does not end the daemon.
 
-A driver that does not bear a graph, or a model too large for the memory, ends a process without a
-word. A device whose daemon tried such a model would start again and again.
+A driver that cannot run a graph, or a model too large for the memory, kills its process without an
+error message. A daemon that loaded such a model itself would restart for ever.
 """
 
 import signal
@@ -15,13 +15,14 @@ from agent.errors import ModelUnusable
 COMMAND = (sys.executable, "-m", "agent.cli.load_model")
 
 
-def try_apart(path: Path, limit: float, command: Sequence[str] = COMMAND) -> None:
-    """Load and run the settings' model in another process, for at most `limit` seconds.
+def check_in_subprocess(path: Path, limit: float, command: Sequence[str] = COMMAND) -> None:
+    """Load and run the settings' model in a subprocess, for at most `limit` seconds.
 
-    What it raises there it raises for the caller too, who loads it next; here only its end counts.
+    Only a crash or a timeout counts here. The caller loads the model next and gets the errors
+    that it raises.
 
     Raises:
-        ModelUnusable: The process was killed, or did not end in time.
+        ModelUnusable: The subprocess was killed, or did not end in time.
     """
     quiet = subprocess.DEVNULL
     try:
@@ -30,13 +31,13 @@ def try_apart(path: Path, limit: float, command: Sequence[str] = COMMAND) -> Non
         )
     except subprocess.TimeoutExpired as error:
         raise ModelUnusable(
-            f"cannot use the model {path}: it was not loaded within {limit:.0f} s"
+            f"cannot use the model {path}: loading it took longer than {limit:.0f} s"
         ) from error
     except OSError:
-        return  # no process can be made: the caller finds out by itself
+        return  # no subprocess can be started: the caller loads the model without this check
     if ended.returncode < 0:
         raise ModelUnusable(
-            f"cannot use the model {path}: it ended the process that tried it "
-            f"({signal.Signals(-ended.returncode).name}); it may need more memory than there is, "
-            "or another version of onnxruntime or of the driver"
+            f"cannot use the model {path}: it crashed the process that loaded it "
+            f"({signal.Signals(-ended.returncode).name}); it may need more memory, or another "
+            "version of onnxruntime or of the driver"
         )
