@@ -5,7 +5,6 @@ the declarations in `Settings`; a test fails when a copy drifts. A setting is re
 environment alone; systemd reads the env file.
 """
 
-import os
 import shlex
 import socket
 from collections.abc import Mapping
@@ -36,6 +35,7 @@ from agent.domain import Thresholds
 from agent.errors import ConfigurationError
 from agent.selection.rules import RULE_NAMES
 from agent.settings.describe import OWN_WORDS
+from agent.settings.documentation import SettingDoc
 from agent.settings.units import one_line, parse_duration, parse_size
 from agent.upload.targets.registry import address_description
 from agent.upload.upload_window import UploadWindow, parse_upload_window
@@ -81,238 +81,557 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    cameras: Annotated[tuple[CameraAddress, ...], NoDecode] = Field(
-        (),
-        description="Cameras as space-separated `name=source`; the name may be left out for one. "
-        "Sources: `/dev/video0`, `0`, `/dev/v4l/by-id/...`, `rtsp://`, `rtsps://`, `http(s)://` "
-        "MJPEG, a video file, a folder of images.",
-        json_schema_extra={"shown": "required", "example": "/dev/video0", "group": "Cameras"},
-    )
-    device_id: str = Field(
-        default_factory=socket.gethostname,
-        min_length=1,
-        max_length=128,
-        description="Name of this device, stamped on every capture.",
-        json_schema_extra={"shown": "host name", "allowed": "1 to 128 characters"},
-    )
-    fps: float = Field(
-        5.0,
-        ge=0,
-        le=1000,
-        description="Frames analysed per second and camera; `0` = as many as arrive.",
-    )
-    camera_stall: Duration = Field(
-        20.0,
-        ge=1,
-        le=3600,
-        description="No fresh frame for so long = reconnect.",
-    )
+    cameras: Annotated[
+        tuple[CameraAddress, ...],
+        NoDecode,
+        SettingDoc(
+            meaning=(
+                "Cameras as space-separated `name=source`; the name may be left out for one. "
+                "Sources: `/dev/video0`, `0`, `/dev/v4l/by-id/...`, `rtsp://`, `rtsps://`, "
+                "`http(s)://` MJPEG, a video file, a folder of images."
+            ),
+            example="yard=/dev/video0 gate=rtsp://user:password@10.0.0.7/stream1",
+            effect=(
+                "All cameras share the model, the budget and the spool. The name is in each "
+                "capture and each log line, and what a camera has learnt is stored under it: "
+                "a new name starts from nothing. A recording plays once; the daemon ends "
+                "when all recordings have ended."
+            ),
+            default="required",
+            placeholder="/dev/video0",
+            group="Cameras",
+            kind="list of cameras",
+        ),
+    ] = Field(())
+    device_id: Annotated[
+        str,
+        SettingDoc(
+            meaning="Name of this device, stamped on every capture.",
+            example="gate-07",
+            effect=(
+                "Distinguishes the devices of a fleet in records, datasets and tags. It is "
+                "also the seed of the random captures."
+            ),
+            default="host name",
+            allowed="1 to 128 characters",
+        ),
+    ] = Field(default_factory=socket.gethostname, min_length=1, max_length=128)
+    fps: Annotated[
+        float,
+        SettingDoc(
+            meaning=("Frames analysed per second and camera; `0` = as many as arrive."),
+            example="2",
+            effect=(
+                "More frames find more failures and take more processor time. Below 2 a "
+                "second the rules that compare neighbouring frames are disabled. With `0` a "
+                "recording is read as fast as it is analysed, and no frame is dropped."
+            ),
+        ),
+    ] = Field(5.0, ge=0, le=1000)
+    camera_stall: Annotated[
+        Duration,
+        SettingDoc(
+            meaning="Reconnect after this long without a new frame.",
+            example="1m",
+            effect=(
+                "Shorter finds a dead camera sooner; longer tolerates streams that pause. It "
+                "is also the timeout for opening and reading a stream, and how long the "
+                "image may stay identical."
+            ),
+        ),
+    ] = Field(20.0, ge=1, le=3600)
 
-    model: Annotated[Path | None, _off("bundled")] = Field(
-        None,
-        description="Path to an ONNX file.",
-        json_schema_extra={"shown": "bundled", "group": "Model"},
-    )
-    model_format: str = Field(
-        AUTO,
-        description="How the model's outputs are read.",
-        json_schema_extra={
-            "allowed": f"one of {', '.join((AUTO, *FORMAT_NAMES))}",
-            "choices": [AUTO, *FORMAT_NAMES],
-        },
-    )
-    model_labels: str = Field(
-        "auto",
-        description="Labels by class: `auto` takes them from the model's metadata, else from a "
-        "file beside it; `coco`; or a list, or the path of a file with one label a line.",
-    )
-    model_input: Annotated[InputSpec | None, NoDecode] = Field(
-        None,
-        description="How frames become the model's input, where it differs from what the format "
-        "says.",
-        json_schema_extra={"shown": "none", "allowed": INPUT_WORDS},
-    )
-    model_sha256: str | None = Field(
-        None,
-        pattern=r"^[0-9a-fA-F]{64}$",
-        description="Refuse a model file with another SHA-256.",
-        json_schema_extra={"shown": "none", "allowed": "64 hexadecimal digits"},
-    )
-    providers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        ("auto",),
-        min_length=1,
-        description="onnxruntime execution providers, best first, with options after colons: "
-        "`cuda:device_id=1`. One that is named and cannot be used is an error, never a silent "
-        "fall-back.",
-        json_schema_extra={
-            "shown": "auto",
-            "allowed": "auto, or names such as CUDAExecutionProvider CPUExecutionProvider",
-        },
-    )
-    inference_workers: Annotated[int, Ge(1), Le(64)] | Literal["auto"] = Field(
-        "auto",
-        description="Frames analysed at once; `auto` = one per processor.",
-        json_schema_extra={"allowed": "auto, or a whole number between 1 and 64"},
-    )
-    inference_threads: int = Field(1, ge=1, le=64, description="Processor threads per frame.")
+    model: Annotated[
+        Path | None,
+        _off("bundled"),
+        SettingDoc(
+            meaning="Path to an ONNX file.",
+            example="/var/lib/capture-agent/model.onnx",
+            effect=(
+                "The detector or classifier that analyses the frames. To use a new file in "
+                "the same place, run `systemctl reload capture-agent`."
+            ),
+            default="bundled",
+            group="Model",
+        ),
+    ] = Field(None)
+    model_format: Annotated[
+        str,
+        SettingDoc(
+            meaning="How the model's outputs are read.",
+            example="ultralytics",
+            effect=(
+                "`auto` looks at the file, and `capture-agent check` prints what it decided. "
+                "Name one where it cannot tell; docs/models.md lists them."
+            ),
+            allowed=f"one of {', '.join((AUTO, *FORMAT_NAMES))}",
+            choices=(AUTO, *FORMAT_NAMES),
+            kind="name",
+        ),
+    ] = Field(AUTO)
+    model_labels: Annotated[
+        str,
+        SettingDoc(
+            meaning=(
+                "Labels by class: `auto` takes them from the model's metadata, else from a "
+                "file beside it; `coco`; or a list, or the path of a file with one label a "
+                "line."
+            ),
+            example="/var/lib/capture-agent/labels.txt",
+            effect=(
+                "The names in records, log lines and the dataset's `data.yaml`, and those in "
+                "`AGENT_THRESHOLDS`. A list of the wrong length is refused."
+            ),
+            kind="word, list or path",
+        ),
+    ] = Field("auto")
+    model_input: Annotated[
+        InputSpec | None,
+        NoDecode,
+        SettingDoc(
+            meaning=(
+                "How frames become the model's input, where it differs from what the format says."
+            ),
+            example="bgr scale=255 fit=letterbox",
+            effect=(
+                "Needed only for a model whose preprocessing differs from what its format "
+                "says; a wrong value costs accuracy without any error. docs/models.md "
+                "explains the words."
+            ),
+            default="none",
+            allowed=INPUT_WORDS,
+            kind="words",
+        ),
+    ] = Field(None)
+    model_sha256: Annotated[
+        str | None,
+        SettingDoc(
+            meaning="Refuse a model file with another SHA-256.",
+            example=("a36da620efb800089521ed802d78caaf8ab07c4a2f74552b6aabc6cefb58d325"),
+            effect=(
+                "The daemon does not start with another file, and a reload keeps the model in use."
+            ),
+            default="none",
+            allowed="64 hexadecimal digits",
+        ),
+    ] = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
+    providers: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        SettingDoc(
+            meaning=(
+                "onnxruntime execution providers, best first, with options after colons: "
+                "`cuda:device_id=1`. If a provider that you name cannot be used, that is an "
+                "error, never a silent fallback to the CPU."
+            ),
+            example="CUDAExecutionProvider CPUExecutionProvider",
+            effect=(
+                "Where the model runs. `auto` takes the best provider that works; one that "
+                "you name and that does not work ends the start with exit code 78."
+            ),
+            default="auto",
+            allowed=("auto, or names such as CUDAExecutionProvider CPUExecutionProvider"),
+            kind="list of names",
+        ),
+    ] = Field(("auto",), min_length=1)
+    inference_workers: Annotated[
+        Annotated[int, Ge(1), Le(64)] | Literal["auto"],
+        SettingDoc(
+            meaning="Frames analysed in parallel; `auto` = one per processor.",
+            example="2",
+            effect=(
+                "More frames at once while there are idle processors; each takes memory for "
+                "one more frame. `1` leaves the other processors to your application."
+            ),
+            allowed="auto, or a whole number between 1 and 64",
+            kind="whole number, or a word",
+        ),
+    ] = Field("auto")
+    inference_threads: Annotated[
+        int,
+        SettingDoc(
+            meaning="Processor threads per frame.",
+            example="2",
+            effect=(
+                "Makes one frame faster and all frames together slower: leave it at 1 unless "
+                "there is one camera and a slow model."
+            ),
+        ),
+    ] = Field(1, ge=1, le=64)
 
-    threshold: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="Confidence at which your application acts.",
-        json_schema_extra={"group": "Selection"},
-    )
-    thresholds: Annotated[dict[str, Annotated[float, Ge(0), Le(1)]], NoDecode] = Field(
-        {},
-        description="Thresholds of single labels.",
-        json_schema_extra={
-            "shown": "none",
-            "allowed": "label=number pairs with numbers between 0 and 1, such as car=0.6 "
-            "'traffic light'=0.4",
-        },
-    )
-    floor: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        validate_default=True,  # a threshold may be lowered below it
-        description="Detections below it do not exist; at most the lowest threshold.",
-    )
-    rules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
-        RULE_NAMES,
-        description="Rules that look for informative frames; `none` = random and regular "
-        "captures only.",
-        json_schema_extra={
-            "shown": "all",
-            "allowed": f"none, or any of {', '.join(RULE_NAMES)}",
-            "choices": ["none", *RULE_NAMES],
-        },
-    )
-    random_interval: Annotated[Duration, Ge(0.001), Le(365 * DAY_S)] | Literal["auto", "off"] = (
-        Field(
-            "auto",
-            description="Mean time between random captures of one camera; `auto` spreads the "
-            "random credits over the day and the cameras (15 min without a budget); `off` "
-            "disables.",
-            json_schema_extra={"allowed": "auto, off, or a duration between 1ms and 365d"},
-        )
-    )
-    every_nth_frame: int = Field(
-        0, ge=0, description="Also capture each nth analysed frame; `0` = off."
-    )
+    threshold: Annotated[
+        float,
+        SettingDoc(
+            meaning="Confidence at which your application acts.",
+            example="0.4",
+            effect=(
+                "The confidence that your application requires. Rules look just below it and "
+                "for contradictions over time, so a value other than your application's "
+                "finds the wrong frames."
+            ),
+            group="Selection",
+        ),
+    ] = Field(0.5, ge=0, le=1)
+    thresholds: Annotated[
+        dict[str, Annotated[float, Ge(0), Le(1)]],
+        NoDecode,
+        SettingDoc(
+            meaning="Thresholds of individual labels.",
+            example="car=0.6 'traffic light'=0.4",
+            effect="Replaces `AGENT_THRESHOLD` for these labels.",
+            default="none",
+            allowed=(
+                "label=number pairs with numbers between 0 and 1, such as car=0.6 'traffic "
+                "light'=0.4"
+            ),
+            kind="label=number pairs",
+        ),
+    ] = Field({})
+    floor: Annotated[
+        float,
+        SettingDoc(
+            meaning=(
+                "Detections below this confidence are discarded. Must not exceed the lowest "
+                "threshold."
+            ),
+            example="0.1",
+            effect=(
+                "Higher makes records smaller, and the rules no longer see faint boxes; "
+                "lower records more noise."
+            ),
+        ),
+    ] = Field(0.05, ge=0, le=1, validate_default=True)
+    rules: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_words),
+        SettingDoc(
+            meaning=(
+                "Rules that look for frames where the model is probably wrong; `none` = "
+                "random and interval captures only."
+            ),
+            example="low_confidence flicker",
+            effect=(
+                "Which kinds of doubt are captured. Fewer rules spend the same budget on "
+                "fewer kinds of failure."
+            ),
+            default="all",
+            allowed=f"none, or any of {', '.join(RULE_NAMES)}",
+            choices=("none", *RULE_NAMES),
+            kind="list of names",
+        ),
+    ] = Field(RULE_NAMES)
+    random_interval: Annotated[
+        Annotated[Duration, Ge(0.001), Le(365 * DAY_S)] | Literal["auto", "off"],
+        SettingDoc(
+            meaning=(
+                "Mean time between random captures of one camera; `auto` spreads the random "
+                "credits over the day and the cameras (15 min without a budget); `off` "
+                "disables."
+            ),
+            example="30m",
+            effect=(
+                "Random captures measure the model: more of them give narrower intervals in "
+                "`capture-agent estimate`. An interval shorter than `auto` draws more "
+                "captures than the credits can deliver; the disk budget then evicts some at "
+                "random."
+            ),
+            allowed="auto, off, or a duration between 1ms and 365d",
+            kind="duration, or a word",
+        ),
+    ] = Field("auto")
+    every_nth_frame: Annotated[
+        int,
+        SettingDoc(
+            meaning="Also capture each nth analysed frame; `0` = off.",
+            example="9000",
+            effect=(
+                "Interval captures, whatever the model reported. They are paid from the "
+                "random share, after the random captures."
+            ),
+        ),
+    ] = Field(0, ge=0)
 
-    budget_per_day: int = Field(
-        100,
-        ge=0,
-        le=1_000_000,
-        description="Labelling credits: captures that the whole device may deliver a day; they "
-        "accrue evenly. `0` = no limit.",
-    )
-    random_share: float = Field(
-        0.2,
-        ge=0,
-        le=1,
-        description="Share of the credits that is kept for random captures, as far as they "
-        "need it.",
-    )
-    rule_weights: Annotated[dict[str, Annotated[float, Ge(0), Le(1)]], NoDecode] = Field(
-        {},
-        description="Weights of rules other than their own, such as `flicker=0.8 clash=0`.",
-        json_schema_extra={
-            "shown": "none",
-            "example": "flicker=0.8 clash=0",
-            "allowed": f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULE_NAMES)}",
-        },
-    )
+    budget_per_day: Annotated[
+        int,
+        SettingDoc(
+            meaning=(
+                "Labelling credits: captures that the whole device may deliver a day; they "
+                "accrue evenly. `0` = no limit."
+            ),
+            example="500",
+            effect=(
+                "What labelling costs a day. The best captures of the last 24 h compete for "
+                "the credits. With `0` there is no competition: everything captured is "
+                "delivered, and each rule pauses for 10 s after it fired."
+            ),
+        ),
+    ] = Field(100, ge=0, le=1_000_000)
+    random_share: Annotated[
+        float,
+        SettingDoc(
+            meaning=(
+                "Share of the credits that is reserved for random captures, as far as they need it."
+            ),
+            example="0.5",
+            effect=(
+                "A higher share measures the model better; a lower one leaves more credits "
+                "to the rules. `0` spends all credits on the rules, `1` all on random "
+                "captures."
+            ),
+        ),
+    ] = Field(0.2, ge=0, le=1)
+    rule_weights: Annotated[
+        dict[str, Annotated[float, Ge(0), Le(1)]],
+        NoDecode,
+        SettingDoc(
+            meaning=("Weights that replace the rules' own, such as `flicker=0.8 clash=0`."),
+            example="flicker=0.8 clash=0",
+            effect=(
+                "The highest value, 0 to 1, that a rule alone can give a capture. To disable "
+                "a rule, use `AGENT_RULES`."
+            ),
+            default="none",
+            allowed=f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULE_NAMES)}",
+            kind="rule=weight pairs",
+        ),
+    ] = Field({})
 
-    jpeg_quality: int = Field(
-        90,
-        ge=1,
-        le=100,
-        description="Quality of stored images.",
-        json_schema_extra={"group": "Storage"},
-    )
-    max_side: int = Field(
-        0, ge=0, description="Longest side of a stored image, in pixels; `0` = as read."
-    )
-    spool_dir: Path = Field(
-        default_factory=lambda: default_spool_dir(os.environ),
-        description="Where captures wait. One daemon owns it.",
-        json_schema_extra={
-            "shown": "`$STATE_DIRECTORY/spool`, else `./capture-agent-state/spool`",
-        },
-    )
-    spool_max: Size = Field(
-        ByteSize(2 * GB),
-        ge=10 * MB,
-        le=PB,
-        description="Disk budget of the spool, in bytes on disk.",
-    )
-    spool_min_free: Size = Field(
-        ByteSize(512 * MB), ge=0, le=PB, description="Free disk space left to others."
-    )
+    jpeg_quality: Annotated[
+        int,
+        SettingDoc(
+            meaning="JPEG quality of stored images.",
+            example="80",
+            effect=(
+                "Lower makes smaller images with visible compression. Above 80 it does not "
+                "affect labelling."
+            ),
+            group="Storage",
+        ),
+    ] = Field(90, ge=1, le=100)
+    max_side: Annotated[
+        int,
+        SettingDoc(
+            meaning="Longest side of a stored image, in pixels; `0` = as read.",
+            example="1280",
+            effect=(
+                "Larger frames are scaled down before they are stored, and their boxes with "
+                "them: captures take less space and time. The model still gets the frame as "
+                "read."
+            ),
+        ),
+    ] = Field(0, ge=0)
+    spool_dir: Annotated[
+        Path,
+        SettingDoc(
+            meaning="Where captures wait. One daemon owns the folder.",
+            example="/mnt/ssd/spool",
+            effect=(
+                "Another disk than the system's, for wear or space. The service's user must "
+                "own the folder, and the sandbox must allow writing there: see "
+                "docs/operating.md. Captures that wait in the old folder stay there."
+            ),
+            default="`$STATE_DIRECTORY/spool`, else `./capture-agent-state/spool`",
+        ),
+    ] = Field(default_factory=lambda: Path("capture-agent-state", "spool").absolute())
+    state_dir: Annotated[
+        Path,
+        SettingDoc(
+            meaning=(
+                "Where the known-good model and engines built for a GPU are kept; they can be "
+                "made again."
+            ),
+            example="/mnt/ssd/state",
+            effect=(
+                "Another disk than the system's. Daemons may share it: each spool has a "
+                "known-good model of its own."
+            ),
+            default="`$STATE_DIRECTORY`, else the folder that holds the spool",
+        ),
+    ] = Field(Path(), validate_default=True)
+    spool_max: Annotated[
+        Size,
+        SettingDoc(
+            meaning="Disk budget of the spool, in bytes on disk.",
+            example="8GB",
+            effect=(
+                "How long a device can be offline before captures compete for space: "
+                "docs/operating.md has the calculation. A value below what is stored evicts "
+                "the lowest values at the next capture."
+            ),
+        ),
+    ] = Field(ByteSize(2 * GB), ge=10 * MB, le=PB)
+    spool_min_free: Annotated[
+        Size,
+        SettingDoc(
+            meaning="Disk space that stays free for other programs.",
+            example="1GB",
+            effect=(
+                "Space for logs, updates and other programs. When less is free, only "
+                "captures of higher value replace stored ones."
+            ),
+        ),
+    ] = Field(ByteSize(512 * MB), ge=0, le=PB)
 
-    upload_url: str | None = Field(
-        None,
-        repr=False,  # may hold a key
-        description=address_description(),
-        json_schema_extra={"shown": "none", "group": "Upload"},
-    )
-    upload_token: SecretStr | None = Field(
-        None,
-        description="Secret that the endpoint expects. The file `upload_token` in "
-        "`$CREDENTIALS_DIRECTORY` wins.",
-        json_schema_extra={"shown": "none"},
-    )
-    upload_workers: int = Field(4, ge=1, le=64, description="Connections at once, kept alive.")
-    upload_timeout: Duration = Field(30.0, ge=1, le=3600, description="Limit of one whole request.")
-    upload_max_rate: Size = Field(
-        ByteSize(0),
-        le=PB,
-        description="Bytes per second that all connections together may send; `0` = no limit.",
-        json_schema_extra={"shown": "`0`", "allowed": "0, or a size of at least 1kB"},
-    )
-    upload_window: Annotated[UploadWindow | None, BeforeValidator(parse_upload_window)] = Field(
-        None,
-        description="When captures may be sent: `always`, or a span of local time such as "
-        "`01:00-05:00`, over midnight too. It stays closed while the clock was never set.",
-        json_schema_extra={
-            "shown": "always",
-            "allowed": "always, or local time from-to such as 01:00-05:00",
-        },
-    )
-    upload_ca: Path | None = Field(
-        None,
-        description="PEM file of the certificate authorities to trust instead of the system's.",
-        json_schema_extra={"shown": "system"},
-    )
-    upload_client_cert: Path | None = Field(
-        None,
-        description="PEM file with the device's own certificate and its key, for an endpoint that "
-        "asks for one.",
-        json_schema_extra={"shown": "none"},
-    )
-    upload_proxy: SecretStr | None = Field(
-        None,
-        description="Proxy as `http://[USER:PASSWORD@]HOST:PORT`. `HTTP_PROXY` and the like are "
-        "not read.",
-        json_schema_extra={"shown": "none"},
-    )
+    upload_url: Annotated[
+        str | None,
+        SettingDoc(
+            meaning=address_description(),
+            example="https://example.org/captures",
+            effect=(
+                "Where captures are delivered; docs/targets.md describes each target. "
+                "Captures that wait are delivered to the new address."
+            ),
+            default="none",
+            group="Upload",
+            kind="address",
+        ),
+    ] = Field(None, repr=False)
+    upload_token: Annotated[
+        SecretStr | None,
+        SettingDoc(
+            meaning=(
+                "Secret that the endpoint expects. The file `upload_token` in "
+                "`$CREDENTIALS_DIRECTORY` takes precedence."
+            ),
+            example="a-long-random-secret",
+            effect=(
+                "Authenticates this device to the endpoint. As a service, put it into "
+                "/etc/capture-agent/upload_token instead: other processes cannot read it "
+                "there."
+            ),
+            default="none",
+            is_secret=True,
+        ),
+    ] = Field(None)
+    upload_workers: Annotated[
+        int,
+        SettingDoc(
+            meaning="Parallel connections, kept alive.",
+            example="8",
+            effect=(
+                "More use a fast network with long round trips better; fewer give each "
+                "connection more of a slow line."
+            ),
+        ),
+    ] = Field(4, ge=1, le=64)
+    upload_timeout: Annotated[
+        Duration,
+        SettingDoc(
+            meaning="Limit for one whole request.",
+            example="2m",
+            effect=(
+                "Raise it on a line so slow that one image takes longer; a request that "
+                "takes longer is aborted and retried."
+            ),
+        ),
+    ] = Field(30.0, ge=1, le=3600)
+    upload_max_rate: Annotated[
+        Size,
+        SettingDoc(
+            meaning=("Bytes per second that all connections together may send; `0` = no limit."),
+            example="100kB",
+            effect=("Leaves bandwidth to other programs. A backlog takes longer to deliver."),
+            default="`0`",
+            allowed="0, or a size of at least 1kB",
+        ),
+    ] = Field(ByteSize(0), le=PB)
+    upload_window: Annotated[
+        UploadWindow | None,
+        BeforeValidator(parse_upload_window),
+        SettingDoc(
+            meaning=(
+                "When captures may be sent: `always`, or a span of local time such as "
+                "`01:00-05:00`, which may cross midnight. It stays closed while the clock "
+                "was never set."
+            ),
+            example="01:00-05:00",
+            effect=(
+                "Captures wait until the window opens, so the spool must hold a day's captures."
+            ),
+            default="always",
+            allowed="always, or local time from-to such as 01:00-05:00",
+            kind="span of time, or a word",
+        ),
+    ] = Field(None)
+    upload_ca: Annotated[
+        Path | None,
+        SettingDoc(
+            meaning=("PEM file of the certificate authorities to trust instead of the system's."),
+            example="/etc/capture-agent/ca.pem",
+            effect=(
+                "Trusts an endpoint whose certificate is from your own authority, and no other."
+            ),
+            default="system",
+        ),
+    ] = Field(None)
+    upload_client_cert: Annotated[
+        Path | None,
+        SettingDoc(
+            meaning=(
+                "PEM file with the device's own certificate and its key, for an endpoint "
+                "that requires one."
+            ),
+            example="/etc/capture-agent/device.pem",
+            effect=(
+                "The endpoint identifies the device by its certificate, in addition to a "
+                "token or instead of one. Only the service's user may read the file."
+            ),
+            default="none",
+        ),
+    ] = Field(None)
+    upload_proxy: Annotated[
+        SecretStr | None,
+        SettingDoc(
+            meaning=(
+                "Proxy as `http://[USER:PASSWORD@]HOST:PORT`. `HTTP_PROXY` and the like are "
+                "not read."
+            ),
+            example="http://10.0.0.1:3128",
+            effect=("All requests go through it. It is never taken from `HTTP_PROXY` or the like."),
+            default="none",
+            kind="address",
+            is_secret=True,
+        ),
+    ] = Field(None)
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is printed.", json_schema_extra={"group": "Logs"}
-    )
-    log_format: Literal["auto", "logfmt", "console", "json"] = Field(
-        "auto",
-        description="`auto` = `console` on a terminal, else `logfmt`.",
-    )
-    metrics_file: Path | None = Field(
-        None,
-        description="File that gets the daemon's figures for Prometheus, at most each 15 s: a name "
-        "ending in `.prom` in the folder of the node exporter's textfile collector.",
-        json_schema_extra={"shown": "none"},
-    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        SettingDoc(
+            meaning="Least severe level that is logged.",
+            example="debug",
+            effect=(
+                "`debug` adds one line a frame with the reason why it was captured or not; "
+                "`warning` leaves only what needs a person."
+            ),
+            group="Logs",
+        ),
+    ] = Field("info")
+    log_format: Annotated[
+        Literal["auto", "logfmt", "console", "json"],
+        SettingDoc(
+            meaning="`auto` = `console` on a terminal, else `logfmt`.",
+            example="json",
+            effect="Changes the form of the lines, not their content.",
+        ),
+    ] = Field("auto")
+    metrics_file: Annotated[
+        Path | None,
+        SettingDoc(
+            meaning=(
+                "File for the daemon's metrics in Prometheus text format, written at most "
+                "every 15 s: a name that ends in `.prom` in the folder of the node "
+                "exporter's textfile collector."
+            ),
+            example="/var/lib/node_exporter/capture-agent.prom",
+            effect=(
+                "Metrics for Prometheus without a listening socket. The sandbox must allow "
+                "writing there: see docs/operating.md."
+            ),
+            default="none",
+        ),
+    ] = Field(None)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -398,16 +717,17 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.absolute()
 
+    @field_validator("state_dir")
+    @classmethod
+    def _beside_the_spool(cls, value: Path, others: ValidationInfo) -> Path:
+        if value == Path() and "spool_dir" in others.data:
+            return Path(others.data["spool_dir"]).parent
+        return value.absolute()
+
     @property
     def all_thresholds(self) -> Thresholds:
         """Threshold, per-label thresholds and floor as the selection uses them."""
         return Thresholds(self.threshold, self.thresholds, self.floor)
-
-    @property
-    def state_dir(self) -> Path:
-        """Where else than in the spool things are kept that can be made again."""
-        state = os.environ.get("STATE_DIRECTORY")
-        return Path(state.split(":")[0]) if state else self.spool_dir.parent
 
     def token(self, environ: Mapping[str, str]) -> str | None:
         """The upload secret: from the credentials directory, else from the setting.
@@ -423,11 +743,3 @@ class Settings(BaseSettings):
         if text:
             return text
         return self.upload_token.get_secret_value() if self.upload_token else None
-
-
-def default_spool_dir(environ: Mapping[str, str]) -> Path:
-    """Under the state directory that systemd made, else under the current one."""
-    state = environ.get("STATE_DIRECTORY")
-    return (
-        Path(state.split(":")[0]) if state else Path("capture-agent-state").absolute()
-    ) / "spool"

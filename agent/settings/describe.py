@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import BeforeValidator, ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
+from agent.settings.documentation import SettingDoc
 from agent.settings.units import closest, parse_duration, show_duration, show_size
 
 OWN_WORDS = "own_words"
@@ -25,9 +26,9 @@ _SHORT_KINDS: Mapping[object, str] = {
 
 def shown_default(field: FieldInfo) -> str:
     """A field's default as an operator would write it."""
-    shown = extra(field).get("shown")
-    if shown is not None:
-        return str(shown)
+    in_words = doc_of(field).default
+    if in_words is not None:
+        return in_words
     value = field.default
     if isinstance(value, ByteSize):
         return show_size(value) if value else "0"
@@ -40,9 +41,9 @@ def shown_default(field: FieldInfo) -> str:
 
 def allowed(field: FieldInfo) -> str:
     """What values a field takes, in words; empty where the description says all."""
-    explicit = extra(field).get("allowed")
-    if explicit is not None:
-        return str(explicit)
+    in_words = doc_of(field).allowed
+    if in_words is not None:
+        return in_words
     if _is_literal(field):
         return "one of " + ", ".join(_choices(field))
     kind = _KINDS.get(field.annotation, "")
@@ -61,7 +62,9 @@ def allowed(field: FieldInfo) -> str:
 
 
 def kind(field: FieldInfo) -> str:
-    """What sort of value a field takes, in a word or two."""
+    """Return what sort of value a field takes, in a word or two."""
+    if doc_of(field).kind:
+        return doc_of(field).kind
     if _is_literal(field):
         return "choice"
     if _is_duration(field):
@@ -85,15 +88,13 @@ def explain(item: Mapping[str, Any], field: FieldInfo, raw: str, shown: str) -> 
     return f"{text}; did you mean {near}?" if near else text
 
 
-def extra(field: FieldInfo) -> Mapping[str, Any]:
-    """What a declaration says beyond pydantic's own words: `shown`, `allowed`, `group`, ..."""
-    given = field.json_schema_extra
-    return given if isinstance(given, dict) else {}
+def doc_of(field: FieldInfo) -> SettingDoc:
+    """Return the texts of a setting's declaration."""
+    return next(item for item in field.metadata if isinstance(item, SettingDoc))
 
 
 def _choices(field: FieldInfo) -> list[str]:
-    named: Any = extra(field).get("choices", ())
-    return list(get_args(field.annotation) if _is_literal(field) else named)
+    return list(get_args(field.annotation) if _is_literal(field) else doc_of(field).choices)
 
 
 def _is_literal(field: FieldInfo) -> bool:

@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
-from agent.redaction import redact
+from agent.redaction import MASK, redact
 from agent.settings.declarations import PREFIX, Settings, variable
-from agent.settings.describe import explain
+from agent.settings.describe import doc_of, explain
 from agent.settings.units import closest, one_line
 
-_SECRETS = frozenset({"upload_token", "upload_proxy"})
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)
 
 
@@ -38,7 +38,7 @@ def load(
     settings = None
     wrong: set[str] = set()
     try:
-        settings = Settings()
+        settings = Settings(**_state_folders())
     except ValidationError as error:
         problems += [_problem(dict(item)) for item in error.errors()]
         wrong = {_field(dict(item)) for item in error.errors()}
@@ -76,21 +76,35 @@ def _right_ones(wrong: set[str]) -> Settings:
     if "floor" in wrong:  # the default may be above such a threshold as well
         wrong = wrong | {"threshold", "thresholds"}
     given = {field: os.environ.get(variable(field)) for field in Settings.model_fields}
-    return without_environment(
-        **{field: value for field, value in given.items() if value and field not in wrong}
-    )
+    kept = {field: value for field, value in given.items() if value and field not in wrong}
+    folders = {_name(variable): folder for variable, folder in _state_folders().items()}
+    return without_environment(**(folders | kept))
+
+
+def _state_folders() -> dict[str, Any]:
+    """Return the folders under the one that systemd made, where no variable names another."""
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if not state:
+        return {}
+    folders = {variable("spool_dir"): Path(state) / "spool", variable("state_dir"): Path(state)}
+    return {name: folder for name, folder in folders.items() if not os.environ.get(name)}
+
+
+def _name(variable_name: str) -> str:
+    return variable_name.removeprefix(PREFIX).lower()
 
 
 def _field(item: dict[str, Any]) -> str:
-    return str(item["loc"][0]).removeprefix(PREFIX).lower()
+    return _name(str(item["loc"][0]))
 
 
 def _problem(item: dict[str, Any]) -> str:
     """One validation error as a line for the operator."""
     name = _field(item)
     raw = os.environ.get(variable(name), "").strip()
-    shown = "***" if name in _SECRETS else one_line(redact(raw))
-    return f"{variable(name)}: {explain(item, Settings.model_fields[name], raw, shown)}"
+    field = Settings.model_fields[name]
+    shown = MASK if doc_of(field).is_secret else one_line(redact(raw))
+    return f"{variable(name)}: {explain(item, field, raw, shown)}"
 
 
 def _is_unknown(name: str) -> bool:

@@ -6,8 +6,7 @@ import textwrap
 from agent.events import EVENTS
 from agent.selection.rules import rules
 from agent.settings.declarations import Settings, variable
-from agent.settings.describe import allowed, extra, kind, shown_default
-from agent.settings.notes import NOTES
+from agent.settings.describe import allowed, doc_of, kind, shown_default
 from agent.upload.targets.registry import TARGETS
 
 _HEAD = """\
@@ -38,20 +37,20 @@ def env_file() -> str:
     """The commented env file; only the settings without a usable default are not commented out."""
     lines = [_HEAD]
     for name, field in Settings.model_fields.items():
-        more = extra(field)
-        if "group" in more:
-            lines += [f"## {more['group']}", ""]
-        text = str(field.description).replace("`", "")
+        doc = doc_of(field)
+        if doc.group:
+            lines += [f"## {doc.group}", ""]
+        text = doc.meaning.replace("`", "")
         limits = allowed(field)
         if limits:
             text += f" Allowed: {limits}."
         lines += [f"# {line}" for line in textwrap.wrap(text, 96, break_on_hyphens=False)]
         shown = shown_default(field)
         if shown == "required":
-            lines.append(f"{variable(name)}={more['example']}")
-        elif "shown" in more:
+            lines.append(f"{variable(name)}={doc.placeholder}")
+        elif doc.default is not None:
             shown = shown.replace("`", "")
-            example = f"Example: {NOTES[name].example}"
+            example = f"Example: {doc.example}"
             lines += [f"# Default: {shown}. {example}", f"#{variable(name)}="]
         else:
             lines.append(f"#{variable(name)}={shown}")
@@ -65,8 +64,9 @@ def main_settings_table() -> str:
     for name in MAIN_SETTINGS:
         field = Settings.model_fields[name]
         default = shown_default(field)
-        shown = default if "shown" in extra(field) else f"`{default}`"
-        rows.append(f"| `{variable(name)}` | {shown} | {field.description} |")
+        doc = doc_of(field)
+        shown = default if doc.default is not None else f"`{default}`"
+        rows.append(f"| `{variable(name)}` | {shown} | {doc.meaning} |")
     return "\n".join(rows) + "\n"
 
 
@@ -74,22 +74,22 @@ def settings_page() -> str:
     """Each setting with all that is known of it, in Markdown."""
     parts: list[str] = []
     for name, field in Settings.model_fields.items():
-        more, note = extra(field), NOTES[name]
-        if "group" in more:
-            parts.append(f"## {more['group']}\n")
+        doc = doc_of(field)
+        if doc.group:
+            parts.append(f"## {doc.group}\n")
         default = shown_default(field)
-        shown = default if "shown" in more else f"`{default}`"
+        shown = default if doc.default is not None else f"`{default}`"
         limits = allowed(field)
         facts = [
-            f"Type: {note.kind or kind(field)}.",
+            f"Type: {kind(field)}.",
             "Required." if default == "required" else f"Default: {shown}.",
             *([f"Allowed: {limits}."] if limits else []),
         ]
         parts.append(
-            f"### `{variable(name)}`\n\n{field.description}\n\n"
+            f"### `{variable(name)}`\n\n{doc.meaning}\n\n"
             f"- {' '.join(facts)}\n"
-            f"- Example: `{variable(name)}={note.example}`\n"
-            f"- What changes: {note.changes}\n"
+            f"- Example: `{variable(name)}={doc.example}`\n"
+            f"- What changes: {doc.effect}\n"
         )
     return "\n".join(parts)
 

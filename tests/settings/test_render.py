@@ -5,9 +5,8 @@ import re
 import pytest
 
 from agent.settings.declarations import Settings
-from agent.settings.describe import allowed, extra, shown_default
+from agent.settings.describe import allowed, doc_of, shown_default
 from agent.settings.load import load
-from agent.settings.notes import NOTES
 from agent.settings.render import MAIN_SETTINGS, env_file, main_settings_table
 from tests.settings.operator_environment import environment, settings_of
 
@@ -51,9 +50,9 @@ def test_each_setting_is_explained_above_its_line(name: str) -> None:
     above = re.split(rf"^#?{name}=", env_file(), flags=re.MULTILINE)[0].split("\n\n")[-1]
     words = " ".join(line.removeprefix("# ") for line in above.splitlines())
 
-    assert str(field.description).replace("`", "") in words
+    assert doc_of(field).meaning.replace("`", "") in words
     assert allowed(field) in words
-    if "shown" in extra(field) and shown_default(field) != "required":
+    if doc_of(field).default is not None and shown_default(field) != "required":
         assert f"Default: {shown_default(field).replace('`', '')}." in words
 
 
@@ -71,11 +70,17 @@ def test_the_table_has_one_row_of_three_cells_for_each_main_setting() -> None:
 
 
 def test_each_setting_has_a_note() -> None:
-    assert list(NOTES) == list(Settings.model_fields)
+    for field in Settings.model_fields.values():
+        doc = doc_of(field)
+        assert doc.meaning
+        assert doc.example
+        assert doc.effect
 
 
-@pytest.mark.parametrize("field", NOTES)
+@pytest.mark.parametrize("field", Settings.model_fields)
 def test_the_example_of_each_setting_is_taken_and_is_not_the_default(field: str) -> None:
-    settings = settings_of(**{f"AGENT_{field.upper()}": NOTES[field].example})
+    settings = settings_of(
+        **{f"AGENT_{field.upper()}": doc_of(Settings.model_fields[field]).example}
+    )
 
     assert getattr(settings, field) != getattr(settings_of(), field)
