@@ -56,6 +56,7 @@ def selection_plan(settings: Settings) -> SelectionPlan:
         per_day=settings.budget_per_day,
         random_share=settings.random_share,
         weights=settings.rule_weights,
+        rule_options=settings.rule_options,
     )
 
 

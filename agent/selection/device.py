@@ -44,7 +44,7 @@ class Selection:
         self.selectors = {
             camera: Selector(
                 RandomLane(interval, plan.seed),
-                make_rules(plan.rules, plan.thresholds),
+                make_rules(plan.rules, plan.thresholds, plan.rule_options),
                 new_id=new_id,
                 policy=policy,
                 explain=explain,

@@ -25,6 +25,7 @@ class SelectionPlan:
     per_day: int = 0  # credits; 0 = no budget
     random_share: float = 0.2
     weights: Mapping[str, float] = field(default_factory=dict)
+    rule_options: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     period_s: float = DAY_S  # in which the credits accrue: a day, or a recording's length
     cooldown_s: float = RULE_COOLDOWN_S  # where there is no budget
 

@@ -398,6 +398,21 @@ class Settings(BaseSettings):
         ),
     ] = Field({})
 
+    rule_options: Annotated[
+        Mapping[str, Mapping[str, float]],
+        NoDecode,
+        SettingDoc(
+            meaning=(
+                "Options of individual rules as `rule.option=number` pairs, such as "
+                "`weak_track.least_frames=4`."
+            ),
+            example="weak_track.least_frames=4 count_change.least_deviation=4",
+            effect="Tunes one rule to a camera; docs/selection.md lists the options of each rule.",
+            default="none",
+            allowed="rule.option=number pairs; docs/selection.md lists them with their bounds",
+            kind="rule.option=number pairs",
+        ),
+    ] = Field({})
     jpeg_quality: Annotated[
         int,
         SettingDoc(
@@ -668,6 +683,18 @@ class Settings(BaseSettings):
                 raise ValueError(f"no label, or the label {label!r} twice")
             thresholds[label] = number
         return thresholds
+
+    @field_validator("rule_options", mode="before")
+    @classmethod
+    def _parse_rule_options(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        from agent.selection.rules.options import parse_rule_options  # imports the rules: numpy
+
+        try:
+            return parse_rule_options(value)
+        except ValueError as error:
+            raise PydanticCustomError(OWN_WORDS, "{why}", {"why": one_line(str(error))}) from None
 
     @field_validator("model_format")
     @classmethod

@@ -104,6 +104,18 @@ def rules_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def rule_options_table() -> str:
+    """Return the table of the rules' options, in Markdown."""
+    rows = ["| Option | Default | Allowed | Meaning |", "| --- | --- | --- | --- |"]
+    from agent.selection.rules.options import options_of
+
+    for name, rule in rules().items():
+        for each in options_of(rule).values():
+            option_name = f"`{name}.{each.name}`"
+            rows.append(f"| {option_name} | {each.default:g} | {each.allowed} | {each.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
 def targets_table() -> str:
     """Return the table of targets, in Markdown: address, what captures become, proof, secret."""
     rows = [

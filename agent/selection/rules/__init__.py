@@ -28,7 +28,7 @@ class Rule(Protocol):
     is_temporal: ClassVar[bool]  # compares neighbours: disabled when frames come too slowly
     tasks: ClassVar[tuple[str, ...]]  # of the models whose output it can score
 
-    def __init__(self, thresholds: Thresholds) -> None: ...
+    def __init__(self, thresholds: Thresholds, **options: float) -> None: ...
 
     def score(self, moment: "FrameContext") -> float:
         """Return the raw score of a frame, 0 to 1; 0 = the rule does not fire."""
@@ -83,6 +83,10 @@ def supported(names: Iterable[str], task: str) -> tuple[tuple[str, ...], tuple[s
     return kept, tuple(name for name in chosen if name not in kept)
 
 
-def make_rules(names: Iterable[str], thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Make the named rules for one camera."""
-    return tuple(rule_class(name)(thresholds) for name in names)
+def make_rules(
+    names: Iterable[str],
+    thresholds: Thresholds,
+    options: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+) -> tuple[Rule, ...]:
+    """Make the named rules for one camera; `options` are those of `AGENT_RULE_OPTIONS`."""
+    return tuple(rule_class(name)(thresholds, **options.get(name, {})) for name in names)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from agent.domain import Detection, Thresholds
 from agent.selection.frame_context import FrameContext
+from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
 
 _CLASH_IOU = 0.5
 _COUNT_WINDOW_S = 60.0
 _COUNT_LEAST = 10  # frames before a count can be unusual
-_COUNT_FIRES = 3.0  # robust standard deviations
 _COUNT_FULL = 10.0
 _COUNT_JUST_NOW = 3  # frames, from all of which a sudden count differs
 _COUNT_SUDDEN = 2  # objects: single ones come and go
@@ -86,10 +86,17 @@ class CountChange:
     tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
+    least_deviation: float = option(
+        3.0,
+        ge=0,
+        le=10,
+        unit="robust standard deviations",
+        meaning="How far the count must be from that of the last minute.",
+    )
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
 
     def score(self, moment: FrameContext) -> float:
-        """Robust z-score of the count against the last minute, from 3 on, 10 counting as 1."""
+        """Robust z-score of the count against the last minute; `least_deviation` to 10 gives up to 1."""
         at = moment.observation.frame.at
         count = sum(
             d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
@@ -100,7 +107,7 @@ class CountChange:
             self._counts.popleft()
         z = self._deviation(count)
         self._counts.append((at, count))
-        return min(1.0, z / _COUNT_FULL) if z >= _COUNT_FIRES else 0.0
+        return min(1.0, z / _COUNT_FULL) if z >= self.least_deviation else 0.0
 
     def _deviation(self, count: int) -> float:
         if len(self._counts) < _COUNT_LEAST:

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from agent.domain import Box, Detection, Observation, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
+from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
 
 _NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
-_WEAK_FRAMES = 3
 _NEWS_FRAMES = 50  # from then on a weak track counts for less and less
 _COVERS = 0.5
 _GHOST_FRAMES = 2
@@ -140,6 +140,9 @@ class WeakTrack:
     tasks: ClassVar[tuple[str, ...]] = ("detect",)
 
     thresholds: Thresholds
+    least_frames: int = option(
+        3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be followed."
+    )
 
     def score(self, moment: FrameContext) -> float:
         """Mean nearness to the threshold over the track; the highest of all objects."""
@@ -147,7 +150,7 @@ class WeakTrack:
 
     def _weak(self, track: ContextTrack) -> float:
         now = track.seen.get(0)
-        if now is None or track.frames < _WEAK_FRAMES:
+        if now is None or track.frames < self.least_frames:
             return 0.0
         threshold, floor = self.thresholds.of(now.label), self.thresholds.floor
         if track.best >= threshold or threshold <= floor:
