@@ -82,7 +82,7 @@ def check_model(settings: Settings) -> str:
     except ModelUnusable as error:
         other = model_fallback(settings, log=make_log(level="critical")).fallback(error)
         raise ConfigurationError(
-            f"{error}. Until it is mended `run` keeps to the last good model, {other.info.name} "
+            f"{error}. Until that is fixed `run` uses the known-good model, {other.info.name} "
             f"(sha256 {other.info.sha256[:12]})"
         ) from error
     frame = np.zeros((720, 1280, 3), np.uint8)

@@ -52,7 +52,7 @@ def _rows(facts: Mapping[str, Any], now: float) -> list[tuple[str, str, str]]:
 def _model(facts: Mapping[str, Any]) -> str:
     if facts["model_error"] is None:
         return facts["model"] or "-"
-    return f"{facts['model']}, the last good one: {facts['model_error']}"
+    return f"{facts['model']}, the known-good model: {facts['model_error']}"
 
 
 def _delivered(facts: Mapping[str, Any], now: float) -> str:

@@ -103,10 +103,9 @@ def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path)
         "AGENT_MODEL_LABELS": LABELS,
         "AGENT_EVERY_NTH_FRAME": 1,
     }
-    manifest = tmp_path / "models" / "spool" / "last-good.json"
     with Daemon(tmp_path, **settings) as daemon:
         [good] = [daemon.wait_for("model loaded")]
-        until(manifest.exists, what=daemon.describe)
+        until(lambda: [*tmp_path.glob("models/spool-*/known-good.json")], what=daemon.describe)
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0, daemon.text
     (tmp_path / "text").write_text("<html>")
@@ -130,9 +129,9 @@ def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path)
     assert kept["sha256"] == loaded["sha256"] == good["sha256"]
     assert "cannot load the model" in kept["error"]
     assert "cannot load the model" in told["model_error"]
-    assert "street, the last good one: cannot load the model" in shown
+    assert "street, the known-good model: cannot load the model" in shown
     assert checked.returncode == 78
-    assert "`run` keeps to the last good model, street" in checked.stdout.replace("\n", " ")
+    assert "`run` uses the known-good model, street" in checked.stdout.replace("\n", " ")
 
 
 def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class CountChange:
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
 
     def score(self, moment: FrameContext) -> float:
-        """Robust z-score of the count against the last minute; `least_deviation` to 10 gives up to 1."""
+        """Robust z-score of the count against the last minute, 10 counting as 1."""
         at = moment.observation.frame.at
         count = sum(
             d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
