@@ -129,7 +129,7 @@ def upload_target(
 
 
 def network_of(settings: Settings) -> HttpOptions:
-    """What the settings say of connections to the far side."""
+    """Return the settings of HTTP connections to the endpoint."""
     from agent.upload.http.options import HttpOptions
 
     proxy = settings.upload_proxy
@@ -144,7 +144,7 @@ def network_of(settings: Settings) -> HttpOptions:
 
 
 def upload_timeout(settings: Settings) -> float:
-    """Seconds that one delivery may take when all connections send a large picture at once."""
+    """Return how many seconds one delivery may take while all connections send a large image."""
     if not settings.upload_max_rate:
         return settings.upload_timeout
     at_once = settings.upload_workers * _LARGEST_CAPTURE

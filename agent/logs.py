@@ -1,6 +1,6 @@
-"""What a technician reads: constant events, facts as fields, no secrets.
+"""The log: constant events, facts as fields, no secrets.
 
-A logger is made once by the command line and passed to whoever logs; nothing is configured
+A logger is made once by the command line and passed to each part that logs; nothing is configured
 globally. `agent/events.py` is the one list of event names.
 """
 
@@ -94,7 +94,7 @@ def _prefix_priority(_logger: object, method: str, line: Any) -> str:
 def _redact_fields(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Mask secrets in every field, whoever put them there."""
+    """Mask secrets in every field."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 

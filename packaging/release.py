@@ -100,8 +100,8 @@ def complaints(dependencies: Iterable[dict[str, Any]]) -> list[str]:
         if "skip_reason" in each:
             unknown.append(each["name"])
         for advisory in each.get("vulns", ()):
-            mended = ", ".join(advisory["fix_versions"]) or "no version yet"
-            lines.append(f"{each['name']} {each['version']}: {advisory['id']}, mended in {mended}")
+            fixed = ", ".join(advisory["fix_versions"]) or "no version yet"
+            lines.append(f"{each['name']} {each['version']}: {advisory['id']}, fixed in {fixed}")
     if unknown:
         lines.append(f"not audited, unknown to the service: {', '.join(unknown)}\n{_UNAUDITED}")
     return lines

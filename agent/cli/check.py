@@ -1,4 +1,4 @@
-"""`capture-agent check`: one line per station, with the cause and the mend."""
+"""`capture-agent check`: one line per part, with the cause and the fix."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def check(
         bool, typer.Option("--upload-test", help="Also deliver one frame, marked as a test.")
     ] = False,
 ) -> None:
-    """Try everything that a deployment needs, and name what is wrong and what mends it.
+    """Check settings, model, cameras, disk and endpoint; say what is wrong and how to fix it.
 
     Example: AGENT_CAMERAS=/dev/video0 capture-agent check
 

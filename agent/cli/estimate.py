@@ -1,4 +1,4 @@
-"""`capture-agent estimate`: how good the model is, from the honest sample alone."""
+"""`capture-agent estimate`: how good the model is, from the random captures alone."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What `check` looks at: each function states a fact, or raises with the cause and the mend."""
+"""What `check` looks at: each function states a fact, or raises with the cause and the fix."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ class Finding:
 
     name: str
     ok: bool
-    fact: str  # with the mend, where it is not ok
+    fact: str  # with the fix, where it is not ok
 
 
 def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -102,7 +102,7 @@ def check_model(settings: Settings) -> str:
 
 
 def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> str:
-    """Read for a moment: size, rate, and whether the picture changes; raises `CameraLost`."""
+    """Read for 3 s: size, rate, and whether the image changes; raises `CameraLost`."""
     source = frame_source(address, settings, fps=0, clock=clock)
     frames: list[Frame] = []
     try:
@@ -127,7 +127,7 @@ def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> st
     rate = (last.sequence - first.sequence) / max(last.at - first.at, 1e-6)
     if len(frames) > 1 and np.array_equal(first.pixels, last.pixels):
         raise CameraLost(
-            f"{text} at {rate:.1f} fps, but the picture did not change for "
+            f"{text} at {rate:.1f} fps, but the image did not change for "
             f"{_CAMERA_SECONDS:g} s: is the camera frozen? Restart it."
         )
     return f"{text} at {rate:.1f} fps, fresh and changing"

@@ -90,7 +90,7 @@ def own_executable() -> str:
             raise ConfigurationError(
                 f"cannot install from {each}: the service's user {plan.USER} may not read "
                 f"{closed}, as happens where the umask is 077. Remove that environment and make it "
-                "anew after: umask 022"
+                "again after: umask 022"
             )
     return str(path)
 

@@ -736,7 +736,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_rate_that_delivers(cls, value: int) -> int:
         if 0 < value < KB:
-            raise ValueError("too slow for pictures")
+            raise ValueError("too slow for images")
         return value
 
     @field_validator("spool_dir")

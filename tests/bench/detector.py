@@ -1,7 +1,7 @@
 """What one frame costs, and where: `python -m tests.bench.detector [MODEL] [--threads N]`.
 
 Prints milliseconds for each part, the median of many, CPU time beside it, and its share of one run
-of the model: preparation of a 1080p frame, and post-processing. For the bundled model also
+of the model: preprocessing of a 1080p frame, and post-processing. For the bundled model also
 post-processing of a `[1, 84, 8400]` output with 0, 50 and 2,000 candidates above the floor.
 """
 
@@ -54,7 +54,7 @@ def main() -> None:
             return non_maximum_suppression(raw, iou=known.nms_iou)
 
         after = measure(f"[1,84,8400] {count}", found, run)
-        print(f"{'':18} with preparation {(prepare + after) / run:6.1%} of a run")
+        print(f"{'':18} with preprocessing {(prepare + after) / run:6.1%} of a run")
 
 
 def candidates(count: int) -> FloatArray:

@@ -41,10 +41,10 @@ def selection_ms(count: int) -> tuple[float, float]:
     usual = [0.8 if n < 6 else FLOOR + draw.expovariate(14) for n in range(count)]
     plan = SelectionPlan(RULE_NAMES, Thresholds(0.5, floor=FLOOR), "seed", per_day=100)
     selection = Selection(["gate"], plan, new_id=lambda at: f"{at}")
-    pictures = [_picture(seed) for seed in range(4)]
+    images = [_image(seed) for seed in range(4)]
     shrink, choose = [], []
     for n in range(FRAMES):
-        pixels = pictures[n % 4]
+        pixels = images[n % 4]
         detections = [
             Detection(
                 "car", 0, min(0.99, max(FLOOR, draw.gauss(sure, 0.03))), _box(x + pace * n, y)
@@ -70,12 +70,12 @@ def model_ms() -> float:
     seconds = []
     for _ in range(12):
         began = time.perf_counter()
-        detector.detect(_picture(0))
+        detector.detect(_image(0))
         seconds.append(time.perf_counter() - began)
     return 1000 * median(seconds)
 
 
-def _picture(seed: int) -> Pixels:
+def _image(seed: int) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (1080, 1920, 3), np.uint8)
 
 

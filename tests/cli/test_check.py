@@ -1,4 +1,4 @@
-"""What `check` says of real peers and real disks in trouble: the fact, and what mends it."""
+"""What `check` says of real endpoints and real disks that fail: the fact, and the fix."""
 
 import os
 import socket
@@ -140,7 +140,7 @@ def test_a_file_system_without_room_for_files_fails_though_bytes_are_free(tmp_pa
     told(error, "no room for another file (inodes)", "20MB are free", "Delete files")
 
 
-def test_a_spool_of_another_user_names_both_and_the_mend(tmp_path: Path) -> None:
+def test_a_spool_of_another_user_names_both_and_the_fix(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         cannot_here("only root can give a folder away")
     spool = tmp_path / "spool"

@@ -55,7 +55,7 @@ def shown(row: str, **facts: Any) -> str:
         (
             "model",
             {"model": "b", "model_error": "cannot use a"},
-            "b, the last good one: cannot use a",
+            "b, the known-good model: cannot use a",
         ),
         ("waiting", {"waiting": 3, "waiting_bytes": 1500}, "3 captures, 1.5kB"),
         ("oldest waiting", {}, "none"),

@@ -128,16 +128,16 @@ def test_levels_below_the_least_are_not_printed(least: str) -> None:
 class Terminal:
     """A stream that says that it is a terminal."""
 
-    def __init__(self, *, trouble: Exception | None = None) -> None:
+    def __init__(self, *, failure: Exception | None = None) -> None:
         self.text = ""
-        self._trouble = trouble
+        self._failure = failure
 
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> None:
-        if self._trouble is not None:
-            raise self._trouble
+        if self._failure is not None:
+            raise self._failure
         self.text += text
 
     def flush(self) -> None:
@@ -157,9 +157,9 @@ def test_auto_is_console_on_a_terminal_and_logfmt_elsewhere(
     assert lines_of(lambda log: log.info("summary"))[0].startswith("time=")
 
 
-@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), ValueError("closed")])
-def test_a_stream_that_takes_no_more_loses_lines_and_nothing_else(trouble: Exception) -> None:
-    stream: Any = Terminal(trouble=trouble)
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_stream_that_takes_no_more_loses_lines_and_nothing_else(failure: Exception) -> None:
+    stream: Any = Terminal(failure=failure)
 
     make_log(stream=stream).error("disk full")
 

@@ -32,8 +32,8 @@ BAD = {
         (
             [BAD],
             [
-                "requests 2.0.0: PYSEC-2023-74, mended in 2.31.0",
-                "requests 2.0.0: X-1, mended in no version yet",
+                "requests 2.0.0: PYSEC-2023-74, fixed in 2.31.0",
+                "requests 2.0.0: X-1, fixed in no version yet",
             ],
         ),
     ],

@@ -82,7 +82,7 @@ def test_a_unit_that_starts_nothing_is_refused() -> None:
         transient("[Unit]\nExecStart=/not/here\n", ["check"], terminal=False)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root hears of that first")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gets as far as this message")
 def test_without_an_installed_service_a_word_says_so() -> None:
     where = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     done = subprocess.run(

@@ -61,7 +61,7 @@ def test_ids_of_one_instant_differ() -> None:
         (NOW, True, False, True),
         (NOW, False, True, True),
         (NOW, False, False, False),
-        (0.0, True, True, False),  # a clock of 1970 is wrong, whoever vouches for it
+        (0.0, True, True, False),  # a clock of 1970 is wrong, whatever confirms it
         (1_704_067_199.0, True, True, False),
         (1_704_067_200.0, True, False, True),
     ],

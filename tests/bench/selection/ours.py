@@ -23,7 +23,7 @@ class Ours:
     per_day: int
     network_at_end_only: bool = False
     scored: list[Scored] = field(default_factory=list)
-    bought: list[tuple[int, float, Lane]] = field(default_factory=list)  # frame, when, lane
+    purchased: list[tuple[int, float, Lane]] = field(default_factory=list)  # frame, when, lane
     stored: int = 0
 
     def __post_init__(self) -> None:
@@ -75,5 +75,5 @@ class Ours:
         while (choice := self._order.choose()) is not None:
             self._order.take(choice)
             entry = self._waiting.pop(choice.entry.id)
-            self.bought.append((self._frames[entry.id], now, entry.lane))
+            self.purchased.append((self._frames[entry.id], now, entry.lane))
             self._order.leave(entry)

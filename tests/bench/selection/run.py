@@ -42,7 +42,7 @@ def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
     day = Day(street, seed)
     ours = Ours(street.frames, credits_).run(watched(day))
     draw = random.Random(seed)
-    frames = sorted(frame for frame, _, _ in ours.bought)
+    frames = sorted(frame for frame, _, _ in ours.purchased)
     scored = ours.scored
     shuffled = draw.sample(episodes, len(episodes))
     rows: list[Row] = []
@@ -55,14 +55,14 @@ def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
     add("threshold + counters", threshold_and_counters(scored, street.frames, credits_))
     add("top N at the day's end", top_of_the_day(scored, credits_))
     add("ours", frames)
-    add("ours, score lane", [f for f, _, lane in ours.bought if lane is Lane.SCORE])
+    add("ours, score lane", [f for f, _, lane in ours.purchased if lane is Lane.SCORE])
     add("ours, truth shuffled", frames, shuffled)
     add("oracle", oracle(episodes, credits_))
     there = frozenset().union(*episodes)
     found = frozenset().union(*(episodes[frame] for frame in frames))
     for row, which in (("there, by kind", there), ("ours, by kind", found)):
         rows.append((row, {k: sum(day.kinds[e] == k for e in which) for k in KINDS}))
-    spent = [at / (street.frames / 5.0) for _, at, _ in ours.bought]
+    spent = [at / (street.frames / 5.0) for _, at, _ in ours.purchased]
     rows.append(
         (
             "extra",

@@ -30,7 +30,7 @@ KINDS = {
 
 _SHARES = (0.5, 0.35, 0.1, 0.05)
 _SIZES = {"person": (50, 120), "car": (160, 90), "bicycle": (90, 90), "bus": (260, 150)}
-_SCALE = 4  # pixels of the frame per pixel of the grey picture
+_SCALE = 4  # pixels of the frame per pixel of the grey thumbnail
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class Day:
         detections.sort(key=lambda d: -d.confidence)
         at = n / FPS
         frame = Frame("street", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
-        grey = self._picture(n, alive)
+        grey = self._image(n, alive)
         return Seen(Observation(frame, tuple(detections), grey=grey), frozenset(episodes))
 
     def _look(  # noqa: C901 (one branch per kind of fault)
@@ -240,7 +240,7 @@ class Day:
         label = thing.label
         age, left = n - thing.born, thing.born + thing.life - n
         if thing.speed[0] and min(age, left) < 4:
-            confidence -= 0.12 * (4 - min(age, left))  # half in the picture
+            confidence -= 0.12 * (4 - min(age, left))  # half in the frame
         if worse:
             confidence -= self._draw.uniform(0.15, 0.6)
         box = self._jittered(thing.at(n), 3)
@@ -280,20 +280,20 @@ class Day:
 
     # The camera
 
-    def _picture(self, n: int, alive: Sequence[Thing]) -> Grey:
+    def _image(self, n: int, alive: Sequence[Thing]) -> Grey:
         shift = 3 * n if self.street.moving_camera else 0
-        picture = self._back if not shift else np.roll(self._back, -shift, 1)
-        picture = picture + self._fields[self._draw.randrange(8)]
-        picture += int(20 * math.sin(2 * math.pi * n / self.street.frames))
+        image = self._back if not shift else np.roll(self._back, -shift, 1)
+        image = image + self._fields[self._draw.randrange(8)]
+        image += int(20 * math.sin(2 * math.pi * n / self.street.frames))
         for thing in alive:
             if thing.is_real and n not in thing.hidden:
                 box = thing.at(n)
                 rows = slice(max(0, int(box.y_min / _SCALE)), max(0, int(box.y_max / _SCALE)))
                 columns = slice(max(0, int(box.x_min / _SCALE)), max(0, int(box.x_max / _SCALE)))
-                picture[rows, columns] = thing.grey
+                image[rows, columns] = thing.grey
         if n in self.flared:
-            picture[50:100, 125:175] += 120
+            image[50:100, 125:175] += 120
         if n in self.shaken:
-            smooth = sum(np.roll(picture, k, 1) for k in range(-4, 5))
-            picture = np.asarray(smooth // 9)
-        return np.clip(picture, 0, 255).astype(np.uint8)
+            smooth = sum(np.roll(image, k, 1) for k in range(-4, 5))
+            image = np.asarray(smooth // 9)
+        return np.clip(image, 0, 255).astype(np.uint8)
