@@ -52,7 +52,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of one camera, as read."""
+    """One image of one camera, as read."""
 
     camera: str
     sequence: int  # 0, 1, 2, ... per camera since the start, over the frames offered for analysis
@@ -77,7 +77,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model said of one picture: detections or classes, by its task."""
+    """What a model said of one image: detections or classes, by its task."""
 
     model: ModelInfo
     detections: tuple[Detection, ...] = ()  # highest confidence first
@@ -104,7 +104,7 @@ class Observation:
 
     frame: Frame
     detections: tuple[Detection, ...]  # highest confidence first
-    grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at pictures
+    grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at images
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
     invalid: bool = False  # the model's output was, at least in part, no answer
     model: ModelInfo | None = None  # which one looked; None where there is only one
@@ -113,7 +113,7 @@ class Observation:
 class Lane(StrEnum):
     """Why a capture was taken, as far as its sampling goes."""
 
-    RANDOM = "random"  # by chance alone: the honest sample
+    RANDOM = "random"  # by chance alone: the unbiased sample
     INTERVAL = "interval"  # every nth frame
     SCORE = "score"  # a rule found it informative
     REQUESTED = "requested"  # a person or program asked
@@ -183,14 +183,14 @@ class Capture:
     value: float  # 0 to 1; what eviction and delivery order by
     sampling: Sampling | None = None
     id: str = ""
-    is_degraded: bool = False  # dark, blown out or blurred
+    is_degraded: bool = False  # dark, overexposed or blurred
     likeness: str | None = None  # what it is compared with others by, as text
     replaces: str | None = None  # id of a capture of the same scene that is worth less
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture as stored and sent: encoded once, the same bytes ever after."""
+    """An image as stored and sent: encoded once, the same bytes ever after."""
 
     data: bytes = field(repr=False)
     width: int
@@ -231,7 +231,7 @@ class SpoolEntry:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof that the far side stored a capture."""
+    """Proof that the endpoint stored a capture."""
 
     id: str
     sha256: str

@@ -1,6 +1,6 @@
 """The errors that somebody catches and acts on; a class exists only for a different act.
 
-Messages read "cannot X: why"; where a person can mend it, the last sentence says how.
+Messages read "cannot X: why"; where a person can fix it, the last sentence says how.
 """
 
 
@@ -17,7 +17,7 @@ class ConfigurationError(AgentError):
 
 
 class ModelUnusable(ConfigurationError):
-    """The file at AGENT_MODEL, or one beside it, is bad; whoever has another model uses that."""
+    """The file at AGENT_MODEL, or one beside it, is bad; use another model if there is one."""
 
 
 class TemporaryError(AgentError):
@@ -39,9 +39,9 @@ class DamagedRecord(AgentError):
 
 
 class TargetUnavailable(AgentError):
-    """The far side cannot take captures now; all wait, the next try may work.
+    """The endpoint cannot take captures now; all wait, the next try may work.
 
-    `retry_after` is what the far side asked for, in seconds, or None.
+    `retry_after` is what the endpoint asked for, in seconds, or None.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -50,11 +50,11 @@ class TargetUnavailable(AgentError):
 
 
 class TargetBlocked(AgentError):
-    """Every capture would fail until something is mended; keep all, say it once, probe slowly."""
+    """Every capture would fail until something is fixed; keep all, say it once, probe slowly."""
 
 
 class CaptureRejected(AgentError):
-    """The far side refuses this one capture; others may pass."""
+    """The endpoint refuses this one capture; others may pass."""
 
 
 class UnfitCapture(AgentError):

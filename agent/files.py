@@ -24,7 +24,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the medium or a quota has no room, as opposed to any other trouble."""
+    """Whether the medium or a quota has no room, as opposed to any other failure."""
     return error.errno in _FULL
 
 
@@ -172,7 +172,7 @@ class Disk:
         """A descriptor to write to; what was written takes the name only after the block."""
         temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         try:
-            # O_CLOEXEC is Python's default; 0600 because pictures are private.
+            # O_CLOEXEC is Python's default; 0600 because images are private.
             flags |= os.O_CREAT | os.O_TRUNC
             descriptor = os.open(temporary, os.O_WRONLY | flags, 0o600)
             try:

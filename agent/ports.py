@@ -1,4 +1,4 @@
-"""What the stations need of the world, each written by its user, each listing its errors."""
+"""What the stages need of the world, each written by its user, each listing its errors."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,14 +35,14 @@ class FrameSource(Protocol):
     """True for a camera: its newest frame counts. False for a recording: each frame counts."""
 
     unreadable: int
-    """Pictures of a recording that were skipped, because they could not be decoded."""
+    """Images of a recording that were skipped, because they could not be decoded."""
 
     def read(self) -> Frame | None:
         """Return the next frame due for analysis, or None at the end of a recording.
 
         Opens the source at the first call. May block up to the source's own timeouts.
         Raises `CameraLost` when there is no frame to be had; the caller then calls `close`
-        and, for a live source, may call `read` again later, which opens it anew.
+        and, for a live source, may call `read` again later, which opens it again.
         """
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class CaptureFolder(Protocol):
 
 
 class UploadTarget(Protocol):
-    """Where captures go. Returning from `send` means the far side proved that it stored it.
+    """Where captures go. Returning from `send` means the endpoint proved that it stored it.
 
     `send` may be called by several threads at once, with different captures.
     """

@@ -21,7 +21,7 @@ OPEN_AT_LEAST_S = 5.0
 """The shortest time that a stream gets to open: many send a key frame only every few seconds."""
 
 _JITTER = 0.25  # of a slot
-_FINGERPRINT_ROWS = 4  # one row of so many; a whole 1080p picture would cost 3 ms
+_FINGERPRINT_ROWS = 4  # one row of so many; a whole 1080p image would cost 3 ms
 _PROBE_S = 2.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _MJPEG = int.from_bytes(b"MJPG", "little")
@@ -36,15 +36,15 @@ class LiveCamera:
     opening of a stream up to `stall` or 5 s, whichever is more, and on a device up to the 10 s
     after which the kernel's queue is given up.
 
-    Lost means: no fresh frame for `stall` seconds, the same picture for `stall` seconds, or the
-    camera said that it ends. A camera found frozen that still shows the same picture when it is
-    opened again is lost at once, until the picture changes.
+    Lost means: no fresh frame for `stall` seconds, the same image for `stall` seconds, or the
+    camera said that it ends. A camera found frozen that still shows the same image when it is
+    opened again is lost at once, until the image changes.
 
     The certificate of an https or rtsps camera is not checked: nearly all sign their own.
     """
 
     live = True
-    unreadable = 0  # a picture that cannot be decoded is followed by another
+    unreadable = 0  # an image that cannot be decoded is followed by another
 
     def __init__(
         self, address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str
@@ -95,7 +95,7 @@ class LiveCamera:
         while True:
             grabbed = grab(self._capture)
             now = self._clock.monotonic()
-            # A timed-out grab still succeeds once per decoder thread, with a picture held back
+            # A timed-out grab still succeeds once per decoder thread, with an image held back
             # there, each after a timeout of its own: the time it took tells.
             if now - before >= self._stall:
                 raise self._lost(f"no fresh frame for {now - before:.1f} s")

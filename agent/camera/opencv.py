@@ -1,4 +1,4 @@
-"""What every source needs of OpenCV: its switches, set once, and pictures in one shape."""
+"""What every source needs of OpenCV: its switches, set once, and images in one shape."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from agent.domain import Pixels
 _COLOURS_WITH_ALPHA = 4
 
 _ENVIRONMENT = {
-    # Over UDP, each lost packet smears the picture until the next key frame.
+    # Over UDP, each lost packet smears the image until the next key frame.
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
     # Otherwise one lock serves all: a camera that does not answer blocks the opening of the
     # others for its whole timeout. FFmpeg has needed no lock since version 4.

@@ -39,10 +39,10 @@ class Recording:
     A folder has no clock: its images are 1/fps apart, 1/5 s with an fps of 0, and each is
     returned.
 
-    A picture that cannot be decoded is skipped, and counted in `unreadable`.
+    An image that cannot be decoded is skipped, and counted in `unreadable`.
 
-    Nothing here sleeps: whoever reads decides on the pace. After the end `read` returns None
-    until `close`; then it would start anew from the first frame.
+    Nothing here sleeps: the reader sets the pace. After the end `read` returns None until `close`;
+    then it would start again from the first frame.
     """
 
     live = False
@@ -55,7 +55,7 @@ class Recording:
         self._pictures: Generator[_Picture, None, None] | None = None
         self._sequence = 0
         self.unreadable = 0
-        """Pictures that were skipped since this object was made."""
+        """Images that were skipped since this object was made."""
 
     def read(self) -> Frame | None:
         """Return the next frame due, or None at the end.

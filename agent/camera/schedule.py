@@ -1,4 +1,4 @@
-"""Which frames are due, what time a recording shows, and when a picture is frozen: no I/O."""
+"""Which frames are due, what time a recording shows, and when an image is frozen: no I/O."""
 
 import math
 
@@ -67,9 +67,9 @@ class RecordingClock:
 
 
 class FreezeWatch:
-    """Notices a camera that keeps delivering one and the same picture.
+    """Notices a camera that keeps delivering one and the same image.
 
-    A sensor has noise: two pictures that agree in each bit come from a stuck encoder, not from a
+    A sensor has noise: two images that agree in each bit come from a stuck encoder, not from a
     quiet scene.
     """
 
@@ -78,15 +78,15 @@ class FreezeWatch:
         self._fingerprint: int | None = None
         self._since = 0.0
         self.same_for = 0.0
-        """For how many seconds the last picture has not changed."""
+        """For how many seconds the last image has not changed."""
 
     @property
     def frozen(self) -> bool:
-        """Whether the picture has been the same for `stall` seconds."""
+        """Whether the image has been the same for `stall` seconds."""
         return self.same_for >= self._stall
 
     def see(self, fingerprint: int, now: float) -> None:
-        """Note the fingerprint of the picture that arrived at `now`, in monotonic seconds."""
+        """Note the fingerprint of the image that arrived at `now`, in monotonic seconds."""
         if fingerprint != self._fingerprint:
             self._fingerprint = fingerprint
             self._since = now

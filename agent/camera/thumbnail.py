@@ -1,4 +1,4 @@
-"""A small grey picture of a frame, for those who compare pictures."""
+"""A small grey image of a frame, for those who compare images."""
 
 import cv2
 import numpy as np

@@ -1,8 +1,8 @@
-"""The detector station: a picture in, what the model saw in it out, in pixels of that picture.
+"""The detector stage: an image in, what the model saw in it out, in pixels of that image.
 
-    pixels -> preparation -> session -> formats -> nms -> letterbox -> detections
+    pixels -> preprocessing -> session -> formats -> nms -> letterbox -> detections
 
 `detector.py` is the way through and the place to start; `load_detector` there is all that others
-need. `session.py` alone knows onnxruntime, `preparation.py` and `nms.py` alone know OpenCV.
+need. `session.py` alone knows onnxruntime, `preprocessing.py` and `nms.py` alone know OpenCV.
 `formats/` and `letterbox.py` are pure: a new family of models is one file in `formats/`.
 """

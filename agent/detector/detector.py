@@ -1,4 +1,4 @@
-"""Pixels in, an answer out: the way through the station."""
+"""Pixels in, an answer out: the way through the stage."""
 
 import threading
 from pathlib import Path
@@ -73,7 +73,7 @@ class OnnxDetector:
 
     @property
     def batch_waste(self) -> str | None:
-        """What each frame costs for nothing, and what mends it; None where nothing does."""
+        """What each frame costs for nothing, and what fixes it; None where nothing does."""
         return self._session.batch_waste
 
     @property
@@ -88,7 +88,7 @@ class OnnxDetector:
         return self._session.shares()
 
     def detect(self, pixels: Pixels) -> Prediction:
-        """Say what the model sees in a picture of at least 1 x 1.
+        """Say what the model sees in an image of at least 1 x 1.
 
         A detector's answer has at most 300 detections at or above the floor, highest confidence
         first; boxes are in pixels of `pixels`, inside its edges, and have an area. A classifier's
@@ -189,7 +189,7 @@ def load_detector(
         floor: Detections of a lower confidence do not exist, 0 to 1.
 
     Raises:
-        ModelUnusable: The file, or one beside it, is no model that can be run; says what mends it.
+        ModelUnusable: The file, or one beside it, is no model that can be run; says what fixes it.
         ConfigurationError: What it should run on is not there.
     """
     session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)

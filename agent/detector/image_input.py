@@ -1,4 +1,4 @@
-"""How a model's input holds a picture: the order of its axes, and where the sides stand.
+"""How a model's input holds an image: the order of its axes, and where the sides stand.
 
 Pure.
 """
@@ -23,17 +23,17 @@ class Axes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """An input that takes a picture; where it takes several, the others stay empty."""
+    """An input that takes an image; where it takes several, the others stay empty."""
 
     axes: Axes
     dtype: str  # one of `TYPES`
     height: int | None  # None: free
     width: int | None
-    batch: int = 1  # pictures that it takes at once
+    batch: int = 1  # images that it takes at once
 
     @classmethod
     def of(cls, tensor: Tensor) -> "ImageInput | None":
-        """Read an input; None where it takes no picture of three colours."""
+        """Read an input; None where it takes no image of three colours."""
         shape = tensor.shape
         if tensor.dtype not in TYPES or not all(axis is None or axis > 0 for axis in shape):
             return None
@@ -52,7 +52,7 @@ class ImageInput:
         return Size(self.width, self.height) if self.height and self.width else None
 
     def shape(self, size: Size) -> tuple[int, ...]:
-        """Return the shape of an array that holds a picture of `size`."""
+        """Return the shape of an array that holds an image of `size`."""
         match self.axes:
             case Axes.NCHW:
                 return (self.batch, COLOURS, size.height, size.width)

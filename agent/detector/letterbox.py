@@ -21,7 +21,7 @@ class Padding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A picture's size in pixels, both at least 1."""
+    """An image's size in pixels, both at least 1."""
 
     width: int
     height: int

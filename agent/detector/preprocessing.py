@@ -38,7 +38,7 @@ class InputBuffer:
     """
 
     def __init__(self, preparation: Preprocessing, picture: ImageInput) -> None:
-        """Make it for one preparation and one model's input.
+        """Make it for one preprocessing and one model's input.
 
         Whole numbers are 0 to 255: a model that takes them does the arithmetic itself.
         """
@@ -77,7 +77,7 @@ class InputBuffer:
         return made.tensor
 
     def _sampling(self, letterbox: Letterbox) -> int:
-        """Classifiers look at a small picture of the whole: there it must be a true average.
+        """Classifiers look at a small image of the whole: there it must be a true average.
 
         Detectors were trained, and are used everywhere, on frames sampled between four pixels.
         """

@@ -2,7 +2,7 @@
 
 Everything that can be wrong with a model file shows when it is opened: the file is read, its
 checksum compared, the graph built, and run once. Whatever fails is a `ModelUnusable` that
-names the file, what was seen, and the mend; a session that exists works.
+names the file, what was seen, and the fix; a session that exists works.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ class OnnxSession:
 
     @property
     def batch_waste(self) -> str | None:
-        """What of each run is done for nothing, and what mends it; None where nothing is."""
+        """What of each run is done for nothing, and what fixes it; None where nothing is."""
         batch = self.picture.batch
         if batch == 1:
             return None
@@ -125,8 +125,8 @@ class OnnxSession:
         """Return outputs as float32.
 
         Args:
-            tensor: The picture as `picture` holds it.
-            size: The picture's size.
+            tensor: The image as `image` holds it.
+            size: The image's size.
             outputs: Which, by their index; None for all, in the model's order.
         """
         feed: dict[str, object] = {self._inputs[0].name: tensor}
@@ -148,7 +148,7 @@ class OnnxSession:
         self.signature = replace(self.signature, values=())
 
     def _inspected(self) -> ImageInput:
-        """Return how the first input takes a picture; others may only ask for its size."""
+        """Return how the first input takes an image; others may only ask for its size."""
         picture = ImageInput.of(self._inputs[0]) if self._inputs else None
         others_fit = all(
             each.name in SIZE_INPUTS and each.shape in ((picture and picture.batch, 2), (None, 2))
@@ -164,7 +164,7 @@ class OnnxSession:
         return picture
 
     def _tried(self) -> ModelSignature:
-        """Run once on a picture of greys, and so learn what the outputs look like."""
+        """Run once on an image of greys, and so learn what the outputs look like."""
         metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
         first_error: BaseException | None = None
         sizes = self._sizes_to_try(metadata.size or SQUARE, metadata.stride or STRIDE)
@@ -233,7 +233,7 @@ def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:
 
 
 def _greys(picture: ImageInput, size: Size) -> Prepared:
-    """Return a picture of greys from dark to light, left to right, as 0 to 1 or 0 to 255."""
+    """Return an image of greys from dark to light, left to right, as 0 to 1 or 0 to 255."""
     top = 255 if picture.dtype == "uint8" else 1
     across = np.linspace(0, top, size.width)
     rows = np.broadcast_to(across, (3, size.height, size.width))

@@ -30,7 +30,7 @@ class ReviewError(ValueError):
 
 
 def yolo_labels(folder: Path, names: Sequence[str], records: Records) -> Truth:
-    """Boxes of `<id>.txt` files; one without rows says that there is nothing in the picture."""
+    """Boxes of `<id>.txt` files; one without rows says that there is nothing in the image."""
     truth = {}
     for name, record in records.items():
         path = folder / f"{name}.txt"

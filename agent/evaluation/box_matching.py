@@ -39,7 +39,7 @@ class MatchCounts:
 
 
 def match_boxes(reported: Sequence[AnnotatedBox], truth: Sequence[AnnotatedBox]) -> MatchCounts:
-    """Match the surest box first with the free box of its label that it covers best.
+    """Match the most confident box first with the free box of its label that it covers best.
 
     From an IoU of 0.5 on, boxes match, as in PASCAL VOC. A reported box in a crowd is not counted.
     """

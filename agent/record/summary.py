@@ -1,4 +1,4 @@
-"""What a record says, in the shapes that far sides with a format of their own have room for."""
+"""What a record says, in the shapes that endpoints with a format of their own have room for."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""One chosen capture as a card: the picture with its boxes, and the reasons."""
+"""One chosen capture as a card: the image with its boxes, and the reasons."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import cv2
 
 from agent.camera.opencv import decode
 
-_WIDTH = 480  # pixels of a picture on the page
+_WIDTH = 480  # pixels of an image on the page
 _QUALITY = 72
 _LETTER = 0.62  # width of a letter by its height
 _UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
@@ -27,8 +27,8 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
         for rule in capture["rules"]
     )
     return (
-        f'<article><div class="picture"><img alt="frame {capture["frame"]}" loading="lazy" '
-        f'src="{_picture(dataset / "images" / f"{name}.jpg")}">'
+        f'<article><div class="image"><img alt="frame {capture["frame"]}" loading="lazy" '
+        f'src="{_data_url(dataset / "images" / f"{name}.jpg")}">'
         f'<svg viewBox="0 0 {image["width"]} {image["height"]}">{"".join(_boxes(record))}</svg>'
         f'</div><ul class="reasons">{reasons}</ul><p><b class="{escape(capture["lane"])}">'
         f"{escape(capture['lane'])}</b> frame {capture['frame']} at {capture['at']:.2f}\u00a0s, "
@@ -37,11 +37,11 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
     )
 
 
-def _picture(path: Path) -> str:
+def _data_url(path: Path) -> str:
     """A small JPEG as a data URI."""
     pixels = decode(path.read_bytes())
     if pixels is None:
-        raise OSError(f"cannot read {path}: it is no picture")
+        raise OSError(f"cannot read {path}: it is not an image")
     height, width = pixels.shape[:2]
     if width > _WIDTH:
         size = (_WIDTH, max(1, round(height * _WIDTH / width)))
@@ -82,7 +82,7 @@ def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _worth_drawing(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """What the application acts on, and the few that it nearly acted on; the surest last."""
+    """Split detections at the threshold; of those below it only the most confident few."""
     sure: list[tuple[float, Mapping[str, Any]]] = []
     unsure: list[tuple[float, Mapping[str, Any]]] = []
     limits = record["thresholds"]

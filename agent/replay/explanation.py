@@ -1,4 +1,4 @@
-"""Why a frame of a recording was captured and bought, or was not: in words."""
+"""Why a frame of a recording was captured and purchased, or was not: in words."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
@@ -152,7 +152,7 @@ class Explainer:
         if paid:
             yield f"the last score-lane capture that was bought was worth {paid[-1]:.3f}"
         if verdict.condition.is_degraded:
-            yield f"the picture is {verdict.condition.value}: at most 5 % of the credits go to such"
+            yield f"the image is {verdict.condition.value}: at most 5 % of the credits go to such"
 
     def _outdone(self, verdict: FrameEvaluation) -> str:
         """A candidate that was not captured: by which neighbour, or by which line."""
@@ -187,7 +187,7 @@ class Explainer:
             yield f"{rule}: raw score {raw:.3f}, tail score {tail:.3f}, weight {weight:g}"
         if not verdict.scores:
             yield "no rule fired"
-        yield f"the picture is {verdict.condition.value}"
+        yield f"the image is {verdict.condition.value}"
         if heard.draw is None or self._interval is None:
             yield "random lane: off"
             return

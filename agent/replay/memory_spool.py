@@ -1,7 +1,7 @@
 """A spool without a disk: captures of one recording wait in memory for the credits of its period.
 
-The order of buying is the daemon's; the clock is the recording's. Nothing is sent: what is bought
-counts as delivered at once.
+Captures are purchased in the daemon's order, by the clock of the recording. Nothing is sent: what
+is purchased counts as delivered at once.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ class Purchase:
 
     id: str
     at: float  # seconds of the recording
-    worth: float  # its value less its likeness to what was bought before
+    worth: float  # its value less its similarity to what was purchased before
 
 
 class MemorySpool:
     """What waits for a credit. A recording counts as one budget period of its own length.
 
-    `plan.period_s` is that length; without a budget everything is bought at once.
+    `plan.period_s` is that length; without a budget everything is purchased at once.
     """
 
     def __init__(self, plan: SelectionPlan) -> None:

@@ -41,14 +41,14 @@ circle.score{fill:var(--score)}circle.random{fill:var(--random)}
 circle.interval{fill:var(--interval)}circle.requested{fill:var(--requested)}
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr));gap:.8rem}
 article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;overflow:hidden}
-.picture{position:relative;line-height:0;background:#000}
-.picture img{width:100%;height:auto}
-.picture svg{position:absolute;inset:0;width:100%;height:100%}
-.picture rect{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#35d070}
-.picture rect.unsure{stroke:#ffa24d;stroke-dasharray:5 3}
-.picture text{fill:#8ff0b2;font-weight:600;paint-order:stroke;stroke:#000b;stroke-width:.28em;
+.image{position:relative;line-height:0;background:#000}
+.image img{width:100%;height:auto}
+.image svg{position:absolute;inset:0;width:100%;height:100%}
+.image rect{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#35d070}
+.image rect.unsure{stroke:#ffa24d;stroke-dasharray:5 3}
+.image text{fill:#8ff0b2;font-weight:600;paint-order:stroke;stroke:#000b;stroke-width:.28em;
 stroke-linejoin:round}
-.picture text.unsure{fill:#ffc48f}
+.image text.unsure{fill:#ffc48f}
 .reasons{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem;margin:.6rem .7rem .2rem;padding:0;
 font-size:.8rem;font-variant-numeric:tabular-nums}
 .reasons li{border:1px solid var(--line);border-radius:1rem;padding:.05rem .55rem}

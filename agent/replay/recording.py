@@ -25,7 +25,7 @@ from agent.selection.selector import FrameEvaluation
 BINS = 20
 """Of the histogram of confidences: each 0.05 wide."""
 
-_IN_MEMORY = 128_000_000  # bytes of pictures that wait; more go into a temporary file
+_IN_MEMORY = 128_000_000  # bytes of images that wait; more go into a temporary file
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class RecordingResult:
     seconds: float = 0.0  # that it took
     held: int = 0  # captures that the daemon would have stored
     held_bytes: int = 0
-    chosen: list[dict[str, Any]] = field(default_factory=list)  # in the order bought
+    chosen: list[dict[str, Any]] = field(default_factory=list)  # in the order purchased
     chosen_bytes: int = 0
     confidences: dict[str, list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0] * BINS)
@@ -133,7 +133,7 @@ class Replay:
             self.outcome.confidences[label][min(BINS - 1, int(confidence * BINS))] += 1
 
     def _take(self, captures: Iterable[Capture], at: float) -> None:
-        """Put captures on the shelf, encoded as the daemon does."""
+        """Put captures on the memory spool, encoded as the daemon does."""
         for capture in captures:
             image = self._means.encoder.encode(capture.observation.frame.pixels)
             self._sequence += 1
@@ -152,7 +152,7 @@ class Replay:
                 self._explainer.captured(capture, at, replaced)
 
     def _spend(self, bought: Iterable[Purchase]) -> None:
-        """Write what was bought into the dataset."""
+        """Write what was purchased into the dataset."""
         for each in bought:
             kept = self._kept.pop(each.id)
             self._file.seek(kept.offset)

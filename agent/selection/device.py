@@ -77,7 +77,7 @@ class Selection:
         return kept
 
     def remember(self, recall: Callable[[str], str | None], now: float) -> None:
-        """Take back what `memory` gave; `recall` answers by name. The unreadable begins anew."""
+        """Take back what `memory` gave; `recall` answers by name. The unreadable begins again."""
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
             selector.remember({name: text for name, text in texts.items() if text is not None})

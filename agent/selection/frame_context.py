@@ -19,7 +19,7 @@ LOOK_AHEAD = 3
 """Frames after the judged one; as many before it are remembered."""
 
 _NOISE_FLOOR = 12.0  # grey levels; below it a change is taken for noise
-_NOISE_FACTOR = 6.0  # times the median change, which is noise: most of a picture stands still
+_NOISE_FACTOR = 6.0  # times the median change, which is noise: most of an image stands still
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class ContextBuilder:
         self._ahead = look_ahead
         self._frames: deque[tuple[int, Observation]] = deque(maxlen=2 * look_ahead + 1)
         self._moving: dict[int, NDArray[np.bool_]] = {}
-        self._small: NDArray[np.int16] | None = None  # the latest picture
+        self._small: NDArray[np.int16] | None = None  # the latest image
         self._judged = -1  # position of the last judged frame
         self._pace = FrameRate()
         self._restart()
@@ -77,7 +77,7 @@ class ContextBuilder:
             self._small = shrunk(observation.grey)
             if previous is not None:
                 self._moving[position] = moving(previous, self._small)
-        # Where no rule of time is heard, nothing is worth waiting for.
+        # Where no temporal rule runs, there is no reason to wait.
         ahead = 0 if self.is_slow else self._ahead
         if position - ahead > self._judged:
             moments += self._judge_up_to(position - ahead)
@@ -120,7 +120,7 @@ class ContextBuilder:
         )
 
     def _drop_pixels(self) -> None:
-        """Judged frames stay as neighbours, with the shape of their picture and no memory."""
+        """Judged frames stay as neighbours, with the shape of their image and no memory."""
         for n, (position, observation) in enumerate(self._frames):
             if position <= self._judged and any(observation.frame.pixels.strides):
                 shape = observation.frame.pixels.shape
@@ -130,7 +130,7 @@ class ContextBuilder:
 
 
 def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Where two pictures, as `shrunk` made them, differ by more than noise, as `[90, 160]`."""
+    """Where two images, as `shrunk` made them, differ by more than noise, as `[90, 160]`."""
     change = np.abs(now - before)
     some = np.sort(change[::3, ::3], axis=None)
     limit = 4 * max(_NOISE_FLOOR, _NOISE_FACTOR * float(some[some.size // 2]) / 4)
@@ -138,7 +138,7 @@ def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool
 
 
 def shrunk(grey: Grey) -> NDArray[np.int16]:
-    """The sums of 2 x 2 pixels of a picture `[180, 320]`, as `[90, 160]`."""
+    """The sums of 2 x 2 pixels of an image `[180, 320]`, as `[90, 160]`."""
     wide = grey.astype(np.int16)
     rows = wide[0::2] + wide[1::2]
     return np.asarray(rows[:, 0::2] + rows[:, 1::2])

@@ -1,7 +1,7 @@
-"""Pictures that teach little whatever the model says: dark, blown out, blurred, frozen, blocked.
+"""Images of little value whatever the model says: dark, overexposed, blurred, frozen, covered.
 
-Only the score lane asks. A degraded frame may still be bought with a twentieth of the credits, so
-that the model meets the night; a frozen or blocked one never.
+Used by the score lane alone. At most a twentieth of the credits buys degraded frames, so that the
+dataset includes night; a frozen or covered frame is never purchased.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ BLUR_RATIO = 0.35
 DEGRADED_SHARE = 0.05
 
 _DARK = 25.0  # mean grey level
-_BLOWN_OUT = 0.4  # share of the picture at the upper end
+_BLOWN_OUT = 0.4  # share of the image at the upper end
 _WHITE = 250
 _FLAT = 6.0  # standard deviation of grey levels: nothing to see, though there is light
 _BLOCKED_RATIO = 0.1
@@ -28,7 +28,7 @@ _LASTS_S = 10.0
 
 
 class ImageQuality(StrEnum):
-    """What the picture is like."""
+    """What the image is like."""
 
     CLEAR = "clear"
     DARK = "dark"
@@ -49,7 +49,7 @@ class ImageQuality(StrEnum):
 
 
 class QualityMonitor:
-    """Judges one camera's pictures, in order, by what that camera usually shows."""
+    """Judges one camera's images, in order, by what that camera usually shows."""
 
     def __init__(self) -> None:
         self._sharpness: deque[float] = deque(maxlen=_HISTORY)
@@ -61,7 +61,7 @@ class QualityMonitor:
         """The condition that has lasted for 10 s: what an operator is told."""
 
     def judge(self, grey: Grey, at: float) -> ImageQuality:
-        """The condition of the next picture `[180, 320]`, at `at` seconds of the stream."""
+        """The condition of the next image `[180, 320]`, at `at` seconds of the stream."""
         condition = self._condition(grey, at)
         self._previous = grey
         if self._since is None or self._since[0] is not condition or at < self._since[1]:
@@ -97,7 +97,7 @@ class QualityMonitor:
 
 
 def laplacian_variance(grey: Grey) -> float:
-    """Sharpness of a picture: the variance of its second differences (Pech-Pacheco, ICPR 2000)."""
+    """Sharpness of an image: the variance of its second differences (Pech-Pacheco, ICPR 2000)."""
     picture = grey.astype(np.int16)
     second = picture[1:-1, 1:-1] * np.int16(-4)
     for neighbour in (picture[:-2, 1:-1], picture[2:, 1:-1], picture[1:-1, :-2], picture[1:-1, 2:]):

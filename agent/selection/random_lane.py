@@ -1,4 +1,4 @@
-"""The honest sample: frames drawn by chance alone, each with the weight it stands for."""
+"""The unbiased sample: frames drawn by chance alone, each with the weight it stands for."""
 
 import hashlib
 import math

@@ -39,7 +39,7 @@ class FrameEvaluation:
 
 @dataclass(slots=True)
 class Cooldown:
-    """Keeps a still scene from filling the disk: each rule rests after it was heard."""
+    """Keeps a still scene from filling the disk: each rule pauses after it fired."""
 
     seconds: float
     _heard_at: dict[str, float] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Cooldown:
     def ready(self, rule: str, at: float) -> bool:
         """Whether the rule may ask for a capture now; `at` is on the stream's clock."""
         heard = self._heard_at.get(rule)
-        # A stream that begins anew (a recording in a loop) has a clock that starts over.
+        # A stream that begins again (a recording in a loop) has a clock that starts over.
         return heard is None or at - heard >= self.seconds or at < heard
 
     def hear(self, rules: Sequence[str], at: float) -> None:
@@ -63,7 +63,7 @@ class CameraPolicy:
     cooldown_s: float = RULE_COOLDOWN_S  # 0 where a pool keeps captures few
     burst_s: float = 0.0  # 0 = each frame for itself
     pool: TopK | None = None  # of the whole device; None = no budget
-    degraded_pool: TopK | None = None  # the same for dark, blown out and blurred frames
+    degraded_pool: TopK | None = None  # the same for dark, overexposed and blurred frames
     weights: Mapping[str, float] = field(default_factory=dict)  # instead of a rule's own
 
 
@@ -78,9 +78,9 @@ class _Recent:
 class Selector:
     """Decides for the frames of one camera, which must come in order. Not thread-safe.
 
-    The lanes are asked in the order of their honesty: the random draw first, whatever the frame
-    shows; then the regular one and the requested one; only then what the rules say, and only that
-    passes gates, duplicates and the pool. A capture has one lane, and names every rule that fired.
+    Lanes are tried from least to most biased: random, interval, requested, score. Only the score
+    lane passes the tests of image quality, near-duplicates and the cutoff. A capture has one lane,
+    and names every rule that fired.
     """
 
     def __init__(
@@ -258,7 +258,7 @@ class Selector:
         return [capture]
 
     def _pool_for(self, capture: Capture) -> TopK | None:
-        """Dark frames have their own: a night of them, of which few may be bought, is no day."""
+        """Degraded frames compete separately: a dark night cannot use up the main budget."""
         return self._policy.degraded_pool if capture.is_degraded else self._policy.pool
 
     def _twin(self, likeness: Fingerprint, at: float) -> _Recent | None:
@@ -292,7 +292,7 @@ class Selector:
         return kept
 
     def remember(self, kept: Mapping[str, str]) -> None:
-        """Take back what `memory` gave; what cannot be read begins anew."""
+        """Take back what `memory` gave; what cannot be read begins again."""
         for rule in self._rules:
             try:
                 text = kept.get(f"sketch/{rule.name}")

@@ -1,6 +1,6 @@
 """How alike two captures are: to the eye by a hash, to the model by what it saw where.
 
-Both are needed. On a fixed camera all pictures look alike: an object of 5 % of the frame changes
+Both are needed. On a fixed camera all images look alike: an object of 5 % of the frame changes
 11 of the 256 bits, sensor noise 1, another scene 122; what the model saw tells a person on the left
 from one on the right, and an empty scene at noon from one at night only the hash.
 """
@@ -62,13 +62,13 @@ class Fingerprint:
         return cls(int(bits, 16), signature)
 
     def is_duplicate_of(self, other: "Fingerprint") -> bool:
-        """Whether a person would call it the same picture of the same scene."""
+        """Whether a person would call it the same image of the same scene."""
         return (self.bits ^ other.bits).bit_count() <= DUPLICATE_BITS and grid_distance(
             self.signature, other.signature
         ) <= DUPLICATE_SIGNATURE
 
     def similarity(self, other: "Fingerprint") -> float:
-        """1 for the same picture, falling to 0 for another scene or other objects."""
+        """1 for the same image, falling to 0 for another scene or other objects."""
         seen = (self.bits ^ other.bits).bit_count() / _FAR_BITS
         if seen >= 1:
             return 0.0
@@ -77,7 +77,7 @@ class Fingerprint:
 
 
 def fingerprint_of(grey: Grey, detections: tuple[Detection, ...], frame: Frame) -> Fingerprint:
-    """From a small grey picture of the frame and what the model saw in it."""
+    """From a small grey image of the frame and what the model saw in it."""
     height, width = frame.pixels.shape[:2]
     return Fingerprint(difference_hash(grey), detection_grid(detections, width, height))
 

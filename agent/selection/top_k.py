@@ -13,7 +13,7 @@ PER_CREDIT = 4
 
 @dataclass(slots=True)
 class TopK:
-    """The best `size` values admitted in the last 24 hours; a newcomer must be among them.
+    """The best `size` values admitted in the last 24 hours; a new capture must be among them.
 
     A bounded collection of the best is exactly what choosing at the day's end would have kept.
     """

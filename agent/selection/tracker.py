@@ -65,7 +65,7 @@ class Tracker:
     """Tracks of one camera. `memory` is the number of frames that are remembered."""
 
     def __init__(self, *, memory: int, patience: int) -> None:
-        """`patience`: a track that was not seen for more than so many frames has ended."""
+        """`timeout`: a track that was not seen for more than so many frames has ended."""
         self.tracks: list[Track] = []
         self._memory = memory
         self._patience = patience

@@ -15,10 +15,10 @@ class Admission:
 
     batch: Sequence[EncodedCapture]
     kept: tuple[EncodedCapture, ...]
-    evicted: tuple[SpoolEntry, ...]  # newcomers among them
-    replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, newcomers among them
+    evicted: tuple[SpoolEntry, ...]  # new captures among them
+    replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, new ones included
     reason: str  # of the evictions
-    last: int  # sequence of the last newcomer
+    last: int  # sequence of the last new capture
     thinning: InclusionProbabilities  # afterwards
 
     @property

@@ -20,7 +20,7 @@ _JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What must leave so that newcomers can be stored, and why."""
+    """What must leave so that new captures can be stored, and why."""
 
     bytes: int
     reason: str

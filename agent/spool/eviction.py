@@ -3,11 +3,11 @@
 Two classes share the disk. Captures that rules chose leave by value, the lowest first. Random
 captures leave by the tag drawn with their id, whatever they show, so that those that stay are still
 a random sample; each then stands for more seconds (`InclusionProbabilities`). What was sent before
-and not delivered may be on the far side already, with the weight that it had then: of the random
+and not delivered may be at the endpoint already, with the weight that it had then: of the random
 captures it leaves last. The class that is over its share gives; requested captures leave when
 nothing else is left.
 
-Newcomers are candidates like all others, so none ever displaces a more valuable one.
+New captures are candidates like all others, so none ever displaces a more valuable one.
 """
 
 import heapq
@@ -55,9 +55,9 @@ class EvictionQueue:
     ) -> list[SpoolEntry]:
         """Choose the captures to drop so that at least `excess` bytes become free.
 
-        Newcomers compete on equal terms: one in the answer is not to be stored. The answer is the
-        shortest beginning of the order of leaving that frees enough, or all when nothing is
-        enough. Nothing is changed.
+        New captures compete on equal terms: one in the result is not to be stored. The result is
+        the shortest prefix of the eviction order that frees enough, or all candidates when that is
+        not enough. Nothing is changed.
         """
         new = EvictionQueue(newcomers)
         return _choose(

@@ -93,9 +93,9 @@ class IndexChange:
     """What one transaction does, all or nothing."""
 
     added: tuple[RecordFile, ...] = ()
-    removed: tuple[str, ...] = ()  # record file names; each enters the done ring
+    removed: tuple[str, ...] = ()  # record file names; each enters the tombstones
     gone: tuple[str, ...] = ()  # record file names whose file is durably elsewhere: no ring
-    forgotten: tuple[str, ...] = ()  # names that leave the done ring: their unlink is durable
+    forgotten: tuple[str, ...] = ()  # names that leave the tombstones: their unlink is durable
     counts: Mapping[str, int] = field(default_factory=dict)  # to add
     notes: Mapping[str, str | None] = field(default_factory=dict)  # to set; None deletes
 

@@ -1,6 +1,6 @@
 """Reading the index: whether it is one of ours, all of it at start, its totals for `status`.
 
-A row is a capture, a name in the done ring, a counter or a note; the beginning of its key says
+A row is a capture, a name in the tombstones, a counter or a note; the beginning of its key says
 which. A capture's row has the name of its record file, and its size.
 """
 

@@ -52,7 +52,7 @@ def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> str:
 
 
 def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
-    """Make the reserve anew when there is clearly room for it. Raises `OSError`."""
+    """Make the reserve again when there is clearly room for it. Raises `OSError`."""
     missing = disk.size(paths.reserve) < RESERVE_BYTES
     if missing and disk.free_bytes(paths.root) > 2 * RESERVE_BYTES:
         disk.write(paths.reserve, bytes(RESERVE_BYTES))

@@ -1,7 +1,7 @@
 """The record files while the spool is open: which of them the folder may have that do not count.
 
 Two kinds of name need remembering. One that was unlinked may come back with a power cut until the
-folder is synced; till then it is in the index's done ring. One of a put that failed may be there
+folder is synced; till then it is in the index's tombstones. One of a put that failed may be there
 still; the next write removes it first, because it would come back at the next start, maybe after
 the capture was delivered under another name, or counted as evicted.
 """
@@ -65,7 +65,7 @@ class RecordFiles:
     def unlink(self, entries: Iterable[SpoolEntry]) -> None:
         """Remove files whose deletion is committed. May be called while others write.
 
-        One that cannot be unlinked now stays in the done ring, and goes at the next start.
+        One that cannot be unlinked now stays in the tombstones, and goes at the next start.
         """
         for entry in entries:
             with contextlib.suppress(OSError):
@@ -81,7 +81,7 @@ class RecordFiles:
         return unlinked
 
     def forget(self, unlinked: set[str]) -> None:
-        """These left the done ring."""
+        """These left the tombstones."""
         with self._lock:
             self._unsynced -= unlinked
 

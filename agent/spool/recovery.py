@@ -5,7 +5,7 @@ What is found, and what becomes of it:
 | found | means | outcome |
 | --- | --- | --- |
 | a temporary file | a put that did not return | removed |
-| a whole record file without a row, its name in the done ring | an unfinished deletion | removed |
+| a whole record file without a row, its name in the tombstones | an unfinished deletion | removed |
 | a whole record file without a row | a put that did not return, or a lost index | adopted |
 | of those one that is cut short | the medium lost what it had synced | `damaged/`, counted |
 | a file that is no record file | foreign | `damaged/`, not counted |
@@ -138,7 +138,7 @@ def _make_room(paths: SpoolPaths, disk: Disk) -> None:
 def _open_index(
     paths: SpoolPaths, disk: Disk, open_index: OpenIndex
 ) -> tuple[Index, IndexContents]:
-    """The index and what it holds; a damaged one is put aside and begun anew."""
+    """The index and what it holds; a damaged one is put aside and begun again."""
     with contextlib.suppress(DamagedIndexError):
         return _load(open_index(paths.cache))
     stamp = time.monotonic_ns()  # only to keep two damaged ones apart

@@ -1,4 +1,4 @@
-"""Captures that were set aside: what a person may do with those that the endpoint refused."""
+"""Captures that were moved away: what a person may do with those that the endpoint refused."""
 
 from collections.abc import Collection, Iterator
 

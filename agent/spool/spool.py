@@ -3,10 +3,10 @@
 The record file is the truth, the index says which deletions are finished. Order of a put:
 
 1. write and sync the record files, sync their folder once;
-2. one transaction: rows, evictions, counters, the done ring;
+2. one transaction: rows, evictions, counters, the tombstones;
 3. unlink the evicted; only now return.
 
-Of an acknowledgement: one transaction that removes the row and enters the name in the done ring,
+Of an acknowledgement: one transaction that removes the row and enters the name in the tombstones,
 then unlink. A file that a power cut brings back is recognised by the ring, whose names leave it
 with the first put after the folder was synced. What start does with what it finds is in
 `recovery.py`.
@@ -120,7 +120,7 @@ class Spool:
     def put(self, drafts: Sequence[NewCapture]) -> PutResult:
         """Store captures; returns once those kept would survive a power cut.
 
-        Over budget the least valuable captures leave, newcomers among them; each is counted.
+        Over budget the least valuable captures leave, new captures among them; each is counted.
         """
         with self._lock:
             batch = self._encode(drafts)
@@ -186,7 +186,7 @@ class Spool:
         return choice or min(passed, key=lambda one: last.index(one.entry.id), default=None)
 
     def acknowledge(self, *capture_ids: str) -> None:
-        """The far side has them: delete, all in one transaction or none.
+        """The endpoint has them: delete, all in one transaction or none.
 
         Returns once they would not come back after a power cut.
         """
@@ -221,7 +221,7 @@ class Spool:
             self.arrived.notify()
 
     def reject(self, capture_id: str) -> None:
-        """The far side will never take it: move it to `rejected/`, where nothing is sent from."""
+        """The endpoint will never take it: move it to `rejected/`, where nothing is sent from."""
         self._set_aside(self._claimed[capture_id], "rejected")
 
     def take_back(self, entry: SpoolEntry) -> None:

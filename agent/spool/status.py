@@ -31,7 +31,7 @@ class SpoolStatus:
     occupied: int  # bytes of the whole folder
     in_flight: int = 0  # being sent by the process that owns it
     last_error: str | None = None  # of its latest delivery, None after a successful one
-    upload: str | None = None  # what the far side lets it do
+    upload: str | None = None  # what the endpoint lets it do
     model: str | None = None  # that it runs
     model_error: str | None = None  # why it runs that one and not the file at AGENT_MODEL
     ledger: str | None = None  # of credits, as it was durable last

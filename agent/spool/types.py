@@ -42,7 +42,7 @@ class PutResult:
     """What became of a put."""
 
     kept: tuple[SpoolEntry, ...]
-    evicted: tuple[SpoolEntry, ...]  # newcomers among them were never written
+    evicted: tuple[SpoolEntry, ...]  # new captures among them were never written
     reason: str = "budget"
     replaced: tuple[SpoolEntry, ...] = ()  # by a better capture of the same scene
 

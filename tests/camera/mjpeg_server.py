@@ -1,4 +1,4 @@
-"""An MJPEG camera for the tests: 20 pictures a second over HTTP, and all the ways it fails."""
+"""An MJPEG camera for the tests: 20 images a second over HTTP, and all the ways it fails."""
 
 import socket
 import threading
@@ -26,7 +26,7 @@ class MjpegServer:
     def __init__(self) -> None:
         self.port = 0
         self.silent = threading.Event()  # connections stay, nothing comes
-        self.stuck = threading.Event()  # the same picture for ever
+        self.stuck = threading.Event()  # the same image for ever
         self.garbled = threading.Event()  # what comes is no JPEG
         self.credentials: str | None = None  # "user:password"
         self.served = 0

@@ -1,4 +1,4 @@
-"""Which frames are due, where in a recording they are, and when a picture is frozen."""
+"""Which frames are due, where in a recording they are, and when an image is frozen."""
 
 import math
 from itertools import accumulate, pairwise

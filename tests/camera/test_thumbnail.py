@@ -1,4 +1,4 @@
-"""The small grey picture: every pixel counts, whatever the frame's shape."""
+"""The small grey image: every pixel counts, whatever the frame's shape."""
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ def test_it_shows_what_the_frame_shows(height: int, width: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(1080, 1920), (720, 1280)])
 def test_noise_is_averaged_away_as_far_as_there_are_pixels(height: int, width: int) -> None:
-    """A picture of every other pixel would keep twice as much of it."""
+    """An image of every other pixel would keep twice as much of it."""
     noise = np.random.default_rng(7).normal(0, 12, (height, width))
     pixels = np.clip(128 + noise, 0, 255).astype(np.uint8)[:, :, None].repeat(3, 2)
 

@@ -3,7 +3,7 @@
 """Make `exports/`: small models of real libraries, and what those libraries see with them.
 
 Each model is a family's own code with few and random weights, exported to ONNX, and beside it, in
-`answers.npz`, what the library's own preparation and post-processing answer for frames of the
+`answers.npz`, what the library's own preprocessing and post-processing answer for frames of the
 sample clip, between them the exported model: which of two near equal queries a random model takes
 differs from one runtime to the next. `test_exports.py` holds the agent to these answers without
 any of the libraries.
@@ -63,7 +63,7 @@ class Named(torch.nn.Module):
 
 
 def stirred(model: Any, *heads: str, gain: float = 1.6) -> Any:
-    """Give all layers weights that pass on what differs in a picture, and the last ones more.
+    """Give all layers weights that pass on what differs in an image, and the last ones more.
 
     As libraries make them, models that nobody has trained see the same everywhere.
     """
@@ -74,7 +74,7 @@ def stirred(model: Any, *heads: str, gain: float = 1.6) -> Any:
         if weights.dim() > 1:
             torch.nn.init.normal_(weights, std=gain * more / weights[0].numel() ** 0.5)
         elif more > 1:
-            torch.nn.init.constant_(weights, -2.0)  # as trained ones: most of a picture is nothing
+            torch.nn.init.constant_(weights, -2.0)  # as trained ones: most of an image is nothing
         elif more < 1:
             torch.nn.init.normal_(weights, std=0.3)
     return model.eval()

@@ -117,7 +117,7 @@ def end2end_flat(objects: Sequence[Planted]) -> Outputs:
 
 
 def centernet(objects: Sequence[Planted]) -> Outputs:
-    """Peaks below the floor all over the picture, as the graph always gives a hundred."""
+    """Peaks below the floor all over the image, as the graph always gives a hundred."""
     spread = np.linspace(1, SIDES[1] / 4 - 1, 90, dtype=np.float32)
     faint = np.stack([spread - 1, spread / 2, spread, spread / 2 + 1, spread * 0, spread * 0], 1)
     return {"peaks": np.concatenate([finished(objects, 4), faint])[None]}
@@ -273,7 +273,7 @@ def yolov7_nms(objects: Sequence[Planted]) -> Outputs:
 
 
 def pictured(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The number of the picture before each row; that of another one is nobody's matter."""
+    """The number of the image before each row; that of another one is nobody's matter."""
     ours = np.insert(rows, 0, 0, axis=1)
     return np.concatenate([ours, [[1, 2, 3, 40, 50, *ours[0, 5:]]]]).astype(np.float32)
 
@@ -333,7 +333,7 @@ FAMILIES = {
 
 
 def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path:
-    """Write a graph that answers these objects, after a look at its picture."""
+    """Write a graph that answers these objects, after a look at its image."""
     return answering_model(
         path,
         family.plant(objects),
@@ -353,7 +353,7 @@ def answering_model(
     sized: bool = False,
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Write a graph that answers these arrays; it adds a zero that it makes from its picture."""
+    """Write a graph that answers these arrays; it adds a zero that it makes from its image."""
     nodes = [
         helper.make_node("Cast", ["images"], ["seen"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["seen"], ["peak"], keepdims=0),

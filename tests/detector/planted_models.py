@@ -54,9 +54,9 @@ def fixed_model(
     kind: str = "float32",
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Write a model that answers `rows`, `[4 + classes, n]`, to any picture of height x width.
+    """Write a model that answers `rows`, `[4 + classes, n]`, to any image of height x width.
 
-    The answer is added to a zero made from the picture, so that the graph really runs.
+    The answer is added to a zero made from the image, so that the graph really runs.
     """
     answer = rows[None].astype(kind)
     return save_model(
@@ -185,7 +185,7 @@ def street() -> dict[int, Pixels]:
 
 
 def pattern(width: int, height: int) -> Pixels:
-    """Return a picture made by arithmetic alone, so that it is the same everywhere."""
+    """Return an image made by arithmetic alone, so that it is the same everywhere."""
     rows, columns, channels = np.ogrid[:height, :width, :3]
     wave = (columns // 9) * (rows // 7) * 5 + columns * rows // 50 + channels * 67
     return np.ascontiguousarray(wave % 256, np.uint8)

@@ -1,4 +1,4 @@
-"""Models that say what a picture is, as a whole."""
+"""Models that say what an image is, as a whole."""
 
 from pathlib import Path
 

@@ -147,7 +147,7 @@ def test_the_bundled_model_takes_any_shape(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("index", "label", "box"),
     [
-        # Read off the enlarged pictures by eye.
+        # Read off the enlarged images by eye.
         (125, "person", Box(343, 4, 490, 272)),
         (125, "motorcycle", Box(531, 134, 640, 272)),
         (150, "car", Box(530, 104, 611, 164)),

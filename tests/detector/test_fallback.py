@@ -1,4 +1,4 @@
-"""Which failures let the last good model run, and that it runs as it did."""
+"""Which failures let the known-good model run, and that it runs as it did."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def device(tmp_path: Path) -> Device:
 def test_each_format_runs_from_its_copy_as_it_did(
     name: str, device: Device, tmp_path: Path
 ) -> None:
-    """With its labels, format and preparation, whatever the settings say by then."""
+    """With its labels, format and preprocessing, whatever the settings say by then."""
     family = FAMILIES[name]
     path = family_model(tmp_path / "m.onnx", family, OBJECTS)
     others = {

@@ -1,4 +1,4 @@
-"""The copy of the last good model is whole, whenever the power fails."""
+"""The copy of the known-good model is whole, whenever the power fails."""
 
 import hashlib
 import json

@@ -69,7 +69,7 @@ def test_averaging_the_score_lane_would_be_far_off(
 
 
 def test_forgetting_the_weights_would_be_off() -> None:
-    """Half of the time has all of the trouble, and slots twice as long."""
+    """Half of the time has all of the failure, and slots twice as long."""
     frames = [Reviewed(1.0, is_right=True)] * 100 + [Reviewed(2.0, is_right=False)] * 50
 
     found = failure_rate(frames)

@@ -1,4 +1,4 @@
-"""Recordings, and a model that is asked once for each picture of them."""
+"""Recordings, and a model that is asked once for each image of them."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def clip() -> Path:
 
 
 class Remembered:
-    """The bundled model; a picture that it has seen is not computed again."""
+    """The bundled model; an image that it has seen is not computed again."""
 
     def __init__(self) -> None:
         self._model: OnnxDetector = load_detector()
@@ -88,7 +88,7 @@ def replayed(
 
 
 def noise_folder(folder: Path, count: int, *, scenes: int | None = None) -> Path:
-    """Pictures of so many scenes, each like no other; those of one scene differ by noise."""
+    """Images of so many scenes, each like no other; those of one scene differ by noise."""
     folder.mkdir()
     for n in range(count):
         scene = np.random.default_rng(n % (scenes or count))

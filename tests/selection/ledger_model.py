@@ -21,7 +21,7 @@ Account = tuple[float, float, int | None, Counter[Lane]]
 
 @dataclass
 class Naive:
-    """What may have been bought, from the times alone."""
+    """What may have been purchased, from the times alone."""
 
     per_day: int
     ran: float = 0.0  # seconds since the beginning

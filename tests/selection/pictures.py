@@ -1,4 +1,4 @@
-"""Small grey pictures of a street that is not there."""
+"""Small grey images of a street that is not there."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def noisy(picture: Grey, seed: int, sigma: float = 2.0) -> Grey:
 
 
 def with_object(picture: Grey, *, share: float = 0.05, x: int = 100, light: int = 250) -> Grey:
-    """The same with something that covers `share` of the picture."""
+    """The same with something that covers `share` of the image."""
     height = int((share * SHAPE[0] * SHAPE[1] * 1.2) ** 0.5)
     width = int(share * SHAPE[0] * SHAPE[1] / height)
     changed = picture.copy()

@@ -1,4 +1,4 @@
-"""Which pictures teach little, by what this camera usually shows."""
+"""Which images teach little, by what this camera usually shows."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ def usual() -> tuple[QualityMonitor, float]:
         (np.full(SHAPE, 254, np.uint8), ImageQuality.BLOWN_OUT),
         (noisy(blurred(scene()), 1, 1.0), ImageQuality.BLURRED),
         (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), ImageQuality.BLOCKED),
-        (noisy(scene(), 39), ImageQuality.FROZEN),  # the very picture before
+        (noisy(scene(), 39), ImageQuality.FROZEN),  # the very image before
     ],
 )
 def test_a_picture_is_judged_against_what_the_camera_usually_shows(

@@ -20,7 +20,7 @@ ACTIONS = (*PASSING, *ENDS, "put", "put", "claim", "claim", "claim", "send", "re
 
 
 class Life:
-    """A device that does as it is told; what left for the far side, and when."""
+    """A device that does as it is told; what left for the endpoint, and when."""
 
     def __init__(self, path: Path, make: type[BudgetedOrder] = BudgetedOrder) -> None:
         self.clock = clock_at_midnight()

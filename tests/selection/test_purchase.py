@@ -199,7 +199,7 @@ def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
-    """One shouts all day, another speaks softly: both are heard, the loud one more often."""
+    """One shouts all day, another speaks softly: both are reported, the strong one more often."""
     clock, notes, bought = clock_at_midnight(), dict[str, str](), Counter[str]()
     loud = [for_rule(n, 0.7, "loud") for n in range(40)]
     soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]

@@ -1,4 +1,4 @@
-"""The random lane is an honest sample: uniform in time, blind to what it samples."""
+"""The random lane is an unbiased sample: uniform in time, blind to what it samples."""
 
 import math
 import random

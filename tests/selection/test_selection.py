@@ -1,4 +1,4 @@
-"""The selection as a whole: the honest sample is untouched, and a restart changes nothing."""
+"""The selection as a whole: the unbiased sample is untouched, and a restart changes nothing."""
 
 import random
 from collections.abc import Sequence

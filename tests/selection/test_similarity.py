@@ -1,4 +1,4 @@
-"""What is the same picture to a person, and what only looks so to a hash."""
+"""What is the same image to a person, and what only looks so to a hash."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""From frames to what the far side gets: the whole selection, the writer and a real spool."""
+"""From frames to what the endpoint gets: the whole selection, the writer and a real spool."""
 
 import math
 import random

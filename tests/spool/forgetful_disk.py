@@ -35,7 +35,7 @@ class Fault:
 
     after_steps: int
     error: int | None = None  # None: power cut
-    lasting: bool = False  # every later step fails too, until it is mended
+    lasting: bool = False  # every later step fails too, until it is fixed
     times: int = 1  # that an error strikes, one step after the other
 
 
@@ -181,7 +181,7 @@ class ForgetfulDisk(Disk):
         raise OSError(fault.error, os.strerror(fault.error))
 
     def strike(self, fault: Fault | None) -> None:
-        """From now on count steps towards this fault; None mends the disk."""
+        """From now on count steps towards this fault; None fixes the disk."""
         self.fault = fault
         self.steps = 0
 

@@ -1,4 +1,4 @@
-"""Who leaves when the disk budget is reached, against a naive model; and honest weights."""
+"""Who leaves when the disk budget is reached, against a naive model; and unbiased weights."""
 
 import math
 import random

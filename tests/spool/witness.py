@@ -102,11 +102,11 @@ class Witness:
         return capture.id
 
     def acknowledge(self, identity: str) -> None:
-        """The far side has it."""
+        """The endpoint has it."""
         self._finish(identity, self.spool.acknowledge)
 
     def reject(self, identity: str) -> None:
-        """The far side will never take it."""
+        """The endpoint will never take it."""
         self._finish(identity, self.spool.reject, may_have_moved=True)
 
     def release(self, identity: str) -> None:

@@ -27,8 +27,8 @@ from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 CELL = 4  # pixels
-BEYOND = 1.25  # boxes may end a little outside of the picture
-ENOUGH = 20  # rows; its peaks are always as many as were asked for, and all over the picture
+BEYOND = 1.25  # boxes may end a little outside of the image
+ENOUGH = 20  # rows; its peaks are always as many as were asked for, and all over the image
 
 
 class CenterNet(End2End):

@@ -1,4 +1,4 @@
-"""Classifiers: one output `[1, classes]` that says what the picture is, as a whole.
+"""Classifiers: one output `[1, classes]` that says what the image is, as a whole.
 
 - `ultralytics-classify`: probabilities; metadata says `task: classify`. Input RGB over 255, the
   middle square of the frame.

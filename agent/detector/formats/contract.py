@@ -1,6 +1,6 @@
 """What a model looks like from outside, and what a format must answer about it.
 
-A format is the knowledge of one family of models: how a picture becomes its input and how its
+A format is the knowledge of one family of models: how an image becomes its input and how its
 outputs become boxes or classes. It is pure: arrays in, arrays out.
 """
 
@@ -44,12 +44,12 @@ class Metadata:
 class ModelSignature:
     """A model from outside."""
 
-    input: Tensor  # the picture
+    input: Tensor  # the image
     outputs: tuple[Tensor, ...]  # shapes as a run at `size` gave them, no axis free
     size: Size  # the input of that run
     metadata: Metadata = field(default_factory=Metadata)
     values: tuple[FloatArray, ...] = field(default=(), repr=False)  # what that run gave
-    sized: bool = False  # a second input takes the picture's size, so boxes come in its pixels
+    sized: bool = False  # a second input takes the image's size, so boxes come in its pixels
 
     def __str__(self) -> str:
         outputs = ", ".join(str(output) for output in self.outputs)
@@ -146,7 +146,7 @@ class DetectionFormat(Format, Protocol):
 
 
 class ClassificationFormat(Format, Protocol):
-    """A family of models that say what a picture is, as a whole."""
+    """A family of models that say what an image is, as a whole."""
 
     task: Literal["classify"]
 

@@ -1,6 +1,6 @@
-"""Finished detections in one table of seven columns, the first of which is the picture's number.
+"""Finished detections in one table of seven columns, the first of which is the image's number.
 
-- `yolov7-nms`: picture, x_min, y_min, x_max, y_max, class number, confidence: YOLOv7 exported with
+- `yolov7-nms`: image, x_min, y_min, x_max, y_max, class number, confidence: YOLOv7 exported with
   `--end2end --max-wh`.
 - `yolo-nas-flat`: the same with the confidence before the class number: YOLO-NAS with
   `output_predictions_format=FLAT_FORMAT`.
@@ -67,7 +67,7 @@ class YoloV7Nms:
         size: Size,
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
-        """Return the detections at or above `floor` of the first picture."""
+        """Return the detections at or above `floor` of the first image."""
         pictures = outputs[0][:, 0]
         rows = outputs[0][~((pictures > 0) & np.isfinite(pictures))]  # what is no number is told
         return decode_finished(rows[:, [*SIX, self.confidence, self.number]], floor)

@@ -44,7 +44,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 def external_files(path: Path, file: BinaryIO) -> frozenset[Path] | None:
     """Return the files that hold weights of the model, each beside it or in folders below.
 
-    None where the file cannot be read as a model: whoever can load it must not trust it.
+    None if the file cannot be read as a model: a caller that can load it must not trust it.
 
     Raises:
         ModelUnusable: A path leaves the model's folder, or there is no such file.

@@ -52,7 +52,7 @@ class InputSpec:
 
     @classmethod
     def of(cls, preparation: Preprocessing) -> "InputSpec":
-        """Return the words that make this preparation of any other, but for its stride."""
+        """Return the words that make this preprocessing of any other, but for its stride."""
         fit = next(word for word, where in FITS.items() if where is preparation.padding)
         return cls(
             colours=preparation.colours,
@@ -93,7 +93,7 @@ class InputSpec:
         return " ".join([self.colours.value, *words] if self.colours else words)
 
     def applied(self, to: Preprocessing) -> Preprocessing:
-        """Return a preparation changed by what was said."""
+        """Return a preprocessing changed by what was said."""
         changed = to
         if self.colours is not None and self.colours is not to.colours:
             # The family's means belong to its colours; they move with them.

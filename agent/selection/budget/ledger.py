@@ -49,7 +49,7 @@ class Ledger:
     _by_date: dict[int, int] = field(default_factory=dict)  # spent, by days since 1970
     _paid: dict[str, str] = field(default_factory=dict)  # lane by id: paid, not finished
     elapsed: float = 0.0  # seconds of running since the ledger was made
-    degraded_spent: int = 0  # today, on dark, blown out or blurred frames
+    degraded_spent: int = 0  # today, on dark, overexposed or blurred frames
     is_closing: bool = False
     """The period is over: credits of one lane that nothing was found for may buy of another."""
     _date: int | None = None

@@ -1,4 +1,4 @@
-"""Each credit buys the held capture that teaches most, given what was bought before."""
+"""Each credit buys the held capture that teaches most, given what was purchased before."""
 
 import hashlib
 import math
@@ -15,11 +15,11 @@ from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.similarity import Fingerprint
 
 DIVERSITY = 0.5
-"""How much of its value a capture loses when the same was bought in the last 24 h."""
+"""How much of its value a capture loses when the same was purchased in the last 24 h."""
 
 BREADTH = 0.5
-"""How much of it when all that was bought in that time was bought for the same rule. Which rule is
-right on this camera nobody knows before labels come, so none gets all the credits."""
+"""How much of its value a capture loses when all purchases of that time were for the same rule.
+Which rule is right on this camera is unknown before labels come, so none gets all the credits."""
 
 _FEW = 2  # purchases that are added when shares are counted: the first ones tell little
 
@@ -79,7 +79,7 @@ class _Sent:
 class BudgetedOrder:
     """The order of sending within a labelling budget: lanes, credits, diversity.
 
-    Implements `ports.SendOrder`. What was bought is durable before it is sent, and is
+    Implements `ports.SendOrder`. What was purchased is durable before it is sent, and is
     paid however often it must be sent again.
     """
 
@@ -225,7 +225,7 @@ class BudgetedOrder:
         return best
 
     def _worth(self, held: _Held) -> tuple[float, int]:
-        """Value less likeness to what was sent, in looks and in reason; of equals the older one."""
+        """Value less similarity to what was sent, in image and rule; of equals the older one."""
         if held.likeness is not None and self._sent:
             if held.most_like >= 0 and held.most_like < self._sent[0].number:
                 held.similar, held.most_like, held.compared = 0.0, -1, -1  # that one is forgotten
@@ -273,7 +273,7 @@ class BudgetedOrder:
 
 
 def _parsed(likeness: str | None) -> Fingerprint | None:
-    """Without a readable likeness a capture is like no other."""
+    """A capture without a readable fingerprint resembles no other."""
     try:
         return Fingerprint.from_text(likeness) if likeness else None
     except ValueError:

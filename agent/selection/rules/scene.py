@@ -25,7 +25,7 @@ _RARE_LEAST = 200  # frames before a label can be rare
 _RARE_SHARE = 0.02
 _FRAMES = ""  # counted like a label that each frame shows
 _RARE_HALF_LIFE_S = 24 * 3600.0
-_MOTION_LEAST = 0.004  # share of the picture
+_MOTION_LEAST = 0.004  # share of the image
 _MOTION_FULL = 0.06
 _MOTION_ALL = 0.5  # beyond it the camera or the light moved, not an object
 _COVER = 0.15  # a box covers so much of its size around itself
@@ -102,7 +102,7 @@ class CountChange:
             d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
         )
         if self._counts and at < self._counts[-1][0]:
-            self._counts.clear()  # a stream that begins anew
+            self._counts.clear()  # a stream that begins again
         while self._counts and at - self._counts[0][0] > _COUNT_WINDOW_S:
             self._counts.popleft()
         z = self._deviation(count)
@@ -187,7 +187,7 @@ class MotionWithoutDetection:
     thresholds: Thresholds
 
     def score(self, moment: FrameContext) -> float:
-        """Share of the picture that moves outside all boxes, 6 % counting as 1."""
+        """Share of the image that moves outside all boxes, 6 % counting as 1."""
         if moment.moving is None:
             return 0.0
         share = np.count_nonzero(moment.moving) / moment.moving.size
