@@ -150,8 +150,8 @@ def test_an_empty_replay_has_a_page(tmp_path: Path) -> None:
     assert "The model saw nothing" in page.text
 
 
-def test_a_picture_that_is_gone_is_an_error(dataset: Path) -> None:
-    (dataset / "images" / f"{NAME}.jpg").write_bytes(b"no picture")
+def test_an_image_that_is_gone_is_an_error(dataset: Path) -> None:
+    (dataset / "images" / f"{NAME}.jpg").write_bytes(b"text")
 
-    with pytest.raises(OSError, match="no picture"):
+    with pytest.raises(OSError, match="not an image"):
         page_of(report(), dataset)

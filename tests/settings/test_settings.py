@@ -253,3 +253,16 @@ def test_the_spool_lies_under_the_state_directory_that_systemd_made() -> None:
     )
     assert settings_of().spool_dir == Path.cwd() / "capture-agent-state" / "spool"
     assert settings_of(AGENT_SPOOL_DIR="near").spool_dir == Path.cwd() / "near"
+
+
+def test_values_that_are_given_know_no_state_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A demonstration as the service's user must not touch the service's known-good model."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/capture-agent")
+
+    demo = without_environment(spool_dir=tmp_path / "spool")
+
+    assert demo.state_dir == tmp_path
+    assert load().state_dir == Path("/var/lib/capture-agent")
+    assert load().spool_dir == Path("/var/lib/capture-agent/spool")
