@@ -1,1 +1,1 @@
-"""Fakes that several folders of tests share: a clock, a log, a disk, captures."""
+"""Fakes that several folders of tests share: a clock and a log."""

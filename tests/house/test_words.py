@@ -16,6 +16,7 @@ FOLDERS = ("agent", "docs", "models", "packaging", "systemd", "tests", ".ci")
 FILES = ("README.md", "CHANGELOG.md", "pyproject.toml")
 SUFFIXES = frozenset({"", ".py", ".md", ".toml", ".txt", ".service", ".conf", ".env"})
 NOT_OURS = frozenset({LIST.name, Path(__file__).name, "LICENSES.md"})
+MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
 UNFINISHED = (
     "agent/camera",
     "agent/detector",
@@ -66,7 +67,9 @@ def texts() -> list[Path]:
     return [
         path
         for path in found
-        if path.suffix in SUFFIXES and path.name not in NOT_OURS and "__pycache__" not in path.parts
+        if path.suffix in SUFFIXES
+        and path.name not in NOT_OURS
+        and not MADE_BY_TOOLS.intersection(path.parts)
     ]
 
 
