@@ -70,7 +70,7 @@ def _words(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """All that an operator can choose. Read it with `load`, which explains what is wrong."""
+    """Every setting of the operator. `load` reads them and reports every problem."""
 
     model_config = SettingsConfigDict(
         alias_generator=variable,

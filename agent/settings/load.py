@@ -1,4 +1,4 @@
-"""The environment, read into settings, or all that is wrong with it."""
+"""Reads the environment into settings, or lists every problem in it."""
 
 import os
 from collections.abc import Callable
@@ -22,9 +22,9 @@ def load(
 ) -> Settings:
     """Read the environment.
 
-    `further` looks at what no declaration can tell, such as whether an address names a target that
-    exists, and raises `ConfigurationError`; it is asked even when other settings are wrong, as if
-    those were not set.
+    `further` checks what no declaration can, such as whether an address names a target that exists,
+    and raises `ConfigurationError`. It is called even when other settings are invalid; those then
+    have their defaults.
 
     Raises `ConfigurationError` that lists every problem, one a line: the variable, what is
     allowed, and the value.
@@ -44,7 +44,7 @@ def load(
         wrong = {_field(dict(item)) for item in error.errors()}
     if further is not None:
         try:
-            further(settings or _right_ones(wrong))
+            further(settings or _valid_ones(wrong))
         except ConfigurationError as error:
             problems += str(error).splitlines()
     if problems or settings is None:
@@ -71,13 +71,13 @@ def without_environment(**values: Any) -> Settings:
     return Given(**{variable(name): value for name, value in values.items()})
 
 
-def _right_ones(wrong: set[str]) -> Settings:
-    """What the environment says, but for the wrong ones."""
+def _valid_ones(wrong: set[str]) -> Settings:
+    """Settings from the environment; the invalid ones have their defaults."""
     if "floor" in wrong:  # the default may be above such a threshold as well
         wrong = wrong | {"threshold", "thresholds"}
     given = {field: os.environ.get(variable(field)) for field in Settings.model_fields}
     kept = {field: value for field, value in given.items() if value and field not in wrong}
-    folders = {_name(variable): folder for variable, folder in _state_folders().items()}
+    folders = {_name(each): folder for each, folder in _state_folders().items()}
     return without_environment(**(folders | kept))
 
 
@@ -108,7 +108,7 @@ def _problem(item: dict[str, Any]) -> str:
 
 
 def _is_unknown(name: str) -> bool:
-    """Whether the name is meant for us and is none of ours, such as one in lower case."""
+    """Whether the name has our prefix, in any case, but is not one of our variables."""
     return name.upper().startswith(PREFIX) and name not in _VARIABLES
 
 

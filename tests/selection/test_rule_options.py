@@ -41,6 +41,8 @@ def test_each_default_is_allowed_and_explained(rule: str, declared: object) -> N
         ("weak_track=3", "must be pairs such as"),
         ("weak_track.least_frames", "must be pairs such as"),
         ("edge.margin=3", "there is no rule edge; rules are low_confidence"),
+        ("weak_trak.least_frames=3", "no rule weak_trak (did you mean weak_track?)"),
+        ("weak_track.least_frame=3", "no option least_frame (did you mean least_frames?)"),
         ("clash.margin=3", "clash has no option margin; it has no options"),
         ("weak_track.margin=3", "has no option margin; its options are least_frames"),
         ("weak_track.least_frames=0", "must be a whole number between 1 and 1000 frames"),

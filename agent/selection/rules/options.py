@@ -9,8 +9,9 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any
 
 from agent.selection.rules import RULE_NAMES, rule_class
@@ -67,15 +68,24 @@ def parse_rule_options(text: str) -> RuleOptions:
         if not (equals and dot and value):
             raise ValueError(f"must be pairs such as weak_track.least_frames=4, not {pair}")
         if rule not in RULE_NAMES:
-            raise ValueError(f"{pair}: there is no rule {rule}; rules are {', '.join(RULE_NAMES)}")
+            raise ValueError(
+                f"{pair}: there is no rule {rule}{_hint(rule, RULE_NAMES)}; "
+                f"rules are {', '.join(RULE_NAMES)}"
+            )
         declared = options_of(rule_class(rule))
         if option_name not in declared:
             has = f"its options are {', '.join(declared)}" if declared else "it has no options"
-            raise ValueError(f"{pair}: {rule} has no option {option_name}; {has}")
+            hint = _hint(option_name, declared)
+            raise ValueError(f"{pair}: {rule} has no option {option_name}{hint}; {has}")
         if option_name in found.get(rule, {}):
             raise ValueError(f"{pair}: {name} is set twice")
         found.setdefault(rule, {})[option_name] = _number(pair, value, declared[option_name])
     return found
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, list(names), n=1, cutoff=0.7)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _number(pair: str, text: str, declared: Option) -> float:
