@@ -517,7 +517,6 @@ class Settings(BaseSettings):
                 "there."
             ),
             default="none",
-            is_secret=True,
         ),
     ] = Field(None)
     upload_workers: Annotated[
@@ -607,7 +606,6 @@ class Settings(BaseSettings):
             effect=("All requests go through it. It is never taken from `HTTP_PROXY` or the like."),
             default="none",
             kind="address",
-            is_secret=True,
         ),
     ] = Field(None)
 

@@ -93,6 +93,11 @@ def doc_of(field: FieldInfo) -> SettingDoc:
     return next(item for item in field.metadata if isinstance(item, SettingDoc))
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether the declared type is a secret, whose value is never shown."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
 def _choices(field: FieldInfo) -> list[str]:
     return list(get_args(field.annotation) if _is_literal(field) else doc_of(field).choices)
 

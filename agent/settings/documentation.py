@@ -18,5 +18,4 @@ class SettingDoc:
     allowed: str | None = None  # in words, where type and bounds do not tell
     choices: tuple[str, ...] = ()  # words that a near miss is compared with
     kind: str = ""  # sort of value in a word or two, where the type does not tell
-    is_secret: bool = False  # its value is never shown
     placeholder: str = ""  # value in the env file of a required setting

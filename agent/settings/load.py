@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from agent.errors import ConfigurationError
 from agent.redaction import MASK, redact
 from agent.settings.declarations import PREFIX, Settings, variable
-from agent.settings.describe import doc_of, explain
+from agent.settings.describe import explain, is_secret
 from agent.settings.units import closest, one_line
 
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)
@@ -103,7 +103,7 @@ def _problem(item: dict[str, Any]) -> str:
     name = _field(item)
     raw = os.environ.get(variable(name), "").strip()
     field = Settings.model_fields[name]
-    shown = MASK if doc_of(field).is_secret else one_line(redact(raw))
+    shown = MASK if is_secret(field) else one_line(redact(raw))
     return f"{variable(name)}: {explain(item, field, raw, shown)}"
 
 

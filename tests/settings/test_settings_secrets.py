@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.errors import ConfigurationError
 from agent.logs import make_log
 from agent.settings.declarations import Settings
+from agent.settings.describe import is_secret
 from agent.settings.load import load, without_environment
 from tests.settings.operator_environment import environment, settings_of
 
@@ -151,3 +152,12 @@ def test_a_credential_that_cannot_be_read_is_a_configuration_error(
 
     with pytest.raises(ConfigurationError, match="cannot read the credential"):
         without_environment().token({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_what_the_type_of_a_setting_calls_secret_is_not_shown() -> None:
+    secret = {name for name, field in Settings.model_fields.items() if is_secret(field)}
+
+    assert secret == {"upload_token", "upload_proxy"}
+    shown = repr(without_environment(upload_token="a-token", upload_proxy="http://u:pw@10.0.0.1:1"))
+    assert "a-token" not in shown
+    assert "pw" not in shown
