@@ -21,6 +21,7 @@ def flush() -> None:
     Refuses while a daemon owns the spool: that one delivers already.
     """
     from agent.factories import drain_of, spool_of, upload_target
+    from agent.spool.types import MoveReason
 
     settings = console.settings(needs_target=True)
     clock = SystemClock()
@@ -31,7 +32,7 @@ def flush() -> None:
     with spool_of(settings, clock=clock, log=log) as spool:
         drain = drain_of(settings, spool, target, clock=clock, log=log)
         total = spool.waiting()
-        damaged = spool.counts().get("damaged", 0)
+        damaged = spool.counts().get(MoveReason.DAMAGED, 0)
         screen = Console(stderr=True)
         with Progress(
             TextColumn("delivering"),
@@ -45,7 +46,7 @@ def flush() -> None:
             task = progress.add_task("", total=total)
             drain.run(lambda: progress.update(task, completed=total - spool.waiting()))
         left = spool.waiting()
-        damaged = spool.counts().get("damaged", 0) - damaged
+        damaged = spool.counts().get(MoveReason.DAMAGED, 0) - damaged
     print(f"delivered {drain.delivered}, waiting {left}, rejected {drain.rejected}")
     if drain.rejected:
         _say(f"{drain.rejected} captures were refused, the last one so: {drain.last_rejection}")

@@ -13,6 +13,7 @@ from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
+from agent.spool.types import MoveReason, evicted_by_reason
 
 METRICS_S = 15.0
 """Least time between two files: as often as Prometheus usually asks."""
@@ -103,11 +104,7 @@ class Metrics:
 def exposition(figures: Figures) -> str:
     """The figures in Prometheus' text format, version 0.0.4."""
     counts = figures.counts
-    evicted = {
-        name.removeprefix("evicted/"): count
-        for name, count in sorted(counts.items())
-        if name.startswith("evicted/")
-    }
+    evicted = dict(sorted(evicted_by_reason(counts).items()))
     families: list[tuple[str, str, str, Mapping[str, float]]] = [
         ("frames_read_total", "counter", "Frames read from cameras.", {"": figures.frames.offered}),
         (
@@ -133,8 +130,8 @@ def exposition(figures: Figures) -> str:
             for name, help_text in (
                 ("stored", "Captures that were safe on disk."),
                 ("delivered", "Captures that the endpoint confirmed."),
-                ("rejected", "Captures that the endpoint refused for good."),
-                ("damaged", "Captures that did not match their checksum."),
+                (MoveReason.REJECTED, "Captures that the endpoint refused for good."),
+                (MoveReason.DAMAGED, "Captures that did not match their checksum."),
             )
         ),
         (

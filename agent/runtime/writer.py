@@ -12,7 +12,7 @@ from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
 from agent.selection.budget.purchase import SendHint
 from agent.spool.spool import Spool
-from agent.spool.types import NewCapture
+from agent.spool.types import EvictionReason, NewCapture
 
 GROUP = 8
 """Captures per put: they share its flushes, the slow part on an SD card."""
@@ -83,7 +83,7 @@ class Writer:
         for entry in stored.kept:
             self._log.info("capture stored", capture=entry.id, bytes=entry.size)
         for entry in stored.replaced:
-            self._log.info("capture evicted", capture=entry.id, reason="duplicate")
+            self._log.info("capture evicted", capture=entry.id, reason=EvictionReason.DUPLICATE)
         for entry in stored.evicted:
             self._stats.count("evicted")
             self._log.info(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.spool.disk_budget import Shortage
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
-from agent.spool.types import EncodedCapture, PutResult
+from agent.spool.types import EncodedCapture, EvictionReason, PutResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Admission:
     kept: tuple[EncodedCapture, ...]
     evicted: tuple[SpoolEntry, ...]  # new captures among them
     replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, new ones included
-    reason: str  # of the evictions
+    reason: EvictionReason
     last: int  # sequence of the last new capture
     thinning: InclusionProbabilities  # afterwards
 
@@ -32,8 +32,8 @@ class Admission:
         """To be added to the spool's."""
         return {
             "stored": len(self.batch),
-            f"evicted/{self.reason}": len(self.evicted),
-            "evicted/duplicate": len(self.replaced),
+            self.reason.counter: len(self.evicted),
+            EvictionReason.DUPLICATE.counter: len(self.replaced),
         }
 
     @property

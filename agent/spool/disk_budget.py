@@ -9,7 +9,7 @@ from agent.files import Disk, is_disk_full
 from agent.logs import Log
 from agent.spool.index_reading import DATABASE
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths, prune, restore_reserve
-from agent.spool.types import SpoolLimits
+from agent.spool.types import EvictionReason, MoveReason, SpoolLimits
 
 RANDOM_SHARE = 0.2
 """Share of the disk that random captures keep when rules fill the rest."""
@@ -23,7 +23,7 @@ class Shortage:
     """What must leave so that new captures can be stored, and why."""
 
     bytes: int
-    reason: str
+    reason: EvictionReason
 
 
 class DiskBudget:
@@ -58,13 +58,13 @@ class DiskBudget:
         """What the disk itself has too little for `size` more bytes; no more than those."""
         room = self._disk.free_bytes(self._paths.root) - size
         short = max(self._limits.min_free, RESERVE_BYTES) - room
-        limit = "disk_full" if room < RESERVE_BYTES else "min_free"
-        return Shortage(max(0, min(size, short)), limit if short > 0 else "budget")
+        limit = EvictionReason.DISK_FULL if room < RESERVE_BYTES else EvictionReason.MIN_FREE
+        return Shortage(max(0, min(size, short)), limit if short > 0 else EvictionReason.BUDGET)
 
     def over_budget(self, used: int, short: Shortage) -> Shortage:
         """What leaves where `used` bytes of captures are wanted and the disk is `short`."""
         over = used + self.overhead() + _GROWTH_BYTES - self._limits.max_bytes
-        return Shortage(over, "budget") if over >= short.bytes else short
+        return Shortage(over, EvictionReason.BUDGET) if over >= short.bytes else short
 
     def is_full(self, error: OSError) -> bool:
         """SQLite reports a full disk in several ways, so the file system is asked too."""
@@ -74,9 +74,9 @@ class DiskBudget:
         """Others took the room: what is written now goes into the reserve's."""
         self._disk.remove(self._paths.reserve)
 
-    def after_a_put(self, reason: str, *, waiting: int) -> None:
+    def after_a_put(self, reason: EvictionReason, *, waiting: int) -> None:
         """Say once when the room ends or is there again, and keep a reserve."""
-        if reason != "budget":
+        if reason is not EvictionReason.BUDGET:
             if not self._is_short:
                 self._log.warning("disk full", reason=reason, waiting=waiting)
             self._is_short = True
@@ -89,7 +89,7 @@ class DiskBudget:
                 self._log.warning("spool available", waiting=waiting)
                 self._is_short = False
 
-    def after_setting_aside(self, kind: str) -> None:
+    def after_setting_aside(self, kind: MoveReason) -> None:
         """Keep the folder of this name in bounds."""
         folder = self._paths.root / kind
         with contextlib.suppress(OSError):

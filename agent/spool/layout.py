@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.files import Disk
+from agent.spool.types import MoveReason
 
 RESERVE_BYTES = 4_000_000
 
@@ -38,17 +39,17 @@ class SpoolPaths:
     @cached_property
     def rejected(self) -> Path:
         """Captures that the endpoint refused."""
-        return self.root / "rejected"
+        return self.root / MoveReason.REJECTED
 
     @cached_property
     def damaged(self) -> Path:
         """Files that are not what they were."""
-        return self.root / "damaged"
+        return self.root / MoveReason.DAMAGED
 
 
-def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> str:
+def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> MoveReason:
     """Where a capture went whose file is not with the others: a move may be unfinished."""
-    return "rejected" if disk.size(paths.rejected / name) else "damaged"
+    return MoveReason.REJECTED if disk.size(paths.rejected / name) else MoveReason.DAMAGED
 
 
 def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:

@@ -4,6 +4,7 @@ import errno
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from agent.domain import SpoolEntry
 from agent.files import TEMPORARY_SUFFIX, Disk
@@ -12,13 +13,41 @@ from agent.record.file_format import HEADER_BYTES, has_whole_length, parse_name
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_reading import IndexContents
 from agent.spool.layout import SpoolPaths, missing_kind, prune
-from agent.spool.types import RecoveredState, SpoolLimits
+from agent.spool.types import MoveReason, RecoveredState, SpoolLimits
 
 Progress = Callable[[int, int], None]
 """Hears how many files of how many were read that the index did not know."""
 
 GROUP = 5000
 """Files without a row that are read between two signs of life, and adopted in one transaction."""
+
+
+class Finding(StrEnum):
+    """What a start repaired; the values are fields of the event `spool recovered`."""
+
+    ADOPTED = "adopted"
+    """A whole record file without a row."""
+
+    UNFINISHED_PUT = "unfinished_puts"
+    """A temporary file."""
+
+    UNFINISHED_DELETE = "unfinished_deletes"
+    """A record file whose name is in the tombstones."""
+
+    UNFINISHED_REJECT = "unfinished_rejects"
+    """A row whose file was already moved to `rejected/`."""
+
+    REPEATED = "repeated"
+    """A second file of one capture."""
+
+    DAMAGED = "damaged"
+    """A record file that is cut short."""
+
+    MISSING = "missing"
+    """A row without a file."""
+
+    FOREIGN = "foreign"
+    """A file that is no record file."""
 
 
 @dataclass(slots=True)
@@ -34,7 +63,7 @@ class Reconciliation:
     entries: dict[str, SpoolEntry] = field(default_factory=dict)
     adopted: list[RecordFile] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    found: Counter[str] = field(default_factory=Counter)
+    found: Counter[Finding] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, contents: IndexContents) -> RecoveredState:
@@ -68,7 +97,8 @@ class Reconciliation:
         }
         if self.found:
             # An index that has never counted anything is new, and these files are older.
-            self.log.warning("spool recovered", index_rebuilt=not contents.counts, **self.found)
+            found = {finding.value: count for finding, count in self.found.items()}
+            self.log.warning("spool recovered", index_rebuilt=not contents.counts, **found)
         counts = Counter(contents.counts)
         counts.update(self.counts)
         counts["stored"] += len(self.adopted)
@@ -78,7 +108,7 @@ class Reconciliation:
         """A row and its file; whether that is as it was is found when it is sent."""
         entry = parse_name(name, size)
         if entry is None:
-            self._put_aside(name, "foreign")
+            self._put_aside(name, Finding.FOREIGN)
             self.gone.append(name)
         else:
             self.entries[entry.id] = entry
@@ -88,21 +118,21 @@ class Reconciliation:
         header, size = self._header(name)
         entry = parse_name(name, size)
         if name.endswith(TEMPORARY_SUFFIX):
-            self._remove(name, "unfinished_puts")
+            self._remove(name, Finding.UNFINISHED_PUT)
         elif entry is None:
-            self._put_aside(name, "foreign")
+            self._put_aside(name, Finding.FOREIGN)
         elif name in contents.done:
-            self._remove(name, "unfinished_deletes")
+            self._remove(name, Finding.UNFINISHED_DELETE)
         elif entry.id in self.entries:
-            self._remove(name, "repeated")
+            self._remove(name, Finding.REPEATED)
         elif header is not None and not has_whole_length(header, size):
-            self._put_aside(name, "damaged")
+            self._put_aside(name, Finding.DAMAGED)
             self.counts["stored"] += 1
-            self.counts["damaged"] += 1
+            self.counts[MoveReason.DAMAGED] += 1
         else:
             self.entries[entry.id] = entry
             self.adopted.append(RecordFile(name, size))
-            self.found["adopted"] += 1
+            self.found[Finding.ADOPTED] += 1
 
     def _header(self, name: str) -> tuple[bytes | None, int]:
         """The header and the size of a file; no header on a bad block, which is no failed start.
@@ -127,12 +157,13 @@ class Reconciliation:
         kind = missing_kind(self.disk, self.paths, name)
         self.gone.append(name)
         self.counts[kind] += 1
-        self.found["missing" if kind == "damaged" else "unfinished_rejects"] += 1
+        is_lost = kind is MoveReason.DAMAGED
+        self.found[Finding.MISSING if is_lost else Finding.UNFINISHED_REJECT] += 1
 
-    def _remove(self, name: str, what: str) -> None:
+    def _remove(self, name: str, what: Finding) -> None:
         self.disk.remove(self.paths.records / name)
         self.found[what] += 1
 
-    def _put_aside(self, name: str, what: str) -> None:
+    def _put_aside(self, name: str, what: Finding) -> None:
         self.disk.move(self.paths.records / name, self.paths.damaged / name)
         self.found[what] += 1

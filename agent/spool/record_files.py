@@ -14,7 +14,7 @@ from agent.domain import SpoolEntry
 from agent.files import Disk
 from agent.record.file_format import file_name
 from agent.spool.layout import SpoolPaths, missing_kind
-from agent.spool.types import EncodedCapture
+from agent.spool.types import EncodedCapture, MoveReason
 
 
 class RecordFiles:
@@ -89,7 +89,7 @@ class RecordFiles:
         """All bytes of a file."""
         return self._disk.read(self._paths.records / file_name(entry))
 
-    def set_aside(self, entry: SpoolEntry, kind: str) -> None:
+    def set_aside(self, entry: SpoolEntry, kind: MoveReason) -> None:
         """Move a file to the folder of this name. After a power cut it is there or here."""
         self._disk.move(
             self._paths.records / file_name(entry), self._paths.root / kind / file_name(entry)
@@ -101,6 +101,6 @@ class RecordFiles:
             self._paths.rejected / file_name(entry), self._paths.records / file_name(entry)
         )
 
-    def missing_kind(self, entry: SpoolEntry) -> str:
+    def missing_kind(self, entry: SpoolEntry) -> MoveReason:
         """Where a file belongs that cannot be read."""
         return missing_kind(self._disk, self._paths, file_name(entry))

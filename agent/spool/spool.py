@@ -37,7 +37,15 @@ from agent.spool.index_reading import InDoubtError
 from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Publish
 from agent.spool.record_files import RecordFiles
-from agent.spool.types import EncodedCapture, NewCapture, PutResult, RecoveredState, SpoolLimits
+from agent.spool.types import (
+    EncodedCapture,
+    EvictionReason,
+    MoveReason,
+    NewCapture,
+    PutResult,
+    RecoveredState,
+    SpoolLimits,
+)
 
 _KEPT = "kept/"
 _RING_LIMIT = 512  # unlinks between two syncs of the record folder
@@ -133,7 +141,7 @@ class Spool:
                     if not self._room.is_full(error):
                         raise
                     self._room.free_reserve()
-                    short = Shortage(size, "disk_full")
+                    short = Shortage(size, EvictionReason.DISK_FULL)
                     stored = self._put(batch, short)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot store a capture: {error}") from error
@@ -222,7 +230,7 @@ class Spool:
 
     def reject(self, capture_id: str) -> None:
         """The endpoint will never take it: move it to `rejected/`, where nothing is sent from."""
-        self._set_aside(self._claimed[capture_id], "rejected")
+        self._set_aside(self._claimed[capture_id], MoveReason.REJECTED)
 
     def take_back(self, entry: SpoolEntry) -> None:
         """Let a rejected capture wait again. After a power cut it is there or here."""
@@ -232,7 +240,7 @@ class Spool:
             try:
                 self._files.take_back(entry)
                 file = RecordFile(file_name(entry), entry.size)
-                self._commit(IndexChange(added=(file,), counts={"rejected": -1}))
+                self._commit(IndexChange(added=(file,), counts={MoveReason.REJECTED: -1}))
             except OSError as error:
                 raise SpoolUnavailable(f"cannot take a capture back: {error}") from error
             self._entries[entry.id] = entry
@@ -371,7 +379,7 @@ class Spool:
             raise
         self._log.error("capture damaged", capture=entry.id, error=str(error))
 
-    def _set_aside(self, entry: SpoolEntry, kind: str) -> None:
+    def _set_aside(self, entry: SpoolEntry, kind: MoveReason) -> None:
         """Move a claimed capture out of the way. After a power cut it is there or here."""
         with self._lock:
             try:

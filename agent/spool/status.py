@@ -9,6 +9,7 @@ from agent.record.file_format import time_from_name, time_in_name
 from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owner_process, published
+from agent.spool.types import MoveReason, evicted_by_reason
 
 _RECENT_S = 3600
 
@@ -66,13 +67,9 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         recent_bytes_per_hour=totals.recent_bytes / (_RECENT_S / 3600),
         stored=counts["stored"],
         delivered=counts["delivered"],
-        rejected=counts["rejected"],
-        damaged=counts["damaged"],
-        evicted_by_reason={
-            name.removeprefix("evicted/"): count
-            for name, count in counts.items()
-            if name.startswith("evicted/")
-        },
+        rejected=counts[MoveReason.REJECTED],
+        damaged=counts[MoveReason.DAMAGED],
+        evicted_by_reason=evicted_by_reason(counts),
         last_delivered=float(last) if last else None,
         occupied=totals.waiting_bytes
         + aside

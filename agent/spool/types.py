@@ -3,12 +3,57 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from agent.domain import Lane, SpoolEntry
 
 _ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
+
+
+_EVICTED = "evicted/"
+"""Begins the names of the counters of evictions; the reason follows."""
+
+
+class EvictionReason(StrEnum):
+    """Why captures were evicted. The values are part of the log, the index and `status`."""
+
+    BUDGET = "budget"
+    """The spool reached `AGENT_SPOOL_MAX`."""
+
+    MIN_FREE = "min_free"
+    """The file system has fewer free bytes than `AGENT_SPOOL_MIN_FREE`."""
+
+    DISK_FULL = "disk_full"
+    """The file system is full."""
+
+    DUPLICATE = "duplicate"
+    """A better capture of the same scene replaced it."""
+
+    @property
+    def counter(self) -> str:
+        """Name of the counter in the index."""
+        return _EVICTED + self
+
+
+class MoveReason(StrEnum):
+    """Why a file was moved out of the record folder: the name of its new folder and its counter."""
+
+    REJECTED = "rejected"
+    """The endpoint refused the capture for good."""
+
+    DAMAGED = "damaged"
+    """The file is not what was written, or no record file at all."""
+
+
+def evicted_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the evictions of each reason that occurred, from all counters of a spool."""
+    return {
+        name.removeprefix(_EVICTED): count
+        for name, count in counts.items()
+        if name.startswith(_EVICTED)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +88,7 @@ class PutResult:
 
     kept: tuple[SpoolEntry, ...]
     evicted: tuple[SpoolEntry, ...]  # new captures among them were never written
-    reason: str = "budget"
+    reason: EvictionReason = EvictionReason.BUDGET
     replaced: tuple[SpoolEntry, ...] = ()  # by a better capture of the same scene
 
 
