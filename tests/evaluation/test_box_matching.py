@@ -1,4 +1,4 @@
-"""A box is right when it has the label of a free box of a person and covers it by half."""
+"""A box is right if an unmatched annotated box has the same label and an IoU of at least 0.5."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from agent.evaluation.box_matching import AnnotatedBox, match_boxes
 def box(
     left: float, *, label: str = "car", confidence: float = 1.0, crowd: bool = False
 ) -> AnnotatedBox:
-    """A square of 10 at `left`."""
+    """Return a square of 10 pixels at `left`."""
     return AnnotatedBox(label, Box(left, 0, left + 10, 10), confidence, is_crowd=crowd)
 
 
@@ -39,7 +39,7 @@ def test_boxes_are_matched(
     assert found.is_perfect == (expected[1:] == (0, 0))
 
 
-def test_the_surest_box_chooses_first() -> None:
+def test_the_box_of_the_highest_confidence_is_matched_first() -> None:
     sure, unsure = box(2, confidence=0.9), box(0, confidence=0.6)
 
     found = match_boxes([unsure, sure], [box(1)])
@@ -47,7 +47,7 @@ def test_the_surest_box_chooses_first() -> None:
     assert (found.right["car"], found.wrong["car"]) == (1, 1)
 
 
-def test_a_box_takes_the_one_that_it_covers_best() -> None:
+def test_a_box_is_matched_with_the_largest_overlap() -> None:
     found = match_boxes([box(1)], [box(3), box(0)])
 
     assert (found.right["car"], found.missed["car"]) == (1, 1)

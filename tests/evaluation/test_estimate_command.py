@@ -1,4 +1,4 @@
-"""`capture-agent estimate` on dataset folders as people have them."""
+"""The command `capture-agent estimate` on dataset folders."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from agent.cli import app
 from agent.dataset.folder import Dataset
 from agent.files import Disk
 
-IMAGE = b"no picture is needed"
+IMAGE = b"the command reads no image"
 
 
 def name_of(number: int) -> str:
@@ -25,7 +25,7 @@ def detection(label: str, left: float, confidence: float = 0.9) -> dict[str, Any
 
 
 def captures(folder: Path, *, drawn: int, chosen: int = 0, weight: float = 60.0) -> Path:
-    """Each shows a car that the model reported, and something that it was not sure of."""
+    """Store captures that each have a certain car and an uncertain dog."""
     dataset = Dataset(folder, Disk())
     for number in range(drawn + chosen):
         is_random = number < drawn
@@ -51,16 +51,16 @@ def estimate(*arguments: object) -> Result:
 
 
 def facts(*arguments: object) -> Any:
-    answer = estimate(*arguments, "--json")
-    assert answer.exit_code == 0, answer.stderr
-    return json.loads(answer.stdout)
+    result = estimate(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def refused(*arguments: object) -> str:
-    answer = estimate(*arguments)
-    assert answer.exit_code == 78
-    assert answer.stdout == ""
-    return answer.stderr
+    result = estimate(*arguments)
+    assert result.exit_code == 78
+    assert result.stdout == ""
+    return result.stderr
 
 
 def row(number: int, left: float) -> str:
@@ -70,7 +70,7 @@ def row(number: int, left: float) -> str:
 def test_corrected_labels_give_precision_and_recall_by_label(tmp_path: Path) -> None:
     folder = captures(tmp_path, drawn=10, chosen=5)
     (folder / "data.yaml").write_text("names: [car, 'big dog']\n")
-    (folder / "labels" / f"{name_of(0)}.txt").write_text("")  # nothing was there
+    (folder / "labels" / f"{name_of(0)}.txt").write_text("")  # no object
     (folder / "labels" / f"{name_of(1)}.txt").write_text(row(0, 22.0) + row(1, 100.0))
 
     found = facts(folder)
@@ -88,14 +88,14 @@ def test_corrected_labels_give_precision_and_recall_by_label(tmp_path: Path) -> 
     assert found["precision"]["low"] < 0.9 < found["precision"]["high"]
 
 
-def test_labels_that_nobody_touched_are_no_truth(tmp_path: Path) -> None:
+def test_unchanged_labels_of_the_model_are_refused_as_a_review(tmp_path: Path) -> None:
     folder = captures(tmp_path, drawn=10)
 
     assert "the model's own" in refused(folder)
     assert facts(folder, "--reviewed")["failure_rate"]["value"] == 0.0
 
 
-def test_coco_finds_images_by_name_and_scales_their_boxes(tmp_path: Path) -> None:
+def test_coco_images_are_found_by_name_and_boxes_are_scaled(tmp_path: Path) -> None:
     folder = captures(tmp_path / "dataset", drawn=4, chosen=2)
     images = [
         {"id": n, "file_name": f"any/{name_of(n)}.jpg", "width": 400, "height": 200}
@@ -121,16 +121,16 @@ def test_coco_finds_images_by_name_and_scales_their_boxes(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("form", ["csv", "map", "list"])
-def test_verdicts_give_the_failure_rate_alone(tmp_path: Path, form: str) -> None:
+def test_verdicts_give_only_a_failure_rate(tmp_path: Path, form: str) -> None:
     folder = captures(tmp_path / "dataset", drawn=8, chosen=4)
-    said = {name_of(n): "fail" if n < 2 or n >= 8 else " OK" for n in range(12)}
+    verdicts = {name_of(n): "fail" if n < 2 or n >= 8 else " OK" for n in range(12)}
     file = tmp_path / ("v.csv" if form == "csv" else "v.json")
     if form == "csv":
-        file.write_text("\ufeffid, verdict\n" + "".join(f"{k}, {v}\n" for k, v in said.items()))
+        file.write_text("\ufeffid, verdict\n" + "".join(f"{k}, {v}\n" for k, v in verdicts.items()))
     elif form == "map":
-        file.write_text(json.dumps(said))
+        file.write_text(json.dumps(verdicts))
     else:
-        file.write_text(json.dumps([{"id": k, "verdict": v} for k, v in said.items()]))
+        file.write_text(json.dumps([{"id": k, "verdict": v} for k, v in verdicts.items()]))
 
     found = facts(folder, "--labels", file)
 
@@ -138,7 +138,7 @@ def test_verdicts_give_the_failure_rate_alone(tmp_path: Path, form: str) -> None
     assert (found["precision"], found["labels"]) == (None, {})
 
 
-def test_weights_count(tmp_path: Path) -> None:
+def test_the_failure_rate_is_weighted(tmp_path: Path) -> None:
     folder = captures(tmp_path / "dataset", drawn=2)
     path = folder / "records" / f"{name_of(0)}.json"
     record = json.loads(path.read_text())
@@ -150,7 +150,7 @@ def test_weights_count(tmp_path: Path) -> None:
     assert facts(folder, "--labels", file)["failure_rate"]["value"] == pytest.approx(0.75)
 
 
-def test_the_score_lane_is_never_averaged(tmp_path: Path) -> None:
+def test_captures_of_the_score_lane_alone_are_refused(tmp_path: Path) -> None:
     folder = captures(tmp_path / "dataset", drawn=3, chosen=5)
     only = captures(tmp_path / "only", drawn=0, chosen=5)
     file = tmp_path / "v.csv"
@@ -160,7 +160,7 @@ def test_the_score_lane_is_never_averaged(tmp_path: Path) -> None:
     assert "was drawn at random" in refused(only, "--labels", file)
 
 
-def test_the_words_say_what_was_left_out(tmp_path: Path) -> None:
+def test_the_output_counts_reviewed_and_left_out_captures(tmp_path: Path) -> None:
     folder = captures(tmp_path / "dataset", drawn=4, chosen=5)
     file = tmp_path / "v.csv"
     file.write_text(f"id,verdict\n{name_of(0)},ok\n{name_of(1)},fail\n")
@@ -187,7 +187,7 @@ def test_the_words_say_what_was_left_out(tmp_path: Path) -> None:
         (f"labels/{name_of(0)}.txt", "0 0.5\n", "line 1"),
     ],
 )
-def test_a_review_that_cannot_be_read_is_named(
+def test_a_review_that_cannot_be_read_is_refused_with_the_reason(
     tmp_path: Path, file: str, content: str, words: str
 ) -> None:
     folder = captures(tmp_path, drawn=2)
@@ -199,7 +199,7 @@ def test_a_review_that_cannot_be_read_is_named(
     assert words in refused(folder, "--labels", labels)
 
 
-def test_a_folder_without_captures_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_broken_file_is_refused_by_name(tmp_path: Path) -> None:
     assert "there are no captures" in refused(tmp_path)
     captures(tmp_path, drawn=1)
     assert "no such file" in refused(tmp_path, "--labels", tmp_path / "nothing.csv")

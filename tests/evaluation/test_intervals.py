@@ -1,4 +1,4 @@
-"""An interval of 95 % holds the truth in about 95 of 100 streams; the score lane never does."""
+"""A 95 % interval contains the truth in about 95 of 100 streams, if the sample is random."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import pytest
 
 from agent.evaluation.intervals import Estimate, Term, ratio, student
 from agent.evaluation.metrics import Reviewed, by_label, failure_rate
-from tests.evaluation.populations import Stream
+from tests.evaluation.simulated_streams import Stream
 
 SEEDS = 300
 Measure = Callable[[list[Reviewed]], Estimate | None]
@@ -33,43 +33,43 @@ NAMES = [name for _, name in MEASURES]
 def samples() -> list[tuple[Stream, list[Reviewed], list[Reviewed]]]:
     made = []
     for seed in range(SEEDS):
-        chance = np.random.default_rng(seed)
-        stream = Stream.made(chance)
-        made.append((stream, stream.random_lane(chance), stream.score_lane(chance, 100)))
+        random = np.random.default_rng(seed)
+        stream = Stream.simulated(random)
+        made.append((stream, stream.random_lane(random), stream.score_lane(random, 100)))
     return made
 
 
 @pytest.mark.parametrize(("measure", "name"), MEASURES, ids=NAMES)
-def test_intervals_of_the_random_lane_hold_the_truth(
+def test_intervals_of_the_random_lane_contain_the_truth(
     samples: list[tuple[Stream, list[Reviewed], list[Reviewed]]], measure: Measure, name: str
 ) -> None:
-    held, errors = 0, []
+    contained, errors = 0, []
     for stream, drawn, _ in samples:
         found, truth = measure(drawn), getattr(stream, name)
         assert found is not None
-        held += found.low <= truth <= found.high
+        contained += found.low <= truth <= found.high
         errors.append(found.value - truth)
 
     # 0.95 of 300 has a standard error of 0.0126.
-    assert 0.91 <= held / SEEDS <= 0.99
+    assert 0.91 <= contained / SEEDS <= 0.99
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(SEEDS) + 0.002
 
 
 @pytest.mark.parametrize(("measure", "name"), MEASURES, ids=NAMES)
-def test_averaging_the_score_lane_would_be_far_off(
+def test_intervals_of_the_score_lane_never_contain_the_truth(
     samples: list[tuple[Stream, list[Reviewed], list[Reviewed]]], measure: Measure, name: str
 ) -> None:
-    held = 0
+    contained = 0
     for stream, _, chosen in samples:
         found = measure(chosen)
         assert found is not None
-        held += found.low <= getattr(stream, name) <= found.high
+        contained += found.low <= getattr(stream, name) <= found.high
 
-    assert held == 0
+    assert contained == 0
 
 
-def test_forgetting_the_weights_would_be_off() -> None:
-    """Half of the time has all of the failure, and slots twice as long."""
+def test_a_failure_rate_is_weighted() -> None:
+    """Half of the time has all failures, and slots twice as long."""
     frames = [Reviewed(1.0, is_right=True)] * 100 + [Reviewed(2.0, is_right=False)] * 50
 
     found = failure_rate(frames)
@@ -79,8 +79,8 @@ def test_forgetting_the_weights_would_be_off() -> None:
 
 
 @pytest.mark.parametrize("hits", [0, 1, 10, 19, 20])
-def test_with_equal_weights_it_is_the_interval_of_wilson(hits: int) -> None:
-    """Against the closed form, with Student's quantile and the size of the ratio's variance."""
+def test_a_wilson_interval_is_within_0_and_1(hits: int) -> None:
+    """It contains the share, stays within 0 and 1, and reaches an end only for none or all."""
     terms = [Term(3.0, float(n < hits), 1.0) for n in range(20)]
 
     found = ratio(terms)
@@ -103,7 +103,7 @@ def test_more_frames_narrow_the_interval() -> None:
     assert widths[2] / widths[3] == pytest.approx(2.0, rel=0.1)
 
 
-def test_boxes_of_one_frame_tell_less_than_boxes_of_many() -> None:
+def test_boxes_of_few_frames_give_a_wider_interval_than_boxes_of_many() -> None:
     together = ratio([Term(1.0, 10.0, 10.0), Term(1.0, 0.0, 10.0)] * 5)
     apart = ratio([Term(1.0, float(n % 2), 1.0) for n in range(100)])
 
@@ -112,7 +112,7 @@ def test_boxes_of_one_frame_tell_less_than_boxes_of_many() -> None:
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
-def test_without_a_case_nothing_is_known() -> None:
+def test_without_cases_there_is_no_estimate() -> None:
     assert ratio([]) is None
     assert ratio([Term(1.0, 0.0, 0.0)] * 5) is None
     assert ratio([Term(0.0, 1.0, 1.0)]) is None
@@ -122,5 +122,7 @@ def test_without_a_case_nothing_is_known() -> None:
     ("degrees", "quantile"),
     [(1, 12.706), (2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)],
 )
-def test_the_quantile_of_student_is_as_in_the_tables(degrees: int, quantile: float) -> None:
+def test_the_t_quantiles_match_published_tables(
+    degrees: int, quantile: float
+) -> None:
     assert student(0.975, degrees) == pytest.approx(quantile, rel=0.01)

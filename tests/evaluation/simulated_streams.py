@@ -1,4 +1,4 @@
-"""Streams of frames whose quality is known, and a sampler that works as the random lane does."""
+"""Simulated streams with known model errors, and samplers of their frames."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ SLOT = 100  # frames
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a model did in each frame: errors come in episodes, as in a video."""
+    """A model's right, wrong and missed objects in each frame; errors come in episodes."""
 
     right: np.ndarray
     wrong: np.ndarray
     missed: np.ndarray
 
     @classmethod
-    def made(cls, chance: np.random.Generator, *, frames: int = 12_000) -> "Stream":
-        trouble = np.repeat(chance.random(frames // 20) < 0.06, 20)  # 20 frames each
-        objects = chance.poisson(3.0, frames)
-        right = chance.binomial(objects, np.where(trouble, 0.5, 0.99))
-        wrong = chance.poisson(np.where(trouble, 0.8, 0.01))
+    def simulated(cls, random: np.random.Generator, *, frames: int = 12_000) -> "Stream":
+        failing = np.repeat(random.random(frames // 20) < 0.06, 20)  # 20 frames each
+        objects = random.poisson(3.0, frames)
+        right = random.binomial(objects, np.where(failing, 0.5, 0.99))
+        wrong = random.poisson(np.where(failing, 0.8, 0.01))
         return cls(right, wrong, objects - right)
 
     @property
@@ -51,16 +51,16 @@ class Stream:
         )
         return Reviewed(weight, found.is_perfect, found)
 
-    def random_lane(self, chance: np.random.Generator) -> list[Reviewed]:
-        """One uniformly drawn frame of each slot; the second half's slots are twice as long."""
+    def random_lane(self, random: np.random.Generator) -> list[Reviewed]:
+        """Draw one frame of each slot uniformly; slots of the second half are twice as long."""
         half = len(self.right) // 2
         return [
-            self.frame(start + int(chance.integers(slot)), float(slot))
+            self.frame(start + int(random.integers(slot)), float(slot))
             for begin, end, slot in ((0, half, SLOT), (half, 2 * half, 2 * SLOT))
             for start in range(begin, end, slot)
         ]
 
-    def score_lane(self, chance: np.random.Generator, count: int) -> list[Reviewed]:
-        """Frames that a rule found suspicious: mostly those that do fail."""
-        suspicion = np.where(self.failing, 0.7, 0.3) + chance.normal(0, 0.15, len(self.right))
-        return [self.frame(int(place), 1.0) for place in np.argsort(-suspicion)[:count]]
+    def score_lane(self, random: np.random.Generator, count: int) -> list[Reviewed]:
+        """Return the `count` frames of the highest simulated rule score: mostly failing ones."""
+        score = np.where(self.failing, 0.7, 0.3) + random.normal(0, 0.15, len(self.right))
+        return [self.frame(int(place), 1.0) for place in np.argsort(-score)[:count]]
