@@ -1,1 +1,1 @@
-"""The daemon's selection over recordings: as fast as the machine can, on the recordings' clock."""
+"""Runs the daemon's selection over recordings, on the recordings' clock, as fast as it can."""

@@ -1,4 +1,4 @@
-"""One chosen capture as a card: the image with its boxes, and the reasons."""
+"""Draws a chosen capture as an HTML card: the image with its boxes, and the reasons."""
 
 import base64
 import json
@@ -11,14 +11,14 @@ import cv2
 
 from agent.camera.opencv import decode
 
-_WIDTH = 480  # pixels of an image on the page
-_QUALITY = 72
-_LETTER = 0.62  # width of a letter by its height
-_UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
+_WIDTH = 480  # of an image on the page, in pixels
+_QUALITY = 72  # of its JPEG
+_LETTER = 0.62  # width of a letter as a share of its height
+_UNSURE_DRAWN = 3  # nearest below the threshold, as many as `low_confidence` scores
 
 
 def card(capture: Mapping[str, Any], dataset: Path) -> str:
-    """The card of a capture of a report; raises `OSError` when the dataset does not hold it."""
+    """Return the card of a report's capture; raise `OSError` if the dataset lacks it."""
     name = capture["id"]
     record = json.loads((dataset / "records" / f"{name}.json").read_text(encoding="utf-8"))
     image = record["image"]
@@ -32,13 +32,13 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
         f'<svg viewBox="0 0 {image["width"]} {image["height"]}">{"".join(_boxes(record))}</svg>'
         f'</div><ul class="reasons">{reasons}</ul><p><b class="{escape(capture["lane"])}">'
         f"{escape(capture['lane'])}</b> frame {capture['frame']} at {capture['at']:.2f}\u00a0s, "
-        f"value {capture['value']:.2f}, bought at {capture['bought_at']:.2f}\u00a0s"
+        f"value {capture['value']:.2f}, purchased at {capture['purchased_at']:.2f}\u00a0s"
         f"{_classes(record)}</p></article>"
     )
 
 
 def _data_url(path: Path) -> str:
-    """A small JPEG as a data URI."""
+    """Return an image, made smaller, as a data URL."""
     pixels = decode(path.read_bytes())
     if pixels is None:
         raise OSError(f"cannot read {path}: it is not an image")
@@ -53,12 +53,12 @@ def _data_url(path: Path) -> str:
 
 
 def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
-    """Rectangles, in pixels of the stored image, and their words on top of all of them."""
+    """Return rectangles, in pixels of the stored image, then their captions on top of all."""
     width = record["image"]["width"]
     size = width / 30
-    taken: list[tuple[float, float, float]] = []  # left, right and foot of words
-    words_drawn = []
-    for kind, detection in _worth_drawing(record):
+    taken: list[tuple[float, float, float]] = []  # left, right and baseline of captions
+    captions = []
+    for kind, detection in _drawn(record):
         x_min, y_min, x_max, y_max = detection["box"]
         yield (
             f'<rect class="{kind}" x="{x_min:g}" y="{y_min:g}" width="{x_max - x_min:g}" '
@@ -74,15 +74,15 @@ def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
         ):
             foot += size * 0.25
         taken.append((left, left + long, foot))
-        words_drawn.append(
+        captions.append(
             f'<text class="{kind}" x="{left:.1f}" y="{foot:.1f}" font-size="{size:.1f}">'
             f"{escape(words)}</text>"
         )
-    yield from words_drawn
+    yield from captions
 
 
-def _worth_drawing(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Split detections at the threshold; of those below it only the most confident few."""
+def _drawn(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return detections to draw: all above their threshold, the nearest few below it."""
     sure: list[tuple[float, Mapping[str, Any]]] = []
     unsure: list[tuple[float, Mapping[str, Any]]] = []
     limits = record["thresholds"]
@@ -96,7 +96,7 @@ def _worth_drawing(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, An
 
 
 def _classes(record: Mapping[str, Any]) -> str:
-    """What a classifier said."""
+    """Return a classifier's output as HTML; empty for a detector."""
     classes = record.get("classes", [])
     words = ", ".join(f"{each['label']} {each['confidence']:.2f}" for each in classes)
     return f"<br>{escape(words)}" if words else ""

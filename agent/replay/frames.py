@@ -1,4 +1,4 @@
-"""A recording's frames with what the model says of them, in order, several analysed at once."""
+"""Analyses a recording's frames, several at once, and yields the observations in order."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ _AHEAD = 4  # frames read ahead for each worker
 
 
 def address_of(source: str) -> CameraAddress:
-    """The recording at a path, named after it; raises `ValueError` for what cannot be a path."""
+    """Return the address of a recording, named after it; raise `ValueError` for a live camera."""
     [address] = parse_cameras(shlex.quote(f"{DEFAULT_NAME}={source}"))
     if address.live:
         raise ValueError(f"{address.shown} is a camera; give a video file or a folder of images")
@@ -29,25 +29,25 @@ def address_of(source: str) -> CameraAddress:
 
 
 class RecordingTime:
-    """The clock of a recording: it begins in 1970, because nobody knows when it was made."""
+    """The clock of a recording: it starts in 1970, because the recording time is unknown."""
 
     def monotonic(self) -> float:
-        """Nothing is measured with it."""
+        """Return 0: nothing is measured with it."""
         return 0.0
 
     def wall(self) -> float:
-        """Each frame gets its position instead."""
+        """Return 0: each frame gets its position instead."""
         return 0.0
 
 
 class CaptureIds:
-    """Ids that the seed, the recording and the frame's position alone decide."""
+    """Makes ids that depend only on the seed, the recording and the frame's position."""
 
     def __init__(self, seed: str, recording: str) -> None:
         self._key = f"{seed}\0{recording}\0"
 
     def __call__(self, wall: float) -> str:
-        """The id of the capture of the frame at this position."""
+        """Return the id of the capture of the frame at this position, in seconds."""
         digest = blake2b((self._key + repr(wall)).encode(), digest_size=10).digest()
         return uuid7(wall, int.from_bytes(digest))
 
@@ -68,12 +68,12 @@ def observations(source: Recording, detector: Detector, *, workers: int) -> Iter
 
 
 def _observe(detector: Detector, frame: Frame) -> Observation:
-    answer = detector.detect(frame.pixels)
+    prediction = detector.detect(frame.pixels)
     return Observation(
         frame,
-        answer.detections,
+        prediction.detections,
         grey=small_grey(frame.pixels),
-        classes=answer.classes,
-        invalid=answer.invalid,
-        model=answer.model,
+        classes=prediction.classes,
+        invalid=prediction.invalid,
+        model=prediction.model,
     )

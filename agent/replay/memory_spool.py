@@ -1,7 +1,7 @@
-"""A spool without a disk: captures of one recording wait in memory for the credits of its period.
+"""An in-memory spool: captures of one recording wait for the credits of its period.
 
-Captures are purchased in the daemon's order, by the clock of the recording. Nothing is sent: what
-is purchased counts as delivered at once.
+Captures are purchased in the daemon's order, by the clock of the recording. Nothing is sent: a
+purchase counts as delivered at once.
 """
 
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.selection.budget.send_order import ValueOrder
 from agent.selection.plan import SelectionPlan
 
-_WHOLE = 1.0 - 1e-9  # of a period: at its very end the next one would begin
+_JUST_BEFORE_END = 1.0 - 1e-9  # share of a period: at its end the next one would begin
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One capture that a credit was spent on."""
+    """A capture on which a credit was spent."""
 
     id: str
     at: float  # seconds of the recording
-    worth: float  # its value less its similarity to what was purchased before
+    value: float  # its value less its similarity to earlier purchases
 
 
 class MemorySpool:
-    """What waits for a credit. A recording counts as one budget period of its own length.
+    """The captures that wait for a credit. A recording counts as one budget period.
 
-    `plan.period_s` is that length; without a budget everything is purchased at once.
+    `plan.period_s` is the recording's length; without a budget all is purchased at once.
     """
 
     def __init__(self, plan: SelectionPlan) -> None:
@@ -44,7 +44,7 @@ class MemorySpool:
             ledger.accrue(self._now())
 
     def put(self, capture: Capture, size: int) -> str | None:
-        """Take a capture of `size` bytes; answers the id of one that it makes needless."""
+        """Add a capture of `size` bytes; return the id of the near-duplicate that it replaced."""
         replaced = self._held.pop(capture.replaces or "", None)
         if replaced is not None:
             self._order.leave(replaced)
@@ -56,35 +56,35 @@ class MemorySpool:
         return replaced.id if replaced is not None else None
 
     def buy(self, at: float) -> Iterator[Purchase]:
-        """Spend what has accrued when the recording is at `at` seconds from its begin."""
+        """Spend the credits accrued at `at` seconds from the start of the recording."""
         self._at = max(self._at, at)
         while (choice := self._order.choose()) is not None:
             entry = choice.entry
-            worth = self.worth_of(entry.id)
+            value = self.current_value(entry.id)
             self._order.take(choice)
             self._order.leave(entry)
             del self._held[entry.id]
-            yield Purchase(entry.id, self._at, worth)
+            yield Purchase(entry.id, self._at, value)
 
     def close(self) -> Iterator[Purchase]:
-        """The recording is over: spend the rest, each lane its own credits first."""
+        """Spend what is left at the end of the recording, each lane its own credits first."""
         yield from self.buy(self._seconds)
         if self._budgeted is not None:
             self._budgeted.ledger.is_closing = True
             yield from self.buy(self._seconds)
 
-    def worth_of(self, capture_id: str) -> float:
-        """What buying this one would bring now; 0 for one that does not wait."""
+    def current_value(self, capture_id: str) -> float:
+        """Return a capture's value beside the purchases; 0 for one that does not wait."""
         if self._budgeted is not None:
-            return self._budgeted.worth_of(capture_id) or 0.0
+            return self._budgeted.current_value(capture_id) or 0.0
         entry = self._held.get(capture_id)
         return entry.value if entry is not None else 0.0
 
     @property
     def held(self) -> frozenset[str]:
-        """The ids of those that wait."""
+        """The ids of the captures that wait."""
         return frozenset(self._held)
 
     def _now(self) -> ClockReading:
-        at = min(self._at, self._seconds * _WHOLE)
+        at = min(self._at, self._seconds * _JUST_BEFORE_END)
         return ClockReading(at, at, "recording")

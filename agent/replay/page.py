@@ -1,4 +1,4 @@
-"""What a replay found, as one HTML page: nothing outside of it is loaded, no script runs."""
+"""Makes the HTML page of a replay: it loads nothing from elsewhere and runs no script."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 
 def page_of(report: Json, dataset: Path) -> str:
-    """The page of a report whose captures are in `dataset`; raises `OSError` if they are not."""
+    """Return the page of a report; raise `OSError` if its captures are not in `dataset`."""
     parts = [
         *_tiles(report),
         *_timelines(report),
@@ -56,8 +56,8 @@ def _tiles(report: Json) -> Iterator[str]:
     for figure, words, detail in (
         (len(captures), "captures chosen", share),
         (report["frames_analysed"], "frames analysed", f"of {frames} in {show_duration(seconds)}"),
-        (held, "captures held", "the rest was outbid" if paid else "all were chosen"),
-        (random, "drawn at random", "the honest sample"),
+        (held, "captures held", "no credit for the others" if paid else "all were chosen"),
+        (random, "drawn at random", "an unbiased sample"),
         (f"{report['captures_per_day']:g}", "captures a day", "to expect for a camera"),
         (
             f"{report['mb_per_day']:.1f} MB",
@@ -96,7 +96,7 @@ def _timelines(report: Json) -> Iterator[str]:
 
 
 def _track(captures: list[Json], rule: str, source: Json) -> str:
-    """One rule's captures on the recording's time: shares of the width, so it fits any screen."""
+    """Return one rule's captures on a time axis, placed in % of the width to fit any screen."""
     seconds = source["seconds"] or 1.0
     marks = "".join(
         f'<circle class="{escape(capture["lane"])}" cx="{_share(capture["at"] / seconds)}" '
@@ -109,13 +109,13 @@ def _track(captures: list[Json], rule: str, source: Json) -> str:
 
 
 def _share(part: float) -> str:
-    # Half a mark of room at both ends.
+    # A margin at both ends, so that no mark is cut.
     return f"{1 + 98 * min(max(part, 0.0), 1.0):.2f}%"
 
 
 def _sheet(report: Json, dataset: Path) -> Iterator[str]:
     captures = report["captures"]
-    yield "<section><h2>What was chosen, in the order bought</h2>"
+    yield "<section><h2>Chosen captures, in the order of purchase</h2>"
     yield (
         '<p class="legend"><i class="sure"></i>at or above the threshold '
         '<i class="unsure"></i>the three nearest below it</p><div class="sheet">'
@@ -130,7 +130,7 @@ def _sheet(report: Json, dataset: Path) -> Iterator[str]:
 
 def _histograms(report: Json) -> Iterator[str]:
     confidences = report["confidences"]
-    yield "<section><h2>How sure the model was</h2>"
+    yield "<section><h2>Confidences of the model</h2>"
     yield (
         "<p>Over all analysed frames; the height of a bar is the square root of its count, so that "
         'rare confidences can be seen. The line is the threshold.</p><div class="histograms">'
@@ -144,7 +144,7 @@ def _histograms(report: Json) -> Iterator[str]:
         rest = list(confidences)[_MOST_LABELS:]
         yield f"<p><small>Rarer: {escape(', '.join(rest))}</small></p>"
     if not confidences:
-        yield "<p>The model saw nothing.</p>"
+        yield "<p>The model detected nothing.</p>"
     yield "</section>"
 
 

@@ -1,4 +1,4 @@
-"""How the page of a replay looks: on a phone and a laptop, in light and in dark."""
+"""The style of the replay page: for phones and laptops, light and dark."""
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#f7f7f5;--card:#fff;--ink:#1d1f21;--soft:#63686e;

@@ -1,4 +1,4 @@
-"""One recording through the daemon's selection: what it captures, what its credits buy, and why."""
+"""Runs the daemon's selection and budget over one recording."""
 
 import json
 import tempfile
@@ -23,14 +23,14 @@ from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation
 
 BINS = 20
-"""Of the histogram of confidences: each 0.05 wide."""
+"""Bins of the histogram of confidences, each 0.05 wide."""
 
-_IN_MEMORY = 128_000_000  # bytes of images that wait; more go into a temporary file
+_IN_MEMORY = 128_000_000  # bytes of waiting images; more go into a temporary file
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayParts:
-    """What all recordings of a replay share."""
+    """The parts that all recordings of a replay share."""
 
     detector: Detector
     encoder: ImageEncoder
@@ -41,16 +41,16 @@ class ReplayParts:
 
 @dataclass(slots=True)
 class RecordingResult:
-    """What one recording brought."""
+    """What was found in one recording."""
 
     source: str
     length: Length
     frames: int = 0  # analysed
     unreadable: int = 0  # skipped, because they could not be decoded
-    seconds: float = 0.0  # that it took
+    seconds: float = 0.0  # run time of the replay
     held: int = 0  # captures that the daemon would have stored
     held_bytes: int = 0
-    chosen: list[dict[str, Any]] = field(default_factory=list)  # in the order purchased
+    chosen: list[dict[str, Any]] = field(default_factory=list)  # in the order of purchase
     chosen_bytes: int = 0
     confidences: dict[str, list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0] * BINS)
@@ -66,7 +66,7 @@ class _Kept:
 
 
 class Replay:
-    """Runs one recording. Not to be used twice."""
+    """Runs one recording, once."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class Replay:
         name: str,
         explain: Collection[int] = (),
     ) -> None:
-        """`plan.period_s` is the recording's length; `name` sets it apart from the others."""
+        """`plan.period_s` is the recording's length; `name` is unique among the recordings."""
         self._means = means
         self._source = Recording(address, fps=fps, clock=RecordingTime())
-        self._shelf = MemorySpool(plan)
+        self._spool = MemorySpool(plan)
         names = CaptureIds(plan.seed, name)
         self._explainer = Explainer(explain, names, plan, fps=fps) if explain else None
         self._selection = Selection(
-            [address.name], plan, new_id=names, explain=self._hear if explain else None
+            [address.name], plan, new_id=names, explain=self._record_evaluation if explain else None
         )
         self._begin: float | None = None
         self._kept: dict[str, _Kept] = {}
@@ -95,7 +95,7 @@ class Replay:
         self.outcome = RecordingResult(address.source, length)
 
     def run(self, progress: Callable[[int], None] = lambda _frames: None) -> RecordingResult:
-        """Read it to its end; `progress` is told the frames analysed so far.
+        """Read the recording to its end; `progress` gets the number of frames analysed so far.
 
         Raises as `Recording.read` and `Dataset.store`.
         """
@@ -108,22 +108,22 @@ class Replay:
                 self._begin = at if self._begin is None else self._begin
                 self._count(observation)
                 self._take(self._selection.observe(observation, at), at)
-                self._spend(self._shelf.buy(at - self._begin))
+                self._store(self._spool.buy(at - self._begin))
                 progress(self.outcome.frames)
             self._take(self._selection.finish(at), at)
-            self._spend(self._shelf.close())
+            self._store(self._spool.close())
         self._source.close()
         self.outcome.unreadable = self._source.unreadable
         self.outcome.seconds = monotonic() - began
         if self._explainer is not None:
             self.outcome.explanations = self._explainer.explanations(
-                self.outcome.source, self.outcome.length.frames, self._shelf.worth_of
+                self.outcome.source, self.outcome.length.frames, self._spool.current_value
             )
         return self.outcome
 
-    def _hear(self, verdict: FrameEvaluation) -> None:
+    def _record_evaluation(self, evaluation: FrameEvaluation) -> None:
         if self._explainer is not None:
-            self._explainer.hear(verdict)
+            self._explainer.evaluated(evaluation)
 
     def _count(self, observation: Observation) -> None:
         self.outcome.frames += 1
@@ -133,14 +133,14 @@ class Replay:
             self.outcome.confidences[label][min(BINS - 1, int(confidence * BINS))] += 1
 
     def _take(self, captures: Iterable[Capture], at: float) -> None:
-        """Put captures on the memory spool, encoded as the daemon does."""
+        """Put captures into the memory spool, encoded as the daemon encodes them."""
         for capture in captures:
             image = self._means.encoder.encode(capture.observation.frame.pixels)
             self._sequence += 1
             record = self._means.maker.make(
                 capture.id, capture, image, clock_synchronized=False
             ) | {"sequence": self._sequence}
-            replaced = self._shelf.put(capture, len(image.data))
+            replaced = self._spool.put(capture, len(image.data))
             offset = self._file.seek(0, 2)
             self._file.write(image.data)
             self._kept[capture.id] = _Kept(record, offset, len(image.data))
@@ -151,9 +151,9 @@ class Replay:
             if self._explainer is not None:
                 self._explainer.captured(capture, at, replaced)
 
-    def _spend(self, bought: Iterable[Purchase]) -> None:
-        """Write what was purchased into the dataset."""
-        for each in bought:
+    def _store(self, purchases: Iterable[Purchase]) -> None:
+        """Write the purchased captures into the dataset."""
+        for each in purchases:
             kept = self._kept.pop(each.id)
             self._file.seek(kept.offset)
             image = self._file.read(kept.size)
@@ -169,16 +169,16 @@ class Replay:
                     "lane": kept.record["lane"],
                     "rules": kept.record["rules"],
                     "value": kept.record["value"],
-                    "bought_at": round(each.at, 3),
+                    "purchased_at": round(each.at, 3),
                     "bytes": kept.size,
                 }
             )
             if self._explainer is not None:
-                self._explainer.bought(each)
+                self._explainer.purchased(each)
 
 
 def counted(captures: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
-    """How many captures by rule and by lane; one that two rules asked for counts for both."""
+    """Count captures by rule and by lane; a capture of two rules counts for both."""
     rules: Counter[str] = Counter()
     lanes: Counter[str] = Counter()
     for capture in captures:

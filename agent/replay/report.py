@@ -1,4 +1,4 @@
-"""What a replay found, as data: the content of `report.json`."""
+"""Makes the content of `report.json`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +17,10 @@ _MB = 1e6
 def report_of(
     outcomes: Sequence[RecordingResult], *, plan: SelectionPlan, model: ModelInfo, fps: float
 ) -> dict[str, Any]:
-    """The same recordings and settings give the same report: no speed, no date, no folder."""
+    """Return the report; it has no speed, date or folder.
+
+    The same recordings and settings therefore give the same report.
+    """
     captures = [capture for outcome in outcomes for capture in outcome.chosen]
     by_rule, by_lane = counted(captures)
     days = _days(outcomes, plan)
@@ -63,14 +66,14 @@ def _source(outcome: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
 
 
 def _days(outcomes: Sequence[RecordingResult], plan: SelectionPlan) -> float:
-    """For how many days of one camera the recordings stand: with a budget, each for one."""
+    """Return how many days of one camera the recordings represent: with a budget, one each."""
     if plan.per_day:
         return max(1.0, float(len(outcomes)))
     return sum(outcome.length.seconds for outcome in outcomes) / DAY_S or 1.0
 
 
 def _confidences(outcomes: Sequence[RecordingResult]) -> dict[str, list[int]]:
-    """Histograms over all analysed frames, the most frequent label first."""
+    """Return the histograms of all analysed frames, the most frequent label first."""
     totals: dict[str, list[int]] = {}
     for outcome in outcomes:
         for label, counts in outcome.confidences.items():

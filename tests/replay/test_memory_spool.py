@@ -1,4 +1,4 @@
-"""The spool without a disk: credits of a recording, its own clock, and its end."""
+"""The in-memory spool: credits of a recording, its clock and its end."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from agent.domain import Capture, Frame, Lane, Observation, Thresholds
 from agent.replay.memory_spool import MemorySpool
 from agent.selection.plan import SelectionPlan
 
-SECONDS = 100.0
+SECONDS = 100.0  # length of the recording
 
 
 def plan(credits_: int, *, share: float = 0.2, is_random: bool = True) -> SelectionPlan:
@@ -28,56 +28,56 @@ def capture(number: int, *, lane: Lane = Lane.SCORE, value: float = 0.5) -> Capt
     return Capture(Observation(frame, ()), lane, (), value, id=name)
 
 
-def test_spending_follows_the_recording() -> None:
-    shelf = MemorySpool(plan(10, share=0.0))
+def test_credits_accrue_with_the_recording() -> None:
+    spool = MemorySpool(plan(10, share=0.0))
     for n in range(50):
-        shelf.put(capture(n), 100)
+        spool.put(capture(n), 100)
 
-    spent = [len(list(shelf.buy(at))) for at in (0.0, 25.0, 50.0, 100.0)]
+    spent = [len(list(spool.buy(at))) for at in (0.0, 25.0, 50.0, 100.0)]
 
     assert np.cumsum(spent).tolist() == [1, 3, 6, 10]
 
 
-def test_the_most_valuable_is_bought_first() -> None:
-    shelf = MemorySpool(plan(10, share=0.0))
+def test_the_highest_value_is_purchased_first() -> None:
+    spool = MemorySpool(plan(10, share=0.0))
     for n, value in enumerate((0.2, 0.9, 0.4)):
-        shelf.put(capture(n, value=value), 100)
+        spool.put(capture(n, value=value), 100)
 
-    bought = list(shelf.buy(50.0))
+    purchased = list(spool.buy(50.0))
 
-    assert [each.worth for each in bought] == [0.9, 0.4, 0.2]
+    assert [each.value for each in purchased] == [0.9, 0.4, 0.2]
 
 
 @pytest.mark.parametrize("lane", list(Lane))
-def test_at_the_end_one_lane_spends_what_the_others_leave(lane: Lane) -> None:
-    shelf = MemorySpool(plan(10))
+def test_at_the_end_a_lane_may_use_the_credits_of_the_others(lane: Lane) -> None:
+    spool = MemorySpool(plan(10))
     for n in range(50):
-        shelf.put(capture(n, lane=lane), 100)
+        spool.put(capture(n, lane=lane), 100)
 
-    bought = [*shelf.buy(99.0), *shelf.close()]
+    purchased = [*spool.buy(99.0), *spool.close()]
 
-    assert len(bought) == (10 if lane is not Lane.REQUESTED else 1)
-    assert len(shelf.held) == 50 - len(bought)
+    assert len(purchased) == (10 if lane is not Lane.REQUESTED else 1)
+    assert len(spool.held) == 50 - len(purchased)
 
 
-def test_what_is_replaced_leaves_unless_it_is_bought() -> None:
-    shelf = MemorySpool(plan(10))
+def test_a_near_duplicate_replaces_a_capture_that_is_not_purchased() -> None:
+    spool = MemorySpool(plan(10))
     first, better = capture(1, value=0.3), capture(2, value=0.6)
-    shelf.put(first, 100)
+    spool.put(first, 100)
 
-    replaced = shelf.put(
+    replaced = spool.put(
         Capture(better.observation, better.lane, (), 0.6, id=better.id, replaces=first.id), 100
     )
 
     assert replaced == first.id
-    assert shelf.held == {better.id}
-    assert [each.id for each in shelf.close()] == [better.id]
+    assert spool.held == {better.id}
+    assert [each.id for each in spool.close()] == [better.id]
 
 
-def test_without_a_budget_all_is_bought_at_once() -> None:
-    shelf = MemorySpool(plan(0))
+def test_without_a_budget_each_capture_is_purchased_at_once() -> None:
+    spool = MemorySpool(plan(0))
     for n in range(7):
-        shelf.put(capture(n), 100)
+        spool.put(capture(n), 100)
 
-    assert len(list(shelf.buy(0.0))) == 7
-    assert list(shelf.close()) == []
+    assert len(list(spool.buy(0.0))) == 7
+    assert list(spool.close()) == []

@@ -1,4 +1,4 @@
-"""`capture-agent replay` as a person types it."""
+"""The command `capture-agent replay`."""
 
 import json
 import os
@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from agent.cli import app
 from tests.replay.recordings import clip, noise_folder
 
+OPTIONS = ["--fps", "2", "--budget", "5", "--report", "page.html", "--explain", "25"]
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
 
 
-def call(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_replay(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [COMMAND, "replay", *arguments],
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **settings},
@@ -28,14 +29,12 @@ def call(folder: Path, *arguments: str, **settings: str) -> subprocess.Completed
 
 
 def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
-    one = ["--fps", "2", "--budget", "5"]
+    result = run_replay(tmp_path, str(clip()), *OPTIONS, "--json")
 
-    answer = call(tmp_path, str(clip()), *one, "--json", "--report", "page.html", "--explain", "25")
-
-    assert (answer.returncode, answer.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")
     folder = tmp_path / "capture-agent-replay"
-    assert answer.stdout == (folder / "report.json").read_text()
-    report = json.loads(answer.stdout)
+    assert result.stdout == (folder / "report.json").read_text()
+    report = json.loads(result.stdout)
     assert report["frames_analysed"] == 20
     assert len(report["captures"]) == 5
     assert {each["source"] for each in report["captures"]} == {str(clip())}
@@ -45,14 +44,14 @@ def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "capture-agent-state").exists()
 
 
-def test_images_that_cannot_be_decoded_are_told(tmp_path: Path) -> None:
+def test_images_that_cannot_be_decoded_are_counted(tmp_path: Path) -> None:
     noise_folder(tmp_path / "a", 6)
     (tmp_path / "a" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
 
-    answer = call(tmp_path, "a")
+    result = run_replay(tmp_path, "a")
 
-    assert answer.returncode == 0, answer.stderr
-    assert "1 could not be decoded" in answer.stdout
+    assert result.returncode == 0, result.stderr
+    assert "1 could not be decoded" in result.stdout
     report = json.loads((tmp_path / "capture-agent-replay" / "report.json").read_text())
     assert [each["unreadable"] for each in report["sources"]] == [1]
 
@@ -64,14 +63,16 @@ def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
     noise_folder(tmp_path / "b", 6)
     (tmp_path / "capture-agent-replay").mkdir()
 
-    answer = call(tmp_path, "a", "b", "b", AGENT_BUDGET_PER_DAY="2", AGENT_RANDOM_INTERVAL="200ms")
+    result = run_replay(
+        tmp_path, "a", "b", "b", AGENT_BUDGET_PER_DAY="2", AGENT_RANDOM_INTERVAL="200ms"
+    )
 
-    assert answer.returncode == 0, answer.stderr
+    assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "capture-agent-replay-2" / "report.json").read_text())
     assert [each["chosen"] for each in report["sources"]] == [2, 2, 2]
     assert len({each["id"] for each in report["captures"]}) == 6
     assert report["captures_per_day"] == 2
-    assert "frames a second" in answer.stdout
+    assert "frames a second" in result.stdout
     assert list((tmp_path / "capture-agent-replay").iterdir()) == []
 
 
@@ -82,15 +83,15 @@ def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
         (["rtsp://camera/1"], "is a camera"),
         (["/dev/video0"], "is a camera"),
         (["notes.txt"], "no video"),
-        (["pictures", "--out", "full"], "it is not empty"),
-        (["pictures", "--report", "full"], "cannot write --report"),
-        (["pictures", "--out", "notes.txt"], "cannot use --out"),
+        (["frames", "--out", "full"], "it is not empty"),
+        (["frames", "--report", "full"], "cannot write --report"),
+        (["frames", "--out", "notes.txt"], "cannot use --out"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_work(
+def test_a_wrong_argument_is_refused_before_any_analysis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
-    noise_folder(tmp_path / "pictures", 2)
+    noise_folder(tmp_path / "frames", 2)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     (tmp_path / "notes.txt").write_text("words")
@@ -98,9 +99,9 @@ def test_what_cannot_be_is_said_before_the_work(
     monkeypatch.chdir(tmp_path)
     mask = os.umask(0o077)
 
-    answer = CliRunner().invoke(app, ["replay", *arguments])
+    result = CliRunner().invoke(app, ["replay", *arguments])
 
     os.umask(mask)
-    assert answer.exit_code == 78
-    assert words in answer.stderr
-    assert answer.stdout == ""
+    assert result.exit_code == 78
+    assert words in result.stderr
+    assert result.stdout == ""
