@@ -264,10 +264,10 @@ def explain(log: Log, evaluation: FrameEvaluation) -> None:
         camera=evaluation.frame.camera,
         at=round(evaluation.frame.at, 3),
         source_frame=evaluation.frame.source_frame,
-        outcome=evaluation.outcome,
+        outcome=evaluation.text,
         value=round(evaluation.value, 3),
-        cutoff=round(evaluation.line, 3),
-        quality=evaluation.condition.value,
+        cutoff=round(evaluation.cutoff, 3),
+        quality=evaluation.quality.value,
         other=evaluation.other,
         **{name: round(score, 3) for name, score in evaluation.scores.items()},
     )

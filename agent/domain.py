@@ -43,7 +43,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How sure a classifier is that a frame, as a whole, is of one class."""
+    """A classifier's confidence that a whole frame is of one class."""
 
     label: str
     class_id: int
@@ -66,7 +66,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model looked at a frame."""
+    """The model that analysed a frame."""
 
     name: str
     sha256: str
@@ -77,46 +77,49 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model said of one image: detections or classes, by its task."""
+    """A model's output for one image: detections or classes, by its task."""
 
     model: ModelInfo
     detections: tuple[Detection, ...] = ()  # highest confidence first
     classes: tuple[ClassScore, ...] = ()  # the best few of a classifier, highest confidence first
-    invalid: bool = False  # some of the output was no answer and is left out: NaN, inverted boxes
+    invalid: bool = False  # some of the output was discarded: NaN or Inf, inverted boxes
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which confidence on the user's application acts, and below which nothing exists."""
+    """The confidences from which the user's application acts, and the floor of the detector.
+
+    Detections below the floor are discarded.
+    """
 
     default: float
     labels: Mapping[str, float] = field(default_factory=dict)
     floor: float = 0.05
 
     def of(self, label: str) -> float:
-        """The threshold of one label."""
+        """Return the threshold of a label."""
         return self.labels.get(label, self.default)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A frame and all that the model said of it at or above the floor."""
+    """A frame and the model's output for it, at or above the floor."""
 
     frame: Frame
     detections: tuple[Detection, ...]  # highest confidence first
-    grey: Grey | None = field(default=None, repr=False)  # None where nobody looks at images
+    grey: Grey | None = field(default=None, repr=False)  # None if no rule or quality check needs it
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
-    invalid: bool = False  # the model's output was, at least in part, no answer
-    model: ModelInfo | None = None  # which one looked; None where there is only one
+    invalid: bool = False  # some of the model's output was discarded
+    model: ModelInfo | None = None  # None if there is only one model
 
 
 class Lane(StrEnum):
-    """Why a capture was taken, as far as its sampling goes."""
+    """How a capture was sampled."""
 
-    RANDOM = "random"  # by chance alone: the unbiased sample
+    RANDOM = "random"  # drawn at random: the unbiased sample
     INTERVAL = "interval"  # every nth frame
     SCORE = "score"  # a rule found it informative
-    REQUESTED = "requested"  # a person or program asked
+    REQUESTED = "requested"  # a person or a program asked for it
 
 
 class BudgetPart(StrEnum):
@@ -127,16 +130,16 @@ class BudgetPart(StrEnum):
 
 
 class EvictionClass(StrEnum):
-    """In which order captures leave a full spool."""
+    """The order in which captures are evicted from a full spool."""
 
     BY_VALUE = "by value"  # the lowest value first
     BY_TAG = "by tag"  # by a random tag, so that what stays is still a random sample
-    LAST = "last"  # only when no other capture is left; the oldest first
+    LAST = "last"  # only if no other capture is left; the oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class LaneTraits:
-    """What the other parts of the agent must know of a lane."""
+    """The properties of a lane that the other parts of the agent use."""
 
     letter: str  # begins the name of a record file
     paid_from: BudgetPart
@@ -175,22 +178,22 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A frame worth keeping, with the reasons, before it is encoded."""
+    """A frame to keep, with the reasons, before its image is encoded."""
 
     observation: Observation
     lane: Lane
-    rules: tuple[RuleHit, ...]  # what adds most to the value first
+    rules: tuple[RuleHit, ...]  # the largest contribution to the value first
     value: float  # 0 to 1; what eviction and delivery order by
     sampling: Sampling | None = None
     id: str = ""
     is_degraded: bool = False  # dark, overexposed or blurred
-    likeness: str | None = None  # what it is compared with others by, as text
-    replaces: str | None = None  # id of a capture of the same scene that is worth less
+    fingerprint: str | None = None  # for near-duplicate tests, as `Fingerprint.text` writes it
+    replaces: str | None = None  # id of a near-duplicate of lower value
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """An image as stored and sent: encoded once, the same bytes ever after."""
+    """An image as stored and sent: encoded once, the bytes never change."""
 
     data: bytes = field(repr=False)
     width: int
@@ -215,7 +218,7 @@ class StoredCapture:
 
 @dataclass(frozen=True, slots=True)
 class SpoolEntry:
-    """What the spool knows of a capture without opening its record file."""
+    """What the spool's index holds of a capture."""
 
     id: str
     lane: Lane
@@ -235,4 +238,4 @@ class Receipt:
 
     id: str
     sha256: str
-    duplicate: bool = False  # it had it already
+    duplicate: bool = False  # the endpoint had it already

@@ -133,14 +133,14 @@ class Inference:
     def _log_changes(self, camera: str) -> None:
         """Log changes of a camera's image quality and frame rate, once each."""
         selector = self._selection.selectors[camera]
-        quality = selector.gate.lasting
+        quality = selector.quality_monitor.lasting
         if quality is not self._qualities[camera]:
             self._qualities[camera] = quality
             if quality is ImageQuality.CLEAR:
                 self._log.warning("image recovered", camera=camera)
             else:
                 self._log.warning("image degraded", camera=camera, quality=quality.value)
-        if selector.window.is_slow != (camera in self._slow):
+        if selector.context_builder.is_slow != (camera in self._slow):
             self._slow ^= {camera}
             if camera in self._slow:
                 self._log.info("temporal rules disabled", camera=camera)

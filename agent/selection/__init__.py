@@ -1,1 +1,1 @@
-"""Decides which frames are worth a label. Pure: no input, no output, no clock of its own."""
+"""Selects the frames to capture. Pure: it does no input or output and reads no clock."""

@@ -1,4 +1,4 @@
-"""The selection of a whole device: its cameras share one budget and one pool."""
+"""The selection of a device: its cameras share one budget and one pool."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Selection:
         new_id: Callable[[float], str],
         explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
-        """`new_id` names a capture by its wall time; `explain` is told of every frame."""
+        """`new_id` makes a capture's id from its wall time; `explain` gets every evaluation."""
         size = PER_CREDIT * plan.per_day
         self._pools: dict[str, TopK] = {}
         if plan.per_day:
@@ -53,21 +53,24 @@ class Selection:
         }
 
     def observe(self, observation: Observation, now: float) -> list[Capture]:
-        """Take a camera's next frame; `now` is a clock that all cameras share, in seconds."""
+        """Take a camera's next frame; return the captures that are now certain.
+
+        `now` is a clock that all cameras share, in seconds.
+        """
         return self.selectors[observation.frame.camera].observe(observation, now)
 
     def finish(self, now: float) -> list[Capture]:
-        """No frame comes any more."""
+        """Evaluate the frames that still wait for neighbours; no frame comes after them."""
         return [capture for selector in self.selectors.values() for capture in selector.finish(now)]
 
     def request(self, camera: str | None = None) -> None:
-        """Capture the next frame of a camera, or of each."""
+        """Capture the next frame of a camera, or of each camera."""
         for name, selector in self.selectors.items():
             if camera in {None, name}:
                 selector.request()
 
     def memory(self, now: float) -> dict[str, str]:
-        """What is worth keeping over a restart, by name."""
+        """Return what must survive a restart, by name."""
         kept = {
             f"{camera}/{name}": text
             for camera, selector in self.selectors.items()
@@ -77,7 +80,10 @@ class Selection:
         return kept
 
     def remember(self, recall: Callable[[str], str | None], now: float) -> None:
-        """Take back what `memory` gave; `recall` answers by name. The unreadable begins again."""
+        """Restore what `memory` returned; an unreadable part starts empty.
+
+        `recall` returns a part by its name, None if there is none.
+        """
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
             selector.remember({name: text for name, text in texts.items() if text is not None})

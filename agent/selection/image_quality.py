@@ -1,6 +1,6 @@
-"""Images of little value whatever the model says: dark, overexposed, blurred, frozen, covered.
+"""Image quality: dark, overexposed, blurred, frozen and covered images have little value.
 
-Used by the score lane alone. At most a twentieth of the credits buys degraded frames, so that the
+Only the score lane uses it. Degraded frames get at most a twentieth of the credits, so that the
 dataset includes night; a frozen or covered frame is never purchased.
 """
 
@@ -12,44 +12,47 @@ import numpy as np
 from agent.domain import Grey
 
 BLUR_RATIO = 0.35
-"""Of the camera's own median sharpness: absolute limits fail, scenes differ too much."""
+"""Share of the camera's own median sharpness below which an image is blurred.
+
+An absolute limit fails: scenes differ too much."""
 
 DEGRADED_SHARE = 0.05
+"""Share of the credits that degraded frames may use."""
 
 _DARK = 25.0  # mean grey level
-_BLOWN_OUT = 0.4  # share of the image at the upper end
-_WHITE = 250
-_FLAT = 6.0  # standard deviation of grey levels: nothing to see, though there is light
-_BLOCKED_RATIO = 0.1
-_HISTORY = 600
+_OVEREXPOSED = 0.4  # share of pixels that are white
+_WHITE = 250  # grey level
+_FLAT = 6.0  # standard deviation of grey levels: there is light, but no structure
+_COVERED_RATIO = 0.1  # of the camera's median sharpness
+_HISTORY = 600  # sharpness values
 _HISTORY_STEP_S = 1.0
-_HISTORY_LEAST = 20
+_HISTORY_LEAST = 20  # values before a median counts
 _LASTS_S = 10.0
 
 
 class ImageQuality(StrEnum):
-    """What the image is like."""
+    """The quality of one image."""
 
     CLEAR = "clear"
     DARK = "dark"
-    BLOWN_OUT = "blown out"
+    OVEREXPOSED = "overexposed"
     BLURRED = "blurred"
     FROZEN = "frozen"
-    BLOCKED = "blocked"
+    COVERED = "covered"
 
     @property
     def is_degraded(self) -> bool:
-        """Hard to see, yet what the camera saw: a few are worth having."""
-        return self in {ImageQuality.DARK, ImageQuality.BLOWN_OUT, ImageQuality.BLURRED}
+        """Whether the image is hard to see, but real: a few of them are useful."""
+        return self in {ImageQuality.DARK, ImageQuality.OVEREXPOSED, ImageQuality.BLURRED}
 
     @property
-    def is_useless(self) -> bool:
-        """Nothing new can be learnt from it."""
-        return self in {ImageQuality.FROZEN, ImageQuality.BLOCKED}
+    def is_unusable(self) -> bool:
+        """Whether a label of the image would show nothing new."""
+        return self in {ImageQuality.FROZEN, ImageQuality.COVERED}
 
 
 class QualityMonitor:
-    """Judges one camera's images, in order, by what that camera usually shows."""
+    """Assesses one camera's images, in order, against what that camera usually shows."""
 
     def __init__(self) -> None:
         self._sharpness: deque[float] = deque(maxlen=_HISTORY)
@@ -58,36 +61,36 @@ class QualityMonitor:
         self._previous: Grey | None = None
         self._since: tuple[ImageQuality, float] | None = None
         self.lasting = ImageQuality.CLEAR
-        """The condition that has lasted for 10 s: what an operator is told."""
+        """The quality that has lasted for 10 s: the one that is logged."""
 
-    def judge(self, grey: Grey, at: float) -> ImageQuality:
-        """The condition of the next image `[180, 320]`, at `at` seconds of the stream."""
-        condition = self._condition(grey, at)
+    def assess(self, grey: Grey, at: float) -> ImageQuality:
+        """Return the quality of the next image `[180, 320]`, at `at` seconds of the stream."""
+        quality = self._quality(grey, at)
         self._previous = grey
-        if self._since is None or self._since[0] is not condition or at < self._since[1]:
-            self._since = (condition, at)
+        if self._since is None or self._since[0] is not quality or at < self._since[1]:
+            self._since = (quality, at)
         if at - self._since[1] >= _LASTS_S:
-            self.lasting = condition
-        return condition
+            self.lasting = quality
+        return quality
 
-    def _condition(self, grey: Grey, at: float) -> ImageQuality:
+    def _quality(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and np.array_equal(grey, self._previous):
             return ImageQuality.FROZEN
         mean = float(grey.mean())
         if mean < _DARK:
             return ImageQuality.DARK
-        if np.count_nonzero(grey >= _WHITE) > _BLOWN_OUT * grey.size:
-            return ImageQuality.BLOWN_OUT
+        if np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
+            return ImageQuality.OVEREXPOSED
         sharpness = laplacian_variance(grey)
         usual = self._usual(sharpness, at)
         if usual is None:
             return ImageQuality.CLEAR
-        if sharpness < _BLOCKED_RATIO * usual and float(grey.std()) < _FLAT:
-            return ImageQuality.BLOCKED
+        if sharpness < _COVERED_RATIO * usual and float(grey.std()) < _FLAT:
+            return ImageQuality.COVERED
         return ImageQuality.BLURRED if sharpness < BLUR_RATIO * usual else ImageQuality.CLEAR
 
     def _usual(self, sharpness: float, at: float) -> float | None:
-        """The camera's median sharpness; None until there is enough of a past."""
+        """Return the camera's median sharpness; None until enough images were seen."""
         last = self._remembered_at
         if last is None or at - last >= _HISTORY_STEP_S or at < last:
             self._sharpness.append(sharpness)
@@ -97,10 +100,12 @@ class QualityMonitor:
 
 
 def laplacian_variance(grey: Grey) -> float:
-    """Sharpness of an image: the variance of its second differences (Pech-Pacheco, ICPR 2000)."""
-    picture = grey.astype(np.int16)
-    second = picture[1:-1, 1:-1] * np.int16(-4)
-    for neighbour in (picture[:-2, 1:-1], picture[2:, 1:-1], picture[1:-1, :-2], picture[1:-1, 2:]):
+    """Return an image's sharpness: the variance of its Laplacian (Pech-Pacheco, ICPR 2000)."""
+    grey_levels = grey.astype(np.int16)
+    second = grey_levels[1:-1, 1:-1] * np.int16(-4)
+    above, below = grey_levels[:-2, 1:-1], grey_levels[2:, 1:-1]
+    left, right = grey_levels[1:-1, :-2], grey_levels[1:-1, 2:]
+    for neighbour in (above, below, left, right):
         second += neighbour
     flat = second.astype(np.float32).ravel()
     return max(0.0, float(np.dot(flat, flat)) / flat.size - float(flat.mean()) ** 2)

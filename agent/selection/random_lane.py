@@ -1,4 +1,4 @@
-"""The unbiased sample: frames drawn by chance alone, each with the weight it stands for."""
+"""The random lane: an unbiased sample of frames, each with its weight."""
 
 import hashlib
 import math
@@ -9,26 +9,26 @@ from agent.domain import Frame, Sampling
 
 @dataclass(slots=True)
 class RandomLane:
-    """Stratified random instants of one camera's stream.
+    """Stratified random sample of one camera's stream.
 
     Time on the stream's clock is cut into slots of `interval` seconds with one uniformly random
     instant in each; the first frame at or after the instant, and still within the slot, is drawn.
-    The instant depends on the seed, the camera, the stream and the slot alone: whatever the frames
-    show, and however often the process restarts, it is the same, and it is never drawn twice.
+    The instant depends only on the seed, the camera, the stream and the slot: it does not depend on
+    what the frames show, a restart does not change it, and it is never drawn twice.
     """
 
     interval: float | None  # seconds; None draws nothing
     seed: str
     _stream: str = ""
-    _previous: float = math.inf  # time of the frame before
+    _previous: float = math.inf  # time of the previous frame
 
     def draw(self, frame: Frame) -> Sampling | None:
-        """How `frame` was drawn, or None. Frames of one camera must come in order."""
+        """Return how `frame` was drawn, or None. Frames of one camera must come in order."""
         if self.interval is None:
             return None
         if frame.stream != self._stream:
-            # An instant before the first frame that we see found no frame of ours, or the process
-            # before us served it.
+            # An instant before this process's first frame had no frame, or was served by the
+            # previous process.
             self._stream, self._previous = frame.stream, frame.at
         previous, self._previous = self._previous, frame.at
         start, instant = self.drawn(frame, self.interval)
@@ -41,13 +41,13 @@ class RandomLane:
         )
 
     def drawn(self, frame: Frame, interval: float) -> tuple[float, float]:
-        """Where the slot of a frame begins and which instant of it was drawn, on its clock."""
+        """Return the start and the drawn instant of a frame's slot, on the stream's clock."""
         slot = math.floor(frame.at / interval)
         start = slot * interval
         return start, start + interval * self._uniform(frame, slot)
 
     def _uniform(self, frame: Frame, slot: int) -> float:
-        """A number in [0, 1) that only the names and the slot decide."""
+        """Return a number in [0, 1) that depends only on the names and the slot."""
         text = "\0".join((self.seed, frame.camera, frame.stream, str(slot)))
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
         return (int.from_bytes(digest) >> 11) / 2**53

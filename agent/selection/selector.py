@@ -1,8 +1,9 @@
-"""One camera's frames in, the captures among them out, and for each frame the reason."""
+"""Decides which frames of one camera are captured, and reports the reason for each frame."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
@@ -17,10 +18,28 @@ from agent.selection.top_k import TopK
 BURST_S = 2.0
 """Of score-lane frames that follow each other so closely only the best is kept."""
 
-LOUD = 0.4
-"""Raw score from which a rule is fully believed: the faintest doubt of a rare rule is rare too."""
+STRONG_SCORE = 0.4
+"""Raw score from which a tail score counts in full.
+
+Of a rule that seldom fires, even a very low score is unusual."""
 
 _RECENT = 256
+
+
+class SelectionOutcome(StrEnum):
+    """What became of a frame: the lane that captured it, or why none did."""
+
+    RANDOM = "random"
+    INTERVAL = "interval"
+    REQUESTED = "requested"
+    SCORE = "score"
+    BEST_OF_BURST = "score, unless a neighbour is better"
+    NO_VALUE = "no rule fired more than usual"
+    UNUSABLE_IMAGE = "image is unusable"
+    COOLING_DOWN = "rule is cooling down"
+    BELOW_CUTOFF = "below the best of the last 24 h"
+    NEIGHBOUR_IS_BETTER = "a neighbour is better"
+    DUPLICATE = "near-duplicate of a better capture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,59 +47,65 @@ class FrameEvaluation:
     """Why a frame was captured, or was not."""
 
     frame: Frame
-    outcome: str  # "random", "interval", "requested", "score", or why not
+    outcome: SelectionOutcome
+    detail: str = ""  # of the outcome, for example how long a cooldown is
     scores: Mapping[str, float] = field(default_factory=dict)  # raw, of the rules that fired
     tails: Mapping[str, float] = field(default_factory=dict)  # how unusual each is
     value: float = 0.0
-    line: float = 0.0  # what the value had to exceed
-    condition: ImageQuality = ImageQuality.CLEAR
-    other: str | None = None  # the capture that it duplicates, or that is better
+    cutoff: float = 0.0  # what the value had to exceed
+    quality: ImageQuality = ImageQuality.CLEAR
+    other: str | None = None  # id of the near-duplicate, or of the better neighbour
+
+    @property
+    def text(self) -> str:
+        """The outcome with its detail, for people."""
+        return f"{self.outcome} ({self.detail})" if self.detail else self.outcome.value
 
 
 @dataclass(slots=True)
 class Cooldown:
-    """Keeps a still scene from filling the disk: each rule pauses after it fired."""
+    """Pauses each rule after a capture, so that a still scene does not fill the disk."""
 
     seconds: float
-    _heard_at: dict[str, float] = field(default_factory=dict)
+    _fired_at: dict[str, float] = field(default_factory=dict)
 
     def ready(self, rule: str, at: float) -> bool:
-        """Whether the rule may ask for a capture now; `at` is on the stream's clock."""
-        heard = self._heard_at.get(rule)
-        # A stream that begins again (a recording in a loop) has a clock that starts over.
-        return heard is None or at - heard >= self.seconds or at < heard
+        """Whether the rule may cause a capture now; `at` is on the stream's clock."""
+        fired = self._fired_at.get(rule)
+        # The clock starts again from 0 when a recording is played in a loop.
+        return fired is None or at - fired >= self.seconds or at < fired
 
-    def hear(self, rules: Sequence[str], at: float) -> None:
-        """These rules have their capture."""
-        self._heard_at.update(dict.fromkeys(rules, at))
+    def start(self, rules: Sequence[str], at: float) -> None:
+        """Start the cooldown of rules that caused a capture at `at`."""
+        self._fired_at.update(dict.fromkeys(rules, at))
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPolicy:
-    """How one camera's frames are chosen."""
+    """How one camera's frames are selected."""
 
     every_nth: int = 0
-    cooldown_s: float = RULE_COOLDOWN_S  # 0 where a pool keeps captures few
-    burst_s: float = 0.0  # 0 = each frame for itself
+    cooldown_s: float = RULE_COOLDOWN_S  # 0 if a pool limits the captures
+    burst_s: float = 0.0  # 0 = no bursts
     pool: TopK | None = None  # of the whole device; None = no budget
     degraded_pool: TopK | None = None  # the same for dark, overexposed and blurred frames
-    weights: Mapping[str, float] = field(default_factory=dict)  # instead of a rule's own
+    weights: Mapping[str, float] = field(default_factory=dict)  # override the rules' own, by rule
 
 
 @dataclass(frozen=True, slots=True)
 class _Recent:
     id: str
-    likeness: Fingerprint
+    fingerprint: Fingerprint
     at: float
     value: float
 
 
 class Selector:
-    """Decides for the frames of one camera, which must come in order. Not thread-safe.
+    """Selects among the frames of one camera, which must come in order. Not thread-safe.
 
-    Lanes are tried from least to most biased: random, interval, requested, score. Only the score
-    lane passes the tests of image quality, near-duplicates and the cutoff. A capture has one lane,
-    and names every rule that fired.
+    Lanes are tried from least to most biased: random, interval, requested, score. Only
+    score-lane captures are subject to image quality, cooldown, near-duplicates and the cutoff. A
+    capture has one lane, and names every rule that fired.
     """
 
     def __init__(
@@ -92,10 +117,10 @@ class Selector:
         policy: CameraPolicy | None = None,
         explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
-        """`new_id` names a capture by its wall time; `explain` is told of every frame."""
-        self.gate = QualityMonitor()
+        """`new_id` makes a capture's id from its wall time; `explain` gets every evaluation."""
+        self.quality_monitor = QualityMonitor()
         ahead = LOOK_AHEAD if any(rule.is_temporal for rule in rules) else 0
-        self.window = ContextBuilder(ahead)
+        self.context_builder = ContextBuilder(ahead)
         self._random = random_lane
         self._rules = rules
         self._policy = policy or CameraPolicy()
@@ -103,59 +128,64 @@ class Selector:
         self._sketches = {rule.name: ScoreQuantiles() for rule in rules}
         self._cooldown = Cooldown(self._policy.cooldown_s)
         self._new_id = new_id
-        self._explain = explain or (lambda _verdict: None)
+        self._explain = explain or (lambda _evaluation: None)
         self._seen = 0
         self._requests = 0
         self._recent: deque[_Recent] = deque(maxlen=_RECENT)
-        self._best: Capture | None = None  # of the present burst
-        self._burst_began = 0.0  # when its first frame was, on the stream's clock
+        self._best: Capture | None = None  # of the current burst
+        self._burst_began = 0.0  # time of its first frame, on the stream's clock
 
     def request(self) -> None:
-        """Capture the next frame: a person or a program wants it."""
+        """Capture the next frame: a person or a program asked for it."""
         self._requests += 1
 
     def observe(self, observation: Observation, now: float) -> list[Capture]:
-        """Take the next frame; answers the captures that are certain now.
+        """Take the next frame; return the captures that are now certain.
 
         `now` is a clock that all cameras share, in seconds.
         """
-        return self._judge_all(self.window.push(observation), now)
+        return self._evaluate_all(self.context_builder.push(observation), now)
 
     def finish(self, now: float) -> list[Capture]:
-        """No frame comes any more: judge those that waited for their neighbours."""
-        return [*self._judge_all(self.window.flush(), now), *self._end_burst(now)]
+        """Evaluate the frames that still wait for neighbours; no frame comes after them."""
+        return [*self._evaluate_all(self.context_builder.flush(), now), *self._end_burst(now)]
 
     # One frame
 
-    def _judge_all(self, moments: Sequence[FrameContext], now: float) -> list[Capture]:
+    def _evaluate_all(self, contexts: Sequence[FrameContext], now: float) -> list[Capture]:
         captures = []
-        for moment in moments:
-            frame = moment.observation.frame
+        for context in contexts:
+            frame = context.observation.frame
             best = self._best.observation.frame if self._best is not None else frame
-            lasts = 0 <= frame.at - self._burst_began < self._policy.burst_s
-            if best.stream != frame.stream or not lasts:
+            is_same_burst = 0 <= frame.at - self._burst_began < self._policy.burst_s
+            if best.stream != frame.stream or not is_same_burst:
                 captures += self._end_burst(now)
-            captures += self._judge(moment, now)
+            captures += self._evaluate(context, now)
         return captures
 
-    def _judge(self, moment: FrameContext, now: float) -> list[Capture]:
-        observation = moment.observation
+    def _evaluate(self, context: FrameContext, now: float) -> list[Capture]:
+        observation = context.observation
         frame = observation.frame
         self._seen += 1
         sampling = self._random.draw(frame)
-        hits, tails = self._listen(moment)
+        hits, tails = self._score_rules(context)
         value = noisy_or(self._weights[name] * tail for name, tail in tails.items())
         if observation.invalid:
             hits, value = (RuleHit("invalid_output", 1.0), *hits), 1.0
-        condition = ImageQuality.CLEAR
+        quality = ImageQuality.CLEAR
         if observation.grey is not None:
-            condition = self.gate.judge(observation.grey, frame.at)
-        verdict = FrameEvaluation(
-            frame, "nothing to learn", {h.name: h.score for h in hits}, tails, value, 0.0, condition
+            quality = self.quality_monitor.assess(observation.grey, frame.at)
+        evaluation = FrameEvaluation(
+            frame,
+            SelectionOutcome.NO_VALUE,
+            scores={hit.name: hit.score for hit in hits},
+            tails=tails,
+            value=value,
+            quality=quality,
         )
         lane, first = self._lane(sampling)
         if lane is Lane.SCORE and value <= 0:
-            self._explain(verdict)
+            self._explain(evaluation)
             return []
         capture = Capture(
             observation,
@@ -164,15 +194,15 @@ class Selector:
             value,
             sampling,
             id=self._new_id(frame.captured_at),
-            is_degraded=condition.is_degraded,
+            is_degraded=quality.is_degraded,
         )
         if lane is not Lane.SCORE:
-            self._explain(replace(verdict, outcome=lane.value))
+            self._explain(replace(evaluation, outcome=SelectionOutcome(lane)))
             return [capture]
-        return self._compete(capture, verdict, now)
+        return self._compete(capture, evaluation, now)
 
     def _lane(self, sampling: Sampling | None) -> tuple[Lane, tuple[RuleHit, ...]]:
-        """Why the frame is captured whatever it shows, if it is; else the score lane."""
+        """Return the lane of this frame, and the reasons that do not depend on its content."""
         first: tuple[RuleHit, ...] = ()
         lane = Lane.SCORE
         nth = self._policy.every_nth
@@ -185,65 +215,71 @@ class Selector:
             lane, first = Lane.RANDOM, (RuleHit("random_interval", 1.0), *first)
         return lane, first
 
-    def _listen(self, moment: FrameContext) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
-        """What each rule says, the one that adds most first, and how unusual that is."""
+    def _score_rules(self, context: FrameContext) -> tuple[tuple[RuleHit, ...], dict[str, float]]:
+        """Return the rules that fired, the largest contribution first, and their tail scores."""
         hits, tails = [], {}
-        at = moment.observation.frame.at
+        at = context.observation.frame.at
         for rule in self._rules:
-            if rule.is_temporal and not moment.is_timed:
+            if rule.is_temporal and not context.is_timed:
                 continue
-            score = rule.score(moment)
+            score = rule.score(context)
             sketch = self._sketches[rule.name]
             if score > 0:
                 hits.append(RuleHit(rule.name, score))
-                tails[rule.name] = sketch.tail_score(score) * min(1.0, score / LOUD)
+                tails[rule.name] = sketch.tail_score(score) * min(1.0, score / STRONG_SCORE)
             sketch.add(score, at)
         hits.sort(key=lambda hit: -self._weights[hit.name] * tails[hit.name])
         return tuple(hits), tails
 
     # The score lane
 
-    def _compete(self, capture: Capture, verdict: FrameEvaluation, now: float) -> list[Capture]:
-        """Gates, cooldown, the pool's line, duplicates, and the best of a burst."""
+    def _compete(self, capture: Capture, evaluation: FrameEvaluation, now: float) -> list[Capture]:
+        """Apply image quality, cooldown, cutoff, burst and near-duplicate tests, in this order."""
         at = capture.observation.frame.at
         names = [hit.name for hit in capture.rules]
         pool = self._pool_for(capture)
-        verdict = replace(verdict, line=pool.line(now) if pool is not None else 0.0)
-        objection = self._objection(verdict, names)
-        if objection is not None:
-            return self._refuse(verdict, objection)
+        evaluation = replace(evaluation, cutoff=pool.cutoff(now) if pool is not None else 0.0)
+        refusal = self._refusal(evaluation, names)
+        if refusal is not None:
+            return self._refuse(evaluation, *refusal)
         if self._best is not None and self._best.value >= capture.value:
-            return self._refuse(verdict, "a neighbour is better", other=self._best.id)
+            return self._refuse(
+                evaluation, SelectionOutcome.NEIGHBOUR_IS_BETTER, other=self._best.id
+            )
         observation = capture.observation
         if observation.grey is not None:
-            likeness = fingerprint_of(observation.grey, observation.detections, observation.frame)
-            twin = self._twin(likeness, at)
-            if twin is not None and twin.value >= capture.value:
-                return self._refuse(verdict, "duplicate of a better one", other=twin.id)
-            replaces = twin.id if twin is not None else None
-            capture = replace(capture, likeness=likeness.text, replaces=replaces)
-        self._cooldown.hear(names, at)
+            fingerprint = fingerprint_of(
+                observation.grey, observation.detections, observation.frame
+            )
+            duplicate = self._near_duplicate(fingerprint, at)
+            if duplicate is not None and duplicate.value >= capture.value:
+                return self._refuse(evaluation, SelectionOutcome.DUPLICATE, other=duplicate.id)
+            replaces = duplicate.id if duplicate is not None else None
+            capture = replace(capture, fingerprint=fingerprint.text, replaces=replaces)
+        self._cooldown.start(names, at)
         if self._policy.burst_s <= 0:
-            self._explain(replace(verdict, outcome="score"))
+            self._explain(replace(evaluation, outcome=SelectionOutcome.SCORE))
             return self._keep(capture, now)
-        self._explain(replace(verdict, outcome="score, unless a neighbour is better"))
+        self._explain(replace(evaluation, outcome=SelectionOutcome.BEST_OF_BURST))
         if self._best is None:
             self._burst_began = at
         self._best = capture
         return []
 
-    def _objection(self, verdict: FrameEvaluation, names: Sequence[str]) -> str | None:
-        """Why a frame cannot be captured, whatever its neighbours are like."""
-        if verdict.condition.is_useless:
-            return f"the picture is {verdict.condition.value}"
-        if not any(self._cooldown.ready(name, verdict.frame.at) for name in names):
-            return "its rules were heard a moment ago"
-        if verdict.value <= verdict.line:
-            return "below the best of the last 24 h"
+    def _refusal(
+        self, evaluation: FrameEvaluation, names: Sequence[str]
+    ) -> tuple[SelectionOutcome, str] | None:
+        """Return why a frame cannot be captured whatever its neighbours are, with the detail."""
+        if evaluation.quality.is_unusable:
+            return SelectionOutcome.UNUSABLE_IMAGE, evaluation.quality.value
+        if not any(self._cooldown.ready(name, evaluation.frame.at) for name in names):
+            return SelectionOutcome.COOLING_DOWN, f"{self._cooldown.seconds:g} s"
+        if evaluation.value <= evaluation.cutoff:
+            return SelectionOutcome.BELOW_CUTOFF, ""
         return None
 
     def _end_burst(self, now: float) -> list[Capture]:
-        """The best of the burst, now that it is over."""
+        """Keep the best capture of the burst that ended."""
         best, self._best = self._best, None
         return self._keep(best, now) if best is not None else []
 
@@ -251,40 +287,45 @@ class Selector:
         pool = self._pool_for(capture)
         if pool is not None and not pool.admit(capture.value, now):
             return []
-        if capture.likeness is not None:
+        if capture.fingerprint is not None:
             at = capture.observation.frame.at
-            likeness = Fingerprint.from_text(capture.likeness)
-            self._recent.append(_Recent(capture.id, likeness, at, capture.value))
+            fingerprint = Fingerprint.from_text(capture.fingerprint)
+            self._recent.append(_Recent(capture.id, fingerprint, at, capture.value))
         return [capture]
 
     def _pool_for(self, capture: Capture) -> TopK | None:
         """Degraded frames compete separately: a dark night cannot use up the main budget."""
         return self._policy.degraded_pool if capture.is_degraded else self._policy.pool
 
-    def _twin(self, likeness: Fingerprint, at: float) -> _Recent | None:
-        """The best capture of this lane that shows the same, within 300 s.
+    def _near_duplicate(self, fingerprint: Fingerprint, at: float) -> _Recent | None:
+        """Return the best score-lane capture of the last 300 s that is a near-duplicate.
 
-        Random captures are not compared with: leaving frames out because they were drawn would
-        bias what is left.
+        Random captures do not take part: dropping near-duplicates of drawn frames would bias
+        what the score lane keeps.
         """
-        twins = (
+        duplicates = (
             recent
             for recent in self._recent
             if 0 <= at - recent.at <= DUPLICATE_SECONDS
-            and likeness.is_duplicate_of(recent.likeness)
+            and fingerprint.is_duplicate_of(recent.fingerprint)
         )
-        return max(twins, key=lambda twin: (twin.value, twin.at), default=None)
+        return max(duplicates, key=lambda each: (each.value, each.at), default=None)
 
     def _refuse(
-        self, verdict: FrameEvaluation, why: str, *, other: str | None = None
+        self,
+        evaluation: FrameEvaluation,
+        outcome: SelectionOutcome,
+        detail: str = "",
+        *,
+        other: str | None = None,
     ) -> list[Capture]:
-        self._explain(replace(verdict, outcome=why, other=other))
+        self._explain(replace(evaluation, outcome=outcome, detail=detail, other=other))
         return []
 
-    # Over restarts
+    # State that survives a restart
 
     def memory(self) -> dict[str, str]:
-        """What is worth keeping over a restart, by name."""
+        """Return what must survive a restart, by name."""
         kept = {f"sketch/{name}": sketch.text for name, sketch in self._sketches.items()}
         for rule in self._rules:
             if isinstance(rule, Remembers):
@@ -292,7 +333,7 @@ class Selector:
         return kept
 
     def remember(self, kept: Mapping[str, str]) -> None:
-        """Take back what `memory` gave; what cannot be read begins again."""
+        """Restore what `memory` returned; an unreadable part starts empty."""
         for rule in self._rules:
             try:
                 text = kept.get(f"sketch/{rule.name}")

@@ -1,4 +1,4 @@
-"""Which score-lane captures are worth the flash: the best of the last 24 hours."""
+"""Admission to the spool: the best score-lane captures of the last 24 hours."""
 
 import json
 from collections import deque
@@ -21,16 +21,18 @@ class TopK:
     size: int
     _values: SortedList = field(default_factory=SortedList)
     _times: deque[tuple[float, float]] = field(default_factory=deque)  # (admitted at, value)
-    _out: SortedList = field(default_factory=SortedList)  # outdone, still in `_times`
+    _out: SortedList = field(
+        default_factory=SortedList
+    )  # no longer among the best, still in `_times`
 
-    def line(self, now: float) -> float:
-        """What a value must exceed, 0 while there is room."""
+    def cutoff(self, now: float) -> float:
+        """Return what a value must exceed; 0 while there is room."""
         self._expire(now)
         return float(self._values[0]) if len(self._values) >= self.size else 0.0
 
     def admit(self, value: float, now: float) -> bool:
         """Take a value if it is among the best; `now` in seconds of one clock."""
-        if value <= self.line(now):
+        if value <= self.cutoff(now):
             return False
         if len(self._values) >= self.size:
             self._out.add(self._values.pop(0))

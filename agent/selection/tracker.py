@@ -1,8 +1,8 @@
-"""Follows objects from frame to frame, as far as the rules of time need it.
+"""A light multi-object tracker for the temporal rules.
 
-A light tracker: detections are matched to tracks by overlap with the place where the track is
-expected, the confident ones first (the two rounds of ByteTrack, Zhang et al., ECCV 2022). Labels do
-not take part, because a label that changes is what one of the rules looks for.
+Detections are matched to tracks by their overlap with the track's predicted box, confident ones
+first (the two rounds of ByteTrack, Zhang et al., ECCV 2022). A detection may have another label
+than its track, because the rule `class_flip` looks for labels that change.
 """
 
 from collections.abc import Sequence
@@ -13,38 +13,41 @@ import numpy as np
 from agent.domain import Box, Detection, FloatArray
 
 MATCH_IOU = 0.2
+"""Least overlap of a detection with the predicted box of its track."""
 SAME_LABEL = 0.1
-"""Overlap that a detection of the track's own label is ahead: objects that cross keep theirs."""
-MOST_DETECTIONS = 60  # the most confident ones of a frame take part
-FAINT = 0.1  # below it a detection continues a track and begins none
-BELIEVED = 0.25  # a track that never reached it ends with the first frame that lacks it: clutter
+"""Bonus on the overlap if labels are equal, so that objects that cross keep their tracks."""
+MOST_DETECTIONS = 60  # of a frame; the most confident ones take part
+FAINT = 0.1  # confidence; a fainter detection may continue a track but starts none
+BELIEVED = 0.25  # confidence; a track that never reached it is clutter, and ends when first missed
 
 
 @dataclass(slots=True)
 class Track:
-    """One object over time. Positions are numbers of frames since the tracker began."""
+    """One object over time. Positions count the tracker's frames, from 0."""
 
     number: int
-    seen: dict[int, Detection] = field(default_factory=dict)  # of the last frames, by position
+    seen: dict[int, Detection] = field(
+        default_factory=dict
+    )  # in the remembered frames, by position
     first: int = 0
     last: int = 0
-    frames: int = 0  # in which it was seen, in its whole life
-    best: float = 0.0  # highest confidence of its life
+    frames: int = 0  # frames in which it was seen, in its whole life
+    best: float = 0.0  # highest confidence in its whole life
     velocity: tuple[float, float] = (0.0, 0.0)  # pixels per frame, of the centre
 
     @property
     def label(self) -> str:
-        """What it was called when it was last seen."""
+        """The label of its latest detection."""
         return self.seen[self.last].label
 
     def expected(self, position: int) -> Box:
-        """Where it should be at a later position."""
+        """Return its predicted box at a later position."""
         box, ahead = self.seen[self.last].box, position - self.last
         dx, dy = self.velocity[0] * ahead, self.velocity[1] * ahead
         return Box(box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy)
 
     def add(self, position: int, detection: Detection) -> None:
-        """It was seen again."""
+        """Append a detection."""
         if self.frames:
             step = position - self.last
             old, new = _centre(self.seen[self.last].box), _centre(detection.box)
@@ -64,16 +67,16 @@ class Track:
 class Tracker:
     """Tracks of one camera. `memory` is the number of frames that are remembered."""
 
-    def __init__(self, *, memory: int, patience: int) -> None:
-        """`timeout`: a track that was not seen for more than so many frames has ended."""
+    def __init__(self, *, memory: int, max_missed: int) -> None:
+        """A track that was not seen in more than `max_missed` consecutive frames has ended."""
         self.tracks: list[Track] = []
         self._memory = memory
-        self._patience = patience
+        self._max_missed = max_missed
         self._position = -1
         self._made = 0
 
     def update(self, detections: Sequence[Detection]) -> int:
-        """Take the next frame's detections, most confident first; answers its position."""
+        """Take the next frame's detections, most confident first; return its position."""
         self._position += 1
         now = self._position
         taken = list(detections[:MOST_DETECTIONS])
@@ -82,7 +85,7 @@ class Tracker:
         alive = [
             t
             for t in self.tracks
-            if now - t.last <= (self._patience + 1 if t.best >= BELIEVED else 1)
+            if now - t.last <= (self._max_missed + 1 if t.best >= BELIEVED else 1)
         ]
         unmatched = self._match(sure, alive, now)
         rest = [t for t in alive if t.last != now]
@@ -97,7 +100,7 @@ class Tracker:
         return now
 
     def _match(self, detections: list[Detection], tracks: list[Track], now: int) -> list[Detection]:
-        """Give each detection to the free track that it overlaps most; answers the rest."""
+        """Match detections to tracks, largest overlap first; return the unmatched detections."""
         if not detections or not tracks:
             return detections
         overlap = iou_matrix(
@@ -129,7 +132,7 @@ class Tracker:
 
 
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:
-    """Intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
+    """Return the intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
     left, right = _array(a), _array(b)
     x_min = np.maximum(left[:, None, 0], right[None, :, 0])
     y_min = np.maximum(left[:, None, 1], right[None, :, 1])

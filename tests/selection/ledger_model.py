@@ -12,7 +12,7 @@ DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0
 SHARE = 0.2
 CHANCE = {Lane.RANDOM, Lane.INTERVAL}
-LANES = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
+LANE_CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
 Action = tuple[str, float]
 
 
@@ -20,7 +20,7 @@ Account = tuple[float, float, int | None, Counter[Lane]]
 
 
 @dataclass
-class Naive:
+class LedgerModel:
     """What may have been purchased, from the times alone."""
 
     per_day: int
@@ -41,7 +41,7 @@ class Naive:
         elif self.ran - self.began >= DAY:
             self._new_day(date, self.ran - (self.ran - self.began) % DAY)
 
-    def bought(self, capture: str, lane: Lane, wall: float) -> None:
+    def buy(self, capture: str, lane: Lane, wall: float) -> None:
         self.today[lane] += 1
         self.by_date[int(wall // DAY)] += 1
         self.owed[capture] = lane
@@ -76,56 +76,56 @@ class Naive:
         self.broken |= {name for name, holds in rules.items() if not holds}
 
 
-def live(  # noqa: C901 (one branch per kind of action)
+def broken_rules(  # noqa: C901 (one branch per kind of action)
     actions: Sequence[Action], *, per_day: int, make: type[Ledger] = Ledger
 ) -> set[str]:
     """Which rules the ledger broke in this life of a device."""
-    ledger, naive = make(per_day, SHARE), Naive(per_day)
+    ledger, model = make(per_day, SHARE), LedgerModel(per_day)
     clock, wall, boots = 1000.0, NOON_2026, 0
     ledger.accrue(ClockReading(clock, wall, "0"))
-    naive.pass_time(0.0, wall)
-    kept = ledger.text, naive.account, (boots, clock)
+    model.pass_time(0.0, wall)
+    kept = ledger.text, model.account, (boots, clock)
     for number, (kind, amount) in enumerate(actions):
         if kind == "run":
             clock, wall = clock + amount, wall + amount
-            naive.pass_time(amount, wall)
+            model.pass_time(amount, wall)
         elif kind == "step":
             wall = max(0.0, wall + amount)
-            naive.pass_time(0.0, wall)
+            model.pass_time(0.0, wall)
         elif kind == "reboot":  # the time without power is nobody's
             boots, clock, wall = boots + 1, 5.0, wall + amount
-            ledger = _again(make, naive, kept[0])
-            naive.again(kept[1], 0.0, wall)
+            ledger = _again(make, model, kept[0])
+            model.again(kept[1], 0.0, wall)
         elif kind == "restart":
-            ledger = _again(make, naive, kept[0])
+            ledger = _again(make, model, kept[0])
             boot, at = kept[2]
-            naive.again(kept[1], clock - at if boot == boots else 0.0, wall)
+            model.again(kept[1], clock - at if boot == boots else 0.0, wall)
         elif kind == "keep":
-            kept = ledger.text, naive.account, (boots, clock)
+            kept = ledger.text, model.account, (boots, clock)
         elif kind == "deliver":
             for capture in list(ledger.paid)[: int(amount)]:
                 ledger.finished(capture)
-                naive.owed.pop(capture, None)
+                model.owed.pop(capture, None)
         ledger.accrue(ClockReading(clock, wall, str(boots)))
         if kind == "buy":
             for one in range(int(amount)):
-                lane = LANES[(number + one) % 4] if amount % 1 else LANES[number % 4]
+                lane = LANE_CYCLE[(number + one) % 4] if amount % 1 else LANE_CYCLE[number % 4]
                 if ledger.may_buy(lane):
                     ledger.buy(f"{number}/{one}", lane)
-                    naive.bought(f"{number}/{one}", lane, wall)
-                    kept = ledger.text, naive.account, (boots, clock)
-    return naive.broken
+                    model.buy(f"{number}/{one}", lane, wall)
+                    kept = ledger.text, model.account, (boots, clock)
+    return model.broken
 
 
-def _again(make: type[Ledger], naive: Naive, text: str) -> Ledger:
+def _again(make: type[Ledger], model: LedgerModel, text: str) -> Ledger:
     """What is read after a restart, told what was delivered since it was written."""
-    ledger = make.from_text(text, per_day=naive.per_day, random_share=SHARE)
-    for capture in set(ledger.paid) - naive.owed.keys():
+    ledger = make.from_text(text, per_day=model.per_day, random_share=SHARE)
+    for capture in set(ledger.paid) - model.owed.keys():
         ledger.finished(capture)
     return ledger
 
 
-def a_life(seed: int) -> list[Action]:
+def random_actions(seed: int) -> list[Action]:
     """Bursts, idle hours, steps of the clock to 1970, to 2076 and back, restarts, reboots."""
     draw = random.Random(seed)
     steps = (-NOON_2026, NOON_2026, 50 * 365 * DAY, -50 * 365 * DAY, -3600.0, 3600.0, DAY, -DAY)

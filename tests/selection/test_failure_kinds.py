@@ -12,8 +12,8 @@ from agent.domain import Box, Detection, Grey, Lane
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import RULE_NAMES
 from agent.selection.selector import Selector
-from tests.selection.pictures import noisy, scene
-from tests.selection.street import Walker, clean, scores, seen
+from tests.selection.grey_images import noisy, scene
+from tests.selection.synthetic_street import Walker, clean_street, observed, scores
 
 AT = 40  # where the failure is planted
 PERSON = Walker("person", 100, 200, 8.0)
@@ -109,13 +109,13 @@ def test_a_count_that_jumps_is_a_change_and_only_where_it_jumps(usual: int, then
 def test_what_moves_and_is_not_seen_is_motion_without_detection() -> None:
     still = scene()
 
-    def picture(n: int) -> Grey:
+    def image(n: int) -> Grey:
         grey = noisy(still, n)
         if 30 <= n < 50:
             grey[60:110, 10 * (n - 25) : 10 * (n - 25) + 40] = 250
         return grey
 
-    found = scores([[]] * 80, picture)["motion_without_detection"]
+    found = scores([[]] * 80, image)["motion_without_detection"]
     hits = {n for n, score in enumerate(found) if score > 0}
 
     assert hits >= set(range(30, 50))
@@ -125,21 +125,21 @@ def test_what_moves_and_is_not_seen_is_motion_without_detection() -> None:
 def test_what_moves_and_is_seen_is_none() -> None:
     still = scene()
 
-    def picture(n: int) -> Grey:
+    def image(n: int) -> Grey:
         grey = noisy(still, n)
         grey[50:85, 25 + 2 * n : 40 + 2 * n] = 250
         return grey
 
-    assert fired_with(picture) == set()
+    assert fired_with(image) == set()
 
 
-def fired_with(picture: Callable[[int], Grey]) -> set[int]:
-    found = scores(walk(), picture)["motion_without_detection"]
+def fired_with(image: Callable[[int], Grey]) -> set[int]:
+    found = scores(walk(), image)["motion_without_detection"]
     return {n for n, score in enumerate(found) if score > 0}
 
 
 @cache
-def noisy_pictures() -> list[Grey]:
+def noisy_images() -> list[Grey]:
     """Of one view, each with noise of its own."""
     return [noisy(scene(), n) for n in range(50)]
 
@@ -148,8 +148,8 @@ def noisy_pictures() -> list[Grey]:
 def test_a_street_that_is_seen_well_fires_on_fewer_than_a_hundredth_of_the_frames(
     seed: int,
 ) -> None:
-    pictures = noisy_pictures()
-    found = scores(clean(900, seed), lambda n: pictures[n % len(pictures)])
+    images = noisy_images()
+    found = scores(clean_street(900, seed), lambda n: images[n % len(images)])
 
     for name in TEMPORAL_AND_SCENE:
         assert np.count_nonzero(found[name]) < 9, name
@@ -157,7 +157,7 @@ def test_a_street_that_is_seen_well_fires_on_fewer_than_a_hundredth_of_the_frame
 
 def test_an_output_that_is_no_answer_has_full_value() -> None:
     selector = Selector(RandomLane(None, "seed"), [], new_id=lambda _: "one")
-    broken = replace(seen(0, []), invalid=True)
+    broken = replace(observed(0, []), invalid=True)
 
     (capture,) = selector.observe(broken, 0.0)
 

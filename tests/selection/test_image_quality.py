@@ -7,16 +7,16 @@ import pytest
 
 from agent.domain import Grey
 from agent.selection.image_quality import ImageQuality, QualityMonitor
-from tests.selection.pictures import SHAPE, blurred, noisy, scene
+from tests.selection.grey_images import SHAPE, blurred, noisy, scene
 
 
-def used_to(pictures: Iterable[Grey]) -> tuple[QualityMonitor, float]:
-    """A gate that has seen these, one a second."""
-    gate, at = QualityMonitor(), 0.0
-    for picture in pictures:
+def used_to(images: Iterable[Grey]) -> tuple[QualityMonitor, float]:
+    """A monitor that has seen these, one a second."""
+    monitor, at = QualityMonitor(), 0.0
+    for image in images:
         at += 1.0
-        gate.judge(picture, at)
-    return gate, at
+        monitor.assess(image, at)
+    return monitor, at
 
 
 def usual() -> tuple[QualityMonitor, float]:
@@ -24,62 +24,62 @@ def usual() -> tuple[QualityMonitor, float]:
 
 
 @pytest.mark.parametrize(
-    ("picture", "condition"),
+    ("image", "quality"),
     [
         (noisy(scene(), 99), ImageQuality.CLEAR),
         (np.full(SHAPE, 12, np.uint8), ImageQuality.DARK),
-        (np.full(SHAPE, 254, np.uint8), ImageQuality.BLOWN_OUT),
+        (np.full(SHAPE, 254, np.uint8), ImageQuality.OVEREXPOSED),
         (noisy(blurred(scene()), 1, 1.0), ImageQuality.BLURRED),
-        (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), ImageQuality.BLOCKED),
+        (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), ImageQuality.COVERED),
         (noisy(scene(), 39), ImageQuality.FROZEN),  # the very image before
     ],
 )
 def test_a_picture_is_judged_against_what_the_camera_usually_shows(
-    picture: Grey, condition: ImageQuality
+    image: Grey, quality: ImageQuality
 ) -> None:
-    gate, at = usual()
+    monitor, at = usual()
 
-    assert gate.judge(picture, at + 1) is condition
+    assert monitor.assess(image, at + 1) is quality
 
 
 def test_a_camera_that_is_always_soft_is_not_blurred() -> None:
-    gate, at = used_to(noisy(blurred(scene()), n, 1.0) for n in range(40))
+    monitor, at = used_to(noisy(blurred(scene()), n, 1.0) for n in range(40))
 
-    assert gate.judge(noisy(blurred(scene()), 99, 1.0), at + 1) is ImageQuality.CLEAR
+    assert monitor.assess(noisy(blurred(scene()), 99, 1.0), at + 1) is ImageQuality.CLEAR
 
 
 def test_nothing_is_called_blurred_before_there_is_a_usual() -> None:
-    gate, at = used_to(noisy(scene(), n) for n in range(5))
+    monitor, at = used_to(noisy(scene(), n) for n in range(5))
 
-    assert gate.judge(noisy(blurred(scene()), 1), at + 1) is ImageQuality.CLEAR
+    assert monitor.assess(noisy(blurred(scene()), 1), at + 1) is ImageQuality.CLEAR
 
 
 def test_a_condition_is_told_once_it_has_lasted_ten_seconds() -> None:
-    gate, began = usual()
+    monitor, began = usual()
     told = []
     for second in range(1, 14):
-        gate.judge(noisy(np.full(SHAPE, 10, np.uint8), second), began + second)
-        told.append(gate.lasting)
+        monitor.assess(noisy(np.full(SHAPE, 10, np.uint8), second), began + second)
+        told.append(monitor.lasting)
 
     assert told[:10] == [ImageQuality.CLEAR] * 10
     assert told[10:] == [ImageQuality.DARK] * 3
 
 
 def test_a_dark_hour_does_not_change_what_is_sharp() -> None:
-    gate, at = usual()
+    monitor, at = usual()
     for second in range(200):
-        gate.judge(noisy(np.full(SHAPE, 10, np.uint8), second), at + second)
+        monitor.assess(noisy(np.full(SHAPE, 10, np.uint8), second), at + second)
 
-    assert gate.judge(noisy(blurred(scene()), 1), at + 201) is ImageQuality.BLURRED
+    assert monitor.assess(noisy(blurred(scene()), 1), at + 201) is ImageQuality.BLURRED
 
 
 def test_dark_frames_may_be_bought_and_frozen_ones_never() -> None:
     assert {each for each in ImageQuality if each.is_degraded} == {
         ImageQuality.DARK,
-        ImageQuality.BLOWN_OUT,
+        ImageQuality.OVEREXPOSED,
         ImageQuality.BLURRED,
     }
-    assert {each for each in ImageQuality if each.is_useless} == {
+    assert {each for each in ImageQuality if each.is_unusable} == {
         ImageQuality.FROZEN,
-        ImageQuality.BLOCKED,
+        ImageQuality.COVERED,
     }

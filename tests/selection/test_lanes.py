@@ -28,11 +28,11 @@ class Counting:
     tasks: ClassVar[tuple[str, ...]] = ("detect",)
     weight: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = False
-    heard: int = 0
+    calls: int = 0
 
-    def score(self, moment: FrameContext) -> float:
-        self.heard += 1
-        return float(len(moment.observation.detections) > 1)
+    def score(self, context: FrameContext) -> float:
+        self.calls += 1
+        return float(len(context.observation.detections) > 1)
 
 
 def selector(
@@ -137,7 +137,7 @@ def test_each_rule_sees_each_frame_whichever_lane_takes_it() -> None:
         [observation(step / 8) for step in range(100)],
     )
 
-    assert rule.heard == 100
+    assert rule.calls == 100
 
 
 def test_a_negative_is_captured_with_an_empty_list() -> None:
@@ -148,14 +148,14 @@ def test_a_negative_is_captured_with_an_empty_list() -> None:
 
 def test_a_cooldown_of_zero_never_rests() -> None:
     cooldown = Cooldown(0.0)
-    cooldown.hear(["a"], 5.0)
+    cooldown.start(["a"], 5.0)
 
     assert cooldown.ready("a", 5.0)
 
 
 def test_a_cooldown_ends_on_time_and_with_a_clock_that_starts_over() -> None:
     cooldown = Cooldown(10.0)
-    cooldown.hear(["a"], 100.0)
+    cooldown.start(["a"], 100.0)
 
     assert [cooldown.ready("a", at) for at in (100.0, 109.9, 110.0, 3.0)] == [
         False,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.domain import BudgetPart, Lane
 from agent.selection.budget.ledger import ClockReading, Ledger
-from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, a_life, live
+from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, broken_rules, random_actions
 
 ACTIONS = st.lists(
     st.one_of(
@@ -31,12 +31,15 @@ ACTIONS = st.lists(
 def test_no_life_of_a_device_breaks_a_rule_of_the_budget(
     actions: list[Action], per_day: int
 ) -> None:
-    assert live(actions, per_day=per_day) == set()
+    assert broken_rules(actions, per_day=per_day) == set()
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 10, 100])
 def test_nor_do_many_lives_with_violent_clocks(per_day: int) -> None:
-    assert set().union(*(live(a_life(seed), per_day=per_day) for seed in range(40))) == set()
+    assert (
+        set().union(*(broken_rules(random_actions(seed), per_day=per_day) for seed in range(40)))
+        == set()
+    )
 
 
 class ForgetsDates(Ledger):
@@ -110,7 +113,7 @@ class OwesNobodyAShare(Ledger):
 )
 def test_planted_bug_in_the_ledger_is_caught(bug: type[Ledger], rule: str) -> None:
     assert any(
-        rule in live(a_life(seed), per_day=per_day, make=bug)
+        rule in broken_rules(random_actions(seed), per_day=per_day, make=bug)
         for seed in range(150)
         for per_day in (3, 10, 100)
     )
@@ -120,16 +123,16 @@ def spent_of_a_day(per_day: int, lane_of: Callable[[int], Lane]) -> list[float]:
     """When credits were spent on a day in which something always waits, tried every minute."""
     ledger = Ledger(per_day, SHARE)
     midnight = NOON_2026 - NOON_2026 % DAY
-    bought: list[float] = []
+    spent_at: list[float] = []
     for minute in range(24 * 60):
         at = minute * 60.0
         ledger.accrue(ClockReading(at, midnight + at, "boot"))
         for _ in range(2):
-            while ledger.may_buy(lane := lane_of(len(bought))):
-                ledger.buy(str(len(bought)), lane)
-                ledger.finished(str(len(bought)))
-                bought.append(at)
-    return bought
+            while ledger.may_buy(lane := lane_of(len(spent_at))):
+                ledger.buy(str(len(spent_at)), lane)
+                ledger.finished(str(len(spent_at)))
+                spent_at.append(at)
+    return spent_at
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 10, 100, 1000])

@@ -17,14 +17,21 @@ from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from agent.system import uuid7
-from tests.selection.shop import clock_at_midnight, draft, identity, likeness, send_all, spool_at
+from tests.selection.budgeted_spool import (
+    capture_id,
+    clock_at_midnight,
+    fingerprint_text,
+    new_capture,
+    send_all,
+    spool_at,
+)
 
 
 def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_path: Path) -> None:
     """Three days without network: credits of those days lapse, those of today buy the best."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
-        spool.put([draft(n, n / 100) for n in range(60)])
+        spool.put([new_capture(n, n / 100) for n in range(60)])
         for _ in range(3 * 24):
             clock.now += 3600.0
             spool.report()
@@ -32,14 +39,14 @@ def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_pa
         clock.now += DAY_S / 2
         sent = send_all(spool)
 
-    assert sent == [identity(n) for n in range(59, 59 - len(sent), -1)]
+    assert sent == [capture_id(n) for n in range(59, 59 - len(sent), -1)]
     assert 4 <= len(sent) <= 6
 
 
 def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
-        spool.put([draft(n, n / 10) for n in range(5)])
+        spool.put([new_capture(n, n / 10) for n in range(5)])
         first = spool.claim()
     with spool_at(tmp_path, clock, 10) as spool:
         again = spool.claim()
@@ -54,7 +61,7 @@ def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_p
     clock = clock_at_midnight()
     for _ in range(3):
         with spool_at(tmp_path, clock, 10) as spool:
-            spool.put([draft(int(clock.now) + 1, 0.5)])
+            spool.put([new_capture(int(clock.now) + 1, 0.5)])
             assert len(send_all(spool)) == 1
         clock.now += DAY_S
     with spool_at(tmp_path, clock, 10) as spool:
@@ -68,15 +75,15 @@ def test_what_was_sent_makes_its_like_worth_less_for_a_day(
 ) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([draft(1, 0.9, scene=1)])
-        assert send_all(spool) == [identity(1)]
-        spool.put([draft(2, 0.8, scene=1), draft(3, 0.4, scene=3)])
+        spool.put([new_capture(1, 0.9, scene=1)])
+        assert send_all(spool) == [capture_id(1)]
+        spool.put([new_capture(2, 0.8, scene=1), new_capture(3, 0.4, scene=3)])
         clock.now += 4700.0
         if not is_killed:
-            assert send_all(spool) == [identity(3)]
+            assert send_all(spool) == [capture_id(3)]
     if is_killed:
         with spool_at(tmp_path, clock, 24) as spool:
-            assert send_all(spool) == [identity(3)]
+            assert send_all(spool) == [capture_id(3)]
 
 
 def test_a_likeness_is_forgotten_after_a_day() -> None:
@@ -85,8 +92,8 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
 
     def arrive(number: int, value: float, scene: int) -> None:
         order.arrive(
-            SpoolEntry(identity(number), Lane.SCORE, value, number, 1),
-            SendHint("gate", likeness=likeness(scene)).text,
+            SpoolEntry(capture_id(number), Lane.SCORE, value, number, 1),
+            SendHint("gate", fingerprint=fingerprint_text(scene)).text,
         )
 
     def buy() -> str:
@@ -97,28 +104,28 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
         return choice.entry.id
 
     arrive(1, 0.9, 1)
-    assert buy() == identity(1)
+    assert buy() == capture_id(1)
     clock.now += 4700.0
     arrive(2, 0.8, 1)
     arrive(3, 0.4, 3)
     arrive(4, 0.35, 4)
-    assert buy() == identity(3)
+    assert buy() == capture_id(3)
     clock.now += DAY_S
-    assert buy() == identity(4)  # what was sent counts until the next purchase is noted
+    assert buy() == capture_id(4)  # what was sent counts until the next purchase is noted
     clock.now += 4700.0
-    assert buy() == identity(2)
+    assert buy() == capture_id(2)
 
 
 def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 100) as spool:
-        spool.put([draft(n, 0.9, is_degraded=True) for n in range(50)])
-        spool.put([draft(n, 0.1) for n in range(50, 150)])
+        spool.put([new_capture(n, 0.9, is_degraded=True) for n in range(50)])
+        spool.put([new_capture(n, 0.1) for n in range(50, 150)])
         sent = []
         for _ in range(95):
             sent += send_all(spool)
             clock.now += 900.0
-    dark = {identity(n) for n in range(50)}
+    dark = {capture_id(n) for n in range(50)}
 
     assert len(dark & set(sent)) == 5
     assert len(sent) > 60
@@ -134,15 +141,15 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(buying, "DIVERSITY", 0.0)
         for number, value in enumerate(values):
-            hint = SendHint("gate", likeness=likeness(number % 3)).text
-            order.arrive(SpoolEntry(identity(number), Lane.SCORE, value / 1000, number, 1), hint)
+            hint = SendHint("gate", fingerprint=fingerprint_text(number % 3)).text
+            order.arrive(SpoolEntry(capture_id(number), Lane.SCORE, value / 1000, number, 1), hint)
         clock.now = DAY_S - 1e-6
-        bought = []
+        purchased = []
         while (choice := order.choose()) is not None:
             order.take(choice)
-            bought.append(choice.entry.value)
+            purchased.append(choice.entry.value)
 
-    assert bought == sorted((v / 1000 for v in values), reverse=True)[:per_day]
+    assert purchased == sorted((v / 1000 for v in values), reverse=True)[:per_day]
 
 
 def weight_of_a_life(seed: int) -> float:
@@ -187,20 +194,20 @@ def test_what_is_sent_while_others_leave_stands_for_the_right_time() -> None:
 
 
 def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buying, "_by_lot", lambda entry: entry.random_tag)
+    monkeypatch.setattr(buying, "_random_order", lambda entry: entry.random_tag)
 
     assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) > 4
 
 
 def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
-    hint = SendHint("gate", likeness=likeness(number), rule=rule)
-    return SpoolEntry(identity(number), Lane.SCORE, value, number, 1), hint.text
+    hint = SendHint("gate", fingerprint=fingerprint_text(number), rule=rule)
+    return SpoolEntry(capture_id(number), Lane.SCORE, value, number, 1), hint.text
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
     """One shouts all day, another speaks softly: both are reported, the strong one more often."""
-    clock, notes, bought = clock_at_midnight(), dict[str, str](), Counter[str]()
+    clock, notes, purchased = clock_at_midnight(), dict[str, str](), Counter[str]()
     loud = [for_rule(n, 0.7, "loud") for n in range(40)]
     soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
     waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
@@ -216,11 +223,11 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
         order.leave(choice.entry)
         notes |= {name: text for name, text in choice.notes.items() if text is not None}
         _, hint = waiting.pop(choice.entry.id)
-        bought[SendHint.from_text(hint).rule] += 1
+        purchased[SendHint.from_text(hint).rule] += 1
         clock.now += 3600.0
 
-    assert bought["soft"] >= 4
-    assert bought["loud"] > bought["soft"]
+    assert purchased["soft"] >= 4
+    assert purchased["loud"] > purchased["soft"]
 
 
 def test_a_rule_that_is_alone_loses_nothing() -> None:
@@ -229,16 +236,16 @@ def test_a_rule_that_is_alone_loses_nothing() -> None:
     order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
     order.report()
     clock.now = 20 * 3600.0
-    bought = []
+    purchased = []
     while (choice := order.choose()) is not None:
         order.take(choice)
-        bought.append(choice.entry.value)
+        purchased.append(choice.entry.value)
 
-    assert bought == sorted(bought, reverse=True)
-    assert len(bought) == 21
+    assert purchased == sorted(purchased, reverse=True)
+    assert len(purchased) == 21
 
 
 def test_a_hint_of_an_older_version_is_understood() -> None:
     assert SendHint.from_text("gate\n1\nlooks") == SendHint(
-        "gate", is_degraded=True, likeness="looks"
+        "gate", is_degraded=True, fingerprint="looks"
     )

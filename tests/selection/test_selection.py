@@ -12,10 +12,10 @@ from agent.domain import Capture, Lane, Observation, Thresholds
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES
-from tests.selection.pictures import blurred, noisy, scene, with_object
-from tests.selection.street import THRESHOLDS, clean, seen
+from tests.selection.grey_images import blurred, noisy, scene, with_object
+from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
 
-PICTURES = [scene(), scene(2), with_object(scene()), blurred(scene()), scene() // 20]
+IMAGES = [scene(), scene(2), with_object(scene()), blurred(scene()), scene() // 20]
 PLAN = SelectionPlan(RULE_NAMES, THRESHOLDS, "seed", per_day=100, random_interval=2.0)
 
 
@@ -44,15 +44,13 @@ def draws(captures: Sequence[Capture]) -> list[tuple[int, float]]:
     st.integers(0, 7),
 )
 @settings(max_examples=15)
-def test_the_draw_is_unchanged_by_pictures_rules_pool_and_budget(
+def test_the_draw_is_unchanged_by_images_rules_pool_and_budget(
     shown: list[tuple[int, int]], per_day: int, rules: tuple[str, ...], every_nth: int
 ) -> None:
-    street = clean(len(shown))
-    frames = [
-        seen(n, street[n] * many, PICTURES[picture]) for n, (picture, many) in enumerate(shown)
-    ]
+    street = clean_street(len(shown))
+    frames = [observed(n, street[n] * many, IMAGES[image]) for n, (image, many) in enumerate(shown)]
     plan = replace(PLAN, per_day=per_day, rules=rules, every_nth=every_nth)
-    plain = [seen(n, []) for n in range(len(shown))]
+    plain = [observed(n, []) for n in range(len(shown))]
 
     assert draws(run(selection(plan), frames)) == draws(
         run(selection(replace(PLAN, rules=(), per_day=0)), plain)
@@ -62,14 +60,14 @@ def test_the_draw_is_unchanged_by_pictures_rules_pool_and_budget(
 def busy(first: int, frames: int) -> list[Observation]:
     """A detector that doubts, flickers and sees a rare bus now and then."""
     draw = random.Random(5)
-    street = clean(first + frames)
+    street = clean_street(first + frames)
     found = []
     for n in range(first + frames):
         detections = [
             replace(d, confidence=draw.uniform(0.2, 0.95), label="bus" if n % 240 == 9 else d.label)
             for d in street[n]
         ]
-        found.append(seen(n, detections))
+        found.append(observed(n, detections))
     return found[first:]
 
 
@@ -100,8 +98,8 @@ def test_a_memory_that_cannot_be_read_begins_anew() -> None:
 
 
 def same_view(number: int, confidence: float) -> Observation:
-    street = clean(1)[0]
-    return seen(
+    street = clean_street(1)[0]
+    return observed(
         number,
         [replace(d, confidence=confidence) for d in street],
         noisy(scene(), number, 1.0),
@@ -126,15 +124,15 @@ def test_random_captures_are_no_twins_of_anything() -> None:
     found = run(selection(chance), [same_view(n, 0.3) for n in range(60)])
 
     assert {c.lane for c in found} <= {Lane.RANDOM, Lane.SCORE}
-    assert all(c.replaces is None and c.likeness is None for c in found if c.lane is Lane.RANDOM)
+    assert all(c.replaces is None and c.fingerprint is None for c in found if c.lane is Lane.RANDOM)
 
 
 def test_dark_frames_do_not_crowd_out_the_day() -> None:
     """A night of doubt fills a pool of its own, a twentieth of the size."""
     plan = SelectionPlan(("low_confidence",), Thresholds(0.5, floor=0.05), "seed", per_day=10)
-    street = [replace(d, confidence=0.45) for d in clean(1)[0]]
+    street = [replace(d, confidence=0.45) for d in clean_street(1)[0]]
     night = [
-        seen(n * 15, street, noisy(scene(n) // 16, n, 0.5)) for n in range(60)
+        observed(n * 15, street, noisy(scene(n) // 16, n, 0.5)) for n in range(60)
     ]  # 3 s apart: each is a burst of its own
     found = run(selection(replace(plan, is_random=False)), night)
 

@@ -12,7 +12,7 @@ from agent.selection.similarity import (
     difference_hash,
     grid_distance,
 )
-from tests.selection.pictures import noisy, scene, with_object
+from tests.selection.grey_images import noisy, scene, with_object
 
 
 def car(x: float, y: float = 100.0, sure: float = 0.8, label: str = "car") -> Detection:
@@ -66,11 +66,11 @@ def test_signatures_differ_by_what_was_seen_where(
     ),
 )
 def test_a_likeness_survives_as_text(bits: int, cells: dict[str, list[float]]) -> None:
-    likeness = Fingerprint(bits, {label: tuple(grid) for label, grid in cells.items()})
-    again = Fingerprint.from_text(likeness.text)
+    fingerprint = Fingerprint(bits, {label: tuple(grid) for label, grid in cells.items()})
+    again = Fingerprint.from_text(fingerprint.text)
 
     assert again.bits == bits
-    assert grid_distance(again.signature, likeness.signature) < 0.01
+    assert grid_distance(again.signature, fingerprint.signature) < 0.01
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", '["zz",{}]', '["ff",{"car":"00"}]', '["ff",3]'])

@@ -16,14 +16,14 @@ class PlainPool:
     size: int
     admitted: list[tuple[float, float]] = field(default_factory=list)
 
-    def line(self, now: float) -> float:
+    def cutoff(self, now: float) -> float:
         recent = sorted(
             (value for at, value in self.admitted if now - at <= WINDOW_S), reverse=True
         )
         return recent[self.size - 1] if len(recent) >= self.size else 0.0
 
     def admit(self, value: float, now: float) -> bool:
-        if value <= self.line(now):
+        if value <= self.cutoff(now):
             return False
         self.admitted.append((now, value))
         return True
@@ -36,7 +36,7 @@ def test_a_newcomer_must_be_among_the_best_that_were_admitted_in_24_hours(
     pool, plain, now = TopK(size), PlainPool(size), 0.0
     for step, value in offers:
         now += step
-        assert pool.line(now) == plain.line(now)
+        assert pool.cutoff(now) == plain.cutoff(now)
         assert pool.admit(value, now) == plain.admit(value, now)
 
 
@@ -51,7 +51,7 @@ def test_a_restored_pool_goes_on_as_if_never_stopped(
     again, later = TopK(size), 10.0  # the clock of another boot
     again.restore(pool.text(now), later)
 
-    assert again.line(later) == pool.line(now)
+    assert again.cutoff(later) == pool.cutoff(now)
     for step, value in after:
         now, later = now + round(step), later + round(step)
         assert again.admit(value, later) == pool.admit(value, now)
@@ -66,4 +66,4 @@ def test_within_a_day_what_stays_is_the_best_of_all_that_was_offered(
         pool.admit(value, 0.0)
 
     best = sorted(values, reverse=True)[:size]
-    assert pool.line(0.0) == (best[-1] if len(best) == size else 0.0)
+    assert pool.cutoff(0.0) == (best[-1] if len(best) == size else 0.0)

@@ -1,18 +1,18 @@
-"""The labelling budget of a device: what may be sent when, whatever the clock does.
+"""The labelling budget of a device: when a capture may be purchased, whatever the clock does.
 
 Credits accrue evenly over the day while the device is on and are spent before the request is made.
-Three rules hold at once, so that no restart, retry or clock step spends more:
+Three limits hold at once, so that no restart, retry or clock step spends more:
 
-- a day's spending is at most what has accrued so far plus one: the one lets a technician see the
-  first capture arrive;
-- a budget day ends with the UTC date, or after 24 h of running when the date does not move, and
-  what is unspent then lapses;
+- a day's spending is at most what has accrued so far plus one; with the one a technician sees the
+  first capture arrive at once;
+- a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
+  unspent credits then lapse;
 - no more than the budget is ever spent under one UTC date of the wall clock, even when the clock
   steps back to it.
 
-Time without power does not accrue: credits stand for time in which something could be captured.
-What had accrued before is there again after a reboot on the same date, as far as it was durable:
-the account goes with each change of the spool. UTC, because a local day may have 25 hours.
+Time without power earns nothing: credits stand for time in which frames could be captured. Credits
+that accrued before a reboot on the same date are kept as far as they were durable: the ledger is
+stored with each change of the spool. Dates are UTC, because a local day may have 25 hours.
 """
 
 import json
@@ -25,39 +25,41 @@ from agent.domain import LANES, BudgetPart, Lane
 DAY_S = 86_400.0
 
 _DATES_KEPT = 64
-_ROUNDING = 1e-6  # of sums of credits
+_ROUNDING = 1e-6  # credits; tolerance of sums
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One moment, by all clocks that the ledger needs."""
+    """The clocks that the ledger needs, read at one instant."""
 
     monotonic: float  # seconds
     wall: float  # seconds since 1970 UTC
-    boot: str  # `monotonic` of another boot cannot be compared
+    boot: str  # `monotonic` values of different boots cannot be compared
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Credits of one device. Durable through `text`, which the caller stores before a request."""
+    """The credits of one device. The caller stores `text` before each request."""
 
     per_day: int  # credits; above 0
-    random_share: float = 0.2  # of them for the random lane, 0 to 1
-    period_s: float = DAY_S  # a recording counts as a day of its own length
+    random_share: float = 0.2  # share of the credits for the random lane, 0 to 1
+    period_s: float = DAY_S  # length of a budget day; a recording is one day
     _earned: dict[BudgetPart, float] = field(default_factory=lambda: dict.fromkeys(BudgetPart, 0.0))
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
-    _by_date: dict[int, int] = field(default_factory=dict)  # spent, by days since 1970
-    _paid: dict[str, str] = field(default_factory=dict)  # lane by id: paid, not finished
-    elapsed: float = 0.0  # seconds of running since the ledger was made
+    _by_date: dict[int, int] = field(default_factory=dict)  # credits spent, by days since 1970
+    _paid: dict[str, str] = field(
+        default_factory=dict
+    )  # lane by id of captures paid and not finished
+    elapsed: float = 0.0  # seconds of running time since the ledger was made
     degraded_spent: int = 0  # today, on dark, overexposed or blurred frames
     is_closing: bool = False
-    """The period is over: credits of one lane that nothing was found for may buy of another."""
+    """The period is over: credits that one lane cannot use may pay for another lane."""
     _date: int | None = None
-    _running: float = 0.0  # seconds of this budget day
+    _running: float = 0.0  # seconds of running time in this budget day
     _last: ClockReading | None = None
 
     def accrue(self, now: ClockReading) -> None:
-        """Bring the account up to `now`."""
+        """Bring the ledger up to `now`."""
         passed = 0.0
         if self._last is not None and self._last.boot == now.boot:
             passed = max(0.0, now.monotonic - self._last.monotonic)
@@ -74,7 +76,7 @@ class Ledger:
             self._earn(passed)
 
     def may_buy(self, lane: Lane) -> bool:
-        """Whether a capture of this lane can be paid for now."""
+        """Whether a credit may be spent on a capture of this lane now."""
         assert self._date is not None and self._last is not None, "accrue first"  # noqa: PT018, S101
         spent = self._spent.total()
         today = int(self._last.wall // self.period_s)
@@ -90,13 +92,13 @@ class Ledger:
         return self.is_closing or from_part <= self._earned[part] + _ROUNDING
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
-        """Spend a credit on a capture. It is paid until `finished`, however often it is sent."""
+        """Spend a credit on a capture. It stays paid until `finished`, however often it is sent."""
         assert self._last is not None, "accrue first"  # noqa: S101
         self._spent[lane.value] += 1
-        # What was drawn by chance is not asked what it looks like, here no more than at the gate.
+        # Image quality concerns the score lane only: random captures use no degraded share.
         self.degraded_spent += is_degraded and lane is Lane.SCORE
         today = int(self._last.wall // self.period_s)
-        # A date that is spent on moves to the end, so that the oldest are forgotten first.
+        # A date that is spent on moves to the end, so that the least recent is forgotten first.
         self._by_date[today] = self._by_date.pop(today, 0) + 1
         while len(self._by_date) > _DATES_KEPT:
             del self._by_date[next(iter(self._by_date))]
@@ -104,11 +106,11 @@ class Ledger:
 
     @property
     def paid(self) -> Collection[str]:
-        """Captures on which a credit was spent and that are not finished."""
+        """Ids of the captures that are paid and not finished."""
         return self._paid.keys()
 
     def copy(self) -> "Ledger":
-        """An account that can be written to without changing this one."""
+        """Return a copy that can be changed without changing this one."""
         return replace(
             self,
             _earned=dict(self._earned),
@@ -118,12 +120,12 @@ class Ledger:
         )
 
     def finished(self, capture_id: str) -> None:
-        """It was delivered, refused or lost: it will not be sent again."""
+        """Forget a paid capture that was delivered, rejected or lost: it will not be sent again."""
         self._paid.pop(capture_id, None)
 
     @property
     def left(self) -> float:
-        """Credits that could be spent now, all lanes together."""
+        """Credits that may be spent now, all lanes together."""
         if self._date is None or self._last is None:
             return 1.0
         today = int(self._last.wall // self.period_s)
@@ -142,7 +144,7 @@ class Ledger:
         return self._spent.total()
 
     def seconds_until_credit(self) -> float:
-        """About how long until another credit has accrued."""
+        """Return about how long it takes until another credit has accrued."""
         missing = 1.0 - (sum(self._earned.values()) + 1 - self._spent.total())
         return max(1.0, missing * self.period_s / self.per_day)
 
@@ -153,7 +155,7 @@ class Ledger:
         self._earned[BudgetPart.SCORE] = share * (1 - self.random_share)
 
     def _begin_day(self, date: int, seconds_into_it: float) -> None:
-        """What is unspent lapses. What is paid and not yet delivered counts against the new day."""
+        """Let unspent credits lapse; paid captures not yet delivered count against the new day."""
         self._date = date
         self._running = 0.0
         self._spent = Counter(self._paid.values())
@@ -164,7 +166,7 @@ class Ledger:
 
     @property
     def text(self) -> str:
-        """For the index."""
+        """The ledger as text, for the spool's index."""
         return json.dumps(
             {
                 "elapsed": round(self.elapsed, 3),
@@ -185,7 +187,7 @@ class Ledger:
     def from_text(
         cls, text: str, *, per_day: int, random_share: float, period_s: float = DAY_S
     ) -> "Ledger":
-        """Read what `text` wrote; another budget than before applies from now on."""
+        """Read a ledger as `text` writes it; the budget given here applies from now on."""
         state = json.loads(text)
         ledger = cls(per_day, random_share, period_s)
         ledger._date = state["date"]

@@ -1,4 +1,4 @@
-"""Each credit buys the held capture that teaches most, given what was purchased before."""
+"""Each credit buys the waiting capture of the highest value beside what was purchased before."""
 
 import hashlib
 import math
@@ -15,55 +15,55 @@ from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.similarity import Fingerprint
 
 DIVERSITY = 0.5
-"""How much of its value a capture loses when the same was purchased in the last 24 h."""
+"""How much value a capture loses if an identical one was purchased in the last 24 h."""
 
 BREADTH = 0.5
 """How much of its value a capture loses when all purchases of that time were for the same rule.
 Which rule is right on this camera is unknown before labels come, so none gets all the credits."""
 
-_FEW = 2  # purchases that are added when shares are counted: the first ones tell little
+_FEW = 2  # added to the purchases when shares are counted: the first ones say little
 
 _LEDGER, _SENT = "ledger", "sent/"
 
 
 @dataclass(frozen=True, slots=True)
 class SendHint:
-    """What the order must know of a capture besides its entry."""
+    """What the send order needs of a capture besides its spool entry; stored in the index."""
 
     camera: str
     is_degraded: bool = False
-    likeness: str | None = None
-    rule: str = ""  # the one that says most for it
+    fingerprint: str | None = None
+    rule: str = ""  # the one with the largest contribution to the value
 
     @classmethod
     def of(cls, capture: Capture) -> "SendHint":
-        """What is to be known of a capture."""
+        """Make the hint of a capture."""
         rule = capture.rules[0].name if capture.rules else ""
         camera = capture.observation.frame.camera
-        return cls(camera, capture.is_degraded, capture.likeness, rule)
+        return cls(camera, capture.is_degraded, capture.fingerprint, rule)
 
     @property
     def text(self) -> str:
-        """For the index."""
-        return f"{self.camera}\n{int(self.is_degraded)}\n{self.likeness or ''}\n{self.rule}"
+        """The hint as text, for the spool's index."""
+        return f"{self.camera}\n{int(self.is_degraded)}\n{self.fingerprint or ''}\n{self.rule}"
 
     @classmethod
     def from_text(cls, text: str) -> "SendHint":
-        """Read what `text` wrote; an empty text is a capture of which nothing is known."""
+        """Read a hint as `text` writes it; an empty text gives an empty hint."""
         camera, _, rest = text.partition("\n")
         degraded, _, rest = rest.partition("\n")
-        likeness, _, rule = rest.partition("\n")
-        return cls(camera, degraded == "1", likeness or None, rule)
+        fingerprint, _, rule = rest.partition("\n")
+        return cls(camera, degraded == "1", fingerprint or None, rule)
 
 
 @dataclass(slots=True)
 class _Held:
     entry: SpoolEntry
     hint: SendHint
-    likeness: Fingerprint | None
-    similar: float = 0.0  # to the most similar of those that it was compared with
-    most_like: int = -1  # number of that one
-    compared: int = -1  # number of the latest one that it was compared with
+    fingerprint: Fingerprint | None
+    similar: float = 0.0  # largest similarity to a purchase that it was compared with
+    most_like: int = -1  # number of that purchase
+    compared: int = -1  # number of the latest purchase that it was compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +72,39 @@ class _Sent:
     at: float  # seconds of running time
     camera: str
     rule: str
-    likeness: Fingerprint
+    fingerprint: Fingerprint
 
 
 @dataclass(slots=True)
 class BudgetedOrder:
     """The order of sending within a labelling budget: lanes, credits, diversity.
 
-    Implements `ports.SendOrder`. What was purchased is durable before it is sent, and is
-    paid however often it must be sent again.
+    Implements `ports.SendOrder`. A purchase is durable before the capture is sent, and costs one
+    credit however often the capture must be sent again.
     """
 
     ledger: Ledger
     now: Callable[[], ClockReading]
-    _held: dict[str, _Held] = field(default_factory=dict)  # by id; free ones only
-    _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, first first
+    _held: dict[str, _Held] = field(
+        default_factory=dict
+    )  # by id; only those that are not being sent
+    _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, in sending order
     _hints: dict[str, SendHint] = field(default_factory=dict)
     _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
     _sent_ever: int = 0
     _sent_for: Counter[str] = field(default_factory=Counter)  # the same, by rule
-    _unseen: set[str] = field(default_factory=set)  # paid before the start, not arrived yet
+    _unseen: set[str] = field(default_factory=set)  # paid before the start, and not arrived yet
     _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
 
     def __post_init__(self) -> None:
         self._lanes = {
             Lane.REQUESTED: SortedKeyList(key=_by_age),
-            Lane.RANDOM: SortedKeyList(key=_by_lot),
-            Lane.INTERVAL: SortedKeyList(key=_by_lot),
+            Lane.RANDOM: SortedKeyList(key=_random_order),
+            Lane.INTERVAL: SortedKeyList(key=_random_order),
         }
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
-        """Continue with the ledger, what was sent in the last 24 h, and what waits."""
+        """Restore the ledger, the purchases of the last 24 h, and the captures that wait."""
         if _LEDGER in notes:
             self.ledger = Ledger.from_text(
                 notes[_LEDGER],
@@ -125,26 +127,26 @@ class BudgetedOrder:
             self.arrive(entry, text)
 
     def arrive(self, entry: SpoolEntry, hint: str) -> None:
-        """A capture waits."""
+        """Add a capture that waits."""
         self._hints[entry.id] = SendHint.from_text(hint)
         self.give_back(entry)
 
     def leave(self, entry: SpoolEntry) -> None:
-        """It will not be sent any more."""
+        """Remove a capture that will not be sent any more."""
         self._drop(entry)
         self._hints.pop(entry.id, None)
         self.ledger.finished(entry.id)
 
     def give_back(self, entry: SpoolEntry) -> None:
-        """It waits (again)."""
+        """Let a capture wait (again)."""
         hint = self._hints[entry.id]
         self._unseen.discard(entry.id)
-        self._held[entry.id] = _Held(entry, hint, _parsed(hint.likeness))
+        self._held[entry.id] = _Held(entry, hint, _parsed(hint.fingerprint))
         if entry.lane in self._lanes:
             self._lanes[entry.lane].add(entry)
 
     def choose(self) -> SendDecision | None:
-        """What is paid already, else what a credit buys now; None when no credit may be spent."""
+        """Return a paid capture, else what a credit buys now; None if no credit may be spent."""
         self._bring_up()
         for capture_id in self.ledger.paid:
             if capture_id in self._held:
@@ -159,7 +161,7 @@ class BudgetedOrder:
         return None
 
     def take(self, choice: SendDecision) -> None:
-        """The credit is spent, durably."""
+        """Record that the decision is durable: the credit is spent."""
         entry = choice.entry
         hint = self._hints[entry.id]
         if _LEDGER in choice.notes:
@@ -171,7 +173,7 @@ class BudgetedOrder:
         self._drop(entry)
 
     def reason(self) -> str:
-        """Why nothing may be sent though something waits."""
+        """Return why nothing may be sent although captures wait."""
         hours = self.ledger.seconds_until_credit() / 3600
         return (
             f"no credit is left now: AGENT_BUDGET_PER_DAY={self.ledger.per_day}, "
@@ -179,67 +181,72 @@ class BudgetedOrder:
         )
 
     def account(self) -> Mapping[str, str]:
-        """What has accrued: kept with each change on disk, because time without power earns none.
+        """Return the ledger as text; the caller stores it with each change on disk.
 
-        Of a moment at which all purchases are durable, so it never takes one back.
+        A power cut then loses little of what has accrued. It is called only when all purchases are
+        durable, so the text never lacks one.
         """
         self._bring_up()
         return {_LEDGER: self.ledger.text}
 
     def report(self) -> Mapping[str, float]:
-        """Credits, for the minute summary."""
+        """Return the credits, for the minute summary."""
         self._bring_up()
         return {
             "credits_left": round(self.ledger.left, 1),
             "credits_spent_today": self.ledger.spent_today,
         }
 
-    def worth_of(self, capture_id: str) -> float | None:
-        """What it would teach beside what was sent, of one that waits."""
+    def current_value(self, capture_id: str) -> float | None:
+        """Return a capture's value beside what was purchased; None for one that does not wait."""
         held = self._held.get(capture_id)
-        return None if held is None else self._worth(held)[0]
+        return None if held is None else self._ranked(held)[0]
 
     def _bring_up(self) -> None:
         """Bring the ledger up to now."""
-        for gone in self._unseen:  # finished before the start, after the account that was kept
+        for gone in self._unseen:  # finished before the start, but after the stored ledger
             self.ledger.finished(gone)
         self._unseen.clear()
         self.ledger.accrue(self.now())
 
     def _best(self) -> _Held | None:
-        """The score-lane capture that teaches most beside what was sent."""
+        """Return the score-lane capture of the highest value beside what was purchased."""
         allowed = self.ledger.degraded_spent < self._degraded_limit()
         candidates = (
             held
             for held in self._held.values()
             if held.entry.lane is Lane.SCORE and (allowed or not held.hint.is_degraded)
         )
-        # Comparing is what costs, and what is worth less even if it were like no other need not be.
-        best, most = None, (-math.inf, 0)
+        # Comparisons are expensive: skip captures whose undiminished value is already too low.
+        best, highest = None, (-math.inf, 0)
         for held in sorted(candidates, key=lambda held: (-held.entry.value, held.entry.sequence)):
-            if held.entry.value < most[0]:
+            if held.entry.value < highest[0]:
                 break
-            worth = self._worth(held)
-            if worth > most:
-                best, most = held, worth
+            ranked = self._ranked(held)
+            if ranked > highest:
+                best, highest = held, ranked
         return best
 
-    def _worth(self, held: _Held) -> tuple[float, int]:
-        """Value less similarity to what was sent, in image and rule; of equals the older one."""
-        if held.likeness is not None and self._sent:
+    def _ranked(self, held: _Held) -> tuple[float, int]:
+        """Return the value less similarity to purchases in image and rule; older first if equal."""
+        if held.fingerprint is not None and self._sent:
             if held.most_like >= 0 and held.most_like < self._sent[0].number:
-                held.similar, held.most_like, held.compared = 0.0, -1, -1  # that one is forgotten
+                held.similar, held.most_like, held.compared = (
+                    0.0,
+                    -1,
+                    -1,
+                )  # that purchase is more than 24 h old
             for sent in self._sent:
                 if sent.number > held.compared and sent.camera == held.hint.camera:
-                    similar = held.likeness.similarity(sent.likeness)
+                    similar = held.fingerprint.similarity(sent.fingerprint)
                     if similar > held.similar:
                         held.similar, held.most_like = similar, sent.number
             held.compared = self._sent[-1].number
         elif not self._sent:
             held.similar, held.most_like = 0.0, -1
         same = self._sent_for[held.hint.rule] / (len(self._sent) + _FEW)
-        worth = held.entry.value - DIVERSITY * held.similar - BREADTH * same
-        return worth, -held.entry.sequence
+        value = held.entry.value - DIVERSITY * held.similar - BREADTH * same
+        return value, -held.entry.sequence
 
     def _degraded_limit(self) -> float:
         return DEGRADED_SHARE * self.ledger.per_day
@@ -252,17 +259,17 @@ class BudgetedOrder:
         for name, at in self._notes.items():
             if ledger.elapsed - at > DAY_S:
                 notes[name] = None
-        if hint.likeness is not None:
+        if hint.fingerprint is not None:
             notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
         return SendDecision(entry, notes)
 
     def _remember(self, name: str, at: float, hint: SendHint) -> None:
-        """What was sent makes what is like it worth less, for 24 h."""
+        """Remember a purchase for 24 h: similar captures lose value."""
         self._notes[name] = at
         self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
-        likeness = _parsed(hint.likeness)
-        if likeness is not None:
-            self._sent.append(_Sent(self._sent_ever, at, hint.camera, hint.rule, likeness))
+        fingerprint = _parsed(hint.fingerprint)
+        if fingerprint is not None:
+            self._sent.append(_Sent(self._sent_ever, at, hint.camera, hint.rule, fingerprint))
             self._sent_ever += 1
         self._sent_for = Counter(sent.rule for sent in self._sent if sent.rule)
 
@@ -272,10 +279,10 @@ class BudgetedOrder:
             self._lanes[entry.lane].discard(entry)
 
 
-def _parsed(likeness: str | None) -> Fingerprint | None:
-    """A capture without a readable fingerprint resembles no other."""
+def _parsed(fingerprint: str | None) -> Fingerprint | None:
+    """Return the fingerprint; None if unreadable: the capture is similar to no other."""
     try:
-        return Fingerprint.from_text(likeness) if likeness else None
+        return Fingerprint.from_text(fingerprint) if fingerprint else None
     except ValueError:
         return None
 
@@ -284,10 +291,10 @@ def _by_age(entry: SpoolEntry) -> int:
     return entry.sequence
 
 
-def _by_lot(entry: SpoolEntry) -> bytes:
-    """By chance alone: when fewer can be sent than wait, those sent are still a random sample.
+def _random_order(entry: SpoolEntry) -> bytes:
+    """Return a random key: if fewer can be sent than wait, those sent are still a random sample.
 
-    Not by the tag that decides evictions: what is left would be those with high tags, of which
-    more are evicted than the weights of the others account for.
+    It is independent of the eviction tag. Sending by the tag would leave captures with high tags,
+    of which more are evicted than the weights account for.
     """
     return hashlib.blake2b(entry.id.encode(), digest_size=8).digest()

@@ -9,47 +9,47 @@ from agent.ports import SendDecision
 
 
 class ValueOrder:
-    """Everything is sent: requested captures first, then the most valuable, then the oldest."""
+    """Sends everything: requested captures first, then by value, then the oldest."""
 
     def __init__(self) -> None:
         self._waiting = SortedKeyList(key=_urgency)
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
-        """Nothing is remembered but what waits."""
+        """Add the captures that wait; this order has no notes."""
         del notes
-        self._waiting.update(entry for entry, _ in waiting)  # all at once: many may wait
+        self._waiting.update(entry for entry, _ in waiting)  # all at once, because many may wait
 
     def arrive(self, entry: SpoolEntry, hint: str) -> None:
-        """A capture waits."""
+        """Add a capture that waits."""
         del hint
         self._waiting.add(entry)
 
     def leave(self, entry: SpoolEntry) -> None:
-        """It will not be sent any more."""
+        """Remove a capture that will not be sent any more."""
         self._waiting.discard(entry)
 
     def choose(self) -> SendDecision | None:
-        """The first in line."""
+        """Return the first capture, if any."""
         return SendDecision(self._waiting[0]) if self._waiting else None
 
     def take(self, choice: SendDecision) -> None:
-        """It is being sent."""
+        """Remove the capture: it is being sent."""
         self._waiting.remove(choice.entry)
 
     def give_back(self, entry: SpoolEntry) -> None:
-        """It waits again."""
+        """Let a capture wait again."""
         self._waiting.add(entry)
 
     def reason(self) -> str:
-        """Only captures that rest or are being sent wait here."""
-        return "they were refused a moment ago"
+        """Return why captures wait although this order holds none: they wait for a retry."""
+        return "they wait for their next attempt"
 
     def account(self) -> Mapping[str, str]:
-        """There is nothing to remember."""
+        """Return nothing: this order keeps no state."""
         return {}
 
     def report(self) -> Mapping[str, float]:
-        """There is nothing to tell."""
+        """Return nothing: there are no credits."""
         return {}
 
 

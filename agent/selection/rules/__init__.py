@@ -1,8 +1,8 @@
-"""The rules of the score lane: their names, and how to load the class of one.
+"""The rules of the score lane: their names, and how to load their classes.
 
 To add one: write a class with a `name`, a `weight`, `is_temporal`, its `tasks` and a `score` in the
-file of its family, and add one line to `_CLASSES`. The first sentence of its docstring becomes its
-row in docs/selection.md.
+module of its family, and add one line to `_CLASSES`. The first sentence of its docstring becomes
+its row in docs/selection.md.
 
 Importing this package imports no rule: the rules need numpy, which the settings and the command
 line load only when they use a rule.
@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 
 
 class Rule(Protocol):
-    """Looks at the frames of one camera in order and scores how informative each one is."""
+    """Scores how informative each frame of one camera is; it gets the frames in order."""
 
     name: ClassVar[str]
     weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
-    is_temporal: ClassVar[bool]  # compares neighbours: disabled when frames come too slowly
+    is_temporal: ClassVar[
+        bool
+    ]  # compares neighbouring frames: disabled when frames come too slowly
     tasks: ClassVar[tuple[str, ...]]  # of the models whose output it can score
 
     def __init__(self, thresholds: Thresholds, **options: float) -> None: ...
 
-    def score(self, moment: "FrameContext") -> float:
+    def score(self, context: "FrameContext") -> float:
         """Return the raw score of a frame, 0 to 1; 0 = the rule does not fire."""
 
 
 @runtime_checkable
 class Remembers(Protocol):
-    """A rule with a memory that must survive a restart."""
+    """A rule with state that must survive a restart."""
 
     def memory(self) -> str:
-        """Return the memory as text, for the spool's index."""
+        """Return the state as text, for the spool's index."""
 
     def remember(self, text: str) -> None:
-        """Take back what `memory` wrote; raises `ValueError` for anything else."""
+        """Restore what `memory` returned; raise `ValueError` for anything else."""
 
 
 _CLASSES: Mapping[str, str] = {
@@ -64,7 +66,7 @@ RULE_NAMES = tuple(_CLASSES)
 
 @cache
 def rule_class(name: str) -> type[Rule]:
-    """Import and return the class of a rule; raises `KeyError` for a name that is none."""
+    """Import and return the class of a rule; raises `KeyError` for an unknown name."""
     module, _, attribute = _CLASSES[name].partition(":")
     loaded: type[Rule] = getattr(import_module(f"{__name__}.{module}"), attribute)
     return loaded

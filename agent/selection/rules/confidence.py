@@ -11,12 +11,12 @@ _TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class LowConfidence:
-    """The model saw something and was not sure enough for the application to act on it.
+    """The model saw something, but with a confidence below the threshold of the application.
 
     Each detection between the floor and the threshold of its label scores its nearness to the
     threshold, 0 at the floor and 1 at the threshold; the frame scores the mean of the three
-    highest. The mean of few rather than of all: one doubtful object among many sure ones is
-    informative, and a crowd of faint ones is not more so than three.
+    highest. It is not the mean of all: one uncertain object among many certain ones is informative,
+    and a crowd of faint objects is no more informative than three.
     """
 
     name: ClassVar[str] = "low_confidence"
@@ -26,17 +26,17 @@ class LowConfidence:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Mean nearness of the three detections nearest below their threshold, 0 to 1."""
-        observation, floor = moment.observation, self.thresholds.floor
-        seen: tuple[Detection | ClassScore, ...] = (
+    def score(self, context: FrameContext) -> float:
+        """Return the mean nearness of the three detections nearest below the threshold, 0 to 1."""
+        observation, floor = context.observation, self.thresholds.floor
+        reported: tuple[Detection | ClassScore, ...] = (
             *observation.detections,
             *observation.classes[:1],
         )
         nearness = sorted(
             (
                 (detection.confidence - floor) / (threshold - floor)
-                for detection in seen
+                for detection in reported
                 if floor
                 <= detection.confidence
                 < (threshold := self.thresholds.of(detection.label))
@@ -48,7 +48,7 @@ class LowConfidence:
 
 @dataclass(frozen=True, slots=True)
 class LowMargin:
-    """A classifier can hardly choose between its two best labels."""
+    """A classifier gives its two best labels nearly the same confidence."""
 
     name: ClassVar[str] = "low_margin"
     weight: ClassVar[float] = 0.40
@@ -57,9 +57,9 @@ class LowMargin:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """1 minus the margin between the two highest confidences; 0 for a detector."""
-        best = moment.observation.classes[:2]
+    def score(self, context: FrameContext) -> float:
+        """Return 1 minus the margin between the two highest confidences; 0 for a detector."""
+        best = context.observation.classes[:2]
         if len(best) < 2:  # noqa: PLR2004 (a pair)
             return 0.0
         return max(0.0, 1.0 - (best[0].confidence - best[1].confidence))

@@ -1,4 +1,4 @@
-"""Options of single rules: declared as fields of the rule, set by `AGENT_RULE_OPTIONS`.
+"""Options of rules: declared as fields of a rule's dataclass, set by `AGENT_RULE_OPTIONS`.
 
     @dataclass(frozen=True, slots=True)
     class EdgeBox:
@@ -27,7 +27,7 @@ class Option:
     """One option of a rule."""
 
     name: str
-    default: float  # an int where only whole numbers make sense
+    default: float  # an int if only whole numbers are allowed
     ge: float
     le: float
     meaning: str
@@ -35,14 +35,14 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """Return what values it takes, in words."""
+        """Return the allowed values, in words."""
         kind = "a whole number" if isinstance(self.default, int) else "a number"
         unit = f" {self.unit}" if self.unit else ""
         return f"{kind} between {self.ge:g} and {self.le:g}{unit}"
 
 
 def option(default: float, *, ge: float, le: float, meaning: str, unit: str = "") -> Any:
-    """Declare an option as a field of a rule's dataclass; bounds are inclusive."""
+    """Declare an option as a field of a rule's dataclass; the bounds are inclusive."""
     text = {"ge": ge, "le": le, "meaning": meaning, "unit": unit}
     return field(default=default, metadata={_KEY: text})
 
@@ -57,9 +57,9 @@ def options_of(rule: type) -> Mapping[str, Option]:
 
 
 def parse_rule_options(text: str) -> RuleOptions:
-    """Read `rule.option=number` pairs, separated by blanks.
+    """Read `rule.option=number` pairs, separated by spaces.
 
-    Raises `ValueError` that names the pair and what is allowed.
+    Raise `ValueError` that names the wrong pair and the allowed values.
     """
     found: dict[str, dict[str, float]] = {}
     for pair in text.split():

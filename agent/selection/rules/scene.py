@@ -1,4 +1,4 @@
-"""Rules that look at the whole scene: what overlaps, how many, what is rare, what moves."""
+"""Rules on the whole scene: overlaps, counts, rare labels and motion."""
 
 import json
 import math
@@ -15,25 +15,25 @@ from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
 
-_CLASH_IOU = 0.5
+_CLASH_IOU = 0.5  # from which two boxes are in the same place
 _COUNT_WINDOW_S = 60.0
 _COUNT_LEAST = 10  # frames before a count can be unusual
-_COUNT_FULL = 10.0
-_COUNT_JUST_NOW = 3  # frames, from all of which a sudden count differs
-_COUNT_SUDDEN = 2  # objects: single ones come and go
+_COUNT_FULL = 10.0  # robust standard deviations that score 1
+_COUNT_LATEST = 3  # frames; a sudden count differs from all of them
+_COUNT_SUDDEN = 2  # objects; smaller changes are normal
 _RARE_LEAST = 200  # frames before a label can be rare
-_RARE_SHARE = 0.02
-_FRAMES = ""  # counted like a label that each frame shows
+_RARE_SHARE = 0.02  # of the frames; a rare label is in at most so many
+_FRAMES = ""  # the key that counts frames, among the labels
 _RARE_HALF_LIFE_S = 24 * 3600.0
-_MOTION_LEAST = 0.004  # share of the image
-_MOTION_FULL = 0.06
-_MOTION_ALL = 0.5  # beyond it the camera or the light moved, not an object
-_COVER = 0.15  # a box covers so much of its size around itself
+_MOTION_LEAST = 0.004  # share of the image; less is noise
+_MOTION_FULL = 0.06  # share of the image that scores 1
+_MOTION_ALL = 0.5  # share of the image; beyond it the camera or the light changed, not an object
+_COVER = 0.15  # margin around a box, as a share of its size
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two labels claim the same place."""
+    """Two boxes with different labels are in the same place."""
 
     name: ClassVar[str] = "clash"
     weight: ClassVar[float] = 0.35
@@ -42,14 +42,14 @@ class Clash:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Overlap beyond half, times how sure the weaker one is compared with the surer one.
+    def score(self, context: FrameContext) -> float:
+        """Return the overlap beyond half, times the ratio of the lower to the higher confidence.
 
-        At least one must reach its threshold.
+        At least one of the two must reach its threshold.
         """
         detections = [
             d
-            for d in moment.observation.detections
+            for d in context.observation.detections
             if d.confidence >= self.thresholds.of(d.label) / 2
         ]
         if len(detections) < 2:  # noqa: PLR2004 (a pair)
@@ -66,18 +66,18 @@ class Clash:
     def _pair(self, a: Detection, b: Detection, overlap: float) -> float:
         if a.label == b.label:
             return 0.0
-        surest = max((a, b), key=lambda detection: detection.confidence)
-        if surest.confidence < self.thresholds.of(surest.label):
+        higher = max((a, b), key=lambda detection: detection.confidence)
+        if higher.confidence < self.thresholds.of(higher.label):
             return 0.0
         depth = (overlap - _CLASH_IOU) / (1.0 - _CLASH_IOU)
-        return min(1.0, depth * min(a.confidence, b.confidence) / surest.confidence)
+        return min(1.0, depth * min(a.confidence, b.confidence) / higher.confidence)
 
 
 @dataclass(slots=True)
 class CountChange:
     """Far more or far fewer objects than in the last minute.
 
-    All of a sudden: a scene that fills slowly changes its count too, but no frame of it stands out.
+    Only sudden changes count: when a scene fills slowly, no single frame stands out.
     """
 
     name: ClassVar[str] = "count_change"
@@ -95,14 +95,14 @@ class CountChange:
     )
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def score(self, moment: FrameContext) -> float:
-        """Robust z-score of the count against the last minute, 10 counting as 1."""
-        at = moment.observation.frame.at
+    def score(self, context: FrameContext) -> float:
+        """Return the robust z-score of the count against the last minute; 10 scores 1."""
+        at = context.observation.frame.at
         count = sum(
-            d.confidence >= self.thresholds.of(d.label) for d in moment.observation.detections
+            d.confidence >= self.thresholds.of(d.label) for d in context.observation.detections
         )
         if self._counts and at < self._counts[-1][0]:
-            self._counts.clear()  # a stream that begins again
+            self._counts.clear()  # the stream started again
         while self._counts and at - self._counts[0][0] > _COUNT_WINDOW_S:
             self._counts.popleft()
         z = self._deviation(count)
@@ -112,20 +112,20 @@ class CountChange:
     def _deviation(self, count: int) -> float:
         if len(self._counts) < _COUNT_LEAST:
             return 0.0
-        just_now = (self._counts[-n - 1][1] for n in range(_COUNT_JUST_NOW))
-        sudden = min(abs(count - n) for n in just_now)
+        latest = (self._counts[-n - 1][1] for n in range(_COUNT_LATEST))
+        sudden = min(abs(count - n) for n in latest)
         if sudden < _COUNT_SUDDEN:
             return 0.0
         past = [n for _, n in self._counts]
         usual = median(past)
         spread = 1.4826 * median(abs(n - usual) for n in past)
-        # Half an object: a scene that is always empty has no spread at all.
+        # Plus half an object, because a scene that is always empty has a spread of 0.
         return min(sudden, abs(count - usual)) / (spread + 0.5)
 
 
 @dataclass(slots=True)
 class RareLabel:
-    """The model reports something that this camera hardly ever shows."""
+    """The model reports a label that this camera rarely shows."""
 
     name: ClassVar[str] = "rare_label"
     weight: ClassVar[float] = 0.30
@@ -134,34 +134,34 @@ class RareLabel:
 
     thresholds: Thresholds
     _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _unit: float = 1.0  # weight of a detection now; grows instead of all others shrinking
+    _unit: float = 1.0  # weight of a detection now; it grows, which ages all earlier ones
     _at: float | None = None
 
-    def score(self, moment: FrameContext) -> float:
-        """Confidence times 1 - sqrt(share), for labels in at most a fiftieth of the frames."""
-        self._age(moment.observation.frame.at)
-        surest: dict[str, float] = {}
-        for detection in moment.observation.detections:
+    def score(self, context: FrameContext) -> float:
+        """Return the confidence times 1 - sqrt(share), for labels in at most 2 % of the frames."""
+        self._age(context.observation.frame.at)
+        highest: dict[str, float] = {}
+        for detection in context.observation.detections:
             if detection.confidence >= self.thresholds.of(detection.label):
-                surest.setdefault(detection.label, detection.confidence)
+                highest.setdefault(detection.label, detection.confidence)
         frames = self._seen[_FRAMES]
         best = 0.0
         if frames >= _RARE_LEAST * self._unit:
-            for label, confidence in surest.items():
+            for label, confidence in highest.items():
                 share = self._seen[label] / frames
                 if share <= _RARE_SHARE:
                     best = max(best, confidence * (1 - math.sqrt(share)))
-        # By frames, not by detections: one parked car would make everybody else rare.
-        for label in (_FRAMES, *surest):
+        # Frames are counted, not detections: else one parked car would make other labels rare.
+        for label in (_FRAMES, *highest):
             self._seen[label] += self._unit
         return best
 
     def memory(self) -> str:
-        """For the index: in how many frames each label was seen."""
+        """Return in how many frames each label was seen, as text for the spool's index."""
         return json.dumps({label: round(n / self._unit, 3) for label, n in self._seen.items()})
 
     def remember(self, text: str) -> None:
-        """Take back what `memory` wrote; raises `ValueError` for anything else."""
+        """Restore what `memory` returned; raise `ValueError` for anything else."""
         seen = {str(label): float(count) for label, count in json.loads(text).items()}
         self._seen.update(seen)
 
@@ -169,7 +169,7 @@ class RareLabel:
         if self._at is not None and at > self._at:
             self._unit *= 2.0 ** ((at - self._at) / _RARE_HALF_LIFE_S)
         self._at = at
-        if self._unit > 1e9:  # noqa: PLR2004 (long before the floats lose bits)
+        if self._unit > 1e9:  # noqa: PLR2004 (long before floats lose precision)
             for label in self._seen:
                 self._seen[label] /= self._unit
             self._unit = 1.0
@@ -177,7 +177,7 @@ class RareLabel:
 
 @dataclass(frozen=True, slots=True)
 class MotionWithoutDetection:
-    """Something moves where the model sees nothing."""
+    """Something moves where the model detects nothing."""
 
     name: ClassVar[str] = "motion_without_detection"
     weight: ClassVar[float] = 0.25
@@ -186,22 +186,22 @@ class MotionWithoutDetection:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Share of the image that moves outside all boxes, 6 % counting as 1."""
-        if moment.moving is None:
+    def score(self, context: FrameContext) -> float:
+        """Return the share of the image that moves outside of all boxes; 6 % scores 1."""
+        if context.moving is None:
             return 0.0
-        share = np.count_nonzero(moment.moving) / moment.moving.size
+        share = np.count_nonzero(context.moving) / context.moving.size
         if not _MOTION_LEAST <= share <= _MOTION_ALL:
             return 0.0
-        share = np.count_nonzero(moment.moving & ~self._covered(moment)) / moment.moving.size
+        share = np.count_nonzero(context.moving & ~self._covered(context)) / context.moving.size
         return min(1.0, share / _MOTION_FULL) if share >= _MOTION_LEAST else 0.0
 
-    def _covered(self, moment: FrameContext) -> NDArray[np.bool_]:
-        """Where the model sees something, in this frame or the one before: both moved."""
-        assert moment.moving is not None  # noqa: S101 (the caller looked)
-        covered = np.zeros(moment.moving.shape, np.bool_)
-        rows, columns = moment.moving.shape[0], moment.moving.shape[1]
-        for observation in (moment.observation, *moment.before[:1]):
+    def _covered(self, context: FrameContext) -> NDArray[np.bool_]:
+        """Return where boxes are in this frame or the one before: motion shows in both places."""
+        assert context.moving is not None  # noqa: S101 (the caller checked it)
+        covered = np.zeros(context.moving.shape, np.bool_)
+        rows, columns = context.moving.shape[0], context.moving.shape[1]
+        for observation in (context.observation, *context.before[:1]):
             height, width = observation.frame.pixels.shape[:2]
             for detection in observation.detections:
                 if detection.confidence < self.thresholds.of(detection.label) / 2:

@@ -1,4 +1,4 @@
-"""Rules that find the model contradicting itself from frame to frame."""
+"""Temporal rules: the model contradicts itself from frame to frame."""
 
 import math
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
 
-_NEAR_DIAGONALS = 2.0  # how far a fast object may be in the next frame, in its own size
-_NEWS_FRAMES = 50  # from then on a weak track counts for less and less
-_COVERS = 0.5
-_GHOST_FRAMES = 2
-_TRANSITION = 0.7  # a change of label that stays is one doubt; one that goes back is two
+_NEAR_DIAGONALS = 2.0  # how far a fast object moves in one frame, in its own diagonals
+_NEWS_FRAMES = 50  # a weak track that lasts longer scores less and less
+_COVERS = 0.5  # IoU from which two boxes are of one object
+_GHOST_FRAMES = 2  # an object seen longer than this is not isolated
+_TRANSITION = 0.7  # factor for a label that changes once; one that changes back contradicts twice
 
 
 @dataclass(frozen=True, slots=True)
 class Flicker:
-    """An object is there before and after, and missing now: the model most likely missed it."""
+    """An object is detected before and after this frame, but not in it: probably a miss."""
 
     name: ClassVar[str] = "flicker"
     weight: ClassVar[float] = 0.60
@@ -28,11 +28,11 @@ class Flicker:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Confidence on both sides, less what is left of it now; the highest of all objects."""
-        return max((self._missed(track, moment) for track in moment.tracks), default=0.0)
+    def score(self, context: FrameContext) -> float:
+        """Return the confidence on both sides, less that in between; the highest of all objects."""
+        return max((self._missed(track, context) for track in context.tracks), default=0.0)
 
-    def _missed(self, track: ContextTrack, moment: FrameContext) -> float:
+    def _missed(self, track: ContextTrack, context: FrameContext) -> float:
         before = [d for offset, d in track.seen.items() if offset < 0]
         after = [d for offset, d in track.seen.items() if offset > 0]
         if not before or not after:
@@ -43,11 +43,11 @@ class Flicker:
         left = now.confidence / threshold if now is not None and threshold > 0 else 0.0
         if sure < threshold or threshold <= 0 or left >= 1:
             return 0.0
-        # Two boxes of one object take turns: it was not missed while one of them is there.
+        # If two boxes of one object alternate, it is not missed while one of them is present.
         place = _between(track.seen)
         if any(
             iou_matrix([place], [other.box])[0, 0] >= _COVERS
-            for other in moment.observation.detections
+            for other in context.observation.detections
             if other is not now and other.confidence >= self.thresholds.of(other.label)
         ):
             return 0.0
@@ -56,7 +56,7 @@ class Flicker:
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """An object is reported with confidence in one frame and in none of its neighbours."""
+    """An object is detected with confidence in one frame, but in none of its neighbours."""
 
     name: ClassVar[str] = "isolated"
     weight: ClassVar[float] = 0.50
@@ -65,13 +65,13 @@ class Isolated:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Its confidence, less what the neighbours say of it; the highest of all objects."""
-        if not moment.before or not moment.after:
+    def score(self, context: FrameContext) -> float:
+        """Return its confidence, less that in the neighbours; the highest of all objects."""
+        if not context.before or not context.after:
             return 0.0
-        return max((self._ghost(track, moment) for track in moment.tracks), default=0.0)
+        return max((self._ghost(track, context) for track in context.tracks), default=0.0)
 
-    def _ghost(self, track: ContextTrack, moment: FrameContext) -> float:
+    def _ghost(self, track: ContextTrack, context: FrameContext) -> float:
         now = track.seen.get(0)
         if now is None:
             return 0.0
@@ -80,14 +80,14 @@ class Isolated:
             return 0.0
         sure = {0, *(o for o, d in track.seen.items() if d.confidence >= threshold)}
         first, last = min(sure), max(sure)
-        # A reflection often lasts for two frames. What was seen longer may well be there.
+        # A reflection often lasts two frames; an object that is seen longer is probably real.
         if (
             last - first >= _GHOST_FRAMES
-            or -first >= len(moment.before)
-            or last >= len(moment.after)
+            or -first >= len(context.before)
+            or last >= len(context.after)
         ):
             return 0.0
-        neighbours = (moment.before[-first], moment.after[last])
+        neighbours = (context.before[-first], context.after[last])
         if any(_is_near(now, observation, threshold) for observation in neighbours):
             return 0.0
         other = _best([d for offset, d in track.seen.items() if offset not in sure])
@@ -96,7 +96,7 @@ class Isolated:
 
 @dataclass(frozen=True, slots=True)
 class ClassFlip:
-    """The same object, another label than in the frames around it."""
+    """An object has another label than in the frames around it."""
 
     name: ClassVar[str] = "class_flip"
     weight: ClassVar[float] = 0.55
@@ -105,9 +105,9 @@ class ClassFlip:
 
     thresholds: Thresholds
 
-    def score(self, moment: FrameContext) -> float:
-        """Least confidence of the labels that contradict each other; the highest of all objects."""
-        return max((self._flip(track) for track in moment.tracks), default=0.0)
+    def score(self, context: FrameContext) -> float:
+        """Return the lowest confidence of the contradicting labels; the highest of all objects."""
+        return max((self._flip(track) for track in context.tracks), default=0.0)
 
     def _flip(self, track: ContextTrack) -> float:
         now = track.seen.get(0)
@@ -132,7 +132,7 @@ class ClassFlip:
 
 @dataclass(frozen=True, slots=True)
 class WeakTrack:
-    """Something is followed over three or more frames and never once reached the threshold."""
+    """An object is tracked over three or more frames and never reached its threshold."""
 
     name: ClassVar[str] = "weak_track"
     weight: ClassVar[float] = 0.40
@@ -141,12 +141,12 @@ class WeakTrack:
 
     thresholds: Thresholds
     least_frames: int = option(
-        3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be followed."
+        3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be tracked."
     )
 
-    def score(self, moment: FrameContext) -> float:
-        """Mean nearness to the threshold over the track; the highest of all objects."""
-        return max((self._weak(track) for track in moment.tracks), default=0.0)
+    def score(self, context: FrameContext) -> float:
+        """Return the mean nearness to the threshold over the track; the highest of all objects."""
+        return max((self._weak(track) for track in context.tracks), default=0.0)
 
     def _weak(self, track: ContextTrack) -> float:
         now = track.seen.get(0)
@@ -156,14 +156,14 @@ class WeakTrack:
         if track.best >= threshold or threshold <= floor:
             return 0.0
         mean = sum(d.confidence for d in track.seen.values()) / len(track.seen)
-        # A track is worth judging once it lasts; clutter near the floor comes and goes, and what
-        # has looked like something all day has been looked at.
+        # Clutter near the floor never lasts; an object that stays uncertain all day is no new
+        # failure.
         news = min(1.0, _NEWS_FRAMES / track.frames)
         return (mean - floor) / (threshold - floor) * news if mean >= threshold / 2 else 0.0
 
 
 def _between(seen: Mapping[int, Detection]) -> Box:
-    """Where an object must be now that was seen before and after."""
+    """Return the box, in this frame, of an object that was seen before and after it."""
     before = max(offset for offset in seen if offset < 0)
     after = min(offset for offset in seen if offset > 0)
     a, b = seen[before].box, seen[after].box
@@ -181,7 +181,7 @@ def _best(detections: list[Detection]) -> float:
 
 
 def _is_near(detection: Detection, observation: Observation, threshold: float) -> bool:
-    """Whether a neighbour frame has the same thing a step away: it moves, it is no ghost."""
+    """Whether a neighbouring frame has the same object within one step: then it only moves."""
     box = detection.box
     reach = _NEAR_DIAGONALS * math.hypot(box.x_max - box.x_min, box.y_max - box.y_min)
     return any(

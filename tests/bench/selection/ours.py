@@ -55,9 +55,9 @@ class Ours:
     def _new_id(self, _wall: float) -> str:
         return f"0-0-0-0-{next(self._numbers) * 0x9E3779B97F4A % 2**48:012x}"
 
-    def _explain(self, verdict: FrameEvaluation) -> None:
-        low = verdict.scores.get("low_confidence", 0.0)
-        self.scored.append(Scored(verdict.frame.sequence, verdict.value, low))
+    def _explain(self, evaluation: FrameEvaluation) -> None:
+        low = evaluation.scores.get("low_confidence", 0.0)
+        self.scored.append(Scored(evaluation.frame.sequence, evaluation.value, low))
 
     def _store(self, captures: list[Capture]) -> None:
         for capture in captures:

@@ -11,15 +11,15 @@ from agent.selection.frame_context import ContextBuilder
 from agent.selection.rules import RULE_NAMES, make_rules
 
 FPS = 5.0
-WIDE: Pixels = np.broadcast_to(np.zeros((), np.uint8), (720, 1280, 3))
+BLANK_720P: Pixels = np.broadcast_to(np.zeros((), np.uint8), (720, 1280, 3))
 THRESHOLDS = Thresholds(0.5, floor=0.05)
 
 Frames = list[list[Detection]]
 
 
-def seen(number: int, detections: Sequence[Detection], grey: Grey | None = None) -> Observation:
+def observed(number: int, detections: Sequence[Detection], grey: Grey | None = None) -> Observation:
     at = number / FPS
-    frame = Frame("street", number, WIDE, at, at, int(at * 1e9), number, "day")
+    frame = Frame("street", number, BLANK_720P, at, at, int(at * 1e9), number, "day")
     return Observation(frame, tuple(sorted(detections, key=lambda d: -d.confidence)), grey=grey)
 
 
@@ -45,7 +45,7 @@ class Walker:
         return [Detection(self.label, 0, sure, box)]
 
 
-def clean(frames: int, seed: int = 1) -> Frames:
+def clean_street(frames: int, seed: int = 1) -> Frames:
     """Entries, exits, and objects that cross, every few seconds."""
     draw = random.Random(seed)
     walkers = [Walker("car", 600, 500, 0.0, (170, 90))]
@@ -61,16 +61,16 @@ def clean(frames: int, seed: int = 1) -> Frames:
 
 
 def scores(
-    frames: Sequence[Sequence[Detection]], picture: Callable[[int], Grey] | None = None
+    frames: Sequence[Sequence[Detection]], image: Callable[[int], Grey] | None = None
 ) -> dict[str, list[float]]:
     """What each rule says of each frame."""
     rules = make_rules(RULE_NAMES, THRESHOLDS)
-    window = ContextBuilder()
+    builder = ContextBuilder()
     found: dict[str, list[float]] = {rule.name: [] for rule in rules}
-    moments = []
+    contexts = []
     for n, detections in enumerate(frames):
-        moments += window.push(seen(n, detections, picture(n) if picture else None))
-    for moment in [*moments, *window.flush()]:
+        contexts += builder.push(observed(n, detections, image(n) if image else None))
+    for context in [*contexts, *builder.flush()]:
         for rule in rules:
-            found[rule.name].append(rule.score(moment))
+            found[rule.name].append(rule.score(context))
     return found

@@ -23,16 +23,16 @@ def clock_at_midnight() -> ManualClock:
     return ManualClock(0.0, wall=MIDNIGHT)
 
 
-def identity(number: int) -> str:
+def capture_id(number: int) -> str:
     return f"01970f7e-4c00-7abc-8def-{number * 0x9E3779B97F4A % 2**48:012x}"
 
 
-def likeness(seed: int) -> str:
+def fingerprint_text(seed: int) -> str:
     """Of another scene for each seed."""
     return Fingerprint(random.Random(seed).getrandbits(256), {"car": HERE}).text
 
 
-def draft(
+def new_capture(
     number: int,
     value: float,
     *,
@@ -40,12 +40,12 @@ def draft(
     scene: int | None = None,
     is_degraded: bool = False,
 ) -> NewCapture:
-    name = identity(number)
+    name = capture_id(number)
     sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
     record: dict[str, object] = {"schema": 1, "id": name, "lane": lane.value}
     record["sampling"] = sampling if lane is Lane.RANDOM else None
     record["image"] = {"sha256": "0" * 64}
-    hint = SendHint("gate", is_degraded, likeness(number if scene is None else scene))
+    hint = SendHint("gate", is_degraded, fingerprint_text(number if scene is None else scene))
     return NewCapture(name, lane, value, record, b"x", hint=hint.text)
 
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
-from tests.selection.shop import MIDNIGHT, clock_at_midnight, draft, identity, send_all, spool_at
+from tests.selection.budgeted_spool import (
+    MIDNIGHT,
+    capture_id,
+    clock_at_midnight,
+    new_capture,
+    send_all,
+    spool_at,
+)
 
 PER_DAY = 6
 PASSING = {"hour": 3600.0, "hours": 8 * 3600.0, "day": DAY_S}
@@ -47,7 +54,9 @@ class Life:
                     return action
                 if action == "put":
                     self._number += 5
-                    spool.put([draft(n, n % 7 / 10) for n in range(self._number, self._number + 5)])
+                    spool.put(
+                        [new_capture(n, n % 7 / 10) for n in range(self._number, self._number + 5)]
+                    )
                 elif action == "claim" and (capture := spool.claim()) is not None:
                     now = self.clock.wall() - MIDNIGHT, self.clock.powered
                     self.requested.setdefault(capture.id, now)
@@ -126,11 +135,11 @@ def test_what_accrued_before_a_power_cut_is_there_afterwards(tmp_path: Path, kee
     """Ten hours without network, then a power cut: eight credits of rules, and the first one."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([draft(n, n / 100) for n in range(40)])
+        spool.put([new_capture(n, n / 100) for n in range(40)])
         capture = spool.claim() if keeps == "delivery" else None
         clock.now += 10 * 3600.0 + 1
         if keeps == "put":
-            spool.put([draft(50, 0.1)])
+            spool.put([new_capture(50, 0.1)])
         elif keeps == "notes":
             spool.keep_notes({"learnt": "much"})
         elif capture is not None:
@@ -147,19 +156,19 @@ def test_what_accrued_before_a_power_cut_is_there_afterwards(tmp_path: Path, kee
 def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([draft(n, n / 100) for n in range(40)])
+        spool.put([new_capture(n, n / 100) for n in range(40)])
     clock.lose_power(10 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:
-        assert send_all(spool) == [identity(39)]
+        assert send_all(spool) == [capture_id(39)]
 
 
 def test_another_day_begins_with_nothing(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([draft(n, n / 100) for n in range(40)])
+        spool.put([new_capture(n, n / 100) for n in range(40)])
         clock.now += 10 * 3600.0
         spool.keep_notes({})
     clock.lose_power(5 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:
-        assert send_all(spool) == [identity(39)]
+        assert send_all(spool) == [capture_id(39)]

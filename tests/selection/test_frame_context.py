@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.domain import Box, Detection, Frame, Observation
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
 from agent.selection.tracker import BELIEVED, Tracker
-from tests.selection.street import Walker, seen
+from tests.selection.synthetic_street import Walker, observed
 
 
 def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
@@ -18,8 +18,8 @@ def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
     return Observation(Frame("gate", number, pixels, time, time, 0, number, stream), ())
 
 
-def judged(window: ContextBuilder, frames: list[Observation]) -> list[FrameContext]:
-    return [*(m for frame in frames for m in window.push(frame)), *window.flush()]
+def judged(builder: ContextBuilder, frames: list[Observation]) -> list[FrameContext]:
+    return [*(m for frame in frames for m in builder.push(frame)), *builder.flush()]
 
 
 STEPS = st.lists(st.sampled_from([0.2, 0.2, 0.2, 0.2, 0.6, 5.0, 90.0, -30.0]), max_size=60)
@@ -34,45 +34,45 @@ def test_every_frame_is_judged_exactly_once_and_in_order(
         time += step
         frames.append(at(time, stream=str(number // streams), number=number))
 
-    moments = judged(ContextBuilder(look_ahead), frames)
+    contexts = judged(ContextBuilder(look_ahead), frames)
 
-    assert [m.observation.frame.sequence for m in moments] == list(range(len(frames)))
-    for moment in moments:
-        assert moment.observation.frame.pixels.strides != (0, 0, 0)
+    assert [m.observation.frame.sequence for m in contexts] == list(range(len(frames)))
+    for context in contexts:
+        assert context.observation.frame.pixels.strides != (0, 0, 0)
 
 
 def test_neighbours_are_the_nearest_first_and_of_both_sides() -> None:
-    moments = judged(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
+    contexts = judged(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
 
-    assert [o.frame.sequence for o in moments[10].before] == [9, 8, 7]
-    assert [o.frame.sequence for o in moments[10].after] == [11, 12, 13]
+    assert [o.frame.sequence for o in contexts[10].before] == [9, 8, 7]
+    assert [o.frame.sequence for o in contexts[10].after] == [11, 12, 13]
 
 
 @pytest.mark.parametrize("later", [at(60.0, number=10), at(2.0, stream="other", number=10)])
 def test_no_neighbour_is_beyond_a_gap(later: Observation) -> None:
-    moments = judged(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
+    contexts = judged(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
 
-    assert moments[9].after == ()
-    assert moments[10].before == ()
+    assert contexts[9].after == ()
+    assert contexts[10].before == ()
 
 
 def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> None:
-    window = ContextBuilder()
+    builder = ContextBuilder()
     late = []
     for n in range(20):
-        moments = window.push(at(n * 1.0, number=n))
-        late.append(n - moments[-1].observation.frame.sequence if moments else LOOK_AHEAD)
+        contexts = builder.push(at(n * 1.0, number=n))
+        late.append(n - contexts[-1].observation.frame.sequence if contexts else LOOK_AHEAD)
 
-    assert window.is_slow
+    assert builder.is_slow
     assert late[-1] == 0
-    assert not moments[-1].is_timed
+    assert not contexts[-1].is_timed
 
 
 def timed(
-    times: list[float], *, stream: str = "day", window: ContextBuilder | None = None
+    times: list[float], *, stream: str = "day", builder: ContextBuilder | None = None
 ) -> list[bool]:
     frames = [at(time, stream=stream, number=n) for n, time in enumerate(times)]
-    return [moment.is_timed for moment in judged(window or ContextBuilder(), frames)]
+    return [context.is_timed for context in judged(builder or ContextBuilder(), frames)]
 
 
 @pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 1.5, 1.75])
@@ -91,9 +91,9 @@ def test_three_frames_tell_no_pace() -> None:
 
 
 def test_a_slow_recording_after_a_fast_one_is_not_heard() -> None:
-    window = ContextBuilder()
-    assert all(timed([n / 5 for n in range(40)], window=window))
-    assert not any(timed([float(n) for n in range(40)], stream="next", window=window))
+    builder = ContextBuilder()
+    assert all(timed([n / 5 for n in range(40)], builder=builder))
+    assert not any(timed([float(n) for n in range(40)], stream="next", builder=builder))
 
 
 @pytest.mark.parametrize("camera", [12.5, 15.0, 25.0, 30.0])
@@ -105,16 +105,16 @@ def test_two_frames_a_second_of_a_camera_of_any_rate_are_enough(camera: float) -
 @pytest.mark.parametrize("is_view", [False, True])
 def test_pixels_of_judged_frames_are_let_go(*, is_view: bool) -> None:
     """No more than the judged frame and those after it are in memory, views like arrays."""
-    window, kept = ContextBuilder(), []
+    builder, kept = ContextBuilder(), []
     for n in range(30):
         pixels = np.zeros((180, 160, 3), np.uint8)
         pixels = pixels[::2] if is_view else pixels
         frame = Frame("gate", n, pixels, n / 5, n / 5, 0, n, "day")
-        window.push(Observation(frame, ()))
-        kept.append(sum(any(o.frame.pixels.strides) for _, o in window._frames))
+        builder.push(Observation(frame, ()))
+        kept.append(sum(any(o.frame.pixels.strides) for _, o in builder._frames))
 
     assert max(kept) <= LOOK_AHEAD + 1
-    assert window._frames[0][1].frame.pixels.shape == ((90, 160, 3) if is_view else (180, 160, 3))
+    assert builder._frames[0][1].frame.pixels.shape == ((90, 160, 3) if is_view else (180, 160, 3))
 
 
 def test_objects_keep_their_track_while_they_move_and_cross() -> None:
@@ -124,7 +124,7 @@ def test_objects_keep_their_track_while_they_move_and_cross() -> None:
         Walker("bicycle", 600, 230, -10.0, (90, 90)),
         Walker("car", 0, 500, 25.0, (170, 90)),
     ]
-    tracker = Tracker(memory=7, patience=3)
+    tracker = Tracker(memory=7, max_missed=3)
     for n in range(60):
         tracker.update([d for walker in walkers for d in walker.at(n, draw)])
 
@@ -136,7 +136,7 @@ def test_objects_keep_their_track_while_they_move_and_cross() -> None:
 def test_a_track_outlives_a_short_absence(missed: int, tracks: int) -> None:
     draw = random.Random(7)
     walker = Walker("person", 0, 200, 10.0)
-    tracker = Tracker(memory=30, patience=3)
+    tracker = Tracker(memory=30, max_missed=3)
     for n in range(30):
         tracker.update([] if 10 <= n < 10 + missed else walker.at(n, draw))
 
@@ -145,7 +145,7 @@ def test_a_track_outlives_a_short_absence(missed: int, tracks: int) -> None:
 
 def test_clutter_that_nobody_believes_ends_at_once_and_memory_stays_small() -> None:
     draw = random.Random(7)
-    tracker = Tracker(memory=7, patience=3)
+    tracker = Tracker(memory=7, max_missed=3)
     for _ in range(300):
         boxes = [(draw.uniform(0, 1200), draw.uniform(0, 700)) for _ in range(200)]
         tracker.update(
@@ -160,4 +160,4 @@ def test_clutter_that_nobody_believes_ends_at_once_and_memory_stays_small() -> N
 
 
 def test_the_street_is_numbered_by_its_frames() -> None:
-    assert [seen(n, []).frame.at for n in (0, 5)] == [0.0, 1.0]
+    assert [observed(n, []).frame.at for n in (0, 5)] == [0.0, 1.0]

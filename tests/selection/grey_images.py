@@ -14,23 +14,23 @@ def scene(seed: int = 1) -> Grey:
     return np.clip(areas + draw.normal(0, 10, SHAPE), 0, 255).astype(np.uint8)
 
 
-def noisy(picture: Grey, seed: int, sigma: float = 2.0) -> Grey:
+def noisy(image: Grey, seed: int, sigma: float = 2.0) -> Grey:
     noise = np.random.default_rng(1000 + seed).normal(0, sigma, SHAPE)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def with_object(picture: Grey, *, share: float = 0.05, x: int = 100, light: int = 250) -> Grey:
+def with_object(image: Grey, *, share: float = 0.05, x: int = 100, light: int = 250) -> Grey:
     """The same with something that covers `share` of the image."""
     height = int((share * SHAPE[0] * SHAPE[1] * 1.2) ** 0.5)
     width = int(share * SHAPE[0] * SHAPE[1] / height)
-    changed = picture.copy()
+    changed = image.copy()
     changed[60 : 60 + height, x : x + width] = light
     return changed
 
 
-def blurred(picture: Grey, reach: int = 6) -> Grey:
+def blurred(image: Grey, reach: int = 6) -> Grey:
     """As a camera sees it that is out of focus."""
-    wide = picture.astype(np.float64)
+    wide = image.astype(np.float64)
     for axis in (0, 1):
         wide = np.mean([np.roll(wide, k, axis) for k in range(-reach, reach + 1)], axis=0)
     return wide.astype(np.uint8)

@@ -26,9 +26,9 @@ from agent.spool.spool import Spool
 from agent.spool.types import SpoolLimits
 from agent.system import uuid7
 from tests.fakes.log import quiet_log
-from tests.selection.pictures import noisy, scene
-from tests.selection.shop import clock_at_midnight, draft
-from tests.selection.street import THRESHOLDS, clean, seen
+from tests.selection.budgeted_spool import clock_at_midnight, new_capture
+from tests.selection.grey_images import noisy, scene
+from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
 
 LOG = quiet_log()
 MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
@@ -85,8 +85,8 @@ def spool_in(
 
 
 def one_view(number: int, confidence: float) -> Observation:
-    detections = [replace(d, confidence=confidence) for d in clean(1)[0]]
-    return seen(number, detections, noisy(scene(), number, 1.0))
+    detections = [replace(d, confidence=confidence) for d in clean_street(1)[0]]
+    return observed(number, detections, noisy(scene(), number, 1.0))
 
 
 @pytest.mark.parametrize("group", [1, GROUP])
@@ -134,7 +134,7 @@ def life(folder: Path, seed: int) -> Arrived:
         device = Device(spool, plan, seed)
         for number in range(SLOTS * FRAMES_A_SLOT):
             clock.now += 0.2
-            observation = seen(number, [])
+            observation = observed(number, [])
             device.see(replace(observation, frame=replace(observation.frame, pixels=PIXELS)))
             if number > 300 and number % 20 == 0 and (capture := claimed(spool)):
                 spool.acknowledge(capture)
@@ -168,7 +168,7 @@ def test_the_weighted_mean_of_what_arrives_is_that_of_the_day(tmp_path: Path) ->
 
 def put_drawn(spool: Spool, numbers: Sequence[int]) -> None:
     """Random captures of one block each."""
-    spool.put([draft(number, 0.5, lane=Lane.RANDOM) for number in numbers])
+    spool.put([new_capture(number, 0.5, lane=Lane.RANDOM) for number in numbers])
 
 
 def everything(spool: Spool) -> list[StoredCapture]:
