@@ -122,7 +122,5 @@ def test_without_cases_there_is_no_estimate() -> None:
     ("degrees", "quantile"),
     [(1, 12.706), (2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)],
 )
-def test_the_t_quantiles_match_published_tables(
-    degrees: int, quantile: float
-) -> None:
+def test_the_t_quantiles_match_published_tables(degrees: int, quantile: float) -> None:
     assert student(0.975, degrees) == pytest.approx(quantile, rel=0.01)
