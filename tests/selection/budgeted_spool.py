@@ -1,4 +1,4 @@
-"""A spool with a labelling budget, captures for it, and a clock that may lose its power."""
+"""A spool with a labelling budget, and captures for it."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.log import quiet_log
 
 MIDNIGHT = 20_654 * DAY_S
-HERE = (1.0,) + (0.0,) * 15
+FIRST_CELL = (1.0,) + (0.0,) * 15  # a grid with one object
 
 
 def clock_at_midnight() -> ManualClock:
@@ -28,8 +28,8 @@ def capture_id(number: int) -> str:
 
 
 def fingerprint_text(seed: int) -> str:
-    """Of another scene for each seed."""
-    return Fingerprint(random.Random(seed).getrandbits(256), {"car": HERE}).text
+    """Return a fingerprint as text; each seed is another scene."""
+    return Fingerprint(random.Random(seed).getrandbits(256), {"car": FIRST_CELL}).text
 
 
 def new_capture(

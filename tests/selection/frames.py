@@ -31,7 +31,7 @@ def observation(at: float, *confidences: float) -> Observation:
 
 
 def drawn(lane: RandomLane, times: Iterable[float], *, stream: str = "boot") -> dict[int, Sampling]:
-    """The draws of a lane, by the index of the frame that was drawn."""
+    """Return the draws of a random lane, by the index of the drawn frame."""
     found = {}
     for index, at in enumerate(times):
         sampling = lane.draw(frame(at, stream=stream))
@@ -41,6 +41,6 @@ def drawn(lane: RandomLane, times: Iterable[float], *, stream: str = "boot") -> 
 
 
 def chi_square(counts: Sequence[int]) -> float:
-    """How far counts are from all being equal."""
+    """Return the chi-square statistic of counts against all being equal."""
     expected = sum(counts) / len(counts)
     return sum((count - expected) ** 2 / expected for count in counts)

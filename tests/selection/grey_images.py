@@ -1,4 +1,4 @@
-"""Small grey images of a street that is not there."""
+"""Synthetic grey thumbnails."""
 
 import numpy as np
 
@@ -8,19 +8,20 @@ SHAPE = (180, 320)
 
 
 def scene(seed: int = 1) -> Grey:
-    """A textured view: large areas of different light, with grain."""
+    """Return a textured image: large areas of different brightness, with noise."""
     draw = np.random.default_rng(seed)
     areas = np.kron(draw.integers(40, 200, (12, 20)), np.ones((15, 16)))
     return np.clip(areas + draw.normal(0, 10, SHAPE), 0, 255).astype(np.uint8)
 
 
 def noisy(image: Grey, seed: int, sigma: float = 2.0) -> Grey:
+    """Return the image with sensor noise of `sigma` grey levels."""
     noise = np.random.default_rng(1000 + seed).normal(0, sigma, SHAPE)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
 def with_object(image: Grey, *, share: float = 0.05, x: int = 100, light: int = 250) -> Grey:
-    """The same with something that covers `share` of the image."""
+    """Return the image with a bright object that covers `share` of it."""
     height = int((share * SHAPE[0] * SHAPE[1] * 1.2) ** 0.5)
     width = int(share * SHAPE[0] * SHAPE[1] / height)
     changed = image.copy()
@@ -29,7 +30,7 @@ def with_object(image: Grey, *, share: float = 0.05, x: int = 100, light: int = 
 
 
 def blurred(image: Grey, reach: int = 6) -> Grey:
-    """As a camera sees it that is out of focus."""
+    """Return the image as a camera out of focus shows it."""
     wide = image.astype(np.float64)
     for axis in (0, 1):
         wide = np.mean([np.roll(wide, k, axis) for k in range(-reach, reach + 1)], axis=0)

@@ -1,4 +1,4 @@
-"""A labelling budget in plain arithmetic, and lives that a ledger must get through."""
+"""A simple model of the labelling budget, and random actions to compare a ledger with it."""
 
 import random
 from collections import Counter
@@ -10,26 +10,26 @@ from agent.selection.budget.ledger import ClockReading, Ledger
 
 DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0
-SHARE = 0.2
-CHANCE = {Lane.RANDOM, Lane.INTERVAL}
+SHARE = 0.2  # of the credits, for the random lane
+PAID_FROM_RANDOM = {Lane.RANDOM, Lane.INTERVAL}
 LANE_CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
 Action = tuple[str, float]
 
 
-Account = tuple[float, float, int | None, Counter[Lane]]
+State = tuple[float, float, int | None, Counter[Lane]]
 
 
 @dataclass
 class LedgerModel:
-    """What may have been purchased, from the times alone."""
+    """Checks each purchase against the limits of the budget; computed from the times alone."""
 
     per_day: int
-    ran: float = 0.0  # seconds since the beginning
-    began: float = 0.0  # of `ran`, when this budget day began
+    ran: float = 0.0  # seconds of running time
+    began: float = 0.0  # value of `ran` at the start of this budget day
     date: int | None = None
     today: Counter[Lane] = field(default_factory=Counter)
     by_date: Counter[int] = field(default_factory=Counter)
-    owed: dict[str, Lane] = field(default_factory=dict)  # paid, not delivered
+    paid: dict[str, Lane] = field(default_factory=dict)  # paid and not delivered
     broken: set[str] = field(default_factory=set)
 
     def pass_time(self, seconds: float, wall: float) -> None:
@@ -44,33 +44,36 @@ class LedgerModel:
     def buy(self, capture: str, lane: Lane, wall: float) -> None:
         self.today[lane] += 1
         self.by_date[int(wall // DAY)] += 1
-        self.owed[capture] = lane
+        self.paid[capture] = lane
         self._check(lane)
 
     @property
-    def account(self) -> Account:
-        """What is durable with the ledger's text; purchases always are."""
+    def state(self) -> State:
+        """The state that is durable with the ledger's text; purchases are always durable."""
         return self.ran, self.began, self.date, self.today.copy()
 
-    def again(self, account: Account, seconds: float, wall: float) -> None:
-        """Go on from an account so many seconds later: what was between is not known any more."""
-        self.ran, self.began, self.date, today = account
+    def resume(self, state: State, seconds: float, wall: float) -> None:
+        """Continue `seconds` after a stored state; the time between is lost."""
+        self.ran, self.began, self.date, today = state
         self.today = today.copy()
         self.pass_time(seconds, wall)
 
     def _new_day(self, date: int, began: float) -> None:
         self.date, self.began = date, began
-        self.today = Counter(self.owed.values())
+        self.today = Counter(self.paid.values())
 
     def _check(self, lane: Lane) -> None:
-        """What was carried over from the day before may be more than the new day has earned."""
+        """Record which limits a purchase broke.
+
+        Captures carried over from the day before may be more than the new day has earned.
+        """
         accrued = (self.ran - self.began) / DAY * self.per_day + 0.001
-        chance = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
+        from_random = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
         rules = {
             "a date": max(self.by_date.values()) <= self.per_day,
             "a budget day": self.today.total() <= self.per_day,
             "accrual": self.today.total() <= accrued + 1,
-            "random share": lane not in CHANCE or chance <= SHARE * accrued + 1,
+            "random share": lane not in PAID_FROM_RANDOM or from_random <= SHARE * accrued + 1,
             "requested": lane is not Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
         }
         self.broken |= {name for name, holds in rules.items() if not holds}
@@ -79,12 +82,12 @@ class LedgerModel:
 def broken_rules(  # noqa: C901 (one branch per kind of action)
     actions: Sequence[Action], *, per_day: int, make: type[Ledger] = Ledger
 ) -> set[str]:
-    """Which rules the ledger broke in this life of a device."""
+    """Return the names of the limits that the ledger broke in this run of actions."""
     ledger, model = make(per_day, SHARE), LedgerModel(per_day)
     clock, wall, boots = 1000.0, NOON_2026, 0
     ledger.accrue(ClockReading(clock, wall, "0"))
     model.pass_time(0.0, wall)
-    kept = ledger.text, model.account, (boots, clock)
+    kept = ledger.text, model.state, (boots, clock)
     for number, (kind, amount) in enumerate(actions):
         if kind == "run":
             clock, wall = clock + amount, wall + amount
@@ -92,20 +95,20 @@ def broken_rules(  # noqa: C901 (one branch per kind of action)
         elif kind == "step":
             wall = max(0.0, wall + amount)
             model.pass_time(0.0, wall)
-        elif kind == "reboot":  # the time without power is nobody's
+        elif kind == "reboot":  # time without power earns nothing
             boots, clock, wall = boots + 1, 5.0, wall + amount
-            ledger = _again(make, model, kept[0])
-            model.again(kept[1], 0.0, wall)
+            ledger = _restarted(make, model, kept[0])
+            model.resume(kept[1], 0.0, wall)
         elif kind == "restart":
-            ledger = _again(make, model, kept[0])
+            ledger = _restarted(make, model, kept[0])
             boot, at = kept[2]
-            model.again(kept[1], clock - at if boot == boots else 0.0, wall)
+            model.resume(kept[1], clock - at if boot == boots else 0.0, wall)
         elif kind == "keep":
-            kept = ledger.text, model.account, (boots, clock)
+            kept = ledger.text, model.state, (boots, clock)
         elif kind == "deliver":
             for capture in list(ledger.paid)[: int(amount)]:
                 ledger.finished(capture)
-                model.owed.pop(capture, None)
+                model.paid.pop(capture, None)
         ledger.accrue(ClockReading(clock, wall, str(boots)))
         if kind == "buy":
             for one in range(int(amount)):
@@ -113,20 +116,20 @@ def broken_rules(  # noqa: C901 (one branch per kind of action)
                 if ledger.may_buy(lane):
                     ledger.buy(f"{number}/{one}", lane)
                     model.buy(f"{number}/{one}", lane, wall)
-                    kept = ledger.text, model.account, (boots, clock)
+                    kept = ledger.text, model.state, (boots, clock)
     return model.broken
 
 
-def _again(make: type[Ledger], model: LedgerModel, text: str) -> Ledger:
-    """What is read after a restart, told what was delivered since it was written."""
+def _restarted(make: type[Ledger], model: LedgerModel, text: str) -> Ledger:
+    """Return the ledger after a restart, without the captures that were delivered meanwhile."""
     ledger = make.from_text(text, per_day=model.per_day, random_share=SHARE)
-    for capture in set(ledger.paid) - model.owed.keys():
+    for capture in set(ledger.paid) - model.paid.keys():
         ledger.finished(capture)
     return ledger
 
 
 def random_actions(seed: int) -> list[Action]:
-    """Bursts, idle hours, steps of the clock to 1970, to 2076 and back, restarts, reboots."""
+    """Return purchases, idle hours, clock steps to 1970 and 2076, restarts and reboots."""
     draw = random.Random(seed)
     steps = (-NOON_2026, NOON_2026, 50 * 365 * DAY, -50 * 365 * DAY, -3600.0, 3600.0, DAY, -DAY)
     kinds = {

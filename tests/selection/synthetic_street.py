@@ -1,4 +1,4 @@
-"""A street that a detector sees well, and the ways in which it may see it badly."""
+"""A synthetic street as a good detector reports it."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ def observed(number: int, detections: Sequence[Detection], grey: Grey | None = N
 
 @dataclass
 class Walker:
-    """Something that crosses the view at its own pace, seen surely but not evenly."""
+    """An object that crosses the view at constant speed; its confidence varies above 0.55."""
 
     label: str
     x: float
     y: float
-    pace: float
+    speed: float  # pixels per frame
     size: tuple[float, float] = (60.0, 140.0)
     begins: int = 0
     ends: int = 10**9
@@ -38,22 +38,22 @@ class Walker:
     def at(self, n: int, draw: random.Random) -> list[Detection]:
         if not self.begins <= n < self.ends:
             return []
-        x = self.x + self.pace * n + draw.gauss(0, 2)
+        x = self.x + self.speed * n + draw.gauss(0, 2)
         y = self.y + draw.gauss(0, 2)
-        sure = min(0.99, max(0.55, draw.gauss(0.82, 0.05)))
+        confidence = min(0.99, max(0.55, draw.gauss(0.82, 0.05)))
         box = Box(x, y, x + self.size[0], y + self.size[1])
-        return [Detection(self.label, 0, sure, box)]
+        return [Detection(self.label, 0, confidence, box)]
 
 
 def clean_street(frames: int, seed: int = 1) -> Frames:
-    """Entries, exits, and objects that cross, every few seconds."""
+    """Return detections of a parked car, and of objects that enter, cross and leave."""
     draw = random.Random(seed)
     walkers = [Walker("car", 600, 500, 0.0, (170, 90))]
     for n in range(5, frames, 60):
-        pace = draw.choice([-12.0, 9.0, 14.0])
-        x = (0.0 if pace > 0 else 1200.0) - pace * n
+        speed = draw.choice([-12.0, 9.0, 14.0])
+        x = (0.0 if speed > 0 else 1200.0) - speed * n
         height = draw.uniform(100, 400)
-        walkers.append(Walker("person", x, height, pace, begins=n, ends=n + 80))
+        walkers.append(Walker("person", x, height, speed, begins=n, ends=n + 80))
         walkers.append(
             Walker("bicycle", 1200 + 12 * n, height + 30, -12.0, (90, 90), n + 20, n + 100)
         )
@@ -63,7 +63,7 @@ def clean_street(frames: int, seed: int = 1) -> Frames:
 def scores(
     frames: Sequence[Sequence[Detection]], image: Callable[[int], Grey] | None = None
 ) -> dict[str, list[float]]:
-    """What each rule says of each frame."""
+    """Return each rule's scores of all frames."""
     rules = make_rules(RULE_NAMES, THRESHOLDS)
     builder = ContextBuilder()
     found: dict[str, list[float]] = {rule.name: [] for rule in rules}

@@ -1,4 +1,4 @@
-"""Credits over power cuts and kills: none is spent twice, and hardly any is lost."""
+"""Credits over power cuts and kills: none is spent twice, and few are lost."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,18 +26,19 @@ ENDS = ("kill", "cut", "night")
 ACTIONS = (*PASSING, *ENDS, "put", "put", "claim", "claim", "claim", "send", "release", "keep")
 
 
-class Life:
-    """A device that does as it is told; what left for the endpoint, and when."""
+class SimulatedDevice:
+    """A device that runs actions, and records when each capture was first claimed."""
 
     def __init__(self, path: Path, make: type[BudgetedOrder] = BudgetedOrder) -> None:
         self.clock = clock_at_midnight()
-        self.requested: dict[str, tuple[float, float]] = {}  # wall and running time of the first
+        # Wall and running time of the first claim, by id.
+        self.requested: dict[str, tuple[float, float]] = {}
         self._path = path
         self._make = make
         self._number = 0
-        self._midnights = [0.0]  # running time at the begin of each day
+        self._midnights = [0.0]  # running time at the start of each day
 
-    def live(self, actions: Sequence[str]) -> None:
+    def run_all(self, actions: Sequence[str]) -> None:
         todo = iter([*actions, "kill"])
         end: str | None = "kill"
         while end is not None:
@@ -46,8 +47,8 @@ class Life:
                 self._lose_power(60.0 if end == "cut" else 10 * 3600.0)
 
     def _run(self, todo: Iterator[str]) -> str | None:
-        """One process, from its start to its end; answers what ended it."""
-        in_hand: list[str] = []
+        """Run one process from its start to its end; return what ended it."""
+        claimed: list[str] = []
         with spool_at(self._path, self.clock, PER_DAY, self._make) as spool:
             for action in todo:
                 if action in ENDS:
@@ -60,11 +61,11 @@ class Life:
                 elif action == "claim" and (capture := spool.claim()) is not None:
                     now = self.clock.wall() - MIDNIGHT, self.clock.powered
                     self.requested.setdefault(capture.id, now)
-                    in_hand.append(capture.id)
-                elif action == "send" and in_hand:
-                    spool.acknowledge(in_hand.pop())
-                elif action == "release" and in_hand:
-                    spool.release(in_hand.pop())
+                    claimed.append(capture.id)
+                elif action == "send" and claimed:
+                    spool.acknowledge(claimed.pop())
+                elif action == "release" and claimed:
+                    spool.release(claimed.pop())
                 elif action == "keep":
                     spool.keep_notes({})
                 elif action in PASSING:
@@ -84,7 +85,7 @@ class Life:
 
     @property
     def is_within_budget(self) -> bool:
-        """Whether on no day more was sent than had accrued while it ran, and one."""
+        """Whether each day's claims were within the credits accrued while it ran, plus one."""
         days: dict[int, list[float]] = defaultdict(list)
         for wall, ran in self.requested.values():
             days[int(wall // DAY_S)].append(ran)
@@ -97,17 +98,17 @@ class Life:
 
 @given(st.lists(st.sampled_from(ACTIONS), max_size=40))
 @settings(max_examples=25)
-def test_no_kill_and_no_power_cut_overspends(
+def test_kills_and_power_cuts_never_overspend(
     tmp_path_factory: pytest.TempPathFactory, actions: list[str]
 ) -> None:
-    life = Life(tmp_path_factory.mktemp("spool"))
-    life.live(actions)
+    device = SimulatedDevice(tmp_path_factory.mktemp("spool"))
+    device.run_all(actions)
 
-    assert life.is_within_budget
+    assert device.is_within_budget
 
 
-class KeepsTheAccountOfItsStart(BudgetedOrder):
-    """Writes what it read when it was started: purchases since then are taken back."""
+class StoresLedgerOfItsStart(BudgetedOrder):
+    """Bug: stores the ledger of its start, so that later purchases are forgotten."""
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
         super().restore(notes, waiting)
@@ -118,21 +119,21 @@ class KeepsTheAccountOfItsStart(BudgetedOrder):
 
 
 @pytest.mark.parametrize(
-    ("make", "holds"), [(BudgetedOrder, True), (KeepsTheAccountOfItsStart, False)]
+    ("make", "holds"), [(BudgetedOrder, True), (StoresLedgerOfItsStart, False)]
 )
 @pytest.mark.parametrize("end", ENDS)
-def test_an_account_that_takes_purchases_back_is_caught(
+def test_a_ledger_that_forgets_purchases_is_caught(
     tmp_path: Path, make: type[BudgetedOrder], end: str, *, holds: bool
 ) -> None:
-    life = Life(tmp_path, make)
-    life.live(["put", "claim", "send", "put", end, "claim", "claim"])
+    device = SimulatedDevice(tmp_path, make)
+    device.run_all(["put", "claim", "send", "put", end, "claim", "claim"])
 
-    assert life.is_within_budget is holds
+    assert device.is_within_budget is holds
 
 
 @pytest.mark.parametrize("keeps", ["put", "notes", "delivery"])
-def test_what_accrued_before_a_power_cut_is_there_afterwards(tmp_path: Path, keeps: str) -> None:
-    """Ten hours without network, then a power cut: eight credits of rules, and the first one."""
+def test_credits_accrued_before_a_power_cut_are_kept(tmp_path: Path, keeps: str) -> None:
+    """After ten hours without network and a power cut: 8 score-lane credits and the first."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([new_capture(n, n / 100) for n in range(40)])
@@ -141,10 +142,10 @@ def test_what_accrued_before_a_power_cut_is_there_afterwards(tmp_path: Path, kee
         if keeps == "put":
             spool.put([new_capture(50, 0.1)])
         elif keeps == "notes":
-            spool.keep_notes({"learnt": "much"})
+            spool.keep_notes({"name": "value"})
         elif capture is not None:
             spool.acknowledge(capture.id)
-        clock.now += 1800.0  # nothing is durable of this half hour
+        clock.now += 1800.0  # nothing of this half hour is durable
     clock.lose_power(3 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:
         clock.now += 60.0
@@ -162,7 +163,7 @@ def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
         assert send_all(spool) == [capture_id(39)]
 
 
-def test_another_day_begins_with_nothing(tmp_path: Path) -> None:
+def test_a_new_day_starts_without_credits_of_the_day_before(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:

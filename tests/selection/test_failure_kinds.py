@@ -1,4 +1,4 @@
-"""Each kind of failure fires its rule where it happens; a street seen well fires hardly any."""
+"""Each kind of failure fires its rule in its frames; correct detections fire few rules."""
 
 import random
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from agent.selection.selector import Selector
 from tests.selection.grey_images import noisy, scene
 from tests.selection.synthetic_street import Walker, clean_street, observed, scores
 
-AT = 40  # where the failure is planted
+AT = 40  # frame in which the failure is planted
 PERSON = Walker("person", 100, 200, 8.0)
 TEMPORAL_AND_SCENE = [
     n for n in RULE_NAMES if n not in {"low_confidence", "low_margin", "rare_label"}
@@ -41,7 +41,7 @@ def test_a_gap_is_a_flicker(length: int, left: float) -> None:
     assert fired("flicker", frames) == set(range(AT, AT + length))
 
 
-def test_two_boxes_of_one_object_that_take_turns_are_no_flicker() -> None:
+def test_two_alternating_boxes_of_one_object_are_no_flicker() -> None:
     frames = walk()
     for n in range(0, 80, 2):
         box = frames[n][0].box
@@ -65,7 +65,7 @@ def test_a_ghost_of_one_or_two_frames_is_isolated(length: int) -> None:
     assert fired("isolated", frames) == (set(range(AT, AT + length)) if length < 3 else set())
 
 
-def test_another_label_in_between_is_a_flip_where_it_begins_and_ends() -> None:
+def test_another_label_in_one_frame_is_a_class_flip() -> None:
     frames = walk()
     frames[AT] = [replace(frames[AT][0], label="car")]
     found = scores(frames)["class_flip"]
@@ -74,13 +74,13 @@ def test_another_label_in_between_is_a_flip_where_it_begins_and_ends() -> None:
     assert {n for n, score in enumerate(found) if score > 0} <= {AT, AT + 1}
 
 
-def test_what_is_followed_and_never_sure_is_a_weak_track() -> None:
+def test_an_object_that_never_reaches_its_threshold_is_a_weak_track() -> None:
     frames = [[replace(d, confidence=0.4) for d in each] for each in walk()]
 
     assert fired("weak_track", frames) >= set(range(3, 70))
 
 
-def test_what_looked_like_something_all_day_is_no_news() -> None:
+def test_the_score_of_a_weak_track_falls_with_its_length() -> None:
     tree = Detection("person", 0, 0.4, Box(10, 10, 60, 150))
     found = scores([[tree]] * 1500)["weak_track"]
 
@@ -88,7 +88,7 @@ def test_what_looked_like_something_all_day_is_no_news() -> None:
     assert found[-5] < 0.05
 
 
-def test_two_labels_for_one_place_clash() -> None:
+def test_two_labels_in_one_place_are_a_clash() -> None:
     frames = walk()
     frames[AT].append(replace(frames[AT][0], label="car", confidence=0.6))
 
@@ -96,7 +96,7 @@ def test_two_labels_for_one_place_clash() -> None:
 
 
 @pytest.mark.parametrize(("usual", "then"), [(1, 8), (8, 1), (0, 3)])
-def test_a_count_that_jumps_is_a_change_and_only_where_it_jumps(usual: int, then: int) -> None:
+def test_a_sudden_change_of_the_count_fires_only_where_it_changes(usual: int, then: int) -> None:
     def crowd(size: int) -> list[Detection]:
         return [Detection("person", 0, 0.8, Box(90 * i, 50, 90 * i + 60, 200)) for i in range(size)]
 
@@ -106,7 +106,7 @@ def test_a_count_that_jumps_is_a_change_and_only_where_it_jumps(usual: int, then
     assert found <= {100, 101, 102}
 
 
-def test_what_moves_and_is_not_seen_is_motion_without_detection() -> None:
+def test_a_moving_undetected_object_is_motion_without_detection() -> None:
     still = scene()
 
     def image(n: int) -> Grey:
@@ -122,7 +122,7 @@ def test_what_moves_and_is_not_seen_is_motion_without_detection() -> None:
     assert hits <= set(range(30, 52))
 
 
-def test_what_moves_and_is_seen_is_none() -> None:
+def test_a_moving_detected_object_is_no_motion_without_detection() -> None:
     still = scene()
 
     def image(n: int) -> Grey:
@@ -140,12 +140,12 @@ def fired_with(image: Callable[[int], Grey]) -> set[int]:
 
 @cache
 def noisy_images() -> list[Grey]:
-    """Of one view, each with noise of its own."""
+    """Return images of one scene, each with other noise."""
     return [noisy(scene(), n) for n in range(50)]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_street_that_is_seen_well_fires_on_fewer_than_a_hundredth_of_the_frames(
+def test_correct_detections_fire_each_rule_in_fewer_than_1_percent_of_the_frames(
     seed: int,
 ) -> None:
     images = noisy_images()
@@ -155,7 +155,7 @@ def test_a_street_that_is_seen_well_fires_on_fewer_than_a_hundredth_of_the_frame
         assert np.count_nonzero(found[name]) < 9, name
 
 
-def test_an_output_that_is_no_answer_has_full_value() -> None:
+def test_an_invalid_output_has_full_value() -> None:
     selector = Selector(RandomLane(None, "seed"), [], new_id=lambda _: "one")
     broken = replace(observed(0, []), invalid=True)
 
@@ -165,7 +165,7 @@ def test_an_output_that_is_no_answer_has_full_value() -> None:
     assert [hit.name for hit in capture.rules] == ["invalid_output"]
 
 
-def test_a_label_that_hardly_ever_comes_is_rare() -> None:
+def test_a_label_seen_for_the_first_time_is_rare() -> None:
     frames = walk(300)
     frames[250].append(Detection("bus", 3, 0.9, Box(900, 100, 1100, 250)))
 

@@ -1,4 +1,4 @@
-"""Each frame is judged once, in order, with its neighbours, and then lets go of its pixels."""
+"""Each frame is evaluated once, in order, with its neighbours; then its pixels are freed."""
 
 import random
 
@@ -18,7 +18,7 @@ def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
     return Observation(Frame("gate", number, pixels, time, time, 0, number, stream), ())
 
 
-def judged(builder: ContextBuilder, frames: list[Observation]) -> list[FrameContext]:
+def contexts_of(builder: ContextBuilder, frames: list[Observation]) -> list[FrameContext]:
     return [*(m for frame in frames for m in builder.push(frame)), *builder.flush()]
 
 
@@ -26,7 +26,7 @@ STEPS = st.lists(st.sampled_from([0.2, 0.2, 0.2, 0.2, 0.6, 5.0, 90.0, -30.0]), m
 
 
 @given(STEPS, st.sampled_from([0, 1, LOOK_AHEAD]), st.integers(1, 30))
-def test_every_frame_is_judged_exactly_once_and_in_order(
+def test_every_frame_is_evaluated_exactly_once_and_in_order(
     steps: list[float], look_ahead: int, streams: int
 ) -> None:
     frames, time = [], 100.0
@@ -34,29 +34,29 @@ def test_every_frame_is_judged_exactly_once_and_in_order(
         time += step
         frames.append(at(time, stream=str(number // streams), number=number))
 
-    contexts = judged(ContextBuilder(look_ahead), frames)
+    contexts = contexts_of(ContextBuilder(look_ahead), frames)
 
     assert [m.observation.frame.sequence for m in contexts] == list(range(len(frames)))
     for context in contexts:
         assert context.observation.frame.pixels.strides != (0, 0, 0)
 
 
-def test_neighbours_are_the_nearest_first_and_of_both_sides() -> None:
-    contexts = judged(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
+def test_neighbours_come_nearest_first_on_both_sides() -> None:
+    contexts = contexts_of(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
 
     assert [o.frame.sequence for o in contexts[10].before] == [9, 8, 7]
     assert [o.frame.sequence for o in contexts[10].after] == [11, 12, 13]
 
 
 @pytest.mark.parametrize("later", [at(60.0, number=10), at(2.0, stream="other", number=10)])
-def test_no_neighbour_is_beyond_a_gap(later: Observation) -> None:
-    contexts = judged(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
+def test_frames_beyond_a_gap_are_no_neighbours(later: Observation) -> None:
+    contexts = contexts_of(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
 
     assert contexts[9].after == ()
     assert contexts[10].before == ()
 
 
-def test_a_slow_stream_silences_the_rules_of_time_and_is_judged_at_once() -> None:
+def test_a_slow_stream_disables_temporal_rules_and_is_evaluated_at_once() -> None:
     builder = ContextBuilder()
     late = []
     for n in range(20):
@@ -72,39 +72,39 @@ def timed(
     times: list[float], *, stream: str = "day", builder: ContextBuilder | None = None
 ) -> list[bool]:
     frames = [at(time, stream=stream, number=n) for n, time in enumerate(times)]
-    return [context.is_timed for context in judged(builder or ContextBuilder(), frames)]
+    return [context.is_timed for context in contexts_of(builder or ContextBuilder(), frames)]
 
 
 @pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 1.5, 1.75])
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 40])
-def test_below_two_frames_a_second_the_rules_of_time_never_speak(fps: float, frames: int) -> None:
+def test_temporal_rules_are_disabled_below_two_frames_a_second(fps: float, frames: int) -> None:
     assert not any(timed([n / fps for n in range(frames)]))
 
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 30.0])
-def test_a_fast_stream_is_heard_from_its_first_frame(fps: float) -> None:
+def test_temporal_rules_are_enabled_from_the_first_frame_of_a_fast_stream(fps: float) -> None:
     assert all(timed([n / fps for n in range(40)]))
 
 
-def test_three_frames_tell_no_pace() -> None:
+def test_the_rate_of_three_frames_is_unknown() -> None:
     assert timed([0.0, 0.2, 0.4]) == [False] * 3
 
 
-def test_a_slow_recording_after_a_fast_one_is_not_heard() -> None:
+def test_a_slow_recording_after_a_fast_one_disables_temporal_rules() -> None:
     builder = ContextBuilder()
     assert all(timed([n / 5 for n in range(40)], builder=builder))
     assert not any(timed([float(n) for n in range(40)], stream="next", builder=builder))
 
 
 @pytest.mark.parametrize("camera", [12.5, 15.0, 25.0, 30.0])
-def test_two_frames_a_second_of_a_camera_of_any_rate_are_enough(camera: float) -> None:
-    """Its frames cannot come each half second to the dot."""
+def test_two_frames_a_second_are_enough_at_any_camera_rate(camera: float) -> None:
+    """Their times are multiples of the camera's frame time, not exactly half a second apart."""
     assert all(timed([round(n / 2 * camera) / camera for n in range(60)]))
 
 
 @pytest.mark.parametrize("is_view", [False, True])
-def test_pixels_of_judged_frames_are_let_go(*, is_view: bool) -> None:
-    """No more than the judged frame and those after it are in memory, views like arrays."""
+def test_pixels_of_evaluated_frames_are_freed(*, is_view: bool) -> None:
+    """Only the evaluated frame and those after it keep pixels; array views too."""
     builder, kept = ContextBuilder(), []
     for n in range(30):
         pixels = np.zeros((180, 160, 3), np.uint8)
@@ -133,7 +133,7 @@ def test_objects_keep_their_track_while_they_move_and_cross() -> None:
 
 
 @pytest.mark.parametrize(("missed", "tracks"), [(3, 1), (4, 2)])
-def test_a_track_outlives_a_short_absence(missed: int, tracks: int) -> None:
+def test_a_track_survives_a_short_absence(missed: int, tracks: int) -> None:
     draw = random.Random(7)
     walker = Walker("person", 0, 200, 10.0)
     tracker = Tracker(memory=30, max_missed=3)
@@ -143,7 +143,7 @@ def test_a_track_outlives_a_short_absence(missed: int, tracks: int) -> None:
     assert len(tracker.tracks) == tracks
 
 
-def test_clutter_that_nobody_believes_ends_at_once_and_memory_stays_small() -> None:
+def test_tracks_of_low_confidence_end_at_once_and_memory_stays_small() -> None:
     draw = random.Random(7)
     tracker = Tracker(memory=7, max_missed=3)
     for _ in range(300):
@@ -159,5 +159,5 @@ def test_clutter_that_nobody_believes_ends_at_once_and_memory_stays_small() -> N
     assert all(len(track.seen) <= 7 for track in tracker.tracks)
 
 
-def test_the_street_is_numbered_by_its_frames() -> None:
+def test_the_synthetic_street_has_five_frames_a_second() -> None:
     assert [observed(n, []).frame.at for n in (0, 5)] == [0.0, 1.0]

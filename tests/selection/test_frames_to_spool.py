@@ -1,4 +1,4 @@
-"""From frames to what the endpoint gets: the whole selection, the writer and a real spool."""
+"""From frames to the captures that the endpoint gets: selection, writer and a real spool."""
 
 import math
 import random
@@ -33,12 +33,12 @@ from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
 LOG = quiet_log()
 MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
 MAKER = RecordMaker("device", "boot", MODEL, THRESHOLDS, "0")
-OVERHEAD = 5_620_000  # bytes of a budget that are no captures, about
-PIXELS = scene()[:8, :8, None].repeat(3, 2)  # a record file of one block
+OVERHEAD = 5_620_000  # bytes of the disk budget that captures cannot use, about
+PIXELS = scene()[:8, :8, None].repeat(3, 2)  # so small that a record file has one block
 
 
 class Device:
-    """Frames in; captures go through the writer into a spool."""
+    """Selects captures among frames and writes them into a spool."""
 
     def __init__(
         self, spool: Spool, plan: SelectionPlan, seed: int = 0, *, group: int = GROUP
@@ -60,14 +60,14 @@ class Device:
             log=LOG,
         )
 
-    def see(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         at = observation.frame.at
-        self._keep(self._selection.observe(observation, at), at_least=self._group)
+        self._write(self._selection.observe(observation, at), at_least=self._group)
 
     def finish(self) -> None:
-        self._keep(self._selection.finish(1e9), at_least=1)
+        self._write(self._selection.finish(1e9), at_least=1)
 
-    def _keep(self, captures: Sequence[Capture], *, at_least: int) -> None:
+    def _write(self, captures: Sequence[Capture], *, at_least: int) -> None:
         for capture in captures:
             self._queue.put(capture)
         while self._queue.qsize() >= at_least:
@@ -84,19 +84,19 @@ def spool_in(
         yield spool
 
 
-def one_view(number: int, confidence: float) -> Observation:
+def same_scene(number: int, confidence: float) -> Observation:
     detections = [replace(d, confidence=confidence) for d in clean_street(1)[0]]
     return observed(number, detections, noisy(scene(), number, 1.0))
 
 
 @pytest.mark.parametrize("group", [1, GROUP])
-def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int) -> None:
-    """Whether that one was stored before, or comes to the disk together with it."""
+def test_a_better_near_duplicate_evicts_the_waiting_one(tmp_path: Path, group: int) -> None:
+    """Whether both are stored in one group or one after the other."""
     plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
     with spool_in(tmp_path, order=BudgetedOrder(Ledger(100), clock_at_midnight().reading)) as spool:
         device = Device(spool, plan, group=group)
         for number in range(60):
-            device.see(one_view(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
+            device.observe(same_scene(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
         device.finish()
         capture = spool.claim()
 
@@ -106,15 +106,15 @@ def test_a_better_duplicate_evicts_the_one_that_waits(tmp_path: Path, group: int
     assert capture.record["detections"][0]["confidence"] == 0.45
 
 
-SLOTS, FRAMES_A_SLOT, ROOM, LIVES = 60, 10, 12, 14
+SLOTS, FRAMES_A_SLOT, ROOM, RUNS = 60, 10, 12, 14
 
-Arrived = list[tuple[float, float]]  # weight in seconds, and what a frame shows
+Arrived = list[tuple[float, float]]  # weight in seconds, and the measured quantity
 
 
-def life(folder: Path, seed: int) -> Arrived:
-    """The random captures that arrive, of a life in which what is shown grows.
+def simulated_run(folder: Path, seed: int) -> Arrived:
+    """Return the random captures that arrive; the measured quantity grows over the run.
 
-    The disk has room for few, so that many leave, while now and then one is sent.
+    The disk has room for few captures, so that many are evicted; some are sent meanwhile.
     """
     plan = SelectionPlan(
         (), THRESHOLDS, f"seed {seed}", per_day=0, random_interval=FRAMES_A_SLOT / 5
@@ -135,7 +135,7 @@ def life(folder: Path, seed: int) -> Arrived:
         for number in range(SLOTS * FRAMES_A_SLOT):
             clock.now += 0.2
             observation = observed(number, [])
-            device.see(replace(observation, frame=replace(observation.frame, pixels=PIXELS)))
+            device.observe(replace(observation, frame=replace(observation.frame, pixels=PIXELS)))
             if number > 300 and number % 20 == 0 and (capture := claimed(spool)):
                 spool.acknowledge(capture)
         device.finish()
@@ -145,13 +145,13 @@ def life(folder: Path, seed: int) -> Arrived:
     return arrived
 
 
-def bias(lives: Sequence[Arrived]) -> tuple[float, float]:
-    """By how many standard errors total time and mean content are off, over many lives."""
-    # An instant after the last frame of its slot finds none.
+def bias(runs: Sequence[Arrived]) -> tuple[float, float]:
+    """Return by how many standard errors total time and mean quantity are wrong."""
+    # An instant after the last frame of its slot draws no frame.
     seconds = SLOTS * (FRAMES_A_SLOT - 1) / 5
     middle = SLOTS * FRAMES_A_SLOT / 2
-    totals = [sum(weight for weight, _ in each) - seconds for each in lives]
-    means = [sum(w * (y - middle) for w, y in each) / seconds for each in lives]
+    totals = [sum(weight for weight, _ in each) - seconds for each in runs]
+    means = [sum(w * (y - middle) for w, y in each) / seconds for each in runs]
 
     def off(values: Sequence[float]) -> float:
         return fmean(values) / (stdev(values) / math.sqrt(len(values)))
@@ -159,15 +159,15 @@ def bias(lives: Sequence[Arrived]) -> tuple[float, float]:
     return off(totals), off(means)
 
 
-def test_the_weighted_mean_of_what_arrives_is_that_of_the_day(tmp_path: Path) -> None:
-    lives = [life(tmp_path / str(seed), seed) for seed in range(LIVES)]
+def test_the_weighted_mean_of_arrivals_is_unbiased(tmp_path: Path) -> None:
+    runs = [simulated_run(tmp_path / str(seed), seed) for seed in range(RUNS)]
 
-    assert all(len(each) < 0.8 * SLOTS for each in lives)
-    assert max(map(abs, bias(lives))) < 3
+    assert all(len(each) < 0.8 * SLOTS for each in runs)
+    assert max(map(abs, bias(runs))) < 3
 
 
 def put_drawn(spool: Spool, numbers: Sequence[int]) -> None:
-    """Random captures of one block each."""
+    """Put random captures of one block each."""
     spool.put([new_capture(number, 0.5, lane=Lane.RANDOM) for number in numbers])
 
 
@@ -178,13 +178,13 @@ def everything(spool: Spool) -> list[StoredCapture]:
     return found
 
 
-@pytest.mark.parametrize("first", [2, 40])  # captures at the first attempt: all stay, or half
+@pytest.mark.parametrize("first", [2, 40])  # captures at the first attempt: all are kept, or half
 @pytest.mark.parametrize("is_restarted", [False, True])
 @pytest.mark.parametrize("per_day", [0, 10**6])
 def test_each_attempt_sends_the_same_record(
     tmp_path: Path, first: int, per_day: int, *, is_restarted: bool
 ) -> None:
-    """Though others are evicted between the attempts, which gives those that stay more weight."""
+    """Although evictions between the attempts give the remaining captures more weight."""
     clock = clock_at_midnight()
     with ExitStack() as running:
 

@@ -1,4 +1,4 @@
-"""Which images teach little, by what this camera usually shows."""
+"""Image quality is assessed against what the camera usually shows."""
 
 from collections.abc import Iterable
 
@@ -10,8 +10,8 @@ from agent.selection.image_quality import ImageQuality, QualityMonitor
 from tests.selection.grey_images import SHAPE, blurred, noisy, scene
 
 
-def used_to(images: Iterable[Grey]) -> tuple[QualityMonitor, float]:
-    """A monitor that has seen these, one a second."""
+def monitor_after(images: Iterable[Grey]) -> tuple[QualityMonitor, float]:
+    """Return a monitor that has seen these images, one a second, and the time."""
     monitor, at = QualityMonitor(), 0.0
     for image in images:
         at += 1.0
@@ -20,7 +20,7 @@ def used_to(images: Iterable[Grey]) -> tuple[QualityMonitor, float]:
 
 
 def usual() -> tuple[QualityMonitor, float]:
-    return used_to(noisy(scene(), n) for n in range(40))
+    return monitor_after(noisy(scene(), n) for n in range(40))
 
 
 @pytest.mark.parametrize(
@@ -31,41 +31,39 @@ def usual() -> tuple[QualityMonitor, float]:
         (np.full(SHAPE, 254, np.uint8), ImageQuality.OVEREXPOSED),
         (noisy(blurred(scene()), 1, 1.0), ImageQuality.BLURRED),
         (noisy(np.full(SHAPE, 90, np.uint8), 1, 0.5), ImageQuality.COVERED),
-        (noisy(scene(), 39), ImageQuality.FROZEN),  # the very image before
+        (noisy(scene(), 39), ImageQuality.FROZEN),  # equal to the image before
     ],
 )
-def test_a_picture_is_judged_against_what_the_camera_usually_shows(
-    image: Grey, quality: ImageQuality
-) -> None:
+def test_each_quality_is_recognised(image: Grey, quality: ImageQuality) -> None:
     monitor, at = usual()
 
     assert monitor.assess(image, at + 1) is quality
 
 
-def test_a_camera_that_is_always_soft_is_not_blurred() -> None:
-    monitor, at = used_to(noisy(blurred(scene()), n, 1.0) for n in range(40))
+def test_a_camera_that_is_always_out_of_focus_is_not_called_blurred() -> None:
+    monitor, at = monitor_after(noisy(blurred(scene()), n, 1.0) for n in range(40))
 
     assert monitor.assess(noisy(blurred(scene()), 99, 1.0), at + 1) is ImageQuality.CLEAR
 
 
-def test_nothing_is_called_blurred_before_there_is_a_usual() -> None:
-    monitor, at = used_to(noisy(scene(), n) for n in range(5))
+def test_no_image_is_called_blurred_before_the_usual_sharpness_is_known() -> None:
+    monitor, at = monitor_after(noisy(scene(), n) for n in range(5))
 
     assert monitor.assess(noisy(blurred(scene()), 1), at + 1) is ImageQuality.CLEAR
 
 
-def test_a_condition_is_told_once_it_has_lasted_ten_seconds() -> None:
+def test_a_quality_is_lasting_after_ten_seconds() -> None:
     monitor, began = usual()
-    told = []
+    lasting = []
     for second in range(1, 14):
         monitor.assess(noisy(np.full(SHAPE, 10, np.uint8), second), began + second)
-        told.append(monitor.lasting)
+        lasting.append(monitor.lasting)
 
-    assert told[:10] == [ImageQuality.CLEAR] * 10
-    assert told[10:] == [ImageQuality.DARK] * 3
+    assert lasting[:10] == [ImageQuality.CLEAR] * 10
+    assert lasting[10:] == [ImageQuality.DARK] * 3
 
 
-def test_a_dark_hour_does_not_change_what_is_sharp() -> None:
+def test_dark_images_do_not_change_the_usual_sharpness() -> None:
     monitor, at = usual()
     for second in range(200):
         monitor.assess(noisy(np.full(SHAPE, 10, np.uint8), second), at + second)
@@ -73,7 +71,7 @@ def test_a_dark_hour_does_not_change_what_is_sharp() -> None:
     assert monitor.assess(noisy(blurred(scene()), 1), at + 201) is ImageQuality.BLURRED
 
 
-def test_dark_frames_may_be_bought_and_frozen_ones_never() -> None:
+def test_dark_frames_are_degraded_and_frozen_ones_unusable() -> None:
     assert {each for each in ImageQuality if each.is_degraded} == {
         ImageQuality.DARK,
         ImageQuality.OVEREXPOSED,

@@ -1,6 +1,6 @@
-"""Which lane takes a frame, and what the capture says of the reasons."""
+"""Which lane captures a frame, and the rules that the capture names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,16 +13,22 @@ from agent.selection.frame_context import FrameContext
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Rule
 from agent.selection.rules.confidence import LowConfidence
-from agent.selection.selector import CameraPolicy, Cooldown, Selector
+from agent.selection.selector import (
+    CameraPolicy,
+    Cooldown,
+    FrameEvaluation,
+    SelectionOutcome,
+    Selector,
+)
 from tests.selection.frames import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures
-DOUBTFUL = 0.3  # of a threshold of 0.5 and a floor of 0.1: scores 0.5
+UNSURE = 0.3  # confidence; scores 0.5 with a threshold of 0.5 and a floor of 0.1
 
 
 @dataclass(slots=True)
 class Counting:
-    """A rule that fires for a crowd."""
+    """A rule that fires for two or more detections, and counts its calls."""
 
     name: ClassVar[str] = "crowd"
     tasks: ClassVar[tuple[str, ...]] = ("detect",)
@@ -36,7 +42,11 @@ class Counting:
 
 
 def selector(
-    *, interval: float = NO_RANDOM, every_nth: int = 0, rules: Sequence[Rule] | None = None
+    *,
+    interval: float = NO_RANDOM,
+    every_nth: int = 0,
+    rules: Sequence[Rule] | None = None,
+    explain: Callable[[FrameEvaluation], None] | None = None,
 ) -> Selector:
     if rules is None:
         rules = [LowConfidence(Thresholds(0.5, floor=0.1))]
@@ -45,6 +55,7 @@ def selector(
         rules,
         new_id=lambda _: "one",
         policy=CameraPolicy(every_nth=every_nth, cooldown_s=10.0),
+        explain=explain,
     )
 
 
@@ -56,8 +67,8 @@ def names(capture: Capture) -> list[str]:
     return [hit.name for hit in capture.rules]
 
 
-def test_a_frame_in_doubt_is_captured_with_its_score_and_value() -> None:
-    (capture,) = selector().observe(observation(0.0, DOUBTFUL), 0.0)
+def test_an_uncertain_detection_is_captured_with_its_score_and_value() -> None:
+    (capture,) = selector().observe(observation(0.0, UNSURE), 0.0)
 
     assert capture.lane is Lane.SCORE
     assert names(capture) == ["low_confidence"]
@@ -67,7 +78,9 @@ def test_a_frame_in_doubt_is_captured_with_its_score_and_value() -> None:
 
 
 @pytest.mark.parametrize("confidences", [(), (0.9,), (0.05,)])
-def test_a_frame_without_doubt_is_not_captured(confidences: tuple[float, ...]) -> None:
+def test_a_frame_without_an_uncertain_detection_is_not_captured(
+    confidences: tuple[float, ...],
+) -> None:
     assert selector().observe(observation(0.0, *confidences), 0.0) == []
 
 
@@ -80,10 +93,10 @@ def test_each_nth_frame_is_captured_whatever_it_shows() -> None:
     assert [capture.value for capture in found] == [0.0] * 3
 
 
-def test_chance_comes_before_count_and_count_before_rules() -> None:
+def test_lanes_are_tried_in_the_order_random_interval_score() -> None:
     found = captures(
         selector(interval=1.0, every_nth=2),
-        [observation(step / 8, DOUBTFUL) for step in range(400)],
+        [observation(step / 8, UNSURE) for step in range(400)],
     )
     by_lane = {lane: [c for c in found if c.lane is lane] for lane in Lane}
 
@@ -100,7 +113,7 @@ def test_chance_comes_before_count_and_count_before_rules() -> None:
 
 @given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=80, max_size=80))
 @settings(max_examples=30, deadline=None)
-def test_the_draw_does_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
+def test_random_draws_do_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
     plain = selector(interval=1.0, rules=[])
     busy = selector(interval=1.0, every_nth=3)
 
@@ -111,16 +124,16 @@ def test_the_draw_does_not_depend_on_what_the_frames_show(shown: list[list[float
     assert draws(busy, shown) == draws(plain, [[]] * len(shown))
 
 
-def test_a_rule_rests_after_it_was_heard() -> None:
-    found = captures(selector(), [observation(at / 2, DOUBTFUL) for at in range(50)])
+def test_a_rule_cools_down_after_a_capture() -> None:
+    found = captures(selector(), [observation(at / 2, UNSURE) for at in range(50)])
 
     assert [capture.observation.frame.at for capture in found] == [0.0, 10.0, 20.0]
 
 
-def test_a_rule_that_rests_does_not_silence_another() -> None:
+def test_the_cooldown_of_a_rule_does_not_stop_another_rule() -> None:
     rules: list[Rule] = [LowConfidence(Thresholds(0.5, floor=0.1)), Counting()]
     found = captures(
-        selector(rules=rules), [observation(0.0, DOUBTFUL), observation(1.0, 0.9, DOUBTFUL)]
+        selector(rules=rules), [observation(0.0, UNSURE), observation(1.0, 0.9, UNSURE)]
     )
 
     assert [names(capture) for capture in found] == [
@@ -130,7 +143,7 @@ def test_a_rule_that_rests_does_not_silence_another() -> None:
     assert found[1].value == pytest.approx(1 - (1 - 0.2) * (1 - 0.5), abs=0.001)
 
 
-def test_each_rule_sees_each_frame_whichever_lane_takes_it() -> None:
+def test_each_rule_scores_each_frame_whichever_lane_captures_it() -> None:
     rule = Counting()
     captures(
         selector(interval=1.0, every_nth=2, rules=[rule]),
@@ -140,20 +153,33 @@ def test_each_rule_sees_each_frame_whichever_lane_takes_it() -> None:
     assert rule.calls == 100
 
 
-def test_a_negative_is_captured_with_an_empty_list() -> None:
+def test_a_frame_without_detections_can_be_captured() -> None:
     (capture,) = selector(every_nth=1, rules=[]).observe(Observation(frame(0.0), ()), 0.0)
 
     assert capture.observation.detections == ()
 
 
-def test_a_cooldown_of_zero_never_rests() -> None:
+@pytest.mark.parametrize("lane", Lane)
+def test_each_lane_has_an_outcome(lane: Lane) -> None:
+    assert SelectionOutcome(lane).value == lane.value
+
+
+def test_the_explanation_of_a_cooldown_names_its_length() -> None:
+    found: list[FrameEvaluation] = []
+    of = selector(explain=found.append)
+    captures(of, [observation(at, UNSURE) for at in (0.0, 1.0)])
+
+    assert [each.text for each in found] == ["score", "rule is cooling down (10 s)"]
+
+
+def test_a_cooldown_of_zero_never_pauses_a_rule() -> None:
     cooldown = Cooldown(0.0)
     cooldown.start(["a"], 5.0)
 
     assert cooldown.ready("a", 5.0)
 
 
-def test_a_cooldown_ends_on_time_and_with_a_clock_that_starts_over() -> None:
+def test_a_cooldown_ends_on_time_and_when_the_clock_starts_again() -> None:
     cooldown = Cooldown(10.0)
     cooldown.start(["a"], 100.0)
 

@@ -1,4 +1,4 @@
-"""Whatever clocks, restarts and bursts do: never over budget, never ahead of what has accrued."""
+"""The ledger keeps its limits through restarts, clock steps and bursts of purchases."""
 
 import time
 from collections.abc import Callable
@@ -28,14 +28,14 @@ ACTIONS = st.lists(
 
 @given(ACTIONS, st.sampled_from([1, 3, 10, 100]))
 @settings(max_examples=60)
-def test_no_life_of_a_device_breaks_a_rule_of_the_budget(
+def test_no_sequence_of_actions_breaks_a_limit_of_the_budget(
     actions: list[Action], per_day: int
 ) -> None:
     assert broken_rules(actions, per_day=per_day) == set()
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 10, 100])
-def test_nor_do_many_lives_with_violent_clocks(per_day: int) -> None:
+def test_many_random_actions_with_large_clock_steps_break_no_limit(per_day: int) -> None:
     assert (
         set().union(*(broken_rules(random_actions(seed), per_day=per_day) for seed in range(40)))
         == set()
@@ -48,7 +48,7 @@ class ForgetsDates(Ledger):
         return super().may_buy(lane)
 
 
-class SpendsAtOnce(Ledger):
+class EarnsTheDayAtOnce(Ledger):
     def _earn(self, seconds: float) -> None:
         super()._earn(seconds)
         self._earned = {
@@ -57,27 +57,27 @@ class SpendsAtOnce(Ledger):
         }
 
 
-class CountsTimeOff(Ledger):
+class CountsTimeWithoutPower(Ledger):
     def accrue(self, now: ClockReading) -> None:
         if self._last is not None and self._last.boot != now.boot:
             self._last = ClockReading(now.monotonic - 20_000.0, self._last.wall, now.boot)
         super().accrue(now)
 
 
-class KeepsTheUnspent(Ledger):
+class KeepsUnspentCredits(Ledger):
     def _begin_day(self, date: int, seconds_into_it: float) -> None:
         ran = self._running
         super()._begin_day(date, seconds_into_it)
         self._earn(ran)
 
 
-class ForgetsThePaid(Ledger):
+class ForgetsPaidCaptures(Ledger):
     def _begin_day(self, date: int, seconds_into_it: float) -> None:
         super()._begin_day(date, seconds_into_it)
         self._spent.clear()
 
 
-class ForgetsAtRestart(Ledger):
+class ForgetsSpendingAtRestart(Ledger):
     @classmethod
     def from_text(cls, text: str, **budget: Any) -> Ledger:
         ledger = super().from_text(text, **budget)
@@ -85,14 +85,14 @@ class ForgetsAtRestart(Ledger):
         return ledger
 
 
-class TrustsAClockThatStepsBack(Ledger):
+class BeginsADayWhenTheClockStepsBack(Ledger):
     def accrue(self, now: ClockReading) -> None:
         if self._date is not None and now.wall // DAY < self._date:
             self._begin_day(int(now.wall // DAY), 0.0)
         super().accrue(now)
 
 
-class OwesNobodyAShare(Ledger):
+class IgnoresTheLimitsOfLanes(Ledger):
     def may_buy(self, lane: Lane) -> bool:
         return super().may_buy(lane) or super().may_buy(Lane.SCORE)
 
@@ -101,14 +101,14 @@ class OwesNobodyAShare(Ledger):
     ("bug", "rule"),
     [
         (ForgetsDates, "a date"),
-        (SpendsAtOnce, "accrual"),
-        (CountsTimeOff, "accrual"),
-        (KeepsTheUnspent, "accrual"),
-        (ForgetsThePaid, "a budget day"),
-        (ForgetsAtRestart, "accrual"),
-        (TrustsAClockThatStepsBack, "accrual"),
-        (OwesNobodyAShare, "random share"),
-        (OwesNobodyAShare, "requested"),
+        (EarnsTheDayAtOnce, "accrual"),
+        (CountsTimeWithoutPower, "accrual"),
+        (KeepsUnspentCredits, "accrual"),
+        (ForgetsPaidCaptures, "a budget day"),
+        (ForgetsSpendingAtRestart, "accrual"),
+        (BeginsADayWhenTheClockStepsBack, "accrual"),
+        (IgnoresTheLimitsOfLanes, "random share"),
+        (IgnoresTheLimitsOfLanes, "requested"),
     ],
 )
 def test_planted_bug_in_the_ledger_is_caught(bug: type[Ledger], rule: str) -> None:
@@ -120,7 +120,7 @@ def test_planted_bug_in_the_ledger_is_caught(bug: type[Ledger], rule: str) -> No
 
 
 def spent_of_a_day(per_day: int, lane_of: Callable[[int], Lane]) -> list[float]:
-    """When credits were spent on a day in which something always waits, tried every minute."""
+    """Return when credits were spent on a day in which a capture always waits."""
     ledger = Ledger(per_day, SHARE)
     midnight = NOON_2026 - NOON_2026 % DAY
     spent_at: list[float] = []
@@ -136,7 +136,7 @@ def spent_of_a_day(per_day: int, lane_of: Callable[[int], Lane]) -> list[float]:
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 10, 100, 1000])
-def test_a_day_that_always_has_something_to_send_uses_its_budget_evenly(per_day: int) -> None:
+def test_a_day_with_enough_captures_uses_its_budget_evenly(per_day: int) -> None:
     def mixed(number: int) -> Lane:
         return Lane.RANDOM if number % 5 == 4 else Lane.SCORE
 
@@ -147,7 +147,7 @@ def test_a_day_that_always_has_something_to_send_uses_its_budget_evenly(per_day:
         assert number <= at / DAY * per_day + 1 + 1e-5
 
 
-def test_what_is_unspent_at_midnight_lapses() -> None:
+def test_unspent_credits_lapse_at_midnight() -> None:
     ledger = Ledger(100, SHARE)
     ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
     ledger.accrue(ClockReading(DAY / 2 - 60, NOON_2026 + DAY / 2 - 60, "boot"))
@@ -158,13 +158,13 @@ def test_what_is_unspent_at_midnight_lapses() -> None:
     assert ledger.left == pytest.approx(1, abs=0.1)
 
 
-def test_local_time_and_its_changes_mean_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_time_and_daylight_saving_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = set()
     for zone in ("UTC", "Europe/Berlin", "Pacific/Kiritimati"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         ledger = Ledger(100, SHARE)
-        for hour in range(72):  # over the end of October, when an hour comes twice
+        for hour in range(72):  # includes an hour that local time repeats
             ledger.accrue(ClockReading(hour * 3600.0, 1_792_800_000.0 + hour * 3600.0, "boot"))
             if ledger.may_buy(Lane.SCORE):
                 ledger.buy(str(hour), Lane.SCORE)
@@ -175,7 +175,7 @@ def test_local_time_and_its_changes_mean_nothing(monkeypatch: pytest.MonkeyPatch
     assert len(texts) == 1
 
 
-def test_a_night_drawn_by_chance_leaves_the_quota_of_dark_frames_alone() -> None:
+def test_random_captures_do_not_use_the_share_of_degraded_frames() -> None:
     ledger = Ledger(100, SHARE)
     ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
     ledger.buy("drawn", Lane.RANDOM, is_degraded=True)

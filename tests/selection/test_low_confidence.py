@@ -1,4 +1,4 @@
-"""Which frames the model was unsure of, by numbers that were worked out by hand."""
+"""The rule `low_confidence` against scores computed by hand."""
 
 import pytest
 from hypothesis import given
@@ -18,16 +18,16 @@ UNIT = st.floats(0.0, 1.0)
     ("confidences", "score"),
     [
         ((), 0.0),
-        ((0.9, 0.5), 0.0),  # at the threshold the application acts: nothing is in doubt
-        ((0.1,), 0.0),  # at the floor: as far from the threshold as can be
+        ((0.9, 0.5), 0.0),  # at the threshold the application acts
+        ((0.1,), 0.0),  # at the floor
         ((0.3,), 0.5),
         ((0.4,), 0.75),
         ((0.4999,), 0.99975),
-        ((0.05,), 0.0),  # below the floor it does not exist
+        ((0.05,), 0.0),  # below the floor it is discarded
         ((0.4, 0.3), 0.625),
         ((0.4, 0.3, 0.2), 0.5),
-        ((0.4, 0.3, 0.2, 0.11, 0.12, 0.13), 0.5),  # a crowd of faint ones changes nothing
-        ((0.99, 0.98, 0.4), 0.75),  # nor do sure ones
+        ((0.4, 0.3, 0.2, 0.11, 0.12, 0.13), 0.5),  # fainter ones do not count
+        ((0.99, 0.98, 0.4), 0.75),  # nor do ones above the threshold
     ],
 )
 def test_the_score_is_the_mean_nearness_of_the_nearest_three(
@@ -61,7 +61,7 @@ def test_a_score_lies_between_0_and_1_for_any_threshold_and_floor(
     assert 0.0 <= rule.score(FrameContext(observation(0.0, *confidences))) <= 1.0
 
 
-def test_a_floor_at_the_threshold_leaves_nothing_in_doubt() -> None:
+def test_a_floor_at_the_threshold_never_fires() -> None:
     assert (
         LowConfidence(Thresholds(0.5, floor=0.5)).score(FrameContext(observation(0.0, 0.5, 0.49)))
         == 0.0
@@ -81,17 +81,17 @@ def test_a_floor_at_the_threshold_leaves_nothing_in_doubt() -> None:
         ((-7.0, 0.1), 0.1),
     ],
 )
-def test_reasons_add_up_to_at_most_one(scores: tuple[float, ...], value: float) -> None:
+def test_noisy_or_of_scores(scores: tuple[float, ...], value: float) -> None:
     assert noisy_or(scores) == pytest.approx(value)
 
 
 @given(st.lists(UNIT, max_size=6), UNIT)
-def test_one_more_reason_never_lowers_the_value(scores: list[float], more: float) -> None:
+def test_one_more_score_never_lowers_the_noisy_or(scores: list[float], more: float) -> None:
     assert 0.0 <= noisy_or(scores) <= noisy_or([*scores, more]) <= 1.0
     assert noisy_or(scores) == pytest.approx(noisy_or(reversed(scores)))
 
 
-def test_rules_are_made_by_their_names_in_the_order_asked_for() -> None:
+def test_rules_are_made_by_name_in_the_given_order() -> None:
     made = make_rules(["low_confidence"], Thresholds(0.5))
 
     assert [rule.name for rule in made] == ["low_confidence"]

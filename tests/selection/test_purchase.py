@@ -1,4 +1,4 @@
-"""What credits buy, over a real spool that may be killed and reopened at any point."""
+"""Which captures are purchased, with a real spool that is killed and reopened."""
 
 import math
 import random
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Lane, SpoolEntry
-from agent.selection.budget import purchase as buying
+from agent.selection.budget import purchase as purchase_module
 from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
@@ -27,8 +27,8 @@ from tests.selection.budgeted_spool import (
 )
 
 
-def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_path: Path) -> None:
-    """Three days without network: credits of those days lapse, those of today buy the best."""
+def test_credits_are_spent_when_captures_are_claimed_the_best_first(tmp_path: Path) -> None:
+    """After three days without network, the credits of today buy the best captures."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
         spool.put([new_capture(n, n / 100) for n in range(60)])
@@ -43,7 +43,7 @@ def test_nothing_is_bought_while_nobody_claims_and_then_the_best_is_first(tmp_pa
     assert 4 <= len(sent) <= 6
 
 
-def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> None:
+def test_a_paid_capture_is_sent_again_without_a_second_credit(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
         spool.put([new_capture(n, n / 10) for n in range(5)])
@@ -57,7 +57,7 @@ def test_what_is_paid_is_sent_again_for_nothing_after_a_kill(tmp_path: Path) -> 
     assert again.id == first.id
 
 
-def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_path: Path) -> None:
+def test_a_capture_delivered_before_a_kill_costs_no_credit_of_the_next_day(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     for _ in range(3):
         with spool_at(tmp_path, clock, 10) as spool:
@@ -70,7 +70,7 @@ def test_what_was_delivered_just_before_a_kill_costs_no_credit_of_tomorrow(tmp_p
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
-def test_what_was_sent_makes_its_like_worth_less_for_a_day(
+def test_captures_similar_to_a_purchase_lose_value_for_a_day(
     tmp_path: Path, *, is_killed: bool
 ) -> None:
     clock = clock_at_midnight()
@@ -86,7 +86,7 @@ def test_what_was_sent_makes_its_like_worth_less_for_a_day(
             assert send_all(spool) == [capture_id(3)]
 
 
-def test_a_likeness_is_forgotten_after_a_day() -> None:
+def test_a_purchase_is_forgotten_after_a_day() -> None:
     clock = clock_at_midnight()
     order = BudgetedOrder(Ledger(24), clock.reading)
 
@@ -111,12 +111,12 @@ def test_a_likeness_is_forgotten_after_a_day() -> None:
     arrive(4, 0.35, 4)
     assert buy() == capture_id(3)
     clock.now += DAY_S
-    assert buy() == capture_id(4)  # what was sent counts until the next purchase is noted
+    assert buy() == capture_id(4)  # a purchase is compared with until the next one is recorded
     clock.now += 4700.0
     assert buy() == capture_id(2)
 
 
-def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
+def test_degraded_frames_get_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 100) as spool:
         spool.put([new_capture(n, 0.9, is_degraded=True) for n in range(50)])
@@ -132,14 +132,14 @@ def test_a_night_takes_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.integers(0, 999), min_size=1, max_size=60, unique=True), st.integers(1, 12))
-def test_without_likeness_one_release_at_the_end_is_the_top_n(
+def test_without_the_similarity_term_the_purchases_at_the_end_are_the_top_n(
     values: list[int], per_day: int
 ) -> None:
     clock = clock_at_midnight()
     order = BudgetedOrder(Ledger(per_day, random_share=0.0), clock.reading)
     order.choose()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(buying, "DIVERSITY", 0.0)
+        patch.setattr(purchase_module, "DIVERSITY", 0.0)
         for number, value in enumerate(values):
             hint = SendHint("gate", fingerprint=fingerprint_text(number % 3)).text
             order.arrive(SpoolEntry(capture_id(number), Lane.SCORE, value / 1000, number, 1), hint)
@@ -152,8 +152,8 @@ def test_without_likeness_one_release_at_the_end_is_the_top_n(
     assert purchased == sorted((v / 1000 for v in values), reverse=True)[:per_day]
 
 
-def weight_of_a_life(seed: int) -> float:
-    """What arrives of 100 drawn captures, weighted, where some are sent while others leave."""
+def weight_of_arrivals(seed: int) -> float:
+    """Return the sum of weights of arrivals of 100 random captures; some are evicted meanwhile."""
     draw, clock = random.Random(seed), clock_at_midnight()
     order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.reading)
     catalogue, thinning, total = EvictionQueue(), InclusionProbabilities(), 0.0
@@ -189,14 +189,16 @@ def standard_errors_off(totals: Sequence[float]) -> float:
     return abs(fmean(totals) - 100) / (stdev(totals) / math.sqrt(len(totals)))
 
 
-def test_what_is_sent_while_others_leave_stands_for_the_right_time() -> None:
-    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) < 3
+def test_the_weights_of_arrivals_are_unbiased_while_others_are_evicted() -> None:
+    assert standard_errors_off([weight_of_arrivals(seed) for seed in range(80)]) < 3
 
 
-def test_sending_by_the_tag_of_evictions_is_seen_as_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buying, "_random_order", lambda entry: entry.random_tag)
+def test_sending_in_the_order_of_eviction_tags_is_caught_as_a_bias(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(purchase_module, "_random_order", lambda entry: entry.random_tag)
 
-    assert standard_errors_off([weight_of_a_life(seed) for seed in range(80)]) > 4
+    assert standard_errors_off([weight_of_arrivals(seed) for seed in range(80)]) > 4
 
 
 def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
@@ -206,11 +208,11 @@ def for_rule(number: int, value: float, rule: str) -> tuple[SpoolEntry, str]:
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
-    """One shouts all day, another speaks softly: both are reported, the strong one more often."""
+    """Of a strong rule and a weak one, both are purchased, the strong one more often."""
     clock, notes, purchased = clock_at_midnight(), dict[str, str](), Counter[str]()
-    loud = [for_rule(n, 0.7, "loud") for n in range(40)]
-    soft = [for_rule(n, 0.5, "soft") for n in range(40, 80)]
-    waiting = {entry.id: (entry, hint) for entry, hint in loud + soft}
+    strong = [for_rule(n, 0.7, "strong") for n in range(40)]
+    weak = [for_rule(n, 0.5, "weak") for n in range(40, 80)]
+    waiting = {entry.id: (entry, hint) for entry, hint in strong + weak}
     order = BudgetedOrder(Ledger(24, random_share=0.0), clock.reading)
     order.restore({}, waiting.values())
     for _ in range(20):
@@ -226,11 +228,11 @@ def test_no_rule_gets_all_the_credits(*, is_restarted: bool) -> None:
         purchased[SendHint.from_text(hint).rule] += 1
         clock.now += 3600.0
 
-    assert purchased["soft"] >= 4
-    assert purchased["loud"] > purchased["soft"]
+    assert purchased["weak"] >= 4
+    assert purchased["strong"] > purchased["weak"]
 
 
-def test_a_rule_that_is_alone_loses_nothing() -> None:
+def test_a_single_rule_is_purchased_by_value() -> None:
     clock = clock_at_midnight()
     order = BudgetedOrder(Ledger(24, random_share=0.0), clock.reading)
     order.restore({}, [for_rule(n, n / 100, "only") for n in range(30)])
@@ -245,7 +247,7 @@ def test_a_rule_that_is_alone_loses_nothing() -> None:
     assert len(purchased) == 21
 
 
-def test_a_hint_of_an_older_version_is_understood() -> None:
-    assert SendHint.from_text("gate\n1\nlooks") == SendHint(
-        "gate", is_degraded=True, fingerprint="looks"
+def test_a_hint_of_an_older_version_can_be_read() -> None:
+    assert SendHint.from_text("gate\n1\nany text") == SendHint(
+        "gate", is_degraded=True, fingerprint="any text"
     )

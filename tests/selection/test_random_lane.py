@@ -1,4 +1,4 @@
-"""The random lane is an unbiased sample: uniform in time, blind to what it samples."""
+"""The random lane is unbiased: uniform in time and independent of what the frames show."""
 
 import math
 import random
@@ -21,7 +21,7 @@ SEEDS = st.text(max_size=5)
 
 
 def instants(seed: str, slots: int, stream: str = "boot") -> dict[int, float]:
-    """The first grid time at or after each slot's instant, as a lane that misses nothing draws."""
+    """Return the first grid time at or after each slot's instant, by slot."""
     times = [-1 / GRID, *(step / GRID for step in range(slots * GRID))]
     found = drawn(RandomLane(1.0, seed), times, stream=stream)
     return {math.floor(times[index]): times[index] for index in found}
@@ -45,7 +45,7 @@ def test_the_first_frame_at_or_after_the_instant_is_drawn(seed: str, times: list
     expected = []
     for slot, instant in due.items():
         at_or_after = [at for at in times if instant <= at < slot + 1]
-        # What lies before the first frame of all was the business of nobody, or of others.
+        # An instant before the very first frame has no frame.
         if at_or_after and any(at < instant for at in times):
             expected.append(at_or_after[0])
 
@@ -61,7 +61,7 @@ def test_a_restart_changes_no_instant_and_repeats_none(
     before = set(drawn(RandomLane(1.0, seed), times[:cut]))
     after = {cut + index for index in drawn(RandomLane(1.0, seed), times[cut:])}
 
-    # Only an instant that fell into the gap of the restart may be missed.
+    # Only an instant in the gap of the restart may be missed.
     assert whole - {cut} == before | after
 
 
@@ -77,7 +77,7 @@ def test_a_slot_is_drawn_at_most_once_whatever_the_times_are(
     assert {(each.weight, each.slot_seconds) for each in found.values()} <= {(interval, interval)}
 
 
-def test_a_slot_whose_instant_finds_no_frame_stays_empty() -> None:
+def test_a_slot_without_a_frame_after_its_instant_stays_empty() -> None:
     due = instants("gate", 40)
     missed = [slot for slot, instant in due.items() if 0.2 < instant - slot < 0.8]
     times = [
@@ -103,7 +103,7 @@ def test_a_recording_may_begin_at_zero_and_its_first_slot_counts() -> None:
     assert 0 not in firsts
 
 
-def test_another_stream_camera_or_device_has_other_instants() -> None:
+def test_other_streams_and_cameras_have_other_instants() -> None:
     boot, again = instants("gate", 200), instants("gate", 200)
     others = [instants("gate", 200, stream="boot 2"), instants("yard", 200)]
     lane, camera = RandomLane(1.0, "gate"), {}
@@ -117,7 +117,7 @@ def test_another_stream_camera_or_device_has_other_instants() -> None:
         assert same < 15  # by chance about 3 of 200
 
 
-def test_a_new_stream_draws_nothing_of_the_time_before_its_first_frame() -> None:
+def test_a_new_stream_draws_no_instant_before_its_first_frame() -> None:
     lane = RandomLane(1.0, "gate")
     for step in range(10 * GRID):
         lane.draw(frame(step / GRID, stream="boot 1"))
@@ -140,10 +140,10 @@ def test_without_an_interval_nothing_is_drawn() -> None:
 
 @pytest.mark.parametrize("seed", ["a", "b", "c"])
 def test_the_weighted_mean_of_the_draws_is_the_mean_over_time(seed: str) -> None:
-    """Frames come nine times as fast when there is much to see, and the sample does not mind.
+    """A frame rate that varies by a factor of nine with the content does not bias the sample.
 
-    Frames must come much oftener than slots: an instant so late in its slot that no frame follows
-    within it is lost, which is one of every (interval / gap).
+    Slots must be much longer than the gaps between frames: an instant that no frame of its slot
+    follows is lost, a share of gap / interval.
     """
     numbers = random.Random(7)
 
@@ -163,4 +163,4 @@ def test_the_weighted_mean_of_the_draws_is_the_mean_over_time(seed: str) -> None
     error = statistics.stdev(values) / math.sqrt(len(values))
 
     assert abs(mean - over_time) < 3 * error
-    assert abs(of_frames - over_time) > 6 * error  # the test could have failed
+    assert abs(of_frames - over_time) > 6 * error  # an unweighted mean over frames would be biased

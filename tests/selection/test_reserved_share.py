@@ -1,4 +1,4 @@
-"""Credits that the random lane cannot use buy what teaches most instead."""
+"""Credits that the random lane cannot use pay for score-lane captures."""
 
 from pathlib import Path
 
@@ -48,21 +48,23 @@ def plan(interval: float | None, *, is_random: bool = True, every_nth: int = 0) 
         (plan(DAY_S, every_nth=100), 1, 0.2),
     ],
 )
-def test_no_more_is_reserved_than_the_draws_of_a_day_take(
+def test_the_reserved_share_is_at_most_what_the_draws_of_a_day_use(
     of: SelectionPlan, cameras: int, share: float
 ) -> None:
     assert of.reserved_share(cameras) == pytest.approx(share)
 
 
 @given(st.floats(0.001, 365 * DAY_S), st.integers(1, 50), st.integers(0, 10_000))
-def test_never_more_than_the_share_is_reserved(interval: float, cameras: int, budget: int) -> None:
+def test_the_reserved_share_never_exceeds_the_setting(
+    interval: float, cameras: int, budget: int
+) -> None:
     of = SelectionPlan((), Thresholds(0.5), "seed", random_interval=interval, per_day=budget)
 
     assert 0 <= of.reserved_share(cameras) <= of.random_share
 
 
 @pytest.mark.parametrize(("interval", "drawn"), [("12h", 2), ("auto", 20), ("off", 0)])
-def test_a_day_that_lacks_no_good_captures_spends_the_whole_budget(
+def test_a_day_with_enough_captures_spends_the_whole_budget(
     tmp_path: Path, interval: str, drawn: int
 ) -> None:
     settings = without_environment(

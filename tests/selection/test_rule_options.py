@@ -52,7 +52,7 @@ def test_each_default_is_allowed_and_explained(rule: str, declared: object) -> N
         ("weak_track.least_frames=3 weak_track.least_frames=4", "is set twice"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_is_allowed(
+def test_a_wrong_pair_is_refused_with_the_allowed_values(
     text: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AGENT_RULE_OPTIONS", text)

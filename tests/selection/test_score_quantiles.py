@@ -1,4 +1,4 @@
-"""Rules compare by how unusual their scores are, whatever their scale."""
+"""Scores are compared by how unusual they are for their rule."""
 
 import random
 
@@ -37,7 +37,7 @@ def test_a_rank_is_the_weighted_quantile_to_within_a_bin(
     assert share(asked - width - 1e-9) - 1e-9 <= rank <= share(asked + width + 1e-9) + 1e-9
 
 
-def test_what_was_seen_a_day_ago_counts_half() -> None:
+def test_a_score_of_a_day_ago_counts_half() -> None:
     sketch = ScoreQuantiles()
     sketch.add(0.2, 0.0)
     sketch.add(0.8, HALF_LIFE_S)

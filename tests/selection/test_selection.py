@@ -1,4 +1,4 @@
-"""The selection as a whole: the unbiased sample is untouched, and a restart changes nothing."""
+"""The whole selection: rules do not influence the random sample, and a restart changes nothing."""
 
 import random
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def draws(captures: Sequence[Capture]) -> list[tuple[int, float]]:
     st.integers(0, 7),
 )
 @settings(max_examples=15)
-def test_the_draw_is_unchanged_by_images_rules_pool_and_budget(
+def test_random_draws_do_not_depend_on_images_rules_or_budget(
     shown: list[tuple[int, int]], per_day: int, rules: tuple[str, ...], every_nth: int
 ) -> None:
     street = clean_street(len(shown))
@@ -58,7 +58,7 @@ def test_the_draw_is_unchanged_by_images_rules_pool_and_budget(
 
 
 def busy(first: int, frames: int) -> list[Observation]:
-    """A detector that doubts, flickers and sees a rare bus now and then."""
+    """Return observations with uncertain and flickering detections, and a rare bus."""
     draw = random.Random(5)
     street = clean_street(first + frames)
     found = []
@@ -71,7 +71,7 @@ def busy(first: int, frames: int) -> list[Observation]:
     return found[first:]
 
 
-def test_a_restarted_selection_values_frames_as_if_never_stopped() -> None:
+def test_a_restarted_selection_gives_the_same_values() -> None:
     plan = replace(PLAN, random_interval=None, is_random=False)
     before, after = busy(0, 800), busy(800, 400)
     whole, first, second = selection(plan), selection(plan), selection(plan)
@@ -90,9 +90,9 @@ def test_a_restarted_selection_values_frames_as_if_never_stopped() -> None:
     assert [c.value for c in found] == pytest.approx([c.value for c in expected], abs=0.02)
 
 
-def test_a_memory_that_cannot_be_read_begins_anew() -> None:
+def test_an_unreadable_state_starts_empty() -> None:
     fresh = selection(PLAN)
-    fresh.remember(lambda _: "no memory at all", 0.0)
+    fresh.remember(lambda _: "unreadable", 0.0)
 
     assert run(fresh, busy(0, 100))
 
@@ -107,7 +107,7 @@ def same_view(number: int, confidence: float) -> Observation:
 
 
 @pytest.mark.parametrize(("first", "then"), [(0.4, 0.45), (0.45, 0.4)])
-def test_of_two_captures_of_one_view_the_better_stays(first: float, then: float) -> None:
+def test_of_two_near_duplicates_the_better_is_kept(first: float, then: float) -> None:
     plan = replace(PLAN, rules=("low_confidence",), is_random=False)
     certain = [same_view(n, 0.9) for n in range(1, 50)]
     frames = [same_view(0, first), *certain, same_view(50, then)]
@@ -119,7 +119,7 @@ def test_of_two_captures_of_one_view_the_better_stays(first: float, then: float)
         assert [c.observation.frame.sequence for c in captures] == [0]
 
 
-def test_random_captures_are_no_twins_of_anything() -> None:
+def test_random_captures_are_not_compared_with_others() -> None:
     chance = replace(PLAN, rules=("low_confidence",), random_interval=0.2)
     found = run(selection(chance), [same_view(n, 0.3) for n in range(60)])
 
@@ -127,8 +127,8 @@ def test_random_captures_are_no_twins_of_anything() -> None:
     assert all(c.replaces is None and c.fingerprint is None for c in found if c.lane is Lane.RANDOM)
 
 
-def test_dark_frames_do_not_crowd_out_the_day() -> None:
-    """A night of doubt fills a pool of its own, a twentieth of the size."""
+def test_dark_frames_have_a_pool_of_their_own() -> None:
+    """Its size is a twentieth of that of the main pool."""
     plan = SelectionPlan(("low_confidence",), Thresholds(0.5, floor=0.05), "seed", per_day=10)
     street = [replace(d, confidence=0.45) for d in clean_street(1)[0]]
     night = [

@@ -1,4 +1,4 @@
-"""In which order captures are sent."""
+"""The send order without a labelling budget."""
 
 from agent.domain import Lane
 from agent.selection.budget.send_order import ValueOrder
@@ -24,7 +24,7 @@ def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldes
     assert order.choose() is None
 
 
-def test_what_is_given_back_is_sent_again_and_what_left_is_not() -> None:
+def test_a_capture_given_back_is_sent_again_and_one_that_left_is_not() -> None:
     order = ValueOrder()
     first, second = entry(1, value=0.9), entry(2, value=0.5)
     for each in (first, second):

@@ -1,4 +1,4 @@
-"""What is the same image to a person, and what only looks so to a hash."""
+"""Similarity and near-duplicates."""
 
 import pytest
 from hypothesis import given
@@ -15,15 +15,15 @@ from agent.selection.similarity import (
 from tests.selection.grey_images import noisy, scene, with_object
 
 
-def car(x: float, y: float = 100.0, sure: float = 0.8, label: str = "car") -> Detection:
-    return Detection(label, 0, sure, Box(x - 10, y - 10, x + 10, y + 10))
+def car(x: float, y: float = 100.0, confidence: float = 0.8, label: str = "car") -> Detection:
+    return Detection(label, 0, confidence, Box(x - 10, y - 10, x + 10, y + 10))
 
 
 def bits_between(a: int, b: int) -> int:
     return (a ^ b).bit_count()
 
 
-def test_the_hash_tells_noise_from_an_object_and_an_object_from_another_scene() -> None:
+def test_the_hash_separates_noise_objects_and_scenes() -> None:
     base = difference_hash(scene())
     noise = [bits_between(base, difference_hash(noisy(scene(), n))) for n in range(20)]
     objects = [
@@ -45,12 +45,12 @@ def test_the_hash_tells_noise_from_an_object_and_an_object_from_another_scene() 
         ([car(100)], [], 1.0),
         ([car(100)], [car(600)], 1.0),
         ([car(100)], [car(100, label="bus")], 1.0),
-        ([car(100, sure=0.8)], [car(100, sure=0.6)], 0.2 / 1.4),
+        ([car(100, confidence=0.8)], [car(100, confidence=0.6)], 0.2 / 1.4),
         ([car(100), car(600)], [car(100)], 0.8 / 2.4),
-        ([car(100), car(600, sure=0.1)], [car(100)], 0.0),  # clutter is nothing
+        ([car(100), car(600, confidence=0.1)], [car(100)], 0.0),  # clutter is left out
     ],
 )
-def test_signatures_differ_by_what_was_seen_where(
+def test_grids_differ_by_objects_and_places(
     a: list[Detection], b: list[Detection], distance: float
 ) -> None:
     signatures = [detection_grid(tuple(each), 640, 360) for each in (a, b)]
@@ -65,7 +65,7 @@ def test_signatures_differ_by_what_was_seen_where(
         st.text(max_size=5), st.lists(st.floats(0, 9), min_size=16, max_size=16), max_size=3
     ),
 )
-def test_a_likeness_survives_as_text(bits: int, cells: dict[str, list[float]]) -> None:
+def test_a_fingerprint_survives_as_text(bits: int, cells: dict[str, list[float]]) -> None:
     fingerprint = Fingerprint(bits, {label: tuple(grid) for label, grid in cells.items()})
     again = Fingerprint.from_text(fingerprint.text)
 
@@ -74,12 +74,12 @@ def test_a_likeness_survives_as_text(bits: int, cells: dict[str, list[float]]) -
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", '["zz",{}]', '["ff",{"car":"00"}]', '["ff",3]'])
-def test_a_text_that_is_no_likeness_is_refused(text: str) -> None:
+def test_a_text_that_is_no_fingerprint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         Fingerprint.from_text(text)
 
 
-def test_similarity_falls_from_the_same_to_another_scene() -> None:
+def test_similarity_falls_from_1_for_the_same_to_0_for_another_scene() -> None:
     signature = detection_grid((car(100),), 640, 360)
     same = Fingerprint(0, signature)
     steps = [

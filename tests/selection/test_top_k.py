@@ -1,4 +1,4 @@
-"""The pool is a plain list of what was admitted in the last day, only faster."""
+"""`TopK` behaves as a plain list of the values admitted in the last day."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class PlainPool:
 
 
 @given(st.integers(1, 6), OFFERS)
-def test_a_newcomer_must_be_among_the_best_that_were_admitted_in_24_hours(
+def test_a_new_value_must_be_among_the_best_admitted_in_24_hours(
     size: int, offers: list[tuple[float, float]]
 ) -> None:
     pool, plain, now = TopK(size), PlainPool(size), 0.0

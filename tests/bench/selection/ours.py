@@ -17,7 +17,7 @@ from tests.bench.selection.scenes import FPS, Seen
 
 @dataclass
 class Ours:
-    """One day of a device whose network is always there."""
+    """One day of a device; by default it is always online."""
 
     frames: int
     per_day: int
@@ -41,7 +41,7 @@ class Ours:
         self._selection = Selection(["street"], plan, new_id=self._new_id, explain=self._explain)
 
     def run(self, day: Iterable[Seen]) -> "Ours":
-        """Live through the day."""
+        """Run the selection over a day."""
         for seen in day:
             at = seen.observation.frame.at
             self._store(self._selection.observe(seen.observation, at))

@@ -1,4 +1,4 @@
-"""What others do with a budget, and the bound of what could be done."""
+"""Simple policies for a labelling budget, and an upper bound."""
 
 import random
 from collections import Counter
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TUNED = 0.97
-"""The threshold is the best case: an operator who knows which scores the day will bring."""
+"""Quantile of the day's scores used as threshold: the best case, because it knows the day."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A frame by number with what the rules said of it."""
+    """The scores of a frame."""
 
     frame: int
     value: float
@@ -19,12 +19,12 @@ class Scored:
 
 
 def at_random(frames: int, credits_: int, draw: random.Random) -> list[int]:
-    """Any frames."""
+    """Return uniformly random frames."""
     return draw.sample(range(frames), credits_)
 
 
 def threshold_and_counters(scored: Sequence[Scored], frames: int, credits_: int) -> list[int]:
-    """The first frames over a threshold, until the counter of a minute, hour or day is full."""
+    """Return the first frames above a threshold, limited per minute, hour and day."""
     enough = sorted(each.low_confidence for each in scored)[int(TUNED * len(scored))]
     per_hour, per_minute = max(1, credits_ // 8), max(1, credits_ // 50)
     hours: Counter[int] = Counter()
@@ -46,13 +46,13 @@ def threshold_and_counters(scored: Sequence[Scored], frames: int, credits_: int)
 
 
 def top_of_the_day(scored: Sequence[Scored], credits_: int) -> list[int]:
-    """The highest values, however alike."""
+    """Return the frames of the highest values, near-duplicates included."""
     best = sorted(scored, key=lambda each: (-each.value, each.frame))[:credits_]
     return sorted(each.frame for each in best)
 
 
 def oracle(episodes: Sequence[frozenset[int]], credits_: int) -> list[int]:
-    """One frame of each failure, as far as the credits go."""
+    """Return one frame of each failure, up to the number of credits."""
     met: set[int] = set()
     taken: list[int] = []
     for frame, failures in enumerate(episodes):

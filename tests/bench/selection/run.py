@@ -1,4 +1,4 @@
-"""Failures found per credit: our selection beside what others do, over many synthetic days.
+"""Failures found per credit: the selection and simple policies, over many synthetic days.
 
 python -m tests.bench.selection.run [SEEDS] [STREET]
 """
@@ -31,7 +31,7 @@ Row = tuple[str, dict[str, float]]
 
 
 def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
-    """The figures of each policy on one day."""
+    """Return the results of each policy on one day."""
     episodes: list[frozenset[int]] = []
 
     def watched(day: Day):  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -80,7 +80,7 @@ def one_day(street: Street, credits_: int, seed: int) -> list[Row]:
 
 
 def figures(taken: Sequence[int], episodes: Sequence[frozenset[int]]) -> dict[str, float]:
-    """What the labels of these frames would teach."""
+    """Count the frames, the failures in them and the near-duplicates among them."""
     ordered = sorted(taken)
     near = sum(b - a <= NEAR_FRAMES and episodes[a] == episodes[b] for a, b in pairwise(ordered))
     return {
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def interval(values: Sequence[float]) -> str:
-    """Mean and half the width of its 95 % interval."""
+    """Return the mean and half the width of its 95 % interval."""
     half = 1.96 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
     return f"{mean(values):.2f} ±{half:.2f}"
 

@@ -1,4 +1,4 @@
-"""Synthetic streets with a detector of known faults: what it saw, and where it was wrong."""
+"""Synthetic streets with a simulated detector whose failures are known."""
 
 import math
 import random
@@ -26,7 +26,7 @@ KINDS = {
     "shake": 4,
     "flare": 4,
 }
-"""Of failures, and how often each is planted."""
+"""The kinds of failures, with the relative frequency of each."""
 
 _SHARES = (0.5, 0.35, 0.1, 0.05)
 _SIZES = {"person": (50, 120), "car": (160, 90), "bicycle": (90, 90), "bus": (260, 150)}
@@ -35,30 +35,30 @@ _SCALE = 4  # pixels of the frame per pixel of the grey thumbnail
 
 @dataclass(frozen=True)
 class Street:
-    """What a day looks like, and how good the detector is."""
+    """The parameters of a day and of its failures."""
 
     frames: int = 6000
-    busy_share: float = 0.25  # of the day; the rest is dull
+    busy_share: float = 0.25  # of the day; the rest is quiet
     busy_rate: float = 0.35  # objects a second
-    dull_rate: float = 0.02
-    clutter: int = 8  # faint boxes a frame
+    quiet_rate: float = 0.02
+    clutter: int = 8  # faint false boxes per frame
     failures: int = 36  # episodes
     moving_camera: bool = False
 
 
 @dataclass
-class Thing:
-    """An object that really is there, or a ghost."""
+class SceneObject:
+    """A real object, or one that only the detector reports (a ghost)."""
 
     label: str
     born: int
     life: int  # frames
     box: Box
     speed: tuple[float, float]
-    sure: float
+    confidence: float  # mean of the detector
     grey: int
     is_real: bool = True
-    hidden: range = field(default_factory=lambda: range(0))  # truly behind something
+    hidden: range = field(default_factory=lambda: range(0))  # frames in which it is occluded
     faults: list[tuple[range, str, int]] = field(default_factory=list)  # when, kind, episode
 
     def at(self, n: int) -> Box:
@@ -71,7 +71,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Seen:
-    """A frame as the detector saw it, and the failures that it holds."""
+    """An observation and the failure episodes that it contains."""
 
     observation: Observation
     episodes: frozenset[int]
@@ -93,7 +93,7 @@ class Day:
         self._plant()
 
     def __iter__(self) -> Iterator[Seen]:
-        alive: list[Thing] = []
+        alive: list[SceneObject] = []
         coming = sorted(self.things, key=lambda thing: thing.born)[::-1]
         for n in range(self.street.frames):
             while coming and coming[-1].born <= n:
@@ -101,28 +101,28 @@ class Day:
             alive = [thing for thing in alive if n < thing.born + thing.life]
             yield self._see(n, alive)
 
-    # The world
+    # Objects
 
     def _background(self) -> NDArray[np.int16]:
         coarse = self._noise.integers(50, 190, (19, 33))
         wide = np.kron(coarse, np.ones((10, 10)))[:180, :320]
         return (wide + self._noise.normal(0, 12, (180, 320))).astype(np.int16)
 
-    def _traffic(self) -> list[Thing]:
+    def _traffic(self) -> list[SceneObject]:
         things, n = [], 0.0
         phase_ends, busy = 0.0, False
         while n < self.street.frames:
             if n >= phase_ends:
                 busy = self._draw.random() < self.street.busy_share
                 phase_ends = n + self._draw.uniform(300, 900)
-            rate = self.street.busy_rate if busy else self.street.dull_rate
+            rate = self.street.busy_rate if busy else self.street.quiet_rate
             step = self._draw.expovariate(rate) * FPS
             n = min(n + step, phase_ends + 1)
             if step < phase_ends + 1:
                 things.append(self._thing(int(n)))
         return things
 
-    def _thing(self, born: int) -> Thing:
+    def _thing(self, born: int) -> SceneObject:
         label = self._draw.choices(LABELS, _SHARES)[0]
         width, height = _SIZES[label]
         zoom = self._draw.uniform(0.5, 1.4)
@@ -136,7 +136,7 @@ class Day:
         if life > 20 and self._draw.random() < 0.15:
             start = born + self._draw.randrange(6, life - 6)
             hidden = range(start, start + self._draw.randrange(1, 5))
-        return Thing(
+        return SceneObject(
             label,
             born,
             life,
@@ -147,20 +147,22 @@ class Day:
             hidden=hidden,
         )
 
-    def _fixtures(self) -> list[Thing]:
-        """What stands still all day: parked cars, and a tree that looks a little like a person."""
+    def _fixtures(self) -> list[SceneObject]:
+        """Return static objects: parked cars, and trees that look to the detector like persons."""
         frames = self.street.frames
         parked = [
-            Thing("car", 0, frames, Box(x, 560, x + 170, 650), (0.0, 0.0), sure, 60)
+            SceneObject("car", 0, frames, Box(x, 560, x + 170, 650), (0.0, 0.0), sure, 60)
             for x, sure in ((90.0, 0.86), (900.0, 0.68))
         ]
         trees = [
-            Thing("person", 0, frames, Box(x, 60, x + 50, 190), (0.0, 0.0), sure, 0, is_real=False)
+            SceneObject(
+                "person", 0, frames, Box(x, 60, x + 50, 190), (0.0, 0.0), sure, 0, is_real=False
+            )
             for x, sure in ((300.0, 0.33), (1100.0, 0.22))
         ]
         return [*parked, *trees]
 
-    # The faults
+    # Failures
 
     def _plant(self) -> None:
         for episode in range(self.street.failures):
@@ -185,7 +187,7 @@ class Day:
         thing.box = Box(x, y, x + width, y + height)
         thing.speed = (0.0, 0.0)
         thing.life = self._draw.randrange(1, 3) if kind == "ghost" else self._draw.randrange(8, 30)
-        thing.sure = self._draw.uniform(0.52, 0.8)
+        thing.confidence = self._draw.uniform(0.52, 0.8)
         thing.is_real, thing.hidden = False, range(0)
         thing.faults = [(range(n, n + thing.life), "ghost", episode)]
         self.things.append(thing)
@@ -212,7 +214,7 @@ class Day:
 
     # The detector
 
-    def _see(self, n: int, alive: Sequence[Thing]) -> Seen:
+    def _see(self, n: int, alive: Sequence[SceneObject]) -> Seen:
         detections: list[Detection] = []
         episodes: set[int] = set()
         shaken, flared = self.shaken.get(n), self.flared.get(n)
@@ -232,11 +234,11 @@ class Day:
         return Seen(Observation(frame, tuple(detections), grey=grey), frozenset(episodes))
 
     def _look(  # noqa: C901 (one branch per kind of fault)
-        self, thing: Thing, n: int, episodes: set[int], *, worse: bool
+        self, thing: SceneObject, n: int, episodes: set[int], *, worse: bool
     ) -> Iterator[Detection]:
         if n in thing.hidden:
             return
-        confidence = thing.sure + self._draw.gauss(0, 0.04)
+        confidence = thing.confidence + self._draw.gauss(0, 0.04)
         label = thing.label
         age, left = n - thing.born, thing.born + thing.life - n
         if thing.speed[0] and min(age, left) < 4:
@@ -263,7 +265,7 @@ class Day:
         yield from (self._detection(label, confidence, box) for _ in range(confidence >= 0.05))
 
     def _faint(self) -> Detection:
-        """Recurring noise of a low floor: anywhere, any label, sometimes almost believable."""
+        """Return a faint false detection with a random place and label, as a low floor reports."""
         x, y = self._draw.uniform(0, 1100), self._draw.uniform(0, 600)
         width, height = self._draw.uniform(30, 200), self._draw.uniform(30, 160)
         confidence = 0.05 + min(0.3, self._draw.expovariate(18))
@@ -280,7 +282,7 @@ class Day:
 
     # The camera
 
-    def _image(self, n: int, alive: Sequence[Thing]) -> Grey:
+    def _image(self, n: int, alive: Sequence[SceneObject]) -> Grey:
         shift = 3 * n if self.street.moving_camera else 0
         image = self._back if not shift else np.roll(self._back, -shift, 1)
         image = image + self._fields[self._draw.randrange(8)]
