@@ -43,7 +43,7 @@ class OnnxDetector:
         decided: str,
         layout: Layout,
         labels: tuple[str, ...],
-        preparation: Preprocessing,
+        preprocessing: Preprocessing,
         floor: float,
     ) -> None:
         """Wire what `load_detector` found; `labels` go with `layout`."""
@@ -56,7 +56,7 @@ class OnnxDetector:
         )
         self.decided = decided
         """The format's name, and why this one."""
-        self.preparation = preparation
+        self.preprocessing = preprocessing
         """How frames become the model's input."""
         self._session = session
         self._format = model_format
@@ -79,7 +79,7 @@ class OnnxDetector:
     @property
     def description(self) -> Sidecar:
         """All that was decided, so that its file and this give the same detector again."""
-        words = InputSpec.of(self.preparation)
+        words = InputSpec.of(self.preprocessing)
         return Sidecar(None, self._format.name, self.info.labels, words)
 
     @property
@@ -108,7 +108,7 @@ class OnnxDetector:
     def _placed(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
         """Return where the frame goes in the input, and what of it is shown."""
         height, width = pixels.shape[:2]
-        wanted = self.preparation
+        wanted = self.preprocessing
         size = self._session.input_size(Size(width, height), wanted)
         if wanted.crop is not None:
             pixels = center_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
@@ -119,7 +119,7 @@ class OnnxDetector:
         """Return the buffer of this thread."""
         buffer: InputBuffer | None = getattr(self._own, "buffer", None)
         if buffer is None:
-            buffer = InputBuffer(self.preparation, self._session.picture)
+            buffer = InputBuffer(self.preprocessing, self._session.picture)
             self._own.buffer = buffer
         return buffer
 
@@ -213,9 +213,9 @@ def load_detector(
         model=session.path,
         known=COCO_80 if session.path.name == FILE_NAME else None,
     )
-    preparation = choice.format.preparation(model)
+    preprocessing = choice.format.preprocessing(model)
     for words in (hub_input(session.path), beside.input, model_input):
-        preparation = words.applied(preparation) if words else preparation
+        preprocessing = words.applied(preprocessing) if words else preprocessing
     session.forget_trial()
     return OnnxDetector(
         session,
@@ -223,6 +223,6 @@ def load_detector(
         decided=f"{choice.format.name}: {choice.reason}",
         layout=layout,
         labels=resolved,
-        preparation=preparation,
+        preprocessing=preprocessing,
         floor=floor,
     )

@@ -37,19 +37,19 @@ class InputBuffer:
     The array that `fill` returns is valid until the next call of `fill`.
     """
 
-    def __init__(self, preparation: Preprocessing, picture: ImageInput) -> None:
+    def __init__(self, preprocessing: Preprocessing, picture: ImageInput) -> None:
         """Make it for one preprocessing and one model's input.
 
         Whole numbers are 0 to 255: a model that takes them does the arithmetic itself.
         """
-        self._preparation = preparation
+        self._preprocessing = preprocessing
         self._picture = picture
         self._dtype = np.dtype(picture.dtype)
-        tables = _tables(preparation, self._dtype)
-        self._pad = [table[preparation.pad_value] for table in tables]
+        tables = _tables(preprocessing, self._dtype)
+        self._pad = [table[preprocessing.pad_value] for table in tables]
         self._all_channels = np.stack(tables, axis=1)[None]
         # The planes of a frame come blue first.
-        self._planes = tables if preparation.colours is ChannelOrder.BGR else tables[::-1]
+        self._planes = tables if preprocessing.colours is ChannelOrder.BGR else tables[::-1]
         self._made: dict[Letterbox, _Arrays] = {}
 
     def fill(self, pixels: Pixels, letterbox: Letterbox) -> Prepared:
@@ -67,7 +67,7 @@ class InputBuffer:
         resized = (letterbox.resized.width, letterbox.resized.height)
         cv2.resize(pixels, resized, dst=made.resized, interpolation=self._sampling(letterbox))
         if self._picture.axes is Axes.NHWC:
-            if self._preparation.colours is ChannelOrder.RGB:
+            if self._preprocessing.colours is ChannelOrder.RGB:
                 cv2.cvtColor(made.resized, cv2.COLOR_BGR2RGB, dst=made.resized)
             cv2.LUT(made.resized, self._all_channels, dst=made.windows[0])
             return made.tensor
@@ -82,7 +82,7 @@ class InputBuffer:
         Detectors were trained, and are used everywhere, on frames sampled between four pixels.
         """
         shrinks = letterbox.frame.width >= MUCH_SMALLER * letterbox.resized.width
-        averaged = self._preparation.crop is not None and shrinks
+        averaged = self._preprocessing.crop is not None and shrinks
         return cv2.INTER_AREA if averaged else cv2.INTER_LINEAR
 
     def _arrays(self, letterbox: Letterbox) -> "_Arrays":
@@ -100,7 +100,7 @@ class InputBuffer:
             for channel, value in zip(channels, self._pad, strict=True):
                 channel[...] = value
                 windows.append(channel[rows, columns])
-            if self._preparation.colours is ChannelOrder.RGB:
+            if self._preprocessing.colours is ChannelOrder.RGB:
                 windows.reverse()
         return _Arrays(
             np.empty((height, width, 3), np.uint8),
@@ -137,12 +137,12 @@ def center_crop(pixels: Pixels, *, width: int, height: int, share: float) -> Pix
     return pixels[top : top + kept_rows, left : left + kept_columns]
 
 
-def _tables(preparation: Preprocessing, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+def _tables(preprocessing: Preprocessing, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
     """Return what each of 0 to 255 becomes, as bits to be moved; for each channel of the model."""
     values = np.arange(256, dtype=np.float32)
     if dtype == np.uint8:
         return [values.astype(np.uint8)] * 3
     return [
         ((values - np.float32(mean)) / np.float32(std)).astype(dtype).view(MOVED_AS[dtype.name])
-        for mean, std in zip(preparation.mean, preparation.std, strict=True)
+        for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)
     ]

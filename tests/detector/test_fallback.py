@@ -82,7 +82,7 @@ def test_each_format_runs_from_its_copy_as_it_did(
     now = device.standby(path, labels="something else").fallback(FAILURE)
 
     assert now.info == was.info
-    assert now.preparation == was.preparation
+    assert now.preprocessing == was.preprocessing
     assert now.decided.startswith(f"{family.name}: ")
     assert same(now.detect(FRAME), was.detect(FRAME))
     assert now.detect(FRAME).detections
@@ -95,7 +95,7 @@ def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Pat
 
     now = device.standby(path, labels="ant, bee, traffic light").fallback(FAILURE)
 
-    assert now.preparation == was.preparation
+    assert now.preprocessing == was.preprocessing
     assert same(now.detect(FRAME), was.detect(FRAME))
     assert now.info.labels == ("ant", "bee", "traffic light")
 

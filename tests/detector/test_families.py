@@ -192,7 +192,7 @@ def test_a_file_beside_the_model_names_format_labels_and_input(tmp_path: Path) -
 
     assert detector.info.labels == ("x", "y", "z")
     assert detector.decided == "rfdetr: named by model.json"
-    assert (detector.preparation.padding.value, detector.preparation.pad_value) == ("after", 0)
+    assert (detector.preprocessing.padding.value, detector.preprocessing.pad_value) == ("after", 0)
 
 
 @pytest.mark.parametrize(

@@ -105,10 +105,10 @@ def test_a_name_that_cannot_be_is_refused_with_what_could_be(name: str, words: s
 def test_metadata_says_how_to_prepare_for_an_ultralytics_model() -> None:
     told = signature((1, 84, 8400), metadata=Metadata(size=Size(320, 256), stride=64))
 
-    prepared = Ultralytics().preparation(told)
+    prepared = Ultralytics().preprocessing(told)
 
     assert (prepared.size, prepared.stride) == (Size(320, 256), 64)
-    assert Ultralytics().preparation(signature((1, 84, 8400))).size == Size(640, 640)
+    assert Ultralytics().preprocessing(signature((1, 84, 8400))).size == Size(640, 640)
 
 
 def ultralytics(*columns: Sequence[float], floor: float = 0.05) -> DecodedDetections:

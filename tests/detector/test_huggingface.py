@@ -21,7 +21,7 @@ NORMALISED: dict[str, Any] = {
 }
 
 
-def test_labels_and_preparation_come_from_the_files_beside_the_model(tmp_path: Path) -> None:
+def test_labels_and_preprocessing_come_from_the_files_beside_the_model(tmp_path: Path) -> None:
     path = family_model(tmp_path / "model.onnx", FAMILIES["rtdetr"], OBJECTS)
     labels = {"id2label": {"0": "ant", "2": "cat", "1": "bee"}}
     (tmp_path / "config.json").write_text(json.dumps(labels))
@@ -30,9 +30,9 @@ def test_labels_and_preparation_come_from_the_files_beside_the_model(tmp_path: P
     detector = load_detector(path)
 
     assert detector.info.labels == ("ant", "bee", "cat")
-    assert detector.preparation.mean == pytest.approx((127.5,) * 3)
-    assert detector.preparation.std == pytest.approx((127.5, 63.75, 31.875))
-    assert detector.preparation.colours is ChannelOrder.RGB
+    assert detector.preprocessing.mean == pytest.approx((127.5,) * 3)
+    assert detector.preprocessing.std == pytest.approx((127.5, 63.75, 31.875))
+    assert detector.preprocessing.colours is ChannelOrder.RGB
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ def test_words_change_what_they_name_and_nothing_else(text: str, expected: Prepr
 
 @pytest.mark.parametrize("known", formats().values(), ids=FORMAT_NAMES)
 @pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
-def test_a_preparation_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
+def test_preprocessing_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
     picture = Tensor("images", (1, 3, None, None), "float32")
-    own = known.preparation(ModelSignature(picture, (), Size(640, 640)))
+    own = known.preprocessing(ModelSignature(picture, (), Size(640, 640)))
     wanted = InputSpec.parse(text).applied(own)
     described = str(InputSpec.of(wanted))
 

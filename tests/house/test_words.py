@@ -22,7 +22,6 @@ UNFINISHED = (
     "agent/detector",
     "agent/record",
     "agent/spool",
-    "docs/extending.md",
     "tests/bench",
     "tests/camera",
     "tests/detector",

@@ -50,7 +50,7 @@ class CenterNet(End2End):
             return None  # a few boxes near the corner could as well be pixels
         return f"rows of corners in cells of {CELL} pixels, confidence and class"
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return Preprocessing(
             colours=ChannelOrder.BGR,

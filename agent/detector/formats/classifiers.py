@@ -24,7 +24,7 @@ from agent.detector.formats.contract import (
     Preprocessing,
 )
 from agent.detector.formats.geometry import softmax
-from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -62,10 +62,10 @@ class _Classifier:
                 return Layout((0,), classes, counted)
         raise ConfigurationError(f"{self.name} has one output [1, classes]")
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
-        return replace(ultralytics_classify_preparation(model), mean=mean, std=std, crop=KEPT)
+        return replace(ultralytics_classify_preprocessing(model), mean=mean, std=std, crop=KEPT)
 
     def _fits(self, model: ModelSignature) -> bool:
         try:
@@ -85,9 +85,9 @@ class UltralyticsClassify(_Classifier):
         told = model.metadata.task == "classify" and model.metadata.labels is not None
         return "metadata of a classifier" if told and self._fits(model) else None
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_classify_preparation(model)
+        return ultralytics_classify_preprocessing(model)
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
         """Return the probability of each class."""
@@ -126,10 +126,10 @@ class Logits(_Classifier):
         return softmax(outputs[0].ravel())
 
 
-def ultralytics_classify_preparation(model: ModelSignature) -> Preprocessing:
+def ultralytics_classify_preprocessing(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input: the middle square, 0 to 1."""
     return replace(
-        ultralytics_preparation(model),
+        ultralytics_preprocessing(model),
         padding=Padding.STRETCH,
         size=model.metadata.size or TRAINED,
         crop=1.0,

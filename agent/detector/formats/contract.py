@@ -121,7 +121,7 @@ class Format(Protocol):
             ConfigurationError: They cannot be of this family; says what they would be.
         """
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
 
 

@@ -26,7 +26,7 @@ from agent.detector.formats.contract import (
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import corners, softmax, to_pixels
-from agent.detector.formats.rtdetr import rtdetr_preparation
+from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -61,10 +61,10 @@ class Detr:
             raise ConfigurationError("detr has a class more than there are labels: two at least")
         return layout
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
-        wanted = rtdetr_preparation(model)
+        wanted = rtdetr_preprocessing(model)
         return replace(wanted, mean=mean, std=std, size=model.metadata.size or Size(800, 800))
 
     def decode(

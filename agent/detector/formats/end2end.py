@@ -17,7 +17,7 @@ import numpy as np
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import scaled
-from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -63,9 +63,9 @@ class End2End:
                 return Layout((0,), None)
         raise ConfigurationError(f"{self.name} has one output [1, n, {COLUMNS}] or [n, {COLUMNS}]")
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_preparation(model)
+        return ultralytics_preprocessing(model)
 
     def decode(
         self,

@@ -69,7 +69,7 @@ class NanoDet:
             f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {grids}"
         )
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return Preprocessing(
             colours=ChannelOrder.BGR,

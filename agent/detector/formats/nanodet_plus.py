@@ -72,9 +72,9 @@ class NanoDetPlus:
             f"strides {self.strides}"
         )
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return replace(NanoDet().preparation(model), padding=self.padding)
+        return replace(NanoDet().preprocessing(model), padding=self.padding)
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float

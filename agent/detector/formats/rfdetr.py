@@ -22,7 +22,7 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import pair_layout
-from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preparation
+from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -51,10 +51,10 @@ class RfDetr:
         """Return how the outputs fit; raises `ConfigurationError`."""
         return pair_layout(model, self.name, ClassNumbering.SPARE_LAST)
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
-        return replace(rtdetr_preparation(model), mean=mean, std=std)
+        return replace(rtdetr_preprocessing(model), mean=mean, std=std)
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float

@@ -30,15 +30,15 @@ from agent.detector.formats.detr_queries import (
     unbatched,
 )
 from agent.detector.formats.geometry import corners, sigmoid, to_pixels
-from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preparation
+from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 
-def rtdetr_preparation(model: ModelSignature) -> Preprocessing:
+def rtdetr_preprocessing(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input of any of these."""
-    return replace(ultralytics_preparation(model), padding=Padding.STRETCH)
+    return replace(ultralytics_preprocessing(model), padding=Padding.STRETCH)
 
 
 def logit(share: float) -> float:
@@ -80,9 +80,9 @@ class RtDetr:
         """Return how the outputs fit; raises `ConfigurationError`."""
         return replace(pair_layout(model, self.name, ClassNumbering.PLAIN), gaps=False)
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return rtdetr_preparation(model)
+        return rtdetr_preprocessing(model)
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
@@ -121,9 +121,9 @@ class RtDetrJoined:
                 return Layout((0,), columns - BOX_ROWS)
         raise ConfigurationError(f"{self.name} has one output [1, queries, 4 + classes]")
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return rtdetr_preparation(model)
+        return rtdetr_preprocessing(model)
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float

@@ -26,7 +26,7 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import to_pixels
-from agent.detector.formats.rtdetr import rtdetr_preparation
+from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -53,10 +53,10 @@ class Ssd(Triples):
             return None
         return "boxes as shares of the input, class numbers and confidences"
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
-        wanted = rtdetr_preparation(model)
+        wanted = rtdetr_preprocessing(model)
         return replace(wanted, mean=mean, std=std, size=model.metadata.size or Size(300, 300))
 
     def decode(
@@ -82,10 +82,10 @@ class TensorFlowSsd(Ssd):
             return None
         return "outputs named as the TensorFlow Object Detection API does"
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = NO_CHANGE
-        return replace(super().preparation(model), mean=mean, std=std)
+        return replace(super().preprocessing(model), mean=mean, std=std)
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float

@@ -18,8 +18,8 @@ from dataclasses import replace
 from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
 from agent.detector.formats.contract import ClassNumbering, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.rtdetr import rtdetr_preparation
-from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.formats.rtdetr import rtdetr_preprocessing
+from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -42,10 +42,10 @@ class TorchVision(Triples):
             return None
         return "boxes, labels and scores without an axis for a batch"
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return replace(
-            ultralytics_preparation(model),
+            ultralytics_preprocessing(model),
             padding=Padding.AFTER,
             stride=model.metadata.stride or 1,
             size=model.metadata.size or Size(1333, 800),
@@ -75,9 +75,9 @@ class RtDetrDeployed(Triples):
             return None
         return "boxes, labels and scores in pixels of the second input" if model.sized else None
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return rtdetr_preparation(model)
+        return rtdetr_preprocessing(model)
 
     def decode(
         self,

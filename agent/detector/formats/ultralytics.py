@@ -31,7 +31,7 @@ BOX_ROWS = 4
 TRAINED = Size(640, 640)
 
 
-def ultralytics_preparation(model: ModelSignature) -> Preprocessing:
+def ultralytics_preprocessing(model: ModelSignature) -> Preprocessing:
     """Return how frames become the input of any of their detectors."""
     mean, std = TO_ONE
     return Preprocessing(
@@ -86,9 +86,9 @@ class Ultralytics:
                 return Layout((0,), rows - BOX_ROWS)
         raise ConfigurationError("ultralytics has one output [1, 4 + classes, n]")
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_preparation(model)
+        return ultralytics_preprocessing(model)
 
     def decode(
         self,

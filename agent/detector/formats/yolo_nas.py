@@ -25,7 +25,7 @@ from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignatu
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
-from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -60,9 +60,9 @@ class YoloNas:
         found = pair_layout(model, self.name, ClassNumbering.PLAIN)
         return Layout(found.outputs, found.classes)
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_preparation(model)
+        return ultralytics_preprocessing(model)
 
     def decode(
         self,
@@ -103,9 +103,9 @@ class YoloNasBatched(Triples):
             return None
         return "a count, and boxes in pixels, class numbers and confidences"
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_preparation(model)
+        return ultralytics_preprocessing(model)
 
     def decode(
         self,

@@ -18,7 +18,7 @@ import numpy as np
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
-from agent.detector.formats.ultralytics import ultralytics_preparation
+from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -79,9 +79,9 @@ class YoloV5:
         """Return how the output fits; raises `ConfigurationError`."""
         return Layout((0,), joined_classes(model, self.name))
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
-        return ultralytics_preparation(model)
+        return ultralytics_preprocessing(model)
 
     def decode(
         self,

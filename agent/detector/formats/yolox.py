@@ -51,7 +51,7 @@ class YoloX:
         """Return how the output fits; raises `ConfigurationError`."""
         return Layout((0,), joined_classes(model, self.name))
 
-    def preparation(self, model: ModelSignature) -> Preprocessing:
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = NO_CHANGE
         return Preprocessing(

@@ -51,18 +51,18 @@ class InputSpec:
     size: Size | None = None
 
     @classmethod
-    def of(cls, preparation: Preprocessing) -> "InputSpec":
+    def of(cls, preprocessing: Preprocessing) -> "InputSpec":
         """Return the words that make this preprocessing of any other, but for its stride."""
-        fit = next(word for word, where in FITS.items() if where is preparation.padding)
+        fit = next(word for word, where in FITS.items() if where is preprocessing.padding)
         return cls(
-            colours=preparation.colours,
+            colours=preprocessing.colours,
             scale=1.0,
-            mean=preparation.mean,
-            std=preparation.std,
-            fit=fit if preparation.crop is None else "crop",
-            pad=preparation.pad_value,
-            keep=preparation.crop,
-            size=preparation.size,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            fit=fit if preprocessing.crop is None else "crop",
+            pad=preprocessing.pad_value,
+            keep=preprocessing.crop,
+            size=preprocessing.size,
         )
 
     @classmethod
