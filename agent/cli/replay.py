@@ -80,16 +80,16 @@ def replay(
     folder = _folder(out)
     _check_page(page)
     plan = _plan(settings, budget)
-    means = _means(settings, folder, detector_of(settings), inference_workers(settings))
+    parts = _parts(settings, folder, detector_of(settings), inference_workers(settings))
     try:
-        outcomes = _play(inputs, plan, means, fps=rate, explain=explain or [])
+        results = _play(inputs, plan, parts, fps=rate, explain=explain or [])
     except OSError as error:
         raise ConfigurationError(f"cannot write into {folder}: {error}") from error
     from agent.files import Disk
     from agent.replay.page import page_of
     from agent.replay.report import report_of
 
-    report = report_of(outcomes, plan=plan, model=means.detector.info, fps=rate)
+    report = report_of(results, plan=plan, model=parts.detector.info, fps=rate)
     text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
     disk = Disk()
     try:
@@ -102,7 +102,7 @@ def replay(
     if as_json:
         sys.stdout.write(text)
     else:
-        _show(report, outcomes, folder, page)
+        _show(report, results, folder, page)
 
 
 def _inputs(sources: list[str], fps: float) -> list[_Input]:
@@ -157,7 +157,7 @@ def _plan(settings: "Settings", budget: int | None) -> "SelectionPlan":
     return plan if budget is None else replace(plan, per_day=budget)
 
 
-def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
+def _parts(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
     from agent.factories import dataset_at, image_encoder, record_maker
     from agent.replay.recording import ReplayParts
 
@@ -170,7 +170,7 @@ def _means(settings: "Settings", folder: Path, detector: Any, workers: int) -> "
 def _play(
     inputs: list[_Input],
     plan: "SelectionPlan",
-    means: "ReplayParts",
+    parts: "ReplayParts",
     *,
     fps: float,
     explain: list[int],
@@ -178,7 +178,7 @@ def _play(
     from agent.replay.recording import Replay
 
     screen = Console(stderr=True)
-    outcomes = []
+    results = []
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -194,16 +194,16 @@ def _play(
             task = progress.add_task(Path(each.address.source).name, total=total)
             own = replace(plan, period_s=max(each.length.seconds, 1e-3))
             run = Replay(
-                each.address, each.length, own, means, fps=fps, name=each.name, explain=explain
+                each.address, each.length, own, parts, fps=fps, name=each.name, explain=explain
             )
-            outcomes.append(run.run(lambda done, task=task: progress.update(task, completed=done)))  # type: ignore[misc]
-    return outcomes
+            results.append(run.run(lambda done, task=task: progress.update(task, completed=done)))  # type: ignore[misc]
+    return results
 
 
 def _show(
-    report: dict[str, Any], outcomes: "list[RecordingResult]", folder: Path, page: Path | None
+    report: dict[str, Any], results: "list[RecordingResult]", folder: Path, page: Path | None
 ) -> None:
-    seconds = sum(outcome.seconds for outcome in outcomes)
+    seconds = sum(result.seconds for result in results)
     analysed = report["frames_analysed"]
     for source in report["sources"]:
         used = source["budget_used"]
@@ -225,6 +225,6 @@ def _show(
     print(f"dataset: {folder}")
     if page is not None:
         print(f"page: {page}")
-    for outcome in outcomes:
-        for explanation in outcome.explanations:
+    for result in results:
+        for explanation in result.explanations:
             print(f"\n{explanation.text}")

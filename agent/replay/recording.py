@@ -73,14 +73,14 @@ class Replay:
         address: CameraAddress,
         length: Length,
         plan: SelectionPlan,
-        means: ReplayParts,
+        parts: ReplayParts,
         *,
         fps: float,
         name: str,
         explain: Collection[int] = (),
     ) -> None:
         """`plan.period_s` is the recording's length; `name` is unique among the recordings."""
-        self._means = means
+        self._parts = parts
         self._source = Recording(address, fps=fps, clock=RecordingTime())
         self._spool = MemorySpool(plan)
         names = CaptureIds(plan.seed, name)
@@ -92,7 +92,7 @@ class Replay:
         self._kept: dict[str, _Kept] = {}
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (`run` closes it)
         self._sequence = 0
-        self.outcome = RecordingResult(address.source, length)
+        self.result = RecordingResult(address.source, length)
 
     def run(self, progress: Callable[[int], None] = lambda _frames: None) -> RecordingResult:
         """Read the recording to its end; `progress` gets the number of frames analysed so far.
@@ -102,50 +102,50 @@ class Replay:
         began, at = monotonic(), 0.0
         with self._file:
             for observation in observations(
-                self._source, self._means.detector, workers=self._means.workers
+                self._source, self._parts.detector, workers=self._parts.workers
             ):
                 at = observation.frame.at
                 self._begin = at if self._begin is None else self._begin
                 self._count(observation)
                 self._take(self._selection.observe(observation, at), at)
                 self._store(self._spool.buy(at - self._begin))
-                progress(self.outcome.frames)
+                progress(self.result.frames)
             self._take(self._selection.finish(at), at)
             self._store(self._spool.close())
         self._source.close()
-        self.outcome.unreadable = self._source.unreadable
-        self.outcome.seconds = monotonic() - began
+        self.result.unreadable = self._source.unreadable
+        self.result.seconds = monotonic() - began
         if self._explainer is not None:
-            self.outcome.explanations = self._explainer.explanations(
-                self.outcome.source, self.outcome.length.frames, self._spool.current_value
+            self.result.explanations = self._explainer.explanations(
+                self.result.source, self.result.length.frames, self._spool.current_value
             )
-        return self.outcome
+        return self.result
 
     def _record_evaluation(self, evaluation: FrameEvaluation) -> None:
         if self._explainer is not None:
             self._explainer.evaluated(evaluation)
 
     def _count(self, observation: Observation) -> None:
-        self.outcome.frames += 1
+        self.result.frames += 1
         seen = [(each.label, each.confidence) for each in observation.detections]
         seen += [(each.label, each.confidence) for each in observation.classes]
         for label, confidence in seen:
-            self.outcome.confidences[label][min(BINS - 1, int(confidence * BINS))] += 1
+            self.result.confidences[label][min(BINS - 1, int(confidence * BINS))] += 1
 
     def _take(self, captures: Iterable[Capture], at: float) -> None:
         """Put captures into the memory spool, encoded as the daemon encodes them."""
         for capture in captures:
-            image = self._means.encoder.encode(capture.observation.frame.pixels)
+            image = self._parts.encoder.encode(capture.observation.frame.pixels)
             self._sequence += 1
-            record = self._means.maker.make(
+            record = self._parts.maker.make(
                 capture.id, capture, image, clock_synchronized=False
             ) | {"sequence": self._sequence}
             replaced = self._spool.put(capture, len(image.data))
             offset = self._file.seek(0, 2)
             self._file.write(image.data)
             self._kept[capture.id] = _Kept(record, offset, len(image.data))
-            self.outcome.held += 1
-            self.outcome.held_bytes += len(image.data)
+            self.result.held += 1
+            self.result.held_bytes += len(image.data)
             if replaced is not None:
                 del self._kept[replaced]
             if self._explainer is not None:
@@ -158,12 +158,12 @@ class Replay:
             self._file.seek(kept.offset)
             image = self._file.read(kept.size)
             text = json.dumps(kept.record, ensure_ascii=False, separators=(",", ":"))
-            self._means.dataset.store(text.encode(), image)
-            self.outcome.chosen_bytes += kept.size
-            self.outcome.chosen.append(
+            self._parts.dataset.store(text.encode(), image)
+            self.result.chosen_bytes += kept.size
+            self.result.chosen.append(
                 {
                     "id": each.id,
-                    "source": self.outcome.source,
+                    "source": self.result.source,
                     "frame": kept.record["source_frame"],
                     "at": round(kept.record["monotonic_ns"] / 1e9, 3),
                     "lane": kept.record["lane"],

@@ -15,15 +15,15 @@ _MB = 1e6
 
 
 def report_of(
-    outcomes: Sequence[RecordingResult], *, plan: SelectionPlan, model: ModelInfo, fps: float
+    results: Sequence[RecordingResult], *, plan: SelectionPlan, model: ModelInfo, fps: float
 ) -> dict[str, Any]:
     """Return the report; it has no speed, date or folder.
 
     The same recordings and settings therefore give the same report.
     """
-    captures = [capture for outcome in outcomes for capture in outcome.chosen]
+    captures = [capture for result in results for capture in result.chosen]
     by_rule, by_lane = counted(captures)
-    days = _days(outcomes, plan)
+    days = _days(results, plan)
     return {
         "schema": SCHEMA,
         "agent": __version__,
@@ -38,45 +38,45 @@ def report_of(
             "rules": list(plan.rules),
             "seed": plan.seed,
         },
-        "sources": [_source(outcome, plan) for outcome in outcomes],
-        "frames_analysed": sum(outcome.frames for outcome in outcomes),
+        "sources": [_source(result, plan) for result in results],
+        "frames_analysed": sum(result.frames for result in results),
         "captures_by_rule": by_rule,
         "captures_by_lane": by_lane,
         "captures_per_day": round(len(captures) / days, 1),
-        "mb_per_day": round(sum(o.chosen_bytes for o in outcomes) / _MB / days, 3),
-        "stored_mb_per_day": round(sum(o.held_bytes for o in outcomes) / _MB / days, 3),
-        "confidences": _confidences(outcomes),
+        "mb_per_day": round(sum(o.chosen_bytes for o in results) / _MB / days, 3),
+        "stored_mb_per_day": round(sum(o.held_bytes for o in results) / _MB / days, 3),
+        "confidences": _confidences(results),
         "captures": captures,
-        "explained": [asdict(e) for outcome in outcomes for e in outcome.explanations],
+        "explained": [asdict(e) for result in results for e in result.explanations],
     }
 
 
-def _source(outcome: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
-    chosen = len(outcome.chosen)
+def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
+    chosen = len(result.chosen)
     return {
-        "source": outcome.source,
-        "frames": outcome.length.frames,
-        "seconds": round(outcome.length.seconds, 3),
-        "frames_analysed": outcome.frames,
-        "unreadable": outcome.unreadable,
-        "held": outcome.held,
+        "source": result.source,
+        "frames": result.length.frames,
+        "seconds": round(result.length.seconds, 3),
+        "frames_analysed": result.frames,
+        "unreadable": result.unreadable,
+        "held": result.held,
         "chosen": chosen,
         "budget_used": round(chosen / plan.per_day, 4) if plan.per_day else None,
     }
 
 
-def _days(outcomes: Sequence[RecordingResult], plan: SelectionPlan) -> float:
+def _days(results: Sequence[RecordingResult], plan: SelectionPlan) -> float:
     """Return how many days of one camera the recordings represent: with a budget, one each."""
     if plan.per_day:
-        return max(1.0, float(len(outcomes)))
-    return sum(outcome.length.seconds for outcome in outcomes) / DAY_S or 1.0
+        return max(1.0, float(len(results)))
+    return sum(result.length.seconds for result in results) / DAY_S or 1.0
 
 
-def _confidences(outcomes: Sequence[RecordingResult]) -> dict[str, list[int]]:
+def _confidences(results: Sequence[RecordingResult]) -> dict[str, list[int]]:
     """Return the histograms of all analysed frames, the most frequent label first."""
     totals: dict[str, list[int]] = {}
-    for outcome in outcomes:
-        for label, counts in outcome.confidences.items():
+    for result in results:
+        for label, counts in result.confidences.items():
             before = totals.get(label, [0] * len(counts))
             totals[label] = [a + b for a, b in zip(before, counts, strict=True)]
     return dict(sorted(totals.items(), key=lambda item: (-sum(item[1]), item[0])))

@@ -78,7 +78,7 @@ class ScoreQuantiles:
 
     @property
     def text(self) -> str:
-        """For the index."""
+        """The histogram as text, for the spool's index."""
         weights = (self._weights / self._unit).astype(np.float32)
         return f"{self.frames}:{base64.b85encode(weights.tobytes()).decode()}"
 
@@ -88,7 +88,7 @@ class ScoreQuantiles:
         frames, _, code = text.partition(":")
         weights = np.frombuffer(base64.b85decode(code), np.float32).astype(np.float64)
         if weights.shape != (_BINS,) or not np.isfinite(weights).all():
-            raise ValueError("this is no sketch")
+            raise ValueError("cannot read the score quantiles: unknown format")
         return cls(int(frames), weights)
 
 

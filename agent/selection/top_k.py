@@ -51,7 +51,7 @@ class TopK:
                     self._values.add(self._out.pop(-1))
 
     def text(self, now: float) -> str:
-        """For the index: ages and values."""
+        """Return the admitted values with their ages as text, for the spool's index."""
         self._expire(now)
         return json.dumps([[round(now - at), value] for at, value in self._times])
 

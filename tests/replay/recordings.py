@@ -75,7 +75,7 @@ def replayed(
     """Replay one recording as the command does."""
     address = address_of(str(source))
     length = length_of(address, fps=fps)
-    means = ReplayParts(
+    parts = ReplayParts(
         detector,
         JpegEncoder(quality=80),
         RecordMaker("tests", "recording", detector.info, plan.thresholds, "0"),
@@ -83,7 +83,7 @@ def replayed(
         workers=2,
     )
     own = replace(plan, period_s=length.seconds)
-    run = Replay(address, length, own, means, fps=fps, name=source.name, explain=explain)
+    run = Replay(address, length, own, parts, fps=fps, name=source.name, explain=explain)
     return run.run()
 
 
