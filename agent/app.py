@@ -12,7 +12,7 @@ from agent.camera.thumbnail import small_grey
 from agent.detector.detector import OnnxDetector
 from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.detector.providers import builds_engines
-from agent.domain import Capture
+from agent.domain import Capture, Task
 from agent.factories import (
     detector_of,
     frame_source,
@@ -212,7 +212,7 @@ def _stages(
 
 
 def _selection(
-    settings: Settings, timing: Timing, spool: Spool, *, task: str, clock: Clock, log: Log
+    settings: Settings, timing: Timing, spool: Spool, *, task: Task, clock: Clock, log: Log
 ) -> Selection:
     """Build the selection with the rules that fit the model, and restore its stored state."""
     rules, disabled = supported(settings.rules, task)

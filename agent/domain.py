@@ -64,13 +64,20 @@ class Frame:
     stream: str = ""  # names the clock of `at`: the boot for a camera, the file for a recording
 
 
+class Task(StrEnum):
+    """What a model was trained for."""
+
+    DETECT = "detect"  # objects in a frame, each with its box
+    CLASSIFY = "classify"  # the class of a frame as a whole
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """The model that analysed a frame."""
 
     name: str
     sha256: str
-    task: str  # "detect" or "classify"
+    task: Task
     provider: str  # the onnxruntime execution provider really used
     labels: tuple[str, ...]  # by class id
 

@@ -21,7 +21,7 @@ from agent.detector.nms import non_maximum_suppression
 from agent.detector.preprocessing import InputBuffer, center_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
-from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction
+from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction, Task
 from agent.errors import ConfigurationError, ModelUnusable
 
 TOP_CLASSES = 5
@@ -98,7 +98,7 @@ class OnnxDetector:
         letterbox, shown = self._placed(pixels)
         tensor = self._buffer().fill(shown, letterbox)
         outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
-        if self._format.task == "classify":
+        if self._format.task is Task.CLASSIFY:
             return self._classes(self._format.probabilities(outputs))
         raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
         named, odd = self._named(raw)

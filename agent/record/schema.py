@@ -13,6 +13,7 @@ from agent.domain import (
     ModelInfo,
     Observation,
     Sampling,
+    Task,
     Thresholds,
 )
 
@@ -80,9 +81,9 @@ def timestamp(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _seen(observation: Observation, task: str, image: EncodedImage) -> dict[str, Any]:
+def _seen(observation: Observation, task: Task, image: EncodedImage) -> dict[str, Any]:
     """Return `classes` of a classifier and `detections` of a detector: never both."""
-    if task == "classify":
+    if task is Task.CLASSIFY:
         return {"classes": [_class(score) for score in observation.classes]}
     height, width = observation.frame.pixels.shape[:2]
     scale = image.width / width, image.height / height

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.detector.detector import load_detector
 from agent.detector.preprocessing import center_crop
+from agent.domain import Task
 from tests.detector.planted_families import answering_model
 
 FRAME = np.full((90, 160, 3), 120, np.uint8)
@@ -38,7 +39,7 @@ def test_the_best_five_classes_come_best_first(
     answer = detector.detect(FRAME)
 
     assert detector.decided.startswith(f"{known_as}: ")
-    assert detector.info.task == "classify"
+    assert detector.info.task is Task.CLASSIFY
     assert [each.label for each in answer.classes] == ["bee", "fox", "dog", "cat", "ant"]
     assert [each.class_id for each in answer.classes] == [1, 5, 3, 2, 0]
     assert answer.classes[0].confidence == pytest.approx(0.4, abs=2e-3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.detector.detector import load_detector
-from agent.domain import Box, Detection
+from agent.domain import Box, Detection, Task
 from agent.ports import Detector
 from tests.detector.planted_models import (
     METADATA,
@@ -56,7 +56,7 @@ def test_the_model_says_what_it_is(tmp_path: Path) -> None:
     rows = planted_rows([(1, 1, 9, 9)], [[0.9, 0.1, 0.1]])
     detector = load_detector(fixed_model(tmp_path / "farm.onnx", rows, metadata=METADATA))
 
-    assert (detector.info.name, detector.info.task) == ("farm", "detect")
+    assert (detector.info.name, detector.info.task) == ("farm", Task.DETECT)
     assert detector.info.labels == ("cat", "dog", "hen")
     assert detector.info.provider == "CPUExecutionProvider"
     assert len(detector.info.sha256) == 64

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.detector.detector import load_detector
-from agent.domain import Box, Prediction
+from agent.domain import Box, Prediction, Task
 from tests.detector.planted_models import overlap, street
 
 FOLDER = Path(__file__).with_name("exports")
@@ -60,7 +60,7 @@ def test_a_real_classifier_is_read_as_its_own_library_reads_it(index: int) -> No
     answer = detector.detect(street()[index])
     expected = np.load(FOLDER / "answers.npz")[f"timm-resnet {index}"]
 
-    assert detector.info.task == "classify"
+    assert detector.info.task is Task.CLASSIFY
     assert [each.class_id for each in answer.classes] == expected[:, 0].astype(int).tolist()
     np.testing.assert_allclose(
         [each.confidence for each in answer.classes], expected[:, 1], atol=1e-3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.detector.detector import load_detector
 from agent.detector.formats import formats
 from agent.detector.formats.coco import COCO_80, COCO_IDS
-from agent.domain import Box
+from agent.domain import Box, Task
 from agent.errors import ConfigurationError
 from tests.detector.planted_families import (
     FAMILIES,
@@ -116,7 +116,7 @@ def fitted(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
 
 
 def test_every_format_that_detects_is_planted() -> None:
-    detecting = {name for name, known in formats().items() if known.task == "detect"}
+    detecting = {name for name, known in formats().items() if known.task is Task.DETECT}
 
     assert {family.name for family in FAMILIES.values()} >= detecting - {"nanodet"}
 

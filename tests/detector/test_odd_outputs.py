@@ -11,7 +11,7 @@ from agent.detector.formats import FORMAT_NAMES, choose, formats
 from agent.detector.formats.contract import AnyFormat, Metadata, ModelSignature, Tensor
 from agent.detector.letterbox import Size
 from agent.detector.nms import non_maximum_suppression
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 SIZE = Size(64, 32)
@@ -44,7 +44,7 @@ def models(draw: Any) -> ModelSignature:
 
 def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
     """What comes out is sound, or says that it is not."""
-    if known.task == "classify":
+    if known.task is Task.CLASSIFY:
         shares = known.probabilities(outputs)
         assert np.isnan(shares).any() or ((shares >= 0) & (shares <= 1.03)).all()
         return

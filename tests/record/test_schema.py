@@ -21,13 +21,14 @@ from agent.domain import (
     Observation,
     RuleHit,
     Sampling,
+    Task,
     Thresholds,
 )
 from agent.record.schema import RecordMaker, timestamp
 from tests.selection.frames import detection, frame
 
 ID = "01970f7e-4c00-7abc-8def-0123456789ab"
-MODEL = ModelInfo("nano", "ab" * 32, "detect", "CPUExecutionProvider", ("car", "bus"))
+MODEL = ModelInfo("nano", "ab" * 32, Task.DETECT, "CPUExecutionProvider", ("car", "bus"))
 MAKER = RecordMaker("gate-7", "boot-1", MODEL, Thresholds(0.5, {"bus": 0.4}, 0.05), "1.2.3")
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 

@@ -13,7 +13,7 @@ import numpy as np
 from agent.camera.length import length_of
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.domain import Box, Detection, ModelInfo, Pixels, Prediction
+from agent.domain import Box, Detection, ModelInfo, Pixels, Prediction, Task
 from agent.factories import selection_plan
 from agent.files import Disk
 from agent.ports import Detector
@@ -50,7 +50,7 @@ class CachedDetector:
 class ConstantDetector:
     """Detects the same person with a low confidence in each image."""
 
-    info = ModelInfo("constant", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
+    info = ModelInfo("constant", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("person",))
 
     def detect(self, pixels: Pixels) -> Prediction:
         height, width = pixels.shape[:2]

@@ -19,6 +19,7 @@ from agent.domain import (
     Observation,
     Pixels,
     RuleHit,
+    Task,
     Thresholds,
 )
 from agent.files import Disk
@@ -33,7 +34,7 @@ from agent.system import new_id
 from tests.fakes.clock import WALL, ManualClock
 from tests.fakes.log import Recorder
 
-MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("car",))
+MODEL = ModelInfo("test", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("car",))
 MAKER = RecordMaker("device", "boot", MODEL, Thresholds(0.5), "0")
 
 

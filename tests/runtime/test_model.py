@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.domain import ModelInfo, Pixels, Prediction
+from agent.domain import ModelInfo, Pixels, Prediction, Task
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
 from agent.ports import LoadedModel
@@ -217,7 +217,7 @@ def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Re
         (broken, "it is a text"),
         (misconfigured, "AGENT_PROVIDERS"),
         (lambda: Fixed(OTHER, odd="frames"), "its output for the last frame"),
-        (lambda: Fixed(replace(OTHER, task="classify")), "restart"),
+        (lambda: Fixed(replace(OTHER, task=Task.CLASSIFY)), "restart"),
     ],
 )
 def test_a_new_model_that_does_not_work_changes_nothing(

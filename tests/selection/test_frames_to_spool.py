@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture
+from agent.domain import Capture, Lane, ModelInfo, Observation, StoredCapture, Task
 from agent.ports import SendOrder
 from agent.record.image import JpegEncoder
 from agent.record.schema import RecordMaker
@@ -31,7 +31,7 @@ from tests.selection.grey_images import noisy, scene
 from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
 
 LOG = quiet_log()
-MODEL = ModelInfo("test", "0" * 64, "detect", "CPUExecutionProvider", ("person",))
+MODEL = ModelInfo("test", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("person",))
 MAKER = RecordMaker("device", "boot", MODEL, THRESHOLDS, "0")
 OVERHEAD = 5_620_000  # bytes of the disk budget that captures cannot use, about
 PIXELS = scene()[:8, :8, None].repeat(3, 2)  # so small that a record file has one block

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import Capture, Lane, Observation, Thresholds
+from agent.domain import Capture, Lane, Observation, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Rule
@@ -31,7 +31,7 @@ class Counting:
     """A rule that fires for two or more detections, and counts its calls."""
 
     name: ClassVar[str] = "crowd"
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
     weight: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = False
     calls: int = 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Tensor
 from agent.detector.formats.decoded import DecodedDetections
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 BOX = 4
@@ -17,7 +17,7 @@ class Triples:
     """What such formats share; each says how its boxes and numbers are meant."""
 
     name: str
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
     numbering = ClassNumbering.PLAIN
     gaps = False

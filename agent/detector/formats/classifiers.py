@@ -26,7 +26,7 @@ from agent.detector.formats.contract import (
 from agent.detector.formats.geometry import softmax
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 TRAINED = Size(224, 224)
@@ -39,7 +39,7 @@ class _Classifier:
     """What classifiers share."""
 
     name: str
-    task: Literal["classify"] = "classify"
+    task: Literal[Task.CLASSIFY] = Task.CLASSIFY
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits.
@@ -48,7 +48,7 @@ class _Classifier:
             ConfigurationError: There is not one output of a row, or the metadata names another
                 task.
         """
-        if model.metadata.task not in (None, "classify"):
+        if model.metadata.task not in (None, Task.CLASSIFY):
             raise ConfigurationError(
                 f"{self.name} reads classifiers; this model's task is {model.metadata.task}"
             )
@@ -82,7 +82,7 @@ class UltralyticsClassify(_Classifier):
 
     def recognise(self, model: ModelSignature) -> str | None:
         """Say why this model is certainly of this family, or None."""
-        told = model.metadata.task == "classify" and model.metadata.labels is not None
+        told = model.metadata.task == Task.CLASSIFY and model.metadata.labels is not None
         return "metadata of a classifier" if told and self._fits(model) else None
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 
 if TYPE_CHECKING:  # it needs numpy, which the settings do without
     from agent.detector.formats.decoded import DecodedDetections
@@ -128,7 +128,7 @@ class Format(Protocol):
 class DetectionFormat(Format, Protocol):
     """A family of models that say what is where."""
 
-    task: Literal["detect"]
+    task: Literal[Task.DETECT]
 
     nms_iou: float | None
     """Boxes of one class that overlap more are one object; None where the graph has done it."""
@@ -148,7 +148,7 @@ class DetectionFormat(Format, Protocol):
 class ClassificationFormat(Format, Protocol):
     """A family of models that say what an image is, as a whole."""
 
-    task: Literal["classify"]
+    task: Literal[Task.CLASSIFY]
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
         """Return `[classes]`, 0 to 1 each, or NaN where the output is none."""

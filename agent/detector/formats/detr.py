@@ -28,7 +28,7 @@ from agent.detector.formats.detr_queries import box_values_are_shares, pair_layo
 from agent.detector.formats.geometry import corners, softmax, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 
@@ -36,7 +36,7 @@ class Detr:
     """Queries that say "no object" with a class of its own."""
 
     name = "detr"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:

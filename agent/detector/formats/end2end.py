@@ -19,7 +19,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import scaled
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 COLUMNS = 6
@@ -31,7 +31,7 @@ class End2End:
     """Detections that are ready: corners in pixels, confidence, class."""
 
     name = "end2end"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
@@ -41,7 +41,7 @@ class End2End:
         except ConfigurationError:
             return None
         rows = finished_rows(model)
-        told = model.metadata.labels is not None and model.metadata.task == "detect"
+        told = model.metadata.labels is not None and model.metadata.task == Task.DETECT
         if rows is None or (reach(rows) <= LARGEST_SHARE and not told):
             # Nothing was seen in the trial: only what else is typical can tell.
             empty = rows is not None and not rows.any()
@@ -53,7 +53,7 @@ class End2End:
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
-        if model.metadata.task not in (None, "detect"):
+        if model.metadata.task not in (None, Task.DETECT):
             raise ConfigurationError(
                 f"{self.name} reads detectors; this model's task is {model.metadata.task}"
             )

@@ -28,7 +28,7 @@ from agent.detector.formats.contract import ChannelOrder, Layout, ModelSignature
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 WIDTHS = (32, 44)  # 4 sides of 8 or 11 bins: the head's reg_max is 7 or 10
@@ -39,7 +39,7 @@ class NanoDet:
     """NanoDet, as its own export writes it with one pair of outputs per stride."""
 
     name = "nanodet"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6
 
     def recognise(self, model: ModelSignature) -> str | None:

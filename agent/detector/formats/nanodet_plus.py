@@ -29,7 +29,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells, cells_of
 from agent.detector.formats.nanodet import NanoDet, decoded_cells
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 
@@ -37,7 +37,7 @@ class NanoDetPlus:
     """Confidences and sides of each cell, in one table."""
 
     name = "nanodet-plus"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6
     strides: tuple[int, ...] = (8, 16, 32, 64)
     bins = 8

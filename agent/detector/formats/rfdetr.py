@@ -24,7 +24,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import pair_layout
 from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 NAMES = {"dets", "labels"}
@@ -34,7 +34,7 @@ class RfDetr:
     """RF-DETR as its own exporter writes it."""
 
     name = "rfdetr"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:

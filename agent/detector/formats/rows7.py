@@ -23,7 +23,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import decode_finished
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 COLUMNS = 7
@@ -34,7 +34,7 @@ class YoloV7Nms:
     """Class number before confidence."""
 
     name = "yolov7-nms"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
     number, confidence = 5, 6
     """The columns."""

@@ -32,7 +32,7 @@ from agent.detector.formats.detr_queries import (
 from agent.detector.formats.geometry import corners, sigmoid, to_pixels
 from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 
@@ -61,7 +61,7 @@ class RtDetr:
     """Class logits and boxes, as transformers and the models' own repositories name them."""
 
     name = "rtdetr"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
@@ -95,7 +95,7 @@ class RtDetrJoined:
     """Boxes and confidences in one output."""
 
     name = "rtdetr-joined"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:

@@ -24,7 +24,7 @@ from agent.detector.formats.contract import (
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 BOX_ROWS = 4
@@ -49,7 +49,7 @@ class Ultralytics:
     """YOLOv8 and its successors, exported without suppression in the graph."""
 
     name = "ultralytics"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.7  # what these models' own validation uses
 
     def recognise(self, model: ModelSignature) -> str | None:
@@ -77,7 +77,7 @@ class Ultralytics:
                 another task.
         """
         task = model.metadata.task
-        if task not in (None, "detect"):
+        if task not in (None, Task.DETECT):
             raise ConfigurationError(f"ultralytics reads detectors; this model's task is {task}")
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes

@@ -27,7 +27,7 @@ from agent.detector.formats.detr_queries import box_values_are_shares, pair_layo
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 COUNTED = 4  # outputs, the count among them
@@ -37,7 +37,7 @@ class YoloNas:
     """Corners and confidences of each cell."""
 
     name = "yolo-nas"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.7  # what the library's own post-processing uses
 
     def recognise(self, model: ModelSignature) -> str | None:

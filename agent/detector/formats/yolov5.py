@@ -20,7 +20,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 BOX_COLUMNS = 5  # the box and its objectness
@@ -57,7 +57,7 @@ class YoloV5:
     """YOLOv5, v6 and v7, exported with their boxes decoded and without suppression."""
 
     name = "yolov5"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6  # what these models' own validation uses
 
     def recognise(self, model: ModelSignature) -> str | None:

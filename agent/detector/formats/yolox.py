@@ -26,7 +26,7 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.yolov5 import decode_joined, joined_classes
 from agent.detector.letterbox import Padding, Size
-from agent.domain import FloatArray
+from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 TRAINED = Size(640, 640)
@@ -37,7 +37,7 @@ class YoloX:
     """YOLOX as its own exporter writes it: the caller adds the grid."""
 
     name = "yolox"
-    task: Literal["detect"] = "detect"
+    task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.65  # what these models' own evaluation uses
 
     def recognise(self, model: ModelSignature) -> str | None:

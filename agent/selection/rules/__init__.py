@@ -14,7 +14,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from agent.domain import Thresholds
+from agent.domain import Task, Thresholds
 
 if TYPE_CHECKING:
     from agent.selection.frame_context import FrameContext
@@ -28,7 +28,7 @@ class Rule(Protocol):
     is_temporal: ClassVar[
         bool
     ]  # compares neighbouring frames: disabled when frames come too slowly
-    tasks: ClassVar[tuple[str, ...]]  # of the models whose output it can score
+    tasks: ClassVar[tuple[Task, ...]]  # of the models whose output it can score
 
     def __init__(self, thresholds: Thresholds, **options: float) -> None: ...
 
@@ -78,7 +78,7 @@ def rules() -> Mapping[str, type[Rule]]:
     return MappingProxyType({name: rule_class(name) for name in RULE_NAMES})
 
 
-def supported(names: Iterable[str], task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def supported(names: Iterable[str], task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split rules into those that can score the output of a model of this task, and the rest."""
     chosen = tuple(names)
     kept = tuple(name for name in chosen if task in rule_class(name).tasks)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import ClassScore, Detection, Thresholds
+from agent.domain import ClassScore, Detection, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 
 _TOP = 3
@@ -22,7 +22,7 @@ class LowConfidence:
     name: ClassVar[str] = "low_confidence"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[str, ...]] = ("detect", "classify")
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT, Task.CLASSIFY)
 
     thresholds: Thresholds
 
@@ -53,7 +53,7 @@ class LowMargin:
     name: ClassVar[str] = "low_margin"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[str, ...]] = ("classify",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFY,)
 
     thresholds: Thresholds
 

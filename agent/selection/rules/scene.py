@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Detection, Thresholds
+from agent.domain import Detection, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
@@ -38,7 +38,7 @@ class Clash:
     name: ClassVar[str] = "clash"
     weight: ClassVar[float] = 0.35
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
@@ -83,7 +83,7 @@ class CountChange:
     name: ClassVar[str] = "count_change"
     weight: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
     least_deviation: float = option(
@@ -130,7 +130,7 @@ class RareLabel:
     name: ClassVar[str] = "rare_label"
     weight: ClassVar[float] = 0.30
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
     _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -182,7 +182,7 @@ class MotionWithoutDetection:
     name: ClassVar[str] = "motion_without_detection"
     weight: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Box, Detection, Observation, Thresholds
+from agent.domain import Box, Detection, Observation, Task, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
 from agent.selection.tracker import iou_matrix
@@ -24,7 +24,7 @@ class Flicker:
     name: ClassVar[str] = "flicker"
     weight: ClassVar[float] = 0.60
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
@@ -61,7 +61,7 @@ class Isolated:
     name: ClassVar[str] = "isolated"
     weight: ClassVar[float] = 0.50
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
@@ -101,7 +101,7 @@ class ClassFlip:
     name: ClassVar[str] = "class_flip"
     weight: ClassVar[float] = 0.55
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
@@ -137,7 +137,7 @@ class WeakTrack:
     name: ClassVar[str] = "weak_track"
     weight: ClassVar[float] = 0.40
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[str, ...]] = ("detect",)
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
     least_frames: int = option(
