@@ -1,1 +1,1 @@
-"""What a capture is as bytes: its JSON record, its image, and the file that holds both."""
+"""The bytes of a capture: its JSON record, its image, and the file that holds both."""

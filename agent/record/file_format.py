@@ -1,4 +1,4 @@
-"""The record file: one capture, self-describing, readable with nothing but itself.
+"""The record file: one self-contained capture.
 
     offset  bytes  content
     0       8      magic "ECAPREC1"
@@ -8,7 +8,7 @@
     52             the record: one JSON object, UTF-8
                    the image: JPEG
 
-The name repeats what the index needs, so that a lost index is rebuilt from a directory listing:
+The file name repeats what the index needs, so that a directory listing can rebuild the index:
 `<lane letter><value in thousandths>-<sequence>-<id>.capture`.
 """
 
@@ -25,8 +25,7 @@ from agent.errors import DamagedRecord
 SUFFIX = ".capture"
 HEADER_BYTES = 52
 TIME_IN_NAME = slice(19, 32)
-"""Where a name has the time of the capture."""
-
+"""The characters of a file name that hold the time of the capture."""
 
 _MAGIC = b"ECAPREC1"
 _LENGTHS = struct.Struct(">8sIQ")
@@ -37,23 +36,23 @@ _NAME = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})" + re.escape(SUFFIX)
 )
 BLOCK_BYTES = 4096
-"""What a file occupies is a multiple of this on the file systems of small devices."""
+"""A file occupies a multiple of this on the file systems of small devices."""
 
 
 def file_name(entry: SpoolEntry) -> str:
-    """The name of the record file of this capture."""
+    """Return the name of the record file of this capture."""
     thousandths = round(entry.value * 1000)
     letter = LANES[entry.lane].letter
     return f"{letter}{thousandths:04d}-{entry.sequence:012d}-{entry.id}{SUFFIX}"
 
 
 def occupied_bytes(entry: SpoolEntry) -> int:
-    """Bytes that the record file takes on disk."""
+    """Return the bytes that the record file occupies on disk."""
     return -(-entry.size // BLOCK_BYTES) * BLOCK_BYTES
 
 
 def parse_name(name: str, size: int) -> SpoolEntry | None:
-    """The entry that a file name of the record folder stands for; None for a foreign file."""
+    """Return the entry that the name of a record file describes; None for a foreign name."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -62,65 +61,68 @@ def parse_name(name: str, size: int) -> SpoolEntry | None:
 
 
 def time_in_name(wall: float) -> str:
-    """How the names of captures begin their ids that were made at `wall`, seconds since 1970 UTC.
+    """Return the beginning of ids that were made at `wall`, seconds since 1970 UTC.
 
-    Ids are UUIDs of version 7. As texts these sort as the times do.
+    Ids are UUIDs of version 7, so these texts sort by time.
     """
     text = f"{max(0, round(wall * 1000)):012x}"
     return f"{text[:8]}-{text[8:]}"
 
 
 def time_from_name(text: str) -> float:
-    """The time that `time_in_name` wrote."""
+    """Return the time that `time_in_name` encoded, seconds since 1970 UTC."""
     return int(text.replace("-", ""), 16) / 1000
 
 
 def encode(record: Mapping[str, Any], image: bytes) -> bytes:
-    """The bytes of a record file."""
+    """Return the bytes of a record file."""
     text = _to_json(record)
     lengths = _LENGTHS.pack(_MAGIC, len(text), len(image))
     return b"".join((lengths, _digest(lengths, text, image), text, image))
 
 
 def decode(data: bytes) -> StoredCapture:
-    """Read a record file back.
+    """Parse a record file.
 
-    Raises `DamagedRecord` unless every byte is as it was written.
+    Raises `DamagedRecord` if any byte differs from what was written.
     """
     if len(data) < HEADER_BYTES:
-        raise DamagedRecord(f"cannot read the record file: {len(data)} bytes are no whole header")
+        raise DamagedRecord(
+            f"cannot read the record file: {len(data)} bytes are less than a header"
+        )
     magic, record_length, image_length, digest = _HEADER.unpack_from(data)
     if magic != _MAGIC:
-        raise DamagedRecord("cannot read the record file: it does not begin with its magic")
+        raise DamagedRecord(
+            f"cannot read the record file: it does not begin with {_MAGIC.decode()}"
+        )
     if len(data) != HEADER_BYTES + record_length + image_length:
         raise DamagedRecord(
-            f"cannot read the record file: {len(data)} bytes where its header says "
+            f"cannot read the record file: {len(data)} bytes, but its header says "
             f"{HEADER_BYTES + record_length + image_length}"
         )
     text = data[HEADER_BYTES : HEADER_BYTES + record_length]
     image = data[HEADER_BYTES + record_length :]
     if _digest(data[: _LENGTHS.size], text, image) != digest:
-        raise DamagedRecord("cannot read the record file: its checksum is wrong")
+        raise DamagedRecord("cannot read the record file: its checksum does not match")
     record = json.loads(text)
     return StoredCapture(record["id"], text, record, image)
 
 
-def reweighted(capture: StoredCapture, kept_with: float) -> StoredCapture:
-    """The capture as it counts after others of its lane were evicted.
+def reweighted(capture: StoredCapture, inclusion_probability: float) -> StoredCapture:
+    """Return a random capture with its weight divided by its inclusion probability.
 
-    A random capture that was kept with probability `kept_with` stands for as many times more
-    seconds. Others, and those that nothing was evicted beside, are returned as they are.
+    Captures of other lanes, and those with the probability 1, are returned unchanged.
     """
     sampling = capture.record.get("sampling")
-    if sampling is None or kept_with >= 1:
+    if sampling is None or inclusion_probability >= 1:
         return capture
-    weight = sampling["weight"] / kept_with
+    weight = sampling["weight"] / inclusion_probability
     record = {**capture.record, "sampling": {**sampling, "weight": weight}}
     return StoredCapture(capture.id, _to_json(record), record, capture.image)
 
 
 def has_whole_length(header: bytes, size: int) -> bool:
-    """Whether a file of `size` bytes that begins with `header` was written to its end."""
+    """Return whether a file of `size` bytes that begins with `header` is complete."""
     if len(header) < HEADER_BYTES:
         return False
     magic, record_length, image_length, _ = _HEADER.unpack_from(header)

@@ -1,16 +1,16 @@
-"""Pixels to JPEG, once."""
+"""Encodes frames as JPEG."""
 
 import cv2
 
 from agent.domain import EncodedImage, Pixels
 
-LONGEST_SIDE = 65500  # what libjpeg takes; a folder of images may hold a longer one
+LONGEST_SIDE = 65500  # pixels, the limit of libjpeg; images in a folder may be larger
 
 
 class JpegEncoder:
     """Encodes frames as JPEG, shrunk so that no side is longer than `max_side`.
 
-    `quality` is 1 to 100; `max_side` is in pixels, 0 = as read.
+    `quality` is 1 to 100; `max_side` is in pixels, 0 = no limit.
     """
 
     def __init__(self, *, quality: int, max_side: int = 0) -> None:
@@ -18,7 +18,7 @@ class JpegEncoder:
         self._max_side = min(max_side or LONGEST_SIDE, LONGEST_SIDE)
 
     def encode(self, pixels: Pixels) -> EncodedImage:
-        """Encode `[height, width, 3]` BGR."""
+        """Encode pixels of the shape `[height, width, 3]`, BGR."""
         height, width = pixels.shape[:2]
         if self._max_side < max(height, width):
             scale = self._max_side / max(height, width)

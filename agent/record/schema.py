@@ -22,7 +22,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class RecordMaker:
-    """What all records of this process have in common."""
+    """Makes records; holds the fields that all records of this process share."""
 
     device: str
     boot_id: str
@@ -33,9 +33,9 @@ class RecordMaker:
     def make(
         self, capture_id: str, capture: Capture, image: EncodedImage, *, clock_synchronized: bool
     ) -> dict[str, Any]:
-        """The record without its `sequence`, which the spool adds.
+        """Return the record without its `sequence`, which the spool adds.
 
-        Boxes are in pixels of the stored image, and inside it.
+        Boxes are in pixels of the stored image, clipped to it.
         """
         frame = capture.observation.frame
         model = capture.observation.model or self.model
@@ -67,7 +67,7 @@ class RecordMaker:
                 "labels": dict(self.thresholds.labels),
                 "floor": self.thresholds.floor,
             },
-            **_seen(capture.observation, model.task, image),
+            **_model_output(capture.observation, model.task, image),
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "value": round(capture.value, 4),
@@ -77,11 +77,11 @@ class RecordMaker:
 
 
 def timestamp(wall: float) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """Return a time, in seconds since 1970 UTC, as RFC 3339 with milliseconds."""
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _seen(observation: Observation, task: Task, image: EncodedImage) -> dict[str, Any]:
+def _model_output(observation: Observation, task: Task, image: EncodedImage) -> dict[str, Any]:
     """Return `classes` of a classifier and `detections` of a detector: never both."""
     if task is Task.CLASSIFY:
         return {"classes": [_class(score) for score in observation.classes]}
@@ -101,7 +101,10 @@ def _class(score: ClassScore) -> dict[str, Any]:
 def _detection(
     detection: Detection, scale: tuple[float, float], image: EncodedImage
 ) -> dict[str, Any]:
-    """`scale`: stored pixels per pixel of the frame, across and down; rounding parts them."""
+    """Return a detection in pixels of the stored image.
+
+    `scale`: stored pixels per pixel of the frame, across and down; rounding makes them differ.
+    """
     across, down = scale
     box = detection.box
     return {
@@ -109,15 +112,15 @@ def _detection(
         "class_id": detection.class_id,
         "confidence": round(detection.confidence, 4),
         "box": [
-            _inside(box.x_min * across, image.width),
-            _inside(box.y_min * down, image.height),
-            _inside(box.x_max * across, image.width),
-            _inside(box.y_max * down, image.height),
+            _clipped(box.x_min * across, image.width),
+            _clipped(box.y_min * down, image.height),
+            _clipped(box.x_max * across, image.width),
+            _clipped(box.y_max * down, image.height),
         ],
     }
 
 
-def _inside(position: float, size: int) -> float:
+def _clipped(position: float, size: int) -> float:
     return round(min(max(position, 0.0), float(size)), 2)
 
 

@@ -1,4 +1,4 @@
-"""What a record says, in the shapes that endpoints with a format of their own have room for."""
+"""Extracts from a record what endpoints with their own format accept: boxes, class, flat fields."""
 
 import math
 import re
@@ -14,19 +14,19 @@ class Annotate(StrEnum):
     """Which of the model's boxes or classes arrive with an image, for an annotator to correct."""
 
     THRESHOLD = "threshold"
-    """Those that the user's application would act on, the default: a wrong box costs the annotator
-    a look and a deletion, and below the threshold most are wrong."""
+    """Those at or above the threshold, the default: most others are wrong, and the annotator must
+    find and delete each wrong box."""
 
     FLOOR = "floor"
-    """All in the record; of a classifier's classes the best one, however unsure."""
+    """All boxes in the record; for a classifier the best class, at any confidence."""
 
     OFF = "off"
-    """None; the image alone."""
+    """None: only the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
-    """One detection, cut at the edges of the image, in its pixels; never empty."""
+    """One detection, clipped to the image, in pixels of the image; never empty."""
 
     label: str
     class_id: int
@@ -39,7 +39,7 @@ class LabelledBox:
 
 @dataclass(frozen=True, slots=True)
 class LabelledClass:
-    """What a classifier says of the whole image."""
+    """A classifier's class of the whole image."""
 
     label: str
     confidence: float  # 0 to 1
@@ -55,9 +55,9 @@ class Labels:
 
 
 def confident(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The detections at or above their label's threshold, in the record's order.
+    """Return the detections at or above their label's threshold, in the record's order.
 
-    Raises `ValueError`, whatever is wrong, where the record is not as its schema says.
+    Raises `ValueError` for any violation of the schema.
     """
     thresholds = record.get("thresholds", {})
     detections = record.get("detections", [])
@@ -77,7 +77,7 @@ def confident(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def sides(detection: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a box in pixels; raises `ValueError` for anything else."""
+    """Return left, top, right and bottom of a box in pixels; raise `ValueError` if invalid."""
     box = detection.get("box")
     if not isinstance(box, list) or len(box) != 4:  # noqa: PLR2004
         raise ValueError("each `box` must be a list of four numbers")
@@ -86,9 +86,9 @@ def sides(detection: Mapping[str, Any]) -> tuple[float, float, float, float]:
 
 
 def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
-    """The boxes that go with an image; None where there is none to show.
+    """Return the boxes to send with an image; None when there are none.
 
-    Raises `ValueError` where the record is not as its schema says.
+    Raises `ValueError` for a violation of the schema.
     """
     if which is Annotate.OFF:
         return None
@@ -119,9 +119,9 @@ def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
 
 
 def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None:
-    """The class of the whole image; None where there is none to show.
+    """Return the class of the whole image to send; None when there is none.
 
-    Raises `ValueError` where the record is not as its schema says.
+    Raises `ValueError` for a violation of the schema.
     """
     if which is Annotate.OFF or "classes" not in record:
         return None
@@ -136,13 +136,13 @@ def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None
 
 
 def capture_day(record: Mapping[str, Any]) -> str:
-    """The day of the capture in UTC as `yyyy-mm-dd`; `undated` where the record has none."""
+    """Return the UTC day of the capture as `yyyy-mm-dd`; `undated` when the record has none."""
     day = str(record.get("captured_at", ""))[:10]
     return day if _DAY.fullmatch(day) else "undated"
 
 
 def rule_names(record: Mapping[str, Any]) -> list[str]:
-    """The rules that chose the frame."""
+    """Return the names of the rules that chose the frame."""
     rules = record.get("rules")
     if not isinstance(rules, list):
         return []
@@ -150,9 +150,9 @@ def rule_names(record: Mapping[str, Any]) -> list[str]:
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
-    """What one sorts and filters captures by, as an object of plain values; absent ones left out.
+    """Return the fields for sorting and filtering captures, as plain values; omit absent ones.
 
-    `sampling_weight` is what makes a random sample of a stream countable.
+    `sampling_weight` is needed to estimate totals of the stream from its random sample.
     """
     facts = {
         "id": record.get("id"),

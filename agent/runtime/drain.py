@@ -68,7 +68,7 @@ class Drain:
                 flowed_at = now
             if self._uploader.state is UploadState.BLOCKED or now - flowed_at > GIVE_UP_S:
                 break
-            if self._uploader.closed or self._spool.why_not():
+            if self._uploader.closed or self._spool.wait_reason():
                 break
             progressed()
             with contextlib.suppress(Empty):
@@ -106,6 +106,6 @@ class Drain:
         return (
             self._uploader.closed
             or self._uploader.last_error
-            or self._spool.why_not()
+            or self._spool.wait_reason()
             or "no response yet"
         )

@@ -73,7 +73,7 @@ class Housekeeping:
             reason = self._model.fallback_reason
             facts |= {"model": self._model.info.name, "model_error": reason and reason[:600]}
         if facts:
-            self._spool.tell(facts)
+            self._spool.publish_facts(facts)
 
     def _save_selection(self) -> None:
         """Save the state of the selection; if the disk refuses, the next attempt saves it."""

@@ -1,4 +1,4 @@
-"""Who is stored by a put and who leaves for it: decided before anything is written."""
+"""Decides, before anything is written, what a put stores and what it evicts."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,23 @@ class Admission:
 
     batch: Sequence[EncodedCapture]
     kept: tuple[EncodedCapture, ...]
-    evicted: tuple[SpoolEntry, ...]  # new captures among them
-    replaced: tuple[SpoolEntry, ...]  # by a better capture of the same scene, new ones included
+    evicted: tuple[SpoolEntry, ...]  # new captures included
+    replaced: tuple[
+        SpoolEntry, ...
+    ]  # for a better capture of the same scene; new captures included
     reason: EvictionReason
     last: int  # sequence of the last new capture
-    thinning: InclusionProbabilities  # afterwards
+    inclusion: InclusionProbabilities  # after the put
 
     @property
     def leaving(self) -> list[SpoolEntry]:
-        """Those that were there and are not any more."""
-        new = {newcomer.entry for newcomer in self.batch}
+        """Captures that are on disk now and that the put deletes."""
+        new = {capture.entry for capture in self.batch}
         return [entry for entry in (*self.evicted, *self.replaced) if entry not in new]
 
     @property
     def counts(self) -> dict[str, int]:
-        """To be added to the spool's."""
+        """Amounts to add to the spool's counters."""
         return {
             "stored": len(self.batch),
             self.reason.counter: len(self.evicted),
@@ -38,43 +40,46 @@ class Admission:
 
     @property
     def stored(self) -> PutResult:
-        """What the caller hears when it is done."""
-        kept = tuple(newcomer.entry for newcomer in self.kept)
+        """The result that `put` returns."""
+        kept = tuple(capture.entry for capture in self.kept)
         return PutResult(kept, self.evicted, self.reason, self.replaced)
 
 
 def admit(
     batch: Sequence[EncodedCapture],
-    catalogue: EvictionQueue,
+    queue: EvictionQueue,
     waiting: Mapping[str, SpoolEntry],
     *,
     in_flight: Container[str],
-    thinning: InclusionProbabilities,
+    inclusion: InclusionProbabilities,
     shortage: Shortage,
     random_quota: int,
     last: int,
 ) -> Admission:
-    """Decide. `last` is the sequence of the last capture before these; nothing is changed."""
-    new = [newcomer.entry for newcomer in batch]
-    evicted = catalogue.plan(new, excess=shortage.bytes, random_quota=random_quota)
-    kept = [newcomer for newcomer in batch if newcomer.entry not in evicted]
-    just_come = {one.id: one for one in new}
+    """Return the plan of a put; change nothing.
+
+    `last` is the sequence of the newest capture before this batch.
+    """
+    new = [capture.entry for capture in batch]
+    evicted = queue.plan(new, excess=shortage.bytes, random_quota=random_quota)
+    kept = [capture for capture in batch if capture.entry not in evicted]
+    new_by_id = {one.id: one for one in new}
     worse = (
-        just_come.get(name) or waiting.get(name)
-        for name in {newcomer.replaces or "" for newcomer in kept}
+        new_by_id.get(name) or waiting.get(name)
+        for name in {capture.replaces or "" for capture in kept}
         if name not in in_flight
     )
     replaced = tuple(one for one in worse if one is not None and one not in evicted)
     last += len(new)
     for entry in evicted:
         if LANES[entry.lane].eviction is EvictionClass.BY_TAG:
-            thinning = thinning.evicted(entry.random_tag, last + 1)
+            inclusion = inclusion.after_eviction(entry.random_tag, last + 1)
     return Admission(
         batch,
-        tuple(newcomer for newcomer in kept if newcomer.entry not in replaced),
+        tuple(capture for capture in kept if capture.entry not in replaced),
         tuple(evicted),
         replaced,
         shortage.reason,
         last,
-        thinning,
+        inclusion,
     )

@@ -1,4 +1,4 @@
-"""How much of the disk the spool may take, and the reserve that gets it out of a full one."""
+"""How much of the disk the spool may use, and the reserve that lets it work on a full disk."""
 
 import contextlib
 from collections.abc import Mapping
@@ -12,70 +12,76 @@ from agent.spool.layout import RESERVE_BYTES, SpoolPaths, prune, restore_reserve
 from agent.spool.types import EvictionReason, MoveReason, SpoolLimits
 
 RANDOM_SHARE = 0.2
-"""Share of the disk that random captures keep when rules fill the rest."""
+"""Share of the disk budget that is guaranteed to random captures."""
 
-_GROWTH_BYTES = 65_536  # of the index, by the transactions between two checkpoints
-_JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their bounds
+_GROWTH_BYTES = 65_536  # that the index may grow by between two checkpoints
+_JOURNAL_BYTES = 1_500_000  # SQLite's journal and shared memory at their largest
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What must leave so that new captures can be stored, and why."""
+    """How many bytes must be evicted so that new captures fit, and why."""
 
     bytes: int
     reason: EvictionReason
 
 
 class DiskBudget:
-    """The limits of a spool, and what it takes besides the captures that wait."""
+    """The limits of a spool, and the bytes that it uses besides waiting captures."""
 
     def __init__(
         self,
         paths: SpoolPaths,
         limits: SpoolLimits,
         disk: Disk,
-        aside: Mapping[Path, int],
+        moved_bytes: Mapping[Path, int],
         log: Log,
     ) -> None:
         self._paths = paths
         self._limits = limits
         self._disk = disk
-        self._aside = dict(aside)
+        self._moved_bytes = dict(moved_bytes)
         self._log = log
         self._is_short = False
 
     @property
     def random_quota(self) -> int:
-        """Bytes that random captures keep."""
+        """Bytes that are guaranteed to random captures."""
         return int(RANDOM_SHARE * self._limits.max_bytes)
 
     def overhead(self) -> int:
-        """Bytes of the spool that are not waiting captures."""
+        """Return the bytes of the spool that are not waiting captures."""
         database = self._disk.size(self._paths.cache / DATABASE)
-        return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._aside.values())
+        return RESERVE_BYTES + database + _JOURNAL_BYTES + sum(self._moved_bytes.values())
 
     def shortage(self, size: int) -> Shortage:
-        """What the disk itself has too little for `size` more bytes; no more than those."""
+        """Return the bytes that the file system lacks for `size` more bytes; at most `size`."""
         room = self._disk.free_bytes(self._paths.root) - size
         short = max(self._limits.min_free, RESERVE_BYTES) - room
         limit = EvictionReason.DISK_FULL if room < RESERVE_BYTES else EvictionReason.MIN_FREE
         return Shortage(max(0, min(size, short)), limit if short > 0 else EvictionReason.BUDGET)
 
     def over_budget(self, used: int, short: Shortage) -> Shortage:
-        """What leaves where `used` bytes of captures are wanted and the disk is `short`."""
+        """Return the larger shortage: the budget's with `used` bytes of captures, or `short`.
+
+        `used` counts the new captures; `short` is the shortage of the file system.
+        """
         over = used + self.overhead() + _GROWTH_BYTES - self._limits.max_bytes
         return Shortage(over, EvictionReason.BUDGET) if over >= short.bytes else short
 
     def is_full(self, error: OSError) -> bool:
-        """SQLite reports a full disk in several ways, so the file system is asked too."""
+        """Return whether the disk is full.
+
+        SQLite reports a full disk with several errors, so the free bytes count too.
+        """
         return is_disk_full(error) or self._disk.free_bytes(self._paths.root) < _GROWTH_BYTES
 
     def free_reserve(self) -> None:
-        """Others took the room: what is written now goes into the reserve's."""
+        """Delete the reserve file, so that the next writes have room on a full disk."""
         self._disk.remove(self._paths.reserve)
 
-    def after_a_put(self, reason: EvictionReason, *, waiting: int) -> None:
-        """Say once when the room ends or is there again, and keep a reserve."""
+    def after_put(self, reason: EvictionReason, *, waiting: int) -> None:
+        """Log once when the disk becomes full or has room again, and restore the reserve."""
         if reason is not EvictionReason.BUDGET:
             if not self._is_short:
                 self._log.warning("disk full", reason=reason, waiting=waiting)
@@ -83,18 +89,18 @@ class DiskBudget:
             return
         with contextlib.suppress(OSError):
             restore_reserve(self._disk, self._paths)
-            # At the brink every other put fits; room is there when several more would.
+            # Near the limit, puts alternately fit and do not: wait for clearly more room.
             room = self._disk.free_bytes(self._paths.root) - self._limits.min_free
             if self._is_short and room > 2 * RESERVE_BYTES:
                 self._log.warning("spool available", waiting=waiting)
                 self._is_short = False
 
-    def after_setting_aside(self, kind: MoveReason) -> None:
-        """Keep the folder of this name in bounds."""
-        folder = self._paths.root / kind
+    def after_move(self, why: MoveReason) -> None:
+        """Prune the folder that a file was moved to."""
+        folder = self._paths.root / why
         with contextlib.suppress(OSError):
-            self._aside[folder] = prune(self._disk, folder, self._limits.aside)
+            self._moved_bytes[folder] = prune(self._disk, folder, self._limits.max_moved_bytes)
 
-    def after_taking_back(self, size: int) -> None:
-        """So many bytes left `rejected/`."""
-        self._aside[self._paths.rejected] -= size
+    def after_requeue(self, size: int) -> None:
+        """Subtract bytes that were moved from `rejected/` back to the record folder."""
+        self._moved_bytes[self._paths.rejected] -= size

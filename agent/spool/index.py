@@ -1,16 +1,16 @@
-"""The index: which record files count, which deletions are unfinished, and the counters.
+"""The index: which record files are captures, which deletions are unfinished, and the counters.
 
-Stored in diskcache 5.6.3, whose conveniences are the danger here, so each is shut off:
+Stored in diskcache 5.6.3. Its features that could lose data or run code are disabled:
 
-- it evicts silently by default and expires by the wall clock: all of that is off, and every
-  setting is given, because settings live in the database and any opener could have changed them;
-- it unlinks a value file before the transaction that deletes its row is durable: `RecordOnlyDisk`
-  never unlinks, the spool does so after the commit;
-- it pickles whatever is neither text nor bytes, and a planted row would run code when it is read
-  (CVE-2025-69872): `RecordOnlyDisk` writes no such row and refuses to read one;
-- it leaves a transaction open whose COMMIT was refused: `commit` rolls it back;
-- two connections that write at once may corrupt a SQLite before 3.51.3: the spool's lock lets one
-  thread in at a time, and other processes read with `mode=ro`.
+- By default it evicts silently and expires by the wall clock. Both are off, and every setting is
+  passed explicitly, because settings are stored in the database and any opener may change them.
+- It unlinks a value file before the transaction that deletes its row is durable. `RecordOnlyDisk`
+  never unlinks; the spool does so after the commit.
+- It pickles values that are neither text nor bytes, so a planted row would run code when it is
+  read (CVE-2025-69872). `RecordOnlyDisk` writes no such row and refuses to read one.
+- It leaves a transaction open when its COMMIT fails. `commit` rolls it back.
+- Two concurrent writing connections may corrupt a database of SQLite before 3.51.3. The spool's
+  lock admits one thread at a time, and other processes read with `mode=ro`.
 """
 
 import contextlib
@@ -28,23 +28,23 @@ from agent.spool.index_reading import (
     CAPTURE,
     COUNT,
     DATABASE,
-    DONE,
     NOTE,
     RECORDS,
+    TOMBSTONE,
     DamagedIndexError,
     IndexContents,
     InDoubtError,
     check,
     read_all,
-    translated,
+    translate_errors,
 )
 
 JOURNAL_BYTES = 1 << 20
-"""Room of SQLite's journal, taken when the index is opened: then a full disk can be drained."""
+"""Bytes of SQLite's journal, allocated at opening, so that a full disk can be drained."""
 
 _SHARED_BYTES = 32_768
-"""Of the map of the journal, which is memory: a page of it without a block behind it would kill
-the process on a full disk."""
+"""Bytes of the journal's shared memory, a mapped file. Allocated too: on a full disk, touching a
+page without a disk block kills the process (SIGBUS)."""
 
 _SETTINGS = MappingProxyType(
     {
@@ -59,7 +59,7 @@ _SETTINGS = MappingProxyType(
         "sqlite_mmap_size": 0,
         "sqlite_synchronous": 2,
         "sqlite_journal_size_limit": JOURNAL_BYTES,
-        "sqlite_wal_autocheckpoint": 200,  # pages: it stays within its room, with the last change
+        "sqlite_wal_autocheckpoint": 200,  # pages: keeps the journal within JOURNAL_BYTES
         "sqlite_cell_size_check": 1,
         "sqlite_trusted_schema": 0,
         "disk_min_file_size": 0,
@@ -74,7 +74,11 @@ _ADD = """
     VALUES (?, 1, 0, 0, ?, ?, ?, ?)
     ON CONFLICT(key, raw) DO UPDATE SET size = excluded.size
 """
-"""The row that diskcache makes of a record file, in a tenth of its time: 100,000 may be adopted."""
+"""Writes the same row for a record file as diskcache, ten times faster: a rebuild may adopt 100,000
+files."""
+
+_OVERWRITE_NOTE = "settled"
+"""The note that is written to overwrite a failed transaction; its name is on disk."""
 
 _MODE_RAW = 1
 _MODE_BINARY = 2
@@ -82,7 +86,7 @@ _MODE_BINARY = 2
 
 @dataclass(frozen=True, slots=True)
 class RecordFile:
-    """A record file that is already durable: the only value that is stored outside the database."""
+    """A durable record file; the only kind of value that is stored outside the database."""
 
     name: str
     size: int  # bytes
@@ -90,30 +94,33 @@ class RecordFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexChange:
-    """What one transaction does, all or nothing."""
+    """The content of one transaction, which is atomic."""
 
     added: tuple[RecordFile, ...] = ()
-    removed: tuple[str, ...] = ()  # record file names; each enters the tombstones
-    gone: tuple[str, ...] = ()  # record file names whose file is durably elsewhere: no ring
-    forgotten: tuple[str, ...] = ()  # names that leave the tombstones: their unlink is durable
+    removed: tuple[str, ...] = ()  # record file names: the row becomes a tombstone
+    unlisted: tuple[
+        str, ...
+    ] = ()  # record file names: the row is deleted; its file is durably elsewhere
+    cleared: tuple[str, ...] = ()  # tombstones to delete: the unlink of their file is durable
     counts: Mapping[str, int] = field(default_factory=dict)  # to add
     notes: Mapping[str, str | None] = field(default_factory=dict)  # to set; None deletes
 
 
 class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
-    """Rows hold text or the name of a record file; every other row is refused both ways.
+    """Writes and reads rows that hold text or the name of a record file, and refuses all others.
 
-    Refusals are `DamagedIndexError`: diskcache takes an `OSError` for "not there".
+    Reading another row raises `DamagedIndexError`, because diskcache treats an `OSError` as "not
+    found". Writing another one raises `TypeError`.
     """
 
     def put(self, key: object) -> tuple[str, bool]:
-        """A key as SQLite stores it: text, as it is."""
+        """Return a key as SQLite stores it: unchanged text."""
         if not isinstance(key, str):
             raise TypeError(f"a key must be text, not {type(key).__name__}")
         return key, True
 
     def get(self, key: object, raw: object) -> str:
-        """A key as read; `raw` is false for a pickled one."""
+        """Return a key that was read; `raw` is false for a pickled one."""
         if not raw or not isinstance(key, str):
             raise DamagedIndexError("a row of the index has a key that we never write")
         return key
@@ -121,7 +128,7 @@ class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
     def store(
         self, value: object, read: object, key: object = None
     ) -> tuple[int, int, str | None, str | None]:
-        """Size, mode, file name and text of a row. The record file exists already."""
+        """Return size, mode, file name and text of a row. The record file exists already."""
         del read, key
         if isinstance(value, RecordFile):
             return value.size, _MODE_BINARY, f"{RECORDS}/{value.name}", None
@@ -130,7 +137,7 @@ class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
         raise TypeError(f"a value must be text or a record file, not {type(value).__name__}")
 
     def fetch(self, mode: int, filename: str | None, value: object, read: object) -> str:
-        """The text of a row, or the name of its record file."""
+        """Return the text of a row, or the name of its record file."""
         del read
         if mode == _MODE_RAW and filename is None and isinstance(value, str):
             return value
@@ -141,32 +148,32 @@ class RecordOnlyDisk(diskcache.Disk):  # type: ignore[misc]
         raise DamagedIndexError(f"a row of the index has mode {mode}, which we never write")
 
     def remove(self, file_path: str) -> None:
-        """Nothing: the spool unlinks once the deletion is durable."""
+        """Do nothing: the spool unlinks once the deletion is durable."""
 
 
 class Index:
     """The durable index. Not thread-safe: the spool's lock admits one caller at a time.
 
-    Every method raises `OSError` (ENOSPC when there is no room) with nothing changed, or
-    `DamagedIndexError`. Opening looks for damage first, which diskcache would not.
+    Every method raises `OSError` (ENOSPC when the disk is full) with nothing changed, or
+    `DamagedIndexError`. Opening checks for damage first; diskcache does not.
 
-    A flush that fails proves nothing: the kernel may have kept what was written, or dropped it and
-    call the next flush a success. So `commit` writes over a transaction that failed before it says
-    that nothing changed, and raises `InDoubtError` where it cannot. Opening moves the journal into
-    the database, by new writes with a flush of their own, before anything builds on what was read.
+    A failed flush has an unknown result: the kernel may have kept the written pages, or dropped
+    them and report success for the next flush. So `commit` overwrites a failed transaction before
+    it reports that nothing changed, and raises `InDoubtError` when it cannot. Opening copies the
+    journal into the database with new, flushed writes before anything relies on what was read.
     """
 
     def __init__(self, directory: Path) -> None:
         check(directory, _KNOWN_SETTINGS)
         self._directory = directory
-        with translated():
-            # diskcache's own default for a locked database is a minute; nobody else writes here.
+        with translate_errors():
+            # diskcache waits a minute for a locked database by default; no other process writes.
             self._cache: Any = diskcache.Cache(
                 str(directory), timeout=5, disk=RecordOnlyDisk, **_SETTINGS
             )
-            self._map = _take_room(directory / (DATABASE + "-shm"), _SHARED_BYTES)
-            with contextlib.suppress(OSError):  # a full disk: the spool frees its reserve for it
-                os.close(_take_room(directory / (DATABASE + "-wal"), JOURNAL_BYTES))
+            self._shared_memory = _preallocate(directory / (DATABASE + "-shm"), _SHARED_BYTES)
+            with contextlib.suppress(OSError):  # a full disk: the spool frees its reserve later
+                os.close(_preallocate(directory / (DATABASE + "-wal"), JOURNAL_BYTES))
         self._counts: dict[str, int] = {}
         self._is_in_doubt = False
 
@@ -177,7 +184,7 @@ class Index:
         return contents
 
     def commit(self, change: IndexChange) -> None:
-        """Make a change durable, as a whole or not at all."""
+        """Make a change durable, atomically."""
         counts = {
             name: self._counts.get(name, 0) + delta
             for name, delta in change.counts.items()
@@ -188,29 +195,29 @@ class Index:
                 self._write(change, counts)
         except OSError as error:
             try:
-                self.settle()
+                self.discard_failed()
             except OSError:
                 raise InDoubtError(error.errno, error.strerror) from error
             raise
         self._counts.update(counts)
 
-    def settle(self) -> None:
-        """Make sure that no later start finds a change whose commit raised. Raises `OSError`."""
+    def discard_failed(self) -> None:
+        """Ensure that no later start finds a change whose commit raised. Raises `OSError`."""
         if self._is_in_doubt:
             with self._transaction():
-                # In the journal it takes the place of what was not committed. `set` writes the
-                # time too, so it is never taken for no change.
-                self._cache.set(NOTE + "settled", "")
+                # Overwrites the failed transaction in the journal. `set` also stores the time, so
+                # SQLite never skips the write as unchanged.
+                self._cache.set(NOTE + _OVERWRITE_NOTE, "")
 
     def close(self) -> None:
-        """Close this thread's connection; what was committed stays."""
+        """Close this thread's connection; committed changes stay."""
         with contextlib.suppress(sqlite3.Error):
             self._cache.close()
-        os.close(self._map)
+        os.close(self._shared_memory)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with translated():
+        with translate_errors():
             try:
                 with self._cache.transact(retry=False):
                     yield
@@ -222,7 +229,7 @@ class Index:
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection = self._cache._con  # noqa: SLF001  # no public way does more
+        connection: sqlite3.Connection = self._cache._con  # noqa: SLF001  # it has no public name
         return connection
 
     def _write(self, change: IndexChange, counts: Mapping[str, int]) -> None:
@@ -230,11 +237,11 @@ class Index:
         self._connection.executemany(_ADD, rows)
         for name in change.removed:
             self._cache.delete(CAPTURE + name)
-            self._cache.set(DONE + name, "")
-        for name in change.gone:
+            self._cache.set(TOMBSTONE + name, "")
+        for name in change.unlisted:
             self._cache.delete(CAPTURE + name)
-        for name in change.forgotten:
-            self._cache.delete(DONE + name)
+        for name in change.cleared:
+            self._cache.delete(TOMBSTONE + name)
         for name, count in counts.items():
             self._cache.set(COUNT + name, str(count))
         for name, text in change.notes.items():
@@ -244,11 +251,11 @@ class Index:
                 self._cache.set(NOTE + name, text)
 
 
-def _take_room(file: Path, size: int) -> int:
-    """Let a file of SQLite's occupy at once all that it may; it ignores what it did not write.
+def _preallocate(file: Path, size: int) -> int:
+    """Allocate the blocks of one of SQLite's files; SQLite ignores bytes that it did not write.
 
-    The descriptor is returned open: closing any descriptor of a file drops all locks that this
-    process holds on it, those of SQLite too (fcntl(2)).
+    Returns the descriptor open: closing any descriptor of a file releases all locks that this
+    process holds on it, including SQLite's (fcntl(2)).
     """
     descriptor = os.open(file, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""What the index holds besides the record files: counters and notes, as they are durable."""
+"""The counters and notes of the index, as they are durable."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,82 +9,84 @@ from agent.spool.disk_budget import DiskBudget
 from agent.spool.index import Index, IndexChange
 from agent.spool.types import RecoveredState
 
-_HINT, _KEPT_WITH = "hint/", "kept_with/"
+_HINT = "hint/"
+_INCLUSION = "kept_with/"  # the name on disk
 
 
 class IndexNotes:
-    """Commits changes, and knows what became durable. Under the spool's lock."""
+    """Commits changes and remembers what is durable. Call it with the spool's lock held."""
 
     def __init__(self, index: Index, room: DiskBudget, state: RecoveredState) -> None:
         self._index = index
-        self._room = room
+        self._disk_budget = room
         self._notes = state.notes
-        self._due: dict[str, str] = {}  # notes that go with the next commit
+        self._pending: dict[str, str] = {}  # notes to write with the next commit
         self.counts = state.counts
 
     def commit(self, change: IndexChange, also: Mapping[str, str | None]) -> None:
-        """Commit, with the notes that are due; on a full disk once more with the reserve freed.
+        """Commit a change and the pending notes; on a full disk retry once with the reserve freed.
 
-        Notes in `also` go with it, where the change has no others of the same name. Raises
+        Notes in `also` are written too, unless the change has a note of the same name. Raises
         `OSError`.
         """
-        change = replace(change, notes={**also, **self._due, **change.notes})
+        change = replace(change, notes={**also, **self._pending, **change.notes})
         try:
             self._index.commit(change)
         except OSError as error:
-            if not self._room.is_full(error):
+            if not self._disk_budget.is_full(error):
                 raise
-            self._room.free_reserve()
+            self._disk_budget.free_reserve()
             self._index.commit(change)
-        self._due.clear()
-        self.counts += Counter(change.counts)  # which leaves out what is still 0
+        self._pending.clear()
+        self.counts += Counter(change.counts)  # `+=` drops counters that are 0
         for name, text in change.notes.items():
             if text is None:
                 self._notes.pop(name, None)
             else:
                 self._notes[name] = text
 
-    def settle(self) -> None:
-        """Make sure that a commit that raised never was. Raises `OSError`."""
-        self._index.settle()
+    def discard_failed(self) -> None:
+        """Ensure that no later start finds a commit that raised. Raises `OSError`."""
+        self._index.discard_failed()
 
     def note(self, name: str) -> str | None:
-        """A note that is durable."""
+        """Return a durable note, None when there is none."""
         return self._notes.get(name)
 
     def hint(self, entry: SpoolEntry) -> str:
-        """What its maker wanted the order of sending to know of a capture."""
+        """Return the hint for the send order that was stored with a capture."""
         return self._notes.get(_HINT + entry.id, "")
 
     def hint_to_note(self, entry: SpoolEntry, hint: str) -> dict[str, str]:
-        """The note of a hint, if there is one to remember."""
+        """Return the note that stores a hint; nothing for an empty hint."""
         return {_HINT + entry.id: hint} if hint else {}
 
-    def tried(self) -> set[str]:
-        """Ids of random captures that were sent before and not delivered."""
-        return {n.removeprefix(_KEPT_WITH) for n in self._notes if n.startswith(_KEPT_WITH)}
+    def attempted(self) -> set[str]:
+        """Return the ids of random captures that were sent before and not confirmed."""
+        return {n.removeprefix(_INCLUSION) for n in self._notes if n.startswith(_INCLUSION)}
 
-    def freeze(self, entry: SpoolEntry, kept_with: float) -> float:
-        """With which probability a capture was kept until it was first sent: `kept_with` now.
+    def fix_inclusion(self, entry: SpoolEntry, inclusion_probability: float) -> float:
+        """Fix a capture's inclusion probability at its first send attempt, and return it.
 
-        Each attempt sends the same record, so evictions after the first do not count, and those
-        that were tried leave last. Where all were kept, the note of it waits for the next commit:
-        attempts are not written to flash, and the first eviction is a commit.
+        `inclusion_probability` is the value now. Each attempt sends the same record, so evictions
+        after the first attempt do not change it, and attempted captures are evicted last. A
+        probability of 1 is written with the next commit, not at once: attempts then cost no flash
+        writes, and any eviction that could change it is itself a commit.
         """
-        name = _KEPT_WITH + entry.id
+        name = _INCLUSION + entry.id
         if name not in self._notes:
-            return float(self._due.setdefault(name, str(kept_with)))
+            return float(self._pending.setdefault(name, str(inclusion_probability)))
         return float(self._notes[name])
 
     def must_commit(self, entry: SpoolEntry) -> bool:
-        """Whether an attempt to send needs a commit first: others were evicted beside it."""
-        return float(self._due.get(_KEPT_WITH + entry.id, 1)) < 1
+        """Return whether a send attempt needs a commit first: the probability is below 1."""
+        return float(self._pending.get(_INCLUSION + entry.id, 1)) < 1
 
-    def thaw(self, entry: SpoolEntry) -> None:
-        """It was not sent: nothing is due for it."""
-        self._due.pop(_KEPT_WITH + entry.id, None)
+    def release_inclusion(self, entry: SpoolEntry) -> None:
+        """Forget a probability that is not durable yet: the capture was not sent."""
+        self._pending.pop(_INCLUSION + entry.id, None)
 
-    def forgotten(self, entry: SpoolEntry) -> dict[str, None]:
-        """The notes to delete with a capture, if it has some."""
-        names = (_HINT + entry.id, _KEPT_WITH + entry.id)
-        return {name: None for name in names if name in self._notes or name in self._due}
+    def deletions(self, entry: SpoolEntry) -> dict[str, None]:
+        """Return the changes that delete all notes of a capture."""
+        names = (_HINT + entry.id, _INCLUSION + entry.id)
+        return {name: None for name in names if name in self._notes or name in self._pending}

@@ -1,7 +1,7 @@
-"""Reading the index: whether it is one of ours, all of it at start, its totals for `status`.
+"""Reads the index: checks it, loads all of it at start, and sums it up for `status`.
 
-A row is a capture, a name in the tombstones, a counter or a note; the beginning of its key says
-which. A capture's row has the name of its record file, and its size.
+A row is a capture, a tombstone, a counter or a note; the prefix of its key says which. The row of a
+capture has the name of its record file and its size.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ RECORDS = "records"
 
 DATABASE = "cache.db"
 
-CAPTURE, DONE, COUNT, NOTE = "capture/", "done/", "count/", "note/"
+CAPTURE, COUNT, NOTE = "capture/", "count/", "note/"
+TOMBSTONE = "done/"  # the prefix on disk
 
 _FOREIGN_ROWS = """
     SELECT count(*) FROM Cache WHERE NOT coalesce(
@@ -68,19 +69,19 @@ _SYSTEM_ERRORS = MappingProxyType(
 
 
 class DamagedIndexError(Exception):
-    """The database is no index of ours any more; rebuild it from the record files."""
+    """The database is not a valid index; rebuild it from the record files."""
 
 
 class InDoubtError(OSError):
-    """A commit failed, and only a later one that returns makes sure that it never was.
+    """A commit failed, and its result is unknown until a later commit succeeds.
 
-    Until then a start may find it done.
+    A start before that may find it committed.
     """
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Raise `OSError` for what the disk refuses, `DamagedIndexError` for what is no index."""
+def translate_errors() -> Iterator[None]:
+    """Raise errors of SQLite as `OSError` (disk) or `DamagedIndexError` (invalid database)."""
     try:
         yield
     except (diskcache.Timeout, sqlite3.OperationalError) as error:
@@ -93,10 +94,10 @@ def translated() -> Iterator[None]:
 
 
 def system_error(error: BaseException | None) -> OSError | None:
-    """The operating system's error behind SQLite's, where there is one.
+    """Return the operating system's error that caused SQLite's; None when there is none.
 
-    diskcache raises its own `Timeout` whatever kept a transaction from beginning, and SQLite
-    another error when a transaction is rolled back that a full disk ended: the first counts.
+    diskcache raises `Timeout` for any error at the begin of a transaction, and rolling back a
+    transaction that a full disk ended raises a second error in SQLite: the first error counts.
     """
     found = None
     while error is not None:
@@ -110,45 +111,46 @@ def system_error(error: BaseException | None) -> OSError | None:
 
 @dataclass(slots=True)
 class IndexContents:
-    """All that the index holds, as read at start."""
+    """The whole content of the index, as read at start."""
 
     records: dict[str, int] = field(default_factory=dict)  # bytes by record file name
-    done: set[str] = field(default_factory=set)
+    tombstones: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexTotals:
-    """What `status` wants to know of the index, at one moment."""
+    """Totals of the index for `status`, all of one moment."""
 
     waiting: int
-    waiting_bytes: int  # that their files occupy
-    oldest: str | None  # time in the name of a record file
-    recent_bytes: int  # of those with a time in the span that was asked for
+    waiting_bytes: int  # on disk, in whole blocks
+    oldest: str | None  # time from the name of the oldest record file
+    recent_bytes: int  # on disk, of captures within the requested span
     counts: dict[str, int]
     notes: dict[str, str]
 
 
 def check(directory: Path, known_settings: frozenset[str]) -> None:
-    """Refuse a database with damage, or with anything in it that we never write.
+    """Raise `DamagedIndexError` for a damaged database, and for rows or settings of others.
 
-    diskcache obeys every setting that it finds, so a foreign one is refused too. A missing
-    database is no damage.
+    diskcache applies every setting that it finds, so unknown settings are refused too. A missing
+    database is valid.
     """
     path = directory / DATABASE
     if not path.exists():
         return
     if path.stat().st_size == 0:
         raise DamagedIndexError("the index is empty")
-    with translated():
+    with translate_errors():
         try:
             with _connection(path, "rw") as database:
                 answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
                 foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
-                # An earlier flush may have failed: what is read now is to be there for good.
-                # While `status` reads, nothing is moved; it is quick, and gone at the next start.
+                # A flush of an earlier process may have failed: write and flush again what is
+                # read now. The checkpoint does nothing while `status` reads, which is brief; the
+                # next start repeats it.
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             if system_error(error) is None:  # no such table, no such column
@@ -157,7 +159,7 @@ def check(directory: Path, known_settings: frozenset[str]) -> None:
     if answer != "ok":
         raise DamagedIndexError(f"the index is damaged: {answer}")
     if foreign or not settings <= known_settings:
-        raise DamagedIndexError("the index holds what we never write")
+        raise DamagedIndexError("the index has rows or settings of another program")
 
 
 def read_all(directory: Path) -> IndexContents:
@@ -166,33 +168,33 @@ def read_all(directory: Path) -> IndexContents:
     Raises `OSError` or `DamagedIndexError`.
     """
     contents = IndexContents()
-    with translated(), _connection(directory / DATABASE, "ro") as database:
+    with translate_errors(), _connection(directory / DATABASE, "ro") as database:
         contents.records.update(database.execute(_RECORD_FILES))
         for key, value in database.execute(_TEXTS):
             kind, slash, name = key.partition("/")
-            if kind + slash == DONE:
-                contents.done.add(name)
+            if kind + slash == TOMBSTONE:
+                contents.tombstones.add(name)
             elif kind + slash == COUNT:
                 contents.counts[name] = _count(value)
             elif kind + slash == NOTE:
                 contents.notes[name] = value
             else:
-                raise DamagedIndexError(f"a row of the index is called {key!r}")
+                raise DamagedIndexError(f"a row of the index has the unknown key {key!r}")
     return contents
 
 
 def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexTotals:
-    """Read from another process, without a lock that could stop the daemon; SQLite does the sums.
+    """Sum up the index from another process, without a lock that could block the daemon.
 
-    `span` is the first and the last time, as in the names of record files, of what is recent.
-    Raises `OSError` when there is no index to read.
+    `span` is the first and the last time that count as recent, in the form used in file names.
+    Raises `OSError` when there is no readable index.
     """
     path = directory / DATABASE
     if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, "no index there", str(path))
+        raise FileNotFoundError(errno.ENOENT, "no index", str(path))
     try:
         with _connection(path, "ro") as database:
-            database.execute("BEGIN")  # what follows is of one moment
+            database.execute("BEGIN")  # one snapshot for all queries
             spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
             waiting, size, oldest, recent = database.execute(_WAITING, spanned).fetchone()
             counts = {name: _count(value) for name, value in database.execute(_COUNTS)}
@@ -215,5 +217,5 @@ def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
 
 def _count(text: object) -> int:
     if not isinstance(text, str) or not text.isdigit():
-        raise DamagedIndexError(f"a counter of the index is {text!r}")
+        raise DamagedIndexError(f"a counter of the index has the invalid value {text!r}")
     return int(text)

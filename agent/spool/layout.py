@@ -1,4 +1,4 @@
-"""What lies where in the spool's folder, and what keeps its side rooms in bounds."""
+"""Paths inside the spool folder, the reserve, and pruning of `rejected/` and `damaged/`."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ RESERVE_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class SpoolPaths:
-    """The places of a spool."""
+    """The paths of a spool."""
 
     root: Path
 
@@ -23,7 +23,7 @@ class SpoolPaths:
 
     @cached_property
     def reserve(self) -> Path:
-        """Freed to get out of a full disk."""
+        """A file that is deleted to make room on a full disk."""
         return self.root / "reserve"
 
     @cached_property
@@ -43,24 +43,28 @@ class SpoolPaths:
 
     @cached_property
     def damaged(self) -> Path:
-        """Files that are not what they were."""
+        """Damaged record files, foreign files, and damaged indexes."""
         return self.root / MoveReason.DAMAGED
 
 
-def missing_kind(disk: Disk, paths: SpoolPaths, name: str) -> MoveReason:
-    """Where a capture went whose file is not with the others: a move may be unfinished."""
+def move_reason(disk: Disk, paths: SpoolPaths, name: str) -> MoveReason:
+    """Return why a file is missing from the record folder.
+
+    A file in `rejected/` is there because of a rejection that did not finish; otherwise the file
+    is damaged or lost.
+    """
     return MoveReason.REJECTED if disk.size(paths.rejected / name) else MoveReason.DAMAGED
 
 
 def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
-    """Make the reserve again when there is clearly room for it. Raises `OSError`."""
+    """Create the reserve again when the disk has ample room. Raises `OSError`."""
     missing = disk.size(paths.reserve) < RESERVE_BYTES
     if missing and disk.free_bytes(paths.root) > 2 * RESERVE_BYTES:
         disk.write(paths.reserve, bytes(RESERVE_BYTES))
 
 
 def prune(disk: Disk, folder: Path, limit: int) -> int:
-    """Remove the oldest files of a folder until `limit` bytes are left; answers what is left."""
+    """Remove the oldest files of a folder until at most `limit` bytes are left; return those."""
     files = sorted(disk.files(folder), key=lambda file: file.name.partition("-")[2])
     total = sum(file.size for file in files)
     for file in files:

@@ -1,4 +1,4 @@
-"""One process writes a spool; others may ask which one it is, and what it is doing."""
+"""The lock of the one process that writes a spool, and the facts that it publishes to others."""
 
 import contextlib
 import fcntl
@@ -11,18 +11,18 @@ from typing import Any
 
 from agent.errors import SpoolUnavailable, TemporaryError
 
-_PID_BYTES = 12  # of a fixed width: rewriting it in place needs no room on a full disk
+_PID_BYTES = 12  # fixed width: overwriting in place works on a full disk
 _FACTS_BYTES = 2000
 
 Publish = Callable[[Mapping[str, object]], None]
-"""Tells other processes a few facts; they are not worth a flush, and are gone with the process."""
+"""Publishes facts to other processes; not flushed, and valid only while the process runs."""
 
 
 @contextlib.contextmanager
 def owned(lock: Path) -> Iterator[Publish]:
-    """Hold the lock; the kernel gives it back when the process ends, however it ends.
+    """Hold the lock; the kernel releases it when the process ends in any way.
 
-    Yields what tells others a few facts while it is held.
+    Yields a function that publishes facts to other processes.
 
     Raises `TemporaryError` while another process holds it, `SpoolUnavailable` when the disk
     refuses.
@@ -41,7 +41,7 @@ def owned(lock: Path) -> Iterator[Publish]:
                 f"{holder or 'unknown'}) owns it. Stop that one first, or set AGENT_SPOOL_DIR to "
                 "another folder."
             ) from None
-        with contextlib.suppress(OSError):  # the first time on a full disk: others see no name
+        with contextlib.suppress(OSError):  # first use on a full disk: others see no pid
             os.pwrite(descriptor, str(os.getpid()).ljust(_PID_BYTES + _FACTS_BYTES).encode(), 0)
         yield functools.partial(_publish, descriptor)
     finally:
@@ -49,10 +49,10 @@ def owned(lock: Path) -> Iterator[Publish]:
 
 
 def owner_process(lock: Path) -> int | None:
-    """The process that holds the lock now, None when nobody does.
+    """Return the id of the process that holds the lock, None when no process does.
 
-    The kernel is asked whether the process named in the file holds it: trying the lock could keep
-    a starting daemon from it, and `/proc/locks` may skip a line while other locks come and go.
+    Reads from `/proc` whether the process named in the file holds it: trying to take the lock could
+    make a starting daemon fail, and `/proc/locks` may skip a line while other locks change.
     """
     try:
         holder = int(lock.read_bytes()[:_PID_BYTES])
@@ -64,7 +64,7 @@ def owner_process(lock: Path) -> int | None:
 
 
 def published(lock: Path) -> dict[str, Any]:
-    """The facts that the process that holds the lock told last; empty when there are none."""
+    """Return the facts that the lock's holder published last; empty when there are none."""
     try:
         facts = json.loads(lock.read_bytes()[_PID_BYTES:])
     except (OSError, ValueError):
@@ -82,6 +82,6 @@ def _publish(descriptor: int, facts: Mapping[str, object]) -> None:
 def _is_locked(descriptor: Path, inode: int) -> bool:
     try:
         lines = descriptor.read_text(encoding="ascii").splitlines()
-    except OSError:  # closed since it was listed
+    except OSError:  # closed after it was listed
         return False
     return any(" FLOCK " in line and f":{inode} " in line for line in lines)

@@ -1,4 +1,4 @@
-"""Rows and record files made to agree at start: the table in `recovery.py` says how."""
+"""Makes index rows and record files consistent at start; the table in `recovery.py` says how."""
 
 import errno
 from collections import Counter
@@ -12,14 +12,14 @@ from agent.logs import Log
 from agent.record.file_format import HEADER_BYTES, has_whole_length, parse_name
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_reading import IndexContents
-from agent.spool.layout import SpoolPaths, missing_kind, prune
+from agent.spool.layout import SpoolPaths, move_reason, prune
 from agent.spool.types import MoveReason, RecoveredState, SpoolLimits
 
 Progress = Callable[[int, int], None]
-"""Hears how many files of how many were read that the index did not know."""
+"""Called with the number of unindexed files that were read, and their total."""
 
 GROUP = 5000
-"""Files without a row that are read between two signs of life, and adopted in one transaction."""
+"""Unindexed files per progress report, and per transaction that adopts them."""
 
 
 class Finding(StrEnum):
@@ -47,12 +47,12 @@ class Finding(StrEnum):
     """A row without a file."""
 
     FOREIGN = "foreign"
-    """A file that is no record file."""
+    """A file that is not a record file."""
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Makes rows and files agree, in as many transactions as bound the journal."""
+    """Makes rows and files consistent, in several transactions so that the journal stays small."""
 
     paths: SpoolPaths
     limits: SpoolLimits
@@ -62,71 +62,71 @@ class Reconciliation:
     progress: Progress
     entries: dict[str, SpoolEntry] = field(default_factory=dict)
     adopted: list[RecordFile] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
     found: Counter[Finding] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, contents: IndexContents) -> RecoveredState:
-        """Account for every row and every file. Raises `OSError`; the next start goes on then."""
+        """Handle every row and every file. Raises `OSError`; the next start then continues."""
         names = set(self.disk.file_names(self.paths.records))
-        # Those with a row first: of two files of one capture the one that `put` returned for stays.
+        # Files with a row first: of two files of one capture, keep the one that `put` returned for.
         for name, size in contents.records.items():
             if name in names:
-                self._continue(name, size)
+                self._keep_row(name, size)
             else:
-                self._missing(name)
+                self._handle_missing(name)
         unknown = sorted(names - contents.records.keys())
         for number, name in enumerate(unknown):
             if number % GROUP == GROUP - 1:
-                self._tell(number + 1, len(unknown))
-            self._judge(name, contents)
+                self._report_progress(number + 1, len(unknown))
+            self._handle_unindexed(name, contents)
         self.disk.sync_directory(self.paths.records)
         for begin in range(0, len(self.adopted), GROUP):
             group = self.adopted[begin : begin + GROUP]
             self.index.commit(IndexChange(added=tuple(group), counts={"stored": len(group)}))
         self.index.commit(
             IndexChange(
-                gone=tuple(self.gone),
-                forgotten=tuple(contents.done),
+                unlisted=tuple(self.unlisted),
+                cleared=tuple(contents.tombstones),
                 counts=self.counts,
             )
         )
-        aside = {
-            folder: prune(self.disk, folder, self.limits.aside)
+        moved_bytes = {
+            folder: prune(self.disk, folder, self.limits.max_moved_bytes)
             for folder in (self.paths.rejected, self.paths.damaged)
         }
         if self.found:
-            # An index that has never counted anything is new, and these files are older.
+            # An index without counters is new, so it was rebuilt from these files.
             found = {finding.value: count for finding, count in self.found.items()}
             self.log.warning("spool recovered", index_rebuilt=not contents.counts, **found)
         counts = Counter(contents.counts)
         counts.update(self.counts)
         counts["stored"] += len(self.adopted)
-        return RecoveredState(self.entries, counts, contents.notes, aside)
+        return RecoveredState(self.entries, counts, contents.notes, moved_bytes)
 
-    def _continue(self, name: str, size: int) -> None:
-        """A row and its file; whether that is as it was is found when it is sent."""
+    def _keep_row(self, name: str, size: int) -> None:
+        """Handle a row with a file; damage inside the file is found when it is claimed."""
         entry = parse_name(name, size)
         if entry is None:
-            self._put_aside(name, Finding.FOREIGN)
-            self.gone.append(name)
+            self._move_to_damaged(name, Finding.FOREIGN)
+            self.unlisted.append(name)
         else:
             self.entries[entry.id] = entry
 
-    def _judge(self, name: str, contents: IndexContents) -> None:
-        """A file without a row."""
+    def _handle_unindexed(self, name: str, contents: IndexContents) -> None:
+        """Handle a file without a row."""
         header, size = self._header(name)
         entry = parse_name(name, size)
         if name.endswith(TEMPORARY_SUFFIX):
             self._remove(name, Finding.UNFINISHED_PUT)
         elif entry is None:
-            self._put_aside(name, Finding.FOREIGN)
-        elif name in contents.done:
+            self._move_to_damaged(name, Finding.FOREIGN)
+        elif name in contents.tombstones:
             self._remove(name, Finding.UNFINISHED_DELETE)
         elif entry.id in self.entries:
             self._remove(name, Finding.REPEATED)
         elif header is not None and not has_whole_length(header, size):
-            self._put_aside(name, Finding.DAMAGED)
+            self._move_to_damaged(name, Finding.DAMAGED)
             self.counts["stored"] += 1
             self.counts[MoveReason.DAMAGED] += 1
         else:
@@ -135,9 +135,9 @@ class Reconciliation:
             self.found[Finding.ADOPTED] += 1
 
     def _header(self, name: str) -> tuple[bytes | None, int]:
-        """The header and the size of a file; no header on a bad block, which is no failed start.
+        """Return the header and the size of a file; no header if it is on a bad block.
 
-        What is wrong with such a file is found when it is sent.
+        A bad block must not prevent the start; the damage is found when the capture is claimed.
         """
         file = self.paths.records / name
         try:
@@ -147,23 +147,23 @@ class Reconciliation:
                 raise
             return None, self.disk.size(file)
 
-    def _tell(self, read: int, of: int) -> None:
-        """Reading so many files takes minutes on a card, and somebody may wait."""
+    def _report_progress(self, read: int, of: int) -> None:
+        """Report progress: reading many files takes minutes on an SD card."""
         self.log.info("spool rebuilding", read=read, files=of)
         self.progress(read, of)
 
-    def _missing(self, name: str) -> None:
-        """A row whose file is not in the record folder."""
-        kind = missing_kind(self.disk, self.paths, name)
-        self.gone.append(name)
-        self.counts[kind] += 1
-        is_lost = kind is MoveReason.DAMAGED
+    def _handle_missing(self, name: str) -> None:
+        """Handle a row whose file is not in the record folder."""
+        why = move_reason(self.disk, self.paths, name)
+        self.unlisted.append(name)
+        self.counts[why] += 1
+        is_lost = why is MoveReason.DAMAGED
         self.found[Finding.MISSING if is_lost else Finding.UNFINISHED_REJECT] += 1
 
     def _remove(self, name: str, what: Finding) -> None:
         self.disk.remove(self.paths.records / name)
         self.found[what] += 1
 
-    def _put_aside(self, name: str, what: Finding) -> None:
+    def _move_to_damaged(self, name: str, what: Finding) -> None:
         self.disk.move(self.paths.records / name, self.paths.damaged / name)
         self.found[what] += 1

@@ -1,9 +1,9 @@
-"""The record files while the spool is open: which of them the folder may have that do not count.
+"""The record files of an open spool, and which files on disk are not captures.
 
-Two kinds of name need remembering. One that was unlinked may come back with a power cut until the
-folder is synced; till then it is in the index's tombstones. One of a put that failed may be there
-still; the next write removes it first, because it would come back at the next start, maybe after
-the capture was delivered under another name, or counted as evicted.
+Two kinds of file name are remembered. An unlinked file may reappear after a power cut until the
+folder is synced; until then its name is a tombstone in the index. The file of a failed put may
+still exist; the next write removes it first, because the next start would adopt it, perhaps after
+the capture was delivered under another name or counted as evicted.
 """
 
 import contextlib
@@ -13,94 +13,94 @@ from collections.abc import Iterable, Sequence
 from agent.domain import SpoolEntry
 from agent.files import Disk
 from agent.record.file_format import file_name
-from agent.spool.layout import SpoolPaths, missing_kind
+from agent.spool.layout import SpoolPaths, move_reason
 from agent.spool.types import EncodedCapture, MoveReason
 
 
 class RecordFiles:
-    """Writes, reads, moves and unlinks record files. Knows nothing of rows."""
+    """Writes, reads, moves and unlinks record files. Does not use the index."""
 
     def __init__(self, disk: Disk, paths: SpoolPaths) -> None:
         self._disk = disk
         self._paths = paths
         self._lock = threading.Lock()
-        self._unsynced: set[str] = set()  # unlinked, folder not synced
-        self._unwritten: set[str] = set()  # of puts that failed; the files may be there
+        self._unsynced_unlinks: set[str] = set()  # unlinked; the folder is not synced yet
+        self._to_remove: set[str] = set()  # of failed puts; the files may exist
 
     @property
-    def unsynced(self) -> int:
-        """How many names may come back with a power cut."""
-        return len(self._unsynced)
+    def unsynced_unlinks(self) -> int:
+        """How many unlinked files may reappear after a power cut."""
+        return len(self._unsynced_unlinks)
 
     def write(self, batch: Sequence[EncodedCapture]) -> set[str]:
-        """Make record files durable, all or none; answers with the unlinked names that now are so.
+        """Make record files durable, all or none; return names whose unlink is now durable.
 
         Raises `OSError`.
         """
-        if not batch and not self._unwritten:
+        if not batch and not self._to_remove:
             return set()
         try:
-            for name in self._unwritten:
+            for name in self._to_remove:
                 self._disk.remove(self._paths.records / name)
-            for newcomer in batch:
-                self._disk.write(self._paths.records / file_name(newcomer.entry), newcomer.data)
+            for capture in batch:
+                self._disk.write(self._paths.records / file_name(capture.entry), capture.data)
             unlinked = self.sync()
         except OSError:
-            self.unwrite(batch)
+            self.remove_failed(batch)
             raise
-        self._unwritten.clear()
+        self._to_remove.clear()
         return unlinked
 
-    def unwrite(self, batch: Iterable[EncodedCapture]) -> None:
-        """The put failed: its files go, those that cannot with the next write."""
-        self.leave(batch)
-        for newcomer in batch:
+    def remove_failed(self, batch: Iterable[EncodedCapture]) -> None:
+        """Remove the files of a failed put; the next write removes those that remain."""
+        self.keep_in_doubt(batch)
+        for capture in batch:
             with contextlib.suppress(OSError):
-                self._disk.remove(self._paths.records / file_name(newcomer.entry))
+                self._disk.remove(self._paths.records / file_name(capture.entry))
 
-    def leave(self, batch: Iterable[EncodedCapture]) -> None:
-        """The put may have failed: its files stay until the next write."""
-        self._unwritten |= {file_name(newcomer.entry) for newcomer in batch}
+    def keep_in_doubt(self, batch: Iterable[EncodedCapture]) -> None:
+        """Keep the files of a put that may have failed; the next write removes them."""
+        self._to_remove |= {file_name(capture.entry) for capture in batch}
 
     def unlink(self, entries: Iterable[SpoolEntry]) -> None:
-        """Remove files whose deletion is committed. May be called while others write.
+        """Remove files whose deletion is committed. May run while another thread writes.
 
-        One that cannot be unlinked now stays in the tombstones, and goes at the next start.
+        The name of a file that cannot be unlinked stays a tombstone; the next start removes it.
         """
         for entry in entries:
             with contextlib.suppress(OSError):
                 self._disk.remove(self._paths.records / file_name(entry))
                 with self._lock:
-                    self._unsynced.add(file_name(entry))
+                    self._unsynced_unlinks.add(file_name(entry))
 
     def sync(self) -> set[str]:
-        """Make the folder durable; answers with the unlinked names that now are so."""
+        """Sync the folder; return the names whose unlink is now durable."""
         with self._lock:
-            unlinked = set(self._unsynced)
+            unlinked = set(self._unsynced_unlinks)
         self._disk.sync_directory(self._paths.records)
         return unlinked
 
-    def forget(self, unlinked: set[str]) -> None:
-        """These left the tombstones."""
+    def forget_unlinked(self, unlinked: set[str]) -> None:
+        """Forget names whose tombstones were deleted."""
         with self._lock:
-            self._unsynced -= unlinked
+            self._unsynced_unlinks -= unlinked
 
     def read(self, entry: SpoolEntry) -> bytes:
-        """All bytes of a file."""
+        """Return all bytes of a file."""
         return self._disk.read(self._paths.records / file_name(entry))
 
-    def set_aside(self, entry: SpoolEntry, kind: MoveReason) -> None:
-        """Move a file to the folder of this name. After a power cut it is there or here."""
+    def move_away(self, entry: SpoolEntry, why: MoveReason) -> None:
+        """Move a file to the folder of this reason. After a power cut it is in one of the two."""
         self._disk.move(
-            self._paths.records / file_name(entry), self._paths.root / kind / file_name(entry)
+            self._paths.records / file_name(entry), self._paths.root / why / file_name(entry)
         )
 
-    def take_back(self, entry: SpoolEntry) -> None:
-        """Move a rejected file among the others. After a power cut it is there or here."""
+    def move_back(self, entry: SpoolEntry) -> None:
+        """Move a rejected file to the record folder. After a power cut it is in one of the two."""
         self._disk.move(
             self._paths.rejected / file_name(entry), self._paths.records / file_name(entry)
         )
 
-    def missing_kind(self, entry: SpoolEntry) -> MoveReason:
-        """Where a file belongs that cannot be read."""
-        return missing_kind(self._disk, self._paths, file_name(entry))
+    def move_reason(self, entry: SpoolEntry) -> MoveReason:
+        """Return why a file that cannot be read has to be moved."""
+        return move_reason(self._disk, self._paths, file_name(entry))

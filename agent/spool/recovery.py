@@ -1,20 +1,20 @@
-"""Opening the spool: one owner, a whole index, and every file accounted for.
+"""Opens a spool: takes the lock, checks or rebuilds the index, and handles every file.
 
-What is found, and what becomes of it:
+What a start may find:
 
-| found | means | outcome |
+| found | cause | result |
 | --- | --- | --- |
 | a temporary file | a put that did not return | removed |
-| a whole record file without a row, its name in the tombstones | an unfinished deletion | removed |
+| a whole record file without a row, with a tombstone | an unfinished deletion | removed |
 | a whole record file without a row | a put that did not return, or a lost index | adopted |
-| of those one that is cut short | the medium lost what it had synced | `damaged/`, counted |
-| a file that is no record file | foreign | `damaged/`, not counted |
-| a row whose file is in `rejected/` or `damaged/` | an unfinished move | finished, counted |
-| a row without a file | the medium lost it | counted as damaged |
-| rows of a put that raised | a flush failed and the process ended | as if it had returned |
-| two files of one capture | a put that failed and was repeated | the one with a row stays |
-| an index that is damaged, empty or missing | | `damaged/`, rebuilt from the files |
-| a file system without room | | the reserve is freed first |
+| a truncated record file without a row | the medium lost synced data | `damaged/`, counted |
+| a file that is not a record file | foreign | `damaged/`, not counted |
+| a row whose file is in `rejected/` or `damaged/` | an unfinished move | completed, counted |
+| a row without a file | the medium lost the file | counted as damaged |
+| rows of a put that raised | a flush failed and the process ended | kept, as stored |
+| two files of one capture | a failed put that was repeated | the one with a row is kept |
+| a damaged, empty or missing index | | `damaged/`, rebuilt from the files |
+| a full file system | | the reserve is freed first |
 """
 
 import contextlib
@@ -38,10 +38,11 @@ from agent.spool.spool import Spool
 from agent.spool.types import SpoolLimits
 
 OpenIndex = Callable[[Path], Index]
-"""From the diskcache directory, its index; raises as `Index` does."""
+"""Opens the index in the diskcache directory; raises as `Index` does."""
 
-_LEAST_ROOM = 131_072
-"""With less, SQLite's shared memory has no blocks behind it, and the kernel kills the process."""
+_MIN_FREE_TO_OPEN = 131_072
+"""Free bytes. With less, SQLite's shared memory has no disk blocks, and the kernel kills the
+process."""
 
 
 @contextlib.contextmanager
@@ -56,19 +57,19 @@ def open_spool(
     order: SendOrder | None = None,
     progress: Progress = lambda _read, _of: None,
 ) -> Iterator[Spool]:
-    """Own the spool in `directory`, made when it is missing, for the time of the `with` block.
+    """Open the spool in `directory` for the `with` block; create it when it is missing.
 
-    `progress` hears how far a long start has come, every few seconds.
+    `progress` is called every few seconds during a long start.
 
-    Raises `ConfigurationError` when the folder cannot be ours, `TemporaryError` while another
-    process owns it, `SpoolUnavailable` when the disk refuses.
+    Raises `ConfigurationError` when the folder belongs to another user or is not usable,
+    `TemporaryError` while another process owns it, `SpoolUnavailable` on a disk error.
     """
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     _prepare(paths, disk)
     with owned(paths.lock) as publish, contextlib.ExitStack() as opened:
         try:
-            _make_room(paths, disk)
+            _free_reserve(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
             recovery = Reconciliation(paths, limits, disk, index, log, progress)
@@ -93,12 +94,12 @@ def open_spool(
 
 
 def _prepare(paths: SpoolPaths, disk: Disk) -> None:
-    """Make the folders, private; refuse a place that belongs to somebody else."""
+    """Create the folders, readable by this user only; refuse a folder of another user."""
     root = paths.root
     try:
         if root.exists():
             if not root.is_dir():
-                raise ConfigurationError(f"cannot use AGENT_SPOOL_DIR {root}: it is no folder")
+                raise ConfigurationError(f"cannot use AGENT_SPOOL_DIR {root}: it is not a folder")
             owner = root.stat().st_uid
             if owner != os.geteuid():
                 raise ConfigurationError(
@@ -111,38 +112,38 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
         for path in (root, paths.cache, paths.records, paths.rejected, paths.damaged):
             disk.make_directory(path)
         for path in (root, paths.cache):
-            disk.sync_directory(path)  # they may be of a start that was killed before it did so
-        with contextlib.suppress(PermissionError):  # somebody else made `root` for us, then
+            disk.sync_directory(path)  # a start may have been killed before it synced them
+        with contextlib.suppress(PermissionError):  # another user created `root` for this one
             disk.sync_directory(root.parent)
     except PermissionError as error:
         raise ConfigurationError(
             f"cannot use AGENT_SPOOL_DIR {root}: {error.strerror}. The user "
-            f"{_user(os.geteuid())} must be able to write there."
+            f"{_user(os.geteuid())} needs write permission there."
         ) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise ConfigurationError(
-            f"cannot use AGENT_SPOOL_DIR {root}: {error.filename} is no folder"
+            f"cannot use AGENT_SPOOL_DIR {root}: {error.filename} is not a folder"
         ) from error
     except OSError as error:
         raise SpoolUnavailable(f"cannot open the spool AGENT_SPOOL_DIR={root}: {error}") from error
 
 
-def _make_room(paths: SpoolPaths, disk: Disk) -> None:
-    """Free the reserve on a full disk, or say that nothing can be opened there."""
+def _free_reserve(paths: SpoolPaths, disk: Disk) -> None:
+    """Free the reserve on a full disk. Raises `OSError` when even that is not enough."""
     if disk.free_bytes(paths.root) < RESERVE_BYTES:
         disk.remove(paths.reserve)
-    if disk.free_bytes(paths.root) < _LEAST_ROOM:
+    if disk.free_bytes(paths.root) < _MIN_FREE_TO_OPEN:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _open_index(
     paths: SpoolPaths, disk: Disk, open_index: OpenIndex
 ) -> tuple[Index, IndexContents]:
-    """The index and what it holds; a damaged one is put aside and begun again."""
+    """Return the index and its content; move a damaged index to `damaged/` and start a new one."""
     with contextlib.suppress(DamagedIndexError):
         return _load(open_index(paths.cache))
-    stamp = time.monotonic_ns()  # only to keep two damaged ones apart
-    # The database first: without its journal it would look whole and be out of date.
+    stamp = time.monotonic_ns()  # only to give two damaged indexes different names
+    # The database first: left without its journal, it would look valid but be out of date.
     for suffix in ("", "-wal", "-shm"):
         file = paths.cache / (DATABASE + suffix)
         disk.move(file, paths.damaged / f"{file.name}-{stamp}")
@@ -153,8 +154,8 @@ def _load(index: Index) -> tuple[Index, IndexContents]:
     try:
         return index, index.load()
     except DamagedIndexError:
-        # Before its files move: SQLite deletes a journal by name when it closes, and the name
-        # would be the new index's by then.
+        # Close before its files are moved: SQLite deletes the journal by name when it closes, and
+        # a new index would use that name by then.
         index.close()
         raise
 

@@ -1,4 +1,4 @@
-"""Captures that were moved away: what a person may do with those that the endpoint refused."""
+"""Lists, retries and deletes the captures in `rejected/`, which the endpoint refused."""
 
 from collections.abc import Collection, Iterator
 
@@ -11,7 +11,7 @@ from agent.spool.spool import Spool
 
 
 def list_rejected(disk: Disk, paths: SpoolPaths) -> list[SpoolEntry]:
-    """The refused captures, oldest first. Needs no lock."""
+    """Return the rejected captures, oldest first. Needs no lock."""
     entries = (parse_name(file.name, file.size) for file in disk.files(paths.rejected))
     return sorted((entry for entry in entries if entry), key=lambda entry: entry.sequence)
 
@@ -19,21 +19,21 @@ def list_rejected(disk: Disk, paths: SpoolPaths) -> list[SpoolEntry]:
 def retry_rejected(
     spool: Spool, disk: Disk, paths: SpoolPaths, ids: Collection[str] | None = None
 ) -> int:
-    """Let refused captures wait again, those with these ids or all; answers how many.
+    """Put rejected captures back into the spool, those with these ids or all; return how many.
 
-    Raises `ConfigurationError` for an id that is not there, `SpoolUnavailable` when the disk
-    refuses.
+    Raises `ConfigurationError` for an id that is not among them, `SpoolUnavailable` on a disk
+    error.
     """
     chosen = list(_chosen(disk, paths, ids))
     for entry in chosen:
-        spool.take_back(entry)
+        spool.requeue(entry)
     return len(chosen)
 
 
 def drop_rejected(disk: Disk, paths: SpoolPaths, ids: Collection[str] | None = None) -> int:
-    """Delete refused captures, those with these ids or all, durably; answers how many.
+    """Delete rejected captures durably, those with these ids or all; return how many.
 
-    They stay counted as rejected. Raises as `retry_rejected`.
+    They stay counted as rejected. Raises as `retry_rejected` does.
     """
     chosen = list(_chosen(disk, paths, ids))
     try:

@@ -1,18 +1,17 @@
-"""The spool: captures that no endpoint has confirmed yet, through power cuts and full disks.
+"""The spool: unconfirmed captures on disk, safe through power cuts and full disks.
 
-The record file is the truth, the index says which deletions are finished. Order of a put:
+A capture exists if its record file does; the index says which deletions are finished. A put:
 
-1. write and sync the record files, sync their folder once;
-2. one transaction: rows, evictions, counters, the tombstones;
-3. unlink the evicted; only now return.
+1. writes and syncs the record files, and syncs their folder once;
+2. commits one transaction: rows, evictions, counters, tombstones;
+3. unlinks the evicted files, and only then returns.
 
-Of an acknowledgement: one transaction that removes the row and enters the name in the tombstones,
-then unlink. A file that a power cut brings back is recognised by the ring, whose names leave it
-with the first put after the folder was synced. What start does with what it finds is in
-`recovery.py`.
+An acknowledgement commits one transaction that replaces the row by a tombstone, then unlinks the
+file. If a power cut restores an unlinked file, its tombstone identifies it. A tombstone is deleted
+with the first put after the folder was synced. `recovery.py` lists what a start may find.
 
-A commit that fails is in doubt until another one succeeds (`index.py`): a start before that may
-find it done. So a put that is in doubt leaves its files, and the next put begins by making sure.
+A failed commit is in doubt until another one succeeds (`index.py`): a start before that may find it
+committed. So an in-doubt put keeps its files, and the next put first overwrites the failed commit.
 """
 
 import contextlib
@@ -47,19 +46,20 @@ from agent.spool.types import (
     SpoolLimits,
 )
 
-_KEPT = "kept/"
-_RING_LIMIT = 512  # unlinks between two syncs of the record folder
-_LOST = frozenset({errno.ENOENT, errno.EIO})  # the file is not there, or on a bad block
+_SAVED = "kept/"  # prefix of saved notes; the name on disk
+_INCLUSION_NOTE = "thinning"  # the name on disk
+_MAX_TOMBSTONES = 512  # unlinks before the record folder is synced without a put
+_UNREADABLE = frozenset({errno.ENOENT, errno.EIO})  # the file is missing, or on a bad block
 
 
 class Spool:
     """Captures on disk that no endpoint has confirmed yet.
 
     A capture exists exactly when its record file is whole. `put` returns once it would survive a
-    power cut; `acknowledge` returns once it would not come back after one. All methods may be
-    called from several threads. Those that write raise `SpoolUnavailable` when the disk refuses,
-    with nothing changed; only a start that comes before anything else could be written may find
-    that a put is there, or that what was to leave has left.
+    power cut; `acknowledge` returns once it would not come back after one. All methods are
+    thread-safe. On a disk error, methods that write raise `SpoolUnavailable` and change nothing.
+    If the process restarts before the next successful write, a failed put or deletion may turn out
+    to have been committed.
     """
 
     def __init__(
@@ -75,25 +75,26 @@ class Spool:
         order: SendOrder | None = None,
         publish: Publish = lambda _facts: None,
     ) -> None:
-        """`order` decides what is sent next; by default everything is, the best first.
+        """Continue from the recovered state.
 
-        `publish` tells other processes what this one is doing.
+        `order` decides what is sent next; the default sends everything, highest value first.
+        `publish` publishes facts to other processes.
         """
         self._publish = publish
         self._published: Mapping[str, object] = {}
         self._files = RecordFiles(disk, paths)
-        self._room = DiskBudget(paths, limits, disk, state.aside, log)
-        self._account = IndexNotes(index, self._room, state)
+        self._disk_budget = DiskBudget(paths, limits, disk, state.moved_bytes, log)
+        self._index_notes = IndexNotes(index, self._disk_budget, state)
         self._clock = clock
         self._log = log
         self._lock = threading.RLock()
         self._entries = state.entries
         self._claimed: dict[str, SpoolEntry] = {}
         waiting = state.entries.values()
-        self._catalogue = EvictionQueue(waiting, tried=self._account.tried())
+        self._eviction_queue = EvictionQueue(waiting, attempted=self._index_notes.attempted())
         self._order = order or ValueOrder()
-        self._order.restore(state.notes, [(one, self._account.hint(one)) for one in waiting])
-        self._thinning = InclusionProbabilities.from_text(state.notes.get("thinning", "[]"))
+        self._order.restore(state.notes, [(one, self._index_notes.hint(one)) for one in waiting])
+        self._inclusion = InclusionProbabilities.from_text(state.notes.get(_INCLUSION_NOTE, "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(entry.sequence for entry in waiting)]
         )
@@ -101,58 +102,62 @@ class Spool:
         self.arrived = threading.Condition(self._lock)
         """Notified when a capture becomes claimable."""
 
-    # What is there
+    # State
 
     def waiting(self) -> int:
-        """Captures on disk that are not delivered, those in flight included."""
+        """Return the number of captures that are not delivered, including those in flight."""
         with self._lock:
             return len(self._entries)
 
     def in_flight(self) -> int:
-        """Captures that somebody claimed and has not finished with."""
+        """Return the number of claimed captures that are not finished."""
         with self._lock:
             return len(self._claimed)
 
     def counts(self) -> dict[str, int]:
-        """Totals since the spool was made: stored, delivered, rejected, damaged, evicted/REASON."""
-        with self._lock:
-            return dict(self._account.counts)
+        """Return totals since the spool was created.
 
-    def occupied(self) -> int:
-        """Bytes on disk that count against the budget."""
-        with self._lock:
-            return self._used + self._room.overhead()
-
-    # The way through
-
-    def put(self, drafts: Sequence[NewCapture]) -> PutResult:
-        """Store captures; returns once those kept would survive a power cut.
-
-        Over budget the least valuable captures leave, new captures among them; each is counted.
+        Keys: stored, delivered, rejected, damaged, evicted/REASON.
         """
         with self._lock:
-            batch = self._encode(drafts)
-            size = sum(occupied_bytes(newcomer.entry) for newcomer in batch)
+            return dict(self._index_notes.counts)
+
+    def occupied(self) -> int:
+        """Return the bytes on disk that count against the budget."""
+        with self._lock:
+            return self._used + self._disk_budget.overhead()
+
+    # Life of a capture
+
+    def put(self, captures: Sequence[NewCapture]) -> PutResult:
+        """Store captures; return once those kept would survive a power cut.
+
+        Over budget, the least valuable captures are evicted and counted; new captures may be among
+        them.
+        """
+        with self._lock:
+            batch = self._encode(captures)
+            size = sum(occupied_bytes(capture.entry) for capture in batch)
             try:
-                short = self._room.shortage(size)
+                short = self._disk_budget.shortage(size)
                 try:
                     stored = self._put(batch, short)
                 except OSError as error:
-                    if not self._room.is_full(error):
+                    if not self._disk_budget.is_full(error):
                         raise
-                    self._room.free_reserve()
+                    self._disk_budget.free_reserve()
                     short = Shortage(size, EvictionReason.DISK_FULL)
                     stored = self._put(batch, short)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot store a capture: {error}") from error
-            self._room.after_a_put(short.reason, waiting=self.waiting())
+            self._disk_budget.after_put(short.reason, waiting=self.waiting())
             return stored
 
     def claim(self, *, last: Sequence[str] = ()) -> StoredCapture | None:
-        """Take the capture that is to be sent next, or None when none is free.
+        """Claim the capture to send next; return None when none may be sent.
 
-        Those with an id in `last` are taken, in that order, only when there is no other. Every
-        claim ends with one of `acknowledge`, `release` and `reject`; a restart releases.
+        Captures with an id in `last` are claimed only when there is no other, in that order. Finish
+        each claim with one of `acknowledge`, `release` and `reject`; a restart releases all.
         """
         while True:
             with self._lock:
@@ -160,31 +165,32 @@ class Spool:
                 if choice is None:
                     return None
                 entry = choice.entry
-                kept_with = 1.0
+                inclusion = 1.0
                 if LANES[entry.lane].eviction is EvictionClass.BY_TAG:
-                    kept_with = self._thinning.kept_with_probability(entry.sequence)
-                    kept_with = self._account.freeze(entry, kept_with)
+                    inclusion = self._index_notes.fix_inclusion(
+                        entry, self._inclusion.probability_of(entry.sequence)
+                    )
                 try:
-                    if choice.notes or self._account.must_commit(entry):
+                    if choice.notes or self._index_notes.must_commit(entry):
                         self._commit(IndexChange(notes=choice.notes))
                 except OSError as error:
-                    self._account.thaw(entry)
-                    raise SpoolUnavailable(f"cannot note what is sent: {error}") from error
+                    self._index_notes.release_inclusion(entry)
+                    raise SpoolUnavailable(f"cannot record a send attempt: {error}") from error
                 self._order.take(choice)
-                self._catalogue.remove(entry)
+                self._eviction_queue.remove(entry)
                 self._claimed[entry.id] = entry
             try:
                 capture = record.decode(self._files.read(entry))
             except (DamagedRecord, OSError) as error:
-                self._give_up(entry, error)
+                self._move_unreadable(entry, error)
             else:
-                return record.reweighted(capture, kept_with)
+                return record.reweighted(capture, inclusion)
 
     def _choose(self, last: Sequence[str]) -> SendDecision | None:
-        """The next in order that is not in `last`, or the first of those that are."""
+        """Return the next in order that is not in `last`, or the first of those that are."""
         choice = self._order.choose()
         passed: list[SendDecision] = []
-        # What would spend a credit is not passed over: it was never tried.
+        # Do not skip one that needs a new credit: it was never sent before.
         while choice is not None and choice.entry.id in last and not choice.notes:
             self._order.take(choice)
             passed.append(choice)
@@ -194,7 +200,7 @@ class Spool:
         return choice or min(passed, key=lambda one: last.index(one.entry.id), default=None)
 
     def acknowledge(self, *capture_ids: str) -> None:
-        """The endpoint has them: delete, all in one transaction or none.
+        """Delete captures that the endpoint confirmed, all in one transaction or none.
 
         Returns once they would not come back after a power cut.
         """
@@ -202,7 +208,7 @@ class Spool:
             entries = [self._claimed[capture_id] for capture_id in capture_ids]
             notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
             for entry in entries:
-                notes |= self._account.forgotten(entry)
+                notes |= self._index_notes.deletions(entry)
             change = IndexChange(
                 removed=tuple(file_name(entry) for entry in entries),
                 counts={"delivered": len(entries)},
@@ -214,128 +220,133 @@ class Spool:
                 raise SpoolUnavailable(f"cannot delete delivered captures: {error}") from error
             for entry in entries:
                 self._drop(entry)
-        # Outside of the lock: it takes milliseconds on some disks, and others want to claim.
+        # Outside of the lock: unlinking takes milliseconds on some disks and must not block claims.
         self._files.unlink(entries)
         with self._lock:
-            if self._files.unsynced >= _RING_LIMIT:
-                self._shorten_ring()
+            if self._files.unsynced_unlinks >= _MAX_TOMBSTONES:
+                self._clear_tombstones()
 
     def release(self, capture_id: str) -> None:
-        """Not delivered: it waits on. Nothing is written."""
+        """Return a claimed capture to the waiting ones. Writes nothing."""
         with self._lock:
             entry = self._claimed.pop(capture_id)
-            self._catalogue.add(entry, is_tried=True)
+            self._eviction_queue.add(entry, is_attempted=True)
             self._order.give_back(entry)
             self.arrived.notify()
 
     def reject(self, capture_id: str) -> None:
-        """The endpoint will never take it: move it to `rejected/`, where nothing is sent from."""
-        self._set_aside(self._claimed[capture_id], MoveReason.REJECTED)
+        """Move a capture that the endpoint refused for good to `rejected/`; no retry."""
+        self._move_away(self._claimed[capture_id], MoveReason.REJECTED)
 
-    def take_back(self, entry: SpoolEntry) -> None:
-        """Let a rejected capture wait again. After a power cut it is there or here."""
+    def requeue(self, entry: SpoolEntry) -> None:
+        """Move a rejected capture back to the waiting ones.
+
+        After a power cut it is in `rejected/` or waits. Raises `ValueError` when it waits already.
+        """
         if entry.id in self._entries:
-            raise ValueError(f"{entry.id} waits already")
+            raise ValueError(f"cannot requeue {entry.id}: it waits already")
         with self._lock:
             try:
-                self._files.take_back(entry)
+                self._files.move_back(entry)
                 file = RecordFile(file_name(entry), entry.size)
                 self._commit(IndexChange(added=(file,), counts={MoveReason.REJECTED: -1}))
             except OSError as error:
-                raise SpoolUnavailable(f"cannot take a capture back: {error}") from error
+                raise SpoolUnavailable(f"cannot requeue a rejected capture: {error}") from error
             self._entries[entry.id] = entry
-            self._catalogue.add(entry)
+            self._eviction_queue.add(entry)
             self._order.arrive(entry, "")
             self._used += occupied_bytes(entry)
-            self._room.after_taking_back(entry.size)
+            self._disk_budget.after_requeue(entry.size)
             self.arrived.notify()
 
-    def why_not(self) -> str | None:
-        """Why nothing more may be sent now though captures wait; None when something may."""
+    def wait_reason(self) -> str | None:
+        """Return why waiting captures may not be sent now; None when one may be sent."""
         with self._lock:
             if self._claimed or not self._entries or self._order.choose() is not None:
                 return None
             return self._order.reason()
 
-    def tell(self, facts: Mapping[str, object]) -> None:
-        """Let `status` know what this process is doing, besides what is on disk."""
+    def publish_facts(self, facts: Mapping[str, object]) -> None:
+        """Publish facts about this process for `status`."""
         facts = {**facts, "in_flight": self.in_flight()}
         if facts != self._published:
             self._published = facts
             self._publish(facts)
 
     def report(self) -> Mapping[str, float]:
-        """Figures of the order of sending, such as the credits that are left."""
+        """Return figures of the send order, such as the remaining credits."""
         with self._lock:
             return dict(self._order.report())
 
     def note(self, name: str) -> str | None:
-        """What `keep_notes` kept under this name."""
+        """Return the text that `keep_notes` stored under this name, None when there is none."""
         with self._lock:
-            return self._account.note(_KEPT + name)
+            return self._index_notes.note(_SAVED + name)
 
     def keep_notes(self, notes: Mapping[str, str]) -> None:
-        """Keep small texts for the next start. Raises `SpoolUnavailable`."""
+        """Store small texts for the next start. Raises `SpoolUnavailable`."""
         with self._lock:
-            kept = {_KEPT + name: text for name, text in notes.items()}
+            saved = {_SAVED + name: text for name, text in notes.items()}
             try:
-                self._commit(IndexChange(notes=kept))
+                self._commit(IndexChange(notes=saved))
             except OSError as error:
-                raise SpoolUnavailable(f"cannot keep what was learnt: {error}") from error
+                raise SpoolUnavailable(f"cannot save notes for the next start: {error}") from error
 
-    # Putting
+    # Storing
 
-    def _encode(self, drafts: Sequence[NewCapture]) -> list[EncodedCapture]:
+    def _encode(self, captures: Sequence[NewCapture]) -> list[EncodedCapture]:
         batch = []
-        for sequence, draft in enumerate(drafts, start=self._sequence + 1):
-            data = record.encode({**draft.record, "sequence": sequence}, draft.image)
-            entry = SpoolEntry(draft.id, draft.lane, round(draft.value, 3), sequence, len(data))
+        for sequence, new in enumerate(captures, start=self._sequence + 1):
+            data = record.encode({**new.record, "sequence": sequence}, new.image)
+            entry = SpoolEntry(new.id, new.lane, round(new.value, 3), sequence, len(data))
             if record.parse_name(file_name(entry), entry.size) != entry:
-                raise ValueError(f"the next start could not read the file name {file_name(entry)}")
-            batch.append(EncodedCapture(entry, data, draft.hint, draft.replaces))
+                raise ValueError(
+                    f"cannot store {file_name(entry)}: the next start could not read this file name"
+                )
+            batch.append(EncodedCapture(entry, data, new.hint, new.replaces))
         return batch
 
     def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
-        """Store what the budget allows, and a disk that is `short`."""
-        used = self._used + sum(occupied_bytes(newcomer.entry) for newcomer in batch)
+        """Store what the budget and the file system, with the shortage `short`, allow."""
+        used = self._used + sum(occupied_bytes(capture.entry) for capture in batch)
         plan = admit(
             batch,
-            self._catalogue,
+            self._eviction_queue,
             self._entries,
             in_flight=self._claimed,
-            thinning=self._thinning,
-            shortage=self._room.over_budget(used, short),
-            random_quota=self._room.random_quota,
+            inclusion=self._inclusion,
+            shortage=self._disk_budget.over_budget(used, short),
+            random_quota=self._disk_budget.random_quota,
             last=self._sequence,
         )
-        self._account.settle()  # files of a put that is in doubt may not go before it is sure
+        self._index_notes.discard_failed()  # before `write` removes the files of a put in doubt
         unlinked = self._files.write(plan.kept)
         leaving = plan.leaving
         notes: dict[str, str | None] = {"sequence": str(plan.last)}
-        if plan.thinning is not self._thinning:
-            notes["thinning"] = plan.thinning.text
+        if plan.inclusion is not self._inclusion:
+            notes[_INCLUSION_NOTE] = plan.inclusion.text
         for entry in leaving:
-            notes |= self._account.forgotten(entry)
-        for newcomer in plan.kept:
-            notes |= self._account.hint_to_note(newcomer.entry, newcomer.hint)
+            notes |= self._index_notes.deletions(entry)
+        for capture in plan.kept:
+            notes |= self._index_notes.hint_to_note(capture.entry, capture.hint)
         change = IndexChange(
             added=tuple(RecordFile(file_name(n.entry), n.entry.size) for n in plan.kept),
             removed=tuple(file_name(entry) for entry in leaving),
-            forgotten=tuple(unlinked),
+            cleared=tuple(unlinked),
             counts=plan.counts,
             notes=notes,
         )
         try:
             self._commit(change)
         except InDoubtError:  # the next start may find the rows
-            self._files.leave(plan.kept)
+            self._files.keep_in_doubt(plan.kept)
             raise
         except OSError:
-            self._files.unwrite(plan.kept)
+            self._files.remove_failed(plan.kept)
             raise
-        self._files.forget(unlinked)
+        self._files.forget_unlinked(unlinked)
         self._sequence = plan.last
-        self._thinning = plan.thinning
+        self._inclusion = plan.inclusion
         for entry in leaving:
             self._drop(entry)
         self._files.unlink(leaving)
@@ -343,59 +354,62 @@ class Spool:
         return plan.stored
 
     def _arrive(self, batch: Sequence[EncodedCapture]) -> None:
-        for newcomer in batch:
-            entry = newcomer.entry
+        for capture in batch:
+            entry = capture.entry
             self._entries[entry.id] = entry
-            self._catalogue.add(entry)
-            self._order.arrive(entry, newcomer.hint)
+            self._eviction_queue.add(entry)
+            self._order.arrive(entry, capture.hint)
             self._used += occupied_bytes(entry)
         self.arrived.notify(len(batch))
 
-    # Leaving
+    # Deleting and moving
 
     def _drop(self, entry: SpoolEntry) -> None:
         del self._entries[entry.id]
         if self._claimed.pop(entry.id, None) is None:
-            self._catalogue.remove(entry)
+            self._eviction_queue.remove(entry)
         self._order.leave(entry)
         self._used -= occupied_bytes(entry)
 
-    def _shorten_ring(self) -> None:
-        """Sync the record folder so that the names in the ring may be forgotten."""
-        with contextlib.suppress(OSError):  # a long ring costs room, nothing else
+    def _clear_tombstones(self) -> None:
+        """Sync the record folder, then delete the tombstones that are not needed any more."""
+        with contextlib.suppress(OSError):  # many tombstones only cost disk space
             unlinked = self._files.sync()
-            self._commit(IndexChange(forgotten=tuple(unlinked)))
-            self._files.forget(unlinked)
+            self._commit(IndexChange(cleared=tuple(unlinked)))
+            self._files.forget_unlinked(unlinked)
 
-    def _give_up(self, entry: SpoolEntry, error: DamagedRecord | OSError) -> None:
-        """Set aside a claimed capture that cannot be read; others must not wait behind it."""
-        if isinstance(error, OSError) and error.errno not in _LOST:
+    def _move_unreadable(self, entry: SpoolEntry, error: DamagedRecord | OSError) -> None:
+        """Move a claimed capture that cannot be read, so that it does not block the others."""
+        if isinstance(error, OSError) and error.errno not in _UNREADABLE:
             self.release(entry.id)
             raise SpoolUnavailable(f"cannot read a capture: {error}") from error
         try:
-            self._set_aside(entry, self._files.missing_kind(entry))
+            self._move_away(entry, self._files.move_reason(entry))
         except SpoolUnavailable:
             self.release(entry.id)
             raise
         self._log.error("capture damaged", capture=entry.id, error=str(error))
 
-    def _set_aside(self, entry: SpoolEntry, kind: MoveReason) -> None:
-        """Move a claimed capture out of the way. After a power cut it is there or here."""
+    def _move_away(self, entry: SpoolEntry, why: MoveReason) -> None:
+        """Move a claimed capture to the folder of the reason `why`.
+
+        After a power cut it is there, or waits.
+        """
         with self._lock:
             try:
-                self._files.set_aside(entry, kind)
+                self._files.move_away(entry, why)
                 self._commit(
                     IndexChange(
-                        gone=(file_name(entry),),
-                        counts={kind: 1},
-                        notes=self._account.forgotten(entry),
+                        unlisted=(file_name(entry),),
+                        counts={why: 1},
+                        notes=self._index_notes.deletions(entry),
                     )
                 )
             except OSError as error:
-                raise SpoolUnavailable(f"cannot set a capture aside: {error}") from error
+                raise SpoolUnavailable(f"cannot move a capture to {why}/: {error}") from error
             self._drop(entry)
-            self._room.after_setting_aside(kind)
+            self._disk_budget.after_move(why)
 
     def _commit(self, change: IndexChange) -> None:
-        """Commit, with the account of the order of sending. Raises `OSError`."""
-        self._account.commit(change, self._order.account())
+        """Commit a change together with the notes of the send order. Raises `OSError`."""
+        self._index_notes.commit(change, self._order.account())

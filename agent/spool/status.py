@@ -1,4 +1,4 @@
-"""What the spool holds, as another process sees it while the daemon runs, without disturbing it."""
+"""Reads the state of a spool from another process, without disturbing a running daemon."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ _RECENT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """A spool at one moment."""
+    """The state of a spool at one moment."""
 
-    owner: int | None  # process that writes, None when none runs
+    owner: int | None  # process id of the writer, None when none runs
     waiting: int
     waiting_bytes: int
-    oldest_waiting: float | None  # seconds since 1970 UTC, by the device's clock at capture
-    recent_bytes_per_hour: float  # of what still waits, captured in the last hour
+    oldest_waiting: float | None  # capture time, seconds since 1970 UTC, by the device's clock
+    recent_bytes_per_hour: float  # on disk, of waiting captures of the last hour
     stored: int
     delivered: int
     rejected: int
     damaged: int
     evicted_by_reason: dict[str, int]
     last_delivered: float | None  # seconds since 1970 UTC
-    occupied: int  # bytes of the whole folder
-    in_flight: int = 0  # being sent by the process that owns it
-    last_error: str | None = None  # of its latest delivery, None after a successful one
-    upload: str | None = None  # what the endpoint lets it do
-    model: str | None = None  # that it runs
-    model_error: str | None = None  # why it runs that one and not the file at AGENT_MODEL
-    ledger: str | None = None  # of credits, as it was durable last
+    occupied: int  # bytes on disk of the whole folder
+    in_flight: int = 0  # captures that the owner is sending
+    last_error: str | None = None  # of the latest delivery; None after a success
+    upload: str | None = None  # condition of the uploads
+    model: str | None = None  # name of the running model
+    model_error: str | None = None  # why the file at AGENT_MODEL does not run
+    ledger: str | None = None  # credit ledger, as last made durable
 
     @property
     def evicted(self) -> int:
@@ -44,9 +44,9 @@ class SpoolStatus:
 
 
 def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> SpoolStatus:
-    """Look at the spool in `directory`; one that was never made is empty.
+    """Return the state of the spool in `directory`; a missing spool is empty.
 
-    `now` is wall time. Raises `OSError` when it cannot be read.
+    `now` is wall time, seconds since 1970 UTC. Raises `OSError` when the spool cannot be read.
     """
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
@@ -55,7 +55,9 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     span = time_in_name(now - _RECENT_S), time_in_name(now)
     totals = read_totals(paths.cache, span, ("last_delivered", "ledger"))
     counts = Counter(totals.counts)
-    aside = sum(file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path))
+    moved_bytes = sum(
+        file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path)
+    )
     last = totals.notes.get("last_delivered")
     owner = owner_process(paths.lock)
     facts = published(paths.lock) if owner is not None else {}
@@ -72,7 +74,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         evicted_by_reason=evicted_by_reason(counts),
         last_delivered=float(last) if last else None,
         occupied=totals.waiting_bytes
-        + aside
+        + moved_bytes
         + sum(file.size for file in disk.files(paths.cache))
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
         in_flight=int(facts.get("in_flight", 0)),

@@ -1,4 +1,4 @@
-"""What goes into the spool, what comes of it, and what it begins with."""
+"""Types of the spool: limits, new captures, results of a put, and the recovered state."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.domain import Lane, SpoolEntry
 
-_ASIDE_SHARE = 0.05  # of the budget, each for rejected/ and damaged/
+_MOVED_SHARE = 0.05  # of the budget, for each of rejected/ and damaged/
 
 
 _EVICTED = "evicted/"
@@ -64,37 +64,39 @@ class SpoolLimits:
     min_free: int = 0
 
     @property
-    def aside(self) -> int:
-        """Bytes that `rejected/`, and likewise `damaged/`, may hold."""
-        return int(self.max_bytes * _ASIDE_SHARE)
+    def max_moved_bytes(self) -> int:
+        """Most bytes that each of `rejected/` and `damaged/` may hold."""
+        return int(self.max_bytes * _MOVED_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
 class NewCapture:
-    """A capture that is to be stored; the spool adds its sequence number."""
+    """A capture to store; the spool adds its sequence number."""
 
     id: str
     lane: Lane
     value: float  # 0 to 1
     record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
     image: bytes = field(repr=False)
-    hint: str = ""  # for the order of sending
-    replaces: str | None = None  # id of a capture that leaves if it still waits: the same, worse
+    hint: str = ""  # for the send order
+    replaces: str | None = (
+        None  # id of a worse capture of the same scene, evicted if it still waits
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class PutResult:
-    """What became of a put."""
+    """Which captures a put stored, evicted and replaced."""
 
     kept: tuple[SpoolEntry, ...]
     evicted: tuple[SpoolEntry, ...]  # new captures among them were never written
     reason: EvictionReason = EvictionReason.BUDGET
-    replaced: tuple[SpoolEntry, ...] = ()  # by a better capture of the same scene
+    replaced: tuple[SpoolEntry, ...] = ()  # evicted for a better capture of the same scene
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCapture:
-    """A capture on its way to the disk."""
+    """A capture as the bytes of its record file, with what the index stores of it."""
 
     entry: SpoolEntry
     data: bytes  # of the record file
@@ -104,9 +106,9 @@ class EncodedCapture:
 
 @dataclass(slots=True)
 class RecoveredState:
-    """What recovery found and the spool continues from."""
+    """What recovery found; the spool continues from it."""
 
     entries: dict[str, SpoolEntry]  # by id
     counts: Counter[str]
     notes: dict[str, str]
-    aside: dict[Path, int]  # bytes in rejected/ and damaged/
+    moved_bytes: dict[Path, int]  # bytes in rejected/ and damaged/

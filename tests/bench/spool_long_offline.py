@@ -23,7 +23,7 @@ from agent.record import file_format as record
 from agent.record.file_format import file_name
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
-from tests.spool.spool_builders import FIRST_CAPTURE_MS, draft, open_real
+from tests.spool.spool_builders import FIRST_CAPTURE_MS, new_capture, open_real
 
 LIMIT = 1 << 40
 FEW = 1000
@@ -73,7 +73,7 @@ def alone(root: Path, captures: int) -> dict[str, str]:
 def fill(root: Path, captures: int) -> None:
     """Write whole record files, unsynced and without rows."""
     for number in range(captures):
-        one = draft(number, value=number % 1000 / 1000, size=1000)
+        one = new_capture(number, value=number % 1000 / 1000, size=1000)
         data = record.encode({**one.record, "sequence": number}, one.image)
         entry = SpoolEntry(one.id, one.lane, one.value, number, len(data))
         (root / "cache" / "records" / file_name(entry)).write_bytes(data)
@@ -103,7 +103,7 @@ def by_turns(roots: dict[int, Path]) -> dict[int, dict[str, str]]:
 
 def put(spool: Spool, number: int) -> None:
     """Of any value, so that it goes anywhere in the index."""
-    spool.put([draft(number, value=number * 389 % 1000 / 1000, size=20_000)])
+    spool.put([new_capture(number, value=number * 389 % 1000 / 1000, size=20_000)])
 
 
 def deliver(spool: Spool, _number: int) -> None:

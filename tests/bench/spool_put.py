@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from agent.files import Disk
-from tests.spool.spool_builders import draft, open_real
+from tests.spool.spool_builders import new_capture, open_real
 
 SIZE = 100_000
 ROUNDS = 150
@@ -61,9 +61,9 @@ def durations(folder: Path, group: int) -> tuple[float, float]:
     ours, raw = [], []
     with open_real(folder / "spool", limit=1 << 34) as spool:
         for number in range(0, ROUNDS * group, group):
-            drafts = [draft(number + one, size=SIZE) for one in range(group)]
+            captures = [new_capture(number + one, size=SIZE) for one in range(group)]
             began = time.perf_counter()
-            spool.put(drafts)
+            spool.put(captures)
             middle = time.perf_counter()
             for one in range(group):
                 disk.write_durably(folder / "raw" / f"{number + one}", image)
@@ -76,7 +76,7 @@ def live(folder: Path, *, group: int, lives: int) -> None:
     """So many captures come and go."""
     with open_real(folder, limit=1 << 34) as spool:
         for number in range(0, lives, group):
-            spool.put([draft(number + one, size=SIZE) for one in range(group)])
+            spool.put([new_capture(number + one, size=SIZE) for one in range(group)])
             for _ in range(group):
                 capture = spool.claim()
                 assert capture

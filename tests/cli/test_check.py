@@ -14,7 +14,7 @@ from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUn
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
 from tests.fakes.clock import ManualClock
-from tests.spool.small_file_system import cannot_here, mounted
+from tests.spool.small_file_system import mounted, skip_or_fail
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 
@@ -142,7 +142,7 @@ def test_a_file_system_without_room_for_files_fails_though_bytes_are_free(tmp_pa
 
 def test_a_spool_of_another_user_names_both_and_the_fix(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        cannot_here("only root can give a folder away")
+        skip_or_fail("only root can give a folder away")
     spool = tmp_path / "spool"
     spool.mkdir()
     os.chown(spool, 1, 1)  # daemon, on every Linux

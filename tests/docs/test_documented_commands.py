@@ -30,7 +30,7 @@ from tests.docs.pages import (
     shell_blocks,
 )
 from tests.docs.reader import Reader
-from tests.spool.small_file_system import cannot_here
+from tests.spool.small_file_system import skip_or_fail
 
 README = ROOT / "README.md"
 LANGUAGES = {"sh", "json", "ini", "python", "diff", "text"}
@@ -199,7 +199,7 @@ def test_each_object_in_a_page_is_json(block: Block) -> None:
 def test_systemd_takes_each_drop_in_of_a_page(block: Block, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        cannot_here("needs systemd-analyze from the package systemd")
+        skip_or_fail("needs systemd-analyze from the package systemd")
     unit = tmp_path / "capture-agent.service"
     text = (ROOT / "systemd" / unit.name).read_text("utf-8")
     unit.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text), "utf-8")

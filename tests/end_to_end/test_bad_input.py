@@ -50,7 +50,10 @@ SETTINGS = [
     ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL": "strange.onnx"}, ["strange.onnx", "AGENT_MODEL"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_PROVIDERS": "CUDA"}, ["AGENT_PROVIDERS", "CUDA", "CPU"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL_SHA256": "0" * 64}, ["sha256", "AGENT_MODEL_SHA256"]),
-    ({"AGENT_CAMERAS": CLIP, "AGENT_SPOOL_DIR": "file"}, ["AGENT_SPOOL_DIR", "file", "no folder"]),
+    (
+        {"AGENT_CAMERAS": CLIP, "AGENT_SPOOL_DIR": "file"},
+        ["AGENT_SPOOL_DIR", "not a folder"],
+    ),
 ]
 
 

@@ -112,7 +112,7 @@ def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> 
         ({"AGENT_PROVIDERS": "CUDA"}, "model", ["AGENT_PROVIDERS", "CUDA", "CPUExecutionProvider"]),
         ({"AGENT_CAMERAS": "a=/dev/video63"}, "a", ["/dev/video63", "no such device", "cable"]),
         ({"AGENT_CAMERAS": "b=no.mp4"}, "b", ["no.mp4", "not found", "Check the path"]),
-        ({"AGENT_SPOOL_DIR": "/etc/hostname"}, "spool", ["AGENT_SPOOL_DIR", "no folder"]),
+        ({"AGENT_SPOOL_DIR": "/etc/hostname"}, "spool", ["AGENT_SPOOL_DIR", "not a folder"]),
         ({"AGENT_SPOOL_MIN_FREE": "900TB"}, "spool", ["free", "AGENT_SPOOL_MIN_FREE", "lower"]),
         ({"AGENT_UPLOAD_URL": "http://127.0.0.1:9/x"}, "endpoint", ["127.0.0.1:9", "refuses"]),
         ({"AGENT_UPLOAD_URL": "ftp://x"}, "endpoint", ["AGENT_UPLOAD_URL", "https://", "ftp"]),

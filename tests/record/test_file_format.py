@@ -1,4 +1,4 @@
-"""The record file: whole or `DamagedRecord`, and a name that says what the index needs."""
+"""The record file is complete or raises `DamagedRecord`; its name has what the index needs."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from agent.record import file_format as record
 from agent.record.file_format import HEADER_BYTES, file_name, occupied_bytes
 
 _TEXT = {"id": "a", "sampling": None, "image": {"sha256": "0"}}
-_FILE = record.encode(_TEXT, b"picture")
+_FILE = record.encode(_TEXT, b"image")
 
 _json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(),
@@ -60,7 +60,7 @@ def test_a_record_file_with_one_flipped_bit_anywhere_is_damaged() -> None:
 
 
 def test_bytes_that_move_between_record_and_image_are_damage() -> None:
-    """The sum of the lengths stays right, so only the checksum can tell."""
+    """The sum of the lengths stays correct, so only the checksum detects it."""
     data = bytearray(_FILE)
     data[11] -= 1
     data[19] += 1
@@ -70,17 +70,17 @@ def test_bytes_that_move_between_record_and_image_are_damage() -> None:
 
 
 @given(data=st.binary(max_size=200), known=st.booleans())
-def test_any_other_bytes_are_damaged_and_nothing_worse(data: bytes, known: bool) -> None:
+def test_any_other_bytes_raise_only_damaged_record(data: bytes, known: bool) -> None:
     with pytest.raises(DamagedRecord):
         record.decode(b"ECAPREC1" * known + data)
 
 
-def test_the_header_alone_tells_a_file_that_was_cut_short() -> None:
+def test_the_header_alone_shows_that_a_file_is_truncated() -> None:
     for length in range(len(_FILE)):
         assert not record.has_whole_length(_FILE[: min(length, HEADER_BYTES)], length)
 
 
-def test_the_header_alone_tells_a_file_that_was_written_to_its_end() -> None:
+def test_the_header_alone_shows_that_a_file_is_complete() -> None:
     assert record.has_whole_length(_FILE[:HEADER_BYTES], len(_FILE))
 
 
@@ -95,7 +95,7 @@ def test_a_file_name_gives_back_the_entry(entry: SpoolEntry) -> None:
 
 
 @given(name=st.from_regex(record._NAME.pattern, fullmatch=True))
-def test_a_name_that_is_understood_is_the_only_name_of_its_entry(name: str) -> None:
+def test_a_parsed_name_is_the_only_name_of_its_entry(name: str) -> None:
     found = record.parse_name(name, 0)
 
     assert found is not None
@@ -127,7 +127,7 @@ def test_a_file_occupies_whole_blocks(size: int, occupied: int) -> None:
     assert occupied_bytes(SpoolEntry("a", Lane.SCORE, 0.5, 1, size)) == occupied
 
 
-def test_a_random_capture_stands_for_more_after_others_were_evicted() -> None:
+def test_the_weight_is_divided_by_the_inclusion_probability() -> None:
     fields = {"id": "a", "sampling": {"slot_seconds": 900.0, "weight": 900.0}}
 
     capture = record.reweighted(record.decode(record.encode(fields, b"x")), 0.5)
@@ -137,8 +137,8 @@ def test_a_random_capture_stands_for_more_after_others_were_evicted() -> None:
     assert capture.image == b"x"
 
 
-@pytest.mark.parametrize(("sampling", "kept_with"), [(None, 0.5), ({"weight": 900.0}, 1.0)])
-def test_nothing_else_is_reweighted(sampling: dict[str, float] | None, kept_with: float) -> None:
+@pytest.mark.parametrize(("sampling", "probability"), [(None, 0.5), ({"weight": 900.0}, 1.0)])
+def test_nothing_else_is_reweighted(sampling: dict[str, float] | None, probability: float) -> None:
     capture = record.decode(record.encode({"id": "a", "sampling": sampling}, b"x"))
 
-    assert record.reweighted(capture, kept_with) is capture
+    assert record.reweighted(capture, probability) is capture

@@ -1,4 +1,4 @@
-"""Pixels are encoded once, small enough, and still what they were."""
+"""Images are encoded within the size limit and still show the frame."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from agent.record.image import LONGEST_SIDE, JpegEncoder
 
 
 def gradient(width: int, height: int) -> Pixels:
-    """Blue grows to the right, red downwards."""
+    """Return an image whose blue grows to the right and red downwards."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, :, 0] = np.linspace(0, 255, width).astype(np.uint8)
     pixels[:, :, 2] = np.linspace(0, 255, height).astype(np.uint8)[:, None]
@@ -47,7 +47,7 @@ def test_an_image_is_stored_as_it_was_read() -> None:
         ((1, 4000), 100, (1, 100)),
         ((1, 1), 0, (1, 1)),
         ((640, 480), 1, (1, 1)),
-        ((LONGEST_SIDE + 500, 2), 0, (LONGEST_SIDE, 2)),  # longer than the format can say
+        ((LONGEST_SIDE + 500, 2), 0, (LONGEST_SIDE, 2)),  # longer than JPEG allows
         ((LONGEST_SIDE + 500, 2), LONGEST_SIDE + 100, (LONGEST_SIDE, 2)),
     ],
 )

@@ -1,4 +1,4 @@
-"""The capture record: every field that the contract names, in the units that it names."""
+"""The capture record: every field of the contract, in its unit."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ MAKER = RecordMaker("gate-7", "boot-1", MODEL, Thresholds(0.5, {"bus": 0.4}, 0.0
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def picture(width: int, height: int) -> Frame:
+def frame_of_size(width: int, height: int) -> Frame:
     pixels = np.zeros((height, width, 3), np.uint8)
     return Frame("yard", 9, pixels, 12.5, 1_784_512_000.1239, 12_500_000_000, source_frame=40)
 
@@ -62,7 +62,10 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
     sampling = Sampling(1_784_511_900.0, 900.0, 900.0)
 
     record = record_of(
-        picture(64, 48), Detection("car", 0, 0.43219, box), sampling=sampling, lane=Lane.RANDOM
+        frame_of_size(64, 48),
+        Detection("car", 0, 0.43219, box),
+        sampling=sampling,
+        lane=Lane.RANDOM,
     )
 
     assert record == {
@@ -122,7 +125,7 @@ def test_each_lane_is_written_as_its_word(lane: Lane) -> None:
         ((64, 48), (64, 48), (1.0, 2.0, 3.0, 4.0), [1.0, 2.0, 3.0, 4.0]),
         ((64, 48), (32, 24), (10.0, 20.0, 30.0, 40.0), [5.0, 10.0, 15.0, 20.0]),
         ((64, 48), (64, 48), (-3.0, -0.1, 70.0, 49.0), [0.0, 0.0, 64.0, 48.0]),
-        # Rounding to whole pixels parts the scales of the sides.
+        # Rounding to whole pixels makes the two scales differ.
         ((1280, 721), (640, 360), (0.0, 0.0, 1280.0, 721.0), [0.0, 0.0, 640.0, 360.0]),
         ((1, 4000), (1, 100), (0.0, 2000.0, 1.0, 4000.0), [0.0, 50.0, 1.0, 100.0]),
     ],
@@ -136,7 +139,7 @@ def test_boxes_are_in_pixels_of_the_stored_image(
     image = EncodedImage(b"", *stored)
     found = Detection("car", 0, 0.5, Box(*box))
 
-    record = record_of(picture(*seen), found, image=image)
+    record = record_of(frame_of_size(*seen), found, image=image)
 
     assert record["detections"][0]["box"] == expected
 
@@ -155,7 +158,9 @@ def test_a_box_is_always_inside_the_stored_image(
 ) -> None:
     image = EncodedImage(b"", stored_width, stored_height)
 
-    record = record_of(picture(width, height), Detection("x", 0, 1.0, Box(*edges)), image=image)
+    record = record_of(
+        frame_of_size(width, height), Detection("x", 0, 1.0, Box(*edges)), image=image
+    )
     x_min, y_min, x_max, y_max = record["detections"][0]["box"]
 
     assert 0 <= x_min <= stored_width

@@ -156,7 +156,7 @@ def weight_of_arrivals(seed: int) -> float:
     """Return the sum of weights of arrivals of 100 random captures; some are evicted meanwhile."""
     draw, clock = random.Random(seed), clock_at_midnight()
     order = BudgetedOrder(Ledger(10**6, random_share=1.0), clock.reading)
-    catalogue, thinning, total = EvictionQueue(), InclusionProbabilities(), 0.0
+    catalogue, inclusion, total = EvictionQueue(), InclusionProbabilities(), 0.0
 
     def send() -> bool:
         nonlocal total
@@ -166,7 +166,7 @@ def weight_of_arrivals(seed: int) -> float:
             order.take(choice)
             order.leave(choice.entry)
             catalogue.remove(choice.entry)
-            total += 1 / thinning.kept_with_probability(choice.entry.sequence)
+            total += 1 / inclusion.probability_of(choice.entry.sequence)
         return choice is not None
 
     for number in range(100):
@@ -177,7 +177,7 @@ def weight_of_arrivals(seed: int) -> float:
             [least] = catalogue.plan([], excess=1, random_quota=0)
             order.leave(least)
             catalogue.remove(least)
-            thinning = thinning.evicted(least.random_tag, number + 1)
+            inclusion = inclusion.after_eviction(least.random_tag, number + 1)
         if number > 20 and number % 4 == 0:
             send()
     while send():

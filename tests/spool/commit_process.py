@@ -1,9 +1,9 @@
-"""Two lives of an index, one after the other, that tell on standard output what was promised.
+"""Two processes use an index, one after the other, and report on standard output what they did.
 
 Usage: commit_process.py FOLDER COMMITS
 
-Lines: `done N`, `refused N`, `doubtful N`, and `found N N N ...` after an index was opened. A life
-ends as if by SIGKILL, at the latest with its first doubt.
+Lines: `done N`, `refused N`, `doubtful N`, and `found N N N ...` after an index was opened. A
+process ends as if by SIGKILL, at the latest after its first commit in doubt.
 """
 
 import os
@@ -13,53 +13,53 @@ from pathlib import Path
 from agent.spool.index import Index, IndexChange
 from agent.spool.index_reading import InDoubtError
 
-LENGTH = 20_000  # of a note: so that a few commits fill the journal
+LENGTH = 20_000  # bytes of a note, so that a few commits fill the journal
 PLANTED = os.environ.get("PLANTED")
-RESTARTS = 9  # of one life, while the disk refuses to open the index
+RESTARTS = 9  # attempts to open the index
 
 
-class Unsettled(Index):
-    """Takes SQLite's word for it that what was refused never was."""
+class TrustsSqlite(Index):
+    """A planted bug: believes SQLite that a refused commit changed nothing."""
 
-    def settle(self) -> None:
+    def discard_failed(self) -> None:
         self._is_in_doubt = False
 
 
-def tell(text: str) -> None:
-    """In one system call, in order with all others."""
+def report(text: str) -> None:
+    """Write a line in one system call, so that the trace has it in order."""
     os.write(1, f"{text}\n".encode())
 
 
 def opened(folder: Path) -> Index:
-    """The index, which a disk may refuse to open."""
+    """Open the index; retry while the disk refuses."""
     for _ in range(RESTARTS):
         try:
-            index = (Unsettled if PLANTED else Index)(folder)
+            index = (TrustsSqlite if PLANTED else Index)(folder)
             found = index.load()
         except OSError:
             continue
-        tell(" ".join(["found", *sorted(found.notes.keys() - {"settled"})]))
+        report(" ".join(["found", *sorted(found.notes.keys() - {"settled"})]))
         return index
     raise SystemExit("cannot open the index")
 
 
 def live(folder: Path, numbers: range) -> None:
-    """Commit so many notes, or fewer."""
+    """Commit one note for each number; stop at the first commit in doubt."""
     index = opened(folder)
     for number in numbers:
         try:
             index.commit(IndexChange(notes={str(number): "x" * LENGTH}))
         except InDoubtError:
-            tell(f"doubtful {number}")
+            report(f"doubtful {number}")
             return
         except OSError:
-            tell(f"refused {number}")
+            report(f"refused {number}")
         else:
-            tell(f"done {number}")
+            report(f"done {number}")
 
 
 def main() -> None:
-    """The second life begins when the first has ended."""
+    """Run the first process, then the second."""
     folder, commits = Path(sys.argv[1]), int(sys.argv[2])
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""What the tests of the spool share."""
+"""Fixtures that the tests of the spool share."""
 
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.spool.spool_builders import Machine
 
 @pytest.fixture
 def make_machine(tmp_path: Path) -> MakeMachine:
-    """Computers, each with a disk of its own."""
+    """Make machines, each with its own disk."""
     numbers = count()
 
     def make(**keywords: Any) -> Machine:

@@ -39,10 +39,10 @@ class Medium:
         """Make a change durable."""
         contents = self.contents
         contents.records |= {file.name: file.size for file in change.added}
-        for name in (*change.removed, *change.gone):
+        for name in (*change.removed, *change.unlisted):
             contents.records.pop(name, None)
-        contents.done |= set(change.removed)
-        contents.done -= set(change.forgotten)
+        contents.tombstones |= set(change.removed)
+        contents.tombstones -= set(change.cleared)
         counts = Counter(contents.counts)
         counts.update(change.counts)
         contents.counts = {name: count for name, count in counts.items() if count}
@@ -72,7 +72,7 @@ class MemoryIndex(Index):
         except OSError as error:
             self.medium.doubtful.append(change)
             try:
-                self.settle()
+                self.discard_failed()
             except OSError:
                 raise InDoubtError(error.errno, error.strerror) from error
             raise
@@ -81,7 +81,7 @@ class MemoryIndex(Index):
         if self.disk.fault and self.disk.fault.error is None:
             self.disk.step()  # a power cut here: it is durable, and nobody was told
 
-    def settle(self) -> None:
+    def discard_failed(self) -> None:
         if self.medium.doubtful:
             self.disk.step()
             self.medium.doubtful.clear()

@@ -1,4 +1,4 @@
-"""Proofs of the spool's promises, to be run on the real code and on planted bugs."""
+"""Proofs of the spool's promises; they run on the real code and on planted bugs."""
 
 import errno
 from collections.abc import Callable
@@ -9,186 +9,188 @@ from itertools import count, product
 from agent.domain import Lane
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.types import SpoolLimits
+from tests.spool.checked_spool import CheckedSpool
 from tests.spool.forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
-from tests.spool.spool_builders import OVERHEAD, Machine, claimable, draft
-from tests.spool.witness import Witness
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable, new_capture
 
 MakeMachine = Callable[..., Machine]
-"""From keywords of `Machine`, one in a folder of its own."""
+"""Makes a `Machine` in its own folder, from keywords of `Machine`."""
 
 Proof = Callable[[MakeMachine], None]
 """Raises `AssertionError` when a promise is broken."""
 
 
 def survives_power_cuts(make_machine: MakeMachine) -> None:
-    """Power is lost at each step of a life in which all that can happen to a capture happens."""
+    """Power is lost at each step of a run with everything that can happen to a capture."""
     for choose in (nothing_kept, everything_kept, _every_other(0), _every_other(1)):
         for step in count(1):
-            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
-            machine = witness.machine
+            checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
+            machine = checked.machine
             machine.disk.strike(Fault(step))
-            finished = _live(witness)
+            finished = _live(checked)
 
-            witness.start_again(partial(_start_again, machine, choose))
-            witness.put([draft(100, value=1.0)])
-            witness.start_again(partial(_start_again, machine, choose))
+            checked.start_again(partial(_start_again, machine, choose))
+            checked.put([new_capture(100, value=1.0)])
+            checked.start_again(partial(_start_again, machine, choose))
             machine.kill()
             if finished:
                 break
 
 
 def survives_kills_then_power_cuts(make_machine: MakeMachine) -> None:
-    """A process is killed at each step; what the next one finds and adopts survives power cuts."""
+    """A process is killed at each step; what the next one adopts survives a power cut."""
     for choose in (nothing_kept, _every_other(0)):
         for step in count(1):
-            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
-            machine = witness.machine
+            checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
+            machine = checked.machine
             machine.disk.strike(Fault(step))
-            finished = _live(witness)
-            witness.start_again(partial(_start_again, machine))
-            witness.start_again(partial(_start_again, machine, choose))
+            finished = _live(checked)
+            checked.start_again(partial(_start_again, machine))
+            checked.start_again(partial(_start_again, machine, choose))
             machine.kill()
             if finished:
                 break
 
 
 def survives_power_cuts_at_start(make_machine: MakeMachine) -> None:
-    """Power is lost at each step of a recovery, after a life that was cut at several places."""
+    """Power is lost at each step of a recovery that follows an interrupted run."""
     for life in range(5, 50, 7):
         for step in count(1):
-            witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
-            machine = witness.machine
+            checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
+            machine = checked.machine
             machine.disk.strike(Fault(life))
-            _live(witness)
+            _live(checked)
             machine.lose_power(everything_kept)
             machine.disk.strike(Fault(step))
             finished = False
             with suppress(PowerCut):
                 machine.start()
                 finished = True
-            witness.start_again(partial(_start_again, machine, _every_other(step)))
+            checked.start_again(partial(_start_again, machine, _every_other(step)))
             machine.kill()
             if finished:
                 break
 
 
 def survives_failed_flushes(make_machine: MakeMachine) -> None:
-    """A commit fails, and no other could take its place: the next start finds it done, or not."""
+    """A commit fails and cannot be overwritten: the next start finds it committed, or not."""
     for doubts, step, goes_on in product(range(3), range(1, 20), (False, True)):
-        witness = Witness(make_machine(limits=SpoolLimits(OVERHEAD + 3 * 4096)))
-        machine = witness.machine
+        checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 3 * 4096)))
+        machine = checked.machine
         machine.medium.doubts = doubts
-        witness.put([draft(1, value=0.3), draft(2, value=0.4)])
-        identity = _claim(witness)
+        checked.put([new_capture(1, value=0.3), new_capture(2, value=0.4)])
+        identity = _claim(checked)
         machine.disk.strike(Fault(step, errno.EIO, times=2))
-        witness.put([draft(3, value=0.5), draft(4, value=0.6)])
+        checked.put([new_capture(3, value=0.5), new_capture(4, value=0.6)])
         if goes_on:
-            witness.acknowledge(identity)
-            witness.put([draft(5, value=0.7)])
-        witness.start_again(partial(_start_again, machine))
-        assert "damaged" not in witness.spool.counts(), "a capture was lost that never was"
-        witness.put([draft(6, value=0.8)])
-        witness.start_again(partial(_start_again, machine, nothing_kept))
+            checked.acknowledge(identity)
+            checked.put([new_capture(5, value=0.7)])
+        checked.start_again(partial(_start_again, machine))
+        assert "damaged" not in checked.spool.counts(), (
+            "a capture that was never stored was counted as lost"
+        )
+        checked.put([new_capture(6, value=0.8)])
+        checked.start_again(partial(_start_again, machine, nothing_kept))
         machine.kill()
 
 
 def drains_a_full_disk(make_machine: MakeMachine) -> None:
-    """Others fill the disk: what waits can be delivered, and then there is room again."""
-    witness = Witness(make_machine(capacity=20_000_000))
-    machine = witness.machine
-    witness.put([draft(number, size=50_000) for number in range(1, 4)])
+    """Another program fills the disk: waiting captures can be delivered, then put works again."""
+    checked = CheckedSpool(make_machine(capacity=20_000_000))
+    machine = checked.machine
+    checked.put([new_capture(number, size=50_000) for number in range(1, 4)])
     machine.disk.foreign = machine.disk.free_bytes(machine.root)
     assert machine.disk.free_bytes(machine.root) == 0
 
     for _ in range(3):
-        identity = _claim(witness)
-        witness.acknowledge(identity)
-        assert identity in witness.finished, "cannot drain"
+        identity = _claim(checked)
+        checked.acknowledge(identity)
+        assert identity in checked.finished, "cannot drain"
     machine.disk.foreign = 0
-    witness.put([draft(4)])
+    checked.put([new_capture(4)])
     assert machine.disk.size(machine.root / "reserve") == RESERVE_BYTES
     machine.kill()
 
 
 def delivers_a_refused_put_once(make_machine: MakeMachine) -> None:
-    """A put that the disk refused is tried again, delivered, and does not come back."""
+    """A put that the disk refused is repeated and delivered, and does not reappear."""
     for step in range(1, 9):
-        witness = Witness(make_machine())
-        first, second = draft(1, value=0.1), draft(2, value=0.2)
-        witness.machine.disk.strike(Fault(step, errno.EROFS, lasting=True))
-        witness.put([first])
-        witness.machine.disk.strike(None)
-        if first.id not in witness.waiting:
-            witness.put([second, first])
-        while identity := witness.claim():
-            witness.acknowledge(identity)
+        checked = CheckedSpool(make_machine())
+        first, second = new_capture(1, value=0.1), new_capture(2, value=0.2)
+        checked.machine.disk.strike(Fault(step, errno.EROFS, lasting=True))
+        checked.put([first])
+        checked.machine.disk.strike(None)
+        if first.id not in checked.waiting:
+            checked.put([second, first])
+        while identity := checked.claim():
+            checked.acknowledge(identity)
 
-        witness.start_again(partial(_start_again, witness.machine))
-        assert claimable(witness.spool) == {}
-        witness.machine.kill()
+        checked.start_again(partial(_start_again, checked.machine))
+        assert claimable(checked.spool) == {}
+        checked.machine.kill()
 
 
 def gives_up_a_refused_put_for_good(make_machine: MakeMachine) -> None:
-    """A put that the disk refused is tried again on a full disk, and counted as evicted."""
+    """A put that the disk refused is repeated on a full disk, and counted as evicted."""
     for step, choose in product(range(1, 9), (nothing_kept, _every_other(0), _every_other(1))):
-        witness = Witness(make_machine(capacity=20_000_000))
-        machine = witness.machine
+        checked = CheckedSpool(make_machine(capacity=20_000_000))
+        machine = checked.machine
         machine.disk.strike(Fault(step, errno.EIO))
-        witness.put([draft(1)])
+        checked.put([new_capture(1)])
         machine.disk.strike(None)
-        if not witness.waiting:
+        if not checked.waiting:
             machine.disk.foreign = machine.disk.free_bytes(machine.root)
-            witness.put([draft(1)])
+            checked.put([new_capture(1)])
             machine.disk.foreign = 0
 
-        witness.start_again(partial(_start_again, machine, choose))
+        checked.start_again(partial(_start_again, machine, choose))
         machine.kill()
 
 
 def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
     """An acknowledgement or a rejection fails, is repeated, and then the power is lost."""
     for end, step in product(("acknowledge", "reject"), range(1, 9)):
-        witness = Witness(make_machine())
-        witness.put([draft(1), draft(2)])
-        identity = _claim(witness)
-        witness.machine.disk.strike(Fault(step, errno.EIO))
-        getattr(witness, end)(identity)
-        witness.machine.disk.strike(None)
-        if identity not in witness.finished:
-            getattr(witness, end)(identity)
-        assert identity in witness.finished
-        witness.start_again(partial(_start_again, witness.machine, nothing_kept))
-        witness.machine.kill()
+        checked = CheckedSpool(make_machine())
+        checked.put([new_capture(1), new_capture(2)])
+        identity = _claim(checked)
+        checked.machine.disk.strike(Fault(step, errno.EIO))
+        getattr(checked, end)(identity)
+        checked.machine.disk.strike(None)
+        if identity not in checked.finished:
+            getattr(checked, end)(identity)
+        assert identity in checked.finished
+        checked.start_again(partial(_start_again, checked.machine, nothing_kept))
+        checked.machine.kill()
 
 
 def _start_again(machine: Machine, choose: Choice | None = None) -> None:
-    """After the end of the process, or of the power too."""
+    """Restart the process, after a power cut if `choose` is given."""
     machine.kill()
     if choose:
         machine.lose_power(choose)
     machine.start()
 
 
-def _live(witness: Witness) -> bool:
-    """Whether the electricity stayed to the end of all that can happen to a capture."""
+def _live(checked: CheckedSpool) -> bool:
+    """Do everything that can happen to a capture; return whether the power stayed on."""
     try:
-        witness.put([draft(1, value=0.3), draft(2, value=0.4)])
-        witness.put([draft(3, lane=Lane.RANDOM), draft(4, value=0.6)])
-        first, second = _claim(witness), _claim(witness)
-        best = [draft(number, value=number / 10) for number in (7, 8, 9)]
-        witness.put([*best, draft(5, lane=Lane.RANDOM)])
-        witness.acknowledge(first)
-        witness.release(second)
-        witness.reject(_claim(witness))
-        witness.acknowledge(_claim(witness))
-        witness.put([draft(10, value=1.0, size=9000)])
+        checked.put([new_capture(1, value=0.3), new_capture(2, value=0.4)])
+        checked.put([new_capture(3, lane=Lane.RANDOM), new_capture(4, value=0.6)])
+        first, second = _claim(checked), _claim(checked)
+        best = [new_capture(number, value=number / 10) for number in (7, 8, 9)]
+        checked.put([*best, new_capture(5, lane=Lane.RANDOM)])
+        checked.acknowledge(first)
+        checked.release(second)
+        checked.reject(_claim(checked))
+        checked.acknowledge(_claim(checked))
+        checked.put([new_capture(10, value=1.0, size=9000)])
     except PowerCut:
         return False
     return True
 
 
-def _claim(witness: Witness) -> str:
-    identity = witness.claim()
+def _claim(checked: CheckedSpool) -> str:
+    identity = checked.claim()
     assert identity is not None, "nothing can be claimed"
     return identity
 

@@ -15,17 +15,17 @@ SIZE = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class SmallFileSystem:
-    """Mounted at `root`."""
+    """A file system of 20 MB, mounted at `root`."""
 
     root: Path
 
     def free(self) -> int:
-        """Bytes that we may write."""
+        """Return the bytes that this process may write."""
         stat = os.statvfs(self.root)
         return stat.f_bavail * stat.f_frsize
 
     def fill(self) -> None:
-        """Others take all that is free."""
+        """Fill all free bytes with a foreign file."""
         with (self.root / "foreign").open("ab", buffering=0) as file:
             for block in (1 << 20, 4096, 1):
                 try:
@@ -35,11 +35,11 @@ class SmallFileSystem:
                     continue
 
     def make_room(self) -> None:
-        """Others give it back."""
+        """Delete the foreign file."""
         (self.root / "foreign").unlink()
 
     def turn_read_only(self) -> None:
-        """What ext4 does by itself when it meets an error."""
+        """Make ext4 turn read-only, as it does after an error."""
         device = next(
             Path(line.split()[0]).name
             for line in Path("/proc/mounts").read_text(encoding="ascii").splitlines()
@@ -48,22 +48,22 @@ class SmallFileSystem:
         Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1", encoding="ascii")
 
     def mount_again(self) -> None:
-        """As a reboot would, after the check of the file system."""
+        """Check and mount the file system again, as a reboot does."""
         image = str(self.root.parent / "image")
         _run("umount", str(self.root))
         subprocess.run(["e2fsck", "-p", image], check=False, capture_output=True)
         _run("mount", "-o", "loop", image, str(self.root))
 
     def remount(self, mode: str) -> None:
-        """Mode is `ro` or `rw`."""
+        """Remount with the mode `ro` or `rw`."""
         _run("mount", "-o", f"remount,{mode}", str(self.root))
 
 
 @contextmanager
 def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]:
-    """Mount a tmpfs, or an ext4 in a file; skip where that is not allowed, but never in CI.
+    """Mount a tmpfs, or an ext4 in a file; skip the test if that is not allowed, but fail in CI.
 
-    `options` are more of a tmpfs's own, such as `nr_inodes=100`.
+    `options` are further mount options of a tmpfs, such as `nr_inodes=100`.
     """
     root = folder / kind
     root.mkdir()
@@ -78,15 +78,15 @@ def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]
             _run("mkfs.ext4", "-q", "-m", "0", str(image))
             _run("mount", "-o", "loop,errors=remount-ro", str(image), str(root))
     except (OSError, subprocess.CalledProcessError) as error:
-        cannot_here(f"cannot mount a small {kind}: {error}")
+        skip_or_fail(f"cannot mount a small {kind}: {error}")
     try:
         yield SmallFileSystem(root)
     finally:
         _run("umount", "-l", str(root))
 
 
-def cannot_here(reason: str) -> NoReturn:
-    """Skip the test on a laptop; in CI nothing is left out."""
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip the test; fail in CI, where every test must run."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

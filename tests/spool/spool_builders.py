@@ -1,4 +1,4 @@
-"""Captures, clocks and spools as the tests need them."""
+"""Builders of captures, clocks and spools."""
 
 import io
 from collections.abc import Callable
@@ -19,22 +19,22 @@ from tests.spool.memory_index import Medium, MemoryIndex
 
 FIRST_CAPTURE_MS = 1_700_000_000_000
 OVERHEAD = 4_000_000 + 1_500_000 + 65_536
-"""Bytes of a budget that are no captures: reserve, journal, room for the index to grow."""
+"""Bytes of a budget that are not for captures: reserve, journal, growth of the index."""
 
 
 def clock() -> ManualClock:
-    """Return a clock that stands still, a minute after the first capture."""
+    """Return a clock that stands still, one minute after the first capture."""
     return ManualClock(wall=FIRST_CAPTURE_MS / 1000 + 60)
 
 
 def capture_id(number: int, tag: int = 0) -> str:
-    """The UUID (version 7) of the capture `number`, one millisecond after the one before."""
+    """Return the UUID (version 7) of a capture; captures are one millisecond apart."""
     bits = (FIRST_CAPTURE_MS + number) << 80 | 7 << 76 | (number & 0xFFF) << 64 | 2 << 62
     text = f"{bits | (number & 0x3FFF) << 48 | tag:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def draft(
+def new_capture(
     number: int,
     *,
     lane: Lane = Lane.SCORE,
@@ -42,7 +42,7 @@ def draft(
     size: int = 3000,
     tag: int | None = None,
 ) -> NewCapture:
-    """A capture whose record and image are told by its number."""
+    """Return a capture whose record and image depend on its number."""
     identity = capture_id(number, number * 0x9E37_79B9_7F4A % 2**48 if tag is None else tag)
     sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
     record = {
@@ -64,13 +64,13 @@ def entry(
     size: int = 3000,
     tag: int = 0,
 ) -> SpoolEntry:
-    """What the spool remembers of a capture."""
+    """Return the entry that the spool has of a capture."""
     return SpoolEntry(capture_id(number, tag), lane, value, number, size)
 
 
 @dataclass
 class Machine:
-    """A computer with a spool: it can be started, killed and lose its power."""
+    """A computer with a spool that can be started, killed, and lose power."""
 
     root: Path
     limits: SpoolLimits = field(default_factory=lambda: SpoolLimits(OVERHEAD + 40 * 4096))
@@ -86,7 +86,7 @@ class Machine:
         self._process = ExitStack()
 
     def start(self) -> Spool:
-        """Start the process, or raise what kept it from starting."""
+        """Start the process; raise what `open_spool` raises."""
         self._process = ExitStack()
         self.spool = self._process.enter_context(
             open_spool(
@@ -101,18 +101,18 @@ class Machine:
         return self.spool
 
     def kill(self) -> None:
-        """End the process: what it wrote stays written, and unsynced what it did not sync."""
+        """Kill the process: written data stays, and unsynced data stays unsynced."""
         self._process.close()
         self.disk.strike(None)
 
     def lose_power(self, choose: Choice) -> None:
-        """End it all, and forget."""
+        """Cut the power: unsynced data may be lost."""
         self._process.close()
         self.disk.cut(choose)
 
 
 def claimable(spool: Spool) -> dict[str, bytes]:
-    """Identity and image of every capture that waits; claims and releases each."""
+    """Return id and image of every waiting capture; claim and release each."""
     found = {}
     while capture := spool.claim():
         found[capture.id] = capture.image
@@ -121,8 +121,8 @@ def claimable(spool: Spool) -> dict[str, bytes]:
     return found
 
 
-def law_holds(spool: Spool) -> bool:
-    """`stored = delivered + rejected + damaged + evicted + waiting`."""
+def counts_add_up(spool: Spool) -> bool:
+    """Return whether `stored = delivered + rejected + damaged + evicted + waiting`."""
     counts = spool.counts()
     stored = counts.pop("stored", 0)
     return stored == sum(counts.values()) + spool.waiting()
@@ -137,7 +137,7 @@ def open_real(
     disk: Disk | None = None,
     progress: Progress = lambda _read, _of: None,
 ) -> AbstractContextManager[Spool]:
-    """A spool on the real disk with the real index."""
+    """Open a spool on the real disk with the real index."""
     return open_spool(
         directory,
         SpoolLimits(limit, min_free),

@@ -1,4 +1,4 @@
-"""Who is claimed when some shall wait, and several acknowledged at once."""
+"""Which capture is claimed when some are to come last; several acknowledged at once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.spool.spool import Spool
-from tests.spool.spool_builders import Machine, capture_id, draft, law_holds
+from tests.spool.spool_builders import Machine, capture_id, counts_add_up, new_capture
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def spool(machine: Machine) -> Iterator[Spool]:
-    """Three captures, `a` worth most."""
+    """A spool of three captures; `A` has the highest value."""
     spool = machine.start()
-    spool.put([draft(number, value=0.9 - number / 10, tag=0) for number in range(3)])
+    spool.put([new_capture(number, value=0.9 - number / 10, tag=0) for number in range(3)])
     yield spool
     machine.kill()
 
@@ -38,7 +38,7 @@ A, B, C = (capture_id(number) for number in range(3))
         (("unknown",), A),
     ],
 )
-def test_those_that_shall_wait_are_claimed_when_there_is_no_other(
+def test_captures_named_as_last_are_claimed_when_there_is_no_other(
     spool: Spool, last: tuple[str, ...], claimed: str
 ) -> None:
     capture = spool.claim(last=last)
@@ -58,8 +58,8 @@ def test_several_are_acknowledged_in_one_transaction(spool: Spool, machine: Mach
 
     assert spool.waiting() == 1
     assert spool.counts()["delivered"] == 2
-    assert law_holds(spool)
+    assert counts_add_up(spool)
     machine.kill()
     again = machine.start()
     assert again.waiting() == 1
-    assert law_holds(again)
+    assert counts_add_up(again)

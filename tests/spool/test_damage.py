@@ -1,4 +1,4 @@
-"""Damaged indexes, torn and rotten files, foreign files, planted rows: nothing valid is lost."""
+"""Damaged indexes and files, foreign files and planted rows: no valid capture is lost."""
 
 import errno
 import io
@@ -15,14 +15,14 @@ from agent.files import Disk
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
-from tests.spool.spool_builders import claimable, draft, law_holds, open_real
+from tests.spool.spool_builders import claimable, counts_add_up, new_capture, open_real
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A spool in which five captures wait, one was delivered, and one was rejected."""
+    """Return a spool with five waiting captures, one delivered and one rejected."""
     with open_real(tmp_path / "spool") as spool:
-        spool.put([draft(number, value=number / 10) for number in range(1, 8)])
+        spool.put([new_capture(number, value=number / 10) for number in range(1, 8)])
         for end in (spool.acknowledge, spool.reject):
             capture = spool.claim()
             assert capture
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
-WAITING = {draft(number).id for number in range(1, 6)}
+WAITING = {new_capture(number).id for number in range(1, 6)}
 
 
 def _records(root: Path) -> list[Path]:
@@ -100,16 +100,16 @@ def test_a_damaged_index_is_rebuilt_from_the_files(
 
     with open_real(root, log=log) as spool:
         assert claimable(spool).keys() == WAITING
-        assert law_holds(spool)
-        spool.put([draft(20)])
+        assert counts_add_up(spool)
+        spool.put([new_capture(20)])
     assert "spool recovered" in log.getvalue()
     assert "index_rebuilt=true" in log.getvalue()
     with open_real(root, log=io.StringIO()) as spool:
-        assert claimable(spool).keys() == {*WAITING, draft(20).id}
-        assert law_holds(spool)
+        assert claimable(spool).keys() == {*WAITING, new_capture(20).id}
+        assert counts_add_up(spool)
 
 
-def test_a_damaged_index_is_kept_aside_to_be_looked_at(root: Path) -> None:
+def test_a_damaged_index_is_moved_to_damaged(root: Path) -> None:
     _overwrite_header(root / "cache" / DATABASE)
 
     with open_real(root):
@@ -127,7 +127,7 @@ def test_a_single_overwritten_page_is_found_or_harmless(root: Path) -> None:
 
         with open_real(root) as spool:
             assert claimable(spool).keys() == WAITING
-            assert law_holds(spool)
+            assert counts_add_up(spool)
 
 
 def test_garbage_in_the_journal_changes_nothing(root: Path) -> None:
@@ -157,8 +157,8 @@ def test_a_planted_pickle_runs_no_code(root: Path, tmp_path: Path, statement: st
 
     with open_real(root) as spool:
         assert claimable(spool).keys() == WAITING
-        assert law_holds(spool)
-        spool.put([draft(20)])
+        assert counts_add_up(spool)
+        spool.put([new_capture(20)])
     with open_real(root) as spool:
         assert spool.waiting() == 6
     assert not mark.exists()
@@ -182,7 +182,7 @@ def _flip_a_bit(file: Path) -> None:
     ids=["bit rot", "cut short", "empty", "missing"],
 )
 @pytest.mark.parametrize("index", ["kept", "lost"])
-def test_a_damaged_record_file_is_set_aside_and_the_others_are_sent(
+def test_a_damaged_record_file_is_moved_to_damaged_and_the_others_are_sent(
     root: Path, damage: Callable[[Path], None], index: str
 ) -> None:
     broken = _records(root)[2]
@@ -193,7 +193,7 @@ def test_a_damaged_record_file_is_set_aside_and_the_others_are_sent(
     with open_real(root) as spool:
         found = claimable(spool)
         assert found.keys() == {one for one in WAITING if one not in broken.name}
-        assert law_holds(spool)
+        assert counts_add_up(spool)
         is_known = index == "kept" or damage is not Path.unlink
         assert spool.counts().get("damaged", 0) == is_known
     assert (root / "damaged" / broken.name).exists() == (damage is not Path.unlink)
@@ -206,7 +206,7 @@ def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) 
 
         assert len(claimable(spool)) == 4
         assert "capture damaged" in log.getvalue()
-        assert law_holds(spool)
+        assert counts_add_up(spool)
 
 
 class BadBlock(Disk):
@@ -237,39 +237,39 @@ def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> 
     with open_real(root, disk=BadBlock(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert spool.counts() == {"stored": 5, "damaged": 1}
-        assert law_holds(spool)
+        assert counts_add_up(spool)
     assert (root / "damaged" / bad.name).exists()
 
 
 def test_a_long_start_says_how_far_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "GROUP", 2)
     (root / "cache" / DATABASE).unlink()
-    log, heard = io.StringIO(), list[tuple[int, int]]()
+    log, reports = io.StringIO(), list[tuple[int, int]]()
 
-    with open_real(root, log=log, progress=lambda *so_far: heard.append(so_far)) as spool:
+    with open_real(root, log=log, progress=lambda *so_far: reports.append(so_far)) as spool:
         assert claimable(spool).keys() == WAITING
-    assert heard == [(2, 5), (4, 5)]
+    assert reports == [(2, 5), (4, 5)]
     assert log.getvalue().count("spool rebuilding") == 2
 
 
-def test_foreign_files_are_set_aside_and_folders_are_left_alone(root: Path) -> None:
+def test_foreign_files_are_moved_to_damaged_and_folders_are_left_alone(root: Path) -> None:
     records = root / "cache" / "records"
     (records / "holiday.jpg").write_bytes(b"jpeg")
     (records / "folder").mkdir()
-    (records / (draft(1).id + ".tmp")).write_bytes(b"half")
+    (records / (new_capture(1).id + ".tmp")).write_bytes(b"half")
 
     with open_real(root) as spool:
         assert claimable(spool).keys() == WAITING
         assert spool.counts() == {"stored": 7, "delivered": 1, "rejected": 1}
     assert (root / "damaged" / "holiday.jpg").exists()
     assert (records / "folder").is_dir()
-    assert not (records / (draft(1).id + ".tmp")).exists()
+    assert not (records / (new_capture(1).id + ".tmp")).exists()
 
 
 def test_rejected_and_damaged_files_do_not_fill_the_disk(tmp_path: Path) -> None:
     with open_real(tmp_path / "spool", limit=10_000_000) as spool:
         for number in range(1, 21):
-            spool.put([draft(number, size=100_000)])
+            spool.put([new_capture(number, size=100_000)])
             capture = spool.claim()
             assert capture
             spool.reject(capture.id)
@@ -287,6 +287,6 @@ def test_numbers_never_go_back_while_the_index_lives(root: Path) -> None:
     with open_real(root) as spool:
         _finish(spool)
     with open_real(root) as spool:
-        (kept,) = spool.put([draft(20)]).kept
+        (kept,) = spool.put([new_capture(20)]).kept
 
     assert kept.sequence == 8

@@ -1,4 +1,4 @@
-"""Who leaves when the disk budget is reached, against a naive model; and unbiased weights."""
+"""The eviction order, compared with a naive model, and unbiased weights."""
 
 import math
 import random
@@ -33,14 +33,14 @@ _candidates = st.lists(
 
 @given(
     entries=_candidates,
-    newcomers=st.integers(0, 4),
+    new_count=st.integers(0, 4),
     excess=st.integers(-5000, 200_000),
     quota=st.integers(0, 100_000),
 )
 def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
-    entries: list[SpoolEntry], newcomers: int, excess: int, quota: int
+    entries: list[SpoolEntry], new_count: int, excess: int, quota: int
 ) -> None:
-    new = entries[len(entries) - min(newcomers, len(entries)) :]
+    new = entries[len(entries) - min(new_count, len(entries)) :]
     old = entries[: len(entries) - len(new)]
 
     plan = EvictionQueue(old).plan(new, excess=excess, random_quota=quota)
@@ -59,7 +59,7 @@ def test_a_plan_frees_enough_unless_everything_is_not_enough(
 
 
 @given(entries=_candidates, value=st.floats(0, 1), quota=st.integers(0, 100_000))
-def test_a_newcomer_never_displaces_a_more_valuable_capture(
+def test_a_new_capture_never_displaces_a_more_valuable_capture(
     entries: list[SpoolEntry], value: float, quota: int
 ) -> None:
     new = entry(1000, value=value, size=9000)
@@ -97,21 +97,21 @@ def test_random_captures_leave_by_tag_whatever_they_show(
 def test_random_captures_within_their_share_stay_while_others_can_leave() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in (1, 2)]
     chosen = [entry(number, value=0.9) for number in (3, 4)]
-    catalogue = EvictionQueue(drawn + chosen)
+    queue = EvictionQueue(drawn + chosen)
 
-    assert catalogue.plan([], excess=8192, random_quota=8192) == chosen
-    assert catalogue.plan([], excess=8192, random_quota=4096) == [drawn[1], chosen[0]]
-    assert catalogue.plan([], excess=12_288, random_quota=8192) == [*chosen, drawn[1]]
+    assert queue.plan([], excess=8192, random_quota=8192) == chosen
+    assert queue.plan([], excess=8192, random_quota=4096) == [drawn[1], chosen[0]]
+    assert queue.plan([], excess=12_288, random_quota=8192) == [*chosen, drawn[1]]
 
 
 def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in range(1, 5)]
-    catalogue = EvictionQueue(drawn[:3], tried={drawn[2].id})
-    catalogue.add(drawn[3], is_tried=True)
+    queue = EvictionQueue(drawn[:3], attempted={drawn[2].id})
+    queue.add(drawn[3], is_attempted=True)
 
-    assert catalogue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 3, 2)]
-    catalogue.remove(drawn[3])
-    assert catalogue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 2)]
+    assert queue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 3, 2)]
+    queue.remove(drawn[3])
+    assert queue.plan([], excess=16_384, random_quota=0) == [drawn[i] for i in (1, 0, 2)]
 
 
 @given(
@@ -119,27 +119,27 @@ def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
         st.tuples(st.integers(0, 4), st.integers(1, 9).map(lambda tenth: tenth / 10)), max_size=20
     )
 )
-def test_the_short_account_of_evictions_is_as_good_as_a_list_of_all(
+def test_the_compact_list_of_evictions_gives_the_same_probabilities_as_the_full_list(
     evictions: Sequence[tuple[int, float]],
 ) -> None:
-    thinning = InclusionProbabilities()
+    inclusion = InclusionProbabilities()
     sequence = 0
     everything = []
     for arrivals, tag in evictions:
         sequence += arrivals
-        thinning = InclusionProbabilities.from_text(thinning.evicted(tag, sequence).text)
+        inclusion = InclusionProbabilities.from_text(inclusion.after_eviction(tag, sequence).text)
         everything.append((sequence, tag))
 
     for one in range(sequence + 1):
         naive = min((tag for before, tag in everything if one < before), default=1.0)
-        assert thinning.kept_with_probability(one) == naive
+        assert inclusion.probability_of(one) == naive
 
 
 def _estimate(draw: random.Random, *, by_value: bool) -> float:
-    """Total of all values, as estimated from what a small spool sent and kept of 60 captures."""
-    catalogue = EvictionQueue()
+    """Estimate the total of 60 values from those that a small spool sent and kept."""
+    queue = EvictionQueue()
     kept: dict[int, SpoolEntry] = {}
-    thinning = InclusionProbabilities()
+    inclusion = InclusionProbabilities()
     total = 0.0
     for number in range(60):
         value = number % 7 / 10
@@ -149,19 +149,17 @@ def _estimate(draw: random.Random, *, by_value: bool) -> float:
         size = draw.choice([4096, 8192, 12_288])
         new = entry(number, lane=Lane.RANDOM, value=value, size=size, tag=tag)
         over = sum(occupied_bytes(one) for one in kept.values()) + occupied_bytes(new) - 10 * 4096
-        victims = catalogue.plan([new], excess=over, random_quota=0)
+        evicted = queue.plan([new], excess=over, random_quota=0)
         kept[number] = new
-        catalogue.add(new)
-        for victim in victims:
-            thinning = thinning.evicted(victim.random_tag, number + 1)
-            catalogue.remove(kept.pop(victim.sequence))
-        if number % 9 == 8 and kept:  # a moment of network: the most valuable is sent
+        queue.add(new)
+        for leaving in evicted:
+            inclusion = inclusion.after_eviction(leaving.random_tag, number + 1)
+            queue.remove(kept.pop(leaving.sequence))
+        if number % 9 == 8 and kept:  # a short connection: the most valuable capture is sent
             first = max(kept.values(), key=lambda one: (one.value, -one.sequence))
-            total += first.value / thinning.kept_with_probability(first.sequence)
-            catalogue.remove(kept.pop(first.sequence))
-    return total + sum(
-        one.value / thinning.kept_with_probability(one.sequence) for one in kept.values()
-    )
+            total += first.value / inclusion.probability_of(first.sequence)
+            queue.remove(kept.pop(first.sequence))
+    return total + sum(one.value / inclusion.probability_of(one.sequence) for one in kept.values())
 
 
 def _standard_errors_off(*, by_value: bool) -> float:

@@ -1,7 +1,7 @@
-"""SQLite itself on a disk whose flushes fail: what the index said holds after a kill or power cut.
+"""Real SQLite on a disk whose flushes fail: reports of the index hold after a kill or power cut.
 
-A flush fails where strace says so. A promise: what was `done` is there for good; what was
-`refused` never is; what was doubtful is there or not, and stays as the next start found it.
+strace makes single flushes fail. The promise: a commit that was `done` stays; a `refused` one never
+appears; a `doubtful` one is there or not, and stays as the next start found it.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import pytest
 from agent.spool import index
 from agent.spool.index import Index
 from agent.spool.index_reading import DATABASE, check, read_all
-from tests.spool.small_file_system import cannot_here
+from tests.spool.small_file_system import skip_or_fail
 from tests.spool.traced_files import FLUSHES, TracedFiles, traced
 
 COMMITS = 30
@@ -33,10 +33,10 @@ def _strace_works() -> bool:
 @pytest.fixture(scope="module", autouse=True)
 def strace() -> None:
     if not _strace_works():
-        cannot_here("needs strace, and that it may trace")
+        skip_or_fail("needs strace with the permission to trace")
 
 
-def test_what_was_said_holds_whichever_flush_fails(tmp_path: Path) -> None:
+def test_reports_stay_true_whichever_flush_fails(tmp_path: Path) -> None:
     first, last = _flushes_of_commits(tmp_path)
 
     for number in (first + 7, last - 2):
@@ -46,19 +46,19 @@ def test_what_was_said_holds_whichever_flush_fails(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_what_was_said_holds_whichever_flush_fails_all_of_them(tmp_path: Path) -> None:
-    """One flush, two or five in a row, by turns: each place of each would take ten minutes."""
+def test_reports_stay_true_whichever_flush_fails_all_of_them(tmp_path: Path) -> None:
+    """One, two or five flushes in a row fail, alternately: all combinations take ten minutes."""
     _, last = _flushes_of_commits(tmp_path)
 
     for number, more in zip(range(1, last + 1), itertools.cycle((0, 1, 4)), strict=False):
         _Life(tmp_path, f"{number}..{number + more}" if more else f"{number}").check()
 
 
-def test_a_commit_that_is_believed_after_a_failed_flush_is_seen(
+def test_trusting_sqlite_after_a_failed_flush_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What SQLite does by itself is not enough."""
-    monkeypatch.setenv("PLANTED", "unsettled")
+    """SQLite alone does not keep the promise."""
+    monkeypatch.setenv("PLANTED", "trusts_sqlite")
     first, _ = _flushes_of_commits(tmp_path)
 
     with pytest.raises(AssertionError, match="refused"):
@@ -66,16 +66,16 @@ def test_a_commit_that_is_believed_after_a_failed_flush_is_seen(
 
 
 def _flushes_of_commits(folder: Path) -> tuple[int, int]:
-    """The numbers of the first flush and of the last one that commits of the first life make."""
+    """Return the numbers of the first and the last flush of the first process's commits."""
     life = _Life(folder, "")
-    reports = [n for n, call in enumerate(life.calls) if call.is_said]
+    reports = [n for n, call in enumerate(life.calls) if call.is_output]
     flushes = [n for n, call in enumerate(life.calls) if call.name in FLUSHES]
     begin, end = reports[0], reports[COMMITS]
     return sum(n < begin for n in flushes) + 1, sum(n < end for n in flushes)
 
 
 class _Life:
-    """What two processes did, flushes failing."""
+    """The system calls of the two processes while flushes fail."""
 
     def __init__(self, folder: Path, failing: str) -> None:
         self.copy = folder / "copy"
@@ -92,18 +92,20 @@ class _Life:
         self.calls = traced(script, folder / "trace", failing=failing)
 
     def check(self) -> None:
-        """Compare the end of process or power at each moment after something was said."""
+        """After each report, check the state after a kill and after a power cut."""
         done, refused, doubtful = set[str](), set[str](), set[str]()
         has_failed = False
         for call in self.calls:
             has_failed |= call.failed and call.name in FLUSHES
-            if not call.is_said:
+            if not call.is_output:
                 if call.file in _FILES:
                     self.files.apply(call)
                 continue
             word, *numbers = call.data.decode().split()
             if word == "found":
-                assert done <= set(numbers) <= done | doubtful, "found what was not said"
+                assert done <= set(numbers) <= done | doubtful, (
+                    "found something else than was reported"
+                )
                 done, doubtful = set(numbers), set()
             else:
                 {"done": done, "refused": refused, "doubtful": doubtful}[word].update(numbers)
@@ -124,7 +126,7 @@ class _Life:
             assert found <= done | doubtful
 
     def _start(self, image: dict[str, bytearray]) -> set[str]:
-        """The notes that the next start finds."""
+        """Return the notes that the next start finds."""
         shutil.rmtree(self.copy, ignore_errors=True)
         self.copy.mkdir()
         for name, data in image.items():

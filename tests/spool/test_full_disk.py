@@ -1,4 +1,4 @@
-"""A disk that is full, or read-only, on real file systems: nothing is lost, nothing is stuck."""
+"""Full and read-only disks, on real file systems: nothing is lost, and work continues."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from agent.errors import SpoolUnavailable
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.spool import Spool
 from tests.spool.small_file_system import SIZE, SmallFileSystem, mounted
-from tests.spool.spool_builders import claimable, draft, law_holds, open_real
+from tests.spool.spool_builders import claimable, counts_add_up, new_capture, open_real
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])
@@ -21,10 +21,10 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallFileS
 
 
 def _put(spool: Spool, numbers: range) -> set[str]:
-    """One capture of 100 kB each, of rising value; answers with the ids that were kept."""
+    """Put captures of 100 kB with rising values; return the ids that were kept."""
     kept = set()
     for number in numbers:
-        stored = spool.put([draft(number, value=number / 1000, size=100_000)])
+        stored = spool.put([new_capture(number, value=number / 1000, size=100_000)])
         kept |= {entry.id for entry in stored.kept}
     return kept
 
@@ -36,15 +36,15 @@ def test_the_least_valuable_leave_when_we_fill_the_disk_ourselves(small: SmallFi
         waiting = claimable(spool)
 
         assert len(waiting) > 50
-        assert waiting.keys() == {draft(n).id for n in range(300 - len(waiting), 300)}
+        assert waiting.keys() == {new_capture(n).id for n in range(300 - len(waiting), 300)}
         assert spool.counts()["evicted/disk_full"] == 299 - len(waiting)
-        assert law_holds(spool)
+        assert counts_add_up(spool)
         assert small.free() >= 0.8 * RESERVE_BYTES
         assert log.getvalue().count('"disk full"') == 1
         assert claimable(spool) == waiting
 
 
-def test_room_for_others_is_left_free(small: SmallFileSystem) -> None:
+def test_min_free_bytes_are_left_for_others(small: SmallFileSystem) -> None:
     with open_real(small.root / "spool", limit=10 * SIZE, min_free=8_000_000) as spool:
         _put(spool, range(1, 200))
 
@@ -52,7 +52,7 @@ def test_room_for_others_is_left_free(small: SmallFileSystem) -> None:
         assert spool.counts()["evicted/min_free"] > 0
 
 
-def test_a_spool_that_others_made_full_exchanges_drains_and_takes_captures_again(
+def test_a_disk_that_others_filled_still_replaces_drains_and_stores_later(
     small: SmallFileSystem,
 ) -> None:
     log = io.StringIO()
@@ -63,7 +63,7 @@ def test_a_spool_that_others_made_full_exchanges_drains_and_takes_captures_again
         better = _put(spool, range(21, 26))
         assert len(better) == 5
         assert spool.waiting() == 20
-        worse = spool.put([draft(900, value=0.0, size=100_000)])
+        worse = spool.put([new_capture(900, value=0.0, size=100_000)])
         assert worse.kept == ()
 
         small.fill()
@@ -75,11 +75,11 @@ def test_a_spool_that_others_made_full_exchanges_drains_and_takes_captures_again
         small.make_room()
         assert len(_put(spool, range(30, 40))) == 10
         assert (small.root / "spool" / "reserve").stat().st_size == RESERVE_BYTES
-        assert law_holds(spool)
+        assert counts_add_up(spool)
         assert [line.count('event="spool available"') for line in log.getvalue().splitlines()][-1]
 
 
-def test_a_put_without_any_room_changes_nothing_and_works_later(small: SmallFileSystem) -> None:
+def test_a_put_without_free_bytes_changes_nothing_and_works_later(small: SmallFileSystem) -> None:
     with open_real(small.root / "spool") as spool:
         _put(spool, range(1, 11))
         small.fill()
@@ -90,14 +90,14 @@ def test_a_put_without_any_room_changes_nothing_and_works_later(small: SmallFile
         with pytest.raises(SpoolUnavailable, match="cannot store a capture"):
             _put(spool, range(11, 12))
         assert claimable(spool) == before
-        assert law_holds(spool)
+        assert counts_add_up(spool)
 
         small.make_room()
         assert len(_put(spool, range(11, 12))) == 1
 
 
 @pytest.mark.parametrize("reserve", [True, False], ids=["with reserve", "without reserve"])
-def test_a_start_on_a_full_disk_drains_and_takes_captures_again(
+def test_a_start_on_a_full_disk_drains_and_stores_later(
     small: SmallFileSystem, reserve: bool
 ) -> None:
     with open_real(small.root / "spool") as spool:
@@ -111,7 +111,7 @@ def test_a_start_on_a_full_disk_drains_and_takes_captures_again(
     if not reserve:
         with pytest.raises(SpoolUnavailable), open_real(small.root / "spool"):
             pass
-        # One capture's worth of room is enough for the index to open.
+        # Room for one capture is enough to open the index.
         os.truncate(small.root / "foreign", (small.root / "foreign").stat().st_size - 1_000_000)
     with open_real(small.root / "spool") as spool:
         assert claimable(spool) == before
@@ -120,12 +120,12 @@ def test_a_start_on_a_full_disk_drains_and_takes_captures_again(
         spool.acknowledge(capture.id)
         small.make_room()
         _put(spool, range(11, 13))
-        assert law_holds(spool)
+        assert counts_add_up(spool)
     with open_real(small.root / "spool") as spool:
         assert spool.waiting() == 11
 
 
-def test_a_spool_that_was_never_made_says_that_the_disk_is_full(small: SmallFileSystem) -> None:
+def test_creating_a_spool_on_a_full_disk_is_refused(small: SmallFileSystem) -> None:
     small.fill()
 
     with pytest.raises(SpoolUnavailable), open_real(small.root / "spool"):
@@ -133,7 +133,7 @@ def test_a_spool_that_was_never_made_says_that_the_disk_is_full(small: SmallFile
 
 
 def test_a_disk_that_turns_read_only_loses_nothing(tmp_path: Path) -> None:
-    """As ext4 does by itself when it meets an error."""
+    """ext4 turns read-only by itself after an error."""
     with mounted("ext4", tmp_path) as small:
         with open_real(small.root / "spool") as spool:
             _put(spool, range(1, 11))
@@ -150,13 +150,13 @@ def test_a_disk_that_turns_read_only_loses_nothing(tmp_path: Path) -> None:
                 spool.reject(capture.id)
             spool.release(capture.id)
             assert claimable(spool) == before
-            assert law_holds(spool)
+            assert counts_add_up(spool)
         small.mount_again()
 
         with open_real(small.root / "spool") as spool:
             assert claimable(spool) == before
             assert len(_put(spool, range(11, 12))) == 1
-            assert law_holds(spool)
+            assert counts_add_up(spool)
 
 
 def test_a_start_on_a_read_only_disk_says_so_and_loses_nothing(small: SmallFileSystem) -> None:

@@ -1,4 +1,4 @@
-"""One suite for the real index and the one in memory; then what only diskcache can get wrong."""
+"""One suite for the real index and the one in memory, then tests of diskcache alone."""
 
 import sqlite3
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Reopen = Callable[[], Index]
 
 @pytest.fixture(params=["real", "memory"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
-    """Open the index again, as the next process would."""
+    """Return a function that opens the index as a new process does."""
     medium = Medium()
 
     def opened() -> Index:
@@ -53,24 +53,24 @@ def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
             notes={"sequence": "3"},
         )
     )
-    index.commit(IndexChange(removed=("a",), gone=("b",), counts={"stored": 1, "delivered": 2}))
+    index.commit(IndexChange(removed=("a",), unlisted=("b",), counts={"stored": 1, "delivered": 2}))
     index.close()
 
     assert reopen().load() == IndexContents(
         records={"c": 3},
-        done={"a"},
+        tombstones={"a"},
         counts={"stored": 4, "delivered": 2},
         notes={"sequence": "3"},
     )
 
 
-def test_names_leave_the_done_ring_when_they_are_forgotten(reopen: Reopen) -> None:
+def test_tombstones_are_deleted_when_they_are_cleared(reopen: Reopen) -> None:
     index = reopen()
     index.commit(IndexChange(added=(RecordFile("a", 1), RecordFile("b", 1))))
     index.commit(IndexChange(removed=("a", "b")))
-    index.commit(IndexChange(forgotten=("a", "unknown")))
+    index.commit(IndexChange(cleared=("a", "unknown")))
 
-    assert index.load().done == {"b"}
+    assert index.load().tombstones == {"b"}
 
 
 def test_counts_go_on_after_the_next_start(reopen: Reopen) -> None:
@@ -180,7 +180,7 @@ def test_the_row_of_a_record_file_is_the_one_that_diskcache_makes(tmp_path: Path
     assert index._cache._sql(f"SELECT {columns} FROM Cache").fetchall() == ours
 
 
-def test_a_locked_index_is_a_disk_error_and_no_endless_wait(
+def test_a_locked_index_is_a_disk_error_after_a_short_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = Index(tmp_path)
@@ -223,7 +223,7 @@ def test_an_index_in_which_nothing_waits_has_no_oldest(tmp_path: Path) -> None:
     assert read_totals(tmp_path, ("0", "f"), ()) == IndexTotals(0, 0, None, 0, {}, {})
 
 
-def test_reading_an_index_that_is_not_there_or_is_none_is_an_os_error(tmp_path: Path) -> None:
+def test_reading_a_missing_or_invalid_index_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_totals(tmp_path, ("0", "f"), ())
     (tmp_path / DATABASE).write_bytes(b"no database" * 1000)

@@ -1,4 +1,4 @@
-"""Tests of the tests: each bug that could be made must be seen by a proof."""
+"""Tests of the tests: a proof must detect each planted bug."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -66,10 +66,10 @@ class MoveNotRepeatable(ForgetfulDisk):
             super().move(source, destination)
 
 
-class NoRing(MemoryIndex):
+class NoTombstones(MemoryIndex):
     def apply(self, change: IndexChange) -> None:
         super().apply(change)
-        self.medium.contents.done.clear()
+        self.medium.contents.tombstones.clear()
 
 
 class DeletionsNotDurable(MemoryIndex):
@@ -91,9 +91,7 @@ class HalfACommit(MemoryIndex):
     def apply(self, change: IndexChange) -> None:
         super().apply(IndexChange(added=change.added, removed=change.removed))
         self.disk.step()
-        super().apply(
-            IndexChange(counts=change.counts, forgotten=change.forgotten, notes=change.notes)
-        )
+        super().apply(IndexChange(counts=change.counts, cleared=change.cleared, notes=change.notes))
 
 
 class UnlinkBeforeCommit(Spool):
@@ -103,26 +101,26 @@ class UnlinkBeforeCommit(Spool):
         super()._commit(change)
 
 
-class RingForgottenTooEarly(Spool):
+class TombstonesClearedTooEarly(Spool):
     def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
         stored = super()._put(batch, short)
-        self._account._index.commit(IndexChange(forgotten=tuple(self._files._unsynced)))
+        self._index_notes._index.commit(IndexChange(cleared=tuple(self._files._unsynced_unlinks)))
         return stored
 
 
-class ClaimedMayLeave(Spool):
+class ClaimedMayBeEvicted(Spool):
     def _put(self, batch: Sequence[EncodedCapture], short: Shortage) -> PutResult:
         claimed = list(self._claimed.values())
         for entry in claimed:
-            self._catalogue.add(entry)
+            self._eviction_queue.add(entry)
         try:
             return super()._put(batch, short)
         finally:
             for entry in claimed:
-                self._catalogue.remove(entry)
+                self._eviction_queue.remove(entry)
 
 
-class ReserveKept(DiskBudget):
+class ReserveNotFreed(DiskBudget):
     def is_full(self, error: OSError) -> bool:
         return False
 
@@ -134,15 +132,15 @@ class RowBeforeFile(RecordFiles):
         self._owed = batch
         return set()
 
-    def forget(self, unlinked: set[str]) -> None:
+    def forget_unlinked(self, unlinked: set[str]) -> None:
         super().write(self._owed)
-        super().forget(unlinked)
+        super().forget_unlinked(unlinked)
 
 
 class RefusedPutLeftBehind(RecordFiles):
-    def unwrite(self, batch: Iterable[EncodedCapture]) -> None:
-        super().unwrite(batch)
-        self._unwritten.clear()
+    def remove_failed(self, batch: Iterable[EncodedCapture]) -> None:
+        super().remove_failed(batch)
+        self._to_remove.clear()
 
 
 class GivenUpPutLeftBehind(RecordFiles):
@@ -151,15 +149,15 @@ class GivenUpPutLeftBehind(RecordFiles):
 
 
 class DoubtfulPutRemoved(RecordFiles):
-    def leave(self, batch: Iterable[EncodedCapture]) -> None:
-        super().leave(batch)
-        for newcomer in batch:
-            self._disk.remove(self._paths.records / file_name(newcomer.entry))
+    def keep_in_doubt(self, batch: Iterable[EncodedCapture]) -> None:
+        super().keep_in_doubt(batch)
+        for capture in batch:
+            self._disk.remove(self._paths.records / file_name(capture.entry))
 
 
-class NeverSettled(MemoryIndex):
-    def settle(self) -> None:
-        """Believe that what raised never was."""
+class NeverOverwrites(MemoryIndex):
+    def discard_failed(self) -> None:
+        """Believe that a commit that raised changed nothing."""
 
 
 def test_no_file_sync_is_seen(make_machine: MakeMachine) -> None:
@@ -182,16 +180,16 @@ def test_an_acknowledgement_without_a_durable_commit_is_seen(make_machine: MakeM
     _is_seen(survives_power_cuts, make_machine, make_index=DeletionsNotDurable)
 
 
-def test_no_done_ring_is_seen(make_machine: MakeMachine) -> None:
-    _is_seen(survives_power_cuts, make_machine, make_index=NoRing)
+def test_missing_tombstones_are_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_power_cuts, make_machine, make_index=NoTombstones)
 
 
 def test_a_transaction_in_two_halves_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_index=HalfACommit)
 
 
-def test_a_failed_commit_that_is_believed_is_seen(make_machine: MakeMachine) -> None:
-    _is_seen(survives_failed_flushes, make_machine, make_index=NeverSettled)
+def test_a_failed_commit_that_is_not_overwritten_is_seen(make_machine: MakeMachine) -> None:
+    _is_seen(survives_failed_flushes, make_machine, make_index=NeverOverwrites)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +197,9 @@ def test_a_failed_commit_that_is_believed_is_seen(make_machine: MakeMachine) -> 
     [
         (UnlinkBeforeCommit, survives_power_cuts),
         (RowBeforeFile, survives_power_cuts),
-        (RingForgottenTooEarly, survives_power_cuts),
-        (ClaimedMayLeave, survives_power_cuts),
-        (ReserveKept, drains_a_full_disk),
+        (TombstonesClearedTooEarly, survives_power_cuts),
+        (ClaimedMayBeEvicted, survives_power_cuts),
+        (ReserveNotFreed, drains_a_full_disk),
         (RefusedPutLeftBehind, delivers_a_refused_put_once),
         (DoubtfulPutRemoved, survives_failed_flushes),
         (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
@@ -222,7 +220,7 @@ def test_a_bug_in_the_spool_is_seen(
     _is_seen(proof, make_machine)
 
 
-def test_a_wrong_order_of_victims_is_seen(
+def test_a_wrong_eviction_order_is_seen(
     make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(eviction, "_by_value", lambda entry: (-entry.value, entry.sequence))

@@ -1,4 +1,4 @@
-"""The proofs, on the spool as it is."""
+"""The proofs, on the real spool."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may use a spool, what others see of it, and what a kill leaves."""
+"""One owner per spool, what other processes see of it, and what remains after a kill."""
 
 import os
 import signal
@@ -14,8 +14,14 @@ from agent.domain import Lane
 from agent.errors import ConfigurationError, TemporaryError
 from agent.spool.status import read_status
 from tests import ROOT
-from tests.spool.small_file_system import cannot_here
-from tests.spool.spool_builders import FIRST_CAPTURE_MS, claimable, draft, law_holds, open_real
+from tests.spool.small_file_system import skip_or_fail
+from tests.spool.spool_builders import (
+    FIRST_CAPTURE_MS,
+    claimable,
+    counts_add_up,
+    new_capture,
+    open_real,
+)
 
 NOW = FIRST_CAPTURE_MS / 1000 + 60
 
@@ -48,7 +54,7 @@ def test_everything_that_put_returned_for_is_there_after_a_kill(tmp_path: Path) 
 
     with open_real(tmp_path / "spool") as spool:
         assert set(told) <= claimable(spool).keys()
-        assert law_holds(spool)
+        assert counts_add_up(spool)
 
 
 def test_a_second_process_is_told_who_owns_the_spool(tmp_path: Path) -> None:
@@ -92,7 +98,9 @@ def test_a_spool_that_was_never_made_is_empty(tmp_path: Path) -> None:
 
 def test_the_status_counts_everything(tmp_path: Path) -> None:
     with open_real(tmp_path / "spool") as spool:
-        spool.put([draft(1, lane=Lane.REQUESTED), *(draft(n, size=5000) for n in range(2, 6))])
+        spool.put(
+            [new_capture(1, lane=Lane.REQUESTED), *(new_capture(n, size=5000) for n in range(2, 6))]
+        )
         for end in (spool.acknowledge, spool.reject):
             capture = spool.claim()
             assert capture
@@ -109,9 +117,9 @@ def test_the_status_counts_everything(tmp_path: Path) -> None:
     assert read_status(tmp_path / "spool", now=NOW + 7200).recent_bytes_per_hour == 0
 
 
-def test_a_spool_of_somebody_else_is_refused_with_both_names(tmp_path: Path) -> None:
+def test_a_spool_of_another_user_is_refused_with_both_names(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        cannot_here("only root can give a folder away")
+        skip_or_fail("only root can give a folder away")
     root = tmp_path / "spool"
     root.mkdir()
     os.chown(root, 65_534, 65_534)
@@ -132,7 +140,7 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, inside: str) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
 
-    with pytest.raises(ConfigurationError, match=r"is no folder|it is no folder"), open_real(root):
+    with pytest.raises(ConfigurationError, match=r"is not a folder"), open_real(root):
         pass
 
 
@@ -147,6 +155,6 @@ def test_the_folder_is_private_even_if_it_was_made_otherwise(tmp_path: Path) -> 
 def test_a_capture_that_the_next_start_could_not_name_is_refused(tmp_path: Path) -> None:
     with (
         open_real(tmp_path / "spool") as spool,
-        pytest.raises(ValueError, match="could not read the file name"),
+        pytest.raises(ValueError, match="could not read this file name"),
     ):
-        spool.put([draft(1, value=1.2)])
+        spool.put([new_capture(1, value=1.2)])

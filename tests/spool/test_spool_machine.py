@@ -1,4 +1,4 @@
-"""Any order of actions, power lost and errors at any step, against a plain account."""
+"""Random actions, with power cuts and errors at any step, against a simple model."""
 
 import errno
 import random
@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.spool.checked_spool import CheckedSpool
 from tests.spool.forgetful_disk import Fault, PowerCut
-from tests.spool.spool_builders import OVERHEAD, Machine, draft
-from tests.spool.witness import Witness
+from tests.spool.spool_builders import OVERHEAD, Machine, new_capture
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
 _steps = st.integers(1, 20)
@@ -41,47 +41,47 @@ _shapes = st.lists(
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """One computer's life."""
+    """Random actions on one machine."""
 
     @initialize(blocks=st.integers(4, 40))
     def begin(self, blocks: int) -> None:
         self.folder = tempfile.TemporaryDirectory()
         limits = SpoolLimits(OVERHEAD + blocks * 4096)
-        self.witness = Witness(Machine(Path(self.folder.name) / "spool", limits))
-        self.disk = self.witness.machine.disk
+        self.checked = CheckedSpool(Machine(Path(self.folder.name) / "spool", limits))
+        self.disk = self.checked.machine.disk
         self.number = 0
 
     def teardown(self) -> None:
-        if hasattr(self, "witness"):
-            self.witness.machine.kill()
+        if hasattr(self, "checked"):
+            self.checked.machine.kill()
             self.folder.cleanup()
 
     @rule(shapes=_shapes, dice=_dice)
     def put(self, shapes: list[tuple[Lane, float, int]], dice: random.Random) -> None:
-        drafts = []
+        captures = []
         for lane, value, size in shapes:
             self.number += 1
-            drafts.append(draft(self.number, lane=lane, value=value, size=size))
-        self._put(drafts, dice)
+            captures.append(new_capture(self.number, lane=lane, value=value, size=size))
+        self._put(captures, dice)
 
-    @precondition(lambda self: self.witness.unstored)
+    @precondition(lambda self: self.checked.unstored)
     @rule(dice=_dice)
     def put_again_what_the_disk_refused(self, dice: random.Random) -> None:
-        drafts = list(self.witness.unstored.values())
-        dice.shuffle(drafts)
-        self._put(drafts[:4], dice)
+        captures = list(self.checked.unstored.values())
+        dice.shuffle(captures)
+        self._put(captures[:4], dice)
 
     @rule(dice=_dice)
     def claim(self, dice: random.Random) -> None:
-        with self._electricity(dice):
-            self.witness.claim()
+        with self._with_power(dice):
+            self.checked.claim()
 
-    @precondition(lambda self: self.witness.claimed)
+    @precondition(lambda self: self.checked.claimed)
     @rule(dice=_dice, end=st.sampled_from(["acknowledge", "acknowledge", "release", "reject"]))
     def finish(self, dice: random.Random, end: str) -> None:
-        identity = dice.choice(sorted(self.witness.claimed))
-        with self._electricity(dice):
-            getattr(self.witness, end)(identity)
+        identity = dice.choice(sorted(self.checked.claimed))
+        with self._with_power(dice):
+            getattr(self.checked, end)(identity)
 
     @rule(steps=_steps)
     def cut_the_power_soon(self, steps: int) -> None:
@@ -92,7 +92,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.disk.strike(Fault(steps, error, lasting))
 
     @rule()
-    def mend_the_disk(self) -> None:
+    def fix_the_disk(self) -> None:
         self.disk.strike(None)
 
     @rule(dice=_dice, power=st.booleans())
@@ -100,24 +100,24 @@ class SpoolMachine(RuleBasedStateMachine):
         self._end(dice, power=power)
 
     @invariant()
-    def account_is_right(self) -> None:
-        if hasattr(self, "witness"):
-            self.witness.check()
+    def state_matches(self) -> None:
+        if hasattr(self, "checked"):
+            self.checked.check()
 
-    def _put(self, drafts: list[NewCapture], dice: random.Random) -> None:
-        with self._electricity(dice):
-            self.witness.put(drafts)
+    def _put(self, captures: list[NewCapture], dice: random.Random) -> None:
+        with self._with_power(dice):
+            self.checked.put(captures)
 
     @contextmanager
-    def _electricity(self, dice: random.Random) -> Iterator[None]:
+    def _with_power(self, dice: random.Random) -> Iterator[None]:
         try:
             yield
         except PowerCut:
             self._end(dice, power=dice.random() < 0.7)
 
     def _end(self, dice: random.Random, *, power: bool) -> None:
-        """End the process, and start it again; that may fail or be cut as well."""
-        machine = self.witness.machine
+        """End the process and start it again; the start may fail or lose power too."""
+        machine = self.checked.machine
 
         def start() -> None:
             machine.kill()
@@ -137,10 +137,10 @@ class SpoolMachine(RuleBasedStateMachine):
                     self.disk.strike(None)
                     return
 
-        self.witness.start_again(start)
+        self.checked.start_again(start)
 
 
-def test_nothing_promised_is_broken_whatever_happens() -> None:
+def test_random_actions_break_no_promise() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(
@@ -154,7 +154,7 @@ def test_nothing_promised_is_broken_whatever_happens() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_nothing_promised_is_broken_in_a_long_life() -> None:
+def test_many_random_actions_break_no_promise() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(

@@ -1,8 +1,8 @@
-"""What a medium may hold of SQLite's files after a power cut, told from a trace of system calls.
+"""What the medium may hold of SQLite's files after a power cut, from a trace of system calls.
 
-A flush that fails drops the pages that were to be flushed, and the next one succeeds without them:
-that is what Linux does (https://lwn.net/Articles/752063/). What a process reads is not affected.
-Making a file shorter or removing it counts as durable at once.
+As in Linux (https://lwn.net/Articles/752063/), a failed flush drops the pages, and the next flush
+succeeds without them. Reads of a running process are not affected. Truncation and removal count as
+durable at once.
 """
 
 import re
@@ -23,27 +23,27 @@ _HEX = re.compile(r"((?:\\x[0-9a-f]{2})+)")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One system call that was made."""
+    """One system call."""
 
     name: str
     file: str  # name without its folder
     data: bytes
-    numbers: tuple[int, ...]  # what else it was told
+    numbers: tuple[int, ...]  # its other arguments
     failed: bool
 
     @property
-    def is_said(self) -> bool:
+    def is_output(self) -> bool:
         """Whether this is a line on standard output."""
         return self.name == "write" and self.file.startswith("pipe:")
 
 
 def traced(script: Sequence[str], log: Path, *, failing: str = "") -> list[Call]:
-    """Run a Python script. The flushes `failing`, in the words of strace, do nothing but fail."""
+    """Run a Python script; return its calls. The flushes `failing`, in strace syntax, fail."""
     inject = ["-e", f"inject={','.join(FLUSHES)}:error=EIO:when={failing}"] if failing else []
     trace = ["-f", "-qq", "-y", "-xx", "-s", str(PAGE), "-e", f"trace={_CALLS}", "-o", str(log)]
     command = ["strace", "--seccomp-bpf", *trace, *inject, sys.executable, *script]
-    said, unsaid = subprocess.PIPE, subprocess.DEVNULL
-    subprocess.run(command, check=False, stdout=said, stderr=unsaid, timeout=120, cwd=ROOT)
+    output, discard = subprocess.PIPE, subprocess.DEVNULL
+    subprocess.run(command, check=False, stdout=output, stderr=discard, timeout=120, cwd=ROOT)
     return list(_calls(log))
 
 
@@ -53,7 +53,7 @@ def _calls(log: Path) -> Iterator[Call]:
             found = _LINE.match(line)
             if found is None:
                 continue
-            name, arguments, answer = found.groups()
+            name, arguments, result = found.groups()
             texts = [bytes.fromhex(one.replace("\\x", "")) for one in _HEX.findall(arguments)]
             rest = arguments.rpartition('"' if '"' in arguments else ">")[2]
             yield Call(
@@ -61,20 +61,20 @@ def _calls(log: Path) -> Iterator[Call]:
                 Path(texts[0].decode()).name,
                 texts[1] if len(texts) > 1 else b"",
                 tuple(int(number) for number in re.findall(r"-?\d+", rest)),
-                int(answer) < 0,
+                int(result) < 0,
             )
 
 
 @dataclass
 class TracedFiles:
-    """The files of one folder, as processes see them and as the medium has them."""
+    """The files of one folder, as processes see them and as they are on the medium."""
 
     seen: dict[str, bytearray] = field(default_factory=dict)
     medium: dict[str, bytearray] = field(default_factory=dict)
-    dirty: dict[str, set[int]] = field(default_factory=dict)  # pages to be flushed
+    dirty: dict[str, set[int]] = field(default_factory=dict)  # pages that are not flushed
 
     def apply(self, call: Call) -> None:
-        """One more call was made."""
+        """Apply one call."""
         if call.name == "pwrite64":
             self._write(call.file, call.data, call.numbers[-1])
         elif call.name == "fallocate":
@@ -96,11 +96,11 @@ class TracedFiles:
             self.dirty.pop(call.file, None)
 
     def after_a_kill(self) -> dict[str, bytearray]:
-        """All that was written."""
+        """Return all written bytes."""
         return self.seen
 
     def after_a_power_cut(self, keeps: Callable[[int], bool]) -> dict[str, bytearray]:
-        """What was flushed, and of the other pages those that the medium `keeps`."""
+        """Return the flushed pages, and those of the others for which `keeps` is true."""
         files = {name: bytearray(data) for name, data in self.medium.items()}
         for name, pages in self.dirty.items():
             for page in filter(keeps, pages):

@@ -1,9 +1,9 @@
-"""A process that owns a spool: prints the id of each capture that `put` returned for, for ever."""
+"""A process that stores captures without end and prints the id of each stored one."""
 
 import sys
 from pathlib import Path
 
-from tests.spool.spool_builders import draft, open_real
+from tests.spool.spool_builders import new_capture, open_real
 
 
 def main() -> None:
@@ -11,10 +11,10 @@ def main() -> None:
     with open_real(Path(sys.argv[1])) as spool:
         number = 0
         while True:
-            drafts = [draft(number + one, size=20_000) for one in range(1, 4)]
+            captures = [new_capture(number + one, size=20_000) for one in range(1, 4)]
             number += 3
-            spool.put(drafts)
-            for one in drafts:
+            spool.put(captures)
+            for one in captures:
                 sys.stdout.write(one.id + "\n")
             sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""A plain account of what a spool was told and promised, and whether it kept its word."""
+"""A spool whose every action is checked against a simple model of its promises."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,36 +10,36 @@ from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.types import NewCapture, PutResult
 from tests.spool.forgetful_disk import PowerCut
 from tests.spool.naive_eviction import naive_plan
-from tests.spool.spool_builders import Machine, claimable, law_holds
+from tests.spool.spool_builders import Machine, claimable, counts_add_up
 
 
-class Witness:
-    """Does everything that may be done with a spool, and asserts each promise."""
+class CheckedSpool:
+    """Performs actions on a spool and asserts each promise."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.images: dict[str, bytes] = {}
         self.waiting: dict[str, SpoolEntry] = {}
         self.claimed: set[str] = set()
-        self.finished: set[str] = set()  # acknowledged or rejected: must never come back
-        self.unstored: dict[str, NewCapture] = {}  # of puts that raised: may be there after a start
-        self.doubtful: set[str] = set()  # interrupted while they left: there or gone
-        self.evictable: set[str] = set()  # when a put was interrupted
+        self.finished: set[str] = set()  # acknowledged or rejected: must never reappear
+        self.unstored: dict[str, NewCapture] = {}  # of failed puts: may be there after a start
+        self.doubtful: set[str] = set()  # interrupted while being deleted: there or gone
+        self.evictable: set[str] = set()  # candidates of an interrupted put
         self.spool = machine.start()
 
     # Actions
 
-    def put(self, drafts: Sequence[NewCapture]) -> PutResult | None:
-        """Store; None when the disk refused."""
-        for one in drafts:
+    def put(self, captures: Sequence[NewCapture]) -> PutResult | None:
+        """Store captures; return None when the disk refused."""
+        for one in captures:
             self.images[one.id] = one.image
-        self.unstored |= {one.id: one for one in drafts}
+        self.unstored |= {one.id: one for one in captures}
         budget = self.machine.limits.max_bytes
         over = self.spool.occupied() + 65_536 - budget
         was_there = [one for key, one in self.waiting.items() if key not in self.claimed]
-        tried = {one.id for one in self.spool._catalogue._tried}
+        attempted = {one.id for one in self.spool._eviction_queue._attempted}
         try:
-            stored = self.spool.put(drafts)
+            stored = self.spool.put(captures)
         except SpoolUnavailable:
             if self.machine.medium.doubtful:
                 self.evictable |= {one.id for one in was_there}
@@ -47,15 +47,15 @@ class Witness:
         except PowerCut:
             self.evictable |= {one.id for one in was_there}
             raise
-        for one in drafts:
+        for one in captures:
             del self.unstored[one.id]
         new = sorted({*stored.kept, *stored.evicted} - set(was_there), key=lambda one: one.sequence)
-        assert [one.id for one in new] == [one.id for one in drafts]
+        assert [one.id for one in new] == [one.id for one in captures]
         excess = over + sum(occupied_bytes(one) for one in new)
         if stored.reason == "budget":
             quota = int(RANDOM_SHARE * budget)
             expected = naive_plan(
-                [*was_there, *new], excess=excess, random_quota=quota, tried=tried
+                [*was_there, *new], excess=excess, random_quota=quota, attempted=attempted
             )
             assert list(stored.evicted) == expected
         self.waiting |= {entry.id: entry for entry in stored.kept}
@@ -68,7 +68,7 @@ class Witness:
         return stored
 
     def claim(self) -> str | None:
-        """Take the next; None when the disk refused or there is none."""
+        """Claim the next; return None when the disk refused or nothing waits."""
         order = sorted(
             (one for key, one in self.waiting.items() if key not in self.claimed),
             key=lambda one: (one.lane is not Lane.REQUESTED, -one.value, one.sequence),
@@ -88,7 +88,7 @@ class Witness:
         passed = order[: sum(grown.values())]
         for one in passed:
             del self.waiting[one.id]
-        # A rejection that the disk refused after it had moved the file is finished here.
+        # A claim completes a rejection that failed after the file was moved.
         assert grown["rejected"] <= len(self.doubtful.intersection(one.id for one in passed))
         rest = order[len(passed) :]
         if refused:
@@ -102,34 +102,34 @@ class Witness:
         return capture.id
 
     def acknowledge(self, identity: str) -> None:
-        """The endpoint has it."""
+        """Acknowledge a claimed capture."""
         self._finish(identity, self.spool.acknowledge)
 
     def reject(self, identity: str) -> None:
-        """The endpoint will never take it."""
+        """Reject a claimed capture."""
         self._finish(identity, self.spool.reject, may_have_moved=True)
 
     def release(self, identity: str) -> None:
-        """Not delivered."""
+        """Release a claimed capture."""
         self.spool.release(identity)
         self.claimed.remove(identity)
 
     def start_again(self, start: Callable[[], object]) -> None:
-        """Start after an end of any kind, and compare all that is there with the account."""
+        """Call `start`, which restarts the spool, and compare its content with the model."""
         start()
         self.spool = self.machine.spool
         self.claimed.clear()
         found = claimable(self.spool)
         counts = Counter(self.spool.counts())
         for identity, image in found.items():
-            assert identity not in self.finished, "a finished capture came back"
-            assert image == self.images[identity], "other bytes came back"
+            assert identity not in self.finished, "a finished capture reappeared"
+            assert image == self.images[identity], "the image has other bytes"
         surprising = found.keys() - self.waiting.keys() - self.unstored.keys()
-        assert not surprising, "a capture came from nowhere"
+        assert not surprising, "an unknown capture appeared"
         missing = self.waiting.keys() - found.keys() - self.doubtful
         assert missing <= self.evictable, "a stored capture was lost"
         if not self.machine.disk.errors:
-            assert "damaged" not in counts, "a power cut left what was neither whole nor absent"
+            assert "damaged" not in counts, "a power cut left an incomplete file"
         evicted = sum(count for name, count in counts.items() if name.startswith("evicted/"))
         assert len(missing) <= evicted, "a capture was evicted and not counted"
         self.waiting = {one.id: one for one in self.spool._entries.values() if one.id in found}
@@ -139,10 +139,12 @@ class Witness:
         self.check()
 
     def check(self) -> None:
-        """What holds at every moment between two actions."""
+        """Check what holds between any two actions."""
         assert self.spool.waiting() == len(self.waiting)
         assert self.spool.in_flight() == len(self.claimed)
-        assert law_holds(self.spool), "stored != delivered + rejected + damaged + evicted + waiting"
+        assert counts_add_up(self.spool), (
+            "stored != delivered + rejected + damaged + evicted + waiting"
+        )
 
     def _finish(
         self, identity: str, action: Callable[[str], None], *, may_have_moved: bool = False
