@@ -20,10 +20,8 @@ MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
 UNFINISHED = (
     "agent/camera",
     "agent/detector",
-    "tests/bench",
     "tests/camera",
     "tests/detector",
-    "tests/selection",
 )
 """Where retired words are left, mostly in names; a place leaves this list when it has none."""
 
