@@ -13,27 +13,12 @@ from agent.dataset import yolo
 from agent.dataset.folder import Dataset
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
+from tests.fakes.disk.real import OrderedDisk, RefusingDisk
 from tests.upload.upload_builders import CAR, capture, classified, identity, record_of
 
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.8, "box": [-50.0, 0.0, 50.0, 100.0]}
 
-
-class LoggingDisk(Disk):
-    """Remembers what became durable, in order; stops at the file that is named."""
-
-    def __init__(self, stop_at: str = "") -> None:
-        self.log: list[str] = []
-        self.stop_at = stop_at
-
-    def write(self, path: Path, data: bytes) -> None:
-        if self.stop_at and path.name.endswith(self.stop_at):
-            raise OSError(28, "No space left on device")
-        super().write(path, data)
-        self.log.append(path.name)
-
-    def sync_directory(self, path: Path) -> None:
-        super().sync_directory(path)
-        self.log.append(f"{path.name}/")
+DISK_FULL = OSError(28, "No space left on device")
 
 
 def store(dataset: Dataset, number: int, **changes: Any) -> bool:
@@ -122,7 +107,7 @@ def test_a_classification_lies_in_the_folder_of_its_class(
 
 
 def test_the_class_is_durable_before_the_record(tmp_path: Path) -> None:
-    disk = LoggingDisk()
+    disk = OrderedDisk()
     made = classified(1, ("cat", 0.9))
     Dataset(tmp_path, disk).store(made.record_json, made.image)
 
@@ -182,7 +167,7 @@ def test_labels_without_their_names_stop_the_dataset(tmp_path: Path) -> None:
 
 
 def test_the_record_comes_last_and_each_step_is_durable_before_the_next(tmp_path: Path) -> None:
-    disk = LoggingDisk()
+    disk = OrderedDisk()
     store(Dataset(tmp_path, disk), 1)
     one = identity(1)
     steps = [f"{one}.jpg", "images/", f"{one}.txt", "labels/", f"{one}.json", "records/"]
@@ -193,7 +178,7 @@ def test_the_record_comes_last_and_each_step_is_durable_before_the_next(tmp_path
 
 def test_a_duplicate_is_made_durable_before_it_is_confirmed(tmp_path: Path) -> None:
     store(Dataset(tmp_path, Disk()), 1)
-    disk = LoggingDisk()
+    disk = OrderedDisk()
 
     assert store(Dataset(tmp_path, disk), 1) is False
     assert disk.log == ["records/"]
@@ -201,7 +186,7 @@ def test_a_duplicate_is_made_durable_before_it_is_confirmed(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("stop_at", [".jpg", ".txt", ".json", "data.yaml"])
 def test_a_capture_cut_short_is_stored_by_storing_it_again(tmp_path: Path, stop_at: str) -> None:
-    dataset = Dataset(tmp_path, LoggingDisk(stop_at))
+    dataset = Dataset(tmp_path, RefusingDisk(DISK_FULL, suffix=stop_at))
     with pytest.raises(OSError, match="No space"):
         store(dataset, 1)
 

@@ -16,14 +16,22 @@ from agent.detector.fallback.known_good import (
     known_good_folder,
 )
 from agent.files import Disk
-from tests.spool.forgetful_disk import Fault, ForgetfulDisk, PowerCut, everything_kept, nothing_kept
+from tests.fakes.disk.power_cut import (
+    DiskFault,
+    NoFileSync,
+    NoFolderSync,
+    PowerCut,
+    PowerCutDisk,
+    keep_everything,
+    keep_nothing,
+)
 
 STATE = Path("/state-of-a-test")
 SPOOL = Path("/var/lib/capture-agent/spool")
 SETTINGS = {"AGENT_MODEL": "m.onnx", "AGENT_MODEL_FORMAT": "auto"}
 STEPS = 60  # more than two calls of `keep` take
 
-MakeDisk = Callable[[], ForgetfulDisk]
+MakeDisk = Callable[[], PowerCutDisk]
 
 
 def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None) -> ModelParts:
@@ -40,7 +48,7 @@ def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None)
     )
 
 
-def content_of(disk: ForgetfulDisk) -> str | None:
+def content_of(disk: PowerCutDisk) -> str | None:
     """What is kept; fails where it is not whole."""
     store = KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0)
     kept = store.look()
@@ -58,11 +66,11 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
     """At whatever step the power fails, the model before or the new one is there, whole."""
     first, second = parts(folder / "1", "one"), parts(folder / "2", "two")
     third = parts(folder / "3", "three")
-    for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
+    for step, fate in product(range(1, STEPS), (keep_nothing, keep_everything)):
         disk = make()
         store = KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0)
         store.keep(first)
-        disk.strike(Fault(step))
+        disk.inject(DiskFault(step))
         done = "one"
         try:
             store.keep(second)
@@ -71,7 +79,7 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
             done = "three"
         except PowerCut:
             pass
-        disk.cut(fate)
+        disk.cut_power(fate)
         following = {"one": "two", "two": "three", "three": "three"}
         assert content_of(disk) in (done, following[done]), (step, fate)
         store.keep(third)  # what the cut has left is no hindrance
@@ -80,9 +88,9 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
 
 def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
     """Nothing, or the first model whole."""
-    for step, fate in product(range(1, STEPS), (nothing_kept, everything_kept)):
+    for step, fate in product(range(1, STEPS), (keep_nothing, keep_everything)):
         disk = make()
-        disk.strike(Fault(step))
+        disk.inject(DiskFault(step))
         done = None
         try:
             KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0).keep(
@@ -91,23 +99,15 @@ def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
             done = "one"
         except PowerCut:
             pass
-        disk.cut(fate)
+        disk.cut_power(fate)
         assert content_of(disk) in (done, "one")
 
 
-class NoFileSync(ForgetfulDisk):
-    def sync_file(self, inode: object) -> None:
-        """Planted bug."""
+class SlotsNeverSynced(NoFolderSync):
+    unsynced = frozenset({"a", "b", "more"})
 
 
-class NoFolderSync(ForgetfulDisk):
-    def sync_directory(self, path: Path) -> None:
-        if path.name in ("a", "b", "more"):
-            return  # planted bug
-        super().sync_directory(path)
-
-
-class OneSlot(ForgetfulDisk):
+class OneSlot(PowerCutDisk):
     """The new one overwrites the old one."""
 
     def copy(self, source: Path, destination: Path) -> str:
@@ -120,11 +120,11 @@ class OneSlot(ForgetfulDisk):
 def test_the_last_good_model_survives(
     proof: Callable[[MakeDisk, Path], None], tmp_path: Path
 ) -> None:
-    proof(lambda: ForgetfulDisk(STATE), tmp_path)
+    proof(lambda: PowerCutDisk(STATE), tmp_path)
 
 
-@pytest.mark.parametrize("bug", [NoFileSync, NoFolderSync, OneSlot])
-def test_the_proof_finds_planted_bugs(bug: type[ForgetfulDisk], tmp_path: Path) -> None:
+@pytest.mark.parametrize("bug", [NoFileSync, SlotsNeverSynced, OneSlot])
+def test_the_proof_finds_planted_bugs(bug: type[PowerCutDisk], tmp_path: Path) -> None:
     with pytest.raises((AssertionError, FileNotFoundError)):
         survives_power_cuts(lambda: bug(STATE), tmp_path)
 

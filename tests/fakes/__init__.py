@@ -1,1 +1,1 @@
-"""Fakes that several folders of tests share: a clock and a log."""
+"""Fakes that several folders of tests share: a clock, a log and disks."""

@@ -1,4 +1,4 @@
-"""One suite for the real disk and the forgetful one; then what only each of them has."""
+"""One suite for the real disk and the one in memory, then the tests of each alone."""
 
 import errno
 import hashlib
@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from agent.files import Disk, FileEntry
-from tests.spool.forgetful_disk import Fault, ForgetfulDisk, PowerCut, everything_kept, nothing_kept
+from tests.fakes.disk.power_cut import (
+    DiskFault,
+    PowerCut,
+    PowerCutDisk,
+    keep_everything,
+    keep_nothing,
+)
 
 MakeDisk = Callable[[Path], Disk]
 
 
-@pytest.fixture(params=[lambda _: Disk(), ForgetfulDisk], ids=["real", "forgetful"])
+@pytest.fixture(params=[lambda _: Disk(), PowerCutDisk], ids=["real", "power cut"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Disk:
     made: Disk = request.param(tmp_path)
     return made
@@ -212,39 +218,39 @@ def test_files_and_folders_of_the_real_disk_are_private(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_forgetful_disk_forgets_what_was_not_synced(tmp_path: Path) -> None:
-    disk = ForgetfulDisk(tmp_path)
+def test_a_power_cut_loses_what_was_not_synced(tmp_path: Path) -> None:
+    disk = PowerCutDisk(tmp_path)
     disk.write_durably(tmp_path / "kept", b"1")
     disk.write(tmp_path / "lost", b"2")
     disk.remove(tmp_path / "kept")
 
-    disk.cut(nothing_kept)
+    disk.cut_power(keep_nothing)
 
     assert list(disk.files(tmp_path)) == [FileEntry("kept", 1)]
 
 
-def test_the_forgetful_disk_may_keep_everything(tmp_path: Path) -> None:
-    disk = ForgetfulDisk(tmp_path)
+def test_a_power_cut_may_lose_nothing(tmp_path: Path) -> None:
+    disk = PowerCutDisk(tmp_path)
     disk.write(tmp_path / "file", b"1")
 
-    disk.cut(everything_kept)
+    disk.cut_power(keep_everything)
 
     assert disk.read(tmp_path / "file") == b"1"
 
 
-def test_the_forgetful_disk_tears_a_file_whose_bytes_were_not_synced(tmp_path: Path) -> None:
-    disk = ForgetfulDisk(tmp_path)
-    disk.strike(Fault(after_steps=3))
+def test_a_power_cut_truncates_a_file_whose_bytes_were_not_synced(tmp_path: Path) -> None:
+    disk = PowerCutDisk(tmp_path)
+    disk.inject(DiskFault(after_steps=3))
     with pytest.raises(PowerCut):
         disk.write(tmp_path / "file", b"12345")
 
-    disk.cut(lambda bound: min(bound, 2) if bound > 1 else bound)
+    disk.cut_power(lambda bound: min(bound, 2) if bound > 1 else bound)
 
     assert disk.read(tmp_path / "file.tmp") == b"12\0\0\0"
 
 
-def test_the_forgetful_disk_has_an_end(tmp_path: Path) -> None:
-    disk = ForgetfulDisk(tmp_path, capacity=8192)
+def test_the_disk_in_memory_can_be_full(tmp_path: Path) -> None:
+    disk = PowerCutDisk(tmp_path, capacity=8192)
 
     with pytest.raises(OSError, match="No space"):
         disk.write(tmp_path / "file", bytes(8193))

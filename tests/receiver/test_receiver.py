@@ -17,6 +17,7 @@ from agent.files import Disk
 from agent.receiver.receiver import ReceivedCapture, Receiver
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
@@ -199,14 +200,6 @@ def test_a_sender_that_goes_away_leaves_nothing_behind(receiver: Receiver, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-class BrokenDisk(Disk):
-    def __init__(self, error: OSError) -> None:
-        self.error = error
-
-    def write(self, path: Path, data: bytes) -> None:
-        raise self.error
-
-
 @pytest.mark.parametrize(
     ("error", "status"),
     [(OSError(28, "No space left on device"), 507), (OSError(30, "Read-only file system"), 503)],
@@ -214,7 +207,7 @@ class BrokenDisk(Disk):
 def test_a_failure_of_the_disk_is_not_the_capture_s_fault(
     tmp_path: Path, error: OSError, status: int
 ) -> None:
-    receiver = Receiver(Dataset(tmp_path, BrokenDisk(error)), token=TOKEN)
+    receiver = Receiver(Dataset(tmp_path, RefusingDisk(error)), token=TOKEN)
     receiver.start()
     body, headers = form(capture(1))
     try:

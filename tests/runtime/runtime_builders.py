@@ -1,4 +1,4 @@
-"""Frames, captures, clocks and stubborn disks for the tests of this folder."""
+"""Frames, captures and spools for the tests of this folder."""
 
 import contextlib
 import time
@@ -22,16 +22,15 @@ from agent.domain import (
     Task,
     Thresholds,
 )
-from agent.files import Disk
 from agent.record.schema import RecordMaker
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.spool.index import Index, IndexChange
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
 from agent.system import new_id
 from tests.fakes.clock import WALL, ManualClock
+from tests.fakes.disk.real import RefusingDisk, RefusingIndex
 from tests.fakes.log import Recorder
 
 MODEL = ModelInfo("test", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("car",))
@@ -48,53 +47,24 @@ class Says:
         self.said += state.splitlines()
 
 
-class StubbornDisk(Disk):
-    """Refuses to write while `refuses` is set; moves and removals count as writing."""
-
-    def __init__(self) -> None:
-        self.refuses: OSError | None = None
-
-    def write(self, path: Path, data: bytes) -> None:
-        self._check()
-        super().write(path, data)
-
-    def move(self, source: Path, target: Path) -> None:
-        self._check()
-        super().move(source, target)
-
-    def _check(self) -> None:
-        if self.refuses:
-            raise self.refuses
-
-
-class StubbornIndex(Index):
-    """Refuses to commit while the disk refuses."""
-
-    disk: StubbornDisk
-
-    def commit(self, change: IndexChange) -> None:
-        self.disk._check()
-        super().commit(change)
-
-
 @contextlib.contextmanager
 def open_test_spool(
     folder: Path,
     clock: ManualClock,
     recorder: Recorder,
     *,
-    disk: StubbornDisk | None = None,
+    disk: RefusingDisk | None = None,
     max_bytes: int = 10**9,
 ) -> Iterator[Spool]:
-    stubborn = disk or StubbornDisk()
-
-    class OurIndex(StubbornIndex):
-        pass
-
-    OurIndex.disk = stubborn
+    refusing = disk or RefusingDisk()
     limits = SpoolLimits(max_bytes, 0)
     with open_spool(
-        folder / "spool", limits, clock=clock, log=recorder.log, disk=stubborn, open_index=OurIndex
+        folder / "spool",
+        limits,
+        clock=clock,
+        log=recorder.log,
+        disk=refusing,
+        open_index=lambda path: RefusingIndex(path, refusing),
     ) as spool:
         yield spool
 

@@ -10,8 +10,9 @@ from agent.runtime.drain import GIVE_UP_S, Drain
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import StubbornDisk, open_test_spool, store
+from tests.runtime.runtime_builders import open_test_spool, store
 from tests.runtime.test_uploader import AWAY, HELD, READ_ONLY
 from tests.upload.fake_target import FakeTarget
 
@@ -62,7 +63,7 @@ def test_it_gives_up_with_the_reason_when_the_endpoint_accepts_nothing(
 def test_it_gives_up_when_the_local_disk_refuses(
     tmp_path: Path, clock: ManualClock, log: Recorder
 ) -> None:
-    disk = StubbornDisk()
+    disk = RefusingDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         store(spool, 2)
         disk.refuses = READ_ONLY

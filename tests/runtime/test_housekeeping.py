@@ -7,8 +7,9 @@ from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Housekeeping
 from agent.runtime.summary import Summary
 from agent.spool.spool import Spool
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import StubbornDisk, frame, open_test_spool
+from tests.runtime.runtime_builders import frame, open_test_spool
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
@@ -59,7 +60,7 @@ def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -
 def test_a_disk_that_refuses_to_keep_what_was_learnt_is_no_bug(
     tmp_path: Path, clock: ManualClock, log: Recorder
 ) -> None:
-    disk = StubbornDisk()
+    disk = RefusingDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         agent = WholeAgent(HungCamera(), spool, log, clock=clock)
         housekeeping = housekeeping_of(agent, log)

@@ -9,8 +9,9 @@ from agent.runtime.supervisor import TICK_S, ExitCode
 from agent.spool.spool import Spool
 from agent.system import SystemClock
 from tests.fakes.clock import FastClock, ManualClock
+from tests.fakes.disk.real import HangingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import StubbornDisk, frame, open_test_spool, store, wait_until
+from tests.runtime.runtime_builders import frame, open_test_spool, store, wait_until
 from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent
 from tests.upload.fake_target import FakeTarget
 
@@ -117,27 +118,20 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
     tmp_path: Path, clock: ManualClock, log: Recorder
 ) -> None:
     """The spool's lock is held as long as a sync takes: the main thread must not want it."""
-    hanging, let_go = Event(), Event()
+    disk = HangingDisk("records")
 
-    class HungDisk(StubbornDisk):
-        def write(self, path: Path, data: bytes) -> None:
-            if path.parent.name == "records":
-                hanging.set()
-                let_go.wait(60)
-            super().write(path, data)
-
-    with open_test_spool(tmp_path, clock, log, disk=HungDisk()) as spool:
+    with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         agent = WholeAgent(recording(30), spool, log, clock=FastClock(10), watchdog=3.0)
         codes: list[ExitCode] = []
         main = Thread(target=lambda: codes.append(agent.supervisor.run()))
         main.start()
-        assert hanging.wait(10)
+        assert disk.hanging.wait(10)
         fed = agent.says.said.count("WATCHDOG=1")
         wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
         agent.supervisor.stop()
         main.join(20)
         left_behind = agent.supervisor.left_behind
-        let_go.set()
+        disk.let_go.set()
         wait_until(lambda: not agent.supervisor.left_behind)
 
     assert codes == [ExitCode.STOPPED]

@@ -12,8 +12,9 @@ from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import BLOCKED_MIN, REST, Backoff, UploadState
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import StubbornDisk, open_test_spool, store
+from tests.runtime.runtime_builders import open_test_spool, store
 from tests.upload.fake_target import Failure, FakeTarget
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
@@ -26,7 +27,7 @@ REFUSED = CaptureRejected("cannot deliver the capture: 422")
 class Line:
     """An uploader without jitter, an endpoint in memory, a spool whose disk can refuse."""
 
-    def __init__(self, spool: Spool, disk: StubbornDisk, clock: ManualClock, log: Recorder) -> None:
+    def __init__(self, spool: Spool, disk: RefusingDisk, clock: ManualClock, log: Recorder) -> None:
         self.spool = spool
         self.disk = disk
         self.clock = clock
@@ -49,7 +50,7 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path: Path, clock: ManualClock, log: Recorder) -> Iterator[Line]:
-    disk = StubbornDisk()
+    disk = RefusingDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         log.lines.clear()
         yield Line(spool, disk, clock, log)

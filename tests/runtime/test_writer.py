@@ -12,11 +12,11 @@ from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
     MAKER,
     PlainEncoder,
-    StubbornDisk,
     capture,
     open_test_spool,
 )
@@ -27,7 +27,7 @@ READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 class Desk:
     """A writer over a real spool whose disk can refuse."""
 
-    def __init__(self, spool: Spool, disk: StubbornDisk, log: Recorder) -> None:
+    def __init__(self, spool: Spool, disk: RefusingDisk, log: Recorder) -> None:
         self.spool = spool
         self.disk = disk
         self.queue: Queue[Capture] = Queue()
@@ -52,7 +52,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, clock: ManualClock, log: Recorder) -> Iterator[Desk]:
-    disk = StubbornDisk()
+    disk = RefusingDisk()
     with open_test_spool(tmp_path, clock, log, disk=disk) as spool:
         log.lines.clear()
         yield Desk(spool, disk, log)
@@ -120,7 +120,7 @@ def test_an_eviction_is_logged_with_its_reason(
     tmp_path: Path, clock: ManualClock, log: Recorder
 ) -> None:
     with open_test_spool(tmp_path, clock, log, max_bytes=10_000_000) as spool:
-        desk = Desk(spool, StubbornDisk(), log)
+        desk = Desk(spool, RefusingDisk(), log)
         desk.writer._encoder = Heavy()
         desk.bring(16)
         for _ in range(4):

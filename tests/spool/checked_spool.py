@@ -8,7 +8,7 @@ from agent.errors import SpoolUnavailable
 from agent.record.file_format import occupied_bytes
 from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.types import NewCapture, PutResult
-from tests.spool.forgetful_disk import PowerCut
+from tests.fakes.disk.power_cut import PowerCut
 from tests.spool.naive_eviction import naive_plan
 from tests.spool.spool_builders import Machine, claimable, counts_add_up
 

@@ -9,8 +9,14 @@ from itertools import count, product
 from agent.domain import Lane
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.types import SpoolLimits
+from tests.fakes.disk.power_cut import (
+    ChooseKept,
+    DiskFault,
+    PowerCut,
+    keep_everything,
+    keep_nothing,
+)
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.forgetful_disk import Choice, Fault, PowerCut, everything_kept, nothing_kept
 from tests.spool.spool_builders import OVERHEAD, Machine, claimable, new_capture
 
 MakeMachine = Callable[..., Machine]
@@ -22,11 +28,11 @@ Proof = Callable[[MakeMachine], None]
 
 def survives_power_cuts(make_machine: MakeMachine) -> None:
     """Power is lost at each step of a run with everything that can happen to a capture."""
-    for choose in (nothing_kept, everything_kept, _every_other(0), _every_other(1)):
+    for choose in (keep_nothing, keep_everything, _every_other(0), _every_other(1)):
         for step in count(1):
             checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = checked.machine
-            machine.disk.strike(Fault(step))
+            machine.disk.inject(DiskFault(step))
             finished = _live(checked)
 
             checked.start_again(partial(_start_again, machine, choose))
@@ -39,11 +45,11 @@ def survives_power_cuts(make_machine: MakeMachine) -> None:
 
 def survives_kills_then_power_cuts(make_machine: MakeMachine) -> None:
     """A process is killed at each step; what the next one adopts survives a power cut."""
-    for choose in (nothing_kept, _every_other(0)):
+    for choose in (keep_nothing, _every_other(0)):
         for step in count(1):
             checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = checked.machine
-            machine.disk.strike(Fault(step))
+            machine.disk.inject(DiskFault(step))
             finished = _live(checked)
             checked.start_again(partial(_start_again, machine))
             checked.start_again(partial(_start_again, machine, choose))
@@ -58,10 +64,10 @@ def survives_power_cuts_at_start(make_machine: MakeMachine) -> None:
         for step in count(1):
             checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
             machine = checked.machine
-            machine.disk.strike(Fault(life))
+            machine.disk.inject(DiskFault(life))
             _live(checked)
-            machine.lose_power(everything_kept)
-            machine.disk.strike(Fault(step))
+            machine.lose_power(keep_everything)
+            machine.disk.inject(DiskFault(step))
             finished = False
             with suppress(PowerCut):
                 machine.start()
@@ -80,7 +86,7 @@ def survives_failed_flushes(make_machine: MakeMachine) -> None:
         machine.medium.doubts = doubts
         checked.put([new_capture(1, value=0.3), new_capture(2, value=0.4)])
         identity = _claim(checked)
-        machine.disk.strike(Fault(step, errno.EIO, times=2))
+        machine.disk.inject(DiskFault(step, errno.EIO, times=2))
         checked.put([new_capture(3, value=0.5), new_capture(4, value=0.6)])
         if goes_on:
             checked.acknowledge(identity)
@@ -90,7 +96,7 @@ def survives_failed_flushes(make_machine: MakeMachine) -> None:
             "a capture that was never stored was counted as lost"
         )
         checked.put([new_capture(6, value=0.8)])
-        checked.start_again(partial(_start_again, machine, nothing_kept))
+        checked.start_again(partial(_start_again, machine, keep_nothing))
         machine.kill()
 
 
@@ -117,9 +123,9 @@ def delivers_a_refused_put_once(make_machine: MakeMachine) -> None:
     for step in range(1, 9):
         checked = CheckedSpool(make_machine())
         first, second = new_capture(1, value=0.1), new_capture(2, value=0.2)
-        checked.machine.disk.strike(Fault(step, errno.EROFS, lasting=True))
+        checked.machine.disk.inject(DiskFault(step, errno.EROFS, lasting=True))
         checked.put([first])
-        checked.machine.disk.strike(None)
+        checked.machine.disk.inject(None)
         if first.id not in checked.waiting:
             checked.put([second, first])
         while identity := checked.claim():
@@ -132,12 +138,12 @@ def delivers_a_refused_put_once(make_machine: MakeMachine) -> None:
 
 def gives_up_a_refused_put_for_good(make_machine: MakeMachine) -> None:
     """A put that the disk refused is repeated on a full disk, and counted as evicted."""
-    for step, choose in product(range(1, 9), (nothing_kept, _every_other(0), _every_other(1))):
+    for step, choose in product(range(1, 9), (keep_nothing, _every_other(0), _every_other(1))):
         checked = CheckedSpool(make_machine(capacity=20_000_000))
         machine = checked.machine
-        machine.disk.strike(Fault(step, errno.EIO))
+        machine.disk.inject(DiskFault(step, errno.EIO))
         checked.put([new_capture(1)])
-        machine.disk.strike(None)
+        machine.disk.inject(None)
         if not checked.waiting:
             machine.disk.foreign = machine.disk.free_bytes(machine.root)
             checked.put([new_capture(1)])
@@ -153,17 +159,17 @@ def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
         checked = CheckedSpool(make_machine())
         checked.put([new_capture(1), new_capture(2)])
         identity = _claim(checked)
-        checked.machine.disk.strike(Fault(step, errno.EIO))
+        checked.machine.disk.inject(DiskFault(step, errno.EIO))
         getattr(checked, end)(identity)
-        checked.machine.disk.strike(None)
+        checked.machine.disk.inject(None)
         if identity not in checked.finished:
             getattr(checked, end)(identity)
         assert identity in checked.finished
-        checked.start_again(partial(_start_again, checked.machine, nothing_kept))
+        checked.start_again(partial(_start_again, checked.machine, keep_nothing))
         checked.machine.kill()
 
 
-def _start_again(machine: Machine, choose: Choice | None = None) -> None:
+def _start_again(machine: Machine, choose: ChooseKept | None = None) -> None:
     """Restart the process, after a power cut if `choose` is given."""
     machine.kill()
     if choose:
@@ -195,6 +201,6 @@ def _claim(checked: CheckedSpool) -> str:
     return identity
 
 
-def _every_other(first: int) -> Choice:
+def _every_other(first: int) -> ChooseKept:
     turn = count(first)
     return lambda bound: bound if next(turn) % 2 else 0

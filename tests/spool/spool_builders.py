@@ -13,9 +13,9 @@ from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.memory_index import Medium, MemoryIndex
+from tests.fakes.disk.power_cut import ChooseKept, PowerCutDisk
 from tests.fakes.log import quiet_log
-from tests.spool.forgetful_disk import Choice, ForgetfulDisk
-from tests.spool.memory_index import Medium, MemoryIndex
 
 FIRST_CAPTURE_MS = 1_700_000_000_000
 OVERHEAD = 4_000_000 + 1_500_000 + 65_536
@@ -75,8 +75,8 @@ class Machine:
     root: Path
     limits: SpoolLimits = field(default_factory=lambda: SpoolLimits(OVERHEAD + 40 * 4096))
     capacity: int = 1 << 40
-    make_disk: Callable[[Path, int], ForgetfulDisk] = ForgetfulDisk
-    make_index: Callable[[ForgetfulDisk, Medium], MemoryIndex] = MemoryIndex
+    make_disk: Callable[[Path, int], PowerCutDisk] = PowerCutDisk
+    make_index: Callable[[PowerCutDisk, Medium], MemoryIndex] = MemoryIndex
 
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
@@ -103,12 +103,12 @@ class Machine:
     def kill(self) -> None:
         """Kill the process: written data stays, and unsynced data stays unsynced."""
         self._process.close()
-        self.disk.strike(None)
+        self.disk.inject(None)
 
-    def lose_power(self, choose: Choice) -> None:
+    def lose_power(self, choose: ChooseKept) -> None:
         """Cut the power: unsynced data may be lost."""
         self._process.close()
-        self.disk.cut(choose)
+        self.disk.cut_power(choose)
 
 
 def claimable(spool: Spool) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """Damaged indexes and files, foreign files and planted rows: no valid capture is lost."""
 
-import errno
 import io
 import os
 import pickle
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.files import Disk
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
+from tests.fakes.disk.real import BadBlockDisk
 from tests.spool.spool_builders import claimable, counts_add_up, new_capture, open_real
 
 
@@ -209,23 +208,9 @@ def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) 
         assert counts_add_up(spool)
 
 
-class BadBlock(Disk):
-    def __init__(self, bad: Path) -> None:
-        self._bad = bad
-
-    def read(self, path: Path) -> bytes:
-        if path == self._bad:
-            raise OSError(errno.EIO, "Input/output error")
-        return super().read(path)
-
-    def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
-        self.read(path)
-        return super().beginning(path, length)
-
-
 def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(root: Path) -> None:
     bad = _records(root)[-1]
-    with open_real(root, disk=BadBlock(bad)) as spool:
+    with open_real(root, disk=BadBlockDisk(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert (root / "damaged" / bad.name).exists()
 
@@ -234,7 +219,7 @@ def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> 
     bad = _records(root)[-1]
     (root / "cache" / DATABASE).unlink()
 
-    with open_real(root, disk=BadBlock(bad)) as spool:
+    with open_real(root, disk=BadBlockDisk(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert spool.counts() == {"stored": 5, "damaged": 1}
         assert counts_add_up(spool)

@@ -17,8 +17,8 @@ from agent.spool.index_reading import (
     IndexTotals,
     read_totals,
 )
-from tests.spool.forgetful_disk import ForgetfulDisk
-from tests.spool.memory_index import Medium, MemoryIndex
+from tests.fakes.disk.memory_index import Medium, MemoryIndex
+from tests.fakes.disk.power_cut import PowerCutDisk
 from tests.spool.spool_builders import FIRST_CAPTURE_MS, entry
 
 Reopen = Callable[[], Index]
@@ -31,7 +31,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
 
     def opened() -> Index:
         if request.param == "memory":
-            index: Index = MemoryIndex(ForgetfulDisk(tmp_path), medium)
+            index: Index = MemoryIndex(PowerCutDisk(tmp_path), medium)
         else:
             index = Index(tmp_path)
         index.load()

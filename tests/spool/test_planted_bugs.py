@@ -15,8 +15,8 @@ from agent.spool.reconciliation import Reconciliation
 from agent.spool.record_files import RecordFiles
 from agent.spool.spool import Spool
 from agent.spool.types import EncodedCapture, PutResult, RecoveredState
-from tests.spool.forgetful_disk import ForgetfulDisk, Inode
-from tests.spool.memory_index import Medium, MemoryIndex
+from tests.fakes.disk.memory_index import Medium, MemoryIndex
+from tests.fakes.disk.power_cut import Inode, NoFileSync, NoFolderSync, PowerCutDisk
 from tests.spool.proofs import (
     MakeMachine,
     Proof,
@@ -30,18 +30,11 @@ from tests.spool.proofs import (
 )
 
 
-class NoFileSync(ForgetfulDisk):
-    def sync_file(self, inode: Inode) -> None:
-        self.step()
+class RecordsNeverSynced(NoFolderSync):
+    unsynced = frozenset({"records"})
 
 
-class NoFolderSync(ForgetfulDisk):
-    def sync_directory(self, path: Path) -> None:
-        if path.name != "records":
-            super().sync_directory(path)
-
-
-class RenameBeforeSync(ForgetfulDisk):
+class RenameBeforeSync(PowerCutDisk):
     def write(self, path: Path, data: bytes) -> None:
         inode = Inode()
         self._rename({path: inode})
@@ -49,7 +42,7 @@ class RenameBeforeSync(ForgetfulDisk):
         self.sync_file(inode)
 
 
-class FoldersNeverSynced(ForgetfulDisk):
+class FoldersNeverSynced(PowerCutDisk):
     def make_directory(self, path: Path) -> None:
         if path not in self.names:
             self.make_directory(path.parent)
@@ -60,7 +53,7 @@ class FoldersNeverSynced(ForgetfulDisk):
             super().sync_directory(path)
 
 
-class MoveNotRepeatable(ForgetfulDisk):
+class MoveNotRepeatable(PowerCutDisk):
     def move(self, source: Path, destination: Path) -> None:
         if source in self.names:
             super().move(source, destination)
@@ -73,7 +66,7 @@ class NoTombstones(MemoryIndex):
 
 
 class DeletionsNotDurable(MemoryIndex):
-    def __init__(self, disk: ForgetfulDisk, medium: Medium) -> None:
+    def __init__(self, disk: PowerCutDisk, medium: Medium) -> None:
         super().__init__(disk, medium)
         self.owed: list[IndexChange] = []
 
@@ -165,7 +158,7 @@ def test_no_file_sync_is_seen(make_machine: MakeMachine) -> None:
 
 
 def test_no_folder_sync_is_seen(make_machine: MakeMachine) -> None:
-    _is_seen(survives_power_cuts, make_machine, make_disk=NoFolderSync)
+    _is_seen(survives_power_cuts, make_machine, make_disk=RecordsNeverSynced)
 
 
 def test_a_name_before_the_bytes_is_seen(make_machine: MakeMachine) -> None:

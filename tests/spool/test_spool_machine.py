@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.fakes.disk.power_cut import DiskFault, PowerCut
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.forgetful_disk import Fault, PowerCut
 from tests.spool.spool_builders import OVERHEAD, Machine, new_capture
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
@@ -85,15 +85,15 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(steps=_steps)
     def cut_the_power_soon(self, steps: int) -> None:
-        self.disk.strike(Fault(steps))
+        self.disk.inject(DiskFault(steps))
 
     @rule(steps=_steps, error=_errors, lasting=st.booleans())
     def fail_soon(self, steps: int, error: int, lasting: bool) -> None:
-        self.disk.strike(Fault(steps, error, lasting))
+        self.disk.inject(DiskFault(steps, error, lasting))
 
     @rule()
     def fix_the_disk(self) -> None:
-        self.disk.strike(None)
+        self.disk.inject(None)
 
     @rule(dice=_dice, power=st.booleans())
     def stop_now(self, dice: random.Random, power: bool) -> None:
@@ -126,7 +126,7 @@ class SpoolMachine(RuleBasedStateMachine):
             while True:
                 if dice.random() < 0.3:
                     error = dice.choice([None, None, errno.EIO, errno.ENOSPC])
-                    self.disk.strike(Fault(dice.randint(1, 25), error))
+                    self.disk.inject(DiskFault(dice.randint(1, 25), error))
                 try:
                     machine.start()
                 except PowerCut:
@@ -134,7 +134,7 @@ class SpoolMachine(RuleBasedStateMachine):
                 except SpoolUnavailable:
                     machine.kill()
                 else:
-                    self.disk.strike(None)
+                    self.disk.inject(None)
                     return
 
         self.checked.start_again(start)

@@ -13,7 +13,6 @@ import pytest
 from agent.dataset.folder import Dataset
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
-from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.receiver.receiver import Receiver
 from agent.upload.http.options import HttpOptions
@@ -26,6 +25,7 @@ from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import RefusingDisk
 from tests.upload.fake_target import FakeTarget
 from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.label_studio_server import LabelStudioServer
@@ -34,17 +34,6 @@ from tests.upload.s3_store import ENVIRONMENT, S3Store
 from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
-
-
-class FailingDisk(Disk):
-    """Fails every write while it has a reason to."""
-
-    failure: OSError | None = None
-
-    def write(self, path: Path, data: bytes) -> None:
-        if self.failure is not None:
-            raise self.failure
-        super().write(path, data)
 
 
 @dataclass
@@ -65,7 +54,7 @@ def images_in(directory: Path) -> dict[str, bytes]:
 
 
 def http_side(directory: Path) -> Iterator[Side]:
-    disk = FailingDisk()
+    disk = RefusingDisk()
     receiver = Receiver(Dataset(directory, disk), token=TOKEN)
     receiver.start()
 
@@ -73,10 +62,10 @@ def http_side(directory: Path) -> Iterator[Side]:
         receiver.token = "changed"
 
     def fill() -> None:
-        disk.failure = OSError(28, "No space left on device")
+        disk.refuses = OSError(28, "No space left on device")
 
     def fix() -> None:
-        receiver.token, disk.failure = TOKEN, None
+        receiver.token, disk.refuses = TOKEN, None
 
     with EndpointTarget(receiver.url, token=TOKEN, clock=ManualClock()) as target:
         yield Side(target, lambda: images_in(directory), fill, refuse, fix)
@@ -84,17 +73,17 @@ def http_side(directory: Path) -> Iterator[Side]:
 
 
 def directory_side(directory: Path) -> Iterator[Side]:
-    disk = FailingDisk()
+    disk = RefusingDisk()
 
     def fail(number: int, words: str) -> Callable[[], None]:
-        return lambda: setattr(disk, "failure", OSError(number, words))
+        return lambda: setattr(disk, "refuses", OSError(number, words))
 
     yield Side(
         FolderTarget(Dataset(directory, disk), disk),
         lambda: images_in(directory),
         fail(28, "No space left on device"),
         fail(30, "Read-only file system"),
-        lambda: setattr(disk, "failure", None),
+        lambda: setattr(disk, "refuses", None),
     )
 
 
@@ -103,9 +92,9 @@ def fake_side(_directory: Path) -> Iterator[Side]:
     yield Side(
         fake,
         lambda: {capture_id: stored.image for capture_id, stored in fake.stored.items()},
-        lambda: setattr(fake, "failure", TargetUnavailable("down")),
-        lambda: setattr(fake, "failure", TargetBlocked("locked")),
-        lambda: setattr(fake, "failure", None),
+        lambda: setattr(fake, "refuses", TargetUnavailable("down")),
+        lambda: setattr(fake, "refuses", TargetBlocked("locked")),
+        lambda: setattr(fake, "refuses", None),
     )
 
 
@@ -119,7 +108,7 @@ def roboflow_side(_directory: Path) -> Iterator[Side]:
             yield Side(
                 target,
                 lambda: {image.name[:-4]: image.data for image in server.images.values()},
-                lambda: setattr(server, "failure", (502, b"<html>Bad Gateway</html>")),
+                lambda: setattr(server, "refuses", (502, b"<html>Bad Gateway</html>")),
                 lambda: setattr(server, "key", "changed"),
                 fix,
                 knows_ids=False,
@@ -135,9 +124,9 @@ def s3_side(_directory: Path) -> Iterator[Side]:
             lambda: {
                 Path(key).stem: store.read(key) for key in store.stored() if key.endswith(".jpg")
             },
-            lambda: setattr(store, "failure", ("503 Slow Down", "SlowDown")),
-            lambda: setattr(store, "failure", ("403 Forbidden", "AccessDenied")),
-            lambda: setattr(store, "failure", None),
+            lambda: setattr(store, "refuses", ("503 Slow Down", "SlowDown")),
+            lambda: setattr(store, "refuses", ("403 Forbidden", "AccessDenied")),
+            lambda: setattr(store, "refuses", None),
         )
 
 
@@ -158,7 +147,7 @@ def label_studio_side(_directory: Path) -> Iterator[Side]:
             yield Side(
                 target,
                 images,
-                lambda: setattr(server, "failure", (500, b"<html>Server Error</html>")),
+                lambda: setattr(server, "refuses", (500, b"<html>Server Error</html>")),
                 lambda: setattr(server, "legacy", "changed"),
                 fix,
             )
@@ -187,8 +176,8 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
     A folder has no response: there, every write fails. An address without a host is reached by
     the variables that S3 tools read.
     """
-    disk = FailingDisk()
-    disk.failure = OSError(28, "No space left on device")
+    disk = RefusingDisk()
+    disk.refuses = OSError(28, "No space left on device")
     with FaultyServer(answer(200, b"{}")) as server, pytest.MonkeyPatch.context() as environment:
         host = urlsplit(server.url).netloc
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{host}"}.items():

@@ -1,7 +1,7 @@
-"""A file system in memory that forgets at a power cut what was not synced, and fails on demand.
+"""A file system in memory that loses unsynced data at a power cut, and fails on demand.
 
-It keeps the contract of `agent.files.Disk` (`test_disk.py` runs one suite on both). Every
-operation of the kernel is one step; a `Fault` may strike at any step.
+It keeps the contract of `agent.files.Disk`; `tests/files/test_files.py` runs one suite on both.
+Every operation of the kernel is one step; a `DiskFault` may occur at any step.
 """
 
 import errno
@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from agent.files import TEMPORARY_SUFFIX, Disk, FileEntry
 
@@ -17,55 +18,55 @@ BLOCK = 4096
 
 
 class PowerCut(BaseException):
-    """The electricity is gone: no `except OSError` and no `except Exception` sees it."""
+    """The power is lost; not an `Exception`, so that no handler of the agent catches it."""
 
 
 @dataclass(slots=True)
 class Inode:
-    """A file without its names; a folder is one too."""
+    """A file or a folder, without its names."""
 
     written: bytes = b""
-    synced: bytes | None = None  # None: nothing of it is on the medium
+    synced: bytes | None = None  # bytes on the medium; None: none
     is_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens at the k-th step from now: a power cut, or an error number."""
+class DiskFault:
+    """A power cut or an error at the k-th step from now."""
 
     after_steps: int
-    error: int | None = None  # None: power cut
-    lasting: bool = False  # every later step fails too, until it is fixed
-    times: int = 1  # that an error strikes, one step after the other
+    error: int | None = None  # an error number; None: a power cut
+    lasting: bool = False  # every later step fails too, until the fault is removed
+    times: int = 1  # consecutive steps that fail
 
 
-Choice = Callable[[int], int]
-"""From a bound, a number from 0 to the bound: which of the possible fates happens."""
+ChooseKept = Callable[[int], int]
+"""Chooses a number from 0 to a bound: how much of the unsynced data the medium keeps."""
 
 
-def nothing_kept(_bound: int) -> int:
-    """Only what was synced is on the medium."""
+def keep_nothing(_bound: int) -> int:
+    """Keep only synced data."""
     return 0
 
 
-def everything_kept(bound: int) -> int:
-    """The medium was quicker than it had to be."""
+def keep_everything(bound: int) -> int:
+    """Keep all data: the medium wrote it before it was told to."""
     return bound
 
 
 @dataclass
-class ForgetfulDisk(Disk):
-    """`base` is a folder that was always there."""
+class PowerCutDisk(Disk):
+    """See the module; `base` is a folder that exists from the start."""
 
     base: Path
     capacity: int = 1 << 40
-    foreign: int = 0  # bytes that others occupy
+    foreign: int = 0  # bytes that other programs occupy
     names: dict[Path, Inode] = field(default_factory=dict)
     medium: dict[Path, Inode] = field(default_factory=dict)
     pending: list[Mapping[Path, Inode | None]] = field(default_factory=list)
-    fault: Fault | None = None
+    fault: DiskFault | None = None
     steps: int = 0
-    errors: int = 0  # that were raised by a fault
+    errors: int = 0  # that faults raised
 
     def __post_init__(self) -> None:
         self.names[self.base] = self.medium[self.base] = Inode(is_folder=True)
@@ -129,7 +130,7 @@ class ForgetfulDisk(Disk):
         self._folder(path / "any")
         touched = {name for change in self.pending for name in change if name.parent == path}
         chosen: list[Mapping[Path, Inode | None]] = []
-        for change in reversed(self.pending):  # with a change, all that it builds on
+        for change in reversed(self.pending):  # with each change, those that it depends on
             if touched & change.keys():
                 touched |= change.keys()
                 chosen.insert(0, change)
@@ -164,10 +165,10 @@ class ForgetfulDisk(Disk):
         used = sum(-(-len(inode.written) // BLOCK) * BLOCK for inode in self.names.values())
         return max(0, self.capacity - self.foreign - used)
 
-    # The electricity and the medium
+    # The power and the medium
 
     def step(self) -> None:
-        """One operation of the kernel is about to happen."""
+        """Count one operation of the kernel; raise the fault that is due."""
         self.steps += 1
         fault = self.fault
         if fault is None or self.steps < fault.after_steps:
@@ -180,13 +181,13 @@ class ForgetfulDisk(Disk):
             self.fault = None
         raise OSError(fault.error, os.strerror(fault.error))
 
-    def strike(self, fault: Fault | None) -> None:
-        """From now on count steps towards this fault; None fixes the disk."""
+    def inject(self, fault: DiskFault | None) -> None:
+        """Raise this fault after its number of steps; None removes the fault."""
         self.fault = fault
         self.steps = 0
 
-    def cut(self, choose: Choice) -> None:
-        """Lose what was not synced, as far as `choose` says, and start again from the rest."""
+    def cut_power(self, choose: ChooseKept) -> None:
+        """Cut the power: of unsynced data keep what `choose` says; continue from the medium."""
         for change in self.pending:
             if choose(1):
                 _apply(self.medium, change)
@@ -209,7 +210,7 @@ class ForgetfulDisk(Disk):
     # Steps
 
     def sync_file(self, inode: Inode) -> None:
-        """Bytes of a file reach the medium."""
+        """Sync the bytes of a file."""
         self.step()
         inode.synced = inode.written
 
@@ -226,12 +227,29 @@ class ForgetfulDisk(Disk):
         self.pending.append(change)
 
     def _any(self, path: Path) -> bytes:
-        """A file of ours, or of the machine that the test runs on: a source of copies."""
+        """Read a file of this disk, or one of the real disk: a source of copies."""
         return self.read(path) if path in self.names or not path.exists() else path.read_bytes()
 
     def _folder(self, path: Path) -> None:
         if path.parent not in self.names and self.base in path.parents:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+
+class NoFileSync(PowerCutDisk):
+    """A planted bug: the bytes of files are never synced."""
+
+    def sync_file(self, inode: Inode) -> None:
+        self.step()
+
+
+class NoFolderSync(PowerCutDisk):
+    """A planted bug: folders with a name in `unsynced` are never synced."""
+
+    unsynced: ClassVar[frozenset[str]]
+
+    def sync_directory(self, path: Path) -> None:
+        if path.name not in self.unsynced:
+            super().sync_directory(path)
 
 
 def _apply(names: dict[Path, Inode], change: Mapping[Path, Inode | None]) -> None:

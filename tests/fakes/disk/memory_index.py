@@ -1,6 +1,6 @@
-"""An index in memory with the contract of `agent.spool.index.Index`, on a forgetful disk.
+"""An index in memory with the contract of `agent.spool.index.Index`, on a `PowerCutDisk`.
 
-A commit is durable as a whole or lost as a whole; `test_index.py` runs one suite on both.
+A commit is durable or lost as a whole; `tests/spool/test_index.py` runs one suite on both.
 """
 
 import copy
@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 
 from agent.spool.index import Index, IndexChange
 from agent.spool.index_reading import IndexContents, InDoubtError
-from tests.spool.forgetful_disk import ForgetfulDisk
+from tests.fakes.disk.power_cut import PowerCutDisk
 
 COMMIT_BYTES = 8192
 
 
 @dataclass(slots=True)
 class Medium:
-    """What outlives the process and the power."""
+    """The content that survives kills and power cuts."""
 
     contents: IndexContents = field(default_factory=IndexContents)
-    doubtful: list[IndexChange] = field(
-        default_factory=list
-    )  # commits that failed, none since did not
-    doubts: int = 0  # that were resolved so far
+    doubtful: list[IndexChange] = field(default_factory=list)
+    """Commits that failed since the last successful one."""
+
+    doubts: int = 0  # resolved so far
 
     def resolve(self) -> None:
-        """A new start finds one of the doubtful changes done, or none; each has its turn."""
+        """Commit one of the doubtful changes, or none; each call chooses the next possibility."""
         if self.doubtful:
             self.doubts += 1
             found = [*self.doubtful, None][self.doubts % (len(self.doubtful) + 1)]
@@ -54,9 +54,9 @@ class Medium:
 
 
 class MemoryIndex(Index):
-    """The index of one process."""
+    """The index of one process. A failing step makes a commit fail."""
 
-    def __init__(self, disk: ForgetfulDisk, medium: Medium) -> None:
+    def __init__(self, disk: PowerCutDisk, medium: Medium) -> None:
         self.disk = disk
         self.medium = medium
 
@@ -79,7 +79,7 @@ class MemoryIndex(Index):
         self.medium.doubtful.clear()
         self.apply(change)
         if self.disk.fault and self.disk.fault.error is None:
-            self.disk.step()  # a power cut here: it is durable, and nobody was told
+            self.disk.step()  # a power cut here: it is durable, but `commit` never returns
 
     def discard_failed(self) -> None:
         if self.medium.doubtful:
@@ -91,4 +91,4 @@ class MemoryIndex(Index):
         self.medium.apply(change)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
