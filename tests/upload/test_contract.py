@@ -92,9 +92,9 @@ def fake_side(_directory: Path) -> Iterator[Side]:
     yield Side(
         fake,
         lambda: {capture_id: stored.image for capture_id, stored in fake.stored.items()},
-        lambda: setattr(fake, "refuses", TargetUnavailable("down")),
-        lambda: setattr(fake, "refuses", TargetBlocked("locked")),
-        lambda: setattr(fake, "refuses", None),
+        lambda: setattr(fake, "failure", TargetUnavailable("down")),
+        lambda: setattr(fake, "failure", TargetBlocked("locked")),
+        lambda: setattr(fake, "failure", None),
     )
 
 
@@ -108,7 +108,7 @@ def roboflow_side(_directory: Path) -> Iterator[Side]:
             yield Side(
                 target,
                 lambda: {image.name[:-4]: image.data for image in server.images.values()},
-                lambda: setattr(server, "refuses", (502, b"<html>Bad Gateway</html>")),
+                lambda: setattr(server, "failure", (502, b"<html>Bad Gateway</html>")),
                 lambda: setattr(server, "key", "changed"),
                 fix,
                 knows_ids=False,
@@ -124,9 +124,9 @@ def s3_side(_directory: Path) -> Iterator[Side]:
             lambda: {
                 Path(key).stem: store.read(key) for key in store.stored() if key.endswith(".jpg")
             },
-            lambda: setattr(store, "refuses", ("503 Slow Down", "SlowDown")),
-            lambda: setattr(store, "refuses", ("403 Forbidden", "AccessDenied")),
-            lambda: setattr(store, "refuses", None),
+            lambda: setattr(store, "failure", ("503 Slow Down", "SlowDown")),
+            lambda: setattr(store, "failure", ("403 Forbidden", "AccessDenied")),
+            lambda: setattr(store, "failure", None),
         )
 
 
@@ -147,7 +147,7 @@ def label_studio_side(_directory: Path) -> Iterator[Side]:
             yield Side(
                 target,
                 images,
-                lambda: setattr(server, "refuses", (500, b"<html>Server Error</html>")),
+                lambda: setattr(server, "failure", (500, b"<html>Server Error</html>")),
                 lambda: setattr(server, "legacy", "changed"),
                 fix,
             )
