@@ -94,6 +94,9 @@ def test_its_code_keeps_the_rules_of_ruff(copy: Path) -> None:
 
 def test_the_new_names_stand_in_every_generated_text(copy: Path) -> None:
     assert "| `cut_off` | 0.2 | An object" in (copy / "docs" / "selection.md").read_text("utf-8")
+    assert "| `cut_off.margin` | 2 | a number between 0 and 500 pixels |" in (
+        copy / "docs" / "selection.md"
+    ).read_text("utf-8")
     assert "| `unix:/PATH` | a line of JSON" in (copy / "docs" / "targets.md").read_text("utf-8")
     for file in ("systemd/capture-agent.env", "docs/settings.md"):
         text = " ".join((copy / file).read_text("utf-8").replace("\n#", "").split())
@@ -109,6 +112,7 @@ def test_the_rule_chooses_frames_of_a_recording(copy: Path, tmp_path: Path) -> N
         *("-m", "agent", "replay", str(tmp_path / "street.mp4"), "--json", "--budget", "0"),
         *("--out", str(tmp_path / "found")),
         AGENT_RULES="cut_off",
+        AGENT_RULE_OPTIONS="cut_off.margin=8",
     )
 
     assert '"cut_off"' in report
