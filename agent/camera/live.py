@@ -21,7 +21,7 @@ OPEN_AT_LEAST_S = 5.0
 """The shortest time that a stream gets to open: many send a key frame only every few seconds."""
 
 _JITTER = 0.25  # of a slot
-_FINGERPRINT_ROWS = 4  # one row of so many; a whole 1080p image would cost 3 ms
+_HASH_ROWS = 4  # one row of so many; a whole 1080p image would cost 3 ms
 _PROBE_S = 2.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _MJPEG = int.from_bytes(b"MJPG", "little")
@@ -120,7 +120,7 @@ class LiveCamera:
             return None
         pixels = decode(raw) if self._encoded else as_bgr(raw)
         if pixels is not None:
-            sample = raw if self._encoded else pixels[::_FINGERPRINT_ROWS]
+            sample = raw if self._encoded else pixels[::_HASH_ROWS]
             self._watch.see(zlib.crc32(sample.tobytes()), now)
         return pixels
 

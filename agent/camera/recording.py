@@ -24,7 +24,7 @@ _FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # FFmpeg plays a .txt as a fil
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class _DecodedFrame:
     index: int
     at: float
     pixels: Pixels
@@ -52,7 +52,7 @@ class Recording:
         self._path = Path(address.source).absolute()  # FFmpeg takes "a:b" for a protocol
         self._fps = fps
         self._clock = clock
-        self._pictures: Generator[_Picture, None, None] | None = None
+        self._frames: Generator[_DecodedFrame, None, None] | None = None
         self._sequence = 0
         self.unreadable = 0
         """Images that were skipped since this object was made."""
@@ -63,9 +63,9 @@ class Recording:
         Raises:
             CameraLost: The recording cannot be opened, or not one frame of it can be read.
         """
-        if self._pictures is None:
-            self._pictures = self._open()
-        picture = next(self._pictures, None)
+        if self._frames is None:
+            self._frames = self._open()
+        picture = next(self._frames, None)
         if picture is None:
             return None
         frame = Frame(
@@ -83,11 +83,11 @@ class Recording:
 
     def close(self) -> None:
         """Release the file; the next `read` starts at its beginning."""
-        if self._pictures is not None:
-            self._pictures.close()
-            self._pictures = None
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
 
-    def _open(self) -> Generator[_Picture, None, None]:
+    def _open(self) -> Generator[_DecodedFrame, None, None]:
         try:
             status = self._path.stat()
             if stat.S_ISDIR(status.st_mode):
@@ -108,7 +108,7 @@ class Recording:
             raise self._lost("the file is empty (0 bytes). Copy it again")
         return self._video()
 
-    def _video(self) -> Generator[_Picture, None, None]:
+    def _video(self) -> Generator[_DecodedFrame, None, None]:
         prepare()
         capture = cv2.VideoCapture(os.fspath(self._path), cv2.CAP_FFMPEG)
         try:
@@ -131,13 +131,13 @@ class Recording:
                     continue
                 schedule.take(at)
                 found = True
-                yield _Picture(index, at, as_bgr(pixels))
+                yield _DecodedFrame(index, at, as_bgr(pixels))
             if not found:
                 raise self._lost("no frame of the video can be decoded. Convert it to H.264")
         finally:
             capture.release()
 
-    def _folder(self, images: list[Path]) -> Generator[_Picture, None, None]:
+    def _folder(self, images: list[Path]) -> Generator[_DecodedFrame, None, None]:
         if not images:
             raise self._lost(
                 f"no images in the folder. It takes {' '.join(sorted(IMAGE_SUFFIXES))}"
@@ -154,7 +154,7 @@ class Recording:
                 self.unreadable += 1
                 continue
             found = True
-            yield _Picture(index, index * step, pixels)
+            yield _DecodedFrame(index, index * step, pixels)
         if not found:
             raise self._lost(f"none of its {len(images)} images can be read")
 

@@ -75,7 +75,7 @@ class FreezeWatch:
 
     def __init__(self, stall: float) -> None:
         self._stall = stall
-        self._fingerprint: int | None = None
+        self._pixel_hash: int | None = None
         self._since = 0.0
         self.same_for = 0.0
         """For how many seconds the last image has not changed."""
@@ -85,9 +85,9 @@ class FreezeWatch:
         """Whether the image has been the same for `stall` seconds."""
         return self.same_for >= self._stall
 
-    def see(self, fingerprint: int, now: float) -> None:
-        """Note the fingerprint of the image that arrived at `now`, in monotonic seconds."""
-        if fingerprint != self._fingerprint:
-            self._fingerprint = fingerprint
+    def see(self, pixel_hash: int, now: float) -> None:
+        """Note the pixel_hash of the image that arrived at `now`, in monotonic seconds."""
+        if pixel_hash != self._pixel_hash:
+            self._pixel_hash = pixel_hash
             self._since = now
         self.same_for = now - self._since

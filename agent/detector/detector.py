@@ -1,4 +1,4 @@
-"""Pixels in, an answer out: the way through the stage."""
+"""Runs a model on an image: preprocessing, session, format, NMS, letterbox."""
 
 import threading
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.detector.formats import AUTO, choose
-from agent.detector.formats.class_ids import NOTHING, label_table
+from agent.detector.formats.class_ids import NO_LABEL, label_table
 from agent.detector.formats.coco import COCO_80
 from agent.detector.formats.contract import AnyFormat, Layout, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
@@ -18,18 +18,18 @@ from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.model_file.labels import resolve_labels
 from agent.detector.model_file.sidecar import Sidecar, read_sidecar
 from agent.detector.nms import non_maximum_suppression
-from agent.detector.preprocessing import InputBuffer, center_crop
+from agent.detector.preprocessing import InputBuffer, centre_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import OnnxSession
 from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction, Task
 from agent.errors import ConfigurationError, ModelUnusable
 
 TOP_CLASSES = 5
-"""Of a classifier's classes, so many best ones are told."""
+"""The number of best classes in a classifier's prediction."""
 
 
-SLIVER = 0.01
-"""Pixels. Of a box in the padding so much may be left in the frame; records round it to nothing."""
+MIN_SIDE = 0.01
+"""Pixels. Narrower boxes are dropped: they are in the padding, and records round them to 0."""
 
 
 class OnnxDetector:
@@ -46,7 +46,7 @@ class OnnxDetector:
         preprocessing: Preprocessing,
         floor: float,
     ) -> None:
-        """Wire what `load_detector` found; `labels` go with `layout`."""
+        """Use the parts that `load_detector` made; `labels` must fit `layout`."""
         self.info = ModelInfo(
             name=session.path.stem,
             sha256=session.file.sha256,
@@ -55,7 +55,7 @@ class OnnxDetector:
             labels=labels,
         )
         self.decided = decided
-        """The format's name, and why this one."""
+        """The format's name, and the reason for the choice."""
         self.preprocessing = preprocessing
         """How frames become the model's input."""
         self._session = session
@@ -64,76 +64,79 @@ class OnnxDetector:
         table = label_table(layout, labels)
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
-        self._own = threading.local()
+        self._thread_local = threading.local()
 
     @property
     def file(self) -> ModelFile:
-        """Where it was loaded from."""
+        """The file that it was loaded from."""
         return self._session.file
 
     @property
     def batch_waste(self) -> str | None:
-        """What each frame costs for nothing, and what fixes it; None where nothing does."""
+        """What work each run wastes, and how to fix it; None if it wastes none."""
         return self._session.batch_waste
 
     @property
     def description(self) -> Sidecar:
-        """All that was decided, so that its file and this give the same detector again."""
-        words = InputSpec.of(self.preprocessing)
+        """Format, labels and preprocessing: with the model file they make the same detector."""
+        words = InputSpec.from_preprocessing(self.preprocessing)
         return Sidecar(None, self._format.name, self.info.labels, words)
 
     @property
     def provider_shares(self) -> dict[str, float]:
-        """The share of the graph's nodes on each execution provider; empty if it is not told."""
-        return self._session.shares()
+        """The share of the graph's nodes on each execution provider; empty if unknown."""
+        return self._session.provider_shares()
 
     def detect(self, pixels: Pixels) -> Prediction:
-        """Say what the model sees in an image of at least 1 x 1.
+        """Return the model's prediction for an image of at least 1 x 1.
 
-        A detector's answer has at most 300 detections at or above the floor, highest confidence
-        first; boxes are in pixels of `pixels`, inside its edges, and have an area. A classifier's
-        has its best five classes. Whatever of the output is no such thing is left out, and the
-        answer marked as invalid.
+        For a detector: at most 300 detections at or above the floor, highest confidence first;
+        boxes are in pixels of `pixels`, inside its edges, and have an area. For a classifier: the
+        best five classes. Invalid values in the output are removed, and the prediction is marked as
+        invalid.
         """
-        letterbox, shown = self._placed(pixels)
+        letterbox, shown = self._letterbox(pixels)
         tensor = self._buffer().fill(shown, letterbox)
         outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
         if self._format.task is Task.CLASSIFY:
             return self._classes(self._format.probabilities(outputs))
         raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
-        named, odd = self._named(raw)
+        named, odd = self._with_labels(raw)
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
         return Prediction(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
 
-    def _placed(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
-        """Return where the frame goes in the input, and what of it is shown."""
+    def _letterbox(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
+        """Return the frame's place in the input, and its pixels after the crop."""
         height, width = pixels.shape[:2]
         wanted = self.preprocessing
         size = self._session.input_size(Size(width, height), wanted)
         if wanted.crop is not None:
-            pixels = center_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
+            pixels = centre_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
             height, width = pixels.shape[:2]
         return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
 
     def _buffer(self) -> InputBuffer:
         """Return the buffer of this thread."""
-        buffer: InputBuffer | None = getattr(self._own, "buffer", None)
+        buffer: InputBuffer | None = getattr(self._thread_local, "buffer", None)
         if buffer is None:
-            buffer = InputBuffer(self.preprocessing, self._session.picture)
-            self._own.buffer = buffer
+            buffer = InputBuffer(self.preprocessing, self._session.image_input)
+            self._thread_local.buffer = buffer
         return buffer
 
-    def _named(self, raw: DecodedDetections) -> tuple[DecodedDetections, bool]:
-        """Return the detections that have a label, by its index; and whether a number had none."""
+    def _with_labels(self, raw: DecodedDetections) -> tuple[DecodedDetections, bool]:
+        """Replace class ids by label indices; also return whether a class id was unknown.
+
+        Detections without a label are removed.
+        """
         known = raw.class_ids < len(self._table)
-        labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NOTHING)
-        rows = np.flatnonzero(labels != NOTHING)
+        labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NO_LABEL)
+        rows = np.flatnonzero(labels != NO_LABEL)
         named = DecodedDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
         return named, not bool(known.all())
 
     def _detections(self, raw: DecodedDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
         boxes = letterbox.to_frame(raw.boxes)
-        with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > SLIVER).all(axis=1))
+        with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > MIN_SIDE).all(axis=1))
         labels = self.info.labels
         return tuple(
             Detection(labels[class_id], class_id, confidence, Box(*box))
@@ -145,20 +148,20 @@ class OnnxDetector:
             )
         )
 
-    def _classes(self, shares: FloatArray) -> Prediction:
-        """Return the best classes; none where the output is no probabilities."""
-        if not np.isfinite(shares).all():
+    def _classes(self, probabilities: FloatArray) -> Prediction:
+        """Return the best classes; an invalid prediction if the output has NaN."""
+        if not np.isfinite(probabilities).all():
             return Prediction(self.info, invalid=True)
         best = [
             number
-            for number in np.argsort(-shares, kind="stable")[: TOP_CLASSES + 1].tolist()
-            if self._table[number] != NOTHING
+            for number in np.argsort(-probabilities, kind="stable")[: TOP_CLASSES + 1].tolist()
+            if self._table[number] != NO_LABEL
         ]
         labels = self.info.labels
         return Prediction(
             self.info,
             classes=tuple(
-                ClassScore(labels[label], label, min(1.0, float(shares[number])))
+                ClassScore(labels[label], label, min(1.0, float(probabilities[number])))
                 for number in best[:TOP_CLASSES]
                 for label in [int(self._table[number])]
             ),
@@ -175,22 +178,22 @@ def load_detector(
     hardware: Hardware = ANY_HARDWARE,
     floor: float = 0.05,
 ) -> OnnxDetector:
-    """Load a model, find out how to read it, and make sure that it runs.
+    """Load a model, choose its format, and run it once.
 
-    What the arguments leave open, a JSON file beside the model may say; then its metadata.
+    The arguments come first; then a JSON file beside the model; then the model's metadata.
 
     Args:
-        path: An ONNX file; None for the model that comes with the agent.
+        path: An ONNX file; None for the bundled model.
         model_format: A name of `formats.FORMAT_NAMES`, or "auto".
         labels: As AGENT_MODEL_LABELS: "auto", "coco", a list, or a file.
-        model_input: What to do otherwise than the format does, or None.
+        model_input: Replaces parts of the format's preprocessing, or None.
         sha256: The hex digest that the file must have, or None for any.
         hardware: What the model runs on.
-        floor: Detections of a lower confidence do not exist, 0 to 1.
+        floor: Lowest confidence, 0 to 1; detections below it are discarded.
 
     Raises:
-        ModelUnusable: The file, or one beside it, is no model that can be run; says what fixes it.
-        ConfigurationError: What it should run on is not there.
+        ModelUnusable: The file, or one beside it, cannot be used; the message has the fix.
+        ConfigurationError: A provider of `hardware` is not available.
     """
     session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
     model = session.signature
@@ -209,14 +212,14 @@ def load_detector(
     resolved = resolve_labels(
         labels,
         layout=layout,
-        written=beside.labels or model.metadata.labels or hub_labels(session.path),
+        from_model=beside.labels or model.metadata.labels or hub_labels(session.path),
         model=session.path,
-        known=COCO_80 if session.path.name == FILE_NAME else None,
+        bundled=COCO_80 if session.path.name == FILE_NAME else None,
     )
     preprocessing = choice.format.preprocessing(model)
     for words in (hub_input(session.path), beside.input, model_input):
-        preprocessing = words.applied(preprocessing) if words else preprocessing
-    session.forget_trial()
+        preprocessing = words.apply_to(preprocessing) if words else preprocessing
+    session.discard_trial_outputs()
     return OnnxDetector(
         session,
         choice.format,

@@ -1,7 +1,4 @@
-"""How a model's input holds an image: the order of its axes, and where the sides stand.
-
-Pure.
-"""
+"""The layout of a model's image input: order of its axes, type and size. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -23,17 +20,17 @@ class Axes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """An input that takes an image; where it takes several, the others stay empty."""
+    """An input that takes an image; in a batch, only the first image is used."""
 
     axes: Axes
     dtype: str  # one of `TYPES`
-    height: int | None  # None: free
+    height: int | None  # pixels; None: dynamic
     width: int | None
-    batch: int = 1  # images that it takes at once
+    batch: int = 1  # images per run
 
     @classmethod
-    def of(cls, tensor: Tensor) -> "ImageInput | None":
-        """Read an input; None where it takes no image of three colours."""
+    def from_tensor(cls, tensor: Tensor) -> "ImageInput | None":
+        """Return the input's layout; None if it does not take an image with three channels."""
         shape = tensor.shape
         if tensor.dtype not in TYPES or not all(axis is None or axis > 0 for axis in shape):
             return None
@@ -48,11 +45,11 @@ class ImageInput:
 
     @property
     def fixed(self) -> Size | None:
-        """The one size that it takes; None where a side is free."""
+        """The fixed size; None if a side is dynamic."""
         return Size(self.width, self.height) if self.height and self.width else None
 
     def shape(self, size: Size) -> tuple[int, ...]:
-        """Return the shape of an array that holds an image of `size`."""
+        """Return the shape of the input array for an image of `size`."""
         match self.axes:
             case Axes.NCHW:
                 return (self.batch, COLOURS, size.height, size.width)
@@ -62,9 +59,9 @@ class ImageInput:
                 return (self.batch, size.height, size.width, COLOURS)
 
     def size_for(self, frame: Size, wanted: Preprocessing) -> Size:
-        """Return the input to use for a frame: its own, or on free axes the smallest that does.
+        """Return the input size for a frame: the fixed one, or the smallest that fits the frame.
 
-        A model that sees stretched or cropped frames gets all of the size that it was trained at.
+        For stretched or cropped frames, dynamic axes always get the full size of the training.
         """
         limit = Size(self.width or wanted.size.width, self.height or wanted.size.height)
         if self.fixed or wanted.padding is Padding.STRETCH:

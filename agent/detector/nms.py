@@ -1,4 +1,4 @@
-"""One box per object: of boxes that overlap, the most confident stays."""
+"""Non-maximum suppression (NMS): of overlapping boxes of one class, keep the most confident."""
 
 import cv2
 import numpy as np
@@ -6,38 +6,38 @@ from numpy.typing import NDArray
 
 from agent.detector.formats.decoded import DecodedDetections
 
-KEPT = 300  # detections of a frame; as many as the models' own evaluations keep
+MAX_DETECTIONS = 300  # per frame; the limit of the models' own evaluations
 CANDIDATES = (350, 1000)
-"""How many are looked at. Suppression is quadratic: 1 ms for 350 boxes, 8 for a thousand, 85 for
-three thousand. What is kept of the best does not depend on the rest, so that in a crowd, where the
-first few give all that is kept, the rest need no look."""
-FARTHEST = 1e5  # pixels; no input is so large
+"""The number of boxes in the first and the second attempt. NMS is quadratic: 1 ms for 350 boxes,
+8 ms for 1000, 85 ms for 3000. Less confident boxes never remove more confident ones, so the second
+attempt is needed only if the first keeps fewer than `MAX_DETECTIONS`."""
+COORDINATE_LIMIT = 1e5  # pixels; larger than any input
 
 
 def non_maximum_suppression(raw: DecodedDetections, *, iou: float | None) -> DecodedDetections:
-    """Return the best detections, highest confidence first, at most `KEPT`.
+    """Return the best detections, highest confidence first, at most `MAX_DETECTIONS`.
 
     Args:
-        raw: In any order. Only the best thousand are looked at.
-        iou: Boxes of one class whose intersection over union is higher are one object; None
-            when the model has done it and only the order is missing.
+        raw: In any order. Only the 1000 most confident are used.
+        iou: Of two boxes of one class with a higher intersection over union, the less confident one
+            is removed. None if the model contains NMS: then the boxes are only sorted.
     """
-    ordered = raw.taken(np.argsort(-raw.confidences, kind="stable")[: CANDIDATES[-1]])
+    ordered = raw.select(np.argsort(-raw.confidences, kind="stable")[: CANDIDATES[-1]])
     if iou is None or len(ordered.confidences) == 0:
-        return ordered.taken(np.arange(min(KEPT, len(ordered.confidences))))
+        return ordered.select(np.arange(min(MAX_DETECTIONS, len(ordered.confidences))))
     rows = np.empty(0, np.intp)
     for count in CANDIDATES:
-        rows = _apart(ordered, count, iou)
-        if len(rows) >= KEPT or count >= len(ordered.confidences):
+        rows = _suppress(ordered, count, iou)
+        if len(rows) >= MAX_DETECTIONS or count >= len(ordered.confidences):
             break
-    return ordered.taken(rows[:KEPT])
+    return ordered.select(rows[:MAX_DETECTIONS])
 
 
-def _apart(ordered: DecodedDetections, count: int, iou: float) -> NDArray[np.intp]:
-    """Return the rows, of the first `count`, that no better one of their class overlaps."""
-    # OpenCV keeps the classes apart by shifting each by the largest coordinate, which works only
-    # where none is negative. One wild box must not make that so large that the rest lose digits.
-    corners = np.clip(ordered.boxes[:count].astype(np.float64), -FARTHEST, FARTHEST)
+def _suppress(ordered: DecodedDetections, count: int, iou: float) -> NDArray[np.intp]:
+    """Return which of the first `count` rows remain after NMS."""
+    # OpenCV separates the classes by shifting each by the largest coordinate, which works only for
+    # coordinates >= 0. The limit keeps the shift small, so that the others keep their precision.
+    corners = np.clip(ordered.boxes[:count].astype(np.float64), -COORDINATE_LIMIT, COORDINATE_LIMIT)
     corners -= corners.min()
     corners[:, 2:] -= corners[:, :2]
     rows = cv2.dnn.NMSBoxesBatched(

@@ -1,8 +1,8 @@
-"""A frame becomes the model's input, in buffers that one thread uses again and again.
+"""Converts a frame to the model's input, in buffers that a thread uses again.
 
-The padding and every value's arithmetic are the same for each frame of one size: the padding is
-written once, and the arithmetic is a table of 256 entries per channel. A frame of 1280x720 for
-an input of 640 takes 0.9 ms so, where resize, border, transpose and scale take 9.
+For all frames of one size, the padding is written once, and normalization is a lookup table of 256
+entries per channel. A frame of 1280x720 for an input of 640 takes 0.9 ms; resize, border, transpose
+and scale would take 9 ms.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from agent.detector.image_input import Axes, ImageInput
 from agent.detector.letterbox import Letterbox
 from agent.domain import Pixels
 
-Prepared = NDArray[Any]
+InputTensor = NDArray[Any]
 """A tensor of float32, float16 or uint8."""
 
-# OpenCV has no tables of halves; it may as well move their bits as 16-bit integers.
-MOVED_AS: dict[str, np.dtype[Any]] = {
+# `cv2.LUT` has no float16 tables; the bits of float16 values are copied as 16-bit integers.
+LUT_TYPES: dict[str, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.int16),
     "uint8": np.dtype(np.uint8),
 }
 
-REMEMBERED = 4  # frame sizes: the cameras of a device take turns on each thread
-MUCH_SMALLER = 2  # from here on, pixels between the samples must count too
+CACHED_LETTERBOXES = 4  # one per frame size; each thread gets the frames of several cameras
+AVERAGE_FROM = 2  # factor of shrinking from which bilinear sampling skips pixels
 
 
 class InputBuffer:
@@ -37,62 +37,62 @@ class InputBuffer:
     The array that `fill` returns is valid until the next call of `fill`.
     """
 
-    def __init__(self, preprocessing: Preprocessing, picture: ImageInput) -> None:
-        """Make it for one preprocessing and one model's input.
+    def __init__(self, preprocessing: Preprocessing, image_input: ImageInput) -> None:
+        """Make the buffer for one preprocessing and one model's input.
 
-        Whole numbers are 0 to 255: a model that takes them does the arithmetic itself.
+        An integer input gets 0 to 255: such a model normalizes in its graph.
         """
         self._preprocessing = preprocessing
-        self._picture = picture
-        self._dtype = np.dtype(picture.dtype)
+        self._input = image_input
+        self._dtype = np.dtype(image_input.dtype)
         tables = _tables(preprocessing, self._dtype)
         self._pad = [table[preprocessing.pad_value] for table in tables]
         self._all_channels = np.stack(tables, axis=1)[None]
-        # The planes of a frame come blue first.
-        self._planes = tables if preprocessing.colours is ChannelOrder.BGR else tables[::-1]
-        self._made: dict[Letterbox, _Arrays] = {}
+        # Frames are BGR.
+        self._planes = tables if preprocessing.channel_order is ChannelOrder.BGR else tables[::-1]
+        self._arrays_by_letterbox: dict[Letterbox, _Arrays] = {}
 
-    def fill(self, pixels: Pixels, letterbox: Letterbox) -> Prepared:
+    def fill(self, pixels: Pixels, letterbox: Letterbox) -> InputTensor:
         """Return the frame as an array of the model's shape and type.
 
         Args:
             pixels: The frame.
             letterbox: Where it goes; its `frame` is the size of `pixels`.
         """
-        made = self._made.get(letterbox)
-        if made is None:
-            if len(self._made) == REMEMBERED:
-                del self._made[next(iter(self._made))]
-            made = self._made[letterbox] = self._arrays(letterbox)
+        arrays = self._arrays_by_letterbox.get(letterbox)
+        if arrays is None:
+            if len(self._arrays_by_letterbox) == CACHED_LETTERBOXES:
+                del self._arrays_by_letterbox[next(iter(self._arrays_by_letterbox))]
+            arrays = self._arrays_by_letterbox[letterbox] = self._arrays(letterbox)
         resized = (letterbox.resized.width, letterbox.resized.height)
-        cv2.resize(pixels, resized, dst=made.resized, interpolation=self._sampling(letterbox))
-        if self._picture.axes is Axes.NHWC:
-            if self._preprocessing.colours is ChannelOrder.RGB:
-                cv2.cvtColor(made.resized, cv2.COLOR_BGR2RGB, dst=made.resized)
-            cv2.LUT(made.resized, self._all_channels, dst=made.windows[0])
-            return made.tensor
-        cv2.split(made.resized, made.planes)
-        for plane, table, window in zip(made.planes, self._planes, made.windows, strict=True):
+        cv2.resize(pixels, resized, dst=arrays.resized, interpolation=self._sampling(letterbox))
+        if self._input.axes is Axes.NHWC:
+            if self._preprocessing.channel_order is ChannelOrder.RGB:
+                cv2.cvtColor(arrays.resized, cv2.COLOR_BGR2RGB, dst=arrays.resized)
+            cv2.LUT(arrays.resized, self._all_channels, dst=arrays.windows[0])
+            return arrays.tensor
+        cv2.split(arrays.resized, arrays.planes)
+        for plane, table, window in zip(arrays.planes, self._planes, arrays.windows, strict=True):
             cv2.LUT(plane, table, dst=window)
-        return made.tensor
+        return arrays.tensor
 
     def _sampling(self, letterbox: Letterbox) -> int:
-        """Classifiers look at a small image of the whole: there it must be a true average.
+        """Return area averaging for classifiers that shrink the frame, otherwise bilinear.
 
-        Detectors were trained, and are used everywhere, on frames sampled between four pixels.
+        Detectors are trained with bilinear resizing.
         """
-        shrinks = letterbox.frame.width >= MUCH_SMALLER * letterbox.resized.width
+        shrinks = letterbox.frame.width >= AVERAGE_FROM * letterbox.resized.width
         averaged = self._preprocessing.crop is not None and shrinks
         return cv2.INTER_AREA if averaged else cv2.INTER_LINEAR
 
     def _arrays(self, letterbox: Letterbox) -> "_Arrays":
-        """Make the buffers of one letterbox, the padding filled in."""
+        """Make the buffers of one letterbox, with the padding filled in."""
         height, width = letterbox.resized.height, letterbox.resized.width
-        tensor = np.zeros(self._picture.shape(letterbox.input), MOVED_AS[self._dtype.name])
+        tensor = np.zeros(self._input.shape(letterbox.input), LUT_TYPES[self._dtype.name])
         rows = slice(letterbox.top, letterbox.top + height)
         columns = slice(letterbox.left, letterbox.left + width)
         windows: list[NDArray[Any]] = []
-        if self._picture.axes is Axes.NHWC:
+        if self._input.axes is Axes.NHWC:
             tensor[0] = self._pad
             windows.append(tensor[0, rows, columns])
         else:
@@ -100,7 +100,7 @@ class InputBuffer:
             for channel, value in zip(channels, self._pad, strict=True):
                 channel[...] = value
                 windows.append(channel[rows, columns])
-            if self._preprocessing.colours is ChannelOrder.RGB:
+            if self._preprocessing.channel_order is ChannelOrder.RGB:
                 windows.reverse()
         return _Arrays(
             np.empty((height, width, 3), np.uint8),
@@ -116,18 +116,18 @@ class _Arrays:
 
     resized: Pixels  # the frame at its size in the input
     planes: tuple[NDArray[np.uint8], ...]  # its channels
-    tensor: Prepared
-    windows: tuple[NDArray[Any], ...]  # where in `tensor` each plane, or all of them, goes
+    tensor: InputTensor
+    windows: tuple[NDArray[Any], ...]  # views of `tensor`: the place of each plane, or of all
 
 
-def center_crop(pixels: Pixels, *, width: int, height: int, share: float) -> Pixels:
-    """Return the middle of a frame in the proportions of an input, as a view.
+def centre_crop(pixels: Pixels, *, width: int, height: int, share: float) -> Pixels:
+    """Return the centre crop of a frame with the aspect ratio of an input, as a view.
 
     Args:
         pixels: The frame.
-        width: Of the input; only the proportion to `height` matters.
-        height: Of the input.
-        share: Of the largest such rectangle in the frame, each side.
+        width: Width of the input; only the ratio to `height` matters.
+        height: Height of the input.
+        share: Size of the crop relative to the largest possible one, per side, 0 to 1.
     """
     rows, columns = pixels.shape[:2]
     scale = min(rows / height, columns / width) * share
@@ -138,11 +138,11 @@ def center_crop(pixels: Pixels, *, width: int, height: int, share: float) -> Pix
 
 
 def _tables(preprocessing: Preprocessing, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
-    """Return what each of 0 to 255 becomes, as bits to be moved; for each channel of the model."""
+    """Return the lookup table of 0 to 255 for each channel of the model, as `LUT_TYPES`."""
     values = np.arange(256, dtype=np.float32)
     if dtype == np.uint8:
         return [values.astype(np.uint8)] * 3
     return [
-        ((values - np.float32(mean)) / np.float32(std)).astype(dtype).view(MOVED_AS[dtype.name])
+        ((values - np.float32(mean)) / np.float32(std)).astype(dtype).view(LUT_TYPES[dtype.name])
         for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)
     ]

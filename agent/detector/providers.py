@@ -1,8 +1,8 @@
-"""onnxruntime's execution providers as the operator names them, and what they are told.
+"""Reads AGENT_PROVIDERS: onnxruntime's execution providers and their options. Pure.
 
-`AGENT_PROVIDERS` lists them best first, with or without "ExecutionProvider" at the end, each with
-options after colons: `cuda:device_id=1 cpu`. Options are passed on as they are; this module adds
-only where an engine that takes minutes to build is kept. Pure.
+The setting lists them best first, with or without "ExecutionProvider" at the end, each with options
+after colons: `cuda:device_id=1 cpu`. Options are passed on unchanged; this module adds only the
+cache folder for engines that take minutes to build.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from agent.errors import ConfigurationError
 
 SUFFIX = "ExecutionProvider"
 
-# `auto` takes what is there, best first, but for these: one is a remote service, one compiles the
-# model for minutes at its first start.
+# `auto` takes all available providers, best first, except these: Azure is a remote service, and
+# TensorRT compiles the model for minutes at the first start.
 ONLY_BY_NAME = ("AzureExecutionProvider", "TensorrtExecutionProvider")
 
 BUILDS_ENGINES = ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
@@ -24,7 +24,7 @@ BUILDS_ENGINES = ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 class Provider:
     """One execution provider and its options."""
 
-    name: str  # in full
+    name: str  # the full name
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -32,16 +32,16 @@ class Provider:
 class Hardware:
     """What a model runs on."""
 
-    providers: Sequence[str] = ()  # as AGENT_PROVIDERS; empty or "auto" for what is there
-    threads: int = 1  # of one run; they sleep between runs
-    engines: Path | None = None  # a folder where providers keep what they build
+    providers: Sequence[str] = ()  # as AGENT_PROVIDERS; empty or "auto": all that are available
+    threads: int = 1  # per run; they sleep between runs
+    engines: Path | None = None  # the cache folder for built engines; None: no cache
 
 
 ANY_HARDWARE = Hardware()
 
 
 def is_auto(names: Sequence[str]) -> bool:
-    """Whether the choice is left to us."""
+    """Whether the agent chooses the providers."""
     return not names or [name.lower() for name in names] == ["auto"]
 
 
@@ -51,22 +51,25 @@ def wanted_providers(
     """Return the providers to try, best first.
 
     Args:
-        names: As AGENT_PROVIDERS; empty or "auto" for what is there.
-        available: What this onnxruntime has, in full.
-        engines: A folder for built engines, or None to keep none.
+        names: As AGENT_PROVIDERS; empty or "auto" for all that are available.
+        available: The full names of the providers of this onnxruntime.
+        engines: The cache folder for built engines; None for no cache.
 
     Raises:
-        ConfigurationError: One that is not there, or an option that is none.
+        ConfigurationError: A provider is not available, or an option is malformed.
     """
     if is_auto(names):
         found = [Provider(name) for name in available if name not in ONLY_BY_NAME]
     else:
         found = [_parsed(name, available) for name in names]
-    return [Provider(each.name, {**_kept(each.name, engines), **each.options}) for each in found]
+    return [
+        Provider(each.name, {**_cache_options(each.name, engines), **each.options})
+        for each in found
+    ]
 
 
 def builds_engines(names: Sequence[str]) -> bool:
-    """Whether loading a model with these may take minutes."""
+    """Whether loading a model with these providers may take minutes."""
     shorts = {_short(name.partition(":")[0]) for name in names}
     return any(_short(name) in shorts for name in BUILDS_ENGINES)
 
@@ -83,7 +86,7 @@ def _parsed(text: str, available: Sequence[str]) -> Provider:
     wrong = [part for part, pair in zip(parts, pairs, strict=True) if not (pair[0] and pair[2])]
     if wrong:
         raise ConfigurationError(
-            f"AGENT_PROVIDERS: {wrong[0]!r} in {text!r} is no option; write them as "
+            f"AGENT_PROVIDERS: {wrong[0]!r} in {text!r} is not an option; write options as "
             f"{name}:option=value"
         )
     return Provider(known[_short(name)], {key: value for key, _, value in pairs})
@@ -93,8 +96,8 @@ def _short(name: str) -> str:
     return name.lower().removesuffix(SUFFIX.lower())
 
 
-def _kept(name: str, engines: Path | None) -> dict[str, str]:
-    """Return the options by which a provider keeps what it has built."""
+def _cache_options(name: str, engines: Path | None) -> dict[str, str]:
+    """Return the options with which a provider caches built engines."""
     if engines is None:
         return {}
     folder = str(engines)

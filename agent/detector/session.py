@@ -1,8 +1,8 @@
 """A model in onnxruntime: the only module that imports it.
 
-Everything that can be wrong with a model file shows when it is opened: the file is read, its
-checksum compared, the graph built, and run once. Whatever fails is a `ModelUnusable` that
-names the file, what was seen, and the fix; a session that exists works.
+Opening a model finds every error of its file: the checksum is compared, the graph is built and run
+once. A failure raises `ModelUnusable` with the file, what was found, and the fix. A session that
+exists works.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as raised
 from agent.detector.formats.contract import ChannelOrder, ModelSignature, Preprocessing, Tensor
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Padding, Size
-from agent.detector.model_file.file import verified
+from agent.detector.model_file.file import load_verified
 from agent.detector.model_file.metadata import read_metadata
-from agent.detector.preprocessing import Prepared
+from agent.detector.preprocessing import InputTensor
 from agent.detector.providers import (
     ANY_HARDWARE,
     Hardware,
@@ -29,7 +29,7 @@ from agent.detector.providers import (
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError, ModelUnusable
 
-# onnxruntime's exceptions have no base of their own.
+# onnxruntime's exceptions have no common base class.
 MODEL_ERRORS = (
     raised.EPFail,
     raised.EngineError,
@@ -45,10 +45,10 @@ MODEL_ERRORS = (
     ValueError,
 )
 
-NUMPY_NAMES = {"float": "float32", "double": "float64"}  # where onnxruntime calls it otherwise
+NUMPY_NAMES = {"float": "float32", "double": "float64"}  # types with another name in onnxruntime
 SIZE_INPUTS = ("orig_target_sizes", "orig_target_size", "target_sizes")
 SQUARE = Size(640, 640)
-SMALL = Size(224, 224)  # what classifiers are trained at
+SMALL = Size(224, 224)  # usual input size of classifiers
 STRIDE = 32
 WIDE = Size(16, 9)
 
@@ -67,14 +67,14 @@ class OnnxSession:
             hardware: What it runs on.
 
         Raises:
-            ModelUnusable: The file is missing, is no model, has another checksum, an input or
-                outputs that no format has, or cannot run.
-            ConfigurationError: It cannot run on each named provider.
+            ModelUnusable: The file is missing, is not a model, has another checksum or unsupported
+                inputs, or cannot run.
+            ConfigurationError: It cannot run on every named provider.
         """
         self.path = path
         available = onnxruntime.get_available_providers()
         wanted = wanted_providers(hardware.providers, available, engines=hardware.engines)
-        self.file, self._session = verified(
+        self.file, self._session = load_verified(
             path, sha256, lambda: _open(path, wanted, hardware.threads)
         )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
@@ -82,31 +82,38 @@ class OnnxSession:
             _require_used(wanted, self.providers)
         self._inputs = [_tensor(each) for each in self._session.get_inputs()]
         self._outputs = [_tensor(each) for each in self._session.get_outputs()]
-        self.picture = self._inspected()
-        self._only: Size | None = None
-        self.signature = self._tried()
+        self.image_input = self._find_image_input()
+        self._only_size: Size | None = None
+        self.signature = self._run_trial()
 
     @property
     def batch_waste(self) -> str | None:
-        """What of each run is done for nothing, and what fixes it; None where nothing is."""
-        batch = self.picture.batch
+        """What work each run wastes, and how to fix it; None if it wastes none."""
+        batch = self.image_input.batch
         if batch == 1:
             return None
         return (
-            f"the model {self.path} takes {batch} pictures at once and gets one, so each frame "
-            f"costs {batch} times as much as it need; export it with a batch of 1"
+            f"the model {self.path} takes a batch of {batch} images but gets one, so each frame "
+            f"costs {batch} times the necessary work; export it with a batch of 1"
         )
 
     @property
     def provider(self) -> str:
-        """The execution provider that comes first, as onnxruntime reports it after loading."""
+        """The first execution provider that onnxruntime reports after loading."""
         return self.providers[0]
 
-    def shares(self) -> dict[str, float]:
-        """Return the share of the graph's nodes on each provider; empty if it is not told."""
-        told = getattr(self._session, "get_provider_graph_assignment_info", None)
+    def provider_shares(self) -> dict[str, float]:
+        """Return the share of the graph's nodes on each provider.
+
+        Empty if this onnxruntime does not report it.
+        """
+        assignment = getattr(self._session, "get_provider_graph_assignment_info", None)
         try:
-            parts = [(part.ep_name, len(part.get_nodes())) for part in told()] if told else []
+            parts = (
+                [(part.ep_name, len(part.get_nodes())) for part in assignment()]
+                if assignment
+                else []
+            )
         except MODEL_ERRORS:
             return {}
         total = sum(nodes for _, nodes in parts)
@@ -116,87 +123,95 @@ class OnnxSession:
         return {name: nodes / total for name, nodes in counts.items()}
 
     def input_size(self, frame: Size, wanted: Preprocessing) -> Size:
-        """Return the input to use for a frame: the model's own, or what suits on free axes."""
-        return self._only or self.picture.size_for(frame, wanted)
+        """Return the input size for a frame; see `ImageInput.size_for`."""
+        return self._only_size or self.image_input.size_for(frame, wanted)
 
     def run(
-        self, tensor: Prepared, size: Size, outputs: Sequence[int] | None = None
+        self, tensor: InputTensor, size: Size, outputs: Sequence[int] | None = None
     ) -> list[FloatArray]:
         """Return outputs as float32.
 
         Args:
-            tensor: The image as `image` holds it.
+            tensor: The image in the layout of `image_input`.
             size: The image's size.
-            outputs: Which, by their index; None for all, in the model's order.
+            outputs: The indices of the outputs; None for all, in the model's order.
         """
         feed: dict[str, object] = {self._inputs[0].name: tensor}
         for other in self._inputs[1:]:
             sides = np.array([[size.width, size.height]], other.dtype)
-            feed[other.name] = np.repeat(sides, self.picture.batch, axis=0)
+            feed[other.name] = np.repeat(sides, self.image_input.batch, axis=0)
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
         arrays = [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
-        if self.picture.batch == 1:
+        if self.image_input.batch == 1:
             return arrays
         return [
-            array[:1] if self._outputs[index].shape[:1] == (self.picture.batch,) else array
+            array[:1] if self._outputs[index].shape[:1] == (self.image_input.batch,) else array
             for index, array in zip(indices, arrays, strict=True)
         ]
 
-    def forget_trial(self) -> None:
-        """Free what the trial run gave, which nobody needs once the format is known."""
+    def discard_trial_outputs(self) -> None:
+        """Free the outputs of the trial run; only the choice of the format needs them."""
         self.signature = replace(self.signature, values=())
 
-    def _inspected(self) -> ImageInput:
-        """Return how the first input takes an image; others may only ask for its size."""
-        picture = ImageInput.of(self._inputs[0]) if self._inputs else None
+    def _find_image_input(self) -> ImageInput:
+        """Return the layout of the first input, the image; other inputs may take only its size."""
+        image_input = ImageInput.from_tensor(self._inputs[0]) if self._inputs else None
         others_fit = all(
-            each.name in SIZE_INPUTS and each.shape in ((picture and picture.batch, 2), (None, 2))
+            each.name in SIZE_INPUTS
+            and each.shape in ((image_input and image_input.batch, 2), (None, 2))
             for each in self._inputs[1:]
         )
-        if picture is None or not others_fit:
+        if image_input is None or not others_fit:
             raise ModelUnusable(
                 f"cannot use the model {self.path}: it must have one input [1, 3, height, width] "
                 f"or [1, height, width, 3] of {', '.join(TYPES[:-1])} or {TYPES[-1]}, but it has "
-                f"{_seen(self._inputs, self._outputs)}; set AGENT_MODEL to an export with such an "
-                "input"
+                f"{_tensors(self._inputs, self._outputs)}; set AGENT_MODEL to an export with such "
+                "an input"
             )
-        return picture
+        return image_input
 
-    def _tried(self) -> ModelSignature:
-        """Run once on an image of greys, and so learn what the outputs look like."""
+    def _run_trial(self) -> ModelSignature:
+        """Run the model once on a grey gradient, to get the shapes of its outputs."""
         metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
         first_error: BaseException | None = None
         sizes = self._sizes_to_try(metadata.size or SQUARE, metadata.stride or STRIDE)
         for size in sizes:
             try:
-                arrays = self.run(_greys(self.picture, size), size)
+                arrays = self.run(_gradient(self.image_input, size), size)
             except (*MODEL_ERRORS, TypeError) as error:
                 first_error = first_error or error
                 continue
             if size != sizes[0]:
-                self._only = size  # axes that only pretend to be free
+                self._only_size = size  # the axes are declared dynamic, but other sizes fail
             shaped = tuple(
                 Tensor(output.name, array.shape, output.dtype)
                 for output, array in zip(self._outputs, arrays, strict=True)
             )
-            sized = len(self._inputs) > 1
-            return ModelSignature(self._inputs[0], shaped, size, metadata, tuple(arrays), sized)
+            has_size_input = len(self._inputs) > 1
+            return ModelSignature(
+                self._inputs[0], shaped, size, metadata, tuple(arrays), has_size_input
+            )
         tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
         raise ModelUnusable(
-            f"cannot run the model {self.path} at {tried}: {_line(first_error)} "
-            f"(it has {_seen(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
-            "that runs, with fixed axes if need be"
+            f"cannot run the model {self.path} at {tried}: {_one_line(first_error)} "
+            f"(it has {_tensors(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
+            "that runs; fixed axes may be necessary"
         ) from first_error
 
     def _sizes_to_try(self, limit: Size, stride: int) -> list[Size]:
-        """A rectangle first: a graph that only pretends that its axes are free fails there."""
-        if self.picture.fixed:
-            return [self.picture.fixed]
-        free = Preprocessing(ChannelOrder.RGB, (0,) * 3, (1,) * 3, Padding.AFTER, 0, stride, limit)
-        wide = self.picture.size_for(WIDE, free)
+        """Return sizes for the trial run, a rectangle first.
+
+        A graph whose axes are declared dynamic, but are not, fails with the rectangle.
+        """
+        if self.image_input.fixed:
+            return [self.image_input.fixed]
+        free = Preprocessing(
+            ChannelOrder.RGB, (0,) * 3, (1,) * 3, Padding.BOTTOM_RIGHT, 0, stride, limit
+        )
+        wide = self.image_input.size_for(WIDE, free)
         squares = [
-            Size(self.picture.width or side.width, self.picture.height or side.height)
+            Size(self.image_input.width or side.width, self.image_input.height or side.height)
             for side in (limit, SMALL)
         ]
         return list(dict.fromkeys([wide, *squares]))
@@ -206,55 +221,57 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A thread that spins while it waits for the next frame burns a core at 5 frames a second.
+    # With spinning, threads that wait for the next frame use a whole core, even at 5 frames/s.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    options.log_severity_level = 3  # errors; what matters of warnings is checked here
+    options.log_severity_level = 3  # errors only; the relevant warnings are checked here
     named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
         return onnxruntime.InferenceSession(path, options, providers=named)
     except MODEL_ERRORS as error:
         raise ModelUnusable(
-            f"cannot load the model {path}: {_line(error)}; set AGENT_MODEL to an ONNX file that "
-            f"onnxruntime {onnxruntime.__version__} reads"
+            f"cannot load the model {path}: {_one_line(error)}; set AGENT_MODEL to an ONNX file "
+            f"that onnxruntime {onnxruntime.__version__} reads"
         ) from error
 
 
 def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:
-    """Refuse the fall-back to the CPU that onnxruntime makes without a word."""
+    """Raise if a provider is not used: onnxruntime falls back to the CPU without an error."""
     unused = [each.name for each in wanted if each.name not in used]
     if unused:
         raise ConfigurationError(
-            f"AGENT_PROVIDERS: {', '.join(unused)} cannot be started here, only "
+            f"AGENT_PROVIDERS: cannot start {', '.join(unused)} on this device, only "
             f"{', '.join(used)}; install its libraries and driver, or name another (this "
             f"onnxruntime has {', '.join(onnxruntime.get_available_providers())})"
         )
 
 
-def _greys(picture: ImageInput, size: Size) -> Prepared:
-    """Return an image of greys from dark to light, left to right, as 0 to 1 or 0 to 255."""
-    top = 255 if picture.dtype == "uint8" else 1
+def _gradient(image_input: ImageInput, size: Size) -> InputTensor:
+    """Return a grey gradient, dark to light from left to right, as 0 to 1 or 0 to 255."""
+    top = 255 if image_input.dtype == "uint8" else 1
     across = np.linspace(0, top, size.width)
     rows = np.broadcast_to(across, (3, size.height, size.width))
-    ordered = rows.transpose(1, 2, 0) if picture.axes is Axes.NHWC else rows
-    return np.ascontiguousarray(np.broadcast_to(ordered, picture.shape(size)), picture.dtype)
+    ordered = rows.transpose(1, 2, 0) if image_input.axes is Axes.NHWC else rows
+    return np.ascontiguousarray(
+        np.broadcast_to(ordered, image_input.shape(size)), image_input.dtype
+    )
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:
-    """Return an input or output as onnxruntime describes it; free axes have a name or nothing."""
+    """Convert onnxruntime's description of an input or output; dynamic axes become None."""
     kind = described.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(axis if isinstance(axis, int) else None for axis in described.shape or ())
     return Tensor(described.name, shape, NUMPY_NAMES.get(kind, kind))
 
 
-def _seen(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    """Return what stands at both ends of a model, for a message."""
+def _tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
+    """Return the inputs and outputs of a model, for a message."""
     ends = [", ".join(str(tensor) for tensor in end) or "none" for end in (inputs, outputs)]
     return f"inputs {ends[0]}; outputs {ends[1]}"
 
 
-def _line(error: BaseException | None) -> str:
-    """Return an error's text on one line, without onnxruntime's prefix and not a page long."""
+def _one_line(error: BaseException | None) -> str:
+    """Return an error's text on one line, without onnxruntime's prefix, shortened."""
     text = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
     return text if len(text) <= 300 else f"{text[:300]}..."  # noqa: PLR2004  # a few lines

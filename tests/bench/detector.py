@@ -37,7 +37,7 @@ def main() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     path = options.model or bundled_model()
     detector = load_detector(path, hardware=Hardware(threads=options.threads), floor=FLOOR)
-    letterbox, shown = detector._placed(pixels)
+    letterbox, shown = detector._letterbox(pixels)
     buffer, session = detector._buffer(), detector._session
     tensor = buffer.fill(shown, letterbox)
     size = letterbox.input

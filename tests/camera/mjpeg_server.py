@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 160, 120
-PICTURES_PER_SECOND = 20
+FRAMES_PER_SECOND = 20
 
 
 def picture(number: int) -> bytes:
@@ -76,7 +76,7 @@ class MjpegServer:
         request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         request.end_headers()
         try:
-            while not self._stopping.wait(1 / PICTURES_PER_SECOND):
+            while not self._stopping.wait(1 / FRAMES_PER_SECOND):
                 if not self.silent.is_set():
                     request.wfile.write(self._part())
         except OSError:

@@ -107,8 +107,8 @@ def test_a_picture_that_stays_is_frozen_and_one_that_moves_is_not() -> None:
     watch = FreezeWatch(stall=2.0)
 
     seen = []
-    for now, fingerprint in [(0.0, 1), (1.0, 1), (1.9, 1), (2.0, 1), (2.5, 2), (4.4, 2), (4.5, 2)]:
-        watch.see(fingerprint, now)
+    for now, pixel_hash in [(0.0, 1), (1.0, 1), (1.9, 1), (2.0, 1), (2.5, 2), (4.4, 2), (4.5, 2)]:
+        watch.see(pixel_hash, now)
         seen.append((watch.same_for, watch.frozen))
 
     assert seen == [

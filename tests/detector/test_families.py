@@ -65,11 +65,11 @@ def test_planted_boxes_come_back_in_frames_of_any_shape(family: Family, tmp_path
         assert len(answer.detections) == len(expected), (rows, columns)
         for found, (each, box) in zip(answer.detections, expected, strict=True):
             assert found.confidence == pytest.approx(each.confidence, abs=2e-3)
-            assert found.label == meant(family, each)
+            assert found.label == expected_label(family, each)
             assert overlap(found.box, box) > 0.97, (rows, columns)
 
 
-def meant(family: Family, planted: Planted) -> str:
+def expected_label(family: Family, planted: Planted) -> str:
     names = COCO_80[:3] if family.labels == "coco" else ("ant", "bee", "cat")
     return names[planted.label]
 
@@ -84,20 +84,20 @@ def test_each_family_is_recognised_without_being_named(family: Family, tmp_path:
     assert len(decided) > len(family.name) + 10
 
 
-@pytest.mark.parametrize("sized", [False, True])
+@pytest.mark.parametrize("has_size_input", [False, True])
 @pytest.mark.parametrize("kind", ["channels first", "channels last"])
-def test_a_model_of_several_pictures_gets_one_and_says_what_that_costs(
-    kind: str, tmp_path: Path, *, sized: bool
+def test_a_model_with_a_batch_gets_one_image_and_reports_the_waste(
+    kind: str, tmp_path: Path, *, has_size_input: bool
 ) -> None:
     """The others' answers are other ones, and are not looked at."""
-    family = FAMILIES["rtdetr deployed" if sized else "ultralytics"]
+    family = FAMILIES["rtdetr deployed" if has_size_input else "ultralytics"]
     others = family.plant([Planted((5, 5, 50, 50), 2, 0.9)])
     answers = {
-        name: np.concatenate([array, *[fitted(others[name], array)] * 3])
+        name: np.concatenate([array, *[resized_like(others[name], array)] * 3])
         for name, array in family.plant(OBJECTS).items()
     }
     shape = (4, 3, *SIDES) if kind == "channels first" else (4, *SIDES, 3)
-    path = answering_model(tmp_path / "m.onnx", answers, shape=shape, sized=sized)
+    path = answering_model(tmp_path / "m.onnx", answers, shape=shape, has_size_input=has_size_input)
     alone = family_model(tmp_path / "alone.onnx", family, OBJECTS)
     frame = np.full((80, 150, 3), 90, np.uint8)
 
@@ -106,11 +106,11 @@ def test_a_model_of_several_pictures_gets_one_and_says_what_that_costs(
 
     assert detector.decided == expected.decided
     assert detector.detect(frame).detections == expected.detect(frame).detections
-    assert "4 pictures at once" in str(detector.batch_waste)
+    assert "a batch of 4 images" in str(detector.batch_waste)
     assert expected.batch_waste is None
 
 
-def fitted(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+def resized_like(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
     """As many rows as another answer has."""
     return np.resize(array, like.shape).astype(like.dtype)
 
@@ -145,7 +145,11 @@ def test_an_output_that_is_no_number_marks_the_answer_and_costs_nothing_else(
         for name, array in answers.items()
     }
     path = answering_model(
-        tmp_path / "model.onnx", broken, kind=family.kind, shape=family.shape, sized=family.sized
+        tmp_path / "model.onnx",
+        broken,
+        kind=family.kind,
+        shape=family.shape,
+        has_size_input=family.has_size_input,
     )
 
     answer = load_detector(path, model_format=family.name, labels=family.labels).detect(
@@ -192,16 +196,19 @@ def test_a_file_beside_the_model_names_format_labels_and_input(tmp_path: Path) -
 
     assert detector.info.labels == ("x", "y", "z")
     assert detector.decided == "rfdetr: named by model.json"
-    assert (detector.preprocessing.padding.value, detector.preprocessing.pad_value) == ("after", 0)
+    assert (detector.preprocessing.padding.value, detector.preprocessing.pad_value) == (
+        "bottom right",
+        0,
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "it is no JSON"),
-        ('{"labels": "cat"}', "`labels` must be a list of words"),
-        ('{"labels": [1]}', "`labels` must be a list of words"),
-        ('{"format": 1}', "`format` must be a text"),
+        ("{", "it is not valid JSON"),
+        ('{"labels": "cat"}', "`labels` must be a list of strings"),
+        ('{"labels": [1]}', "`labels` must be a list of strings"),
+        ('{"format": 1}', "`format` must be a string"),
         ('{"input": "rgb fit=round"}', "'fit=round' is not understood"),
         ('{"format": "yolo99"}', "yolo99 is unknown"),
     ],

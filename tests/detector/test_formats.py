@@ -22,8 +22,8 @@ def signature(
     *shapes: tuple[int, ...], size: Size = SQUARE, metadata: Metadata | None = None
 ) -> ModelSignature:
     outputs = tuple(Tensor(f"out{i}", shape, "float32") for i, shape in enumerate(shapes))
-    picture = Tensor("images", (1, 3, size.height, size.width), "float32")
-    return ModelSignature(picture, outputs, size, metadata or Metadata())
+    image = Tensor("images", (1, 3, size.height, size.width), "float32")
+    return ModelSignature(image, outputs, size, metadata or Metadata())
 
 
 def rows(raw: DecodedDetections) -> list[tuple[list[float], float, int]]:

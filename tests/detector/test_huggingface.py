@@ -32,7 +32,7 @@ def test_labels_and_preprocessing_come_from_the_files_beside_the_model(tmp_path:
     assert detector.info.labels == ("ant", "bee", "cat")
     assert detector.preprocessing.mean == pytest.approx((127.5,) * 3)
     assert detector.preprocessing.std == pytest.approx((127.5, 63.75, 31.875))
-    assert detector.preprocessing.colours is ChannelOrder.RGB
+    assert detector.preprocessing.channel_order is ChannelOrder.RGB
 
 
 @pytest.mark.parametrize(

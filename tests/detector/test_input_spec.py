@@ -19,7 +19,13 @@ from agent.detector.preprocessing import InputBuffer
 from tests import ROOT
 
 PLAIN = Preprocessing(
-    ChannelOrder.BGR, (10.0, 20.0, 30.0), (1.0, 2.0, 4.0), Padding.AFTER, 0, 32, Size(640, 640)
+    ChannelOrder.BGR,
+    (10.0, 20.0, 30.0),
+    (1.0, 2.0, 4.0),
+    Padding.BOTTOM_RIGHT,
+    0,
+    32,
+    Size(640, 640),
 )
 
 
@@ -30,7 +36,9 @@ PLAIN = Preprocessing(
         ("bgr", PLAIN),
         (
             "rgb",
-            replace(PLAIN, colours=ChannelOrder.RGB, mean=(30.0, 20.0, 10.0), std=(4.0, 2.0, 1.0)),
+            replace(
+                PLAIN, channel_order=ChannelOrder.RGB, mean=(30.0, 20.0, 10.0), std=(4.0, 2.0, 1.0)
+            ),
         ),
         ("scale=255", replace(PLAIN, mean=(0.0, 0.0, 0.0), std=(255.0,) * 3)),
         (
@@ -38,7 +46,7 @@ PLAIN = Preprocessing(
             replace(PLAIN, mean=(2.0, 4.0, 6.0), std=(1.0, 1.0, 1.0)),
         ),
         ("mean=127.5 std=127.5", replace(PLAIN, mean=(127.5,) * 3, std=(127.5,) * 3)),
-        ("fit=letterbox pad=114", replace(PLAIN, padding=Padding.AROUND, pad_value=114)),
+        ("fit=letterbox pad=114", replace(PLAIN, padding=Padding.CENTRED, pad_value=114)),
         ("fit=stretch", replace(PLAIN, padding=Padding.STRETCH)),
         ("fit=crop keep=0.875", replace(PLAIN, padding=Padding.STRETCH, crop=0.875)),
         ("fit=crop", replace(PLAIN, padding=Padding.STRETCH, crop=1.0)),
@@ -46,18 +54,18 @@ PLAIN = Preprocessing(
     ],
 )
 def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preprocessing) -> None:
-    assert InputSpec.parse(text).applied(PLAIN) == expected
+    assert InputSpec.parse(text).apply_to(PLAIN) == expected
 
 
 @pytest.mark.parametrize("known", formats().values(), ids=FORMAT_NAMES)
 @pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
 def test_preprocessing_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
-    picture = Tensor("images", (1, 3, None, None), "float32")
-    own = known.preprocessing(ModelSignature(picture, (), Size(640, 640)))
-    wanted = InputSpec.parse(text).applied(own)
-    described = str(InputSpec.of(wanted))
+    image = Tensor("images", (1, 3, None, None), "float32")
+    own = known.preprocessing(ModelSignature(image, (), Size(640, 640)))
+    wanted = InputSpec.parse(text).apply_to(own)
+    described = str(InputSpec.from_preprocessing(wanted))
 
-    assert InputSpec.parse(described).applied(replace(PLAIN, stride=own.stride)) == wanted
+    assert InputSpec.parse(described).apply_to(replace(PLAIN, stride=own.stride)) == wanted
 
 
 def test_each_example_of_the_manual_is_understood() -> None:
@@ -102,11 +110,11 @@ def test_a_word_that_is_none_is_refused_with_what_there_is(text: str) -> None:
 @pytest.mark.parametrize("colours", list(ChannelOrder))
 @pytest.mark.parametrize("kind", ["float32", "float16", "uint8"])
 @pytest.mark.parametrize("axes", list(Axes))
-def test_every_kind_of_input_holds_the_same_picture(
+def test_every_layout_and_type_of_input_has_the_same_values(
     axes: Axes, kind: str, colours: ChannelOrder
 ) -> None:
     """Whole numbers are the pixels; the others are prepared. Only the order of the axes differs."""
-    wanted = replace(PLAIN, colours=colours, pad_value=7, padding=Padding.AROUND)
+    wanted = replace(PLAIN, channel_order=colours, pad_value=7, padding=Padding.CENTRED)
     pixels = np.random.default_rng(3).integers(0, 256, (40, 64, 3), np.uint8)
     box = Letterbox.fit(Size(64, 40), Size(64, 64), padding=wanted.padding)
 

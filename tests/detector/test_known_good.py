@@ -42,7 +42,7 @@ def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None)
     return ModelParts(
         model=folder / "m.onnx",
         sha256=hashlib.sha256(content.encode()).hexdigest(),
-        beside=[folder / "more" / "weights.bin"],
+        weight_files=[folder / "more" / "weights.bin"],
         description=json.dumps({"labels": [content]}),
         settings=settings or SETTINGS,
     )
@@ -117,7 +117,7 @@ class OneSlot(PowerCutDisk):
 
 
 @pytest.mark.parametrize("proof", [survives_power_cuts, survives_a_first_cut])
-def test_the_last_good_model_survives(
+def test_the_known_good_model_survives(
     proof: Callable[[MakeDisk, Path], None], tmp_path: Path
 ) -> None:
     proof(lambda: PowerCutDisk(STATE), tmp_path)

@@ -15,9 +15,13 @@ def model(tmp_path: Path) -> Path:
 
 
 def resolve(
-    model: Path, setting: str = "auto", *, classes: int = 2, written: tuple[str, ...] | None = None
+    model: Path,
+    setting: str = "auto",
+    *,
+    classes: int = 2,
+    from_model: tuple[str, ...] | None = None,
 ) -> tuple[str, ...]:
-    return resolve_labels(setting, layout=Layout((0,), classes), written=written, model=model)
+    return resolve_labels(setting, layout=Layout((0,), classes), from_model=from_model, model=model)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_a_very_long_list_is_a_list(model: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["cat\ndog\n", "\ufeffcat\r\ndog", "cat\n\n dog \n\n"])
-def test_a_file_has_one_label_a_line(model: Path, tmp_path: Path, text: str) -> None:
+def test_a_file_has_one_label_a_one_line(model: Path, tmp_path: Path, text: str) -> None:
     file = tmp_path / "my words"
     file.write_bytes(text.encode())
 
@@ -55,7 +59,7 @@ def test_a_file_has_one_label_a_line(model: Path, tmp_path: Path, text: str) -> 
 def test_what_is_written_in_the_model_wins_over_a_side_file(model: Path) -> None:
     model.with_name("labels.txt").write_text("a\nb\n")
 
-    assert resolve(model, written=TWO) == TWO
+    assert resolve(model, from_model=TWO) == TWO
 
 
 def test_a_side_file_of_the_model_s_own_name_wins_over_a_common_one(model: Path) -> None:
@@ -67,32 +71,38 @@ def test_a_side_file_of_the_model_s_own_name_wins_over_a_common_one(model: Path)
 
 
 def test_the_setting_wins_over_what_is_written(model: Path) -> None:
-    assert resolve(model, "cat dog", written=("a", "b")) == TWO
+    assert resolve(model, "cat dog", from_model=("a", "b")) == TWO
 
 
 def test_known_labels_stand_in_where_nothing_is_written(model: Path) -> None:
-    found = resolve_labels("auto", layout=Layout((0,), 2), written=None, model=model, known=TWO)
+    found = resolve_labels(
+        "auto", layout=Layout((0,), 2), from_model=None, model=model, bundled=TWO
+    )
 
     assert found == TWO
 
 
 @pytest.mark.parametrize(
-    ("setting", "written", "words"),
+    ("setting", "from_model", "words"),
     [
-        ("auto", ("cat",), r"classes are 2, its labels 1 \(written with it\)"),
+        ("auto", ("cat",), r"number of classes is 2, its number of labels 1 \(from the model\)"),
         (
             "auto",
             None,
-            r"classes are 2, its labels 0 \(none in its metadata, no farm\.v2\.txt or .*\)",
+            r"is 2, its number of labels 0 \(none in its metadata, no farm\.v2\.txt or .*\)",
         ),
-        ("cat dog hen", None, r"classes are 2, its labels 3 \(from AGENT_MODEL_LABELS\)"),
+        (
+            "cat dog hen",
+            None,
+            r"number of classes is 2, its number of labels 3 \(from AGENT_MODEL_LABELS\)",
+        ),
     ],
 )
 def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
-    model: Path, setting: str, written: tuple[str, ...] | None, words: str
+    model: Path, setting: str, from_model: tuple[str, ...] | None, words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"{words}; set AGENT_MODEL_LABELS"):
-        resolve(model, setting, written=written)
+        resolve(model, setting, from_model=from_model)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ PADDINGS = st.sampled_from(Padding)
 @pytest.mark.parametrize(
     ("frame", "into", "padding", "resized", "corner"),
     [
-        (Size(640, 272), Size(416, 416), Padding.AFTER, Size(416, 177), (0, 0)),
-        (Size(1280, 720), Size(640, 640), Padding.AROUND, Size(640, 360), (0, 140)),
-        (Size(720, 1280), Size(640, 640), Padding.AROUND, Size(360, 640), (140, 0)),
-        (Size(640, 640), Size(640, 640), Padding.AROUND, Size(640, 640), (0, 0)),
-        (Size(320, 240), Size(640, 640), Padding.AFTER, Size(640, 480), (0, 0)),
-        (Size(1, 1), Size(416, 416), Padding.AFTER, Size(416, 416), (0, 0)),
-        (Size(4000, 1), Size(640, 640), Padding.AROUND, Size(640, 1), (0, 319)),
-        (Size(1, 4000), Size(640, 640), Padding.AFTER, Size(1, 640), (0, 0)),
+        (Size(640, 272), Size(416, 416), Padding.BOTTOM_RIGHT, Size(416, 177), (0, 0)),
+        (Size(1280, 720), Size(640, 640), Padding.CENTRED, Size(640, 360), (0, 140)),
+        (Size(720, 1280), Size(640, 640), Padding.CENTRED, Size(360, 640), (140, 0)),
+        (Size(640, 640), Size(640, 640), Padding.CENTRED, Size(640, 640), (0, 0)),
+        (Size(320, 240), Size(640, 640), Padding.BOTTOM_RIGHT, Size(640, 480), (0, 0)),
+        (Size(1, 1), Size(416, 416), Padding.BOTTOM_RIGHT, Size(416, 416), (0, 0)),
+        (Size(4000, 1), Size(640, 640), Padding.CENTRED, Size(640, 1), (0, 319)),
+        (Size(1, 4000), Size(640, 640), Padding.BOTTOM_RIGHT, Size(1, 640), (0, 0)),
     ],
 )
 def test_the_whole_frame_stands_in_the_input_as_large_as_it_fits(
@@ -59,7 +59,7 @@ def test_a_box_comes_back_to_where_it_was_in_the_frame(
 
 
 def test_boxes_in_the_padding_are_clipped_to_the_edge_of_the_frame() -> None:
-    letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.AROUND)
+    letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.CENTRED)
 
     boxes = letterbox.to_frame(
         np.array([[-50, 50, 200, 500], [0, 310, 400, 390], [100, 120, 300, 280]], np.float32)
@@ -69,7 +69,7 @@ def test_boxes_in_the_padding_are_clipped_to_the_edge_of_the_frame() -> None:
 
 
 def test_a_wild_box_ends_at_the_edges_too() -> None:
-    letterbox = Letterbox.fit(Size(2000, 1000), Size(400, 400), padding=Padding.AROUND)
+    letterbox = Letterbox.fit(Size(2000, 1000), Size(400, 400), padding=Padding.CENTRED)
     largest = float(np.finfo(np.float32).max)
 
     boxes = letterbox.to_frame(np.array([[-largest, -largest, largest, largest]], np.float32))
@@ -78,7 +78,7 @@ def test_a_wild_box_ends_at_the_edges_too() -> None:
 
 
 def test_no_boxes_stay_no_boxes() -> None:
-    letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.AFTER)
+    letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.BOTTOM_RIGHT)
 
     assert letterbox.to_frame(np.empty((0, 4), np.float32)).shape == (0, 4)
 
@@ -107,7 +107,7 @@ def test_the_smallest_input_leaves_a_stride_of_padding_at_most(
     frame: Size, limit: Size, stride: int
 ) -> None:
     size = smallest_input(frame, limit, stride=stride)
-    letterbox = Letterbox.fit(frame, size, padding=Padding.AFTER)
+    letterbox = Letterbox.fit(frame, size, padding=Padding.BOTTOM_RIGHT)
 
     assert (size.width % stride, size.height % stride) == (0, 0)
     assert size.width <= max(limit.width, stride)

@@ -5,7 +5,7 @@ from agent.detector.model_file.metadata import read_metadata
 
 
 def test_what_ultralytics_writes_is_read() -> None:
-    told = read_metadata(
+    found = read_metadata(
         {
             "names": "{0: 'person', 1: \"traffic light\", 2: 'Fahrrad ü'}",
             "imgsz": "[384, 640]",
@@ -15,15 +15,15 @@ def test_what_ultralytics_writes_is_read() -> None:
         }
     )
 
-    assert told.labels == ("person", "traffic light", "Fahrrad ü")
-    assert (told.size, told.stride, told.task) == (Size(640, 384), 32, "detect")
-    assert told.entries["author"] == "Ultralytics"
+    assert found.labels == ("person", "traffic light", "Fahrrad ü")
+    assert (found.size, found.stride, found.task) == (Size(640, 384), 32, "detect")
+    assert found.entries["author"] == "Ultralytics"
 
 
 def test_a_file_without_metadata_tells_nothing() -> None:
-    told = read_metadata({})
+    found = read_metadata({})
 
-    assert (told.labels, told.size, told.stride, told.task) == (None, None, None, None)
+    assert (found.labels, found.size, found.stride, found.task) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.nms import KEPT, non_maximum_suppression
+from agent.detector.nms import MAX_DETECTIONS, non_maximum_suppression
 
 
 def raw(*rows: tuple[list[float], float, int]) -> DecodedDetections:
@@ -83,7 +83,7 @@ def test_thirty_thousand_boxes_take_no_longer_than_a_frame_may() -> None:
     kept = non_maximum_suppression(crowd, iou=0.6)
 
     assert time.perf_counter() - start < 1.0
-    assert len(kept.confidences) == KEPT
+    assert len(kept.confidences) == MAX_DETECTIONS
     assert kept.confidences.min() > 0.98
     assert (np.diff(kept.confidences) <= 0).all()
 

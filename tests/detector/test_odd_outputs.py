@@ -37,9 +37,9 @@ def models(draw: Any) -> ModelSignature:
         outputs.append(Tensor(draw(NAMES), shape, kind))
         elements = draw(arrays.arrays(np.float32, 16, elements=NUMBERS))
         values.append(np.resize(elements, shape).astype(np.float32))
-    picture = Tensor("images", (1, 3, SIZE.height, SIZE.width), "float32")
+    image = Tensor("images", (1, 3, SIZE.height, SIZE.width), "float32")
     told = draw(st.sampled_from([Metadata(), Metadata(("a", "b"), task="detect")]))
-    return ModelSignature(picture, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
+    return ModelSignature(image, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
 
 
 def check(known: AnyFormat, outputs: list[FloatArray]) -> None:

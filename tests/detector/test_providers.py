@@ -49,7 +49,9 @@ def test_what_takes_minutes_to_build_is_kept_where_the_operator_did_not_say_othe
 
 @pytest.mark.parametrize("name", ["cuda:device_id", "cuda:=1", "cuda:", "cuda:device_id="])
 def test_an_option_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"is no option; write them as cuda:option=value"):
+    with pytest.raises(
+        ConfigurationError, match=r"is not an option; write options as cuda:option=value"
+    ):
         wanted_providers([name], HERE, engines=None)
 
 

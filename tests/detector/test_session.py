@@ -31,15 +31,15 @@ def missing(path: Path) -> None:
     """Leave nothing there."""
 
 
-def a_folder(path: Path) -> None:
+def folder(path: Path) -> None:
     path.mkdir()
 
 
-def a_text(path: Path) -> None:
+def text_file(path: Path) -> None:
     path.write_text("<html><title>Sign in to the hotel's network</title></html>")
 
 
-def nothing_at_all(path: Path) -> None:
+def empty_file(path: Path) -> None:
     path.touch()
 
 
@@ -54,34 +54,34 @@ def flipped_bytes(path: Path) -> None:
 
 
 def two_inputs(path: Path) -> None:
-    picture = [1, 3, 64, 64]
-    identity(path, [value("images", picture), value("sizes", [1, 2])], [value("boxes", picture)])
+    image = [1, 3, 64, 64]
+    identity(path, [value("images", image), value("sizes", [1, 2])], [value("boxes", image)])
 
 
-def a_picture_of_one_channel(path: Path) -> None:
+def one_channel_image(path: Path) -> None:
     identity(path, [value("grey", [1, 1, 64, 64])], [value("boxes", [1, 1, 64, 64])])
 
 
-def a_table_of_features(path: Path) -> None:
+def table_of_features(path: Path) -> None:
     identity(path, [value("features", [1, 30])], [value("boxes", [1, 30])])
 
 
 def whole_numbers(path: Path) -> None:
-    picture = helper.make_tensor_value_info("images", TensorProto.INT32, [1, 3, 64, 64])
-    answer = helper.make_tensor_value_info("boxes", TensorProto.INT32, [1, 3, 64, 64])
-    save_model(path, [helper.make_node("Identity", ["images"], ["boxes"])], [picture], [answer])
+    image = helper.make_tensor_value_info("images", TensorProto.INT32, [1, 3, 64, 64])
+    output = helper.make_tensor_value_info("boxes", TensorProto.INT32, [1, 3, 64, 64])
+    save_model(path, [helper.make_node("Identity", ["images"], ["boxes"])], [image], [output])
 
 
-def a_picture_as_answer(path: Path) -> None:
+def image_as_output(path: Path) -> None:
     identity(path, [value("images", [1, 3, 64, 64])], [value("mask", [1, 3, 64, 64])])
 
 
-def many_answers(path: Path) -> None:
-    answers = [value(f"head{index}", [1, 3, 64, 64]) for index in range(3)]
-    identity(path, [value("images", [1, 3, 64, 64])], answers)
+def many_outputs(path: Path) -> None:
+    output = [value(f"head{index}", [1, 3, 64, 64]) for index in range(3)]
+    identity(path, [value("images", [1, 3, 64, 64])], output)
 
 
-def words_as_answer(path: Path) -> None:
+def strings_as_output(path: Path) -> None:
     words = helper.make_tensor_value_info("words", TensorProto.STRING, [1])
     save_model(
         path,
@@ -92,7 +92,7 @@ def words_as_answer(path: Path) -> None:
     )
 
 
-def a_list_as_answer(path: Path) -> None:
+def list_as_output(path: Path) -> None:
     kind = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
     listed = helper.make_value_info("boxes", helper.make_sequence_type_proto(kind))
     save_model(
@@ -114,7 +114,7 @@ def axes_that_only_seem_free(path: Path) -> None:
     )
 
 
-def an_operator_of_the_future(path: Path) -> None:
+def unknown_operator(path: Path) -> None:
     graph = helper.make_graph(
         [helper.make_node("Clairvoyance", ["images"], ["output0"])],
         "planted",
@@ -128,21 +128,21 @@ def an_operator_of_the_future(path: Path) -> None:
     ("plant", "words"),
     [
         (missing, "cannot read .* No such file"),
-        (a_folder, "cannot read .* directory"),
-        (a_text, "cannot load"),
-        (nothing_at_all, "cannot load"),
+        (folder, "cannot read .* directory"),
+        (text_file, "cannot load"),
+        (empty_file, "cannot load"),
         (cut_short, "cannot load"),
         (flipped_bytes, "cannot load"),
-        (an_operator_of_the_future, "cannot load .*Clairvoyance"),
+        (unknown_operator, "cannot load .*Clairvoyance"),
         (two_inputs, r"one input .*images float32 \[1, 3, 64, 64\], sizes float32 \[1, 2\]"),
-        (a_picture_of_one_channel, r"one input .*grey float32 \[1, 1, 64, 64\]"),
-        (a_table_of_features, r"one input .*features float32 \[1, 30\]; outputs boxes"),
+        (one_channel_image, r"one input .*grey float32 \[1, 1, 64, 64\]"),
+        (table_of_features, r"one input .*features float32 \[1, 30\]; outputs boxes"),
         (whole_numbers, r"one input .* of float32, float16 or uint8, .*images int32"),
-        (words_as_answer, r"outputs words string \[1\]"),
-        (a_list_as_answer, r"outputs boxes seq"),
+        (strings_as_output, r"outputs words string \[1\]"),
+        (list_as_output, r"outputs boxes seq"),
         (axes_that_only_seem_free, "cannot run .* at 640x384, 640x640, 224x224: .*fixed axes"),
-        (a_picture_as_answer, r"AGENT_MODEL_FORMAT.*mask float32 \[1, 3, 64, 64\] at 64x64"),
-        (many_answers, r"AGENT_MODEL_FORMAT.*head0 .*, head1 .*, head2 "),
+        (image_as_output, r"AGENT_MODEL_FORMAT.*mask float32 \[1, 3, 64, 64\] at 64x64"),
+        (many_outputs, r"AGENT_MODEL_FORMAT.*head0 .*, head1 .*, head2 "),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -215,7 +215,7 @@ def test_a_provider_that_is_there_but_does_not_start_is_refused(
         "agent.detector.session.onnxruntime.InferenceSession", session_that_falls_back
     )
 
-    with pytest.raises(ConfigurationError, match="CUDAExecutionProvider cannot be started"):
+    with pytest.raises(ConfigurationError, match="cannot start CUDAExecutionProvider"):
         OnnxSession(bundled_model(), hardware=Hardware(["cuda"]))
 
 

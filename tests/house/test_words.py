@@ -19,7 +19,6 @@ NOT_OURS = frozenset({LIST.name, Path(__file__).name, "LICENSES.md"})
 MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
 UNFINISHED = (
     "agent/camera",
-    "agent/detector",
     "tests/camera",
     "tests/detector",
 )

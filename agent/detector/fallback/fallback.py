@@ -56,7 +56,7 @@ class ModelFallback:
                     ModelParts(
                         model=model.file.path,
                         sha256=model.info.sha256,
-                        beside=model.file.beside,
+                        weight_files=model.file.weight_files,
                         description=sidecar_text(model.description),
                         settings=self._settings.all,
                     )

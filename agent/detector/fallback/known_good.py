@@ -11,7 +11,7 @@ A new model is copied into the slot that is not in use. `known-good.json` is rep
 only after all files of the copy are synced: whenever the power fails, the previous copy or the new
 one is complete. The copies are not hard links: overwriting the source in place would change both.
 
-Earlier versions used `models/SPOOL/last-good.json`. That folder is neither read nor deleted.
+Earlier versions used the folder `models/SPOOL`, without a hash. It is neither read nor deleted.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class ModelParts:
 
     model: Path
     sha256: str
-    beside: Iterable[Path]  # its weight files, in the model's folder or below
+    weight_files: Iterable[Path]  # its weight files, in the model's folder or below
     description: str  # the sidecar, as JSON
     settings: Mapping[str, str]
 
@@ -111,7 +111,7 @@ class KnownGoodStore:
         self._require_own()
         sources = {parts.model.name: parts.model}
         home = parts.model.resolve().parent
-        sources |= {str(path.relative_to(home)): path for path in parts.beside}
+        sources |= {str(path.relative_to(home)): path for path in parts.weight_files}
         sidecar = parts.model.with_suffix(".json").name
         sums = {
             name: parts.sha256 if path == parts.model else self._disk.checksum(path)

@@ -1,9 +1,9 @@
-"""The families of models that the agent reads: their names, and how to load one.
+"""The model formats that the agent can read, by name, and the choice of one for a model.
 
-A new family is one file beside this one and one line in `_CLASSES`.
+A new format is one file in this folder and one line in `_CLASSES`.
 
-Importing this package imports no family: they need numpy, which the settings and the command line
-load only when they load a model.
+Importing this package does not import the formats: they need numpy, which the settings and the
+command line import only when they load a model.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 SETTING = "AGENT_MODEL_FORMAT"
 
-# In the order in which `auto` tries them: where two could recognise a model, the more specific
-# one comes first.
+# In the order in which `auto` tries them. If two could recognise a model, the more specific one
+# comes first.
 _CLASSES: Mapping[str, str] = {
     "nanodet": "nanodet:NanoDet",
     "nanodet-plus": "nanodet_plus:NanoDetPlus",
@@ -52,12 +52,12 @@ _CLASSES: Mapping[str, str] = {
 }
 
 FORMAT_NAMES = tuple(_CLASSES)
-"""All families, in the order in which `auto` tries them."""
+"""The names of all formats, in the order in which `auto` tries them."""
 
 
 @cache
 def formats() -> "Mapping[str, AnyFormat]":
-    """Import all families and return them by name, in the order in which `auto` tries them."""
+    """Import all formats and return them by name, in the order in which `auto` tries them."""
     loaded: dict[str, AnyFormat] = {}
     for name, place in _CLASSES.items():
         module, _, attribute = place.partition(":")
@@ -67,20 +67,20 @@ def formats() -> "Mapping[str, AnyFormat]":
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """The format that reads a model, and why this one."""
+    """The format that reads a model, and the reason for the choice."""
 
     format: "AnyFormat"
     reason: str
 
 
 def choose(name: str, model: "ModelSignature", *, named_by: str = SETTING) -> FormatChoice:
-    """Return the format called `name`, or with `auto` the one that recognises the model.
+    """Return the format with this name; for `auto`, the one that recognises the model.
 
-    `named_by` is where a name other than `auto` stands.
+    `named_by` is the setting or file that contains the name; error messages show it.
 
     Raises:
-        ConfigurationError: No such format, none recognises the model, or the named one cannot
-            read its outputs.
+        ConfigurationError: The name is unknown, no format recognises the model, or the named format
+            cannot read the model's outputs.
     """
     if name != AUTO:
         if name not in FORMAT_NAMES:
@@ -95,10 +95,10 @@ def choose(name: str, model: "ModelSignature", *, named_by: str = SETTING) -> Fo
             return FormatChoice(known, reason)
     readable = [each.name for each in formats().values() if _could_read(each, model)]
     raise ConfigurationError(
-        "its outputs look like no format that is known"
-        + (f", but could be {' or '.join(readable)}" if readable else "")
-        + f"; if it is one of {', '.join(FORMAT_NAMES)}, name it in AGENT_MODEL_FORMAT, else "
-        "export the model as one"
+        "no format recognises its outputs"
+        + (f", but they could be {' or '.join(readable)}" if readable else "")
+        + f"; if it is one of {', '.join(FORMAT_NAMES)}, set AGENT_MODEL_FORMAT to it, otherwise "
+        "export the model in one of these formats"
     )
 
 

@@ -1,4 +1,4 @@
-"""Finished detections in three outputs: boxes, class numbers, confidences, and perhaps a count."""
+"""Detections after NMS in three outputs: boxes, class ids, confidences; optionally a count."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,8 +13,8 @@ from agent.errors import ConfigurationError
 BOX = 4
 
 
-class Triples:
-    """What such formats share; each says how its boxes and numbers are meant."""
+class BoxesClassesScores:
+    """Base of these formats; each subclass defines its box coordinates and class ids."""
 
     name: str
     task: Literal[Task.DETECT] = Task.DETECT
@@ -23,22 +23,22 @@ class Triples:
     gaps = False
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return where boxes, class numbers, confidences, and perhaps a count, are.
+        """Return the indices of boxes, class ids, confidences and, if there is one, the count.
 
         Raises:
-            ConfigurationError: They are not all there.
+            ConfigurationError: An output is missing.
         """
-        found = triple(model.outputs)
+        found = find_outputs(model.outputs)
         if found is None:
             raise ConfigurationError(
-                f"{self.name} has boxes [1, n, 4] or [n, 4], and class numbers and confidences "
+                f"{self.name} has boxes [1, n, 4] or [n, 4], and class ids and confidences, "
                 "[1, n] or [n] each"
             )
         return Layout(found, None, self.numbering, gaps=self.gaps)
 
 
-def triple(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
-    """Return the indices of boxes, class numbers, confidences, and of the count if there is one."""
+def find_outputs(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
+    """Return the indices of boxes, class ids, confidences, and of the count if there is one."""
     for boxes, output in enumerate(outputs):
         shape = output.shape
         if shape[-1:] != (BOX,) or len(shape) not in (2, 3) or "raw" in output.name:
@@ -62,18 +62,18 @@ def triple(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
     return None
 
 
-def decode_triples(outputs: Sequence[FloatArray], floor: float) -> DecodedDetections:
-    """Return the detections at or above `floor`; the boxes are corners in pixels already."""
+def decode_boxes_classes_scores(outputs: Sequence[FloatArray], floor: float) -> DecodedDetections:
+    """Return the detections at or above `floor`; `outputs[0]` has box corners in pixels."""
     boxes, numbers, scores = outputs[0].reshape(-1, BOX), outputs[1].ravel(), outputs[2].ravel()
     if len(outputs) > 3:  # noqa: PLR2004  # there is a count
         count = float(outputs[3].ravel()[0])
         if not 0 <= count <= len(scores):
-            return DecodedDetections.nothing(invalid=True)
+            return DecodedDetections.empty(invalid=True)
         boxes, numbers, scores = (each[: int(count)] for each in (boxes, numbers, scores))
     chosen = np.flatnonzero(scores >= floor)
     whole = np.isfinite(numbers[chosen]) & (numbers[chosen] > -1)
     rows = chosen[whole]
-    return DecodedDetections.sound(
+    return DecodedDetections.validated(
         boxes[rows],
         scores[rows],
         np.rint(numbers[rows]).astype(np.intp),
@@ -82,7 +82,7 @@ def decode_triples(outputs: Sequence[FloatArray], floor: float) -> DecodedDetect
 
 
 def _counts(output: Tensor) -> bool:
-    """Whether it holds class numbers: whole ones, or floats that are called so."""
+    """Whether the output contains class ids: integers, or floats with such a name."""
     name = output.name.lower()
     called = "class" in name or "label" in name
     return output.dtype.startswith("int") or (called and "score" not in name)

@@ -1,8 +1,8 @@
-"""CenterNet: one output of finished detections in cells of its heat map.
+"""CenterNet: one output of detections after NMS, in cells of its heat map.
 
 The output is `[n, 6]` or `[1, n, 6]`: x_min, y_min, x_max, y_max in cells of 4 pixels, confidence,
-class number. The input is BGR over 255, minus .408 .447 .470, over .289 .274 .278; the frame sits
-in the middle of black.
+class id. The input is BGR, `(value / 255 - mean) / std` with means .408 .447 .470 and deviations
+.289 .274 .278; the frame is centred on black.
 
 Source: `ctdet_decode` in `src/lib/models/decode.py`, and `mean` and `std` of `ctdet` in
 `src/lib/opts.py`, of xingyizhou/CenterNet (MIT); Zhou et al., "Objects as Points", 2019.
@@ -16,47 +16,47 @@ from agent.detector.formats.contract import ChannelOrder, ModelSignature, Prepro
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import (
     COLUMNS,
-    LARGEST_SHARE,
+    NORMALIZED_LIMIT,
     End2End,
-    decode_finished,
-    finished_rows,
-    reach,
+    decode_rows,
+    largest_coordinate,
+    trial_rows,
 )
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 CELL = 4  # pixels
-BEYOND = 1.25  # boxes may end a little outside of the image
-ENOUGH = 20  # rows; its peaks are always as many as were asked for, and all over the image
+OVERHANG = 1.25  # factor: boxes may end a little outside of the image
+MIN_ROWS = 20  # the graph always returns a fixed number of peaks, from the whole image
 
 
 class CenterNet(End2End):
-    """CenterNet with its peaks found in the graph."""
+    """CenterNet with the peak search in the graph."""
 
     name = "centernet"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             self.layout(model)
         except ConfigurationError:
             return None
-        rows = finished_rows(model)
+        rows = trial_rows(model)
         edge = max(model.size.width, model.size.height) / CELL
-        if rows is None or not LARGEST_SHARE < reach(rows) <= edge * BEYOND:
+        if rows is None or not NORMALIZED_LIMIT < largest_coordinate(rows) <= edge * OVERHANG:
             return None
-        if np.count_nonzero(rows[:, 2:4].any(axis=1)) < ENOUGH:
-            return None  # a few boxes near the corner could as well be pixels
+        if np.count_nonzero(rows[:, 2:4].any(axis=1)) < MIN_ROWS:
+            return None  # a few boxes near the corner could also be in pixels
         return f"rows of corners in cells of {CELL} pixels, confidence and class"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return Preprocessing(
-            colours=ChannelOrder.BGR,
+            channel_order=ChannelOrder.BGR,
             mean=(104.04, 113.985, 119.85),
             std=(73.695, 69.87, 70.89),
-            padding=Padding.AROUND,
+            padding=Padding.CENTRED,
             pad_value=0,
             stride=model.metadata.stride or 32,
             size=model.metadata.size or Size(512, 512),
@@ -70,4 +70,4 @@ class CenterNet(End2End):
         floor: float,
     ) -> DecodedDetections:  # cells are 4 pixels in every input
         """Return the detections at or above `floor`."""
-        return decode_finished(outputs[0].reshape(-1, COLUMNS), floor, scale=CELL)
+        return decode_rows(outputs[0].reshape(-1, COLUMNS), floor, scale=CELL)

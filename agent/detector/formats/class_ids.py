@@ -1,4 +1,4 @@
-"""From a model's class numbers to labels: offsets, backgrounds and gaps."""
+"""Map a model's class ids to labels: offsets, background classes and gaps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,46 +6,48 @@ from numpy.typing import NDArray
 from agent.detector.formats.coco import COCO_80, COCO_IDS
 from agent.detector.formats.contract import ClassNumbering, Layout
 
-NOTHING = -1
-"""Stands for a class number that means "nothing is here"."""
+NO_LABEL = -1
+"""Marks a class id that has no label, such as "background"."""
 
-COUNTED_WITH_GAPS = (None, 91, 92)
-"""Classes of a model that counts as COCO's files do: 0 to 90, perhaps one for "no object"."""
+COCO_ID_CLASSES = (None, 91, 92)
+"""Possible numbers of classes of a model with COCO's own ids: 0 to 90, and maybe "no object"."""
 
-_NO_LABEL = frozenset({"background", "__background__", "no object", "no-object", "n/a", "???"})
+_BACKGROUND_NAMES = frozenset(
+    {"background", "__background__", "no object", "no-object", "n/a", "???"}
+)
 
 
 def label_table(layout: Layout, labels: tuple[str, ...]) -> NDArray[np.intp] | None:
-    """Return for each class number of the model the index of its label, or `NOTHING`.
+    """Return the index of the label for each class id of the model, or `NO_LABEL`.
 
-    A list of labels may begin with the background, or name gaps `N/A`. With the 80 labels of COCO
-    a model that counts as the data set's files do, 1 to 90 with gaps, is understood too.
+    A list of labels may begin with the background, and may call gaps `N/A`. With the 80 labels of
+    COCO, a model that uses the data set's own ids (1 to 90 with gaps) is mapped too.
 
     Returns:
-        `[numbers]`, or None where so many labels cannot go with this model.
+        `[class ids]`, or None if this number of labels does not fit the model.
     """
     if not labels:
         return None
     table = _table(layout, labels)
     if table is None:
         return None
-    spoken = np.array([not _is_nothing(label) for label in labels] + [False])
-    return np.where(spoken[table], table, NOTHING)
+    spoken = np.array([not _is_background(label) for label in labels] + [False])
+    return np.where(spoken[table], table, NO_LABEL)
 
 
 def _table(layout: Layout, labels: tuple[str, ...]) -> NDArray[np.intp] | None:
     plain = np.arange(len(labels))
-    if layout.gaps and labels == COCO_80 and layout.classes in COUNTED_WITH_GAPS:
-        table = np.full(layout.classes or 91, NOTHING)
+    if layout.gaps and labels == COCO_80 and layout.classes in COCO_ID_CLASSES:
+        table = np.full(layout.classes or 91, NO_LABEL)
         table[list(COCO_IDS)] = plain
         return table
-    if layout.numbering is ClassNumbering.FROM_ONE and not _is_nothing(labels[0]):
+    if layout.numbering is ClassNumbering.FROM_ONE and not _is_background(labels[0]):
         fits = layout.classes in (None, len(labels) + 1)
-        return np.append(NOTHING, plain) if fits else None
-    if layout.numbering is ClassNumbering.SPARE_LAST and layout.classes == len(labels) + 1:
-        return np.append(plain, NOTHING)
+        return np.append(NO_LABEL, plain) if fits else None
+    if layout.numbering is ClassNumbering.BACKGROUND_LAST and layout.classes == len(labels) + 1:
+        return np.append(plain, NO_LABEL)
     return plain if layout.classes in (None, len(labels)) else None
 
 
-def _is_nothing(label: str) -> bool:
-    return label.strip().lower() in _NO_LABEL
+def _is_background(label: str) -> bool:
+    return label.strip().lower() in _BACKGROUND_NAMES

@@ -1,9 +1,9 @@
-"""Classifiers: one output `[1, classes]` that says what the image is, as a whole.
+"""Classifiers: one output `[1, classes]` with a score of each class for the whole image.
 
-- `ultralytics-classify`: probabilities; metadata says `task: classify`. Input RGB over 255, the
-  middle square of the frame.
-- `classifier-logits`: torchvision, timm and most others. The confidences are their softmax. Input
-  RGB, normalised as for ImageNet, the middle 7/8 of the frame's shorter side.
+- `ultralytics-classify`: probabilities; metadata has `task: classify`. Input RGB / 255, the
+  centre square of the frame.
+- `classifier-logits`: torchvision, timm and most others. The confidences are the softmax of the
+  output. Input RGB, normalized as for ImageNet, a centre crop of 7/8 of the frame's shorter side.
 - `classifier-probabilities`: the same with the softmax in the graph.
 
 Source: docs.ultralytics.com/tasks/classify; the evaluation transforms in the reference of
@@ -29,24 +29,24 @@ from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
-TRAINED = Size(224, 224)
-KEPT = 0.875  # of the shorter side: 224 of 256
+DEFAULT_SIZE = Size(224, 224)
+CROP = 0.875  # share of the shorter side: 224 of 256
 WITH_BACKGROUND = 1001  # ImageNet as TensorFlow counts it
-SUM = 0.02  # half precision adds up to 1 no better
+SUM_TOLERANCE = 0.02  # sums of half-precision probabilities differ from 1 by up to this
 
 
 class _Classifier:
-    """What classifiers share."""
+    """Base of the classifier formats."""
 
     name: str
     task: Literal[Task.CLASSIFY] = Task.CLASSIFY
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the output fits.
+        """Return how to read the output.
 
         Raises:
-            ConfigurationError: There is not one output of a row, or the metadata names another
-                task.
+            ConfigurationError: There is not exactly one output `[1, classes]`, or the metadata
+                names another task.
         """
         if model.metadata.task not in (None, Task.CLASSIFY):
             raise ConfigurationError(
@@ -56,16 +56,16 @@ class _Classifier:
         if len(shapes) == 1 and len(shapes[0]) in (2, 4):
             batch, classes, *rest = shapes[0]
             if batch == 1 and classes is not None and classes > 1 and set(rest) <= {1}:
-                counted = (
+                numbering = (
                     ClassNumbering.FROM_ONE if classes == WITH_BACKGROUND else ClassNumbering.PLAIN
                 )
-                return Layout((0,), classes, counted)
+                return Layout((0,), classes, numbering)
         raise ConfigurationError(f"{self.name} has one output [1, classes]")
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         mean, std = IMAGENET
-        return replace(ultralytics_classify_preprocessing(model), mean=mean, std=std, crop=KEPT)
+        return replace(ultralytics_classify_preprocessing(model), mean=mean, std=std, crop=CROP)
 
     def _fits(self, model: ModelSignature) -> bool:
         try:
@@ -81,9 +81,9 @@ class UltralyticsClassify(_Classifier):
     name = "ultralytics-classify"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
-        told = model.metadata.task == Task.CLASSIFY and model.metadata.labels is not None
-        return "metadata of a classifier" if told and self._fits(model) else None
+        """Return why this model certainly has this format, or None."""
+        declared = model.metadata.task == Task.CLASSIFY and model.metadata.labels is not None
+        return "metadata of a classifier" if declared and self._fits(model) else None
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -91,7 +91,7 @@ class UltralyticsClassify(_Classifier):
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
         """Return the probability of each class."""
-        return checked(outputs[0].ravel())
+        return probabilities_or_nan(outputs[0].ravel())
 
 
 class Probabilities(_Classifier):
@@ -100,24 +100,24 @@ class Probabilities(_Classifier):
     name = "classifier-probabilities"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
-        if not self._fits(model) or not model.values or not _adds_up(model.values[0]):
+        """Return why this model certainly has this format, or None."""
+        if not self._fits(model) or not model.values or not _are_probabilities(model.values[0]):
             return None
         return f"one row of {model.outputs[0].shape[1]} numbers that add up to 1"
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
         """Return the probability of each class."""
-        return checked(outputs[0].ravel())
+        return probabilities_or_nan(outputs[0].ravel())
 
 
 class Logits(_Classifier):
-    """Classifiers without one."""
+    """Classifiers without a softmax in the graph."""
 
     name = "classifier-logits"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
-        if not self._fits(model) or not model.values or _adds_up(model.values[0]):
+        """Return why this model certainly has this format, or None."""
+        if not self._fits(model) or not model.values or _are_probabilities(model.values[0]):
             return None
         return f"one row of {model.outputs[0].shape[1]} numbers that do not add up to 1"
 
@@ -127,20 +127,20 @@ class Logits(_Classifier):
 
 
 def ultralytics_classify_preprocessing(model: ModelSignature) -> Preprocessing:
-    """Return how frames become the input: the middle square, 0 to 1."""
+    """Return the preprocessing of Ultralytics' classifiers: centre square, values 0 to 1."""
     return replace(
         ultralytics_preprocessing(model),
         padding=Padding.STRETCH,
-        size=model.metadata.size or TRAINED,
+        size=model.metadata.size or DEFAULT_SIZE,
         crop=1.0,
     )
 
 
-def checked(shares: FloatArray) -> FloatArray:
-    """Return probabilities as they are, or NaN throughout where they are none."""
-    return shares if _adds_up(shares) else np.full_like(shares, np.nan)
+def probabilities_or_nan(scores: FloatArray) -> FloatArray:
+    """Return the scores unchanged if they are probabilities, otherwise all NaN."""
+    return scores if _are_probabilities(scores) else np.full_like(scores, np.nan)
 
 
-def _adds_up(shares: FloatArray) -> bool:
-    inside = bool((shares >= 0).all() and (shares <= 1 + SUM).all())
-    return inside and abs(float(shares.sum()) - 1) <= SUM
+def _are_probabilities(scores: FloatArray) -> bool:
+    inside = bool((scores >= 0).all() and (scores <= 1 + SUM_TOLERANCE).all())
+    return inside and abs(float(scores.sum()) - 1) <= SUM_TOLERANCE

@@ -1,7 +1,7 @@
-"""What a model looks like from outside, and what a format must answer about it.
+"""The interface of a model format, and the description of a model that it gets.
 
-A format is the knowledge of one family of models: how an image becomes its input and how its
-outputs become boxes or classes. It is pure: arrays in, arrays out.
+A format knows one family of models: how an image becomes the model's input, and how the outputs
+become boxes or classes. It is pure: arrays in, arrays out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 
-if TYPE_CHECKING:  # it needs numpy, which the settings do without
+if TYPE_CHECKING:  # it imports numpy, which the settings do not need
     from agent.detector.formats.decoded import DecodedDetections
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One input or output: its name, its shape (None: a free axis), its numpy type name."""
+    """One input or output: its name, its shape (None: a dynamic axis), its numpy type name."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -31,25 +31,25 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the exporter wrote into the file; None where it says nothing that we can read."""
+    """What the exporter wrote into the file; None if an entry is missing or not readable."""
 
     labels: tuple[str, ...] | None = None  # by class id
-    size: Size | None = None  # the input that it was trained at
+    size: Size | None = None  # input size in training
     stride: int | None = None  # pixels
-    task: str | None = None
-    entries: Mapping[str, str] = field(default_factory=dict)  # all, as written
+    task: str | None = None  # as written; it may be none of `Task`, for example "segment"
+    entries: Mapping[str, str] = field(default_factory=dict)  # all entries, unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """A model from outside."""
+    """Inputs, outputs and metadata of a model, and the output values of a trial run."""
 
     input: Tensor  # the image
-    outputs: tuple[Tensor, ...]  # shapes as a run at `size` gave them, no axis free
-    size: Size  # the input of that run
+    outputs: tuple[Tensor, ...]  # shapes of the trial run, without dynamic axes
+    size: Size  # input size of the trial run
     metadata: Metadata = field(default_factory=Metadata)
-    values: tuple[FloatArray, ...] = field(default=(), repr=False)  # what that run gave
-    sized: bool = False  # a second input takes the image's size, so boxes come in its pixels
+    values: tuple[FloatArray, ...] = field(default=(), repr=False)  # outputs of the trial run
+    has_size_input: bool = False  # a second input takes the image size; boxes are in its pixels
 
     def __str__(self) -> str:
         outputs = ", ".join(str(output) for output in self.outputs)
@@ -57,7 +57,7 @@ class ModelSignature:
 
 
 class ChannelOrder(Enum):
-    """The order of the channels that a model wants; frames are BGR."""
+    """The order of the channels in a model's input; frames are BGR."""
 
     BGR = "bgr"
     RGB = "rgb"
@@ -65,60 +65,60 @@ class ChannelOrder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a frame becomes the input: resized, padded, then `(value - mean) / std` per channel."""
+    """How a frame becomes the input: resize, pad, then `(value - mean) / std` per channel."""
 
-    colours: ChannelOrder
+    channel_order: ChannelOrder
     mean: tuple[float, float, float]  # of 0 to 255, in the order of `colours`
     std: tuple[float, float, float]
     padding: Padding
     pad_value: int  # 0 to 255, before mean and std
-    stride: int  # pixels; matters where the input's axes are free
-    size: Size  # the largest input where the axes are free
-    crop: float | None = None  # the middle that is kept, as a share of the shorter side; None: all
+    stride: int  # pixels; used if the input's axes are dynamic
+    size: Size  # the largest input if the axes are dynamic
+    crop: float | None = None  # centre crop, as a share of the shorter side; None: no crop
 
 
 NO_CHANGE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""Mean and deviation of a model that takes 0 to 255."""
+"""Mean and standard deviation for a model whose input is 0 to 255."""
 
 TO_ONE = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
-"""Mean and deviation of a model that takes 0 to 1."""
+"""Mean and standard deviation for a model whose input is 0 to 1."""
 
 IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""Mean and deviation of ImageNet's pixels, red first: 255 times .485 .456 .406, .229 .224 .225."""
+"""Mean and standard deviation of ImageNet, RGB: 255 times .485 .456 .406 and .229 .224 .225."""
 
 
 class ClassNumbering(Enum):
-    """How a model's class numbers go with the labels in their order."""
+    """How a model's class ids map to the ordered labels."""
 
-    PLAIN = "plain"  # number i is label i
-    SPARE_LAST = "spare last"  # the same, and a last class may mean "nothing"
-    FROM_ONE = "from one"  # number i is label i - 1, and 0 means "background"
+    PLAIN = "plain"  # class id i is label i
+    BACKGROUND_LAST = "background last"  # the same; a last class may mean "no object"
+    FROM_ONE = "from one"  # class id i is label i - 1, and 0 means "background"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one model's outputs fit a format."""
+    """How a format reads one model's outputs."""
 
-    outputs: tuple[int, ...]  # which of the model's outputs the format reads, in its order
-    classes: int | None  # how many they tell apart; None where they hold class numbers only
+    outputs: tuple[int, ...]  # indices of the outputs that the format reads, in its order
+    classes: int | None  # the number of classes; None if the outputs contain class ids only
     numbering: ClassNumbering = ClassNumbering.PLAIN
-    gaps: bool = False  # numbers of COCO's classes are those of its files, 1 to 90 with gaps
+    gaps: bool = False  # with the labels of COCO, class ids are the data set's: 1 to 90 with gaps
 
 
 class Format(Protocol):
     """One family of models."""
 
     name: str
-    """What AGENT_MODEL_FORMAT calls it."""
+    """The name in AGENT_MODEL_FORMAT."""
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say in a few words why this model is certainly of this family, or None."""
+        """Return the reason why the model certainly has this format, in a few words, or None."""
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the model's outputs fit.
+        """Return how to read the model's outputs.
 
         Raises:
-            ConfigurationError: They cannot be of this family; says what they would be.
+            ConfigurationError: The outputs cannot have this format; the message describes it.
         """
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -126,12 +126,12 @@ class Format(Protocol):
 
 
 class DetectionFormat(Format, Protocol):
-    """A family of models that say what is where."""
+    """A family of models that detect objects, each with a box."""
 
     task: Literal[Task.DETECT]
 
     nms_iou: float | None
-    """Boxes of one class that overlap more are one object; None where the graph has done it."""
+    """IoU above which NMS removes boxes of one class; None if the graph contains NMS."""
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
@@ -139,19 +139,19 @@ class DetectionFormat(Format, Protocol):
         """Return the detections at or above `floor`, in any order.
 
         Args:
-            outputs: Those that `layout` names, in its order, float32.
-            size: The input of this run, pixels.
-            floor: 0 to 1.
+            outputs: The outputs that `layout` selects, in its order, float32.
+            size: Input size of this run, pixels.
+            floor: Lowest confidence, 0 to 1.
         """
 
 
 class ClassificationFormat(Format, Protocol):
-    """A family of models that say what an image is, as a whole."""
+    """A family of models that classify a whole image."""
 
     task: Literal[Task.CLASSIFY]
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
-        """Return `[classes]`, 0 to 1 each, or NaN where the output is none."""
+        """Return `[classes]`, 0 to 1 each; NaN if the output is not a set of probabilities."""
 
 
 AnyFormat = DetectionFormat | ClassificationFormat

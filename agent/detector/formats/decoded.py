@@ -1,4 +1,4 @@
-"""Boxes as a model gave them: what every detection format answers."""
+"""Decoded boxes of a model before NMS: the result of every detection format."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from agent.domain import FloatArray
 
-ROUNDING = 1.01  # a confidence up to here is 1; above it is no confidence
+CONFIDENCE_LIMIT = 1.01  # values up to here are rounding errors and become 1; above: invalid
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedDetections:
-    """Boxes as the model gave them, before overlapping ones are suppressed."""
+    """Boxes of one frame before NMS."""
 
     boxes: FloatArray  # [n, 4] x_min, y_min, x_max, y_max, pixels of the input, finite, with area
     confidences: FloatArray  # [n], 0 to 1
-    class_ids: NDArray[np.intp]  # [n], as the model numbers them
-    invalid: bool = False  # some of the output was no detection and is left out
+    class_ids: NDArray[np.intp]  # [n], the model's own ids
+    invalid: bool = False  # some rows were invalid and are removed
 
     @classmethod
-    def sound(
+    def validated(
         cls,
         boxes: FloatArray,
         confidences: FloatArray,
@@ -28,22 +28,22 @@ class DecodedDetections:
         *,
         invalid: bool = False,
     ) -> "DecodedDetections":
-        """Keep the rows that are a detection: numbers finite, an area, a confidence up to 1.
+        """Keep the valid rows: finite values, an area, a confidence up to 1.
 
-        Half-precision models overflow to infinity and NaN on some hardware, and a damaged one
-        gives anything: such a row says nothing, and the answer is marked as invalid. A box without
-        width or height is dropped in silence: graphs fill their last rows with them.
+        Half-precision models overflow to infinity and NaN on some hardware, and a damaged model
+        returns anything. Such a row is removed, and the result is marked as invalid. A box without
+        width or height is removed without the mark, because graphs fill unused rows with them.
 
         Args:
             boxes: `[n, 4]`, corners, of the rows at or above the floor.
             confidences: `[n]`.
             class_ids: `[n]`.
-            invalid: Whether the format has seen something odd in the rows that it left out.
+            invalid: Whether the format found invalid values in the rows that it removed.
         """
         with np.errstate(invalid="ignore", over="ignore"):
             sides = boxes[:, 2:] - boxes[:, :2]
             finite = np.isfinite(sides).all(axis=1) & np.isfinite(boxes).all(axis=1)
-            right = finite & (sides >= 0).all(axis=1) & (confidences <= ROUNDING)
+            right = finite & (sides >= 0).all(axis=1) & (confidences <= CONFIDENCE_LIMIT)
             good = right & (sides > 0).all(axis=1)
         return cls(
             boxes[good],
@@ -53,13 +53,13 @@ class DecodedDetections:
         )
 
     @classmethod
-    def nothing(cls, *, invalid: bool = False) -> "DecodedDetections":
-        """No detection at all."""
+    def empty(cls, *, invalid: bool = False) -> "DecodedDetections":
+        """Return no detections."""
         empty = np.empty((0, 4), np.float32)
         return cls(empty, empty[:, 0], np.empty(0, np.intp), invalid)
 
-    def taken(self, rows: NDArray[np.intp]) -> "DecodedDetections":
-        """These rows, in this order."""
+    def select(self, rows: NDArray[np.intp]) -> "DecodedDetections":
+        """Return these rows, in this order."""
         return DecodedDetections(
             self.boxes[rows], self.confidences[rows], self.class_ids[rows], self.invalid
         )

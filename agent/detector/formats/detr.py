@@ -1,8 +1,8 @@
 """DETR, YOLOS and Table Transformer: class logits with a last class "no object", softmax.
 
-Outputs `logits` `[1, queries, classes + 1]` and `pred_boxes` `[1, queries, 4]`, centre x, centre
-y, width, height as shares of the input. A query's confidence is its best class's share of the
-softmax over all of them, the last one included. The input is RGB, normalised as for ImageNet,
+Outputs `logits` `[1, queries, classes + 1]` and `pred_boxes` `[1, queries, 4]`: centre x, centre
+y, width, height in normalized coordinates. A query's confidence is the softmax of its best class,
+computed over all classes including the last one. The input is RGB, normalized as for ImageNet,
 stretched.
 
 Source: `DetrForObjectDetection`, `YolosForObjectDetection` and their image processors'
@@ -24,7 +24,7 @@ from agent.detector.formats.contract import (
     Preprocessing,
 )
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
+from agent.detector.formats.detr_queries import boxes_are_normalized, pair_layout, unbatched
 from agent.detector.formats.geometry import corners, softmax, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
@@ -33,20 +33,20 @@ from agent.errors import ConfigurationError
 
 
 class Detr:
-    """Queries that say "no object" with a class of its own."""
+    """Queries with a "no object" class."""
 
     name = "detr"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             layout = self.layout(model)
         except ConfigurationError:
             return None
         scores, boxes = layout.outputs
-        if not model.values or not box_values_are_shares(model, boxes):
+        if not model.values or not boxes_are_normalized(model, boxes):
             return None
         logits = model.values[scores][0]
         empty = logits.argmax(axis=1) == logits.shape[1] - 1
@@ -55,10 +55,10 @@ class Detr:
         return f"logits of {layout.classes} classes, the last of which means no object"
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the outputs fit; raises `ConfigurationError`."""
-        layout = pair_layout(model, self.name, ClassNumbering.SPARE_LAST)
+        """Return how to read the outputs; raises `ConfigurationError`."""
+        layout = pair_layout(model, self.name, ClassNumbering.BACKGROUND_LAST)
         if layout.classes is None or layout.classes < 2:  # noqa: PLR2004  # one and "no object"
-            raise ConfigurationError("detr has a class more than there are labels: two at least")
+            raise ConfigurationError("detr has one class more than labels: at least two classes")
         return layout
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -72,12 +72,12 @@ class Detr:
     ) -> DecodedDetections:
         """Return the detections at or above `floor`; one class per query, the best."""
         logits, boxes = unbatched(outputs)
-        shares = softmax(logits)[:, :-1]
-        best = shares.max(axis=1, initial=-np.inf)
+        probabilities = softmax(logits)[:, :-1]
+        best = probabilities.max(axis=1, initial=-np.inf)
         queries = np.flatnonzero(best >= floor)
-        return DecodedDetections.sound(
+        return DecodedDetections.validated(
             corners(to_pixels(boxes[queries], size)),
             best[queries],
-            shares[queries].argmax(axis=1),
+            probabilities[queries].argmax(axis=1),
             invalid=bool(np.isnan(best).any()),
         )

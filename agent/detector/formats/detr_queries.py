@@ -1,6 +1,6 @@
-"""What the transformers have in common: a fixed number of queries, each a box and class scores.
+"""Shared by the DETR formats: a fixed number of queries, each with a box and class scores.
 
-Boxes are `[queries, 4]`: centre x, centre y, width, height as shares of the input, 0 to 1.
+Boxes are `[queries, 4]`: centre x, centre y, width, height in normalized coordinates, 0 to 1.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from agent.errors import ConfigurationError
 
 
 def pair_layout(model: ModelSignature, name: str, numbering: ClassNumbering) -> Layout:
-    """Return where class scores and boxes are, in this order.
+    """Return the indices of class scores and boxes, in this order.
 
-    Of two outputs over the same queries the boxes are the one of four columns; if both have four,
-    the one that is called so, else the second.
+    The boxes are the output with four columns. If both have four columns, the name decides; without
+    a known name, the second output has the boxes.
 
     Raises:
         ConfigurationError: There are no two such outputs.
@@ -37,19 +37,19 @@ def pair_layout(model: ModelSignature, name: str, numbering: ClassNumbering) -> 
 def best_pairs(
     scores: FloatArray, boxes: FloatArray, *, size: Size, limit: float
 ) -> tuple[FloatArray, DecodedDetections]:
-    """Return the pairs of a query and a class that score `limit` or more, at most one per query.
+    """Return the best pairs of a query and a class with a score of at least `limit`.
 
-    A query may count for several classes; of all pairs as many as there are queries are kept, the
-    best, as these models' own post-processing does.
+    A query may be in several pairs. At most as many pairs as there are queries are returned, as in
+    these models' own post-processing.
 
     Args:
         scores: `[queries, classes]`, of any range.
         boxes: `[queries, 4]`.
-        size: The input, pixels.
-        limit: The least score that counts.
+        size: Input size, pixels.
+        limit: Lowest score.
 
     Returns:
-        The scores of the pairs; and the pairs, with confidences of 1, for the caller to fill in.
+        The scores of the pairs, and the pairs with a confidence of 1 that the caller replaces.
     """
     flat = scores.ravel()
     chosen = np.flatnonzero(flat >= limit)
@@ -62,16 +62,16 @@ def best_pairs(
     )
 
 
-def box_values_are_shares(model: ModelSignature, index: int) -> bool:
-    """Whether the boxes of the trial run lie in 0 to 1, as far as there was one."""
+def boxes_are_normalized(model: ModelSignature, index: int) -> bool:
+    """Whether the boxes of the trial run are within 0 to 1; True without a trial run."""
     if not model.values:
         return True
     boxes = model.values[index]
-    return bool(((boxes >= -0.01) & (boxes <= 1.5)).mean() >= 0.9)  # noqa: PLR2004  # a few may stray
+    return bool(((boxes >= -0.01) & (boxes <= 1.5)).mean() >= 0.9)  # noqa: PLR2004  # most of them
 
 
 def unbatched(outputs: Sequence[FloatArray]) -> list[FloatArray]:
-    """Return the outputs without their first axis."""
+    """Return the outputs without the batch axis."""
     return [output[0] for output in outputs]
 
 

@@ -1,12 +1,12 @@
-"""YOLOv10 and exports with suppression in the graph: one output of finished detections.
+"""YOLOv10 and exports with NMS in the graph: one output of final detections.
 
 The output is `[1, n, 6]`, n usually 300: x_min, y_min, x_max, y_max in pixels of the input,
-confidence, class number. Rows that hold nothing have a confidence near 0. The input is RGB over
-255, in the middle of grey 114.
+confidence, class id. Unused rows have a confidence near 0. The input is RGB / 255, centred on
+grey 114.
 
 Source: `Detect.postprocess` in `ultralytics/nn/modules/head.py` and `NMSModel.forward` in
 `engine/exporter.py` of ultralytics/ultralytics; Wang et al., "YOLOv10", 2024, for the head that
-needs no suppression.
+needs no NMS.
 """
 
 from collections.abc import Sequence
@@ -24,30 +24,33 @@ from agent.errors import ConfigurationError
 
 COLUMNS = 6
 USUAL_ROWS = (100, 300)
-LARGEST_SHARE = 2.0  # boxes in shares of the input stay below it
+NORMALIZED_LIMIT = 2.0  # normalized coordinates are below it
 
 
 class End2End:
-    """Detections that are ready: corners in pixels, confidence, class."""
+    """Final detections: corners in pixels, confidence, class id."""
 
     name = "end2end"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             self.layout(model)
         except ConfigurationError:
             return None
-        rows = finished_rows(model)
-        told = model.metadata.labels is not None and model.metadata.task == Task.DETECT
-        if rows is None or (reach(rows) <= LARGEST_SHARE and not told):
-            # Nothing was seen in the trial: only what else is typical can tell.
+        rows = trial_rows(model)
+        declared = model.metadata.labels is not None and model.metadata.task == Task.DETECT
+        if rows is None or (largest_coordinate(rows) <= NORMALIZED_LIMIT and not declared):
+            # The trial run detected nothing: only the shape can decide.
             empty = rows is not None and not rows.any()
             usual = model.outputs[0].shape[-2] in USUAL_ROWS
-            return "six columns, as many rows as is usual" if empty and usual else None
-        if reach(rows) <= max(model.size.width, model.size.height) / 4 and not told:
+            return "six columns, a usual number of rows" if empty and usual else None
+        if (
+            largest_coordinate(rows) <= max(model.size.width, model.size.height) / 4
+            and not declared
+        ):
             return None  # in cells of 4 pixels: CenterNet's
         return "rows of corners in pixels, confidence and class"
 
@@ -75,15 +78,15 @@ class End2End:
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_finished(outputs[0].reshape(-1, COLUMNS), floor)
+        return decode_rows(outputs[0].reshape(-1, COLUMNS), floor)
 
 
-def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> DecodedDetections:
-    """Return the detections of `[n, 6]`: corners, confidence, class number.
+def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> DecodedDetections:
+    """Return the detections of `[n, 6]`: corners, confidence, class id.
 
     Args:
-        rows: As the model gave them.
-        floor: 0 to 1.
+        rows: The model's output.
+        floor: Lowest confidence, 0 to 1.
         scale: Pixels of the input for each unit of the corners.
     """
     chosen = rows[rows[:, 4] >= floor]
@@ -91,7 +94,7 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> De
     with np.errstate(invalid="ignore"):  # infinity minus infinity is not below a hundredth
         whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
     counted = chosen[whole]
-    return DecodedDetections.sound(
+    return DecodedDetections.validated(
         scaled(counted[:, :4], np.float32(scale)),
         counted[:, 4],
         np.rint(counted[:, 5]).astype(np.intp),
@@ -99,8 +102,8 @@ def decode_finished(rows: FloatArray, floor: float, *, scale: float = 1.0) -> De
     )
 
 
-def finished_rows(model: ModelSignature) -> FloatArray | None:
-    """Return the rows of the trial run if they read as corners, confidence, class; else None."""
+def trial_rows(model: ModelSignature) -> FloatArray | None:
+    """Return the rows of the trial run if they can be corners, confidence, class; else None."""
     if not model.values:
         return None
     rows = model.values[0].reshape(-1, COLUMNS)
@@ -118,6 +121,6 @@ def finished_rows(model: ModelSignature) -> FloatArray | None:
     return rows if reads else None
 
 
-def reach(rows: FloatArray) -> float:
+def largest_coordinate(rows: FloatArray) -> float:
     """Return the largest coordinate of `[n, 6]`."""
     return float(np.abs(rows[:, :4]).max(initial=0))

@@ -1,4 +1,4 @@
-"""Arithmetic that several formats share."""
+"""Box arithmetic that several formats share."""
 
 import math
 from collections.abc import Iterable
@@ -13,29 +13,29 @@ PYRAMIDS = (STRIDES, (8, 16, 32, 64), (4, 8, 16, 32))  # usual, p6, p2
 
 
 def cells(size: Size, stride: int) -> int:
-    """How many cells a grid over the input has."""
+    """Return the number of cells of a grid over the input."""
     return math.ceil(size.width / stride) * math.ceil(size.height / stride)
 
 
 def cells_of(size: Size, strides: Iterable[int]) -> int:
-    """How many cells the grids of several strides have together."""
+    """Return the total number of cells of the grids of several strides."""
     return sum(cells(size, stride) for stride in strides)
 
 
 def corners(boxes: FloatArray) -> FloatArray:
-    """Return `[n, 4]` centre x, centre y, width, height as x_min, y_min, x_max, y_max."""
+    """Convert `[n, 4]` centre x, centre y, width, height to x_min, y_min, x_max, y_max."""
     with np.errstate(invalid="ignore", over="ignore"):
         half = boxes[:, 2:] / 2
         return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
 def to_pixels(boxes: FloatArray, size: Size) -> FloatArray:
-    """Return `[n, 4]` boxes in shares of the input as pixels of it."""
+    """Convert `[n, 4]` boxes from normalized coordinates to pixels of the input."""
     return scaled(boxes, np.array([size.width, size.height] * 2, np.float32))
 
 
 def scaled(boxes: FloatArray, factor: FloatArray | np.float32) -> FloatArray:
-    """Return boxes times a factor; what overflows becomes infinite, and so no box."""
+    """Return boxes times a factor; overflows become infinite and are removed later."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(boxes * factor, np.float32)
 
@@ -47,7 +47,7 @@ def sigmoid(logits: FloatArray) -> FloatArray:
 
 
 def softmax(logits: FloatArray) -> FloatArray:
-    """Return the shares that logits stand for, along the last axis; NaN stays NaN."""
+    """Return the softmax along the last axis; NaN stays NaN."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)

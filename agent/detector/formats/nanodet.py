@@ -1,19 +1,19 @@
-"""NanoDet with a generalised focal loss head: one grid of cells per stride, boxes as bins.
+"""NanoDet with a generalized focal loss head: one grid of cells per stride, boxes as bins.
 
-Its newer exports, and its successor's, are in `nanodet_plus.py`.
+Its newer exports, and NanoDet-Plus, are in `nanodet_plus.py`.
 
 Per stride 8, 16, 32 the graph has two outputs over the same n = ceil(height / stride) *
 ceil(width / stride) cells, row by row:
 
-- `[1, n, classes]`: confidence of each class, sigmoid done;
+- `[1, n, classes]`: confidence of each class, after the sigmoid;
 - `[1, n, 4 * bins]`: for left, top, right, bottom the logits of a distribution over the distances
   0, 1, ..., bins - 1 strides from the cell's centre `((column + 0.5) * stride, (row + 0.5) *
   stride)`; the distance is the distribution's mean.
 
 Source: `NanoDetHead.forward_single` in `nanodet/model/head/nanodet_head.py`,
 `get_single_level_center_point` in `gfl_head.py`, and `reg_max`, `keep_ratio` and `normalize` in
-`config/nanodet-g.yml` of RangiLyu/nanodet (Apache-2.0; its pixels are BGR, minus the ImageNet mean,
-over the ImageNet deviation); Li et al., "Generalized Focal Loss", 2020, for the distributions.
+`config/nanodet-g.yml` of RangiLyu/nanodet (Apache-2.0; BGR, normalized with the mean and standard
+deviation of ImageNet); Li et al., "Generalized Focal Loss", 2020, for the distributions.
 """
 
 import math
@@ -32,18 +32,18 @@ from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 WIDTHS = (32, 44)  # 4 sides of 8 or 11 bins: the head's reg_max is 7 or 10
-TRAINED = Size(416, 416)
+DEFAULT_SIZE = Size(416, 416)
 
 
 class NanoDet:
-    """NanoDet, as its own export writes it with one pair of outputs per stride."""
+    """NanoDet exports with one pair of outputs per stride."""
 
     name = "nanodet"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             classes = self.layout(model).classes
         except ConfigurationError:
@@ -51,7 +51,7 @@ class NanoDet:
         return f"a pair of outputs for each stride {STRIDES}, {classes} classes and 4 sides of bins"
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the outputs fit.
+        """Return how to read the outputs.
 
         Raises:
             ConfigurationError: There is not one pair of outputs for each stride.
@@ -72,19 +72,19 @@ class NanoDet:
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return Preprocessing(
-            colours=ChannelOrder.BGR,
+            channel_order=ChannelOrder.BGR,
             mean=(103.53, 116.28, 123.675),
             std=(57.375, 57.12, 58.395),
-            padding=Padding.AFTER,
+            padding=Padding.BOTTOM_RIGHT,
             pad_value=0,
             stride=model.metadata.stride or max(STRIDES),
-            size=model.metadata.size or TRAINED,
+            size=model.metadata.size or DEFAULT_SIZE,
         )
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         levels = _levels([output.shape for output in outputs], size)
         parts = [
             decoded_cells(
@@ -98,9 +98,9 @@ class NanoDet:
             for level in levels
         ]
         boxes, confidences, class_ids = zip(*parts, strict=True)
-        # A sum of NaN is NaN: one look at all scores, of which most are far below the floor.
+        # The sum is NaN if any score is NaN; this is faster than a test of each score.
         odd = any(np.isnan(outputs[level.scores].sum()) for level in levels)
-        return DecodedDetections.sound(
+        return DecodedDetections.validated(
             np.concatenate(boxes),
             np.concatenate(confidences),
             np.concatenate(class_ids),
@@ -110,7 +110,7 @@ class NanoDet:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """One stride: which outputs are its own, and how many cells make a row."""
+    """One stride: the indices of its outputs, and the number of cells in a row."""
 
     stride: int
     columns: int
@@ -119,10 +119,10 @@ class _Level:
 
 
 def _levels(shapes: Sequence[tuple[int | None, ...]], size: Size) -> list[_Level]:
-    """Pair the outputs of each stride by their number of cells; a stride without two has none.
+    """Pair the outputs of each stride by their number of cells; omit a stride without two.
 
-    The exporter names nothing usefully. Of the two, the bins are the one as wide as bins can be;
-    if both are (a model of 44 classes), the second.
+    The exporter's names are of no use. The bins are the output with one of `WIDTHS`; if both have
+    such a width (a model of 44 classes), the second.
     """
     levels = []
     for stride in STRIDES:
@@ -143,17 +143,17 @@ def decoded_cells(
     centre: float,
     floor: float,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
-    """Return boxes, confidences and class ids of one stride; only cells that count are computed.
+    """Return boxes, confidences and class ids of one stride, for cells at or above `floor`.
 
     Args:
         scores: `[n, classes]`.
         bins: `[n, 4 * bins]`, logits.
         stride: Pixels of a cell.
-        columns: Cells of a row.
-        centre: Where in its cell the distances begin, in strides from its top left corner.
-        floor: 0 to 1.
+        columns: Cells in a row.
+        centre: Origin of the distances in the cell, in strides from its top left corner.
+        floor: Lowest confidence, 0 to 1.
     """
-    # A maximum over each row of 80 takes three times as long as a look at all numbers at once.
+    # The maximum of each row of 80 would take three times as long as this comparison of all scores.
     chosen = np.unique(np.flatnonzero(scores >= floor) // scores.shape[1])
     best = scores[chosen].max(axis=1, initial=0.0)
     logits = bins[chosen].reshape(len(chosen), 4, bins.shape[1] // 4)

@@ -1,13 +1,13 @@
-"""NanoDet-Plus and NanoDet with all strides in one output, as their exporter writes them now.
+"""NanoDet-Plus and NanoDet with all strides in one output: the exporter's current form.
 
-The output is `[1, n, classes + 4 * bins]`, n = the cells of all strides, row by row: confidences,
-sigmoid done, then for left, top, right, bottom the logits of a distribution over the distances 0,
-1, ..., bins - 1 strides from one place in each cell. Pixels are those of NanoDet.
+The output is `[1, n, classes + 4 * bins]`, n = the cells of all strides, row by row: confidences
+after the sigmoid, then for left, top, right, bottom the logits of a distribution over the distances
+0, 1, ..., bins - 1 strides from an origin in each cell. The input is normalized as for NanoDet.
 
-- `nanodet-plus`: strides 8, 16, 32, 64, 8 bins, from the cell's top left corner; the frame is
+- `nanodet-plus`: strides 8, 16, 32, 64, 8 bins, origin at the cell's top left corner; the frame is
   stretched.
-- `nanodet-m`: strides 8, 16, 32, 8 bins, from the cell's centre; the frame stands at the top left
-  of black.
+- `nanodet-m`: strides 8, 16, 32, 8 bins, origin at the cell's centre; the frame is at the top left,
+  padded with black.
 - `nanodet-g`: the same with 11 bins.
 
 Older exports of the last two have a pair of outputs for each stride: `nanodet.py`.
@@ -34,18 +34,18 @@ from agent.errors import ConfigurationError
 
 
 class NanoDetPlus:
-    """Confidences and sides of each cell, in one table."""
+    """Confidences and box sides of each cell, in one table."""
 
     name = "nanodet-plus"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6
     strides: tuple[int, ...] = (8, 16, 32, 64)
     bins = 8
-    centre = 0.0  # where in its cell the distances begin, in strides from its top left corner
+    centre = 0.0  # origin of the distances, in strides from the cell's top left corner
     padding = Padding.STRETCH
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             classes = self.layout(model).classes
         except ConfigurationError:
@@ -53,8 +53,8 @@ class NanoDetPlus:
         if not model.values:
             return None
         rows = model.values[0][0]
-        shares, first_side = rows[:, : -self._sides], rows[:, -self._sides :][:, : self.bins]
-        if not _are_shares(shares) or _are_shares(first_side):
+        scores, first_side = rows[:, : -self._sides], rows[:, -self._sides :][:, : self.bins]
+        if not _are_probabilities(scores) or _are_probabilities(first_side):
             return None
         sides = f"{classes} classes and 4 sides of {self.bins} bins"
         return f"a row for each cell of strides {self.strides}, {sides}"
@@ -79,10 +79,10 @@ class NanoDetPlus:
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         rows = outputs[0][0]
         if len(rows) != cells_of(size, self.strides):
-            return DecodedDetections.nothing(invalid=True)
+            return DecodedDetections.empty(invalid=True)
         ends = np.cumsum([cells(size, stride) for stride in self.strides])
         parts = [
             decoded_cells(
@@ -97,11 +97,11 @@ class NanoDetPlus:
         ]
         boxes, confidences, class_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
         odd = bool(np.isnan(rows[:, : -self._sides].sum()))
-        return DecodedDetections.sound(boxes, confidences, class_ids, invalid=odd)
+        return DecodedDetections.validated(boxes, confidences, class_ids, invalid=odd)
 
     @property
     def _sides(self) -> int:
-        """How many columns hold the four sides."""
+        """The number of columns of the four sides."""
         return 4 * self.bins
 
 
@@ -111,7 +111,7 @@ class NanoDetM(NanoDetPlus):
     name = "nanodet-m"
     strides = STRIDES
     centre = 0.5
-    padding = Padding.AFTER
+    padding = Padding.BOTTOM_RIGHT
 
 
 class NanoDetG(NanoDetM):
@@ -121,5 +121,5 @@ class NanoDetG(NanoDetM):
     bins = 11
 
 
-def _are_shares(columns: FloatArray) -> bool:
+def _are_probabilities(columns: FloatArray) -> bool:
     return bool(((columns >= 0) & (columns <= 1)).all())

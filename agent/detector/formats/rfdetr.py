@@ -1,9 +1,9 @@
-"""RF-DETR: class logits and boxes of queries, sigmoid, one class more than there are labels.
+"""RF-DETR: class logits and boxes of queries, sigmoid, one class more than labels.
 
-Outputs `dets` `[1, queries, 4]`, centre x, centre y, width, height as shares of the input, and
-`labels` `[1, queries, classes + 1]`, logits. The last class of a model of your own is never
-trained and means nothing; the model trained on COCO has 91 and counts as COCO's files do, 1 to 90
-with gaps. The input is RGB, normalised as for ImageNet, stretched to a square.
+Outputs `dets` `[1, queries, 4]`, centre x, centre y, width, height in normalized coordinates, and
+`labels` `[1, queries, classes + 1]`, logits. In a custom model the last class is never trained and
+has no meaning. The model trained on COCO has 91 classes with the data set's own ids, 1 to 90 with
+gaps. The input is RGB, normalized as for ImageNet, stretched to a square.
 
 Source: `rfdetr/models/lwdetr.py` (head, PostProcess) and `rfdetr/deploy/export.py` of
 roboflow/rf-detr (Apache-2.0), and `RfDetrForObjectDetection` of transformers (Apache-2.0).
@@ -31,14 +31,14 @@ NAMES = {"dets", "labels"}
 
 
 class RfDetr:
-    """RF-DETR as its own exporter writes it."""
+    """RF-DETR from its own exporter."""
 
     name = "rfdetr"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             layout = self.layout(model)
         except ConfigurationError:
@@ -48,8 +48,8 @@ class RfDetr:
         return f"outputs dets and labels, {layout.classes} classes with a spare one"
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the outputs fit; raises `ConfigurationError`."""
-        return pair_layout(model, self.name, ClassNumbering.SPARE_LAST)
+        """Return how to read the outputs; raises `ConfigurationError`."""
+        return pair_layout(model, self.name, ClassNumbering.BACKGROUND_LAST)
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

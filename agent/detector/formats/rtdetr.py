@@ -1,13 +1,13 @@
-"""RT-DETR, its successors, and D-FINE and DEIM, which share its ends.
+"""RT-DETR and its successors, D-FINE and DEIM, which have the same inputs and outputs.
 
 As trained: class logits `[1, queries, classes]` and boxes `[1, queries, 4]`, centre x, centre y,
-width, height as shares of the input. A confidence is the sigmoid of its logit; there is no
-background and no suppression. The input is RGB over 255, stretched to a square.
+width, height in normalized coordinates. The confidence is the sigmoid of the logit; there is no
+background class, and no NMS is needed. The input is RGB / 255, stretched to a square.
 
 - `rtdetr`: these two outputs, `logits` and `pred_boxes`.
-- `rtdetr-joined`: one output `[1, queries, 4 + classes]`, sigmoid done, as Ultralytics exports it.
+- `rtdetr-joined`: one output `[1, queries, 4 + classes]` after the sigmoid, Ultralytics' export.
 
-Exports with the post-processing in the graph are `rtdetr-deployed`, in `ready.py`.
+Exports with the post-processing in the graph are `rtdetr-deployed`, in `torchvision_like.py`.
 
 Source: `RTDetrForObjectDetection` and `RTDetrImageProcessor.post_process_object_detection` of
 transformers (Apache-2.0); `RTDETRDecoder.forward` in `ultralytics/nn/modules/head.py` of
@@ -25,7 +25,7 @@ from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignatu
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import (
     best_pairs,
-    box_values_are_shares,
+    boxes_are_normalized,
     pair_layout,
     unbatched,
 )
@@ -37,7 +37,7 @@ from agent.errors import ConfigurationError
 
 
 def rtdetr_preprocessing(model: ModelSignature) -> Preprocessing:
-    """Return how frames become the input of any of these."""
+    """Return the preprocessing of all of these models."""
     return replace(ultralytics_preprocessing(model), padding=Padding.STRETCH)
 
 
@@ -49,35 +49,35 @@ def logit(share: float) -> float:
 
 
 def decode_sigmoid(outputs: Sequence[FloatArray], *, size: Size, floor: float) -> DecodedDetections:
-    """Return the detections of class logits and boxes in shares of the input."""
+    """Return the detections of class logits and boxes in normalized coordinates."""
     scores, boxes = unbatched(outputs)
     logits, pairs = best_pairs(scores, boxes, size=size, limit=logit(floor))
-    return DecodedDetections.sound(
+    return DecodedDetections.validated(
         pairs.boxes, sigmoid(logits), pairs.class_ids, invalid=pairs.invalid
     )
 
 
 class RtDetr:
-    """Class logits and boxes, as transformers and the models' own repositories name them."""
+    """Class logits and boxes, named as in transformers and the models' own repositories."""
 
     name = "rtdetr"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             layout = self.layout(model)
         except ConfigurationError:
             return None
         if len(model.outputs) > 2 and "logits" not in {each.name for each in model.outputs}:  # noqa: PLR2004  # a pair
             return None
-        if not box_values_are_shares(model, layout.outputs[1]):
+        if not boxes_are_normalized(model, layout.outputs[1]):
             return None
-        return f"logits of {layout.classes} classes and boxes in shares, no background"
+        return f"logits of {layout.classes} classes and normalized boxes, no background"
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the outputs fit; raises `ConfigurationError`."""
+        """Return how to read the outputs; raises `ConfigurationError`."""
         return replace(pair_layout(model, self.name, ClassNumbering.PLAIN), gaps=False)
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -99,7 +99,7 @@ class RtDetrJoined:
     nms_iou: float | None = None
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             classes = self.layout(model).classes
         except ConfigurationError:
@@ -107,8 +107,8 @@ class RtDetrJoined:
         if not model.values:
             return None
         boxes, scores = model.values[0][0, :, :BOX_ROWS], model.values[0][0, :, BOX_ROWS:]
-        shares = (boxes >= 0).all() and (boxes <= 1).all() and boxes.any()
-        if shares and (scores >= 0).all() and (scores <= 1).all():
+        normalized = (boxes >= 0).all() and (boxes <= 1).all() and boxes.any()
+        if normalized and (scores >= 0).all() and (scores <= 1).all():
             return f"4 + {classes} columns, boxes and confidences all between 0 and 1"
         return None
 
@@ -128,11 +128,11 @@ class RtDetrJoined:
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
-        """Return the detections at or above `floor`; one class per query, the best."""
+        """Return the detections at or above `floor`; only the best class of each query."""
         boxes, scores = outputs[0][0, :, :BOX_ROWS], outputs[0][0, :, BOX_ROWS:]
         best = scores.max(axis=1, initial=-np.inf)
         queries = np.flatnonzero(best >= floor)
-        return DecodedDetections.sound(
+        return DecodedDetections.validated(
             corners(to_pixels(boxes[queries], size)),
             best[queries],
             scores[queries].argmax(axis=1),

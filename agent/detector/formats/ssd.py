@@ -1,11 +1,10 @@
-"""SSD: finished detections in three outputs, boxes as shares of the input, numbers from one.
+"""SSD: detections after NMS in three outputs, normalized coordinates, class ids from one.
 
-- `ssd`: boxes `[1, n, 4]` as x_min, y_min, x_max, y_max; numbers without gaps, 0 is background.
-  Input RGB, normalised as for ImageNet, stretched.
+- `ssd`: boxes `[1, n, 4]` as x_min, y_min, x_max, y_max; class ids without gaps, 0 is background.
+  Input RGB, normalized as for ImageNet, stretched.
 - `tf-ssd`: models of the TensorFlow Object Detection API: `detection_boxes` `[1, n, 4]` as y_min,
-  x_min, y_max, x_max, `detection_classes`, `detection_scores`, `num_detections`; numbers are those
-  of the label map, for COCO 1 to 90 with gaps. Input RGB, 0 to 255, height and width before the
-  channels, stretched.
+  x_min, y_max, x_max, `detection_classes`, `detection_scores`, `num_detections`; class ids are
+  those of the label map, for COCO 1 to 90 with gaps. Input RGB, 0 to 255, channels last, stretched.
 
 Source: the model cards of SSD in onnx/models (Apache-2.0); `exporter.py` and
 `core/post_processing.py` of tensorflow/models, research/object_detection (Apache-2.0).
@@ -16,7 +15,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.detector.formats.boxes_classes_scores import BOX, Triples, decode_triples
+from agent.detector.formats.boxes_classes_scores import (
+    BOX,
+    BoxesClassesScores,
+    decode_boxes_classes_scores,
+)
 from agent.detector.formats.contract import (
     IMAGENET,
     NO_CHANGE,
@@ -31,27 +34,27 @@ from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
-SHARES = 1.5  # boxes as shares of the input hardly go beyond 1
+NORMALIZED_LIMIT = 1.5  # normalized coordinates are seldom above 1
 
 
-class Ssd(Triples):
-    """Boxes as shares, x before y."""
+class Ssd(BoxesClassesScores):
+    """Normalized boxes, x before y."""
 
     name = "ssd"
     numbering = ClassNumbering.FROM_ONE
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             boxes = self.layout(model).outputs[0]
         except ConfigurationError:
             return None
-        if model.sized or not model.values:
+        if model.has_size_input or not model.values:
             return None
         largest = np.abs(model.values[boxes]).max(initial=0)
-        if not 0 < largest <= SHARES:
+        if not 0 < largest <= NORMALIZED_LIMIT:
             return None
-        return "boxes as shares of the input, class numbers and confidences"
+        return "boxes in normalized coordinates, class ids and confidences"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -63,24 +66,26 @@ class Ssd(Triples):
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
-        return decode_triples([to_pixels(outputs[0].reshape(-1, BOX), size), *outputs[1:]], floor)
+        return decode_boxes_classes_scores(
+            [to_pixels(outputs[0].reshape(-1, BOX), size), *outputs[1:]], floor
+        )
 
 
 class TensorFlowSsd(Ssd):
-    """Boxes as shares, y before x."""
+    """Normalized boxes, y before x."""
 
     name = "tf-ssd"
     gaps = True
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             boxes = self.layout(model).outputs[0]
         except ConfigurationError:
             return None
         if not model.outputs[boxes].name.startswith("detection_boxes"):
             return None
-        return "outputs named as the TensorFlow Object Detection API does"
+        return "output names of the TensorFlow Object Detection API"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

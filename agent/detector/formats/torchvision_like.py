@@ -1,11 +1,11 @@
-"""Finished detections in three outputs, boxes as corners in pixels of the input.
+"""Detections after NMS in three outputs, boxes as corners in pixels of the input.
 
-- `torchvision`: boxes `[n, 4]`, labels `[n]`, scores `[n]`, no axis for a batch: Faster R-CNN, SSD,
-  RetinaNet, FCOS. Labels count from 1, 0 is background, for COCO 1 to 90 with gaps. Input RGB over
-  255; resizing and normalising are in the graph.
-- `rtdetr-deployed`: `labels` `[1, n]`, `boxes` `[1, n, 4]`, `scores` `[1, n]` in pixels of the size
-  given as second input, `orig_target_sizes`: RT-DETR, D-FINE and DEIM as their own repositories
-  export them. Labels count from 0. Input RGB over 255, stretched.
+- `torchvision`: boxes `[n, 4]`, labels `[n]`, scores `[n]`, no batch axis: Faster R-CNN, SSD,
+  RetinaNet, FCOS. Class ids start at 1, 0 is background, for COCO 1 to 90 with gaps. Input
+  RGB / 255; resizing and normalization are in the graph.
+- `rtdetr-deployed`: `labels` `[1, n]`, `boxes` `[1, n, 4]`, `scores` `[1, n]`, boxes in pixels of
+  the size in the second input, `orig_target_sizes`: RT-DETR, D-FINE and DEIM exported by their own
+  repositories. Class ids start at 0. Input RGB / 255, stretched.
 
 Source: `GeneralizedRCNN.forward` and `SSD.postprocess_detections` in torchvision.models.detection
 (BSD-3-Clause); `rtdetr_pytorch/tools/export_onnx.py` of lyuwenyu/RT-DETR and `tools/export_onnx.py`
@@ -15,7 +15,10 @@ of Peterande/D-FINE (Apache-2.0), whose outputs are `labels`, `boxes` and `score
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
+from agent.detector.formats.boxes_classes_scores import (
+    BoxesClassesScores,
+    decode_boxes_classes_scores,
+)
 from agent.detector.formats.contract import ClassNumbering, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
@@ -25,28 +28,28 @@ from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
 
-class TorchVision(Triples):
-    """What torchvision's detectors give in evaluation."""
+class TorchVision(BoxesClassesScores):
+    """The outputs of torchvision's detectors in evaluation mode."""
 
     name = "torchvision"
     numbering = ClassNumbering.FROM_ONE
     gaps = True
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             boxes = self.layout(model).outputs[0]
         except ConfigurationError:
             return None
-        if model.sized or len(model.outputs[boxes].shape) != 2:  # noqa: PLR2004  # no batch
+        if model.has_size_input or len(model.outputs[boxes].shape) != 2:  # noqa: PLR2004  # no batch
             return None
-        return "boxes, labels and scores without an axis for a batch"
+        return "boxes, labels and scores without a batch axis"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
         return replace(
             ultralytics_preprocessing(model),
-            padding=Padding.AFTER,
+            padding=Padding.BOTTOM_RIGHT,
             stride=model.metadata.stride or 1,
             size=model.metadata.size or Size(1333, 800),
         )
@@ -59,21 +62,25 @@ class TorchVision(Triples):
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_triples(outputs, floor)
+        return decode_boxes_classes_scores(outputs, floor)
 
 
-class RtDetrDeployed(Triples):
-    """RT-DETR and its kin with their post-processing in the graph."""
+class RtDetrDeployed(BoxesClassesScores):
+    """RT-DETR and similar models with their post-processing in the graph."""
 
     name = "rtdetr-deployed"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             self.layout(model)
         except ConfigurationError:
             return None
-        return "boxes, labels and scores in pixels of the second input" if model.sized else None
+        return (
+            "boxes, labels and scores in pixels of the second input"
+            if model.has_size_input
+            else None
+        )
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -87,4 +94,4 @@ class RtDetrDeployed(Triples):
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_triples(outputs, floor)
+        return decode_boxes_classes_scores(outputs, floor)

@@ -1,12 +1,12 @@
 """Ultralytics detection models since YOLOv8 (v8, v9, 11, 12): one output, no objectness.
 
-The output is `[1, 4 + classes, n]`, n = the cells of all strides: rows 0 to 3 hold the box's
-centre x, centre y, width and height in pixels of the input, the rest each class's confidence,
-sigmoid done. The input is RGB over 255; the frame sits in the middle of grey 114.
+The output is `[1, 4 + classes, n]`, n = the cells of all strides: rows 0 to 3 are the box's
+centre x, centre y, width and height in pixels of the input, the others the confidence of each
+class after the sigmoid. The input is RGB / 255; the frame is centred on grey 114.
 
 Source: `Detect` in `ultralytics/nn/modules/head.py`, and `metadata` (`names`, `imgsz`, `stride`,
-`task`) in `engine/exporter.py`, of ultralytics/ultralytics. Older (v5) and suppressing (v10)
-exports have other shapes: `yolov5.py`, `end2end.py`.
+`task`) in `engine/exporter.py`, of ultralytics/ultralytics. Exports of v5 and v10 have other
+shapes: `yolov5.py`, `end2end.py`.
 """
 
 from collections.abc import Sequence
@@ -28,32 +28,32 @@ from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 BOX_ROWS = 4
-TRAINED = Size(640, 640)
+DEFAULT_SIZE = Size(640, 640)
 
 
 def ultralytics_preprocessing(model: ModelSignature) -> Preprocessing:
-    """Return how frames become the input of any of their detectors."""
+    """Return the preprocessing of all detectors of Ultralytics."""
     mean, std = TO_ONE
     return Preprocessing(
-        colours=ChannelOrder.RGB,
+        channel_order=ChannelOrder.RGB,
         mean=mean,
         std=std,
-        padding=Padding.AROUND,
+        padding=Padding.CENTRED,
         pad_value=114,
         stride=model.metadata.stride or 32,
-        size=model.metadata.size or TRAINED,
+        size=model.metadata.size or DEFAULT_SIZE,
     )
 
 
 class Ultralytics:
-    """YOLOv8 and its successors, exported without suppression in the graph."""
+    """YOLOv8 and its successors, exported without NMS in the graph."""
 
     name = "ultralytics"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.7  # what these models' own validation uses
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             classes = self.layout(model).classes or 0
         except ConfigurationError:
@@ -70,11 +70,11 @@ class Ultralytics:
         return None
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the output fits.
+        """Return how to read the output.
 
         Raises:
-            ConfigurationError: There is not one output of three axes, or the metadata names
-                another task.
+            ConfigurationError: There is not exactly one output with three axes, or the metadata
+                names another task.
         """
         task = model.metadata.task
         if task not in (None, Task.DETECT):
@@ -97,12 +97,12 @@ class Ultralytics:
         size: Size,
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         rows = outputs[0][0]
         scores = rows[BOX_ROWS:]
         best = scores.max(axis=0, initial=-np.inf)
         cells = np.flatnonzero(best >= floor)
-        return DecodedDetections.sound(
+        return DecodedDetections.validated(
             corners(rows[:BOX_ROWS, cells].T),
             best[cells],
             scores[:, cells].argmax(axis=0),

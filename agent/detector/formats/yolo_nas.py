@@ -1,13 +1,13 @@
-"""YOLO-NAS, without suppression in the graph and with it.
+"""YOLO-NAS, without NMS in the graph and with it.
 
-- `yolo-nas`: boxes `[1, n, 4]`, corners in pixels of the input, and confidences `[1, n, classes]`,
-  sigmoid done, n = the cells of strides 8, 16, 32.
+- `yolo-nas`: boxes `[1, n, 4]`, corners in pixels of the input, and confidences `[1, n, classes]`
+  after the sigmoid, n = the cells of strides 8, 16, 32.
 - `yolo-nas-batched`: `num_predictions` `[1, 1]`, `pred_boxes` `[1, n, 4]` as above, `pred_scores`
-  `[1, n]`, `pred_classes` `[1, n]` from 0; so do YOLOv7's exports for TensorRT.
+  `[1, n]`, `pred_classes` `[1, n]` from 0. YOLOv7's exports for TensorRT have the same outputs.
 
-Those with suppression in one table are in `tables.py`. The input is RGB over 255 in the middle of
-grey 114; exports of whole numbers divide in the graph. (The library leaves an edge of two pixels
-besides, 636 of 640, which is not done here.)
+Exports with NMS and one table are in `rows7.py`. The input is RGB / 255, centred on grey 114;
+exports with an integer input divide in the graph. (The library also leaves a border of two pixels,
+636 of 640; this is not done here.)
 
 Source, of Deci-AI/super-gradients (Apache-2.0): `NDFLHeads.forward_eval` in
 `yolo_nas/dfl_heads.py`, `PickNMSPredictionsAndReturnAsBatchedResult` in `conversion/onnx/nms.py`,
@@ -20,28 +20,31 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.boxes_classes_scores import Triples, decode_triples
+from agent.detector.formats.boxes_classes_scores import (
+    BoxesClassesScores,
+    decode_boxes_classes_scores,
+)
 from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.detr_queries import box_values_are_shares, pair_layout, unbatched
+from agent.detector.formats.detr_queries import boxes_are_normalized, pair_layout, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
-COUNTED = 4  # outputs, the count among them
+COUNTED = 4  # outputs, including the count
 
 
 class YoloNas:
-    """Corners and confidences of each cell."""
+    """Corners and confidences of each cell, without NMS."""
 
     name = "yolo-nas"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.7  # what the library's own post-processing uses
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             layout = self.layout(model)
         except ConfigurationError:
@@ -50,13 +53,16 @@ class YoloNas:
         rows = model.outputs[boxes].shape[1]
         if not model.values or not any(rows == cells_of(model.size, each) for each in PYRAMIDS):
             return None
-        shares = model.values[scores]
-        if box_values_are_shares(model, boxes) or not ((shares >= 0) & (shares <= 1)).all():
+        confidences = model.values[scores]
+        if (
+            boxes_are_normalized(model, boxes)
+            or not ((confidences >= 0) & (confidences <= 1)).all()
+        ):
             return None
         return f"corners in pixels and confidences of {layout.classes} classes, a row for each cell"
 
     def layout(self, model: ModelSignature) -> Layout:
-        """Return how the outputs fit; raises `ConfigurationError`."""
+        """Return how to read the outputs; raises `ConfigurationError`."""
         found = pair_layout(model, self.name, ClassNumbering.PLAIN)
         return Layout(found.outputs, found.classes)
 
@@ -71,11 +77,11 @@ class YoloNas:
         size: Size,
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         scores, boxes = unbatched(outputs)
         best = scores.max(axis=1, initial=-np.inf)
         cells = np.flatnonzero(best >= floor)
-        return DecodedDetections.sound(
+        return DecodedDetections.validated(
             boxes[cells],
             best[cells],
             scores[cells].argmax(axis=1),
@@ -83,25 +89,25 @@ class YoloNas:
         )
 
 
-class YoloNasBatched(Triples):
-    """Boxes, classes and confidences that are finished, and how many of them count."""
+class YoloNasBatched(BoxesClassesScores):
+    """Boxes, class ids and confidences after NMS, and the number of valid ones."""
 
     name = "yolo-nas-batched"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             layout = self.layout(model)
         except ConfigurationError:
             return None
-        if model.sized or len(layout.outputs) != COUNTED or not model.values:
+        if model.has_size_input or len(layout.outputs) != COUNTED or not model.values:
             return None
         boxes = layout.outputs[0]
         if model.outputs[boxes].name.startswith("detection_boxes"):
-            return None  # the TensorFlow Object Detection API's, whose boxes are shares
-        if model.values[layout.outputs[-1]].any() and box_values_are_shares(model, boxes):
+            return None  # the TensorFlow Object Detection API, with normalized boxes
+        if model.values[layout.outputs[-1]].any() and boxes_are_normalized(model, boxes):
             return None
-        return "a count, and boxes in pixels, class numbers and confidences"
+        return "a count, and boxes in pixels, class ids and confidences"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -115,4 +121,4 @@ class YoloNasBatched(Triples):
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_triples(outputs, floor)
+        return decode_boxes_classes_scores(outputs, floor)

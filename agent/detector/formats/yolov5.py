@@ -1,9 +1,9 @@
-"""YOLOv5 and YOLOv7 (and YOLOv6): one output of boxes with an objectness, cells last but one.
+"""YOLOv5 and YOLOv7 (and YOLOv6): one output of boxes with an objectness.
 
 The output is `[1, n, 5 + classes]`: centre x, centre y, width and height in pixels of the input,
-the confidence that an object is there, and for each class the confidence that it is one, sigmoid
-done; a detection's confidence is their product. Versions 5 and 7 have three boxes for each cell;
-version 6 has one, and an objectness of 1 throughout. The input is RGB over 255, on grey 114.
+the objectness, and the confidence of each class, after the sigmoid. A detection's confidence is
+objectness times class confidence. Versions 5 and 7 have three boxes for each cell; version 6 has
+one, and all objectness values are 1. The input is RGB / 255, centred on grey 114.
 
 Source: `Detect.forward` in `models/yolo.py` of ultralytics/yolov5 and, without `--end2end`, of
 WongKinYiu/yolov7; `Detect.forward` in `yolov6/models/effidehead.py` of meituan/YOLOv6, whose
@@ -38,14 +38,14 @@ def joined_classes(model: ModelSignature, name: str) -> int:
 
 
 def decode_joined(rows: FloatArray, floor: float) -> DecodedDetections:
-    """Return the detections of `[n, 5 + classes]` whose boxes are in pixels already."""
-    # No product is above its first factor: most rows need no look at their classes.
-    likely = rows[~(rows[:, 4] < floor)]  # with NaN among them, which is not below
+    """Return the detections of `[n, 5 + classes]` with boxes in pixels."""
+    # The product is at most the objectness, so most rows need no comparison of their classes.
+    likely = rows[~(rows[:, 4] < floor)]  # includes NaN, which is not below the floor
     with np.errstate(over="ignore", invalid="ignore"):
         confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
     best = confidences.max(axis=1, initial=-np.inf)
     chosen = np.flatnonzero(best >= floor)
-    return DecodedDetections.sound(
+    return DecodedDetections.validated(
         corners(likely[chosen, :4]),
         best[chosen],
         confidences[chosen].argmax(axis=1),
@@ -54,14 +54,14 @@ def decode_joined(rows: FloatArray, floor: float) -> DecodedDetections:
 
 
 class YoloV5:
-    """YOLOv5, v6 and v7, exported with their boxes decoded and without suppression."""
+    """YOLOv5, v6 and v7, exported with decoded boxes and without NMS."""
 
     name = "yolov5"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6  # what these models' own validation uses
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         try:
             classes = self.layout(model).classes or 0
         except ConfigurationError:
@@ -72,7 +72,7 @@ class YoloV5:
             if rows == ANCHORS * cells:
                 return f"5 + {classes} columns, {ANCHORS} rows for each cell of strides {strides}"
             if rows == cells and model.values and (model.values[0][0, :, 4] == 1).all():
-                return f"5 + {classes} columns, a row for each cell, an objectness of 1 throughout"
+                return f"5 + {classes} columns, a row for each cell, every objectness is 1"
         return None
 
     def layout(self, model: ModelSignature) -> Layout:
@@ -90,5 +90,5 @@ class YoloV5:
         size: Size,
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
-        """Return the detections at or above `floor`; one class per row, the best."""
+        """Return the detections at or above `floor`; only the best class of each row."""
         return decode_joined(outputs[0][0], floor)

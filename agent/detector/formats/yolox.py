@@ -1,9 +1,9 @@
 """YOLOX: one output of boxes relative to their cell, with an objectness.
 
 The output is `[1, n, 5 + classes]`, n = the cells of strides 8, 16, 32, row by row: x and y in
-strides from the cell's own corner, the logarithms of width and height in strides, then objectness
-and classes, sigmoid done. Exports that decode in the graph have pixels in the first four columns.
-The input is BGR, 0 to 255 as it is; the frame stands in the top left corner of grey 114.
+strides from the cell's top left corner, the logarithms of width and height in strides, then
+objectness and classes after the sigmoid. Exports that decode in the graph have pixels in the first
+four columns. The input is BGR, 0 to 255; the frame is at the top left, padded with grey 114.
 
 Source: `yolox/models/yolo_head.py`, `yolox/data/data_augment.py` (preproc) and the ONNX demo of
 Megvii-BaseDetection/YOLOX 0.3.0 (Apache-2.0); Ge et al., "YOLOX", 2021.
@@ -29,19 +29,19 @@ from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
-TRAINED = Size(640, 640)
-LARGEST_OFFSET = 16.0  # strides and logarithms stay far below it, pixels go far above
+DEFAULT_SIZE = Size(640, 640)
+LARGEST_OFFSET = 16.0  # offsets in strides and logarithms are far below it, pixels far above
 
 
 class YoloX:
-    """YOLOX as its own exporter writes it: the caller adds the grid."""
+    """YOLOX from its own exporter: the caller adds the grid."""
 
     name = "yolox"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.65  # what these models' own evaluation uses
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         classes = _classes(model, self.name)
         if classes is None or _in_pixels(model):
             return None
@@ -55,22 +55,22 @@ class YoloX:
         """Return how frames become this model's input."""
         mean, std = NO_CHANGE
         return Preprocessing(
-            colours=ChannelOrder.BGR,
+            channel_order=ChannelOrder.BGR,
             mean=mean,
             std=std,
-            padding=Padding.AFTER,
+            padding=Padding.BOTTOM_RIGHT,
             pad_value=114,
             stride=model.metadata.stride or 32,
-            size=model.metadata.size or TRAINED,
+            size=model.metadata.size or DEFAULT_SIZE,
         )
 
     def decode(
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         grid = _grid(size, outputs[0].shape[1])
         if grid is None:
-            return DecodedDetections.nothing(invalid=True)
+            return DecodedDetections.empty(invalid=True)
         likely = np.flatnonzero(~(outputs[0][0, :, 4] < floor))
         rows = outputs[0][0, likely]
         origins, strides = grid[likely, :2], grid[likely, 2:]
@@ -86,7 +86,7 @@ class YoloXDecoded(YoloX):
     name = "yolox-decoded"
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Say why this model is certainly of this family, or None."""
+        """Return why this model certainly has this format, or None."""
         classes = _classes(model, self.name)
         if classes is None or not _in_pixels(model):
             return None
@@ -99,7 +99,7 @@ class YoloXDecoded(YoloX):
         size: Size,
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
-        """Return the detections at or above `floor`; one class per cell, the best."""
+        """Return the detections at or above `floor`; only the best class of each cell."""
         return decode_joined(outputs[0][0], floor)
 
 
@@ -114,14 +114,14 @@ def _classes(model: ModelSignature, name: str) -> int | None:
 
 
 def _in_pixels(model: ModelSignature) -> bool:
-    """Tell from a run whether boxes are decoded; without one they are taken as they should be."""
+    """Whether the boxes of the trial run are decoded; False without a trial run."""
     boxes = model.values[0][0, :, :4] if model.values else np.zeros((1, 4))
     return bool(np.abs(boxes[np.isfinite(boxes)]).max(initial=0) > LARGEST_OFFSET)
 
 
 @lru_cache(maxsize=8)
 def _grid(size: Size, rows: int) -> FloatArray | None:
-    """Return `[cells, 3]`: column, row and stride of each cell; None where `rows` has others."""
+    """Return `[cells, 3]`: column, row and stride of each cell; None if `rows` does not fit."""
     for strides in PYRAMIDS:
         if cells_of(size, strides) == rows:
             return np.concatenate([_level(size, stride) for stride in strides])

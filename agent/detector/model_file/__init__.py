@@ -1,1 +1,1 @@
-"""A model file from outside: its weights, metadata, labels and the files beside it."""
+"""A model file: its weights, metadata, labels and the files beside it."""

@@ -1,4 +1,4 @@
-"""The model that comes with the agent: NanoDet-g at 416 pixels, the 80 classes of COCO."""
+"""The bundled model: NanoDet-g at 416 pixels, the 80 classes of COCO."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def bundled_model() -> Path:
     """Return the path of the model, in an installed package or in a checkout.
 
     Raises:
-        ConfigurationError: It is in neither place.
+        ConfigurationError: It is in neither folder.
     """
     here = Path(__file__).resolve()
     places = (here.parents[1] / "models" / FILE_NAME, here.parents[3] / "models" / FILE_NAME)

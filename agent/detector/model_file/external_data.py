@@ -1,10 +1,10 @@
-"""Finds the files beside an ONNX file that hold its weights, and refuses those elsewhere.
+"""Finds the weight files of an ONNX model, and refuses those outside of the model's folder.
 
-A model of more than 2 GB, and many a smaller one, keeps its weights in other files, whose paths
-stand in the model. A path that leaves the model's folder would have onnxruntime map any file of
-the device into a graph of a stranger's making, so it is refused before anything is loaded.
+Models of more than 2 GB, and some smaller ones, have their weights in other files; the model
+contains the paths. With a path outside of the model's folder, onnxruntime would map any file of
+the device into an untrusted graph, so such a path is refused before anything is loaded.
 
-Only what is needed of the file is read, in the wire format of protocol buffers: ModelProto.graph
+Only these fields are read, in the wire format of protocol buffers: ModelProto.graph
 (7), GraphProto.node (1), initializer (5) and sparse_initializer (15), NodeProto.attribute (5),
 AttributeProto t (5), g (6), tensors (10), graphs (11) and sparse ones (22, 23),
 SparseTensorProto.values (1) and indices (2), TensorProto.external_data (13), ModelProto.functions
@@ -36,21 +36,22 @@ _INSIDE: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {13: "entry"},
 }
-DEEPEST = 64  # graphs in graphs; protocol buffers themselves allow a hundred messages
+DEEPEST = 64  # nested messages; protocol buffers themselves allow 100
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def external_files(path: Path, file: BinaryIO) -> frozenset[Path] | None:
-    """Return the files that hold weights of the model, each beside it or in folders below.
+    """Return the weight files of the model, each in its folder or below.
 
-    None if the file cannot be read as a model: a caller that can load it must not trust it.
+    None if the file cannot be read as a model: a caller must not trust such a file, even if
+    onnxruntime loads it.
 
     Raises:
-        ModelUnusable: A path leaves the model's folder, or there is no such file.
+        ModelUnusable: A path is outside of the model's folder, or the file is missing.
     """
     try:
-        # Never closed by hand: a map cannot be, while a piece of it is still held somewhere.
+        # Not closed here: closing a map fails while a view of it exists.
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         locations = frozenset(_locations(memoryview(data)))
     except ValueError:
@@ -60,7 +61,7 @@ def external_files(path: Path, file: BinaryIO) -> frozenset[Path] | None:
 
 
 def _beside(path: Path, folder: Path, location: str) -> Path:
-    mend = "put the files of the model into one folder, or export it in a single file"
+    fix = "put the files of the model into one folder, or export it in a single file"
     leaves = Path(location).is_absolute() or ".." in Path(location).parts
     try:
         found = (folder / location).resolve(strict=True)
@@ -68,19 +69,19 @@ def _beside(path: Path, folder: Path, location: str) -> Path:
         found = None
     if leaves or (found is not None and not found.is_relative_to(folder)):
         raise ModelUnusable(
-            f"cannot use the model {path}: it takes weights from {location!r}, outside of its "
-            f"folder; {mend}"
+            f"cannot use the model {path}: its weights are in {location!r}, outside of its "
+            f"folder; {fix}"
         )
     if found is None or not found.is_file():
         raise ModelUnusable(
-            f"cannot use the model {path}: its weights are in {location!r}, which is not beside "
-            f"it; {mend}"
+            f"cannot use the model {path}: its weights are in {location!r}, which does not "
+            f"exist; {fix}"
         )
     return found
 
 
 def _locations(data: memoryview) -> Iterator[str]:
-    """Walk the messages that may hold a tensor; raises `ValueError` where the file is none."""
+    """Yield the paths in all tensors; raises `ValueError` if the file is not a model."""
     waiting = [("model", data, 0)]
     while waiting:
         kind, message, depth = waiting.pop()
@@ -100,7 +101,7 @@ def _locations(data: memoryview) -> Iterator[str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of each field that has a length."""
+    """Yield number and content of each length-delimited field."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
@@ -118,7 +119,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
             yield key >> 3, message[position : position + length]
             position += length
         else:
-            raise ValueError("no such kind of field")
+            raise ValueError("unknown wire type")
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
@@ -129,6 +130,6 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
             raise ValueError("cut short")
         byte = message[position + index]
         number |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:  # noqa: PLR2004  # the last one has no flag
+        if byte < 0x80:  # noqa: PLR2004  # the last byte has no continuation bit
             return number, position + index + 1
-    raise ValueError("a number without an end")
+    raise ValueError("a varint of more than ten bytes")

@@ -1,4 +1,4 @@
-"""The file that holds a model: whole, the one expected, and reaching for nothing elsewhere."""
+"""The file of a model: checks its checksum and its weight files, and that it does not change."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,15 +14,15 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model's file as it was when it was loaded."""
+    """A model's file at the time when it was loaded."""
 
     path: Path
     sha256: str  # hex
-    beside: frozenset[Path]  # other files that hold its weights, in its folder or below
-    stamps: Mapping[Path, tuple[int, ...] | None]  # what told each of them from another
+    weight_files: frozenset[Path]  # other files with its weights, in its folder or below
+    stamps: Mapping[Path, tuple[int, ...] | None]  # identity of each file; see `_identity`
 
     def require_unchanged(self) -> None:
-        """Raise `OSError` if a file of it was replaced or written to since."""
+        """Raise `OSError` if a file of the model was replaced or written to since loading."""
         changed = [str(path) for path, stamp in self.stamps.items() if _identity(path) != stamp]
         if changed:
             raise OSError(f"{', '.join(changed)} changed since it was loaded")
@@ -39,10 +39,10 @@ def checksum(path: Path) -> str:
         ) from error
 
 
-def verified(
+def load_verified(
     path: Path, expected: str | None, load: Callable[[], Loaded]
 ) -> tuple[ModelFile, Loaded]:
-    """Check the file, load it, and make sure that it was the same file all the while.
+    """Check the file, load it, and check that it did not change in the meantime.
 
     Args:
         path: The model.
@@ -50,11 +50,11 @@ def verified(
         load: Reads the file.
 
     Returns:
-        The file, and what `load` gave.
+        The file, and the result of `load`.
 
     Raises:
-        ModelUnusable: It cannot be read, is another one, takes weights from outside of its
-            folder, or was replaced while it was read; or as `load` does.
+        ModelUnusable: It cannot be read, has another checksum, has weights outside of its folder,
+            or was replaced while it was read; and the errors of `load`.
     """
     found = checksum(path)
     before = {path: _identity(path)}
@@ -78,8 +78,7 @@ def verified(
     loaded = load()
     if beside is None:
         raise ModelUnusable(
-            f"cannot use the model {path}: it is written in a way that hides where its weights "
-            "are; export it again"
+            f"cannot use the model {path}: cannot read where its weights are; export it again"
         )
     file = ModelFile(path, found, beside, before)
     try:
@@ -93,7 +92,7 @@ def verified(
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file is replaced or written to; None where it is gone."""
+    """Return values that change when a file is replaced or written to; None if it is missing."""
     try:
         now = path.stat()
     except OSError:

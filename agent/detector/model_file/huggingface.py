@@ -1,8 +1,8 @@
-"""What stands beside a model that was exported from the Hugging Face hub.
+"""The files beside a model that was exported from the Hugging Face hub.
 
-Its exporters write `config.json`, whose `id2label` names the classes, and
-`preprocessor_config.json`, which says what becomes of the pixels. Both are read as far as they can
-be understood, and are no error ever: what they leave open, the format says.
+The exporters write `config.json`, whose `id2label` names the classes, and
+`preprocessor_config.json` with the preprocessing. Entries that are missing or cannot be understood
+are never an error: the format's values are used instead.
 
 Source: the documentation of transformers, "Image Processor" and "Configuration".
 """
@@ -14,12 +14,12 @@ from typing import Any
 from agent.detector.formats.contract import ChannelOrder
 from agent.detector.model_file.input_spec import InputSpec
 
-LARGEST = 2_000_000  # bytes
-FULL = 255.0
+MAX_BYTES = 2_000_000  # bytes
+MAX_VALUE = 255.0
 
 
 def hub_labels(model: Path) -> tuple[str, ...] | None:
-    """Return the labels of `config.json`, by class number without gaps."""
+    """Return the labels of `config.json` by class id; None if class ids have gaps."""
     named = _read(model.with_name("config.json")).get("id2label")
     if not isinstance(named, dict):
         return None
@@ -29,21 +29,21 @@ def hub_labels(model: Path) -> tuple[str, ...] | None:
 
 
 def hub_input(model: Path) -> InputSpec | None:
-    """Return what `preprocessor_config.json` says of the values, and of a crop."""
-    said = _read(model.with_name("preprocessor_config.json"))
-    if not any(key in said for key in ("do_rescale", "do_normalize", "image_mean")):
+    """Return normalization and crop from `preprocessor_config.json`; None if it has neither."""
+    data = _read(model.with_name("preprocessor_config.json"))
+    if not any(key in data for key in ("do_rescale", "do_normalize", "image_mean")):
         return None
-    rescales = said.get("do_rescale", True) is not False
-    factor = said.get("rescale_factor", 1 / FULL)
+    rescales = data.get("do_rescale", True) is not False
+    factor = data.get("rescale_factor", 1 / MAX_VALUE)
     if rescales and not (isinstance(factor, float) and 0 < factor <= 1):
         return None
-    normalises = said.get("do_normalize", True) is not False
-    mean, std = _three(said.get("image_mean")), _three(said.get("image_std"))
+    normalises = data.get("do_normalize", True) is not False
+    mean, std = _per_channel(data.get("image_mean")), _per_channel(data.get("image_std"))
     if normalises and (mean is None or std is None or min(std) <= 0):
         return None
-    keep = _kept(said)
+    keep = _crop_share(data)
     return InputSpec(
-        colours=ChannelOrder.RGB,
+        channel_order=ChannelOrder.RGB,
         scale=1 / factor if rescales else 1.0,
         mean=mean if normalises else (0.0, 0.0, 0.0),
         std=std if normalises else (1.0, 1.0, 1.0),
@@ -52,17 +52,17 @@ def hub_input(model: Path) -> InputSpec | None:
     )
 
 
-def _kept(said: dict[str, Any]) -> float | None:
-    """Return the share of the shorter side that a crop in the middle keeps; None for no crop."""
-    size, crop = said.get("size"), said.get("crop_size")
+def _crop_share(data: dict[str, Any]) -> float | None:
+    """Return the size of the centre crop as a share of the shorter side; None for no crop."""
+    size, crop = data.get("size"), data.get("crop_size")
     shortest = size.get("shortest_edge") if isinstance(size, dict) else size
     side = crop.get("height") if isinstance(crop, dict) else crop
-    if not said.get("do_center_crop") or not isinstance(shortest, int):
+    if not data.get("do_center_crop") or not isinstance(shortest, int):
         return None
     return side / shortest if isinstance(side, int) and 0 < side <= shortest else None
 
 
-def _three(value: object) -> tuple[float, float, float] | None:
+def _per_channel(value: object) -> tuple[float, float, float] | None:
     if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004  # colours
         return None
     if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in value):
@@ -73,9 +73,9 @@ def _three(value: object) -> tuple[float, float, float] | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return {}
-        said = json.loads(path.read_text("utf-8-sig"))
+        data = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return data if isinstance(data, dict) else {}

@@ -1,16 +1,17 @@
-"""How an operator describes a model's input: `rgb scale=255 mean=... std=... fit=letterbox`.
+"""Reads AGENT_MODEL_INPUT: `rgb scale=255 mean=... std=... fit=letterbox`. Pure.
 
-Words in any order, each at most once; what is not said stays as the format has it. Pure.
+The words are in any order, each at most once; for those that are missing, the format's own
+preprocessing applies.
 
     rgb | bgr          order of the channels
-    scale=255          values 0 to 255 are divided by it first
-    mean=a,b,c         then this is subtracted, in the order of the channels; or one for all
-    std=a,b,c          then this divides
-    fit=letterbox      the whole frame in the middle, padded; `corner`: at the top left, padded;
-                       `stretch`: its shape distorted; `crop`: only the middle
+    scale=255          values 0 to 255 are first divided by this
+    mean=a,b,c         then this is subtracted, per channel; or one number for all
+    std=a,b,c          then values are divided by this
+    fit=letterbox      the whole frame, centred and padded; `corner`: at the top left, padded;
+                       `stretch`: without padding; `crop`: only the centre
     pad=114            grey of the padding, 0 to 255
     keep=0.875         with `crop`: the share of the shorter side
-    size=640x384       width x height, where the model's axes are free
+    size=640x384       width x height, if the model's axes are dynamic
 """
 
 import re
@@ -24,8 +25,8 @@ ALLOWED = (
     "fit=letterbox, fit=corner, fit=stretch, fit=crop, keep=0.875, pad=114, size=640x640"
 )
 FITS = {
-    "letterbox": Padding.AROUND,
-    "corner": Padding.AFTER,
+    "letterbox": Padding.CENTRED,
+    "corner": Padding.BOTTOM_RIGHT,
     "stretch": Padding.STRETCH,
     "crop": Padding.STRETCH,
 }
@@ -34,28 +35,28 @@ _NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:,{_NUMBER},{_NUMBER})?", re.ASCII | re.IGNORECASE)
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})", re.ASCII)
 
-Three = tuple[float, float, float]
+PerChannel = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What was said of a model's input; None: nothing."""
+    """Changes to the preprocessing of a format; None: unchanged."""
 
-    colours: ChannelOrder | None = None
+    channel_order: ChannelOrder | None = None
     scale: float | None = None
-    mean: Three | None = None  # after `scale`
-    std: Three | None = None
+    mean: PerChannel | None = None  # after `scale`
+    std: PerChannel | None = None
     fit: str | None = None
     pad: int | None = None
     keep: float | None = None
     size: Size | None = None
 
     @classmethod
-    def of(cls, preprocessing: Preprocessing) -> "InputSpec":
-        """Return the words that make this preprocessing of any other, but for its stride."""
+    def from_preprocessing(cls, preprocessing: Preprocessing) -> "InputSpec":
+        """Return the description that turns any preprocessing into this one, except its stride."""
         fit = next(word for word, where in FITS.items() if where is preprocessing.padding)
         return cls(
-            colours=preprocessing.colours,
+            channel_order=preprocessing.channel_order,
             scale=1.0,
             mean=preprocessing.mean,
             std=preprocessing.std,
@@ -67,20 +68,20 @@ class InputSpec:
 
     @classmethod
     def parse(cls, text: str) -> "InputSpec":
-        """Read the words; raises `ValueError` that names the first wrong one."""
-        said: dict[str, object] = {}
+        """Parse the words; raises `ValueError` that names the first wrong one."""
+        fields: dict[str, object] = {}
         for word in text.split():
             key, value = _read(word)
-            if key in said:
-                raise ValueError(f"{word!r} says again what another word said; {ALLOWED}")
-            said[key] = value
-        if said.get("keep") is not None and said.get("fit") != "crop":
+            if key in fields:
+                raise ValueError(f"{word!r}: another word sets the same; {ALLOWED}")
+            fields[key] = value
+        if fields.get("keep") is not None and fields.get("fit") != "crop":
             raise ValueError("keep= needs fit=crop")
-        return cls(**said)  # type: ignore[arg-type]  # `_read` gives each key its type
+        return cls(**fields)  # type: ignore[arg-type]  # `_read` gives each key its type
 
     def __str__(self) -> str:
         size = self.size and f"{self.size.width}x{self.size.height}"
-        said = {
+        fields = {
             "scale": self.scale,
             "mean": self.mean and ",".join(map(str, self.mean)),
             "std": self.std and ",".join(map(str, self.std)),
@@ -89,19 +90,21 @@ class InputSpec:
             "keep": self.keep,
             "size": size,
         }
-        words = [f"{key}={value}" for key, value in said.items() if value is not None]
-        return " ".join([self.colours.value, *words] if self.colours else words)
+        words = [f"{key}={value}" for key, value in fields.items() if value is not None]
+        return " ".join([self.channel_order.value, *words] if self.channel_order else words)
 
-    def applied(self, to: Preprocessing) -> Preprocessing:
-        """Return a preprocessing changed by what was said."""
+    def apply_to(self, to: Preprocessing) -> Preprocessing:
+        """Return the preprocessing with these changes."""
         changed = to
-        if self.colours is not None and self.colours is not to.colours:
-            # The family's means belong to its colours; they move with them.
-            changed = replace(to, colours=self.colours, mean=_turned(to.mean), std=_turned(to.std))
+        if self.channel_order is not None and self.channel_order is not to.channel_order:
+            # The format's mean and std are in its channel order.
+            changed = replace(
+                to, channel_order=self.channel_order, mean=_reversed(to.mean), std=_reversed(to.std)
+            )
         if self.scale is not None or self.mean is not None or self.std is not None:
             scale = self.scale or 1.0
             mean, std = self.mean or (0.0, 0.0, 0.0), self.std or (1.0, 1.0, 1.0)
-            changed = replace(changed, mean=_times(mean, scale), std=_times(std, scale))
+            changed = replace(changed, mean=_scaled(mean, scale), std=_scaled(std, scale))
         if self.fit is not None:
             keep = (self.keep or 1.0) if self.fit == "crop" else None
             changed = replace(changed, padding=FITS[self.fit], crop=keep)
@@ -115,7 +118,7 @@ def _read(word: str) -> tuple[str, object]:
     key, equals, text = word.partition("=")
     key = key.lower()
     if not equals and key in ("rgb", "bgr"):
-        return "colours", ChannelOrder(key)
+        return "channel_order", ChannelOrder(key)
     if key in ("mean", "std") and _NUMBERS.fullmatch(text):
         numbers = [float(part) for part in text.split(",")]
         if key == "mean" or min(numbers) > 0:
@@ -134,11 +137,11 @@ def _read(word: str) -> tuple[str, object]:
     raise ValueError(f"{word!r} is not understood; {ALLOWED}")
 
 
-def _turned(three: Three) -> Three:
-    first, second, third = three
+def _reversed(values: PerChannel) -> PerChannel:
+    first, second, third = values
     return (third, second, first)
 
 
-def _times(three: Three, factor: float) -> Three:
-    first, second, third = three
+def _scaled(values: PerChannel, factor: float) -> PerChannel:
+    first, second, third = values
     return (first * factor, second * factor, third * factor)

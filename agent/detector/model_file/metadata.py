@@ -1,8 +1,8 @@
-"""What an exporter wrote into an ONNX file.
+"""Reads the metadata that an exporter wrote into an ONNX file.
 
 Ultralytics writes Python literals: `names` is `{0: 'person', 1: 'car'}`, `imgsz` is `[height,
-width]`, `stride` a number, `task` a word. Such a file may come from anywhere, so a literal is
-read as one, in bounds, and whatever cannot be understood counts as not written.
+width]`, `stride` a number, `task` a word. The file is untrusted: only literals of limited length
+are parsed, and entries that cannot be understood are ignored.
 """
 
 import ast
@@ -17,7 +17,7 @@ STRIDES = range(1, 257)
 
 
 def read_metadata(entries: Mapping[str, str]) -> Metadata:
-    """Return what the entries of an ONNX file's metadata say."""
+    """Parse the metadata entries of an ONNX file."""
     return Metadata(
         labels=_labels(_literal(entries.get("names"))),
         size=_size(_literal(entries.get("imgsz"))),
@@ -28,7 +28,7 @@ def read_metadata(entries: Mapping[str, str]) -> Metadata:
 
 
 def _literal(text: str | None) -> object:
-    """Read a Python literal; None where there is none."""
+    """Parse a Python literal; None if it is not one."""
     if text is None or len(text) > LONGEST_LITERAL:
         return None
     try:
@@ -39,7 +39,7 @@ def _literal(text: str | None) -> object:
 
 
 def _labels(value: object) -> tuple[str, ...] | None:
-    """Take `{0: 'a', 1: 'b'}` in any order without gaps, or `['a', 'b']`."""
+    """Accept `{0: 'a', 1: 'b'}` in any order without gaps, or `['a', 'b']`."""
     if isinstance(value, list | tuple):
         value = dict(enumerate(value))
     if not isinstance(value, dict) or set(value) != set(range(len(value))) or not value:
@@ -48,7 +48,7 @@ def _labels(value: object) -> tuple[str, ...] | None:
 
 
 def _size(value: object) -> Size | None:
-    """Take `[height, width]`, or one number for a square."""
+    """Accept `[height, width]`, or one number for a square."""
     sides = value if isinstance(value, list | tuple) else [value, value]
     if len(sides) != 2:  # noqa: PLR2004  # height and width
         return None
@@ -57,7 +57,7 @@ def _size(value: object) -> Size | None:
 
 
 def _number(value: object, allowed: range) -> int | None:
-    """Take a whole number, also one written as `32.0`; True and False are none."""
+    """Accept an integer, also one written as `32.0`, but not True or False."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if value in allowed else None

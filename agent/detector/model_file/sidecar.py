@@ -1,11 +1,11 @@
-"""What stands beside a model: a description in JSON that its owner wrote.
+"""The sidecar of a model: a JSON file with its format, labels and input.
 
 `<model>.json`, or `model.json`, in the model's folder:
 
     {"format": "yolox", "labels": ["cat", "dog"], "input": "bgr scale=1 fit=corner pad=114"}
 
-Each key may be left out; the settings of the agent come first. Other tools put files of these
-names there too, so one without any of the three keys says nothing.
+Each key is optional; the settings of the agent have priority. Other tools write files with these
+names too, so a file with none of the three keys is ignored.
 """
 
 import json
@@ -16,12 +16,12 @@ from agent.detector.model_file.input_spec import InputSpec
 from agent.errors import ModelUnusable
 
 KEYS = ("format", "labels", "input")
-LARGEST = 2_000_000  # bytes
+MAX_BYTES = 2_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What its owner says of a model; None: nothing."""
+    """The description of a model; None: not described."""
 
     path: Path | None = None
     format: str | None = None
@@ -29,21 +29,21 @@ class Sidecar:
     input: InputSpec | None = None
 
 
-def sidecar_text(said: Sidecar) -> str:
-    """Return a description as its file holds it."""
+def sidecar_text(sidecar: Sidecar) -> str:
+    """Return the content of a sidecar file."""
     entries = {
-        "format": said.format,
-        "labels": said.labels,
-        "input": None if said.input is None else str(said.input),
+        "format": sidecar.format,
+        "labels": sidecar.labels,
+        "input": None if sidecar.input is None else str(sidecar.input),
     }
     return json.dumps({key: value for key, value in entries.items() if value is not None})
 
 
 def read_sidecar(model: Path) -> Sidecar:
-    """Read the description beside a model, if there is one.
+    """Read the sidecar of a model; empty if there is none.
 
     Raises:
-        ModelUnusable: It is there, means us, and cannot be understood.
+        ModelUnusable: The file has one of our keys, but is invalid, or it cannot be read.
     """
     for path in (model.with_suffix(".json"), model.with_name("model.json")):
         if path.is_file():
@@ -55,25 +55,25 @@ def read_sidecar(model: Path) -> Sidecar:
 
 def _read(path: Path) -> Sidecar | None:
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_BYTES:
             return None
-        said = json.loads(path.read_text("utf-8-sig"))
+        data = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ModelUnusable(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelUnusable(f"cannot read {path}: it is no JSON ({error})") from error
-    if not isinstance(said, dict) or not set(said) & set(KEYS):
+        raise ModelUnusable(f"cannot read {path}: it is not valid JSON ({error})") from error
+    if not isinstance(data, dict) or not set(data) & set(KEYS):
         return None
-    labels = said.get("labels")
+    labels = data.get("labels")
     if labels is not None and not (
         isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels)
     ):
-        raise ModelUnusable(f"cannot use {path}: `labels` must be a list of words")
+        raise ModelUnusable(f"cannot use {path}: `labels` must be a list of strings")
     for key in ("format", "input"):
-        if not isinstance(said.get(key, ""), str):
-            raise ModelUnusable(f"cannot use {path}: `{key}` must be a text")
+        if not isinstance(data.get(key, ""), str):
+            raise ModelUnusable(f"cannot use {path}: `{key}` must be a string")
     try:
-        words = InputSpec.parse(said["input"]) if "input" in said else None
+        words = InputSpec.parse(data["input"]) if "input" in data else None
     except ValueError as error:
         raise ModelUnusable(f"cannot use {path}: `input`: {error}") from error
-    return Sidecar(path, said.get("format"), tuple(labels) if labels else None, words)
+    return Sidecar(path, data.get("format"), tuple(labels) if labels else None, words)
