@@ -20,7 +20,6 @@ MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
 UNFINISHED = (
     "agent/camera",
     "tests/camera",
-    "tests/detector",
 )
 """Where retired words are left, mostly in names; a place leaves this list when it has none."""
 
