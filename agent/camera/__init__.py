@@ -1,8 +1,8 @@
-"""A device, a stream or a recording in, `Frame`s out; `CameraLost` when there are none.
+"""Reads frames from devices, streams and recordings; raises `CameraLost` if there are none.
 
-- `address.py` reads AGENT_CAMERAS; text in, `CameraAddress`es out, nothing is opened.
-- `open.py` turns an address into the `FrameSource` that fits.
-- `live.py` reads cameras, `recording.py` video files and folders of images.
-- `schedule.py` decides, without any input or output, which frames are due and what is frozen.
-- `opencv.py` holds what all of them need of OpenCV.
+- `address.py` parses AGENT_CAMERAS to `CameraAddress`es; it opens nothing.
+- `open.py` makes the `FrameSource` for an address.
+- `live.py` reads cameras, `recording.py` reads video files and folders of images.
+- `schedule.py` decides which frames are due and detects frozen images; it is pure.
+- `opencv.py` has the OpenCV functions that all of them use.
 """

@@ -1,4 +1,4 @@
-"""The value of AGENT_CAMERAS, read: names and sources, and what of them may be shown."""
+"""Parses AGENT_CAMERAS: the names and sources of cameras, and masks their secrets."""
 
 import re
 import shlex
@@ -25,20 +25,20 @@ _ALLOWED = (
 
 
 class SourceKind(StrEnum):
-    """What an address points at, as far as its text tells."""
+    """The kind of a source, from the text of its address alone."""
 
     DEVICE = "device"
     STREAM = "stream"
-    FILE = "file"  # a path; one that turns out to be a folder is read as a folder
+    FILE = "file"  # a path; if it is a folder, it is read as a folder
     FOLDER = "folder"  # a path that ends with a slash
 
 
 @dataclass(frozen=True, slots=True)
 class CameraAddress:
-    """Where one camera's frames come from, and the name that captures carry."""
+    """The source of one camera's frames, and the camera's name in captures."""
 
     name: str
-    source: str = field(repr=False)  # may hold a password
+    source: str = field(repr=False)  # may contain a password
     kind: SourceKind
 
     @property
@@ -53,21 +53,20 @@ class CameraAddress:
 
 
 def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
-    """Read space-separated `name=source` parts; quotes as in a shell keep spaces together.
+    """Parse `name=source` parts, separated by spaces and quoted as in a shell.
 
-    The name may be left out where there is one camera, which is then called "camera". What
-    stands before the first `=` is a name unless it holds a `/`, as only a source does: the `=`
-    in a URL's query is no separator.
+    A single camera needs no name; it is then called "camera". The text before the first `=` is the
+    name unless it contains a `/`: the `=` in a URL's query is not a separator.
 
     Raises:
-        ValueError: Something is wrong; the message names the part, without its secrets, and
-            says what is allowed.
+        ValueError: A part is invalid; the message names it, without secrets, and says what is
+            allowed.
     """
     try:
         parts = shlex.split(text)
     except ValueError:
         raise ValueError(
-            "a quote or a backslash is left open; quote a whole source: 'front=/data/my clip.mp4'"
+            "a quote or a backslash is not closed; quote the whole part: 'front=/data/my clip.mp4'"
         ) from None
     if not parts:
         raise ValueError(f"no camera; give name=source, where source is {_ALLOWED}")
@@ -82,9 +81,9 @@ def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
 
 
 def without_secrets(source: str) -> str:
-    """Mask the password of `user:password@` and the value of each parameter that sounds secret.
+    """Mask the password of `user:password@` and the value of each parameter with a secret's name.
 
-    Masks too much rather than too little: up to the last `@`, since a password may hold one.
+    Masks too much rather than too little: up to the last `@`, because a password may contain one.
     """
     return _PARAMETER.sub(_mask_secret, _CREDENTIALS.sub(rf"\1:{_MASK}@", source))
 
@@ -100,13 +99,13 @@ def _parse(part: str, *, alone: bool) -> CameraAddress:
     shown = without_secrets(part)
     if named and not _NAME.fullmatch(before):
         raise ValueError(
-            f"{shown!r}: {before!r} is no camera name; allowed are 1 to 64 of A-Z a-z 0-9 _ -. "
-            "If this is a path that holds '=', write name=path or ./path"
+            f"{shown!r}: {before!r} is not a camera name; allowed are 1 to 64 of A-Z a-z 0-9 _ -. "
+            "If this is a path that contains '=', write name=path or ./path"
         )
     if not named and not alone:
         raise ValueError(
-            f"{shown!r} has no name; with several cameras each is name=source, "
-            "and a source with spaces stands in quotes"
+            f"{shown!r} has no name; with several cameras, write name=source for each, "
+            "and quote a source that contains spaces"
         )
     name, source = (before, after) if named else (DEFAULT_NAME, part)
     try:
@@ -119,8 +118,8 @@ def _parse(part: str, *, alone: bool) -> CameraAddress:
 def _classify(source: str) -> tuple[SourceKind, str]:
     if not source:
         raise ValueError(f"no source after the name; allowed is {_ALLOWED}")
-    if not source.isprintable():  # also lone surrogates, at which OpenCV crashes the process
-        raise ValueError("holds a character that cannot be shown, or bytes that are not UTF-8")
+    if not source.isprintable():  # also refuses lone surrogates, which crash OpenCV
+        raise ValueError("contains a control character, or bytes that are not UTF-8")
     if source.isdigit():
         return SourceKind.DEVICE, _numbered_device(source)
     scheme = _SCHEME.match(source)
@@ -134,7 +133,7 @@ def _classify(source: str) -> tuple[SourceKind, str]:
 def _numbered_device(digits: str) -> str:
     if not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > HIGHEST_DEVICE:
         raise ValueError(
-            f"a device number is 0 to {HIGHEST_DEVICE}; a file or folder of that name is ./{digits}"
+            f"a device number is 0 to {HIGHEST_DEVICE}; for a file or folder write ./{digits}"
         )
     return f"/dev/video{int(digits)}"
 
@@ -145,19 +144,19 @@ def _checked_url(source: str) -> str:
         host, port = url.hostname, url.port
     except ValueError:  # its text may quote the password
         raise ValueError(
-            "no valid URL: check host and port; in a password write / ? # @ : as "
+            "not a valid URL: check host and port; in a password write / ? # @ : as "
             "%2F %3F %23 %40 %3A"
         ) from None
     if url.scheme not in STREAM_SCHEMES:
         raise ValueError(
-            f"the scheme {url.scheme!r} is not known; allowed is {_ALLOWED}, "
-            "files and folders by their path alone"
+            f"the scheme {url.scheme!r} is unknown; allowed is {_ALLOWED}; "
+            "write files and folders as a path, without file:"
         )
     if not host or port == 0:
         raise ValueError(f"no host in the URL, or port 0; write {url.scheme}://host:port/path")
     if "@" not in url.netloc and ":" in url.netloc and "@" in source:
         raise ValueError(
-            "an '@' after the host: if it ends a password, write the password's / ? # as "
-            "%2F %3F %23; if it belongs to the path, write it as %40"
+            "an '@' after the host: if a password comes before it, write the password's / ? # as "
+            "%2F %3F %23; if it is part of the path, write it as %40"
         )
-    return url.scheme + source[len(url.scheme) :]  # FFmpeg knows schemes in lower case only
+    return url.scheme + source[len(url.scheme) :]  # FFmpeg accepts only lower case

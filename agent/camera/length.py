@@ -1,4 +1,4 @@
-"""How long a recording is, before it is read."""
+"""Measures the length of a recording before it is read."""
 
 import os
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ _TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Of a whole recording."""
+    """The length of a whole recording."""
 
-    frames: int  # as decoded; images of a folder
-    seconds: float  # from its first frame to the end of its last
+    frames: int  # decoded frames, or images of a folder
+    seconds: float  # from the start of the first frame to the end of the last
 
     def analysed(self, fps: float) -> int:
-        """About how many frames are due at `fps`; 0 = each."""
+        """Return about how many frames are due at `fps`; all of them for 0."""
         return min(self.frames, max(1, round(self.seconds * fps))) if fps else self.frames
 
 
 def length_of(address: CameraAddress, *, fps: float) -> Length:
-    """Measure a recording that can be read; a folder plays at `fps`, as `Recording` says.
+    """Measure a readable recording; a folder plays at `fps`, see `Recording`.
 
-    What a video's header states is believed when its last frame is where it says; otherwise all
-    frames are counted, which takes a few milliseconds for each.
+    The length in a video's header is used if the last frame is at the stated position. Otherwise
+    all frames are counted, which takes a few milliseconds each.
     """
     path = Path(address.source).absolute()
     if path.is_dir():
@@ -41,7 +41,7 @@ def length_of(address: CameraAddress, *, fps: float) -> Length:
 
 
 def _stated(path: Path) -> Length | None:
-    """What the header says, if that is true."""
+    """Return the length from the header; None if it is wrong."""
     capture = cv2.VideoCapture(os.fspath(path), cv2.CAP_FFMPEG)
     try:
         frames, rate = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)

@@ -1,4 +1,4 @@
-"""V4L2 devices, RTSP and MJPEG cameras as frame sources: the newest frame counts."""
+"""V4L2 devices, RTSP and MJPEG cameras as frame sources; they return the newest frame."""
 
 import os
 import socket
@@ -18,33 +18,33 @@ from agent.errors import CameraLost
 from agent.ports import Clock
 
 OPEN_AT_LEAST_S = 5.0
-"""The shortest time that a stream gets to open: many send a key frame only every few seconds."""
+"""The minimum timeout for opening a stream: many send a key frame only every few seconds."""
 
 _JITTER = 0.25  # of a slot
-_HASH_ROWS = 4  # one row of so many; a whole 1080p image would cost 3 ms
+_HASH_ROWS = 4  # every 4th row is hashed; all rows of a 1080p image would take 3 ms
 _PROBE_S = 2.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _MJPEG = int.from_bytes(b"MJPG", "little")
 
 
 class LiveCamera:
-    """A camera, thinned to `fps` by the monotonic clock.
+    """A camera, reduced to `fps` by the monotonic clock.
 
-    All frames are taken off the camera as they come, so that no backlog grows; only those due
-    are decoded (H.264 and H.265 have to be decoded anyway, and are only not converted). `read`
-    blocks until one is due: up to 1/fps, and up to `stall` where the camera falls silent; at the
-    opening of a stream up to `stall` or 5 s, whichever is more, and on a device up to the 10 s
-    after which the kernel's queue is given up.
+    Every frame is taken from the camera immediately, so that no backlog grows, but only due frames
+    are decoded (H.264 and H.265 must always be decoded; then only the conversion is saved). `read`
+    blocks until a frame is due: up to 1/fps, or up to `stall` if the camera sends nothing. Opening
+    a stream takes up to `stall` or 5 s, whichever is longer; a device up to 10 s, which is OpenCV's
+    timeout.
 
-    Lost means: no fresh frame for `stall` seconds, the same image for `stall` seconds, or the
-    camera said that it ends. A camera found frozen that still shows the same image when it is
-    opened again is lost at once, until the image changes.
+    A camera is lost if there is no new frame for `stall` seconds, if the image does not change for
+    `stall` seconds, or if the stream ends. A camera that was frozen, and still has the same image
+    after it is opened again, is lost immediately, until the image changes.
 
-    The certificate of an https or rtsps camera is not checked: nearly all sign their own.
+    The certificate of an https or rtsps camera is not verified: nearly all are self-signed.
     """
 
     live = True
-    unreadable = 0  # an image that cannot be decoded is followed by another
+    unreadable = 0  # not counted for cameras: after a damaged image comes another one
 
     def __init__(
         self, address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str
@@ -61,10 +61,10 @@ class LiveCamera:
         self._sequence = 0
 
     def read(self) -> Frame:
-        """Return the next frame due; a camera has no end.
+        """Return the next due frame; never None.
 
         Raises:
-            CameraLost: There is no fresh frame to be had; `close`, wait and call again.
+            CameraLost: There is no new frame; call `close`, wait, and call `read` again.
         """
         if self._capture is None:
             self._capture = self._open()
@@ -83,7 +83,7 @@ class LiveCamera:
         return frame
 
     def close(self) -> None:
-        """Release the device or connection; harmless when it is not open."""
+        """Release the device or connection; does nothing if it is not open."""
         if self._capture is not None:
             self._capture.release()
             self._capture = None
@@ -95,10 +95,10 @@ class LiveCamera:
         while True:
             grabbed = grab(self._capture)
             now = self._clock.monotonic()
-            # A timed-out grab still succeeds once per decoder thread, with an image held back
-            # there, each after a timeout of its own: the time it took tells.
+            # After a timeout, `grab` still succeeds once per decoder thread with a buffered frame,
+            # each after its own timeout: only the time that it took shows that the frame is old.
             if now - before >= self._stall:
-                raise self._lost(f"no fresh frame for {now - before:.1f} s")
+                raise self._lost(f"no new frame for {now - before:.1f} s")
             if not grabbed:
                 raise self._lost("it stopped sending frames")
             before = now
@@ -107,7 +107,7 @@ class LiveCamera:
                 continue
             pixels = self._decode(now)
             if self._watch.frozen:
-                raise self._lost(f"frozen: the same picture for {self._watch.same_for:.1f} s")
+                raise self._lost(f"frozen: the same image for {self._watch.same_for:.1f} s")
             if pixels is not None:
                 self._schedule.take(now)
                 return now, pixels
@@ -121,7 +121,7 @@ class LiveCamera:
         pixels = decode(raw) if self._encoded else as_bgr(raw)
         if pixels is not None:
             sample = raw if self._encoded else pixels[::_HASH_ROWS]
-            self._watch.see(zlib.crc32(sample.tobytes()), now)
+            self._watch.record(zlib.crc32(sample.tobytes()), now)
         return pixels
 
     def _open(self) -> Any:
@@ -131,7 +131,7 @@ class LiveCamera:
         return self._open_stream()
 
     def _open_device(self) -> Any:
-        # OpenCV's V4L2 backend knows no timeouts at open; it waits 10 s for a frame.
+        # OpenCV's V4L2 backend takes no timeout; it waits 10 s for a frame.
         capture = cv2.VideoCapture(os.path.realpath(self._address.source), cv2.CAP_V4L2)
         if not capture.isOpened():
             capture.release()
@@ -153,8 +153,8 @@ class LiveCamera:
         if not capture.isOpened():
             capture.release()
             raise self._cannot_open(_why_no_stream(self._address.source))
-        # Each frame of MJPEG stands alone: taking whole files spares decoding those not due
-        # (0.2 instead of 6.6 ms a frame of noisy 720p).
+        # Each MJPEG frame is a complete JPEG file: with the raw bytes, frames that are not due are
+        # not decoded (0.2 ms instead of 6.6 ms per frame of noisy 720p).
         mjpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == _MJPEG
         self._encoded = mjpeg and bool(capture.set(cv2.CAP_PROP_FORMAT, -1))
         return capture
@@ -172,30 +172,30 @@ def _why_no_device(source: str) -> str:
         is_device = stat.S_ISCHR(device.stat().st_mode)
     except FileNotFoundError:
         present = sorted(str(path) for path in Path("/dev").glob("video*"))
-        listed = f"there are {', '.join(present)}" if present else "no video devices at all"
+        listed = f"there are {', '.join(present)}" if present else "there are no video devices"
         return f"no such device; {listed}. Check the cable, or choose one of /dev/v4l/by-id"
     except OSError as exc:
-        return exc.strerror or "it cannot be reached"
+        return exc.strerror or "cannot access it"
     if not is_device:
-        return "it is no device"
+        return "it is not a device"
     if not os.access(device, os.R_OK | os.W_OK):
         return "permission denied. Add the agent's user to the group `video`"
-    return "it gives no video. Another program may hold it, or it is no capture device"
+    return "it sends no video. Another program may use it, or it is not a capture device"
 
 
 def _why_no_stream(source: str) -> str:
-    """Say what OpenCV does not: does the host answer at all?"""
+    """Return the reason that OpenCV does not report: whether the host accepts connections."""
     url = urlsplit(source)
     host, port = url.hostname or "", url.port or _PORTS[url.scheme]
     try:
         socket.create_connection((host, port), timeout=_PROBE_S).close()
     except TimeoutError:
-        return f"{host} does not answer at port {port}. Check its power, cable and address"
+        return f"{host} does not respond at port {port}. Check its power, cable and address"
     except OSError as exc:
         return f"{host}, port {port}: {exc.strerror or exc}. Check host and port"
     except UnicodeError:
-        return f"{host!r} is no valid host name"
+        return f"{host!r} is not a valid host name"
     return (
-        f"{host} answers at port {port}, but sends no video. Check path, user and password, and "
-        "that it plays elsewhere"
+        f"{host} accepts connections at port {port}, but sends no video. Check path, user and "
+        "password, and whether another player can open it"
     )

@@ -1,4 +1,4 @@
-"""From an address to the source that fits it."""
+"""Makes the frame source for a camera address."""
 
 from agent.camera.address import CameraAddress
 from agent.camera.live import LiveCamera
@@ -9,14 +9,14 @@ from agent.ports import Clock, FrameSource
 def make_source(
     address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str
 ) -> FrameSource:
-    """Return the source of `address`; it opens at its first `read`.
+    """Return the source of `address`; its first `read` opens it.
 
     Args:
-        address: What to read.
-        fps: Frames per second to return, at most; 0 for each frame.
-        stall: Seconds without a fresh frame after which a camera counts as lost; above 0.
-        clock: Stamps the frames.
-        boot_id: Names the monotonic clock, as `Frame.stream` of a camera.
+        address: The camera or recording.
+        fps: Frames per second to return, at most; 0 for every frame.
+        stall: Seconds without a new frame after which a camera is lost; above 0.
+        clock: The time of the frames.
+        boot_id: Identifies the monotonic clock; becomes `Frame.stream` of a camera.
     """
     if address.live:
         return LiveCamera(address, fps=fps, stall=stall, clock=clock, boot_id=boot_id)

@@ -1,4 +1,4 @@
-"""What every source needs of OpenCV: its switches, set once, and images in one shape."""
+"""OpenCV functions of all sources: its options, set once, and images as BGR of 8 bits."""
 
 import functools
 import os
@@ -14,19 +14,19 @@ _COLOURS_WITH_ALPHA = 4
 _ENVIRONMENT = {
     # Over UDP, each lost packet smears the image until the next key frame.
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
-    # Otherwise one lock serves all: a camera that does not answer blocks the opening of the
-    # others for its whole timeout. FFmpeg has needed no lock since version 4.
+    # Otherwise all cameras share one lock: a camera that does not respond blocks the opening of the
+    # others for its whole timeout. FFmpeg needs no lock since version 4.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
-    # FFmpeg's own chatter on stderr; -8 is "quiet". It may quote URLs with their passwords.
+    # FFmpeg's messages on stderr may contain URLs with passwords; -8 is "quiet".
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
 }
 
 
 @functools.cache
 def prepare() -> None:
-    """Set OpenCV's switches; what the operator has set in the environment stays.
+    """Set OpenCV's options; those that the operator set in the environment do not change.
 
-    OpenCV reads them when it opens a capture, so this comes before the first one.
+    Call it before the first capture is opened, because OpenCV reads the options then.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -35,7 +35,7 @@ def prepare() -> None:
 
 
 def grab(capture: Any) -> bool:
-    """Step to the next frame; False when there is none."""
+    """Advance to the next frame; False if there is none."""
     try:
         return bool(capture.grab())
     except cv2.error:
@@ -43,7 +43,7 @@ def grab(capture: Any) -> bool:
 
 
 def retrieve(capture: Any) -> Any | None:
-    """Return the grabbed frame as the backend gives it, or None when it cannot be decoded."""
+    """Return the grabbed frame in the backend's format, or None if it cannot be decoded."""
     try:
         decoded, pixels = capture.retrieve()
     except cv2.error:
@@ -54,8 +54,8 @@ def retrieve(capture: Any) -> Any | None:
 def decode(data: Any) -> Pixels | None:
     """Decode the bytes of an image file to BGR `[height, width, 3]`, 0 to 255.
 
-    `data` is anything with a buffer of bytes. Grey images, alpha and 16 bits are converted, the
-    orientation noted in the file is applied. None when it is no image, or a damaged one.
+    `data` is any object with the buffer protocol. Grey images, alpha and 16 bits are converted, and
+    the orientation in the file's metadata is applied. None if it is not an image, or damaged.
     """
     encoded = np.frombuffer(data, np.uint8)
     if not encoded.size:
@@ -68,9 +68,9 @@ def decode(data: Any) -> Pixels | None:
 
 
 def as_bgr(pixels: Any) -> Pixels:
-    """Convert what a backend gave to BGR `[height, width, 3]`, 0 to 255.
+    """Convert a backend's frame to BGR `[height, width, 3]`, 0 to 255.
 
-    Takes `[height, width]` or 1, 3 or 4 channels, of 8 or 16 bits; of 16 the upper 8 are kept.
+    Accepts `[height, width]` or 1, 3 or 4 channels of 8 or 16 bits; of 16 bits the upper 8 remain.
     """
     bgr: Pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
     if bgr.ndim == 2 or bgr.shape[2] == 1:  # noqa: PLR2004  rows and columns: grey

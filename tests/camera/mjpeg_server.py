@@ -1,4 +1,4 @@
-"""An MJPEG camera for the tests: 20 images a second over HTTP, and all the ways it fails."""
+"""An MJPEG camera for the tests: 20 images/s over HTTP, with every kind of failure."""
 
 import socket
 import threading
@@ -13,21 +13,21 @@ WIDTH, HEIGHT = 160, 120
 FRAMES_PER_SECOND = 20
 
 
-def picture(number: int) -> bytes:
-    """A JPEG in which a white bar has moved `number` columns."""
+def jpeg(number: int) -> bytes:
+    """Return a JPEG with a white bar in column `number`."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     pixels[:, number % WIDTH] = 255
     return bytes(cv2.imencode(".jpg", pixels)[1])
 
 
 class MjpegServer:
-    """Serves at `port`, the same one after each `start`."""
+    """Serves at `port`, which is the same after each `start`."""
 
     def __init__(self) -> None:
         self.port = 0
-        self.silent = threading.Event()  # connections stay, nothing comes
-        self.stuck = threading.Event()  # the same image for ever
-        self.garbled = threading.Event()  # what comes is no JPEG
+        self.silent = threading.Event()  # connections stay open, nothing is sent
+        self.stuck = threading.Event()  # the same image is repeated
+        self.garbled = threading.Event()  # the data is not JPEG
         self.credentials: str | None = None  # "user:password"
         self.served = 0
         self._stopping = threading.Event()
@@ -43,20 +43,20 @@ class MjpegServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                camera._answer(self)
+                camera._respond(self)
 
             def log_message(self, *args: Any) -> None:
                 pass
 
         self._stopping.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = False  # so that closing it waits for them
+        self._server.daemon_threads = False  # closing the server waits for them
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Die: all connections are closed."""
+        """Stop the server and close all connections."""
         if self._server and self._thread:
             self._stopping.set()
             self._server.shutdown()
@@ -64,7 +64,7 @@ class MjpegServer:
             self._thread.join()
             self._server = None
 
-    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+    def _respond(self, request: BaseHTTPRequestHandler) -> None:
         expected = self.credentials and f"Basic {b64encode(self.credentials.encode()).decode()}"
         if expected and request.headers.get("Authorization") != expected:
             request.send_response(401)
@@ -80,18 +80,18 @@ class MjpegServer:
                 if not self.silent.is_set():
                     request.wfile.write(self._part())
         except OSError:
-            pass  # the reader went away
+            pass  # the client closed the connection
         request.close_connection = True
 
     def _part(self) -> bytes:
         self.served += not self.stuck.is_set()
-        data = b"no picture" * 50 if self.garbled.is_set() else picture(self.served)
+        data = b"not an image" * 50 if self.garbled.is_set() else jpeg(self.served)
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
         return head.encode() + data + b"\r\n"
 
 
 def closed_port() -> int:
-    """A port of this host at which nobody listens."""
+    """Return a port of this host at which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

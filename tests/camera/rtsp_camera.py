@@ -1,4 +1,4 @@
-"""The process around `rtsp_server.py`, which runs under the system's Python."""
+"""Runs `rtsp_server.py` in a process, with the system's Python."""
 
 import signal
 import subprocess
@@ -9,11 +9,11 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class RtspServer:
-    """A process that can be frozen, killed and started again at the same port."""
+    """A process that can be suspended, killed and started again at the same port."""
 
     def __init__(self) -> None:
         self.port = "0"
-        self.complaint = ""
+        self.error = ""
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -30,14 +30,14 @@ class RtspServer:
         assert self._process.stdout
         self.port = self._process.stdout.readline().strip()
         if not self.port:
-            self.complaint = self._process.communicate()[1]
+            self.error = self._process.communicate()[1]
         return bool(self.port)
 
-    def freeze(self) -> None:
+    def suspend(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGCONT)
 

@@ -1,7 +1,7 @@
-"""An RTSP camera for the tests: a moving ball as H.264, at a port of the server's choice.
+"""An RTSP camera for the tests: a moving ball as H.264.
 
 Run with the system's Python, which has the GStreamer bindings: `rtsp_server.py [PORT]`. The port
-in use is the first line of the output; port 0, the default, takes a free one. The stream is at
+in use is the first line of the output; port 0, the default, selects a free one. The stream is at
 `/ball`, 320x240 pixels, 20 frames a second.
 """
 

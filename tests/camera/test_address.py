@@ -1,4 +1,4 @@
-"""AGENT_CAMERAS: what it takes, what it refuses and how, and what of it is ever shown."""
+"""AGENT_CAMERAS: accepted and refused values, and that secrets are masked."""
 
 from urllib.parse import quote
 
@@ -37,31 +37,31 @@ ACCEPTED = [
 REFUSED = [
     ("", "no camera; give name=source"),
     ("   ", "no camera; give name=source"),
-    ("a='/data", "a quote or a backslash is left open"),
+    ("a='/data", "a quote or a backslash is not closed"),
     ("front=", "'front=': no source after the name"),
-    ("=0", "'' is no camera name"),
-    ("cam.1=rtsp://host/x", "'cam.1' is no camera name; allowed are 1 to 64 of"),
+    ("=0", "'' is not a camera name"),
+    ("cam.1=rtsp://host/x", "'cam.1' is not a camera name; allowed are 1 to 64 of"),
     ("a.b=c.mp4", "write name=path or ./path"),
-    ("'my cam=0'", "'my cam' is no camera name"),
-    ("a" * 65 + "=0", "is no camera name"),
-    ("0 1", "'0' has no name; with several cameras each is name=source"),
+    ("'my cam=0'", "'my cam' is not a camera name"),
+    ("a" * 65 + "=0", "is not a camera name"),
+    ("0 1", "'0' has no name; with several cameras, write name=source"),
     ("a=/data/my clip.mp4", "'clip.mp4' has no name"),
     ("a=0 b=1 a=2", "the name 'a' is used 2 times"),
-    ("256", "a device number is 0 to 255; a file or folder of that name is ./256"),
+    ("256", "a device number is 0 to 255; for a file or folder write ./256"),
     ("0000", "a device number is 0 to 255"),
     ("²", "a device number is 0 to 255"),
-    ("ftp://host/x", "the scheme 'ftp' is not known"),
-    ("file:///data/x.mp4", "files and folders by their path alone"),
+    ("ftp://host/x", "the scheme 'ftp' is unknown"),
+    ("file:///data/x.mp4", "write files and folders as a path"),
     ("rtsp:/host/x", "no host in the URL"),
     ("rtsp:host", "no host in the URL"),
     ("rtsp://", "no host in the URL"),
     ("rtsp://host:0/x", "or port 0"),
-    ("rtsp://host:99999/x", "no valid URL: check host and port"),
-    ("http://[::1/x", "no valid URL"),
-    ("rtsp://admin:pa/ss@host/x", "no valid URL"),
+    ("rtsp://host:99999/x", "not a valid URL: check host and port"),
+    ("http://[::1/x", "not a valid URL"),
+    ("rtsp://admin:pa/ss@host/x", "not a valid URL"),
     ("rtsp://admin:12/34@host/x", "an '@' after the host"),
     ("a=0 b\0", "'b\\x00' has no name"),
-    ("a\x00b", "a character that cannot be shown"),
+    ("a\x00b", "a control character"),
     ("a=/data/\udcff.mp4", "bytes that are not UTF-8"),
 ]
 
@@ -82,12 +82,12 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("text", "name", "source", "kind"), ACCEPTED)
-def test_a_camera_is_read(text: str, name: str, source: str, kind: SourceKind) -> None:
+def test_a_valid_camera_is_parsed(text: str, name: str, source: str, kind: SourceKind) -> None:
     assert parse_cameras(text) == (CameraAddress(name, source, kind),)
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED)
-def test_a_mistake_is_named(text: str, message: str) -> None:
+def test_an_invalid_camera_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_cameras(text)
     assert message in str(caught.value)
@@ -112,7 +112,7 @@ def test_several_cameras_keep_their_order() -> None:
 
 
 @given(st.text() | st.text("=/:@?&# '\"ab0.\\", max_size=30))
-def test_any_text_is_read_or_refused_with_a_value_error(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_value_error(text: str) -> None:
     try:
         cameras = parse_cameras(text)
     except ValueError:
@@ -127,10 +127,10 @@ def test_any_text_is_read_or_refused_with_a_value_error(text: str) -> None:
     quoted=st.booleans(),
     rest=st.sampled_from(["host/x", "host:554/x?a=b", "[::1]/x", "host:bad/", ""]),
 )
-def test_no_message_and_no_shown_address_holds_the_password(
+def test_no_message_and_no_shown_address_contains_the_password(
     scheme: str, user: str, secret: str, quoted: bool, rest: str
 ) -> None:
-    """Whether the operator escaped the password as a URL wants it, or not."""
+    """With the password escaped for a URL, and without."""
     password = quote(secret, safe="") if quoted else secret
     url = f"{scheme}://{user}:{password}@{rest}"
     try:

@@ -1,4 +1,4 @@
-"""Cameras that freeze, die, stick and come back: real servers, real sockets, real time."""
+"""Cameras that freeze, fail and recover: real servers, real sockets, real time."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
 from tests.camera.rtsp_camera import RtspServer
 
 STALL = 2.0
-MARGIN = 1.0  # for a busy machine
+MARGIN = 1.0  # seconds, for a busy machine
 
 
 def live(source: str, fps: float = 0) -> LiveCamera:
@@ -41,7 +41,7 @@ def frames(camera: LiveCamera, count: int) -> list[Frame]:
 
 
 def lost(camera: LiveCamera) -> tuple[str, float]:
-    """Read until the camera is lost; return what is said, and after how many seconds."""
+    """Read until the camera is lost; return the message and the seconds that it took."""
     started = time.monotonic()
     try:
         while time.monotonic() - started < 30.0:
@@ -51,19 +51,19 @@ def lost(camera: LiveCamera) -> tuple[str, float]:
     pytest.fail("the camera was not lost")
 
 
-def test_an_rtsp_camera_freezes_dies_and_returns(rtsp: RtspServer) -> None:
+def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer) -> None:
     camera = live(rtsp.url)
     seen = frames(camera, 10)
     assert seen[0].pixels.shape == (240, 320, 3)
     assert not np.array_equal(seen[0].pixels, seen[-1].pixels)
 
-    rtsp.freeze()
+    rtsp.suspend()
     message, after = lost(camera)
-    assert message.startswith(f"cannot read camera {rtsp.url}: no fresh frame for 2.")
+    assert message.startswith(f"cannot read camera {rtsp.url}: no new frame for 2.")
     assert after < STALL + MARGIN
     camera.close()
 
-    rtsp.thaw()
+    rtsp.resume()
     assert camera.read().pixels.shape == (240, 320, 3)
 
     rtsp.kill()
@@ -85,7 +85,7 @@ def test_an_rtsp_camera_freezes_dies_and_returns(rtsp: RtspServer) -> None:
     camera.close()
 
 
-def test_an_rtsp_camera_is_thinned_to_the_rate(rtsp: RtspServer) -> None:
+def test_an_rtsp_camera_is_reduced_to_fps(rtsp: RtspServer) -> None:
     camera = live(rtsp.url, fps=4)
     camera.read()
     seen = frames(camera, 8)
@@ -94,7 +94,9 @@ def test_an_rtsp_camera_is_thinned_to_the_rate(rtsp: RtspServer) -> None:
     assert seen[-1].at - seen[0].at == pytest.approx(7 / 4, abs=0.15)
 
 
-def test_a_frame_says_when_and_by_which_clock(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+def test_a_frame_has_its_times_and_the_name_of_its_clock(
+    mjpeg: MjpegServer, camera: LiveCamera
+) -> None:
     before = time.monotonic(), time.time()
     first, second = frames(camera, 2)
     after = time.monotonic(), time.time()
@@ -109,8 +111,8 @@ def test_a_frame_says_when_and_by_which_clock(mjpeg: MjpegServer, camera: LiveCa
     assert not np.array_equal(first.pixels, second.pixels)
 
 
-def test_only_due_frames_are_returned_and_they_are_fresh(mjpeg: MjpegServer) -> None:
-    """After a pause of the reader the backlog is passed over, not played."""
+def test_only_due_frames_are_returned_and_they_are_new(mjpeg: MjpegServer) -> None:
+    """After a pause of the reader, the frames of the pause are skipped."""
     camera = live(mjpeg.url, fps=4)
     camera.read()
     seen = frames(camera, 6)
@@ -124,12 +126,12 @@ def test_only_due_frames_are_returned_and_they_are_fresh(mjpeg: MjpegServer) -> 
     assert mjpeg.served - bar <= 2
 
 
-def test_an_mjpeg_camera_that_falls_silent_is_lost(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+def test_an_mjpeg_camera_that_sends_nothing_is_lost(mjpeg: MjpegServer, camera: LiveCamera) -> None:
     frames(camera, 3)
     mjpeg.silent.set()
     message, after = lost(camera)
 
-    assert "no fresh frame for 2." in message
+    assert "no new frame for 2." in message
     assert STALL - 0.2 <= after < STALL + MARGIN
 
     camera.close()
@@ -137,7 +139,9 @@ def test_an_mjpeg_camera_that_falls_silent_is_lost(mjpeg: MjpegServer, camera: L
     assert camera.read().sequence >= 3
 
 
-def test_an_mjpeg_camera_dies_and_returns(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+def test_an_mjpeg_camera_is_lost_and_recovers_after_a_restart(
+    mjpeg: MjpegServer, camera: LiveCamera
+) -> None:
     seen = frames(camera, 3)
     mjpeg.stop()
     message, after = lost(camera)
@@ -152,18 +156,18 @@ def test_an_mjpeg_camera_dies_and_returns(mjpeg: MjpegServer, camera: LiveCamera
     assert camera.read().sequence > seen[-1].sequence
 
 
-def test_a_camera_that_repeats_one_picture_is_lost_until_it_moves(
+def test_a_camera_that_repeats_one_image_is_lost_until_the_image_changes(
     mjpeg: MjpegServer, camera: LiveCamera
 ) -> None:
     frames(camera, 3)
     mjpeg.stuck.set()
     message, after = lost(camera)
-    assert "frozen: the same picture for 2." in message
+    assert "frozen: the same image for 2." in message
     assert STALL - 0.2 <= after < STALL + MARGIN
 
     camera.close()
     message, after = lost(camera)
-    assert "frozen: the same picture for" in message
+    assert "frozen: the same image for" in message
     assert after < MARGIN
 
     camera.close()
@@ -171,7 +175,9 @@ def test_a_camera_that_repeats_one_picture_is_lost_until_it_moves(
     frames(camera, 3)
 
 
-def test_a_reconnect_alone_makes_no_picture_frozen(mjpeg: MjpegServer, camera: LiveCamera) -> None:
+def test_the_time_between_two_connections_does_not_count_as_frozen(
+    mjpeg: MjpegServer, camera: LiveCamera
+) -> None:
     mjpeg.stuck.set()
     camera.read()
     camera.close()
@@ -180,7 +186,7 @@ def test_a_reconnect_alone_makes_no_picture_frozen(mjpeg: MjpegServer, camera: L
     assert camera.read().sequence == 1
 
 
-def test_a_camera_whose_pictures_cannot_be_decoded_is_lost(
+def test_a_camera_whose_images_cannot_be_decoded_is_lost(
     mjpeg: MjpegServer, camera: LiveCamera
 ) -> None:
     frames(camera, 3)
@@ -202,8 +208,8 @@ def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -
     camera.close()
     assert message == (
         f"cannot open camera http://me:***@127.0.0.1:{mjpeg.port}/video?token=***: "
-        f"127.0.0.1 answers at port {mjpeg.port}, but sends no video. "
-        "Check path, user and password, and that it plays elsewhere"
+        f"127.0.0.1 accepts connections at port {mjpeg.port}, but sends no video. "
+        "Check path, user and password, and whether another player can open it"
     )
     assert after < STALL
 
@@ -212,14 +218,14 @@ def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -
     ("source", "why"),
     [
         ("/dev/video250", "no such device; "),
-        ("/dev/null", "it gives no video. Another program may hold it"),
-        ("/dev/shm", "it is no device"),
+        ("/dev/null", "it sends no video. Another program may use it"),
+        ("/dev/shm", "it is not a device"),
         ("http://127.0.0.1:PORT/", "Connection refused. Check host and port"),
         ("rtsp://u:hunter2@127.0.0.1:PORT/", "Connection refused"),
         ("http://no-such-host.invalid/", "Check host and port"),
     ],
 )
-def test_a_camera_that_cannot_be_opened_is_named_with_the_reason(source: str, why: str) -> None:
+def test_the_error_of_a_camera_that_cannot_be_opened_has_the_reason(source: str, why: str) -> None:
     camera = live(source.replace("PORT", str(closed_port())))
     message, _ = lost(camera)
     camera.close()
@@ -229,7 +235,9 @@ def test_a_camera_that_cannot_be_opened_is_named_with_the_reason(source: str, wh
     assert "hunter2" not in message
 
 
-def test_a_missing_device_comes_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_missing_device_lists_the_existing_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def glob(folder: Path, pattern: str) -> list[Path]:
         return [folder / "video1", folder / "video0"] if pattern == "video*" else []
 
@@ -237,18 +245,20 @@ def test_a_missing_device_comes_with_those_there_are(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "glob", glob)
     assert "there are /dev/video0, /dev/video1" in lost(camera)[0]
     monkeypatch.setattr(Path, "glob", lambda folder, pattern: [])
-    assert "no video devices at all" in lost(camera)[0]
+    assert "there are no video devices" in lost(camera)[0]
 
 
-def test_a_device_without_permission_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Permissions do not hold for root, so the refusal itself is put in place."""
+def test_the_error_of_a_device_without_permission_names_the_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Root ignores permissions, so the refusal is simulated."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
     assert "Add the agent's user to the group `video`" in lost(live("/dev/null"))[0]
 
 
-def test_a_camera_that_does_not_answer_holds_up_no_other(mjpeg: MjpegServer) -> None:
-    mjpeg.silent.set()  # it accepts, and then says nothing: the opening lasts until its timeout
+def test_a_camera_that_does_not_respond_does_not_delay_another(mjpeg: MjpegServer) -> None:
+    mjpeg.silent.set()  # it accepts and sends nothing: opening takes the whole timeout
     dead = live(mjpeg.url)
     other = MjpegServer()
     other.start()
@@ -268,7 +278,7 @@ def test_a_camera_that_does_not_answer_holds_up_no_other(mjpeg: MjpegServer) -> 
         other.stop()
 
 
-def test_libraries_say_nothing_on_stderr(
+def test_libraries_write_nothing_to_stderr(
     mjpeg: MjpegServer, camera: LiveCamera, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lost(live(f"rtsp://u:hunter2@127.0.0.1:{closed_port()}/"))

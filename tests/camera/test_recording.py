@@ -1,4 +1,4 @@
-"""Video files and folders of images: which frames come, and what is said of bad ones."""
+"""Video files and folders of images: the frames that they return, and their errors."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def test_a_video_is_sampled_on_its_own_clock(clip: Path) -> None:
     assert first.pixels.dtype == np.uint8
 
 
-def test_with_no_rate_each_frame_of_a_video_is_read(clip: Path) -> None:
+def test_without_fps_every_frame_of_a_video_is_returned(clip: Path) -> None:
     source = recording(clip)
     count = 0
     while (frame := source.read()) is not None:
@@ -63,7 +63,9 @@ def test_with_no_rate_each_frame_of_a_video_is_read(clip: Path) -> None:
     source.close()
 
 
-def test_a_rate_that_does_not_divide_takes_the_first_frame_of_each_slot(clip: Path) -> None:
+def test_an_fps_that_does_not_divide_the_rate_takes_the_first_frame_of_each_slot(
+    clip: Path,
+) -> None:
     source = recording(clip, fps=10)
     indexes = [frame.source_frame for _ in range(9) if (frame := source.read())]
     source.close()
@@ -71,7 +73,7 @@ def test_a_rate_that_does_not_divide_takes_the_first_frame_of_each_slot(clip: Pa
     assert indexes == [0, 3, 5, 8, 10, 13, 15, 18, 20]
 
 
-def test_a_recording_starts_anew_after_close_and_goes_on_counting(clip: Path) -> None:
+def test_a_recording_starts_again_after_close_and_its_sequence_continues(clip: Path) -> None:
     source = recording(clip, fps=5)
     source.close()
     first, second = source.read(), source.read()
@@ -113,7 +115,7 @@ def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     assert {frame.stream for frame in frames} == {tmp_path.name}
 
 
-def test_a_folder_with_no_rate_plays_five_images_a_second(tmp_path: Path) -> None:
+def test_a_folder_without_fps_has_five_images_per_second(tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / f"{number}.bmp")
 
@@ -161,7 +163,7 @@ def test_every_kind_of_frame_becomes_bgr(shape: tuple[int, ...], depth: type, le
     assert np.all(pixels == 200)
 
 
-def test_a_name_with_spaces_and_umlauts_is_no_trouble(tmp_path: Path, clip: Path) -> None:
+def test_a_file_name_may_contain_spaces_and_umlauts(tmp_path: Path, clip: Path) -> None:
     copy = tmp_path / "my clip: Küche 100%.mp4"
     copy.write_bytes(clip.read_bytes())
     source = recording(copy)
@@ -177,13 +179,13 @@ def bad_recordings() -> list[tuple[str, bytes | None, str]]:
         ("gone.mp4", None, "not found. Check the path"),
         ("empty.mp4", b"", "the file is empty (0 bytes)"),
         ("noise.mp4", os.urandom(50_000), "FFmpeg finds no video in it"),
-        ("notes.txt", b"a film of letters\n" * 50, "FFmpeg finds no video in it"),
+        ("notes.txt", b"a text file\n" * 50, "FFmpeg finds no video in it"),
         ("settings.json", b'{"fps": 5}', "FFmpeg finds no video in it"),
     ]
 
 
 @pytest.mark.parametrize(("name", "content", "why"), bad_recordings(), ids=lambda value: None)
-def test_a_bad_file_is_named_with_the_reason(
+def test_the_error_of_a_bad_file_has_its_path_and_the_reason(
     tmp_path: Path, name: str, content: bytes | None, why: str
 ) -> None:
     path = tmp_path / name
@@ -192,13 +194,13 @@ def test_a_bad_file_is_named_with_the_reason(
     assert_lost(path, why)
 
 
-def test_a_video_cut_short_before_its_index_is_no_video(tmp_path: Path, clip: Path) -> None:
+def test_a_video_truncated_before_its_index_is_lost(tmp_path: Path, clip: Path) -> None:
     path = tmp_path / "cut.mp4"
     path.write_bytes(clip.read_bytes()[:100_000])
-    assert_lost(path, "a copy that was cut short")
+    assert_lost(path, "the file may also be an incomplete copy")
 
 
-def test_a_video_without_a_frame_that_can_be_decoded_is_lost(tmp_path: Path) -> None:
+def test_a_video_without_a_decodable_frame_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "hollow.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for _ in range(3):
@@ -213,17 +215,17 @@ def test_a_video_without_a_frame_that_can_be_decoded_is_lost(tmp_path: Path) -> 
 
 def test_an_empty_folder_is_lost(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
-    assert_lost(tmp_path, "no images in the folder. It takes .bmp .jpeg .jpg")
+    assert_lost(tmp_path, "no images in the folder. Supported are .bmp .jpeg .jpg")
 
 
-def test_a_folder_without_one_readable_image_is_lost(tmp_path: Path) -> None:
+def test_a_folder_without_a_readable_image_is_lost(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"none")
     (tmp_path / "b.png").write_bytes(b"none")
     assert_lost(tmp_path, "none of its 2 images can be read")
 
 
-def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
-    """Opening one would block for ever."""
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """Opening it would block forever."""
     os.mkfifo(tmp_path / "pipe.mp4")
     assert_lost(tmp_path / "pipe.mp4", "it is neither a file nor a folder")
 
@@ -234,10 +236,10 @@ def test_a_path_through_a_file_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_recording_that_may_not_be_read_is_lost(
+def test_a_recording_without_read_permission_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Permissions do not hold for root, so the refusal itself is put in place."""
+    """Root ignores permissions, so the refusal is simulated."""
 
     def refuse(*args: object, **keywords: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -1,4 +1,4 @@
-"""The small grey image: every pixel counts, whatever the frame's shape."""
+"""The small grey image averages all pixels of a frame of any shape."""
 
 import cv2
 import numpy as np
@@ -11,18 +11,18 @@ SHAPES = [(1080, 1920), (720, 1280), (576, 768), (480, 640), (1081, 1921), (360,
 
 
 def scene(height: int, width: int) -> Pixels:
-    """Soft shapes of three colours."""
+    """Return a smooth image with random colours."""
     coarse = np.random.default_rng(5).integers(20, 236, (9, 16, 3), np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 @pytest.mark.parametrize(("height", "width"), [*SHAPES, (1, 1), (7, 3000)])
-def test_it_has_one_size(height: int, width: int) -> None:
+def test_it_has_the_same_size_for_every_frame(height: int, width: int) -> None:
     assert small_grey(np.zeros((height, width, 3), np.uint8)).shape == (HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
-def test_it_shows_what_the_frame_shows(height: int, width: int) -> None:
+def test_it_is_close_to_an_exact_area_average(height: int, width: int) -> None:
     pixels = scene(height, width)
     exact = cv2.resize(pixels.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     expected = cv2.cvtColor(exact, cv2.COLOR_BGR2GRAY)
@@ -31,8 +31,8 @@ def test_it_shows_what_the_frame_shows(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1080, 1920), (720, 1280)])
-def test_noise_is_averaged_away_as_far_as_there_are_pixels(height: int, width: int) -> None:
-    """An image of every other pixel would keep twice as much of it."""
+def test_noise_is_averaged_over_all_pixels(height: int, width: int) -> None:
+    """Sampling every other pixel would leave twice as much noise."""
     noise = np.random.default_rng(7).normal(0, 12, (height, width))
     pixels = np.clip(128 + noise, 0, 255).astype(np.uint8)[:, :, None].repeat(3, 2)
 
