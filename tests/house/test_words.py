@@ -17,9 +17,6 @@ FILES = ("README.md", "CHANGELOG.md", "pyproject.toml")
 SUFFIXES = frozenset({"", ".py", ".md", ".toml", ".txt", ".service", ".conf", ".env"})
 NOT_OURS = frozenset({LIST.name, Path(__file__).name, "LICENSES.md"})
 MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
-UNFINISHED = ()
-"""Where retired words are left, mostly in names; a place leaves this list when it has none."""
-
 ON_DISK = ('"kept_with/"',)
 """Names that older versions wrote to disk; new ones must read them."""
 
