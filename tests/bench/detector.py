@@ -1,14 +1,15 @@
-"""What one frame costs, and where: `python -m tests.bench.detector [MODEL] [--threads N]`.
+"""The cost of a frame in each part of the detector: `python -m tests.bench.detector [MODEL]`.
 
-Prints milliseconds for each part, the median of many, CPU time beside it, and its share of one run
-of the model: preprocessing of a 1080p frame, and post-processing. For the bundled model also
-post-processing of a `[1, 84, 8400]` output with 0, 50 and 2,000 candidates above the floor.
+Prints the median wall time and the mean CPU time of preprocessing a 1080p frame, of the model and
+of the whole, and their share of one run of the model; also of post-processing a `[1, 84, 8400]`
+output with 0, 50 and 2,000 candidates above the floor.
 """
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,18 @@ from agent.detector.providers import Hardware
 from agent.domain import FloatArray
 
 HEIGHT, WIDTH = 1080, 1920
-ROUNDS = 60
 FLOOR = 0.05
 SQUARE = Size(640, 640)
 
 
 def main() -> None:
-    """Measure each part alone and the whole."""
+    """Measure each part, and the whole."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition(":")[0])
     parser.add_argument("model", nargs="?", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args()
+    measure = partial(measured, rounds=options.rounds)
     pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     path = options.model or bundled_model()
     detector = load_detector(path, hardware=Hardware(threads=options.threads), floor=FLOOR)
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def candidates(count: int) -> FloatArray:
-    """Return a `[1, 84, 8400]` answer with so many cells above the floor, as in a crowd."""
+    """Return a `[1, 84, 8400]` output with `count` cells above the floor, as in a crowd."""
     random = np.random.default_rng(2)
     output = np.empty((1, 84, 8400), np.float32)
     output[0, :2] = random.uniform(0, 640, (2, 8400))
@@ -69,15 +71,17 @@ def candidates(count: int) -> FloatArray:
     return output
 
 
-def measure(name: str, part: Callable[[], object], run: float | None = None) -> float:
-    """Print the median wall and the mean CPU time of one part; return the first, in seconds."""
+def measured(
+    name: str, part: Callable[[], object], run: float | None = None, *, rounds: int
+) -> float:
+    """Print the median wall and the mean CPU time of one part; return the median, in seconds."""
     part()
     walls, cpu = [], time.process_time()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start = time.perf_counter()
         part()
         walls.append(time.perf_counter() - start)
-    used = (time.process_time() - cpu) / ROUNDS
+    used = (time.process_time() - cpu) / rounds
     median = statistics.median(walls)
     share = f"  {median / run:6.1%} of a run" if run else ""
     print(f"{name:18} {median * 1e3:8.2f} ms  {used * 1e3:8.2f} ms CPU{share}")

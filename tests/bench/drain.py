@@ -1,9 +1,9 @@
-"""How fast a backlog drains, beside a bare loop: `python -m tests.bench.drain [--captures N]`.
+"""The upload rate of a backlog: `python -m tests.bench.drain [--captures N]`.
 
-Captures of 200 kB through spool, uploader and HTTP target, against two bare loops of `requests` on
-as many connections: one posts the same bodies from memory and forgets them, the other reads each
-from a file that it deletes afterwards, in the place where the spool is. All in turn, in one run, to
-a server in a process of its own that does as little as a receipt needs.
+Sends captures of 200 kB through spool, uploader and HTTP target, and compares with two plain loops
+of `requests` on the same number of connections: one posts the same bodies from memory, the other
+reads each from a file in the spool's folder and deletes the file afterwards. All three run
+alternately, against a minimal server in another process that only returns receipts.
 """
 
 import argparse
@@ -42,12 +42,12 @@ _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)")
 
 
 def main() -> None:
-    """Print captures a second of both, each round's ratio, and their median."""
+    """Print the captures per second of all three, and the median ratios."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition(":")[0])
     parser.add_argument("--captures", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", help="where the spool is made, such as /dev/shm")
+    parser.add_argument("--dir", help="the folder for the spool, such as /dev/shm")
     options = parser.parse_args()
     ready: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(ready,), daemon=True)
@@ -75,12 +75,12 @@ def main() -> None:
 
 
 def show(name: str, captures: int, seconds: float, cpu: float) -> None:
-    """One line of figures."""
+    """Print one line of results."""
     print(f"{name:18} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
 
 
 def new_capture(number: int) -> NewCapture:
-    """A capture with a record of a usual length."""
+    """Return a capture with a record of usual length."""
     identity = new_id(time.time())
     image = hashlib.shake_256(number.to_bytes(4, "big")).digest(IMAGE_BYTES)
     box = {"label": "car", "class_id": 2, "confidence": 0.4321, "box": [1.5, 2.5, 100.5, 200.5]}
@@ -98,7 +98,7 @@ def new_capture(number: int) -> NewCapture:
 def through_the_spool(
     url: str, made: Sequence[NewCapture], connections: int, place: str | None
 ) -> tuple[float, float]:
-    """Seconds of wall and processor time from the first request to an empty spool."""
+    """Return wall and CPU seconds from the first request to an empty spool."""
     clock, latest = SystemClock(), 0.0
 
     def note(_logger: object, _method: str, _event: object) -> Any:
@@ -106,7 +106,7 @@ def through_the_spool(
         latest = time.perf_counter()
         raise structlog.DropEvent
 
-    # Each delivery is logged; `run` itself looks for the end only now and then.
+    # The last log line is the time of the last delivery; `run` itself notices the end later.
     log: Log = structlog.wrap_logger(None, processors=[note])
     with tempfile.TemporaryDirectory(dir=place) as folder:
         limits = SpoolLimits(10 * IMAGE_BYTES * len(made))
@@ -115,8 +115,8 @@ def through_the_spool(
                 spool.put(made[start : start + 50])
             network = HttpOptions(workers=connections)
             with EndpointTarget(url, token="s3cret", clock=clock, network=network) as target:
-                pace = Backoff(full_jitter, first_bound=0.0)
-                drain = Drain(spool, target, pace, workers=connections, clock=clock, log=log)
+                backoff = Backoff(full_jitter, first_bound=0.0)
+                drain = Drain(spool, target, backoff, workers=connections, clock=clock, log=log)
                 began, cpu = time.perf_counter(), time.process_time()
                 drain.run(lambda: None)
                 took, used = latest - began, time.process_time() - cpu
@@ -128,7 +128,7 @@ def through_the_spool(
 def bare_loop_from_files(
     url: str, made: Sequence[NewCapture], connections: int, place: str | None
 ) -> tuple[float, float]:
-    """The same for posts of files, each deleted after its answer."""
+    """Return the same for posts of files, each deleted after its response."""
     with tempfile.TemporaryDirectory(dir=place) as folder:
         for one in made:
             with (Path(folder) / one.id).open("wb") as file:
@@ -141,7 +141,7 @@ def bare_loop_from_files(
 def bare_loop(
     url: str, made: Sequence[NewCapture], connections: int, folder: Path | None = None
 ) -> tuple[float, float]:
-    """The same for posts whose answers nobody looks at, from memory or from files in `folder`."""
+    """Return the same for posts without checks, from memory or from files in `folder`."""
     work: SimpleQueue[NewCapture] = SimpleQueue()
     for one in made:
         work.put(one)
@@ -174,16 +174,16 @@ def bare_loop(
 
 
 def serve(ready: "multiprocessing.Queue[int]") -> None:
-    """Answer every request with the receipt that it asks for."""
+    """Respond to every request with the receipt of its capture."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ready.put(listener.getsockname()[1])
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=respond, args=(connection,), daemon=True).start()
 
 
-def answer(connection: socket.socket) -> None:
-    """Serve one connection until its end."""
+def respond(connection: socket.socket) -> None:
+    """Serve one connection until it is closed."""
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
     with connection:

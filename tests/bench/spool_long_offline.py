@@ -1,10 +1,10 @@
-"""A device that was offline for weeks: a spool in which 100,000 captures wait beside one of 1,000.
+"""A device that was offline for weeks: a spool with 100,000 captures, compared with one of 1,000.
 
     python -m tests.bench.spool_long_offline [CAPTURES] [FOLDER]
 
-The record files are written without syncs, and recovery adopts them: that is how long the
-rebuilding of a lost index takes. Puts and claims take turns between the two spools, so that what
-else the computer does falls on both alike.
+The record files are written without syncs and without index rows, so the first start shows how long
+it takes to rebuild a lost index. Puts and claims alternate between the two spools, so that other
+load on the computer affects both.
 """
 
 import os
@@ -31,7 +31,7 @@ ROUNDS = 200
 
 
 def main(arguments: Sequence[str]) -> None:
-    """How many captures wait, and the folder to work in; or what a process of its own measures."""
+    """Print the results for both spools; with `start FOLDER`, measure one start and print it."""
     if arguments[:1] == ["start"]:
         print(*start(Path(arguments[1])))
         return
@@ -48,11 +48,11 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def alone(root: Path, captures: int) -> dict[str, str]:
-    """Figures of one spool by itself; each start is one of a new process."""
+    """Return the results of one spool; each start is measured in a new process."""
     with open_real(root, limit=LIMIT):
         pass
     fill(root, captures)
-    os.sync()  # nobody has a thousand files that are not on the medium yet
+    os.sync()  # a real spool has no unsynced files
     _, _, memory_empty = _start_in_a_process(root.with_name("empty"))
     lost, lost_cpu, _ = _start_in_a_process(root)
     began, cpu, memory = _start_in_a_process(root)
@@ -71,7 +71,7 @@ def alone(root: Path, captures: int) -> dict[str, str]:
 
 
 def fill(root: Path, captures: int) -> None:
-    """Write whole record files, unsynced and without rows."""
+    """Write complete record files, without syncs and without rows in the index."""
     for number in range(captures):
         one = new_capture(number, value=number % 1000 / 1000, size=1000)
         data = record.encode({**one.record, "sequence": number}, one.image)
@@ -80,7 +80,7 @@ def fill(root: Path, captures: int) -> None:
 
 
 def by_turns(roots: dict[int, Path]) -> dict[int, dict[str, str]]:
-    """Medians of puts of 20 kB, and of claims with their acknowledgements."""
+    """Return median times of puts of 20 kB, and of claims with their acknowledgements."""
     figures: dict[int, dict[str, str]] = {captures: {} for captures in roots}
     with ExitStack() as opened:
         spools = {
@@ -102,19 +102,19 @@ def by_turns(roots: dict[int, Path]) -> dict[int, dict[str, str]]:
 
 
 def put(spool: Spool, number: int) -> None:
-    """Of any value, so that it goes anywhere in the index."""
+    """Put a capture whose value, and so its place in the index, varies with `number`."""
     spool.put([new_capture(number, value=number * 389 % 1000 / 1000, size=20_000)])
 
 
 def deliver(spool: Spool, _number: int) -> None:
-    """Deliver one."""
+    """Claim and acknowledge one capture."""
     capture = spool.claim()
     assert capture
     spool.acknowledge(capture.id)
 
 
 def start(root: Path) -> tuple[float, float, float]:
-    """Open a spool: seconds, seconds of CPU, and the most that this process ever held, in MB."""
+    """Open a spool; return wall seconds, CPU seconds, and the peak memory of the process in MB."""
     with ExitStack() as opened:
         wall, cpu = timed(lambda: opened.enter_context(open_real(root, limit=LIMIT)))
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -124,13 +124,13 @@ def start(root: Path) -> tuple[float, float, float]:
 
 def _start_in_a_process(root: Path) -> tuple[float, float, float]:
     command = [sys.executable, "-m", "tests.bench.spool_long_offline", "start", str(root)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
-    wall, cpu, peak = map(float, answer.stdout.split())
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    wall, cpu, peak = map(float, done.stdout.split())
     return wall, cpu, peak
 
 
 def timed(action: Callable[[], object]) -> tuple[float, float]:
-    """Seconds, and seconds of this process's CPU."""
+    """Return wall seconds, and CPU seconds of this process."""
     began, cpu = time.perf_counter(), time.process_time()
     action()
     return time.perf_counter() - began, time.process_time() - cpu

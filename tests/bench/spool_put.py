@@ -1,12 +1,13 @@
-"""What durability costs: a capture of 100 kB against the bare file operations, in one run.
+"""The cost of durability: a put of 100 kB, compared with the plain file operations.
 
-    python -m tests.bench.spool_put [FOLDER]
+    python -m tests.bench.spool_put [FOLDER] [--rounds N]
 
-Prints the time of a durable put over that of write, fsync, rename and fsync of the folder, taken
-by turns (medians), and the flushes and bytes written over the life of a capture (put, claim,
-acknowledge), as strace counts them where it is installed.
+Prints the median time of a durable put, and of write, fsync, rename and fsync of the folder, which
+alternate, and their ratio; then, if strace is installed, the flushes and bytes written per capture
+from put to acknowledgement.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -23,44 +24,46 @@ from agent.files import Disk
 from tests.spool.spool_builders import new_capture, open_real
 
 SIZE = 100_000
-ROUNDS = 150
-LIVES = 400
 _WRITES = {"write", "pwrite64", "pwritev", "writev"}
 _FLUSHES = {"fsync", "fdatasync"}
 _CALL = re.compile(r"(\w+)\(.*= (\d+)$", re.MULTILINE)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The first argument is the folder to work in."""
-    base = arguments[0] if arguments else None
-    if arguments[1:] and arguments[1] == "live":
-        live(Path(arguments[0]), group=int(arguments[2]), lives=int(arguments[3]))
+    """Print the results; with `FOLDER deliver GROUP CAPTURES`, run the traced process."""
+    if arguments[1:2] == ["deliver"]:
+        deliver(Path(arguments[0]), group=int(arguments[2]), captures=int(arguments[3]))
         return
-    with tempfile.TemporaryDirectory(dir=base) as folder:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("folder", nargs="?", help="the folder for the spools")
+    parser.add_argument("--rounds", type=int, default=150)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for group in (1, 4, 8):
-            ours, raw = durations(Path(folder) / str(group), group)
+            ours, raw = durations(Path(folder) / str(group), group, options.rounds)
             print(
-                f"put in groups of {group}: {1000 * ours:.2f} ms a capture, raw files "
+                f"put in groups of {group}: {1000 * ours:.2f} ms per capture, plain files "
                 f"{1000 * raw:.2f} ms, ratio {ours / raw:.2f}"
             )
         if shutil.which("strace"):
             for group in (1, 4, 8):
-                flushes, written = calls(Path(folder) / f"traced{group}", group)
+                captures = 8 * -(-options.rounds // 3)
+                flushes, written = calls(Path(folder) / f"traced{group}", group, captures)
                 print(
-                    f"life in groups of {group}: {flushes:.2f} flushes, {written / 1000:.1f} kB, "
-                    f"{written / SIZE:.2f} x the capture"
+                    f"put to acknowledgement in groups of {group}: {flushes:.2f} flushes, "
+                    f"{written / 1000:.1f} kB, {written / SIZE:.2f} x the capture"
                 )
 
 
-def durations(folder: Path, group: int) -> tuple[float, float]:
-    """Median seconds a capture: of the spool, and of the same number of bare files."""
+def durations(folder: Path, group: int, rounds: int) -> tuple[float, float]:
+    """Return median seconds per capture: of the spool, and of plain files."""
     folder.mkdir()
     image = os.urandom(SIZE)
     disk = Disk()
     (folder / "raw").mkdir()
     ours, raw = [], []
     with open_real(folder / "spool", limit=1 << 34) as spool:
-        for number in range(0, ROUNDS * group, group):
+        for number in range(0, rounds * group, group):
             captures = [new_capture(number + one, size=SIZE) for one in range(group)]
             began = time.perf_counter()
             spool.put(captures)
@@ -72,10 +75,10 @@ def durations(folder: Path, group: int) -> tuple[float, float]:
     return median(ours), median(raw)
 
 
-def live(folder: Path, *, group: int, lives: int) -> None:
-    """So many captures come and go."""
+def deliver(folder: Path, *, group: int, captures: int) -> None:
+    """Put and acknowledge this number of captures."""
     with open_real(folder, limit=1 << 34) as spool:
-        for number in range(0, lives, group):
+        for number in range(0, captures, group):
             spool.put([new_capture(number + one, size=SIZE) for one in range(group)])
             for _ in range(group):
                 capture = spool.claim()
@@ -83,26 +86,29 @@ def live(folder: Path, *, group: int, lives: int) -> None:
                 spool.acknowledge(capture.id)
 
 
-def calls(folder: Path, group: int) -> tuple[float, float]:
-    """Flushes and bytes written a capture, without those of a start and a stop."""
-    idle = _traced(folder.with_name("idle"), group, lives=0)
-    busy = _traced(folder, group, lives=LIVES)
+def calls(folder: Path, group: int, captures: int) -> tuple[float, float]:
+    """Return flushes and bytes written per capture, without those of start and stop."""
+    idle = _traced(folder.with_name("idle"), group, captures=0)
+    busy = _traced(folder, group, captures=captures)
     busy.subtract(idle)
-    return busy["flushes"] / LIVES, busy["bytes"] / LIVES
+    return busy["flushes"] / captures, busy["bytes"] / captures
 
 
-def _traced(folder: Path, group: int, *, lives: int) -> Counter[str]:
+def _traced(folder: Path, group: int, *, captures: int) -> Counter[str]:
     log = folder.with_suffix(".strace")
     names = ",".join(sorted(_WRITES | _FLUSHES))
     command = ["strace", "-f", "-qq", "-e", f"trace={names}", "-o", str(log), sys.executable]
     subprocess.run(
-        [*command, "-m", "tests.bench.spool_put", str(folder), "live", str(group), str(lives)],
+        [
+            *(*command, "-m", "tests.bench.spool_put"),
+            *(str(folder), "deliver", str(group), str(captures)),
+        ],
         check=True,
     )
     shutil.rmtree(folder)
     found: Counter[str] = Counter()
-    for name, answer in _CALL.findall(log.read_text()):
-        found["bytes" if name in _WRITES else "flushes"] += int(answer) if name in _WRITES else 1
+    for name, result in _CALL.findall(log.read_text()):
+        found["bytes" if name in _WRITES else "flushes"] += int(result) if name in _WRITES else 1
     return found
 
 

@@ -1,6 +1,6 @@
-"""A thousand devices that come back at once: `python -m tests.bench.stampede [--devices N]`.
+"""A thousand devices that reconnect at once: `python -m tests.bench.stampede [--devices N]`.
 
-Virtual time, the real pace. Beside each figure the same without jitter.
+Simulates the real backoff in virtual time, with jitter and without.
 """
 
 import argparse

@@ -1,18 +1,18 @@
-"""What a command costs before it does anything: `python -m tests.bench.startup`.
+"""The start-up cost of each command: `python -m tests.bench.startup [--rounds N]`.
 
-Prints the processor seconds of each command (median of seven, taken by turns) and their ratio to a
-Python that does nothing.
+Prints the CPU seconds of each command (the median of several rounds) and their ratio to a Python
+that does nothing.
 """
 
-import os
+import argparse
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
-ROUNDS = 7
 CALLS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "--version": [COMMAND, "--version"],
@@ -23,21 +23,23 @@ CALLS = {
 }
 
 
-def processor_seconds(words: list[str], folder: str) -> float:
-    """User and system time of one run."""
-    before = os.times()
+def cpu_seconds(words: list[str], folder: str) -> float:
+    """Return user and system time of one run."""
+    before = getrusage(RUSAGE_CHILDREN)
     subprocess.run(words, check=False, cwd=folder, stdout=subprocess.DEVNULL)
-    after = os.times()
-    spent = after.children_user + after.children_system
-    return spent - before.children_user - before.children_system
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition(":")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
     taken: dict[str, list[float]] = {name: [] for name in CALLS}
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(ROUNDS):
+        for _ in range(options.rounds):
             for name, words in CALLS.items():
-                taken[name].append(processor_seconds(words, folder))
+                taken[name].append(cpu_seconds(words, folder))
     bare = median(taken["python -c pass"])
     for name, seconds in taken.items():
         print(f"{name:16} {median(seconds):.2f} s of CPU, {median(seconds) / bare:5.1f} x bare")
