@@ -53,7 +53,7 @@ def main() -> None:
     server = multiprocessing.Process(target=serve, args=(ready,), daemon=True)
     server.start()
     url = f"http://127.0.0.1:{ready.get()}/captures"
-    made = [new_capture(number) for number in range(options.captures)]
+    made = [realistic_capture(number) for number in range(options.captures)]
     ratios: dict[str, list[float]] = {"from memory": [], "from files": []}
     try:
         for number in range(options.rounds):
@@ -79,8 +79,8 @@ def show(name: str, captures: int, seconds: float, cpu: float) -> None:
     print(f"{name:18} {captures / seconds:7.0f} captures/s {cpu / captures * 1e3:6.2f} ms CPU each")
 
 
-def new_capture(number: int) -> NewCapture:
-    """Return a capture with a record of usual length."""
+def realistic_capture(number: int) -> NewCapture:
+    """Return a capture with a record of a usual length."""
     identity = new_id(time.time())
     image = hashlib.shake_256(number.to_bytes(4, "big")).digest(IMAGE_BYTES)
     box = {"label": "car", "class_id": 2, "confidence": 0.4321, "box": [1.5, 2.5, 100.5, 200.5]}

@@ -23,7 +23,8 @@ from agent.record import file_format as record
 from agent.record.file_format import file_name
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
-from tests.spool.spool_builders import FIRST_CAPTURE_MS, new_capture, open_real
+from tests.fakes.captures import FIRST_CAPTURE_MS, new_capture
+from tests.spool.spool_builders import open_real
 
 LIMIT = 1 << 40
 FEW = 1000

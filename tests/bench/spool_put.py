@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from agent.files import Disk
-from tests.spool.spool_builders import new_capture, open_real
+from tests.fakes.captures import new_capture
+from tests.spool.spool_builders import open_real
 
 SIZE = 100_000
 _WRITES = {"write", "pwrite64", "pwritev", "writev"}

@@ -13,8 +13,8 @@ from agent.dataset import yolo
 from agent.dataset.folder import Dataset
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
+from tests.fakes.captures import CAR, capture_id, classified, record_of, stored_capture
 from tests.fakes.disk.real import OrderedDisk, RefusingDisk
-from tests.upload.upload_builders import CAR, capture, classified, identity, record_of
 
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.8, "box": [-50.0, 0.0, 50.0, 100.0]}
 
@@ -22,12 +22,12 @@ DISK_FULL = OSError(28, "No space left on device")
 
 
 def store(dataset: Dataset, number: int, **changes: Any) -> bool:
-    made = capture(number, **changes)
+    made = stored_capture(number, **changes)
     return dataset.store(made.record_json, made.image)
 
 
 def test_a_stored_capture_is_three_files_with_the_bytes_as_sent(tmp_path: Path) -> None:
-    dataset, made = Dataset(tmp_path / "set", Disk()), capture(1)
+    dataset, made = Dataset(tmp_path / "set", Disk()), stored_capture(1)
 
     assert dataset.store(made.record_json, made.image) is True
     assert dataset.store(made.record_json, made.image) is False
@@ -41,7 +41,7 @@ def test_labels_by_hand(tmp_path: Path) -> None:
     faint = {**PERSON, "confidence": 0.79}
     store(Dataset(tmp_path, Disk()), 1, detections=[CAR, PERSON, faint])
 
-    assert (tmp_path / f"labels/{identity(1)}.txt").read_text() == (
+    assert (tmp_path / f"labels/{capture_id(1)}.txt").read_text() == (
         "0 0.300000 0.450000 0.500000 0.500000\n1 0.125000 0.500000 0.250000 1.000000\n"
     )
     assert (tmp_path / "data.yaml").read_text().splitlines()[1:] == [
@@ -74,7 +74,7 @@ def test_a_frame_without_confident_detections_has_an_empty_label_file(tmp_path: 
     store(dataset, 1, detections=[])
     store(dataset, 2, detections=[{**CAR, "confidence": 0.49}])
 
-    assert [(tmp_path / f"labels/{identity(n)}.txt").read_text() for n in (1, 2)] == ["", ""]
+    assert [(tmp_path / f"labels/{capture_id(n)}.txt").read_text() for n in (1, 2)] == ["", ""]
     assert "names: {}" in (tmp_path / "data.yaml").read_text()
 
 
@@ -132,7 +132,7 @@ def test_a_label_keeps_its_number_over_restarts(tmp_path: Path) -> None:
     store(Dataset(tmp_path, Disk()), 2, detections=[PERSON])
     store(Dataset(tmp_path, Disk()), 3, detections=[{**CAR, "label": "bus"}, PERSON, CAR])
 
-    rows = (tmp_path / f"labels/{identity(3)}.txt").read_text().splitlines()
+    rows = (tmp_path / f"labels/{capture_id(3)}.txt").read_text().splitlines()
     assert [row.split()[0] for row in rows] == ["2", "1", "0"]
 
 
@@ -169,7 +169,7 @@ def test_labels_without_their_names_stop_the_dataset(tmp_path: Path) -> None:
 def test_the_record_comes_last_and_each_step_is_durable_before_the_next(tmp_path: Path) -> None:
     disk = OrderedDisk()
     store(Dataset(tmp_path, disk), 1)
-    one = identity(1)
+    one = capture_id(1)
     steps = [f"{one}.jpg", "images/", f"{one}.txt", "labels/", f"{one}.json", "records/"]
 
     assert disk.log[-6:] == steps
@@ -198,16 +198,16 @@ def test_a_capture_cut_short_is_stored_by_storing_it_again(tmp_path: Path, stop_
 def test_a_damaged_record_is_no_commit_mark(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path, Disk())
     store(dataset, 1)
-    record = tmp_path / f"records/{identity(1)}.json"
+    record = tmp_path / f"records/{capture_id(1)}.json"
     record.write_bytes(b'{"half": ')
 
     assert store(dataset, 1) is True
-    assert json.loads(record.read_bytes())["id"] == identity(1)
+    assert json.loads(record.read_bytes())["id"] == capture_id(1)
 
 
 def test_another_image_never_replaces_the_first(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path, Disk())
-    first, second = capture(1, b"first"), capture(1, b"second")
+    first, second = stored_capture(1, b"first"), stored_capture(1, b"second")
     dataset.store(first.record_json, first.image)
     with pytest.raises(UnfitCapture, match="another image has this id"):
         dataset.store(second.record_json, second.image)
@@ -222,11 +222,11 @@ IMAGE = b"\xff\xd8 image 1 \xff\xd9"
     "changes",
     [
         {"id": "../../etc/passwd"},
-        {"id": identity(1) + "/../x"},
+        {"id": capture_id(1) + "/../x"},
         {"id": "01900000000070008000000000000001"},
         {"id": "{01900000-0000-7000-8000-000000000001}"},
         {"id": "0190ABCD-0000-7000-8000-000000000001"},
-        {"id": "urn:uuid:" + identity(1)},
+        {"id": "urn:uuid:" + capture_id(1)},
         {"id": ""},
         {"id": 7},
         {"id": None},
@@ -275,5 +275,5 @@ def test_many_threads_store_each_capture_once_and_agree_on_the_names(tmp_path: P
     names = yolo.names_of((tmp_path / "data.yaml").read_text())
     assert sorted(names) == [f"kind {n}" for n in range(5)]
     for n in range(12):
-        row = (tmp_path / f"labels/{identity(n)}.txt").read_text()
+        row = (tmp_path / f"labels/{capture_id(n)}.txt").read_text()
         assert names[int(row.split()[0])] == f"kind {n % 5}"

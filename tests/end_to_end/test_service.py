@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Lane, SpoolEntry
 from agent.record.file_format import encode, file_name
 from agent.spool.reconciliation import GROUP
-from agent.system import new_id
 from tests.end_to_end.command import Daemon, call, clip, until
+from tests.fakes.captures import entry
 
 ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}
 
@@ -75,7 +74,7 @@ def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
     records.mkdir(parents=True)
     data = encode({"id": "none"}, b"")
     for number in range(GROUP + 1):
-        name = file_name(SpoolEntry(new_id(0.0), Lane.SCORE, 0.5, number, len(data)))
+        name = file_name(entry(number, size=len(data)))
         (records / name).write_bytes(data)
 
     settings = {

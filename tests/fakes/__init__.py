@@ -1,1 +1,1 @@
-"""Fakes that several folders of tests share: a clock, a log and disks."""
+"""Fakes and builders that several folders of tests share: clocks, logs, disks and captures."""

@@ -16,9 +16,9 @@ from agent.domain import StoredCapture
 from agent.files import Disk
 from agent.receiver.receiver import ReceivedCapture, Receiver
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
-from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
@@ -70,7 +70,7 @@ def form(made: StoredCapture, **changes: Any) -> tuple[bytes, dict[str, str]]:
 def test_a_new_capture_is_201_and_the_same_again_200(
     receiver: Receiver, arrivals: list[ReceivedCapture], tmp_path: Path
 ) -> None:
-    made = capture(1)
+    made = stored_capture(1)
     body, headers = form(made)
     proof = {"id": made.id, "sha256": made.image_sha256}
 
@@ -85,7 +85,7 @@ def test_a_new_capture_is_201_and_the_same_again_200(
 
 
 def test_it_says_how_many_captures_it_holds(receiver: Receiver) -> None:
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
     ask(receiver, body=body, headers=headers)
 
     assert ask(receiver, "GET")[1]["captures"] == 1
@@ -117,7 +117,7 @@ Change = Callable[[StoredCapture], tuple[bytes, dict[str, str]]]
 def test_what_is_wrong_with_a_request(
     receiver: Receiver, request_of: Change, status: int, tmp_path: Path
 ) -> None:
-    body, headers = request_of(capture(1))
+    body, headers = request_of(stored_capture(1))
     got, content, _ = ask(receiver, body=body, headers=headers)
 
     assert got == status
@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_request(
 
 def test_one_id_never_gets_two_images(receiver: Receiver) -> None:
     for image, status in ((b"first", 201), (b"second", 422)):
-        body, headers = form(capture(1, image))
+        body, headers = form(stored_capture(1, image))
         assert ask(receiver, body=body, headers=headers)[0] == status
 
 
@@ -136,7 +136,7 @@ def test_one_id_never_gets_two_images(receiver: Receiver) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_another_token_gets_401(receiver: Receiver, given: str, method: str) -> None:
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
     status, content, answered = ask(
         receiver, method, body=body, headers=headers | {"Authorization": given}
     )
@@ -161,7 +161,7 @@ def test_other_paths_and_methods(receiver: Receiver, method: str, path: str, sta
 
 
 def test_a_connection_serves_many_requests_even_after_a_refused_one(receiver: Receiver) -> None:
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
     connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
     statuses = []
     for token in ("wrong", TOKEN, TOKEN):
@@ -187,7 +187,7 @@ def test_without_a_length_there_is_no_body(receiver: Receiver) -> None:
 
 
 def test_a_sender_that_goes_away_leaves_nothing_behind(receiver: Receiver, tmp_path: Path) -> None:
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
     head = (
         f"POST /captures HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n"
         f"Content-Type: {headers['Content-Type']}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -209,7 +209,7 @@ def test_a_failure_of_the_disk_is_not_the_capture_s_fault(
 ) -> None:
     receiver = Receiver(Dataset(tmp_path, RefusingDisk(error)), token=TOKEN)
     receiver.start()
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
     try:
         assert ask(receiver, body=body, headers=headers)[0] == status
     finally:
@@ -218,7 +218,7 @@ def test_a_failure_of_the_disk_is_not_the_capture_s_fault(
 
 def test_a_damaged_dataset_is_not_the_capture_s_fault(receiver: Receiver, tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("names: [a]")
-    body, headers = form(capture(1))
+    body, headers = form(stored_capture(1))
 
     assert ask(receiver, body=body, headers=headers)[0] == 503
 
@@ -228,12 +228,12 @@ def test_it_restarts_on_the_same_port_while_a_sender_is_connected(tmp_path: Path
     first = Receiver(dataset)
     first.start()
     with EndpointTarget(first.url, token=None, clock=ManualClock()) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
         first.stop()
         second = Receiver(dataset, port=first.port)
         second.start()
-        assert target.send(capture(2)).duplicate is False
-        assert target.send(capture(1)).duplicate is True
+        assert target.send(stored_capture(2)).duplicate is False
+        assert target.send(stored_capture(1)).duplicate is True
         assert target.probe() == "answers 200; it holds 2 captures"
         second.stop()
 

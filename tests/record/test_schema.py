@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from agent.domain import (
     Thresholds,
 )
 from agent.record.schema import RecordMaker, timestamp
-from tests.selection.frames import detection, frame
+from tests.fakes.captures import detection, frame
 
 ID = "01970f7e-4c00-7abc-8def-0123456789ab"
 MODEL = ModelInfo("nano", "ab" * 32, Task.DETECT, "CPUExecutionProvider", ("car", "bus"))
@@ -35,10 +36,11 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 def frame_of_size(width: int, height: int) -> Frame:
     pixels = np.zeros((height, width, 3), np.uint8)
-    return Frame("yard", 9, pixels, 12.5, 1_784_512_000.1239, 12_500_000_000, source_frame=40)
+    made = frame(12.5, camera="yard", sequence=9, pixels=pixels)
+    return replace(made, captured_at=1_784_512_000.1239, source_frame=40)
 
 
-def record_of(
+def made_record(
     seen: Frame,
     *detections: Detection,
     image: EncodedImage | None = None,
@@ -61,7 +63,7 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
     box = Box(10.0, 20.0, 30.0, 40.0)
     sampling = Sampling(1_784_511_900.0, 900.0, 900.0)
 
-    record = record_of(
+    record = made_record(
         frame_of_size(64, 48),
         Detection("car", 0, 0.43219, box),
         sampling=sampling,
@@ -109,14 +111,14 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
 
 
 def test_a_negative_has_an_empty_list_and_a_live_frame_no_index() -> None:
-    record = record_of(frame(1.0))
+    record = made_record(frame(1.0))
 
     assert (record["detections"], record["source_frame"], record["sampling"]) == ([], None, None)
 
 
 @pytest.mark.parametrize("lane", list(Lane))
 def test_each_lane_is_written_as_its_word(lane: Lane) -> None:
-    assert record_of(frame(1.0), lane=lane)["lane"] == lane.value
+    assert made_record(frame(1.0), lane=lane)["lane"] == lane.value
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_boxes_are_in_pixels_of_the_stored_image(
     image = EncodedImage(b"", *stored)
     found = Detection("car", 0, 0.5, Box(*box))
 
-    record = record_of(frame_of_size(*seen), found, image=image)
+    record = made_record(frame_of_size(*seen), found, image=image)
 
     assert record["detections"][0]["box"] == expected
 
@@ -158,7 +160,7 @@ def test_a_box_is_always_inside_the_stored_image(
 ) -> None:
     image = EncodedImage(b"", stored_width, stored_height)
 
-    record = record_of(
+    record = made_record(
         frame_of_size(width, height), Detection("x", 0, 1.0, Box(*edges)), image=image
     )
     x_min, y_min, x_max, y_max = record["detections"][0]["box"]
@@ -170,7 +172,7 @@ def test_a_box_is_always_inside_the_stored_image(
 
 
 def test_the_order_of_the_detections_stays() -> None:
-    record = record_of(frame(1.0), detection(0.9), detection(0.5, "bus"), detection(0.1))
+    record = made_record(frame(1.0), detection(0.9), detection(0.5, "bus"), detection(0.1))
 
     assert [each["confidence"] for each in record["detections"]] == [0.9, 0.5, 0.1]
 

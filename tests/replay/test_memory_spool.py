@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from agent.domain import Capture, Frame, Lane, Observation, Thresholds
+from agent.domain import Lane, Thresholds
 from agent.replay.memory_spool import MemorySpool
 from agent.selection.plan import SelectionPlan
+from tests.fakes.captures import capture
 
 SECONDS = 100.0  # length of the recording
 
@@ -20,12 +21,6 @@ def plan(credits_: int, *, share: float = 0.2, is_random: bool = True) -> Select
         random_share=share,
         period_s=SECONDS,
     )
-
-
-def capture(number: int, *, lane: Lane = Lane.SCORE, value: float = 0.5) -> Capture:
-    frame = Frame("c", number, np.zeros((2, 2, 3), np.uint8), float(number), 0.0, 0)
-    name = f"00000000-0000-7000-8000-{number:012x}"
-    return Capture(Observation(frame, ()), lane, (), value, id=name)
 
 
 def test_credits_accrue_with_the_recording() -> None:
@@ -65,9 +60,7 @@ def test_a_near_duplicate_replaces_a_capture_that_is_not_purchased() -> None:
     first, better = capture(1, value=0.3), capture(2, value=0.6)
     spool.put(first, 100)
 
-    replaced = spool.put(
-        Capture(better.observation, better.lane, (), 0.6, id=better.id, replaces=first.id), 100
-    )
+    replaced = spool.put(capture(2, value=0.6, replaces=first.id), 100)
 
     assert replaced == first.id
     assert spool.held == {better.id}

@@ -8,17 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from agent.domain import (
-    Box,
-    Capture,
-    Detection,
     EncodedImage,
-    Frame,
     Grey,
-    Lane,
     ModelInfo,
-    Observation,
     Pixels,
-    RuleHit,
     Task,
     Thresholds,
 )
@@ -27,9 +20,10 @@ from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import NewCapture, SpoolLimits
+from agent.spool.types import SpoolLimits
 from agent.system import new_id
-from tests.fakes.clock import WALL, ManualClock
+from tests.fakes.captures import new_capture
+from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk, RefusingIndex
 from tests.fakes.log import Recorder
 
@@ -69,30 +63,6 @@ def open_test_spool(
         yield spool
 
 
-def frame(camera: str = "gate", sequence: int = 0, at: float | None = None) -> Frame:
-    """A tiny frame; its pixels hold its sequence."""
-    pixels = np.full((4, 6, 3), sequence % 256, np.uint8)
-    return Frame(
-        camera=camera,
-        sequence=sequence,
-        pixels=pixels,
-        at=float(sequence) if at is None else at,
-        captured_at=WALL + sequence,
-        monotonic_ns=sequence,
-        stream="test",
-    )
-
-
-def detection(confidence: float) -> Detection:
-    return Detection("car", 0, confidence, Box(0, 0, 2, 2))
-
-
-def capture(sequence: int = 0, camera: str = "gate", value: float = 0.5) -> Capture:
-    observation = Observation(frame(camera, sequence), (detection(0.4),))
-    hits = (RuleHit("low_confidence", 0.5),)
-    return Capture(observation, Lane.SCORE, hits, value, id=new_id(WALL))
-
-
 def every_frame(*cameras: str) -> Selection:
     """A selection that keeps every frame."""
     plan = SelectionPlan(
@@ -116,16 +86,11 @@ class PlainEncoder:
 
 
 def store(spool: Spool, count: int) -> list[str]:
-    """Put captures of falling value: they are claimed in this order. Answers their ids."""
-    ids = []
-    for number in range(count):
-        taken = capture(number, value=0.9 - number / 100)
-        image = PlainEncoder().encode(taken.observation.frame.pixels)
-        identity = new_id(WALL)
-        record = MAKER.make(identity, taken, image, clock_synchronized=True)
-        spool.put([NewCapture(identity, taken.lane, taken.value, record, image.data)])
-        ids.append(identity)
-    return ids
+    """Put captures of falling value, so that they are claimed in this order; return their ids."""
+    first = spool.counts().get("stored", 0)
+    captures = [new_capture(first + n, value=0.9 - n / 100) for n in range(count)]
+    spool.put(captures)
+    return [each.id for each in captures]
 
 
 def wait_until(true: Callable[[], object], *, seconds: float = 10.0) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Housekeeping
 from agent.runtime.summary import Summary
 from agent.spool.spool import Spool
+from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import frame, open_test_spool
+from tests.runtime.runtime_builders import open_test_spool
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
@@ -27,7 +28,7 @@ def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -
     agent = WholeAgent(HungCamera(), spool, log, clock=clock)
     housekeeping = housekeeping_of(agent, log)
     for sequence in range(3):
-        agent.stages.mailbox.put(frame("gate", sequence))
+        agent.stages.mailbox.put(frame(sequence=sequence))
     agent.stages.inference.step()
     for _ in range(61):
         clock.now += TICK_S

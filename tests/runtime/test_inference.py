@@ -15,9 +15,10 @@ from agent.runtime.stats import Stats
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.system import new_id
+from tests.fakes.captures import detection, frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import MODEL, detection, every_frame, frame, no_thumbnail
+from tests.runtime.runtime_builders import MODEL, every_frame, no_thumbnail
 
 
 @given(st.permutations(range(12)))
@@ -25,7 +26,7 @@ def test_observations_come_out_in_order_whatever_the_workers_do(finished: list[i
     seen: list[Observation] = []
     line = FrameReorderer(seen.append)
     for order in finished:
-        line.finish(order, Observation(frame("gate", order), ()))
+        line.finish(order, Observation(frame(sequence=order), ()))
 
     assert [each.frame.sequence for each in seen] == list(range(12))
 
@@ -82,7 +83,7 @@ def stage(clock: ManualClock, log: Recorder) -> InferenceStage:
 def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
     stage: InferenceStage, log: Recorder
 ) -> None:
-    stage.mailbox.put(frame("gate", 7))
+    stage.mailbox.put(frame(sequence=7))
 
     assert stage.inference.step() == 0.0
     assert stage.inference.step() == 0.0
@@ -96,7 +97,7 @@ def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
 
 def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorder) -> None:
     stage = InferenceStage(clock, log, Scripted([(detection(0.4),)]))
-    stage.mailbox.put(frame("gate", 0))
+    stage.mailbox.put(frame(sequence=0))
     stage.inference.step()
     stage.inference.step()
 
@@ -106,9 +107,9 @@ def test_the_detections_are_part_of_the_capture(clock: ManualClock, log: Recorde
 
 def test_a_full_queue_stops_the_analysis_and_keeps_the_order(stage: InferenceStage) -> None:
     for sequence in range(3):
-        stage.mailbox.put(frame("gate", sequence))
+        stage.mailbox.put(frame(sequence=sequence))
         stage.inference.step()
-    stage.mailbox.put(frame("gate", 3))
+    stage.mailbox.put(frame(sequence=3))
 
     assert stage.inference.step() == FULL_S
     assert stage.inference.pending == 1
@@ -125,9 +126,9 @@ def test_it_is_done_when_the_mailbox_is_closed_and_all_is_in_the_queue(
     stage: InferenceStage,
 ) -> None:
     for sequence in range(3):
-        stage.mailbox.put(frame("gate", sequence))
+        stage.mailbox.put(frame(sequence=sequence))
         stage.inference.step()
-    stage.mailbox.put(frame("yard", 3))
+    stage.mailbox.put(frame(camera="yard", sequence=3))
     stage.mailbox.close()
 
     assert stage.inference.step() == FULL_S
@@ -160,7 +161,7 @@ def test_that_frames_come_too_slowly_is_said_once(
     chosen = Selection(["gate", "yard"], plan, new_id=new_id)
     stage = InferenceStage(clock, log, Scripted(), chosen)
     for number, at in enumerate(accumulate(steps, initial=0.0)):
-        stage.mailbox.put(frame("gate", number, at))
+        stage.mailbox.put(frame(at, sequence=number))
         stage.inference.step()
 
     said = [line for line in log.lines if line["event"].startswith("temporal rules ")]

@@ -15,9 +15,10 @@ from agent.runtime.model import CurrentModel, ModelChange
 from agent.runtime.supervisor import Supervisor
 from agent.spool.spool import Spool
 from agent.system import SystemdNotifier
+from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import MODEL, frame, wait_until
+from tests.runtime.runtime_builders import MODEL, wait_until
 from tests.runtime.test_model import Fixed, MemoryModelStore
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent.runtime.mailbox import FrameCounts, Mailbox
-from tests.runtime.runtime_builders import frame, wait_until
+from tests.fakes.captures import frame
+from tests.runtime.runtime_builders import wait_until
 
 
 def test_the_newest_frame_wins_and_the_older_one_is_counted() -> None:
     mailbox = Mailbox({"gate": False})
     for sequence in range(3):
-        mailbox.put(frame("gate", sequence))
+        mailbox.put(frame(sequence=sequence))
 
     ticket = mailbox.take(0)
 
@@ -27,8 +28,8 @@ def test_tickets_number_the_taken_frames_of_each_camera() -> None:
     mailbox = Mailbox({"gate": False, "yard": False})
     orders = []
     for sequence in range(3):
-        mailbox.put(frame("gate", sequence))
-        mailbox.put(frame("yard", sequence))
+        mailbox.put(frame(sequence=sequence))
+        mailbox.put(frame(camera="yard", sequence=sequence))
         tickets = [mailbox.take(0), mailbox.take(0)]
         orders += [(t.frame.camera, t.order) for t in tickets if t]
 
@@ -37,10 +38,10 @@ def test_tickets_number_the_taken_frames_of_each_camera() -> None:
 
 def test_a_busy_camera_does_not_starve_the_others() -> None:
     mailbox = Mailbox({"busy": False, "calm": False})
-    mailbox.put(frame("calm", 0))
+    mailbox.put(frame(camera="calm", sequence=0))
     served = []
     for sequence in range(2):
-        mailbox.put(frame("busy", sequence))
+        mailbox.put(frame(camera="busy", sequence=sequence))
         ticket = mailbox.take(0)
         assert ticket is not None
         served.append(ticket.frame.camera)
@@ -50,8 +51,8 @@ def test_a_busy_camera_does_not_starve_the_others() -> None:
 
 def test_a_lossless_camera_waits_until_its_frame_was_taken() -> None:
     mailbox = Mailbox({"clip": True})
-    mailbox.put(frame("clip", 0))
-    second = threading.Thread(target=mailbox.put, args=(frame("clip", 1),))
+    mailbox.put(frame(camera="clip", sequence=0))
+    second = threading.Thread(target=mailbox.put, args=(frame(camera="clip", sequence=1),))
     second.start()
 
     taken = [mailbox.take(5), mailbox.take(5)]
@@ -63,8 +64,8 @@ def test_a_lossless_camera_waits_until_its_frame_was_taken() -> None:
 
 def test_closing_lets_a_waiting_lossless_camera_go() -> None:
     mailbox = Mailbox({"clip": True})
-    mailbox.put(frame("clip", 0))
-    second = threading.Thread(target=mailbox.put, args=(frame("clip", 1),))
+    mailbox.put(frame(camera="clip", sequence=0))
+    second = threading.Thread(target=mailbox.put, args=(frame(camera="clip", sequence=1),))
     second.start()
 
     mailbox.close()
@@ -76,9 +77,9 @@ def test_closing_lets_a_waiting_lossless_camera_go() -> None:
 
 def test_what_is_inside_at_the_close_can_still_be_taken() -> None:
     mailbox = Mailbox({"gate": False})
-    mailbox.put(frame("gate", 0))
+    mailbox.put(frame(sequence=0))
     mailbox.close()
-    mailbox.put(frame("gate", 1))
+    mailbox.put(frame(sequence=1))
 
     assert not mailbox.drained
     ticket = mailbox.take(0)
@@ -111,7 +112,7 @@ class MailboxLaw(RuleBasedStateMachine):
 
     @rule(camera=st.sampled_from(["gate", "yard"]))
     def put(self, camera: str) -> None:
-        self.mailbox.put(frame(camera, self.offered))
+        self.mailbox.put(frame(camera=camera, sequence=self.offered))
         self.dropped += self.closed or camera in self.inside
         if not self.closed:
             self.inside[camera] = self.offered

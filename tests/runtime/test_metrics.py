@@ -8,9 +8,9 @@ from agent.files import Disk
 from agent.runtime.mailbox import FrameCounts
 from agent.runtime.metrics import METRICS_S, Figures, Metrics, Publish, exposition
 from agent.spool.spool import Spool
+from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import frame
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 FIGURES = Figures(
@@ -70,7 +70,7 @@ def test_the_file_is_readable_by_others_and_written_only_when_due_and_changed(
     agent = WholeAgent(HungCamera(), spool, log, clock=clock)
     metrics = metrics_of(agent, path, log, publish)
     metrics.write()
-    agent.stages.mailbox.put(frame("gate", 1))
+    agent.stages.mailbox.put(frame(sequence=1))
     metrics.write()
     assert len(written) == 1
     clock.now += METRICS_S

@@ -8,9 +8,9 @@ from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import FIRST_RETRY_S, LAST_RETRY_S, Reader
+from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import frame
 
 
 class ScriptedSource:

@@ -8,16 +8,17 @@ import pytest
 from agent.runtime.supervisor import TICK_S, ExitCode
 from agent.spool.spool import Spool
 from agent.system import SystemClock
+from tests.fakes.captures import frame
 from tests.fakes.clock import FastClock, ManualClock
 from tests.fakes.disk.real import HangingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import frame, open_test_spool, store, wait_until
+from tests.runtime.runtime_builders import open_test_spool, store, wait_until
 from tests.runtime.whole_agent import HungCamera, NoRecording, Recording, WholeAgent
 from tests.upload.fake_target import FakeTarget
 
 
 def recording(count: int) -> Recording:
-    return Recording([frame("gate", n) for n in range(count)])
+    return Recording([frame(sequence=n) for n in range(count)])
 
 
 def test_a_recording_is_analysed_stored_and_ends_with_nothing_lost(
@@ -80,7 +81,7 @@ def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder)
     camera = HungCamera()
     agent = WholeAgent(camera, spool, log, clock=SystemClock(), queue_length=3)
     for sequence in range(7):  # a queue of three is full, the rest waits before it
-        agent.stages.mailbox.put(frame("gate", sequence))
+        agent.stages.mailbox.put(frame(sequence=sequence))
         agent.stages.inference.step()
     agent.supervisor.stop()
     code = agent.supervisor.run()
@@ -203,7 +204,7 @@ def test_a_disk_that_refuses_for_hours_is_no_stall(
     with open_test_spool(tmp_path, clock, log) as spool:
         agent = WholeAgent(HungCamera(), spool, log, clock=clock, watchdog=3.0, queue_length=1)
         for sequence in range(3):
-            agent.stages.mailbox.put(frame("gate", sequence))
+            agent.stages.mailbox.put(frame(sequence=sequence))
             agent.stages.inference.step()
 
         assert agent.stages.inference.step() == pytest.approx(0.05)

@@ -11,15 +11,11 @@ from agent.domain import Capture, EncodedImage, Pixels
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
+from tests.fakes.captures import capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import (
-    MAKER,
-    PlainEncoder,
-    capture,
-    open_test_spool,
-)
+from tests.runtime.runtime_builders import MAKER, PlainEncoder, open_test_spool
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 

@@ -16,6 +16,7 @@ from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
+from tests.fakes.captures import detection, frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import (
@@ -23,9 +24,7 @@ from tests.runtime.runtime_builders import (
     MODEL,
     PlainEncoder,
     Says,
-    detection,
     every_frame,
-    frame,
     no_thumbnail,
 )
 from tests.upload.fake_target import FakeTarget

@@ -12,6 +12,7 @@ from agent.selection.similarity import Fingerprint
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.fakes.captures import new_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import quiet_log
 
@@ -23,16 +24,12 @@ def clock_at_midnight() -> ManualClock:
     return ManualClock(0.0, wall=MIDNIGHT)
 
 
-def capture_id(number: int) -> str:
-    return f"01970f7e-4c00-7abc-8def-{number * 0x9E3779B97F4A % 2**48:012x}"
-
-
 def fingerprint_text(seed: int) -> str:
     """Return a fingerprint as text; each seed is another scene."""
     return Fingerprint(random.Random(seed).getrandbits(256), {"car": FIRST_CELL}).text
 
 
-def new_capture(
+def capture_of_scene(
     number: int,
     value: float,
     *,
@@ -40,13 +37,9 @@ def new_capture(
     scene: int | None = None,
     is_degraded: bool = False,
 ) -> NewCapture:
-    name = capture_id(number)
-    sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
-    record: dict[str, object] = {"schema": 1, "id": name, "lane": lane.value}
-    record["sampling"] = sampling if lane is Lane.RANDOM else None
-    record["image"] = {"sha256": "0" * 64}
+    """Return a capture with the hint for the purchase; by default each shows another scene."""
     hint = SendHint("gate", is_degraded, fingerprint_text(number if scene is None else scene))
-    return NewCapture(name, lane, value, record, b"x", hint=hint.text)
+    return new_capture(number, lane=lane, value=value, size=1, hint=hint.text)
 
 
 @contextmanager

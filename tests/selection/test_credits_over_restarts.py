@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
+from tests.fakes.captures import capture_id
 from tests.selection.budgeted_spool import (
     MIDNIGHT,
-    capture_id,
+    capture_of_scene,
     clock_at_midnight,
-    new_capture,
     send_all,
     spool_at,
 )
@@ -56,7 +56,10 @@ class SimulatedDevice:
                 if action == "put":
                     self._number += 5
                     spool.put(
-                        [new_capture(n, n % 7 / 10) for n in range(self._number, self._number + 5)]
+                        [
+                            capture_of_scene(n, n % 7 / 10)
+                            for n in range(self._number, self._number + 5)
+                        ]
                     )
                 elif action == "claim" and (capture := spool.claim()) is not None:
                     now = self.clock.wall() - MIDNIGHT, self.clock.powered
@@ -136,11 +139,11 @@ def test_credits_accrued_before_a_power_cut_are_kept(tmp_path: Path, keeps: str)
     """After ten hours without network and a power cut: 8 score-lane credits and the first."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([new_capture(n, n / 100) for n in range(40)])
+        spool.put([capture_of_scene(n, n / 100) for n in range(40)])
         capture = spool.claim() if keeps == "delivery" else None
         clock.now += 10 * 3600.0 + 1
         if keeps == "put":
-            spool.put([new_capture(50, 0.1)])
+            spool.put([capture_of_scene(50, 0.1)])
         elif keeps == "notes":
             spool.keep_notes({"name": "value"})
         elif capture is not None:
@@ -157,7 +160,7 @@ def test_credits_accrued_before_a_power_cut_are_kept(tmp_path: Path, keeps: str)
 def test_time_without_power_earns_nothing(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([new_capture(n, n / 100) for n in range(40)])
+        spool.put([capture_of_scene(n, n / 100) for n in range(40)])
     clock.lose_power(10 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:
         assert send_all(spool) == [capture_id(39)]
@@ -167,7 +170,7 @@ def test_a_new_day_starts_without_credits_of_the_day_before(tmp_path: Path) -> N
     clock = clock_at_midnight()
     clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([new_capture(n, n / 100) for n in range(40)])
+        spool.put([capture_of_scene(n, n / 100) for n in range(40)])
         clock.now += 10 * 3600.0
         spool.keep_notes({})
     clock.lose_power(5 * 3600.0)

@@ -26,7 +26,7 @@ from agent.spool.spool import Spool
 from agent.spool.types import SpoolLimits
 from agent.system import uuid7
 from tests.fakes.log import quiet_log
-from tests.selection.budgeted_spool import clock_at_midnight, new_capture
+from tests.selection.budgeted_spool import capture_of_scene, clock_at_midnight
 from tests.selection.grey_images import noisy, scene
 from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
 
@@ -168,7 +168,7 @@ def test_the_weighted_mean_of_arrivals_is_unbiased(tmp_path: Path) -> None:
 
 def put_drawn(spool: Spool, numbers: Sequence[int]) -> None:
     """Put random captures of one block each."""
-    spool.put([new_capture(number, 0.5, lane=Lane.RANDOM) for number in numbers])
+    spool.put([capture_of_scene(number, 0.5, lane=Lane.RANDOM) for number in numbers])
 
 
 def everything(spool: Spool) -> list[StoredCapture]:

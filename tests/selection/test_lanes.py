@@ -20,7 +20,7 @@ from agent.selection.selector import (
     SelectionOutcome,
     Selector,
 )
-from tests.selection.frames import frame, observation
+from tests.fakes.captures import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures
 UNSURE = 0.3  # confidence; scores 0.5 with a threshold of 0.5 and a floor of 0.1

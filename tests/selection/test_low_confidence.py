@@ -9,7 +9,7 @@ from agent.selection.frame_context import FrameContext
 from agent.selection.rules import make_rules, rules
 from agent.selection.rules.confidence import LowConfidence
 from agent.selection.score_quantiles import noisy_or
-from tests.selection.frames import detection, frame, observation
+from tests.fakes.captures import detection, frame, observation
 
 UNIT = st.floats(0.0, 1.0)
 

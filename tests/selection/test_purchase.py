@@ -17,11 +17,11 @@ from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder, SendHint
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from agent.system import uuid7
+from tests.fakes.captures import capture_id
 from tests.selection.budgeted_spool import (
-    capture_id,
+    capture_of_scene,
     clock_at_midnight,
     fingerprint_text,
-    new_capture,
     send_all,
     spool_at,
 )
@@ -31,7 +31,7 @@ def test_credits_are_spent_when_captures_are_claimed_the_best_first(tmp_path: Pa
     """After three days without network, the credits of today buy the best captures."""
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
-        spool.put([new_capture(n, n / 100) for n in range(60)])
+        spool.put([capture_of_scene(n, n / 100) for n in range(60)])
         for _ in range(3 * 24):
             clock.now += 3600.0
             spool.report()
@@ -46,7 +46,7 @@ def test_credits_are_spent_when_captures_are_claimed_the_best_first(tmp_path: Pa
 def test_a_paid_capture_is_sent_again_without_a_second_credit(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 10) as spool:
-        spool.put([new_capture(n, n / 10) for n in range(5)])
+        spool.put([capture_of_scene(n, n / 10) for n in range(5)])
         first = spool.claim()
     with spool_at(tmp_path, clock, 10) as spool:
         again = spool.claim()
@@ -61,7 +61,7 @@ def test_a_capture_delivered_before_a_kill_costs_no_credit_of_the_next_day(tmp_p
     clock = clock_at_midnight()
     for _ in range(3):
         with spool_at(tmp_path, clock, 10) as spool:
-            spool.put([new_capture(int(clock.now) + 1, 0.5)])
+            spool.put([capture_of_scene(int(clock.now) + 1, 0.5)])
             assert len(send_all(spool)) == 1
         clock.now += DAY_S
     with spool_at(tmp_path, clock, 10) as spool:
@@ -75,9 +75,9 @@ def test_captures_similar_to_a_purchase_lose_value_for_a_day(
 ) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 24) as spool:
-        spool.put([new_capture(1, 0.9, scene=1)])
+        spool.put([capture_of_scene(1, 0.9, scene=1)])
         assert send_all(spool) == [capture_id(1)]
-        spool.put([new_capture(2, 0.8, scene=1), new_capture(3, 0.4, scene=3)])
+        spool.put([capture_of_scene(2, 0.8, scene=1), capture_of_scene(3, 0.4, scene=3)])
         clock.now += 4700.0
         if not is_killed:
             assert send_all(spool) == [capture_id(3)]
@@ -119,8 +119,8 @@ def test_a_purchase_is_forgotten_after_a_day() -> None:
 def test_degraded_frames_get_at_most_a_twentieth_of_the_credits(tmp_path: Path) -> None:
     clock = clock_at_midnight()
     with spool_at(tmp_path, clock, 100) as spool:
-        spool.put([new_capture(n, 0.9, is_degraded=True) for n in range(50)])
-        spool.put([new_capture(n, 0.1) for n in range(50, 150)])
+        spool.put([capture_of_scene(n, 0.9, is_degraded=True) for n in range(50)])
+        spool.put([capture_of_scene(n, 0.1) for n in range(50, 150)])
         sent = []
         for _ in range(95):
             sent += send_all(spool)

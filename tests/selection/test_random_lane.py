@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.selection.random_lane import RandomLane
-from tests.selection.frames import chi_square, drawn, frame
+from tests.fakes.captures import frame
+from tests.fakes.clock import WALL
+from tests.selection.frames import chi_square, drawn
 
 GRID = 64  # grid times of a slot of one second: exact as floats
 
@@ -131,7 +133,7 @@ def test_the_record_of_a_draw_says_when_its_slot_began_by_the_wall_clock() -> No
 
     for at, sampling in found:
         if sampling is not None:
-            assert sampling.slot_start == 1_784_512_000.0 + at // 60 * 60
+            assert sampling.slot_start == WALL + at // 60 * 60
 
 
 def test_without_an_interval_nothing_is_drawn() -> None:

@@ -2,7 +2,7 @@
 
 from agent.domain import Lane
 from agent.selection.budget.send_order import ValueOrder
-from tests.spool.spool_builders import entry
+from tests.fakes.captures import entry
 
 
 def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldest() -> None:

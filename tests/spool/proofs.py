@@ -9,6 +9,7 @@ from itertools import count, product
 from agent.domain import Lane
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.types import SpoolLimits
+from tests.fakes.captures import new_capture
 from tests.fakes.disk.power_cut import (
     ChooseKept,
     DiskFault,
@@ -17,7 +18,7 @@ from tests.fakes.disk.power_cut import (
     keep_nothing,
 )
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.spool_builders import OVERHEAD, Machine, claimable, new_capture
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable
 
 MakeMachine = Callable[..., Machine]
 """Makes a `Machine` in its own folder, from keywords of `Machine`."""

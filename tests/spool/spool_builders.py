@@ -1,4 +1,4 @@
-"""Builders of captures, clocks and spools."""
+"""Builders of spools, with fakes or on the real disk."""
 
 import io
 from collections.abc import Callable
@@ -6,18 +6,17 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.domain import Lane, SpoolEntry
 from agent.files import Disk
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
-from agent.spool.types import NewCapture, SpoolLimits
+from agent.spool.types import SpoolLimits
+from tests.fakes.captures import FIRST_CAPTURE_MS
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.memory_index import Medium, MemoryIndex
 from tests.fakes.disk.power_cut import ChooseKept, PowerCutDisk
 from tests.fakes.log import quiet_log
 
-FIRST_CAPTURE_MS = 1_700_000_000_000
 OVERHEAD = 4_000_000 + 1_500_000 + 65_536
 """Bytes of a budget that are not for captures: reserve, journal, growth of the index."""
 
@@ -25,47 +24,6 @@ OVERHEAD = 4_000_000 + 1_500_000 + 65_536
 def clock() -> ManualClock:
     """Return a clock that stands still, one minute after the first capture."""
     return ManualClock(wall=FIRST_CAPTURE_MS / 1000 + 60)
-
-
-def capture_id(number: int, tag: int = 0) -> str:
-    """Return the UUID (version 7) of a capture; captures are one millisecond apart."""
-    bits = (FIRST_CAPTURE_MS + number) << 80 | 7 << 76 | (number & 0xFFF) << 64 | 2 << 62
-    text = f"{bits | (number & 0x3FFF) << 48 | tag:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def new_capture(
-    number: int,
-    *,
-    lane: Lane = Lane.SCORE,
-    value: float = 0.5,
-    size: int = 3000,
-    tag: int | None = None,
-) -> NewCapture:
-    """Return a capture whose record and image depend on its number."""
-    identity = capture_id(number, number * 0x9E37_79B9_7F4A % 2**48 if tag is None else tag)
-    sampling = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
-    record = {
-        "schema": 1,
-        "id": identity,
-        "lane": lane.value,
-        "sampling": sampling if lane is Lane.RANDOM else None,
-        "image": {"sha256": "0" * 64},
-    }
-    image = bytes([number % 256]) * size
-    return NewCapture(identity, lane, value, record, image)
-
-
-def entry(
-    number: int,
-    *,
-    lane: Lane = Lane.SCORE,
-    value: float = 0.5,
-    size: int = 3000,
-    tag: int = 0,
-) -> SpoolEntry:
-    """Return the entry that the spool has of a capture."""
-    return SpoolEntry(capture_id(number, tag), lane, value, number, size)
 
 
 @dataclass

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.spool.spool import Spool
-from tests.spool.spool_builders import Machine, capture_id, counts_add_up, new_capture
+from tests.fakes.captures import capture_id, new_capture
+from tests.spool.spool_builders import Machine, counts_add_up
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def machine(tmp_path: Path) -> Machine:
 def spool(machine: Machine) -> Iterator[Spool]:
     """A spool of three captures; `A` has the highest value."""
     spool = machine.start()
-    spool.put([new_capture(number, value=0.9 - number / 10, tag=0) for number in range(3)])
+    spool.put([new_capture(number, value=0.9 - number / 10) for number in range(3)])
     yield spool
     machine.kill()
 

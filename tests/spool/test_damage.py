@@ -13,8 +13,9 @@ import pytest
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
+from tests.fakes.captures import new_capture
 from tests.fakes.disk.real import BadBlockDisk
-from tests.spool.spool_builders import claimable, counts_add_up, new_capture, open_real
+from tests.spool.spool_builders import claimable, counts_add_up, open_real
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agent.domain import Lane, SpoolEntry
 from agent.record.file_format import occupied_bytes
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
+from tests.fakes.captures import capture_id, entry
 from tests.spool.naive_eviction import naive_plan
-from tests.spool.spool_builders import capture_id, entry
 
 _candidates = st.lists(
     st.tuples(

@@ -10,8 +10,9 @@ import pytest
 from agent.errors import SpoolUnavailable
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.spool import Spool
+from tests.fakes.captures import new_capture
 from tests.spool.small_file_system import SIZE, SmallFileSystem, mounted
-from tests.spool.spool_builders import claimable, counts_add_up, new_capture, open_real
+from tests.spool.spool_builders import claimable, counts_add_up, open_real
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])

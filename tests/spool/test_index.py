@@ -17,9 +17,9 @@ from agent.spool.index_reading import (
     IndexTotals,
     read_totals,
 )
+from tests.fakes.captures import FIRST_CAPTURE_MS, entry
 from tests.fakes.disk.memory_index import Medium, MemoryIndex
 from tests.fakes.disk.power_cut import PowerCutDisk
-from tests.spool.spool_builders import FIRST_CAPTURE_MS, entry
 
 Reopen = Callable[[], Index]
 

@@ -14,14 +14,9 @@ from agent.domain import Lane
 from agent.errors import ConfigurationError, TemporaryError
 from agent.spool.status import read_status
 from tests import ROOT
+from tests.fakes.captures import FIRST_CAPTURE_MS, new_capture
 from tests.spool.small_file_system import skip_or_fail
-from tests.spool.spool_builders import (
-    FIRST_CAPTURE_MS,
-    claimable,
-    counts_add_up,
-    new_capture,
-    open_real,
-)
+from tests.spool.spool_builders import claimable, counts_add_up, open_real
 
 NOW = FIRST_CAPTURE_MS / 1000 + 60
 

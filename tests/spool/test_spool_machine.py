@@ -22,9 +22,10 @@ from hypothesis.stateful import (
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
 from agent.spool.types import NewCapture, SpoolLimits
+from tests.fakes.captures import new_capture
 from tests.fakes.disk.power_cut import DiskFault, PowerCut
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.spool_builders import OVERHEAD, Machine, new_capture
+from tests.spool.spool_builders import OVERHEAD, Machine
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
 _steps = st.integers(1, 20)

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from tests.spool.spool_builders import new_capture, open_real
+from tests.fakes.captures import new_capture
+from tests.spool.spool_builders import open_real
 
 
 def main() -> None:

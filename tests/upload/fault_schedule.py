@@ -21,10 +21,10 @@ from agent.spool.types import NewCapture, SpoolLimits
 from agent.upload.backoff import REJECTIONS_MAX, Backoff
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import record_of
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.upload.lying_endpoint import CuttingServer, Endpoint
-from tests.upload.upload_builders import record_of
 
 WORKERS = 3
 CAPTURES = 40

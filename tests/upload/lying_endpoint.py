@@ -9,10 +9,10 @@ from email.utils import formatdate
 from random import Random
 from threading import Event, Lock
 
+from tests.fakes import captures
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import Behaviour, FaultyServer, Request, answer
-from tests.upload.upload_builders import identity
 
 RETRY = (408, 425, 429, 500, 502, 503, 504, 507, 599)
 HOLD = (301, 302, 307, 401, 402, 403, 404, 405, 407, 410, 418, 421, 423, 426, 501, 511)
@@ -175,7 +175,7 @@ class Endpoint:
         return answer(201, self._receipt(capture_id, sha256)[: self._random.randint(1, 60)])
 
     def _another_id(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(201, self._receipt(identity(999_999), sha256))
+        return answer(201, self._receipt(captures.capture_id(999_999), sha256))
 
     def _another_image(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         return answer(self._random.choice([200, 409]), self._receipt(capture_id, "0" * 64))

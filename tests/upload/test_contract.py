@@ -24,6 +24,7 @@ from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.upload.fake_target import FakeTarget
@@ -31,7 +32,6 @@ from tests.upload.faulty_server import FaultyServer, answer
 from tests.upload.label_studio_server import LabelStudioServer
 from tests.upload.roboflow_server import RoboflowServer
 from tests.upload.s3_store import ENVIRONMENT, S3Store
-from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
@@ -203,7 +203,7 @@ def require_proof_demanded(row: TargetRow, directory: Path) -> None:
         without_proof(row, directory) as target,
         pytest.raises((TargetBlocked, TargetUnavailable, CaptureRejected)),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 class UnprovedTarget:
@@ -260,7 +260,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
 
 
 def test_a_receipt_repeats_id_and_checksum_and_the_endpoint_has_the_image(side: Side) -> None:
-    sent = capture(1)
+    sent = stored_capture(1)
     receipt = side.target.send(sent)
 
     assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
@@ -268,7 +268,7 @@ def test_a_receipt_repeats_id_and_checksum_and_the_endpoint_has_the_image(side: 
 
 
 def test_sending_again_stores_nothing_twice(side: Side) -> None:
-    sent = capture(1)
+    sent = stored_capture(1)
     side.target.send(sent)
 
     assert side.target.send(sent).duplicate is True
@@ -278,15 +278,15 @@ def test_sending_again_stores_nothing_twice(side: Side) -> None:
 def test_another_image_under_the_same_id_is_rejected(side: Side) -> None:
     if not side.knows_ids:
         pytest.skip("this endpoint knows images by their bytes alone")
-    side.target.send(capture(1, b"first"))
+    side.target.send(stored_capture(1, b"first"))
     with pytest.raises(CaptureRejected):
-        side.target.send(capture(1, b"second"))
+        side.target.send(stored_capture(1, b"second"))
 
     assert list(side.images().values()) == [b"first"]
 
 
 def test_different_captures_may_be_sent_at_once(side: Side) -> None:
-    sent = [capture(number) for number in range(12)]
+    sent = [stored_capture(number) for number in range(12)]
     with ThreadPoolExecutor(4) as pool:
         receipts = list(pool.map(side.target.send, sent))
 
@@ -296,7 +296,7 @@ def test_different_captures_may_be_sent_at_once(side: Side) -> None:
 
 def test_any_bytes_arrive_unchanged(side: Side) -> None:
     awkward = b"\xff\xd8" + bytes(range(256)) * 300 + b"\r\n--boundary--\r\n"
-    side.target.send(capture(1, awkward))
+    side.target.send(stored_capture(1, awkward))
 
     assert list(side.images().values()) == [awkward]
 
@@ -304,21 +304,21 @@ def test_any_bytes_arrive_unchanged(side: Side) -> None:
 def test_failure_that_passes_is_unavailable_and_then_passes(side: Side) -> None:
     side.make_unavailable()
     with pytest.raises(TargetUnavailable):
-        side.target.send(capture(1))
+        side.target.send(stored_capture(1))
     side.fix()
 
-    assert side.target.send(capture(1)).duplicate is False
+    assert side.target.send(stored_capture(1)).duplicate is False
 
 
 def test_failure_that_a_person_must_fix_blocks_until_then(side: Side) -> None:
     side.make_blocked()
     with pytest.raises(TargetBlocked) as caught:
-        side.target.send(capture(1))
+        side.target.send(stored_capture(1))
     side.fix()
 
     assert TOKEN not in str(caught.value)
     assert side.images() == {}
-    assert side.target.send(capture(1)).duplicate is False
+    assert side.target.send(stored_capture(1)).duplicate is False
 
 
 def test_a_probe_stores_nothing_and_says_something(side: Side) -> None:

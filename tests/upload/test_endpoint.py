@@ -19,10 +19,10 @@ from agent.errors import (
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.address import masked
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, answer
-from tests.upload.upload_builders import capture
 
 TOKEN = "s3cret"
 
@@ -34,7 +34,7 @@ def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> E
 
 
 def test_the_request_is_what_the_contract_says() -> None:
-    sent = capture(1, b"\xff\xd8\r\n--\x00\xff")
+    sent = stored_capture(1, b"\xff\xd8\r\n--\x00\xff")
     with FaultyServer(faults.store) as server, target_of(server.url) as target:
         receipt = target.send(sent)
 
@@ -61,9 +61,9 @@ def test_connections_are_kept_and_cookies_are_not() -> None:
     chatty = answer(401, b"x", {"Set-Cookie": "session=1"})
     with FaultyServer(chatty, faults.store) as server, target_of(server.url) as target:
         with pytest.raises(TargetBlocked):
-            target.send(capture(1))
+            target.send(stored_capture(1))
         for number in range(5):
-            target.send(capture(number))
+            target.send(stored_capture(number))
 
     assert server.connections == 1
     assert all("cookie" not in request.headers for request in server.requests)
@@ -75,8 +75,8 @@ def test_a_kept_connection_that_the_server_just_closes_is_not_a_failure() -> Non
         FaultyServer(faults.store, faults.drop, faults.store) as server,
         target_of(server.url) as target,
     ):
-        target.send(capture(1))
-        assert target.send(capture(2)).id == capture(2).id
+        target.send(stored_capture(1))
+        assert target.send(stored_capture(2)).id == stored_capture(2).id
 
     assert server.connections == 2
     assert len(server.requests) == 3
@@ -88,7 +88,7 @@ def test_a_new_connection_that_breaks_is_a_failure() -> None:
         target_of(server.url) as target,
         pytest.raises(TargetUnavailable, match="connection broke"),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert len(server.requests) == 1
 
@@ -98,9 +98,9 @@ def test_a_kept_connection_that_breaks_is_replaced_once() -> None:
         FaultyServer(faults.store, faults.drop) as server,
         target_of(server.url) as target,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
         with pytest.raises(TargetUnavailable, match="connection broke"):
-            target.send(capture(2))
+            target.send(stored_capture(2))
 
     assert len(server.requests) == 3
 
@@ -115,7 +115,7 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
         FaultyServer(faults.store) as server,
         EndpointTarget(server.url, token=None, clock=ManualClock()) as target,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert "authorization" not in server.requests[0].headers
 
@@ -154,7 +154,7 @@ def test_what_an_endpoint_does_wrong(
         target_of(server.url) as target,
         pytest.raises(error, match=says) as caught,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert TOKEN not in str(caught.value)
 
@@ -181,7 +181,7 @@ def test_retry_after_is_read_on_a_device_that_believes_it_is_1970(
         target_of(server.url, wall=0.0) as target,
         pytest.raises(TargetUnavailable) as caught,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert caught.value.retry_after == seconds
 
@@ -196,7 +196,7 @@ def test_the_timeout_is_for_the_whole_request(behaviour: faults.Behaviour) -> No
     with FaultyServer(behaviour) as server, target_of(server.url, timeout=0.8) as target:
         began = time.monotonic()
         with pytest.raises(TargetUnavailable, match=r"no whole answer within 0\.8 s"):
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
         assert 0.7 < time.monotonic() - began < 1.3
 
@@ -208,7 +208,7 @@ def test_a_server_that_reads_nothing_meets_the_deadline() -> None:
             target_of(url, timeout=0.5) as target,
             pytest.raises(TargetUnavailable, match=r"0\.5 s"),
         ):
-            target.send(capture(1, b"x" * 20_000_000))
+            target.send(stored_capture(1, b"x" * 20_000_000))
 
 
 def test_a_handshake_that_never_ends_meets_the_deadline() -> None:
@@ -245,10 +245,10 @@ def test_no_thread_and_no_descriptor_outlives_a_request() -> None:
         FaultyServer(faults.store) as server,
         target_of(server.url) as target,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
         descriptors = len(list(Path("/proc/self/fd").iterdir()))
         for number in range(10):
-            target.send(capture(number))
+            target.send(stored_capture(number))
         assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     time.sleep(0.05)
 
@@ -265,7 +265,7 @@ def test_no_thread_and_no_descriptor_outlives_a_request() -> None:
 )
 def test_an_endpoint_that_is_not_there(url: str, says: str) -> None:
     with target_of(url) as target, pytest.raises(TargetUnavailable, match=says) as caught:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert TOKEN not in str(caught.value)
     assert TOKEN not in target.name
@@ -303,7 +303,7 @@ def test_workers_share_the_target() -> None:
         def send(number: int) -> None:
             try:
                 for repeat in range(5):
-                    target.send(capture(10 * number + repeat))
+                    target.send(stored_capture(10 * number + repeat))
             except AgentError as error:
                 failures.append(error)
 

@@ -19,6 +19,7 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_studio import LabelStudioTarget
+from tests.fakes.captures import CAR, classified, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload.label_studio_server import (
     LEGACY,
@@ -27,7 +28,6 @@ from tests.upload.label_studio_server import (
     RECTANGLES,
     LabelStudioServer,
 )
-from tests.upload.upload_builders import CAR, capture, classified
 
 BOOT = "0e7d6a1c"
 BICYCLE = {"label": "bicycle", "class_id": 1, "confidence": 0.7, "box": [0.0, 0.0, 50.0, 50.0]}
@@ -62,7 +62,7 @@ def paths(server: LabelStudioServer) -> list[str]:
 
 
 def test_a_capture_becomes_a_task_with_its_image_facts_and_boxes(server: LabelStudioServer) -> None:
-    sent = capture(1, detections=[CAR, BICYCLE, FAINT])
+    sent = stored_capture(1, detections=[CAR, BICYCLE, FAINT])
     with target_of(server.url) as target:
         receipt = target.send(sent)
 
@@ -125,7 +125,7 @@ def test_which_boxes_arrive(
     labels: list[str] | None,
 ) -> None:
     with target_of(server.url + options) as target:
-        target.send(capture(1, detections=detections))
+        target.send(stored_capture(1, detections=detections))
 
     (task,) = server.tasks
     arrived = [
@@ -136,7 +136,7 @@ def test_which_boxes_arrive(
 
 
 def made_now(number: int, clock: ManualClock, **changes: Any) -> Any:
-    return capture(number, boot_id=BOOT, monotonic_ns=int((clock.now + 1) * 1e9), **changes)
+    return stored_capture(number, boot_id=BOOT, monotonic_ns=int((clock.now + 1) * 1e9), **changes)
 
 
 def test_a_capture_of_this_process_is_not_searched_for(
@@ -163,9 +163,9 @@ def test_a_capture_of_an_earlier_process_is_searched_for(
     server: LabelStudioServer, changes: dict[str, Any]
 ) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1, **changes))
+        target.send(stored_capture(1, **changes))
     with target_of(server.url) as after_a_restart:
-        assert after_a_restart.send(capture(1, **changes)).duplicate is True
+        assert after_a_restart.send(stored_capture(1, **changes)).duplicate is True
 
     assert len(server.tasks) == 1
 
@@ -187,7 +187,7 @@ def test_after_a_lost_answer_it_is_searched_for(
 def test_boxes_that_an_import_lost_are_added(server: LabelStudioServer) -> None:
     server.loses_boxes = 1
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     (task,) = server.tasks
     assert [prediction["model_version"] for prediction in task.predictions] == ["nanodet-g-416"]
@@ -199,17 +199,17 @@ def test_boxes_that_an_import_lost_with_its_answer_are_added_later(
     server.loses_boxes = 1
     server.faults.append(lambda: None)
     with target_of(server.url) as target, pytest.raises(TargetUnavailable):
-        target.send(capture(1))
+        target.send(stored_capture(1))
     with target_of(server.url) as after_a_restart:
         for _ in range(2):
-            assert after_a_restart.send(capture(1)).duplicate is True
+            assert after_a_restart.send(stored_capture(1)).duplicate is True
 
     assert [len(task.predictions) for task in server.tasks] == [1]
 
 
 def test_imports_are_made_one_at_a_time(server: LabelStudioServer) -> None:
     with target_of(server.url) as target, ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: target.send(capture(number)), range(12)))
+        list(pool.map(lambda number: target.send(stored_capture(number)), range(12)))
 
     assert server.most_importing == 1
     assert len(server.tasks) == 12
@@ -217,9 +217,9 @@ def test_imports_are_made_one_at_a_time(server: LabelStudioServer) -> None:
 
 def test_another_image_under_the_same_id_is_rejected(server: LabelStudioServer) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1, b"first"))
+        target.send(stored_capture(1, b"first"))
         with pytest.raises(CaptureRejected, match="another image"):
-            target.send(capture(1, b"second"))
+            target.send(stored_capture(1, b"second"))
 
 
 def test_more_attempts_than_are_remembered_are_searched_for(
@@ -241,11 +241,11 @@ def test_a_personal_token_buys_access_and_renews_it_in_time(
     server: LabelStudioServer, clock: ManualClock
 ) -> None:
     with target_of(server.url, token=PERSONAL, clock=clock) as target:
-        target.send(capture(1))
-        target.send(capture(2))
+        target.send(stored_capture(1))
+        target.send(stored_capture(2))
         assert paths(server).count("token/refresh") == 1
         clock.now += 241
-        target.send(capture(3))
+        target.send(stored_capture(3))
 
     assert paths(server).count("token/refresh") == 2
     assert PERSONAL not in {call.headers.get("authorization") for call in server.calls}
@@ -253,9 +253,9 @@ def test_a_personal_token_buys_access_and_renews_it_in_time(
 
 def test_an_access_token_that_ends_early_is_renewed_at_once(server: LabelStudioServer) -> None:
     with target_of(server.url, token=PERSONAL) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
         server.expire()
-        target.send(capture(2))
+        target.send(stored_capture(2))
 
     assert len(server.tasks) == 2
 
@@ -263,10 +263,10 @@ def test_an_access_token_that_ends_early_is_renewed_at_once(server: LabelStudioS
 @pytest.mark.parametrize("token", [LEGACY, PERSONAL])
 def test_a_revoked_token_holds(server: LabelStudioServer, token: str) -> None:
     with target_of(server.url, token=token) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
         server.legacy = server.personal = None
         server.expire()
-        for attempt in (target.probe, lambda: target.send(capture(2))):
+        for attempt in (target.probe, lambda: target.send(stored_capture(2))):
             with pytest.raises(TargetBlocked, match="set AGENT_UPLOAD_TOKEN"):
                 attempt()
 
@@ -293,10 +293,10 @@ def test_each_answer_to_an_import_has_its_meaning(
     server.faults.append(lambda: reply)
     with target_of(server.url) as target:
         with pytest.raises(error, match=says) as caught:
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
         assert LEGACY not in str(caught.value)
-        assert target.send(capture(1)).duplicate is False, "and it passes later"
+        assert target.send(stored_capture(1)).duplicate is False, "and it passes later"
 
 
 @pytest.mark.parametrize(
@@ -308,10 +308,10 @@ def test_a_search_that_is_not_answered_holds(
 ) -> None:
     """Nothing is imported on a guess."""
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
         server.failure = reply
         with pytest.raises(TargetBlocked, match="lists no tasks"):
-            target.send(capture(2))
+            target.send(stored_capture(2))
 
 
 def tag(kind: str, source: str = "Image", **more: Any) -> dict[str, Any]:
@@ -342,7 +342,7 @@ def test_a_project_that_would_hide_the_boxes_holds(
 ) -> None:
     server.config = config
     with target_of(server.url) as target:
-        for attempt in (target.probe, lambda: target.send(capture(1))):
+        for attempt in (target.probe, lambda: target.send(stored_capture(1))):
             with pytest.raises(TargetBlocked, match=says):
                 attempt()
     assert server.tasks == []
@@ -401,7 +401,7 @@ def test_a_choice_that_an_import_lost_is_added(server: LabelStudioServer) -> Non
 @pytest.mark.parametrize(
     ("config", "sent", "says"),
     [
-        (CHOICES, capture(1), "no <RectangleLabels>, so nobody would see the boxes"),
+        (CHOICES, stored_capture(1), "no <RectangleLabels>, so nobody would see the boxes"),
         (RECTANGLES, classified(1, ("cat", 0.9)), "no <Choices>, so nobody would see a class"),
     ],
 )
@@ -422,7 +422,7 @@ def test_one_project_takes_both(server: LabelStudioServer) -> None:
     server.config = {"elsewhere": elsewhere, **CHOICES, **RECTANGLES}
     with target_of(server.url) as target:
         assert "boxes in 'objects', classes in 'kind'" in target.probe()
-        target.send(capture(1))
+        target.send(stored_capture(1))
         target.send(classified(2, ("cat", 0.9)))
 
     assert [task.predictions[0]["result"][0]["type"] for task in server.tasks] == [
@@ -435,7 +435,7 @@ def test_without_boxes_any_project_with_an_image_will_do(server: LabelStudioServ
     server.config = {"c": tag("Choices")}
     with target_of(f"{server.url}?annotate=off") as target:
         assert "no boxes" in target.probe()
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert server.tasks[0].predictions == []
 
@@ -443,26 +443,26 @@ def test_without_boxes_any_project_with_an_image_will_do(server: LabelStudioServ
 def test_boxes_go_to_the_tag_that_takes_them(server: LabelStudioServer) -> None:
     server.config = {"b": tag("BrushLabels"), **RECTANGLES}
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert server.tasks[0].predictions[0]["result"][0]["from_name"] == "objects"
 
 
 def test_an_interface_that_changes_is_read_again(server: LabelStudioServer) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
         source = {"type": "Image", "value": "photo"}
         server.config = {"objects": {**RECTANGLES["objects"], "inputs": [source]}}
         with pytest.raises(CaptureRejected, match="Validation error"):
-            target.send(capture(2))
+            target.send(stored_capture(2))
 
-        target.send(capture(2))
+        target.send(stored_capture(2))
     assert "photo" in server.tasks[1].data
 
 
 def test_the_probe_tells_title_tasks_and_names(server: LabelStudioServer) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
         said = "the project 'yard' has 1 tasks; images in 'photo', boxes in 'objects'"
         assert target.probe() == said
@@ -520,6 +520,6 @@ part = st.from_regex(r"[A-Za-z0-9_-]{8,20}", fullmatch=True)
 def test_no_token_is_ever_repeated(server: LabelStudioServer, token: str, status: int) -> None:
     server.failure = (status, {"detail": f"the token {token}", "access": token})
     with target_of(server.url, token=token) as target:
-        said = failure(target.probe) + failure(lambda: target.send(capture(1)))
+        said = failure(target.probe) + failure(lambda: target.send(stored_capture(1)))
 
     assert token not in said

@@ -13,10 +13,10 @@ from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.transport import IDLE_MAX
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import capture
 
 
 def target_of(url: str, network: HttpOptions | None = None) -> EndpointTarget:
@@ -29,7 +29,7 @@ def target_of(url: str, network: HttpOptions | None = None) -> EndpointTarget:
 def test_a_capture_arrives_by_either_kind_of_address(host: str) -> None:
     with FaultyServer(faults.store, host=host) as server, target_of(server.url) as target:
         for number in range(3):
-            assert target.send(capture(number)).id == capture(number).id
+            assert target.send(stored_capture(number)).id == stored_capture(number).id
 
     assert server.connections == 1
     assert server.requests[0].headers["host"] == server.url.split("/")[2]
@@ -47,7 +47,7 @@ def test_a_name_with_a_dead_first_address_is_reached_by_its_second(
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         with target_of("http://endpoint.example/upload") as target:
-            assert target.send(capture(1)).id == capture(1).id
+            assert target.send(stored_capture(1)).id == stored_capture(1).id
 
 
 def test_a_name_without_an_address_is_named_and_tried_again(
@@ -63,8 +63,8 @@ def test_a_name_without_an_address_is_named_and_tried_again(
         monkeypatch.setattr(socket, "getaddrinfo", fail)
         with target_of(server.url) as target:
             with pytest.raises(TargetUnavailable, match=r"localhost:\d+: its name .* \(DNS\)"):
-                target.send(capture(1))
-            assert target.send(capture(1)).id == capture(1).id
+                target.send(stored_capture(1))
+            assert target.send(stored_capture(1)).id == stored_capture(1).id
 
 
 def test_a_connection_that_stood_idle_is_not_used_again() -> None:
@@ -77,7 +77,7 @@ def test_a_connection_that_stood_idle_is_not_used_again() -> None:
     ):
         for now in (0.0, IDLE_MAX, 2 * IDLE_MAX + 1):
             clock.now = now
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
     assert server.connections == 2
 
@@ -89,7 +89,7 @@ def test_a_connection_closed_by_the_server_between_requests_is_replaced() -> Non
 
     with FaultyServer(store_and_close) as server, target_of(server.url) as target:
         for number in range(3):
-            target.send(capture(number))
+            target.send(stored_capture(number))
 
     assert (server.connections, len(server.requests)) == (3, 3)
 
@@ -139,8 +139,8 @@ def test_a_device_shows_its_certificate_to_an_endpoint_that_asks(
         FaultyServer(faults.store, tls=demanding(authority, version)) as server,
         target_of(server.url, network) as target,
     ):
-        target.send(capture(1))
-        target.send(capture(2))
+        target.send(stored_capture(1))
+        target.send(stored_capture(2))
 
     assert server.connections == 1
 
@@ -162,7 +162,7 @@ def test_a_certificate_that_the_endpoint_does_not_accept_holds(
         target_of(server.url, network) as target,
         pytest.raises(TargetBlocked, match="AGENT_UPLOAD_CLIENT_CERT"),
     ):
-        target.send(capture(1, bytes(300_000)))
+        target.send(stored_capture(1, bytes(300_000)))
 
     assert server.requests == []
 
@@ -178,12 +178,12 @@ def test_our_authorities_are_the_only_ones(
     ):
         monkeypatch.setenv("SSL_CERT_FILE", system)
         with target_of(server.url) as target:
-            target.send(capture(1))
+            target.send(stored_capture(1))
         with (
             target_of(server.url, HttpOptions(ca=pem)) as target,
             pytest.raises(TargetBlocked, match="not trusted"),
         ):
-            target.send(capture(2))
+            target.send(stored_capture(2))
 
 
 def broken_identity(tmp_path: Path, authority: trustme.CA, kind: str) -> Path:

@@ -9,11 +9,11 @@ import trustme
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.forward_proxy import Proxy
-from tests.upload.upload_builders import capture
 
 PROXY_SECRET = "s3cret"
 
@@ -38,7 +38,7 @@ def test_a_proxy_connects_us_and_sees_nothing_but_the_host(tmp_path: Path) -> No
         target_of(server.url, through(proxy, pem)) as target,
     ):
         for number in range(3):
-            target.send(capture(number))
+            target.send(stored_capture(number))
 
     assert len(proxy.heads) == 1
     assert proxy.heads[0].startswith(b"CONNECT localhost:%d HTTP/1." % server.port)
@@ -51,7 +51,7 @@ def test_a_proxy_forwards_what_is_not_encrypted() -> None:
         FaultyServer(faults.store) as server,
         target_of(server.url, through(proxy)) as target,
     ):
-        assert target.send(capture(1)).id == capture(1).id
+        assert target.send(stored_capture(1)).id == stored_capture(1).id
 
     assert proxy.heads[0].startswith(b"POST http://localhost:%d/upload HTTP/1.1" % server.port)
 
@@ -72,7 +72,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
         target_of("https://localhost:1/", through(proxy)) as target,
         pytest.raises(kind, match=says) as caught,
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert PROXY_SECRET not in str(caught.value)
 
@@ -83,7 +83,7 @@ def test_a_proxy_that_is_not_there_is_named() -> None:
         target_of("http://localhost:2/", network) as target,
         pytest.raises(TargetUnavailable, match=r"through the proxy 127\.0\.0\.1:1: it refuses"),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from agent.system import SystemClock
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.rate_limit import RateLimit, TokenBucket
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import capture
 
 
 @given(
@@ -76,7 +76,7 @@ LIMITED = HttpOptions(workers=2, max_rate=200_000)
 
 def test_one_capture_is_paced_from_its_first_byte_to_its_last() -> None:
     """Half-way through the time, half of the bytes have come: no burst at either end."""
-    sent = capture(1, bytes(100_000))
+    sent = stored_capture(1, bytes(100_000))
     arrivals: list[tuple[float, int]] = []
 
     class Watching(FaultyServer):
@@ -99,7 +99,7 @@ def test_one_capture_is_paced_from_its_first_byte_to_its_last() -> None:
 
 
 def test_all_connections_share_the_limit() -> None:
-    sent = [capture(number, bytes(30_000)) for number in range(4)]
+    sent = [stored_capture(number, bytes(30_000)) for number in range(4)]
     with (
         FaultyServer(faults.store) as server,
         EndpointTarget(server.url, token=None, clock=SystemClock(), network=LIMITED) as target,
@@ -120,9 +120,9 @@ def test_the_limit_does_not_eat_the_time_that_the_endpoint_has() -> None:
         EndpointTarget(server.url, token=None, clock=SystemClock(), network=network) as target,
     ):
         began = time.monotonic()
-        target.send(capture(1, bytes(100_000)))
+        target.send(stored_capture(1, bytes(100_000)))
         assert time.monotonic() - began > 0.9
         began = time.monotonic()
         with pytest.raises(TargetUnavailable, match=r"no whole answer within 0\.5 s"):
-            target.send(capture(2, bytes(20_000)))
+            target.send(stored_capture(2, bytes(20_000)))
         assert 0.5 < time.monotonic() - began < 1.2

@@ -17,8 +17,8 @@ from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
-from tests.upload.upload_builders import capture
 
 
 def target_for(url: str) -> UploadTarget:
@@ -108,13 +108,13 @@ def test_a_folder_is_made_inside_one_that_exists(tmp_path: Path) -> None:
 
     assert "GB free" in target.probe()
     assert not (tmp_path / "set").exists()
-    target.send(capture(1))
+    target.send(stored_capture(1))
     assert (tmp_path / "set/images").is_dir()
 
 
 def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
     target = FolderTarget(Dataset(tmp_path / "usb/set", Disk()), Disk())
-    for attempt in (target.probe, lambda: target.send(capture(1))):
+    for attempt in (target.probe, lambda: target.send(stored_capture(1))):
         with pytest.raises(TargetUnavailable, match="is the disk plugged in and mounted"):
             attempt()
 
@@ -123,19 +123,19 @@ def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_there_is_not_made_again_below_its_mount_point(tmp_path: Path) -> None:
     target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
-    target.send(capture(1))
+    target.send(stored_capture(1))
     (tmp_path / "set").rename(tmp_path / "taken away")
     with pytest.raises(TargetUnavailable, match="mounted"):
-        target.send(capture(3))
+        target.send(stored_capture(3))
     (tmp_path / "taken away").rename(tmp_path / "set")
 
-    assert target.send(capture(3)).duplicate is False
+    assert target.send(stored_capture(3)).duplicate is False
 
 
 def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("x")
     with pytest.raises(TargetUnavailable):
-        FolderTarget(Dataset(tmp_path / "set", Disk()), Disk()).send(capture(1))
+        FolderTarget(Dataset(tmp_path / "set", Disk()), Disk()).send(stored_capture(1))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -145,16 +145,18 @@ def test_a_folder_of_another_user_blocks(tmp_path: Path) -> None:
     with pytest.raises(TargetBlocked, match="change the owner"):
         target.probe()
     with pytest.raises(TargetBlocked, match="change the rights"):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 def test_a_capture_that_contradicts_itself_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(CaptureRejected):
-        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1, b"x", detections="none"))
+        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(
+            stored_capture(1, b"x", detections="none")
+        )
 
 
 def test_a_dataset_that_lost_its_names_blocks(tmp_path: Path) -> None:
-    FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(1))
+    FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(stored_capture(1))
     (tmp_path / "data.yaml").unlink()
     with pytest.raises(TargetBlocked, match=r"data\.yaml is missing"):
-        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(capture(2))
+        FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(stored_capture(2))

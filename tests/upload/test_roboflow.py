@@ -20,9 +20,9 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
+from tests.fakes.captures import CAR, classified, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
-from tests.upload.upload_builders import CAR, capture, classified
 
 KEY = "rf_s3cret/+="
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.6, "box": [-5.0, 0.0, 50.0, 100.0]}
@@ -44,7 +44,7 @@ def target_of(
 
 
 def test_an_image_arrives_with_its_facts_and_its_confident_boxes(server: RoboflowServer) -> None:
-    sent = capture(1, detections=[CAR, PERSON])
+    sent = stored_capture(1, detections=[CAR, PERSON])
     with target_of(server.url) as target:
         receipt = target.send(sent)
 
@@ -87,7 +87,7 @@ def test_an_image_arrives_with_its_facts_and_its_confident_boxes(server: Roboflo
 def test_the_weight_of_a_random_capture_arrives(server: RoboflowServer) -> None:
     sampling = {"slot_start": "2026-05-28T20:15:00.000Z", "slot_seconds": 900.0, "weight": 1800.0}
     with target_of(server.url) as target:
-        target.send(capture(1, lane="random", rules=[], sampling=sampling))
+        target.send(stored_capture(1, lane="random", rules=[], sampling=sampling))
 
     (image,) = server.images.values()
     assert image.metadata["sampling_weight"] == 1800.0
@@ -97,7 +97,7 @@ def test_the_weight_of_a_random_capture_arrives(server: RoboflowServer) -> None:
 def test_the_address_chooses_batch_tags_split_and_boxes(server: RoboflowServer) -> None:
     options = "?batch=night%20%26%20day&tag=yard&tag=gate&split=valid&annotate=floor"
     with target_of(server.url + options) as target:
-        target.send(capture(1, detections=[CAR, PERSON]))
+        target.send(stored_capture(1, detections=[CAR, PERSON]))
 
     (image,) = server.images.values()
     assert image.batch == "night & day"
@@ -116,7 +116,7 @@ def test_an_image_without_boxes_to_show_is_one_request(
     server: RoboflowServer, options: str, changes: dict[str, Any]
 ) -> None:
     with target_of(server.url + options) as target:
-        target.send(capture(1, **changes))
+        target.send(stored_capture(1, **changes))
 
     assert len(server.calls) == 1
 
@@ -149,7 +149,7 @@ def test_what_the_project_does_not_take_is_said_with_its_fix(
     server: RoboflowServer, kind: str, made: int
 ) -> None:
     server.kind = kind
-    sent = classified(1, ("cat", 0.9)) if made == 1 else capture(2)
+    sent = classified(1, ("cat", 0.9)) if made == 1 else stored_capture(2)
     with target_of(server.url) as target, pytest.raises(CaptureRejected, match="annotate=off"):
         target.send(sent)
 
@@ -167,7 +167,7 @@ def test_the_image_is_looked_for_until_it_is_visible(server: RoboflowServer) -> 
     server.looks_until_visible = 2
     pauses: list[float] = []
     with target_of(server.url, pauses=pauses) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert pauses == [0.5, 1.0]
     assert [len(image.predictions) for image in server.images.values()] == [1]
@@ -177,11 +177,11 @@ def test_an_image_that_never_shows_is_uploaded_again_later(server: RoboflowServe
     server.looks_until_visible = 4
     with target_of(server.url) as target:
         with pytest.raises(TargetUnavailable, match="does not show the image"):
-            target.send(capture(1))
+            target.send(stored_capture(1))
         server.images.clear()  # somebody deleted it
         server.looks_until_visible = 0
 
-        assert target.send(capture(1)).duplicate is False
+        assert target.send(stored_capture(1)).duplicate is False
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
@@ -194,8 +194,8 @@ def test_boxes_that_failed_do_not_send_the_image_again(server: RoboflowServer) -
     with target_of(server.url) as target:
         for _ in range(2):
             with pytest.raises(TargetUnavailable):
-                target.send(capture(1))
-        receipt = target.send(capture(1))
+                target.send(stored_capture(1))
+        receipt = target.send(stored_capture(1))
 
     assert receipt.duplicate is False
     assert uploads(server) == 1
@@ -206,17 +206,17 @@ def test_an_answer_that_was_lost_costs_one_more_request(server: RoboflowServer) 
     server.upload_faults.append(lambda: None)
     with target_of(server.url) as target:
         with pytest.raises(TargetUnavailable):
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
-        assert target.send(capture(1)).duplicate is True
+        assert target.send(stored_capture(1)).duplicate is True
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
 def test_the_same_image_of_two_captures_is_one_image(server: RoboflowServer) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1, b"\xff\xd8 same"))
+        target.send(stored_capture(1, b"\xff\xd8 same"))
 
-        assert target.send(capture(2, b"\xff\xd8 same")).duplicate is True
+        assert target.send(stored_capture(2, b"\xff\xd8 same")).duplicate is True
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
@@ -224,9 +224,9 @@ SEND_ONE = """
 import sys
 from agent.upload.targets.roboflow import RoboflowTarget
 from tests.fakes.clock import ManualClock
-from tests.upload.upload_builders import capture
+from tests.fakes.captures import stored_capture
 
-RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=ManualClock()).send(capture(1))
+RoboflowTarget(sys.argv[1], token=sys.argv[2], clock=ManualClock()).send(stored_capture(1))
 """
 
 
@@ -242,9 +242,9 @@ def test_kill_9_at_any_moment_leaves_one_image_with_one_set_of_boxes(
         process.kill()
     server.go_on()
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
-    assert [image.data for image in server.images.values()] == [capture(1).image]
+    assert [image.data for image in server.images.values()] == [stored_capture(1).image]
     assert [len(image.predictions) for image in server.images.values()] == [1]
 
 
@@ -279,11 +279,11 @@ def test_each_answer_to_an_upload_has_its_meaning(
     server.upload_faults.append(lambda: reply)
     with target_of(server.url) as target:
         with pytest.raises(error, match=says) as caught:
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
         assert KEY not in str(caught.value)
         assert quote_plus(KEY) not in str(caught.value)
-        assert target.send(capture(1)).duplicate is False, "and it passes later"
+        assert target.send(stored_capture(1)).duplicate is False, "and it passes later"
 
 
 @pytest.mark.parametrize(
@@ -308,26 +308,26 @@ def test_each_answer_to_boxes_has_its_meaning(
     server.annotate_faults.append(lambda: reply)
     with target_of(server.url) as target:
         if error is None:
-            target.send(capture(1))
+            target.send(stored_capture(1))
         else:
             with pytest.raises(error, match=says):
-                target.send(capture(1))
+                target.send(stored_capture(1))
 
 
 def test_data_that_is_not_an_image_is_rejected(server: RoboflowServer) -> None:
     with target_of(server.url) as target, pytest.raises(CaptureRejected, match="Invalid Image"):
-        target.send(capture(1, b"GIF89a"))
+        target.send(stored_capture(1, b"GIF89a"))
 
 
 def test_a_record_that_contradicts_itself_is_rejected(server: RoboflowServer) -> None:
     with target_of(server.url) as target, pytest.raises(CaptureRejected, match="box"):
-        target.send(capture(1, detections=[{**CAR, "box": [1.0]}]))
+        target.send(stored_capture(1, detections=[{**CAR, "box": [1.0]}]))
     assert server.calls == []
 
 
 def test_the_probe_looks_the_project_up(server: RoboflowServer) -> None:
     with target_of(server.url) as target:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
         assert target.probe() == "the project acme/cars (object-detection) holds 1 images"
 
@@ -388,7 +388,7 @@ def test_no_key_is_ever_repeated(server: RoboflowServer, key: str, status: int) 
     server.key = key
     server.failure = (status, {"error": {"message": echo}, "message": json.dumps(echo)})
     with target_of(server.url, key=key) as target:
-        said = failure(target.probe) + failure(lambda: target.send(capture(1)))
+        said = failure(target.probe) + failure(lambda: target.send(stored_capture(1)))
 
     assert key not in said
     assert quote_plus(key) not in said

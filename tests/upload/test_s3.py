@@ -20,11 +20,11 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.s3 import S3Target
+from tests.fakes.captures import classified, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 from tests.upload.s3_store import ENVIRONMENT, LOST, Fault, S3Store
-from tests.upload.upload_builders import capture, classified
 
 PLACE = "captures/yard/test/2026-05-28"
 
@@ -52,7 +52,7 @@ def target_of(url: str, **network: Any) -> S3Target:
 
 
 def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:
-    sent = capture(1)
+    sent = stored_capture(1)
     receipt = target_of(store.url).send(sent)
 
     key = f"{PLACE}/{sent.id}"
@@ -78,7 +78,7 @@ def test_a_classifiers_record_arrives_whole(store: S3Store) -> None:
 
 def test_the_record_comes_last(store: S3Store) -> None:
     """A reader of the bucket takes a record as the sign that its image is there."""
-    target_of(store.url).send(capture(1))
+    target_of(store.url).send(stored_capture(1))
 
     assert [request.rpartition(".")[2] for request in store.requests] == ["jpg", "json"]
 
@@ -88,13 +88,13 @@ def test_the_record_comes_last(store: S3Store) -> None:
     [("pi 7/ü", "pi_7__"), ("..", "_"), (".hidden", "hidden"), ("", "_"), ("a%2Fb?", "a_2Fb_")],
 )
 def test_any_device_name_becomes_one_segment(store: S3Store, device: str, segment: str) -> None:
-    target_of(f"s3://{store.bucket}").send(capture(1, device=device))
+    target_of(f"s3://{store.bucket}").send(stored_capture(1, device=device))
 
     assert all(key.split("/")[:2] == [segment, "2026-05-28"] for key in store.stored())
 
 
 def test_a_record_without_a_date_has_its_place(store: S3Store) -> None:
-    target_of(f"s3://{store.bucket}").send(capture(1, captured_at="../../x"))
+    target_of(f"s3://{store.bucket}").send(stored_capture(1, captured_at="../../x"))
 
     assert all(key.startswith("test/undated/") for key in store.stored())
 
@@ -107,15 +107,15 @@ def test_after_a_lost_answer_nothing_is_stored_twice(
     target = target_of(store.url)
     store.faults.extend(faults_before)
     with pytest.raises(TargetUnavailable):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
-    assert target.send(capture(1)).duplicate is (len(faults_before) == 2)
-    assert target.send(capture(1)).duplicate is True
+    assert target.send(stored_capture(1)).duplicate is (len(faults_before) == 2)
+    assert target.send(stored_capture(1)).duplicate is True
     assert len(store.stored()) == 2
 
 
 def test_other_bytes_under_the_same_key_are_never_overwritten(store: S3Store) -> None:
-    sent = capture(1)
+    sent = stored_capture(1)
     store.write(f"{PLACE}/{sent.id}.jpg", b"another image")
     with pytest.raises(CaptureRejected, match="another image"):
         target_of(store.url).send(sent)
@@ -127,7 +127,7 @@ def test_other_bytes_under_the_same_key_are_never_overwritten(store: S3Store) ->
     "record", [b"no json", b"{}", b"[]", json.dumps({"image": {"sha256": "0"}}).encode()]
 )
 def test_another_record_under_the_same_key_is_rejected(store: S3Store, record: bytes) -> None:
-    sent = capture(1)
+    sent = stored_capture(1)
     store.write(f"{PLACE}/{sent.id}.json", record)
     with pytest.raises(CaptureRejected, match="another record"):
         target_of(store.url).send(sent)
@@ -135,7 +135,7 @@ def test_another_record_under_the_same_key_is_rejected(store: S3Store, record: b
 
 def test_an_object_that_is_larger_than_ours_is_not_read(store: S3Store) -> None:
     """It would be the same capture, were it not for its size: memory is not the store's to fill."""
-    sent = capture(1)
+    sent = stored_capture(1)
     store.write(f"{PLACE}/{sent.id}.json", sent.record_json + b" " * 1_000_000)
     with pytest.raises(CaptureRejected, match="another record"):
         target_of(store.url).send(sent)
@@ -143,9 +143,9 @@ def test_an_object_that_is_larger_than_ours_is_not_read(store: S3Store) -> None:
 
 def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3Store) -> None:
     target = target_of(store.url)
-    target.send(capture(1, sampling={"weight": 1.0}))
+    target.send(stored_capture(1, sampling={"weight": 1.0}))
 
-    assert target.send(capture(1, sampling={"weight": 2.0})).duplicate is True
+    assert target.send(stored_capture(1, sampling={"weight": 2.0})).duplicate is True
 
 
 @pytest.mark.parametrize(
@@ -179,26 +179,26 @@ def test_each_answer_has_its_meaning(
     store.faults.append(fault)
     target = target_of(store.url)
     with pytest.raises(error, match=says) as caught:
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert "s3cret" not in str(caught.value)
     assert "AKIATESTONLY" not in str(caught.value)
     assert len(store.requests) == 1, "the pace decides when to try again, nobody else"
-    assert target.send(capture(1)).id == capture(1).id, "and it passes later"
+    assert target.send(stored_capture(1)).id == stored_capture(1).id, "and it passes later"
 
 
 def test_a_missing_bucket_holds(store: S3Store) -> None:
     with pytest.raises(TargetBlocked, match="no such bucket"):
         target_of("s3://nowhere-to-be").probe()
     with pytest.raises(TargetBlocked, match="no such bucket"):
-        target_of("s3://nowhere-to-be").send(capture(1))
+        target_of("s3://nowhere-to-be").send(stored_capture(1))
 
 
 def test_the_probe_counts_devices(store: S3Store) -> None:
     target = target_of(store.url)
     assert "captures of 0 devices" in target.probe()
-    target.send(capture(1, device="a"))
-    target.send(capture(2, device="b"))
+    target.send(stored_capture(1, device="a"))
+    target.send(stored_capture(2, device="b"))
 
     assert "captures of 2 devices" in target.probe()
 
@@ -212,7 +212,7 @@ def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store
 def test_a_store_that_is_not_there(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(TargetUnavailable, match="check the network"):
-        target_of(store.url).send(capture(1))
+        target_of(store.url).send(stored_capture(1))
 
 
 @pytest.mark.parametrize("behaviour", [faults.silent, faults.trickle_header])
@@ -224,7 +224,7 @@ def test_the_timeout_is_for_the_whole_request(
         target = target_of(store.url, timeout=0.8)
         began = time.monotonic()
         with pytest.raises(TargetUnavailable):
-            target.send(capture(1))
+            target.send(stored_capture(1))
 
         assert 0.7 < time.monotonic() - began < 2.0
 
@@ -243,10 +243,10 @@ def test_a_stores_own_authority(
         target = target_of(store.url, ca=path if trusted else None)
         if trusted:
             with pytest.raises(TargetUnavailable, match="answers 503"):
-                target.send(capture(1))
+                target.send(stored_capture(1))
         else:
             with pytest.raises(TargetBlocked, match="not trusted"):
-                target.send(capture(1))
+                target.send(stored_capture(1))
 
 
 def test_a_store_without_tls_behind_https_holds(
@@ -254,7 +254,7 @@ def test_a_store_without_tls_behind_https_holds(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint.replace("http", "https"))
     with pytest.raises(TargetBlocked, match="does not speak TLS"):
-        target_of(store.url).send(capture(1))
+        target_of(store.url).send(stored_capture(1))
 
 
 PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
@@ -271,14 +271,14 @@ def test_a_captive_portal_is_no_store(
     with FaultyServer(faults.answer(status, PORTAL, headers)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
         with pytest.raises(TargetBlocked):
-            target_of(store.url).send(capture(1))
+            target_of(store.url).send(stored_capture(1))
 
 
 def test_a_store_whose_tag_is_no_checksum_is_read_back(store: S3Store) -> None:
     """As with encryption by keys of the bucket's owner."""
     store.tags_are_checksums = False
     try:
-        target_of(store.url).send(capture(1))
+        target_of(store.url).send(stored_capture(1))
     finally:
         store.tags_are_checksums = True
 
@@ -293,7 +293,7 @@ def test_without_credentials_it_says_which_variables(
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_METADATA_ENDPOINT", server.url.removesuffix("/upload"))
         with pytest.raises(TargetBlocked, match="set AWS_ACCESS_KEY_ID"):
-            target_of(store.url).send(capture(1))
+            target_of(store.url).send(stored_capture(1))
 
 
 @pytest.mark.parametrize(

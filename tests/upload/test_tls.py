@@ -13,10 +13,10 @@ import trustme
 from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
-from tests.upload.upload_builders import capture
 
 
 def target_of(url: str) -> EndpointTarget:
@@ -54,8 +54,8 @@ def test_a_trusted_certificate_is_accepted_and_the_connection_kept(
         FaultyServer(faults.store, tls=tls_context(authority)) as server,
         EndpointTarget(server.url, token=None, clock=ManualClock(), network=trusting) as target,
     ):
-        target.send(capture(1))
-        target.send(capture(2))
+        target.send(stored_capture(1))
+        target.send(stored_capture(2))
 
     assert server.connections == 1
 
@@ -73,7 +73,7 @@ def test_a_slow_server_behind_tls_meets_the_deadline(
         ) as target,
         pytest.raises(TargetUnavailable, match=r"within 0\.6 s"),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 def test_an_unknown_authority_holds_and_sends_nothing(authority: trustme.CA) -> None:
@@ -82,7 +82,7 @@ def test_an_unknown_authority_holds_and_sends_nothing(authority: trustme.CA) -> 
         target_of(server.url) as target,
         pytest.raises(TargetBlocked, match="not trusted"),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
     assert server.requests == []
 
@@ -121,7 +121,7 @@ def test_dates_of_certificates_and_the_clock(
         ) as target,
         pytest.raises(TargetBlocked, match=says),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 def test_another_host_name_holds(authority: trustme.CA, trusting: HttpOptions) -> None:
@@ -130,7 +130,7 @@ def test_another_host_name_holds(authority: trustme.CA, trusting: HttpOptions) -
         EndpointTarget(server.url, token=None, clock=ManualClock(), network=trusting) as target,
         pytest.raises(TargetBlocked, match="not trusted"),
     ):
-        target.send(capture(1))
+        target.send(stored_capture(1))
 
 
 def test_a_server_without_tls_behind_https_holds() -> None:
