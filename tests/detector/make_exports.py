@@ -1,14 +1,14 @@
 # ruff: noqa: T201  # a script with a progress line
 # mypy: allow-subclassing-any
-"""Make `exports/`: small models of real libraries, and what those libraries see with them.
+"""Make `exports/`: small models of real libraries, and the detections of these libraries.
 
-Each model is a family's own code with few and random weights, exported to ONNX, and beside it, in
-`answers.npz`, what the library's own preprocessing and post-processing answer for frames of the
-sample clip, between them the exported model: which of two near equal queries a random model takes
-differs from one runtime to the next. `test_exports.py` holds the agent to these answers without
-any of the libraries.
+Each model is a library's own code with few random weights, exported to ONNX. `answers.npz` has the
+detections for frames of the sample clip, from the library's own preprocessing and post-processing
+around the exported model (not the original one, because the choice between almost equal queries of
+a random model depends on the runtime). `test_exports.py` compares the agent with these detections
+without any of the libraries.
 
-Run in an environment of its own, with the root of this repository and `tests/detector` on the path:
+Run it in a separate environment, with the root of this repository and `tests/detector` on the path:
 
     pip install torch transformers timm onnx onnxruntime opencv-python-headless scikit-video
     pip install setuptools loguru tabulate psutil tqdm
@@ -36,21 +36,21 @@ from tests.detector.planted_models import street
 
 FOLDER = Path(__file__).with_name("exports")
 FLOOR = 0.05
-KEPT = 30  # answers of a frame, the most confident
+KEPT = 30  # most confident detections per frame
 CLASSES = 5
 BOXES = ("bbox_embed", "reg_preds", "regression_head", "bbox_predictor")
 IMAGENET = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
 Rows = NDArray[np.float32]
 Run = Callable[[Any], list[Any]]
-"""From an input to the outputs of the exported model."""
+"""Maps an input to the outputs of the exported model."""
 
 Answer = Callable[[NDArray[np.uint8], Run], Rows]
-"""From a frame, `[n, 6]`: class number, confidence, x_min, y_min, x_max, y_max in its pixels."""
+"""Maps a frame to `[n, 6]`: class id, confidence, x_min, y_min, x_max, y_max in its pixels."""
 
 
 class Named(torch.nn.Module):
-    """A model of transformers as its two tensors."""
+    """A model of transformers that returns its two tensors."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -58,30 +58,30 @@ class Named(torch.nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> Any:
         """Return logits and boxes."""
-        said = self.model(pixel_values=pixels)
-        return said.logits, said.pred_boxes
+        outputs = self.model(pixel_values=pixels)
+        return outputs.logits, outputs.pred_boxes
 
 
 def randomized(model: Any, *heads: str, gain: float = 1.6) -> Any:
-    """Give all layers weights that pass on what differs in an image, and the last ones more.
+    """Set random weights so that outputs depend on the image, with larger ones in the heads.
 
-    As libraries make them, models that nobody has trained see the same everywhere.
+    With the libraries' own initial weights, untrained models return the same everywhere.
     """
     for name, weights in model.named_parameters():
         more = 1.5 if any(head in name for head in heads) else 1.0
         if any(word in name for word in BOXES):
-            more = 0.15  # sides are exponentials of what these say
+            more = 0.15  # box sides are exponentials of these outputs
         if weights.dim() > 1:
             torch.nn.init.normal_(weights, std=gain * more / weights[0].numel() ** 0.5)
         elif more > 1:
-            torch.nn.init.constant_(weights, -2.0)  # as trained ones: most of an image is nothing
+            torch.nn.init.constant_(weights, -2.0)  # as trained: mostly background
         elif more < 1:
             torch.nn.init.normal_(weights, std=0.3)
     return model.eval()
 
 
 def transformer(model: Any, processor: Any, side: int) -> tuple[Any, Any, Answer]:
-    """Return a model of transformers, an input, and how its image processor answers."""
+    """Return a model of transformers, an input, and a function with its image processor."""
     outputs = ("logits", "pred_boxes")
 
     def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
@@ -92,9 +92,9 @@ def transformer(model: Any, processor: Any, side: int) -> tuple[Any, Any, Answer
             do_pad=False,
             return_tensors="pt",
         )
-        said = SimpleNamespace(**dict(zip(outputs, run(ready["pixel_values"]), strict=True)))
+        raw = SimpleNamespace(**dict(zip(outputs, run(ready["pixel_values"]), strict=True)))
         sizes = torch.tensor([frame.shape[:2]])
-        found = processor.post_process_object_detection(said, threshold=FLOOR, target_sizes=sizes)
+        found = processor.post_process_object_detection(raw, threshold=FLOOR, target_sizes=sizes)
         return rows_of(found[0]["labels"], found[0]["scores"], found[0]["boxes"])
 
     return Named(model).eval(), torch.rand(1, 3, side, side), answer
@@ -125,7 +125,7 @@ def dfine() -> tuple[Any, Any, Answer]:
 
 
 def yolos() -> tuple[Any, Any, Answer]:
-    """YOLOS, whose ends are those of DETR."""
+    """YOLOS, with the inputs and outputs of DETR."""
     from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessor
 
     config = YolosConfig(
@@ -140,7 +140,7 @@ def yolos() -> tuple[Any, Any, Answer]:
     )
     model = randomized(YolosForObjectDetection(config), "labels_classifier")
     with torch.no_grad():
-        model.class_labels_classifier.layers[-1].bias[-1] = 1.0  # most queries see nothing
+        model.class_labels_classifier.layers[-1].bias[-1] = 1.0  # most queries are "no object"
     return transformer(model, YolosImageProcessor(), 128)
 
 
@@ -177,14 +177,14 @@ def rfdetr() -> tuple[Any, Any, Answer]:
         auxiliary_loss=False,
     )
     model = randomized(RfDetrForObjectDetection(config), "class_embed")
-    # Its own resizing of the positions cannot be exported, and has nothing to do at this size.
+    # The resizing of the position embeddings cannot be exported; it is not needed at this size.
     positions = model.model.backbone.backbone.embeddings
     positions.interpolate_pos_encoding = lambda *_sizes: positions.position_embeddings
     return transformer(model, Processor(), 112)
 
 
 def yolox() -> tuple[Any, Any, Answer]:
-    """YOLOX, as its exporter writes it."""
+    """YOLOX, as exported by its own exporter."""
     from yolox.data.data_augment import preproc
     from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
     from yolox.utils.boxes import postprocess
@@ -196,9 +196,9 @@ def yolox() -> tuple[Any, Any, Answer]:
 
     def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
         ready, ratio = preproc(frame, (side, side))
-        (said,) = run(torch.from_numpy(ready)[None])
-        said = model.head.decode_outputs(said, said.type())
-        found = postprocess(said, CLASSES, FLOOR, 0.65)[0]
+        (raw,) = run(torch.from_numpy(ready)[None])
+        raw = model.head.decode_outputs(raw, raw.type())
+        found = postprocess(raw, CLASSES, FLOOR, 0.65)[0]
         if found is None:
             return np.empty((0, 6), np.float32)
         return rows_of(found[:, 6], found[:, 4] * found[:, 5], found[:, :4] / ratio)
@@ -208,12 +208,12 @@ def yolox() -> tuple[Any, Any, Answer]:
 
 
 def torchvision_ssd() -> tuple[Any, Any, Answer]:
-    """An SSD of torchvision, its resizing and suppression in the graph."""
+    """An SSD of torchvision with resizing and NMS in the graph."""
     from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
     from torchvision.models.detection.ssd import SSD
 
     class Backbone(torch.nn.Module):
-        """Two maps of features."""
+        """Two feature maps."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -240,7 +240,7 @@ def torchvision_ssd() -> tuple[Any, Any, Answer]:
         rgb = cv2.cvtColor(square, cv2.COLOR_BGR2RGB).transpose(2, 0, 1)
         with torch.no_grad():
             found = model([torch.from_numpy(rgb.astype(np.float32) / 255)])[0]
-        del run  # all of its post-processing is in the graph
+        del run  # the post-processing is in the graph
         back = torch.tensor([width / resized.shape[1], height / resized.shape[0]] * 2)
         return rows_of(found["labels"] - 1, found["scores"], found["boxes"] * back)
 
@@ -248,7 +248,7 @@ def torchvision_ssd() -> tuple[Any, Any, Answer]:
 
 
 def timm_resnet() -> tuple[Any, Any, Answer]:
-    """A classifier of timm; its answers are rows without boxes."""
+    """A classifier of timm; its rows have no boxes."""
     from timm.models.resnet import BasicBlock, ResNet
 
     model = ResNet(BasicBlock, (1, 1, 1, 1), CLASSES, channels=(8, 12, 16, 24), stem_width=8)
@@ -263,10 +263,10 @@ def timm_resnet() -> tuple[Any, Any, Answer]:
         mean, std = IMAGENET
         ready = ((resized[:, :, ::-1] - mean) / std).transpose(2, 0, 1).astype(np.float32)
         with torch.no_grad():
-            shares = model(torch.from_numpy(np.ascontiguousarray(ready))[None])[0].softmax(0)
+            probabilities = model(torch.from_numpy(np.ascontiguousarray(ready))[None])[0].softmax(0)
         del run
-        order = torch.argsort(-shares)
-        return rows_of(order, shares[order], torch.zeros(len(order), 4))
+        order = torch.argsort(-probabilities)
+        return rows_of(order, probabilities[order], torch.zeros(len(order), 4))
 
     return model, torch.rand(1, 3, side, side), answer
 
@@ -283,13 +283,13 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any, Answer]], list[str]]] = {
 
 
 def rows_of(labels: Any, scores: Any, boxes: Any) -> Rows:
-    """Return the most confident answers, best first."""
+    """Return the most confident detections, best first."""
     rows = torch.cat([labels[:, None].float(), scores[:, None], boxes.float()], 1).numpy()
     return np.asarray(rows[np.argsort(-rows[:, 1], kind="stable")[:KEPT]], np.float32)
 
 
 def export(model: Any, example: Any, outputs: list[str], path: Path) -> None:
-    """Write a model without what only its makers read."""
+    """Export a model, with short names and without documentation."""
     torch.onnx.export(
         model,
         (example,),
@@ -309,7 +309,7 @@ def export(model: Any, example: Any, outputs: list[str], path: Path) -> None:
 
 
 def exported(path: Path) -> Run:
-    """Return the exported model as a function of torch's tensors."""
+    """Return the exported model as a function of torch tensors."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(pixels: Any) -> list[Any]:
@@ -319,7 +319,7 @@ def exported(path: Path) -> Run:
 
 
 def shorten(graph: Any, renamed: dict[str, str], keep: set[str]) -> None:
-    """Give all values short names, in this graph and those inside it."""
+    """Give all values short names, in this graph and its subgraphs."""
 
     def short(name: str) -> str:
         return name if not name or name in keep else renamed.setdefault(name, f"{len(renamed):x}")

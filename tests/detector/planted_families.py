@@ -1,4 +1,4 @@
-"""For each format, a graph that answers planted objects, whatever it is shown."""
+"""For each format, a graph that returns planted objects for every image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Planted:
-    """An object in the input: corners in pixels, label number, confidence."""
+    """An object in the input: corners in pixels, label index, confidence."""
 
     box: tuple[float, float, float, float]
     label: int
@@ -39,7 +39,7 @@ def centre_boxes(objects: Sequence[Planted]) -> NDArray[np.float32]:
     return np.concatenate([corners[:, :2] + sides / 2, sides], axis=1)
 
 
-def shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalized(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(boxes / np.array([SIDES[1], SIDES[0]] * 2), np.float32)
 
 
@@ -56,7 +56,7 @@ def logits(objects: Sequence[Planted], classes: int = CLASSES) -> NDArray[np.flo
 
 
 def filled(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Rows that hold nothing after those that do."""
+    """Append rows of zeros."""
     table = np.zeros((count, rows.shape[1]), np.float32)
     table[: len(rows)] = rows
     return table
@@ -86,14 +86,16 @@ def yolov6(objects: Sequence[Planted]) -> Outputs:
 
 
 def yolox(objects: Sequence[Planted]) -> Outputs:
-    """Each object in a cell of its own, the first ones of stride 16."""
+    """Put each object into its own cell, starting with the first of stride 16."""
     table = np.zeros((CELLS, 5 + CLASSES), np.float32)
     first = (SIDES[0] // 8) * (SIDES[1] // 8)
     columns = SIDES[1] // 16
-    for index, (box, marks) in enumerate(zip(centre_boxes(objects), scores(objects), strict=True)):
+    for index, (box, confidences) in enumerate(
+        zip(centre_boxes(objects), scores(objects), strict=True)
+    ):
         row, column = divmod(index, columns)
         offset = box[:2] / 16 - [column, row]
-        table[first + index] = [*offset, *np.log(box[2:] / 16), 0.8, *(marks / 0.8)]
+        table[first + index] = [*offset, *np.log(box[2:] / 16), 0.8, *(confidences / 0.8)]
     return {"output": table[None]}
 
 
@@ -119,7 +121,7 @@ def end2end_flat(objects: Sequence[Planted]) -> Outputs:
 
 
 def centernet(objects: Sequence[Planted]) -> Outputs:
-    """Peaks below the floor all over the image, as the graph always gives a hundred."""
+    """Add peaks below the floor: the graph always returns a fixed number."""
     spread = np.linspace(1, SIDES[1] / 4 - 1, 90, dtype=np.float32)
     faint = np.stack([spread - 1, spread / 2, spread, spread / 2 + 1, spread * 0, spread * 0], 1)
     return {"peaks": np.concatenate([final_rows(objects, 4), faint])[None]}
@@ -128,7 +130,7 @@ def centernet(objects: Sequence[Planted]) -> Outputs:
 def rtdetr(objects: Sequence[Planted]) -> Outputs:
     return {
         "logits": with_empty(logits(objects), -9)[None],
-        "pred_boxes": with_empty(shares(centre_boxes(objects)), 0.5)[None],
+        "pred_boxes": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
     }
 
 
@@ -138,35 +140,35 @@ def with_empty(rows: NDArray[np.float32], number: float, count: int = 20) -> NDA
 
 
 def rtdetr_joined(objects: Sequence[Planted]) -> Outputs:
-    rows = np.concatenate([shares(centre_boxes(objects)), scores(objects)], axis=1)
+    rows = np.concatenate([normalized(centre_boxes(objects)), scores(objects)], axis=1)
     return {"output0": filled(rows, 300)[None]}
 
 
 def rfdetr(objects: Sequence[Planted]) -> Outputs:
     return {
-        "dets": with_empty(shares(centre_boxes(objects)), 0.5)[None],
+        "dets": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
         "labels": with_empty(logits(objects, CLASSES + 1), -9)[None],
     }
 
 
 def rfdetr_coco(objects: Sequence[Planted]) -> Outputs:
-    """Numbered as COCO's files do: person 1, bicycle 2, car 3."""
+    """Use the class ids of the COCO data set: person 1, bicycle 2, car 3."""
     moved = [Planted(each.box, each.label + 1, each.confidence) for each in objects]
     return {
-        "dets": with_empty(shares(centre_boxes(objects)), 0.5)[None],
+        "dets": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
         "labels": with_empty(logits(moved, 91), -9)[None],
     }
 
 
 def detr(objects: Sequence[Planted]) -> Outputs:
-    """The rest of each softmax goes to the last class, which means nothing."""
+    """The last class, "no object", has the rest of each softmax."""
     table = np.full((len(objects), CLASSES + 1), 1e-9)
     for row, each in enumerate(objects):
         table[row, each.label], table[row, -1] = each.confidence, 1 - each.confidence
     empty = np.log([[1e-9] * CLASSES + [1.0]] * (20 - len(objects))) + 3
     return {
         "logits": np.concatenate([np.log(table) + 3, empty])[None].astype(np.float32),
-        "pred_boxes": with_empty(shares(centre_boxes(objects)), 0.5)[None],
+        "pred_boxes": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
     }
 
 
@@ -178,35 +180,35 @@ def boxes_classes_scores(
 
 
 def ssd(objects: Sequence[Planted]) -> Outputs:
-    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    boxes, numbers, sure = boxes_classes_scores(corners, objects, 1)
-    return {"bboxes": boxes[None], "labels": numbers[None], "scores": sure[None]}
+    corners = normalized(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    boxes, class_ids, confidences = boxes_classes_scores(corners, objects, 1)
+    return {"bboxes": boxes[None], "labels": class_ids[None], "scores": confidences[None]}
 
 
 def tf_ssd(objects: Sequence[Planted]) -> Outputs:
-    """As many rows as always; the count says how many are meant."""
-    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    _, numbers, sure = boxes_classes_scores(corners, objects, 1)
+    """Return a fixed number of rows, and the count of valid ones."""
+    corners = normalized(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    _, class_ids, confidences = boxes_classes_scores(corners, objects, 1)
     rest = 10 - len(objects)
     return {
         "detection_boxes": filled(corners[:, [1, 0, 3, 2]], 10)[None],
-        "detection_classes": np.append(numbers, [1.0] * rest).astype(np.float32)[None],
-        "detection_scores": np.append(sure, [0.9] * rest).astype(np.float32)[None],
+        "detection_classes": np.append(class_ids, [1.0] * rest).astype(np.float32)[None],
+        "detection_scores": np.append(confidences, [0.9] * rest).astype(np.float32)[None],
         "num_detections": np.array([len(objects)], np.float32),
     }
 
 
 def torchvision(objects: Sequence[Planted]) -> Outputs:
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
-    boxes, numbers, sure = boxes_classes_scores(corners, objects, 1)
-    return {"boxes": boxes, "labels": numbers, "scores": sure}
+    boxes, class_ids, confidences = boxes_classes_scores(corners, objects, 1)
+    return {"boxes": boxes, "labels": class_ids, "scores": confidences}
 
 
 def rtdetr_deployed(objects: Sequence[Planted]) -> Outputs:
-    """In shares; the graph multiplies them by the size that it is given."""
-    corners = shares(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
-    boxes, numbers, sure = boxes_classes_scores(corners, objects, 0)
-    return {"labels": numbers[None], "boxes": boxes[None], "scores": sure[None]}
+    """Return normalized boxes; the graph multiplies them by its size input."""
+    corners = normalized(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    boxes, class_ids, confidences = boxes_classes_scores(corners, objects, 0)
+    return {"labels": class_ids[None], "boxes": boxes[None], "scores": confidences[None]}
 
 
 def nanodet_plus(objects: Sequence[Planted]) -> Outputs:
@@ -224,7 +226,7 @@ def nanodet_g(objects: Sequence[Planted]) -> Outputs:
 def nanodet_table(
     objects: Sequence[Planted], strides: Sequence[int], *, bins: int, centre: float
 ) -> Outputs:
-    """Each object in a cell of stride 16 near its middle, its sides between whole distances."""
+    """Put each object into a cell of stride 16 near its centre, with interpolated distances."""
     grids = [-(-SIDES[0] // stride) * -(-SIDES[1] // stride) for stride in strides]
     table = np.full((sum(grids), CLASSES + 4 * bins), -1, np.float32)
     table[:, :CLASSES] = 0
@@ -243,7 +245,7 @@ def nanodet_table(
 
 
 def yolo_nas(objects: Sequence[Planted]) -> Outputs:
-    """Each cell has a box around it, and most have no confidence in it."""
+    """Every cell has a box around it; most have a confidence of 0."""
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
     middles = np.linspace(8, SIDES[0] - 8, CELLS - len(objects), dtype=np.float32)
     around = np.stack([middles - 8, middles - 8, middles + 8, middles + 8], axis=1)
@@ -254,15 +256,15 @@ def yolo_nas(objects: Sequence[Planted]) -> Outputs:
 
 
 def yolo_nas_batched(objects: Sequence[Planted]) -> Outputs:
-    """As many rows as always; the count says how many are meant."""
+    """Return a fixed number of rows, and the count of valid ones."""
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
-    _, numbers, sure = boxes_classes_scores(corners, objects, 0)
+    _, class_ids, confidences = boxes_classes_scores(corners, objects, 0)
     rest = 10 - len(objects)
     return {
         "graph2_num_predictions": np.array([[len(objects)]]),
         "graph2_pred_boxes": filled(corners, 10)[None],
-        "graph2_pred_scores": np.append(sure, [0.9] * rest).astype(np.float32)[None],
-        "graph2_pred_classes": np.append(numbers, [0] * rest)[None],
+        "graph2_pred_scores": np.append(confidences, [0.9] * rest).astype(np.float32)[None],
+        "graph2_pred_classes": np.append(class_ids, [0] * rest)[None],
     }
 
 
@@ -275,14 +277,14 @@ def yolov7_nms(objects: Sequence[Planted]) -> Outputs:
 
 
 def with_image_index(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The number of the image before each row; that of another one is nobody's matter."""
+    """Prepend the image index to each row, and add a row of another image."""
     ours = np.insert(rows, 0, 0, axis=1)
     return np.concatenate([ours, [[1, 2, 3, 40, 50, *ours[0, 5:]]]]).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Family:
-    """One format and what is particular about its planted graph."""
+    """One format, and the properties of its planted graph."""
 
     name: str
     plant: Callable[[Sequence[Planted]], Outputs]
@@ -305,7 +307,7 @@ FAMILIES = {
     "yolox": Family("yolox", yolox, "corner"),
     "yolox decoded": Family("yolox-decoded", yolox_decoded, "corner"),
     "v10": Family("end2end", end2end, "letterbox"),
-    "suppressed in the graph": Family("end2end", end2end_flat, "letterbox"),
+    "NMS in the graph": Family("end2end", end2end_flat, "letterbox"),
     "centernet": Family("centernet", centernet, "letterbox"),
     "rtdetr": Family("rtdetr", rtdetr, "stretch"),
     "rtdetr half": Family("rtdetr", rtdetr, "stretch", "float16"),
@@ -328,15 +330,15 @@ FAMILIES = {
         "yolo-nas-batched", yolo_nas_batched, "letterbox", "uint8", (1, 3, *SIDES)
     ),
     "yolo-nas flat": Family("yolo-nas-flat", yolo_nas_flat, "letterbox"),
-    "yolov7 with suppression": Family("yolov7-nms", yolov7_nms, "letterbox"),
+    "yolov7 with NMS": Family("yolov7-nms", yolov7_nms, "letterbox"),
     "torchvision": Family("torchvision", torchvision, "corner"),
     "torchvision without a batch": Family("torchvision", torchvision, "corner", shape=(3, *SIDES)),
 }
 
 
 def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path:
-    """Write a graph that answers these objects, after a look at its image."""
-    return answering_model(
+    """Write a graph that returns these objects for every image."""
+    return constant_output_model(
         path,
         family.plant(objects),
         kind=family.kind,
@@ -346,16 +348,16 @@ def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path
     )
 
 
-def answering_model(
+def constant_output_model(
     path: Path,
-    answers: Outputs,
+    outputs_by_name: Outputs,
     *,
     kind: str = "float32",
     shape: tuple[int | str | None, ...] = (1, 3, *SIDES),
     has_size_input: bool = False,
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Write a graph that answers these arrays; it adds a zero that it makes from its image."""
+    """Write a graph that returns these arrays plus a zero computed from its image."""
     nodes = [
         helper.make_node("Cast", ["images"], ["seen"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["seen"], ["peak"], keepdims=0),
@@ -372,7 +374,7 @@ def answering_model(
             helper.make_node("Concat", ["size", "size"], ["both"], axis=1),
             helper.make_node("Reshape", ["both", "a row for all boxes"], ["corners"]),
         ]
-    for name, array in answers.items():
+    for name, array in outputs_by_name.items():
         plain = name == "boxes" and has_size_input
         stored = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
         to = kind if stored.dtype.kind == "f" and kind != "uint8" else stored.dtype.name

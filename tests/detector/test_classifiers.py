@@ -1,4 +1,4 @@
-"""Models that say what an image is, as a whole."""
+"""Models that classify a whole image."""
 
 from pathlib import Path
 
@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from agent.detector.detector import load_detector
 from agent.detector.preprocessing import centre_crop
 from agent.domain import Task
-from tests.detector.planted_families import answering_model
+from tests.detector.planted_families import constant_output_model
 
 FRAME = np.full((90, 160, 3), 120, np.uint8)
 LABELS = "ant bee cat dog elk fox"
 LOGITS = np.log(np.array([[0.05, 0.4, 0.1, 0.2, 0.01, 0.24]], np.float32))
-TOLD = {"task": "classify", "names": "['ant','bee','cat','dog','elk','fox']", "imgsz": "[64, 64]"}
+METADATA = {
+    "task": "classify",
+    "names": "['ant','bee','cat','dog','elk','fox']",
+    "imgsz": "[64, 64]",
+}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ TOLD = {"task": "classify", "names": "['ant','bee','cat','dog','elk','fox']", "i
         (LOGITS + 7, None, "classifier-logits"),
         (LOGITS[:, :, None, None], None, "classifier-logits"),
         (np.exp(LOGITS), None, "classifier-probabilities"),
-        (np.exp(LOGITS), TOLD, "ultralytics-classify"),
+        (np.exp(LOGITS), METADATA, "ultralytics-classify"),
     ],
     ids=["logits", "shifted", "four axes", "probabilities", "ultralytics"],
 )
@@ -33,51 +37,53 @@ TOLD = {"task": "classify", "names": "['ant','bee','cat','dog','elk','fox']", "i
 def test_the_best_five_classes_come_best_first(
     output: np.ndarray, metadata: dict[str, str] | None, known_as: str, kind: str, tmp_path: Path
 ) -> None:
-    path = answering_model(tmp_path / "a.onnx", {"out": output}, kind=kind, metadata=metadata)
+    path = constant_output_model(tmp_path / "a.onnx", {"out": output}, kind=kind, metadata=metadata)
     detector = load_detector(path, labels="auto" if metadata else LABELS)
 
-    answer = detector.detect(FRAME)
+    prediction = detector.detect(FRAME)
 
     assert detector.decided.startswith(f"{known_as}: ")
     assert detector.info.task is Task.CLASSIFY
-    assert [each.label for each in answer.classes] == ["bee", "fox", "dog", "cat", "ant"]
-    assert [each.class_id for each in answer.classes] == [1, 5, 3, 2, 0]
-    assert answer.classes[0].confidence == pytest.approx(0.4, abs=2e-3)
-    assert (answer.detections, answer.invalid) == ((), False)
-    assert {type(each.confidence) for each in answer.classes} == {float}
+    assert [each.label for each in prediction.classes] == ["bee", "fox", "dog", "cat", "ant"]
+    assert [each.class_id for each in prediction.classes] == [1, 5, 3, 2, 0]
+    assert prediction.classes[0].confidence == pytest.approx(0.4, abs=2e-3)
+    assert (prediction.detections, prediction.invalid) == ((), False)
+    assert {type(each.confidence) for each in prediction.classes} == {float}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["classifier-logits", "classifier-probabilities"])
-def test_an_output_that_is_no_number_is_no_class(name: str, bad: float, tmp_path: Path) -> None:
+def test_a_nan_or_infinite_output_gives_an_invalid_prediction(
+    name: str, bad: float, tmp_path: Path
+) -> None:
     output = np.full((1, 6), bad, np.float32)
-    path = answering_model(tmp_path / "a.onnx", {"out": output})
+    path = constant_output_model(tmp_path / "a.onnx", {"out": output})
 
-    answer = load_detector(path, model_format=name, labels=LABELS).detect(FRAME)
+    prediction = load_detector(path, model_format=name, labels=LABELS).detect(FRAME)
 
-    assert (answer.classes, answer.invalid) == ((), True)
+    assert (prediction.classes, prediction.invalid) == ((), True)
 
 
-def test_probabilities_that_do_not_add_up_are_none(tmp_path: Path) -> None:
-    path = answering_model(tmp_path / "a.onnx", {"out": np.full((1, 6), 0.9, np.float32)})
+def test_probabilities_that_do_not_add_up_to_one_are_invalid(tmp_path: Path) -> None:
+    path = constant_output_model(tmp_path / "a.onnx", {"out": np.full((1, 6), 0.9, np.float32)})
 
-    answer = load_detector(path, model_format="classifier-probabilities", labels=LABELS).detect(
+    prediction = load_detector(path, model_format="classifier-probabilities", labels=LABELS).detect(
         FRAME
     )
 
-    assert answer.invalid
+    assert prediction.invalid
 
 
-def test_a_background_before_the_classes_of_imagenet_is_no_class(tmp_path: Path) -> None:
+def test_a_background_class_before_those_of_imagenet_is_skipped(tmp_path: Path) -> None:
     output = np.zeros((1, 1001), np.float32)
     output[0, [0, 1, 5]] = [9, 8, 7]
-    path = answering_model(tmp_path / "a.onnx", {"out": output})
+    path = constant_output_model(tmp_path / "a.onnx", {"out": output})
     labels = ",".join(f"class {number}" for number in range(1000))
 
-    answer = load_detector(path, labels=labels).detect(FRAME)
+    prediction = load_detector(path, labels=labels).detect(FRAME)
 
-    assert [each.label for each in answer.classes[:2]] == ["class 0", "class 4"]
-    assert len(answer.classes) == 5
+    assert [each.label for each in prediction.classes[:2]] == ["class 0", "class 4"]
+    assert len(prediction.classes) == 5
 
 
 @given(
@@ -87,7 +93,7 @@ def test_a_background_before_the_classes_of_imagenet_is_no_class(tmp_path: Path)
     st.integers(1, 700),
     st.sampled_from([0.5, 0.875, 1.0]),
 )
-def test_the_middle_has_the_proportions_of_the_input_and_lies_in_the_middle(
+def test_the_centre_crop_has_the_aspect_ratio_of_the_input(
     rows: int, columns: int, height: int, width: int, share: float
 ) -> None:
     frame = np.broadcast_to(np.zeros(3, np.uint8), (rows, columns, 3))

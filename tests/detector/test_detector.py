@@ -19,10 +19,10 @@ from tests.detector.planted_models import (
     street,
 )
 
-HD = np.full((720, 1280, 3), 90, np.uint8)  # in a 640 square: half the size, 140 rows above
+HD = np.full((720, 1280, 3), 90, np.uint8)  # in 640x640: half the size, 140 rows of padding above
 
 
-def seen(detections: tuple[Detection, ...]) -> list[tuple[str, float, list[float]]]:
+def rounded(detections: tuple[Detection, ...]) -> list[tuple[str, float, list[float]]]:
     return [
         (
             found.label,
@@ -46,13 +46,13 @@ def test_planted_boxes_come_back_in_pixels_of_the_frame(tmp_path: Path, kind: st
 
     detector: Detector = load_detector(path)
 
-    assert seen(detector.detect(HD).detections) == [
+    assert rounded(detector.detect(HD).detections) == [
         ("cat", 0.88, [800, 220, 840, 260]),
         ("dog", 0.75, [200, 120, 400, 320]),
     ]
 
 
-def test_the_model_says_what_it_is(tmp_path: Path) -> None:
+def test_the_model_info_is_complete(tmp_path: Path) -> None:
     rows = planted_rows([(1, 1, 9, 9)], [[0.9, 0.1, 0.1]])
     detector = load_detector(fixed_model(tmp_path / "farm.onnx", rows, metadata=METADATA))
 
@@ -70,7 +70,7 @@ def test_labels_may_come_from_the_setting(tmp_path: Path) -> None:
     assert [found.label for found in detector.detect(HD).detections] == ["bee"]
 
 
-def test_a_confidence_below_the_floor_does_not_exist(tmp_path: Path) -> None:
+def test_detections_below_the_floor_are_discarded(tmp_path: Path) -> None:
     rows = planted_rows(
         [(0, 200, 9, 209), (20, 200, 29, 209), (40, 200, 49, 209)], [[0.75], [0.5], [0.25]]
     )
@@ -81,26 +81,26 @@ def test_a_confidence_below_the_floor_does_not_exist(tmp_path: Path) -> None:
     assert [detection.confidence for detection in found] == [0.75, 0.5]
 
 
-def test_boxes_end_at_the_edges_of_the_frame_and_those_outside_are_dropped(tmp_path: Path) -> None:
+def test_boxes_are_clipped_to_the_frame_and_those_outside_are_dropped(tmp_path: Path) -> None:
     rows = planted_rows(
         [(-50, 100, 50, 600), (10, 10, 60, 130), (630, 490, 900, 900)], [[0.9], [0.8], [0.7]]
     )
     detector = load_detector(fixed_model(tmp_path / "a.onnx", rows), labels="ant")
 
-    assert seen(detector.detect(HD).detections) == [
+    assert rounded(detector.detect(HD).detections) == [
         ("ant", 0.9, [0, 0, 100, 720]),
         ("ant", 0.7, [1260, 700, 1280, 720]),
     ]
 
 
-def test_nothing_that_is_no_number_leaves(tmp_path: Path) -> None:
+def test_detections_with_nan_or_infinity_are_dropped(tmp_path: Path) -> None:
     rows = planted_rows([(100, 200, 200, 300)] * 6, [[0.9]] * 6)
     rows[0, 0] = rows[1, 1] = rows[4, 2] = math.nan
     rows[2, 3] = math.inf
     rows[3, 4] = -5.0
     detector = load_detector(fixed_model(tmp_path / "a.onnx", rows), labels="ant")
 
-    assert seen(detector.detect(HD).detections) == [("ant", 0.9, [200, 120, 400, 320])]
+    assert rounded(detector.detect(HD).detections) == [("ant", 0.9, [200, 120, 400, 320])]
 
 
 @pytest.mark.parametrize(
@@ -113,22 +113,22 @@ def test_nothing_that_is_no_number_leaves(tmp_path: Path) -> None:
         ((1, 1280), [320, 0, 960, 1]),
     ],
 )
-def test_free_axes_take_the_smallest_rectangle_that_holds_the_frame(
+def test_dynamic_axes_get_the_smallest_rectangle_that_holds_the_frame(
     tmp_path: Path, frame: tuple[int, int], box: list[float]
 ) -> None:
     detector = load_detector(dynamic_model(tmp_path / "free.onnx", metadata=METADATA))
 
-    answer = detector.detect(np.zeros((*frame, 3), np.uint8))
+    prediction = detector.detect(np.zeros((*frame, 3), np.uint8))
 
-    ((label, confidence, found),) = seen(answer.detections)
+    ((label, confidence, found),) = rounded(prediction.detections)
 
     assert (label, confidence) == ("dog", 0.9)
     assert found == pytest.approx(box, abs=0.1)
 
 
-def test_free_axes_end_at_the_size_that_the_model_was_trained_for(tmp_path: Path) -> None:
-    told = METADATA | {"imgsz": "[320, 320]"}
-    detector = load_detector(dynamic_model(tmp_path / "free.onnx", metadata=told))
+def test_dynamic_axes_are_at_most_the_size_of_the_training(tmp_path: Path) -> None:
+    metadata = METADATA | {"imgsz": "[320, 320]"}
+    detector = load_detector(dynamic_model(tmp_path / "free.onnx", metadata=metadata))
 
     found = detector.detect(HD).detections[0].box
 
@@ -137,7 +137,7 @@ def test_free_axes_end_at_the_size_that_the_model_was_trained_for(tmp_path: Path
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1), (3, 5), (1080, 1920)])
-def test_the_bundled_model_takes_any_shape(shape: tuple[int, int]) -> None:
+def test_the_bundled_model_accepts_frames_of_any_shape(shape: tuple[int, int]) -> None:
     height, width = shape
     for found in bundled().detect(np.full((*shape, 3), 120, np.uint8)).detections:
         assert 0 <= found.box.x_min < found.box.x_max <= width
@@ -147,22 +147,24 @@ def test_the_bundled_model_takes_any_shape(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("index", "label", "box"),
     [
-        # Read off the enlarged images by eye.
+        # Measured by eye in the enlarged images.
         (125, "person", Box(343, 4, 490, 272)),
         (125, "motorcycle", Box(531, 134, 640, 272)),
         (150, "car", Box(530, 104, 611, 164)),
         (150, "car", Box(372, 106, 445, 151)),
     ],
 )
-def test_the_bundled_model_sees_what_a_person_sees(index: int, label: str, box: Box) -> None:
-    sure = [
+def test_the_bundled_model_detects_objects_marked_by_a_person(
+    index: int, label: str, box: Box
+) -> None:
+    confident = [
         found for found in bundled().detect(street()[index]).detections if found.confidence >= 0.4
     ]
 
-    assert max(overlap(found.box, box) for found in sure if found.label == label) > 0.7
+    assert max(overlap(found.box, box) for found in confident if found.label == label) > 0.7
 
 
-def test_the_best_comes_first() -> None:
+def test_detections_are_sorted_by_confidence() -> None:
     confidences = [found.confidence for found in bundled().detect(street()[125]).detections]
 
     assert confidences == sorted(confidences, reverse=True)
@@ -178,7 +180,7 @@ def test_the_best_comes_first() -> None:
         ((64, 16), "red", (204 + 3 * 114) / 4 / 255),
     ],
 )
-def test_an_ultralytics_model_gets_rgb_up_to_one_on_grey(
+def test_an_ultralytics_model_gets_rgb_from_0_to_1_padded_with_grey(
     tmp_path: Path, shape: tuple[int, int], label: str, confidence: float
 ) -> None:
     detector = load_detector(mean_colour_model(tmp_path / "colours.onnx"))
@@ -190,7 +192,7 @@ def test_an_ultralytics_model_gets_rgb_up_to_one_on_grey(
     assert found.confidence == pytest.approx(confidence, abs=1e-3)
 
 
-def test_a_thread_never_writes_into_the_input_of_another(tmp_path: Path) -> None:
+def test_threads_do_not_share_an_input_buffer(tmp_path: Path) -> None:
     detector = load_detector(mean_colour_model(tmp_path / "colours.onnx"))
     greys = [50, 200] * 30
 
@@ -202,8 +204,8 @@ def test_a_thread_never_writes_into_the_input_of_another(tmp_path: Path) -> None
         assert list(threads.map(brightness, greys)) == greys
 
 
-def test_threads_at_once_see_what_one_alone_sees() -> None:
-    """Frames of several sizes, so that buffers that were shared would be seen to be."""
+def test_parallel_threads_have_the_predictions_of_a_single_thread() -> None:
+    """With frames of several sizes, so that shared buffers would change the results."""
     frames = [street()[125], street()[150][:, :300], street()[225][:100], street()[125][::-1]] * 4
     alone = [bundled().detect(pixels) for pixels in frames]
 

@@ -1,6 +1,6 @@
-"""Models that real libraries exported: the agent sees what the libraries themselves see.
+"""Models exported by real libraries: the agent has the same detections as the libraries.
 
-The models and the libraries' answers were made by `make_exports.py`; no library is needed here.
+The models and the libraries' detections were made by `make_exports.py`; no library is needed here.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.detector.planted_models import overlap, street
 
 FOLDER = Path(__file__).with_name("exports")
 LABELS = "ant bee cat dog elk"
-SURE = 0.06  # just above the libraries' own limit, at which a rounding decides
+MIN_CONFIDENCE = 0.06  # above the libraries' own limit, where rounding errors decide
 DETECTORS = {
     "rtdetr": "rtdetr",
     "dfine": "rtdetr",
@@ -25,13 +25,13 @@ DETECTORS = {
 }
 
 
-def boxes_of(answer: Prediction) -> list[tuple[int, float, Box]]:
-    return [(each.class_id, each.confidence, each.box) for each in answer.detections]
+def boxes_of(prediction: Prediction) -> list[tuple[int, float, Box]]:
+    return [(each.class_id, each.confidence, each.box) for each in prediction.detections]
 
 
 @pytest.mark.parametrize("index", [125, 150, 225])
 @pytest.mark.parametrize(("name", "known_as"), DETECTORS.items())
-def test_a_real_export_is_read_as_its_own_library_reads_it(
+def test_a_real_export_has_the_detections_of_its_library(
     name: str, known_as: str, index: int
 ) -> None:
     """Same labels, confidences within a thousandth, boxes that overlap by more than 0.99."""
@@ -42,28 +42,30 @@ def test_a_real_export_is_read_as_its_own_library_reads_it(
     expected = np.load(FOLDER / "answers.npz")[f"{name} {index}"]
 
     compared = 0
-    for number, confidence, *sides in expected.tolist():
+    for expected_id, confidence, *sides in expected.tolist():
         box = Box(*np.clip(sides, 0, [width, height, width, height]).tolist())
-        if confidence < SURE or box.x_max - box.x_min < 2 or box.y_max - box.y_min < 2:
-            continue  # libraries do not clip: what lies outside of the frame does not exist here
+        if confidence < MIN_CONFIDENCE or box.x_max - box.x_min < 2 or box.y_max - box.y_min < 2:
+            continue  # the libraries do not clip boxes to the frame; the agent drops those outside
         assert any(
-            class_id == number and abs(sure - confidence) < 1e-3 and overlap(place, box) > 0.99
-            for class_id, sure, place in found
-        ), (number, confidence, box)
+            class_id == expected_id
+            and abs(found_confidence - confidence) < 1e-3
+            and overlap(found_box, box) > 0.99
+            for class_id, found_confidence, found_box in found
+        ), (expected_id, confidence, box)
         compared += 1
     assert compared >= 3
 
 
 @pytest.mark.parametrize("index", [125, 150, 225])
-def test_a_real_classifier_is_read_as_its_own_library_reads_it(index: int) -> None:
+def test_a_real_classifier_has_the_classes_of_its_library(index: int) -> None:
     detector = load_detector(FOLDER / "timm-resnet.onnx", labels=LABELS)
-    answer = detector.detect(street()[index])
+    prediction = detector.detect(street()[index])
     expected = np.load(FOLDER / "answers.npz")[f"timm-resnet {index}"]
 
     assert detector.info.task is Task.CLASSIFY
-    assert [each.class_id for each in answer.classes] == expected[:, 0].astype(int).tolist()
+    assert [each.class_id for each in prediction.classes] == expected[:, 0].astype(int).tolist()
     np.testing.assert_allclose(
-        [each.confidence for each in answer.classes], expected[:, 1], atol=1e-3
+        [each.confidence for each in prediction.classes], expected[:, 1], atol=1e-3
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights in other files: beside the model or nowhere."""
+"""Weight files: only in the folder of the model."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ ROWS = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
 
 
 def split_model(path: Path, location: str = "weights.bin") -> Path:
-    """A model whose answer lies in another file."""
+    """Write a model with its weights in another file."""
     fixed_model(path, ROWS, metadata=METADATA)
     model = onnx.load(path)
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
@@ -33,16 +33,16 @@ def split_model(path: Path, location: str = "weights.bin") -> Path:
 def test_weights_beside_the_model_are_read(tmp_path: Path) -> None:
     path = split_model(tmp_path / "model.onnx")
 
-    answer = load_detector(path).detect(np.zeros((64, 64, 3), np.uint8))
+    prediction = load_detector(path).detect(np.zeros((64, 64, 3), np.uint8))
 
-    assert [each.label for each in answer.detections] == ["cat"]
+    assert [each.label for each in prediction.detections] == ["cat"]
 
 
 @pytest.mark.parametrize(
     "location",
     ["../secret.bin", "/etc/hostname", "sub/../../secret.bin", "link.bin"],
 )
-def test_weights_elsewhere_are_refused(location: str, tmp_path: Path) -> None:
+def test_weights_outside_of_the_folder_are_refused(location: str, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     (tmp_path / "secret.bin").write_bytes(bytes(1_000_000))
@@ -52,7 +52,7 @@ def test_weights_elsewhere_are_refused(location: str, tmp_path: Path) -> None:
         load_detector(split_model(folder / "model.onnx", location))
 
 
-def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
+def test_missing_weight_files_are_named(tmp_path: Path) -> None:
     path = split_model(tmp_path / "model.onnx")
     (tmp_path / "weights.bin").unlink()
 
@@ -68,7 +68,7 @@ def test_a_checksum_that_does_not_cover_the_weights_is_refused(tmp_path: Path) -
         load_detector(path, sha256=digest)
 
 
-def test_weights_of_graphs_inside_the_graph_are_found(tmp_path: Path) -> None:
+def test_weights_of_subgraphs_are_found(tmp_path: Path) -> None:
     hidden = numpy_helper.from_array(np.zeros(1, np.float32), "hidden")
     hidden.ClearField("raw_data")
     hidden.data_location = onnx.TensorProto.EXTERNAL
@@ -93,7 +93,7 @@ def test_weights_of_graphs_inside_the_graph_are_found(tmp_path: Path) -> None:
         external_files(path, file)
 
 
-def test_a_file_that_is_no_model_hides_nothing_and_is_trusted_by_nobody(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_has_no_weight_files(tmp_path: Path) -> None:
     for text in (b"", b"<html>", os.urandom(2000), b"\x3b" * 40):
         path = tmp_path / "model.onnx"
         path.write_bytes(text)

@@ -1,4 +1,4 @@
-"""Which failures let the known-good model run, and that it runs as it did."""
+"""The failures after which the known-good model runs, and that it runs unchanged."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +13,18 @@ from agent.detector.model_file.input_spec import InputSpec
 from agent.domain import Prediction
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.files import Disk
-from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
+from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
 from tests.detector.planted_models import METADATA, bundled, fixed_model, planted_rows
 from tests.detector.test_external_data import split_model
 from tests.fakes.log import Recorder
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
-FAILURE = ModelUnusable("cannot load the model: it is a text")
+FAILURE = ModelUnusable("cannot load the model: not a model")
 FRAME = np.random.default_rng(3).integers(0, 256, (90, 120, 3), np.uint8)
 
 
 class Device:
-    """A state directory, and one start after the other."""
+    """A state directory that several starts of the agent share."""
 
     def __init__(self, folder: Path) -> None:
         self.models = folder / "models"
@@ -43,7 +43,7 @@ class Device:
         )
 
     def ran(self, path: Path, **others: str) -> OnnxDetector:
-        """A start that went well, with these settings."""
+        """Simulate a successful start with these settings."""
         detector = load_detector(
             path,
             model_format=others.get("format", "auto"),
@@ -65,10 +65,10 @@ def device(tmp_path: Path) -> Device:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_each_format_runs_from_its_copy_as_it_did(
+def test_each_format_runs_unchanged_from_its_copy(
     name: str, device: Device, tmp_path: Path
 ) -> None:
-    """With its labels, format and preprocessing, whatever the settings say by then."""
+    """With its labels, format and preprocessing, even if the settings changed."""
     family = FAMILIES[name]
     path = family_model(tmp_path / "m.onnx", family, OBJECTS)
     others = {
@@ -88,8 +88,8 @@ def test_each_format_runs_from_its_copy_as_it_did(
     assert now.detect(FRAME).detections
 
 
-def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Path) -> None:
-    path = answering_model(tmp_path / "m.onnx", {"logits": np.array([[1, 3, 2]], np.float32)})
+def test_a_classifier_runs_unchanged_from_its_copy(device: Device, tmp_path: Path) -> None:
+    path = constant_output_model(tmp_path / "m.onnx", {"logits": np.array([[1, 3, 2]], np.float32)})
     was = device.ran(path, labels="ant, bee, traffic light")
     path.unlink()
 
@@ -100,7 +100,7 @@ def test_a_classifier_runs_from_its_copy_as_it_did(device: Device, tmp_path: Pat
     assert now.info.labels == ("ant", "bee", "traffic light")
 
 
-def test_weights_in_other_files_are_kept_too(device: Device, tmp_path: Path) -> None:
+def test_weight_files_are_copied_too(device: Device, tmp_path: Path) -> None:
     path = split_model(tmp_path / "m.onnx")
     was = device.ran(path).detect(FRAME)
     (tmp_path / "weights.bin").unlink()
@@ -117,8 +117,8 @@ def path(tmp_path: Path) -> Path:
     )
 
 
-Happening = Callable[[Path], Path]
-"""What happens to the file, and where AGENT_MODEL points afterwards."""
+Change = Callable[[Path], Path]
+"""Changes the file, and returns the path in AGENT_MODEL afterwards."""
 
 
 def overwritten(path: Path) -> Path:
@@ -126,7 +126,7 @@ def overwritten(path: Path) -> Path:
     return path
 
 
-def gone(path: Path) -> Path:
+def deleted(path: Path) -> Path:
     path.unlink()
     return path
 
@@ -135,62 +135,65 @@ def untouched(path: Path) -> Path:
     return path
 
 
-def elsewhere_and_bad(path: Path) -> Path:
+def other_path_with_a_bad_file(path: Path) -> Path:
     return overwritten(path.with_name("new.onnx"))
 
 
-def elsewhere_and_missing(path: Path) -> Path:
+def other_path_without_a_file(path: Path) -> Path:
     return path.with_name("typo.onnx")
 
 
-def elsewhere_and_the_same(path: Path) -> Path:
+def other_path_with_the_same_file(path: Path) -> Path:
     other = path.with_name("same.onnx")
     other.write_bytes(path.read_bytes())
     return other
 
 
 @pytest.mark.parametrize(
-    ("happens", "others", "runs"),
+    ("change", "others", "runs"),
     [
         (overwritten, {}, True),
         (overwritten, {"format": "yolox"}, True),
-        (gone, {}, True),
-        (gone, {"format": "yolox"}, False),
-        (untouched, {}, True),  # a file beside it is bad, such as its labels
+        (deleted, {}, True),
+        (deleted, {"format": "yolox"}, False),
+        (untouched, {}, True),  # a file beside it is invalid, such as its labels
         (untouched, {"format": "yolox"}, False),
         (untouched, {"labels": "one two"}, False),
-        (elsewhere_and_bad, {}, True),
-        (elsewhere_and_missing, {}, False),
-        (elsewhere_and_the_same, {}, False),
+        (other_path_with_a_bad_file, {}, True),
+        (other_path_without_a_file, {}, False),
+        (other_path_with_the_same_file, {}, False),
     ],
 )
 def test_a_bad_file_lets_the_known_good_model_run_and_a_wrong_setting_does_not(
-    happens: Happening, others: dict[str, str], *, runs: bool, device: Device, path: Path
+    change: Change, others: dict[str, str], *, runs: bool, device: Device, path: Path
 ) -> None:
     was = device.ran(path)
-    fallback = device.fallback_for(happens(path), **others)
+    fallback = device.fallback_for(change(path), **others)
 
     if runs:
         assert fallback.fallback(FAILURE).info == was.info
     else:
-        with pytest.raises(ModelUnusable, match="it is a text"):
+        with pytest.raises(ModelUnusable, match="not a model"):
             fallback.fallback(FAILURE)
 
 
 @pytest.mark.parametrize(
-    ("happens", "other"), [(overwritten, True), (elsewhere_and_bad, True), (untouched, False)]
+    ("change", "other"),
+    [(overwritten, True), (other_path_with_a_bad_file, True), (untouched, False)],
 )
-def test_only_a_new_file_with_an_alternative_needs_a_trial_of_its_own(
-    happens: Happening, *, other: bool, device: Device, path: Path
+def test_a_fallback_is_available_only_for_a_new_file_after_a_good_one(
+    change: Change, *, other: bool, device: Device, path: Path
 ) -> None:
     assert not device.fallback_for(path).is_available()
     device.ran(path)
 
-    assert device.fallback_for(happens(path)).is_available() is other
+    assert device.fallback_for(change(path)).is_available() is other
     assert not device.fallback_for(None).is_available()
 
 
-def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path) -> None:
+def test_a_required_checksum_prevents_the_fallback_to_another_model(
+    device: Device, path: Path
+) -> None:
     was = device.ran(path)
     overwritten(path)
 
@@ -201,7 +204,9 @@ def test_a_demanded_checksum_lets_no_other_model_run(device: Device, path: Path)
         device.fallback_for(path, sha256="1" * 64).fallback(FAILURE)
 
 
-def test_the_bundled_model_is_not_kept_and_ends_what_was(device: Device, path: Path) -> None:
+def test_the_bundled_model_is_not_copied_and_deletes_the_previous_copy(
+    device: Device, path: Path
+) -> None:
     device.ran(path)
     device.fallback_for(None).keep(bundled())
 
@@ -214,11 +219,13 @@ def test_a_damaged_copy_does_not_run(device: Device, path: Path) -> None:
     device.ran(path)
     overwritten(device.models / "a" / "m.onnx")
 
-    with pytest.raises(ModelUnusable, match=r"it is a text \(the copy .* is damaged\)"):
+    with pytest.raises(ModelUnusable, match=r"not a model \(the copy .* is damaged\)"):
         device.fallback_for(path).fallback(FAILURE)
 
 
-def test_what_does_not_run_either_is_said(device: Device, path: Path) -> None:
+def test_the_error_says_that_the_known_good_model_cannot_run_either(
+    device: Device, path: Path
+) -> None:
     device.ran(path)
     fallback = ModelFallback(
         KnownGoodStore(device.models, Disk(), spool=Path("/spool"), min_free=0),
@@ -235,9 +242,7 @@ def refusing(kept: Path) -> OnnxDetector:
     raise ConfigurationError("no CUDA")
 
 
-def test_a_model_that_was_replaced_since_it_was_loaded_is_not_kept(
-    device: Device, path: Path
-) -> None:
+def test_a_model_that_was_replaced_since_loading_is_not_copied(device: Device, path: Path) -> None:
     detector = load_detector(path)
     overwritten(path)
 

@@ -1,4 +1,4 @@
-"""Every format, from a graph with a known answer to boxes in pixels of the frame."""
+"""Every format, from a graph with known outputs to boxes in pixels of the frame."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.detector.planted_families import (
     SIDES,
     Family,
     Planted,
-    answering_model,
+    constant_output_model,
     family_model,
 )
 from tests.detector.planted_models import overlap
@@ -33,7 +33,7 @@ FRAMES = [(96, 160), (192, 320), (300, 300), (480, 100), (97, 161), (50, 900)]
 
 
 def in_frame(box: tuple[float, ...], fit: str, rows: int, columns: int) -> Box | None:
-    """The same box in a frame, by the book; None where it lies in the padding."""
+    """Convert a box to frame coordinates; None if it is in the padding. A simple reference."""
     across, down, left, top = columns / WIDTH, rows / HEIGHT, 0.0, 0.0
     if fit != "stretch":
         scale = min(WIDTH / columns, HEIGHT / rows)
@@ -55,15 +55,15 @@ def test_planted_boxes_come_back_in_frames_of_any_shape(family: Family, tmp_path
     )
 
     for rows, columns in FRAMES:
-        answer = detector.detect(np.full((rows, columns, 3), 90, np.uint8))
+        prediction = detector.detect(np.full((rows, columns, 3), 90, np.uint8))
         expected = [
             (each, box)
             for each in OBJECTS
             if (box := in_frame(each.box, family.fit, rows, columns)) is not None
         ]
-        assert not answer.invalid
-        assert len(answer.detections) == len(expected), (rows, columns)
-        for found, (each, box) in zip(answer.detections, expected, strict=True):
+        assert not prediction.invalid
+        assert len(prediction.detections) == len(expected), (rows, columns)
+        for found, (each, box) in zip(prediction.detections, expected, strict=True):
             assert found.confidence == pytest.approx(each.confidence, abs=2e-3)
             assert found.label == expected_label(family, each)
             assert overlap(found.box, box) > 0.97, (rows, columns)
@@ -89,15 +89,17 @@ def test_each_family_is_recognised_without_being_named(family: Family, tmp_path:
 def test_a_model_with_a_batch_gets_one_image_and_reports_the_waste(
     kind: str, tmp_path: Path, *, has_size_input: bool
 ) -> None:
-    """The others' answers are other ones, and are not looked at."""
+    """The other images of the batch have other outputs, which are ignored."""
     family = FAMILIES["rtdetr deployed" if has_size_input else "ultralytics"]
     others = family.plant([Planted((5, 5, 50, 50), 2, 0.9)])
-    answers = {
+    outputs_by_name = {
         name: np.concatenate([array, *[resized_like(others[name], array)] * 3])
         for name, array in family.plant(OBJECTS).items()
     }
     shape = (4, 3, *SIDES) if kind == "channels first" else (4, *SIDES, 3)
-    path = answering_model(tmp_path / "m.onnx", answers, shape=shape, has_size_input=has_size_input)
+    path = constant_output_model(
+        tmp_path / "m.onnx", outputs_by_name, shape=shape, has_size_input=has_size_input
+    )
     alone = family_model(tmp_path / "alone.onnx", family, OBJECTS)
     frame = np.full((80, 150, 3), 90, np.uint8)
 
@@ -111,40 +113,39 @@ def test_a_model_with_a_batch_gets_one_image_and_reports_the_waste(
 
 
 def resized_like(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
-    """As many rows as another answer has."""
+    """Resize an array to the shape of another one."""
     return np.resize(array, like.shape).astype(like.dtype)
 
 
-def test_every_format_that_detects_is_planted() -> None:
+def test_every_detection_format_has_a_planted_graph() -> None:
     detecting = {name for name, known in formats().items() if known.task is Task.DETECT}
 
     assert {family.name for family in FAMILIES.values()} >= detecting - {"nanodet"}
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_each_family_sees_nothing_in_nothing(family: Family, tmp_path: Path) -> None:
+def test_each_family_returns_nothing_below_the_floor(family: Family, tmp_path: Path) -> None:
     faint = [Planted((20, 30, 60, 70), 1, 0.01)]
     path = family_model(tmp_path / "model.onnx", family, faint)
 
-    answer = load_detector(path, model_format=family.name, labels=family.labels).detect(
+    prediction = load_detector(path, model_format=family.name, labels=family.labels).detect(
         np.zeros((60, 80, 3), np.uint8)
     )
 
-    assert (answer.detections, answer.invalid) == ((), False)
+    assert (prediction.detections, prediction.invalid) == ((), False)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_an_output_that_is_no_number_marks_the_answer_and_costs_nothing_else(
+def test_nan_or_infinite_outputs_give_an_invalid_prediction_without_detections(
     family: Family, bad: float, tmp_path: Path
 ) -> None:
-    """All numbers are bad at once: nothing is seen, nothing breaks, nothing wrong is told."""
-    answers = family.plant(OBJECTS)
+    outputs_by_name = family.plant(OBJECTS)
     broken = {
         name: np.full_like(array, bad) if array.dtype.kind == "f" else array
-        for name, array in answers.items()
+        for name, array in outputs_by_name.items()
     }
-    path = answering_model(
+    path = constant_output_model(
         tmp_path / "model.onnx",
         broken,
         kind=family.kind,
@@ -152,41 +153,43 @@ def test_an_output_that_is_no_number_marks_the_answer_and_costs_nothing_else(
         has_size_input=family.has_size_input,
     )
 
-    answer = load_detector(path, model_format=family.name, labels=family.labels).detect(
+    prediction = load_detector(path, model_format=family.name, labels=family.labels).detect(
         np.zeros((60, 80, 3), np.uint8)
     )
 
-    assert answer.detections == ()
-    # Minus infinity is a confidence of nothing where logits are meant, and far below any floor.
-    assert answer.invalid or bad == -np.inf
+    assert prediction.detections == ()
+    # Minus infinity is valid: as a logit it is a confidence of 0, else it is below the floor.
+    assert prediction.invalid or bad == -np.inf
 
 
-def test_a_number_without_a_label_is_left_out_and_marks_the_answer(tmp_path: Path) -> None:
+def test_a_class_id_without_a_label_is_removed_and_marks_the_prediction_as_invalid(
+    tmp_path: Path,
+) -> None:
     family = FAMILIES["v10"]
-    strange = [*OBJECTS, Planted((20, 80, 40, 90), 7, 0.9)]
-    path = family_model(tmp_path / "model.onnx", family, strange)
+    planted = [*OBJECTS, Planted((20, 80, 40, 90), 7, 0.9)]
+    path = family_model(tmp_path / "model.onnx", family, planted)
 
-    answer = load_detector(path, labels="ant bee cat").detect(np.zeros((60, 80, 3), np.uint8))
+    prediction = load_detector(path, labels="ant bee cat").detect(np.zeros((60, 80, 3), np.uint8))
 
-    assert [each.label for each in answer.detections] == ["bee", "ant", "cat"]
-    assert answer.invalid
+    assert [each.label for each in prediction.detections] == ["bee", "ant", "cat"]
+    assert prediction.invalid
 
 
-def test_the_labels_of_coco_fit_models_that_count_with_gaps() -> None:
+def test_the_class_ids_of_the_coco_data_set_have_gaps() -> None:
     assert len(COCO_IDS) == 80
     assert (COCO_IDS[0], COCO_IDS[11], COCO_IDS[-1]) == (1, 13, 90)
 
 
-def test_a_model_that_two_formats_could_read_is_not_guessed(tmp_path: Path) -> None:
-    """Two boxes near the corner: pixels, or CenterNet's cells."""
+def test_a_model_that_two_formats_could_read_is_refused(tmp_path: Path) -> None:
+    """Two boxes near the corner, in pixels or in cells of CenterNet."""
     rows = np.array([[1, 2, 9, 12, 0.9, 1], [3, 3, 8, 8, 0.8, 0]], np.float32)
-    path = answering_model(tmp_path / "model.onnx", {"output0": rows})
+    path = constant_output_model(tmp_path / "model.onnx", {"output0": rows})
 
     with pytest.raises(ConfigurationError, match="could be end2end or centernet"):
         load_detector(path, labels="ant bee cat")
 
 
-def test_a_file_beside_the_model_names_format_labels_and_input(tmp_path: Path) -> None:
+def test_a_sidecar_sets_format_labels_and_input(tmp_path: Path) -> None:
     path = family_model(tmp_path / "model.onnx", FAMILIES["rtdetr"], OBJECTS)
     (tmp_path / "model.json").write_text(
         json.dumps({"format": "rfdetr", "labels": ["x", "y", "z"], "input": "bgr fit=corner pad=0"})
@@ -213,9 +216,7 @@ def test_a_file_beside_the_model_names_format_labels_and_input(tmp_path: Path) -
         ('{"format": "yolo99"}', "yolo99 is unknown"),
     ],
 )
-def test_a_file_beside_the_model_that_is_wrong_is_refused(
-    text: str, words: str, tmp_path: Path
-) -> None:
+def test_an_invalid_sidecar_is_refused(text: str, words: str, tmp_path: Path) -> None:
     path = family_model(tmp_path / "farm.onnx", FAMILIES["rtdetr"], OBJECTS)
     (tmp_path / "farm.json").write_text(text)
 
@@ -223,7 +224,7 @@ def test_a_file_beside_the_model_that_is_wrong_is_refused(
         load_detector(path, labels="ant bee cat")
 
 
-def test_a_file_of_another_tool_beside_the_model_says_nothing(tmp_path: Path) -> None:
+def test_a_json_file_of_another_tool_is_ignored(tmp_path: Path) -> None:
     path = family_model(tmp_path / "farm.onnx", FAMILIES["rtdetr"], OBJECTS)
     (tmp_path / "farm.json").write_text('{"epochs": 100}')
     (tmp_path / "model.json").write_text("[1, 2]")

@@ -55,7 +55,9 @@ NANODET_416 = [(1, n, width) for n in (2704, 676, 169) for width in (80, 44)]
     ],
     ids=["nanodet", "outputs reversed", "v8", "one class", "rectangle", "p2", "p6", "metadata"],
 )
-def test_auto_recognises_a_model_by_what_it_looks_like(model: ModelSignature, chosen: str) -> None:
+def test_auto_recognises_a_model_by_its_outputs_and_metadata(
+    model: ModelSignature, chosen: str
+) -> None:
     choice = choose("auto", model)
 
     assert choice.format.name == chosen
@@ -81,12 +83,12 @@ def test_auto_recognises_a_model_by_what_it_looks_like(model: ModelSignature, ch
     ],
     ids=lambda model: ",".join(str(output.shape) for output in model.outputs),
 )
-def test_auto_refuses_what_it_is_not_sure_of(model: ModelSignature) -> None:
+def test_auto_refuses_an_ambiguous_model(model: ModelSignature) -> None:
     with pytest.raises(ConfigurationError, match="AGENT_MODEL_FORMAT"):
         choose("auto", model)
 
 
-def test_a_named_format_reads_what_auto_would_not_dare_to() -> None:
+def test_a_named_format_reads_a_model_that_auto_refuses() -> None:
     choice = choose("ultralytics", signature((1, 84, 17)))
 
     assert choice.format is formats()["ultralytics"]
@@ -97,15 +99,15 @@ def test_a_named_format_reads_what_auto_would_not_dare_to() -> None:
     ("name", "words"),
     [("yolo99", "auto, nanodet, .*centernet"), ("nanodet", "2704|6400"), ("ultralytics", "4 \\+")],
 )
-def test_a_name_that_cannot_be_is_refused_with_what_could_be(name: str, words: str) -> None:
+def test_an_unknown_or_unfit_format_is_refused_with_the_reason(name: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         choose(name, signature((1, 1000)))
 
 
-def test_metadata_says_how_to_prepare_for_an_ultralytics_model() -> None:
-    told = signature((1, 84, 8400), metadata=Metadata(size=Size(320, 256), stride=64))
+def test_metadata_sets_size_and_stride_of_an_ultralytics_model() -> None:
+    model = signature((1, 84, 8400), metadata=Metadata(size=Size(320, 256), stride=64))
 
-    prepared = Ultralytics().preprocessing(told)
+    prepared = Ultralytics().preprocessing(model)
 
     assert (prepared.size, prepared.stride) == (Size(320, 256), 64)
     assert Ultralytics().preprocessing(signature((1, 84, 8400))).size == Size(640, 640)
@@ -116,7 +118,7 @@ def ultralytics(*columns: Sequence[float], floor: float = 0.05) -> DecodedDetect
     return Ultralytics().decode([output], size=SQUARE, floor=floor)
 
 
-def test_ultralytics_boxes_come_from_centres_and_sizes() -> None:
+def test_ultralytics_boxes_are_centre_and_size() -> None:
     found = ultralytics(
         [100, 50, 20, 10, 0.1, 0.9, 0.2], [30, 40, 10, 20, 0.6, 0, 0], [9, 9, 2, 2, 0, 0, 0.04]
     )
@@ -124,7 +126,7 @@ def test_ultralytics_boxes_come_from_centres_and_sizes() -> None:
     assert rows(found) == [([90, 45, 110, 55], 0.9, 1), ([25, 30, 35, 50], 0.6, 0)]
 
 
-def test_a_confidence_at_the_floor_counts() -> None:
+def test_a_confidence_at_the_floor_is_kept() -> None:
     assert len(rows(ultralytics([30, 40, 10, 20, 0.25], floor=0.25))) == 1
 
 
@@ -143,24 +145,24 @@ def test_a_confidence_at_the_floor_counts() -> None:
     ],
     ids=str,
 )
-def test_a_row_that_is_no_detection_is_dropped_alone(bad: list[float]) -> None:
+def test_an_invalid_row_is_dropped_and_others_are_kept(bad: list[float]) -> None:
     found = ultralytics(bad, [30, 40, 10, 20, 0.6])
 
     assert rows(found) == [([25, 30, 35, 50], 0.6, 0)]
 
 
-def test_rounding_above_one_is_one() -> None:
+def test_a_confidence_slightly_above_one_becomes_one() -> None:
     assert rows(ultralytics([30, 40, 10, 20, 1.0004]))[0][1] == 1.0
 
 
-def test_an_answer_without_cells_holds_nothing() -> None:
+def test_an_output_without_cells_has_no_detections() -> None:
     empty = np.empty((1, 7, 0), np.float32)
 
     assert rows(Ultralytics().decode([empty], size=SQUARE, floor=0.05)) == []
 
 
 def nanodet_outputs(classes: int = 80, bins: int = 11) -> list[FloatArray]:
-    """Outputs of a small input that hold nothing: per stride scores, then bins."""
+    """Return empty outputs for a small input: scores, then bins, per stride."""
     return [
         np.zeros((1, cells, width), np.float32)
         for cells in (32, 8, 2)
@@ -176,14 +178,14 @@ def plant(
     class_id: int,
     score: float,
 ) -> None:
-    """Put one object into one cell; `reach` in strides to the left, top, right, bottom."""
+    """Put one object into one cell; `reach` is in strides to the left, top, right, bottom."""
     outputs[2 * level][0, cell, class_id] = score
     sides = outputs[2 * level + 1][0, cell].reshape(4, -1)
     for side, steps in enumerate(reach):
         sides[side, steps] = 40.0
 
 
-def test_nanodet_boxes_reach_from_the_centre_of_their_cell() -> None:
+def test_nanodet_distances_start_at_the_centre_of_the_cell() -> None:
     outputs = nanodet_outputs()
     plant(outputs, 0, 10, [1, 1, 2, 3], 7, 0.75)  # stride 8: column 2, row 1, centre 20, 12
     plant(outputs, 1, 6, [0, 1, 1, 0], 0, 0.5)  # stride 16: column 2, row 1, centre 40, 24
@@ -201,7 +203,7 @@ def test_nanodet_boxes_reach_from_the_centre_of_their_cell() -> None:
 def test_nanodet_distances_are_the_mean_of_their_distribution() -> None:
     outputs = nanodet_outputs()
     plant(outputs, 0, 10, [1, 1, 2, 3], 7, 0.75)
-    outputs[1][0, 10, 3] = 40.0  # as likely 3 strides as 1: 2
+    outputs[1][0, 10, 3] = 40.0  # 1 and 3 strides are equally likely: the mean is 2
 
     found = NanoDet().decode(outputs, size=SMALL, floor=0.05)
 
@@ -219,7 +221,7 @@ def test_nanodet_outputs_may_come_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(("classes", "bins"), [(44, 11), (32, 11), (44, 8), (32, 8)])
-def test_nanodet_tells_scores_from_bins_of_the_same_width(classes: int, bins: int) -> None:
+def test_nanodet_distinguishes_scores_and_bins_of_the_same_width(classes: int, bins: int) -> None:
     outputs = nanodet_outputs(classes, bins)
     plant(outputs, 0, 10, [1, 1, 2, 3], 7, 0.75)
 
@@ -229,7 +231,7 @@ def test_nanodet_tells_scores_from_bins_of_the_same_width(classes: int, bins: in
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_nanodet_drops_a_cell_that_is_not_finite_alone(bad: float) -> None:
+def test_nanodet_drops_only_the_cells_that_are_not_finite(bad: float) -> None:
     outputs = nanodet_outputs()
     plant(outputs, 0, 10, [1, 1, 2, 3], 7, 0.75)
     plant(outputs, 0, 11, [1, 1, 2, 3], 7, 0.75)
@@ -242,9 +244,9 @@ def test_nanodet_drops_a_cell_that_is_not_finite_alone(bad: float) -> None:
     assert rows(found) == [([12, 4, 36, 36], 0.75, 7)]
 
 
-def test_nanodet_sees_nothing_in_nothing() -> None:
+def test_nanodet_without_scores_has_no_detections() -> None:
     assert rows(NanoDet().decode(nanodet_outputs(), size=SMALL, floor=0.05)) == []
 
 
-def test_the_table_of_names_is_what_the_families_call_themselves() -> None:
+def test_the_names_in_the_table_are_those_of_the_classes() -> None:
     assert [known.name for known in formats().values()] == list(FORMAT_NAMES)

@@ -1,4 +1,4 @@
-"""A folder as exporters of the Hugging Face hub leave it works as it is."""
+"""A model folder from the exporters of the Hugging Face hub works unchanged."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from agent.detector.model_file.huggingface import hub_input, hub_labels
 from tests.detector.planted_families import FAMILIES, Planted, family_model
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
-NORMALISED: dict[str, Any] = {
+NORMALIZED: dict[str, Any] = {
     "do_rescale": True,
     "rescale_factor": 0.00392156862745098,
     "do_normalize": True,
@@ -25,7 +25,7 @@ def test_labels_and_preprocessing_come_from_the_files_beside_the_model(tmp_path:
     path = family_model(tmp_path / "model.onnx", FAMILIES["rtdetr"], OBJECTS)
     labels = {"id2label": {"0": "ant", "2": "cat", "1": "bee"}}
     (tmp_path / "config.json").write_text(json.dumps(labels))
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALISED))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALIZED))
 
     detector = load_detector(path)
 
@@ -48,10 +48,10 @@ def test_labels_and_preprocessing_come_from_the_files_beside_the_model(tmp_path:
         ({"do_center_crop": True, "size": {"height": 9}}, (0.5,) * 3, (0.5, 0.25, 0.125), None),
     ],
 )
-def test_what_is_switched_off_or_cropped_is_understood(
+def test_disabled_normalization_and_a_centre_crop_are_read(
     changed: dict[str, Any], mean: Any, std: Any, keep: float | None, tmp_path: Path
 ) -> None:
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALISED | changed))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(NORMALIZED | changed))
 
     words = hub_input(tmp_path / "model.onnx")
 
@@ -75,7 +75,7 @@ def test_what_is_switched_off_or_cropped_is_understood(
         '{"image_mean": [1, 2, 3], "image_std": [1, 1, 1], "rescale_factor": 0}',
     ],
 )
-def test_what_cannot_be_understood_says_nothing(text: str, tmp_path: Path) -> None:
+def test_files_that_cannot_be_understood_are_ignored(text: str, tmp_path: Path) -> None:
     for name in ("config.json", "preprocessor_config.json"):
         (tmp_path / name).write_text(text)
 

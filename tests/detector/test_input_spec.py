@@ -53,13 +53,13 @@ PLAIN = Preprocessing(
         ("size=320x192", replace(PLAIN, size=Size(320, 192))),
     ],
 )
-def test_words_change_what_they_name_and_nothing_else(text: str, expected: Preprocessing) -> None:
+def test_each_word_changes_only_its_own_value(text: str, expected: Preprocessing) -> None:
     assert InputSpec.parse(text).apply_to(PLAIN) == expected
 
 
 @pytest.mark.parametrize("known", formats().values(), ids=FORMAT_NAMES)
 @pytest.mark.parametrize("text", ["", "bgr", "scale=3 mean=0.1,1e-05,7", "fit=crop keep=0.3"])
-def test_preprocessing_is_described_by_words_that_give_it_back(text: str, known: AnyFormat) -> None:
+def test_a_description_gives_the_same_preprocessing_again(text: str, known: AnyFormat) -> None:
     image = Tensor("images", (1, 3, None, None), "float32")
     own = known.preprocessing(ModelSignature(image, (), Size(640, 640)))
     wanted = InputSpec.parse(text).apply_to(own)
@@ -68,7 +68,7 @@ def test_preprocessing_is_described_by_words_that_give_it_back(text: str, known:
     assert InputSpec.parse(described).apply_to(replace(PLAIN, stride=own.stride)) == wanted
 
 
-def test_each_example_of_the_manual_is_understood() -> None:
+def test_each_example_of_the_manual_is_valid() -> None:
     manual = (ROOT / "docs" / "models.md").read_text("utf-8")
     table = manual.partition("| Word |")[2].partition("\n\n")[0]
     examples = re.findall(r'`"([^"]+)"`', table)
@@ -102,7 +102,7 @@ def test_each_example_of_the_manual_is_understood() -> None:
         "scale=255 scale=255",
     ],
 )
-def test_a_word_that_is_none_is_refused_with_what_there_is(text: str) -> None:
+def test_an_invalid_word_is_refused_with_the_allowed_ones(text: str) -> None:
     with pytest.raises(ValueError, match=r"words such as rgb|needs fit=crop"):
         InputSpec.parse(text)
 
@@ -113,7 +113,7 @@ def test_a_word_that_is_none_is_refused_with_what_there_is(text: str) -> None:
 def test_every_layout_and_type_of_input_has_the_same_values(
     axes: Axes, kind: str, colours: ChannelOrder
 ) -> None:
-    """Whole numbers are the pixels; the others are prepared. Only the order of the axes differs."""
+    """An integer input has the pixels, the others normalized values; the axes differ."""
     wanted = replace(PLAIN, channel_order=colours, pad_value=7, padding=Padding.CENTRED)
     pixels = np.random.default_rng(3).integers(0, 256, (40, 64, 3), np.uint8)
     box = Letterbox.fit(Size(64, 40), Size(64, 64), padding=wanted.padding)

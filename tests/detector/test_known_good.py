@@ -1,4 +1,4 @@
-"""The copy of the known-good model is whole, whenever the power fails."""
+"""The copy of the known-good model is complete, whenever the power fails."""
 
 import hashlib
 import json
@@ -29,13 +29,13 @@ from tests.fakes.disk.power_cut import (
 STATE = Path("/state-of-a-test")
 SPOOL = Path("/var/lib/capture-agent/spool")
 SETTINGS = {"AGENT_MODEL": "m.onnx", "AGENT_MODEL_FORMAT": "auto"}
-STEPS = 60  # more than two calls of `keep` take
+STEPS = 60  # more than the file operations of two calls of `keep`
 
 MakeDisk = Callable[[], PowerCutDisk]
 
 
 def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None) -> ModelParts:
-    """A model of two files; both say `content`."""
+    """Write a model of two files that contain `content`."""
     (folder / "more").mkdir(parents=True, exist_ok=True)
     (folder / "m.onnx").write_text(content)
     (folder / "more" / "weights.bin").write_text(content * 1000)
@@ -49,7 +49,7 @@ def parts(folder: Path, content: str, *, settings: dict[str, str] | None = None)
 
 
 def content_of(disk: PowerCutDisk) -> str | None:
-    """What is kept; fails where it is not whole."""
+    """Return the content of the copy; fail if it is not complete."""
     store = KnownGoodStore(STATE / "models", disk, spool=SPOOL, min_free=0)
     kept = store.look()
     if kept is None:
@@ -63,7 +63,7 @@ def content_of(disk: PowerCutDisk) -> str | None:
 
 
 def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
-    """At whatever step the power fails, the model before or the new one is there, whole."""
+    """Check that after a power cut at any step, the previous or the new model is complete."""
     first, second = parts(folder / "1", "one"), parts(folder / "2", "two")
     third = parts(folder / "3", "three")
     for step, fate in product(range(1, STEPS), (keep_nothing, keep_everything)):
@@ -82,12 +82,12 @@ def survives_power_cuts(make: MakeDisk, folder: Path) -> None:
         disk.cut_power(fate)
         following = {"one": "two", "two": "three", "three": "three"}
         assert content_of(disk) in (done, following[done]), (step, fate)
-        store.keep(third)  # what the cut has left is no hindrance
+        store.keep(third)  # the files left by the power cut cause no error
         assert content_of(disk) == "three"
 
 
 def survives_a_first_cut(make: MakeDisk, folder: Path) -> None:
-    """Nothing, or the first model whole."""
+    """Check that there is no copy or a complete first one."""
     for step, fate in product(range(1, STEPS), (keep_nothing, keep_everything)):
         disk = make()
         disk.inject(DiskFault(step))
@@ -108,7 +108,7 @@ class SlotsNeverSynced(NoFolderSync):
 
 
 class OneSlot(PowerCutDisk):
-    """The new one overwrites the old one."""
+    """Planted bug: the new copy overwrites the previous one."""
 
     def copy(self, source: Path, destination: Path) -> str:
         there = Path(str(destination).replace("/b/", "/a/"))
@@ -140,7 +140,7 @@ def look(store: KnownGoodStore) -> KnownGoodModel:
     return kept
 
 
-def test_a_model_is_written_only_when_it_changed(store: KnownGoodStore, tmp_path: Path) -> None:
+def test_a_model_is_copied_only_if_it_changed(store: KnownGoodStore, tmp_path: Path) -> None:
     one = parts(tmp_path / "1", "one")
 
     assert store.keep(one)
@@ -154,7 +154,7 @@ def test_a_model_is_written_only_when_it_changed(store: KnownGoodStore, tmp_path
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["b", MANIFEST]
 
 
-def test_a_copy_that_lost_a_file_is_made_again(store: KnownGoodStore, tmp_path: Path) -> None:
+def test_a_copy_with_a_missing_file_is_made_again(store: KnownGoodStore, tmp_path: Path) -> None:
     one = parts(tmp_path / "1", "one")
     store.keep(one)
     (tmp_path / "models" / "a" / "m.onnx").unlink()
@@ -164,14 +164,14 @@ def test_a_copy_that_lost_a_file_is_made_again(store: KnownGoodStore, tmp_path: 
     assert store.verify(look(store)) is not None
 
 
-def test_a_damaged_copy_is_told_from_a_whole_one(store: KnownGoodStore, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_detected(store: KnownGoodStore, tmp_path: Path) -> None:
     store.keep(parts(tmp_path / "1", "one"))
     (tmp_path / "models" / "a" / "more" / "weights.bin").write_text("eno" * 1000)
 
     assert store.verify(look(store)) is None
 
 
-def test_a_model_that_is_not_what_was_loaded_is_not_kept(
+def test_a_model_that_changed_since_loading_is_not_copied(
     store: KnownGoodStore, tmp_path: Path
 ) -> None:
     store.keep(parts(tmp_path / "1", "one"))
@@ -185,7 +185,7 @@ def test_a_model_that_is_not_what_was_loaded_is_not_kept(
     assert path.read_text() == "one"
 
 
-def test_a_copy_leaves_to_others_what_is_theirs(tmp_path: Path) -> None:
+def test_a_copy_is_refused_if_too_little_space_stays_free(tmp_path: Path) -> None:
     store = KnownGoodStore(tmp_path / "models", Disk(), spool=SPOOL, min_free=1 << 60)
 
     with pytest.raises(OSError, match="AGENT_SPOOL_MIN_FREE"):
@@ -193,7 +193,7 @@ def test_a_copy_leaves_to_others_what_is_theirs(tmp_path: Path) -> None:
     assert store.look() is None
 
 
-def test_what_is_forgotten_takes_no_room(store: KnownGoodStore, tmp_path: Path) -> None:
+def test_forget_deletes_all_files(store: KnownGoodStore, tmp_path: Path) -> None:
     store.forget()
     store.keep(parts(tmp_path / "1", "one"))
     store.forget()
@@ -212,7 +212,7 @@ def test_what_is_forgotten_takes_no_room(store: KnownGoodStore, tmp_path: Path) 
         '{"slot": "a", "model": "m", "files": {}, "settings": {}}',
     ],
 )
-def test_a_manifest_that_is_none_keeps_nothing(
+def test_an_invalid_manifest_counts_as_no_copy(
     text: str, store: KnownGoodStore, tmp_path: Path
 ) -> None:
     (tmp_path / "models").mkdir()

@@ -36,33 +36,33 @@ def resolve(
         ("tv/monitor, dog", ("tv/monitor", "dog")),
     ],
 )
-def test_labels_are_listed_with_commas_or_spaces(
+def test_labels_are_separated_by_commas_or_spaces(
     model: Path, setting: str, labels: tuple[str, ...]
 ) -> None:
     assert resolve(model, setting) == labels
 
 
-def test_a_very_long_list_is_a_list(model: Path) -> None:
+def test_a_very_long_list_is_not_read_as_a_path(model: Path) -> None:
     labels = tuple(f"label{index}" for index in range(2000))
 
     assert resolve(model, " ".join(labels), classes=2000) == labels
 
 
 @pytest.mark.parametrize("text", ["cat\ndog\n", "\ufeffcat\r\ndog", "cat\n\n dog \n\n"])
-def test_a_file_has_one_label_a_one_line(model: Path, tmp_path: Path, text: str) -> None:
+def test_a_file_has_one_label_per_line(model: Path, tmp_path: Path, text: str) -> None:
     file = tmp_path / "my words"
     file.write_bytes(text.encode())
 
     assert resolve(model, str(file)) == TWO
 
 
-def test_what_is_written_in_the_model_wins_over_a_side_file(model: Path) -> None:
+def test_labels_in_the_model_have_priority_over_a_text_file(model: Path) -> None:
     model.with_name("labels.txt").write_text("a\nb\n")
 
     assert resolve(model, from_model=TWO) == TWO
 
 
-def test_a_side_file_of_the_model_s_own_name_wins_over_a_common_one(model: Path) -> None:
+def test_a_text_file_with_the_name_of_the_model_has_priority_over_labels_txt(model: Path) -> None:
     model.with_name("labels.txt").write_text("a\nb\n")
     assert resolve(model) == ("a", "b")
 
@@ -70,11 +70,11 @@ def test_a_side_file_of_the_model_s_own_name_wins_over_a_common_one(model: Path)
     assert resolve(model) == TWO
 
 
-def test_the_setting_wins_over_what_is_written(model: Path) -> None:
+def test_the_setting_has_priority_over_labels_in_the_model(model: Path) -> None:
     assert resolve(model, "cat dog", from_model=("a", "b")) == TWO
 
 
-def test_known_labels_stand_in_where_nothing_is_written(model: Path) -> None:
+def test_the_labels_of_the_bundled_model_are_used_if_there_are_no_others(model: Path) -> None:
     found = resolve_labels(
         "auto", layout=Layout((0,), 2), from_model=None, model=model, bundled=TWO
     )
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_named(model: Path, setting: str, words: s
         resolve(model, setting)
 
 
-def test_a_file_that_is_no_text_is_refused(model: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_refused(model: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.txt"
     file.write_bytes(b"\xff\xfe\x00cat")
 

@@ -24,7 +24,7 @@ PADDINGS = st.sampled_from(Padding)
         (Size(1, 4000), Size(640, 640), Padding.BOTTOM_RIGHT, Size(1, 640), (0, 0)),
     ],
 )
-def test_the_whole_frame_stands_in_the_input_as_large_as_it_fits(
+def test_the_whole_frame_is_in_the_input_as_large_as_possible(
     frame: Size, into: Size, padding: Padding, resized: Size, corner: tuple[int, int]
 ) -> None:
     letterbox = Letterbox.fit(frame, into, padding=padding)
@@ -34,7 +34,9 @@ def test_the_whole_frame_stands_in_the_input_as_large_as_it_fits(
 
 
 @given(SIZES, INPUTS, PADDINGS)
-def test_the_resized_frame_never_leaves_the_input(frame: Size, into: Size, side: Padding) -> None:
+def test_the_resized_frame_is_always_inside_the_input(
+    frame: Size, into: Size, side: Padding
+) -> None:
     letterbox = Letterbox.fit(frame, into, padding=side)
 
     assert 1 <= letterbox.resized.width <= into.width - letterbox.left
@@ -43,11 +45,11 @@ def test_the_resized_frame_never_leaves_the_input(frame: Size, into: Size, side:
 
 
 @given(SIZES, INPUTS, PADDINGS, st.lists(st.floats(0, 1), min_size=4, max_size=4))
-def test_a_box_comes_back_to_where_it_was_in_the_frame(
-    frame: Size, into: Size, side: Padding, shares: list[float]
+def test_a_box_is_converted_to_the_input_and_back(
+    frame: Size, into: Size, side: Padding, normalized: list[float]
 ) -> None:
     letterbox = Letterbox.fit(frame, into, padding=side)
-    box = np.array(shares) * np.array([frame.width, frame.height] * 2)
+    box = np.array(normalized) * np.array([frame.width, frame.height] * 2)
     across = letterbox.resized.width / frame.width
     down = letterbox.resized.height / frame.height
     placed = box * [across, down, across, down] + [letterbox.left, letterbox.top] * 2
@@ -68,7 +70,7 @@ def test_boxes_in_the_padding_are_clipped_to_the_edge_of_the_frame() -> None:
     assert boxes.tolist() == [[0, 0, 100, 100], [0, 100, 200, 100], [50, 10, 150, 90]]
 
 
-def test_a_wild_box_ends_at_the_edges_too() -> None:
+def test_a_very_large_box_is_clipped_without_overflow() -> None:
     letterbox = Letterbox.fit(Size(2000, 1000), Size(400, 400), padding=Padding.CENTRED)
     largest = float(np.finfo(np.float32).max)
 
@@ -77,7 +79,7 @@ def test_a_wild_box_ends_at_the_edges_too() -> None:
     assert boxes.tolist() == [[0, 0, 2000, 1000]]
 
 
-def test_no_boxes_stay_no_boxes() -> None:
+def test_an_empty_array_of_boxes_stays_empty() -> None:
     letterbox = Letterbox.fit(Size(200, 100), Size(400, 400), padding=Padding.BOTTOM_RIGHT)
 
     assert letterbox.to_frame(np.empty((0, 4), np.float32)).shape == (0, 4)
@@ -96,14 +98,14 @@ def test_no_boxes_stay_no_boxes() -> None:
         (Size(1280, 720), Size(20, 20), Size(32, 32)),
     ],
 )
-def test_free_axes_shrink_to_the_smallest_multiple_of_the_stride_that_holds_the_frame(
+def test_the_smallest_input_is_a_multiple_of_the_stride_that_holds_the_frame(
     frame: Size, limit: Size, smallest: Size
 ) -> None:
     assert smallest_input(frame, limit, stride=32) == smallest
 
 
 @given(SIZES, INPUTS, st.sampled_from([1, 16, 32, 64]))
-def test_the_smallest_input_leaves_a_stride_of_padding_at_most(
+def test_the_smallest_input_has_at_most_one_stride_of_padding(
     frame: Size, limit: Size, stride: int
 ) -> None:
     size = smallest_input(frame, limit, stride=stride)

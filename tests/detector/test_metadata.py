@@ -4,7 +4,7 @@ from agent.detector.letterbox import Size
 from agent.detector.model_file.metadata import read_metadata
 
 
-def test_what_ultralytics_writes_is_read() -> None:
+def test_metadata_of_ultralytics_is_read() -> None:
     found = read_metadata(
         {
             "names": "{0: 'person', 1: \"traffic light\", 2: 'Fahrrad ü'}",
@@ -20,7 +20,7 @@ def test_what_ultralytics_writes_is_read() -> None:
     assert found.entries["author"] == "Ultralytics"
 
 
-def test_a_file_without_metadata_tells_nothing() -> None:
+def test_a_file_without_metadata_gives_none() -> None:
     found = read_metadata({})
 
     assert (found.labels, found.size, found.stride, found.task) == (None, None, None, None)
@@ -46,9 +46,7 @@ def test_a_file_without_metadata_tells_nothing() -> None:
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_names_that_are_no_labels_count_as_not_written(
-    names: str, labels: tuple[str, ...] | None
-) -> None:
+def test_invalid_names_are_ignored(names: str, labels: tuple[str, ...] | None) -> None:
     assert read_metadata({"names": names}).labels == labels
 
 
@@ -68,12 +66,12 @@ def test_names_that_are_no_labels_count_as_not_written(
         ("None", None),
     ],
 )
-def test_an_image_size_is_two_plausible_numbers(imgsz: str, size: Size | None) -> None:
+def test_only_a_plausible_image_size_is_read(imgsz: str, size: Size | None) -> None:
     assert read_metadata({"imgsz": imgsz}).size == size
 
 
 @pytest.mark.parametrize(
     ("stride", "pixels"), [("32", 32), ("32.0", 32), ("0", None), ("-8", None), ("x", None)]
 )
-def test_a_stride_is_a_plausible_number(stride: str, pixels: int | None) -> None:
+def test_only_a_plausible_stride_is_read(stride: str, pixels: int | None) -> None:
     assert read_metadata({"stride": stride}).stride == pixels

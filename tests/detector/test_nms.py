@@ -14,7 +14,7 @@ def raw(*rows: tuple[list[float], float, int]) -> DecodedDetections:
     )
 
 
-def test_of_boxes_of_one_class_that_overlap_the_most_confident_stays() -> None:
+def test_of_overlapping_boxes_of_one_class_the_most_confident_is_kept() -> None:
     kept = non_maximum_suppression(
         raw(([0, 0, 10, 10], 0.5, 1), ([1, 0, 11, 10], 0.9, 1), ([50, 50, 60, 60], 0.6, 1)), iou=0.6
     )
@@ -23,8 +23,8 @@ def test_of_boxes_of_one_class_that_overlap_the_most_confident_stays() -> None:
     assert kept.boxes.tolist() == [[1, 0, 11, 10], [50, 50, 60, 60]]
 
 
-def test_boxes_of_other_classes_stay_also_where_coordinates_are_negative() -> None:
-    """Classes are told apart by a shift; a box left of the origin must not shift into another."""
+def test_boxes_of_other_classes_are_kept_even_with_negative_coordinates() -> None:
+    """OpenCV separates classes by a shift, which fails for negative coordinates."""
     kept = non_maximum_suppression(
         raw(
             ([90, 90, 100, 100], 0.9, 0), ([-11, -11, -1, -1], 0.8, 1), ([90, 90, 100, 100], 0.7, 1)
@@ -36,13 +36,13 @@ def test_boxes_of_other_classes_stay_also_where_coordinates_are_negative() -> No
 
 
 @pytest.mark.parametrize(("iou", "count"), [(0.3, 1), (0.4, 2)])
-def test_boxes_that_overlap_less_than_the_limit_are_two_objects(iou: float, count: int) -> None:
-    two = raw(([0, 0, 10, 10], 0.9, 0), ([5, 0, 15, 10], 0.8, 0))  # a third in common
+def test_boxes_with_a_lower_iou_than_the_limit_are_kept(iou: float, count: int) -> None:
+    two = raw(([0, 0, 10, 10], 0.9, 0), ([5, 0, 15, 10], 0.8, 0))  # the IoU is a third
 
     assert len(non_maximum_suppression(two, iou=iou).confidences) == count
 
 
-def test_one_wild_box_does_not_cost_the_others() -> None:
+def test_one_very_large_box_does_not_remove_the_others() -> None:
     kept = non_maximum_suppression(
         raw(
             ([0, 0, 10, 10], 0.9, 2),
@@ -55,7 +55,7 @@ def test_one_wild_box_does_not_cost_the_others() -> None:
     assert len(kept.confidences) == 3
 
 
-def test_a_model_that_has_suppressed_already_gets_only_the_order() -> None:
+def test_without_an_iou_the_boxes_are_only_sorted() -> None:
     same = [0.0, 0.0, 10.0, 10.0]
     kept = non_maximum_suppression(raw((same, 0.2, 0), (same, 0.9, 0), (same, 0.5, 0)), iou=None)
 
@@ -63,7 +63,7 @@ def test_a_model_that_has_suppressed_already_gets_only_the_order() -> None:
 
 
 @pytest.mark.parametrize("iou", [0.6, None])
-def test_nothing_in_is_nothing_out(iou: float | None) -> None:
+def test_no_boxes_give_no_boxes(iou: float | None) -> None:
     nothing = DecodedDetections(
         np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.intp)
     )
@@ -71,7 +71,7 @@ def test_nothing_in_is_nothing_out(iou: float | None) -> None:
     assert len(non_maximum_suppression(nothing, iou=iou).confidences) == 0
 
 
-def test_thirty_thousand_boxes_take_no_longer_than_a_frame_may() -> None:
+def test_thirty_thousand_boxes_take_less_than_a_second() -> None:
     random = np.random.default_rng(5)
     corners = random.uniform(0, 600, (30_000, 2)).astype(np.float32)
     boxes = np.concatenate([corners, corners + 2], axis=1)
@@ -88,7 +88,7 @@ def test_thirty_thousand_boxes_take_no_longer_than_a_frame_may() -> None:
     assert (np.diff(kept.confidences) <= 0).all()
 
 
-def test_in_a_crowd_the_first_look_keeps_what_a_look_at_all_would(
+def test_in_a_crowd_the_first_attempt_keeps_the_same_boxes_as_all_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     random = np.random.default_rng(6)

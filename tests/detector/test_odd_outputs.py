@@ -1,4 +1,4 @@
-"""Whatever a model answers: a format that can read it, or a clear refusal; never a crash."""
+"""Any outputs of a model are decoded to valid detections or refused; nothing crashes."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ NUMBERS = st.one_of(
 
 @st.composite
 def models(draw: Any) -> ModelSignature:
-    """A model of up to six outputs, batched more often than not, with any numbers in them."""
+    """Draw a model with up to six outputs, most with a batch axis, and any values."""
     count = draw(st.integers(1, 6))
     outputs, values = [], []
     for _ in range(count):
@@ -38,15 +38,17 @@ def models(draw: Any) -> ModelSignature:
         elements = draw(arrays.arrays(np.float32, 16, elements=NUMBERS))
         values.append(np.resize(elements, shape).astype(np.float32))
     image = Tensor("images", (1, 3, SIZE.height, SIZE.width), "float32")
-    told = draw(st.sampled_from([Metadata(), Metadata(("a", "b"), task="detect")]))
-    return ModelSignature(image, tuple(outputs), SIZE, told, tuple(values), draw(st.booleans()))
+    metadata = draw(st.sampled_from([Metadata(), Metadata(("a", "b"), task="detect")]))
+    return ModelSignature(image, tuple(outputs), SIZE, metadata, tuple(values), draw(st.booleans()))
 
 
 def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
-    """What comes out is sound, or says that it is not."""
+    """Check that the results are valid, or NaN for a classifier."""
     if known.task is Task.CLASSIFY:
-        shares = known.probabilities(outputs)
-        assert np.isnan(shares).any() or ((shares >= 0) & (shares <= 1.03)).all()
+        probabilities = known.probabilities(outputs)
+        assert (
+            np.isnan(probabilities).any() or ((probabilities >= 0) & (probabilities <= 1.03)).all()
+        )
         return
     raw = non_maximum_suppression(known.decode(outputs, size=SIZE, floor=0.05), iou=known.nms_iou)
     assert np.isfinite(raw.boxes).all()
@@ -57,7 +59,7 @@ def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(models())
-def test_any_model_is_read_soundly_or_refused(model: ModelSignature) -> None:
+def test_any_model_is_decoded_or_refused_by_auto(model: ModelSignature) -> None:
     try:
         choice = choose("auto", model)
     except ConfigurationError:
@@ -68,7 +70,7 @@ def test_any_model_is_read_soundly_or_refused(model: ModelSignature) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(models(), st.sampled_from(sorted(FORMAT_NAMES)))
-def test_any_model_is_read_soundly_or_refused_by_the_format_that_was_named(
+def test_any_model_is_decoded_or_refused_by_a_named_format(
     model: ModelSignature, name: str
 ) -> None:
     known = formats()[name]

@@ -40,7 +40,7 @@ def noise(height: int, width: int) -> Pixels:
 
 
 def reference_input(pixels: Pixels, wanted: Preprocessing, box: Letterbox) -> FloatArray:
-    """The same by the book: resize, border, reorder, scale."""
+    """Return the expected input, computed in simple steps: resize, border, reorder, scale."""
     canvas = np.full((box.input.height, box.input.width, 3), wanted.pad_value, np.uint8)
     rows = slice(box.top, box.top + box.resized.height)
     columns = slice(box.left, box.left + box.resized.width)
@@ -64,7 +64,7 @@ def test_the_input_is_the_frame_resized_padded_and_scaled(
     np.testing.assert_allclose(tensor, reference_input(pixels, wanted, box), atol=1e-5)
 
 
-def test_a_half_precision_input_holds_the_nearest_halves() -> None:
+def test_a_half_precision_input_has_rounded_values() -> None:
     pixels = noise(90, 160)
     box = Letterbox.fit(Size(160, 90), YOLO.size, padding=YOLO.padding)
 
@@ -74,8 +74,8 @@ def test_a_half_precision_input_holds_the_nearest_halves() -> None:
     np.testing.assert_array_equal(tensor, reference_input(pixels, YOLO, box).astype(np.float16))
 
 
-def test_a_buffer_is_used_again_and_holds_nothing_of_other_frames() -> None:
-    """Frame sizes may change in between: the padding must be padding again."""
+def test_a_buffer_is_reused_and_has_no_pixels_of_other_frames() -> None:
+    """Also if frame sizes change in between: the padding must stay padding."""
     buffer = InputBuffer(YOLO, image_input("float32"))
     wide = Letterbox.fit(Size(160, 90), YOLO.size, padding=YOLO.padding)
     tall = Letterbox.fit(Size(90, 160), YOLO.size, padding=YOLO.padding)
@@ -90,7 +90,7 @@ def test_a_buffer_is_used_again_and_holds_nothing_of_other_frames() -> None:
     np.testing.assert_allclose(other, reference_input(noise(160, 90), YOLO, tall), atol=1e-5)
 
 
-def test_frames_of_ever_new_sizes_do_not_fill_the_memory() -> None:
+def test_the_number_of_cached_frame_sizes_is_limited() -> None:
     buffer = InputBuffer(UNEVEN, image_input("float32"))
 
     for width in range(20, 40):

@@ -1,4 +1,4 @@
-"""What can be wrong with a model file, each found when it is opened."""
+"""Every error of a model file is found when it is opened."""
 
 import hashlib
 import shutil
@@ -21,14 +21,14 @@ ROWS = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
 
 
 def identity(path: Path, inputs: list[Any], outputs: list[Any]) -> Path:
-    """A graph that hands its first input through to every output."""
+    """Write a graph that copies its first input to every output."""
     source = inputs[0].name
     nodes = [helper.make_node("Identity", [source], [each.name]) for each in outputs]
     return save_model(path, nodes, inputs, outputs)
 
 
 def missing(path: Path) -> None:
-    """Leave nothing there."""
+    """Write no file."""
 
 
 def folder(path: Path) -> None:
@@ -104,7 +104,7 @@ def list_as_output(path: Path) -> None:
 
 
 def axes_that_only_seem_free(path: Path) -> None:
-    """A reshape to a rectangle that we do not try is baked in."""
+    """The graph contains a reshape to a size that the session does not try."""
     save_model(
         path,
         [helper.make_node("Reshape", ["images", "square"], ["output0"])],
@@ -146,7 +146,7 @@ def unknown_operator(path: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_file_that_is_no_detector_is_refused_when_it_is_loaded(
+def test_a_file_that_is_not_a_usable_model_is_refused_when_it_is_loaded(
     tmp_path: Path, plant: Any, words: str
 ) -> None:
     path = tmp_path / "model.onnx"
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_detector_is_refused_when_it_is_loaded(
     assert refused.value.exit_code == 78
 
 
-def test_a_file_of_another_checksum_is_refused_with_both(tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_refused_with_both_checksums(tmp_path: Path) -> None:
     path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
     found = hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -179,13 +179,15 @@ def test_the_expected_checksum_is_accepted_in_either_case(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("providers", [(), ("auto",), ("cpu",), ("CPUExecutionProvider",)])
-def test_a_provider_may_be_left_open_or_named_short_or_in_full(providers: tuple[str, ...]) -> None:
+def test_a_provider_may_be_automatic_or_have_a_short_or_full_name(
+    providers: tuple[str, ...],
+) -> None:
     session = OnnxSession(bundled_model(), hardware=Hardware(providers))
 
     assert session.provider == "CPUExecutionProvider"
 
 
-def test_a_run_takes_the_threads_it_is_given_and_they_sleep_between_runs() -> None:
+def test_a_session_uses_the_given_threads_without_spinning() -> None:
     session = OnnxSession(bundled_model(), hardware=Hardware(threads=3))
     options = session._session.get_session_options()
 
@@ -195,22 +197,22 @@ def test_a_run_takes_the_threads_it_is_given_and_they_sleep_between_runs() -> No
 
 
 @pytest.mark.parametrize("providers", [("FantasyExecutionProvider",), ("fantasy", "cpu")])
-def test_a_provider_that_is_not_there_is_refused_with_those_that_are(
+def test_an_unavailable_provider_is_refused_with_the_available_ones(
     providers: tuple[str, ...],
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"(?i)no fantasy.*has .*CPUExecutionProvider"):
         OnnxSession(bundled_model(), hardware=Hardware(providers))
 
 
-def test_a_provider_that_is_there_but_does_not_start_is_refused(
+def test_a_provider_that_does_not_start_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """onnxruntime takes the CPU without a word when a graphics card's driver is missing."""
+    """onnxruntime uses the CPU without an error if the driver of the GPU is missing."""
     monkeypatch.setattr(
         "onnxruntime.get_available_providers",
         lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     )
-    # What onnxruntime does with a provider that fails to start: warn, and go on without it.
+    # If a provider fails to start, onnxruntime logs a warning and continues without it.
     monkeypatch.setattr(
         "agent.detector.session.onnxruntime.InferenceSession", session_that_falls_back
     )

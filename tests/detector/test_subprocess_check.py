@@ -31,16 +31,16 @@ def test_a_model_that_never_finishes_loading_is_unusable() -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 78])
-def test_an_exit_code_is_left_to_the_caller_who_loads_next(code: int) -> None:
+def test_an_exit_code_is_ignored_because_the_caller_loads_next(code: int) -> None:
     check_in_subprocess(PATH, 60, python(f"raise SystemExit({code})"))
 
 
-def test_a_subprocess_that_cannot_start_is_no_failure_of_the_model() -> None:
+def test_a_subprocess_that_cannot_start_is_ignored() -> None:
     check_in_subprocess(PATH, 60, ["/no/such/interpreter"])
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_trial_loads_the_model_of_the_settings(
+def test_the_subprocess_loads_the_model_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, whole: bool
 ) -> None:
     from agent.cli.load_model import main

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.detector.planted_families import FAMILIES, Planted, answering_model, family_model
+from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
 from tests.end_to_end.command import NEVER_ENDS, Daemon, call, clip, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
 
@@ -18,7 +18,7 @@ LABELS = "ant bee cat"
 def test_a_classifier_s_records_carry_classes_and_are_delivered(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
-    model = answering_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
+    model = constant_output_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
     settings = {
         "AGENT_CAMERAS": f"street={clip()}",
         "AGENT_FPS": 0,
@@ -52,7 +52,7 @@ def test_an_output_that_is_none_is_captured_at_full_value(
     settings = {
         "AGENT_CAMERAS": f"street={clip()}",
         "AGENT_FPS": 0,
-        "AGENT_MODEL": answering_model(tmp_path / "broken.onnx", broken),
+        "AGENT_MODEL": constant_output_model(tmp_path / "broken.onnx", broken),
         "AGENT_MODEL_LABELS": LABELS,
     }
     with Daemon(tmp_path, **settings) as daemon:
@@ -146,7 +146,7 @@ def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> No
 
 
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:
-    model = answering_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
+    model = constant_output_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
 
     answer = call(
         tmp_path,
