@@ -19,7 +19,7 @@ def name_of(number: int) -> str:
     return f"00000000-0000-7000-8000-{number:012x}"
 
 
-def detection(label: str, left: float, confidence: float = 0.9) -> dict[str, Any]:
+def detection_in_record(label: str, left: float, confidence: float = 0.9) -> dict[str, Any]:
     box = [left, 10.0, left + 40, 50.0]
     return {"label": label, "class_id": 0, "confidence": confidence, "box": box}
 
@@ -38,7 +38,10 @@ def captures(folder: Path, *, drawn: int, chosen: int = 0, weight: float = 60.0)
                 "sha256": hashlib.sha256(IMAGE).hexdigest(),
             },
             "thresholds": {"default": 0.5, "labels": {}, "floor": 0.05},
-            "detections": [detection("car", 20.0), detection("dog", 100.0, 0.3)],
+            "detections": [
+                detection_in_record("car", 20.0),
+                detection_in_record("dog", 100.0, 0.3),
+            ],
             "lane": "random" if is_random else "score",
             "sampling": {"weight": weight, "slot_seconds": weight} if is_random else None,
         }
