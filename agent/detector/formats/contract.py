@@ -68,7 +68,7 @@ class Preprocessing:
     """How a frame becomes the input: resize, pad, then `(value - mean) / std` per channel."""
 
     channel_order: ChannelOrder
-    mean: tuple[float, float, float]  # of 0 to 255, in the order of `colours`
+    mean: tuple[float, float, float]  # of 0 to 255, in this channel order
     std: tuple[float, float, float]
     padding: Padding
     pad_value: int  # 0 to 255, before mean and std
