@@ -31,10 +31,11 @@ class LiveCamera:
     """A camera, reduced to `fps` by the monotonic clock.
 
     Every frame is taken from the camera immediately, so that no backlog grows, but only due frames
-    are decoded (H.264 and H.265 must always be decoded; then only the conversion is saved). `read`
-    blocks until a frame is due: up to 1/fps, or up to `stall` if the camera sends nothing. Opening
-    a stream takes up to `stall` or 5 s, whichever is longer; a device up to 10 s, which is OpenCV's
-    timeout.
+    are decoded (H.264 and H.265 must always be decoded; then only the conversion is saved).
+
+    `read` blocks until a frame is due: up to 1/fps, or up to `stall` if a stream sends nothing, or
+    up to 10 s, the timeout of OpenCV, if a device sends nothing. Opening a stream takes up to
+    `stall` or 5 s, whichever is longer.
 
     A camera is lost if there is no new frame for `stall` seconds, if the image does not change for
     `stall` seconds, or if the stream ends. A camera that was frozen, and still has the same image

@@ -107,13 +107,9 @@ class OnnxSession:
 
         Empty if this onnxruntime does not report it.
         """
-        assignment = getattr(self._session, "get_provider_graph_assignment_info", None)
+        assigned = getattr(self._session, "get_provider_graph_assignment_info", tuple)
         try:
-            parts = (
-                [(part.ep_name, len(part.get_nodes())) for part in assignment()]
-                if assignment
-                else []
-            )
+            parts = [(part.ep_name, len(part.get_nodes())) for part in assigned()]
         except MODEL_ERRORS:
             return {}
         total = sum(nodes for _, nodes in parts)
