@@ -16,9 +16,7 @@ class Admission:
     batch: Sequence[EncodedCapture]
     kept: tuple[EncodedCapture, ...]
     evicted: tuple[SpoolEntry, ...]  # new captures included
-    replaced: tuple[
-        SpoolEntry, ...
-    ]  # for a better capture of the same scene; new captures included
+    replaced: tuple[SpoolEntry, ...]  # for better captures of the same scene; new included
     reason: EvictionReason
     last: int  # sequence of the last new capture
     inclusion: InclusionProbabilities  # after the put

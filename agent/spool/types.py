@@ -13,7 +13,7 @@ _MOVED_SHARE = 0.05  # of the budget, for each of rejected/ and damaged/
 
 
 _EVICTED = "evicted/"
-"""Begins the names of the counters of evictions; the reason follows."""
+"""Prefix of the counters of evictions; the reason follows."""
 
 
 class EvictionReason(StrEnum):
@@ -44,7 +44,7 @@ class MoveReason(StrEnum):
     """The endpoint refused the capture for good."""
 
     DAMAGED = "damaged"
-    """The file is not what was written, or no record file at all."""
+    """The bytes differ from what was written, or the file is not a record file."""
 
 
 def evicted_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
@@ -58,7 +58,7 @@ def evicted_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """What the spool may occupy."""
+    """How many bytes the spool may occupy."""
 
     max_bytes: int
     min_free: int = 0
@@ -79,9 +79,8 @@ class NewCapture:
     record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
     image: bytes = field(repr=False)
     hint: str = ""  # for the send order
-    replaces: str | None = (
-        None  # id of a worse capture of the same scene, evicted if it still waits
-    )
+    replaces: str | None = None
+    """Id of a worse capture of the same scene, which is evicted if it still waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,14 +58,14 @@ def test_writing_replaces_what_was_there_and_leaves_nothing_else(
     assert disk.read(tmp_path / "file") == b"67"
 
 
-def test_a_copy_is_whole_and_its_checksum_is_told(disk: Disk, tmp_path: Path) -> None:
+def test_a_copy_is_whole_and_its_checksum_is_returned(disk: Disk, tmp_path: Path) -> None:
     data = bytes(range(256)) * 10_000  # more than one piece
     disk.write(tmp_path / "file", data)
 
-    told = disk.copy(tmp_path / "file", tmp_path / "copy")
+    reported = disk.copy(tmp_path / "file", tmp_path / "copy")
 
-    assert told == hashlib.sha256(data).hexdigest()
-    assert disk.checksum(tmp_path / "copy") == told
+    assert reported == hashlib.sha256(data).hexdigest()
+    assert disk.checksum(tmp_path / "copy") == reported
     assert disk.read(tmp_path / "copy") == disk.read(tmp_path / "file") == data
     with pytest.raises(FileNotFoundError):
         disk.copy(tmp_path / "none", tmp_path / "other")
@@ -102,7 +102,7 @@ def test_a_file_system_without_links_gets_a_copy(
     assert (tmp_path / "other").read_bytes() == b"1"
 
 
-def test_a_folder_goes_with_all_that_is_in_it(disk: Disk, tmp_path: Path) -> None:
+def test_a_folder_is_removed_with_its_content(disk: Disk, tmp_path: Path) -> None:
     disk.make_directory(tmp_path / "a" / "b")
     disk.write(tmp_path / "a" / "b" / "file", b"1")
     disk.write(tmp_path / "file", b"2")
@@ -141,7 +141,7 @@ def test_a_move_may_be_repeated(disk: Disk, tmp_path: Path) -> None:
     assert disk.read(tmp_path / "a" / "other") == b"1"
 
 
-def test_a_removed_file_is_gone_and_its_room_is_free(disk: Disk, tmp_path: Path) -> None:
+def test_a_removed_file_is_gone_and_its_bytes_are_free(disk: Disk, tmp_path: Path) -> None:
     disk.write(tmp_path / "file", bytes(100_000))
     before = disk.free_bytes(tmp_path)
     disk.remove(tmp_path / "file")

@@ -31,7 +31,7 @@ _entries = st.builds(
 
 
 @given(fields=st.dictionaries(st.text(), _json_values, max_size=5), image=st.binary(max_size=200))
-def test_a_record_file_gives_back_what_was_put_in(fields: dict[str, Any], image: bytes) -> None:
+def test_a_record_file_is_decoded_as_it_was_encoded(fields: dict[str, Any], image: bytes) -> None:
     capture = record.decode(record.encode({**fields, "id": "a"}, image))
 
     assert capture.id == "a"
@@ -46,7 +46,7 @@ def test_a_record_file_cut_short_anywhere_is_damaged() -> None:
             record.decode(_FILE[:length])
 
 
-def test_a_record_file_with_bytes_behind_it_is_damaged() -> None:
+def test_a_record_file_with_extra_bytes_is_damaged() -> None:
     with pytest.raises(DamagedRecord):
         record.decode(_FILE + b"\0")
 
@@ -84,13 +84,13 @@ def test_the_header_alone_shows_that_a_file_is_complete() -> None:
     assert record.has_whole_length(_FILE[:HEADER_BYTES], len(_FILE))
 
 
-def test_a_number_that_json_does_not_know_is_refused() -> None:
+def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         record.encode({"id": "a", "value": float("nan")}, b"")
 
 
 @given(entry=_entries)
-def test_a_file_name_gives_back_the_entry(entry: SpoolEntry) -> None:
+def test_a_file_name_is_parsed_as_the_same_entry(entry: SpoolEntry) -> None:
     assert record.parse_name(file_name(entry), entry.size) == entry
 
 

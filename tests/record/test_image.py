@@ -66,7 +66,7 @@ def test_a_shrunken_image_shows_the_same() -> None:
     assert np.abs(decoded(image).astype(int) - gradient(160, 120)).mean() < 4
 
 
-def test_a_higher_quality_has_more_bytes_and_is_nearer() -> None:
+def test_a_higher_quality_has_more_bytes_and_less_error() -> None:
     pixels = np.random.default_rng(7).integers(0, 256, (64, 64, 3), np.uint8)
     images = [JpegEncoder(quality=quality).encode(pixels) for quality in (1, 50, 100)]
     errors = [np.abs(decoded(image).astype(int) - pixels).mean() for image in images]
@@ -75,7 +75,7 @@ def test_a_higher_quality_has_more_bytes_and_is_nearer() -> None:
     assert sorted(errors, reverse=True) == errors
 
 
-def test_the_frame_itself_is_not_changed() -> None:
+def test_encoding_does_not_change_the_frame() -> None:
     pixels = gradient(64, 48)
     JpegEncoder(quality=50, max_side=10).encode(pixels)
 
@@ -84,9 +84,7 @@ def test_the_frame_itself_is_not_changed() -> None:
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 300))
 @settings(deadline=None, max_examples=60)
-def test_any_shape_is_encoded_in_its_own_proportions(
-    width: int, height: int, max_side: int
-) -> None:
+def test_any_shape_keeps_its_aspect_ratio(width: int, height: int, max_side: int) -> None:
     image = JpegEncoder(quality=50, max_side=max_side).encode(gradient(width, height))
 
     limit = max_side or max(width, height)

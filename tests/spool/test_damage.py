@@ -164,7 +164,7 @@ def test_a_planted_pickle_runs_no_code(root: Path, tmp_path: Path, statement: st
     assert not mark.exists()
 
 
-def test_the_payload_of_that_test_would_run_where_pickles_are_read(tmp_path: Path) -> None:
+def test_the_planted_payload_runs_if_it_is_unpickled(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(_Payload(tmp_path / "code-was-run")))
 
     assert (tmp_path / "code-was-run").exists()
@@ -199,7 +199,7 @@ def test_a_damaged_record_file_is_moved_to_damaged_and_the_others_are_sent(
     assert (root / "damaged" / broken.name).exists() == (damage is not Path.unlink)
 
 
-def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) -> None:
+def test_a_file_damaged_while_it_waits_is_found_before_it_is_sent(root: Path) -> None:
     log = io.StringIO()
     with open_real(root, log=log) as spool:
         _flip_a_bit(_records(root)[-1])
@@ -209,14 +209,14 @@ def test_a_file_that_rots_while_it_waits_is_found_before_it_is_sent(root: Path) 
         assert counts_add_up(spool)
 
 
-def test_a_file_on_a_bad_block_does_not_keep_the_others_waiting(root: Path) -> None:
+def test_a_file_on_a_bad_block_does_not_delay_the_others(root: Path) -> None:
     bad = _records(root)[-1]
     with open_real(root, disk=BadBlockDisk(bad)) as spool:
         assert len(claimable(spool)) == 4
         assert (root / "damaged" / bad.name).exists()
 
 
-def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> None:
+def test_a_bad_block_and_a_lost_index_do_not_prevent_the_start(root: Path) -> None:
     bad = _records(root)[-1]
     (root / "cache" / DATABASE).unlink()
 
@@ -227,7 +227,7 @@ def test_a_bad_block_and_a_lost_index_do_not_keep_the_spool_shut(root: Path) -> 
     assert (root / "damaged" / bad.name).exists()
 
 
-def test_a_long_start_says_how_far_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_start_reports_its_progress(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "GROUP", 2)
     (root / "cache" / DATABASE).unlink()
     log, reports = io.StringIO(), list[tuple[int, int]]()
@@ -269,7 +269,7 @@ def _finish(spool: Spool) -> None:
         spool.acknowledge(capture.id)
 
 
-def test_numbers_never_go_back_while_the_index_lives(root: Path) -> None:
+def test_sequence_numbers_grow_after_all_captures_are_delivered(root: Path) -> None:
     with open_real(root) as spool:
         _finish(spool)
     with open_real(root) as spool:

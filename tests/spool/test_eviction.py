@@ -37,7 +37,7 @@ _candidates = st.lists(
     excess=st.integers(-5000, 200_000),
     quota=st.integers(0, 100_000),
 )
-def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
+def test_a_plan_is_the_shortest_prefix_of_the_order_that_frees_enough(
     entries: list[SpoolEntry], new_count: int, excess: int, quota: int
 ) -> None:
     new = entries[len(entries) - min(new_count, len(entries)) :]
@@ -49,7 +49,7 @@ def test_a_plan_is_the_shortest_beginning_of_the_order_that_frees_enough(
 
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
-def test_a_plan_frees_enough_unless_everything_is_not_enough(
+def test_a_plan_frees_enough_or_evicts_everything(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
@@ -72,7 +72,7 @@ def test_a_new_capture_never_displaces_a_more_valuable_capture(
 
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
-def test_requested_captures_leave_when_nothing_else_is_left(
+def test_requested_captures_are_evicted_last(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
@@ -83,7 +83,7 @@ def test_requested_captures_leave_when_nothing_else_is_left(
 
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
-def test_random_captures_leave_by_tag_whatever_they_show(
+def test_random_captures_are_evicted_by_tag(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:
     plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
@@ -94,7 +94,7 @@ def test_random_captures_leave_by_tag_whatever_they_show(
     assert min(leaving, default=1) >= max(staying, default=0)
 
 
-def test_random_captures_within_their_share_stay_while_others_can_leave() -> None:
+def test_random_captures_within_their_share_stay_while_others_can_be_evicted() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in (1, 2)]
     chosen = [entry(number, value=0.9) for number in (3, 4)]
     queue = EvictionQueue(drawn + chosen)
@@ -104,7 +104,7 @@ def test_random_captures_within_their_share_stay_while_others_can_leave() -> Non
     assert queue.plan([], excess=12_288, random_quota=8192) == [*chosen, drawn[1]]
 
 
-def test_random_captures_that_were_sent_before_leave_after_the_others() -> None:
+def test_random_captures_that_were_sent_before_are_evicted_after_the_others() -> None:
     drawn = [entry(number, lane=Lane.RANDOM, tag=number) for number in range(1, 5)]
     queue = EvictionQueue(drawn[:3], attempted={drawn[2].id})
     queue.add(drawn[3], is_attempted=True)
@@ -170,7 +170,7 @@ def _standard_errors_off(*, by_value: bool) -> float:
     return abs(mean(estimates) - truth) / standard_error
 
 
-def test_weights_of_the_random_captures_that_stayed_are_unbiased() -> None:
+def test_weights_of_the_remaining_random_captures_are_unbiased() -> None:
     assert _standard_errors_off(by_value=False) < 3
 
 

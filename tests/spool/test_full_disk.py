@@ -30,7 +30,9 @@ def _put(spool: Spool, numbers: range) -> set[str]:
     return kept
 
 
-def test_the_least_valuable_leave_when_we_fill_the_disk_ourselves(small: SmallFileSystem) -> None:
+def test_the_spool_evicts_the_least_valuable_on_a_disk_it_filled(
+    small: SmallFileSystem,
+) -> None:
     log = io.StringIO()
     with open_real(small.root / "spool", limit=10 * SIZE, log=log) as spool:
         _put(spool, range(1, 300))
@@ -160,7 +162,7 @@ def test_a_disk_that_turns_read_only_loses_nothing(tmp_path: Path) -> None:
             assert counts_add_up(spool)
 
 
-def test_a_start_on_a_read_only_disk_says_so_and_loses_nothing(small: SmallFileSystem) -> None:
+def test_a_start_on_a_read_only_disk_is_refused_and_loses_nothing(small: SmallFileSystem) -> None:
     with open_real(small.root / "spool") as spool:
         _put(spool, range(1, 11))
     small.remount("ro")

@@ -44,7 +44,7 @@ def test_a_new_index_is_empty(reopen: Reopen) -> None:
     assert reopen().load() == IndexContents()
 
 
-def test_a_change_is_there_for_the_next_process(reopen: Reopen) -> None:
+def test_the_next_process_finds_a_change(reopen: Reopen) -> None:
     index = reopen()
     index.commit(
         IndexChange(
@@ -93,7 +93,7 @@ def _stored_settings(directory: Path) -> dict[str, object]:
         return dict(database.execute("SELECT key, value FROM Settings"))
 
 
-def test_settings_are_ours_after_another_opener_changed_them(tmp_path: Path) -> None:
+def test_settings_are_restored_after_another_program_changed_them(tmp_path: Path) -> None:
     Index(tmp_path).close()
     changed = {
         "eviction_policy": "least-recently-used",
@@ -156,7 +156,7 @@ def test_values_that_diskcache_would_pickle_or_convert_are_refused(
         (2, None, b"bytes"),
     ],
 )
-def test_rows_that_we_never_write_are_refused(
+def test_rows_of_other_programs_are_refused(
     tmp_path: Path, mode: int, filename: str | None, value: object
 ) -> None:
     with pytest.raises(DamagedIndexError):
@@ -164,7 +164,7 @@ def test_rows_that_we_never_write_are_refused(
 
 
 @pytest.mark.parametrize(("key", "raw"), [("text", 0), (b"pickle", 0), (1, 1), (b"bytes", 1)])
-def test_keys_that_we_never_write_are_refused(tmp_path: Path, key: object, raw: int) -> None:
+def test_keys_of_other_programs_are_refused(tmp_path: Path, key: object, raw: int) -> None:
     with pytest.raises(DamagedIndexError):
         RecordOnlyDisk(str(tmp_path)).get(key, raw)
 

@@ -161,7 +161,7 @@ def test_no_folder_sync_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_disk=RecordsNeverSynced)
 
 
-def test_a_name_before_the_bytes_is_seen(make_machine: MakeMachine) -> None:
+def test_renaming_before_the_sync_is_seen(make_machine: MakeMachine) -> None:
     _is_seen(survives_power_cuts, make_machine, make_disk=RenameBeforeSync)
 
 
@@ -236,7 +236,7 @@ def test_adopting_files_without_a_folder_sync_is_seen(
     _is_seen(survives_kills_then_power_cuts, make_machine)
 
 
-def test_folders_that_a_killed_start_made_and_nobody_synced_are_seen(
+def test_unsynced_folders_of_a_killed_start_are_seen(
     make_machine: MakeMachine,
 ) -> None:
     _is_seen(survives_kills_then_power_cuts, make_machine, make_disk=FoldersNeverSynced)

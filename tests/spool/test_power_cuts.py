@@ -34,7 +34,7 @@ def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) ->
     proof(make_machine)
 
 
-def test_power_may_go_between_the_transactions_of_a_recovery(
+def test_power_may_be_lost_between_the_transactions_of_a_recovery(
     make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "GROUP", 1)

@@ -40,19 +40,19 @@ def _lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline().strip() for _ in range(count)]
 
 
-def test_everything_that_put_returned_for_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_all_stored_captures_are_there_after_a_kill(tmp_path: Path) -> None:
     with _writer(tmp_path / "spool") as process:
-        told = _lines(process, 60)
+        reported = _lines(process, 60)
         process.send_signal(signal.SIGKILL)
         assert process.stdout
-        told += [line.strip() for line in process.stdout if line.endswith("\n")]
+        reported += [line.strip() for line in process.stdout if line.endswith("\n")]
 
     with open_real(tmp_path / "spool") as spool:
-        assert set(told) <= claimable(spool).keys()
+        assert set(reported) <= claimable(spool).keys()
         assert counts_add_up(spool)
 
 
-def test_a_second_process_is_told_who_owns_the_spool(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_id_of_the_owner(tmp_path: Path) -> None:
     with _writer(tmp_path / "spool") as process:
         _lines(process, 1)
 
@@ -84,7 +84,7 @@ def test_others_see_what_a_working_spool_holds(tmp_path: Path) -> None:
         assert spool.waiting() >= status.waiting
 
 
-def test_a_spool_that_was_never_made_is_empty(tmp_path: Path) -> None:
+def test_a_missing_spool_is_empty(tmp_path: Path) -> None:
     status = read_status(tmp_path / "nothing", now=NOW)
 
     assert (status.waiting, status.stored, status.owner, status.occupied) == (0, 0, None, 0)
@@ -139,7 +139,7 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, inside: str) -> No
         pass
 
 
-def test_the_folder_is_private_even_if_it_was_made_otherwise(tmp_path: Path) -> None:
+def test_an_existing_folder_becomes_private(tmp_path: Path) -> None:
     root = tmp_path / "spool"
     root.mkdir(mode=0o755)
 
@@ -147,7 +147,7 @@ def test_the_folder_is_private_even_if_it_was_made_otherwise(tmp_path: Path) -> 
         assert root.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_capture_that_the_next_start_could_not_name_is_refused(tmp_path: Path) -> None:
+def test_a_capture_with_an_unreadable_file_name_is_refused(tmp_path: Path) -> None:
     with (
         open_real(tmp_path / "spool") as spool,
         pytest.raises(ValueError, match="could not read this file name"),
