@@ -45,6 +45,10 @@ def clip() -> Path:
     return Path(str(path.locate()))
 
 
+LONG_CLIP = " ".join(f"street{number}={clip()}" for number in range(4))
+"""Cameras whose recordings last longer than the 5 s before the first upload of a process."""
+
+
 def environment(folder: Path, settings: Mapping[str, object]) -> dict[str, str]:
     """The settings of a spool in `folder`, and nothing that this process was given."""
     inherited = {

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.end_to_end.command import Daemon, call, clip, status
+from tests.end_to_end.command import LONG_CLIP, Daemon, call, clip, status
 from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
@@ -146,7 +146,12 @@ def test_a_second_daemon_on_one_spool_names_the_first(folder: Path) -> None:
         assert status(folder)["daemon_pid"] == first.process.pid
 
 
-HELD = {"AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 5, "AGENT_CAMERAS": CLIP, "AGENT_MAX_SIDE": 64}
+HELD = {
+    "AGENT_FPS": 0,
+    "AGENT_EVERY_NTH_FRAME": 5,
+    "AGENT_CAMERAS": LONG_CLIP,
+    "AGENT_MAX_SIDE": 64,
+}
 
 
 def test_a_wrong_token_holds_all_and_says_so_once(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Daemon, call, clip
+from tests.end_to_end.command import LONG_CLIP, Daemon, call, clip
 from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
@@ -157,7 +157,7 @@ def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: s
     assert answer.returncode == 78, answer.stdout
     assert "FAIL endpoint" in answer.stdout
 
-    settings = {"AGENT_CAMERAS": CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
+    settings = {"AGENT_CAMERAS": LONG_CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
     with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=web_page) as daemon:
         held = daemon.wait_for("upload blocked")
         assert held["target"] == web_page
