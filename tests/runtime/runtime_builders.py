@@ -1,4 +1,4 @@
-"""Frames, captures and spools for the tests of this folder."""
+"""A notifier, spools, a selection and an encoder for the tests of this folder."""
 
 import contextlib
 import time
@@ -32,7 +32,7 @@ MAKER = RecordMaker("device", "boot", MODEL, Thresholds(0.5), "0")
 
 
 class Says:
-    """A notifier that remembers."""
+    """A notifier that records what it was told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -78,7 +78,7 @@ def no_thumbnail(pixels: Pixels) -> Grey:
 
 
 class PlainEncoder:
-    """Return the first pixel as the thumbnail."""
+    """Encodes the first pixel alone."""
 
     def encode(self, pixels: Pixels) -> EncodedImage:
         height, width = pixels.shape[:2]
@@ -94,7 +94,7 @@ def store(spool: Spool, count: int) -> list[str]:
 
 
 def wait_until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
-    """Poll until a condition holds; fails loudly when it never does."""
+    """Poll until a condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it never came"
