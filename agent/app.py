@@ -1,8 +1,7 @@
 """The composition root: build the daemon from settings and connect its parts."""
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Queue
@@ -79,7 +78,6 @@ def wired(
     clock: Clock,
     notifier: Notifier,
     log: Log,
-    environ: Mapping[str, str] = os.environ,
     watchdog: float | None = None,
     timing: Timing | None = None,
 ) -> Iterator[Agent]:
@@ -89,8 +87,8 @@ def wired(
     owns the spool, `SpoolUnavailable` if its disk refuses writes.
     """
     timing = timing or Timing()
-    target = upload_target(settings, clock=clock, environ=environ)
-    warning = insecure_token_warning(settings.upload_url or "", settings.token(environ))
+    target = upload_target(settings, clock=clock)
+    warning = insecure_token_warning(settings.upload_url or "", settings.token)
     if warning:
         log.warning("upload insecure", error=warning)
     with spool_of(

@@ -8,7 +8,6 @@ when it is built: `status` builds none of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -109,9 +108,7 @@ def spool_of(
     )
 
 
-def upload_target(
-    settings: Settings, *, clock: Clock, environ: Mapping[str, str]
-) -> UploadTarget | None:
+def upload_target(settings: Settings, *, clock: Clock) -> UploadTarget | None:
     """The target that the settings name, or None; raises `ConfigurationError`."""
     from agent.upload.targets.factory import make_target
 
@@ -119,7 +116,7 @@ def upload_target(
         return None
     return make_target(
         settings.upload_url,
-        token=settings.token(environ),
+        token=settings.token,
         network=network_of(settings),
         clock=clock,
         disk=Disk(),

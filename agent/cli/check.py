@@ -16,7 +16,7 @@ from agent.errors import AgentError, ConfigurationError
 from agent.system import SystemClock
 
 if TYPE_CHECKING:  # it loads the camera and model libraries
-    from agent.cli.preflight import Finding
+    from agent.cli.preflight import CheckResult
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
     raise typer.Exit(0 if passed else 78)
 
 
-def _findings(*, upload_test: bool) -> "Iterator[Finding]":
+def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
     from agent.cli.preflight import (
         check_camera,
         check_endpoint,
@@ -71,11 +71,11 @@ def _findings(*, upload_test: bool) -> "Iterator[Finding]":
     for camera in settings.cameras:
         yield _tried(camera.name, partial(check_camera, camera, settings, clock))
     yield _tried("spool", lambda: check_spool(settings, clock))
-    yield _tried("endpoint", lambda: check_endpoint(settings, clock, os.environ))
+    yield _tried("endpoint", lambda: check_endpoint(settings, clock))
     if upload_test:
         from agent.cli.upload_test import send_marked_frame
 
-        yield _tried("upload", lambda: send_marked_frame(settings, clock, os.environ))
+        yield _tried("upload", lambda: send_marked_frame(settings, clock))
 
 
 def _name_all_that_is_wrong() -> str:
@@ -88,10 +88,10 @@ def _name_all_that_is_wrong() -> str:
     return "all understood"
 
 
-def _tried(name: str, look: Callable[[], str]) -> "Finding":
-    from agent.cli.preflight import Finding
+def _tried(name: str, look: Callable[[], str]) -> "CheckResult":
+    from agent.cli.preflight import CheckResult
 
     try:
-        return Finding(name, ok=True, fact=look())
+        return CheckResult(name, ok=True, fact=look())
     except AgentError as error:
-        return Finding(name, ok=False, fact=str(error))
+        return CheckResult(name, ok=False, fact=str(error))

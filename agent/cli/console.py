@@ -61,7 +61,7 @@ def new_folder(wanted: Path) -> Path:
 def _make_target(settings: "Settings") -> None:
     from agent.factories import upload_target
 
-    upload_target(settings, clock=SystemClock(), environ=os.environ)
+    upload_target(settings, clock=SystemClock())
 
 
 def log_of(settings: "Settings", *, level: str | None = None) -> "Log":

@@ -122,7 +122,7 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
                     _show(progress, task, done=done, waiting=waiting, network=network)
                     daemon.join(TICK_S)
                 network.follow(1.0)
-                target = upload_target(settings, clock=clock, environ={})
+                target = upload_target(settings, clock=clock)
                 assert target is not None  # noqa: S101 (the settings above name one)
                 drain = drain_of(settings, agent.spool, target, clock=clock, log=log)
                 drain.run(

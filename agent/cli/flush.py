@@ -1,6 +1,5 @@
 """`capture-agent flush`."""
 
-import os
 import sys
 
 import typer
@@ -25,7 +24,7 @@ def flush() -> None:
 
     settings = console.settings(needs_target=True)
     clock = SystemClock()
-    target = upload_target(settings, clock=clock, environ=os.environ)
+    target = upload_target(settings, clock=clock)
     if target is None:
         raise ConfigurationError("AGENT_UPLOAD_URL: required; without it captures stay on disk")
     log = console.log_of(settings, level="critical")  # what matters is said at the end, once

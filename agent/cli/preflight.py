@@ -27,6 +27,7 @@ from agent.logs import make_log
 from agent.ports import Clock
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
+from agent.settings.load import token_file
 from agent.settings.units import show_size
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
@@ -39,8 +40,8 @@ _NEARLY_FULL = 0.05  # share of the disk that is free
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the answer."""
+class CheckResult:
+    """The result of one check: a line of the output."""
 
     name: str
     ok: bool
@@ -49,10 +50,10 @@ class Finding:
 
 def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
     """Count the settings; raises `ConfigurationError` where others can read a secret's file."""
-    credentials = environ.get("CREDENTIALS_DIRECTORY")
     files = [Path(TOKEN_FILE)]
-    if credentials:
-        files.append(Path(credentials) / "upload_token")
+    credential = token_file()
+    if credential is not None:
+        files.append(credential)
     if settings.upload_client_cert is not None:
         files.append(settings.upload_client_cert)
     exposed = exposed_files(files)
@@ -156,9 +157,9 @@ def check_spool(settings: Settings, clock: Clock) -> str:
     return f"{directory}: writable, {waiting} waiting, {owner}, {free}"
 
 
-def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
+def check_endpoint(settings: Settings, clock: Clock) -> str:
     """Ask the endpoint, without sending a capture; raises as `UploadTarget.probe` does."""
-    target = upload_target(settings, clock=clock, environ=environ)
+    target = upload_target(settings, clock=clock)
     wall = clock.wall()
     now = datetime.fromtimestamp(wall, UTC).isoformat(" ", timespec="minutes")
     warnings = []
@@ -179,7 +180,7 @@ def check_endpoint(settings: Settings, clock: Clock, environ: Mapping[str, str])
     window = settings.upload_window
     if window is not None and window.opens_in(wall) > 0:
         answer += f"; the upload window {window} is closed and opens {window.opening(wall)}"
-    insecure = insecure_token_warning(url, settings.token(environ))
+    insecure = insecure_token_warning(url, settings.token)
     warnings += [insecure] if insecure else []
     return "; warning: ".join([f"{target.name}: {answer}", *warnings])
 

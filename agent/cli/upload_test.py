@@ -1,7 +1,5 @@
 """`check --upload-test`: one marked frame goes the whole way, past the spool."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, StoredCapture
@@ -15,9 +13,9 @@ from agent.system import clock_synchronized, new_id
 RULE = "upload_test"
 
 
-def send_marked_frame(settings: Settings, clock: Clock, environ: Mapping[str, str]) -> str:
+def send_marked_frame(settings: Settings, clock: Clock) -> str:
     """Send a frame whose record names the rule `upload_test`; raises as `UploadTarget.send`."""
-    target = upload_target(settings, clock=clock, environ=environ)
+    target = upload_target(settings, clock=clock)
     if target is None:
         return "AGENT_UPLOAD_URL is not set: there is nowhere to send to"
     began = clock.monotonic()

@@ -32,7 +32,6 @@ from agent.detector.formats import AUTO, FORMAT_NAMES
 from agent.detector.model_file.input_spec import ALLOWED as INPUT_WORDS
 from agent.detector.model_file.input_spec import InputSpec
 from agent.domain import Thresholds
-from agent.errors import ConfigurationError
 from agent.selection.rules import RULE_NAMES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.documentation import SettingDoc
@@ -754,17 +753,7 @@ class Settings(BaseSettings):
         """Threshold, per-label thresholds and floor as the selection uses them."""
         return Thresholds(self.threshold, self.thresholds, self.floor)
 
-    def token(self, environ: Mapping[str, str]) -> str | None:
-        """The upload secret: from the credentials directory, else from the setting.
-
-        Raises `ConfigurationError` when the credential file exists and cannot be read.
-        """
-        directory = environ.get("CREDENTIALS_DIRECTORY")
-        file = Path(directory) / "upload_token" if directory else None
-        try:
-            text = file.read_text(encoding="utf-8").strip() if file and file.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot read the credential {file}: {error}") from error
-        if text:
-            return text
+    @property
+    def token(self) -> str | None:
+        """The upload secret in plain text, or None."""
         return self.upload_token.get_secret_value() if self.upload_token else None

@@ -38,7 +38,9 @@ def load(
     settings = None
     wrong: set[str] = set()
     try:
-        settings = Settings(**_state_folders())
+        settings = Settings(**(_state_folders() | _credential()))
+    except ConfigurationError as error:  # of the credential
+        problems.append(str(error))
     except ValidationError as error:
         problems += [_problem(dict(item)) for item in error.errors()]
         wrong = {_field(dict(item)) for item in error.errors()}
@@ -71,6 +73,12 @@ def without_environment(**values: Any) -> Settings:
     return Given(**{variable(name): value for name, value in values.items()})
 
 
+def token_file() -> Path | None:
+    """Return where systemd puts the upload secret; None outside of a service."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(directory) / "upload_token" if directory else None
+
+
 def _valid_ones(wrong: set[str]) -> Settings:
     """Settings from the environment; the invalid ones have their defaults."""
     if "floor" in wrong:  # the default may be above such a threshold as well
@@ -88,6 +96,19 @@ def _state_folders() -> dict[str, Any]:
         return {}
     folders = {variable("spool_dir"): Path(state) / "spool", variable("state_dir"): Path(state)}
     return {name: folder for name, folder in folders.items() if not os.environ.get(name)}
+
+
+def _credential() -> dict[str, str]:
+    """Return the upload secret of systemd's credentials folder, which overrides the variable.
+
+    Raises `ConfigurationError` when the file exists and cannot be read.
+    """
+    file = token_file()
+    try:
+        text = file.read_text(encoding="utf-8").strip() if file and file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read the credential {file}: {error}") from error
+    return {variable("upload_token"): text} if text else {}
 
 
 def _name(variable_name: str) -> str:

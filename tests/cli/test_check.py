@@ -36,7 +36,7 @@ def test_a_captive_portal_that_redirects_is_named() -> None:
     with FaultyServer(faults.answer(302, headers=PORTAL)) as server:
         settings = without_environment(upload_url=server.url)
         with pytest.raises(TargetBlocked) as error:
-            check_endpoint(settings, NOW, {})
+            check_endpoint(settings, NOW)
 
     told(error, "redirects to login.hotel.example", "captive portal", "log the network in")
     assert "s3cret" not in str(error.value)
@@ -62,7 +62,7 @@ def test_a_certificate_out_of_its_time_names_the_clock(
     with FaultyServer(faults.store, tls=tls) as server:
         settings = without_environment(upload_url=server.url, upload_ca=tmp_path / "ca.pem")
         with pytest.raises((TargetBlocked, ConfigurationError)) as error:
-            check_endpoint(settings, clock, {})
+            check_endpoint(settings, clock)
 
     told(error, *words)
     assert server.requests == []
@@ -72,10 +72,8 @@ def test_a_clock_that_was_never_set_is_warned_of_wherever_captures_go(tmp_path: 
     for url in (None, f"dir:{tmp_path}"):
         settings = without_environment(upload_url=url)
 
-        assert "the clock was never set, it says 1970-01-01" in check_endpoint(
-            settings, NEVER_SET, {}
-        )
-        assert "warning" not in check_endpoint(settings, NOW, {})
+        assert "the clock was never set, it says 1970-01-01" in check_endpoint(settings, NEVER_SET)
+        assert "warning" not in check_endpoint(settings, NOW)
 
 
 def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
@@ -92,7 +90,7 @@ def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
         )
         settings = without_environment(upload_url=url, upload_token="a-token")
 
-        said = check_endpoint(settings, NOW, {})
+        said = check_endpoint(settings, NOW)
 
     assert "warning: AGENT_UPLOAD_TOKEN is sent to labels.example unencrypted" in said
     assert "a-token" not in said
@@ -101,7 +99,7 @@ def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
 def test_a_name_that_nobody_knows_is_a_matter_of_dns() -> None:
     settings = without_environment(upload_url="http://nobody.invalid/captures")
     with pytest.raises(TargetUnavailable, match="cannot be resolved"):
-        check_endpoint(settings, NOW, {})
+        check_endpoint(settings, NOW)
 
 
 def test_a_disk_that_is_nearly_full_is_warned_of(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def wrong_settings(given: Mapping[str, str]) -> str | None:
     try:
         settings = without_environment(**{"upload_token": "a-token", **ours})
         if settings.upload_url:
-            upload_target(settings, clock=_CLOCK, environ={"AGENT_UPLOAD_TOKEN": "a-token"})
+            upload_target(settings, clock=_CLOCK)
     except (ValidationError, ConfigurationError) as error:
         return str(error)
     return None

@@ -121,11 +121,11 @@ def shown_of(**values: str) -> str:
 
 
 def test_the_token_in_the_credentials_directory_wins(tmp_path: Path) -> None:
-    read = settings_of(AGENT_UPLOAD_TOKEN="from-the-variable")
     (tmp_path / "upload_token").write_text(" from-the-file\n", encoding="utf-8")
+    variable = {"AGENT_UPLOAD_TOKEN": "from-the-variable"}
 
-    assert read.token({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "from-the-file"
-    assert read.token({}) == "from-the-variable"
+    assert settings_of(**variable, CREDENTIALS_DIRECTORY=str(tmp_path)).token == "from-the-file"
+    assert settings_of(**variable).token == "from-the-variable"
 
 
 @pytest.mark.parametrize("content", [None, "", " \n"])
@@ -134,16 +134,14 @@ def test_an_empty_or_missing_credential_leaves_the_setting(
 ) -> None:
     if content is not None:
         (tmp_path / "upload_token").write_text(content, encoding="utf-8")
-    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    folder = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
 
-    assert without_environment(upload_token="set").token(environ) == "set"
-    assert without_environment().token(environ) is None
+    assert settings_of(**folder, AGENT_UPLOAD_TOKEN="set").token == "set"
+    assert settings_of(**folder).token is None
 
 
 @pytest.mark.parametrize("kind", ["folder", "no UTF-8"])
-def test_a_credential_that_cannot_be_read_is_a_configuration_error(
-    tmp_path: Path, kind: str
-) -> None:
+def test_a_credential_that_cannot_be_read_is_one_of_the_problems(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "upload_token"
     if kind == "folder":
         file.mkdir()
@@ -151,7 +149,7 @@ def test_a_credential_that_cannot_be_read_is_a_configuration_error(
         file.write_bytes(b"\xff\xfe")
 
     with pytest.raises(ConfigurationError, match="cannot read the credential"):
-        without_environment().token({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+        settings_of(CREDENTIALS_DIRECTORY=str(tmp_path))
 
 
 def test_what_the_type_of_a_setting_calls_secret_is_not_shown() -> None:
