@@ -99,7 +99,7 @@ def watchdog_interval() -> float | None:
 
 
 def _kernel_clock_disciplined() -> bool:
-    """Ask adjtimex(2), read-only; a kernel that does not answer is not believed."""
+    """Ask adjtimex(2), read-only; a kernel without it is not trusted."""
     import ctypes
 
     class Timex(ctypes.Structure):
@@ -114,9 +114,9 @@ def _kernel_clock_disciplined() -> bool:
             ("room", ctypes.c_char * 256),
         )
 
-    answer = Timex()
+    reading = Timex()
     try:
-        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(answer))
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(reading))
     except (OSError, AttributeError):
         return False
-    return state >= 0 and not answer.status & _STA_UNSYNC
+    return state >= 0 and not reading.status & _STA_UNSYNC

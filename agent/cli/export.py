@@ -32,7 +32,7 @@ def export(
     """
     settings = console.settings()
     if directory.exists() and not directory.is_dir():
-        raise ConfigurationError(f"cannot export to {directory}: it is no folder")
+        raise ConfigurationError(f"cannot export to {directory}: it is not a folder")
     log = console.log_of(settings, level="error")
     dataset = dataset_at(directory)
     with spool_of(settings, clock=SystemClock(), log=log, within_budget=False) as spool:

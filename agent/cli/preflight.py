@@ -169,7 +169,7 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
         return "; warning: ".join(["AGENT_UPLOAD_URL is not set: captures stay on disk", *warnings])
     url = settings.upload_url or ""
     try:
-        answer = target.probe()
+        result = target.probe()
     except AgentError as error:
         if "https://" in url and not clock_synchronized(wall):
             raise ConfigurationError(
@@ -179,10 +179,10 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
         raise
     window = settings.upload_window
     if window is not None and window.opens_in(wall) > 0:
-        answer += f"; the upload window {window} is closed and opens {window.opening(wall)}"
+        result += f"; the upload window {window} is closed and opens {window.opening(wall)}"
     insecure = insecure_token_warning(url, settings.token)
     warnings += [insecure] if insecure else []
-    return "; warning: ".join([f"{target.name}: {answer}", *warnings])
+    return "; warning: ".join([f"{target.name}: {result}", *warnings])
 
 
 def _enough(directory: Path, settings: Settings) -> str:

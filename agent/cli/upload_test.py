@@ -29,8 +29,8 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     """A frame of the first camera, or a grey one where it gives none, as a capture."""
     frame = _frame(settings, clock)
     detector = detector_of(settings)
-    answer = detector.detect(frame.pixels)
-    observation = Observation(frame, answer.detections, classes=answer.classes, model=answer.model)
+    seen = detector.detect(frame.pixels)
+    observation = Observation(frame, seen.detections, classes=seen.classes, model=seen.model)
     hits = (RuleHit(RULE, 1.0),)
     image = image_encoder(settings).encode(frame.pixels)
     maker = record_maker(settings, detector.info)

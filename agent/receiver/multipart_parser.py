@@ -35,7 +35,7 @@ class Body:
         return piece
 
     def skip(self) -> None:
-        """Read what is left and forget it: a sender that is cut off does not read our answer."""
+        """Read what is left and forget it: a sender that is cut off does not read our response."""
         while self.read():
             pass
 

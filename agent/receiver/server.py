@@ -79,7 +79,7 @@ class Server(ThreadingHTTPServer):
         """Shut down reading on every connection, so that its thread ends."""
         with self._lock:
             for connection in self._open:
-                # Only the receiving side: an answer that is under way still goes out.
+                # Only the receiving side: a response that is under way still goes out.
                 try:
                     connection.shutdown(socket.SHUT_RD)
                 except OSError:
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = f"edge-capture-agent/{__version__}"
     sys_version = ""
     timeout = _TIMEOUT
-    wbufsize = -1  # headers and body of an answer in one packet
+    wbufsize = -1  # headers and body of a response in one packet
     disable_nagle_algorithm = True
 
     @property
@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         except FormError as error:
             body.skip()
             if body.is_cut:
-                # No answer: a 400 would count against a capture that only lost its connection.
+                # No response: a 400 would count against a capture that only lost its connection.
                 self.close_connection = True
             else:
                 self._refuse(HTTPStatus.BAD_REQUEST, str(error))

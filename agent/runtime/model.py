@@ -57,9 +57,9 @@ class CurrentModel:
 
     def detect(self, pixels: Pixels) -> Prediction:
         """Run the model in use."""
-        answer = self.detector.detect(pixels)
-        self._latest = pixels, answer
-        return answer
+        prediction = self.detector.detect(pixels)
+        self._latest = pixels, prediction
+        return prediction
 
     def change(self, detector: LoadedModel) -> None:
         """Use another model from now on; a run in progress finishes with the old one."""
@@ -121,7 +121,7 @@ class ModelChange:
         self._log = log
         self._on_trial = (
             current.fallback_reason is None
-        )  # until its answer for a real frame is known
+        )  # until its prediction for a real frame is known
         self._alone = False  # there is no known-good model to fall back to
         # Reentrant, unlike Event: a signal handler calls `put`.
         self._asked: SimpleQueue[None] = SimpleQueue()

@@ -64,7 +64,7 @@ class Uploader:
         self._lock = threading.Lock()  # guards the backoff and the state of the endpoint
         self._proofs: list[_Proof] = []
         self._settled_at = -inf
-        self._resting: set[str] = set()  # claimed, rejected captures that wait for a retry
+        self._deferred: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
@@ -113,13 +113,13 @@ class Uploader:
         with self._lock:
             self._release_rested(now)
             wait = self._closed_for(now) or self._backoff.admit(now)
-            resting = self._retry_order.resting(now)
+            deferred = self._retry_order.deferred(now)
         if wait > 0:
             self._settle()
             return min(wait, _LONGEST_WAIT_S)
         capture = None
         try:
-            capture = self._spool.claim(last=resting) or self._claim_resting()
+            capture = self._spool.claim(last=deferred) or self._claim_deferred()
         finally:
             if capture is None:
                 with self._lock:
@@ -218,7 +218,7 @@ class Uploader:
             action = self._backoff.rejected(now, capture.id)
             self.last_error = str(error)
             if action is not RejectionAction.REJECT:
-                self._resting.add(capture.id)
+                self._deferred.add(capture.id)
             self._report(now, f"every capture is refused, the last one so: {error}")
         if action is not RejectionAction.REJECT:
             return
@@ -266,19 +266,19 @@ class Uploader:
 
     def _release_rested(self, now: float) -> None:
         """Release captures whose wait after a rejection is over; the caller holds the lock."""
-        if not self._resting:
+        if not self._deferred:
             return
-        for capture_id in self._resting - self._backoff.resting(now).keys():
-            self._resting.remove(capture_id)
+        for capture_id in self._deferred - self._backoff.deferred(now).keys():
+            self._deferred.remove(capture_id)
             self._spool.release(capture_id)
 
-    def _claim_resting(self) -> StoredCapture | None:
+    def _claim_deferred(self) -> StoredCapture | None:
         """While blocked with nothing else to send, probe with the longest-waiting rejection."""
         with self._lock:
-            if self._backoff.state is not UploadState.BLOCKED or not self._resting:
+            if self._backoff.state is not UploadState.BLOCKED or not self._deferred:
                 return None
-            rests = self._backoff.resting(self._clock.monotonic())
-            capture_id = min(self._resting, key=lambda capture_id: rests.get(capture_id, 0.0))
-            self._resting.remove(capture_id)
+            deferred = self._backoff.deferred(self._clock.monotonic())
+            capture_id = min(self._deferred, key=lambda capture_id: deferred.get(capture_id, 0.0))
+            self._deferred.remove(capture_id)
         self._spool.release(capture_id)
         return self._spool.claim()

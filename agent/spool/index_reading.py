@@ -145,7 +145,7 @@ def check(directory: Path, known_settings: frozenset[str]) -> None:
     with translate_errors():
         try:
             with _connection(path, "rw") as database:
-                answer = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                result = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 settings = {name for (name,) in database.execute("SELECT key FROM Settings")}
                 foreign = database.execute(_FOREIGN_ROWS).fetchone()[0]
                 # A flush of an earlier process may have failed: write and flush again what is
@@ -156,8 +156,8 @@ def check(directory: Path, known_settings: frozenset[str]) -> None:
             if system_error(error) is None:  # no such table, no such column
                 raise DamagedIndexError(str(error)) from error
             raise
-    if answer != "ok":
-        raise DamagedIndexError(f"the index is damaged: {answer}")
+    if result != "ok":
+        raise DamagedIndexError(f"the index is damaged: {result}")
     if foreign or not settings <= known_settings:
         raise DamagedIndexError("the index has rows or settings of another program")
 

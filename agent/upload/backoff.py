@@ -22,7 +22,7 @@ RETRY_AFTER_MAX = 3600.0
 BLOCKED_MIN = 60.0
 BLOCKED_MAX = 900.0
 REJECTIONS_MAX = 3
-REST = 30.0  # seconds between two attempts with one rejected capture
+REJECTED_RETRY_S = 30.0  # seconds between two attempts with one rejected capture
 
 _REJECTED_NEW = 3  # distinct rejected captures that block all, before the first delivery
 _REJECTED_PROVEN = 10  # the same after deliveries: the endpoint may have changed its rules
@@ -52,7 +52,7 @@ class RejectionAction(StrEnum):
 class _Rejections:
     count: int = 0
     blocks: int = 0  # how often its rejection helped to block the upload
-    rest_until: float = 0.0
+    retry_at: float = 0.0
 
 
 class Backoff:
@@ -107,16 +107,16 @@ class Backoff:
         """Delay the next send by a random time, as all devices reach this hour together."""
         self._start_at(max(self._next_at or now, now + self._jitter(OPENING_BOUND)))
 
-    def resting(self, now: float) -> dict[str, float]:
+    def deferred(self, now: float) -> dict[str, float]:
         """Return recently rejected captures, with the seconds until each may be sent again.
 
         Send others instead. Only while blocked, and if no other capture waits, probe with the one
         that has the fewest seconds left.
         """
         return {
-            capture_id: rejections.rest_until - now
+            capture_id: rejections.retry_at - now
             for capture_id, rejections in self._rejections.items()
-            if rejections.rest_until > now
+            if rejections.retry_at > now
         }
 
     def delivered(self, now: float) -> None:
@@ -130,7 +130,7 @@ class Backoff:
             return
         if self._state is UploadState.BLOCKED:
             for rejections in self._rejections.values():
-                rejections.rest_until = min(rejections.rest_until, now + REST)
+                rejections.retry_at = min(rejections.retry_at, now + REJECTED_RETRY_S)
         self._state = UploadState.FLOWING
         self._start_at(now)
         self._failures //= (
@@ -176,7 +176,7 @@ class Backoff:
         self._starts += 1
         rejections = self._rejections_of(capture_id)
         rejections.count += 1
-        rejections.rest_until = now + REST
+        rejections.retry_at = now + REJECTED_RETRY_S
         self._rejected_ids.add(capture_id)
         if self._state is UploadState.BLOCKED or self._is_ours(rejections):
             self._block(now)
@@ -214,7 +214,7 @@ class Backoff:
         for capture_id in self._rejected_ids:
             rejections = self._rejections_of(capture_id)
             rejections.count = 0
-            rejections.rest_until = now + BLOCKED_MAX * 2 ** min(rejections.blocks, 6)
+            rejections.retry_at = now + BLOCKED_MAX * 2 ** min(rejections.blocks, 6)
             rejections.blocks += 1
         self._rejected_ids.clear()
 

@@ -95,7 +95,7 @@ def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
         return "there is no route to it; check the network"
     if tls is not None and not isinstance(tls, ssl.SSLEOFError):
         return f"TLS fails: {(tls.reason or 'unknown').replace('_', ' ').lower()}"
-    return "the connection broke before the answer was whole"
+    return "the connection broke before the response was whole"
 
 
 def _alert(error: ssl.SSLError) -> str:

@@ -60,45 +60,45 @@ class Response:
 
 
 def require_proof(
-    answer: Response, capture_id: str, sha256: str, *, secret: str | None = None
+    response: Response, capture_id: str, sha256: str, *, secret: str | None = None
 ) -> Receipt:
     """Return the receipt of a capture from the response to it.
 
     `secret` never appears in a message, even if the endpoint repeats it.
 
-    Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the answer is proof.
+    Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the response is proof.
     """
-    status = answer.status
+    status = response.status
     if status in _SUCCESS or status == _CONFLICT:
-        missing = _missing_proof(answer.body, capture_id, sha256)
+        missing = _missing_proof(response.body, capture_id, sha256)
         if missing is None:
-            return Receipt(capture_id, sha256, duplicate=_says_duplicate(answer))
+            return Receipt(capture_id, sha256, duplicate=_says_duplicate(response))
         if status in _SUCCESS:
-            raise TargetBlocked(f"cannot deliver captures: the answer {status} {missing}")
+            raise TargetBlocked(f"cannot deliver captures: the response {status} {missing}")
     if status in _REJECT:
-        said = error_text(answer.body, secret)
+        said = error_text(response.body, secret)
         raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {status}{said}")
-    raise refusal(answer, "cannot deliver captures")
+    raise refusal(response, "cannot deliver captures")
 
 
-def describe_probe(answer: Response) -> str:
+def describe_probe(response: Response) -> str:
     """Describe what the response to a GET without a capture says about later captures.
 
     Raises `TargetUnavailable` or `TargetBlocked` where they would fail.
     """
-    status = answer.status
+    status = response.status
     if status in _PROBE_MAY_BE_FINE:
         return (
             f"reachable; answers {status} to a question without a capture, "
             "so only the first capture will show whether it takes them"
         )
     if status not in _SUCCESS:
-        raise refusal(answer, "cannot use the endpoint")
-    if _HTML.match(answer.body):
+        raise refusal(response, "cannot use the endpoint")
+    if _HTML.match(response.body):
         raise TargetBlocked(
             f"cannot use the endpoint: it answers {status} with an HTML page: {_PORTAL}"
         )
-    parsed = json_object(answer.body)
+    parsed = json_object(response.body)
     if parsed is not None and isinstance(parsed.get("captures"), int):
         return f"answers {status}; it holds {parsed['captures']} captures"
     return f"reachable; answers {status}"
@@ -107,7 +107,7 @@ def describe_probe(answer: Response) -> str:
 def retry_after_seconds(value: str | None, date: str | None) -> float | None:
     """Read a `Retry-After` header: seconds from 0 to `RETRY_AFTER_MAX`, None for none or garbage.
 
-    A date counts from the answer's own `Date`, because the device may believe it is 1970.
+    A date counts from the response's own `Date`, because the device may believe it is 1970.
     """
     if value is None:
         return None
@@ -122,24 +122,24 @@ def retry_after_seconds(value: str | None, date: str | None) -> float | None:
     return min(max(seconds, 0.0), RETRY_AFTER_MAX)
 
 
-def refusal(answer: Response, cannot: str) -> AgentError:
+def refusal(response: Response, cannot: str) -> AgentError:
     """Return the error that a response without success means for all captures."""
-    status = answer.status
+    status = response.status
     fix = _HOLD.get(status)
     if fix is not None:
         return TargetBlocked(f"{cannot}: the endpoint answers {status}: {fix}")
     if status in _REDIRECT:
-        where = _host(answer.location)
+        where = _host(response.location)
         return TargetBlocked(
             f"{cannot}: the endpoint answers {status}, redirects to {where}: {_PORTAL}"
         )
     if status in _RETRY or status in _SERVER_ERROR:
         return TargetUnavailable(
             f"{cannot}: the endpoint answers {status}",
-            retry_after=retry_after_seconds(answer.retry_after, answer.date),
+            retry_after=retry_after_seconds(response.retry_after, response.date),
         )
     return TargetBlocked(
-        f"{cannot}: the endpoint answers {status}, which is no answer to a capture; "
+        f"{cannot}: the endpoint answers {status}, which is no response to a capture; "
         "check AGENT_UPLOAD_URL"
     )
 
@@ -200,9 +200,9 @@ def _same(theirs: object, ours: str) -> bool:
     return bool(ours) and isinstance(theirs, str) and theirs.lower() == ours.lower()
 
 
-def _says_duplicate(answer: Response) -> bool:
-    parsed = json_object(answer.body) or {}
-    return answer.status == _CONFLICT or parsed.get("duplicate") is True
+def _says_duplicate(response: Response) -> bool:
+    parsed = json_object(response.body) or {}
+    return response.status == _CONFLICT or parsed.get("duplicate") is True
 
 
 def _host(location: str | None) -> str:

@@ -4,8 +4,8 @@ Most failures are the endpoint's and would affect any capture. A failure that af
 alone, such as a server that crashes on its content, must not delay the captures behind it.
 """
 
-FIRST_REST = 30.0
-LAST_REST = 900.0
+FIRST_WAIT = 30.0
+LAST_WAIT = 900.0
 
 # Captures; beyond it, the one that failed longest ago is retried. While every delivery fails,
 # each capture sent instead was purchased with a labelling credit too early.
@@ -20,13 +20,15 @@ class RetryOrder:
     """
 
     def __init__(self) -> None:
-        self._failures: dict[str, tuple[int, float]] = {}  # how often, and until when it rests
+        self._failures: dict[
+            str, tuple[int, float]
+        ] = {}  # how often, and until when it is deferred
         self._since_a_delivery: set[str] = set()
 
     def failed(self, now: float, capture_id: str) -> None:
         """Record that a capture could not be delivered."""
         failures, _ = self._failures.pop(capture_id, (0, 0.0))
-        rest = min(FIRST_REST * 2.0 ** min(failures, 10), LAST_REST)
+        rest = min(FIRST_WAIT * 2.0 ** min(failures, 10), LAST_WAIT)
         self._failures[capture_id] = failures + 1, now + rest
         self._since_a_delivery.add(capture_id)
         if len(self._failures) > _REMEMBERED:
@@ -37,7 +39,7 @@ class RetryOrder:
         self._forget(capture_id)
         self._since_a_delivery.clear()
 
-    def resting(self, now: float) -> tuple[str, ...]:
+    def deferred(self, now: float) -> tuple[str, ...]:
         """Return the captures to send after all others, the earliest failure first."""
         return tuple(
             capture_id

@@ -15,8 +15,8 @@ FRAMES_A_SECOND = 25
 def images(clip: str) -> list[bytes]:
     """The clip's frames as JPEG."""
     video, found = cv2.VideoCapture(clip), []
-    while (answer := video.read())[0]:
-        found.append(bytes(cv2.imencode(".jpg", answer[1])[1]))
+    while (result := video.read())[0]:
+        found.append(bytes(cv2.imencode(".jpg", result[1])[1]))
     return found
 
 

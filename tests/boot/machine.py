@@ -37,7 +37,7 @@ _CLEAN = (
 
 
 class Machine:
-    """Boots the root in a folder; each command and its answer go into a log."""
+    """Boots the root in a folder; each command and its result go into a log."""
 
     def __init__(self, root: Path, log: Path) -> None:
         self.root = root

@@ -1,6 +1,6 @@
 """A Debian that boots with systemd, the package on it: what the unit promises, seen to happen.
 
-Each command and its answer are in `test_boot.log` in the cache's folder; see `conftest.py`.
+Each command and its result are in `test_boot.log` in the cache's folder; see `conftest.py`.
 """
 
 import json

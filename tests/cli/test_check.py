@@ -33,7 +33,7 @@ def told(error: pytest.ExceptionInfo[AgentError], *words: str) -> None:
 
 
 def test_a_captive_portal_that_redirects_is_named() -> None:
-    with FaultyServer(faults.answer(302, headers=PORTAL)) as server:
+    with FaultyServer(faults.response(302, headers=PORTAL)) as server:
         settings = without_environment(upload_url=server.url)
         with pytest.raises(TargetBlocked) as error:
             check_endpoint(settings, NOW)
@@ -84,7 +84,7 @@ def test_a_token_that_would_cross_the_network_unencrypted_is_warned_of(
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, *more, **words: real("127.0.0.1", *more, **words)
     )
-    with FaultyServer(faults.answer(200, b'{"captures": 0}')) as server:
+    with FaultyServer(faults.response(200, b'{"captures": 0}')) as server:
         url = server.url.replace("127.0.0.1", "labels.example").replace(
             "localhost", "labels.example"
         )

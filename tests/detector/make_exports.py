@@ -45,7 +45,7 @@ Rows = NDArray[np.float32]
 Run = Callable[[Any], list[Any]]
 """Maps an input to the outputs of the exported model."""
 
-Answer = Callable[[NDArray[np.uint8], Run], Rows]
+Output = Callable[[NDArray[np.uint8], Run], Rows]
 """Maps a frame to `[n, 6]`: class id, confidence, x_min, y_min, x_max, y_max in its pixels."""
 
 
@@ -80,11 +80,11 @@ def randomized(model: Any, *heads: str, gain: float = 1.6) -> Any:
     return model.eval()
 
 
-def transformer(model: Any, processor: Any, side: int) -> tuple[Any, Any, Answer]:
+def transformer(model: Any, processor: Any, side: int) -> tuple[Any, Any, Output]:
     """Return a model of transformers, an input, and a function with its image processor."""
     outputs = ("logits", "pred_boxes")
 
-    def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
+    def output(frame: NDArray[np.uint8], run: Run) -> Rows:
         resized = cv2.resize(frame, (side, side), interpolation=cv2.INTER_LINEAR)
         ready = processor(
             images=cv2.cvtColor(resized, cv2.COLOR_BGR2RGB),
@@ -97,10 +97,10 @@ def transformer(model: Any, processor: Any, side: int) -> tuple[Any, Any, Answer
         found = processor.post_process_object_detection(raw, threshold=FLOOR, target_sizes=sizes)
         return rows_of(found[0]["labels"], found[0]["scores"], found[0]["boxes"])
 
-    return Named(model).eval(), torch.rand(1, 3, side, side), answer
+    return Named(model).eval(), torch.rand(1, 3, side, side), output
 
 
-def rtdetr() -> tuple[Any, Any, Answer]:
+def rtdetr() -> tuple[Any, Any, Output]:
     """RT-DETR."""
     from transformers import RTDetrConfig, RTDetrForObjectDetection, RTDetrImageProcessor
 
@@ -111,7 +111,7 @@ def rtdetr() -> tuple[Any, Any, Answer]:
     return transformer(model, RTDetrImageProcessor(), 160)
 
 
-def dfine() -> tuple[Any, Any, Answer]:
+def dfine() -> tuple[Any, Any, Output]:
     """D-FINE."""
     from transformers import DFineConfig, DFineForObjectDetection, RTDetrImageProcessor
 
@@ -124,7 +124,7 @@ def dfine() -> tuple[Any, Any, Answer]:
     return transformer(model, RTDetrImageProcessor(), 160)
 
 
-def yolos() -> tuple[Any, Any, Answer]:
+def yolos() -> tuple[Any, Any, Output]:
     """YOLOS, with the inputs and outputs of DETR."""
     from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessor
 
@@ -144,7 +144,7 @@ def yolos() -> tuple[Any, Any, Answer]:
     return transformer(model, YolosImageProcessor(), 128)
 
 
-def rfdetr() -> tuple[Any, Any, Answer]:
+def rfdetr() -> tuple[Any, Any, Output]:
     """RF-DETR."""
     from transformers import RfDetrConfig, RfDetrDinov2Config, RfDetrForObjectDetection
     from transformers import RfDetrImageProcessor as Processor
@@ -183,7 +183,7 @@ def rfdetr() -> tuple[Any, Any, Answer]:
     return transformer(model, Processor(), 112)
 
 
-def yolox() -> tuple[Any, Any, Answer]:
+def yolox() -> tuple[Any, Any, Output]:
     """YOLOX, as exported by its own exporter."""
     from yolox.data.data_augment import preproc
     from yolox.models import YOLOPAFPN, YOLOX, YOLOXHead
@@ -194,7 +194,7 @@ def yolox() -> tuple[Any, Any, Answer]:
     randomized(model, gain=1.4)
     side = 160
 
-    def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
+    def output(frame: NDArray[np.uint8], run: Run) -> Rows:
         ready, ratio = preproc(frame, (side, side))
         (raw,) = run(torch.from_numpy(ready)[None])
         raw = model.head.decode_outputs(raw, raw.type())
@@ -204,10 +204,10 @@ def yolox() -> tuple[Any, Any, Answer]:
         return rows_of(found[:, 6], found[:, 4] * found[:, 5], found[:, :4] / ratio)
 
     model.head.decode_in_inference = False
-    return model, torch.rand(1, 3, side, side) * 255, answer
+    return model, torch.rand(1, 3, side, side) * 255, output
 
 
-def torchvision_ssd() -> tuple[Any, Any, Answer]:
+def torchvision_ssd() -> tuple[Any, Any, Output]:
     """An SSD of torchvision with resizing and NMS in the graph."""
     from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
     from torchvision.models.detection.ssd import SSD
@@ -231,7 +231,7 @@ def torchvision_ssd() -> tuple[Any, Any, Answer]:
     model = SSD(Backbone(), anchors, (side, side), CLASSES + 1, score_thresh=FLOOR)
     randomized(model, "head")
 
-    def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
+    def output(frame: NDArray[np.uint8], run: Run) -> Rows:
         height, width = frame.shape[:2]
         scale = side / max(height, width)
         resized = cv2.resize(frame, (round(width * scale), round(height * scale)))
@@ -244,10 +244,10 @@ def torchvision_ssd() -> tuple[Any, Any, Answer]:
         back = torch.tensor([width / resized.shape[1], height / resized.shape[0]] * 2)
         return rows_of(found["labels"] - 1, found["scores"], found["boxes"] * back)
 
-    return model, [torch.rand(3, side, side)], answer
+    return model, [torch.rand(3, side, side)], output
 
 
-def timm_resnet() -> tuple[Any, Any, Answer]:
+def timm_resnet() -> tuple[Any, Any, Output]:
     """A classifier of timm; its rows have no boxes."""
     from timm.models.resnet import BasicBlock, ResNet
 
@@ -255,7 +255,7 @@ def timm_resnet() -> tuple[Any, Any, Answer]:
     randomized(model, "fc")
     side = 96
 
-    def answer(frame: NDArray[np.uint8], run: Run) -> Rows:
+    def output(frame: NDArray[np.uint8], run: Run) -> Rows:
         edge = round(min(frame.shape[:2]) * 0.875)
         top, left = ((length - edge) // 2 for length in frame.shape[:2])
         cut = frame[top : top + edge, left : left + edge]
@@ -268,10 +268,10 @@ def timm_resnet() -> tuple[Any, Any, Answer]:
         order = torch.argsort(-probabilities)
         return rows_of(order, probabilities[order], torch.zeros(len(order), 4))
 
-    return model, torch.rand(1, 3, side, side), answer
+    return model, torch.rand(1, 3, side, side), output
 
 
-MODELS: dict[str, tuple[Callable[[], tuple[Any, Any, Answer]], list[str]]] = {
+MODELS: dict[str, tuple[Callable[[], tuple[Any, Any, Output]], list[str]]] = {
     "rtdetr": (rtdetr, ["logits", "pred_boxes"]),
     "dfine": (dfine, ["logits", "pred_boxes"]),
     "rfdetr": (rfdetr, ["labels", "dets"]),
@@ -373,12 +373,12 @@ if __name__ == "__main__":
     for name in sys.argv[1:] or MODELS:
         torch.manual_seed(7)
         make, outputs = MODELS[name]
-        model, example, answer = make()
+        model, example, output = make()
         path = FOLDER / f"{name}.onnx"
         export(model, example, outputs, path)
         run = exported(path)
         for index, frame in street().items():
-            answers[f"{name} {index}"] = answer(frame, run)
+            answers[f"{name} {index}"] = output(frame, run)
         rows = answers[f"{name} 125"]
         print(name, path.stat().st_size, rows.shape, rows[:3].round(3).tolist())
     np.savez_compressed(kept, **answers)

@@ -72,9 +72,9 @@ def _capture_agent(words: list[str]) -> str | None:
         return "names no command"
     end = at + (2 if words[at] in groups else 1)
     for asked in ([*words[:at], "--help"], [*words[at:end], "--help", *words[end:]]):
-        answer = CliRunner().invoke(app, asked)
-        if answer.exit_code != 0:
-            return answer.output
+        response = CliRunner().invoke(app, asked)
+        if response.exit_code != 0:
+            return response.output
     return None
 
 

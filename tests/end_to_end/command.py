@@ -81,9 +81,9 @@ def call(folder: Path, *arguments: str, **settings: object) -> subprocess.Comple
 
 def status(folder: Path, **settings: object) -> Any:
     """What `status --json` says."""
-    answer = call(folder, "status", "--json", **settings)
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
+    result = call(folder, "status", "--json", **settings)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def assert_law(facts: Any) -> None:

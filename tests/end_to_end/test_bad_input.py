@@ -61,11 +61,11 @@ SETTINGS = [
 def test_a_wrong_setting_ends_the_start_with_one_line(
     folder: Path, settings: dict[str, object], words: list[str]
 ) -> None:
-    answer = call(folder, "run", AGENT_LOG_LEVEL="warning", **settings)
+    result = call(folder, "run", AGENT_LOG_LEVEL="warning", **settings)
 
-    assert answer.returncode == 78, answer.stderr
-    assert answer.stdout == ""
-    [line] = answer.stderr.splitlines()
+    assert result.returncode == 78, result.stderr
+    assert result.stdout == ""
+    [line] = result.stderr.splitlines()
     assert line.startswith("capture-agent: ")
     for word in words:
         assert word in line
@@ -76,10 +76,10 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
 )
 def test_all_problems_are_named_at_once(folder: Path, command: str, address: str) -> None:
     wrong = {"AGENT_FPSS": 5, "AGENT_THRESHOLD": 50, "AGENT_UPLOAD_URL": address}
-    answer = call(folder, command, **wrong)
+    result = call(folder, command, **wrong)
 
-    assert answer.returncode == 78
-    lines = (answer.stdout + answer.stderr).splitlines()
+    assert result.returncode == 78
+    lines = (result.stdout + result.stderr).splitlines()
     for name in wrong:
         assert sum(f"{name}: " in line for line in lines) == 1, lines
 
@@ -123,10 +123,10 @@ def test_a_spool_of_somebody_else_is_refused(folder: Path) -> None:
         theirs = Path("/usr")
     else:
         os.chown(theirs, 65534, 65534)
-    answer = call(folder, "run", AGENT_CAMERAS=CLIP, AGENT_SPOOL_DIR=theirs)
+    result = call(folder, "run", AGENT_CAMERAS=CLIP, AGENT_SPOOL_DIR=theirs)
 
-    assert answer.returncode == 78
-    [line] = answer.stderr.splitlines()
+    assert result.returncode == 78
+    [line] = result.stderr.splitlines()
     assert f"AGENT_SPOOL_DIR {theirs}" in line
     assert "belongs to" in line
     assert "Run it as" in line
@@ -186,9 +186,9 @@ def test_a_wrong_token_holds_all_and_says_so_once(
 
 
 def test_json_answers_of_commands_are_json_whatever_goes_wrong(folder: Path) -> None:
-    answer = call(folder, "check", "--json")
+    result = call(folder, "check", "--json")
 
-    assert answer.returncode == 78
-    facts = json.loads(answer.stdout)
+    assert result.returncode == 78
+    facts = json.loads(result.stdout)
     assert facts["ok"] is False
     assert "AGENT_CAMERAS" in facts["checks"][0]["fact"]

@@ -56,11 +56,11 @@ def test_a_good_setup_passes_with_one_line_per_part(
         "AGENT_UPLOAD_URL": receiver.url,
         "AGENT_UPLOAD_TOKEN": "right-token",
     }
-    answer = call(tmp_path, "check", **settings)
+    result = call(tmp_path, "check", **settings)
 
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert answer.stderr == ""
-    lines = answer.stdout.splitlines()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["ok", name] for name in ("settings", "model", "street", "spool", "endpoint")
     ]
@@ -80,16 +80,16 @@ def test_one_marked_frame_goes_the_whole_way(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint()
-    answer = call(
+    result = call(
         tmp_path, "check", "--upload-test", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=receiver.url
     )
 
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     [(identity, record)] = receiver.records.items()
     assert record["lane"] == "requested"
     assert record["rules"] == [{"name": "upload_test", "score": 1.0}]
     assert record["camera"] == "street"
-    assert identity in answer.stdout.splitlines()[-1]
+    assert identity in result.stdout.splitlines()[-1]
     assert not (tmp_path / "spool").exists()
 
 
@@ -98,10 +98,10 @@ def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> 
     token.write_text("a-secret", "utf-8")
     for mode, code in ((0o644, 78), (0o600, 0)):
         token.chmod(mode)
-        answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP, CREDENTIALS_DIRECTORY=tmp_path)
-        assert answer.returncode == code, answer.stdout
-        assert (f"chmod o= {token}" in answer.stdout) == (code == 78)
-        assert "a-secret" not in answer.stdout
+        result = call(tmp_path, "check", AGENT_CAMERAS=CLIP, CREDENTIALS_DIRECTORY=tmp_path)
+        assert result.returncode == code, result.stdout
+        assert (f"chmod o= {token}" in result.stdout) == (code == 78)
+        assert "a-secret" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -122,22 +122,22 @@ def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> 
 def test_what_is_broken_fails_alone_with_cause_and_fix(
     tmp_path: Path, settings: dict[str, str], part: str, words: list[str]
 ) -> None:
-    answer = call(tmp_path, "check", **{"AGENT_CAMERAS": CLIP, **settings})
+    result = call(tmp_path, "check", **{"AGENT_CAMERAS": CLIP, **settings})
 
-    assert answer.returncode == 78, answer.stdout + answer.stderr
-    failed = [line for line in answer.stdout.splitlines() if not line.startswith("ok ")]
-    assert len(failed) == 1, answer.stdout
+    assert result.returncode == 78, result.stdout + result.stderr
+    failed = [line for line in result.stdout.splitlines() if not line.startswith("ok ")]
+    assert len(failed) == 1, result.stdout
     assert failed[0].split()[:2] == ["FAIL", part]
     for word in words:
         assert word in failed[0]
-    assert answer.stderr == ""
+    assert result.stderr == ""
 
 
 def test_a_wrong_token_fails_without_showing_it(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint(token="right-token")
-    answer = call(
+    result = call(
         tmp_path,
         "check",
         AGENT_CAMERAS=CLIP,
@@ -145,17 +145,17 @@ def test_a_wrong_token_fails_without_showing_it(
         AGENT_UPLOAD_TOKEN="wrong-token",
     )
 
-    assert answer.returncode == 78
-    assert "FAIL endpoint" in answer.stdout
-    assert "AGENT_UPLOAD_TOKEN" in answer.stdout
-    assert "wrong-token" not in answer.stdout
+    assert result.returncode == 78
+    assert "FAIL endpoint" in result.stdout
+    assert "AGENT_UPLOAD_TOKEN" in result.stdout
+    assert "wrong-token" not in result.stdout
 
 
 def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: str) -> None:
     """Neither for `check` nor for the daemon, which must keep what the page swallows."""
-    answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)
-    assert answer.returncode == 78, answer.stdout
-    assert "FAIL endpoint" in answer.stdout
+    result = call(tmp_path, "check", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)
+    assert result.returncode == 78, result.stdout
+    assert "FAIL endpoint" in result.stdout
 
     settings = {"AGENT_CAMERAS": LONG_CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
     with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=web_page) as daemon:
@@ -171,15 +171,15 @@ def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: s
 def test_a_running_daemon_is_no_fault(tmp_path: Path) -> None:
     with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
         daemon.wait_for("camera lost")
-        answer = call(tmp_path, "check", AGENT_CAMERAS=CLIP)
+        result = call(tmp_path, "check", AGENT_CAMERAS=CLIP)
 
-    assert answer.returncode == 0, answer.stdout
-    assert f"process {daemon.process.pid}" in answer.stdout
+    assert result.returncode == 0, result.stdout
+    assert f"process {daemon.process.pid}" in result.stdout
 
 
 def test_a_token_over_plain_http_is_a_warning(tmp_path: Path) -> None:
     """The address is from the range for documentation: nobody answers."""
-    answer = call(
+    result = call(
         tmp_path,
         "run",
         AGENT_CAMERAS="no.mp4",
@@ -187,6 +187,6 @@ def test_a_token_over_plain_http_is_a_warning(tmp_path: Path) -> None:
         AGENT_UPLOAD_TOKEN="plain-token",
     )
 
-    assert 'event="upload insecure"' in answer.stderr
-    assert "192.0.2.1" in answer.stderr
-    assert "plain-token" not in answer.stderr
+    assert 'event="upload insecure"' in result.stderr
+    assert "192.0.2.1" in result.stderr
+    assert "plain-token" not in result.stderr

@@ -138,17 +138,17 @@ def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> No
     (tmp_path / "street.onnx").write_text("<html>")
     settings = {"AGENT_CAMERAS": f"street={clip()}", "AGENT_MODEL": tmp_path / "street.onnx"}
 
-    answer = call(tmp_path, "run", **settings)
+    result = call(tmp_path, "run", **settings)
 
-    assert answer.returncode == 78
-    assert "cannot load the model" in answer.stderr
-    assert "model reload failed" not in answer.stderr
+    assert result.returncode == 78
+    assert "cannot load the model" in result.stderr
+    assert "model reload failed" not in result.stderr
 
 
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:
     model = constant_output_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
 
-    answer = call(
+    result = call(
         tmp_path,
         "check",
         "--json",
@@ -157,7 +157,7 @@ def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) 
         AGENT_MODEL_LABELS=LABELS,
     )
 
-    [line] = [each for each in json.loads(answer.stdout)["checks"] if each["name"] == "model"]
+    [line] = [each for each in json.loads(result.stdout)["checks"] if each["name"] == "model"]
     assert line["ok"], line
     assert "classifier-logits: one row of 3 numbers" in line["fact"]
     assert "classify, 3 labels, CPUExecutionProvider" in line["fact"]

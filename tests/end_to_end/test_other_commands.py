@@ -26,19 +26,19 @@ FEW = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
-    answer = call(tmp_path, command, "--help")
+    result = call(tmp_path, command, "--help")
 
-    assert answer.returncode == 0
-    assert "Example:" in answer.stdout
-    assert f"capture-agent {command}" in " ".join(answer.stdout.split())
-    assert answer.stderr == ""
+    assert result.returncode == 0
+    assert "Example:" in result.stdout
+    assert f"capture-agent {command}" in " ".join(result.stdout.split())
+    assert result.stderr == ""
 
 
 def test_the_help_names_each_command(tmp_path: Path) -> None:
-    answer = call(tmp_path, "--help")
+    result = call(tmp_path, "--help")
 
     for command in COMMANDS:
-        assert f" {command} " in answer.stdout
+        assert f" {command} " in result.stdout
 
 
 def test_the_version_is_one_line(tmp_path: Path) -> None:
@@ -46,11 +46,11 @@ def test_the_version_is_one_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_command_is_a_wrong_use(tmp_path: Path) -> None:
-    answer = call(tmp_path, "frobnicate")
+    result = call(tmp_path, "frobnicate")
 
-    assert answer.returncode == 2
-    assert "frobnicate" in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert result.returncode == 2
+    assert "frobnicate" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_env_file_is_accepted_as_it_is_printed(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_env_file_is_accepted_as_it_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
-    answer = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", f"'{COMMAND}' env | head -1; exit ${{PIPESTATUS[0]}}"],
         env=environment(tmp_path, {}),
         cwd=tmp_path,
@@ -73,21 +73,21 @@ def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "Traceback" not in answer.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_flush_says_what_is_missing(tmp_path: Path) -> None:
-    answer = call(tmp_path, "flush")
+    result = call(tmp_path, "flush")
 
-    assert answer.returncode == 78
-    assert answer.stderr.startswith("capture-agent: AGENT_UPLOAD_URL: required")
+    assert result.returncode == 78
+    assert result.stderr.startswith("capture-agent: AGENT_UPLOAD_URL: required")
 
 
 def test_flush_with_nothing_to_do_is_done(tmp_path: Path) -> None:
-    answer = call(tmp_path, "flush", AGENT_UPLOAD_URL=f"dir:{tmp_path / 'dataset'}")
+    result = call(tmp_path, "flush", AGENT_UPLOAD_URL=f"dir:{tmp_path / 'dataset'}")
 
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout == "delivered 0, waiting 0, rejected 0\n"
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "delivered 0, waiting 0, rejected 0\n"
 
 
 def test_flush_gives_up_on_a_receiver_that_is_down_and_delivers_when_it_is_back(
@@ -145,8 +145,8 @@ def test_receive_takes_only_the_right_token_and_stops_on_a_signal(tmp_path: Path
             assert line.startswith("receiving into dataset on http://127.0.0.1:")
             url = line.split()[-1]
             record = {"record": ("r.json", json.dumps({}), "application/json")}
-            answer = requests.post(url, files=record, timeout=10)
-            assert answer.status_code == 401
+            result = requests.post(url, files=record, timeout=10)
+            assert result.status_code == 401
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
         finally:
@@ -165,10 +165,10 @@ def test_receive_names_what_is_wrong(
     tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
     (tmp_path / "blank").touch()
-    answer = call(tmp_path, "receive", *arguments)
+    result = call(tmp_path, "receive", *arguments)
 
-    assert answer.returncode == 78
-    [line] = answer.stderr.splitlines()
+    assert result.returncode == 78
+    [line] = result.stderr.splitlines()
     for word in words:
         assert word in line
 
@@ -176,10 +176,10 @@ def test_receive_names_what_is_wrong(
 def test_receive_names_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        answer = call(tmp_path, "receive", "--dir", "dataset", "--port", str(port))
+        result = call(tmp_path, "receive", "--dir", "dataset", "--port", str(port))
 
-    assert answer.returncode == 78
-    [line] = answer.stderr.splitlines()
+    assert result.returncode == 78
+    [line] = result.stderr.splitlines()
     assert f"127.0.0.1:{port}" in line
     assert os.strerror(98) in line
     assert "--port" in line

@@ -178,7 +178,7 @@ def test_a_capture_may_show_nothing_and_may_be_shrunk(
 def test_the_status_of_a_spool_that_was_never_made_is_empty(
     tmp_path: Path, command: list[str]
 ) -> None:
-    answer = call(tmp_path, *command)
+    result = call(tmp_path, *command)
 
-    assert answer.returncode == 0, answer.stderr
+    assert result.returncode == 0, result.stderr
     assert not (tmp_path / "spool").exists()

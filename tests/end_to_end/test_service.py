@@ -94,10 +94,10 @@ def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
 
 def test_each_log_line_has_its_priority_under_systemd(tmp_path: Path) -> None:
     settings = {"AGENT_CAMERAS": "missing.mp4", "AGENT_LOG_FORMAT": "auto", "JOURNAL_STREAM": "8:1"}
-    answer = call(tmp_path, "run", **settings)
+    result = call(tmp_path, "run", **settings)
 
-    assert answer.returncode == 78
-    lines = answer.stderr.splitlines()
+    assert result.returncode == 78
+    lines = result.stderr.splitlines()
     assert lines
     assert all(re.match(r"<[2-6]>level=\w+ event=", line) for line in lines)
     assert [line[:3] for line in lines if "camera lost" in line] == ["<3>"]
@@ -108,10 +108,10 @@ def test_a_wrong_configuration_tells_systemd_not_to_try_again(
     tmp_path: Path, manager: Manager
 ) -> None:
     settings = {"NOTIFY_SOCKET": manager.path, "JOURNAL_STREAM": "8:1", "AGENT_FPS": "fast"}
-    answer = call(tmp_path, "run", **settings)
+    result = call(tmp_path, "run", **settings)
 
-    assert answer.returncode == 78
-    assert answer.stderr.splitlines()[-1].startswith(
+    assert result.returncode == 78
+    assert result.stderr.splitlines()[-1].startswith(
         "<3>capture-agent: AGENT_FPS: must be a number"
     )
     assert "READY=1" not in manager.listen()

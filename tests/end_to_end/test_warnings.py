@@ -36,8 +36,8 @@ def test_the_warnings_alone_tell_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_settings_that_must_be_fixed_are_errors_of_the_journal(tmp_path: Path) -> None:
-    answer = call(tmp_path, "run", NOTIFY_SOCKET=tmp_path / "nobody", AGENT_FPS="fast")
+    result = call(tmp_path, "run", NOTIFY_SOCKET=tmp_path / "nobody", AGENT_FPS="fast")
 
-    assert answer.returncode == 78
-    assert len(serious(answer.stderr)) == len(answer.stderr.splitlines())
-    assert "AGENT_FPS: must be a number" in answer.stderr
+    assert result.returncode == 78
+    assert len(serious(result.stderr)) == len(result.stderr.splitlines())
+    assert "AGENT_FPS: must be a number" in result.stderr

@@ -31,8 +31,8 @@ FEW = {
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose spool holds the 20 captures of a clip."""
     folder = tmp_path_factory.mktemp("filled")
-    answer = call(folder, "run", **FEW)
-    assert answer.returncode == 0, answer.stderr
+    result = call(folder, "run", **FEW)
+    assert result.returncode == 0, result.stderr
     assert status(folder)["waiting"] >= 10
     return folder
 
@@ -51,10 +51,10 @@ def ids(folder: Path) -> set[str]:
 def test_an_export_copies_and_deletes_nothing(spool: Path) -> None:
     waiting = status(spool)["waiting"]
 
-    answer = call(spool, "export", "stick")
+    result = call(spool, "export", "stick")
 
-    assert answer.returncode == 0, answer.stderr
-    assert f"exported {waiting} of {waiting}" in answer.stdout
+    assert result.returncode == 0, result.stderr
+    assert f"exported {waiting} of {waiting}" in result.stdout
     assert len(ids(spool / "stick")) == waiting
     assert status(spool)["waiting"] == waiting
 
@@ -62,10 +62,10 @@ def test_an_export_copies_and_deletes_nothing(spool: Path) -> None:
 def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) -> None:
     before = status(spool)
 
-    answer = call(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
+    result = call(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
     after = status(spool)
 
-    assert answer.returncode == 0, answer.stderr
+    assert result.returncode == 0, result.stderr
     assert len(ids(spool / "stick")) == before["waiting"]
     assert (after["waiting"], after["delivered"]) == (0, before["waiting"])
     assert_law(after)
@@ -76,9 +76,9 @@ def test_an_export_that_was_cut_short_goes_on_where_it_stopped(spool: Path) -> N
     for record in sorted((spool / "stick" / "records").glob("*.json"))[:5]:
         record.unlink()
 
-    answer = call(spool, "export", "stick", "--acknowledge")
+    result = call(spool, "export", "stick", "--acknowledge")
 
-    assert answer.returncode == 0, answer.stderr
+    assert result.returncode == 0, result.stderr
     assert len(ids(spool / "stick")) == status(spool)["delivered"]
 
 
@@ -86,11 +86,11 @@ def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> 
     (spool / "stick").write_text("not a folder", "utf-8")
     before = status(spool)
 
-    answer = call(spool, "export", "stick", "--acknowledge")
+    result = call(spool, "export", "stick", "--acknowledge")
 
-    assert answer.returncode == 78
-    assert "stick" in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert result.returncode == 78
+    assert "stick" in result.stderr
+    assert "Traceback" not in result.stderr
     assert status(spool) == before
 
 
@@ -98,10 +98,10 @@ def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
     with Daemon(tmp_path, **FEW | {"AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}) as daemon:
         daemon.wait_for("capture stored")
 
-        answer = call(tmp_path, "export", "stick")
+        result = call(tmp_path, "export", "stick")
 
-        assert answer.returncode == 75
-        assert str(daemon.process.pid) in answer.stderr
+        assert result.returncode == 75
+        assert str(daemon.process.pid) in result.stderr
 
 
 def test_refused_captures_are_listed_retried_and_dropped(
@@ -118,8 +118,8 @@ def test_refused_captures_are_listed_retried_and_dropped(
     assert [row["camera"] for row in listed] == ["street"] * 3
     assert status(spool)["rejected"] == 3
 
-    answer = call(spool, "rejected", "retry", listed[0]["id"])
-    assert answer.returncode == 0, answer.stderr
+    result = call(spool, "rejected", "retry", listed[0]["id"])
+    assert result.returncode == 0, result.stderr
     after = status(spool)
     assert (after["waiting"], after["rejected"]) == (waiting - 2, 2)
     assert_law(after)
@@ -131,10 +131,10 @@ def test_refused_captures_are_listed_retried_and_dropped(
 
 
 def test_an_id_that_was_not_refused_is_named(spool: Path) -> None:
-    answer = call(spool, "rejected", "retry", "nonsense")
+    result = call(spool, "rejected", "retry", "nonsense")
 
-    assert answer.returncode == 78
-    assert "nonsense" in answer.stderr
+    assert result.returncode == 78
+    assert "nonsense" in result.stderr
 
 
 @pytest.mark.parametrize("by", ["command", "signal"])
@@ -149,9 +149,9 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
     with Daemon(tmp_path, AGENT_RANDOM_INTERVAL="off", **quiet) as daemon:
         daemon.wait_for("camera opened")
         if by == "command":
-            answer = call(tmp_path, "request")
-            assert answer.returncode == 0, answer.stderr
-            assert str(daemon.process.pid) in answer.stdout
+            result = call(tmp_path, "request")
+            assert result.returncode == 0, result.stderr
+            assert str(daemon.process.pid) in result.stdout
         else:
             daemon.signal(signal.SIGUSR1)
         line = daemon.wait_for("frame captured")
@@ -161,7 +161,7 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
 
 
 def test_a_request_without_a_daemon_is_an_error(tmp_path: Path) -> None:
-    answer = call(tmp_path, "request")
+    result = call(tmp_path, "request")
 
-    assert answer.returncode == 75
-    assert "no daemon" in answer.stderr
+    assert result.returncode == 75
+    assert "no daemon" in result.stderr

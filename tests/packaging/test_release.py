@@ -1,4 +1,4 @@
-"""What a release decides without a network: what an audit's answer means, and what is written."""
+"""What a release decides without a network: what an audit's result means, and what is written."""
 
 import hashlib
 import json
@@ -46,18 +46,18 @@ def test_an_audit_counts_only_for_what_was_audited(
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("result", "why"),
     [
         ("import sys; sys.exit('connection refused')", "connection refused"),
         (f"import json; print(json.dumps({{'dependencies': [{UNKNOWN!r}]}}))", "not audited"),
     ],
 )
 def test_a_service_that_cannot_be_asked_ends_the_release(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str, why: str
 ) -> None:
     """In the place of pip-audit stands a program that answers as it does."""
     (tmp_path / "lib/python3.11/site-packages").mkdir(parents=True)
-    (tmp_path / "pip_audit.py").write_text(answer, "utf-8")
+    (tmp_path / "pip_audit.py").write_text(result, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     with pytest.raises(BuildFailed) as told:

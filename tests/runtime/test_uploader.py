@@ -10,7 +10,7 @@ from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import BLOCKED_MIN, REST, Backoff, UploadState
+from agent.upload.backoff import BLOCKED_MIN, REJECTED_RETRY_S, Backoff, UploadState
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
@@ -144,7 +144,7 @@ def test_a_capture_that_is_refused_three_times_is_rejected_while_others_pass(
 ) -> None:
     ids = store(line.spool, 6)
     line.target.refused = {ids[2]}
-    line.steps_for(4 * REST)
+    line.steps_for(4 * REJECTED_RETRY_S)
 
     assert sorted(line.target.stored) == sorted(set(ids) - {ids[2]})
     assert line.target.attempts.count(ids[2]) == 3
@@ -263,14 +263,14 @@ def test_a_delivery_that_the_disk_cannot_note_is_not_sent_again(line: Line, log:
 def test_a_refused_capture_that_the_disk_cannot_reject_waits_on(line: Line, log: Recorder) -> None:
     ids = store(line.spool, 4)
     line.target.refused = {ids[0]}
-    line.steps_for(2 * REST - 5)
+    line.steps_for(2 * REJECTED_RETRY_S - 5)
     line.disk.refuses = READ_ONLY
-    line.steps_for(REST)
+    line.steps_for(REJECTED_RETRY_S)
 
     assert line.spool.waiting() == 1
     assert log.events.count("spool unavailable") == 1
     line.disk.refuses = None
-    line.steps_for(6 * REST)
+    line.steps_for(6 * REJECTED_RETRY_S)
     assert line.spool.waiting() == 0
     assert line.spool.counts()["rejected"] == 1
 

@@ -64,5 +64,5 @@ class FakeTarget:
             raise CaptureRejected("cannot deliver the capture: another image has this id")
         self.stored.setdefault(capture.id, capture)
         if self.loses_answers:
-            raise TargetUnavailable("cannot reach fake: the answer was lost")
+            raise TargetUnavailable("cannot reach fake: the response was lost")
         return Receipt(capture.id, capture.image_sha256, duplicate=there is not None)

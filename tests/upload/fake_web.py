@@ -49,7 +49,7 @@ class Call:
 
 
 class Drop(Exception):
-    """Raised by an answer: the connection breaks without one."""
+    """Raised by a response: the connection breaks without one."""
 
 
 Reply = tuple[int, object]
@@ -77,7 +77,7 @@ class FakeWeb:
         self._thread.join()
         self._server.server_close()
 
-    def answer(self, call: Call) -> Reply:
+    def response(self, call: Call) -> Reply:
         raise NotImplementedError
 
 
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         with web.lock:
             web.calls.append(call)
         try:
-            status, content = web.answer(call)
+            status, content = web.response(call)
         except Drop:
             self.close_connection = True
             return

@@ -119,8 +119,8 @@ class FaultyServer:
                 stream.settimeout(5)
 
 
-def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Behaviour:
-    """A whole answer."""
+def response(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Behaviour:
+    """A whole response."""
     lines = [f"HTTP/1.1 {status} Some Reason", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     data = "\r\n".join([*lines, "", ""]).encode() + body
@@ -133,7 +133,7 @@ def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = N
 
 def store(stream: socket.socket, request: Request, stopping: Event) -> None:
     """What a truthful endpoint answers."""
-    answer(201, request.proof)(stream, request, stopping)
+    response(201, request.proof)(stream, request, stopping)
 
 
 def drop(stream: socket.socket, _request: Request, _stopping: Event) -> None:
@@ -142,7 +142,7 @@ def drop(stream: socket.socket, _request: Request, _stopping: Event) -> None:
 
 
 def cut_answer(stream: socket.socket, request: Request, _stopping: Event) -> None:
-    """A receipt that is whole, of an answer that is not."""
+    """A receipt that is whole, of a response that is not."""
     length = len(request.proof) + 10
     stream.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % length + request.proof)
     stream.close()

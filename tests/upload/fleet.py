@@ -23,7 +23,7 @@ class Scenario:
     backlog: int = 20  # captures of a device
     outage: float = 0.0  # seconds that the devices run before the endpoint can be reached
     capacity: float = 200.0  # requests per second that the endpoint serves
-    latency: float = 0.2  # seconds from a request to its answer
+    latency: float = 0.2  # seconds from a request to its response
     retry_after: float | None = None  # what it tells those whom it turns away
 
     @property

@@ -1,7 +1,7 @@
 """Label Studio 1.23 as it was met: what it takes, what it answers, and what it loses.
 
 Every import makes a task, also of what is there already. Of imports that come at the same time the
-boxes may be lost, and the answer is 201 all the same, with `prediction_count` 0.
+boxes may be lost, and the response is 201 all the same, with `prediction_count` 0.
 """
 
 import json
@@ -49,7 +49,7 @@ class LabelStudioServer(FakeWeb):
         self.failure: Reply | None = None
         """What every request is answered while it is set."""
         self.faults: deque[Callable[[], Reply | None]] = deque()
-        """What the next imports meet; None as the answer: stored, and no answer comes."""
+        """What the next imports meet; None as the response: stored, and no response comes."""
         self.loses_boxes = 0
         """Of how many of the next imports the boxes get lost."""
         self.importing = 0
@@ -64,7 +64,7 @@ class LabelStudioServer(FakeWeb):
         """The five minutes of the access tokens are over."""
         self._access.clear()
 
-    def answer(self, call: Call) -> Reply:
+    def response(self, call: Call) -> Reply:
         if self.failure is not None:
             return self.failure
         if call.path == "/api/token/refresh":

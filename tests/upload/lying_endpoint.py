@@ -12,7 +12,7 @@ from threading import Event, Lock
 from tests.fakes import captures
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
-from tests.upload.faulty_server import Behaviour, FaultyServer, Request, answer
+from tests.upload.faulty_server import Behaviour, FaultyServer, Request, response
 
 RETRY = (408, 425, 429, 500, 502, 503, 504, 507, 599)
 HOLD = (301, 302, 307, 401, 402, 403, 404, 405, 407, 410, 418, 421, 423, 426, 501, 511)
@@ -69,7 +69,7 @@ class Endpoint:
         self._truth_rate = self._random.choice([0.1, 0.5, 0.9])
 
     def response_received(self, capture_id: str) -> None:
-        """The sender got the answer for a capture: a pause that it asks for counts from now."""
+        """The sender got the response for a capture: a pause that it asks for counts from now."""
         with self._lock:
             until = self._asked.pop(capture_id, 0.0)
             self._quiet = max(self._quiet, (until, self.round))
@@ -128,30 +128,30 @@ class Endpoint:
     def _store(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         is_new = self._keep(capture_id, sha256)
         status = 201 if is_new else self._random.choice([200, 409])
-        return answer(status, self._receipt(capture_id, sha256))
+        return response(status, self._receipt(capture_id, sha256))
 
     # False responses, and true failures
 
     def _retry(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         if self._random.random() < 0.3:
             self._keep(capture_id, sha256)
-        return answer(self._random.choice(RETRY), b'{"error": "later"}')
+        return response(self._random.choice(RETRY), b'{"error": "later"}')
 
     def _hold(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         headers = {"Location": "http://portal.example/login"}
-        return answer(self._random.choice(HOLD), PORTAL, headers)
+        return response(self._random.choice(HOLD), PORTAL, headers)
 
     def _reject(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         self.refusals[capture_id] += 1
-        return answer(self._random.choice(REJECT), b'{"error": "not this one"}')
+        return response(self._random.choice(REJECT), b'{"error": "not this one"}')
 
     def _in_progress(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(409, b'{"error": "in progress"}')
+        return response(409, b'{"error": "in progress"}')
 
     def _pause_in_seconds(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         seconds = self._random.choice([5, 60, 600])
         self._asked[capture_id] = self._clock.now + seconds
-        return answer(self._random.choice([429, 503]), b"", {"Retry-After": str(seconds)})
+        return response(self._random.choice([429, 503]), b"", {"Retry-After": str(seconds)})
 
     def _pause_until_a_date(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         """By the server's clock, which is right; ours is decades away."""
@@ -162,23 +162,23 @@ class Endpoint:
             "Retry-After": formatdate(wall + seconds, usegmt=True),
             "Date": formatdate(wall, usegmt=True),
         }
-        return answer(503, b"", headers)
+        return response(503, b"", headers)
 
     def _portal(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(200, PORTAL, {"Content-Type": "text/html"})
+        return response(200, PORTAL, {"Content-Type": "text/html"})
 
     def _empty(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(self._random.choice([200, 201, 202]))
+        return response(self._random.choice([200, 201, 202]))
 
     def _truncated(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         self._keep(capture_id, sha256)
-        return answer(201, self._receipt(capture_id, sha256)[: self._random.randint(1, 60)])
+        return response(201, self._receipt(capture_id, sha256)[: self._random.randint(1, 60)])
 
     def _another_id(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(201, self._receipt(captures.capture_id(999_999), sha256))
+        return response(201, self._receipt(captures.capture_id(999_999), sha256))
 
     def _another_image(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
-        return answer(self._random.choice([200, 409]), self._receipt(capture_id, "0" * 64))
+        return response(self._random.choice([200, 409]), self._receipt(capture_id, "0" * 64))
 
     def _lost(self, request: Request, capture_id: str, sha256: str) -> Behaviour:
         return faults.drop

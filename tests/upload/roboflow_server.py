@@ -46,7 +46,7 @@ class RoboflowServer(FakeWeb):
         """Or "classification"."""
         self.images: dict[str, Image] = {}
         self.upload_faults: deque[Callable[[], Reply | None]] = deque()
-        """None as the answer: the image is stored, and no answer comes."""
+        """None as the response: the image is stored, and no response comes."""
         self.annotate_faults: deque[Callable[[], Reply | None]] = deque()
         self.failure: Reply | None = None
         """What every request is answered while it is set."""
@@ -65,7 +65,7 @@ class RoboflowServer(FakeWeb):
         self.stop_at = None
         self._go_on.set()
 
-    def answer(self, call: Call) -> Reply:
+    def response(self, call: Call) -> Reply:
         if call.value("api_key") != self.key:
             said = f"This API key does not exist: {call.value('api_key')}"
             return 401, {"error": {"message": said, "status": 401}}

@@ -18,7 +18,7 @@ ENVIRONMENT = {
 }
 
 Fault = tuple[str, str]
-"""Status line and S3's code for the failure; an empty status: stored, but the answer is lost."""
+"""Status line and S3's code for the failure; an empty status: stored, but the response is lost."""
 
 LOST = ("", "")
 

@@ -251,7 +251,7 @@ def test_a_rejected_capture_rests_while_others_pass_and_is_moved_to_rejected_at_
     backoff.delivered(0.0)
     verdicts = []
     for now in (0.0, 30.0, 60.0):
-        assert backoff.resting(now) == {}
+        assert backoff.deferred(now) == {}
         assert backoff.admit(now) == 0.0
         verdicts.append(backoff.rejected(now, "bad"))
         assert backoff.state is UploadState.FLOWING
@@ -263,7 +263,7 @@ def test_a_rejected_capture_rests_while_others_pass_and_is_moved_to_rejected_at_
         RejectionAction.RETRY_LATER,
         RejectionAction.REJECT,
     ]
-    assert backoff.resting(60.0) == {}
+    assert backoff.deferred(60.0) == {}
 
 
 def test_rest_is_told_in_seconds() -> None:
@@ -271,8 +271,8 @@ def test_rest_is_told_in_seconds() -> None:
     backoff.admit(0.0)
     backoff.rejected(0.0, "bad")
 
-    assert backoff.resting(10.0) == {"bad": 20.0}
-    assert backoff.resting(30.0) == {}
+    assert backoff.deferred(10.0) == {"bad": 20.0}
+    assert backoff.deferred(30.0) == {}
 
 
 def test_when_the_first_three_captures_are_rejected_it_is_us() -> None:
@@ -291,13 +291,13 @@ def test_probes_take_other_captures_than_the_rejected_ones() -> None:
     backoff = Backoff(no_jitter)
     block_by_rejections(backoff)
 
-    assert set(backoff.resting(60.0)) == {"a", "b", "c"}
+    assert set(backoff.deferred(60.0)) == {"a", "b", "c"}
     assert backoff.admit(60.0) == 0.0
     assert backoff.rejected(60.0, "d") is RejectionAction.BLOCK
-    assert set(backoff.resting(180.0)) == {"a", "b", "c", "d"}
+    assert set(backoff.deferred(180.0)) == {"a", "b", "c", "d"}
     assert backoff.admit(180.0) == 0.0
     backoff.delivered(180.0)
-    assert set(backoff.resting(180.0).values()) == {30.0}
+    assert set(backoff.deferred(180.0).values()) == {30.0}
 
 
 def test_one_capture_alone_is_not_moved_to_rejected_before_any_other_passed() -> None:
@@ -341,7 +341,7 @@ def test_the_memory_of_rejections_is_bounded() -> None:
         backoff.admit(0.0)
         backoff.rejected(0.0, str(number))
 
-    assert len(backoff.resting(0.0)) == 4096
+    assert len(backoff.deferred(0.0)) == 4096
 
 
 @given(

@@ -28,7 +28,7 @@ from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.upload.fake_target import FakeTarget
-from tests.upload.faulty_server import FaultyServer, answer
+from tests.upload.faulty_server import FaultyServer, response
 from tests.upload.label_studio_server import LabelStudioServer
 from tests.upload.roboflow_server import RoboflowServer
 from tests.upload.s3_store import ENVIRONMENT, S3Store
@@ -178,7 +178,7 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
     """
     disk = RefusingDisk()
     disk.refuses = OSError(28, "No space left on device")
-    with FaultyServer(answer(200, b"{}")) as server, pytest.MonkeyPatch.context() as environment:
+    with FaultyServer(response(200, b"{}")) as server, pytest.MonkeyPatch.context() as environment:
         host = urlsplit(server.url).netloc
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{host}"}.items():
             environment.setenv(name, value)

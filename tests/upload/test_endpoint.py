@@ -22,7 +22,7 @@ from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
-from tests.upload.faulty_server import FaultyServer, answer
+from tests.upload.faulty_server import FaultyServer, response
 
 TOKEN = "s3cret"
 
@@ -58,7 +58,7 @@ def test_the_request_is_what_the_contract_says() -> None:
 
 
 def test_connections_are_kept_and_cookies_are_not() -> None:
-    chatty = answer(401, b"x", {"Set-Cookie": "session=1"})
+    chatty = response(401, b"x", {"Set-Cookie": "session=1"})
     with FaultyServer(chatty, faults.store) as server, target_of(server.url) as target:
         with pytest.raises(TargetBlocked):
             target.send(stored_capture(1))
@@ -129,20 +129,24 @@ PORTAL = b"<!doctype html><html><body>Please log in</body></html>"
         (faults.drop, TargetUnavailable, "connection broke"),
         (faults.cut_answer, TargetUnavailable, "connection broke"),
         (faults.garbage, TargetUnavailable, "connection broke"),
-        (answer(200, PORTAL), TargetBlocked, "captive portal"),
-        (answer(200), TargetBlocked, "is empty"),
-        (answer(200, b'{"id": "x", "sha256'), TargetBlocked, "not a whole JSON"),
-        (answer(201, b'{"id": "x", "sha256": "y"}'), TargetBlocked, "`id` is missing or another"),
+        (response(200, PORTAL), TargetBlocked, "captive portal"),
+        (response(200), TargetBlocked, "is empty"),
+        (response(200, b'{"id": "x", "sha256'), TargetBlocked, "not a whole JSON"),
+        (response(201, b'{"id": "x", "sha256": "y"}'), TargetBlocked, "`id` is missing or another"),
         (
-            answer(302, PORTAL, {"Location": "http://portal.example/?t=1"}),
+            response(302, PORTAL, {"Location": "http://portal.example/?t=1"}),
             TargetBlocked,
             "portal.example:",
         ),
-        (answer(307, b"", {"Location": "http://[broken"}), TargetBlocked, "another address"),
-        (answer(401, b"s3cret is wrong"), TargetBlocked, "AGENT_UPLOAD_TOKEN"),
-        (answer(511, PORTAL), TargetBlocked, "captive portal"),
-        (answer(413, b'{"error": "s3cret too large"}'), CaptureRejected, r"413: \*\*\* too large"),
-        (answer(200, b"x" * 70_000), TargetBlocked, "not a whole JSON"),
+        (response(307, b"", {"Location": "http://[broken"}), TargetBlocked, "another address"),
+        (response(401, b"s3cret is wrong"), TargetBlocked, "AGENT_UPLOAD_TOKEN"),
+        (response(511, PORTAL), TargetBlocked, "captive portal"),
+        (
+            response(413, b'{"error": "s3cret too large"}'),
+            CaptureRejected,
+            r"413: \*\*\* too large",
+        ),
+        (response(200, b"x" * 70_000), TargetBlocked, "not a whole JSON"),
         (faults.endless_body, TargetBlocked, "redirects"),
     ],
 )
@@ -177,7 +181,7 @@ def test_retry_after_is_read_on_a_device_that_believes_it_is_1970(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     with (
-        FaultyServer(answer(503, b"", headers)) as server,
+        FaultyServer(response(503, b"", headers)) as server,
         target_of(server.url, wall=0.0) as target,
         pytest.raises(TargetUnavailable) as caught,
     ):
@@ -195,7 +199,7 @@ def test_the_timeout_is_for_the_whole_request(behaviour: faults.Behaviour) -> No
     """Each byte comes long before a socket's timeout would end the wait for it."""
     with FaultyServer(behaviour) as server, target_of(server.url, timeout=0.8) as target:
         began = time.monotonic()
-        with pytest.raises(TargetUnavailable, match=r"no whole answer within 0\.8 s"):
+        with pytest.raises(TargetUnavailable, match=r"no whole response within 0\.8 s"):
             target.send(stored_capture(1))
 
         assert 0.7 < time.monotonic() - began < 1.3
@@ -232,7 +236,7 @@ def test_a_name_that_is_never_resolved_meets_the_deadline(monkeypatch: pytest.Mo
     with (
         target_of("http://endpoint.example/", timeout=0.3) as target,
         pytest.raises(
-            TargetUnavailable, match=r"endpoint\.example: no (whole answer|connection in time)"
+            TargetUnavailable, match=r"endpoint\.example: no (whole response|connection in time)"
         ),
     ):
         target.probe()
@@ -274,13 +278,13 @@ def test_an_endpoint_that_is_not_there(url: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "meaning"),
     [
-        (answer(200, b'{"service": "x", "captures": 4}'), "holds 4 captures"),
-        (answer(404), "only the first capture"),
-        (answer(405, PORTAL), "only the first capture"),
-        (answer(200, PORTAL), TargetBlocked),
-        (answer(301, b"", {"Location": "https://x.example"}), TargetBlocked),
-        (answer(401), TargetBlocked),
-        (answer(503), TargetUnavailable),
+        (response(200, b'{"service": "x", "captures": 4}'), "holds 4 captures"),
+        (response(404), "only the first capture"),
+        (response(405, PORTAL), "only the first capture"),
+        (response(200, PORTAL), TargetBlocked),
+        (response(301, b"", {"Location": "https://x.example"}), TargetBlocked),
+        (response(401), TargetBlocked),
+        (response(503), TargetUnavailable),
         (faults.drop, TargetUnavailable),
     ],
 )

@@ -55,38 +55,38 @@ def test_it_holds_for_many_more_schedules(seed: int, tmp_path: Path) -> None:
 def believing(means_delivered: Callable[[Response], bool]) -> Judge:
     """A require_proof that takes some answers for a receipt, whatever their body says."""
 
-    def judged(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
-        if means_delivered(answer):
+    def judged(response: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
+        if means_delivered(response):
             return Receipt(capture_id, sha256)
-        return require_proof(answer, capture_id, sha256, **options)
+        return require_proof(response, capture_id, sha256, **options)
 
     return judged
 
 
-def rejecting_failure(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
-    if 500 <= answer.status < 600:
-        raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {answer.status}")
-    return require_proof(answer, capture_id, sha256, **options)
+def rejecting_failure(response: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
+    if 500 <= response.status < 600:
+        raise CaptureRejected(f"cannot deliver the capture: the endpoint answers {response.status}")
+    return require_proof(response, capture_id, sha256, **options)
 
 
-def deaf_to_pauses(answer: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
+def deaf_to_pauses(response: Response, capture_id: str, sha256: str, **options: Any) -> Receipt:
     try:
-        return require_proof(answer, capture_id, sha256, **options)
+        return require_proof(response, capture_id, sha256, **options)
     except TargetUnavailable as error:
         raise TargetUnavailable(str(error)) from None
 
 
 JUDGES = {
-    "any 2xx is delivered": believing(lambda answer: 200 <= answer.status < 300),
-    "any 409 is delivered": believing(lambda answer: answer.status == 409),
-    "our id anywhere is proof": believing(lambda answer: b"sha256" in answer.body),
+    "any 2xx is delivered": believing(lambda response: 200 <= response.status < 300),
+    "any 409 is delivered": believing(lambda response: response.status == 409),
+    "our id anywhere is proof": believing(lambda response: b"sha256" in response.body),
     "a 5xx is the capture's fault": rejecting_failure,
     "a pause that is asked for is ignored": deaf_to_pauses,
 }
 
 
 class Hasty(Uploader):
-    """Deletes before the answer, as if it could only be yes."""
+    """Deletes before the response, as if it could only be yes."""
 
     def _send(self, capture: StoredCapture) -> None:
         self._log.info("capture delivered", capture=capture.id)

@@ -123,6 +123,6 @@ def test_the_limit_does_not_eat_the_time_that_the_endpoint_has() -> None:
         target.send(stored_capture(1, bytes(100_000)))
         assert time.monotonic() - began > 0.9
         began = time.monotonic()
-        with pytest.raises(TargetUnavailable, match=r"no whole answer within 0\.5 s"):
+        with pytest.raises(TargetUnavailable, match=r"no whole response within 0\.5 s"):
             target.send(stored_capture(2, bytes(20_000)))
         assert 0.5 < time.monotonic() - began < 1.2

@@ -1,4 +1,4 @@
-"""The table of answers, row by row, and no answer beyond it that would lose a capture."""
+"""The table of answers, row by row, and no response beyond it that would lose a capture."""
 
 import json
 
@@ -69,10 +69,10 @@ HELD_ALL = [
     (300, b"", "redirects to another address"),
     (304, b"", "redirects"),
     (406, b"", "check AGENT_UPLOAD_URL"),
-    (451, b"", "no answer to a capture"),
-    (101, b"", "no answer to a capture"),
-    (0, b"", "no answer to a capture"),
-    (600, b"", "no answer to a capture"),
+    (451, b"", "no response to a capture"),
+    (101, b"", "no response to a capture"),
+    (0, b"", "no response to a capture"),
+    (600, b"", "no response to a capture"),
 ]
 
 RETRIED = [408, 409, 425, 429, 500, 502, 503, 504, 507, 508, 520, 599]
@@ -195,9 +195,9 @@ bodies = (
 def test_any_answer_is_proof_or_one_of_three_errors(
     status: int, body: bytes, location: str | None, retry_after: str | None, date: str | None
 ) -> None:
-    answer = Response(status, body, location, retry_after, date)
+    response = Response(status, body, location, retry_after, date)
     try:
-        result = require_proof(answer, ID, SHA, secret="s3cret")
+        result = require_proof(response, ID, SHA, secret="s3cret")
     except (TargetUnavailable, TargetBlocked, CaptureRejected) as error:
         message = str(error)
     else:

@@ -1,28 +1,28 @@
 """One capture that always fails lets the others pass."""
 
-from agent.upload.retry_order import FIRST_REST, LAST_REST, RetryOrder
+from agent.upload.retry_order import FIRST_WAIT, LAST_WAIT, RetryOrder
 
 
 def test_what_failed_rests_until_another_one_was_delivered_and_its_time_is_over() -> None:
     turns = RetryOrder()
     turns.failed(0.0, "a")
 
-    assert turns.resting(3600.0) == ("a",)
+    assert turns.deferred(3600.0) == ("a",)
     turns.delivered("b")
-    assert turns.resting(FIRST_REST - 1) == ("a",)
-    assert turns.resting(FIRST_REST) == ()
+    assert turns.deferred(FIRST_WAIT - 1) == ("a",)
+    assert turns.deferred(FIRST_WAIT) == ()
 
 
 def test_each_failure_doubles_the_rest_up_to_15_min() -> None:
-    turns, now, rests = RetryOrder(), 0.0, []
+    turns, now, deferred = RetryOrder(), 0.0, []
     for _ in range(7):
         turns.failed(now, "a")
         turns.delivered("b")
-        rest = next(s for s in range(1, 1000) if not turns.resting(now + s))
-        rests.append(rest)
+        rest = next(s for s in range(1, 1000) if not turns.deferred(now + s))
+        deferred.append(rest)
         now += rest
 
-    assert rests == [30, 60, 120, 240, 480, LAST_REST, LAST_REST]
+    assert deferred == [30, 60, 120, 240, 480, LAST_WAIT, LAST_WAIT]
 
 
 def test_what_was_delivered_begins_again() -> None:
@@ -30,11 +30,11 @@ def test_what_was_delivered_begins_again() -> None:
     turns.failed(0.0, "a")
     turns.failed(0.0, "a")
     turns.delivered("a")
-    assert turns.resting(0.0) == ()
+    assert turns.deferred(0.0) == ()
     turns.failed(0.0, "a")
     turns.delivered("b")
 
-    assert turns.resting(FIRST_REST) == ()
+    assert turns.deferred(FIRST_WAIT) == ()
 
 
 def test_the_one_that_failed_longest_ago_comes_first() -> None:
@@ -42,7 +42,7 @@ def test_the_one_that_failed_longest_ago_comes_first() -> None:
     for capture_id in "abca":
         turns.failed(0.0, capture_id)
 
-    assert turns.resting(0.0) == ("b", "c", "a")
+    assert turns.deferred(0.0) == ("b", "c", "a")
 
 
 def test_no_more_than_8_are_let_by_when_everything_fails() -> None:
@@ -50,4 +50,4 @@ def test_no_more_than_8_are_let_by_when_everything_fails() -> None:
     for number in range(20):
         turns.failed(0.0, str(number))
 
-    assert turns.resting(0.0) == tuple(str(number) for number in range(12, 20))
+    assert turns.deferred(0.0) == tuple(str(number) for number in range(12, 20))

@@ -170,7 +170,7 @@ def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3St
         (("501 Not Implemented", "NotImplemented"), TargetBlocked, "If-None-Match"),
         (("503 Slow Down", "SlowDown"), TargetUnavailable, "SlowDown"),
         (("507 Full", "XMinioStorageFull"), TargetUnavailable, "XMinioStorageFull"),
-        (LOST, TargetUnavailable, "no answer|500"),
+        (LOST, TargetUnavailable, "no response|500"),
     ],
 )
 def test_each_answer_has_its_meaning(
@@ -238,7 +238,7 @@ def test_a_stores_own_authority(
     authority.issue_cert("localhost").configure_cert(context)
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
-    with FaultyServer(faults.answer(503), tls=context) as server:
+    with FaultyServer(faults.response(503), tls=context) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
         target = target_of(store.url, ca=path if trusted else None)
         if trusted:
@@ -268,7 +268,7 @@ def test_a_captive_portal_is_no_store(
 ) -> None:
     status = 302 if "Location" in headers else 200
     headers = {"Last-Modified": "Wed, 21 Oct 2026 07:28:00 GMT", **headers}
-    with FaultyServer(faults.answer(status, PORTAL, headers)) as server:
+    with FaultyServer(faults.response(status, PORTAL, headers)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.removesuffix("/upload"))
         with pytest.raises(TargetBlocked):
             target_of(store.url).send(stored_capture(1))
@@ -288,7 +288,7 @@ def test_a_store_whose_tag_is_no_checksum_is_read_back(store: S3Store) -> None:
 def test_without_credentials_it_says_which_variables(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FaultyServer(faults.answer(404)) as server:
+    with FaultyServer(faults.response(404)) as server:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_METADATA_ENDPOINT", server.url.removesuffix("/upload"))

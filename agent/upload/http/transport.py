@@ -31,7 +31,7 @@ from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import TimerThread
 from agent.upload.response import Response
 
-ANSWER_MAX = 65536
+RESPONSE_MAX = 65536
 """Bytes of a response body that are read; a receipt has about 120."""
 
 EXPECTED = (OSError, HTTPError)
@@ -67,12 +67,12 @@ class Transport:
         *,
         repeatable: bool = False,
     ) -> Response:
-        """Make one request, its body a multipart form if that is a mapping, and read its answer.
+        """Make one request, its body a multipart form if that is a mapping, and read its response.
 
         A `repeatable` request, which the endpoint may receive twice without harm, is made once more
         when it met a kept connection that the endpoint was just closing.
 
-        Raises `TimeoutError` when there is no whole answer in time, and else one of `EXPECTED`.
+        Raises `TimeoutError` when there is no whole response in time, and else one of `EXPECTED`.
         """
         prepared = _prepared(method, url, headers, body)
         try:
@@ -80,21 +80,21 @@ class Transport:
                 self._timeout, self._clock, timers=self._timers, throttle=self._throttle
             ) as deadline:
                 try:
-                    answer = self._exchange(prepared)
+                    response = self._exchange(prepared)
                 except EXPECTED as error:
                     is_stale = deadline.reused and not deadline.expired and _is_broken(error)
                     if not (repeatable and is_stale):
                         raise
                     deadline.afresh = True
-                    answer = self._exchange(prepared)
+                    response = self._exchange(prepared)
         except EXPECTED as error:
             if deadline.expired:
-                raise TimeoutError(f"no whole answer within {self._timeout:g} s") from error
+                raise TimeoutError(f"no whole response within {self._timeout:g} s") from error
             raise
         # A body without a length looks complete when the deadline cuts it.
         if deadline.expired:
-            raise TimeoutError(f"no whole answer within {self._timeout:g} s")
-        return answer
+            raise TimeoutError(f"no whole response within {self._timeout:g} s")
+        return response
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -142,10 +142,10 @@ def _encoded(url: str) -> str:
 
 
 def _beginning(response: requests.Response) -> bytes:
-    """Return the body; of one longer than `ANSWER_MAX` bytes, slightly more than that many."""
+    """Return the body; of one longer than `RESPONSE_MAX` bytes, slightly more than that many."""
     body = b""
-    while len(body) <= ANSWER_MAX:
-        piece = response.raw.read(ANSWER_MAX + 1 - len(body), decode_content=False)
+    while len(body) <= RESPONSE_MAX:
+        piece = response.raw.read(RESPONSE_MAX + 1 - len(body), decode_content=False)
         if not piece:
             break  # the end, and complete: a cut body raises here
         body += piece
@@ -201,7 +201,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
         try:
             super().send(data)
         except ssl.SSLEOFError as error:
-            # After this one its last words are read: an early answer, or, with TLS 1.3, what it
+            # After this one its last words are read: an early response, or, with TLS 1.3, what it
             # thinks of our certificate, which it sees when the handshake is over for us.
             raise BrokenPipeError("the endpoint closed the connection") from error
 

@@ -43,7 +43,7 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
-        answer = self._client.request(
+        response = self._client.request(
             "POST",
             headers=self._headers | {"Idempotency-Key": f'"{capture.id}"'},
             body={
@@ -52,7 +52,7 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
             },
             repeatable=True,  # the endpoint recognises a repeated capture by its key
         )
-        return require_proof(answer, capture.id, capture.image_sha256, secret=self._token)
+        return require_proof(response, capture.id, capture.image_sha256, secret=self._token)
 
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""

@@ -7,10 +7,10 @@ Label Studio takes whatever it is sent, as often as it is sent, so a delivery lo
    default database it did so for a third of those that came at the same time (1.23), so this
    target makes one import at a time, and counts on nothing.
 
-Either step is safe to repeat after a lost answer or a restart. The look reads through all tasks
+Either step is safe to repeat after a lost response or a restart. The look reads through all tasks
 of the project (0.4 s for 3,000 of them in the default database), so it is left out where nothing
 can be found: for a capture that was made since this process started and was not sent yet. What
-remains is an import whose answer was lost and that the server finishes only after the next look.
+remains is an import whose response was lost and that the server finishes only after the next look.
 
 Label Studio also stores boxes under names that the project does not have, and never shows them:
 so the names are read from the project.
@@ -48,7 +48,7 @@ _ALLOWED = "must be label-studio+https://HOST/projects/ID"
 _ADDRESS = re.compile(r"(?P<base>.+)/projects/(?P<project>[0-9]{1,18})(/data)?/?")
 _OK = frozenset({200, 201})
 _REFUSED = frozenset({400, 413, 415, 422})
-_SETTLING_S = 10.0  # an import whose answer was lost may still be under way
+_SETTLING_S = 10.0  # an import whose response was lost may still be under way
 _ATTEMPTS_MAX = 4096
 
 
@@ -163,10 +163,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             for key, v in data.items()
         ]
         query = {"filters": {"conjunction": "and", "items": items}}
-        answer = self._ask(
+        response = self._ask(
             "GET",
             "/api/tasks",
-            # Without `include` the answer would repeat the images.
+            # Without `include` the response would repeat the images.
             query=[
                 ("project", self._project),
                 ("page_size", "1"),
@@ -174,13 +174,13 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
                 ("query", json.dumps(query)),
             ],
         )
-        parsed = self._object(answer, "cannot look for the capture")
+        parsed = self._object(response, "cannot look for the capture")
         try:
             has_boxes = int(parsed["total_predictions"]) > 0
             tasks = [_Task(int(task["id"]), has_boxes) for task in parsed["tasks"]]
         except (KeyError, TypeError, ValueError) as error:
             raise TargetBlocked(
-                "cannot look for the capture: the answer lists no tasks; check AGENT_UPLOAD_URL"
+                "cannot look for the capture: the response lists no tasks; check AGENT_UPLOAD_URL"
             ) from error
         return tasks[0] if tasks else None
 
@@ -200,12 +200,12 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
 
     def _add(self, task: _Task, prediction: Mapping[str, Any]) -> None:
         """Add the boxes to a task."""
-        answer = self._write("/api/predictions/", {"task": task.id, **prediction})
-        self._object(answer, "the image is stored, but its boxes are not")
+        response = self._write("/api/predictions/", {"task": task.id, **prediction})
+        self._object(response, "the image is stored, but its boxes are not")
 
     def _write(self, path: str, content: object, query: Sequence[tuple[str, str]] = ()) -> Response:
         try:
-            answer = self._ask(
+            response = self._ask(
                 "POST",
                 path,
                 query=query,
@@ -215,10 +215,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             )
         except TargetUnavailable as error:
             raise TargetUnavailable(str(error), retry_after=_SETTLING_S) from error
-        if answer.status in _REFUSED:
+        if response.status in _REFUSED:
             # The interface may have been changed: the next attempt reads it again.
             self._interface = None
-        return answer
+        return response
 
     def _known_interface(self) -> Interface:
         if self._interface is None:
@@ -227,8 +227,8 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
 
     def _read_project(self) -> Mapping[str, Any]:
         include = "id,title,task_number,parsed_label_config"
-        answer = self._ask("GET", f"/api/projects/{self._project}", query=[("include", include)])
-        return self._object(answer, "cannot use the project")
+        response = self._ask("GET", f"/api/projects/{self._project}", query=[("include", include)])
+        return self._object(response, "cannot use the project")
 
     def _usable(self, project: Mapping[str, Any]) -> Interface:
         """Return the names in the labelling interface; raise `TargetBlocked` if it does not fit."""
@@ -246,27 +246,27 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         """Make a request as the token's user; log in again and repeat it if the login expired."""
         sent = request.pop("headers", {})
         headers = self._login.headers()
-        answer = self._client.request(
+        response = self._client.request(
             method, path, headers={**sent, **headers}, repeatable=repeatable, **request
         )
-        if answer.status == 401 and self._login.renew(headers):  # noqa: PLR2004
+        if response.status == 401 and self._login.renew(headers):  # noqa: PLR2004
             headers = self._login.headers()
-            answer = self._client.request(
+            response = self._client.request(
                 method, path, headers={**sent, **headers}, repeatable=repeatable, **request
             )
-        return answer
+        return response
 
-    def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
+    def _object(self, response: Response, cannot: str) -> Mapping[str, Any]:
         """Return the JSON of a response 200 or 201; raise the error that any other one means."""
-        if answer.status in _REFUSED:
-            said = error_text(answer.body, *self._login.secrets)
-            raise CaptureRejected(f"{cannot}: Label Studio answers {answer.status}{said}")
-        if answer.status not in _OK:
-            raise refusal(answer, cannot)
-        missing = no_object(answer.body)
+        if response.status in _REFUSED:
+            said = error_text(response.body, *self._login.secrets)
+            raise CaptureRejected(f"{cannot}: Label Studio answers {response.status}{said}")
+        if response.status not in _OK:
+            raise refusal(response, cannot)
+        missing = no_object(response.body)
         if missing is not None:
-            raise TargetBlocked(f"{cannot}: the answer {answer.status} {missing}")
-        return json_object(answer.body) or {}
+            raise TargetBlocked(f"{cannot}: the response {response.status} {missing}")
+        return json_object(response.body) or {}
 
     def _note_attempt(self, capture_id: str) -> None:
         with self._lock:

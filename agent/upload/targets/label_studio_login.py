@@ -89,7 +89,7 @@ class _PersonalLogin:
         return True
 
     def _buy(self) -> str:
-        answer = self._client.request(
+        response = self._client.request(
             "POST",
             "/api/token/refresh",
             headers={"Content-Type": "application/json"},
@@ -97,15 +97,15 @@ class _PersonalLogin:
             repeatable=True,
         )
         cannot = "cannot log in to Label Studio"
-        if answer.status in _REFUSED:
+        if response.status in _REFUSED:
             raise TargetBlocked(
-                f"{cannot}: it answers {answer.status}: the personal access token was revoked, "
+                f"{cannot}: it answers {response.status}: the personal access token was revoked, "
                 "has expired, or is not its; set AGENT_UPLOAD_TOKEN"
             )
-        if answer.status != _OK:
-            raise refusal(answer, cannot)
-        access = (json_object(answer.body) or {}).get("access")
+        if response.status != _OK:
+            raise refusal(response, cannot)
+        access = (json_object(response.body) or {}).get("access")
         if not isinstance(access, str) or not _PERSONAL.fullmatch(access):
-            missing = no_object(answer.body) or "holds no access token: check AGENT_UPLOAD_URL"
-            raise TargetBlocked(f"{cannot}: the answer {answer.status} {missing}")
+            missing = no_object(response.body) or "holds no access token: check AGENT_UPLOAD_URL"
+            raise TargetBlocked(f"{cannot}: the response {response.status} {missing}")
         return access

@@ -146,14 +146,14 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         batch = self._batch or f"{capture_day(record)} {record.get('device', '')}".strip()
         query = [("api_key", self._key), ("batch", batch)]
         query += [("tag", tag) for tag in dict.fromkeys((*_tags(record), *self._tags))]
-        answer = self._client.request(
+        response = self._client.request(
             "POST", f"/dataset/{self._project}/upload", query=query, body=parts, repeatable=True
         )
-        parsed = self._object(answer, "cannot deliver the capture")
+        parsed = self._object(response, "cannot deliver the capture")
         image_id = parsed.get("id")
         was_there = parsed.get("duplicate") is True
         if not (was_there or parsed.get("success") is True) or not isinstance(image_id, str):
-            said = error_text(answer.body, self._key) or ": without success or an image id"
+            said = error_text(response.body, self._key) or ": without success or an image id"
             raise CaptureRejected(f"cannot deliver the capture: Roboflow answers 200{said}")
         if not _NAME.fullmatch(image_id):
             raise CaptureRejected("cannot deliver the capture: its image id there is no id")
@@ -161,22 +161,22 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
 
     def _attach(self, capture: StoredCapture, image_id: str, annotation: tuple[str, str]) -> None:
         """Put boxes or a class on a stored image."""
-        answer = self._ask_to_attach(image_id, *annotation)
+        response = self._ask_to_attach(image_id, *annotation)
         for pause in _PAUSES:
-            if answer.status != _NOT_FOUND:
+            if response.status != _NOT_FOUND:
                 break
             self._pause(pause)
-            answer = self._ask_to_attach(image_id, *annotation)
-        if answer.status == _NOT_FOUND:
+            response = self._ask_to_attach(image_id, *annotation)
+        if response.status == _NOT_FOUND:
             # It may be gone for good: the next attempt uploads it, which tells.
             self._remember(capture.id, None)
             raise TargetUnavailable("cannot deliver the boxes: Roboflow does not show the image")
-        said = error_text(answer.body, self._key)
-        if answer.status == _CONFLICT:
+        said = error_text(response.body, self._key)
+        if response.status == _CONFLICT:
             return
-        if answer.status == _BAD_REQUEST and "already annotated" in said.lower():
+        if response.status == _BAD_REQUEST and "already annotated" in said.lower():
             return
-        if self._object(answer, _WITHOUT_BOXES).get("success") is not True:
+        if self._object(response, _WITHOUT_BOXES).get("success") is not True:
             raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_FIX}")
 
     def _ask_to_attach(self, image_id: str, name: str, text: str) -> Response:
@@ -191,23 +191,23 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         )
 
     def _look_up(self, path: str) -> Mapping[str, Any]:
-        answer = self._client.request(
+        response = self._client.request(
             "GET", f"/{path}", query=[("api_key", self._key)], repeatable=True
         )
-        return self._object(answer, "cannot use the project")
+        return self._object(response, "cannot use the project")
 
-    def _object(self, answer: Response, cannot: str) -> Mapping[str, Any]:
+    def _object(self, response: Response, cannot: str) -> Mapping[str, Any]:
         """Return the JSON of a response 200; raise the error that any other response means."""
-        if answer.status in _REFUSED:
-            said = error_text(answer.body, self._key)
+        if response.status in _REFUSED:
+            said = error_text(response.body, self._key)
             fix = _FIX if cannot == _WITHOUT_BOXES else ""
-            raise CaptureRejected(f"{cannot}: Roboflow answers {answer.status}{said}{fix}")
-        if answer.status != _OK:
-            raise refusal(answer, cannot)
-        missing = no_object(answer.body)
+            raise CaptureRejected(f"{cannot}: Roboflow answers {response.status}{said}{fix}")
+        if response.status != _OK:
+            raise refusal(response, cannot)
+        missing = no_object(response.body)
         if missing is not None:
-            raise TargetBlocked(f"{cannot}: the answer 200 {missing}")
-        return json_object(answer.body) or {}
+            raise TargetBlocked(f"{cannot}: the response 200 {missing}")
+        return json_object(response.body) or {}
 
     def _remember(self, capture_id: str, uploaded: tuple[str, bool] | None) -> None:
         with self._lock:

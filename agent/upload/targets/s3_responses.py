@@ -11,7 +11,7 @@ from agent.upload.connection_errors import PLAUSIBLE_SINCE
 
 BEING_WRITTEN = 409
 NO_STORE = (
-    "the answer is not from an S3 store: captive portal or wrong address; log the network in or "
+    "the response is not from an S3 store: captive portal or wrong address; log the network in or "
     "check AWS_ENDPOINT_URL"
 )
 
@@ -32,7 +32,7 @@ _FIX = {
     "AuthorizationHeaderMalformed": _ANOTHER_REGION,
     "IllegalLocationConstraintException": _ANOTHER_REGION,
 }
-# Without an answer of the store: text to search for, and the fix.
+# Without a response of the store: text to search for, and the fix.
 _CAUSES = {
     "/latest/api/token": "there are no credentials; set AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY",
@@ -78,7 +78,7 @@ def explain_answer(text: str, cannot: str, wall: float) -> AgentError:
 def _unanswered(text: str, cannot: str, wall: float) -> AgentError:
     found = _CERTIFICATE.search(text)
     if found is None:
-        return TargetUnavailable(f"{cannot}: no answer from the store; check the network")
+        return TargetUnavailable(f"{cannot}: no response from the store; check the network")
     clock = "" if wall >= PLAUSIBLE_SINCE else "; set the clock (NTP) first"
     return TargetBlocked(
         f"{cannot}: the store's certificate is not trusted ({found[1]}): captive portal, or an "
