@@ -167,11 +167,23 @@ LANES: Mapping[Lane, LaneTraits] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """One place in a frame where the model is probably wrong."""
+
+    rule: str
+    p: float  # probability that a labeller finds an error there, 0 to 1
+    label: str = ""
+    box: Box | None = None  # pixels of the frame as read; None = the whole frame
+    track: int | None = None  # number of the object, or of the event of a rule, over several frames
+    reason: str = ""  # for people, for example "crosses the threshold on both sides"
+
+
+@dataclass(frozen=True, slots=True)
 class RuleHit:
-    """One rule's raw score of one frame."""
+    """A reason for a capture: a rule that named suspects, or a lane that does not look at any."""
 
     name: str
-    score: float  # 0 to 1
+    score: float  # the highest `p` of that rule, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +201,14 @@ class Capture:
 
     observation: Observation
     lane: Lane
-    rules: tuple[RuleHit, ...]  # the largest contribution to the value first
-    value: float  # 0 to 1; what eviction and delivery order by
+    rules: tuple[RuleHit, ...]  # the highest score first
+    value: float  # expected new failures, 0 and up; what eviction and delivery order by
     sampling: Sampling | None = None
     id: str = ""
     is_degraded: bool = False  # dark, overexposed or blurred
-    fingerprint: str | None = None  # for near-duplicate tests, as `Fingerprint.text` writes it
-    replaces: str | None = None  # id of a near-duplicate of lower value
+    suspects: tuple[Suspect, ...] = ()  # the highest `p` first
+    hint: str = ""  # what the purchase of credits compares, as `SendHint.text` writes it
+    replaces: str | None = None  # id of a stored capture that this one makes unnecessary
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +242,7 @@ class SpoolEntry:
 
     id: str
     lane: Lane
-    value: float  # 0 to 1, in thousandths
+    value: float  # expected new failures, 0 to 999.999, in thousandths
     sequence: int  # order in which captures were stored
     size: int  # bytes of the record file
 

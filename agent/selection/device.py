@@ -1,17 +1,13 @@
-"""The selection of a device: its cameras share one budget and one pool."""
+"""The selection of a whole device: its cameras share one budget, its cells, and the cover."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 
 from agent.domain import Capture, Observation
+from agent.selection.cells import PER_CREDIT, Cell
+from agent.selection.cover import Cover
 from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.plan import SelectionPlan
-from agent.selection.random_lane import RandomLane
-from agent.selection.rules import make_rules
-from agent.selection.selector import BURST_S, CameraPolicy, FrameEvaluation, Selector
-from agent.selection.top_k import PER_CREDIT, TopK
-
-_POOL, _DEGRADED_POOL = "pool", "degraded_pool"
+from agent.selection.selector import FrameEvaluation, Selector, Shared
 
 
 class Selection:
@@ -23,71 +19,54 @@ class Selection:
         plan: SelectionPlan,
         *,
         new_id: Callable[[float], str],
+        cover: Cover | None = None,
         explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
-        """`new_id` makes a capture's id from its wall time; `explain` gets every evaluation."""
-        size = PER_CREDIT * plan.per_day
-        self._pools: dict[str, TopK] = {}
+        """`new_id` names a capture by its wall time; `explain` is called for every frame.
+
+        `cover`: with a budget, the one that the purchase of credits fills.
+        """
+        score_credits = plan.score_credits(len(cameras))
+        self._cells: dict[bool, Cell] = {}
         if plan.per_day:
-            degraded = max(1, round(size * DEGRADED_SHARE))
-            self._pools = {_POOL: TopK(size), _DEGRADED_POOL: TopK(degraded)}
-        budget_burst = plan.period_s / (PER_CREDIT * plan.per_day) if plan.per_day else 0.0
-        policy = CameraPolicy(
-            every_nth=plan.every_nth,
-            cooldown_s=0.0 if plan.per_day else plan.cooldown_s,
-            burst_s=min(BURST_S, budget_burst),
-            pool=self._pools.get(_POOL),
-            degraded_pool=self._pools.get(_DEGRADED_POOL),
-            weights=plan.weights,
-        )
+            seconds = plan.period_s / (PER_CREDIT * max(score_credits, 1e-9))
+            # Degraded frames compete separately: a dark night cannot use up the main budget.
+            self._cells = {False: Cell(seconds), True: Cell(seconds / DEGRADED_SHARE)}
+        shared = Shared(Cover() if cover is None else cover, self._cells)
         interval = plan.interval_for(len(cameras))
         self.selectors = {
             camera: Selector(
-                RandomLane(interval, plan.seed),
-                make_rules(plan.rules, plan.thresholds, plan.rule_options),
-                new_id=new_id,
-                policy=policy,
-                explain=explain,
+                plan, interval=interval, shared=shared, new_id=new_id, explain=explain
             )
             for camera in cameras
         }
 
     def observe(self, observation: Observation, now: float) -> list[Capture]:
-        """Take a camera's next frame; return the captures that are now certain.
-
-        `now` is a clock that all cameras share, in seconds.
-        """
-        return self.selectors[observation.frame.camera].observe(observation, now)
+        """Take a camera's next frame; `now` is a clock that all cameras share, in seconds."""
+        due = [capture for cell in self._cells.values() for capture in cell.advance(now)]
+        return due + self.selectors[observation.frame.camera].observe(observation, now)
 
     def finish(self, now: float) -> list[Capture]:
-        """Evaluate the frames that still wait for neighbours; no frame comes after them."""
-        return [capture for selector in self.selectors.values() for capture in selector.finish(now)]
+        """Return the last captures: no frame comes any more."""
+        last = [capture for selector in self.selectors.values() for capture in selector.finish(now)]
+        return last + [capture for cell in self._cells.values() for capture in cell.close()]
 
     def request(self, camera: str | None = None) -> None:
-        """Capture the next frame of a camera, or of each camera."""
+        """Capture the next frame of a camera, or of each."""
         for name, selector in self.selectors.items():
             if camera in {None, name}:
                 selector.request()
 
-    def memory(self, now: float) -> dict[str, str]:
-        """Return what must survive a restart, by name."""
-        kept = {
+    def memory(self) -> dict[str, str]:
+        """Return the state that should survive a restart, by name."""
+        return {
             f"{camera}/{name}": text
             for camera, selector in self.selectors.items()
             for name, text in selector.memory().items()
         }
-        kept |= {name: pool.text(now) for name, pool in self._pools.items()}
-        return kept
 
-    def remember(self, recall: Callable[[str], str | None], now: float) -> None:
-        """Restore what `memory` returned; an unreadable part starts empty.
-
-        `recall` returns a part by its name, None if there is none.
-        """
+    def remember(self, recall: Callable[[str], str | None]) -> None:
+        """Restore what `memory` returned; `recall` returns a text by its name, or None."""
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
             selector.remember({name: text for name, text in texts.items() if text is not None})
-        for name, pool in self._pools.items():
-            text = recall(name)
-            with contextlib.suppress(ValueError, TypeError):
-                pool.restore(text or "[]", now)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Detection, Grey, Observation
+from agent.domain import Detection, Grey, Observation, Thresholds
 from agent.selection.frame_rate import FrameRate
-from agent.selection.tracker import BELIEVED, Track, Tracker
+from agent.selection.similarity import CUT_BITS, difference_hash, hash_distance
+from agent.selection.tracker import Track, Tracker
 
 LOOK_AHEAD = 3
 """Frames after the evaluated one; as many before it are remembered."""
@@ -26,8 +27,8 @@ _NOISE_FACTOR = 6.0  # times the median change, which is noise because most of a
 class ContextTrack:
     """One object around the evaluated frame."""
 
+    number: int  # unique for this camera in the life of the process
     seen: Mapping[int, Detection]  # by offset from the evaluated frame
-    best: float  # highest confidence so far
     frames: int  # frames in which it was seen so far
 
 
@@ -40,21 +41,31 @@ class FrameContext:
     after: tuple[Observation, ...] = ()  # nearest first
     tracks: tuple[ContextTrack, ...] = ()
     moving: NDArray[np.bool_] | None = field(default=None, repr=False)  # [90, 160]
+    bits: int | None = None  # the frame's `difference_hash`; None without an image
     is_timed: bool = False  # frames certainly come fast enough for temporal rules
+
+    def objects(self) -> list[tuple[Detection, ContextTrack | None]]:
+        """Return each detection of the frame with its track, if it has one that can be trusted."""
+        tracks = {}
+        if self.is_timed:  # objects of slow frames are elsewhere in the next one
+            tracks = {id(track.seen[0]): track for track in self.tracks if 0 in track.seen}
+        return [(each, tracks.get(id(each))) for each in self.observation.detections]
 
 
 class ContextBuilder:
     """Turns one camera's observations into contexts, each a few frames late."""
 
-    def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
+    def __init__(self, thresholds: Thresholds, look_ahead: int = LOOK_AHEAD) -> None:
         """`look_ahead` is in frames; 0 if there is no temporal rule."""
+        self._thresholds = thresholds
         self._ahead = look_ahead
         self._frames: deque[tuple[int, Observation]] = deque(maxlen=2 * look_ahead + 1)
+        self._bits: dict[int, int] = {}
         self._moving: dict[int, NDArray[np.bool_]] = {}
-        self._small: NDArray[np.int16] | None = None  # the latest image
+        self._latest: tuple[int, NDArray[np.int16]] | None = None  # hash and small image
         self._evaluated = -1  # position of the latest evaluated frame
         self._rate = FrameRate()
-        self._restart()
+        self._tracker = self._new_tracker(0)
 
     @property
     def is_slow(self) -> bool:
@@ -64,19 +75,21 @@ class ContextBuilder:
     def push(self, observation: Observation) -> list[FrameContext]:
         """Take the next frame; return the contexts that are complete now."""
         contexts = []
-        if self._rate.is_gap(observation.frame):
+        bits = None if observation.grey is None else difference_hash(observation.grey)
+        if self._rate.is_gap(observation.frame) or self._is_cut(bits):
             contexts = self.flush()
             self._restart()
         self._rate.add(observation.frame)
-        if self._ahead == 0:  # no rule compares neighbours
-            return [FrameContext(observation)]
         position = self._tracker.update(observation.detections)
         self._frames.append((position, observation))
-        previous, self._small = self._small, None
-        if observation.grey is not None:
-            self._small = shrunk(observation.grey)
-            if previous is not None:
-                self._moving[position] = moving(previous, self._small)
+        if observation.grey is None or bits is None:
+            self._latest = None
+        else:
+            self._bits[position] = bits
+            small = shrunk(observation.grey)
+            if self._latest is not None and self._ahead:
+                self._moving[position] = moving(self._latest[1], small)
+            self._latest = bits, small
         # If frames come too slowly, no temporal rule runs, and waiting has no use.
         ahead = 0 if self.is_slow else self._ahead
         if position - ahead > self._evaluated:
@@ -87,12 +100,27 @@ class ContextBuilder:
         """Return the contexts of the frames that are left, without those after them."""
         return self._contexts_up_to(self._frames[-1][0]) if self._frames else []
 
+    def _is_cut(self, bits: int | None) -> bool:
+        """Whether the camera shows another scene than in the frame before."""
+        if bits is None or self._latest is None:
+            return False
+        return hash_distance(bits, self._latest[0]) >= CUT_BITS
+
     def _restart(self) -> None:
-        self._tracker = Tracker(memory=2 * self._ahead + 1, max_missed=self._ahead)
+        self._tracker = self._new_tracker(self._tracker.next_number)
         self._frames.clear()
+        self._bits.clear()
         self._moving.clear()
-        self._small = None
+        self._latest = None
         self._evaluated = -1
+
+    def _new_tracker(self, first_number: int) -> Tracker:
+        return Tracker(
+            self._thresholds,
+            memory=max(2 * self._ahead, LOOK_AHEAD) + 1,
+            max_missed=LOOK_AHEAD,
+            first_number=first_number,
+        )
 
     def _contexts_up_to(self, last: int) -> list[FrameContext]:
         contexts = [
@@ -113,9 +141,10 @@ class ContextBuilder:
             tracks=tuple(
                 _seen_from(track, position, frames)
                 for track in self._tracker.tracks
-                if track.first <= position <= track.last and _matters(track)
+                if track.first <= position <= track.last
             ),
             moving=self._moving.pop(position, None),
+            bits=self._bits.pop(position, None),
             is_timed=self._rate.is_fast,
         )
 
@@ -144,13 +173,8 @@ def shrunk(grey: Grey) -> NDArray[np.int16]:
     return np.asarray(rows[:, 0::2] + rows[:, 1::2])
 
 
-def _matters(track: Track) -> bool:
-    """Whether a rule can use the track: with a low floor most last one or two frames (clutter)."""
-    return track.best >= BELIEVED or track.frames >= LOOK_AHEAD
-
-
 def _seen_from(track: Track, position: int, frames: Mapping[int, Observation]) -> ContextTrack:
     seen: Mapping[int, Detection] = {
         p - position: detection for p, detection in track.seen.items() if p in frames
     }
-    return ContextTrack(seen, track.best, track.frames)
+    return ContextTrack(track.number, seen, track.frames)

@@ -1,86 +1,36 @@
-"""Similarity of two captures: by an image hash, and by what the model detected where.
+"""Whether two images, or one place in two images, look the same.
 
-Both are needed. On a fixed camera all hashes are similar: an object of 5 % of the frame changes
-11 of the 256 bits, sensor noise 1, another scene 122. Only the detections separate a person on the
-left from one on the right; only the hash separates an empty scene at noon from one at night.
+Images are compared by a difference hash of 256 bits. On a fixed camera all hashes are similar: an
+object of 5 % of the frame changes 11 bits, sensor noise 1, another scene 122. So single places are
+compared as well, by a small grey crop: a parked car looks the same all day, the next car that
+passes the same place does not.
 """
 
-import base64
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agent.domain import Detection, Frame, Grey
+from agent.domain import FloatArray, Grey
 
-HASH_SIDE = 16
-GRID = 4
+NEAR_IDENTICAL_BITS = 8
+"""Bits of the hash in which two images of one scene differ at most."""
 
-DUPLICATE_BITS = 8  # of the hash; near-duplicates differ in at most so many
-DUPLICATE_SIGNATURE = 0.15  # largest `grid_distance` of near-duplicates
-DUPLICATE_SECONDS = 300.0  # captures further apart are never compared
+CUT_BITS = 80
+"""Bits from which two consecutive images are of different scenes: no object moves like that."""
 
-_FAINT = 0.2  # confidence; fainter detections are clutter, and many would outweigh real objects
+CROP_SIDE = 12
+"""Width and height of a crop, in samples."""
+
+Crop = bytes
+"""`CROP_SIDE` x `CROP_SIDE` grey levels, row by row."""
+
+_HASH_SIDE = 16
 _FAR_BITS = 48  # hashes that differ in more bits are of different scenes
-_FAR_SIGNATURE = 0.6  # `grid_distance` from which the similarity is 0
-
-DetectionGrid = Mapping[str, tuple[float, ...]]
-"""Summed confidences of each label in a grid of 4 x 4 cells, row by row."""
-
-_NOTHING = (0.0,) * GRID * GRID
-_UNREADABLE = "cannot read the fingerprint: unknown format"
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What the similarity of two captures is computed from."""
-
-    bits: int  # difference hash, 256 bits
-    signature: DetectionGrid
-
-    @property
-    def text(self) -> str:
-        """The fingerprint as text, short enough for the spool's index."""
-        cells = {
-            label: base64.b85encode(np.array(grid, np.float16).tobytes()).decode()
-            for label, grid in self.signature.items()
-        }
-        return json.dumps([f"{self.bits:x}", cells], separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str) -> "Fingerprint":
-        """Read a fingerprint as `text` writes it; raise `ValueError` for anything else."""
-        bits, cells = json.loads(text)
-        if not isinstance(bits, str) or not isinstance(cells, dict):
-            raise ValueError(_UNREADABLE)  # noqa: TRY004 (the text is wrong, not the argument's type)
-        signature = {
-            label: tuple(np.frombuffer(base64.b85decode(code), np.float16).tolist())
-            for label, code in cells.items()
-        }
-        if any(len(grid) != len(_NOTHING) for grid in signature.values()):
-            raise ValueError(_UNREADABLE)
-        return cls(int(bits, 16), signature)
-
-    def is_duplicate_of(self, other: "Fingerprint") -> bool:
-        """Whether the two are near-duplicates: the same scene with the same objects."""
-        return (self.bits ^ other.bits).bit_count() <= DUPLICATE_BITS and grid_distance(
-            self.signature, other.signature
-        ) <= DUPLICATE_SIGNATURE
-
-    def similarity(self, other: "Fingerprint") -> float:
-        """Return 1 for the same image, down to 0 for another scene or other objects."""
-        image_distance = (self.bits ^ other.bits).bit_count() / _FAR_BITS
-        if image_distance >= 1:
-            return 0.0
-        object_distance = grid_distance(self.signature, other.signature) / _FAR_SIGNATURE
-        return max(0.0, 1.0 - image_distance) * max(0.0, 1.0 - object_distance)
-
-
-def fingerprint_of(grey: Grey, detections: tuple[Detection, ...], frame: Frame) -> Fingerprint:
-    """Make a fingerprint from the frame's grey thumbnail and its detections."""
-    height, width = frame.pixels.shape[:2]
-    return Fingerprint(difference_hash(grey), detection_grid(detections, width, height))
+_CONTEXT = 0.25  # of the box's size, on each side: a crop shows the object against its background
+_SAMPLES = 8  # across and down, of the part that two crops share
+_NOISE = 2.5  # grey levels, standard deviation: sensor noise that is left in a thumbnail
+_SAME = 0.15  # largest difference of crops that look the same, as a share of their contrast
 
 
 def difference_hash(grey: Grey) -> int:
@@ -88,36 +38,73 @@ def difference_hash(grey: Grey) -> int:
 
     `grey` is any `[height, width]` of at least 16 x 17 pixels.
     """
-    rows = np.linspace(0, grey.shape[0], HASH_SIDE + 1).astype(int)[:-1]
-    columns = np.linspace(0, grey.shape[1], HASH_SIDE + 2).astype(int)
+    rows = np.linspace(0, grey.shape[0], _HASH_SIDE + 1).astype(int)[:-1]
+    columns = np.linspace(0, grey.shape[1], _HASH_SIDE + 2).astype(int)
     sums = np.add.reduceat(np.add.reduceat(grey, rows, 0, np.uint16), columns[:-1], 1, np.uint32)
     means = sums / np.diff(columns)
     return int.from_bytes(np.packbits(means[:, :-1] > means[:, 1:]).tobytes())
 
 
-def detection_grid(detections: tuple[Detection, ...], width: int, height: int) -> DetectionGrid:
-    """Return the summed confidences of each label in the cell of each box's centre.
+def hash_distance(a: int, b: int) -> int:
+    """Return in how many of 256 bits two hashes differ."""
+    return (a ^ b).bit_count()
 
-    Faint detections are left out: with a low floor a frame has about a hundred of them, at other
-    places in each frame, and they would make any two frames differ.
+
+def image_similarity(a: int, b: int) -> float:
+    """Return 1 for equal hashes, falling to 0 for another scene."""
+    return max(0.0, 1.0 - hash_distance(a, b) / _FAR_BITS)
+
+
+def grown(boxes: FloatArray) -> FloatArray:
+    """Return the region that the crop of each box shows, `[n, 4]`, in the units of `boxes`."""
+    size = (boxes[:, 2:] - boxes[:, :2]) * _CONTEXT
+    return np.concatenate([boxes[:, :2] - size, boxes[:, 2:] + size], axis=1)
+
+
+def crops(grey: Grey, boxes: FloatArray) -> list[Crop]:
+    """Cut the crop of each box, `[n, 4]` in normalized coordinates, from a thumbnail."""
+    height, width = grey.shape
+    regions = grown(boxes)
+    steps = (np.arange(CROP_SIDE, dtype=np.float32) + 0.5) / CROP_SIDE
+    x = regions[:, :1] + steps * (regions[:, 2:3] - regions[:, :1])
+    y = regions[:, 1:2] + steps * (regions[:, 3:] - regions[:, 1:2])
+    columns = np.clip(x * width, 0, width - 1).astype(np.intp)
+    rows = np.clip(y * height, 0, height - 1).astype(np.intp)
+    found = grey[rows[:, :, None], columns[:, None, :]]
+    return [each.tobytes() for each in found]
+
+
+def look_same(
+    regions_a: FloatArray, crops_a: Sequence[Crop], regions_b: FloatArray, crops_b: Sequence[Crop]
+) -> NDArray[np.bool_]:
+    """Return, pair by pair, whether the part that two crops share looks the same in both.
+
+    Regions are `[n, 4]`, as `grown` makes them; those of a pair overlap. Brightness does not count,
+    only contrast does. Crops without any contrast beyond noise prove nothing and are not the same.
     """
-    found: dict[str, list[float]] = {}
-    for detection in detections:
-        if detection.confidence < _FAINT:
-            continue
-        box = detection.box
-        column = int((box.x_min + box.x_max) / 2 / width * GRID)
-        row = int((box.y_min + box.y_max) / 2 / height * GRID)
-        cell = min(max(row, 0), GRID - 1) * GRID + min(max(column, 0), GRID - 1)
-        found.setdefault(detection.label, [0.0] * GRID * GRID)[cell] += detection.confidence
-    return {label: tuple(grid) for label, grid in found.items()}
+    inner_min = np.maximum(regions_a[:, :2], regions_b[:, :2])
+    inner_max = np.minimum(regions_a[:, 2:], regions_b[:, 2:])
+    a = _resampled(regions_a, crops_a, inner_min, inner_max)
+    b = _resampled(regions_b, crops_b, inner_min, inner_max)
+    difference = np.maximum(((a - b) ** 2).mean(axis=1) - 2 * _NOISE**2, 0)
+    contrast = (a**2).mean(axis=1) + (b**2).mean(axis=1)
+    return np.asarray((contrast > 4 * _NOISE**2) & (difference <= _SAME * contrast))
 
 
-def grid_distance(a: DetectionGrid, b: DetectionGrid) -> float:
-    """Return |a - b| / (|a| + |b|) in the L1 norm: 0 for equal grids, 1 for nothing in common."""
-    difference = total = 0.0
-    for label in a.keys() | b.keys():
-        left, right = a.get(label, _NOTHING), b.get(label, _NOTHING)
-        difference += sum(abs(x - y) for x, y in zip(left, right, strict=True))
-        total += sum(left) + sum(right)
-    return difference / (total + 1e-6)
+def _resampled(
+    regions: FloatArray, found: Sequence[Crop], inner_min: FloatArray, inner_max: FloatArray
+) -> FloatArray:
+    """Return grey levels, less their mean, on a grid over the inner part, `[n, samples]`."""
+    levels = np.frombuffer(b"".join(found), np.uint8).reshape(-1, CROP_SIDE, CROP_SIDE)
+    steps = (np.arange(_SAMPLES, dtype=np.float32) + 0.5) / _SAMPLES
+    places = []
+    for axis in (0, 1):
+        inner = inner_min[:, axis, None] + steps * (inner_max - inner_min)[:, axis, None]
+        size = np.maximum(regions[:, 2 + axis] - regions[:, axis], 1e-9)[:, None]
+        share = (inner - regions[:, axis, None]) / size
+        places.append(np.clip(share * CROP_SIDE, 0, CROP_SIDE - 1).astype(np.intp))
+    columns, rows = places
+    each = np.arange(len(levels))[:, None, None]
+    samples = levels[each, rows[:, :, None], columns[:, None, :]].reshape(len(levels), -1)
+    values = samples.astype(np.float32)
+    return np.asarray(values - values.mean(axis=1, keepdims=True), np.float32)

@@ -1,8 +1,14 @@
-"""A light multi-object tracker for the temporal rules.
+"""Follows objects from frame to frame, as far as the temporal rules and the cover need it.
 
-Detections are matched to tracks by their overlap with the track's predicted box, confident ones
-first (the two rounds of ByteTrack, Zhang et al., ECCV 2022). A detection may have another label
-than its track, because the rule `class_flip` looks for labels that change.
+A light tracker: detections are matched to tracks by overlap with the place where the track is
+expected, those near or above their threshold first (the two rounds of ByteTrack, Zhang et al.,
+ECCV 2022). A track is expected at its own velocity; a new one, which has none, at the velocity of
+its nearest neighbours, because objects of one scene often move together. What is left is matched by
+distance, so that an object that moves by its own length a frame keeps its track.
+
+Confidences count relative to the threshold of the label alone: a model whose confidences are all
+low is tracked as well as another. Labels do not take part, because a label that changes is what one
+of the rules looks for.
 """
 
 from collections.abc import Sequence
@@ -10,125 +16,168 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent.domain import Box, Detection, FloatArray
+from agent.domain import Box, Detection, FloatArray, Thresholds
+from agent.selection.suspects import margin
 
 MATCH_IOU = 0.2
-"""Least overlap of a detection with the predicted box of its track."""
-SAME_LABEL = 0.1
-"""Bonus on the overlap if labels are equal, so that objects that cross keep their tracks."""
-MOST_DETECTIONS = 60  # of a frame; the most confident ones take part
-FAINT = 0.1  # confidence; a fainter detection may continue a track but starts none
-BELIEVED = 0.25  # confidence; a track that never reached it is clutter, and ends when first missed
+SAME_LABEL_BONUS = 0.1  # overlap that a detection of the track's own label is ahead
+MOST_DETECTIONS = 60  # the most confident ones of a frame are tracked
+
+_LEAST_MARGIN = -2.0  # logits to the threshold; fainter detections are clutter and not tracked
+_FIRST_ROUND_MARGIN = -0.8  # logits; detections above it choose their tracks first
+_NEIGHBOURS = 3  # tracks whose median velocity a new track is expected to have
+_REACH = 1.25  # a step of a track without velocity, in lengths of the object
+_SIZE_RATIO = 2.0  # an object changes its width and height by less than that in a step
 
 
 @dataclass(slots=True)
 class Track:
-    """One object over time. Positions count the tracker's frames, from 0."""
+    """One object over time. Positions are numbers of frames since the tracker began."""
 
     number: int
-    seen: dict[int, Detection] = field(
-        default_factory=dict
-    )  # in the remembered frames, by position
+    seen: dict[int, Detection] = field(default_factory=dict)  # of the last frames, by position
     first: int = 0
     last: int = 0
-    frames: int = 0  # frames in which it was seen, in its whole life
-    best: float = 0.0  # highest confidence in its whole life
-    velocity: tuple[float, float] = (0.0, 0.0)  # pixels per frame, of the centre
+    frames: int = 0  # in which it was detected, over its whole life
+    velocity: tuple[float, float] | None = None  # of the centre, in pixels per frame
 
-    @property
-    def label(self) -> str:
-        """The label of its latest detection."""
-        return self.seen[self.last].label
-
-    def expected(self, position: int) -> Box:
-        """Return its predicted box at a later position."""
+    def expected(self, position: int, velocity: tuple[float, float]) -> Box:
+        """Return where it is at a later position if it moves at `velocity`."""
         box, ahead = self.seen[self.last].box, position - self.last
-        dx, dy = self.velocity[0] * ahead, self.velocity[1] * ahead
+        dx, dy = velocity[0] * ahead, velocity[1] * ahead
         return Box(box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy)
 
     def add(self, position: int, detection: Detection) -> None:
-        """Append a detection."""
+        """Add the detection of a later position."""
         if self.frames:
             step = position - self.last
             old, new = _centre(self.seen[self.last].box), _centre(detection.box)
-            moved = ((new[0] - old[0]) / step, (new[1] - old[1]) / step)
-            self.velocity = (
-                0.5 * self.velocity[0] + 0.5 * moved[0],
-                0.5 * self.velocity[1] + 0.5 * moved[1],
-            )
+            dx, dy = (new[0] - old[0]) / step, (new[1] - old[1]) / step
+            if self.velocity is not None:
+                dx, dy = (dx + self.velocity[0]) / 2, (dy + self.velocity[1]) / 2
+            self.velocity = (dx, dy)
         else:
             self.first = position
         self.seen[position] = detection
         self.last = position
         self.frames += 1
-        self.best = max(self.best, detection.confidence)
 
 
 class Tracker:
-    """Tracks of one camera. `memory` is the number of frames that are remembered."""
+    """Tracks of one camera."""
 
-    def __init__(self, *, memory: int, max_missed: int) -> None:
-        """A track that was not seen in more than `max_missed` consecutive frames has ended."""
+    def __init__(
+        self, thresholds: Thresholds, *, memory: int, max_missed: int, first_number: int = 0
+    ) -> None:
+        """`memory`: frames that a track remembers. `max_missed`: frames that it may be missing.
+
+        `first_number`: number of the first track.
+        """
         self.tracks: list[Track] = []
+        self.next_number = first_number
+        self._thresholds = thresholds
         self._memory = memory
         self._max_missed = max_missed
         self._position = -1
-        self._made = 0
 
     def update(self, detections: Sequence[Detection]) -> int:
-        """Take the next frame's detections, most confident first; return its position."""
+        """Add the next frame's detections, most confident first, and return its position."""
         self._position += 1
         now = self._position
-        taken = list(detections[:MOST_DETECTIONS])
-        sure = [d for d in taken if d.confidence >= 2 * FAINT]
-        faint = [d for d in taken if d.confidence < 2 * FAINT]
-        alive = [
-            t
-            for t in self.tracks
-            if now - t.last <= (self._max_missed + 1 if t.best >= BELIEVED else 1)
-        ]
-        unmatched = self._match(sure, alive, now)
-        rest = [t for t in alive if t.last != now]
-        unmatched += self._match(faint, rest, now)
-        for detection in unmatched:
-            if detection.confidence >= FAINT:
-                track = Track(self._made)
-                track.add(now, detection)
-                self.tracks.append(track)
-                self._made += 1
+        margins = {
+            id(d): margin(d.confidence, self._thresholds.of(d.label))
+            for d in detections[:MOST_DETECTIONS]
+        }
+        tracked = [d for d in detections[:MOST_DETECTIONS] if margins[id(d)] >= _LEAST_MARGIN]
+        near = [d for d in tracked if margins[id(d)] >= _FIRST_ROUND_MARGIN]
+        faint = [d for d in tracked if margins[id(d)] < _FIRST_ROUND_MARGIN]
+        alive = [t for t in self.tracks if now - t.last <= self._max_missed + 1]
+        places = _expected(alive, now)
+        unmatched, places = self._match(near, places, now)
+        rest, places = self._match(faint, places, now)
+        for detection in self._match_by_distance(unmatched + rest, places, now):
+            track = Track(self.next_number)
+            track.add(now, detection)
+            self.tracks.append(track)
+            self.next_number += 1
         self._forget(now)
         return now
 
-    def _match(self, detections: list[Detection], tracks: list[Track], now: int) -> list[Detection]:
-        """Match detections to tracks, largest overlap first; return the unmatched detections."""
-        if not detections or not tracks:
-            return detections
-        overlap = iou_matrix(
-            [detection.box for detection in detections], [t.expected(now) for t in tracks]
-        )
-        rows, columns = (each.tolist() for each in np.nonzero(overlap >= MATCH_IOU))
+    def _match(
+        self, detections: list[Detection], places: list[tuple[Track, Box]], now: int
+    ) -> tuple[list[Detection], list[tuple[Track, Box]]]:
+        """Match each detection to the free track that it overlaps most; return what is left."""
+        if not detections or not places:
+            return detections, places
+        overlap = iou_matrix([d.box for d in detections], [box for _, box in places])
         pairs = [
-            (
-                -float(overlap[i, j]) - SAME_LABEL * (tracks[j].label == detections[i].label),
-                i,
-                j,
-            )
-            for i, j in zip(rows, columns, strict=True)
+            (-float(overlap[i, j]) - SAME_LABEL_BONUS * _same_label(places[j][0], detections[i]), i, j)
+            for i, j in np.argwhere(overlap >= MATCH_IOU).tolist()
         ]
-        unmatched = set(range(len(detections)))
-        free = set(range(len(tracks)))
-        for _, i, j in sorted(pairs):
-            if i in unmatched and j in free:
-                tracks[j].add(now, detections[i])
-                unmatched.remove(i)
-                free.remove(j)
-        return [detections[i] for i in sorted(unmatched)]
+        return _assign(sorted(pairs), detections, places, now)
+
+    def _match_by_distance(
+        self, detections: list[Detection], places: list[tuple[Track, Box]], now: int
+    ) -> list[Detection]:
+        """Match what no overlap explains: an object that was seen once and moves fast."""
+        young = [(t, box) for t, box in places if t.velocity is None and t.last == now - 1]
+        if not detections or not young:
+            return detections
+        boxes = _array([d.box for d in detections])
+        others = _array([box for _, box in young])
+        sizes, other_sizes = boxes[:, 2:] - boxes[:, :2], others[:, 2:] - others[:, :2]
+        larger = np.maximum(sizes[:, None], other_sizes[None])
+        smaller = np.minimum(sizes[:, None], other_sizes[None])
+        shift = (boxes[:, None, :2] + boxes[:, None, 2:] - others[None, :, :2] - others[None, :, 2:]) / 2
+        steps = np.hypot(shift[..., 0], shift[..., 1]) / np.maximum(larger.max(axis=2), 1e-6)
+        fits = (steps <= _REACH) & (larger <= _SIZE_RATIO * smaller).all(axis=2)
+        pairs = [(float(steps[i, j]), i, j) for i, j in np.argwhere(fits).tolist()]
+        return _assign(sorted(pairs), detections, young, now)[0]
 
     def _forget(self, now: int) -> None:
         oldest = now - self._memory + 1
         self.tracks = [track for track in self.tracks if track.last >= oldest]
         for track in self.tracks:
             track.seen.pop(oldest - 1, None)
+
+
+def _expected(tracks: Sequence[Track], now: int) -> list[tuple[Track, Box]]:
+    """Where each track should be now."""
+    known = [(t, t.velocity) for t in tracks if t.velocity is not None]
+    centres = np.array([_centre(t.seen[t.last].box) for t, _ in known]).reshape(-1, 2)
+    velocities = np.array([velocity for _, velocity in known]).reshape(-1, 2)
+    places = []
+    for track in tracks:
+        velocity = track.velocity
+        if velocity is None:
+            velocity = (0.0, 0.0)
+            if known:
+                distances = np.abs(centres - _centre(track.seen[track.last].box)).sum(axis=1)
+                nearest = np.argsort(distances, kind="stable")[:_NEIGHBOURS]
+                dx, dy = np.median(velocities[nearest], axis=0).tolist()
+                velocity = (dx, dy)
+        places.append((track, track.expected(now, velocity)))
+    return places
+
+
+def _assign(
+    pairs: Sequence[tuple[float, int, int]],
+    detections: list[Detection],
+    places: list[tuple[Track, Box]],
+    now: int,
+) -> tuple[list[Detection], list[tuple[Track, Box]]]:
+    """Give each track at most one detection, the best pair first; return what is left."""
+    detections_left, tracks_left = set(range(len(detections))), set(range(len(places)))
+    for _, i, j in pairs:
+        if i in detections_left and j in tracks_left:
+            places[j][0].add(now, detections[i])
+            detections_left.remove(i)
+            tracks_left.remove(j)
+    return [detections[i] for i in sorted(detections_left)], [places[j] for j in sorted(tracks_left)]
+
+
+def _same_label(track: Track, detection: Detection) -> bool:
+    return track.seen[track.last].label == detection.label
 
 
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:

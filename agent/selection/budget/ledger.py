@@ -3,12 +3,13 @@
 Credits accrue evenly over the day while the device is on and are spent before the request is made.
 Three limits hold at once, so that no restart, retry or clock step spends more:
 
-- a day's spending is at most what has accrued so far plus one; with the one a technician sees the
-  first capture arrive at once;
+- spending is at most what has accrued so far: none is given up front, because the first credit would
+  go to the first thing that comes;
 - a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
-  unspent credits then lapse;
-- no more than the budget is ever spent under one UTC date of the wall clock, even when the clock
-  steps back to it.
+  unspent credits then lapse but for one: the last credit of a day accrues at its end, and of a
+  budget of half a capture a day a credit takes two days;
+- no more than the budget, rounded up, is ever spent under one UTC date of the wall clock, even when
+  the clock steps back to it.
 
 Time without power earns nothing: credits stand for time in which frames could be captured. Credits
 that accrued before a reboot on the same date are kept as far as they were durable: the ledger is
@@ -16,6 +17,7 @@ stored with each change of the spool. Dates are UTC, because a local day may hav
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -41,10 +43,11 @@ class ClockReading:
 class Ledger:
     """The credits of one device. The caller stores `text` before each request."""
 
-    per_day: int  # credits; above 0
+    per_day: float  # credits; above 0, fractions allowed
     random_share: float = 0.2  # share of the credits for the random lane, 0 to 1
     period_s: float = DAY_S  # length of a budget day; a recording is one day
-    _earned: dict[BudgetPart, float] = field(default_factory=lambda: dict.fromkeys(BudgetPart, 0.0))
+    _earned: float = 0.0  # credits accrued today, with what was carried over
+    _carried: float = 0.0  # credits left over from the day before, at most 1
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
     _by_date: dict[int, int] = field(default_factory=dict)  # credits spent, by days since 1970
     _paid: dict[str, str] = field(
@@ -69,27 +72,25 @@ class Ledger:
         if self._date is None:
             self._date = today
         if today > self._date:
-            self._begin_day(today, min(passed, now.wall - today * self.period_s))
+            into_it = min(passed, now.wall - today * self.period_s)
+            self._begin_day(today, before_end=passed - into_it, seconds_into_it=into_it)
         elif self._running + passed >= self.period_s:
-            self._begin_day(today, (self._running + passed) % self.period_s)
+            into_it = (self._running + passed) % self.period_s
+            self._begin_day(today, before_end=passed - into_it, seconds_into_it=into_it)
         else:
             self._earn(passed)
 
     def may_buy(self, lane: Lane) -> bool:
         """Whether a credit may be spent on a capture of this lane now."""
         assert self._date is not None and self._last is not None, "accrue first"  # noqa: PT018, S101
-        spent = self._spent.total()
-        today = int(self._last.wall // self.period_s)
-        if spent >= self.per_day or self._by_date.get(today, 0) >= self.per_day:
-            return False
-        if spent > sum(self._earned.values()) + _ROUNDING:
+        if self._spendable < 1 - self._rounding:
             return False
         limit = LANES[lane].budget_limit
         if limit is not None:
             return self._spent[lane] < max(1.0, self.per_day * limit)
         part = LANES[lane].paid_from
         from_part = sum(n for name, n in self._spent.items() if LANES[Lane(name)].paid_from is part)
-        return self.is_closing or from_part <= self._earned[part] + _ROUNDING
+        return self.is_closing or from_part < self._credits_of(part)
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
         """Spend a credit on a capture. It stays paid until `finished`, however often it is sent."""
@@ -113,7 +114,6 @@ class Ledger:
         """Return a copy that can be changed without changing this one."""
         return replace(
             self,
-            _earned=dict(self._earned),
             _spent=self._spent.copy(),
             _by_date=dict(self._by_date),
             _paid=dict(self._paid),
@@ -127,16 +127,8 @@ class Ledger:
     def left(self) -> float:
         """Credits that may be spent now, all lanes together."""
         if self._date is None or self._last is None:
-            return 1.0
-        today = int(self._last.wall // self.period_s)
-        return max(
-            0.0,
-            min(
-                sum(self._earned.values()) + 1 - self._spent.total(),
-                self.per_day - self._spent.total(),
-                self.per_day - self._by_date.get(today, 0),
-            ),
-        )
+            return 0.0
+        return max(0.0, self._spendable)
 
     @property
     def spent_today(self) -> int:
@@ -145,17 +137,38 @@ class Ledger:
 
     def seconds_until_credit(self) -> float:
         """Return about how long it takes until another credit has accrued."""
-        missing = 1.0 - (sum(self._earned.values()) + 1 - self._spent.total())
+        missing = 1.0 - (self._earned - self._spent.total())
         return max(1.0, missing * self.period_s / self.per_day)
+
+    @property
+    def _spendable(self) -> float:
+        assert self._last is not None, "accrue first"  # noqa: S101
+        most = math.ceil(self.per_day)
+        today = int(self._last.wall // self.period_s)
+        spent = self._spent.total()
+        return min(self._earned - spent, most - spent, most - self._by_date.get(today, 0))
+
+    @property
+    def _rounding(self) -> float:
+        return _ROUNDING * max(1.0, self.per_day / 100)
+
+    def _credits_of(self, part: BudgetPart) -> int:
+        """Return the whole credits of a part: each new one goes to the part that is due."""
+        whole = math.floor(self._earned + self._rounding)
+        for_random = math.floor(whole * self.random_share + 0.5)
+        return for_random if part is BudgetPart.RANDOM else whole - for_random
 
     def _earn(self, seconds: float) -> None:
         self._running += seconds
-        share = self._running / self.period_s * self.per_day
-        self._earned[BudgetPart.RANDOM] = share * self.random_share
-        self._earned[BudgetPart.SCORE] = share * (1 - self.random_share)
+        self._earned = self._carried + self._running / self.period_s * self.per_day
 
-    def _begin_day(self, date: int, seconds_into_it: float) -> None:
-        """Let unspent credits lapse; paid captures not yet delivered count against the new day."""
+    def _begin_day(self, date: int, *, before_end: float, seconds_into_it: float) -> None:
+        """Let unspent credits lapse but for one; undelivered paid captures count for the new day.
+
+        The old day has not earned its last part yet, up to the moment at which it ended.
+        """
+        self._earn(before_end)
+        self._carried = min(1.0, max(0.0, self._earned - self._spent.total()))
         self._date = date
         self._running = 0.0
         self._spent = Counter(self._paid.values())
@@ -171,6 +184,7 @@ class Ledger:
             {
                 "elapsed": round(self.elapsed, 3),
                 "running": round(self._running, 3),
+                "carried": round(self._carried, 6),
                 "degraded": self.degraded_spent,
                 "date": self._date,
                 "spent": dict(self._spent),
@@ -185,7 +199,7 @@ class Ledger:
 
     @classmethod
     def from_text(
-        cls, text: str, *, per_day: int, random_share: float, period_s: float = DAY_S
+        cls, text: str, *, per_day: float, random_share: float, period_s: float = DAY_S
     ) -> "Ledger":
         """Read a ledger as `text` writes it; the budget given here applies from now on."""
         state = json.loads(text)
@@ -197,5 +211,6 @@ class Ledger:
         ledger.elapsed = float(state["elapsed"])
         ledger.degraded_spent = int(state["degraded"])
         ledger._last = ClockReading(state["monotonic"], state["wall"], state["boot"])
+        ledger._carried = float(state.get("carried", 0.0))
         ledger._earn(state["running"])
         return ledger

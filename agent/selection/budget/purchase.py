@@ -1,100 +1,52 @@
-"""Each credit buys the waiting capture of the highest value beside what was purchased before."""
+"""Each credit buys the waiting capture with the highest value, beside what was bought before."""
 
 import hashlib
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sortedcontainers import SortedKeyList
 
-from agent.domain import Capture, Lane, SpoolEntry
+from agent.domain import Lane, SpoolEntry
 from agent.ports import SendDecision
-from agent.selection.budget.ledger import DAY_S, ClockReading, Ledger
+from agent.selection.budget.hint import SendHint
+from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
 from agent.selection.image_quality import DEGRADED_SHARE
-from agent.selection.similarity import Fingerprint
 
-DIVERSITY = 0.5
-"""How much value a capture loses if an identical one was purchased in the last 24 h."""
+REMEMBERED_S = 3 * HALF_LIFE_S
+"""Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
 
-BREADTH = 0.5
-"""How much of its value a capture loses when all purchases of that time were for the same rule.
-Which rule is right on this camera is unknown before labels come, so none gets all the credits."""
-
-_FEW = 2  # added to the purchases when shares are counted: the first ones say little
-
+_REVALUED_S = 3600.0  # what was bought fades, so that values rise again, slowly
 _LEDGER, _SENT = "ledger", "sent/"
 
 
-@dataclass(frozen=True, slots=True)
-class SendHint:
-    """What the send order needs of a capture besides its spool entry; stored in the index."""
-
-    camera: str
-    is_degraded: bool = False
-    fingerprint: str | None = None
-    rule: str = ""  # the one with the largest contribution to the value
-
-    @classmethod
-    def of(cls, capture: Capture) -> "SendHint":
-        """Make the hint of a capture."""
-        rule = capture.rules[0].name if capture.rules else ""
-        camera = capture.observation.frame.camera
-        return cls(camera, capture.is_degraded, capture.fingerprint, rule)
-
-    @property
-    def text(self) -> str:
-        """The hint as text, for the spool's index."""
-        return f"{self.camera}\n{int(self.is_degraded)}\n{self.fingerprint or ''}\n{self.rule}"
-
-    @classmethod
-    def from_text(cls, text: str) -> "SendHint":
-        """Read a hint as `text` writes it; an empty text gives an empty hint."""
-        camera, _, rest = text.partition("\n")
-        degraded, _, rest = rest.partition("\n")
-        fingerprint, _, rule = rest.partition("\n")
-        return cls(camera, degraded == "1", fingerprint or None, rule)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held:
     entry: SpoolEntry
     hint: SendHint
-    fingerprint: Fingerprint | None
-    similar: float = 0.0  # largest similarity to a purchase that it was compared with
-    most_like: int = -1  # number of that purchase
-    compared: int = -1  # number of the latest purchase that it was compared with
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    number: int  # 0, 1, 2, ... in the order of sending
-    at: float  # seconds of running time
-    camera: str
-    rule: str
-    fingerprint: Fingerprint
+    value: float  # an upper bound, unless `version` is the current one
+    version: tuple[int, int] = (-1, -1)
 
 
 @dataclass(slots=True)
 class BudgetedOrder:
-    """The order of sending within a labelling budget: lanes, credits, diversity.
+    """The order of sending within a labelling budget: lanes, credits, value.
 
-    Implements `ports.SendOrder`. A purchase is durable before the capture is sent, and costs one
-    credit however often the capture must be sent again.
+    Implements `ports.SendOrder`. A purchase is durable before the capture is sent, and the capture
+    stays paid however often it must be sent again. What is bought is added to `cover`.
     """
 
     ledger: Ledger
     now: Callable[[], ClockReading]
-    _held: dict[str, _Held] = field(
-        default_factory=dict
-    )  # by id; only those that are not being sent
+    cover: Cover = field(default_factory=Cover)
+    min_value: float = 0.0  # expected new failures; less is not worth a credit
+    _held: dict[str, _Held] = field(default_factory=dict)  # by id; those that are not being sent
+    _by_value: dict[bool, SortedKeyList] = field(default_factory=dict)  # score lane, by "degraded"
     _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, in sending order
     _hints: dict[str, SendHint] = field(default_factory=dict)
-    _sent: list[_Sent] = field(default_factory=list)  # in the last 24 h, oldest first
-    _sent_ever: int = 0
-    _sent_for: Counter[str] = field(default_factory=Counter)  # the same, by rule
     _unseen: set[str] = field(default_factory=set)  # paid before the start, and not arrived yet
-    _notes: dict[str, float] = field(default_factory=dict)  # names of durable `sent/` notes
+    _notes: dict[str, float] = field(default_factory=dict)  # when bought, by name of `sent/` notes
+    _hour: int = -1  # in which all values were last taken for out of date
 
     def __post_init__(self) -> None:
         self._lanes = {
@@ -102,9 +54,10 @@ class BudgetedOrder:
             Lane.RANDOM: SortedKeyList(key=_random_order),
             Lane.INTERVAL: SortedKeyList(key=_random_order),
         }
+        self._by_value = {degraded: SortedKeyList(key=_highest) for degraded in (False, True)}
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
-        """Restore the ledger, the purchases of the last 24 h, and the captures that wait."""
+        """Restore the ledger, the purchases of the last days, and the captures that wait."""
         if _LEDGER in notes:
             self.ledger = Ledger.from_text(
                 notes[_LEDGER],
@@ -113,16 +66,15 @@ class BudgetedOrder:
                 period_s=self.ledger.period_s,
             )
             self._unseen = set(self.ledger.paid)
-        sent = [
-            (float(at), name, SendHint.from_text(hint))
-            for name, (at, _, hint) in (
-                (name, text.partition("\n"))
-                for name, text in notes.items()
-                if name.startswith(_SENT)
-            )
-        ]
-        for at, name, hint in sorted(sent, key=lambda each: each[:2]):
-            self._remember(name, at, hint)
+        bought = []
+        for name, text in notes.items():
+            if name.startswith(_SENT):
+                at, _, hint = text.partition("\n")
+                bought.append((float(at), name, SendHint.from_text(hint)))
+        now = self.now().monotonic
+        for at, name, hint in sorted(bought, key=lambda each: each[:2]):
+            self._notes[name] = at
+            self.cover.add(hint.view, now - (self.ledger.elapsed - at))
         for entry, text in waiting:
             self.arrive(entry, text)
 
@@ -141,8 +93,11 @@ class BudgetedOrder:
         """Let a capture wait (again)."""
         hint = self._hints[entry.id]
         self._unseen.discard(entry.id)
-        self._held[entry.id] = _Held(entry, hint, _parsed(hint.fingerprint))
-        if entry.lane in self._lanes:
+        held = _Held(entry, hint, _most(entry, hint))
+        self._held[entry.id] = held
+        if entry.lane is Lane.SCORE:
+            self._by_value[hint.is_degraded].add(held)
+        else:
             self._lanes[entry.lane].add(entry)
 
     def choose(self) -> SendDecision | None:
@@ -156,12 +111,12 @@ class BudgetedOrder:
                 return self._buy(line[0])
         if self.ledger.may_buy(Lane.SCORE):
             best = self._best()
-            if best is not None:
+            if best is not None and best.value >= self.min_value:
                 return self._buy(best.entry)
         return None
 
     def take(self, choice: SendDecision) -> None:
-        """Record that the decision is durable: the credit is spent."""
+        """Record that the choice is durable; it does not wait until it is given back."""
         entry = choice.entry
         hint = self._hints[entry.id]
         if _LEDGER in choice.notes:
@@ -169,28 +124,35 @@ class BudgetedOrder:
             for name, text in choice.notes.items():
                 if text is None:
                     self._notes.pop(name, None)
-            self._remember(_SENT + entry.id, self.ledger.elapsed, hint)
+            self._notes[_SENT + entry.id] = self.ledger.elapsed
+            self.cover.add(hint.view, self.now().monotonic)
         self._drop(entry)
 
     def reason(self) -> str:
-        """Return why nothing may be sent although captures wait."""
+        """Why nothing may be sent though something waits."""
+        if self.ledger.may_buy(Lane.SCORE):
+            best = self._best()
+            value = best.value if best is not None else 0.0
+            return (
+                f"no capture is worth a credit: the best would show {value:.2f} new failures, "
+                f"which is below AGENT_MIN_VALUE={self.min_value:g}"
+            )
         hours = self.ledger.seconds_until_credit() / 3600
         return (
-            f"no credit is left now: AGENT_BUDGET_PER_DAY={self.ledger.per_day}, "
+            f"no credit is left now: AGENT_BUDGET_PER_DAY={self.ledger.per_day:g}, "
             f"{self.ledger.spent_today} spent today, the next in about {hours:.1f} h"
         )
 
     def account(self) -> Mapping[str, str]:
-        """Return the ledger as text; the caller stores it with each change on disk.
+        """Return the ledger, to be kept with each change on disk: time without power earns nothing.
 
-        A power cut then loses little of what has accrued. It is called only when all purchases are
-        durable, so the text never lacks one.
+        At that moment all purchases are durable, so that it never takes one back.
         """
         self._bring_up()
         return {_LEDGER: self.ledger.text}
 
     def report(self) -> Mapping[str, float]:
-        """Return the credits, for the minute summary."""
+        """Credits, for the minute summary."""
         self._bring_up()
         return {
             "credits_left": round(self.ledger.left, 1),
@@ -198,93 +160,84 @@ class BudgetedOrder:
         }
 
     def current_value(self, capture_id: str) -> float | None:
-        """Return a capture's value beside what was purchased; None for one that does not wait."""
+        """Return the value of a waiting capture beside the purchases; None if it does not wait."""
         held = self._held.get(capture_id)
-        return None if held is None else self._ranked(held)[0]
+        return None if held is None else self._value(held)
 
     def _bring_up(self) -> None:
         """Bring the ledger up to now."""
-        for gone in self._unseen:  # finished before the start, but after the stored ledger
+        for gone in self._unseen:  # finished before the start, after the ledger was stored
             self.ledger.finished(gone)
         self._unseen.clear()
         self.ledger.accrue(self.now())
 
     def _best(self) -> _Held | None:
-        """Return the score-lane capture of the highest value beside what was purchased."""
-        allowed = self.ledger.degraded_spent < self._degraded_limit()
-        candidates = (
-            held
-            for held in self._held.values()
-            if held.entry.lane is Lane.SCORE and (allowed or not held.hint.is_degraded)
-        )
-        # Comparisons are expensive: skip captures whose undiminished value is already too low.
-        best, highest = None, (-math.inf, 0)
-        for held in sorted(candidates, key=lambda held: (-held.entry.value, held.entry.sequence)):
-            if held.entry.value < highest[0]:
-                break
-            ranked = self._ranked(held)
-            if ranked > highest:
-                best, highest = held, ranked
-        return best
+        """Return the score-lane capture with the highest value now."""
+        hour = int(self.now().monotonic // _REVALUED_S)
+        if hour != self._hour:  # upper bounds are too low where something has faded
+            self._hour = hour
+            for held in self._held.values():
+                if held.entry.lane is Lane.SCORE:
+                    self._revalue(held, _most(held.entry, held.hint), (-1, -1))
+        degraded = self.ledger.degraded_spent < DEGRADED_SHARE * self.ledger.per_day
+        found = [self._first(False), *([self._first(True)] if degraded else [])]
+        return min((held for held in found if held is not None), key=_highest, default=None)
 
-    def _ranked(self, held: _Held) -> tuple[float, int]:
-        """Return the value less similarity to purchases in image and rule; older first if equal."""
-        if held.fingerprint is not None and self._sent:
-            if held.most_like >= 0 and held.most_like < self._sent[0].number:
-                held.similar, held.most_like, held.compared = (
-                    0.0,
-                    -1,
-                    -1,
-                )  # that purchase is more than 24 h old
-            for sent in self._sent:
-                if sent.number > held.compared and sent.camera == held.hint.camera:
-                    similar = held.fingerprint.similarity(sent.fingerprint)
-                    if similar > held.similar:
-                        held.similar, held.most_like = similar, sent.number
-            held.compared = self._sent[-1].number
-        elif not self._sent:
-            held.similar, held.most_like = 0.0, -1
-        same = self._sent_for[held.hint.rule] / (len(self._sent) + _FEW)
-        value = held.entry.value - DIVERSITY * held.similar - BREADTH * same
-        return value, -held.entry.sequence
+    def _first(self, is_degraded: bool) -> _Held | None:  # noqa: FBT001 (a key of the table)
+        """Return the highest of one list: what is bought only lowers values, so that the first
+        one is the best once its own value is up to date.
+        """
+        line = self._by_value[is_degraded]
+        current = self.cover.version, self._hour
+        while line:
+            held: _Held = line[0]
+            if held.version == current:
+                return held
+            self._revalue(held, self._value(held), current)
+        return None
 
-    def _degraded_limit(self) -> float:
-        return DEGRADED_SHARE * self.ledger.per_day
+    def _revalue(self, held: _Held, value: float, version: tuple[int, int]) -> None:
+        line = self._by_value[held.hint.is_degraded]
+        line.remove(held)
+        held.value, held.version = value, version
+        line.add(held)
+
+    def _value(self, held: _Held) -> float:
+        if not held.hint.is_known:
+            return held.entry.value
+        return self.cover.value(held.hint.view, self.now().monotonic)
 
     def _buy(self, entry: SpoolEntry) -> SendDecision:
         ledger = self.ledger.copy()
         hint = self._hints[entry.id]
         ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
         notes: dict[str, str | None] = {_LEDGER: ledger.text}
-        for name, at in self._notes.items():
-            if ledger.elapsed - at > DAY_S:
+        for n, (name, at) in enumerate(self._notes.items()):
+            if ledger.elapsed - at > REMEMBERED_S or n <= len(self._notes) - MOST_SHOWN:
                 notes[name] = None
-        if hint.fingerprint is not None:
-            notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
+        notes[_SENT + entry.id] = f"{ledger.elapsed:.0f}\n{hint.text}"
         return SendDecision(entry, notes)
 
-    def _remember(self, name: str, at: float, hint: SendHint) -> None:
-        """Remember a purchase for 24 h: similar captures lose value."""
-        self._notes[name] = at
-        self._sent = [sent for sent in self._sent if self.ledger.elapsed - sent.at <= DAY_S]
-        fingerprint = _parsed(hint.fingerprint)
-        if fingerprint is not None:
-            self._sent.append(_Sent(self._sent_ever, at, hint.camera, hint.rule, fingerprint))
-            self._sent_ever += 1
-        self._sent_for = Counter(sent.rule for sent in self._sent if sent.rule)
-
     def _drop(self, entry: SpoolEntry) -> None:
-        self._held.pop(entry.id, None)
-        if entry.lane in self._lanes:
+        held = self._held.pop(entry.id, None)
+        if held is None:
+            return
+        if entry.lane is Lane.SCORE:
+            self._by_value[held.hint.is_degraded].remove(held)
+        else:
             self._lanes[entry.lane].discard(entry)
 
 
-def _parsed(fingerprint: str | None) -> Fingerprint | None:
-    """Return the fingerprint; None if unreadable: the capture is similar to no other."""
-    try:
-        return Fingerprint.from_text(fingerprint) if fingerprint else None
-    except ValueError:
-        return None
+def _most(entry: SpoolEntry, hint: SendHint) -> float:
+    """Return a value that the capture never exceeds."""
+    if not hint.is_known:
+        return entry.value
+    return UNSEEN + sum(place.p for place in hint.view.places)
+
+
+def _highest(held: _Held) -> tuple[float, int]:
+    """The highest value first; of equals the older one."""
+    return -held.value, held.entry.sequence
 
 
 def _by_age(entry: SpoolEntry) -> int:
@@ -294,7 +247,7 @@ def _by_age(entry: SpoolEntry) -> int:
 def _random_order(entry: SpoolEntry) -> bytes:
     """Return a random key: if fewer can be sent than wait, those sent are still a random sample.
 
-    It is independent of the eviction tag. Sending by the tag would leave captures with high tags,
-    of which more are evicted than the weights account for.
+    It is not the tag that decides evictions: captures with high tags are evicted more often than
+    the weights of the others account for.
     """
     return hashlib.blake2b(entry.id.encode(), digest_size=8).digest()

@@ -1,6 +1,6 @@
 """The rules of the score lane: their names, and how to load their classes.
 
-To add one: write a class with a `name`, a `weight`, `is_temporal`, its `tasks` and a `score` in the
+To add one: write a class with a `name`, a `prior`, `is_temporal`, its `tasks` and `suspects` in the
 module of its family, and add one line to `_CLASSES`. The first sentence of its docstring becomes
 its row in docs/selection.md.
 
@@ -17,23 +17,26 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from agent.domain import Task, Thresholds
 
 if TYPE_CHECKING:
+    from agent.domain import Suspect
     from agent.selection.frame_context import FrameContext
 
 
 class Rule(Protocol):
-    """Scores how informative each frame of one camera is; it gets the frames in order."""
+    """Looks at the frames of one camera, in order, and names suspects."""
 
     name: ClassVar[str]
-    weight: ClassVar[float]  # share of the value that the rule alone can give, 0 to 1
-    is_temporal: ClassVar[
-        bool
-    ]  # compares neighbouring frames: disabled when frames come too slowly
-    tasks: ClassVar[tuple[Task, ...]]  # of the models whose output it can score
+    prior: ClassVar[float]  # `p` of its strongest suspects, 0 to 1
+    is_temporal: ClassVar[bool]  # compares neighbouring frames: disabled if frames are too slow
+    tasks: ClassVar[tuple[Task, ...]]  # of the models whose output it can judge
 
     def __init__(self, thresholds: Thresholds, **options: float) -> None: ...
 
-    def score(self, context: "FrameContext") -> float:
-        """Return the raw score of a frame, 0 to 1; 0 = the rule does not fire."""
+    def suspects(self, context: "FrameContext") -> "Iterable[Suspect]":
+        """Return the places of a frame where the model is probably wrong, each with its `p`.
+
+        `p` is the probability that a labeller finds an error there. Places below `LEAST_P` are
+        left out. Several places of one track count once, with the highest `p` of all rules.
+        """
 
 
 @runtime_checkable
@@ -79,7 +82,7 @@ def rules() -> Mapping[str, type[Rule]]:
 
 
 def supported(names: Iterable[str], task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Split rules into those that can score the output of a model of this task, and the rest."""
+    """Split rules into those that can judge the output of a model of this task, and the rest."""
     chosen = tuple(names)
     kept = tuple(name for name in chosen if task in rule_class(name).tasks)
     return kept, tuple(name for name in chosen if name not in kept)

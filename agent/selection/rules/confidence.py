@@ -1,49 +1,49 @@
 """Rules that look at the confidences of a single frame."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import ClassScore, Detection, Task, Thresholds
+from agent.domain import Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
-
-_TOP = 3
+from agent.selection.suspects import LEAST_P, nearness
 
 
 @dataclass(frozen=True, slots=True)
 class LowConfidence:
-    """The model saw something, but with a confidence below the threshold of the application.
+    """The confidence of a detection is near its threshold, on either side.
 
-    Each detection between the floor and the threshold of its label scores its nearness to the
-    threshold, 0 at the floor and 1 at the threshold; the frame scores the mean of the three
-    highest. It is not the mean of all: one uncertain object among many certain ones is informative,
-    and a crowd of faint objects is no more informative than three.
+    Just below it the application may miss an object, just above it may act on a false one. Measured
+    without any sign from the neighbouring frames: 11 to 20 % of faint boxes hide a miss.
     """
 
     name: ClassVar[str] = "low_confidence"
-    weight: ClassVar[float] = 0.40
+    prior: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT, Task.CLASSIFY)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return the mean nearness of the three detections nearest below the threshold, 0 to 1."""
-        observation, floor = context.observation, self.thresholds.floor
-        reported: tuple[Detection | ClassScore, ...] = (
-            *observation.detections,
-            *observation.classes[:1],
-        )
-        nearness = sorted(
-            (
-                (detection.confidence - floor) / (threshold - floor)
-                for detection in reported
-                if floor
-                <= detection.confidence
-                < (threshold := self.thresholds.of(detection.label))
-            ),
-            reverse=True,
-        )[:_TOP]
-        return sum(nearness) / len(nearness) if nearness else 0.0
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield each detection; `p` falls from 0.25 at the threshold by the distance in logits."""
+        for detection, track in context.objects():
+            p = self._p(detection.label, detection.confidence)
+            if p >= LEAST_P:
+                number = track.number if track is not None else None
+                reason = self._reason(detection.label, detection.confidence)
+                yield Suspect(self.name, p, detection.label, detection.box, number, reason)
+        for score in context.observation.classes[:1]:
+            p = self._p(score.label, score.confidence)
+            if p >= LEAST_P:
+                reason = self._reason(score.label, score.confidence)
+                yield Suspect(self.name, p, score.label, reason=reason)
+
+    def _p(self, label: str, confidence: float) -> float:
+        return self.prior * nearness(confidence, self.thresholds.of(label))
+
+    def _reason(self, label: str, confidence: float) -> str:
+        side = "above" if confidence >= self.thresholds.of(label) else "below"
+        return f"has confidence {confidence:.2f}, just {side} the threshold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,17 @@ class LowMargin:
     """A classifier gives its two best labels nearly the same confidence."""
 
     name: ClassVar[str] = "low_margin"
-    weight: ClassVar[float] = 0.40
+    prior: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFY,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return 1 minus the margin between the two highest confidences; 0 for a detector."""
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield the frame with `p` = 0.5 (1 - margin)^2: one of two equal labels is wrong."""
         best = context.observation.classes[:2]
         if len(best) < 2:  # noqa: PLR2004 (a pair)
-            return 0.0
-        return max(0.0, 1.0 - (best[0].confidence - best[1].confidence))
+            return
+        p = self.prior * max(0.0, 1.0 - (best[0].confidence - best[1].confidence)) ** 2
+        if p >= LEAST_P:
+            yield Suspect(self.name, p, best[0].label, reason=f"could also be {best[1].label}")

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 from typing import ClassVar
@@ -10,9 +11,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Detection, Task, Thresholds
+from agent.domain import Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
+from agent.selection.suspects import LEAST_P, margin
 from agent.selection.tracker import iou_matrix
 
 _CLASH_IOU = 0.5  # from which two boxes are in the same place
@@ -28,7 +30,23 @@ _RARE_HALF_LIFE_S = 24 * 3600.0
 _MOTION_LEAST = 0.004  # share of the image; less is noise
 _MOTION_FULL = 0.06  # share of the image that scores 1
 _MOTION_ALL = 0.5  # share of the image; beyond it the camera or the light changed, not an object
+_CLASH_MARGIN = 1.0  # logits below the threshold; fainter boxes claim nothing
 _COVER = 0.15  # margin around a box, as a share of its size
+
+
+@dataclass(slots=True)
+class Events:
+    """Numbers the events of a rule: what comes again within 10 s is the same event."""
+
+    _number: int = 0
+    _last: float | None = None
+
+    def number(self, at: float) -> int:
+        """Return the number of the event that is there at `at`, in seconds of the stream."""
+        if self._last is None or not 0 <= at - self._last <= EVENT_GAP_S:
+            self._number += 1
+        self._last = at
+        return self._number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +54,38 @@ class Clash:
     """Two boxes with different labels are in the same place."""
 
     name: ClassVar[str] = "clash"
-    weight: ClassVar[float] = 0.35
+    prior: ClassVar[float] = 0.35
     is_temporal: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return the overlap beyond half, times the ratio of the lower to the higher confidence.
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield the less confident box of each pair of which one reaches its threshold.
 
-        At least one of the two must reach its threshold.
+        `p` is 0.35 for boxes of one place and equally near to their thresholds; it falls with the
+        overlap, 0 at an IoU of 0.5, and with the difference of their distances in logits.
         """
-        detections = [
-            d
-            for d in context.observation.detections
-            if d.confidence >= self.thresholds.of(d.label) / 2
+        claims = [
+            (margin(d.confidence, self.thresholds.of(d.label)), d, track)
+            for d, track in context.objects()
         ]
-        if len(detections) < 2:  # noqa: PLR2004 (a pair)
-            return 0.0
-        overlap = iou_matrix([d.box for d in detections], [d.box for d in detections])
-        return max(
-            (
-                self._pair(detections[i], detections[j], float(overlap[i, j]))
-                for i, j in np.argwhere(np.triu(overlap >= _CLASH_IOU, 1))
-            ),
-            default=0.0,
-        )
-
-    def _pair(self, a: Detection, b: Detection, overlap: float) -> float:
-        if a.label == b.label:
-            return 0.0
-        higher = max((a, b), key=lambda detection: detection.confidence)
-        if higher.confidence < self.thresholds.of(higher.label):
-            return 0.0
-        depth = (overlap - _CLASH_IOU) / (1.0 - _CLASH_IOU)
-        return min(1.0, depth * min(a.confidence, b.confidence) / higher.confidence)
+        claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN]
+        if len({claim[1].label for claim in claims}) < 2:  # noqa: PLR2004 (a pair)
+            return
+        overlap = iou_matrix([d.box for _, d, _ in claims], [d.box for _, d, _ in claims])
+        for i, j in np.argwhere(np.triu(overlap >= _CLASH_IOU, 1)).tolist():
+            (high, winner, _), (low, loser, track) = sorted(
+                (claims[i], claims[j]), key=lambda claim: -claim[0]
+            )
+            if winner.label == loser.label or high < 0:
+                continue
+            depth = (float(overlap[i, j]) - _CLASH_IOU) / (1.0 - _CLASH_IOU)
+            p = self.prior * depth * math.exp(-(high - low))
+            if p >= LEAST_P:
+                number = track.number if track is not None else None
+                reason = f"is at the same place as {winner.label}"
+                yield Suspect(self.name, p, loser.label, loser.box, number, reason)
 
 
 @dataclass(slots=True)
@@ -81,7 +96,7 @@ class CountChange:
     """
 
     name: ClassVar[str] = "count_change"
-    weight: ClassVar[float] = 0.25
+    prior: ClassVar[float] = 0.15
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
@@ -94,9 +109,10 @@ class CountChange:
         meaning="How far the count must be from that of the last minute.",
     )
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
+    _events: Events = field(default_factory=Events)
 
-    def score(self, context: FrameContext) -> float:
-        """Return the robust z-score of the count against the last minute; 10 scores 1."""
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield the frame; `p` is 0.15 times the robust z-score of the count, 10 counting as 1."""
         at = context.observation.frame.at
         count = sum(
             d.confidence >= self.thresholds.of(d.label) for d in context.observation.detections
@@ -107,7 +123,10 @@ class CountChange:
             self._counts.popleft()
         z = self._deviation(count)
         self._counts.append((at, count))
-        return min(1.0, z / _COUNT_FULL) if z >= self.least_deviation else 0.0
+        p = self.prior * min(1.0, z / _COUNT_FULL)
+        if z >= self.least_deviation and p >= LEAST_P:
+            reason = f"has {count} objects, unlike the last minute"
+            yield Suspect(self.name, p, track=self._events.number(at), reason=reason)
 
     def _deviation(self, count: int) -> float:
         if len(self._counts) < _COUNT_LEAST:
@@ -128,7 +147,7 @@ class RareLabel:
     """The model reports a label that this camera rarely shows."""
 
     name: ClassVar[str] = "rare_label"
-    weight: ClassVar[float] = 0.30
+    prior: ClassVar[float] = 0.3
     is_temporal: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
@@ -137,24 +156,28 @@ class RareLabel:
     _unit: float = 1.0  # weight of a detection now; it grows, which ages all earlier ones
     _at: float | None = None
 
-    def score(self, context: FrameContext) -> float:
-        """Return the confidence times 1 - sqrt(share), for labels in at most 2 % of the frames."""
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield objects whose label is in at most 2 % of the frames; `p` is 0.3 (1 - sqrt(share)).
+
+        At least 200 frames must have been seen, over restarts.
+        """
         self._age(context.observation.frame.at)
-        highest: dict[str, float] = {}
-        for detection in context.observation.detections:
-            if detection.confidence >= self.thresholds.of(detection.label):
-                highest.setdefault(detection.label, detection.confidence)
         frames = self._seen[_FRAMES]
-        best = 0.0
-        if frames >= _RARE_LEAST * self._unit:
-            for label, confidence in highest.items():
-                share = self._seen[label] / frames
-                if share <= _RARE_SHARE:
-                    best = max(best, confidence * (1 - math.sqrt(share)))
+        is_known = frames >= _RARE_LEAST * self._unit
+        labels = set()
+        for detection, track in context.objects():
+            if detection.confidence < self.thresholds.of(detection.label):
+                continue
+            labels.add(detection.label)
+            share = self._seen[detection.label] / frames if is_known else 1.0
+            if share <= _RARE_SHARE:
+                p = self.prior * (1 - math.sqrt(share))
+                number = track.number if track is not None else None
+                reason = f"has a label that is in {share:.1%} of the frames"
+                yield Suspect(self.name, p, detection.label, detection.box, number, reason)
         # Frames are counted, not detections: else one parked car would make other labels rare.
-        for label in (_FRAMES, *highest):
+        for label in (_FRAMES, *sorted(labels)):
             self._seen[label] += self._unit
-        return best
 
     def memory(self) -> str:
         """Return in how many frames each label was seen, as text for the spool's index."""
@@ -175,26 +198,36 @@ class RareLabel:
             self._unit = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MotionWithoutDetection:
     """Something moves where the model detects nothing."""
 
     name: ClassVar[str] = "motion_without_detection"
-    weight: ClassVar[float] = 0.25
+    prior: ClassVar[float] = 0.15
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return the share of the image that moves outside of all boxes; 6 % scores 1."""
+    _events: Events = field(default_factory=Events)
+
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield the frame; `p` is 0.15 if 6 % of the image move outside of all boxes, else less.
+
+        Parts of less than 3 x 3 of 90 x 160 cells do not count: rain, snow and noise.
+        """
         if context.moving is None:
-            return 0.0
+            return
         share = np.count_nonzero(context.moving) / context.moving.size
         if not _MOTION_LEAST <= share <= _MOTION_ALL:
-            return 0.0
-        share = np.count_nonzero(context.moving & ~self._covered(context)) / context.moving.size
-        return min(1.0, share / _MOTION_FULL) if share >= _MOTION_LEAST else 0.0
+            return
+        uncovered = _without_specks(context.moving & ~self._covered(context))
+        share = np.count_nonzero(uncovered) / context.moving.size
+        p = self.prior * min(1.0, share / _MOTION_FULL)
+        if share >= _MOTION_LEAST and p >= LEAST_P:
+            number = self._events.number(context.observation.frame.at)
+            reason = f"moves in {share:.1%} of the image, outside of all boxes"
+            yield Suspect(self.name, p, track=number, reason=reason)
 
     def _covered(self, context: FrameContext) -> NDArray[np.bool_]:
         """Return where boxes are in this frame or the one before: motion shows in both places."""
@@ -204,7 +237,8 @@ class MotionWithoutDetection:
         for observation in (context.observation, *context.before[:1]):
             height, width = observation.frame.pixels.shape[:2]
             for detection in observation.detections:
-                if detection.confidence < self.thresholds.of(detection.label) / 2:
+                threshold = self.thresholds.of(detection.label)
+                if margin(detection.confidence, threshold) < -_CLASH_MARGIN:
                     continue
                 box = detection.box
                 dx = _COVER * (box.x_max - box.x_min) + width / columns
@@ -215,3 +249,33 @@ class MotionWithoutDetection:
                 right = math.ceil((box.x_max + dx) / width * columns)
                 covered[top:bottom, left:right] = True
         return covered
+
+
+def _without_specks(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells that lie in a moving block of 3 x 3 (a morphological opening)."""
+    core = moving[:-2, :-2].copy()
+    for down in range(3):
+        for right in range(3):
+            core &= moving[down : down + core.shape[0], right : right + core.shape[1]]
+    opened = np.zeros_like(moving)
+    for down in range(3):
+        for right in range(3):
+            opened[down : down + core.shape[0], right : right + core.shape[1]] |= core
+    return opened
+
+
+@dataclass(slots=True)
+class InvalidOutput:
+    """Part of the model's output was unusable: NaN, or inverted boxes. Always on."""
+
+    name: ClassVar[str] = "invalid_output"
+    prior: ClassVar[float] = 0.5
+
+    _events: Events = field(default_factory=Events)
+
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield the frame with `p` = 0.5 if its output was unusable."""
+        if context.observation.invalid:
+            number = self._events.number(context.observation.frame.at)
+            reason = "has output that is NaN, or inverted boxes"
+            yield Suspect(self.name, self.prior, track=number, reason=reason)

@@ -1,169 +1,195 @@
 """Temporal rules: the model contradicts itself from frame to frame."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Box, Detection, Observation, Task, Thresholds
+from agent.domain import Box, Detection, Observation, Suspect, Task, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
+from agent.selection.suspects import LEAST_P, margin, nearness
 from agent.selection.tracker import iou_matrix
 
+_ONE_SIDE = 0.7  # factor of the prior for a track that crosses the threshold on one side only
+_GAP = 0.1  # factor for a gap without any box: right in 4 to 8 % of the cases
+_ALONE = 0.6  # factor for a box without any track: 0.4, assumed
 _NEAR_DIAGONALS = 2.0  # how far a fast object moves in one frame, in its own diagonals
-_NEWS_FRAMES = 50  # a weak track that lasts longer scores less and less
-_COVERS = 0.5  # IoU from which two boxes are of one object
-_GHOST_FRAMES = 2  # an object seen longer than this is not isolated
+_SAME_OBJECT_IOU = 0.5
 _TRANSITION = 0.7  # factor for a label that changes once; one that changes back contradicts twice
 
 
 @dataclass(frozen=True, slots=True)
 class Flicker:
-    """An object is detected before and after this frame, but not in it: probably a miss."""
+    """A track is below the threshold now and above it before, after, or both: a miss.
+
+    Measured: a faint box whose track is above the threshold on both sides hides a miss in 47 to
+    65 % of the cases, without that in 11 to 20 %; a gap without any box in 4 to 8 %.
+    """
 
     name: ClassVar[str] = "flicker"
-    weight: ClassVar[float] = 0.60
+    prior: ClassVar[float] = 0.65
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return the confidence on both sides, less that in between; the highest of all objects."""
-        return max((self._missed(track, context) for track in context.tracks), default=0.0)
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield each track below its threshold that is above it nearby; `p` by nearness."""
+        for track in context.tracks:
+            now = track.seen.get(0)
+            before, after = (self._above(track, direction) for direction in (-1, 1))
+            if now is None:
+                if before and after and not self._is_elsewhere(track, context):
+                    box = _between(track.seen)
+                    label = track.seen[max(o for o in track.seen if o < 0)].label
+                    p = self.prior * _GAP
+                    yield Suspect(self.name, p, label, box, track.number, "is gone in this frame")
+                continue
+            threshold = self.thresholds.of(now.label)
+            if now.confidence < threshold and (before or after):
+                yield from _crossing(self, track, now, threshold, both=before and after)
 
-    def _missed(self, track: ContextTrack, context: FrameContext) -> float:
-        before = [d for offset, d in track.seen.items() if offset < 0]
-        after = [d for offset, d in track.seen.items() if offset > 0]
-        if not before or not after:
-            return 0.0
-        sure = min(_best(before), _best(after))
-        now = track.seen.get(0)
-        threshold = self.thresholds.of((now or before[-1]).label)
-        left = now.confidence / threshold if now is not None and threshold > 0 else 0.0
-        if sure < threshold or threshold <= 0 or left >= 1:
-            return 0.0
-        # If two boxes of one object alternate, it is not missed while one of them is present.
-        place = _between(track.seen)
-        if any(
-            iou_matrix([place], [other.box])[0, 0] >= _COVERS
-            for other in context.observation.detections
-            if other is not now and other.confidence >= self.thresholds.of(other.label)
-        ):
-            return 0.0
-        return sure * (1 - left)
+    def _above(self, track: ContextTrack, direction: int) -> bool:
+        return any(
+            each.confidence >= self.thresholds.of(each.label)
+            for offset, each in track.seen.items()
+            if offset * direction > 0
+        )
+
+    def _is_elsewhere(self, track: ContextTrack, context: FrameContext) -> bool:
+        """Whether another box of the frame is at its place: two boxes of one object alternate."""
+        others = [
+            each.box
+            for each in context.observation.detections
+            if each.confidence >= self.thresholds.of(each.label)
+        ]
+        overlap = iou_matrix([_between(track.seen)], others) if others else None
+        return overlap is not None and bool((overlap >= _SAME_OBJECT_IOU).any())
 
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """An object is detected with confidence in one frame, but in none of its neighbours."""
+    """A track is above the threshold now and below it before, after, or both: a false box.
+
+    Measured: a box just above the threshold without such boxes beside it is false in 54 to 61 % of
+    the cases. A box that no frame before or after has anything near is suspect at any confidence.
+    """
 
     name: ClassVar[str] = "isolated"
-    weight: ClassVar[float] = 0.50
+    prior: ClassVar[float] = 0.65
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return its confidence, less that in the neighbours; the highest of all objects."""
-        if not context.before or not context.after:
-            return 0.0
-        return max((self._ghost(track, context) for track in context.tracks), default=0.0)
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield each track above its threshold that is below it nearby; `p` by nearness."""
+        for track in context.tracks:
+            now = track.seen.get(0)
+            if now is None or now.confidence < self.thresholds.of(now.label):
+                continue
+            before, after = (self._below(track, direction) for direction in (-1, 1))
+            if before or after:
+                threshold = self.thresholds.of(now.label)
+                yield from _crossing(self, track, now, threshold, both=before and after)
+            elif len(track.seen) == 1 and self._is_alone(now, context):
+                p = self.prior * _ALONE
+                reason = "is in no frame before or after"
+                yield Suspect(self.name, p, now.label, now.box, track.number, reason)
 
-    def _ghost(self, track: ContextTrack, context: FrameContext) -> float:
-        now = track.seen.get(0)
-        if now is None:
-            return 0.0
-        threshold = self.thresholds.of(now.label)
-        if now.confidence < threshold or threshold <= 0:
-            return 0.0
-        sure = {0, *(o for o, d in track.seen.items() if d.confidence >= threshold)}
-        first, last = min(sure), max(sure)
-        # A reflection often lasts two frames; an object that is seen longer is probably real.
-        if (
-            last - first >= _GHOST_FRAMES
-            or -first >= len(context.before)
-            or last >= len(context.after)
-        ):
-            return 0.0
-        neighbours = (context.before[-first], context.after[last])
-        if any(_is_near(now, observation, threshold) for observation in neighbours):
-            return 0.0
-        other = _best([d for offset, d in track.seen.items() if offset not in sure])
-        return now.confidence * (1 - other / threshold) / len(sure)
+    def _below(self, track: ContextTrack, direction: int) -> bool:
+        return any(
+            each.confidence < self.thresholds.of(each.label)
+            for offset, each in track.seen.items()
+            if offset * direction > 0
+        )
+
+    def _is_alone(self, detection: Detection, context: FrameContext) -> bool:
+        """Whether no frame beside it has the label nearby: a fast object is a step away."""
+        if not context.before or not context.after:
+            return False
+        neighbours = (context.before[0], context.after[0])
+        return not any(_is_near(detection, observation) for observation in neighbours)
+
+
+def _crossing(
+    rule: Flicker | Isolated, track: ContextTrack, now: Detection, threshold: float, *, both: bool
+) -> Iterator[Suspect]:
+    factor = 1.0 if both else _ONE_SIDE
+    p = rule.prior * factor * nearness(now.confidence, threshold)
+    if p >= LEAST_P:
+        sides = "both sides" if both else "one side"
+        reason = f"crosses the threshold on {sides}"
+        yield Suspect(rule.name, p, now.label, now.box, track.number, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFlip:
-    """An object has another label than in the frames around it."""
+    """The same object has another label than in the frames around it."""
 
     name: ClassVar[str] = "class_flip"
-    weight: ClassVar[float] = 0.55
+    prior: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
 
-    def score(self, context: FrameContext) -> float:
-        """Return the lowest confidence of the contradicting labels; the highest of all objects."""
-        return max((self._flip(track) for track in context.tracks), default=0.0)
-
-    def _flip(self, track: ContextTrack) -> float:
-        now = track.seen.get(0)
-        before = self._nearest(track, -1)
-        if now is None or before is None or not self._is_sure(now) or now.label == before.label:
-            return 0.0
-        after = self._nearest(track, 1)
-        if after is None:
-            return 0.0
-        if after.label == before.label:
-            return min(now.confidence, before.confidence, after.confidence)
-        return _TRANSITION * min(now.confidence, before.confidence)
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield each track with two labels above their thresholds; 0.5, or 0.35 for one change."""
+        for track in context.tracks:
+            now, before, after = track.seen.get(0), self._nearest(track, -1), self._nearest(track, 1)
+            if now is None or before is None or after is None or not self._counts(now):
+                continue
+            if now.label == before.label:
+                continue
+            p = self.prior * (1.0 if after.label == before.label else _TRANSITION)
+            reason = f"was called {before.label} before"
+            yield Suspect(self.name, p, now.label, now.box, track.number, reason)
 
     def _nearest(self, track: ContextTrack, direction: int) -> Detection | None:
         offsets = sorted((o for o in track.seen if o * direction > 0), key=abs)
-        sure = (track.seen[o] for o in offsets if self._is_sure(track.seen[o]))
-        return next(sure, None)
+        counted = (track.seen[o] for o in offsets if self._counts(track.seen[o]))
+        return next(counted, None)
 
-    def _is_sure(self, detection: Detection) -> bool:
+    def _counts(self, detection: Detection) -> bool:
         return detection.confidence >= self.thresholds.of(detection.label)
 
 
 @dataclass(frozen=True, slots=True)
 class WeakTrack:
-    """An object is tracked over three or more frames and never reached its threshold."""
+    """A track of three or more frames has stayed below the threshold the whole time.
+
+    Measured: right in 6 to 20 % of the cases.
+    """
 
     name: ClassVar[str] = "weak_track"
-    weight: ClassVar[float] = 0.40
+    prior: ClassVar[float] = 0.12
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
 
     thresholds: Thresholds
     least_frames: int = option(
-        3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be tracked."
+        3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be followed."
     )
 
-    def score(self, context: FrameContext) -> float:
-        """Return the mean nearness to the threshold over the track; the highest of all objects."""
-        return max((self._weak(track) for track in context.tracks), default=0.0)
-
-    def _weak(self, track: ContextTrack) -> float:
-        now = track.seen.get(0)
-        if now is None or track.frames < self.least_frames:
-            return 0.0
-        threshold, floor = self.thresholds.of(now.label), self.thresholds.floor
-        if track.best >= threshold or threshold <= floor:
-            return 0.0
-        mean = sum(d.confidence for d in track.seen.values()) / len(track.seen)
-        # Clutter near the floor never lasts; an object that stays uncertain all day is no new
-        # failure.
-        news = min(1.0, _NEWS_FRAMES / track.frames)
-        return (mean - floor) / (threshold - floor) * news if mean >= threshold / 2 else 0.0
+    def suspects(self, context: FrameContext) -> Iterator[Suspect]:
+        """Yield each such track; `p` falls with the mean distance to the threshold in logits."""
+        for track in context.tracks:
+            now = track.seen.get(0)
+            if now is None or track.frames < self.least_frames:
+                continue
+            threshold = self.thresholds.of(now.label)
+            near = [nearness(each.confidence, threshold) for each in track.seen.values()]
+            p = self.prior * sum(near) / len(near)
+            above = any(margin(d.confidence, threshold) >= 0 for d in track.seen.values())
+            if p >= LEAST_P and not above:
+                reason = f"has stayed below the threshold for {track.frames} frames"
+                yield Suspect(self.name, p, now.label, now.box, track.number, reason)
 
 
 def _between(seen: Mapping[int, Detection]) -> Box:
-    """Return the box, in this frame, of an object that was seen before and after it."""
+    """Where an object is now that was seen before and after."""
     before = max(offset for offset in seen if offset < 0)
     after = min(offset for offset in seen if offset > 0)
     a, b = seen[before].box, seen[after].box
@@ -176,17 +202,12 @@ def _between(seen: Mapping[int, Detection]) -> Box:
     )
 
 
-def _best(detections: list[Detection]) -> float:
-    return max((detection.confidence for detection in detections), default=0.0)
-
-
-def _is_near(detection: Detection, observation: Observation, threshold: float) -> bool:
-    """Whether a neighbouring frame has the same object within one step: then it only moves."""
+def _is_near(detection: Detection, observation: Observation) -> bool:
+    """Whether a neighbouring frame has the same label within the step of a fast object."""
     box = detection.box
     reach = _NEAR_DIAGONALS * math.hypot(box.x_max - box.x_min, box.y_max - box.y_min)
     return any(
         other.label == detection.label
-        and other.confidence >= threshold
         and math.hypot(
             (other.box.x_min + other.box.x_max - box.x_min - box.x_max) / 2,
             (other.box.y_min + other.box.y_max - box.y_min - box.y_max) / 2,

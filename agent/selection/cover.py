@@ -1,0 +1,316 @@
+"""What the captures that were bought have shown, and the value of a frame beside them.
+
+The value of a frame is the expected number of failures that its label would show for the first
+time. For each suspect it counts what its `p` exceeds the highest `p` at which a capture that was
+bought showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
+term is added where nothing was bought near in time, so that of frames without suspects those far
+from others come first.
+
+A suspect is the same as one before while its track lives. Later it is the same if place *and*
+appearance agree: a parked car that is misread is one suspect all day, while on a road the next car
+at the same place is another one. On a near-identical image a box that jitters around an unchanged
+place is the same suspect, and the label of the first image answers it whatever its `p` was. What
+was shown is forgotten with a half-life of a day.
+"""
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import exp, inf, isfinite
+
+import numpy as np
+
+from agent.domain import FloatArray, Observation, Suspect
+from agent.selection.similarity import (
+    CROP_SIDE,
+    NEAR_IDENTICAL_BITS,
+    Crop,
+    crops,
+    grown,
+    hash_distance,
+    image_similarity,
+    look_same,
+)
+
+HALF_LIFE_S = 24 * 3600.0
+
+UNSEEN = 0.05
+"""Value of a frame without suspects, far in time from every capture and unlike them."""
+
+UNSEEN_TIME_S = 1.0
+
+MOST_SHOWN = 500
+"""Captures of one camera that are remembered; the oldest are forgotten first."""
+
+_MOST_PLACES = 1000  # of one camera, so that a frame is compared in bounded time
+_MOST_PAIRS = 128  # places compared by appearance for one frame
+_SAME_PLACE_IOU = 0.3
+_JITTER_IOU = 0.1  # on a near-identical image
+_DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
+_CROP_BYTES = CROP_SIDE * CROP_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One suspect, as far as it is compared with others."""
+
+    p: float  # 0 to 1
+    rule: str = ""  # of a suspect that is the whole frame
+    label: str = ""
+    track: int | None = None
+    box: tuple[float, float, float, float] | None = None  # normalized; None = the whole frame
+    crop: Crop | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a frame shows, as far as its value depends on it."""
+
+    camera: str
+    at: float = -inf  # seconds, by a clock that all cameras share; -inf before a restart
+    bits: int | None = None  # `difference_hash`; None without an image
+    digest: str = ""  # of the thumbnail: equal for equal images
+    places: tuple[Place, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Write it for the index; tracks and times do not outlive the process."""
+        places = [
+            [
+                round(each.p, 3),
+                each.rule,
+                each.label,
+                each.box,
+                base64.b85encode(each.crop).decode() if each.crop is not None else None,
+            ]
+            for each in self.places
+        ]
+        bits = f"{self.bits:x}" if self.bits is not None else None
+        return json.dumps([bits, self.digest, places], separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, camera: str, text: str) -> "View":
+        """Read what `text` wrote; raises `ValueError` for anything else."""
+        try:
+            bits, digest, places = json.loads(text)
+            return cls(
+                camera,
+                bits=int(bits, 16) if bits is not None else None,
+                digest=str(digest),
+                places=tuple(_place(*each) for each in places),
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError("not the view of a capture") from error
+
+
+def _place(
+    p: float, rule: str, label: str, box: Sequence[float] | None, code: str | None
+) -> Place:
+    crop = base64.b85decode(code) if code is not None else None
+    if crop is not None and len(crop) != _CROP_BYTES:
+        raise ValueError("not a crop")
+    corners = None
+    if box is not None:
+        x_min, y_min, x_max, y_max = (float(each) for each in box)
+        corners = (x_min, y_min, x_max, y_max)
+    return Place(float(p), str(rule), str(label), None, corners, crop)
+
+
+def view_of(
+    observation: Observation, suspects: Sequence[Suspect], *, bits: int | None, now: float
+) -> View:
+    """Return what a frame shows; `suspects` are one for each track or place."""
+    frame = observation.frame
+    height, width = frame.pixels.shape[:2]
+    boxes = [
+        (each.box.x_min / width, each.box.y_min / height, each.box.x_max / width, each.box.y_max / height)
+        if each.box is not None
+        else None
+        for each in suspects
+    ]
+    found: dict[int, Crop] = {}
+    digest = ""
+    if observation.grey is not None:
+        with_box = [n for n, box in enumerate(boxes) if box is not None]
+        if with_box:
+            array = np.array([boxes[n] for n in with_box], np.float32)
+            found = dict(zip(with_box, crops(observation.grey, array), strict=True))
+        digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
+    places = tuple(
+        Place(
+            each.p,
+            each.rule if box is None else "",
+            each.label,
+            each.track,
+            _rounded(box) if box is not None else None,
+            found.get(n),
+        )
+        for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
+    )
+    return View(frame.camera, now, bits, digest, places)
+
+
+def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x_min, y_min, x_max, y_max = (round(each, _DIGITS) for each in box)
+    return x_min, y_min, x_max, y_max
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    view: View
+    at: float  # when it was bought, in seconds
+
+    def fade(self, now: float) -> float:
+        """Return how much of what it showed still counts, 0 to 1."""
+        return float(0.5 ** (max(0.0, now - self.at) / HALF_LIFE_S))
+
+
+@dataclass(slots=True)
+class _CameraCover:
+    """What the captures of one camera have shown."""
+
+    shown: deque[_Shown] = field(default_factory=lambda: deque(maxlen=MOST_SHOWN))
+    tracks: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)  # p, when
+    places: list[tuple[_Shown, Place]] = field(default_factory=list)  # that have a crop
+    boxes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+
+    def add(self, shown: _Shown) -> None:
+        self.shown.append(shown)
+        for place in shown.view.places:
+            key = track_key(place)
+            if key is not None:
+                self.tracks[key] = (max(place.p, self.known(key, shown.at)), shown.at)
+        self.places += [(shown, place) for place in shown.view.places if place.crop is not None]
+        del self.places[:-_MOST_PLACES]
+        for key in list(self.tracks)[:-_MOST_PLACES]:
+            del self.tracks[key]
+        boxes = [place.box for _, place in self.places]
+        self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
+
+    def known(self, key: tuple[str, int] | None, now: float) -> float:
+        """Return the `p` at which the track was shown, 0 for a new one."""
+        if key is None or key not in self.tracks:
+            return 0.0
+        p, at = self.tracks[key]
+        return float(p * 0.5 ** (max(0.0, now - at) / HALF_LIFE_S))
+
+
+class Cover:
+    """What was bought, by camera. Safe for threads: one buys, others ask."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Rises with each capture that is added: values may have fallen."""
+        self._lock = threading.Lock()
+        self._cameras: dict[str, _CameraCover] = {}
+
+    def add(self, view: View, now: float) -> None:
+        """Remember a capture that was bought at `now`, in seconds of the clock of `View.at`."""
+        with self._lock:
+            self.version += 1
+            self._cameras.setdefault(view.camera, _CameraCover()).add(_Shown(view, now))
+
+    def bound(self, camera: str, suspects: Sequence[Suspect], now: float) -> float:
+        """Return a value that no frame with these suspects exceeds; cheap: by tracks alone."""
+        with self._lock:
+            cover = self._cameras.get(camera) or _CameraCover()
+            return UNSEEN + sum(
+                max(0.0, each.p - cover.known(track_key(each), now)) for each in suspects
+            )
+
+    def value(self, view: View, now: float) -> float:
+        """Return how many failures a label of the frame is expected to show first."""
+        return sum(self.contributions(view, now)) + self.unseen(view)
+
+    def unseen(self, view: View) -> float:
+        """Return the small term of a frame that no capture is near to, in time or in looks."""
+        with self._lock:
+            cover = self._cameras.get(view.camera) or _CameraCover()
+            term = UNSEEN
+            for shown in cover.shown:
+                alike = 0.0
+                if view.bits is not None and shown.view.bits is not None:
+                    alike = image_similarity(view.bits, shown.view.bits)
+                apart = abs(view.at - shown.view.at) if isfinite(view.at) else inf
+                near = exp(-apart / UNSEEN_TIME_S)
+                term = min(term, UNSEEN * (1 - max(alike, near)))
+            return term
+
+    def contributions(self, view: View, now: float) -> list[float]:
+        """Return what each place of a view adds to the value, in the order of its places."""
+        with self._lock:
+            cover = self._cameras.get(view.camera) or _CameraCover()
+            if view.digest and any(view.digest == each.view.digest for each in cover.shown):
+                return [0.0] * len(view.places)
+            known = [cover.known(track_key(place), now) for place in view.places]
+            _compare_frames(cover, view, known, now)
+            _compare_places(cover, view, known, now)
+            return [
+                max(0.0, place.p - shown) for place, shown in zip(view.places, known, strict=True)
+            ]
+
+
+def track_key(suspect: Suspect | Place) -> tuple[str, int] | None:
+    """Return what names an object, or an event of one rule; None for a suspect without track."""
+    if suspect.track is None:
+        return None
+    return ("" if suspect.box is not None else suspect.rule, suspect.track)
+
+
+def _compare_frames(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
+    """Raise what is known of whole-frame suspects by the similarity of the images."""
+    whole = [n for n, place in enumerate(view.places) if place.box is None]
+    if not whole or view.bits is None:
+        return
+    for shown in cover.shown:
+        if shown.view.bits is None:
+            continue
+        alike = image_similarity(view.bits, shown.view.bits) * shown.fade(now)
+        for n in whole:
+            place = view.places[n]
+            for other in shown.view.places:
+                if other.box is None and (other.rule, other.label) == (place.rule, place.label):
+                    known[n] = max(known[n], alike * other.p)
+
+
+def _compare_places(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
+    """Raise what is known of suspects with a box by place and appearance."""
+    mine = [n for n, place in enumerate(view.places) if place.crop is not None]
+    if not mine or not cover.places:
+        return
+    boxes = np.array([view.places[n].box for n in mine], np.float32)
+    overlap = _iou(boxes, cover.boxes)
+    identical = {
+        id(shown)
+        for shown in cover.shown
+        if view.bits is not None
+        and shown.view.bits is not None
+        and hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
+    }
+    same_image = np.array([id(shown) in identical for shown, _ in cover.places])
+    pairs = np.argwhere(overlap >= np.where(same_image, _JITTER_IOU, _SAME_PLACE_IOU))
+    if not len(pairs):
+        return
+    order = np.argsort(-overlap[pairs[:, 0], pairs[:, 1]], kind="stable")[:_MOST_PAIRS]
+    rows, columns = pairs[order, 0], pairs[order, 1]
+    same = look_same(
+        grown(boxes[rows]),
+        [view.places[mine[row]].crop or b"" for row in rows],
+        grown(cover.boxes[columns]),
+        [cover.places[column][1].crop or b"" for column in columns],
+    )
+    for row, column in zip(rows[same], columns[same], strict=True):
+        shown, place = cover.places[column]
+        p = inf if same_image[column] else place.p
+        known[mine[row]] = max(known[mine[row]], p * shown.fade(now))
+
+
+def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
+    inner = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    area = np.maximum(inner, 0).prod(axis=2)
+    both = (a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1)[None]
+    return np.asarray(area / np.maximum(both - area, 1e-12), np.float32)

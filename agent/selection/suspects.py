@@ -1,0 +1,60 @@
+"""Confidences relative to the threshold, and what the suspects of a frame have in common.
+
+No rule and no tracker knows an absolute confidence: one model calls a car with 0.9, another with
+0.2, and each works well at its own threshold. Distances are in logits, log(c / (1 - c)).
+"""
+
+import math
+from collections.abc import Iterable
+
+from agent.domain import Suspect
+
+NEARNESS_DECAY = 1.6
+"""Per logit of distance to the threshold, the chance of an error falls by exp(-1.6).
+
+Measured on six labelled person sequences at threshold 0.5: a box of 0.475 hides a miss in 39 % of
+the cases, of 0.425 in 28 %, of 0.325 in 12 %, of 0.225 in 4 % (decay 1.8); a box of 0.525 is false
+in 29 %, of 0.625 in 7 %, of 0.725 in 2 % (decay 3.3). With a threshold that is too low or too high
+for the model the two sides change places, so that one decay serves both.
+"""
+
+LEAST_P = 0.02
+"""Suspects below it are left out: a hundred boxes near the floor are no reason for a capture."""
+
+MOST_SUSPECTS = 32
+"""Of one frame; those with the highest `p` are kept. Bounds time and memory in a crowd."""
+
+_EDGE = 1e-3  # confidences of 0 and 1 have no logit
+
+
+def logit(confidence: float) -> float:
+    """Return log(c / (1 - c)), of a confidence clipped to 0.001 to 0.999."""
+    inside = min(max(confidence, _EDGE), 1 - _EDGE)
+    return math.log(inside / (1 - inside))
+
+
+def margin(confidence: float, threshold: float) -> float:
+    """Return how far a confidence is above (positive) or below the threshold, in logits."""
+    return logit(confidence) - logit(threshold)
+
+
+def nearness(confidence: float, threshold: float) -> float:
+    """Return how near to the threshold a confidence is, on either side: 1 at it, falling to 0."""
+    return math.exp(-NEARNESS_DECAY * abs(margin(confidence, threshold)))
+
+
+def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
+    """Return one suspect for each track or place: of several rules the highest `p` counts.
+
+    Highest `p` first, at most `MOST_SUSPECTS`.
+    """
+    best: dict[object, Suspect] = {}
+    for suspect in suspects:
+        if suspect.box is None:
+            key: object = (suspect.rule, suspect.track, suspect.label)
+        else:
+            key = suspect.box if suspect.track is None else suspect.track
+        known = best.get(key)
+        if known is None or suspect.p > known.p:
+            best[key] = suspect
+    return tuple(sorted(best.values(), key=lambda each: -each.p)[:MOST_SUSPECTS])
