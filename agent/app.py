@@ -37,8 +37,8 @@ from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stages, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
+from agent.selection.cover import Cover
 from agent.selection.device import Selection
-from agent.selection.plan import RULE_COOLDOWN_S
 from agent.selection.rules import supported
 from agent.selection.selector import FrameEvaluation
 from agent.settings.declarations import Settings
@@ -56,7 +56,6 @@ MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 class Timing:
     """Intervals that `demo` shortens, so that it shows a day's behaviour in ten seconds."""
 
-    cooldown_s: float = RULE_COOLDOWN_S
     first_upload_bound_s: float = FIRST_BOUND
 
 
@@ -91,9 +90,9 @@ def wired(
     warning = insecure_token_warning(settings.upload_url or "", settings.token)
     if warning:
         log.warning("upload insecure", error=warning)
-    with spool_of(
-        settings, clock=clock, log=log, progress=partial(_extend_start_timeout, notifier)
-    ) as spool:
+    cover = Cover()  # what the budget bought: the spool fills it, the selection asks it
+    progress = partial(_extend_start_timeout, notifier)
+    with spool_of(settings, clock=clock, log=log, progress=progress, cover=cover) as spool:
         log.info(
             "agent started",
             version=__version__,
@@ -104,7 +103,7 @@ def wired(
             target=target.name if target else "none",
         )
         model = _model(settings, notifier=notifier, clock=clock, log=log)
-        stages = _stages(settings, timing, spool, model, target, clock=clock, log=log)
+        stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
 
@@ -148,6 +147,7 @@ def _stages(
     settings: Settings,
     timing: Timing,
     spool: Spool,
+    cover: Cover,
     change: ModelChange,
     target: UploadTarget | None,
     *,
@@ -180,7 +180,7 @@ def _stages(
         inference=Inference(
             mailbox,
             change.current,
-            _selection(settings, timing, spool, task=info.task, clock=clock, log=log),
+            _selection(settings, cover, spool, task=info.task, log=log),
             queue,
             shrink=small_grey,
             stats=stats,
@@ -195,7 +195,6 @@ def _stages(
             maker,
             spool,
             synchronized=clock_synchronized,
-            hints=settings.budget_per_day > 0,
             stats=stats,
             log=log,
         ),
@@ -210,16 +209,16 @@ def _stages(
 
 
 def _selection(
-    settings: Settings, timing: Timing, spool: Spool, *, task: Task, clock: Clock, log: Log
+    settings: Settings, cover: Cover, spool: Spool, *, task: Task, log: Log
 ) -> Selection:
     """Build the selection with the rules that fit the model, and restore its stored state."""
     rules, disabled = supported(settings.rules, task)
     if disabled:
         log.info("rules disabled", rules=",".join(disabled), task=task)
-    plan = replace(selection_plan(settings), rules=rules, cooldown_s=timing.cooldown_s)
+    plan = replace(selection_plan(settings), rules=rules)
     names = [camera.name for camera in settings.cameras]
-    selection = Selection(names, plan, new_id=new_id, explain=partial(explain, log))
-    selection.remember(spool.note, clock.monotonic())
+    selection = Selection(names, plan, new_id=new_id, cover=cover, explain=partial(explain, log))
+    selection.remember(spool.note)
     return selection
 
 
@@ -262,7 +261,7 @@ def explain(log: Log, evaluation: FrameEvaluation) -> None:
         camera=evaluation.frame.camera,
         at=round(evaluation.frame.at, 3),
         source_frame=evaluation.frame.source_frame,
-        outcome=evaluation.text,
+        outcome=evaluation.outcome.value,
         value=round(evaluation.value, 3),
         cutoff=round(evaluation.cutoff, 3),
         quality=evaluation.quality.value,

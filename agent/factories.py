@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.record.image import JpegEncoder
     from agent.record.schema import RecordMaker
     from agent.runtime.drain import Drain
+    from agent.selection.cover import Cover
     from agent.settings.declarations import Settings
     from agent.spool.reconciliation import Progress
     from agent.spool.spool import Spool
@@ -54,7 +55,7 @@ def selection_plan(settings: Settings) -> SelectionPlan:
         every_nth=settings.every_nth_frame,
         per_day=settings.budget_per_day,
         random_share=settings.random_share,
-        weights=settings.rule_weights,
+        min_value=settings.min_value,
         rule_options=settings.rule_options,
     )
 
@@ -84,20 +85,27 @@ def spool_of(
     log: Log,
     progress: Progress = lambda _read, _of: None,
     within_budget: bool = True,
+    cover: Cover | None = None,
 ) -> AbstractContextManager[Spool]:
     """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
 
     `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
-    repair open it without.
+    repair open it without. `cover` is filled with what is and was bought.
     """
     from agent.selection.budget.purchase import BudgetedOrder
+    from agent.selection.cover import Cover
     from agent.spool.recovery import open_spool
 
     ledger = ledger_of(settings) if within_budget else None
     order = None
     if ledger is not None:
         boot = boot_id()
-        order = BudgetedOrder(ledger, lambda: ClockReading(clock.monotonic(), clock.wall(), boot))
+        order = BudgetedOrder(
+            ledger,
+            lambda: ClockReading(clock.monotonic(), clock.wall(), boot),
+            cover or Cover(),
+            settings.min_value,
+        )
     return open_spool(
         settings.spool_dir,
         spool_limits(settings),

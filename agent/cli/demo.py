@@ -105,7 +105,7 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:
         log = make_log(form="logfmt", stream=file)
-        timing = Timing(cooldown_s=0.8, first_upload_bound_s=0.0)
+        timing = Timing(first_upload_bound_s=0.0)
         with wired(
             settings, clock=clock, notifier=SystemdNotifier(None), log=log, timing=timing
         ) as agent:

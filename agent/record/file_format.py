@@ -32,16 +32,17 @@ _LENGTHS = struct.Struct(">8sIQ")
 _HEADER = struct.Struct(">8sIQ32s")
 _BY_LETTER = {traits.letter: lane for lane, traits in LANES.items()}
 _NAME = re.compile(
-    rf"([{''.join(_BY_LETTER)}])(0[0-9]{{3}}|1000)-([0-9]{{12}})-"
+    rf"([{''.join(_BY_LETTER)}])(0[0-9]{{3}}|[1-9][0-9]{{3,5}})-([0-9]{{12}})-"
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})" + re.escape(SUFFIX)
 )
+_HIGHEST = 999_999  # thousandths: values from 1000 on are written as 999.999
 BLOCK_BYTES = 4096
 """A file occupies a multiple of this on the file systems of small devices."""
 
 
 def file_name(entry: SpoolEntry) -> str:
     """Return the name of the record file of this capture."""
-    thousandths = round(entry.value * 1000)
+    thousandths = min(round(entry.value * 1000), _HIGHEST)
     letter = LANES[entry.lane].letter
     return f"{letter}{thousandths:04d}-{entry.sequence:012d}-{entry.id}{SUFFIX}"
 

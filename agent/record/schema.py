@@ -1,4 +1,4 @@
-"""The capture record, schema version 1: made once, stored with the image, sent unchanged."""
+"""The capture record, schema version 2: made once, stored with the image, sent unchanged."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.domain import (
+    Box,
     Capture,
     ClassScore,
     Detection,
@@ -13,11 +14,12 @@ from agent.domain import (
     ModelInfo,
     Observation,
     Sampling,
+    Suspect,
     Task,
     Thresholds,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class RecordMaker:
         """
         frame = capture.observation.frame
         model = capture.observation.model or self.model
+        scale = _scale(capture.observation, image)
         return {
             "schema": SCHEMA,
             "id": capture_id,
@@ -70,6 +73,7 @@ class RecordMaker:
             **_model_output(capture.observation, model.task, image),
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
+            "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
             "value": round(capture.value, 4),
             "sampling": _sampling(capture.sampling),
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
@@ -85,8 +89,7 @@ def _model_output(observation: Observation, task: Task, image: EncodedImage) -> 
     """Return `classes` of a classifier and `detections` of a detector: never both."""
     if task is Task.CLASSIFY:
         return {"classes": [_class(score) for score in observation.classes]}
-    height, width = observation.frame.pixels.shape[:2]
-    scale = image.width / width, image.height / height
+    scale = _scale(observation, image)
     return {"detections": [_detection(each, scale, image) for each in observation.detections]}
 
 
@@ -101,23 +104,39 @@ def _class(score: ClassScore) -> dict[str, Any]:
 def _detection(
     detection: Detection, scale: tuple[float, float], image: EncodedImage
 ) -> dict[str, Any]:
-    """Return a detection in pixels of the stored image.
-
-    `scale`: stored pixels per pixel of the frame, across and down; rounding makes them differ.
-    """
-    across, down = scale
-    box = detection.box
     return {
         "label": detection.label,
         "class_id": detection.class_id,
         "confidence": round(detection.confidence, 4),
-        "box": [
-            _clipped(box.x_min * across, image.width),
-            _clipped(box.y_min * down, image.height),
-            _clipped(box.x_max * across, image.width),
-            _clipped(box.y_max * down, image.height),
-        ],
+        "box": _box(detection.box, scale, image),
     }
+
+
+def _suspect(suspect: Suspect, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:
+    return {
+        "rule": suspect.rule,
+        "label": suspect.label,
+        "track": suspect.track,
+        "box": _box(suspect.box, scale, image) if suspect.box is not None else None,
+        "p": round(suspect.p, 4),
+    }
+
+
+def _scale(observation: Observation, image: EncodedImage) -> tuple[float, float]:
+    """Return stored pixels per pixel of the frame, across and down; rounding makes them differ."""
+    height, width = observation.frame.pixels.shape[:2]
+    return image.width / width, image.height / height
+
+
+def _box(box: Box, scale: tuple[float, float], image: EncodedImage) -> list[float]:
+    """Return a box in pixels of the stored image, clipped to it."""
+    across, down = scale
+    return [
+        _clipped(box.x_min * across, image.width),
+        _clipped(box.y_min * down, image.height),
+        _clipped(box.x_max * across, image.width),
+        _clipped(box.y_max * down, image.height),
+    ]
 
 
 def _clipped(position: float, size: int) -> float:

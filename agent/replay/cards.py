@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from agent.camera.opencv import decode
 _WIDTH = 480  # of an image on the page, in pixels
 _QUALITY = 72  # of its JPEG
 _LETTER = 0.62  # width of a letter as a share of its height
-_UNSURE_DRAWN = 3  # nearest below the threshold, as many as `low_confidence` scores
+_MOST_DRAWN = 8  # suspects, those with the highest `p`
+_LEAST_DRAWN = 0.05  # `p` of a suspect that is drawn
 
 
 def card(capture: Mapping[str, Any], dataset: Path) -> str:
@@ -32,7 +33,8 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
         f'<svg viewBox="0 0 {image["width"]} {image["height"]}">{"".join(_boxes(record))}</svg>'
         f'</div><ul class="reasons">{reasons}</ul><p><b class="{escape(capture["lane"])}">'
         f"{escape(capture['lane'])}</b> frame {capture['frame']} at {capture['at']:.2f}\u00a0s, "
-        f"value {capture['value']:.2f}, purchased at {capture['purchased_at']:.2f}\u00a0s"
+        f"adds {capture['added']:.2f} expected new failures, "
+        f"purchased at {capture['purchased_at']:.2f}\u00a0s"
         f"{_classes(record)}</p></article>"
     )
 
@@ -58,13 +60,12 @@ def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
     size = width / 30
     taken: list[tuple[float, float, float]] = []  # left, right and baseline of captions
     captions = []
-    for kind, detection in _drawn(record):
-        x_min, y_min, x_max, y_max = detection["box"]
+    for kind, box, words in _drawn(record):
+        x_min, y_min, x_max, y_max = box
         yield (
             f'<rect class="{kind}" x="{x_min:g}" y="{y_min:g}" width="{x_max - x_min:g}" '
             f'height="{y_max - y_min:g}"/>'
         )
-        words = f"{detection['label']} {detection['confidence']:.2f}"
         long = len(words) * size * _LETTER
         left = max(0.0, min(x_min, width - long))
         foot = max(y_min - size * 0.25, size)
@@ -81,18 +82,20 @@ def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
     yield from captions
 
 
-def _drawn(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return detections to draw: all above their threshold, the nearest few below it."""
-    sure: list[tuple[float, Mapping[str, Any]]] = []
-    unsure: list[tuple[float, Mapping[str, Any]]] = []
+def _drawn(record: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[float], str]]:
+    """Return the boxes to draw, with a class and a caption: detections, then suspects on top."""
     limits = record["thresholds"]
-    for detection in record.get("detections", []):
-        short = limits["labels"].get(detection["label"], limits["default"])
-        short -= detection["confidence"]
-        (sure if short <= 0 else unsure).append((short, detection))
-    unsure.sort(key=lambda item: item[0])
-    drawn = [("unsure", detection) for _, detection in reversed(unsure[:_UNSURE_DRAWN])]
-    return drawn + [("sure", detection) for _, detection in reversed(sure)]
+    suspects: dict[tuple[float, ...], Mapping[str, Any]] = {}
+    for suspect in sorted(record.get("suspects", []), key=lambda each: -each["p"]):
+        if suspect["box"] is not None and suspect["p"] >= _LEAST_DRAWN:
+            suspects.setdefault(tuple(suspect["box"]), suspect)
+    for detection in reversed(record.get("detections", [])):
+        label, confidence = detection["label"], detection["confidence"]
+        is_certain = confidence >= limits["labels"].get(label, limits["default"])
+        if is_certain and tuple(detection["box"]) not in suspects:
+            yield "certain", detection["box"], f"{label} {confidence:.2f}"
+    for box, suspect in reversed(list(suspects.items())[:_MOST_DRAWN]):
+        yield "suspect", box, f"{suspect['label']}? p {suspect['p']:.2f}"
 
 
 def _classes(record: Mapping[str, Any]) -> str:

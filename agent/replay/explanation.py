@@ -4,14 +4,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
-from agent.domain import Capture, Lane
+from agent.domain import Capture, Lane, Suspect
 from agent.replay.memory_spool import Purchase
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import RULE_NAMES, rule_class
-from agent.selection.selector import BURST_S, FrameEvaluation, SelectionOutcome
+from agent.selection.selector import FrameEvaluation, SelectionOutcome
+from agent.selection.suspects import LEAST_P
+
+_MOST_SHOWN = 5  # suspects that are named in words
 
 
 class ReplayOutcome(StrEnum):
@@ -67,7 +68,6 @@ class Explainer:
         self._evaluated: dict[int, _Evaluated] = {}
         self._analysed: list[int] = []
         self._frames: dict[str, int] = {}  # by id
-        self._candidates: list[tuple[float, int, float]] = []  # time, frame, value: of bursts
         self._captured: dict[str, float] = {}  # time of the capture, by id
         self._replaced: dict[str, str] = {}  # id of the better capture, by id
         self._purchases: list[Purchase] = []
@@ -79,8 +79,6 @@ class Explainer:
         index = frame.source_frame if frame.source_frame is not None else frame.sequence
         self._analysed.append(index)
         self._frames[self._names(frame.captured_at)] = index
-        if evaluation.outcome is SelectionOutcome.BEST_OF_BURST:
-            self._candidates.append((frame.at, index, evaluation.value))
         if index in self._wanted:
             draw = self._lane.drawn(frame, self._interval) if self._interval else None
             self._evaluated[index] = _Evaluated(evaluation, draw)
@@ -88,7 +86,7 @@ class Explainer:
     def captured(self, capture: Capture, at: float, replaced: str | None) -> None:
         """Record a capture that waits for a credit from `at` seconds on.
 
-        `replaced` is the id of a near-duplicate that it replaced, if any.
+        `replaced` is the id of a capture of its cell of time that it replaced, if any.
         """
         self._captured[capture.id] = at
         self._lanes[capture.id] = capture.lane
@@ -140,67 +138,48 @@ class Explainer:
                 return ReplayOutcome.CHOSEN, [reason]
         if name in self._replaced:
             other = self._frames[self._replaced[name]]
-            reason = f"frame {other} is a near-duplicate of a higher value and replaced it"
+            reason = f"frame {other} of the same cell of time had a higher value and replaced it"
             return ReplayOutcome.REPLACED, [reason]
         if name in self._captured:
             reasons = list(self._not_purchased(name, evaluation, value_of(name)))
             return ReplayOutcome.NOT_PURCHASED, reasons
-        if evaluation.outcome is SelectionOutcome.BEST_OF_BURST:
-            return ReplayOutcome.NOT_CAPTURED, [self._better_neighbour(evaluation)]
         return ReplayOutcome.NOT_CAPTURED, [self._refusal(evaluation)]
 
     def _not_purchased(self, name: str, evaluation: FrameEvaluation, value: float) -> Iterator[str]:
-        waited = f"waited from {self._captured[name]:.2f} s to the end"
-        yield f"{waited}; every credit went to another capture"
+        yield f"waited for a credit from {self._captured[name]:.2f} s to the end"
         if self._lanes[name] is not Lane.SCORE:
             yield "more captures were drawn than the lane's credits pay for; chance decided which"
             return
         yield (
-            f"its value {evaluation.value:.3f}, less its similarity to the purchases in image and "
-            f"rule, was {value:.3f} at the end"
+            f"its value was {evaluation.value:.2f}; after what the purchases show it is {value:.2f}"
         )
+        if value < self._plan.min_value:
+            yield f"not bought: {value:.2f} is below AGENT_MIN_VALUE={self._plan.min_value:g}"
+            return
         paid = [each.value for each in self._purchases if self._lanes[each.id] is Lane.SCORE]
         if paid:
-            yield f"the last score-lane purchase had a value of {paid[-1]:.3f}"
+            yield f"every credit went to another; the last one bought a value of {paid[-1]:.2f}"
         if evaluation.quality.is_degraded:
             yield f"the image is {evaluation.quality}: such images get at most 5 % of the credits"
 
-    def _better_neighbour(self, evaluation: FrameEvaluation) -> str:
-        """Return which frame of its burst is better, or that the cutoff rose meanwhile."""
-        at = evaluation.frame.at
-        for (_, _, value), (later, index, better) in pairwise(self._candidates):
-            if later > at and later - at < BURST_S and better > evaluation.value >= value:
-                return (
-                    f"frame {index}, less than {BURST_S:g} s later, is better: value {better:.3f}"
-                )
-        return "at the end of its burst, the best captures so far all had a higher value"
-
     def _refusal(self, evaluation: FrameEvaluation) -> str:
-        if evaluation.other is not None:
-            other = self._frames.get(evaluation.other)
-            return f"{evaluation.text}: frame {other}"
-        if evaluation.outcome is SelectionOutcome.BELOW_CUTOFF:
-            return (
-                f"{evaluation.text}: its value {evaluation.value:.3f} is not above the cutoff, "
-                f"{evaluation.cutoff:.3f}"
-            )
-        if evaluation.scores and evaluation.value <= 0:
-            return "its rules fired no more than usual: no tail score is above 0"
-        return evaluation.text
+        outcome = evaluation.outcome
+        if outcome is SelectionOutcome.LOW_VALUE:
+            least = self._plan.min_value
+            return f"not captured: {evaluation.value:.2f} is below AGENT_MIN_VALUE={least:g}"
+        if outcome is SelectionOutcome.BEST_OF_CELL:
+            return "a better frame followed in its cell of time before it was stored"
+        if outcome is SelectionOutcome.ANOTHER_IS_BETTER:
+            index = self._frames.get(evaluation.other or "")
+            best = f": frame {index}, {evaluation.cutoff:.2f}"
+            return f"{outcome}{best}; its own is at most {evaluation.value:.2f}"
+        return outcome.value
 
     def _figures(self, each: _Evaluated) -> Iterator[str]:
         """Return the numbers behind the outcome, one sentence each."""
         evaluation = each.evaluation
         frame = evaluation.frame
-        value = f"value {evaluation.value:.3f}, cutoff {evaluation.cutoff:.3f}"
-        yield f"at {frame.at:.2f} s; {value}"
-        for rule, raw in evaluation.scores.items():
-            own = rule_class(rule).weight if rule in RULE_NAMES else 1.0
-            weight = self._plan.weights.get(rule, own)
-            tail = evaluation.tails.get(rule, 1.0)
-            yield f"{rule}: raw score {raw:.3f}, tail score {tail:.3f}, weight {weight:g}"
-        if not evaluation.scores:
-            yield "no rule fired"
+        yield f"at {frame.at:.2f} s; {value_text(evaluation)}"
         yield f"the image is {evaluation.quality}"
         if each.draw is None or self._interval is None:
             yield "random lane: off"
@@ -219,3 +198,28 @@ class Explainer:
             f"random lane: the slot from {begin:.2f} to {begin + self._interval:.2f} s drew "
             f"{instant:.2f} s; {hit}"
         )
+
+
+def value_text(evaluation: FrameEvaluation) -> str:
+    """Return the value of a frame and the suspects that make it, in words."""
+    if not evaluation.suspects:
+        return "no rule names a suspect"
+    p = [suspect.p for suspect in evaluation.suspects]
+    parts = [
+        f"{_suspect_text(suspect)} ({added:.2f})"
+        for suspect, added in zip(evaluation.suspects, evaluation.added or p, strict=True)
+        if added >= LEAST_P
+    ]
+    shown = ", ".join(parts[:_MOST_SHOWN])
+    more = f", and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
+    if not parts:
+        shown = "all of its suspects were shown before"
+    most = "" if evaluation.added else "at most "
+    return f"{most}{evaluation.value:.2f} expected new failures: {shown}{more}"
+
+
+def _suspect_text(suspect: Suspect) -> str:
+    who = suspect.label or "the frame"
+    if suspect.track is not None and suspect.box is not None:
+        who += f" {suspect.track}"
+    return f"{who} {suspect.reason or suspect.rule}"

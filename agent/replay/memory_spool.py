@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from agent.domain import Capture, SpoolEntry
 from agent.selection.budget.ledger import ClockReading, Ledger
-from agent.selection.budget.purchase import BudgetedOrder, SendHint
+from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.budget.send_order import ValueOrder
+from agent.selection.cover import Cover
 from agent.selection.plan import SelectionPlan
 
 _JUST_BEFORE_END = 1.0 - 1e-9  # share of a period: at its end the next one would begin
@@ -22,7 +23,7 @@ class Purchase:
 
     id: str
     at: float  # seconds of the recording
-    value: float  # its value less its similarity to earlier purchases
+    value: float  # expected new failures beside what was purchased before
 
 
 class MemorySpool:
@@ -31,7 +32,8 @@ class MemorySpool:
     `plan.period_s` is the recording's length; without a budget all is purchased at once.
     """
 
-    def __init__(self, plan: SelectionPlan) -> None:
+    def __init__(self, plan: SelectionPlan, cover: Cover) -> None:
+        """`cover` is filled with what is purchased."""
         self._seconds = plan.period_s
         self._at = 0.0
         self._held: dict[str, SpoolEntry] = {}
@@ -40,11 +42,11 @@ class MemorySpool:
         self._order: BudgetedOrder | ValueOrder = ValueOrder()
         if plan.per_day:
             ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
-            self._budgeted = self._order = BudgetedOrder(ledger, self._now)
+            self._budgeted = self._order = BudgetedOrder(ledger, self._now, cover, plan.min_value)
             ledger.accrue(self._now())
 
     def put(self, capture: Capture, size: int) -> str | None:
-        """Add a capture of `size` bytes; return the id of the near-duplicate that it replaced."""
+        """Add a capture of `size` bytes; return the id of the capture that it replaced."""
         replaced = self._held.pop(capture.replaces or "", None)
         if replaced is not None:
             self._order.leave(replaced)
@@ -52,7 +54,7 @@ class MemorySpool:
         value = round(capture.value, 3)
         entry = SpoolEntry(capture.id, capture.lane, value, self._sequence, size)
         self._held[capture.id] = entry
-        self._order.arrive(entry, SendHint.of(capture).text)
+        self._order.arrive(entry, capture.hint)
         return replaced.id if replaced is not None else None
 
     def buy(self, at: float) -> Iterator[Purchase]:

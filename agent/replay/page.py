@@ -117,8 +117,8 @@ def _sheet(report: Json, dataset: Path) -> Iterator[str]:
     captures = report["captures"]
     yield "<section><h2>Chosen captures, in the order of purchase</h2>"
     yield (
-        '<p class="legend"><i class="sure"></i>at or above the threshold '
-        '<i class="unsure"></i>the three nearest below it</p><div class="sheet">'
+        '<p class="legend"><i class="certain"></i>at or above the threshold '
+        '<i class="suspect"></i>suspects: the model is probably wrong here</p><div class="sheet">'
     )
     for capture in captures[:MOST_CARDS]:
         yield card(capture, dataset)
@@ -155,7 +155,7 @@ def _bars(label: str, counts: list[int], threshold: float) -> str:
     bars = []
     for place, count in enumerate(counts):
         tall = height * (count / most) ** 0.5
-        kind = "sure" if place >= threshold * len(counts) - 1e-9 else "unsure"
+        kind = "certain" if place >= threshold * len(counts) - 1e-9 else "uncertain"
         bars.append(
             f'<rect class="{kind}" x="{place * step + 0.5:.1f}" y="{height - tall:.1f}" '
             f'width="{step - 1:.1f}" height="{tall:.1f}"><title>{place / len(counts):.2f} to '

@@ -3,10 +3,10 @@
 STYLE = """
 :root{color-scheme:light dark;--paper:#f7f7f5;--card:#fff;--ink:#1d1f21;--soft:#63686e;
 --line:#dcdedf;--score:#c2560c;--random:#1f6fb2;--interval:#6b7280;--requested:#8b3fa8;
---sure:#16803c;--unsure:#d9660b}
+--certain:#16803c;--uncertain:#d9660b}
 @media(prefers-color-scheme:dark){:root{--paper:#15171a;--card:#1e2125;--ink:#e8e9ea;
 --soft:#9aa0a6;--line:#34383d;--score:#f08a3c;--random:#5aa7e6;--interval:#9aa0a6;
---requested:#c98be0;--sure:#46c172;--unsure:#f59442}}
+--requested:#c98be0;--certain:#46c172;--uncertain:#f59442}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -26,8 +26,8 @@ padding:.7rem .9rem}
 .legend{color:var(--soft);font-size:.85rem}
 .legend i{display:inline-block;width:.75em;height:.75em;border-radius:50%;margin:0 .35em 0 .9em}
 .legend i:first-child{margin-left:0}
-.legend i.sure,.legend i.unsure{border-radius:0;background:none;border:2px solid var(--sure)}
-.legend i.unsure{border:2px dashed var(--unsure)}
+.legend i.certain,.legend i.suspect{border-radius:0;background:none;border:2px solid var(--certain)}
+.legend i.suspect{border:2px dashed var(--uncertain)}
 i.score{background:var(--score)}i.random{background:var(--random)}
 i.interval{background:var(--interval)}
 .timeline{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .75rem;
@@ -45,10 +45,10 @@ article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
 .image img{width:100%;height:auto}
 .image svg{position:absolute;inset:0;width:100%;height:100%}
 .image rect{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#35d070}
-.image rect.unsure{stroke:#ffa24d;stroke-dasharray:5 3}
+.image rect.suspect{stroke:#ffa24d;stroke-dasharray:5 3}
 .image text{fill:#8ff0b2;font-weight:600;paint-order:stroke;stroke:#000b;stroke-width:.28em;
 stroke-linejoin:round}
-.image text.unsure{fill:#ffc48f}
+.image text.suspect{fill:#ffc48f}
 .reasons{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem;margin:.6rem .7rem .2rem;padding:0;
 font-size:.8rem;font-variant-numeric:tabular-nums}
 .reasons li{border:1px solid var(--line);border-radius:1rem;padding:.05rem .55rem}
@@ -59,7 +59,7 @@ figure{margin:0;background:var(--card);border:1px solid var(--line);border-radiu
 padding:.7rem .8rem .5rem}
 figure svg{width:100%;height:auto;display:block;overflow:visible}
 figcaption{overflow-wrap:anywhere}
-figure rect.sure{fill:var(--sure)}figure rect.unsure{fill:var(--unsure)}
+figure rect.certain{fill:var(--certain)}figure rect.uncertain{fill:var(--uncertain)}
 .base{stroke:var(--line)}.limit{stroke:var(--ink);stroke-dasharray:3 2}
 figure text{font-size:9px;fill:var(--soft)}
 footer{margin-top:2.5rem;padding-top:.75rem;border-top:1px solid var(--line);

@@ -18,6 +18,7 @@ from agent.record.schema import RecordMaker
 from agent.replay.explanation import Explainer, Explanation
 from agent.replay.frames import CaptureIds, RecordingTime, observations
 from agent.replay.memory_spool import MemorySpool, Purchase
+from agent.selection.cover import Cover
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation
@@ -82,11 +83,16 @@ class Replay:
         """`plan.period_s` is the recording's length; `name` is unique among the recordings."""
         self._parts = parts
         self._source = Recording(address, fps=fps, clock=RecordingTime())
-        self._spool = MemorySpool(plan)
+        cover = Cover()
+        self._spool = MemorySpool(plan, cover)
         names = CaptureIds(plan.seed, name)
         self._explainer = Explainer(explain, names, plan, fps=fps) if explain else None
         self._selection = Selection(
-            [address.name], plan, new_id=names, explain=self._record_evaluation if explain else None
+            [address.name],
+            plan,
+            new_id=names,
+            cover=cover,
+            explain=self._record_evaluation if explain else None,
         )
         self._begin: float | None = None
         self._kept: dict[str, _Kept] = {}
@@ -170,6 +176,7 @@ class Replay:
                     "rules": kept.record["rules"],
                     "value": kept.record["value"],
                     "purchased_at": round(each.at, 3),
+                    "added": round(each.value, 3),
                     "bytes": kept.size,
                 }
             )

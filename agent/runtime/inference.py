@@ -99,7 +99,7 @@ class Inference:
     def memory(self) -> dict[str, str]:
         """Return the state of the selection that should survive a restart, by name."""
         with self._selecting:
-            return self._selection.memory(self._clock.monotonic())
+            return self._selection.memory()
 
     def _analyse(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels

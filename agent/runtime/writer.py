@@ -10,7 +10,6 @@ from agent.logs import Log
 from agent.ports import ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.runtime.stats import Stats
-from agent.selection.budget.purchase import SendHint
 from agent.spool.spool import Spool
 from agent.spool.types import EvictionReason, NewCapture
 
@@ -35,21 +34,15 @@ class Writer:
         spool: Spool,
         *,
         synchronized: Callable[[float], bool],
-        hints: bool,
         stats: Stats,
         log: Log,
     ) -> None:
-        """`synchronized` returns whether a wall time can be trusted.
-
-        `hints`: store with each capture what the purchase of credits compares; only needed with a
-        budget.
-        """
+        """`synchronized` returns whether a wall time can be trusted."""
         self._queue = queue
         self._encoder = encoder
         self._maker = maker
         self._spool = spool
         self._synchronized = synchronized
-        self._hints = hints
         self._stats = stats
         self._log = log
         self._encoded: list[NewCapture] = []
@@ -113,6 +106,6 @@ class Writer:
             capture.value,
             record,
             image.data,
-            hint=SendHint.of(capture).text if self._hints else "",
+            hint=capture.hint,
             replaces=capture.replaces,
         )

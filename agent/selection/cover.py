@@ -107,9 +107,7 @@ class View:
             raise ValueError("not the view of a capture") from error
 
 
-def _place(
-    p: float, rule: str, label: str, box: Sequence[float] | None, code: str | None
-) -> Place:
+def _place(p: float, rule: str, label: str, box: Sequence[float] | None, code: str | None) -> Place:
     crop = base64.b85decode(code) if code is not None else None
     if crop is not None and len(crop) != _CROP_BYTES:
         raise ValueError("not a crop")
@@ -127,7 +125,12 @@ def view_of(
     frame = observation.frame
     height, width = frame.pixels.shape[:2]
     boxes = [
-        (each.box.x_min / width, each.box.y_min / height, each.box.x_max / width, each.box.y_max / height)
+        (
+            each.box.x_min / width,
+            each.box.y_min / height,
+            each.box.x_max / width,
+            each.box.y_max / height,
+        )
         if each.box is not None
         else None
         for each in suspects

@@ -35,9 +35,7 @@ class Selection:
         shared = Shared(Cover() if cover is None else cover, self._cells)
         interval = plan.interval_for(len(cameras))
         self.selectors = {
-            camera: Selector(
-                plan, interval=interval, shared=shared, new_id=new_id, explain=explain
-            )
+            camera: Selector(plan, interval=interval, shared=shared, new_id=new_id, explain=explain)
             for camera in cameras
         }
 

@@ -120,9 +120,7 @@ class Selector:
         if observation.grey is not None:
             quality = self.quality_monitor.assess(observation.grey, frame.at)
         lane, reason = self._lane(sampling)
-        evaluation = FrameEvaluation(
-            frame, SelectionOutcome(lane.value), suspects, quality=quality
-        )
+        evaluation = FrameEvaluation(frame, SelectionOutcome(lane.value), suspects, quality=quality)
         capture = Capture(
             observation,
             lane,
@@ -209,9 +207,7 @@ class Selector:
         name = self._new_id(evaluation.frame.captured_at)
         return replace(capture, id=name, value=evaluation.value, hint=hint)
 
-    def _view(
-        self, context: FrameContext, suspects: Sequence[Suspect], now: float
-    ) -> View:
+    def _view(self, context: FrameContext, suspects: Sequence[Suspect], now: float) -> View:
         return view_of(context.observation, suspects, bits=context.bits, now=now)
 
     def _reject(self, evaluation: FrameEvaluation, why: SelectionOutcome) -> list[Capture]:

@@ -111,7 +111,11 @@ class Tracker:
             return detections, places
         overlap = iou_matrix([d.box for d in detections], [box for _, box in places])
         pairs = [
-            (-float(overlap[i, j]) - SAME_LABEL_BONUS * _same_label(places[j][0], detections[i]), i, j)
+            (
+                -float(overlap[i, j]) - SAME_LABEL_BONUS * _same_label(places[j][0], detections[i]),
+                i,
+                j,
+            )
             for i, j in np.argwhere(overlap >= MATCH_IOU).tolist()
         ]
         return _assign(sorted(pairs), detections, places, now)
@@ -128,7 +132,9 @@ class Tracker:
         sizes, other_sizes = boxes[:, 2:] - boxes[:, :2], others[:, 2:] - others[:, :2]
         larger = np.maximum(sizes[:, None], other_sizes[None])
         smaller = np.minimum(sizes[:, None], other_sizes[None])
-        shift = (boxes[:, None, :2] + boxes[:, None, 2:] - others[None, :, :2] - others[None, :, 2:]) / 2
+        shift = (
+            boxes[:, None, :2] + boxes[:, None, 2:] - others[None, :, :2] - others[None, :, 2:]
+        ) / 2
         steps = np.hypot(shift[..., 0], shift[..., 1]) / np.maximum(larger.max(axis=2), 1e-6)
         fits = (steps <= _REACH) & (larger <= _SIZE_RATIO * smaller).all(axis=2)
         pairs = [(float(steps[i, j]), i, j) for i, j in np.argwhere(fits).tolist()]
@@ -173,7 +179,9 @@ def _assign(
             places[j][0].add(now, detections[i])
             detections_left.remove(i)
             tracks_left.remove(j)
-    return [detections[i] for i in sorted(detections_left)], [places[j] for j in sorted(tracks_left)]
+    return [detections[i] for i in sorted(detections_left)], [
+        places[j] for j in sorted(tracks_left)
+    ]
 
 
 def _same_label(track: Track, detection: Detection) -> bool:

@@ -353,20 +353,32 @@ class Settings(BaseSettings):
     ] = Field(0, ge=0)
 
     budget_per_day: Annotated[
-        int,
+        float,
         SettingDoc(
             meaning=(
-                "Labelling credits: captures that the whole device may deliver a day; they "
-                "accrue evenly. `0` = no limit."
+                "Labelling credits: captures that the whole device may deliver a day, fractions "
+                "allowed; they accrue evenly. `0` = no limit."
             ),
             example="500",
             effect=(
-                "What labelling costs a day. The best captures of the last 24 h compete for "
-                "the credits. With `0` there is no competition: everything captured is "
-                "delivered, and each rule pauses for 10 s after it fired."
+                "What labelling costs a day. Each credit buys the waiting capture with the highest "
+                "value, and none is given before it has accrued. With `0` there is no "
+                "competition: each frame whose value reaches `AGENT_MIN_VALUE` is delivered."
             ),
         ),
     ] = Field(100, ge=0, le=1_000_000)
+    min_value: Annotated[
+        float,
+        SettingDoc(
+            meaning="Least value of a capture, in expected new failures, that is worth a credit.",
+            example="0.3",
+            effect=(
+                "Below it nothing is captured for its value and nothing is bought: a scene in "
+                "which nothing happens costs next to nothing. Random, interval and requested "
+                "captures do not depend on it."
+            ),
+        ),
+    ] = Field(0.1, ge=0, le=100)
     random_share: Annotated[
         float,
         SettingDoc(
@@ -381,22 +393,6 @@ class Settings(BaseSettings):
             ),
         ),
     ] = Field(0.2, ge=0, le=1)
-    rule_weights: Annotated[
-        dict[str, Annotated[float, Ge(0), Le(1)]],
-        NoDecode,
-        SettingDoc(
-            meaning=("Weights that replace the rules' own, such as `flicker=0.8 clash=0`."),
-            example="flicker=0.8 clash=0",
-            effect=(
-                "The highest value, 0 to 1, that a rule alone can give a capture. To disable "
-                "a rule, use `AGENT_RULES`."
-            ),
-            default="none",
-            allowed=f"rule=weight pairs, weights between 0 and 1; rules {', '.join(RULE_NAMES)}",
-            kind="rule=weight pairs",
-        ),
-    ] = Field({})
-
     rule_options: Annotated[
         Mapping[str, Mapping[str, float]],
         NoDecode,
@@ -661,14 +657,7 @@ class Settings(BaseSettings):
             context = {"why": f"{error} (in {one_line(without_secrets(value))})"}
             raise PydanticCustomError(OWN_WORDS, "{why}", context) from None
 
-    @field_validator("rule_weights")
-    @classmethod
-    def _weights_of_rules(cls, value: dict[str, float]) -> dict[str, float]:
-        if not set(value) <= set(RULE_NAMES):
-            raise ValueError("not a rule")
-        return value
-
-    @field_validator("thresholds", "rule_weights", mode="before")
+    @field_validator("thresholds", mode="before")
     @classmethod
     def _parse_thresholds(cls, value: object) -> object:
         if not isinstance(value, str):

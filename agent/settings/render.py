@@ -95,12 +95,12 @@ def settings_page() -> str:
 
 
 def rules_table() -> str:
-    """Return the table of rules, in Markdown: name, weight, and what makes each fire."""
-    rows = ["| Rule | Weight | Fires when |", "| --- | --- | --- |"]
+    """Return the table of rules, in Markdown: name, highest `p`, and what is suspect."""
+    rows = ["| Rule | Highest `p` | Suspect |", "| --- | --- | --- |"]
     for name, rule in rules().items():
         first = " ".join((rule.__doc__ or "").split("\n\n")[0].split())
         compares = " *" if rule.is_temporal else ""
-        rows.append(f"| `{name}`{compares} | {rule.weight:g} | {first} |")
+        rows.append(f"| `{name}`{compares} | {rule.prior:g} | {first} |")
     return "\n".join(rows) + "\n"
 
 

@@ -3,8 +3,8 @@
 Credits accrue evenly over the day while the device is on and are spent before the request is made.
 Three limits hold at once, so that no restart, retry or clock step spends more:
 
-- spending is at most what has accrued so far: none is given up front, because the first credit would
-  go to the first thing that comes;
+- spending is at most what has accrued so far: none is given up front, because the first credit
+  would go to the first thing that comes;
 - a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
   unspent credits then lapse but for one: the last credit of a day accrues at its end, and of a
   budget of half a capture a day a credit takes two days;

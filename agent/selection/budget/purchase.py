@@ -69,12 +69,12 @@ class BudgetedOrder:
         bought = []
         for name, text in notes.items():
             if name.startswith(_SENT):
-                at, _, hint = text.partition("\n")
-                bought.append((float(at), name, SendHint.from_text(hint)))
+                elapsed, _, hint = text.partition("\n")
+                bought.append((float(elapsed), name, SendHint.from_text(hint)))
         now = self.now().monotonic
-        for at, name, hint in sorted(bought, key=lambda each: each[:2]):
+        for at, name, known in sorted(bought, key=lambda each: each[:2]):
             self._notes[name] = at
-            self.cover.add(hint.view, now - (self.ledger.elapsed - at))
+            self.cover.add(known.view, now - (self.ledger.elapsed - at))
         for entry, text in waiting:
             self.arrive(entry, text)
 
@@ -179,15 +179,17 @@ class BudgetedOrder:
             for held in self._held.values():
                 if held.entry.lane is Lane.SCORE:
                     self._revalue(held, _most(held.entry, held.hint), (-1, -1))
-        degraded = self.ledger.degraded_spent < DEGRADED_SHARE * self.ledger.per_day
-        found = [self._first(False), *([self._first(True)] if degraded else [])]
+        lines = [self._by_value[False]]
+        if self.ledger.degraded_spent < DEGRADED_SHARE * self.ledger.per_day:
+            lines.append(self._by_value[True])
+        found = [self._first(line) for line in lines]
         return min((held for held in found if held is not None), key=_highest, default=None)
 
-    def _first(self, is_degraded: bool) -> _Held | None:  # noqa: FBT001 (a key of the table)
-        """Return the highest of one list: what is bought only lowers values, so that the first
-        one is the best once its own value is up to date.
+    def _first(self, line: SortedKeyList) -> _Held | None:
+        """Return the highest of one list.
+
+        A purchase only lowers values: once the first one's value is up to date, it is the highest.
         """
-        line = self._by_value[is_degraded]
         current = self.cover.version, self._hour
         while line:
             held: _Held = line[0]

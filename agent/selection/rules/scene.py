@@ -17,6 +17,9 @@ from agent.selection.rules.options import option
 from agent.selection.suspects import LEAST_P, margin
 from agent.selection.tracker import iou_matrix
 
+EVENT_GAP_S = 10.0
+"""What a rule finds again within so many seconds is still the same event."""
+
 _CLASH_IOU = 0.5  # from which two boxes are in the same place
 _COUNT_WINDOW_S = 60.0
 _COUNT_LEAST = 10  # frames before a count can be unusual

@@ -138,7 +138,11 @@ class ClassFlip:
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each track with two labels above their thresholds; 0.5, or 0.35 for one change."""
         for track in context.tracks:
-            now, before, after = track.seen.get(0), self._nearest(track, -1), self._nearest(track, 1)
+            now, before, after = (
+                track.seen.get(0),
+                self._nearest(track, -1),
+                self._nearest(track, 1),
+            )
             if now is None or before is None or after is None or not self._counts(now):
                 continue
             if now.label == before.label:
