@@ -26,13 +26,17 @@ class Selection:
 
         `cover`: with a budget, the one that the purchase of credits fills.
         """
+        cover = Cover() if cover is None else cover
         score_credits = plan.score_credits(len(cameras))
         self._cells: dict[bool, Cell] = {}
         if plan.per_day:
             seconds = plan.period_s / (PER_CREDIT * max(score_credits, 1e-9))
             # Degraded frames compete separately: a dark night cannot use up the main budget.
-            self._cells = {False: Cell(seconds), True: Cell(seconds / DEGRADED_SHARE)}
-        shared = Shared(Cover() if cover is None else cover, self._cells)
+            self._cells = {
+                False: Cell(seconds, cover),
+                True: Cell(seconds / DEGRADED_SHARE, cover),
+            }
+        shared = Shared(cover, self._cells)
         interval = plan.interval_for(len(cameras))
         self.selectors = {
             camera: Selector(plan, interval=interval, shared=shared, new_id=new_id, explain=explain)

@@ -161,7 +161,7 @@ class Selector:
     ) -> list[Capture]:
         """Capture the frame if its value is high enough, and the best of its cell so far."""
         cell = self._shared.cells.get(capture.is_degraded)
-        best = cell.cutoff if cell is not None else 0.0
+        best = cell.cutoff(now) if cell is not None else 0.0
         evaluation = replace(evaluation, cutoff=max(self._plan.min_value, best))
         if evaluation.quality.is_unusable:
             return self._reject(evaluation, SelectionOutcome.UNUSABLE_IMAGE)
@@ -186,7 +186,7 @@ class Selector:
                 replace(evaluation, other=other), SelectionOutcome.ANOTHER_IS_BETTER
             )
         evaluation = replace(evaluation, outcome=SelectionOutcome.BEST_OF_CELL)
-        cell.offer(self._valued(capture, evaluation, view, now), now)
+        cell.offer(self._valued(capture, evaluation, view, now), view, now)
         return []
 
     def _valued(
