@@ -48,8 +48,7 @@ MOST_SHOWN = 500
 
 _MOST_PLACES = 1000  # of one camera, so that a frame is compared in bounded time
 _MOST_PAIRS = 128  # places compared by appearance for one frame
-_SAME_PLACE_IOU = 0.3
-_JITTER_IOU = 0.1  # on a near-identical image
+_SAME_PLACE_IOU = 0.1  # two boxes that are compared by appearance
 _DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
 _CROP_BYTES = CROP_SIDE * CROP_SIDE
 
@@ -295,7 +294,7 @@ def _compare_places(cover: _CameraCover, view: View, known: list[float], now: fl
         and hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
     }
     same_image = np.array([id(shown) in identical for shown, _ in cover.places])
-    pairs = np.argwhere(overlap >= np.where(same_image, _JITTER_IOU, _SAME_PLACE_IOU))
+    pairs = np.argwhere(overlap >= _SAME_PLACE_IOU)
     if not len(pairs):
         return
     order = np.argsort(-overlap[pairs[:, 0], pairs[:, 1]], kind="stable")[:_MOST_PAIRS]

@@ -77,18 +77,34 @@ def crops(grey: Grey, boxes: FloatArray) -> list[Crop]:
 def look_same(
     regions_a: FloatArray, crops_a: Sequence[Crop], regions_b: FloatArray, crops_b: Sequence[Crop]
 ) -> NDArray[np.bool_]:
-    """Return, pair by pair, whether the part that two crops share looks the same in both.
+    """Return, pair by pair, whether two crops look the same.
 
+    They do if the part of the image that both show is the same (a box that jitters around a
+    standing object), or if the objects are, each within its own box (one that moved a little).
     Regions are `[n, 4]`, as `grown` makes them; those of a pair overlap. Brightness does not count,
     only contrast does. Crops without any contrast beyond noise prove nothing and are not the same.
     """
     inner_min = np.maximum(regions_a[:, :2], regions_b[:, :2])
     inner_max = np.minimum(regions_a[:, 2:], regions_b[:, 2:])
-    a = _resampled(regions_a, crops_a, inner_min, inner_max)
-    b = _resampled(regions_b, crops_b, inner_min, inner_max)
+    place = _equal(
+        _resampled(regions_a, crops_a, inner_min, inner_max),
+        _resampled(regions_b, crops_b, inner_min, inner_max),
+    )
+    return place | _equal(_levels(crops_a), _levels(crops_b))
+
+
+def _equal(a: FloatArray, b: FloatArray) -> NDArray[np.bool_]:
+    """Compare grey levels less their mean, `[n, samples]`."""
     difference = np.maximum(((a - b) ** 2).mean(axis=1) - 2 * _NOISE**2, 0)
     contrast = (a**2).mean(axis=1) + (b**2).mean(axis=1)
     return np.asarray((contrast > 4 * _NOISE**2) & (difference <= _SAME * contrast))
+
+
+def _levels(found: Sequence[Crop]) -> FloatArray:
+    """Return the grey levels of whole crops, less their mean, `[n, samples]`."""
+    levels = np.frombuffer(b"".join(found), np.uint8).reshape(-1, CROP_SIDE * CROP_SIDE)
+    values = levels.astype(np.float32)
+    return np.asarray(values - values.mean(axis=1, keepdims=True), np.float32)
 
 
 def _resampled(
