@@ -140,7 +140,7 @@ def view_of(
         with_box = [n for n, box in enumerate(boxes) if box is not None]
         if with_box:
             array = np.array([boxes[n] for n in with_box], np.float32)
-            found = dict(zip(with_box, crops(observation.grey, array), strict=True))
+            found = dict(zip(with_box, crops(observation.grey, frame.pixels, array), strict=True))
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
     places = tuple(
         Place(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import FloatArray, Grey
+from agent.domain import FloatArray, Grey, Pixels
 
 NEAR_IDENTICAL_BITS = 8
 """Bits of the hash in which two images of one scene differ at most."""
@@ -61,17 +61,32 @@ def grown(boxes: FloatArray) -> FloatArray:
     return np.concatenate([boxes[:, :2] - size, boxes[:, 2:] + size], axis=1)
 
 
-def crops(grey: Grey, boxes: FloatArray) -> list[Crop]:
-    """Cut the crop of each box, `[n, 4]` in normalized coordinates, from a thumbnail."""
-    height, width = grey.shape
+def crops(grey: Grey, pixels: Pixels, boxes: FloatArray) -> list[Crop]:
+    """Cut the crop of each box, `[n, 4]` in normalized coordinates.
+
+    Large boxes are cut from the thumbnail, whose pixels are means: less noise. Of a small one the
+    thumbnail shows a blob that looks like any other, so it is cut from the frame (green channel).
+    """
+    size = (boxes[:, 2:] - boxes[:, :2]) * (grey.shape[1], grey.shape[0])
+    is_small = size.min(axis=1) < CROP_SIDE
+    found = np.empty((len(boxes), CROP_SIDE, CROP_SIDE), np.uint8)
     regions = grown(boxes)
-    steps = (np.arange(CROP_SIDE, dtype=np.float32) + 0.5) / CROP_SIDE
+    found[~is_small] = _sampled(grey, regions[~is_small], 0.5)
+    green = pixels[:, :, 1]
+    parts = [_sampled(green, regions[is_small], part).astype(np.uint16) for part in (0.25, 0.75)]
+    found[is_small] = (parts[0] + parts[1]) // 2
+    return [each.tobytes() for each in found]
+
+
+def _sampled(image: NDArray[np.uint8], regions: FloatArray, part: float) -> NDArray[np.uint8]:
+    """Sample `[n, side, side]` values; `part` is the place in each cell of the grid, 0 to 1."""
+    height, width = image.shape
+    steps = (np.arange(CROP_SIDE, dtype=np.float32) + np.float32(part)) / CROP_SIDE
     x = regions[:, :1] + steps * (regions[:, 2:3] - regions[:, :1])
     y = regions[:, 1:2] + steps * (regions[:, 3:] - regions[:, 1:2])
     columns = np.clip(x * width, 0, width - 1).astype(np.intp)
     rows = np.clip(y * height, 0, height - 1).astype(np.intp)
-    found = grey[rows[:, :, None], columns[:, None, :]]
-    return [each.tobytes() for each in found]
+    return np.asarray(image[rows[:, :, None], columns[:, None, :]])
 
 
 def look_same(
