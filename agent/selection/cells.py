@@ -25,7 +25,7 @@ class Cell:
     _index: int = -1
     _best: Capture | None = None
     _view: View | None = None  # of the best frame
-    _value: float = 0.0  # of the best frame beside what is bought now
+    _value: float = 0.0  # of the best frame beside what is purchased now
     _version: int = -1  # of the cover for which the value holds
     _since: float = 0.0  # when the best frame came
     _stored: str | None = None  # id of the frame of this cell that was stored

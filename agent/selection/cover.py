@@ -1,9 +1,9 @@
-"""What the captures that were bought have shown, and the value of a frame beside them.
+"""What the captures that were purchased have shown, and the value of a frame beside them.
 
 The value of a frame is the expected number of failures that its label would show for the first
 time. For each suspect it counts what its `p` exceeds the highest `p` at which a capture that was
-bought showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
-term is added where nothing was bought near in time, so that of frames without suspects those far
+purchased showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
+term is added where nothing was purchased near in time, so that of frames without suspects those far
 from others come first.
 
 A suspect is the same as one before while its track lives. Later it is the same if place *and*
@@ -18,7 +18,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import exp, inf, isfinite
 
@@ -58,7 +58,7 @@ class Place:
     """One suspect, as far as it is compared with others."""
 
     p: float  # 0 to 1
-    rule: str = ""  # of a suspect that is the whole frame
+    rule: str = ""  # of an event of the whole frame
     label: str = ""
     track: int | None = None
     box: tuple[float, float, float, float] | None = None  # normalized; None = the whole frame
@@ -77,44 +77,66 @@ class View:
 
     @property
     def text(self) -> str:
-        """Write it for the index; tracks and times do not outlive the process."""
+        """Write it for the index."""
         places = [
             [
                 round(each.p, 3),
                 each.rule,
                 each.label,
+                each.track,
                 each.box,
                 base64.b85encode(each.crop).decode() if each.crop is not None else None,
             ]
             for each in self.places
         ]
+        at = round(self.at, 3) if isfinite(self.at) else None
         bits = f"{self.bits:x}" if self.bits is not None else None
-        return json.dumps([bits, self.digest, places], separators=(",", ":"))
+        return json.dumps([at, bits, self.digest, places], separators=(",", ":"))
 
     @classmethod
     def from_text(cls, camera: str, text: str) -> "View":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         try:
-            bits, digest, places = json.loads(text)
+            at, bits, digest, places = json.loads(text)
             return cls(
                 camera,
+                _number(at) if at is not None else -inf,
                 bits=int(bits, 16) if bits is not None else None,
                 digest=str(digest),
                 places=tuple(_place(*each) for each in places),
             )
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise ValueError("not the view of a capture") from error
 
+    def of_earlier_process(self) -> "View":
+        """Return the view without tracks and time: they do not outlive the process."""
+        places = tuple(replace(each, track=None) for each in self.places)
+        return replace(self, at=-inf, places=places)
 
-def _place(p: float, rule: str, label: str, box: Sequence[float] | None, code: str | None) -> Place:
+
+def _place(
+    p: float,
+    rule: str,
+    label: str,
+    track: int | None,
+    box: Sequence[float] | None,
+    code: str | None,
+) -> Place:
     crop = base64.b85decode(code) if code is not None else None
-    if crop is not None and len(crop) != _CROP_BYTES:
-        raise ValueError("not a crop")
     corners = None
     if box is not None:
-        x_min, y_min, x_max, y_max = (float(each) for each in box)
+        x_min, y_min, x_max, y_max = (_number(each) for each in box)
         corners = (x_min, y_min, x_max, y_max)
-    return Place(float(p), str(rule), str(label), None, corners, crop)
+    if crop is not None and (len(crop) != _CROP_BYTES or corners is None):
+        raise ValueError("not a crop of a box")
+    number = int(track) if track is not None else None
+    return Place(_number(p), str(rule), str(label), number, corners, crop)
+
+
+def _number(value: float) -> float:
+    if not isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
 
 
 def view_of(
@@ -145,7 +167,7 @@ def view_of(
     places = tuple(
         Place(
             each.p,
-            each.rule if box is None else "",
+            each.rule if box is None and each.track is not None else "",
             each.label,
             each.track,
             _rounded(box) if box is not None else None,
@@ -164,7 +186,7 @@ def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, floa
 @dataclass(frozen=True, slots=True)
 class _Shown:
     view: View
-    at: float  # when it was bought, in seconds
+    at: float  # when it was purchased, in seconds
 
     def fade(self, now: float) -> float:
         """Return how much of what it showed still counts, 0 to 1."""
@@ -185,7 +207,10 @@ class _CameraCover:
         for place in shown.view.places:
             key = track_key(place)
             if key is not None:
-                self.tracks[key] = (max(place.p, self.known(key, shown.at)), shown.at)
+                # It moves to the end, so that the track shown least recently is forgotten first.
+                p = max(place.p, self.known(key, shown.at))
+                self.tracks.pop(key, None)
+                self.tracks[key] = (p, shown.at)
         self.places += [(shown, place) for place in shown.view.places if place.crop is not None]
         del self.places[:-_MOST_PLACES]
         for key in list(self.tracks)[:-_MOST_PLACES]:
@@ -202,7 +227,7 @@ class _CameraCover:
 
 
 class Cover:
-    """What was bought, by camera. Safe for threads: one buys, others ask."""
+    """What was purchased, by camera. Safe for threads: one buys, others ask."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -211,7 +236,7 @@ class Cover:
         self._cameras: dict[str, _CameraCover] = {}
 
     def add(self, view: View, now: float) -> None:
-        """Remember a capture that was bought at `now`, in seconds of the clock of `View.at`."""
+        """Remember a capture that was purchased at `now`, in seconds of the clock of `View.at`."""
         with self._lock:
             self.version += 1
             self._cameras.setdefault(view.camera, _CameraCover()).add(_Shown(view, now))
@@ -264,19 +289,24 @@ def track_key(suspect: Suspect | Place) -> tuple[str, int] | None:
 
 
 def _compare_frames(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
-    """Raise what is known of whole-frame suspects by the similarity of the images."""
+    """Raise what is known of whole-frame suspects by the similarity of the images.
+
+    The label of a near-identical image answers which class it has, whatever the model says.
+    """
     whole = [n for n, place in enumerate(view.places) if place.box is None]
     if not whole or view.bits is None:
         return
     for shown in cover.shown:
         if shown.view.bits is None:
             continue
-        alike = image_similarity(view.bits, shown.view.bits) * shown.fade(now)
+        alike = image_similarity(view.bits, shown.view.bits)
+        same_image = hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
         for n in whole:
             place = view.places[n]
             for other in shown.view.places:
-                if other.box is None and (other.rule, other.label) == (place.rule, place.label):
-                    known[n] = max(known[n], alike * other.p)
+                if other.box is None and other.rule == place.rule:
+                    p = max(other.p, place.p) if same_image else alike * other.p
+                    known[n] = max(known[n], p * shown.fade(now))
 
 
 def _compare_places(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
@@ -307,8 +337,9 @@ def _compare_places(cover: _CameraCover, view: View, known: list[float], now: fl
     )
     for row, column in zip(rows[same], columns[same], strict=True):
         shown, place = cover.places[column]
-        p = inf if same_image[column] else place.p
-        known[mine[row]] = max(known[mine[row]], p * shown.fade(now))
+        n = mine[row]
+        p = max(place.p, view.places[n].p) if same_image[column] else place.p
+        known[n] = max(known[n], p * shown.fade(now))
 
 
 def _iou(a: FloatArray, b: FloatArray) -> FloatArray:

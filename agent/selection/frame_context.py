@@ -21,6 +21,7 @@ LOOK_AHEAD = 3
 
 _NOISE_FLOOR = 12.0  # grey levels; a smaller change is noise
 _NOISE_FACTOR = 6.0  # times the median change, which is noise because most of an image stands still
+_NOISE_MOST = 6.0  # grey levels; a larger median change is no noise: most of the image moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,16 @@ class ContextBuilder:
 
 
 def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Return where two images from `shrunk` differ by more than noise, as `[90, 160]`."""
+    """Return where two images from `shrunk` differ by more than noise, as `[90, 160]`.
+
+    It is everywhere if most of the image changed: the camera moves, or the light.
+    """
     change = np.abs(now - before)
     some = np.sort(change[::3, ::3], axis=None)
-    limit = 4 * max(_NOISE_FLOOR, _NOISE_FACTOR * float(some[some.size // 2]) / 4)
-    return np.asarray(change > limit)
+    median = float(some[some.size // 2]) / 4
+    if median > _NOISE_MOST:
+        return np.ones(change.shape, np.bool_)
+    return np.asarray(change > 4 * max(_NOISE_FLOOR, _NOISE_FACTOR * median))
 
 
 def shrunk(grey: Grey) -> NDArray[np.int16]:

@@ -14,7 +14,10 @@ from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, make_rules
 from agent.selection.rules.scene import InvalidOutput
-from agent.selection.suspects import strongest
+from agent.selection.suspects import MOST_SUSPECTS, strongest
+
+MOST_NAMED = 4 * MOST_SUSPECTS
+"""Suspects of a frame, over all rules, of which those with the highest `p` are recorded."""
 
 
 class SelectionOutcome(StrEnum):
@@ -135,12 +138,12 @@ class Selector:
         return [self._valued(capture, evaluation, self._view(context, suspects, now), now)]
 
     def _suspects(self, context: FrameContext) -> tuple[Suspect, ...]:
-        """Return what all rules name, the highest `p` first."""
+        """Return what all rules name, the highest `p` first, at most `MOST_NAMED`."""
         named = list(self._invalid_output.suspects(context))
         for rule in self._rules:
             if context.is_timed or not rule.is_temporal:
                 named += rule.suspects(context)
-        return tuple(sorted(named, key=lambda suspect: -suspect.p))
+        return tuple(sorted(named, key=lambda suspect: -suspect.p)[:MOST_NAMED])
 
     def _lane(self, sampling: Sampling | None) -> tuple[Lane, tuple[RuleHit, ...]]:
         """Return the lane that captures the frame whatever it shows, if any; else score."""

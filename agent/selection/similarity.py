@@ -26,6 +26,7 @@ Crop = bytes
 """`CROP_SIDE` x `CROP_SIDE` grey levels, row by row."""
 
 _HASH_SIDE = 16
+_BRIGHTER = 1.0  # grey levels; less is noise, so that a dark wall has the same hash in each frame
 _FAR_BITS = 48  # hashes that differ in more bits are of different scenes
 _CONTEXT = 0.25  # of the box's size, on each side: a crop shows the object against its background
 _SAMPLES = 8  # across and down, of the part that two crops share
@@ -34,15 +35,17 @@ _SAME = 0.15  # largest difference of crops that look the same, as a share of th
 
 
 def difference_hash(grey: Grey) -> int:
-    """Return 256 bits: whether each of 16 x 16 cells is brighter than its right neighbour.
+    """Return 256 bits: whether each of 16 x 16 cells is clearly brighter than its right neighbour.
 
     `grey` is any `[height, width]` of at least 16 x 17 pixels.
     """
-    rows = np.linspace(0, grey.shape[0], _HASH_SIDE + 1).astype(int)[:-1]
+    rows = np.linspace(0, grey.shape[0], _HASH_SIDE + 1).astype(int)
     columns = np.linspace(0, grey.shape[1], _HASH_SIDE + 2).astype(int)
-    sums = np.add.reduceat(np.add.reduceat(grey, rows, 0, np.uint16), columns[:-1], 1, np.uint32)
-    means = sums / np.diff(columns)
-    return int.from_bytes(np.packbits(means[:, :-1] > means[:, 1:]).tobytes())
+    high = np.add.reduceat(grey, rows[:-1], 0, np.uint16)
+    means = np.add.reduceat(high, columns[:-1], 1, np.uint32) / np.outer(
+        np.diff(rows), np.diff(columns)
+    )
+    return int.from_bytes(np.packbits(means[:, :-1] > means[:, 1:] + _BRIGHTER).tobytes())
 
 
 def hash_distance(a: int, b: int) -> int:
@@ -71,7 +74,8 @@ def crops(grey: Grey, pixels: Pixels, boxes: FloatArray) -> list[Crop]:
     is_small = size.min(axis=1) < CROP_SIDE
     found = np.empty((len(boxes), CROP_SIDE, CROP_SIDE), np.uint8)
     regions = grown(boxes)
-    found[~is_small] = _sampled(grey, regions[~is_small], 0.5)
+    if not is_small.all():
+        found[~is_small] = _means(grey, regions[~is_small])
     green = pixels[:, :, 1]
     parts = [_sampled(green, regions[is_small], part).astype(np.uint16) for part in (0.25, 0.75)]
     found[is_small] = (parts[0] + parts[1]) // 2
@@ -87,6 +91,35 @@ def _sampled(image: NDArray[np.uint8], regions: FloatArray, part: float) -> NDAr
     columns = np.clip(x * width, 0, width - 1).astype(np.intp)
     rows = np.clip(y * height, 0, height - 1).astype(np.intp)
     return np.asarray(image[rows[:, :, None], columns[:, None, :]])
+
+
+def _means(image: NDArray[np.uint8], regions: FloatArray) -> NDArray[np.uint8]:
+    """Return `[n, side, side]` samples, each the mean of its part of the image.
+
+    So a crop hardly changes with a box that jitters by a pixel.
+    """
+    height, width = image.shape
+    steps = np.arange(CROP_SIDE + 1, dtype=np.float32) / CROP_SIDE
+    x = (regions[:, :1] + steps * (regions[:, 2:3] - regions[:, :1])) * width
+    y = (regions[:, 1:2] + steps * (regions[:, 3:] - regions[:, 1:2])) * height
+    left, right = _edges(x, width)
+    top, bottom = _edges(y, height)
+    used = image[top.min() : bottom.max()]
+    used = used[:, left.min() : right.max()]
+    sums = np.zeros((used.shape[0] + 1, used.shape[1] + 1), np.int32)
+    sums[1:, 1:] = used.cumsum(0, np.int32).cumsum(1, np.int32)
+    top, bottom = (each[:, :, None] - top.min() for each in (top, bottom))
+    left, right = (each[:, None] - left.min() for each in (left, right))
+    total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    means = total // ((bottom - top) * (right - left))
+    return np.asarray(means, np.uint8)
+
+
+def _edges(edges: FloatArray, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first pixel of each sample, and the one after its last; at least one apart."""
+    first = np.clip(edges[:, :-1], 0, size - 1).astype(np.intp)
+    end = np.clip(edges[:, 1:], 0, size).astype(np.intp)
+    return first, np.maximum(end, first + 1)
 
 
 def look_same(
@@ -133,9 +166,12 @@ def _resampled(
         inner = inner_min[:, axis, None] + steps * (inner_max - inner_min)[:, axis, None]
         size = np.maximum(regions[:, 2 + axis] - regions[:, axis], 1e-9)[:, None]
         share = (inner - regions[:, axis, None]) / size
-        places.append(np.clip(share * CROP_SIDE, 0, CROP_SIDE - 1).astype(np.intp))
-    columns, rows = places
+        places.append(np.clip(share * CROP_SIDE - 0.5, 0, CROP_SIDE - 1.001))
+    x, y = places[0][:, None], places[1][:, :, None]
+    column, row = x.astype(np.intp), y.astype(np.intp)
+    right, down = x - column, y - row
     each = np.arange(len(levels))[:, None, None]
-    samples = levels[each, rows[:, :, None], columns[:, None, :]].reshape(len(levels), -1)
-    values = samples.astype(np.float32)
+    above = levels[each, row, column] * (1 - right) + levels[each, row, column + 1] * right
+    below = levels[each, row + 1, column] * (1 - right) + levels[each, row + 1, column + 1] * right
+    values = (above * (1 - down) + below * down).reshape(len(levels), -1)
     return np.asarray(values - values.mean(axis=1, keepdims=True), np.float32)

@@ -46,14 +46,14 @@ def nearness(confidence: float, threshold: float) -> float:
 def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
     """Return one suspect for each track or place: of several rules the highest `p` counts.
 
+    The class of a whole frame is one place; events of the whole frame are those of their rule.
     Highest `p` first, at most `MOST_SUSPECTS`.
     """
     best: dict[object, Suspect] = {}
     for suspect in suspects:
-        if suspect.box is None:
-            key: object = (suspect.rule, suspect.track, suspect.label)
-        else:
-            key = suspect.box if suspect.track is None else suspect.track
+        key: object = suspect.box
+        if suspect.track is not None:
+            key = suspect.track if suspect.box is not None else (suspect.rule, suspect.track)
         known = best.get(key)
         if known is None or suspect.p > known.p:
             best[key] = suspect

@@ -1,5 +1,6 @@
 """A simple model of the labelling budget, and random actions to compare a ledger with it."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -16,17 +17,18 @@ LANE_CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
 Action = tuple[str, float]
 
 
-State = tuple[float, float, int | None, Counter[Lane]]
+State = tuple[float, float, int | None, float, Counter[Lane]]
 
 
 @dataclass
 class LedgerModel:
     """Checks each purchase against the limits of the budget; computed from the times alone."""
 
-    per_day: int
+    per_day: float
     ran: float = 0.0  # seconds of running time
     began: float = 0.0  # value of `ran` at the start of this budget day
     date: int | None = None
+    carried: float = 0.0  # credits left over from the day before, at most one
     today: Counter[Lane] = field(default_factory=Counter)
     by_date: Counter[int] = field(default_factory=Counter)
     paid: dict[str, Lane] = field(default_factory=dict)  # paid and not delivered
@@ -50,29 +52,31 @@ class LedgerModel:
     @property
     def state(self) -> State:
         """The state that is durable with the ledger's text; purchases are always durable."""
-        return self.ran, self.began, self.date, self.today.copy()
+        return self.ran, self.began, self.date, self.carried, self.today.copy()
 
     def resume(self, state: State, seconds: float, wall: float) -> None:
         """Continue `seconds` after a stored state; the time between is lost."""
-        self.ran, self.began, self.date, today = state
+        self.ran, self.began, self.date, self.carried, today = state
         self.today = today.copy()
         self.pass_time(seconds, wall)
 
+    def _accrued(self, ran: float) -> float:
+        """Return what this budget day has earned when the device has run for `ran` seconds."""
+        return self.carried + (ran - self.began) / DAY * self.per_day
+
     def _new_day(self, date: int, began: float) -> None:
+        self.carried = min(1.0, max(0.0, self._accrued(began) - self.today.total()))
         self.date, self.began = date, began
         self.today = Counter(self.paid.values())
 
     def _check(self, lane: Lane) -> None:
-        """Record which limits a purchase broke.
-
-        Captures carried over from the day before may be more than the new day has earned.
-        """
-        accrued = (self.ran - self.began) / DAY * self.per_day + 0.001
+        """Record which limits a purchase broke."""
+        accrued, spent = self._accrued(self.ran) + 0.001, self.today.total()
         from_random = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
         rules = {
-            "a date": max(self.by_date.values()) <= self.per_day,
-            "a budget day": self.today.total() <= self.per_day,
-            "accrual": self.today.total() <= accrued + 1,
+            "a date": max(self.by_date.values()) <= math.ceil(self.per_day),
+            "a budget day": spent <= math.ceil(self.per_day),
+            "accrual": spent <= accrued,
             "random share": lane not in PAID_FROM_RANDOM or from_random <= SHARE * accrued + 1,
             "requested": lane is not Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
         }
@@ -80,7 +84,7 @@ class LedgerModel:
 
 
 def broken_rules(  # noqa: C901 (one branch per kind of action)
-    actions: Sequence[Action], *, per_day: int, make: type[Ledger] = Ledger
+    actions: Sequence[Action], *, per_day: float, make: type[Ledger] = Ledger
 ) -> set[str]:
     """Return the names of the limits that the ledger broke in this run of actions."""
     ledger, model = make(per_day, SHARE), LedgerModel(per_day)

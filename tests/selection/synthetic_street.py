@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Thresholds
+from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels, Suspect, Thresholds
 from agent.selection.frame_context import ContextBuilder
 from agent.selection.rules import RULE_NAMES, make_rules
 
@@ -60,17 +60,36 @@ def clean_street(frames: int, seed: int = 1) -> Frames:
     return [[d for walker in walkers for d in walker.at(n, draw)] for n in range(frames)]
 
 
-def scores(
-    frames: Sequence[Sequence[Detection]], image: Callable[[int], Grey] | None = None
-) -> dict[str, list[float]]:
-    """Return each rule's scores of all frames."""
-    rules = make_rules(RULE_NAMES, THRESHOLDS)
-    builder = ContextBuilder()
-    found: dict[str, list[float]] = {rule.name: [] for rule in rules}
+def suspects(
+    frames: Sequence[Sequence[Detection]],
+    image: Callable[[int], Grey] | None = None,
+    *,
+    rules: Sequence[str] = RULE_NAMES,
+    thresholds: Thresholds = THRESHOLDS,
+) -> list[list[Suspect]]:
+    """Return what the rules name in each frame, as the selector runs them."""
+    made = make_rules(rules, thresholds)
+    builder = ContextBuilder(thresholds)
     contexts = []
     for n, detections in enumerate(frames):
         contexts += builder.push(observed(n, detections, image(n) if image else None))
-    for context in [*contexts, *builder.flush()]:
-        for rule in rules:
-            found[rule.name].append(rule.score(context))
-    return found
+    return [
+        [
+            suspect
+            for rule in made
+            if context.is_timed or not rule.is_temporal
+            for suspect in rule.suspects(context)
+        ]
+        for context in [*contexts, *builder.flush()]
+    ]
+
+
+def scores(
+    frames: Sequence[Sequence[Detection]], image: Callable[[int], Grey] | None = None
+) -> dict[str, list[float]]:
+    """Return the highest `p` of each rule in all frames, 0 where it names nothing."""
+    named = suspects(frames, image)
+    return {
+        name: [max((s.p for s in each if s.rule == name), default=0.0) for each in named]
+        for name in RULE_NAMES
+    }

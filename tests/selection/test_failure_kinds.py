@@ -8,12 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from agent.domain import Box, Detection, Grey, Lane
-from agent.selection.random_lane import RandomLane
+from agent.domain import Box, Detection, Grey
 from agent.selection.rules import RULE_NAMES
-from agent.selection.selector import Selector
 from tests.selection.grey_images import noisy, scene
-from tests.selection.synthetic_street import Walker, clean_street, observed, scores
+from tests.selection.synthetic_street import Walker, clean_street, scores
 
 AT = 40  # frame in which the failure is planted
 PERSON = Walker("person", 100, 200, 8.0)
@@ -28,7 +26,7 @@ def walk(frames: int = 80) -> list[list[Detection]]:
 
 
 def fired(name: str, frames: list[list[Detection]]) -> set[int]:
-    return {n for n, score in enumerate(scores(frames)[name]) if score > 0}
+    return {n for n, p in enumerate(scores(frames)[name]) if p > 0}
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
@@ -56,13 +54,13 @@ def test_two_alternating_boxes_of_one_object_are_no_flicker() -> None:
     assert fired("flicker", frames) == set()
 
 
-@pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_ghost_of_one_or_two_frames_is_isolated(length: int) -> None:
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_ghost_of_a_single_frame_is_isolated(length: int) -> None:
     frames = walk()
     for n in range(AT, AT + length):
         frames[n].append(Detection("bus", 3, 0.7, Box(900, 100, 1100, 250)))
 
-    assert fired("isolated", frames) == (set(range(AT, AT + length)) if length < 3 else set())
+    assert fired("isolated", frames) == ({AT} if length == 1 else set())
 
 
 def test_another_label_in_one_frame_is_a_class_flip() -> None:
@@ -70,22 +68,14 @@ def test_another_label_in_one_frame_is_a_class_flip() -> None:
     frames[AT] = [replace(frames[AT][0], label="car")]
     found = scores(frames)["class_flip"]
 
-    assert max(found) == found[AT] > 0.5
-    assert {n for n, score in enumerate(found) if score > 0} <= {AT, AT + 1}
+    assert max(found) == found[AT] == 0.5
+    assert {n for n, p in enumerate(found) if p > 0} <= {AT, AT + 1}
 
 
 def test_an_object_that_never_reaches_its_threshold_is_a_weak_track() -> None:
     frames = [[replace(d, confidence=0.4) for d in each] for each in walk()]
 
     assert fired("weak_track", frames) >= set(range(3, 70))
-
-
-def test_the_score_of_a_weak_track_falls_with_its_length() -> None:
-    tree = Detection("person", 0, 0.4, Box(10, 10, 60, 150))
-    found = scores([[tree]] * 1500)["weak_track"]
-
-    assert found[10] > 0.7
-    assert found[-5] < 0.05
 
 
 def test_two_labels_in_one_place_are_a_clash() -> None:
@@ -116,7 +106,7 @@ def test_a_moving_undetected_object_is_motion_without_detection() -> None:
         return grey
 
     found = scores([[]] * 80, image)["motion_without_detection"]
-    hits = {n for n, score in enumerate(found) if score > 0}
+    hits = {n for n, p in enumerate(found) if p > 0}
 
     assert hits >= set(range(30, 50))
     assert hits <= set(range(30, 52))
@@ -135,7 +125,7 @@ def test_a_moving_detected_object_is_no_motion_without_detection() -> None:
 
 def fired_with(image: Callable[[int], Grey]) -> set[int]:
     found = scores(walk(), image)["motion_without_detection"]
-    return {n for n, score in enumerate(found) if score > 0}
+    return {n for n, p in enumerate(found) if p > 0}
 
 
 @cache
@@ -153,16 +143,6 @@ def test_correct_detections_fire_each_rule_in_fewer_than_1_percent_of_the_frames
 
     for name in TEMPORAL_AND_SCENE:
         assert np.count_nonzero(found[name]) < 9, name
-
-
-def test_an_invalid_output_has_full_value() -> None:
-    selector = Selector(RandomLane(None, "seed"), [], new_id=lambda _: "one")
-    broken = replace(observed(0, []), invalid=True)
-
-    (capture,) = selector.observe(broken, 0.0)
-
-    assert (capture.lane, capture.value) == (Lane.SCORE, 1.0)
-    assert [hit.name for hit in capture.rules] == ["invalid_output"]
 
 
 def test_a_label_seen_for_the_first_time_is_rare() -> None:

@@ -1,7 +1,5 @@
 """Each frame is evaluated once, in order, with its neighbours; then its pixels are freed."""
 
-import random
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +7,8 @@ from hypothesis import strategies as st
 
 from agent.domain import Box, Detection, Frame, Observation
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
-from agent.selection.tracker import BELIEVED, Tracker
-from tests.selection.synthetic_street import Walker, observed
+from tests.selection.grey_images import SHAPE, noisy, scene, with_object
+from tests.selection.synthetic_street import THRESHOLDS, observed
 
 
 def at(time: float, *, stream: str = "day", number: int = 0) -> Observation:
@@ -34,7 +32,7 @@ def test_every_frame_is_evaluated_exactly_once_and_in_order(
         time += step
         frames.append(at(time, stream=str(number // streams), number=number))
 
-    contexts = contexts_of(ContextBuilder(look_ahead), frames)
+    contexts = contexts_of(ContextBuilder(THRESHOLDS, look_ahead), frames)
 
     assert [m.observation.frame.sequence for m in contexts] == list(range(len(frames)))
     for context in contexts:
@@ -42,7 +40,7 @@ def test_every_frame_is_evaluated_exactly_once_and_in_order(
 
 
 def test_neighbours_come_nearest_first_on_both_sides() -> None:
-    contexts = contexts_of(ContextBuilder(), [at(n / 5, number=n) for n in range(20)])
+    contexts = contexts_of(ContextBuilder(THRESHOLDS), [at(n / 5, number=n) for n in range(20)])
 
     assert [o.frame.sequence for o in contexts[10].before] == [9, 8, 7]
     assert [o.frame.sequence for o in contexts[10].after] == [11, 12, 13]
@@ -50,14 +48,16 @@ def test_neighbours_come_nearest_first_on_both_sides() -> None:
 
 @pytest.mark.parametrize("later", [at(60.0, number=10), at(2.0, stream="other", number=10)])
 def test_frames_beyond_a_gap_are_no_neighbours(later: Observation) -> None:
-    contexts = contexts_of(ContextBuilder(), [*(at(n / 5, number=n) for n in range(10)), later])
+    contexts = contexts_of(
+        ContextBuilder(THRESHOLDS), [*(at(n / 5, number=n) for n in range(10)), later]
+    )
 
     assert contexts[9].after == ()
     assert contexts[10].before == ()
 
 
 def test_a_slow_stream_disables_temporal_rules_and_is_evaluated_at_once() -> None:
-    builder = ContextBuilder()
+    builder = ContextBuilder(THRESHOLDS)
     late = []
     for n in range(20):
         contexts = builder.push(at(n * 1.0, number=n))
@@ -72,7 +72,9 @@ def timed(
     times: list[float], *, stream: str = "day", builder: ContextBuilder | None = None
 ) -> list[bool]:
     frames = [at(time, stream=stream, number=n) for n, time in enumerate(times)]
-    return [context.is_timed for context in contexts_of(builder or ContextBuilder(), frames)]
+    return [
+        context.is_timed for context in contexts_of(builder or ContextBuilder(THRESHOLDS), frames)
+    ]
 
 
 @pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 1.5, 1.75])
@@ -91,7 +93,7 @@ def test_the_rate_of_three_frames_is_unknown() -> None:
 
 
 def test_a_slow_recording_after_a_fast_one_disables_temporal_rules() -> None:
-    builder = ContextBuilder()
+    builder = ContextBuilder(THRESHOLDS)
     assert all(timed([n / 5 for n in range(40)], builder=builder))
     assert not any(timed([float(n) for n in range(40)], stream="next", builder=builder))
 
@@ -105,7 +107,7 @@ def test_two_frames_a_second_are_enough_at_any_camera_rate(camera: float) -> Non
 @pytest.mark.parametrize("is_view", [False, True])
 def test_pixels_of_evaluated_frames_are_freed(*, is_view: bool) -> None:
     """Only the evaluated frame and those after it keep pixels; array views too."""
-    builder, kept = ContextBuilder(), []
+    builder, kept = ContextBuilder(THRESHOLDS), []
     for n in range(30):
         pixels = np.zeros((180, 160, 3), np.uint8)
         pixels = pixels[::2] if is_view else pixels
@@ -117,46 +119,35 @@ def test_pixels_of_evaluated_frames_are_freed(*, is_view: bool) -> None:
     assert builder._frames[0][1].frame.pixels.shape == ((90, 160, 3) if is_view else (180, 160, 3))
 
 
-def test_objects_keep_their_track_while_they_move_and_cross() -> None:
-    draw = random.Random(7)
-    walkers = [
-        Walker("person", 0, 200, 10.0),
-        Walker("bicycle", 600, 230, -10.0, (90, 90)),
-        Walker("car", 0, 500, 25.0, (170, 90)),
-    ]
-    tracker = Tracker(memory=7, max_missed=3)
-    for n in range(60):
-        tracker.update([d for walker in walkers for d in walker.at(n, draw)])
-
-    assert len(tracker.tracks) == 3
-    assert {track.frames for track in tracker.tracks} == {60}
+def hidden(number: int, seed: int) -> Observation:
+    """Return a person who stands still, in one of several scenes."""
+    person = Detection("person", 0, 0.8, Box(500, 300, 560, 440))
+    return observed(number, [person], noisy(scene(seed), number, 1.0))
 
 
-@pytest.mark.parametrize(("missed", "tracks"), [(3, 1), (4, 2)])
-def test_a_track_survives_a_short_absence(missed: int, tracks: int) -> None:
-    draw = random.Random(7)
-    walker = Walker("person", 0, 200, 10.0)
-    tracker = Tracker(memory=30, max_missed=3)
-    for n in range(30):
-        tracker.update([] if 10 <= n < 10 + missed else walker.at(n, draw))
+def test_tracks_begin_again_at_a_cut_with_numbers_that_are_new() -> None:
+    """A camera that cuts between views shows other objects at the same places."""
+    views = [1 + n // 10 % 4 for n in range(80)]
+    contexts = contexts_of(
+        ContextBuilder(THRESHOLDS), [hidden(n, seed) for n, seed in enumerate(views)]
+    )
+    numbers = [{track.number for track in context.tracks} for context in contexts]
 
-    assert len(tracker.tracks) == tracks
+    assert [min(each) for each in numbers] == [n // 10 for n in range(80)]
+    assert contexts[9].after == ()
+    assert contexts[10].before == ()
+    assert all(context.is_timed for context in contexts)
 
 
-def test_tracks_of_low_confidence_end_at_once_and_memory_stays_small() -> None:
-    draw = random.Random(7)
-    tracker = Tracker(memory=7, max_missed=3)
-    for _ in range(300):
-        boxes = [(draw.uniform(0, 1200), draw.uniform(0, 700)) for _ in range(200)]
-        tracker.update(
-            [
-                Detection("x", 0, draw.uniform(0.05, BELIEVED), Box(x, y, x + 60, y + 60))
-                for x, y in boxes
-            ]
-        )
+def test_neither_a_large_object_nor_the_noise_of_a_dark_wall_is_a_cut() -> None:
+    plain = np.full(SHAPE, 20, np.uint8)
+    images = [noisy(plain, n, 3.0) for n in range(10)]
+    images += [with_object(noisy(plain, n, 3.0), share=0.3) for n in range(10, 20)]
+    contexts = contexts_of(
+        ContextBuilder(THRESHOLDS), [observed(n, [], image) for n, image in enumerate(images)]
+    )
 
-    assert len(tracker.tracks) < 600
-    assert all(len(track.seen) <= 7 for track in tracker.tracks)
+    assert [len(context.after) for context in contexts[:-LOOK_AHEAD]] == [LOOK_AHEAD] * 17
 
 
 def test_the_synthetic_street_has_five_frames_a_second() -> None:

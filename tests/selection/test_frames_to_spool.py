@@ -19,8 +19,10 @@ from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.selection.budget.ledger import Ledger
 from agent.selection.budget.purchase import BudgetedOrder
+from agent.selection.cells import SETTLE_S
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
+from agent.selection.suspects import nearness
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import SpoolLimits
@@ -28,7 +30,7 @@ from agent.system import uuid7
 from tests.fakes.log import quiet_log
 from tests.selection.budgeted_spool import capture_of_scene, clock_at_midnight
 from tests.selection.grey_images import noisy, scene
-from tests.selection.synthetic_street import THRESHOLDS, clean_street, observed
+from tests.selection.synthetic_street import FPS, THRESHOLDS, clean_street, observed
 
 LOG = quiet_log()
 MODEL = ModelInfo("test", "0" * 64, Task.DETECT, "CPUExecutionProvider", ("person",))
@@ -55,7 +57,6 @@ class Device:
             MAKER,
             spool,
             synchronized=lambda _wall: True,
-            hints=True,
             stats=Stats(),
             log=LOG,
         )
@@ -90,20 +91,26 @@ def same_scene(number: int, confidence: float) -> Observation:
 
 
 @pytest.mark.parametrize("group", [1, GROUP])
-def test_a_better_near_duplicate_evicts_the_waiting_one(tmp_path: Path, group: int) -> None:
+def test_a_better_frame_of_a_cell_replaces_the_one_that_waits(tmp_path: Path, group: int) -> None:
     """Whether both are stored in one group or one after the other."""
+    clock = clock_at_midnight()
     plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", per_day=100, is_random=False)
-    with spool_in(tmp_path, order=BudgetedOrder(Ledger(100), clock_at_midnight().reading)) as spool:
+    frames = int(2 * SETTLE_S * FPS)
+    with spool_in(tmp_path, order=BudgetedOrder(Ledger(100, 0.0), clock.reading)) as spool:
         device = Device(spool, plan, group=group)
-        for number in range(60):
-            device.observe(same_scene(number, {0: 0.4, 50: 0.45}.get(number, 0.9)))
+        for number in range(frames):
+            device.observe(same_scene(number, {0: 0.4, frames - 5: 0.45}.get(number, 0.95)))
         device.finish()
+        spool.report()
+        clock.now += 3600.0
         capture = spool.claim()
 
         assert spool.waiting() == 1
         assert spool.counts() == {"stored": 2, "evicted/duplicate": 1}
     assert capture is not None
     assert capture.record["detections"][0]["confidence"] == 0.45
+    assert capture.record["value"] == pytest.approx(0.25 * nearness(0.45, 0.5) + 0.05, abs=0.001)
+    assert capture.record["suspects"][0]["rule"] == "low_confidence"
 
 
 SLOTS, FRAMES_A_SLOT, ROOM, RUNS = 60, 10, 12, 14
@@ -195,6 +202,7 @@ def test_each_attempt_sends_the_same_record(
 
         spool = start()
         put_drawn(spool, range(first))
+        clock.now += 1.0  # earns a credit
         tried = spool.claim()
         assert tried is not None
         spool.release(tried.id)

@@ -1,60 +1,41 @@
-"""Which lane captures a frame, and the rules that the capture names."""
+"""Which lane captures a frame, and the rules and suspects that the capture names."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import Capture, Lane, Observation, Task, Thresholds
-from agent.selection.frame_context import FrameContext
-from agent.selection.random_lane import RandomLane
-from agent.selection.rules import Rule
-from agent.selection.rules.confidence import LowConfidence
+from agent.domain import Box, Capture, Detection, Lane, Observation, Thresholds
+from agent.selection.cover import UNSEEN, Cover
+from agent.selection.plan import SelectionPlan
 from agent.selection.selector import (
-    CameraPolicy,
-    Cooldown,
+    MOST_NAMED,
     FrameEvaluation,
     SelectionOutcome,
     Selector,
+    Shared,
 )
 from tests.fakes.captures import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures
-UNSURE = 0.3  # confidence; scores 0.5 with a threshold of 0.5 and a floor of 0.1
-
-
-@dataclass(slots=True)
-class Counting:
-    """A rule that fires for two or more detections, and counts its calls."""
-
-    name: ClassVar[str] = "crowd"
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
-    weight: ClassVar[float] = 0.5
-    is_temporal: ClassVar[bool] = False
-    calls: int = 0
-
-    def score(self, context: FrameContext) -> float:
-        self.calls += 1
-        return float(len(context.observation.detections) > 1)
+UNSURE = 0.5  # confidence at the threshold
+PLAN = SelectionPlan(("low_confidence", "clash"), Thresholds(0.5), "gate", min_value=0.1)
 
 
 def selector(
     *,
     interval: float = NO_RANDOM,
-    every_nth: int = 0,
-    rules: Sequence[Rule] | None = None,
+    plan: SelectionPlan = PLAN,
     explain: Callable[[FrameEvaluation], None] | None = None,
 ) -> Selector:
-    if rules is None:
-        rules = [LowConfidence(Thresholds(0.5, floor=0.1))]
+    """Return the selector of a camera without a budget: what it captures is delivered."""
     return Selector(
-        RandomLane(interval, "gate"),
-        rules,
-        new_id=lambda _: "one",
-        policy=CameraPolicy(every_nth=every_nth, cooldown_s=10.0),
+        plan,
+        interval=interval,
+        shared=Shared(Cover()),
+        new_id=lambda at: f"at {at:.3f}",
         explain=explain,
     )
 
@@ -67,37 +48,60 @@ def names(capture: Capture) -> list[str]:
     return [hit.name for hit in capture.rules]
 
 
-def test_an_uncertain_detection_is_captured_with_its_score_and_value() -> None:
+def test_an_uncertain_detection_is_captured_with_its_suspect_and_value() -> None:
     (capture,) = selector().observe(observation(0.0, UNSURE), 0.0)
+    [suspect] = capture.suspects
 
     assert capture.lane is Lane.SCORE
     assert names(capture) == ["low_confidence"]
-    assert capture.rules[0].score == pytest.approx(0.5)
-    assert capture.value == pytest.approx(0.4 * 0.5)
+    assert capture.rules[0].score == suspect.p == 0.25
+    assert capture.value == pytest.approx(0.25 + UNSEEN)
     assert capture.sampling is None
 
 
-@pytest.mark.parametrize("confidences", [(), (0.9,), (0.05,)])
-def test_a_frame_without_an_uncertain_detection_is_not_captured(
-    confidences: tuple[float, ...],
-) -> None:
+def test_a_frame_is_worth_the_sum_of_its_suspects() -> None:
+    boxes = tuple(Detection("car", 0, UNSURE, Box(n, 0, n + 1, 1)) for n in range(6))
+    (capture,) = selector().observe(Observation(frame(0.0), boxes), 0.0)
+
+    assert capture.value == pytest.approx(6 * 0.25 + UNSEEN)
+
+
+@pytest.mark.parametrize("confidences", [(), (0.95,), (0.05,), (0.25,)])
+def test_a_frame_without_a_suspect_of_value_is_not_captured(confidences: tuple[float, ...]) -> None:
     assert selector().observe(observation(0.0, *confidences), 0.0) == []
 
 
+def test_without_a_budget_the_same_image_is_captured_once() -> None:
+    grey_less = [observation(at / 5, UNSURE) for at in range(50)]
+    tracked = SelectionPlan(("low_confidence", "flicker"), Thresholds(0.5), "gate", min_value=0.1)
+    of = selector(plan=tracked)
+
+    assert len([*captures(of, grey_less), *of.finish(10.0)]) == 1
+
+
 def test_each_nth_frame_is_captured_whatever_it_shows() -> None:
-    found = captures(selector(every_nth=4), [observation(float(at)) for at in range(1, 13)])
+    of = selector(plan=replace(PLAN, every_nth=4))
+    found = captures(of, [observation(float(at)) for at in range(1, 13)])
 
     assert [capture.observation.frame.at for capture in found] == [4.0, 8.0, 12.0]
     assert {capture.lane for capture in found} == {Lane.INTERVAL}
     assert [names(capture) for capture in found] == [["every_nth"]] * 3
-    assert [capture.value for capture in found] == [0.0] * 3
 
 
-def test_lanes_are_tried_in_the_order_random_interval_score() -> None:
-    found = captures(
-        selector(interval=1.0, every_nth=2),
-        [observation(step / 8, UNSURE) for step in range(400)],
-    )
+def test_a_request_captures_the_next_frame_once() -> None:
+    of = selector()
+    of.request()
+    found = captures(of, [observation(float(at)) for at in range(3)])
+
+    assert [(c.observation.frame.at, c.lane, names(c)) for c in found] == [
+        (0.0, Lane.REQUESTED, ["requested"])
+    ]
+
+
+def test_lanes_are_tried_in_the_order_random_interval_requested_score() -> None:
+    of = selector(interval=1.0, plan=replace(PLAN, every_nth=2))
+    of.request()
+    found = captures(of, [observation(step / 8, UNSURE) for step in range(400)])
     by_lane = {lane: [c for c in found if c.lane is lane] for lane in Lane}
 
     assert len(by_lane[Lane.RANDOM]) >= 30
@@ -107,15 +111,15 @@ def test_lanes_are_tried_in_the_order_random_interval_score() -> None:
         assert capture.sampling is not None
     assert any("every_nth" in names(capture) for capture in by_lane[Lane.RANDOM])
     assert {tuple(names(c)) for c in by_lane[Lane.INTERVAL]} == {("every_nth", "low_confidence")}
-    assert len(by_lane[Lane.SCORE]) in (4, 5)  # of 50 s, with 10 s between
+    assert [names(c) for c in by_lane[Lane.REQUESTED]] == [["requested", "low_confidence"]]
     assert len({capture.observation.frame.at for capture in found}) == len(found)
 
 
 @given(st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=80, max_size=80))
 @settings(max_examples=30, deadline=None)
 def test_random_draws_do_not_depend_on_what_the_frames_show(shown: list[list[float]]) -> None:
-    plain = selector(interval=1.0, rules=[])
-    busy = selector(interval=1.0, every_nth=3)
+    plain = selector(interval=1.0, plan=replace(PLAN, rules=()))
+    busy = selector(interval=1.0, plan=replace(PLAN, every_nth=3))
 
     def draws(of: Selector, seen: list[list[float]]) -> list[float]:
         found = captures(of, [observation(i / 8, *each) for i, each in enumerate(seen)])
@@ -124,39 +128,35 @@ def test_random_draws_do_not_depend_on_what_the_frames_show(shown: list[list[flo
     assert draws(busy, shown) == draws(plain, [[]] * len(shown))
 
 
-def test_a_rule_cools_down_after_a_capture() -> None:
-    found = captures(selector(), [observation(at / 2, UNSURE) for at in range(50)])
-
-    assert [capture.observation.frame.at for capture in found] == [0.0, 10.0, 20.0]
-
-
-def test_the_cooldown_of_a_rule_does_not_stop_another_rule() -> None:
-    rules: list[Rule] = [LowConfidence(Thresholds(0.5, floor=0.1)), Counting()]
-    found = captures(
-        selector(rules=rules), [observation(0.0, UNSURE), observation(1.0, 0.9, UNSURE)]
+def test_a_capture_names_every_rule_and_counts_each_place_once() -> None:
+    two = (
+        Detection("car", 0, 0.5, Box(0, 0, 2, 2)),
+        Detection("bus", 1, 0.5, Box(0, 0, 2, 2)),
     )
+    (capture,) = selector().observe(Observation(frame(0.0), two), 0.0)
 
-    assert [names(capture) for capture in found] == [
-        ["low_confidence"],
-        ["crowd", "low_confidence"],
+    assert names(capture) == ["clash", "low_confidence"]
+    assert [(s.rule, s.p) for s in capture.suspects] == [
+        ("clash", 0.35),
+        ("low_confidence", 0.25),
+        ("low_confidence", 0.25),
     ]
-    assert found[1].value == pytest.approx(1 - (1 - 0.2) * (1 - 0.5), abs=0.001)
+    assert capture.value == pytest.approx(0.35 + UNSEEN)
 
 
-def test_each_rule_scores_each_frame_whichever_lane_captures_it() -> None:
-    rule = Counting()
-    captures(
-        selector(interval=1.0, every_nth=2, rules=[rule]),
-        [observation(step / 8) for step in range(100)],
-    )
+def test_a_record_names_a_bounded_number_of_suspects() -> None:
+    boxes = tuple(Detection("car", 0, UNSURE, Box(n, 0, n + 1, 1)) for n in range(300))
+    (capture,) = selector().observe(Observation(frame(0.0), boxes), 0.0)
 
-    assert rule.calls == 100
+    assert len(capture.suspects) == MOST_NAMED
 
 
 def test_a_frame_without_detections_can_be_captured() -> None:
-    (capture,) = selector(every_nth=1, rules=[]).observe(Observation(frame(0.0), ()), 0.0)
+    of = selector(plan=replace(PLAN, every_nth=1, rules=()))
+    (capture,) = of.observe(Observation(frame(0.0), ()), 0.0)
 
     assert capture.observation.detections == ()
+    assert capture.suspects == ()
 
 
 @pytest.mark.parametrize("lane", Lane)
@@ -164,29 +164,21 @@ def test_each_lane_has_an_outcome(lane: Lane) -> None:
     assert SelectionOutcome(lane).value == lane.value
 
 
-def test_the_explanation_of_a_cooldown_names_its_length() -> None:
+@pytest.mark.parametrize(
+    ("confidences", "outcome", "value"),
+    [
+        ((UNSURE,), SelectionOutcome.SCORE, 0.25 + UNSEEN),
+        ((0.25,), SelectionOutcome.LOW_VALUE, 0.0931),
+        ((), SelectionOutcome.NO_SUSPECT, 0.0),
+    ],
+)
+def test_each_frame_is_explained_with_its_value(
+    confidences: tuple[float, ...], outcome: SelectionOutcome, value: float
+) -> None:
     found: list[FrameEvaluation] = []
-    of = selector(explain=found.append)
-    captures(of, [observation(at, UNSURE) for at in (0.0, 1.0)])
+    captures(selector(explain=found.append), [observation(0.0, *confidences)])
+    [evaluation] = found
 
-    assert [each.text for each in found] == ["score", "rule is cooling down (10 s)"]
-
-
-def test_a_cooldown_of_zero_never_pauses_a_rule() -> None:
-    cooldown = Cooldown(0.0)
-    cooldown.start(["a"], 5.0)
-
-    assert cooldown.ready("a", 5.0)
-
-
-def test_a_cooldown_ends_on_time_and_when_the_clock_starts_again() -> None:
-    cooldown = Cooldown(10.0)
-    cooldown.start(["a"], 100.0)
-
-    assert [cooldown.ready("a", at) for at in (100.0, 109.9, 110.0, 3.0)] == [
-        False,
-        False,
-        True,
-        True,
-    ]
-    assert cooldown.ready("b", 100.0)
+    assert evaluation.outcome is outcome
+    assert evaluation.value == pytest.approx(value, abs=0.001)
+    assert evaluation.cutoff == PLAN.min_value

@@ -10,7 +10,6 @@ from agent.camera.address import parse_cameras
 from agent.domain import Lane, Thresholds
 from agent.factories import spool_of
 from agent.selection.budget.ledger import DAY_S
-from agent.selection.budget.purchase import SendHint
 from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment
 from agent.spool.spool import Spool
@@ -18,6 +17,7 @@ from agent.spool.types import NewCapture
 from agent.system import new_id
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import quiet_log
+from tests.selection.budgeted_spool import hint_of_scene
 
 NOON = 1_784_548_800.0
 
@@ -92,5 +92,6 @@ def test_a_day_with_enough_captures_spends_the_whole_budget(
 def put(spool: Spool, lane: Lane, count: int) -> None:
     for n in range(count):
         name = new_id(NOON)
-        record = {"schema": 1, "id": name, "lane": lane.value, "sampling": None}
-        spool.put([NewCapture(name, lane, n / 1000, record, b"x", hint=SendHint("gate").text)])
+        record = {"schema": 2, "id": name, "lane": lane.value, "sampling": None}
+        hint = hint_of_scene(n, 0.5)
+        spool.put([NewCapture(name, lane, 0.5, record, b"x", hint=hint)])

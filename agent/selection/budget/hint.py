@@ -1,6 +1,6 @@
 """What the purchase of credits must know of a waiting capture, as text in the spool's index."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.selection.cover import View
 
@@ -27,3 +27,7 @@ class SendHint:
             return cls(View.from_text(camera, view), degraded == "1")
         except ValueError:
             return cls(View(camera), degraded == "1", is_known=False)
+
+    def of_earlier_process(self) -> "SendHint":
+        """Return the hint without what is only valid in the process that wrote it."""
+        return replace(self, view=self.view.of_earlier_process())

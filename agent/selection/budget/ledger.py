@@ -49,6 +49,7 @@ class Ledger:
     _earned: float = 0.0  # credits accrued today, with what was carried over
     _carried: float = 0.0  # credits left over from the day before, at most 1
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
+    _spent_before: int = 0  # credits spent before today
     _by_date: dict[int, int] = field(default_factory=dict)  # credits spent, by days since 1970
     _paid: dict[str, str] = field(
         default_factory=dict
@@ -153,10 +154,16 @@ class Ledger:
         return _ROUNDING * max(1.0, self.per_day / 100)
 
     def _credits_of(self, part: BudgetPart) -> int:
-        """Return the whole credits of a part: each new one goes to the part that is due."""
+        """Return the whole credits of a part today: each new one goes to the part that is due.
+
+        They are counted on from the days before: of one credit a day every fifth goes to a fifth.
+        """
         whole = math.floor(self._earned + self._rounding)
-        for_random = math.floor(whole * self.random_share + 0.5)
-        return for_random if part is BudgetPart.RANDOM else whole - for_random
+        before, now = (
+            math.floor(credits_ * self.random_share + 0.5)
+            for credits_ in (self._spent_before, self._spent_before + whole)
+        )
+        return now - before if part is BudgetPart.RANDOM else whole - (now - before)
 
     def _earn(self, seconds: float) -> None:
         self._running += seconds
@@ -171,6 +178,7 @@ class Ledger:
         self._carried = min(1.0, max(0.0, self._earned - self._spent.total()))
         self._date = date
         self._running = 0.0
+        self._spent_before += self._spent.total()
         self._spent = Counter(self._paid.values())
         self.degraded_spent = 0
         if self._paid:
@@ -188,6 +196,7 @@ class Ledger:
                 "degraded": self.degraded_spent,
                 "date": self._date,
                 "spent": dict(self._spent),
+                "spent_before": self._spent_before,
                 "by_date": list(self._by_date.items()),
                 "paid": self._paid,
                 "monotonic": self._last.monotonic if self._last else 0.0,
@@ -206,6 +215,7 @@ class Ledger:
         ledger = cls(per_day, random_share, period_s)
         ledger._date = state["date"]
         ledger._spent = Counter(state["spent"])
+        ledger._spent_before = int(state.get("spent_before", 0))
         ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}
         ledger._paid = dict(state["paid"])
         ledger.elapsed = float(state["elapsed"])

@@ -1,4 +1,4 @@
-"""Each credit buys the waiting capture with the highest value, beside what was bought before."""
+"""Each credit buys the waiting capture with the highest value, beside what was purchased before."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from agent.selection.image_quality import DEGRADED_SHARE
 REMEMBERED_S = 3 * HALF_LIFE_S
 """Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
 
-_REVALUED_S = 3600.0  # what was bought fades, so that values rise again, slowly
+_REVALUED_S = 3600.0  # what was purchased fades, so that values rise again, slowly
 _LEDGER, _SENT = "ledger", "sent/"
 
 
@@ -33,7 +33,7 @@ class BudgetedOrder:
     """The order of sending within a labelling budget: lanes, credits, value.
 
     Implements `ports.SendOrder`. A purchase is durable before the capture is sent, and the capture
-    stays paid however often it must be sent again. What is bought is added to `cover`.
+    stays paid however often it must be sent again. What is purchased is added to `cover`.
     """
 
     ledger: Ledger
@@ -45,7 +45,9 @@ class BudgetedOrder:
     _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, in sending order
     _hints: dict[str, SendHint] = field(default_factory=dict)
     _unseen: set[str] = field(default_factory=set)  # paid before the start, and not arrived yet
-    _notes: dict[str, float] = field(default_factory=dict)  # when bought, by name of `sent/` notes
+    _notes: dict[str, float] = field(
+        default_factory=dict
+    )  # when purchased, by name of `sent/` notes
     _hour: int = -1  # in which all values were last taken for out of date
 
     def __post_init__(self) -> None:
@@ -66,17 +68,18 @@ class BudgetedOrder:
                 period_s=self.ledger.period_s,
             )
             self._unseen = set(self.ledger.paid)
-        bought = []
+        purchased = []
         for name, text in notes.items():
             if name.startswith(_SENT):
                 elapsed, _, hint = text.partition("\n")
-                bought.append((float(elapsed), name, SendHint.from_text(hint)))
+                purchased.append((float(elapsed), name, _earlier(hint)))
         now = self.now().monotonic
-        for at, name, known in sorted(bought, key=lambda each: each[:2]):
+        for at, name, known in sorted(purchased, key=lambda each: each[:2]):
             self._notes[name] = at
             self.cover.add(known.view, now - (self.ledger.elapsed - at))
         for entry, text in waiting:
-            self.arrive(entry, text)
+            self._hints[entry.id] = _earlier(text)
+            self.give_back(entry)
 
     def arrive(self, entry: SpoolEntry, hint: str) -> None:
         """Add a capture that waits."""
@@ -144,7 +147,7 @@ class BudgetedOrder:
         )
 
     def account(self) -> Mapping[str, str]:
-        """Return the ledger, to be kept with each change on disk: time without power earns nothing.
+        """Return the ledger, to be stored with each change: time without power earns nothing.
 
         At that moment all purchases are durable, so that it never takes one back.
         """
@@ -228,6 +231,10 @@ class BudgetedOrder:
             self._by_value[held.hint.is_degraded].remove(held)
         else:
             self._lanes[entry.lane].discard(entry)
+
+
+def _earlier(text: str) -> SendHint:
+    return SendHint.from_text(text).of_earlier_process()
 
 
 def _most(entry: SpoolEntry, hint: SendHint) -> float:

@@ -32,7 +32,9 @@ _FRAMES = ""  # the key that counts frames, among the labels
 _RARE_HALF_LIFE_S = 24 * 3600.0
 _MOTION_LEAST = 0.004  # share of the image; less is noise
 _MOTION_FULL = 0.06  # share of the image that scores 1
-_MOTION_ALL = 0.5  # share of the image; beyond it the camera or the light changed, not an object
+_MOTION_PART = 10  # cells; the image has 9 x 16 parts of 10 x 10 cells
+_MOTION_IN_PART = 0.05  # share of a part's cells from which the part moves
+_MOTION_ALL = 0.5  # share of the parts; beyond it the camera moves, the light changes, or it rains
 _CLASH_MARGIN = 1.0  # logits below the threshold; fainter boxes claim nothing
 _COVER = 0.15  # margin around a box, as a share of its size
 
@@ -221,11 +223,11 @@ class MotionWithoutDetection:
         """
         if context.moving is None:
             return
-        share = np.count_nonzero(context.moving) / context.moving.size
-        if not _MOTION_LEAST <= share <= _MOTION_ALL:
+        share = float(np.count_nonzero(context.moving) / context.moving.size)
+        if share < _MOTION_LEAST or _is_everywhere(context.moving):
             return
         uncovered = _without_specks(context.moving & ~self._covered(context))
-        share = np.count_nonzero(uncovered) / context.moving.size
+        share = float(np.count_nonzero(uncovered) / context.moving.size)
         p = self.prior * min(1.0, share / _MOTION_FULL)
         if share >= _MOTION_LEAST and p >= LEAST_P:
             number = self._events.number(context.observation.frame.at)
@@ -252,6 +254,14 @@ class MotionWithoutDetection:
                 right = math.ceil((box.x_max + dx) / width * columns)
                 covered[top:bottom, left:right] = True
         return covered
+
+
+def _is_everywhere(moving: NDArray[np.bool_]) -> bool:
+    """Whether more than half of the parts of an image move: no object is in all of them."""
+    rows, columns = (size // _MOTION_PART for size in moving.shape)
+    cells = moving.reshape(rows, _MOTION_PART, columns, _MOTION_PART)
+    parts = np.count_nonzero(cells, axis=(1, 3)) >= _MOTION_IN_PART * _MOTION_PART**2
+    return bool(np.count_nonzero(parts) > _MOTION_ALL * parts.size)
 
 
 def _without_specks(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
