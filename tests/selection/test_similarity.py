@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import FloatArray, Grey
+from agent.domain import FloatArray, Grey, Pixels
 from agent.selection.similarity import (
     CUT_BITS,
     NEAR_IDENTICAL_BITS,
@@ -58,9 +58,16 @@ def test_similarity_is_symmetrical(a: int, b: int) -> None:
     assert image_similarity(a, a) == 1.0
 
 
+def pixels_of(grey: Grey) -> Pixels:
+    """Return the frame that a thumbnail was made from, four times as large."""
+    return np.repeat(np.repeat(grey, 4, 0), 4, 1)[:, :, None].repeat(3, 2)
+
+
 def same(a: Grey, b: Grey, box_a: tuple[float, ...], box_b: tuple[float, ...]) -> bool:
     one, two = np.array([box_a], np.float32), np.array([box_b], np.float32)
-    [answer] = look_same(grown(one), crops(a, one), grown(two), crops(b, two))
+    [answer] = look_same(
+        grown(one), crops(a, pixels_of(a), one), grown(two), crops(b, pixels_of(b), two)
+    )
     return bool(answer)
 
 
@@ -98,6 +105,27 @@ def test_a_place_without_contrast_proves_nothing() -> None:
 
 
 def test_a_crop_at_the_edge_of_the_image_is_whole() -> None:
-    found = crops(scene(), boxes((0.0, 0.0, 0.1, 0.1), (0.95, 0.9, 1.2, 1.3)))
+    found = crops(scene(), pixels_of(scene()), boxes((0.0, 0.0, 0.1, 0.1), (0.95, 0.9, 1.2, 1.3)))
 
     assert {len(each) for each in found} == {144}
+
+
+@pytest.mark.parametrize(("texture", "is_same"), [(1, True), (2, False)])
+def test_a_small_place_is_compared_in_the_pixels_of_the_frame(
+    texture: int, *, is_same: bool
+) -> None:
+    """In the thumbnail both textures are the same grey."""
+
+    def frame(seed: int) -> Pixels:
+        look = np.random.default_rng(seed).integers(0, 256, (12, 12))
+        pixels = np.full((720, 1280, 3), 90, np.uint8)
+        pixels[300:348, 600:648] = np.kron(look, np.ones((4, 4)))[:, :, None]
+        return pixels
+
+    box = boxes((605 / 1280, 305 / 720, 643 / 1280, 343 / 720))
+    plain = np.full(SHAPE, 90, np.uint8)
+    [answer] = look_same(
+        grown(box), crops(plain, frame(1), box), grown(box), crops(plain, frame(texture), box)
+    )
+
+    assert bool(answer) is is_same
