@@ -130,7 +130,7 @@ def test_a_crowd_of_60_faint_boxes_has_a_bounded_number_of_suspects() -> None:
     places = [(20 + 120 * (n % 10), 20 + 110 * (n // 10)) for n in range(60)]
 
     def crowd(n: int) -> Observation:
-        people = [d for x, y in places for d in hovering(n, Box(x, y, x + 50, y + 90), draw)]
+        people = [d for x, y in places for d in hovering(n, Box(x, y, x + 60, y + 90), draw)]
         return shown(n, people, varied(still_images(), n))
 
     outcome = run(frames_of(crowd, 300.0), 300.0)
@@ -224,7 +224,7 @@ def test_confidences_of_0_15_to_0_25_at_a_threshold_of_0_2_are_all_in_doubt() ->
 
     def faint(n: int) -> Observation:
         people = [
-            Detection("car", 0, draw.uniform(0.15, 0.25), Box(x, 100, x + 40, 124))
+            Detection("car", 0, draw.uniform(0.15, 0.25), Box(x, 100, x + 60, 160))
             for x in range(10, 1200, 100)
         ]
         return shown(n, people, varied(still_images(), n))
