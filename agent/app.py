@@ -90,7 +90,7 @@ def wired(
     warning = insecure_token_warning(settings.upload_url or "", settings.token)
     if warning:
         log.warning("upload insecure", error=warning)
-    cover = Cover()  # what the budget bought: the spool fills it, the selection asks it
+    cover = Cover()  # what the budget purchased: the spool fills it, the selection asks it
     progress = partial(_extend_start_timeout, notifier)
     with spool_of(settings, clock=clock, log=log, progress=progress, cover=cover) as spool:
         log.info(

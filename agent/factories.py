@@ -90,7 +90,7 @@ def spool_of(
     """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
 
     `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
-    repair open it without. `cover` is filled with what is and was bought.
+    repair open it without. `cover` is filled with what is and was purchased.
     """
     from agent.selection.budget.purchase import BudgetedOrder
     from agent.selection.cover import Cover

@@ -44,9 +44,9 @@ def replay(
         ),
     ] = None,
     budget: Annotated[
-        int | None,
+        float | None,
         typer.Option(
-            help="Credits for each recording; 0 = everything captured is chosen. "
+            help="Credits for each recording, such as 20 or 0.5; 0 = no limit. "
             "[default: AGENT_BUDGET_PER_DAY]",
             min=0,
             max=1_000_000,
@@ -69,7 +69,7 @@ def replay(
 
     Example: capture-agent replay street.mp4 --budget 20 --report street.html
 
-    Model, thresholds, rules and weights come from AGENT_* settings, where they are set. Each
+    Model, thresholds, rules and AGENT_MIN_VALUE come from the settings, where they are set. Each
     recording counts as one day: its credits accrue over its length. Nothing is uploaded.
     """
     from agent.factories import detector_of, inference_workers
@@ -148,7 +148,7 @@ def _check_page(page: Path | None) -> None:
         )
 
 
-def _plan(settings: "Settings", budget: int | None) -> "SelectionPlan":
+def _plan(settings: "Settings", budget: float | None) -> "SelectionPlan":
     from agent.factories import selection_plan
 
     plan = selection_plan(settings)

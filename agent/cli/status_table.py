@@ -63,7 +63,7 @@ def _delivered(facts: Mapping[str, Any], now: float) -> str:
 def _credits(facts: Mapping[str, Any]) -> str:
     if facts["credits_left"] < 0:
         return "no limit"
-    return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']} a day"
+    return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']:g} a day"
 
 
 def _full_in(hours: float | None) -> str:

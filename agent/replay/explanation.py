@@ -158,7 +158,7 @@ class Explainer:
             return
         paid = [each.value for each in self._purchases if self._lanes[each.id] is Lane.SCORE]
         if paid:
-            yield f"every credit went to another; the last one bought a value of {paid[-1]:.2f}"
+            yield f"every credit went to another; the last one purchased a value of {paid[-1]:.2f}"
         if evaluation.quality.is_degraded:
             yield f"the image is {evaluation.quality}: such images get at most 5 % of the credits"
 

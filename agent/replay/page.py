@@ -50,7 +50,7 @@ def _tiles(report: Json) -> Iterator[str]:
     seconds = round(sum(source["seconds"] for source in sources))
     frames = sum(source["frames"] for source in sources)
     random = report["captures_by_lane"].get("random", 0)
-    share = f"{len(captures) / paid:.0%} of {paid} credits" if paid else "no budget"
+    share = f"{len(captures) / paid:.0%} of {paid:g} credits" if paid else "no budget"
     held = sum(source["held"] for source in sources)
     yield '<section class="tiles">'
     for figure, words, detail in (
@@ -187,7 +187,7 @@ def _explained(report: Json) -> Iterator[str]:
 def _foot(report: Json) -> Iterator[str]:
     settings, model = report["settings"], report["model"]
     fps = f"{settings['fps']:g} frames a second" if settings["fps"] else "each frame"
-    budget = f"{settings['budget']} credits a recording" if settings["budget"] else "no budget"
+    budget = f"{settings['budget']:g} credits a recording" if settings["budget"] else "no budget"
     yield (
         f"<footer>Model {escape(model['name'])} ({escape(model['sha256'][:12])}), {fps}, {budget}, "
         f"threshold {settings['threshold']:g}, rules {escape(', '.join(settings['rules']))}. "

@@ -361,8 +361,8 @@ class Settings(BaseSettings):
             ),
             example="500",
             effect=(
-                "What labelling costs a day. Each credit buys the waiting capture with the highest "
-                "value, and none is given before it has accrued. With `0` there is no "
+                "What labelling costs a day. Each credit purchases the waiting capture with the "
+                "highest value, and none is given before it has accrued. With `0` there is no "
                 "competition: each frame whose value reaches `AGENT_MIN_VALUE` is delivered."
             ),
         ),
@@ -373,8 +373,8 @@ class Settings(BaseSettings):
             meaning="Least value of a capture, in expected new failures, that is worth a credit.",
             example="0.3",
             effect=(
-                "Below it nothing is captured for its value and nothing is bought: a scene in "
-                "which nothing happens costs next to nothing. Random, interval and requested "
+                "Below it nothing is captured for its value and no credit is spent on it: a scene "
+                "in which nothing happens costs next to nothing. Random, interval and requested "
                 "captures do not depend on it."
             ),
         ),

@@ -13,7 +13,14 @@ from agent.dataset import yolo
 from agent.dataset.folder import Dataset
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
-from tests.fakes.captures import CAR, capture_id, classified, record_of, stored_capture
+from tests.fakes.captures import (
+    CAR,
+    capture_id,
+    classified,
+    of_first_schema,
+    record_of,
+    stored_capture,
+)
 from tests.fakes.disk.real import OrderedDisk, RefusingDisk
 
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.8, "box": [-50.0, 0.0, 50.0, 100.0]}
@@ -34,6 +41,18 @@ def test_a_stored_capture_is_three_files_with_the_bytes_as_sent(tmp_path: Path) 
     assert (tmp_path / f"set/images/{made.id}.jpg").read_bytes() == made.image
     assert (tmp_path / f"set/records/{made.id}.json").read_bytes() == made.record_json
     assert dataset.count() == 1
+
+
+def test_a_record_of_an_older_version_is_stored_and_labelled_alike(tmp_path: Path) -> None:
+    older, newer = of_first_schema(1), stored_capture(2)
+    dataset = Dataset(tmp_path, Disk())
+
+    for made in (older, newer):
+        assert dataset.store(made.record_json, made.image) is True
+
+    labels = [(tmp_path / f"labels/{made.id}.txt").read_text() for made in (older, newer)]
+    assert labels[0] == labels[1] != ""
+    assert (tmp_path / f"records/{older.id}.json").read_bytes() == older.record_json
 
 
 def test_labels_by_hand(tmp_path: Path) -> None:

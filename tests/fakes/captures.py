@@ -31,6 +31,9 @@ FIRST_CAPTURE_MS = 1_700_000_000_000
 CAR = {"label": "car", "class_id": 2, "confidence": 0.9, "box": [10.0, 20.0, 110.0, 70.0]}
 """A detection as it is in a record."""
 
+SUSPECT = {"rule": "low_confidence", "label": "car", "track": 3, "box": CAR["box"], "p": 0.5}
+"""A suspect as it is in a record."""
+
 RANDOM_SLOT = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
 """The field `sampling` of a random capture."""
 
@@ -103,7 +106,7 @@ def capture(
 def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
     """Return the record of a capture with `image`; `changes` replace fields."""
     return {
-        "schema": 1,
+        "schema": 2,
         "id": capture_id(number),
         "device": "test",
         "camera": "gate",
@@ -120,6 +123,7 @@ def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
         "detections": [CAR],
         "lane": "score",
         "rules": [{"name": "low_confidence", "score": 0.5}, {"name": "flicker", "score": 0.2}],
+        "suspects": [SUSPECT],
         "value": 0.75,
         "sampling": None,
         **changes,
@@ -169,6 +173,13 @@ def classified(number: int, *classes: tuple[str, float]) -> StoredCapture:
     ]
     made = stored_capture(number, classes=named)
     record = {name: value for name, value in made.record.items() if name != "detections"}
+    return _stored(record, made.image)
+
+
+def of_first_schema(number: int) -> StoredCapture:
+    """Return a capture whose record an older version made: schema 1, without suspects."""
+    made = stored_capture(number, schema=1)
+    record = {name: value for name, value in made.record.items() if name != "suspects"}
     return _stored(record, made.image)
 
 

@@ -17,8 +17,8 @@ FILES = ("README.md", "CHANGELOG.md", "pyproject.toml")
 SUFFIXES = frozenset({"", ".py", ".md", ".toml", ".txt", ".service", ".conf", ".env"})
 NOT_OURS = frozenset({LIST.name, Path(__file__).name, "LICENSES.md"})
 MADE_BY_TOOLS = frozenset({"__pycache__", ".hypothesis", ".pytest_cache"})
-ON_DISK = ('"kept_with/"',)
-"""Names that older versions wrote to disk; new ones must read them."""
+FIXED = ('"kept_with/"', "not bought: ")
+"""A name that older versions wrote to disk, and words of an explanation that programs look for."""
 
 
 def retired() -> dict[str, str]:
@@ -36,7 +36,7 @@ PATTERN = re.compile(
 
 def complaints(text: str) -> Iterator[str]:
     """Each retired word of a text, with its line."""
-    for name in ON_DISK:
+    for name in FIXED:
         text = text.replace(name, "")
     for number, line in enumerate(text.splitlines(), start=1):
         for found in PATTERN.finditer(line):

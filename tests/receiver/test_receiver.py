@@ -16,7 +16,7 @@ from agent.domain import StoredCapture
 from agent.files import Disk
 from agent.receiver.receiver import ReceivedCapture, Receiver
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.fakes.captures import stored_capture
+from tests.fakes.captures import of_first_schema, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 
@@ -82,6 +82,14 @@ def test_a_new_capture_is_201_and_the_same_again_200(
         ReceivedCapture(made.id, len(made.image), is_new=False),
     ]
     assert (receiver.received, receiver.duplicates, receiver.captures) == (1, 1, 1)
+
+
+def test_a_record_of_an_older_version_is_stored_as_sent(receiver: Receiver, tmp_path: Path) -> None:
+    made = of_first_schema(1)
+    body, headers = form(made)
+
+    assert ask(receiver, body=body, headers=headers)[0] == 201
+    assert (tmp_path / f"records/{made.id}.json").read_bytes() == made.record_json
 
 
 def test_it_says_how_many_captures_it_holds(receiver: Receiver) -> None:

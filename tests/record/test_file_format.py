@@ -11,6 +11,7 @@ from agent.domain import Lane, SpoolEntry
 from agent.errors import DamagedRecord
 from agent.record import file_format as record
 from agent.record.file_format import HEADER_BYTES, file_name, occupied_bytes
+from tests.fakes.captures import capture_id
 
 _TEXT = {"id": "a", "sampling": None, "image": {"sha256": "0"}}
 _FILE = record.encode(_TEXT, b"image")
@@ -24,7 +25,7 @@ _entries = st.builds(
     SpoolEntry,
     id=st.uuids().map(str),
     lane=st.sampled_from(Lane),
-    value=st.integers(0, 1000).map(lambda thousandths: thousandths / 1000),
+    value=st.integers(0, 999_999).map(lambda thousandths: thousandths / 1000),
     sequence=st.integers(0, 10**12 - 1),
     size=st.integers(0, 2**40),
 )
@@ -108,7 +109,9 @@ def test_a_parsed_name_is_the_only_name_of_its_entry(name: str) -> None:
         "",
         "cache.db",
         "s0500-000000000001-00000000-0000-7000-8000-000000000000.capture.tmp",
-        "s1001-000000000001-00000000-0000-7000-8000-000000000000.capture",
+        "s500-000000000001-00000000-0000-7000-8000-000000000000.capture",
+        "s01500-000000000001-00000000-0000-7000-8000-000000000000.capture",
+        "s1000000-000000000001-00000000-0000-7000-8000-000000000000.capture",
         "x0500-000000000001-00000000-0000-7000-8000-000000000000.capture",
         "s0500-00000000001-00000000-0000-7000-8000-000000000000.capture",
         "s0500-00000000000\u0661-00000000-0000-7000-8000-000000000000.capture",
@@ -118,6 +121,26 @@ def test_a_parsed_name_is_the_only_name_of_its_entry(name: str) -> None:
 )
 def test_a_foreign_name_is_no_entry(name: str) -> None:
     assert record.parse_name(name, 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "read"),
+    [
+        (0.0, "0000", 0.0),
+        (0.75, "0750", 0.75),  # as older versions wrote it, whose values ended at 1
+        (1.0, "1000", 1.0),
+        (12.3456, "12346", 12.346),
+        (999.999, "999999", 999.999),
+        (5000.0, "999999", 999.999),
+    ],
+)
+def test_a_name_holds_the_value_in_thousandths(value: float, digits: str, read: float) -> None:
+    name = file_name(SpoolEntry(capture_id(1), Lane.SCORE, value, 1, 10))
+    found = record.parse_name(name, 10)
+
+    assert name == f"s{digits}-000000000001-{capture_id(1)}.capture"
+    assert found is not None
+    assert found.value == read
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from agent.domain import (
     Observation,
     RuleHit,
     Sampling,
+    Suspect,
     Task,
     Thresholds,
 )
@@ -46,14 +47,17 @@ def made_record(
     image: EncodedImage | None = None,
     sampling: Sampling | None = None,
     lane: Lane = Lane.SCORE,
+    suspects: tuple[Suspect, ...] = (),
+    value: float = 0.654321,
 ) -> dict[str, Any]:
     height, width = seen.pixels.shape[:2]
     capture = Capture(
         Observation(seen, detections),
         lane,
         (RuleHit("low_confidence", 0.123456),),
-        0.654321,
+        value,
         sampling,
+        suspects=suspects,
     )
     image = image or EncodedImage(b"jpeg", width, height)
     return MAKER.make(ID, capture, image, clock_synchronized=True)
@@ -68,10 +72,15 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
         Detection("car", 0, 0.43219, box),
         sampling=sampling,
         lane=Lane.RANDOM,
+        suspects=(
+            Suspect("flicker", 0.123456, "car", box, 7, "crosses the threshold on one side"),
+            Suspect("count_change", 0.1, track=2),
+        ),
+        value=12.345678,
     )
 
     assert record == {
-        "schema": 1,
+        "schema": 2,
         "id": ID,
         "device": "gate-7",
         "camera": "yard",
@@ -99,7 +108,17 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
         ],
         "lane": "random",
         "rules": [{"name": "low_confidence", "score": 0.1235}],
-        "value": 0.6543,
+        "suspects": [
+            {
+                "rule": "flicker",
+                "label": "car",
+                "track": 7,
+                "box": [10.0, 20.0, 30.0, 40.0],
+                "p": 0.1235,
+            },
+            {"rule": "count_change", "label": "", "track": 2, "box": None, "p": 0.1},
+        ],
+        "value": 12.3457,
         "sampling": {
             "slot_start": "2026-07-20T01:45:00.000Z",
             "slot_seconds": 900.0,
@@ -141,9 +160,12 @@ def test_boxes_are_in_pixels_of_the_stored_image(
     image = EncodedImage(b"", *stored)
     found = Detection("car", 0, 0.5, Box(*box))
 
-    record = made_record(frame_of_size(*seen), found, image=image)
+    suspect = Suspect("low_confidence", 0.2, "car", Box(*box))
+
+    record = made_record(frame_of_size(*seen), found, image=image, suspects=(suspect,))
 
     assert record["detections"][0]["box"] == expected
+    assert record["suspects"][0]["box"] == expected
 
 
 SIDES = st.integers(1, 60)

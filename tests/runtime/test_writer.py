@@ -34,7 +34,6 @@ class Desk:
             MAKER,
             spool,
             synchronized=lambda _: True,
-            hints=False,
             stats=self.stats,
             log=log.log,
         )

@@ -135,7 +135,6 @@ class WholeAgent:
                 MAKER,
                 spool,
                 synchronized=lambda _: True,
-                hints=False,
                 stats=self.stats,
                 log=log.log,
             ),

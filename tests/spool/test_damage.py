@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain import Lane
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
 from agent.spool.spool import Spool
-from tests.fakes.captures import new_capture
+from agent.spool.types import NewCapture
+from tests.fakes.captures import new_capture, of_first_schema
 from tests.fakes.disk.real import BadBlockDisk
 from tests.spool.spool_builders import claimable, counts_add_up, open_real
 
@@ -276,3 +278,28 @@ def test_sequence_numbers_grow_after_all_captures_are_delivered(root: Path) -> N
         (kept,) = spool.put([new_capture(20)]).kept
 
     assert kept.sequence == 8
+
+
+def test_values_above_one_keep_their_order_without_an_index(tmp_path: Path) -> None:
+    values = {1: 0.5, 2: 12.5, 3: 3.25, 4: 100.0}
+    with open_real(tmp_path) as spool:
+        spool.put([new_capture(number, value=value) for number, value in values.items()])
+    (tmp_path / "cache" / DATABASE).unlink()
+
+    with open_real(tmp_path) as spool:
+        order = list(claimable(spool))
+
+    assert order == [new_capture(number).id for number in (4, 2, 3, 1)]
+
+
+def test_a_record_of_an_older_version_is_sent_unchanged(tmp_path: Path) -> None:
+    older = of_first_schema(1)
+    with open_real(tmp_path) as spool:
+        spool.put([NewCapture(older.id, Lane.SCORE, 0.75, older.record, older.image)])
+
+    with open_real(tmp_path) as spool:
+        found = spool.claim()
+
+    assert found is not None
+    assert found.record == {**older.record, "sequence": 1}
+    assert found.image == older.image

@@ -152,4 +152,4 @@ def test_a_capture_with_an_unreadable_file_name_is_refused(tmp_path: Path) -> No
         open_real(tmp_path / "spool") as spool,
         pytest.raises(ValueError, match="could not read this file name"),
     ):
-        spool.put([new_capture(1, value=1.2)])
+        spool.put([new_capture(1, value=1000.5)])

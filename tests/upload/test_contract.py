@@ -24,7 +24,7 @@ from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
-from tests.fakes.captures import stored_capture
+from tests.fakes.captures import of_first_schema, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.upload.fake_target import FakeTarget
@@ -264,6 +264,15 @@ def test_a_receipt_repeats_id_and_checksum_and_the_endpoint_has_the_image(side: 
     receipt = side.target.send(sent)
 
     assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
+    assert side.images() == {sent.id: sent.image}
+
+
+def test_a_record_of_an_older_version_is_delivered(side: Side) -> None:
+    sent = of_first_schema(1)
+
+    receipt = side.target.send(sent)
+
+    assert (receipt.id, receipt.sha256) == (sent.id, sent.image_sha256)
     assert side.images() == {sent.id: sent.image}
 
 
