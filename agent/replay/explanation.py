@@ -1,7 +1,7 @@
 """Explains why a frame of a recording was captured and purchased, or was not."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -204,18 +204,21 @@ def value_text(evaluation: FrameEvaluation) -> str:
     """Return the value of a frame and the suspects that make it, in words."""
     if not evaluation.suspects:
         return "no rule names a suspect"
-    p = [suspect.p for suspect in evaluation.suspects]
+    if not evaluation.added:
+        parts = [f"{_suspect_text(each)} (p {each.p:.2f})" for each in evaluation.suspects]
+        return f"at most {evaluation.value:.2f} expected new failures; suspects: {_list(parts)}"
     parts = [
         f"{_suspect_text(suspect)} ({added:.2f})"
-        for suspect, added in zip(evaluation.suspects, evaluation.added or p, strict=True)
+        for suspect, added in zip(evaluation.suspects, evaluation.added, strict=True)
         if added >= LEAST_P
     ]
-    shown = ", ".join(parts[:_MOST_SHOWN])
+    shown = _list(parts) if parts else "all of its suspects were shown before"
+    return f"{evaluation.value:.2f} expected new failures: {shown}"
+
+
+def _list(parts: Sequence[str]) -> str:
     more = f", and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
-    if not parts:
-        shown = "all of its suspects were shown before"
-    most = "" if evaluation.added else "at most "
-    return f"{most}{evaluation.value:.2f} expected new failures: {shown}{more}"
+    return ", ".join(parts[:_MOST_SHOWN]) + more
 
 
 def _suspect_text(suspect: Suspect) -> str:

@@ -28,7 +28,7 @@ QUIET: dict[str, Any] = {
     "upload": "flowing",
     "model": "nanodet",
     "model_error": None,
-    "budget_per_day": 100,
+    "budget_per_day": 100.0,
     "credits_left": 4.0,
     "occupied_bytes": 4_000_000,
     "max_bytes": 2_000_000_000,

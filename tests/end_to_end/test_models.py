@@ -45,7 +45,7 @@ def test_a_classifier_s_records_carry_classes_and_are_delivered(
         assert record["classes"][0] == {"label": "bee", "class_id": 1, "confidence": 0.4}
 
 
-def test_an_output_that_is_none_is_captured_at_full_value(
+def test_an_output_that_is_none_is_a_suspect(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     broken = {"output0": np.full((1, 7, 315), np.nan, np.float32)}
@@ -63,7 +63,8 @@ def test_an_output_that_is_none_is_captured_at_full_value(
     records = list(server.records.values())
     invalid = [r for r in records if "invalid_output" in {rule["name"] for rule in r["rules"]}]
     assert invalid
-    assert {record["value"] for record in invalid} == {1.0}
+    assert max(record["value"] for record in invalid) >= 0.5
+    assert {s["p"] for r in invalid for s in r["suspects"] if s["rule"] == "invalid_output"} == {0.5}
     assert all(record["detections"] == [] for record in records)
 
 

@@ -15,7 +15,7 @@ from tests.end_to_end.endpoint import LocalEndpoint
 RECORD_KEYS = {
     *("schema", "id", "device", "camera", "captured_at", "clock_synchronized", "boot_id"),
     *("monotonic_ns", "sequence", "source_frame", "image", "model", "thresholds", "detections"),
-    *("lane", "rules", "value", "sampling", "agent"),
+    *("lane", "rules", "suspects", "value", "sampling", "agent"),
 }
 FRAMES = 250
 
@@ -23,7 +23,7 @@ FRAMES = 250
 def check_record(record: Any, image: bytes) -> None:
     """All of SPEC 6, and the image is the one that the record speaks of."""
     assert record.keys() >= RECORD_KEYS
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     assert record["image"]["sha256"] == hashlib.sha256(image).hexdigest()
     assert record["image"]["bytes"] == len(image)
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
@@ -35,7 +35,10 @@ def check_record(record: Any, image: bytes) -> None:
         assert 0 <= y_min < y_max <= pixels.shape[0]
         assert record["thresholds"]["floor"] <= detection["confidence"] <= 1
         assert detection["label"]
-    assert 0 <= record["value"] <= 1
+    assert record["value"] >= 0
+    for suspect in record["suspects"]:
+        assert 0 < suspect["p"] <= 1
+        assert suspect["rule"] in {rule["name"] for rule in record["rules"]}
     assert record["captured_at"].endswith("Z")
     assert record["model"]["task"] == "detect"
     assert len(record["model"]["sha256"]) == 64

@@ -58,7 +58,7 @@ class ConstantDetector:
         return Prediction(self.info, (Detection("person", 0, 0.45, box),))
 
 
-def plan_of(budget: int, **values: Any) -> SelectionPlan:
+def plan_of(budget: float, **values: Any) -> SelectionPlan:
     settings = without_environment(budget_per_day=budget, device_id="tests", **values)
     return selection_plan(settings)
 

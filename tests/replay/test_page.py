@@ -42,8 +42,9 @@ def report(**changes: Any) -> dict[str, Any]:
         "at": 1.4,
         "lane": "score",
         "rules": [{"name": "low_confidence", "score": 0.81}],
-        "value": 0.5,
+        "value": 1.5,
         "purchased_at": 2.0,
+        "added": 1.25,
         "bytes": 1000,
     }
     source = {
@@ -89,6 +90,13 @@ def dataset(tmp_path: Path) -> Path:
         "image": {"width": 160, "height": 90},
         "thresholds": {"default": 0.5, "labels": {}, "floor": 0.05},
         "detections": detections,
+        "suspects": [
+            {"rule": "flicker", "label": "dog", "track": 3, "box": [0, 0, 160, 90], "p": 0.4},
+            {"rule": "weak_track", "label": "dog", "track": 3, "box": [0, 0, 160, 90], "p": 0.1},
+            {"rule": "clash", "label": HTML_LABEL, "track": 4, "box": [5, 5, 9, 9], "p": 0.3},
+            {"rule": "low_confidence", "label": "cat", "track": 5, "box": [1, 1, 2, 2], "p": 0.04},
+            {"rule": "count_change", "label": "", "track": 1, "box": None, "p": 0.15},
+        ],
     }
     for folder, suffix, data in (
         ("images", "jpg", image.data),
@@ -129,6 +137,31 @@ def test_the_page_shows_the_numbers_of_the_report(dataset: Path) -> None:
 
     for words in ("10% of 10 credits", "low_confidence", "frame 7 at 1.40", "4 times", "0.3 MB"):
         assert words in page.text
+    assert "adds 1.25 expected new failures" in page.text
+
+
+def test_suspects_are_drawn_with_their_highest_p(dataset: Path) -> None:
+    text = page_of(report(), dataset)
+
+    assert "dog? p 0.40" in text
+    assert "dog? p 0.10" not in text
+    assert "cat?" not in text
+    assert text.count('<rect class="suspect"') == 2
+    assert text.count('<rect class="certain" x="10"') == 1
+
+
+def test_a_record_of_an_older_version_has_a_card(dataset: Path) -> None:
+    """It has no suspects: what the model detected is drawn."""
+    path = dataset / "records" / f"{NAME}.json"
+    older = json.loads(path.read_text())
+    del older["suspects"]
+    path.write_text(json.dumps(older))
+
+    text = page_of(report(), dataset)
+
+    assert f"{NAME}" not in text
+    assert '<rect class="suspect"' not in text
+    assert '<rect class="certain" x="10"' in text
 
 
 def test_each_svg_is_well_formed(dataset: Path) -> None:

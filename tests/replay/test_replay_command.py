@@ -44,6 +44,17 @@ def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "capture-agent-state").exists()
 
 
+def test_a_budget_may_be_a_fraction(tmp_path: Path) -> None:
+    noise_folder(tmp_path / "a", 6)
+
+    result = run_replay(tmp_path, "a", "--budget", "0.5", "--report", "page.html")
+
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "capture-agent-replay" / "report.json").read_text())
+    assert (report["settings"]["budget"], report["captures"]) == (0.5, [])
+    assert "0% of 0.5 credits" in (tmp_path / "page.html").read_text()
+
+
 def test_images_that_cannot_be_decoded_are_counted(tmp_path: Path) -> None:
     noise_folder(tmp_path / "a", 6)
     (tmp_path / "a" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
