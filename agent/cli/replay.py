@@ -89,7 +89,13 @@ def replay(
     from agent.replay.page import page_of
     from agent.replay.report import report_of
 
-    report = report_of(results, plan=plan, model=parts.detector.info, fps=rate)
+    report = report_of(
+        results,
+        plan=plan,
+        model=parts.detector.info,
+        fps=rate,
+        warnings=parts.thresholds.warnings(),
+    )
     text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
     disk = Disk()
     try:
@@ -160,11 +166,19 @@ def _plan(settings: "Settings", budget: float | None) -> "SelectionPlan":
 def _parts(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
     from agent.factories import dataset_at, image_encoder, record_maker
     from agent.replay.recording import ReplayParts
+    from agent.selection.threshold_check import ThresholdCheck
 
     maker = record_maker(settings, detector.info, boot="recording")
     if "device_id" not in settings.model_fields_set:
         maker = replace(maker, device=SEED)
-    return ReplayParts(detector, image_encoder(settings), maker, dataset_at(folder), workers)
+    return ReplayParts(
+        detector,
+        image_encoder(settings),
+        maker,
+        dataset_at(folder),
+        ThresholdCheck(maker.thresholds),
+        workers,
+    )
 
 
 def _play(
@@ -221,6 +235,8 @@ def _show(
         f"to expect for a camera: {report['captures_per_day']:g} captures a day, "
         f"{report['mb_per_day']:.1f} MB sent, {report['stored_mb_per_day']:.1f} MB written to disk"
     )
+    for warning in report["warnings"]:
+        print(f"warning: {warning}")
     print(f"speed: {analysed / max(seconds, 1e-9):.1f} frames a second")
     print(f"dataset: {folder}")
     if page is not None:

@@ -131,6 +131,7 @@ def _sheet(report: Json, dataset: Path) -> Iterator[str]:
 def _histograms(report: Json) -> Iterator[str]:
     confidences = report["confidences"]
     yield "<section><h2>Confidences of the model</h2>"
+    yield from (f"<p><b>{escape(warning)}</b></p>" for warning in report["warnings"])
     yield (
         "<p>Over all analysed frames; the height of a bar is the square root of its count, so that "
         'rare confidences can be seen. The line is the threshold.</p><div class="histograms">'

@@ -22,6 +22,7 @@ from agent.selection.cover import Cover
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation
+from agent.selection.threshold_check import ThresholdCheck
 
 BINS = 20
 """Bins of the histogram of confidences, each 0.05 wide."""
@@ -37,6 +38,7 @@ class ReplayParts:
     encoder: ImageEncoder
     maker: RecordMaker
     dataset: Dataset
+    thresholds: ThresholdCheck
     workers: int
 
 
@@ -133,6 +135,7 @@ class Replay:
 
     def _count(self, observation: Observation) -> None:
         self.result.frames += 1
+        self._parts.thresholds.add(observation)
         seen = [(each.label, each.confidence) for each in observation.detections]
         seen += [(each.label, each.confidence) for each in observation.classes]
         for label, confidence in seen:

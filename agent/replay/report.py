@@ -15,9 +15,14 @@ _MB = 1e6
 
 
 def report_of(
-    results: Sequence[RecordingResult], *, plan: SelectionPlan, model: ModelInfo, fps: float
+    results: Sequence[RecordingResult],
+    *,
+    plan: SelectionPlan,
+    model: ModelInfo,
+    fps: float,
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the report; it has no speed, date or folder.
+    """Return the report, with what is probably set wrongly; it has no speed, date or folder.
 
     The same recordings and settings therefore give the same report.
     """
@@ -46,6 +51,7 @@ def report_of(
         "mb_per_day": round(sum(o.chosen_bytes for o in results) / _MB / days, 3),
         "stored_mb_per_day": round(sum(o.held_bytes for o in results) / _MB / days, 3),
         "confidences": _confidences(results),
+        "warnings": list(warnings),
         "captures": captures,
         "explained": [asdict(e) for result in results for e in result.explanations],
     }

@@ -93,7 +93,7 @@ def test_its_code_keeps_the_rules_of_ruff(copy: Path) -> None:
 
 
 def test_the_new_names_stand_in_every_generated_text(copy: Path) -> None:
-    assert "| `cut_off` | 0.2 | An object" in (copy / "docs" / "selection.md").read_text("utf-8")
+    assert "| `cut_off` | 0.3 | An object" in (copy / "docs" / "selection.md").read_text("utf-8")
     assert "| `cut_off.margin` | 2 | a number between 0 and 500 pixels |" in (
         copy / "docs" / "selection.md"
     ).read_text("utf-8")

@@ -64,7 +64,9 @@ def test_an_output_that_is_none_is_a_suspect(
     invalid = [r for r in records if "invalid_output" in {rule["name"] for rule in r["rules"]}]
     assert invalid
     assert max(record["value"] for record in invalid) >= 0.5
-    assert {s["p"] for r in invalid for s in r["suspects"] if s["rule"] == "invalid_output"} == {0.5}
+    assert {s["p"] for r in invalid for s in r["suspects"] if s["rule"] == "invalid_output"} == {
+        0.5
+    }
     assert all(record["detections"] == [] for record in records)
 
 

@@ -22,6 +22,7 @@ from agent.record.schema import RecordMaker
 from agent.replay.frames import address_of
 from agent.replay.recording import RecordingResult, Replay, ReplayParts
 from agent.selection.plan import SelectionPlan
+from agent.selection.threshold_check import ThresholdCheck
 from agent.settings.load import without_environment
 
 
@@ -80,6 +81,7 @@ def replayed(
         JpegEncoder(quality=80),
         RecordMaker("tests", "recording", detector.info, plan.thresholds, "0"),
         Dataset(folder, Disk()),
+        ThresholdCheck(plan.thresholds),
         workers=2,
     )
     own = replace(plan, period_s=length.seconds)

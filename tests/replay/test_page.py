@@ -73,6 +73,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "captures_per_day": 1.0,
         "mb_per_day": 0.1,
         "stored_mb_per_day": 0.3,
+        "warnings": [f"threshold 0.5 is above all confidences of {HTML_LABEL}"],
         "confidences": {HTML_LABEL: [0] * 8 + [3] + [0] * 10 + [1]},
         "captures": [capture],
         "explained": [{"source": HTML_LABEL, "frame": 7, "outcome": "chosen", "why": [HTML_LABEL]}],
@@ -137,6 +138,7 @@ def test_the_page_shows_the_numbers_of_the_report(dataset: Path) -> None:
 
     for words in ("10% of 10 credits", "low_confidence", "frame 7 at 1.40", "4 times", "0.3 MB"):
         assert words in page.text
+    assert f"threshold 0.5 is above all confidences of {HTML_LABEL}" in page.text
     assert "adds 1.25 expected new failures" in page.text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.selection import threshold_check
 from tests.replay.recordings import clip, noise_folder
 
 OPTIONS = ["--fps", "2", "--budget", "5", "--report", "page.html", "--explain", "25"]
@@ -42,6 +44,25 @@ def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
     assert (tmp_path / "page.html").read_text().count("<article>") == 5
     assert len(list((folder / "images").iterdir())) == 5
     assert not (tmp_path / "capture-agent-state").exists()
+
+
+def test_a_threshold_that_no_confidence_reaches_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threshold_check, "LEAST_FRAMES", 5)
+    monkeypatch.setenv("AGENT_THRESHOLDS", "person=0.99")
+
+    result = CliRunner().invoke(app, ["replay", str(clip()), "--fps", "2", "--report", "page.html"])
+
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(Path("capture-agent-replay/report.json").read_text())["warnings"]
+    [warning] = [each for each in found if "person" in each]
+    assert re.fullmatch(
+        r"threshold 0\.99 is above all \d+ confidences of person \(highest 0\.\d\d\)", warning
+    )
+    assert f"warning: {warning}\n" in result.stdout
+    assert warning in Path("page.html").read_text()
 
 
 def test_a_budget_may_be_a_fraction(tmp_path: Path) -> None:
