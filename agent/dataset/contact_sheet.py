@@ -17,8 +17,8 @@ _MARGIN = 10
 _PAPER = (250, 250, 250)
 _INK = (40, 40, 40)
 _SURE = (80, 160, 0)  # BGR: green, at or above the threshold
-_UNSURE = (0, 110, 240)  # orange, below it
-_UNSURE_DRAWN = 3  # those nearest to their threshold: what low_confidence scores
+_SUSPECT = (0, 110, 240)  # orange: the model is probably wrong here
+_SUSPECTS_DRAWN = 5  # those with the highest `p`
 _REASONS = 2  # that fit under a cell; the record has all
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -51,11 +51,14 @@ def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
 def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:
     scale = _WIDTH / image.shape[1]
     small = cv2.resize(image, (_WIDTH, round(image.shape[0] * scale)))
-    sure, unsure = _worth_drawing(record)
-    for detection in unsure:
-        _draw(small, detection, scale, colour=_UNSURE)
-    for detection in sure:
-        _draw(small, detection, scale, colour=_SURE)
+    suspects = _strongest(record)
+    for detection in record["detections"]:
+        if _is_sure(detection, record) and tuple(detection["box"]) not in suspects:
+            words = f"{detection['label']} {detection['confidence']:.2f}"
+            _draw(small, detection["box"], words, scale, colour=_SURE)
+    for box, suspect in reversed(suspects.items()):
+        words = f"{suspect['label']}? p {suspect['p']:.2f}"
+        _draw(small, box, words, scale, colour=_SUSPECT)
     cell = np.full((small.shape[0] + _CAPTION, _WIDTH, 3), _PAPER, np.uint8)
     cell[: small.shape[0]] = small
     rules = record["rules"]
@@ -65,39 +68,41 @@ def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:
     frame = record["source_frame"]
     where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
     _text(cell, reasons, (4, small.shape[0] + 18), 0.48, _INK)
-    line = f"{where}   lane {record['lane']}   value {record['value']:.2f}"
+    line = f"{where}   lane {record['lane']}   {record['value']:.2f} expected new failures"
     _text(cell, line, (4, small.shape[0] + 38), 0.42, (110, 110, 110))
     return cell
 
 
-def _worth_drawing(
-    record: Mapping[str, Any],
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Return the detections at or above their threshold, and a few just below it."""
+def _is_sure(detection: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a detection reaches its threshold."""
     thresholds = record["thresholds"]
-    sure: list[Mapping[str, Any]] = []
-    unsure: list[tuple[float, Mapping[str, Any]]] = []
-    for detection in record["detections"]:
-        short = thresholds["labels"].get(detection["label"], thresholds["default"])
-        short -= detection["confidence"]
-        if short <= 0:
-            sure.append(detection)
-        else:
-            unsure.append((short, detection))
-    unsure.sort(key=lambda item: item[0])
-    return sure, [detection for _, detection in unsure[:_UNSURE_DRAWN]]
+    threshold = thresholds["labels"].get(detection["label"], thresholds["default"])
+    return bool(detection["confidence"] >= threshold)
+
+
+def _strongest(record: Mapping[str, Any]) -> dict[tuple[float, ...], Mapping[str, Any]]:
+    """Return the suspects with the highest `p` by their box; records of schema 1 have none."""
+    found: dict[tuple[float, ...], Mapping[str, Any]] = {}
+    for suspect in sorted(record.get("suspects", ()), key=lambda each: -each["p"]):
+        if suspect["box"] is not None and len(found) < _SUSPECTS_DRAWN:
+            found.setdefault(tuple(suspect["box"]), suspect)
+    return found
 
 
 def _draw(
-    cell: Pixels, detection: Mapping[str, Any], scale: float, *, colour: tuple[int, int, int]
+    cell: Pixels,
+    box: Sequence[float],
+    words: str,
+    scale: float,
+    *,
+    colour: tuple[int, int, int],
 ) -> None:
-    x_min, y_min, x_max, y_max = (round(side * scale) for side in detection["box"])
+    x_min, y_min, x_max, y_max = (round(side * scale) for side in box)
     cv2.rectangle(cell, (x_min, y_min), (x_max, y_max), colour, 1, cv2.LINE_AA)
-    label = f"{detection['label']} {detection['confidence']:.2f}"
-    (width, height), _ = cv2.getTextSize(label, _FONT, 0.36, 1)
+    (width, height), _ = cv2.getTextSize(words, _FONT, 0.36, 1)
     top = max(y_min, height + 4)
     cv2.rectangle(cell, (x_min, top - height - 4), (x_min + width + 4, top), colour, cv2.FILLED)
-    _text(cell, label, (x_min + 2, top - 3), 0.36, (255, 255, 255))
+    _text(cell, words, (x_min + 2, top - 3), 0.36, (255, 255, 255))
 
 
 def _grid(cells: Sequence[Pixels], columns: int) -> Pixels:
