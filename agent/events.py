@@ -133,12 +133,14 @@ EVENTS: Mapping[str, Event] = {
     ),
     "frame evaluated": Event(
         "debug",
-        "Why a frame was captured or not.",
+        "Why a frame was captured or not: its value in expected new failures, what it had to "
+        "reach (`cutoff`), and the highest `p` of each rule.",
         facts="camera at source_frame outcome value cutoff quality other ...",
     ),
     "frame captured": Event(
         "info",
-        "A frame was selected; `rules` says why.",
+        "A frame was selected; `rules` says why, and `value` how many new failures a label of it "
+        "is expected to show.",
         facts="capture camera lane rules value",
     ),
     "capture stored": Event(
