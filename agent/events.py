@@ -150,7 +150,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "capture evicted": Event(
         "info",
-        "A capture was deleted to stay within the disk budget; `reason` says which limit.",
+        "A capture was deleted to stay within the disk budget, or (`duplicate`) because a better "
+        "frame of its cell of time replaced it; `reason` says which.",
         facts="capture reason value",
     ),
     "capture delivered": Event(

@@ -133,7 +133,7 @@ class Explainer:
         for rank, purchase in enumerate(self._purchases, 1):
             if purchase.id == name:
                 lane = self._lanes[name]
-                value = f", value then {purchase.value:.3f}" if lane is Lane.SCORE else ""
+                value = f", value then {purchase.value:.2f}" if lane is Lane.SCORE else ""
                 reason = f"{lane} lane: purchased at {purchase.at:.2f} s as capture {rank}{value}"
                 return ReplayOutcome.CHOSEN, [reason]
         if name in self._replaced:

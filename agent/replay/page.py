@@ -101,7 +101,7 @@ def _track(captures: list[Json], rule: str, source: Json) -> str:
     marks = "".join(
         f'<circle class="{escape(capture["lane"])}" cx="{_share(capture["at"] / seconds)}" '
         f'cy="11" r="5"><title>frame {capture["frame"]}, {capture["at"]:.2f} s, '
-        f"value {capture['value']:.2f}</title></circle>"
+        f"{capture['value']:.2f} expected new failures</title></circle>"
         for capture in captures
         if any(each["name"] == rule for each in capture["rules"])
     )

@@ -29,7 +29,7 @@ class EvictionReason(StrEnum):
     """The file system is full."""
 
     DUPLICATE = "duplicate"
-    """A better capture of the same scene replaced it."""
+    """A better frame of the same cell of time replaced it."""
 
     @property
     def counter(self) -> str:
@@ -75,8 +75,8 @@ class NewCapture:
 
     id: str
     lane: Lane
-    value: float  # 0 to 1
-    record: Mapping[str, Any] = field(repr=False)  # schema 1 without `sequence`
+    value: float  # expected new failures, at most 999.999
+    record: Mapping[str, Any] = field(repr=False)  # without `sequence`
     image: bytes = field(repr=False)
     hint: str = ""  # for the send order
     replaces: str | None = None
