@@ -36,7 +36,7 @@ def shown_default(field: FieldInfo) -> str:
         return " ".join(value)
     if _is_duration(field):
         return show_duration(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def allowed(field: FieldInfo) -> str:
@@ -111,4 +111,4 @@ def _is_duration(field: FieldInfo) -> bool:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}"
+    return f"{value:.10g}"

@@ -44,6 +44,11 @@ DIGEST = "0123456789abcdefABCDEF0123456789" * 2
         ("AGENT_RANDOM_INTERVAL", "500ms", 0.5),
         ("AGENT_RANDOM_INTERVAL", "1d", 86400.0),
         ("AGENT_EVERY_NTH_FRAME", "100", 100),
+        ("AGENT_BUDGET_PER_DAY", "0", 0.0),
+        ("AGENT_BUDGET_PER_DAY", "0.5", 0.5),
+        ("AGENT_BUDGET_PER_DAY", "10000", 10_000.0),
+        ("AGENT_MIN_VALUE", "0", 0.0),
+        ("AGENT_MIN_VALUE", "1.5", 1.5),
         ("AGENT_JPEG_QUALITY", "100", 100),
         ("AGENT_MAX_SIDE", "1280", 1280),
         ("AGENT_SPOOL_DIR", "/data/spool", Path("/data/spool")),
@@ -123,6 +128,10 @@ SIZE = "must be a size between 10MB and 1PB"
         ("AGENT_RANDOM_INTERVAL", "inf", f"{INTERVAL}, not inf"),
         ("AGENT_RANDOM_INTERVAL", "of", f"{INTERVAL}, not of"),
         ("AGENT_EVERY_NTH_FRAME", "-1", "must be a whole number of at least 0, not -1"),
+        ("AGENT_BUDGET_PER_DAY", "-1", "must be a number between 0 and 1000000, not -1"),
+        ("AGENT_BUDGET_PER_DAY", "nan", "must be a number between 0 and 1000000, not nan"),
+        ("AGENT_MIN_VALUE", "101", "must be a number between 0 and 100, not 101"),
+        ("AGENT_RULE_WEIGHTS", "flicker=0.8", "unknown; did you mean AGENT_"),
         ("AGENT_JPEG_QUALITY", "101", "must be a whole number between 1 and 100, not 101"),
         ("AGENT_MAX_SIDE", "-3", "must be a whole number of at least 0, not -3"),
         ("AGENT_SPOOL_MAX", "1MB", f"{SIZE}, not 1MB"),
@@ -222,16 +231,28 @@ def test_an_empty_value_is_the_default(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("interval", "budget", "seconds"),
-    [("off", 0, None), ("auto", 0, 900.0), (7.5, 0, 7.5), (7.5, 100, 7.5), ("auto", 100, 8640.0)],
+    [
+        ("off", 0, None),
+        ("auto", 0, 900.0),
+        (7.5, 0, 7.5),
+        (7.5, 100, 7.5),
+        ("auto", 100, 8640.0),
+        ("auto", 0.5, 1_728_000.0),
+    ],
     ids=str,
 )
 def test_the_random_interval_is_seconds_or_none(
-    interval: Any, budget: int, seconds: float | None
+    interval: Any, budget: float, seconds: float | None
 ) -> None:
     """100 credits a day, a fifth of them random, over two cameras: one in 8,640 s and camera."""
     settings = without_environment(random_interval=interval, budget_per_day=budget)
 
     assert selection_plan(settings).interval_for(cameras=2) == seconds
+
+
+def test_the_least_value_is_what_the_selection_uses() -> None:
+    assert selection_plan(settings_of()).min_value == 0.1
+    assert selection_plan(settings_of(AGENT_MIN_VALUE="0.3")).min_value == 0.3
 
 
 def test_the_thresholds_are_what_the_selection_uses() -> None:
