@@ -1,79 +1,131 @@
-"""The product's own selection and budget, on a virtual clock."""
+"""The product's own selection and budget over frames that were analysed before."""
 
-import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from agent.domain import Capture, Lane, SpoolEntry, Thresholds
-from agent.selection.budget.ledger import ClockReading, Ledger
-from agent.selection.budget.purchase import BudgetedOrder, SendHint
+from agent.domain import Capture, Lane, Task, Thresholds
+from agent.replay.frames import CaptureIds
+from agent.replay.memory_spool import MemorySpool, Purchase
+from agent.selection.cover import Cover, View
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
-from agent.selection.rules import RULE_NAMES
+from agent.selection.rules import RULE_NAMES, supported
 from agent.selection.selector import FrameEvaluation
-from tests.bench.selection.policies import Scored
-from tests.bench.selection.scenes import FPS, Seen
+from tests.bench.selection.failures import Seen
+
+CAMERA = "camera"
 
 
-@dataclass
-class Ours:
-    """One day of a device; by default it is always online."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A frame that a credit was spent on."""
 
-    frames: int
-    per_day: int
-    network_at_end_only: bool = False
-    scored: list[Scored] = field(default_factory=list)
-    purchased: list[tuple[int, float, Lane]] = field(default_factory=list)  # frame, when, lane
-    stored: int = 0
+    frame: int  # its place in the day
+    at: float  # when it was purchased, in seconds
+    lane: Lane
 
-    def __post_init__(self) -> None:
-        period = self.frames / FPS
-        plan = SelectionPlan(RULE_NAMES, Thresholds(0.5, floor=0.05), "seed", per_day=self.per_day)
-        plan = SelectionPlan(
-            plan.rules, plan.thresholds, "seed", per_day=self.per_day, period_s=period
-        )
-        self._now = 0.0
-        ledger = Ledger(self.per_day, plan.reserved_share(cameras=1), period)
-        self._order = BudgetedOrder(ledger, lambda: ClockReading(self._now, self._now, "boot"))
-        self._numbers = iter(range(1 << 40))
-        self._frames: dict[str, int] = {}
-        self._waiting: dict[str, SpoolEntry] = {}
-        self._selection = Selection(["street"], plan, new_id=self._new_id, explain=self._explain)
 
-    def run(self, day: Iterable[Seen]) -> "Ours":
-        """Run the selection over a day."""
-        for seen in day:
-            at = seen.observation.frame.at
-            self._store(self._selection.observe(seen.observation, at))
-            if not self.network_at_end_only:
-                self._spend(at)
-        end = self.frames / FPS - 1e-3
-        self._store(self._selection.finish(end))
-        self._spend(end)
-        return self
+def plan_of(
+    credits_: float, thresholds: Thresholds, *, seed: str = "0", random_share: float = 0.2
+) -> SelectionPlan:
+    """Return the default plan of a detector."""
+    rules, _ = supported(RULE_NAMES, Task.DETECT)
+    return SelectionPlan(rules, thresholds, seed, per_day=credits_, random_share=random_share)
 
-    def _new_id(self, _wall: float) -> str:
-        return f"0-0-0-0-{next(self._numbers) * 0x9E3779B97F4A % 2**48:012x}"
 
-    def _explain(self, evaluation: FrameEvaluation) -> None:
-        low = evaluation.scores.get("low_confidence", 0.0)
-        self.scored.append(Scored(evaluation.frame.sequence, evaluation.value, low))
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a stream."""
 
-    def _store(self, captures: list[Capture]) -> None:
+    frames: Sequence[Seen]
+    fps: float
+    break_s: float = 0.0  # without any frame, after it
+
+
+def stream(pieces: Sequence[Piece]) -> list[Seen]:
+    """Join pieces, each at its own rate, into one stream of one camera."""
+    frames: list[Seen] = []
+    at = 0.0
+    for piece in pieces:
+        for seen in piece.frames:
+            frame = replace(
+                seen.observation.frame,
+                camera=CAMERA,
+                sequence=len(frames),
+                at=at,
+                captured_at=at,
+                monotonic_ns=int(at * 1e9),
+                stream="day",
+            )
+            frames.append(replace(seen, observation=replace(seen.observation, frame=frame)))
+            at += 1 / piece.fps
+        at += piece.break_s
+    return frames
+
+
+def choose(
+    day: Iterable[Seen],
+    plan: SelectionPlan,
+    *,
+    cover: Cover | None = None,
+    is_first_given: bool = False,
+    explain: Callable[[FrameEvaluation], None] | None = None,
+) -> list[Chosen]:
+    """Return what the credits buy, in that order, as `replay` does it; `plan` has the length.
+
+    `is_first_given`: the first credit is there from the start, instead of being earned.
+    """
+    cover = Cover() if cover is None else cover
+    spool = MemorySpool(plan, cover)
+    if is_first_given:
+        assert spool._budgeted is not None
+        spool._budgeted.ledger._carried = 1.0
+    selection = Selection(
+        [CAMERA], plan, new_id=CaptureIds(plan.seed, "day"), cover=cover, explain=explain
+    )
+    frames: dict[str, tuple[int, Lane]] = {}
+    chosen: list[Chosen] = []
+
+    def put(captures: Iterable[Capture]) -> None:
         for capture in captures:
-            self.stored += 1
-            frame = capture.observation.frame
-            entry = SpoolEntry(capture.id, capture.lane, round(capture.value, 3), self.stored, 1)
-            self._frames[capture.id] = frame.sequence
-            self._waiting[capture.id] = entry
-            self._order.arrive(entry, SendHint.of(capture).text)
-            with contextlib.suppress(KeyError):
-                self._order.leave(self._waiting.pop(capture.replaces or ""))
+            frames[capture.id] = capture.observation.frame.sequence, capture.lane
+            spool.put(capture, 1)
 
-    def _spend(self, now: float) -> None:
-        self._now = now
-        while (choice := self._order.choose()) is not None:
-            self._order.take(choice)
-            entry = self._waiting.pop(choice.entry.id)
-            self.purchased.append((self._frames[entry.id], now, entry.lane))
-            self._order.leave(entry)
+    def add(purchases: Iterable[Purchase]) -> None:
+        for each in purchases:
+            frame, lane = frames[each.id]
+            chosen.append(Chosen(frame, each.at, lane))
+
+    at = 0.0
+    for seen in day:
+        at = seen.observation.frame.at
+        put(selection.observe(seen.observation, at))
+        add(spool.buy(at))
+    put(selection.finish(at))
+    add(spool.close())
+    return chosen
+
+
+class LargestOnly(Cover):
+    """A change for comparison: a frame is worth its best suspect, not the sum."""
+
+    def contributions(self, view: View, now: float) -> list[float]:
+        found = super().contributions(view, now)
+        best = max(found, default=0.0)
+        at = found.index(best) if found else 0
+        return [each if n == at else 0.0 for n, each in enumerate(found)]
+
+
+class TracksOnly(Cover):
+    """A change for comparison: a suspect is known by its track alone, not by its looks."""
+
+    def contributions(self, view: View, now: float) -> list[float]:
+        return super().contributions(_without_looks(view), now)
+
+    def unseen(self, view: View) -> float:
+        return super().unseen(_without_looks(view))
+
+
+def _without_looks(view: View) -> View:
+    places = tuple(replace(place, crop=None) for place in view.places)
+    return replace(view, bits=None, digest="", places=places)

@@ -3,60 +3,74 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-TUNED = 0.97
-"""Quantile of the day's scores used as threshold: the best case, because it knows the day."""
+import numpy as np
+
+from agent.domain import Thresholds
+from agent.selection.suspects import nearness
+from tests.bench.selection.failures import Seen
+
+CANDIDATES = 3
+"""Frames above the threshold for each credit: the best case, because it knows the day's scores."""
 
 
-@dataclass(frozen=True)
-class Scored:
-    """The scores of a frame."""
-
-    frame: int
-    value: float
-    low_confidence: float
+def found(day: Sequence[Seen], frames: Sequence[int]) -> int:
+    """Count the distinct failures that labels of these frames show."""
+    return len(frozenset().union(*(day[frame].episodes for frame in frames)))
 
 
 def at_random(frames: int, credits_: int, draw: random.Random) -> list[int]:
     """Return uniformly random frames."""
-    return draw.sample(range(frames), credits_)
+    return sorted(draw.sample(range(frames), credits_))
 
 
-def threshold_and_counters(scored: Sequence[Scored], frames: int, credits_: int) -> list[int]:
-    """Return the first frames above a threshold, limited per minute, hour and day."""
-    enough = sorted(each.low_confidence for each in scored)[int(TUNED * len(scored))]
+def at_intervals(frames: int, credits_: int, phase: float) -> list[int]:
+    """Return frames a fixed interval apart; `phase` is the first one's place in it, 0 to 1."""
+    return [min(frames - 1, int((n + phase) * frames / credits_)) for n in range(credits_)]
+
+
+def threshold_and_counters(day: Sequence[Seen], credits_: int, thresholds: Thresholds) -> list[int]:
+    """Return the first frames with a doubtful box, limited per minute, hour and day."""
+    scores = [max(_doubts(seen, thresholds), default=0.0) for seen in day]
+    enough = max(1e-6, sorted(scores)[-min(len(scores), CANDIDATES * credits_)])
     per_hour, per_minute = max(1, credits_ // 8), max(1, credits_ // 50)
     hours: Counter[int] = Counter()
     minutes: Counter[int] = Counter()
     taken: list[int] = []
-    for each in scored:
-        hour, minute = each.frame * 24 // frames, each.frame * 24 * 60 // frames
+    for frame, score in enumerate(scores):
+        hour, minute = frame * 24 // len(day), frame * 24 * 60 // len(day)
         if len(taken) >= credits_:
             break
-        if (
-            each.low_confidence >= max(enough, 1e-6)
-            and hours[hour] < per_hour
-            and minutes[minute] < per_minute
-        ):
+        if score >= enough and hours[hour] < per_hour and minutes[minute] < per_minute:
             hours[hour] += 1
             minutes[minute] += 1
-            taken.append(each.frame)
-    return taken
-
-
-def top_of_the_day(scored: Sequence[Scored], credits_: int) -> list[int]:
-    """Return the frames of the highest values, near-duplicates included."""
-    best = sorted(scored, key=lambda each: (-each.value, each.frame))[:credits_]
-    return sorted(each.frame for each in best)
-
-
-def oracle(episodes: Sequence[frozenset[int]], credits_: int) -> list[int]:
-    """Return one frame of each failure, up to the number of credits."""
-    met: set[int] = set()
-    taken: list[int] = []
-    for frame, failures in enumerate(episodes):
-        if failures - met and len(taken) < credits_:
             taken.append(frame)
-            met |= failures
     return taken
+
+
+def top_n(day: Sequence[Seen], credits_: int, thresholds: Thresholds) -> list[int]:
+    """Return the frames with the most doubt in all their boxes, near-duplicates included."""
+    scores = [sum(_doubts(seen, thresholds)) for seen in day]
+    best = sorted(range(len(day)), key=lambda frame: (-scores[frame], frame))[:credits_]
+    return sorted(best)
+
+
+def oracle(day: Sequence[Seen], credits_: int) -> list[int]:
+    """Return each time the frame with the most failures that no frame has shown yet."""
+    counts = np.array([len(seen.episodes) for seen in day])
+    showing: dict[int, list[int]] = {}
+    for frame, seen in enumerate(day):
+        for episode in seen.episodes:
+            showing.setdefault(episode, []).append(frame)
+    taken: list[int] = []
+    while len(taken) < credits_ and counts.any():
+        best = int(counts.argmax())
+        taken.append(best)
+        for episode in day[best].episodes:
+            counts[showing.pop(episode, [])] -= 1
+    return taken
+
+
+def _doubts(seen: Seen, thresholds: Thresholds) -> list[float]:
+    detections = seen.observation.detections
+    return [nearness(each.confidence, thresholds.of(each.label)) for each in detections]
