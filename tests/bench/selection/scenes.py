@@ -1,100 +1,105 @@
-"""Synthetic streets with a simulated detector whose failures are known."""
+"""Synthetic days with a simulated detector whose failures are known.
+
+The detector's confidence in an object, or in a place that only looks like one, wanders from frame
+to frame and hovers around the threshold, as that of real detectors does. The constants were chosen
+so that the chances of `chances.py` come close to those measured on labelled video.
+"""
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels
+from tests.bench.selection.failures import GAP_S, Episodes, Failure, Seen, Truth
 
 FPS = 5.0
+THRESHOLD = 0.5
 WIDTH, HEIGHT = 1280, 720
-LABELS = ("person", "car", "bicycle", "bus")
 NO_PIXELS: Pixels = np.broadcast_to(np.zeros((), np.uint8), (HEIGHT, WIDTH, 3))
 
-KINDS = {
-    "gap": 24,
-    "ghost": 18,
-    "flip": 14,
-    "weak": 14,
-    "clash": 8,
-    "unseen": 8,
-    "long ghost": 6,
-    "shake": 4,
-    "flare": 4,
-}
-"""The kinds of failures, with the relative frequency of each."""
-
-_SHARES = (0.5, 0.35, 0.1, 0.05)
+_SHARES = {"person": 0.5, "car": 0.35, "bicycle": 0.1, "bus": 0.05}
+_LABELS = tuple(_SHARES)
 _SIZES = {"person": (50, 120), "car": (160, 90), "bicycle": (90, 90), "bus": (260, 150)}
 _SCALE = 4  # pixels of the frame per pixel of the grey thumbnail
+
+# Confidences are logits relative to the threshold.
+_REAL = (2.1, 1.0)  # mean and standard deviation over the objects
+_FALSE = (-1.8, 0.3)
+_FIXTURE = (-1.6, 0.5)  # of places that look like an object all day
+_WANDER, _FALSE_WANDER = 0.9, 0.85  # standard deviation of one confidence over time
+_KEPT = 0.7  # correlation with the frame before
+_EDGE = 0.4  # less for each of the first and last three frames
+_SECOND = 0.35  # chance that a doubtful object has a second box, on the other side of the threshold
+_WRONG_LABEL = 0.004  # chance per frame that an object has another label for one to three frames
+_FLOOR = 0.05
 
 
 @dataclass(frozen=True)
 class Street:
-    """The parameters of a day and of its failures."""
+    """The parameters of a day."""
 
     frames: int = 6000
     busy_share: float = 0.25  # of the day; the rest is quiet
     busy_rate: float = 0.35  # objects a second
     quiet_rate: float = 0.02
-    clutter: int = 8  # faint false boxes per frame
-    failures: int = 36  # episodes
+    false_places: int = 28  # for each object, in its time; most stay below the threshold
+    fixtures: int = 6  # parked cars and false places that stay all day
     moving_camera: bool = False
+    light: float = 1.0  # contrast of the image
+    margin: float = 0.0  # logits by which all real objects are more confident
 
 
 @dataclass
-class SceneObject:
-    """A real object, or one that only the detector reports (a ghost)."""
+class Thing:
+    """A real object, or a place that only looks like one to the detector."""
 
     label: str
     born: int
     life: int  # frames
     box: Box
     speed: tuple[float, float]
-    confidence: float  # mean of the detector
-    grey: int
-    is_real: bool = True
-    hidden: range = field(default_factory=lambda: range(0))  # frames in which it is occluded
-    faults: list[tuple[range, str, int]] = field(default_factory=list)  # when, kind, episode
+    confidence: float  # its mean, in logits
+    texture: NDArray[np.int16] | None  # grey levels, `[4, 4]`; None = not a real object
+    wander: float = 0.0
+    other_label: str = ""
+    other_until: int = -1  # frame
 
     def at(self, n: int) -> Box:
         age = n - self.born
         dx, dy = self.speed[0] * age, self.speed[1] * age
-        return Box(
-            self.box.x_min + dx, self.box.y_min + dy, self.box.x_max + dx, self.box.y_max + dy
-        )
+        box = self.box
+        return Box(box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """An observation and the failure episodes that it contains."""
-
-    observation: Observation
-    episodes: frozenset[int]
-
-
+@dataclass
 class Day:
     """The frames of one seed, in order."""
 
-    def __init__(self, street: Street, seed: int) -> None:
-        self.street = street
-        self._draw = random.Random(seed)
-        self._noise = np.random.default_rng(seed)
+    street: Street
+    seed: int
+    _episodes: dict[str, Episodes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._draw = random.Random(self.seed)
+        self._noise = np.random.default_rng(self.seed)
         self._fields = [self._noise.normal(0, 2.0, (180, 320)).astype(np.int16) for _ in range(8)]
-        self._back = self._background()
-        self.things = [*self._traffic(), *self._fixtures()]
-        self.shaken: dict[int, int] = {}  # frame: episode
-        self.flared: dict[int, int] = {}
-        self.kinds: dict[int, str] = {}  # of each episode
-        self._plant()
+        coarse = np.kron(self._noise.integers(50, 190, (19, 33)), np.ones((10, 10)))[:180, :320]
+        self._back = coarse + self._noise.normal(0, 12, (180, 320))
+        gap = int(GAP_S * FPS)
+        self._episodes = {
+            label: Episodes(gap, n * 1_000_000) for n, label in enumerate(_LABELS)
+        }
+        traffic = list(self._traffic())
+        false = [place for thing in traffic for place in self._false_places(thing)]
+        things = [*traffic, *false, *self._fixtures()]
+        self._things = sorted(things, key=lambda thing: -thing.born)
 
     def __iter__(self) -> Iterator[Seen]:
-        alive: list[SceneObject] = []
-        coming = sorted(self.things, key=lambda thing: thing.born)[::-1]
+        coming, alive = list(self._things), list[Thing]()
         for n in range(self.street.frames):
             while coming and coming[-1].born <= n:
                 alive.append(coming.pop())
@@ -103,199 +108,125 @@ class Day:
 
     # Objects
 
-    def _background(self) -> NDArray[np.int16]:
-        coarse = self._noise.integers(50, 190, (19, 33))
-        wide = np.kron(coarse, np.ones((10, 10)))[:180, :320]
-        return (wide + self._noise.normal(0, 12, (180, 320))).astype(np.int16)
-
-    def _traffic(self) -> list[SceneObject]:
-        things, n = [], 0.0
-        phase_ends, busy = 0.0, False
+    def _traffic(self) -> Iterator[Thing]:
+        n, phase_ends, busy = 0.0, 0.0, False
         while n < self.street.frames:
             if n >= phase_ends:
                 busy = self._draw.random() < self.street.busy_share
                 phase_ends = n + self._draw.uniform(300, 900)
             rate = self.street.busy_rate if busy else self.street.quiet_rate
-            step = self._draw.expovariate(rate) * FPS
+            step = self._draw.expovariate(rate) * FPS if rate else math.inf
             n = min(n + step, phase_ends + 1)
-            if step < phase_ends + 1:
-                things.append(self._thing(int(n)))
-        return things
+            if n <= phase_ends:
+                yield self._thing(int(n))
 
-    def _thing(self, born: int) -> SceneObject:
-        label = self._draw.choices(LABELS, _SHARES)[0]
-        width, height = _SIZES[label]
+    def _false_places(self, near: Thing) -> Iterator[Thing]:
+        for _ in range(self.street.false_places):
+            thing = self._thing(near.born + self._draw.randrange(near.life))
+            thing.life = 1 + int(self._draw.expovariate(1 / 6))
+            self._move(thing, self._draw.uniform(0, 1100), self._draw.uniform(0, 600))
+            thing.speed = self._draw.choice([thing.speed, (0.0, 0.0)])
+            thing.confidence, thing.texture = self._draw.gauss(*_FALSE), None
+            yield thing
+
+    def _fixtures(self) -> Iterator[Thing]:
+        for n in range(self.street.fixtures):
+            thing = self._thing(0)
+            thing.life, thing.speed = self.street.frames, (0.0, 0.0)
+            self._move(thing, 40 + 200.0 * n, self._draw.uniform(100, 500))
+            thing.confidence = self._draw.gauss(*_FIXTURE)
+            if n % 2:
+                thing.texture = None
+            else:  # a parked car is found a little better
+                thing.confidence += 2.0
+            yield thing
+
+    def _thing(self, born: int) -> Thing:
+        label = self._draw.choices(_LABELS, list(_SHARES.values()))[0]
         zoom = self._draw.uniform(0.5, 1.4)
-        width, height = int(width * zoom), int(height * zoom)
-        left = self._draw.random() < 0.5
-        speed = self._draw.uniform(6, 35) * (1 if left else -1)
-        life = int(min(WIDTH / abs(speed), 120))
-        x = -width / 2 if left else WIDTH - width / 2
+        width, height = (side * zoom for side in _SIZES[label])
+        speed = self._draw.uniform(6, 35) * self._draw.choice((1, -1))
+        x = -width / 2 if speed > 0 else WIDTH - width / 2
         y = self._draw.uniform(80, HEIGHT - height - 20)
-        hidden = range(0)
-        if life > 20 and self._draw.random() < 0.15:
-            start = born + self._draw.randrange(6, life - 6)
-            hidden = range(start, start + self._draw.randrange(1, 5))
-        return SceneObject(
+        return Thing(
             label,
             born,
-            life,
+            int(min(WIDTH / abs(speed), 120)),
             Box(x, y, x + width, y + height),
             (speed, self._draw.uniform(-1, 1)),
-            self._draw.gauss(0.82, 0.06),
-            self._draw.choice([20, 40, 220, 240]),
-            hidden=hidden,
+            self._draw.gauss(*_REAL) + self.street.margin,
+            self._noise.integers(0, 255, (4, 4)).astype(np.int16),
         )
 
-    def _fixtures(self) -> list[SceneObject]:
-        """Return static objects: parked cars, and trees that look to the detector like persons."""
-        frames = self.street.frames
-        parked = [
-            SceneObject("car", 0, frames, Box(x, 560, x + 170, 650), (0.0, 0.0), sure, 60)
-            for x, sure in ((90.0, 0.86), (900.0, 0.68))
-        ]
-        trees = [
-            SceneObject(
-                "person", 0, frames, Box(x, 60, x + 50, 190), (0.0, 0.0), sure, 0, is_real=False
-            )
-            for x, sure in ((300.0, 0.33), (1100.0, 0.22))
-        ]
-        return [*parked, *trees]
-
-    # Failures
-
-    def _plant(self) -> None:
-        for episode in range(self.street.failures):
-            kind = self._draw.choices(list(KINDS), list(KINDS.values()))[0]
-            self.kinds[episode] = kind
-            n = self._draw.randrange(10, self.street.frames - 40)
-            if kind == "shake":
-                self.shaken.update(dict.fromkeys(range(n, n + self._draw.randrange(3, 9)), episode))
-            elif kind == "flare":
-                self.flared.update(
-                    dict.fromkeys(range(n, n + self._draw.randrange(4, 15)), episode)
-                )
-            elif "ghost" in kind:
-                self._ghost(n, kind, episode)
-            else:
-                self._fault(kind, episode)
-
-    def _ghost(self, n: int, kind: str, episode: int) -> None:
-        thing = self._thing(n)
-        x, y = self._draw.uniform(0, 1000), self._draw.uniform(50, 500)
-        width, height = thing.box.x_max - thing.box.x_min, thing.box.y_max - thing.box.y_min
-        thing.box = Box(x, y, x + width, y + height)
-        thing.speed = (0.0, 0.0)
-        thing.life = self._draw.randrange(1, 3) if kind == "ghost" else self._draw.randrange(8, 30)
-        thing.confidence = self._draw.uniform(0.52, 0.8)
-        thing.is_real, thing.hidden = False, range(0)
-        thing.faults = [(range(n, n + thing.life), "ghost", episode)]
-        self.things.append(thing)
-
-    def _fault(self, kind: str, episode: int) -> None:
-        moving = [
-            t for t in self.things if t.is_real and t.life > 15 and not t.faults and t.speed[0]
-        ]
-        if not moving:
-            return
-        thing = self._draw.choice(moving)
-        long = {"gap": (1, 4), "flip": (1, 4), "clash": (2, 8)}.get(kind)
-        if long is None:
-            when = range(thing.born, thing.born + min(thing.life, 25))
-            if kind == "unseen":
-                thing.life = min(thing.life, 25)
-        else:
-            start = thing.born + self._draw.randrange(5, thing.life - 9)
-            when = range(start, start + self._draw.randrange(*long))
-        if kind == "weak":
-            thing.life = min(thing.life, 40)
-            when = range(thing.born, thing.born + thing.life)
-        thing.faults = [(when, kind, episode)]
+    def _move(self, thing: Thing, x: float, y: float) -> None:
+        box = thing.box
+        thing.box = Box(x, y, x + box.x_max - box.x_min, y + box.y_max - box.y_min)
 
     # The detector
 
-    def _see(self, n: int, alive: Sequence[SceneObject]) -> Seen:
-        detections: list[Detection] = []
-        episodes: set[int] = set()
-        shaken, flared = self.shaken.get(n), self.flared.get(n)
-        for thing in alive:
-            detections += self._look(thing, n, episodes, worse=shaken is not None)
-        if shaken is not None and any(t.is_real for t in alive):
-            episodes.add(shaken)
-        if flared is not None:
-            episodes.add(flared)
-            box = self._jittered(Box(500, 200, 700, 400), 8)
-            detections.append(self._detection("bus", self._draw.uniform(0.4, 0.75), box))
-        detections += [self._faint() for _ in range(self.street.clutter)]
+    def _see(self, n: int, alive: list[Thing]) -> Seen:
+        detections = [detection for thing in alive for detection in self._look(thing, n)]
         detections.sort(key=lambda d: -d.confidence)
+        failures: list[Failure] = []
+        for label, episodes in self._episodes.items():
+            objects = tuple(
+                (id(thing), thing.at(n))
+                for thing in alive
+                if thing.texture is not None and thing.label == label
+            )
+            acted_on = [d for d in detections if d.label == label and d.confidence >= THRESHOLD]
+            failures += episodes.failures(n, acted_on, Truth(objects))
         at = n / FPS
-        frame = Frame("street", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
-        grey = self._image(n, alive)
-        return Seen(Observation(frame, tuple(detections), grey=grey), frozenset(episodes))
+        frame = Frame("camera", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
+        observation = Observation(frame, tuple(detections), grey=self._image(n, alive))
+        return Seen(observation, tuple(failures))
 
-    def _look(  # noqa: C901 (one branch per kind of fault)
-        self, thing: SceneObject, n: int, episodes: set[int], *, worse: bool
+    def _look(self, thing: Thing, n: int) -> Iterator[Detection]:
+        spread = _WANDER if thing.texture is not None else _FALSE_WANDER
+        fresh = math.sqrt(1 - _KEPT**2) * self._draw.gauss(0, spread)
+        thing.wander = _KEPT * thing.wander + fresh
+        confidence = thing.confidence + thing.wander
+        if thing.speed[0] and thing.texture is not None:
+            confidence -= _EDGE * max(0, 3 - min(n - thing.born, thing.born + thing.life - 1 - n))
+        if thing.texture is not None and self._draw.random() < _WRONG_LABEL:
+            thing.other_label = self._draw.choice(_LABELS)
+            thing.other_until = n + self._draw.randrange(1, 4)
+        label = thing.other_label if n < thing.other_until else thing.label
+        box = thing.at(n)
+        yield from self._detection(label, confidence, box, 0.03)
+        if thing.texture is not None and abs(confidence) < 2 and self._draw.random() < _SECOND:
+            yield from self._detection(label, -confidence, box, 0.06)
+
+    def _detection(
+        self, label: str, logit: float, box: Box, jitter: float
     ) -> Iterator[Detection]:
-        if n in thing.hidden:
-            return
-        confidence = thing.confidence + self._draw.gauss(0, 0.04)
-        label = thing.label
-        age, left = n - thing.born, thing.born + thing.life - n
-        if thing.speed[0] and min(age, left) < 4:
-            confidence -= 0.12 * (4 - min(age, left))  # half in the frame
-        if worse:
-            confidence -= self._draw.uniform(0.15, 0.6)
-        box = self._jittered(thing.at(n), 3)
-        for when, kind, episode in thing.faults:
-            if n not in when:
-                continue
-            if kind == "gap":
-                confidence = self._draw.uniform(0.0, 0.3)
-            elif kind == "weak":
-                confidence = self._draw.gauss(0.36, 0.06)
-            elif kind == "unseen":
-                confidence = self._draw.uniform(0, 0.08)
-            elif kind == "flip":
-                label = LABELS[(LABELS.index(label) + 1) % 4]
-            elif kind == "clash":
-                other = LABELS[(LABELS.index(label) + 1) % 4]
-                yield self._detection(other, confidence - 0.1, self._jittered(box, 6))
-            if kind not in {"weak", "unseen"} or min(age, left) >= 2:
-                episodes.add(episode)
-        yield from (self._detection(label, confidence, box) for _ in range(confidence >= 0.05))
-
-    def _faint(self) -> Detection:
-        """Return a faint false detection with a random place and label, as a low floor reports."""
-        x, y = self._draw.uniform(0, 1100), self._draw.uniform(0, 600)
-        width, height = self._draw.uniform(30, 200), self._draw.uniform(30, 160)
-        confidence = 0.05 + min(0.3, self._draw.expovariate(18))
-        return self._detection(
-            self._draw.choice(LABELS), confidence, Box(x, y, x + width, y + height)
-        )
-
-    def _jittered(self, box: Box, pixels: float) -> Box:
-        edges = (box.x_min, box.y_min, box.x_max, box.y_max)
-        return Box(*(edge + self._draw.gauss(0, pixels) for edge in edges))
-
-    def _detection(self, label: str, confidence: float, box: Box) -> Detection:
-        return Detection(label, LABELS.index(label), min(0.99, max(0.05, confidence)), box)
+        confidence = 1 / (1 + math.exp(-logit))
+        if confidence >= _FLOOR:
+            dx, dy = jitter * (box.x_max - box.x_min), jitter * (box.y_max - box.y_min)
+            gauss = self._draw.gauss
+            moved = Box(
+                box.x_min + gauss(0, dx),
+                box.y_min + gauss(0, dy),
+                box.x_max + gauss(0, dx),
+                box.y_max + gauss(0, dy),
+            )
+            yield Detection(label, _LABELS.index(label), confidence, moved)
 
     # The camera
 
-    def _image(self, n: int, alive: Sequence[SceneObject]) -> Grey:
-        shift = 3 * n if self.street.moving_camera else 0
-        image = self._back if not shift else np.roll(self._back, -shift, 1)
-        image = image + self._fields[self._draw.randrange(8)]
-        image += int(20 * math.sin(2 * math.pi * n / self.street.frames))
+    def _image(self, n: int, alive: list[Thing]) -> Grey:
+        image = np.roll(self._back, -3 * n, 1) if self.street.moving_camera else self._back.copy()
+        image += 20 * math.sin(2 * math.pi * n / self.street.frames)
         for thing in alive:
-            if thing.is_real and n not in thing.hidden:
-                box = thing.at(n)
-                rows = slice(max(0, int(box.y_min / _SCALE)), max(0, int(box.y_max / _SCALE)))
-                columns = slice(max(0, int(box.x_min / _SCALE)), max(0, int(box.x_max / _SCALE)))
-                image[rows, columns] = thing.grey
-        if n in self.flared:
-            image[50:100, 125:175] += 120
-        if n in self.shaken:
-            smooth = sum(np.roll(image, k, 1) for k in range(-4, 5))
-            image = np.asarray(smooth // 9)
+            if thing.texture is None:
+                continue
+            box = thing.at(n)
+            rows = np.arange(max(0, int(box.y_min / _SCALE)), min(180, int(box.y_max / _SCALE)))
+            columns = np.arange(max(0, int(box.x_min / _SCALE)), min(320, int(box.x_max / _SCALE)))
+            if len(rows) and len(columns):
+                down = ((rows * _SCALE - box.y_min) * 4 / (box.y_max - box.y_min)).astype(int)
+                across = ((columns * _SCALE - box.x_min) * 4 / (box.x_max - box.x_min)).astype(int)
+                part = thing.texture[np.clip(down, 0, 3)[:, None], np.clip(across, 0, 3)]
+                image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = part
+        image = image * self.street.light + self._fields[self._draw.randrange(8)]
         return np.clip(image, 0, 255).astype(np.uint8)

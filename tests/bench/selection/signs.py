@@ -1,0 +1,114 @@
+"""Whether synthetic days and labelled video agree on what helps: the sign of four changes.
+
+python -m tests.bench.selection.signs [SEEDS] [SEQUENCE...]
+
+On six labelled person sequences each of the four found more failures. With labelled sequences
+their own gains are printed beside those of the synthetic days.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent.domain import Thresholds
+from agent.selection.cover import Cover
+from tests.bench.selection.failures import Seen
+from tests.bench.selection.ours import LargestOnly, Piece, TracksOnly, choose, plan_of, stream
+from tests.bench.selection.policies import found
+from tests.bench.selection.scenes import FPS, THRESHOLD, Day, Street
+from tests.bench.selection.table import half_width, interval
+
+SHARE = 0.03  # credits for each frame of a pass
+PASSES = 3
+BREAK_S = 30.0
+STARTS = 5
+STREET = Street(frames=1000, busy_share=0.8)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of the selection, and how to run without it."""
+
+    cover: type[Cover] = Cover
+    without: tuple[str, ...] = ()  # rules
+    is_first_given: bool = False
+    passes: int = 1  # on a day whose scenes come again
+
+
+CHANGES = {
+    "crossing rules": Change(without=("flicker", "isolated")),
+    "sum, not maximum": Change(cover=LargestOnly),
+    "cover by appearance": Change(cover=TracksOnly, passes=PASSES),
+    "first credit earned, not given": Change(is_first_given=True),
+}
+
+
+def gains(part: Sequence[Seen], fps: float, starts: int = 1) -> dict[str, float]:
+    """Return how many more failures are found with each part than without, mean over starts."""
+    total: dict[str, float] = defaultdict(float)
+    for start in range(starts):
+        cut = start * len(part) // starts
+        moved = [*part[cut:], *part[:cut]]
+        for name, change in CHANGES.items():
+            total[name] += (_found(moved, fps, Change(passes=change.passes))
+                - _found(moved, fps, change)) / starts
+    return total
+
+
+def _found(part: Sequence[Seen], fps: float, change: Change) -> int:
+    day = stream([Piece(part, fps, BREAK_S)] * change.passes)
+    plan = plan_of(
+        max(3, round(SHARE * len(day))), Thresholds(THRESHOLD, floor=0.05), random_share=0.0
+    )
+    rules = [rule for rule in plan.rules if rule not in change.without]
+    length = day[-1].observation.frame.at + 1 / fps
+    chosen = choose(
+        day,
+        replace(plan, rules=rules, period_s=length),
+        cover=change.cover(),
+        is_first_given=change.is_first_given,
+    )
+    return found(day, [each.frame for each in chosen])
+
+
+def synthetic_gains(seed: int) -> dict[str, float]:
+    """Return the gains on one synthetic day."""
+    return gains(list(Day(STREET, seed)), FPS)
+
+
+def agree(pool: ProcessPoolExecutor, seeds: int) -> bool:
+    """Print the gains on synthetic days; return whether each is above 0, as on labelled video."""
+    print(f"what each part finds more, on {seeds} synthetic days; on labelled video all gain")
+    rows = list(pool.map(synthetic_gains, range(seeds)))
+    verdicts = []
+    for name in CHANGES:
+        values = [row[name] for row in rows]
+        gain, half = sum(values) / len(values), half_width(values)
+        verdict = "agrees" if gain > half else "disagrees" if gain < -half else "undecided"
+        verdicts.append(verdict)
+        print(f"  {name:32s} {interval(values)}  {verdict}")
+    return all(verdict == "agrees" for verdict in verdicts)
+
+
+def main() -> None:
+    """Print the gains on synthetic days, and on labelled sequences if there are any."""
+    from tests.bench.labelled import detector_of
+    from tests.bench.selection.mot import FLOOR, read
+
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    with ProcessPoolExecutor(2) as pool:
+        agree(pool, seeds)
+    detector = detector_of(None) if sys.argv[2:] else None
+    for folder in sys.argv[2:]:
+        assert detector is not None
+        sequence = read(Path(folder), detector, label="person")
+        part = sequence.seen(Thresholds(THRESHOLD, floor=FLOOR), "person")
+        for name, gain in gains(part, sequence.fps, STARTS).items():
+            print(f"  {sequence.name}: {name:32s} {gain:.2f}")
+
+
+if __name__ == "__main__":
+    main()
