@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests import ROOT
@@ -12,7 +14,12 @@ from tests.docs.reader import short_clip
 SMALLEST: dict[str, list[str]] = {
     "detector": ["--rounds", "1"],
     "drain": ["--captures", "20", "--rounds", "1"],
+    "labelled": ["sequence", "--seeds", "1", "--starts", "2", "--repeat", "2", "--join"],
+    "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
     "run_on_clip": ["--fps", "0", "--clip", "short.mp4"],
+    "selection.chances": ["--seeds", "1", "--frames", "30"],
+    "selection.run": ["1", "still", "--frames", "30"],
+    "selection.signs": ["1", "--frames", "30"],
     "selection_cost": ["--frames", "3"],
     "spool_long_offline": ["1200"],
     "spool_put": ["--rounds", "2"],
@@ -23,9 +30,14 @@ SMALLEST: dict[str, list[str]] = {
 
 
 def test_every_bench_script_has_a_smallest_input() -> None:
-    scripts = {path.stem for path in Path(__file__).parent.glob("*.py")}
+    folder = Path(__file__).parent
+    scripts = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if "def main(" in path.read_text(encoding="utf-8") and path != Path(__file__)
+    }
 
-    assert set(SMALLEST) == scripts - {"__init__", Path(__file__).stem}
+    assert set(SMALLEST) == scripts
 
 
 @pytest.mark.slow
@@ -33,6 +45,7 @@ def test_every_bench_script_has_a_smallest_input() -> None:
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_bench_script_runs_and_prints_figures(name: str, tmp_path: Path) -> None:
     short_clip(tmp_path / "short.mp4")
+    short_sequence(tmp_path / "sequence")
 
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{name}", *SMALLEST[name]],
@@ -45,3 +58,17 @@ def test_a_bench_script_runs_and_prints_figures(name: str, tmp_path: Path) -> No
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert any(character.isdigit() for character in done.stdout)
+
+
+def short_sequence(folder: Path) -> None:
+    """Write a labelled sequence with one person whom no model finds."""
+    (folder / "gt").mkdir(parents=True)
+    (folder / "img1").mkdir()
+    rows = [f"{n},1,50,60,40,90,1,-1,-1,-1" for n in range(1, 13)]
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows), encoding="ascii")
+    (folder / "seqinfo.ini").write_text(
+        "[Sequence]\nname=short\nframeRate=5\nimWidth=320\nimHeight=180\n", encoding="ascii"
+    )
+    for n in range(1, 13):
+        noise = np.random.default_rng(n).integers(0, 255, (180, 320, 3), np.uint8)
+        cv2.imwrite(str(folder / "img1" / f"{n:06d}.jpg"), noise)

@@ -1,17 +1,16 @@
 """How often a box is wrong, by confidence and by the frames beside it: simulated and measured.
 
-python -m tests.bench.selection.chances [SEEDS]
+python -m tests.bench.selection.chances [--seeds N] [--frames N]
 
 The measured chances are those of a person detector on six labelled sequences at threshold 0.5.
 """
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from agent.domain import Thresholds
 from agent.selection.frame_context import ContextBuilder, FrameContext
-from agent.selection.tracker import MATCH_IOU
 from tests.bench.selection.failures import Seen, overlaps
 from tests.bench.selection.scenes import THRESHOLD, Day, Street
 
@@ -27,6 +26,8 @@ MEASURED = {
     "0.3 to 0.5, otherwise, hides a miss": "11 to 20",
     "0.5 to 0.6, track not above beside it, is false": "54 to 61",
 }
+
+_SAME_BOX_IOU = 0.8  # of a box and the failure that it is or hides
 
 
 def chances(days: Iterable[Sequence[Seen]]) -> dict[str, tuple[float, int]]:
@@ -48,7 +49,7 @@ def _count(context: FrameContext, seen: Seen, tally: dict[str, list[bool]]) -> N
     overlap = overlaps([detection.box for detection, _ in objects], wrong)
     for row, (detection, track) in enumerate(objects):
         confidence = detection.confidence
-        is_wrong = bool((overlap[row] >= MATCH_IOU + 0.3).any())
+        is_wrong = bool((overlap[row] >= _SAME_BOX_IOU).any())
         above = {-1: False, 1: False}
         if track is not None:
             for offset, each in track.seen.items():
@@ -66,9 +67,12 @@ def _count(context: FrameContext, seen: Seen, tally: dict[str, list[bool]]) -> N
 
 def main() -> None:
     """Print one line for each kind of box."""
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    street = Street(frames=1500, busy_share=0.8)
-    found = chances(list(Day(street, seed)) for seed in range(seeds))
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=1500)
+    options = parser.parse_args()
+    street = Street(frames=options.frames, busy_share=0.8)
+    found = chances(list(Day(street, seed)) for seed in range(options.seeds))
     for name, measured in MEASURED.items():
         share, count = found.get(name, (0.0, 0))
         print(f"a box of {name}: {share:.0%} (of {count}); on real video {measured} %")

@@ -1,13 +1,13 @@
 """Distinct failures found per credit: the selection and simple policies, over synthetic days.
 
-python -m tests.bench.selection.run [SEEDS] [DAY...]
+python -m tests.bench.selection.run [SEEDS] [DAY...] [--frames N]
 
 The day `signs` compares four changes with labelled video first; if the synthetic days do not agree
 with it, no other table is printed.
 """
 
+import argparse
 import random
-import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -38,7 +38,6 @@ STREETS = {
     "crowd": (Street(frames=1000, busy_share=1, busy_rate=2, false_places=8), 12),
 }
 NEAR_FRAMES = 10  # two frames within 2 s that show the same failures, or none, are near-duplicates
-SMALLEST = {"street": Street(frames=200, busy_share=1)}
 
 
 def one_day(street: Street, credits_: int, seed: int) -> dict[str, float]:
@@ -52,7 +51,9 @@ def one_day(street: Street, credits_: int, seed: int) -> dict[str, float]:
     draw = random.Random(seed)
     draws = [at_random(len(day), credits_, draw) for _ in range(50)]
     phases = [at_intervals(len(day), credits_, (n + 0.5) / 25) for n in range(25)]
-    near = sum(b - a <= NEAR_FRAMES and day[a].episodes == day[b].episodes for a, b in pairwise(frames))
+    near = sum(
+        b - a <= NEAR_FRAMES and day[a].episodes == day[b].episodes for a, b in pairwise(frames)
+    )
     return {
         "random": mean(found(day, each) for each in draws),
         "interval": mean(found(day, each) for each in phases),
@@ -70,16 +71,22 @@ def one_day(street: Street, credits_: int, seed: int) -> dict[str, float]:
 
 def main() -> None:
     """Print one table for each day."""
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    names = sys.argv[2:] or ["street"]
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("seeds", nargs="?", type=int, default=20)
+    parser.add_argument("days", nargs="*", help=f"signs, {', '.join(STREETS)}; default: street")
+    parser.add_argument("--frames", type=int, help="of each day, for a quick look")
+    options = parser.parse_args()
+    seeds, names = options.seeds, options.days or ["street"]
     with ProcessPoolExecutor(2) as pool:
-        if "signs" in names and not agree(pool, seeds):
+        if "signs" in names and not agree(pool, seeds, options.frames):
             print("the synthetic days do not agree with labelled video: they judge nothing")
             return
         for name in names:
             if name == "signs":
                 continue
             street, credits_ = STREETS[name]
+            if options.frames:
+                street = replace(street, frames=options.frames)
             table: dict[str, list[float]] = defaultdict(list)
             for row in pool.map(one_day, [street] * seeds, [credits_] * seeds, range(seeds)):
                 for key, value in row.items():

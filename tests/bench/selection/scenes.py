@@ -90,9 +90,7 @@ class Day:
         coarse = np.kron(self._noise.integers(50, 190, (19, 33)), np.ones((10, 10)))[:180, :320]
         self._back = coarse + self._noise.normal(0, 12, (180, 320))
         gap = int(GAP_S * FPS)
-        self._episodes = {
-            label: Episodes(gap, n * 1_000_000) for n, label in enumerate(_LABELS)
-        }
+        self._episodes = {label: Episodes(gap, n * 1_000_000) for n, label in enumerate(_LABELS)}
         traffic = list(self._traffic())
         false = [place for thing in traffic for place in self._false_places(thing)]
         things = [*traffic, *false, *self._fixtures()]
@@ -197,9 +195,7 @@ class Day:
         if thing.texture is not None and abs(confidence) < 2 and self._draw.random() < _SECOND:
             yield from self._detection(label, -confidence, box, 0.06)
 
-    def _detection(
-        self, label: str, logit: float, box: Box, jitter: float
-    ) -> Iterator[Detection]:
+    def _detection(self, label: str, logit: float, box: Box, jitter: float) -> Iterator[Detection]:
         confidence = 1 / (1 + math.exp(-logit))
         if confidence >= _FLOOR:
             dx, dy = jitter * (box.x_max - box.x_min), jitter * (box.y_max - box.y_min)

@@ -1,12 +1,12 @@
 """Whether synthetic days and labelled video agree on what helps: the sign of four changes.
 
-python -m tests.bench.selection.signs [SEEDS] [SEQUENCE...]
+python -m tests.bench.selection.signs [SEEDS] [SEQUENCE...] [--frames N]
 
 On six labelled person sequences each of the four found more failures. With labelled sequences
 their own gains are printed beside those of the synthetic days.
 """
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,17 +15,19 @@ from pathlib import Path
 
 from agent.domain import Thresholds
 from agent.selection.cover import Cover
+from tests.bench.labelled import detector_of
 from tests.bench.selection.failures import Seen
+from tests.bench.selection.mot import FLOOR, read
 from tests.bench.selection.ours import LargestOnly, Piece, TracksOnly, choose, plan_of, stream
 from tests.bench.selection.policies import found
 from tests.bench.selection.scenes import FPS, THRESHOLD, Day, Street
 from tests.bench.selection.table import half_width, interval
 
-SHARE = 0.03  # credits for each frame of a pass
-PASSES = 3
+SHARE = 0.05  # credits for each frame of a pass
+PASSES = 2
 BREAK_S = 30.0
 STARTS = 5
-STREET = Street(frames=1000, busy_share=0.8)
+STREET = Street(frames=500, busy_share=1, fixtures=0)
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ def gains(part: Sequence[Seen], fps: float, starts: int = 1) -> dict[str, float]
     for start in range(starts):
         cut = start * len(part) // starts
         moved = [*part[cut:], *part[:cut]]
+        whole = {n: _found(moved, fps, Change(passes=n)) for n in (1, PASSES)}
         for name, change in CHANGES.items():
-            total[name] += (_found(moved, fps, Change(passes=change.passes))
-                - _found(moved, fps, change)) / starts
+            total[name] += (whole[change.passes] - _found(moved, fps, change)) / starts
     return total
 
 
@@ -74,15 +76,16 @@ def _found(part: Sequence[Seen], fps: float, change: Change) -> int:
     return found(day, [each.frame for each in chosen])
 
 
-def synthetic_gains(seed: int) -> dict[str, float]:
+def synthetic_gains(street: Street, seed: int) -> dict[str, float]:
     """Return the gains on one synthetic day."""
-    return gains(list(Day(STREET, seed)), FPS)
+    return gains(list(Day(street, seed)), FPS)
 
 
-def agree(pool: ProcessPoolExecutor, seeds: int) -> bool:
+def agree(pool: ProcessPoolExecutor, seeds: int, frames: int | None = None) -> bool:
     """Print the gains on synthetic days; return whether each is above 0, as on labelled video."""
     print(f"what each part finds more, on {seeds} synthetic days; on labelled video all gain")
-    rows = list(pool.map(synthetic_gains, range(seeds)))
+    street = replace(STREET, frames=frames or STREET.frames)
+    rows = list(pool.map(synthetic_gains, [street] * seeds, range(seeds)))
     verdicts = []
     for name in CHANGES:
         values = [row[name] for row in rows]
@@ -95,16 +98,17 @@ def agree(pool: ProcessPoolExecutor, seeds: int) -> bool:
 
 def main() -> None:
     """Print the gains on synthetic days, and on labelled sequences if there are any."""
-    from tests.bench.labelled import detector_of
-    from tests.bench.selection.mot import FLOOR, read
-
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("seeds", nargs="?", type=int, default=20)
+    parser.add_argument("sequences", nargs="*", type=Path, help="MOTChallenge folders")
+    parser.add_argument("--frames", type=int, help="of each synthetic day, for a quick look")
+    options = parser.parse_args()
     with ProcessPoolExecutor(2) as pool:
-        agree(pool, seeds)
-    detector = detector_of(None) if sys.argv[2:] else None
-    for folder in sys.argv[2:]:
+        agree(pool, options.seeds, options.frames)
+    detector = detector_of(None) if options.sequences else None
+    for folder in options.sequences:
         assert detector is not None
-        sequence = read(Path(folder), detector, label="person")
+        sequence = read(folder, detector, label="person")
         part = sequence.seen(Thresholds(THRESHOLD, floor=FLOOR), "person")
         for name, gain in gains(part, sequence.fps, STARTS).items():
             print(f"  {sequence.name}: {name:32s} {gain:.2f}")
