@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from agent.domain import Box, Detection, Frame, Grey, Observation, Pixels
+from agent.domain import Box, Detection, FloatArray, Frame, Grey, Observation, Pixels
 from tests.bench.selection.failures import GAP_S, Episodes, Failure, Seen, Truth
 
 FPS = 5.0
@@ -63,7 +63,8 @@ class Thing:
     box: Box
     speed: tuple[float, float]
     confidence: float  # its mean, in logits
-    texture: NDArray[np.int16] | None  # grey levels, `[4, 4]`; None = not a real object
+    texture: FloatArray | None  # grey levels, `[4, 4]`; None = not a real object
+    stays: bool = False  # all day
     wander: float = 0.0
     other_label: str = ""
     other_until: int = -1  # frame
@@ -81,7 +82,7 @@ class Day:
 
     street: Street
     seed: int
-    _episodes: dict[str, Episodes] = field(default_factory=dict)
+    _episodes: dict[tuple[str, bool], Episodes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
@@ -89,8 +90,12 @@ class Day:
         self._fields = [self._noise.normal(0, 2.0, (180, 320)).astype(np.int16) for _ in range(8)]
         coarse = np.kron(self._noise.integers(50, 190, (19, 33)), np.ones((10, 10)))[:180, :320]
         self._back = coarse + self._noise.normal(0, 12, (180, 320))
-        gap = int(GAP_S * FPS)
-        self._episodes = {label: Episodes(gap, n * 1_000_000) for n, label in enumerate(_LABELS)}
+        # What stays all day is one failure: one label answers it.
+        gaps = {False: int(GAP_S * FPS), True: self.street.frames}
+        kinds = [(label, stays) for label in _LABELS for stays in gaps]
+        self._episodes = {
+            kind: Episodes(gaps[kind[1]], n * 1_000_000) for n, kind in enumerate(kinds)
+        }
         traffic = list(self._traffic())
         false = [place for thing in traffic for place in self._false_places(thing)]
         things = [*traffic, *false, *self._fixtures()]
@@ -130,7 +135,7 @@ class Day:
     def _fixtures(self) -> Iterator[Thing]:
         for n in range(self.street.fixtures):
             thing = self._thing(0)
-            thing.life, thing.speed = self.street.frames, (0.0, 0.0)
+            thing.life, thing.speed, thing.stays = self.street.frames, (0.0, 0.0), True
             self._move(thing, 40 + 200.0 * n, self._draw.uniform(100, 500))
             thing.confidence = self._draw.gauss(*_FIXTURE)
             if n % 2:
@@ -153,7 +158,7 @@ class Day:
             Box(x, y, x + width, y + height),
             (speed, self._draw.uniform(-1, 1)),
             self._draw.gauss(*_REAL) + self.street.margin,
-            self._noise.integers(0, 255, (4, 4)).astype(np.int16),
+            self._noise.integers(0, 255, (4, 4)).astype(np.float32),
         )
 
     def _move(self, thing: Thing, x: float, y: float) -> None:
@@ -163,17 +168,23 @@ class Day:
     # The detector
 
     def _see(self, n: int, alive: list[Thing]) -> Seen:
-        detections = [detection for thing in alive for detection in self._look(thing, n)]
-        detections.sort(key=lambda d: -d.confidence)
+        detections: list[Detection] = []
         failures: list[Failure] = []
-        for label, episodes in self._episodes.items():
-            objects = tuple(
-                (id(thing), thing.at(n))
-                for thing in alive
-                if thing.texture is not None and thing.label == label
-            )
-            acted_on = [d for d in detections if d.label == label and d.confidence >= THRESHOLD]
-            failures += episodes.failures(n, acted_on, Truth(objects))
+        for stays in (False, True):
+            things = [thing for thing in alive if thing.stays is stays]
+            found = [each for thing in things for each in self._look(thing, n)]
+            detections += found
+            for label in _LABELS:
+                objects = tuple(
+                    (id(thing), thing.at(n))
+                    for thing in things
+                    if thing.texture is not None and thing.label == label
+                )
+                acted_on = [d for d in found if d.label == label and d.confidence >= THRESHOLD]
+                acted_on.sort(key=lambda d: -d.confidence)
+                episodes = self._episodes[label, stays]
+                failures += episodes.failures(n, acted_on, Truth(objects))
+        detections.sort(key=lambda d: -d.confidence)
         at = n / FPS
         frame = Frame("camera", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
         observation = Observation(frame, tuple(detections), grey=self._image(n, alive))
@@ -217,12 +228,12 @@ class Day:
             if thing.texture is None:
                 continue
             box = thing.at(n)
-            rows = np.arange(max(0, int(box.y_min / _SCALE)), min(180, int(box.y_max / _SCALE)))
-            columns = np.arange(max(0, int(box.x_min / _SCALE)), min(320, int(box.x_max / _SCALE)))
-            if len(rows) and len(columns):
-                down = ((rows * _SCALE - box.y_min) * 4 / (box.y_max - box.y_min)).astype(int)
-                across = ((columns * _SCALE - box.x_min) * 4 / (box.x_max - box.x_min)).astype(int)
-                part = thing.texture[np.clip(down, 0, 3)[:, None], np.clip(across, 0, 3)]
-                image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = part
+            left, top = int(box.x_min / _SCALE), int(box.y_min / _SCALE)
+            width = max(1, int((box.x_max - box.x_min) / _SCALE))
+            height = max(1, int((box.y_max - box.y_min) / _SCALE))
+            look = cv2.resize(thing.texture, (width, height), interpolation=cv2.INTER_LINEAR)
+            look = look[max(0, -top) :, max(0, -left) :]
+            part = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+            part[:] = look[: part.shape[0], : part.shape[1]]
         image = image * self.street.light + self._fields[self._draw.randrange(8)]
         return np.clip(image, 0, 255).astype(np.uint8)
