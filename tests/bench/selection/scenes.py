@@ -35,6 +35,7 @@ _KEPT = 0.7  # correlation with the frame before
 _EDGE = 0.4  # less for each of the first and last three frames
 _SECOND = 0.35  # chance that a doubtful object has a second box, on the other side of the threshold
 _WRONG_LABEL = 0.004  # chance per frame that an object has another label for one to three frames
+_HIDDEN = 0.02  # chance per frame that a moving object is hidden for the next one to four frames
 _FLOOR = 0.05
 
 
@@ -66,6 +67,7 @@ class Thing:
     texture: FloatArray | None  # grey levels, `[4, 4]`; None = not a real object
     stays: bool = False  # all day
     wander: float = 0.0
+    hidden_until: int = -1  # frame
     other_label: str = ""
     other_until: int = -1  # frame
 
@@ -170,8 +172,9 @@ class Day:
     def _see(self, n: int, alive: list[Thing]) -> Seen:
         detections: list[Detection] = []
         failures: list[Failure] = []
+        visible = [thing for thing in alive if n >= thing.hidden_until]
         for stays in (False, True):
-            things = [thing for thing in alive if thing.stays is stays]
+            things = [thing for thing in visible if thing.stays is stays]
             found = [each for thing in things for each in self._look(thing, n)]
             detections += found
             for label in _LABELS:
@@ -187,7 +190,7 @@ class Day:
         detections.sort(key=lambda d: -d.confidence)
         at = n / FPS
         frame = Frame("camera", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
-        observation = Observation(frame, tuple(detections), grey=self._image(n, alive))
+        observation = Observation(frame, tuple(detections), grey=self._image(n, visible))
         return Seen(observation, tuple(failures))
 
     def _look(self, thing: Thing, n: int) -> Iterator[Detection]:
@@ -200,6 +203,8 @@ class Day:
         if thing.texture is not None and self._draw.random() < _WRONG_LABEL:
             thing.other_label = self._draw.choice(_LABELS)
             thing.other_until = n + self._draw.randrange(1, 4)
+        if not thing.stays and self._draw.random() < _HIDDEN:
+            thing.hidden_until = n + self._draw.randrange(2, 6)
         label = thing.other_label if n < thing.other_until else thing.label
         box = thing.at(n)
         yield from self._detection(label, confidence, box, 0.03)
@@ -221,10 +226,10 @@ class Day:
 
     # The camera
 
-    def _image(self, n: int, alive: list[Thing]) -> Grey:
+    def _image(self, n: int, visible: list[Thing]) -> Grey:
         image = np.roll(self._back, -3 * n, 1) if self.street.moving_camera else self._back.copy()
         image += 20 * math.sin(2 * math.pi * n / self.street.frames)
-        for thing in alive:
+        for thing in visible:
             if thing.texture is None:
                 continue
             box = thing.at(n)
