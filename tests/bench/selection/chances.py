@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.domain import Thresholds
 from agent.selection.frame_context import ContextBuilder, FrameContext
-from tests.bench.selection.failures import Seen, overlaps
+from tests.bench.selection.failures import MATCH_IOU, Seen, overlaps
 from tests.bench.selection.scenes import THRESHOLD, Day, Street
 
 MEASURED = {
@@ -26,8 +26,6 @@ MEASURED = {
     "0.3 to 0.5, otherwise, hides a miss": "11 to 20",
     "0.5 to 0.6, track not above beside it, is false": "54 to 61",
 }
-
-_SAME_BOX_IOU = 0.8  # of a box and the failure that it is or hides
 
 
 def chances(days: Iterable[Sequence[Seen]]) -> dict[str, tuple[float, int]]:
@@ -44,12 +42,16 @@ def chances(days: Iterable[Sequence[Seen]]) -> dict[str, tuple[float, int]]:
 
 
 def _count(context: FrameContext, seen: Seen, tally: dict[str, list[bool]]) -> None:
-    wrong = [each.box for each in seen.failures if each.box is not None]
     objects = context.objects()
-    overlap = overlaps([detection.box for detection, _ in objects], wrong)
+    boxes = [detection.box for detection, _ in objects]
+    failing = [each.box for each in seen.failures if each.box is not None]
+    false = set(failing) & set(boxes)
+    missed = overlaps(boxes, [box for box in failing if box not in false]) >= MATCH_IOU
     for row, (detection, track) in enumerate(objects):
         confidence = detection.confidence
-        is_wrong = bool((overlap[row] >= _SAME_BOX_IOU).any())
+        is_wrong = detection.box in false
+        if confidence < THRESHOLD:
+            is_wrong = bool(missed[row].any())
         above = {-1: False, 1: False}
         if track is not None:
             for offset, each in track.seen.items():

@@ -28,12 +28,12 @@ _SCALE = 4  # pixels of the frame per pixel of the grey thumbnail
 
 # Confidences are logits relative to the threshold.
 _REAL = (2.1, 1.0)  # mean and standard deviation over the objects
-_FALSE = (-1.8, 0.3)
+_FALSE = (-1.7, 0.3)
 _FIXTURE = (-1.6, 0.5)  # of places that look like an object all day
-_WANDER, _FALSE_WANDER = 0.9, 0.85  # standard deviation of one confidence over time
+_WANDER, _FALSE_WANDER = 0.9, 0.8  # standard deviation of one confidence over time
 _KEPT = 0.7  # correlation with the frame before
 _EDGE = 0.4  # less for each of the first and last three frames
-_SECOND = 0.35  # chance that a doubtful object has a second box, on the other side of the threshold
+_SECOND = 0.25  # chance that a doubtful object has a second box, on the other side of the threshold
 _WRONG_LABEL = 0.004  # chance per frame that an object has another label for one to three frames
 _HIDDEN = 0.02  # chance per frame that a moving object is hidden for the next one to four frames
 _FLOOR = 0.05
@@ -47,7 +47,7 @@ class Street:
     busy_share: float = 0.25  # of the day; the rest is quiet
     busy_rate: float = 0.35  # objects a second
     quiet_rate: float = 0.02
-    false_places: int = 28  # for each object, in its time; most stay below the threshold
+    false_places: int = 20  # for each object, in its time; most stay below the threshold
     fixtures: int = 6  # parked cars and false places that stay all day
     moving_camera: bool = False
     light: float = 1.0  # contrast of the image

@@ -27,7 +27,7 @@ SHARE = 0.05  # credits for each frame of a pass
 PASSES = 2
 BREAK_S = 30.0
 STARTS = 5
-STREET = Street(frames=400, busy_share=1, fixtures=0)
+STREET = Street(frames=400, busy_share=1, busy_rate=0.6, fixtures=0)  # as busy as those
 
 
 @dataclass(frozen=True)
