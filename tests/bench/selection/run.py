@@ -34,7 +34,7 @@ STREETS = {
     "drive": (Street(frames=3000, busy_share=0.8, fixtures=0, moving_camera=True), 20),
     "clutter": (Street(false_places=60), 20),
     "still": (Street(frames=3000, busy_rate=0, quiet_rate=0), 20),
-    "night": (Street(busy_rate=0.1, quiet_rate=0.01, light=0.15, margin=-1.2), 20),
+    "night": (Street(busy_rate=0.1, quiet_rate=0.01, light=0.4, margin=-1.2), 20),
     "crowd": (Street(frames=1000, busy_share=1, busy_rate=2, false_places=8), 12),
 }
 NEAR_FRAMES = 10  # two frames within 2 s that show the same failures, or none, are near-duplicates
