@@ -19,7 +19,6 @@ from tests.bench.selection.failures import GAP_S, Episodes, Failure, Seen, Truth
 FPS = 5.0
 THRESHOLD = 0.5
 WIDTH, HEIGHT = 1280, 720
-NO_PIXELS: Pixels = np.broadcast_to(np.zeros((), np.uint8), (HEIGHT, WIDTH, 3))
 
 _SHARES = {"person": 0.5, "car": 0.35, "bicycle": 0.1, "bus": 0.05}
 _LABELS = tuple(_SHARES)
@@ -189,8 +188,9 @@ class Day:
                 failures += episodes.failures(n, acted_on, Truth(objects))
         detections.sort(key=lambda d: -d.confidence)
         at = n / FPS
-        frame = Frame("camera", n, NO_PIXELS, at, at, int(at * 1e9), n, "day")
-        observation = Observation(frame, tuple(detections), grey=self._image(n, visible))
+        grey = self._image(n, visible)
+        frame = Frame("camera", n, _enlarged(grey), at, at, int(at * 1e9), n, "day")
+        observation = Observation(frame, tuple(detections), grey=grey)
         return Seen(observation, tuple(failures))
 
     def _look(self, thing: Thing, n: int) -> Iterator[Detection]:
@@ -242,3 +242,9 @@ class Day:
             part[:] = look[: part.shape[0], : part.shape[1]]
         image = image * self.street.light + self._fields[self._draw.randrange(8)]
         return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _enlarged(grey: Grey) -> Pixels:
+    """Return the frame of which a thumbnail is the mean."""
+    large = grey.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
+    return np.broadcast_to(large[:, :, None], (HEIGHT, WIDTH, 3))
