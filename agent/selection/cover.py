@@ -1,9 +1,9 @@
-"""What the captures that were bought have shown, and the value of a frame beside them.
+"""What the captures that were purchased have shown, and the value of a frame beside them.
 
 The value of a frame is the expected number of failures that its label would show for the first
 time. For each suspect it counts what its `p` exceeds the highest `p` at which a capture that was
-bought showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
-term is added where nothing was bought near in time, so that of frames without suspects those far
+purchased showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
+term is added where nothing was purchased near in time, so that of frames without suspects those far
 from others come first.
 
 A suspect is the same as one before while its track lives. Later it is the same if place *and*
@@ -186,7 +186,7 @@ def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, floa
 @dataclass(frozen=True, slots=True)
 class _Shown:
     view: View
-    at: float  # when it was bought, in seconds
+    at: float  # when it was purchased, in seconds
 
     def fade(self, now: float) -> float:
         """Return how much of what it showed still counts, 0 to 1."""
@@ -227,7 +227,7 @@ class _CameraCover:
 
 
 class Cover:
-    """What was bought, by camera. Safe for threads: one buys, others ask."""
+    """What was purchased, by camera. Safe for threads: one buys, others ask."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -236,7 +236,7 @@ class Cover:
         self._cameras: dict[str, _CameraCover] = {}
 
     def add(self, view: View, now: float) -> None:
-        """Remember a capture that was bought at `now`, in seconds of the clock of `View.at`."""
+        """Remember a capture that was purchased at `now`, in seconds of the clock of `View.at`."""
         with self._lock:
             self.version += 1
             self._cameras.setdefault(view.camera, _CameraCover()).add(_Shown(view, now))

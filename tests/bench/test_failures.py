@@ -18,7 +18,7 @@ PERSON = Box(100, 100, 150, 200)
 ELSEWHERE = Box(600, 100, 650, 200)
 
 
-def detection(box: Box, confidence: float = 0.9) -> Detection:
+def person(box: Box, confidence: float = 0.9) -> Detection:
     return Detection("person", 0, confidence, box)
 
 
@@ -37,7 +37,7 @@ def test_an_object_that_is_missed_again_after_more_than_the_gap_is_another_failu
 def test_two_missed_objects_are_two_failures_and_a_false_box_is_a_third() -> None:
     truth = Truth(((1, PERSON), (2, Box(300, 100, 350, 200))))
 
-    failures = Episodes(gap=5).failures(0, [detection(ELSEWHERE)], truth)
+    failures = Episodes(gap=5).failures(0, [person(ELSEWHERE)], truth)
 
     assert len({each.episode for each in failures}) == 3
     assert ELSEWHERE in {each.box for each in failures}
@@ -48,9 +48,9 @@ def test_overlapping_false_boxes_are_one_failure_and_a_box_elsewhere_is_another(
     moved = Box(110, 100, 160, 200)
 
     failures = [
-        *episodes.failures(0, [detection(PERSON)], Truth()),
-        *episodes.failures(1, [detection(moved)], Truth()),
-        *episodes.failures(2, [detection(ELSEWHERE)], Truth()),
+        *episodes.failures(0, [person(PERSON)], Truth()),
+        *episodes.failures(1, [person(moved)], Truth()),
+        *episodes.failures(2, [person(ELSEWHERE)], Truth()),
     ]
 
     first, second, third = (each.episode for each in failures)
@@ -58,7 +58,7 @@ def test_overlapping_false_boxes_are_one_failure_and_a_box_elsewhere_is_another(
 
 
 def test_a_second_box_of_a_detected_object_is_false() -> None:
-    boxes = [detection(PERSON), detection(Box(101, 100, 151, 200), 0.6)]
+    boxes = [person(PERSON), detection(Box(101, 100, 151, 200), 0.6)]
 
     [failure] = Episodes(gap=5).failures(0, boxes, Truth(((1, PERSON),)))
 
@@ -66,7 +66,7 @@ def test_a_second_box_of_a_detected_object_is_false() -> None:
 
 
 def test_a_box_at_an_ignored_place_is_no_failure() -> None:
-    assert not Episodes(gap=5).failures(0, [detection(PERSON)], Truth(ignored=(PERSON,)))
+    assert not Episodes(gap=5).failures(0, [person(PERSON)], Truth(ignored=(PERSON,)))
 
 
 def test_the_oracle_takes_the_frame_with_most_failures_first_and_none_twice() -> None:
