@@ -58,7 +58,7 @@ def test_overlapping_false_boxes_are_one_failure_and_a_box_elsewhere_is_another(
 
 
 def test_a_second_box_of_a_detected_object_is_false() -> None:
-    boxes = [person(PERSON), detection(Box(101, 100, 151, 200), 0.6)]
+    boxes = [person(PERSON), person(Box(101, 100, 151, 200), 0.6)]
 
     [failure] = Episodes(gap=5).failures(0, boxes, Truth(((1, PERSON),)))
 
