@@ -40,7 +40,7 @@ Modules are layers. A module imports only from its own layer and those below; a 
     nouns < ports < record < pure code < shared < adapters < runtime < dataset < desk
     < factories < app < install < cli
 
-Settings are declared once, in `settings/declarations.py`. The parser, the error messages, the env
+Settings are declared once, in `settings/groups`. The parser, the error messages, the env
 file and the tables in the documentation are generated from there.
 """
 

@@ -1,6 +1,6 @@
 """Regenerate the texts that are made from declarations: `python -m tests.house.refresh`.
 
-Run it after a change of `agent/settings/declarations.py`, `agent/events.py` or the docstring of a
+Run it after a change of `agent/settings/groups`, `agent/events.py` or the docstring of a
 rule. It rewrites `systemd/capture-agent.env`, the tables in `README.md` and
 `docs/selection.md`, and the pages `docs/settings.md` and `docs/events.md`.
 """
