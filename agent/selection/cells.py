@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from agent.domain import Capture
-from agent.selection.cover import Cover, View
+from agent.selection.cover import Cover
+from agent.selection.view import View
 
 PER_CREDIT = 4
 """Cells for each credit of the score lane, so that a credit has a choice."""

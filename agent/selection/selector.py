@@ -7,7 +7,7 @@ from enum import StrEnum
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling, Suspect
 from agent.selection.budget.hint import SendHint
 from agent.selection.cells import Cell
-from agent.selection.cover import Cover, View, view_of
+from agent.selection.cover import Cover
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
 from agent.selection.image_quality import ImageQuality, QualityMonitor
 from agent.selection.plan import SelectionPlan
@@ -15,6 +15,7 @@ from agent.selection.random_lane import RandomLane
 from agent.selection.rules import Remembers, make_rules
 from agent.selection.rules.scene import InvalidOutput
 from agent.selection.suspects import MOST_SUSPECTS, strongest
+from agent.selection.view import View, view_of
 
 MOST_NAMED = 4 * MOST_SUSPECTS
 """Suspects of a frame, over all rules, of which those with the highest `p` are recorded."""

@@ -8,8 +8,9 @@ import pytest
 from agent.domain import Capture, Lane, Thresholds
 from agent.replay.memory_spool import MemorySpool, Purchase
 from agent.selection.budget.hint import SendHint
-from agent.selection.cover import Cover, Place, View
+from agent.selection.cover import Cover
 from agent.selection.plan import SelectionPlan
+from agent.selection.view import Place, View
 from tests.fakes.captures import capture
 
 SECONDS = 100.0  # length of the recording

@@ -9,8 +9,8 @@ from agent.domain import Lane, SpoolEntry
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder
-from agent.selection.cover import Place, View
 from agent.selection.similarity import CROP_SIDE
+from agent.selection.view import Place, View
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from agent.domain import Capture
 from agent.selection.cells import Cell
-from agent.selection.cover import UNSEEN, Cover, Place, View
+from agent.selection.cover import UNSEEN, Cover
+from agent.selection.view import Place, View
 from tests.fakes.captures import capture, capture_id
 
 LENGTH = 300.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from agent.selection.cover import View
+from agent.selection.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from agent.domain import Capture, Lane, Task, Thresholds
 from agent.replay.frames import CaptureIds
 from agent.replay.memory_spool import MemorySpool, Purchase
-from agent.selection.cover import Cover, View
+from agent.selection.cover import Cover
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES, supported
 from agent.selection.selector import FrameEvaluation
+from agent.selection.view import View
 from tests.bench.selection.failures import Seen
 
 CAMERA = "camera"

@@ -1,0 +1,146 @@
+"""What a frame shows, as far as its value depends on it, and as text for the spool's index."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from math import inf, isfinite
+
+import numpy as np
+
+from agent.domain import Observation, Suspect
+from agent.selection.similarity import CROP_SIDE, Crop, crops
+
+_DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
+_CROP_BYTES = CROP_SIDE * CROP_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One suspect, as far as it is compared with others."""
+
+    p: float  # 0 to 1
+    rule: str = ""  # of an event of the whole frame
+    label: str = ""
+    track: int | None = None
+    box: tuple[float, float, float, float] | None = None  # normalized; None = the whole frame
+    crop: Crop | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a frame shows, as far as its value depends on it."""
+
+    camera: str
+    at: float = -inf  # seconds, by a clock that all cameras share; -inf before a restart
+    bits: int | None = None  # `difference_hash`; None without an image
+    digest: str = ""  # of the thumbnail: equal for equal images
+    places: tuple[Place, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Write it for the index."""
+        places = [
+            [
+                round(each.p, 3),
+                each.rule,
+                each.label,
+                each.track,
+                each.box,
+                base64.b85encode(each.crop).decode() if each.crop is not None else None,
+            ]
+            for each in self.places
+        ]
+        at = round(self.at, 3) if isfinite(self.at) else None
+        bits = f"{self.bits:x}" if self.bits is not None else None
+        return json.dumps([at, bits, self.digest, places], separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, camera: str, text: str) -> "View":
+        """Read what `text` wrote; raises `ValueError` for anything else."""
+        try:
+            at, bits, digest, places = json.loads(text)
+            return cls(
+                camera,
+                _number(at) if at is not None else -inf,
+                bits=int(bits, 16) if bits is not None else None,
+                digest=str(digest),
+                places=tuple(_place(*each) for each in places),
+            )
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise ValueError("not the view of a capture") from error
+
+    def of_earlier_process(self) -> "View":
+        """Return the view without tracks and time: they do not outlive the process."""
+        places = tuple(replace(each, track=None) for each in self.places)
+        return replace(self, at=-inf, places=places)
+
+
+def _place(
+    p: float,
+    rule: str,
+    label: str,
+    track: int | None,
+    box: Sequence[float] | None,
+    code: str | None,
+) -> Place:
+    crop = base64.b85decode(code) if code is not None else None
+    corners = None
+    if box is not None:
+        x_min, y_min, x_max, y_max = (_number(each) for each in box)
+        corners = (x_min, y_min, x_max, y_max)
+    if crop is not None and (len(crop) != _CROP_BYTES or corners is None):
+        raise ValueError("not a crop of a box")
+    number = int(track) if track is not None else None
+    return Place(_number(p), str(rule), str(label), number, corners, crop)
+
+
+def _number(value: float) -> float:
+    if not isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def view_of(
+    observation: Observation, suspects: Sequence[Suspect], *, bits: int | None, now: float
+) -> View:
+    """Return what a frame shows; `suspects` are one for each track or place."""
+    frame = observation.frame
+    height, width = frame.pixels.shape[:2]
+    boxes = [
+        (
+            each.box.x_min / width,
+            each.box.y_min / height,
+            each.box.x_max / width,
+            each.box.y_max / height,
+        )
+        if each.box is not None
+        else None
+        for each in suspects
+    ]
+    found: dict[int, Crop] = {}
+    digest = ""
+    if observation.grey is not None:
+        with_box = [n for n, box in enumerate(boxes) if box is not None]
+        if with_box:
+            array = np.array([boxes[n] for n in with_box], np.float32)
+            found = dict(zip(with_box, crops(observation.grey, frame.pixels, array), strict=True))
+        digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
+    places = tuple(
+        Place(
+            each.p,
+            each.rule if box is None and each.track is not None else "",
+            each.label,
+            each.track,
+            _rounded(box) if box is not None else None,
+            found.get(n),
+        )
+        for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
+    )
+    return View(frame.camera, now, bits, digest, places)
+
+
+def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x_min, y_min, x_max, y_max = (round(each, _DIGITS) for each in box)
+    return x_min, y_min, x_max, y_max
