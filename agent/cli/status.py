@@ -93,6 +93,7 @@ def _facts(spool: SpoolStatus, settings: Settings) -> dict[str, Any]:
         "last_delivered": _iso(spool.last_delivered),
         "last_error": spool.last_error,
         "upload": spool.upload,
+        "best_value": spool.best_value,
         "model": spool.model,
         "model_error": spool.model_error,
         "budget_per_day": settings.budget_per_day,

@@ -37,6 +37,7 @@ def _rows(facts: Mapping[str, Any], now: float) -> list[tuple[str, str, str]]:
         ("last error", facts["last_error"] or "none", _BAD if facts["last_error"] else ""),
         ("waiting", f"{facts['waiting']} captures, {show_size(facts['waiting_bytes'])}", ""),
         ("oldest waiting", _ago(oldest, now) if oldest else "none", ""),
+        ("best waiting", _best_value(facts), ""),
         ("in flight", str(facts["in_flight"]), ""),
         ("delivered", _delivered(facts, now), ""),
         ("rejected", str(facts["rejected"]), _BAD if facts["rejected"] else ""),
@@ -64,6 +65,11 @@ def _credits(facts: Mapping[str, Any]) -> str:
     if facts["credits_left"] < 0:
         return "no limit"
     return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']:g} a day"
+
+
+def _best_value(facts: Mapping[str, Any]) -> str:
+    value = facts["best_value"]
+    return "-" if value is None else f"{value:.2f} expected new failures"
 
 
 def _full_in(hours: float | None) -> str:

@@ -65,7 +65,10 @@ class Housekeeping:
         self._summary.report()
 
     def _publish_facts(self) -> None:
-        facts: dict[str, str | None] = {}
+        facts: dict[str, object] = {}
+        figures = self._spool.report()
+        if "best_value" in figures:
+            facts["best_value"] = figures["best_value"]
         if self._uploader is not None:
             error = self._uploader.last_error
             facts |= {"upload": self._uploader.condition, "last_error": error and error[:300]}

@@ -33,6 +33,7 @@ class SpoolStatus:
     in_flight: int = 0  # captures that the owner is sending
     last_error: str | None = None  # of the latest delivery; None after a success
     upload: str | None = None  # condition of the uploads
+    best_value: float | None = None  # expected new failures of the best that waits for a credit
     model: str | None = None  # name of the running model
     model_error: str | None = None  # why the file at AGENT_MODEL does not run
     ledger: str | None = None  # credit ledger, as last made durable
@@ -80,6 +81,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         in_flight=int(facts.get("in_flight", 0)),
         last_error=facts.get("last_error"),
         upload=facts.get("upload"),
+        best_value=facts.get("best_value"),
         model=facts.get("model"),
         model_error=facts.get("model_error"),
         ledger=totals.notes.get("ledger"),

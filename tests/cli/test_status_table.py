@@ -26,6 +26,7 @@ QUIET: dict[str, Any] = {
     "last_delivered": None,
     "last_error": None,
     "upload": "flowing",
+    "best_value": None,
     "model": "nanodet",
     "model_error": None,
     "budget_per_day": 100.0,
@@ -52,6 +53,8 @@ def shown(row: str, **facts: Any) -> str:
         ("daemon", {}, "running (process 7)"),
         ("daemon", {"daemon_pid": None}, "not running"),
         ("upload", {"upload": None}, "-"),
+        ("best waiting", {"best_value": None}, "-"),
+        ("best waiting", {"best_value": 1.418}, "1.42 expected new failures"),
         (
             "model",
             {"model": "b", "model_error": "cannot use a"},
@@ -110,7 +113,7 @@ def test_each_row_says_it_in_words(row: str, facts: dict[str, Any], words: str) 
         ("model", {"model_error": "cannot"}, RED),
     ],
 )
-def test_what_needs_somebody_is_red(row: str, facts: dict[str, Any], colour: str) -> None:
+def test_what_needs_a_person_is_red(row: str, facts: dict[str, Any], colour: str) -> None:
     assert shown(row, **facts).startswith(colour)
 
 

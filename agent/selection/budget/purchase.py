@@ -155,9 +155,11 @@ class BudgetedOrder:
         return {_LEDGER: self.ledger.text}
 
     def report(self) -> Mapping[str, float]:
-        """Credits, for the minute summary."""
+        """Credits, and the highest value that waits for one, for the minute summary."""
         self._bring_up()
+        best = self._best()
         return {
+            "best_value": round(best.value, 2) if best is not None else 0.0,
             "credits_left": round(self.ledger.left, 1),
             "credits_spent_today": self.ledger.spent_today,
         }
