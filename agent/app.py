@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Queue
+from secrets import token_hex
 
 from agent import __version__
 from agent.camera.thumbnail import small_grey
@@ -217,7 +218,9 @@ def _selection(
         log.info("rules disabled", rules=",".join(disabled), task=task)
     plan = replace(selection_plan(settings), rules=rules)
     names = [camera.name for camera in settings.cameras]
-    selection = Selection(names, plan, new_id=new_id, cover=cover, explain=partial(explain, log))
+    selection = Selection(
+        names, plan, new_id=new_id, cover=cover, run=token_hex(4), explain=partial(explain, log)
+    )
     selection.remember(spool.note)
     return selection
 

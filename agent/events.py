@@ -214,6 +214,13 @@ EVENTS: Mapping[str, Event] = {
         "disk.",
         facts="index_rebuilt ...",
     ),
+    "note unreadable": Event(
+        "warning",
+        "A note of the budget in the spool's index is damaged and was ignored: credits begin at zero, "
+        "or one purchase is forgotten.",
+        "Nothing, once; if it comes at every start, replace the SD card or disk.",
+        facts="note",
+    ),
     "spool rebuilding": Event(
         "info",
         "Files are missing from the index; `read` of `files` have been read so far.",

@@ -7,6 +7,7 @@ when it is built: `status` builds none of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from contextlib import AbstractContextManager
 from functools import partial
@@ -61,14 +62,18 @@ def selection_plan(settings: Settings) -> SelectionPlan:
 
 
 def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
-    """The ledger of credits, continued from its durable `text`; None where there is no budget."""
+    """The ledger of credits, continued from its durable `text`; None where there is no budget.
+
+    A text that is damaged counts as none: no credit has accrued.
+    """
     plan = selection_plan(settings)
     if not plan.per_day:
         return None
     share = plan.reserved_share(len(settings.cameras))
-    if text is None:
-        return Ledger(plan.per_day, share)
-    return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
+    if text is not None:
+        with contextlib.suppress(ValueError):
+            return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
+    return Ledger(plan.per_day, share)
 
 
 def spool_limits(settings: Settings) -> SpoolLimits:
@@ -105,6 +110,7 @@ def spool_of(
             lambda: ClockReading(clock.monotonic(), clock.wall(), boot),
             cover or Cover(),
             settings.min_value,
+            lambda note: log.warning("note unreadable", note=note),
         )
     return open_spool(
         settings.spool_dir,

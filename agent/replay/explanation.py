@@ -12,6 +12,7 @@ from agent.selection.random_lane import RandomLane
 from agent.selection.selector import FrameEvaluation, SelectionOutcome
 from agent.selection.suspects import LEAST_P
 
+_LEAST_REST = 0.005  # of a value; less rounds to nothing
 _MOST_SHOWN = 5  # suspects that are named in words
 
 
@@ -154,7 +155,7 @@ class Explainer:
             f"its value was {evaluation.value:.2f}; after what the purchases show it is {value:.2f}"
         )
         if value < self._plan.min_value:
-            yield f"not bought: {value:.2f} is below AGENT_MIN_VALUE={self._plan.min_value:g}"
+            yield f"not bought: {value:.3f} is below AGENT_MIN_VALUE={self._plan.min_value:g}"
             return
         paid = [each.value for each in self._purchases if self._lanes[each.id] is Lane.SCORE]
         if paid:
@@ -166,7 +167,7 @@ class Explainer:
         outcome = evaluation.outcome
         if outcome is SelectionOutcome.LOW_VALUE:
             least = self._plan.min_value
-            return f"not captured: {evaluation.value:.2f} is below AGENT_MIN_VALUE={least:g}"
+            return f"not captured: {evaluation.value:.3f} is below AGENT_MIN_VALUE={least:g}"
         if outcome is SelectionOutcome.BEST_OF_CELL:
             return "a better frame followed in its cell of time before it was stored"
         if outcome is SelectionOutcome.ANOTHER_IS_BETTER:
@@ -206,14 +207,17 @@ def value_text(evaluation: FrameEvaluation) -> str:
         return "no rule names a suspect"
     if not evaluation.added:
         parts = [f"{_suspect_text(each)} (p {each.p:.2f})" for each in evaluation.suspects]
-        return f"at most {evaluation.value:.2f} expected new failures; suspects: {_list(parts)}"
+        most = f"at most {evaluation.value:.2f} expected new failures; " if evaluation.value else ""
+        return f"{most}suspects: {_list(parts)}"
     parts = [
         f"{_suspect_text(suspect)} ({added:.2f})"
         for suspect, added in zip(evaluation.suspects, evaluation.added, strict=True)
         if added >= LEAST_P
     ]
     shown = _list(parts) if parts else "all of its suspects were shown before"
-    return f"{evaluation.value:.2f} expected new failures: {shown}"
+    rest = evaluation.value - sum(added for added in evaluation.added if added >= LEAST_P)
+    others = f", and {rest:.2f} for what no rule suspects" if rest >= _LEAST_REST else ""
+    return f"{evaluation.value:.2f} expected new failures: {shown}{others}"
 
 
 def _list(parts: Sequence[str]) -> str:

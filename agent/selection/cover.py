@@ -31,6 +31,9 @@ from agent.selection.similarity import (
 )
 from agent.selection.view import Place, View
 
+TrackKey = tuple[str, str, int]
+"""The process, the rule of an event of the whole frame, and the number."""
+
 HALF_LIFE_S = 24 * 3600.0
 
 UNSEEN = 0.05
@@ -42,7 +45,8 @@ MOST_SHOWN = 500
 """Captures of one camera that are remembered; the oldest are forgotten first."""
 
 _MOST_PLACES = 1000  # of one camera, so that a frame is compared in bounded time
-_MOST_PAIRS = 128  # places compared by appearance for one frame
+_MOST_PAIRS = 8  # places compared by appearance for one suspect: those that overlap most
+_SAME_FLAT_IOU = 0.3  # two boxes that both show nothing, on a near-identical image
 _SAME_PLACE_IOU = 0.1  # two boxes that are compared by appearance
 
 
@@ -61,14 +65,14 @@ class _CameraCover:
     """What the captures of one camera have shown."""
 
     shown: deque[_Shown] = field(default_factory=lambda: deque(maxlen=MOST_SHOWN))
-    tracks: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)  # p, when
+    tracks: dict[TrackKey, tuple[float, float]] = field(default_factory=dict)  # p, when
     places: list[tuple[_Shown, Place]] = field(default_factory=list)  # that have a crop
     boxes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def add(self, shown: _Shown) -> None:
         self.shown.append(shown)
         for place in shown.view.places:
-            key = track_key(place)
+            key = track_key(place, shown.view.run)
             if key is not None:
                 # It moves to the end, so that the track shown least recently is forgotten first.
                 p = max(place.p, self.known(key, shown.at))
@@ -81,7 +85,7 @@ class _CameraCover:
         boxes = [place.box for _, place in self.places]
         self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
 
-    def known(self, key: tuple[str, int] | None, now: float) -> float:
+    def known(self, key: TrackKey | None, now: float) -> float:
         """Return the `p` at which the track was shown, 0 for a new one."""
         if key is None or key not in self.tracks:
             return 0.0
@@ -104,12 +108,14 @@ class Cover:
             self.version += 1
             self._cameras.setdefault(view.camera, _CameraCover()).add(_Shown(view, now))
 
-    def bound(self, camera: str, suspects: Sequence[Suspect], now: float) -> float:
+    def bound(
+        self, camera: str, suspects: Sequence[Suspect], now: float, *, run: str = ""
+    ) -> float:
         """Return a value that no frame with these suspects exceeds; cheap: by tracks alone."""
         with self._lock:
             cover = self._cameras.get(camera) or _CameraCover()
             return UNSEEN + sum(
-                max(0.0, each.p - cover.known(track_key(each), now)) for each in suspects
+                max(0.0, each.p - cover.known(track_key(each, run), now)) for each in suspects
             )
 
     def value(self, view: View, now: float) -> float:
@@ -136,7 +142,7 @@ class Cover:
             cover = self._cameras.get(view.camera) or _CameraCover()
             if view.digest and any(view.digest == each.view.digest for each in cover.shown):
                 return [0.0] * len(view.places)
-            known = [cover.known(track_key(place), now) for place in view.places]
+            known = [cover.known(track_key(place, view.run), now) for place in view.places]
             _compare_frames(cover, view, known, now)
             _compare_places(cover, view, known, now)
             return [
@@ -144,11 +150,11 @@ class Cover:
             ]
 
 
-def track_key(suspect: Suspect | Place) -> tuple[str, int] | None:
+def track_key(suspect: Suspect | Place, run: str) -> TrackKey | None:
     """Return what names an object, or an event of one rule; None for a suspect without track."""
     if suspect.track is None:
         return None
-    return ("" if suspect.box is not None else suspect.rule, suspect.track)
+    return run, "" if suspect.box is not None else suspect.rule, suspect.track
 
 
 def _compare_frames(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
@@ -187,17 +193,21 @@ def _compare_places(cover: _CameraCover, view: View, known: list[float], now: fl
         and hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
     }
     same_image = np.array([id(shown) in identical for shown, _ in cover.places])
-    pairs = np.argwhere(overlap >= _SAME_PLACE_IOU)
+    # Of equal ones the newest: they come last.
+    order = np.argsort(overlap, axis=1, kind="stable")[:, -_MOST_PAIRS:]
+    near = np.take_along_axis(overlap, order, axis=1) >= _SAME_PLACE_IOU
+    pairs = np.stack([np.nonzero(near)[0], order[near]], axis=1)
     if not len(pairs):
         return
-    order = np.argsort(-overlap[pairs[:, 0], pairs[:, 1]], kind="stable")[:_MOST_PAIRS]
-    rows, columns = pairs[order, 0], pairs[order, 1]
-    same = look_same(
+    rows, columns = pairs[:, 0], pairs[:, 1]
+    same, is_flat = look_same(
         grown(boxes[rows]),
         [view.places[mine[row]].crop or b"" for row in rows],
         grown(cover.boxes[columns]),
         [cover.places[column][1].crop or b"" for column in columns],
     )
+    # Nothing to see in both, on a near-identical image: the wall has not changed.
+    same |= is_flat & same_image[columns] & (overlap[rows, columns] >= _SAME_FLAT_IOU)
     for row, column in zip(rows[same], columns[same], strict=True):
         shown, place = cover.places[column]
         n = mine[row]

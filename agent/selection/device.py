@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from agent.domain import Capture, Observation
+from agent.selection.budget.ledger import DEGRADED_SHARE
 from agent.selection.cells import PER_CREDIT, Cell
 from agent.selection.cover import Cover
-from agent.selection.image_quality import DEGRADED_SHARE
 from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation, Selector, Shared
 
@@ -20,11 +20,13 @@ class Selection:
         *,
         new_id: Callable[[float], str],
         cover: Cover | None = None,
+        run: str = "",
         explain: Callable[[FrameEvaluation], None] | None = None,
     ) -> None:
         """`new_id` names a capture by its wall time; `explain` is called for every frame.
 
-        `cover`: with a budget, the one that the purchase of credits fills.
+        `cover`: with a budget, the one that the purchase of credits fills. `run` names this
+        process: numbers of tracks are unique in it alone.
         """
         cover = Cover() if cover is None else cover
         score_credits = plan.score_credits(len(cameras))
@@ -36,7 +38,7 @@ class Selection:
                 False: Cell(seconds, cover),
                 True: Cell(seconds / DEGRADED_SHARE, cover),
             }
-        shared = Shared(cover, self._cells)
+        shared = Shared(cover, self._cells, run)
         interval = plan.interval_for(len(cameras))
         self.selectors = {
             camera: Selector(plan, interval=interval, shared=shared, new_id=new_id, explain=explain)

@@ -16,9 +16,6 @@ BLUR_RATIO = 0.35
 
 An absolute limit fails: scenes differ too much."""
 
-DEGRADED_SHARE = 0.05
-"""Share of the credits that degraded frames may use."""
-
 _DARK = 25.0  # mean grey level
 _OVEREXPOSED = 0.4  # share of pixels that are white
 _WHITE = 250  # grey level

@@ -60,6 +60,7 @@ class Shared:
 
     cover: Cover
     cells: Mapping[bool, Cell] = field(default_factory=dict)  # by "is degraded"; none = no budget
+    run: str = ""  # names this process
 
 
 class Selector:
@@ -173,7 +174,7 @@ class Selector:
             return self._reject(evaluation, SelectionOutcome.NO_SUSPECT)
         # Most frames are outdone by what their tracks show alone; to compare images costs more.
         camera = evaluation.frame.camera
-        bound = self._shared.cover.bound(camera, evaluation.suspects, now)
+        bound = self._shared.cover.bound(camera, evaluation.suspects, now, run=self._shared.run)
         evaluation = replace(evaluation, value=bound)
         if bound >= self._plan.min_value and bound > best:
             view = self._view(context, evaluation.suspects, now)
@@ -212,7 +213,9 @@ class Selector:
         return replace(capture, id=name, value=evaluation.value, hint=hint)
 
     def _view(self, context: FrameContext, suspects: Sequence[Suspect], now: float) -> View:
-        return view_of(context.observation, suspects, bits=context.bits, now=now)
+        return view_of(
+            context.observation, suspects, bits=context.bits, now=now, run=self._shared.run
+        )
 
     def _reject(self, evaluation: FrameEvaluation, why: SelectionOutcome) -> list[Capture]:
         self._explain(replace(evaluation, outcome=why))
@@ -235,7 +238,7 @@ class Selector:
             if text is not None and isinstance(rule, Remembers):
                 try:
                     rule.remember(text)
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     continue
 
 

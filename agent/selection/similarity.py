@@ -124,8 +124,8 @@ def _edges(edges: FloatArray, size: int) -> tuple[NDArray[np.intp], NDArray[np.i
 
 def look_same(
     regions_a: FloatArray, crops_a: Sequence[Crop], regions_b: FloatArray, crops_b: Sequence[Crop]
-) -> NDArray[np.bool_]:
-    """Return, pair by pair, whether two crops look the same.
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return, pair by pair, whether two crops look the same, and whether both show nothing.
 
     They do if the part of the image that both show is the same (a box that jitters around a
     standing object), or if the objects are, each within its own box (one that moved a little).
@@ -138,14 +138,20 @@ def look_same(
         _resampled(regions_a, crops_a, inner_min, inner_max),
         _resampled(regions_b, crops_b, inner_min, inner_max),
     )
-    return place | _equal(_levels(crops_a), _levels(crops_b))
+    whole_a, whole_b = _levels(crops_a), _levels(crops_b)
+    return place | _equal(whole_a, whole_b), ~_has_contrast(whole_a, whole_b)
 
 
 def _equal(a: FloatArray, b: FloatArray) -> NDArray[np.bool_]:
     """Compare grey levels less their mean, `[n, samples]`."""
     difference = np.maximum(((a - b) ** 2).mean(axis=1) - 2 * _NOISE**2, 0)
     contrast = (a**2).mean(axis=1) + (b**2).mean(axis=1)
-    return np.asarray((contrast > 4 * _NOISE**2) & (difference <= _SAME * contrast))
+    return np.asarray(_has_contrast(a, b) & (difference <= _SAME * contrast))
+
+
+def _has_contrast(a: FloatArray, b: FloatArray) -> NDArray[np.bool_]:
+    """Return where at least one of the two shows more than noise."""
+    return np.asarray((a**2).mean(axis=1) + (b**2).mean(axis=1) > 4 * _NOISE**2)
 
 
 def _levels(found: Sequence[Crop]) -> FloatArray:

@@ -37,6 +37,7 @@ class View:
     bits: int | None = None  # `difference_hash`; None without an image
     digest: str = ""  # of the thumbnail: equal for equal images
     places: tuple[Place, ...] = ()
+    run: str = ""  # process in which the numbers of the tracks are unique
 
     @property
     def text(self) -> str:
@@ -54,27 +55,27 @@ class View:
         ]
         at = round(self.at, 3) if isfinite(self.at) else None
         bits = f"{self.bits:x}" if self.bits is not None else None
-        return json.dumps([at, bits, self.digest, places], separators=(",", ":"))
+        return json.dumps([self.run, at, bits, self.digest, places], separators=(",", ":"))
 
     @classmethod
     def from_text(cls, camera: str, text: str) -> "View":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         try:
-            at, bits, digest, places = json.loads(text)
+            run, at, bits, digest, places = json.loads(text)
             return cls(
                 camera,
                 _number(at) if at is not None else -inf,
                 bits=int(bits, 16) if bits is not None else None,
                 digest=str(digest),
                 places=tuple(_place(*each) for each in places),
+                run=str(run),
             )
-        except (TypeError, KeyError, AttributeError, OverflowError) as error:
+        except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError("not the view of a capture") from error
 
     def of_earlier_process(self) -> "View":
-        """Return the view without tracks and time: they do not outlive the process."""
-        places = tuple(replace(each, track=None) for each in self.places)
-        return replace(self, at=-inf, places=places)
+        """Return the view without its time, which cannot be compared over a reboot."""
+        return replace(self, at=-inf)
 
 
 def _place(
@@ -93,7 +94,7 @@ def _place(
     if crop is not None and (len(crop) != _CROP_BYTES or corners is None):
         raise ValueError("not a crop of a box")
     number = int(track) if track is not None else None
-    return Place(_number(p), str(rule), str(label), number, corners, crop)
+    return Place(min(1.0, max(0.0, _number(p))), str(rule), str(label), number, corners, crop)
 
 
 def _number(value: float) -> float:
@@ -103,7 +104,12 @@ def _number(value: float) -> float:
 
 
 def view_of(
-    observation: Observation, suspects: Sequence[Suspect], *, bits: int | None, now: float
+    observation: Observation,
+    suspects: Sequence[Suspect],
+    *,
+    bits: int | None,
+    now: float,
+    run: str = "",
 ) -> View:
     """Return what a frame shows; `suspects` are one for each track or place."""
     frame = observation.frame
@@ -138,7 +144,7 @@ def view_of(
         )
         for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
     )
-    return View(frame.camera, now, bits, digest, places)
+    return View(frame.camera, now, bits, digest, places, run)
 
 
 def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

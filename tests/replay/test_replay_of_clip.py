@@ -161,7 +161,7 @@ def test_one_scene_with_noise_is_purchased_once(tmp_path: Path) -> None:
     assert len([each for each in result.chosen if each["lane"] == "score"]) == 1
     rest = [each.text for each in result.explanations if each.outcome is not ReplayOutcome.CHOSEN]
     assert rest
-    assert all(re.search(r"\d\.\d\d is below AGENT_MIN_VALUE=0\.1", text) for text in rest)
+    assert all(re.search(r"\d\.\d{3} is below AGENT_MIN_VALUE=0\.1", text) for text in rest)
 
 
 def test_a_suspect_that_was_shown_adds_nothing(tmp_path: Path) -> None:

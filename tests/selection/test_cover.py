@@ -94,7 +94,12 @@ def test_tracks_of_other_cameras_and_events_of_other_rules_are_others() -> None:
     assert added(cover, replace(view(event), camera="yard")) == pytest.approx(0.15)
 
 
-EARLIER = view(car(), grey=with_car(1, noise=1)).of_earlier_process()
+def earlier(view: View) -> View:
+    """Return what the same frame would show to another process: its tracks have other names."""
+    return replace(view.of_earlier_process(), run="earlier")
+
+
+EARLIER = earlier(view(car(), grey=with_car(1, noise=1)))
 """What a capture purchased before a restart showed."""
 
 
@@ -118,7 +123,7 @@ def test_place_and_appearance_together_say_that_a_suspect_is_the_same(
 
 def test_a_higher_p_counts_only_where_the_image_changed() -> None:
     """The label of a near-identical image answers a suspect, whatever its p was."""
-    cover = cover_of(view(car(0.2), grey=with_car(1, noise=1)).of_earlier_process())
+    cover = cover_of(earlier(view(car(0.2), grey=with_car(1, noise=1))))
     changed = with_object(with_car(1, noise=2), share=0.15, x=190)
 
     assert added(cover, view(car(0.6), grey=with_car(1, noise=2))) == pytest.approx(0.0, abs=0.01)
@@ -128,7 +133,7 @@ def test_a_higher_p_counts_only_where_the_image_changed() -> None:
 def test_an_identical_image_shows_nothing_new() -> None:
     """Although the model names other suspects in it, which it does after an update."""
     image = with_car(1)
-    cover = cover_of(view(car(), grey=image).of_earlier_process())
+    cover = cover_of(earlier(view(car(), grey=image)))
 
     assert cover.value(view(car(0.9, Box(0, 0, 99, 99), 5), grey=image), AT + 5 * HALF_LIFE_S) == 0
 
@@ -178,9 +183,9 @@ def test_the_class_of_a_frame_is_covered_by_a_similar_image(
 ) -> None:
     purchased = view(Suspect("low_margin", 0.4, "cat"), grey=noisy(scene(1), 1))
 
-    assert added(
-        cover_of(purchased.of_earlier_process()), view(suspect, grey=grey)
-    ) == pytest.approx(left, abs=0.001)
+    assert added(cover_of(earlier(purchased)), view(suspect, grey=grey)) == pytest.approx(
+        left, abs=0.001
+    )
 
 
 def test_a_frame_that_is_somewhat_similar_covers_a_class_in_part() -> None:
@@ -317,3 +322,31 @@ def test_one_thread_may_buy_while_others_ask() -> None:
 
     assert errors == []
     assert [added(cover, each, AT) for each in shown] == [0.0] * 200
+
+
+def test_many_copies_of_one_suspect_do_not_hide_that_the_others_were_shown() -> None:
+    """The memory of a parked row that is purchased again and again."""
+    row = [Box(40.0 * n, 300.0, 40.0 * n + 36, 380.0) for n in range(30)]
+    suspects = [Suspect("low_confidence", 0.2, "car", box) for box in row]
+    grey = noisy(scene(1), 3)
+    cover = cover_of(*[earlier(view(*suspects[:2], grey=noisy(scene(1), n))) for n in range(80)])
+    cover.add(earlier(view(*suspects, grey=noisy(scene(1), 99))), AT)
+
+    assert added(cover, view(*suspects, grey=grey)) == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("other", "left"), [(1, 0.0), (2, 0.6)])
+def test_a_place_without_contrast_is_known_on_a_near_identical_image(
+    other: int, left: float
+) -> None:
+    wall = Box(640, 300, 800, 420)
+
+    def plain(seed: int) -> Grey:
+        grey = scene(seed)
+        grey[60:120, 140:220] = 120
+        return grey
+
+    cover = cover_of(earlier(view(car(0.6, wall), grey=noisy(plain(1), 1, 1.0))))
+    again = view(car(0.6, wall), grey=noisy(plain(other), 2, 1.0))
+
+    assert added(cover, again) == pytest.approx(left, abs=0.01)

@@ -1,5 +1,6 @@
 """The ledger keeps its limits through restarts, clock steps and bursts of purchases."""
 
+import json
 import time
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from agent.domain import Lane
 from agent.selection.budget.ledger import ClockReading, Ledger
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, broken_rules, random_actions
+
+MIDNIGHT_2026 = NOON_2026 - DAY / 2
 
 ACTIONS = st.lists(
     st.one_of(
@@ -233,8 +236,57 @@ def test_local_time_and_daylight_saving_have_no_effect(monkeypatch: pytest.Monke
 
 def test_random_captures_do_not_use_the_share_of_degraded_frames() -> None:
     ledger = Ledger(100, SHARE)
-    ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
+    ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))
+    ledger.accrue(ClockReading(DAY / 4, MIDNIGHT_2026 + DAY / 4, "boot"))
     ledger.buy("drawn", Lane.RANDOM, is_degraded=True)
-    ledger.buy("chosen", Lane.SCORE, is_degraded=True)
 
-    assert ledger.degraded_spent == 1
+    assert ledger.may_buy_degraded
+    ledger.buy("chosen", Lane.SCORE, is_degraded=True)
+    assert not ledger.may_buy_degraded
+
+
+@pytest.mark.parametrize("per_day", [0.5, 1, 3, 10, 100])
+def test_degraded_frames_get_a_twentieth_over_the_days_of_any_budget(per_day: float) -> None:
+    ledger = Ledger(per_day, 0.0)
+    purchased = 0
+    days = 400
+    for hour in range(24 * days):
+        ledger.accrue(ClockReading(hour * 3600.0, MIDNIGHT_2026 + hour * 3600.0, "boot"))
+        while ledger.may_buy(Lane.SCORE) and ledger.may_buy_degraded:
+            ledger.buy(f"{hour}-{purchased}", Lane.SCORE, is_degraded=True)
+            ledger.finished(f"{hour}-{purchased}")
+            purchased += 1
+
+    assert purchased == pytest.approx(0.05 * per_day * days, abs=1.1)
+
+
+def test_a_credit_that_no_random_capture_can_use_does_not_stop_the_others() -> None:
+    ledger = Ledger(1, SHARE)
+    purchased = 0
+    for hour in range(24 * 100):
+        ledger.accrue(ClockReading(hour * 3600.0, MIDNIGHT_2026 + hour * 3600.0, "boot"))
+        while ledger.may_buy(Lane.SCORE):
+            ledger.buy(str(hour), Lane.SCORE)
+            ledger.finished(str(hour))
+            purchased += 1
+
+    assert 75 <= purchased <= 100
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["", "garbage", "{}", "[]", "1", "[" * 100_000, '{"date": 1}'],
+)
+def test_a_text_that_is_no_ledger_is_refused(damaged: str) -> None:
+    with pytest.raises(ValueError, match="not a ledger"):
+        Ledger.from_text(damaged, per_day=100, random_share=SHARE)
+
+
+@pytest.mark.parametrize("name", ["elapsed", "running", "carried", "wall", "accrued_before"])
+def test_a_ledger_with_a_number_that_is_not_finite_is_refused(name: str) -> None:
+    ledger = Ledger(100, SHARE)
+    ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))
+    state = json.loads(ledger.text) | {name: float("nan")}
+
+    with pytest.raises(ValueError, match="not a ledger"):
+        Ledger.from_text(json.dumps(state), per_day=100, random_share=SHARE)

@@ -58,6 +58,9 @@ def test_similarity_is_symmetrical(a: int, b: int) -> None:
     assert image_similarity(a, a) == 1.0
 
 
+PLAIN = np.full(SHAPE, 90, np.uint8)
+
+
 def pixels_of(grey: Grey) -> Pixels:
     """Return the frame that a thumbnail was made from, four times as large."""
     return np.repeat(np.repeat(grey, 4, 0), 4, 1)[:, :, None].repeat(3, 2)
@@ -65,10 +68,10 @@ def pixels_of(grey: Grey) -> Pixels:
 
 def same(a: Grey, b: Grey, box_a: tuple[float, ...], box_b: tuple[float, ...]) -> bool:
     one, two = np.array([box_a], np.float32), np.array([box_b], np.float32)
-    [answer] = look_same(
+    [looks_same], _ = look_same(
         grown(one), crops(a, pixels_of(a), one), grown(two), crops(b, pixels_of(b), two)
     )
-    return bool(answer)
+    return bool(looks_same)
 
 
 def coarse(seed: int) -> Grey:
@@ -99,9 +102,17 @@ def test_a_place_looks_the_same_in_spite_of_noise_light_and_jitter(
 
 
 def test_a_place_without_contrast_proves_nothing() -> None:
-    plain = noisy(np.full(SHAPE, 90, np.uint8), 1, 1.0)
+    plain = noisy(PLAIN, 1, 1.0)
 
     assert not same(plain, plain, CENTRE, CENTRE)
+
+
+@pytest.mark.parametrize(("grey", "is_flat"), [(coarse(1), False), (noisy(PLAIN, 1, 1.0), True)])
+def test_places_that_show_nothing_are_told(grey: Grey, *, is_flat: bool) -> None:
+    box = boxes(CENTRE)
+    found = crops(grey, pixels_of(grey), box)
+
+    assert look_same(grown(box), found, grown(box), found)[1].tolist() == [is_flat]
 
 
 def test_a_crop_at_the_edge_of_the_image_is_whole() -> None:
@@ -124,8 +135,8 @@ def test_a_small_place_is_compared_in_the_pixels_of_the_frame(
 
     box = boxes((605 / 1280, 305 / 720, 643 / 1280, 343 / 720))
     plain = np.full(SHAPE, 90, np.uint8)
-    [answer] = look_same(
+    [looks_same], _ = look_same(
         grown(box), crops(plain, frame(1), box), grown(box), crops(plain, frame(texture), box)
     )
 
-    assert bool(answer) is is_same
+    assert bool(looks_same) is is_same

@@ -119,7 +119,7 @@ SIZE = "must be a size between 10MB and 1PB"
         (
             "AGENT_FLOOR",
             "0.51",
-            "must not be above the lowest threshold, 0.5, not 0.51: what lies between them",
+            "must not be above the lowest threshold, 0.5, not 0.51: detections below the",
         ),
         ("AGENT_RULES", ",", "must be none, or any of"),
         ("AGENT_RULES", "none low_confidence", "must be none, or any of"),

@@ -26,6 +26,9 @@ from agent.domain import LANES, BudgetPart, Lane
 
 DAY_S = 86_400.0
 
+DEGRADED_SHARE = 0.05
+"""Share of the credits that dark, overexposed and blurred images may use in the score lane."""
+
 _DATES_KEPT = 64
 _ROUNDING = 1e-6  # credits; tolerance of sums
 
@@ -49,13 +52,13 @@ class Ledger:
     _earned: float = 0.0  # credits accrued today, with what was carried over
     _carried: float = 0.0  # credits left over from the day before, at most 1
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
-    _spent_before: int = 0  # credits spent before today
+    _accrued_before: float = 0.0  # credits accrued before today, also those that lapsed
+    _degraded: float = 0.0  # credits accrued for dark, overexposed and blurred images
     _by_date: dict[int, int] = field(default_factory=dict)  # credits spent, by days since 1970
     _paid: dict[str, str] = field(
         default_factory=dict
     )  # lane by id of captures paid and not finished
     elapsed: float = 0.0  # seconds of running time since the ledger was made
-    degraded_spent: int = 0  # today, on dark, overexposed or blurred frames
     is_closing: bool = False
     """The period is over: credits that one lane cannot use may pay for another lane."""
     _date: int | None = None
@@ -91,14 +94,21 @@ class Ledger:
             return self._spent[lane] < max(1.0, self.per_day * limit)
         part = LANES[lane].paid_from
         from_part = sum(n for name, n in self._spent.items() if LANES[Lane(name)].paid_from is part)
-        return self.is_closing or from_part < self._credits_of(part)
+        if self.is_closing and self._share_of(part) > 0:
+            return True
+        return from_part < self._credits_of(part)
+
+    @property
+    def may_buy_degraded(self) -> bool:
+        """Whether the next capture of the score lane may be dark, overexposed or blurred."""
+        return self._degraded >= 1 - self._rounding
 
     def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
         """Spend a credit on a capture. It stays paid until `finished`, however often it is sent."""
         assert self._last is not None, "accrue first"  # noqa: S101
         self._spent[lane.value] += 1
         # Image quality concerns the score lane only: random captures use no degraded share.
-        self.degraded_spent += is_degraded and lane is Lane.SCORE
+        self._degraded -= is_degraded and lane is Lane.SCORE
         today = int(self._last.wall // self.period_s)
         # A date that is spent on moves to the end, so that the least recent is forgotten first.
         self._by_date[today] = self._by_date.pop(today, 0) + 1
@@ -156,18 +166,23 @@ class Ledger:
     def _credits_of(self, part: BudgetPart) -> int:
         """Return the whole credits of a part today: each new one goes to the part that is due.
 
-        They are counted on from the days before: of one credit a day every fifth goes to a fifth.
+        Credits are numbered over all days, also those that lapsed: of one credit a day every fifth
+        is for a share of a fifth, whether a capture of that part waits on its day or not.
         """
-        whole = math.floor(self._earned + self._rounding)
-        before, now = (
-            math.floor(credits_ * self.random_share + 0.5)
-            for credits_ in (self._spent_before, self._spent_before + whole)
-        )
-        return now - before if part is BudgetPart.RANDOM else whole - (now - before)
+        begin = self._accrued_before - self._carried
+        first, last = (math.floor(at + self._rounding) for at in (begin, begin + self._earned))
+        for_random = _part_of(last, self.random_share) - _part_of(first, self.random_share)
+        return for_random if part is BudgetPart.RANDOM else last - first - for_random
+
+    def _share_of(self, part: BudgetPart) -> float:
+        return self.random_share if part is BudgetPart.RANDOM else 1 - self.random_share
 
     def _earn(self, seconds: float) -> None:
         self._running += seconds
         self._earned = self._carried + self._running / self.period_s * self.per_day
+        accrued = seconds / self.period_s * self.per_day * DEGRADED_SHARE
+        most = max(1.0, self.per_day * DEGRADED_SHARE)
+        self._degraded = min(most, self._degraded + accrued)
 
     def _begin_day(self, date: int, *, before_end: float, seconds_into_it: float) -> None:
         """Let unspent credits lapse but for one; undelivered paid captures count for the new day.
@@ -175,12 +190,11 @@ class Ledger:
         The old day has not earned its last part yet, up to the moment at which it ended.
         """
         self._earn(before_end)
+        self._accrued_before += self._earned - self._carried
         self._carried = min(1.0, max(0.0, self._earned - self._spent.total()))
         self._date = date
         self._running = 0.0
-        self._spent_before += self._spent.total()
         self._spent = Counter(self._paid.values())
-        self.degraded_spent = 0
         if self._paid:
             self._by_date[date] = self._by_date.pop(date, 0) + len(self._paid)
         self._earn(seconds_into_it)
@@ -193,10 +207,10 @@ class Ledger:
                 "elapsed": round(self.elapsed, 3),
                 "running": round(self._running, 3),
                 "carried": round(self._carried, 6),
-                "degraded": self.degraded_spent,
+                "degraded_credits": round(self._degraded, 6),
                 "date": self._date,
                 "spent": dict(self._spent),
-                "spent_before": self._spent_before,
+                "accrued_before": round(self._accrued_before, 6),
                 "by_date": list(self._by_date.items()),
                 "paid": self._paid,
                 "monotonic": self._last.monotonic if self._last else 0.0,
@@ -210,17 +224,37 @@ class Ledger:
     def from_text(
         cls, text: str, *, per_day: float, random_share: float, period_s: float = DAY_S
     ) -> "Ledger":
-        """Read a ledger as `text` writes it; the budget given here applies from now on."""
-        state = json.loads(text)
+        """Read a ledger as `text` writes it; the budget given here applies from now on.
+
+        Raises `ValueError` for any other text.
+        """
         ledger = cls(per_day, random_share, period_s)
-        ledger._date = state["date"]
-        ledger._spent = Counter(state["spent"])
-        ledger._spent_before = int(state.get("spent_before", 0))
-        ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}
-        ledger._paid = dict(state["paid"])
-        ledger.elapsed = float(state["elapsed"])
-        ledger.degraded_spent = int(state["degraded"])
-        ledger._last = ClockReading(state["monotonic"], state["wall"], state["boot"])
-        ledger._carried = float(state.get("carried", 0.0))
-        ledger._earn(state["running"])
+        try:
+            state = json.loads(text)
+            ledger._date = int(state["date"]) if state["date"] is not None else None
+            ledger._spent = Counter(
+                {Lane(lane).value: int(n) for lane, n in state["spent"].items()}
+            )
+            ledger._accrued_before = _finite(state.get("accrued_before", 0.0))
+            ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}
+            ledger._paid = {str(name): Lane(lane).value for name, lane in state["paid"].items()}
+            ledger.elapsed = _finite(state["elapsed"])
+            clocks = _finite(state["monotonic"]), _finite(state["wall"])
+            ledger._last = ClockReading(*clocks, str(state["boot"]))
+            ledger._carried = _finite(state.get("carried", 0.0))
+            ledger._earn(_finite(state["running"]))
+            ledger._degraded = _finite(state.get("degraded_credits", 0.0))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError("not a ledger") from error
         return ledger
+
+
+def _part_of(count: int, share: float) -> int:
+    """Return how many of the first `count` credits are for a part with this share."""
+    return math.floor(count * share + 0.5)
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)

@@ -1,6 +1,7 @@
 """Each credit buys the waiting capture with the highest value, beside what was purchased before."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,6 @@ from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
-from agent.selection.image_quality import DEGRADED_SHARE
 
 REMEMBERED_S = 3 * HALF_LIFE_S
 """Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
@@ -40,6 +40,8 @@ class BudgetedOrder:
     now: Callable[[], ClockReading]
     cover: Cover = field(default_factory=Cover)
     min_value: float = 0.0  # expected new failures; less is not worth a credit
+    unreadable: Callable[[str], None] = lambda _note: None
+    """Called with the name of a note that is damaged and ignored."""
     _held: dict[str, _Held] = field(default_factory=dict)  # by id; those that are not being sent
     _by_value: dict[bool, SortedKeyList] = field(default_factory=dict)  # score lane, by "degraded"
     _lanes: dict[Lane, SortedKeyList] = field(default_factory=dict)  # entries, in sending order
@@ -61,18 +63,25 @@ class BudgetedOrder:
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
         """Restore the ledger, the purchases of the last days, and the captures that wait."""
         if _LEDGER in notes:
-            self.ledger = Ledger.from_text(
-                notes[_LEDGER],
-                per_day=self.ledger.per_day,
-                random_share=self.ledger.random_share,
-                period_s=self.ledger.period_s,
-            )
+            try:
+                self.ledger = Ledger.from_text(
+                    notes[_LEDGER],
+                    per_day=self.ledger.per_day,
+                    random_share=self.ledger.random_share,
+                    period_s=self.ledger.period_s,
+                )
+            except ValueError:  # a new one has no credit yet, so that it cannot overspend
+                self.unreadable(_LEDGER)
             self._unseen = set(self.ledger.paid)
         purchased = []
         for name, text in notes.items():
             if name.startswith(_SENT):
                 elapsed, _, hint = text.partition("\n")
-                purchased.append((float(elapsed), name, _earlier(hint)))
+                known = _earlier(hint)
+                try:
+                    purchased.append((_time(elapsed), name, known))
+                except ValueError:
+                    self.unreadable(name)
         now = self.now().monotonic
         for at, name, known in sorted(purchased, key=lambda each: each[:2]):
             self._notes[name] = at
@@ -185,7 +194,7 @@ class BudgetedOrder:
                 if held.entry.lane is Lane.SCORE:
                     self._revalue(held, _most(held.entry, held.hint), (-1, -1))
         lines = [self._by_value[False]]
-        if self.ledger.degraded_spent < DEGRADED_SHARE * self.ledger.per_day:
+        if self.ledger.may_buy_degraded:
             lines.append(self._by_value[True])
         found = [self._first(line) for line in lines]
         return min((held for held in found if held is not None), key=_highest, default=None)
@@ -233,6 +242,13 @@ class BudgetedOrder:
             self._by_value[held.hint.is_degraded].remove(held)
         else:
             self._lanes[entry.lane].discard(entry)
+
+
+def _time(text: str) -> float:
+    at = float(text)
+    if not math.isfinite(at):
+        raise ValueError("not a time")
+    return at
 
 
 def _earlier(text: str) -> SendHint:

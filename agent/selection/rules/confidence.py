@@ -43,7 +43,7 @@ class LowConfidence:
 
     def _reason(self, label: str, confidence: float) -> str:
         side = "above" if confidence >= self.thresholds.of(label) else "below"
-        return f"has confidence {confidence:.2f}, just {side} the threshold"
+        return f"has confidence {confidence:.2f}, {side} the threshold"
 
 
 @dataclass(frozen=True, slots=True)

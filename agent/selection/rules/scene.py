@@ -15,7 +15,7 @@ from agent.domain import Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
 from agent.selection.suspects import LEAST_P, margin
-from agent.selection.tracker import iou_matrix
+from agent.selection.tracker import MOST_DETECTIONS, iou_matrix
 
 EVENT_GAP_S = 10.0
 """What a rule finds again within so many seconds is still the same event."""
@@ -75,7 +75,7 @@ class Clash:
             (margin(d.confidence, self.thresholds.of(d.label)), d, track)
             for d, track in context.objects()
         ]
-        claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN]
+        claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN][:MOST_DETECTIONS]
         if len({claim[1].label for claim in claims}) < 2:  # noqa: PLR2004 (a pair)
             return
         overlap = iou_matrix([d.box for _, d, _ in claims], [d.box for _, d, _ in claims])
@@ -231,7 +231,7 @@ class MotionWithoutDetection:
         p = self.prior * min(1.0, share / _MOTION_FULL)
         if share >= _MOTION_LEAST and p >= LEAST_P:
             number = self._events.number(context.observation.frame.at)
-            reason = f"moves in {share:.1%} of the image, outside of all boxes"
+            reason = f"has motion in {share:.1%} of the image, outside of all boxes"
             yield Suspect(self.name, p, track=number, reason=reason)
 
     def _covered(self, context: FrameContext) -> NDArray[np.bool_]:

@@ -26,9 +26,8 @@ class SelectionSettings(SettingsGroup):
             meaning="Confidence at which your application acts.",
             example="0.4",
             effect=(
-                "The confidence that your application requires. Rules look just below it and "
-                "for contradictions over time, so a value other than your application's "
-                "finds the wrong frames."
+                "The confidence that your application requires. Rules look near it, on "
+                "both sides, so a value other than your application's finds the wrong frames."
             ),
             group="Selection",
         ),
@@ -205,7 +204,7 @@ class SelectionSettings(SettingsGroup):
         if value > min(thresholds):
             context = {
                 "why": f"must not be above the lowest threshold, {min(thresholds):g}, "
-                f"not {value:g}: what lies between them is what low_confidence looks for"
+                f"not {value:g}: detections below the threshold are suspects too"
             }
             raise PydanticCustomError(OWN_WORDS, "{why}", context)
         return value
