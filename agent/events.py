@@ -216,8 +216,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "note unreadable": Event(
         "warning",
-        "A note of the budget in the spool's index is damaged and was ignored: credits begin at zero, "
-        "or one purchase is forgotten.",
+        "A note of the budget in the spool's index is damaged and was ignored: credits begin at "
+        "zero, or one purchase is forgotten.",
         "Nothing, once; if it comes at every start, replace the SD card or disk.",
         facts="note",
     ),
