@@ -178,7 +178,7 @@ def test_a_new_day_starts_with_one_credit_of_the_day_before(tmp_path: Path) -> N
     clock.now = 10 * 3600.0
     with spool_at(tmp_path, clock, 24) as spool:
         spool.put([capture_of_scene(n, n / 100) for n in range(40)])
-        clock.now += 10 * 3600.0
+        clock.now += 9 * 3600.0  # each fifth credit is for random captures
         spool.keep_notes({})
     clock.lose_power(5 * 3600.0)
     with spool_at(tmp_path, clock, 24) as spool:

@@ -250,8 +250,11 @@ class Ledger:
 
 
 def _part_of(count: int, share: float) -> int:
-    """Return how many of the first `count` credits are for a part with this share."""
-    return math.floor(count * share + 0.5)
+    """Return how many of the first `count` credits are for a part with this share.
+
+    None before it has accrued: of five credits with a share of a fifth the last one.
+    """
+    return math.floor(count * share + _ROUNDING)
 
 
 def _finite(value: float) -> float:
