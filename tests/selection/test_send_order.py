@@ -38,3 +38,12 @@ def test_a_capture_given_back_is_sent_again_and_one_that_left_is_not() -> None:
 
     assert choice is not None
     assert choice.entry == second
+
+
+def test_the_value_of_the_next_capture_is_reported_while_one_waits() -> None:
+    order = ValueOrder()
+    assert order.report() == {}
+
+    order.arrive(entry(1, value=1.418), "")
+
+    assert order.report() == {"best_value": 1.42}

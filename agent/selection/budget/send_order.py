@@ -49,8 +49,8 @@ class ValueOrder:
         return {}
 
     def report(self) -> Mapping[str, float]:
-        """Return nothing: there are no credits."""
-        return {}
+        """Return the value of the capture that is sent next; there are no credits."""
+        return {"best_value": round(self._waiting[0].value, 2)} if self._waiting else {}
 
 
 def _urgency(entry: SpoolEntry) -> tuple[bool, float, int]:
