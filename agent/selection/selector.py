@@ -137,7 +137,8 @@ class Selector:
         )
         if lane is Lane.SCORE:
             return self._compete(capture, evaluation, context, now)
-        return [self._valued(capture, evaluation, self._view(context, suspects, now), now)]
+        view = self._view(context, suspects, now)
+        return [self._completed(capture, self._with_value(evaluation, view, now), view, now)]
 
     def _suspects(self, context: FrameContext) -> tuple[Suspect, ...]:
         """Return what all rules name, the highest `p` first, at most `MOST_NAMED`."""
@@ -175,40 +176,47 @@ class Selector:
         # Most frames are outdone by what their tracks show alone; to compare images costs more.
         camera = evaluation.frame.camera
         bound = self._shared.cover.bound(camera, evaluation.suspects, now, run=self._shared.run)
-        evaluation = replace(evaluation, value=bound)
-        if bound >= self._plan.min_value and bound > best:
-            view = self._view(context, evaluation.suspects, now)
-            added = self._shared.cover.contributions(view, now)
-            value = sum(added) + self._shared.cover.unseen(view)
-            evaluation = replace(evaluation, value=value, added=tuple(added))
-        if evaluation.value < self._plan.min_value:
-            return self._reject(evaluation, SelectionOutcome.LOW_VALUE)
+        too_low = self._too_low(replace(evaluation, value=bound), cell, best)
+        if too_low is not None:
+            return too_low
+        view = self._view(context, evaluation.suspects, now)
+        evaluation = self._with_value(evaluation, view, now)
+        too_low = self._too_low(evaluation, cell, best)
+        if too_low is not None:
+            return too_low
         if cell is None:
-            return [self._valued(capture, evaluation, view, now)]
-        if evaluation.value <= best:
-            other = cell.best_id
-            return self._reject(
-                replace(evaluation, other=other), SelectionOutcome.ANOTHER_IS_BETTER
-            )
+            return [self._completed(capture, evaluation, view, now)]
         evaluation = replace(evaluation, outcome=SelectionOutcome.BEST_OF_CELL)
-        cell.offer(self._valued(capture, evaluation, view, now), view, now)
+        cell.offer(self._completed(capture, evaluation, view, now), view, now)
         return []
 
-    def _valued(
+    def _too_low(
+        self, evaluation: FrameEvaluation, cell: Cell | None, best: float
+    ) -> list[Capture] | None:
+        """Reject a frame whose value is too low to be captured; None if it is high enough."""
+        if evaluation.value < self._plan.min_value:
+            return self._reject(evaluation, SelectionOutcome.LOW_VALUE)
+        if cell is not None and evaluation.value <= best:
+            outdone = replace(evaluation, other=cell.best_id)
+            return self._reject(outdone, SelectionOutcome.ANOTHER_IS_BETTER)
+        return None
+
+    def _with_value(self, evaluation: FrameEvaluation, view: View, now: float) -> FrameEvaluation:
+        """Add the value of the frame, and what each suspect adds to it."""
+        cover = self._shared.cover
+        added = cover.contributions(view, now)
+        return replace(evaluation, value=sum(added) + cover.unseen(view), added=tuple(added))
+
+    def _completed(
         self, capture: Capture, evaluation: FrameEvaluation, view: View, now: float
     ) -> Capture:
-        """Complete a capture; without a budget it is delivered, so that it covers what it shows."""
-        cover = self._shared.cover
-        if not evaluation.added:
-            added = cover.contributions(view, now)
-            value = sum(added) + cover.unseen(view)
-            evaluation = replace(evaluation, value=value, added=tuple(added))
+        """Add id, value and hint; without a budget all is delivered, so that it is covered now."""
         self._explain(evaluation)
         hint = ""
         if self._shared.cells:
             hint = SendHint(view, capture.is_degraded).text
         else:
-            cover.add(view, now)
+            self._shared.cover.add(view, now)
         name = self._new_id(evaluation.frame.captured_at)
         return replace(capture, id=name, value=evaluation.value, hint=hint)
 

@@ -29,5 +29,5 @@ class SendHint:
             return cls(View(camera), degraded == "1", is_known=False)
 
     def of_earlier_process(self) -> "SendHint":
-        """Return the hint without what is only valid in the process that wrote it."""
+        """Return the hint without its time, which cannot be compared over a reboot."""
         return replace(self, view=self.view.of_earlier_process())
