@@ -312,10 +312,10 @@ def test_a_value_that_was_computed_before_a_purchase_is_computed_again_after_it(
     clock.now += HOUR
     waiting.show(1, view_of_scene(1, 0.5, scene=1, track=7))
     assert waiting.buy() == 1
-    waiting.show(2, view_of_scene(2, 0.9, scene=1, track=7))  # 0.4 of it is new
+    waiting.show(2, view_of_scene(2, 0.9, scene=4, track=7))  # 0.4 of it is new
     waiting.show(3, view_of_scene(3, 0.6, scene=2, track=8))
     assert waiting.buy() == 3
-    waiting.arrive(4, SendHint(view_of_scene(4, 0.9, scene=1, track=7)).text, lane=Lane.REQUESTED)
+    waiting.arrive(4, SendHint(view_of_scene(4, 0.9, scene=5, track=7)).text, lane=Lane.REQUESTED)
     assert waiting.buy() == 4  # now nothing of 2 is new
     waiting.show(5, view_of_scene(5, 0.2, scene=3, track=9))
 
