@@ -5,10 +5,10 @@ TEXT_MAX = 200
 
 
 def printable(text: object, limit: int = TEXT_MAX) -> str:
-    """Return `str(text)` on one line, safe for a terminal, a journal and UTF-8.
+    r"""Return `str(text)` on one line, safe for a terminal, a journal and UTF-8.
 
     Control characters, line ends, marks that change the direction of writing and lone surrogates
-    become escapes such as `\\x1b`. At most `limit` characters of the text are shown; a text that
+    become escapes such as `\x1b`. At most `limit` characters of the text are shown; a text that
     is cut says how many characters it has.
     """
     whole = str(text)
