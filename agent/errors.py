@@ -30,6 +30,10 @@ class CameraLost(AgentError):
     """The source gives no frames now; close it and open it again after a wait."""
 
 
+class UnusableImage(AgentError):
+    """One image of a source cannot be used; skip it and take the next one."""
+
+
 class SpoolUnavailable(AgentError):
     """The disk refuses; nothing was changed, keep the capture and try again."""
 
