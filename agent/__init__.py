@@ -44,4 +44,8 @@ Settings are declared once, in `settings/groups`. The parser, the error messages
 file and the tables in the documentation are generated from there.
 """
 
+from agent.library_environment import set_library_environment
+
 __version__ = "0.1.0"
+
+set_library_environment()
