@@ -116,6 +116,12 @@ EVENTS: Mapping[str, Event] = {
         "old one.",
         facts="model error",
     ),
+    "library message": Event(
+        "info",
+        "A library wrote `text` to standard error. Lines that differ in their numbers alone are "
+        "logged once an hour; `left_out` counts those since the last one.",
+        facts="text left_out",
+    ),
     "rules disabled": Event(
         "info",
         "These rules cannot work with the task of this model.",

@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import socket
+import sys
 import time
 from pathlib import Path
 from uuid import UUID
@@ -88,7 +89,8 @@ def under_systemd() -> bool:
 
     The variables alone do not tell: a desktop's terminals inherit them.
     """
-    return not os.isatty(2) and ("JOURNAL_STREAM" in os.environ or "NOTIFY_SOCKET" in os.environ)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return not is_terminal and ("JOURNAL_STREAM" in os.environ or "NOTIFY_SOCKET" in os.environ)
 
 
 def watchdog_interval() -> float | None:

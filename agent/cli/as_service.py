@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import console
 from agent.errors import ConfigurationError
 from agent.install.plan import ENV_FILE, UNIT_NAME, hidden_from_the_service
 from agent.settings.declarations import PREFIX
@@ -49,6 +50,7 @@ def as_service(
         raise ConfigurationError("cannot run as the service: only root may. Run it with sudo")
     command = transient(_unit(), words, writable=folders, terminal=os.isatty(0) and os.isatty(1))
     sys.stdout.flush()
+    console.return_stderr()
     os.execv(tool, command)  # noqa: S606 (no shell; its exit code becomes ours)
 
 

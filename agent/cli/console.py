@@ -5,12 +5,14 @@ import itertools
 import os
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
 from agent.errors import AgentError
+from agent.library_output import LibraryOutput
 from agent.redaction import redact
 from agent.system import SystemClock, under_systemd
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:  # a command that needs no settings, or no log, does not wait 
     from agent.settings.declarations import Settings
 
 P = ParamSpec("P")
+
+_library_output: ContextVar[LibraryOutput] = ContextVar("library output of this command")
 
 
 def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
@@ -31,14 +35,31 @@ def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         os.umask(0o077)
         try:
-            command(*args, **kwargs)
+            with LibraryOutput(SystemClock()) as output:
+                _library_output.set(output)
+                command(*args, **kwargs)
         except AgentError as error:
             prefix = "<3>" if under_systemd() else ""
             for line in redact(str(error)).splitlines():
                 print(f"{prefix}capture-agent: {line}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
+        finally:
+            for line in _library_output.get().unreported:
+                print(f"capture-agent: a library says: {redact(line)}", file=sys.stderr)
 
     return wrapped
+
+
+def log_library_output(log: "Log") -> None:
+    """Log what libraries write to standard error, from the start of the command on."""
+    _library_output.get().report_to(
+        lambda line, left_out: log.info("library message", text=line, left_out=left_out)
+    )
+
+
+def return_stderr() -> None:
+    """Give standard error back, for a program that takes the place of this process."""
+    _library_output.get().close()
 
 
 def settings(*, needs_cameras: bool = False, needs_target: bool = False) -> "Settings":

@@ -1,8 +1,11 @@
 """`capture-agent run`."""
 
+import contextlib
+import faulthandler
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 import typer
@@ -28,6 +31,10 @@ def run() -> None:
 
     settings = console.settings(needs_cameras=True, needs_target=True)
     log = console.log_of(settings)
+    console.log_library_output(log)
+    # A crash in native code: the journal gets the line of each thread that led there.
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # standard error may be closed
+        faulthandler.enable(sys.stderr)
     notifier = SystemdNotifier(os.environ.get("NOTIFY_SOCKET"))
     with wired(
         settings,
@@ -37,6 +44,7 @@ def run() -> None:
         watchdog=watchdog_interval(),
     ) as agent:
         signals.supervisor = agent.supervisor
+        threading.excepthook = agent.supervisor.thread_failed
         code = agent.supervisor.run()
         if agent.supervisor.left_behind:
             # A thread that hangs in a driver or a request would use what is freed from here on.

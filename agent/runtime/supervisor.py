@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -99,6 +100,7 @@ class Supervisor:
         self._wakeups: SimpleQueue[None] = SimpleQueue()
         self._stop = False
         self._requested = False
+        self._thread_failed = False
         self._readers = [
             self._worker(
                 f"camera {reader.camera}", reader.step, timeout=math.inf, close=reader.close
@@ -158,6 +160,17 @@ class Supervisor:
     def request(self) -> None:
         """Request a capture of each camera's next frame; may be called from a signal handler."""
         self._requested = True
+        self._wakeups.put(None)
+
+    def thread_failed(self, args: threading.ExceptHookArgs) -> None:
+        """End the process because a thread that is no worker ended with a bug.
+
+        For `threading.excepthook`: without such a thread, deadlines or log lines may be missing.
+        """
+        name = "unknown" if args.thread is None else args.thread.name
+        failure = (args.exc_type, args.exc_value, args.exc_traceback)
+        self._log.critical("worker failed", worker=name, exc_info=failure)
+        self._thread_failed = True
         self._wakeups.put(None)
 
     def change_model(self) -> None:
@@ -280,7 +293,7 @@ class Supervisor:
         return any(reader.failed for reader in self._stages.readers)
 
     def _failed(self) -> bool:
-        return any(worker.failed for worker in self._workers)
+        return self._thread_failed or any(worker.failed for worker in self._workers)
 
     def _worker(
         self, name: str, step: Step, *, timeout: float, close: Callable[[], None] | None = None

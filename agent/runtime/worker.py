@@ -69,7 +69,9 @@ class Worker:
             self._repeat()
             if self._close is not None:
                 self._close()
-        except Exception:  # noqa: BLE001 (any bug of any step ends the process, in good order)
+        # A library written in Rust raises its panics as a BaseException. Any bug of any step ends
+        # the process, in good order.
+        except BaseException:  # noqa: BLE001
             self.failed = True
             self._log.critical("worker failed", worker=self.name, exc_info=True)
         finally:

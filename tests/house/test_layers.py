@@ -13,7 +13,7 @@ from tests.house.house_rules import imported, modules
 
 # Lowest first. A package stands for all of its modules that are not named themselves.
 LAYERS: Mapping[str, tuple[str, ...]] = {
-    "nouns": ("agent", "agent.errors", "agent.events", "agent.domain"),
+    "nouns": ("agent", "agent.library_environment", "agent.errors", "agent.events", "agent.domain"),
     "ports": ("agent.ports", "agent.redaction", "agent.printable"),
     # Neither reads nor writes, so most of it is tested without a file, a socket or a thread.
     # The record format is below the rest: selection and spool speak of records, not the reverse.
@@ -33,7 +33,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.upload.targets.address",
         "agent.upload.targets.registry",
     ),
-    "shared": ("agent.settings", "agent.logs", "agent.files"),
+    "shared": ("agent.settings", "agent.logs", "agent.files", "agent.library_output"),
     "adapters": (
         "agent.camera",
         "agent.detector",

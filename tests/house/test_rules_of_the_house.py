@@ -11,6 +11,7 @@ from tests.house import house_rules as rules
 Rule = Callable[[ast.Module], list[str]]
 
 WRITERS = {
+    "agent.library_output": "a copy of standard error, not a file",
     "agent.files": "survives a power cut: everybody else writes through it",
     "agent.spool.lock": "a lock file holds no data, and must be opened without replacing it",
     "agent.spool.index": "takes room for SQLite's own files, and writes nothing into them",

@@ -76,6 +76,24 @@ def test_a_bug_ends_the_daemon_and_what_was_captured_is_stored(spool: Spool, log
     assert spool.counts()["stored"] == agent.stats.total()["captured"]
 
 
+def test_the_end_of_a_thread_that_is_no_worker_is_a_bug(
+    spool: Spool, log: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = HungCamera()
+    agent = WholeAgent(camera, spool, log, clock=SystemClock())
+    monkeypatch.setattr("threading.excepthook", agent.supervisor.thread_failed)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    Thread(target=fail, name="deadlines", daemon=True).start()
+    code = agent.supervisor.run()
+    camera.let_go.set()
+
+    assert code is ExitCode.BUG
+    assert log.one("worker failed")["worker"] == "deadlines"
+
+
 def test_captures_in_the_queue_are_stored_at_a_stop(spool: Spool, log: Recorder) -> None:
     """Memory is no place where captures may be lost."""
     camera = HungCamera()

@@ -49,13 +49,18 @@ def test_a_stop_ends_a_wait_at_once(make: Callable[..., Worker]) -> None:
     assert not worker.failed
 
 
+class PanicException(BaseException):
+    """As libraries written in Rust raise it: not an `Exception`."""
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError, PanicException, SystemExit, KeyboardInterrupt])
 def test_a_bug_is_logged_with_its_traceback_and_ends_it(
-    make: Callable[..., Worker], log: Recorder
+    make: Callable[..., Worker], log: Recorder, bug: type[BaseException]
 ) -> None:
     told = threading.Event()
 
     def step() -> float:
-        raise ZeroDivisionError
+        raise bug
 
     worker = make(step, ended=told.set)
     worker.start()

@@ -296,6 +296,15 @@ def test_without_credentials_it_says_which_variables(
             target_of(store.url).send(stored_capture(1))
 
 
+def test_without_any_credentials_no_cloud_is_asked_for_some(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigurationError, match=r"needs credentials: set AWS_ACCESS_KEY_ID"):
+        target_of(store.url)
+
+
 @pytest.mark.parametrize(
     ("network", "says"),
     [

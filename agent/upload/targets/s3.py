@@ -37,6 +37,14 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CANNOT = "cannot deliver captures"
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_SKIP_SIGNATURE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
 _RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
 
 
@@ -63,6 +71,7 @@ class S3Target:
         self._library = obstore
         self._exists = AlreadyExistsError
         self._expected = (BaseError, OSError, ValueError)
+        _require_credentials()
         options = _client_options(network)
         timeout = timedelta(seconds=network.timeout)
         try:
@@ -178,6 +187,19 @@ def _client_options(network: HttpOptions) -> "ClientConfig":
     if proxy is not None:
         options["proxy_url"] = proxy.geturl()
     return options
+
+
+def _require_credentials() -> None:
+    """Raise `ConfigurationError` without credentials.
+
+    The library would ask 169.254.169.254 for them, an address that no setting names.
+    """
+    if not any(os.environ.get(name) for name in _CREDENTIALS):
+        raise ConfigurationError(
+            "AGENT_UPLOAD_URL: s3:// needs credentials: set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or on a machine whose cloud gives it a role "
+            "AWS_METADATA_ENDPOINT=http://169.254.169.254"
+        )
 
 
 def _endpoint() -> str:
