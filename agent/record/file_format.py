@@ -109,6 +109,21 @@ def decode(data: bytes) -> StoredCapture:
     return StoredCapture(record["id"], text, record, image)
 
 
+def decode_as(entry: SpoolEntry, data: bytes) -> StoredCapture:
+    """Parse the record file of `entry`.
+
+    Raises `DamagedRecord` as `decode` does, and if the file holds another capture: a damaged file
+    system can exchange the blocks of two files, and people restore files under wrong names.
+    """
+    capture = decode(data)
+    if (capture.id, capture.record.get("sequence")) != (entry.id, entry.sequence):
+        raise DamagedRecord(
+            f"cannot read the record file: it holds the capture {capture.id!r} with the sequence "
+            f"{capture.record.get('sequence')!r}, not {entry.id} with {entry.sequence}"
+        )
+    return capture
+
+
 def reweighted(capture: StoredCapture, inclusion_probability: float) -> StoredCapture:
     """Return a random capture with its weight divided by its inclusion probability.
 

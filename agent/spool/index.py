@@ -257,7 +257,8 @@ def _preallocate(file: Path, size: int) -> int:
     Returns the descriptor open: closing any descriptor of a file releases all locks that this
     process holds on it, including SQLite's (fcntl(2)).
     """
-    descriptor = os.open(file, os.O_WRONLY)
+    # Not O_WRONLY: where a file system cannot allocate (ext2, ext3), the C library reads each block.
+    descriptor = os.open(file, os.O_RDWR)
     try:
         os.posix_fallocate(descriptor, 0, size)
     except OSError:

@@ -180,7 +180,7 @@ class Spool:
                 self._eviction_queue.remove(entry)
                 self._claimed[entry.id] = entry
             try:
-                capture = record.decode(self._files.read(entry))
+                capture = record.decode_as(entry, self._files.read(entry))
             except (DamagedRecord, OSError) as error:
                 self._move_unreadable(entry, error)
             else:

@@ -61,9 +61,10 @@ class SmallFileSystem:
 
 @contextmanager
 def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]:
-    """Mount a tmpfs, or an ext4 in a file; skip the test if that is not allowed, but fail in CI.
+    """Mount a tmpfs, or another kind in a file; skip the test if that fails, but fail in CI.
 
-    `options` are further mount options of a tmpfs, such as `nr_inodes=100`.
+    `kind` is `tmpfs`, or what `mkfs` makes: `ext2`, `ext3`, `ext4`. `options` are further mount
+    options of a tmpfs, such as `nr_inodes=100`.
     """
     root = folder / kind
     root.mkdir()
@@ -75,7 +76,7 @@ def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]
             image = folder / "image"
             with image.open("wb") as file:
                 file.truncate(SIZE)
-            _run("mkfs.ext4", "-q", "-m", "0", str(image))
+            _run(f"mkfs.{kind}", "-q", "-m", "0", str(image))
             _run("mount", "-o", "loop,errors=remount-ro", str(image), str(root))
     except (OSError, subprocess.CalledProcessError) as error:
         skip_or_fail(f"cannot mount a small {kind}: {error}")

@@ -303,3 +303,44 @@ def test_a_record_of_an_older_version_is_sent_unchanged(tmp_path: Path) -> None:
     assert found is not None
     assert found.record == {**older.record, "sequence": 1}
     assert found.image == older.image
+
+
+def _exchange(records: list[Path]) -> set[int]:
+    first, second = records[0].read_bytes(), records[1].read_bytes()
+    records[0].write_bytes(second)
+    records[1].write_bytes(first)
+    return {1, 2}
+
+
+def _overwrite_with_another(records: list[Path]) -> set[int]:
+    records[4].write_bytes(records[2].read_bytes())
+    return {5}
+
+
+def _restore_under_another_sequence(records: list[Path]) -> set[int]:
+    name = records[4].name
+    records[4].rename(records[4].with_name(name.replace("-000000000005-", "-000000000099-")))
+    return {5}
+
+
+@pytest.mark.parametrize(
+    "damage", [_exchange, _overwrite_with_another, _restore_under_another_sequence]
+)
+@pytest.mark.parametrize("is_index_lost", [False, True])
+def test_a_file_that_holds_another_capture_is_damaged_and_blocks_no_other(
+    root: Path, damage: Callable[[list[Path]], set[int]], is_index_lost: bool
+) -> None:
+    wrong = {new_capture(number).id for number in damage(_records(root))}
+    if is_index_lost:
+        (root / "cache" / DATABASE).unlink()
+    log = io.StringIO()
+
+    with open_real(root, log=log) as spool:
+        found = claimable(spool)
+        assert found.keys() == WAITING - wrong
+        for capture in iter(spool.claim, None):
+            assert capture
+        spool.acknowledge(*found)
+        assert counts_add_up(spool)
+        assert spool.waiting() == 0
+    assert log.getvalue().count("capture damaged") >= len(wrong) - 1

@@ -128,6 +128,22 @@ def test_a_start_on_a_full_disk_drains_and_stores_later(
         assert spool.waiting() == 11
 
 
+@pytest.mark.parametrize("kind", ["ext2", "ext3"])
+def test_a_file_system_that_cannot_allocate_takes_a_spool(kind: str, tmp_path: Path) -> None:
+    with mounted(kind, tmp_path) as small:
+        for first in (1, 11):
+            with open_real(small.root / "spool") as spool:
+                kept = _put(spool, range(first, first + 10))
+                assert len(kept) == 10
+                assert kept <= claimable(spool).keys()
+                assert counts_add_up(spool)
+        small.fill()
+        with open_real(small.root / "spool") as spool:
+            while capture := spool.claim():
+                spool.acknowledge(capture.id)
+            assert spool.counts()["delivered"] == 20
+
+
 def test_creating_a_spool_on_a_full_disk_is_refused(small: SmallFileSystem) -> None:
     small.fill()
 
