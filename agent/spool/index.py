@@ -14,6 +14,7 @@ Stored in diskcache 5.6.3. Its features that could lose data or run code are dis
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from typing import Any
 
 import diskcache
 
+from agent.record.file_format import BLOCK_BYTES
 from agent.spool.index_reading import (
     CAPTURE,
     COUNT,
@@ -79,6 +81,8 @@ files."""
 
 _OVERWRITE_NOTE = "settled"
 """The note that is written to overwrite a failed transaction; its name is on disk."""
+
+_CANNOT_ALLOCATE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 _MODE_RAW = 1
 _MODE_BINARY = 2
@@ -257,11 +261,23 @@ def _preallocate(file: Path, size: int) -> int:
     Returns the descriptor open: closing any descriptor of a file releases all locks that this
     process holds on it, including SQLite's (fcntl(2)).
     """
-    # Not O_WRONLY: where a file system cannot allocate (ext2, ext3), the C library reads each block.
+    # Readable too: where a file system cannot allocate (ext2, ext3), the C library rewrites a byte of
+    # each block.
     descriptor = os.open(file, os.O_RDWR)
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_ALLOCATE:
+                raise
+            _rewrite_each_block(descriptor, size)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _rewrite_each_block(descriptor: int, size: int) -> None:
+    """Allocate as the C library of most systems does where the file system cannot."""
+    for last in range(BLOCK_BYTES - 1, size, BLOCK_BYTES):
+        os.pwrite(descriptor, os.pread(descriptor, 1, last) or b"\0", last)

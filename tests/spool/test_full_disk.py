@@ -1,5 +1,6 @@
 """Full and read-only disks, on real file systems: nothing is lost, and work continues."""
 
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SpoolUnavailable
+from agent.spool.index import JOURNAL_BYTES
+from agent.spool.index_reading import DATABASE
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.spool import Spool
 from tests.fakes.captures import new_capture
@@ -142,6 +145,22 @@ def test_a_file_system_that_cannot_allocate_takes_a_spool(kind: str, tmp_path: P
             while capture := spool.claim():
                 spool.acknowledge(capture.id)
             assert spool.counts()["delivered"] == 20
+
+
+def test_a_c_library_that_cannot_allocate_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with open_real(tmp_path / "spool") as spool:
+        kept = _put(spool, range(1, 4))
+        journal = (tmp_path / "spool" / "cache" / f"{DATABASE}-wal").stat()
+
+    assert journal.st_blocks * 512 >= JOURNAL_BYTES
+    with open_real(tmp_path / "spool") as spool:
+        assert claimable(spool).keys() == kept
 
 
 def test_creating_a_spool_on_a_full_disk_is_refused(small: SmallFileSystem) -> None:
