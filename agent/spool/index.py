@@ -261,8 +261,8 @@ def _preallocate(file: Path, size: int) -> int:
     Returns the descriptor open: closing any descriptor of a file releases all locks that this
     process holds on it, including SQLite's (fcntl(2)).
     """
-    # Readable too: where a file system cannot allocate (ext2, ext3), the C library rewrites a byte of
-    # each block.
+    # Readable too: where a file system cannot allocate (ext2, ext3), the C library rewrites a byte
+    # of each block.
     descriptor = os.open(file, os.O_RDWR)
     try:
         try:
