@@ -74,7 +74,8 @@ def test_each_block_is_of_a_kind_that_a_test_looks_at(page: Path) -> None:
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page names them on a line of their own, which holds no setting of ours."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
 
 
 @pytest.mark.parametrize("block", shell_blocks(), ids=place)
