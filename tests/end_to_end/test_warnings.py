@@ -4,6 +4,9 @@ import re
 import signal
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from tests.end_to_end.command import Daemon, call, clip, until
 
 
@@ -41,3 +44,21 @@ def test_settings_that_must_be_fixed_are_errors_of_the_journal(tmp_path: Path) -
     assert result.returncode == 78
     assert len(serious(result.stderr)) == len(result.stderr.splitlines())
     assert "AGENT_FPS: must be a number" in result.stderr
+
+
+def test_damaged_images_of_a_library_are_events_and_do_not_flood_the_log(tmp_path: Path) -> None:
+    """libjpeg writes a line of its own for each; a flaky camera makes 430,000 of them a day."""
+    images = tmp_path / "damaged"
+    images.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    good = cv2.imencode(".jpg", pixels)[1].tobytes()
+    for number in range(30):
+        torn = good[: 1000 + number] + bytes(17) + good[1000 + number :]
+        (images / f"{number:02}.jpg").write_bytes(torn)
+    result = call(tmp_path, "run", AGENT_CAMERAS=images, AGENT_FPS=0, AGENT_LOG_FORMAT="logfmt")
+
+    assert result.returncode == 0, result.stderr
+    assert all(" level=" in line for line in result.stderr.splitlines()), result.stderr
+    said = [line for line in result.stderr.splitlines() if 'event="library message"' in line]
+    assert any("Corrupt JPEG data" in line for line in said)
+    assert len(said) < 6
