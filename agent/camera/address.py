@@ -1,10 +1,14 @@
 """Parses AGENT_CAMERAS: the names and sources of cameras, and masks their secrets."""
 
 import re
-import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from agent.printable import printable
+from agent.quoted_words import split_words
+from agent.redaction import MASK, redact_camera
 
 DEFAULT_NAME = "camera"
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -13,11 +17,7 @@ HIGHEST_DEVICE = 255
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 _LONE_SCHEME = re.compile(rf"({'|'.join(STREAM_SCHEMES)}|file):", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(//[^:]*):.*@", re.DOTALL)
-_PARAMETER = re.compile(r"([^?&;/=#]+)=([^&;#]*)")
-_SECRET_KEYS = re.compile(r"pas|pwd|pw$|token|key|secret|auth|sig|cred|session", re.IGNORECASE)
-_MASK = "***"
-
+_URL_BEGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ALLOWED = (
     "a device (/dev/video0, 0, /dev/v4l/by-id/...), "
     "a stream (rtsp://, rtsps://, http://, https://), a video file or a folder of images"
@@ -49,70 +49,84 @@ class CameraAddress:
     @property
     def shown(self) -> str:
         """The source without secrets, for logs and messages."""
-        return without_secrets(self.source)
+        return redact_camera(self.source)
 
 
 def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
-    """Parse `name=source` parts, separated by spaces and quoted as in a shell.
+    """Parse `name=source` parts, separated by blanks; quotes group (`agent.quoted_words`).
 
     A single camera needs no name; it is then called "camera". The text before the first `=` is the
     name unless it contains a `/`: the `=` in a URL's query is not a separator.
 
     Raises:
-        ValueError: A part is invalid; the message names it, without secrets, and says what is
+        ValueError: Parts are invalid; the message names each, without secrets, and says what is
             allowed.
     """
     try:
-        parts = shlex.split(text)
-    except ValueError:
-        raise ValueError(
-            "a quote or a backslash is not closed; quote the whole part: 'front=/data/my clip.mp4'"
-        ) from None
+        parts = split_words(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; quote the whole part: 'front=/data/my clip.mp4'") from None
     if not parts:
         raise ValueError(f"no camera; give name=source, where source is {_ALLOWED}")
-    cameras = tuple(_parse(part, alone=len(parts) == 1) for part in parts)
+    cameras, problems = [], []
+    for part in parts:
+        try:
+            cameras.append(_parse(part, parts))
+        except ValueError as error:
+            problems.append(str(error))
     names = [camera.name for camera in cameras]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(
-                f"the name {name!r} is used {names.count(name)} times; each camera needs its own"
-            )
-    return cameras
+    problems += [
+        f"the name {name!r} is used {names.count(name)} times; each camera needs its own"
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return tuple(cameras)
 
 
-def without_secrets(source: str) -> str:
-    """Mask the password of `user:password@` and the value of each parameter with a secret's name.
+def parse_camera(source: str, *, name: str = DEFAULT_NAME) -> CameraAddress:
+    """Parse one source as it is, without a name before it and without quotes around it.
 
-    Masks too much rather than too little: up to the last `@`, because a password may contain one.
+    Raises:
+        ValueError: The source is invalid; the message says why, and does not repeat it.
     """
-    return _PARAMETER.sub(_mask_secret, _CREDENTIALS.sub(rf"\1:{_MASK}@", source))
+    kind, checked = _classify(source)
+    return CameraAddress(name, checked, kind)
 
 
-def _mask_secret(parameter: re.Match[str]) -> str:
-    key = parameter[1]
-    return f"{key}={_MASK}" if _SECRET_KEYS.search(unquote(key)) else parameter[0]
-
-
-def _parse(part: str, *, alone: bool) -> CameraAddress:
+def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
     before, separator, after = part.partition("=")
     named = bool(separator) and "/" not in before
-    shown = without_secrets(part)
+    shown = _shown(part, parts)
+    alone = len(parts) == 1
     if named and not _NAME.fullmatch(before):
         raise ValueError(
-            f"{shown!r}: {before!r} is not a camera name; allowed are 1 to 64 of A-Z a-z 0-9 _ -. "
+            f"{shown}: what is before '=' is not a camera name; allowed are 1 to 64 of "
+            "A-Z a-z 0-9 _ -. "
             "If this is a path that contains '=', write name=path or ./path"
         )
     if not named and not alone:
         raise ValueError(
-            f"{shown!r} has no name; with several cameras, write name=source for each, "
+            f"{shown} has no name; with several cameras, write name=source for each, "
             "and quote a source that contains spaces"
         )
     name, source = (before, after) if named else (DEFAULT_NAME, part)
     try:
-        kind, source = _classify(source)
+        return parse_camera(source, name=name)
     except ValueError as exc:
-        raise ValueError(f"{shown!r}: {exc}") from None
-    return CameraAddress(name, source, kind)
+        raise ValueError(f"{shown}: {exc}") from None
+
+
+def _shown(part: str, parts: Sequence[str]) -> str:
+    """The part as a message may show it."""
+    name, separator, source = part.partition("=")
+    if not separator or not (_NAME.fullmatch(name) or _URL_BEGIN.match(source)):
+        name, separator, source = "", "", part
+    # A blank in a password that nobody quoted makes parts of it.
+    is_rest = not name and len(parts) > 1 and "://" not in part and "://" in "".join(parts)
+    shown = MASK if is_rest else redact_camera(source)
+    return f"'{printable(name + separator + shown)}'"
 
 
 def _classify(source: str) -> tuple[SourceKind, str]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from agent.cli import console
 from agent.cli.as_service import hint
 from agent.errors import AgentError, ConfigurationError
+from agent.redaction import redact
 from agent.system import SystemClock
 
 if TYPE_CHECKING:  # it loads the camera and model libraries
@@ -92,6 +93,6 @@ def _tried(name: str, look: Callable[[], str]) -> "CheckResult":
     from agent.cli.preflight import CheckResult
 
     try:
-        return CheckResult(name, ok=True, fact=look())
+        return CheckResult(name, ok=True, fact=redact(look()))
     except AgentError as error:
-        return CheckResult(name, ok=False, fact=str(error))
+        return CheckResult(name, ok=False, fact=redact(str(error)))

@@ -88,7 +88,7 @@ def sample_clip() -> Path:
 def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     """Run the real daemon on a recording, with a real endpoint that is away for a while."""
     from agent.app import Timing, wired
-    from agent.camera.address import parse_cameras
+    from agent.camera.address import parse_camera
     from agent.factories import dataset_at, drain_of, upload_target
     from agent.logs import make_log
     from agent.settings.load import without_environment
@@ -97,7 +97,7 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     network = SimulatedNetwork(dataset_at(folder / "dataset"))
     clock = SystemClock()
     settings = without_environment(
-        cameras=parse_cameras(f"street='{source.absolute()}'"),
+        cameras=(parse_camera(str(source.absolute()), name="street"),),
         device_id="demo",
         fps=FPS,
         random_interval=2.0,

@@ -1,7 +1,6 @@
 """Analyses a recording's frames, several at once, and yields the observations in order."""
 
 import re
-import shlex
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,11 +8,12 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_cameras
+from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_camera
 from agent.camera.recording import Recording
 from agent.camera.thumbnail import small_grey
 from agent.domain import Frame, Observation
 from agent.ports import Detector
+from agent.redaction import redact_camera
 from agent.system import uuid7
 
 _AHEAD = 4  # frames read ahead for each worker
@@ -21,7 +21,10 @@ _AHEAD = 4  # frames read ahead for each worker
 
 def address_of(source: str) -> CameraAddress:
     """Return the address of a recording, named after it; raise `ValueError` for a live camera."""
-    [address] = parse_cameras(shlex.quote(f"{DEFAULT_NAME}={source}"))
+    try:
+        address = parse_camera(source)
+    except ValueError as error:
+        raise ValueError(f"{redact_camera(source)}: {error}") from None
     if address.live:
         raise ValueError(f"{address.shown} is a camera; give a video file or a folder of images")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).absolute().stem).strip("-")[:64]

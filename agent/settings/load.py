@@ -1,7 +1,7 @@
 """Reads the environment into settings, or lists every problem in it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
-from agent.redaction import MASK, redact
+from agent.redaction import MASK, redact, remember_secrets, secrets_of
 from agent.settings.declarations import PREFIX, Settings, variable
 from agent.settings.describe import explain, is_secret
 from agent.settings.units import closest, one_line
@@ -49,6 +49,8 @@ def load(
             further(settings or _valid_ones(wrong))
         except ConfigurationError as error:
             problems += str(error).splitlines()
+    if settings is not None:
+        remember_secrets(_secrets(settings))
     if problems or settings is None:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return settings
@@ -77,6 +79,18 @@ def token_file() -> Path | None:
     """Return where systemd puts the upload secret; None outside of a service."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(directory) / "upload_token" if directory else None
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Yield every secret in the settings; the name of a camera is none."""
+    names = {camera.name for camera in settings.cameras}
+    addresses = [camera.source for camera in settings.cameras]
+    if settings.upload_proxy:
+        addresses.append(settings.upload_proxy.get_secret_value())
+    for address in addresses:
+        yield from (each for each in secrets_of(address) if each not in names)
+    if settings.token:
+        yield settings.token
 
 
 def _valid_ones(wrong: set[str]) -> Settings:

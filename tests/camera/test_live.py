@@ -14,6 +14,7 @@ from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
 from agent.domain import Frame
 from agent.errors import CameraLost
+from agent.redaction import redact_camera
 from agent.system import SystemClock
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
 from tests.camera.rtsp_camera import RtspServer
@@ -59,7 +60,7 @@ def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer
 
     rtsp.suspend()
     message, after = lost(camera)
-    assert message.startswith(f"cannot read camera {rtsp.url}: no new frame for 2.")
+    assert message.startswith(f"cannot read camera {redact_camera(rtsp.url)}: no new frame for 2.")
     assert after < STALL + MARGIN
     camera.close()
 
@@ -73,7 +74,9 @@ def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer
     camera.close()
 
     message, after = lost(camera)
-    assert message.startswith(f"cannot open camera {rtsp.url}: 127.0.0.1, port {rtsp.port}: ")
+    assert message.startswith(
+        f"cannot open camera {redact_camera(rtsp.url)}: 127.0.0.1, port {rtsp.port}: "
+    )
     assert "Connection refused" in message
     assert after < STALL + MARGIN
     camera.close()
@@ -207,7 +210,7 @@ def test_a_password_in_the_address_is_used_and_never_shown(mjpeg: MjpegServer) -
     message, after = lost(camera)
     camera.close()
     assert message == (
-        f"cannot open camera http://me:***@127.0.0.1:{mjpeg.port}/video?token=***: "
+        f"cannot open camera http://***@127.0.0.1:{mjpeg.port}/video?token=***: "
         f"127.0.0.1 accepts connections at port {mjpeg.port}, but sends no video. "
         "Check path, user and password, and whether another player can open it"
     )

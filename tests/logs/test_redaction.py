@@ -1,15 +1,16 @@
 """No secret in any line: not in a field, a nested one, an error's text or a traceback."""
 
+import re
 import string
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.logs import Log
-from agent.redaction import redact
+from agent.redaction import redact, remember_secrets, secrets_of
 from tests.logs.log_lines import lines_of
 
 MARK = "Zq7"  # what no text of ours holds
@@ -33,6 +34,24 @@ CARRIERS = [
     '{{"access_token": "{}", "ok": true}}',
     "{{'password': '{}', 'user': 'a'}}",
     "AGENT_UPLOAD_TOKEN={}",
+    "rtsp://10.0.0.7/user=admin_password={}_channel=1_stream=0.sdp?real_stream",
+    "rtsp://{}@10.0.0.7:554",
+    "rtsp://10.0.0.7/live/admin/{}",
+    "http://10.0.0.7:8080/live/admin/{}",
+    "rtsp://10.0.0.7/{}",
+    "http://10.0.0.7/video?u=admin&p={}",
+    "http://10.0.0.7/video?{}",
+    "rtsps://[fe80::1%25eth0]:322/{}/x",
+    "exec:ffmpeg -i rtsp://admin:{}@10.0.0.7/x -f rawvideo -",
+    "curl -u admin:{} http://10.0.0.7/x",
+    "--camera-password {} --verbose",
+    "https://b.s3.amazonaws.com/k?X-Amz-Signature={}&X-Amz-Expires=60",
+    "https://b.blob.core.windows.net/c?sv=2024&sig={}",
+    "admin:{}@10.0.0.7:554",
+    "rtsp:/admin:{}@10.0.0.7/x",
+    "src=rtsp%3A%2F%2Fadmin%3A{}%4010.0.0.7",
+    '{{"url":"rtsp://admin:{}@10.0.0.7/x"}}',
+    "Max retries exceeded with url: /live/admin/{} (Caused by X)",
 ]
 
 
@@ -72,6 +91,37 @@ def test_masking_twice_is_masking_once(secret: str, carrier: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://10.0.0.7/user=admin_password=Zq7secret_channel=1",
+        "rtsp://admin:Zq7%40secret@10.0.0.7/x",
+        "rtsp://admin:Zq7 secret@10.0.0.7/x",
+        "http://10.0.0.7/live/admin/Zq7secret",
+        "http://10.0.0.7/video?u=admin&p=Zq7secret",
+        "rtsp://Zq7secret@10.0.0.7",
+    ],
+)
+def test_a_secret_that_the_settings_hold_is_masked_wherever_it_stands(address: str) -> None:
+    """A library's error repeats a part of the address, escaped or not."""
+    remember_secrets(secrets_of(address))
+    try:
+        for spelt in (address, unquote(address)):
+            found = re.search(r"Zq7[%\w @]*?secret", spelt)
+            assert found is not None
+            assert MARK not in redact(f"no answer to {found[0]}, giving up")
+            assert MARK not in redact(f"[http] bad path {spelt.partition('10.0.0.7')[2]}")
+    finally:
+        remember_secrets([])
+
+
+def test_the_words_of_an_address_are_no_secrets() -> None:
+    """A camera is often called as its stream is."""
+    assert "/frontdoor" in set(secrets_of("rtsp://10.0.0.7/frontdoor"))
+    assert "frontdoor" not in set(secrets_of("rtsp://10.0.0.7/frontdoor"))
+    assert set(secrets_of("rtsp://10.0.0.7/Streaming/Channels/101?channel=1")) == {""}
 
 
 def fail(text: str) -> None:

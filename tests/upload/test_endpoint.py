@@ -16,8 +16,8 @@ from agent.errors import (
     TargetBlocked,
     TargetUnavailable,
 )
+from agent.redaction import redact_endpoint
 from agent.upload.http.options import HttpOptions
-from agent.upload.targets.address import masked
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
@@ -351,6 +351,8 @@ def test_a_token_that_no_header_can_carry_is_refused_unseen(token: str) -> None:
 
 
 def test_the_name_shows_no_query() -> None:
-    assert masked("https://host/x?api_key=s3cret") == "https://host/x?***"
-    assert masked("https://host/x") == "https://host/x"
-    assert masked("u:s3cret@host") == "***@host"
+    assert redact_endpoint("https://host/x?api_key=s3cret") == "https://host/x?api_key=***"
+    assert redact_endpoint("https://host/x?s3cret") == "https://host/x?***"
+    assert redact_endpoint("https://host/captures/v1") == "https://host/captures/v1"
+    assert redact_endpoint("https://host/hook/a8F3k2Lq9") == "https://host/hook/***"
+    assert redact_endpoint("u:s3cret@host") == "***@host"

@@ -1,11 +1,11 @@
 """What the groups of settings share: types of values, and how a name becomes a variable."""
 
-import shlex
 from typing import Annotated
 
 from pydantic import BeforeValidator, ByteSize, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agent.quoted_words import split_words
 from agent.settings.units import parse_duration, parse_size
 
 PREFIX = "AGENT_"
@@ -34,7 +34,7 @@ def words(value: object) -> object:
     """Split a list given as one string: spaces and commas separate, quotes group."""
     if not isinstance(value, str):
         return value
-    return tuple(dict.fromkeys(shlex.split(value.replace(",", " "))))
+    return tuple(dict.fromkeys(split_words(value.replace(",", " "))))
 
 
 class SettingsGroup(BaseSettings):

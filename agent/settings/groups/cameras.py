@@ -7,11 +7,10 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
-from agent.camera.address import CameraAddress, parse_cameras, without_secrets
+from agent.camera.address import CameraAddress, parse_cameras
 from agent.settings.describe import OWN_WORDS
 from agent.settings.documentation import SettingDoc
 from agent.settings.groups.base import Duration, SettingsGroup
-from agent.settings.units import one_line
 
 
 class CameraSettings(SettingsGroup):
@@ -85,5 +84,4 @@ class CameraSettings(SettingsGroup):
         try:
             return parse_cameras(value)
         except ValueError as error:
-            context = {"why": f"{error} (in {one_line(without_secrets(value))})"}
-            raise PydanticCustomError(OWN_WORDS, "{why}", context) from None
+            raise PydanticCustomError(OWN_WORDS, "{why}", {"why": str(error)}) from None

@@ -1,6 +1,5 @@
 """Settings: which frames are captured, and the labelling budget."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
 from agent.domain import Thresholds
+from agent.quoted_words import split_words
 from agent.selection.rules import RULE_NAMES
 from agent.settings.describe import OWN_WORDS
 from agent.settings.documentation import SettingDoc
@@ -175,7 +175,7 @@ class SelectionSettings(SettingsGroup):
         if not isinstance(value, str):
             return value
         thresholds: dict[str, str] = {}
-        for part in shlex.split(value):
+        for part in split_words(value):
             label, _, number = part.partition("=")
             if not label or label in thresholds:
                 raise ValueError(f"no label, or the label {label!r} twice")

@@ -1,10 +1,10 @@
 """Addresses of targets: parsed, masked for display, and checked for an unencrypted token."""
 
 import ipaddress
-import re
 from urllib.parse import SplitResult, urlsplit
 
 from agent.errors import ConfigurationError
+from agent.redaction import redact_endpoint
 
 HTTP_ALLOWED = "must be https://HOST/PATH or http://HOST/PATH"
 
@@ -15,7 +15,7 @@ def parse_http(url: str, allowed: str = HTTP_ALLOWED) -> SplitResult:
     Raises `ConfigurationError`, with what is `allowed` and the value masked, unless the address
     can be used as it is.
     """
-    shown = masked(url)
+    shown = redact_endpoint(url)
     try:
         parsed = urlsplit(url)
         port = parsed.port
@@ -34,17 +34,6 @@ def parse_http(url: str, allowed: str = HTTP_ALLOWED) -> SplitResult:
             f"not {shown!r}"
         )
     return parsed
-
-
-def masked(url: str) -> str:
-    """Return the address as it may be shown: password and query, which may be secrets, masked."""
-    start, slashes, rest = url.partition("//")
-    if not slashes:
-        start, rest = "", url
-    # Up to the last "@": a password may contain "/", "?" or "#", so only that "@" marks its end.
-    _, at, rest = rest.rpartition("@")
-    shown, *query = re.split(r"[?#]", rest, maxsplit=1)
-    return start + slashes + ("***@" if at else "") + shown + ("?***" if query else "")
 
 
 def is_loopback(host: str) -> bool:

@@ -5,10 +5,11 @@ from typing import Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.ports import Clock
+from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import describe_probe, require_proof
-from agent.upload.targets.address import masked, parse_http
+from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 
 
@@ -27,7 +28,7 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
         network: HttpOptions | None = None,
     ) -> None:
         parse_http(url)
-        self.name = masked(url)
+        self.name = redact_endpoint(url)
         self._token = checked_token(token)
         self._headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._client = Client(url, clock=clock, network=network)

@@ -8,8 +8,8 @@ from typing import cast
 from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.ports import CaptureFolder, Clock, UploadTarget
+from agent.redaction import redact_endpoint
 from agent.upload.http.options import HttpOptions
-from agent.upload.targets.address import masked
 from agent.upload.targets.context import OpensTarget, TargetContext
 from agent.upload.targets.registry import TARGETS, TargetRow, address_forms, find_target
 
@@ -32,7 +32,8 @@ def make_target(
     row = find_target(url, targets)
     if row is None:
         raise ConfigurationError(
-            f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, not {masked(url)!r}"
+            f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, "
+            f"not {redact_endpoint(url)!r}"
         )
     context = TargetContext(token, network or HttpOptions(), clock, disk, capture_folder, boot)
     return target_class(row).from_url(url, context)

@@ -17,7 +17,7 @@ from agent.errors import (
 )
 from agent.files import Disk, is_disk_full
 from agent.ports import CaptureFolder
-from agent.upload.targets.address import masked
+from agent.redaction import redact_endpoint
 from agent.upload.targets.context import TargetContext
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -43,7 +43,8 @@ class FolderTarget:
         path = url.partition(":")[2]
         if not path.startswith("/") or "\0" in path:
             raise ConfigurationError(
-                f"AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, not {masked(url)!r}"
+                "AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, "
+                f"not {redact_endpoint(url)!r}"
             )
         return cls(context.capture_folder(Path(path)), context.disk)
 

@@ -29,10 +29,11 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.record.summary import Annotate, class_of, labels_of
+from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import Response, error_text, json_object, no_object, refusal
-from agent.upload.targets.address import masked, parse_http
+from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.label_studio_login import login_with
 from agent.upload.targets.label_studio_task import (
@@ -80,7 +81,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
     ) -> None:
         base, self._project, query = _taken_apart(url)
         self._annotate = UrlOptions(query, ("annotate",)).choice("annotate", Annotate.THRESHOLD)
-        self.name = masked(url)
+        self.name = redact_endpoint(url)
         self._client = Client(base, clock=clock, network=network)
         self._login = login_with(token, self._client, clock)
         self._boot = boot
@@ -291,6 +292,6 @@ def _taken_apart(url: str) -> tuple[str, str, str]:
     place, _, query = url.partition("?")
     match = _ADDRESS.fullmatch(place[len("label-studio+") :])
     if match is None:
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {redact_endpoint(url)!r}")
     parse_http(match["base"], _ALLOWED)
     return match["base"], match["project"], query

@@ -32,10 +32,11 @@ from agent.record.summary import (
     labels_of,
     rule_names,
 )
+from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import Response, error_text, json_object, no_object, refusal
-from agent.upload.targets.address import masked, parse_http
+from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.url_options import UrlOptions
 
@@ -90,7 +91,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
                 "AGENT_UPLOAD_TOKEN: must be the API key of the Roboflow workspace"
             )
         self._key = key
-        self.name = masked(url)
+        self.name = redact_endpoint(url)
         self._pause = pause
         self._client = Client(base, clock=clock, network=network)
         self._lock = Lock()
@@ -229,7 +230,7 @@ def _taken_apart(url: str) -> tuple[str, str, str]:
         base = f"{transport}://{host}"
         parse_http(base, _ALLOWED)
     if not _NAME.fullmatch(project):
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {redact_endpoint(url)!r}")
     return base, project, query
 
 

@@ -22,9 +22,9 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetBlocked
 from agent.ports import Clock
 from agent.record.summary import capture_day
+from agent.redaction import redact_endpoint
 from agent.upload.http.client import USER_AGENT
 from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
-from agent.upload.targets.address import masked
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.registry import S3_EXTRA
 from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
@@ -58,7 +58,7 @@ class S3Target:
     def __init__(self, url: str, *, clock: Clock, network: HttpOptions | None = None) -> None:
         network = network or HttpOptions()
         bucket, self._prefix = _taken_apart(url)
-        self.name = masked(url)
+        self.name = redact_endpoint(url)
         self._clock = clock
         try:
             import obstore
@@ -161,7 +161,7 @@ def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
     bucket, _, prefix = url.partition("://")[2].removesuffix("/").partition("/")
     segments = tuple(prefix.split("/")) if prefix else ()
     if not _BUCKET.fullmatch(bucket) or not all(_SEGMENT.fullmatch(each) for each in segments):
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {masked(url)!r}")
+        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {redact_endpoint(url)!r}")
     return bucket, segments
 
 
