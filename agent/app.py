@@ -30,7 +30,7 @@ from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.load_heartbeat import LoadHeartbeat
-from agent.runtime.mailbox import Mailbox
+from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange, first_model
 from agent.runtime.reader import Reader
@@ -158,7 +158,11 @@ def _stages(
     """Build all stages, from the cameras to the endpoint."""
     stats = Stats()
     # A recording that is read as fast as it is analysed must not lose a frame.
-    mailbox = Mailbox({c.name: settings.fps == 0 and not c.live for c in settings.cameras})
+    workers = inference_workers(settings)
+    mailbox = Mailbox(
+        {c.name: settings.fps == 0 and not c.live for c in settings.cameras},
+        unfinished=workers + AHEAD,
+    )
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
     info = change.current.info
     maker = record_maker(settings, info)
@@ -188,7 +192,7 @@ def _stages(
             clock=clock,
             log=log,
         ),
-        inference_workers=inference_workers(settings),
+        inference_workers=workers,
         queue=queue,
         writer=Writer(
             queue,

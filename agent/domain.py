@@ -90,6 +90,7 @@ class Prediction:
     detections: tuple[Detection, ...] = ()  # highest confidence first
     classes: tuple[ClassScore, ...] = ()  # the best few of a classifier, highest confidence first
     invalid: bool = False  # some of the output was discarded: NaN or Inf, inverted boxes
+    failure: str = ""  # why the model gave no output at all; `invalid` is then True
 
 
 @dataclass(frozen=True, slots=True)

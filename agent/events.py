@@ -94,10 +94,24 @@ EVENTS: Mapping[str, Event] = {
         "A new model file passed its trial and replaces the previous model.",
         facts="model sha256 before provider labels",
     ),
+    "model unchanged": Event(
+        "info",
+        "A reload found the model that is in use already: file, labels and preprocessing are the "
+        "same.",
+        facts="model sha256",
+    ),
+    "model run failed": Event(
+        "warning",
+        "The model failed on a frame, which is captured with the rule `invalid_output`. While it "
+        "goes on, one line an hour counts the frames in `failed`.",
+        "Export the model again; if NMS in its graph fails where it finds nothing, export it "
+        "without NMS.",
+        facts="model camera failed error",
+    ),
     "model reload failed": Event(
         "error",
-        "A new model file failed its trial (`error` says why); the previous model stays in use, "
-        "also after a restart.",
+        "A new model file failed its trial, or a model failed on 30 frames in a row (`error` says "
+        "why); the previous model stays in use, also after a restart.",
         "Install a complete, supported model file, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
     ),

@@ -60,7 +60,8 @@ class Detector(Protocol):
         """Say what the model sees: detections at or above the floor, or the best classes.
 
         Boxes are in pixels of `pixels`, inside its edges. Any shape of at least 1 x 1 is
-        accepted, and no output of the model, however odd, is an error.
+        accepted. Neither an odd output of the model nor a run that fails is an error: the
+        prediction is invalid then, and names the failure.
         """
 
 
@@ -72,6 +73,10 @@ class LoadedModel(Detector, Protocol):
         """The format in which its outputs are read, and why this one."""
 
     @property
+    def description(self) -> object:
+        """Everything besides the file that decides its output; equal for the same output."""
+
+    @property
     def batch_waste(self) -> str | None:
         """What a batch of more than 1 costs, and how to fix it; None for a batch of 1."""
 
@@ -81,6 +86,9 @@ class ModelStore(Protocol):
 
     def keep(self, model: LoadedModel) -> None:
         """Copy the files of `model`, in place of the previous copy. Never raises."""
+
+    def is_available(self) -> bool:
+        """Whether a copy may run that is another model than the settings' file."""
 
     def fallback(self, failure: ModelUnusable) -> LoadedModel:
         """Load the copy; raise `failure`, or one with more details, if none may run."""

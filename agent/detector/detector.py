@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from agent.detector.formats import AUTO, choose
@@ -20,13 +21,22 @@ from agent.detector.model_file.sidecar import Sidecar, read_sidecar
 from agent.detector.nms import non_maximum_suppression
 from agent.detector.preprocessing import InputBuffer, centre_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
-from agent.detector.session import OnnxSession
+from agent.detector.session import MODEL_ERRORS, OnnxSession, one_line
 from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction, Task
 from agent.errors import ConfigurationError, ModelUnusable
 
 TOP_CLASSES = 5
 """The number of best classes in a classifier's prediction."""
 
+RUN_ERRORS: tuple[type[Exception], ...] = (
+    *MODEL_ERRORS,
+    cv2.error,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    TypeError,
+)
+"""What preprocessing, a run, and the decoding of its outputs raise for a single image."""
 
 MIN_SIDE = 0.01
 """Pixels. Narrower boxes are dropped: they are in the padding, and records round them to 0."""
@@ -93,8 +103,16 @@ class OnnxDetector:
         For a detector: at most 300 detections at or above the floor, highest confidence first;
         boxes are in pixels of `pixels`, inside its edges, and have an area. For a classifier: the
         best five classes. Invalid values in the output are removed, and the prediction is marked as
-        invalid.
+        invalid. So is one without any output, because the run failed: `failure` says why.
         """
+        try:
+            with np.errstate(all="ignore"):  # of outputs that are checked below
+                return self._predict(pixels)
+        except RUN_ERRORS as error:
+            return Prediction(self.info, invalid=True, failure=one_line(error))
+
+    def _predict(self, pixels: Pixels) -> Prediction:
+        """Run the model on an image; raises `RUN_ERRORS`."""
         letterbox, shown = self._letterbox(pixels)
         tensor = self._buffer().fill(shown, letterbox)
         outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
@@ -128,7 +146,7 @@ class OnnxDetector:
 
         Detections without a label are removed.
         """
-        known = raw.class_ids < len(self._table)
+        known = (raw.class_ids >= 0) & (raw.class_ids < len(self._table))
         labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NO_LABEL)
         rows = np.flatnonzero(labels != NO_LABEL)
         named = DecodedDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])

@@ -28,22 +28,22 @@ from agent.detector.providers import (
 )
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError, ModelUnusable
+from agent.printable import printable
 
-# onnxruntime's exceptions have no common base class.
-MODEL_ERRORS = (
-    raised.EPFail,
-    raised.EngineError,
-    raised.Fail,
-    raised.InvalidArgument,
-    raised.InvalidGraph,
-    raised.InvalidProtobuf,
-    raised.NoModel,
-    raised.NoSuchFile,
-    raised.NotImplemented,
-    raised.RuntimeException,
+# onnxruntime's exceptions have no common base class, and each version adds some.
+MODEL_ERRORS: tuple[type[Exception], ...] = (
+    *(
+        each
+        for each in vars(raised).values()
+        if isinstance(each, type) and issubclass(each, Exception)
+    ),
     RuntimeError,
     ValueError,
 )
+TRIAL_ERRORS: tuple[type[Exception], ...] = (*MODEL_ERRORS, MemoryError, OverflowError, TypeError)
+
+REASON_START, REASON_END = 200, 400
+"""Characters of the start and of the end of an error's text that a message repeats."""
 
 NUMPY_NAMES = {"float": "float32", "double": "float64"}  # types with another name in onnxruntime
 SIZE_INPUTS = ("orig_target_sizes", "orig_target_size", "target_sizes")
@@ -175,7 +175,7 @@ class OnnxSession:
         for size in sizes:
             try:
                 arrays = self.run(_gradient(self.image_input, size), size)
-            except (*MODEL_ERRORS, TypeError) as error:
+            except TRIAL_ERRORS as error:
                 first_error = first_error or error
                 continue
             if size != sizes[0]:
@@ -190,7 +190,7 @@ class OnnxSession:
             )
         tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
         raise ModelUnusable(
-            f"cannot run the model {self.path} at {tried}: {_one_line(first_error)} "
+            f"cannot run the model {self.path} at {tried}: {one_line(first_error)} "
             f"(it has {_tensors(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
             "that runs; fixed axes may be necessary"
         ) from first_error
@@ -221,13 +221,13 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    options.log_severity_level = 3  # errors only; the relevant warnings are checked here
+    options.log_severity_level = 4  # none: each error is raised too, the warnings are checked here
     named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
         return onnxruntime.InferenceSession(path, options, providers=named)
     except MODEL_ERRORS as error:
         raise ModelUnusable(
-            f"cannot load the model {path}: {_one_line(error)}; set AGENT_MODEL to an ONNX file "
+            f"cannot load the model {path}: {one_line(error)}; set AGENT_MODEL to an ONNX file "
             f"that onnxruntime {onnxruntime.__version__} reads"
         ) from error
 
@@ -267,7 +267,13 @@ def _tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     return f"inputs {ends[0]}; outputs {ends[1]}"
 
 
-def _one_line(error: BaseException | None) -> str:
-    """Return an error's text on one line, without onnxruntime's prefix, shortened."""
+def one_line(error: BaseException | None) -> str:
+    """Return an error's text on one line, without onnxruntime's prefix, shortened.
+
+    The reason stands at its end, after names and paths of any length: both ends are shown.
+    """
     text = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
-    return text if len(text) <= 300 else f"{text[:300]}..."  # noqa: PLR2004  # a few lines
+    text = text or type(error).__name__
+    if len(text) > REASON_START + REASON_END:
+        text = f"{text[:REASON_START]} ... {text[-REASON_END:]}"
+    return printable(text, len(text))

@@ -8,6 +8,7 @@ from queue import Full, Queue
 from agent.domain import Capture, Grey, Observation, Pixels
 from agent.logs import Log
 from agent.ports import Clock, Detector
+from agent.runtime.failed_runs import FailedRuns
 from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
@@ -25,14 +26,26 @@ class FrameReorderer:
         """`accept` is called for each observation, in order; it must be called under a lock."""
         self._accept = accept
         self._early: dict[int, Observation] = {}
-        self._next = 0
+        self.next = 0
+        """The frame that is accepted next; later ones wait for it."""
 
     def finish(self, order: int, observation: Observation) -> None:
-        """Hand in the observation of the `order`-th frame taken from this camera."""
+        """Hand in the observation of the `order`-th frame taken from this camera.
+
+        It is dropped if `skip_missing` has skipped that frame.
+        """
+        if order < self.next:
+            return
         self._early[order] = observation
-        while self._next in self._early:
-            self._accept(self._early.pop(self._next))
-            self._next += 1
+        while self.next in self._early:
+            self._accept(self._early.pop(self.next))
+            self.next += 1
+
+    def skip_missing(self) -> None:
+        """Accept all frames that wait, without the missing ones before them."""
+        while self._early:
+            self.next = min(self._early)
+            self.finish(self.next, self._early[self.next])
 
 
 class Inference:
@@ -63,6 +76,7 @@ class Inference:
         self._stats = stats
         self._clock = clock
         self._log = log
+        self._failed_runs = FailedRuns(clock=clock, log=log)
         self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
         self._in_progress = 0  # workers between taking a frame and handing in its observation
         self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
@@ -101,11 +115,27 @@ class Inference:
         with self._selecting:
             return self._selection.memory()
 
+    def abandon_runs(self) -> bool:
+        """Evaluate all other frames without those whose runs hang, at a stop.
+
+        Returns:
+            Whether their captures are in the queue; if not, call it again when there is room.
+        """
+        with self._selecting:
+            if not self._in_progress:
+                return True
+            for reorderer in self._reorderers.values():
+                reorderer.skip_missing()
+            for capture in self._selection.finish(self._clock.monotonic()):
+                self._accept(capture)
+        return self._forward()
+
     def _analyse(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels
         began = self._clock.monotonic()
         prediction = self._detector.detect(pixels)
         self._stats.inferred(self._clock.monotonic() - began)
+        self._failed_runs.note(ticket.frame.camera, prediction)
         observation = Observation(
             ticket.frame,
             prediction.detections,
@@ -115,7 +145,9 @@ class Inference:
             model=prediction.model,
         )
         with self._selecting:
-            self._reorderers[ticket.frame.camera].finish(ticket.order, observation)
+            reorderer = self._reorderers[ticket.frame.camera]
+            reorderer.finish(ticket.order, observation)
+            self._mailbox.finished(ticket.frame.camera, reorderer.next)
 
     def _end(self) -> float | None:
         """After the last frame, the last worker evaluates frames that waited for later ones."""

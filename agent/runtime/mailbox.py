@@ -2,12 +2,20 @@
 
 One of the two places where data may be lost: a frame that no worker took before the next came is
 dropped, and counted. A recording whose frames must all be analysed waits instead.
+
+Frames of a camera are evaluated in order, so those that were taken after one whose run takes long
+wait in memory. Their number is limited: while a run hangs, later frames of that camera are dropped,
+and the workers analyse other cameras.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 
 from agent.domain import Frame
+
+AHEAD = 3
+"""Frames of one camera that may be taken and unfinished, besides one for each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,7 @@ class _Slot:
     lossless: bool
     frame: Frame | None = None
     taken: int = 0
+    finished: int = 0  # of those taken, in their order
     offered: int = 0
     dropped: int = 0
 
@@ -39,8 +48,14 @@ class FrameCounts:
 class Mailbox:
     """One slot per camera; workers take from all cameras in round-robin order."""
 
-    def __init__(self, cameras: dict[str, bool]) -> None:
-        """`cameras` maps each name to whether its frames must not be dropped."""
+    def __init__(self, cameras: dict[str, bool], *, unfinished: float = math.inf) -> None:
+        """Make one empty slot for each camera.
+
+        Args:
+            cameras: Maps each name to whether its frames must not be dropped.
+            unfinished: Most frames of one camera that are taken and not finished.
+        """
+        self._most_unfinished = unfinished
         self._changed = threading.Condition()
         self._slots = {name: _Slot(lossless) for name, lossless in cameras.items()}
         self._turn = list(self._slots.values())  # round-robin order, next first
@@ -63,7 +78,7 @@ class Mailbox:
     def take(self, timeout: float) -> Ticket | None:
         """Return the next frame, or None if none arrived within `timeout` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._ready(), timeout)
+            self._changed.wait_for(lambda: self._ready() or self._ended(), timeout)
             slot = self._ready()
             if slot is None or slot.frame is None:
                 return None
@@ -75,6 +90,12 @@ class Mailbox:
             self._changed.notify_all()
             return ticket
 
+    def finished(self, camera: str, count: int) -> None:
+        """The first `count` taken frames of a camera have been evaluated."""
+        with self._changed:
+            self._slots[camera].finished = count
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Take no more frames; those inside can still be taken."""
         with self._changed:
@@ -85,7 +106,7 @@ class Mailbox:
     def drained(self) -> bool:
         """Closed, and nothing is left inside."""
         with self._changed:
-            return self._closed and self._ready() is None
+            return self._ended()
 
     def counts(self) -> FrameCounts:
         """Totals over all cameras."""
@@ -97,5 +118,15 @@ class Mailbox:
                 sum(slot.taken for slot in slots),
             )
 
+    def _ended(self) -> bool:
+        return self._closed and all(slot.frame is None for slot in self._turn)
+
     def _ready(self) -> _Slot | None:
-        return next((slot for slot in self._turn if slot.frame is not None), None)
+        return next(
+            (
+                slot
+                for slot in self._turn
+                if slot.frame is not None and slot.taken - slot.finished < self._most_unfinished
+            ),
+            None,
+        )

@@ -2,11 +2,15 @@
 
 A new model file must pass a trial: it loads, its output format is recognized, its labels match the
 outputs, and its output is valid for the last frame; if there was none, for a synthetic image and
-then for the first frame. Until the trial is passed, or if it fails, the known-good model runs.
+then for the first frame. Where there is a known-good model, the trial goes on for
+`TRIAL_FRAMES` frames, and a run that fails ends it. If the trial fails, the known-good model runs;
+so it does after `MANY_FAILED` failed runs in a row at any later time.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -21,10 +25,36 @@ from agent.runtime.load_heartbeat import LoadHeartbeat
 ASKED_S = 0.5
 """How long one step waits for a reload request, in seconds."""
 
+TRIAL_FRAMES = 10
+"""Frames that a new model must analyse before it replaces the copy of another known-good model."""
+
+MANY_FAILED = 30
+"""Failed runs in a row after which the known-good model replaces the model in use."""
+
 _BAD_OUTPUT = "contains NaN or Inf, or inverted boxes; re-export the model"
 
 Load = Callable[[], LoadedModel]
 """Loads the model that the settings name; raises `ConfigurationError`."""
+
+
+@dataclass(slots=True)
+class Runs:
+    """What became of the frames that one model got."""
+
+    sound: int = 0  # with valid output
+    failed: int = 0  # without any output
+    failed_in_a_row: int = 0
+    failure: str = ""  # of the last failed run
+
+    def count(self, prediction: Prediction) -> None:
+        """Count one frame."""
+        self.sound += not prediction.invalid
+        if prediction.failure:
+            self.failed += 1
+            self.failed_in_a_row += 1
+            self.failure = prediction.failure
+        else:
+            self.failed_in_a_row = 0
 
 
 class CurrentModel:
@@ -38,7 +68,10 @@ class CurrentModel:
         self.detector = detector
         self.fallback_reason = fallback_reason
         """Why the file at AGENT_MODEL is not used and this model is; None if it is used."""
+        self.runs = Runs()
+        """The frames that the model in use has analysed."""
         self._latest: tuple[Pixels, Prediction] | None = None
+        self._counting = threading.Lock()
 
     @property
     def info(self) -> ModelInfo:
@@ -58,12 +91,17 @@ class CurrentModel:
     def detect(self, pixels: Pixels) -> Prediction:
         """Run the model in use."""
         prediction = self.detector.detect(pixels)
-        self._latest = pixels, prediction
+        with self._counting:
+            self._latest = pixels, prediction
+            if prediction.model is self.info:
+                self.runs.count(prediction)
         return prediction
 
     def change(self, detector: LoadedModel) -> None:
         """Use another model from now on; a run in progress finishes with the old one."""
-        self.detector = detector
+        with self._counting:
+            self.detector = detector
+            self.runs = Runs()
         self.fallback_reason = None
 
 
@@ -90,9 +128,23 @@ Tried = TypeVar("Tried", bound=LoadedModel)
 
 def sound(model: Tried) -> Tried:
     """Return `model` if its output for a synthetic image is valid; raises `ModelUnusable`."""
-    if model.detect(synthetic_image()).invalid:
-        raise ModelUnusable(f"cannot use the model: its output for a grey test image {_BAD_OUTPUT}")
+    _require_sound(model.detect(synthetic_image()), "a grey test image")
     return model
+
+
+def _require_sound(prediction: Prediction, image: str) -> None:
+    """Raise `ModelUnusable` if the prediction for `image` is invalid."""
+    if prediction.failure:
+        raise ModelUnusable(_failed_on(image, prediction.failure))
+    if prediction.invalid:
+        raise ModelUnusable(f"cannot use the model: its output for {image} {_BAD_OUTPUT}")
+
+
+def _failed_on(image: str, failure: str) -> str:
+    return (
+        f"cannot use the model: its run failed on {image}: {failure}; re-export it, if possible "
+        "without NMS in the graph, which may fail where nothing is found"
+    )
 
 
 def synthetic_image() -> Pixels:
@@ -123,6 +175,7 @@ class ModelChange:
             current.fallback_reason is None
         )  # until its prediction for a real frame is known
         self._alone = False  # there is no known-good model to fall back to
+        self._wanted: int | None = None  # frames that the trial needs; None: not yet decided
         # Reentrant, unlike Event: a signal handler calls `put`.
         self._asked: SimpleQueue[None] = SimpleQueue()
 
@@ -138,7 +191,9 @@ class ModelChange:
                 self._asked.get_nowait()  # one reload serves all requests before it
             self._change()
         if self._on_trial:
-            self._check_first_frame()
+            self._judge()
+        elif self.current.runs.failed_in_a_row >= MANY_FAILED and not self._alone:
+            self._go_back(_failed_on(f"the last {MANY_FAILED} frames", self.current.runs.failure))
         return 0.0
 
     def _change(self) -> None:
@@ -151,32 +206,40 @@ class ModelChange:
             old.fallback_reason = str(error)
             _log_failure(old.info, error, self._log)
             return
-        self._use(new)
-        self._on_trial, self._alone = True, False
-        if seen:
-            self._proved()
-
-    def _check_first_frame(self) -> None:
-        """Check the prediction of the model on trial for its first real frame."""
-        latest = self.current.latest
-        if latest is None or latest[1].model is not self.current.info:
+        if old.fallback_reason is None and _same(new, old.detector):
+            self._log.info("model unchanged", model=new.info.name, sha256=new.info.sha256[:12])
             return
-        if not latest[1].invalid:
-            self._proved()
-        elif not self._alone:
-            self._go_back()
+        self._use(new)
+        self._on_trial, self._alone, self._wanted = True, False, None
+        if seen:
+            self.current.runs.sound += 1
 
-    def _proved(self) -> None:
-        self._on_trial = False
-        self._store.keep(self.current.detector)
+    def _judge(self) -> None:
+        """End the trial when the model has failed, or has analysed enough frames."""
+        latest, runs = self.current.latest, self.current.runs
+        has_frame = latest is not None and latest[1].model is self.current.info
+        if runs.failed and not self._alone:
+            self._go_back(_failed_on("a frame", runs.failure))
+        elif has_frame and not runs.sound and not self._alone:
+            self._go_back(f"cannot use the model: its output for the first frame {_BAD_OUTPUT}")
+        elif runs.sound and (self._alone or runs.sound >= self._frames_wanted()):
+            self._on_trial = False
+            self._store.keep(self.current.detector)
 
-    def _go_back(self) -> None:
-        failure = ModelUnusable(
-            f"cannot use the model: its output for the first frame {_BAD_OUTPUT}"
-        )
+    def _frames_wanted(self) -> int:
+        """Return how many frames the trial needs; it replaces the known-good model for good."""
+        if self._wanted is None:
+            self._wanted = TRIAL_FRAMES if self._store.is_available() else 1
+        return self._wanted
+
+    def _go_back(self, reason: str) -> None:
+        """Use the known-good model again, if there is one other than the model in use."""
+        failure = ModelUnusable(reason)
         try:
             with self.heartbeat.under_way():
                 old = self._store.fallback(failure)
+                if old.info.sha256 == self.current.info.sha256:
+                    raise failure
                 self._require_fit(old)
         except ConfigurationError:
             self._alone = True  # it may still pass with a later frame
@@ -213,11 +276,14 @@ class ModelChange:
         latest = self.current.latest
         if latest is None:
             sound(new)
-        elif new.detect(latest[0]).invalid:
-            raise ModelUnusable(
-                f"cannot use the model: its output for the last frame {_BAD_OUTPUT}"
-            )
+        else:
+            _require_sound(new.detect(latest[0]), "the last frame")
         return latest is not None
+
+
+def _same(new: LoadedModel, old: LoadedModel) -> bool:
+    """Whether a model gives the same output as another for each frame."""
+    return new.info == old.info and new.description == old.description
 
 
 def _fallback(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentModel:

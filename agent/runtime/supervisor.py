@@ -227,6 +227,8 @@ class Supervisor:
             worker.stop()
         stages.mailbox.close()
         self._await(self._inference, STOP_S / 2)
+        while not stages.inference.abandon_runs() and self._writes_in_time():
+            self._pause()
         stages.writer.finishing = True
         self._await([self._writer], _WRITER_STOP_S)
         self._hurry()  # a delivery can be cut short: it is on disk
@@ -262,6 +264,11 @@ class Supervisor:
                 return
             self.watch()
             self._pause()
+
+    def _writes_in_time(self) -> bool:
+        """Whether the writer still works, and the time that it has in a stop is not over."""
+        over = self._clock.monotonic() >= self._urgent_since + _WRITER_STOP_S
+        return not over and not self._writer.ended
 
     def _hurry(self) -> None:
         self._urgent_since = min(self._urgent_since, self._clock.monotonic())

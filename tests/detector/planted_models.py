@@ -101,6 +101,40 @@ def dynamic_model(path: Path, *, metadata: dict[str, str]) -> Path:
     )
 
 
+def failing_model(
+    path: Path,
+    rows: NDArray[np.float32],
+    *,
+    size: tuple[int, int] = (640, 640),
+    share: int = 2,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write a model that returns `rows` and fails on one of `share` images, by their mean.
+
+    A Gather with an index that is too large fails as an empty NMS does in a graph.
+    """
+    return save_model(
+        path,
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "thousand"], ["scaled"]),
+            helper.make_node("Cast", ["scaled"], ["whole"], to=TensorProto.INT64),
+            helper.make_node("Mod", ["whole", "share"], ["index"]),
+            helper.make_node("Gather", ["zeros", "index"], ["zero"]),
+            helper.make_node("Add", ["planted", "zero"], ["output0"]),
+        ],
+        [value("images", [1, 3, *size])],
+        [value("output0", [1, *rows.shape])],
+        constants=[
+            numpy_helper.from_array(rows[None], "planted"),
+            numpy_helper.from_array(np.float32(1000), "thousand"),
+            numpy_helper.from_array(np.int64(share), "share"),
+            numpy_helper.from_array(np.zeros(share - 1, np.float32), "zeros"),
+        ],
+        metadata=metadata,
+    )
+
+
 def mean_colour_model(path: Path) -> Path:
     """Write a model whose confidences are the means of its input's three channels.
 

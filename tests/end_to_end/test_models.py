@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
+from tests.detector.planted_models import METADATA, failing_model, planted_rows
 from tests.end_to_end.command import NEVER_ENDS, Daemon, call, clip, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
 
@@ -68,6 +69,33 @@ def test_an_output_that_is_none_is_a_suspect(
         0.5
     }
     assert all(record["detections"] == [] for record in records)
+
+
+def test_frames_on_which_the_model_fails_are_captured_and_the_daemon_goes_on(
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
+) -> None:
+    rows = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
+    model = failing_model(tmp_path / "some.onnx", rows, metadata=METADATA)
+    settings = {
+        "AGENT_CAMERAS": f"street={clip()} yard={clip()}",
+        "AGENT_FPS": 0,
+        "AGENT_MODEL": model,
+        "AGENT_INFERENCE_WORKERS": 2,
+    }
+    with Daemon(tmp_path, **settings) as daemon:
+        assert daemon.ends() == 0, daemon.text
+    server = endpoint()
+    flushed = call(tmp_path, "flush", **settings, AGENT_UPLOAD_URL=server.url)
+
+    [failed] = daemon.events("model run failed")
+    assert failed["level"] == "warning"
+    assert failed["camera"] in {"street", "yard"}
+    assert "Gather" in failed["error"]
+    assert flushed.returncode == 0, flushed.stderr
+    rules = [{rule["name"] for rule in r["rules"]} for r in server.records.values()]
+    assert any("invalid_output" in names for names in rules)
+    assert "Traceback" not in daemon.text
+    assert "onnxruntime:" not in daemon.text  # its own lines do not reach the log
 
 
 def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from queue import Queue
+from threading import Event, Thread
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Capture, Detection, Observation, Pixels, Prediction, Thresholds
+from agent.ports import Detector
+from agent.runtime.failed_runs import REPEAT_S
 from agent.runtime.inference import FULL_S, FrameReorderer, Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.stats import Stats
@@ -29,6 +33,20 @@ def test_observations_come_out_in_order_whatever_the_workers_do(finished: list[i
         line.finish(order, Observation(frame(sequence=order), ()))
 
     assert [each.frame.sequence for each in seen] == list(range(12))
+
+
+def test_a_frame_whose_run_hangs_is_skipped_and_dropped_when_it_comes_late() -> None:
+    seen: list[Observation] = []
+    line = FrameReorderer(seen.append)
+    for order in (1, 2, 4):
+        line.finish(order, Observation(frame(sequence=order), ()))
+
+    line.skip_missing()
+    line.finish(0, Observation(frame(sequence=0), ()))
+    line.finish(5, Observation(frame(sequence=5), ()))
+
+    assert [each.frame.sequence for each in seen] == [1, 2, 4, 5]
+    assert line.next == 6
 
 
 class Scripted:
@@ -52,10 +70,10 @@ class InferenceStage:
         self,
         clock: ManualClock,
         log: Recorder,
-        detector: Scripted,
+        detector: Detector,
         selection: Selection | None = None,
     ) -> None:
-        self.mailbox = Mailbox({"gate": False, "yard": False})
+        self.mailbox = Mailbox({"gate": False, "yard": False}, unfinished=3)
         self.queue: Queue[Capture] = Queue(2)
         self.stats = Stats()
         self.inference = Inference(
@@ -167,3 +185,100 @@ def test_that_frames_come_too_slowly_is_said_once(
     said = [line for line in log.lines if line["event"].startswith("temporal rules ")]
     assert [line["event"].removeprefix("temporal rules ") for line in said] == states
     assert {line["camera"] for line in said} <= {"gate"}
+
+
+BLACK = np.zeros((4, 6, 3), np.uint8)
+
+
+class Failing:
+    """A model whose runs fail on black frames."""
+
+    info = MODEL
+
+    def detect(self, pixels: Pixels) -> Prediction:
+        if pixels.any():
+            return Prediction(self.info)
+        return Prediction(self.info, invalid=True, failure="NMS found nothing")
+
+
+def test_a_frame_on_which_the_model_fails_is_captured_and_logged_once_an_hour(
+    clock: ManualClock, log: Recorder
+) -> None:
+    plan = SelectionPlan((), Thresholds(0.5), "", is_random=False)
+    stage = InferenceStage(clock, log, Failing(), Selection(["gate", "yard"], plan, new_id=new_id))
+    captured = 0
+    for _ in range(40):
+        clock.now += REPEAT_S / 30
+        stage.mailbox.put(frame(clock.now, pixels=BLACK))
+        assert stage.inference.step() == 0.0
+        captured += len(stage.queued())
+
+    lines = [line for line in log.lines if line["event"] == "model run failed"]
+    assert [(line["failed"], line["camera"]) for line in lines] == [(1, "gate"), (30, "gate")]
+    assert {line["error"] for line in lines} == {"NMS found nothing"}
+    assert captured
+    assert stage.stats.total()["captured/invalid_output"] == captured
+
+
+class Hanging:
+    """A model whose run on the frame of grey level 0 ends only when it is let go."""
+
+    info = MODEL
+
+    def __init__(self) -> None:
+        self.hanging, self.let_go = Event(), Event()
+
+    def detect(self, pixels: Pixels) -> Prediction:
+        if pixels[0, 0, 0] == 0:
+            self.hanging.set()
+            self.let_go.wait(60)
+        return Prediction(self.info)
+
+
+def test_while_a_run_hangs_later_frames_of_that_camera_are_dropped_not_collected(
+    clock: ManualClock, log: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.runtime.inference.TAKE_TIMEOUT_S", 0.0)
+    model = Hanging()
+    stage = InferenceStage(clock, log, model)
+    stage.mailbox.put(frame(sequence=0))
+    hung = Thread(target=stage.inference.step)
+    hung.start()
+    assert model.hanging.wait(10)
+    for sequence in range(1, 50):
+        stage.mailbox.put(frame(sequence=sequence))
+        stage.mailbox.put(frame(camera="yard", sequence=sequence))
+        for _ in range(3):
+            stage.inference.step()
+        stage.queued()
+
+    counts = stage.mailbox.counts()
+    assert counts.taken == 3 + 49  # of the hanging camera: three; of the other: all
+    assert counts.dropped == 46  # and one is in the mailbox
+    model.let_go.set()
+    hung.join(10)
+    stage.inference.step()
+    assert stage.queued() == [0, 1]
+
+
+def test_at_a_stop_frames_behind_a_run_that_hangs_are_evaluated(
+    clock: ManualClock, log: Recorder
+) -> None:
+    model = Hanging()
+    stage = InferenceStage(clock, log, model)
+    stage.mailbox.put(frame(sequence=0))
+    hung = Thread(target=stage.inference.step)
+    hung.start()
+    assert model.hanging.wait(10)
+    for sequence in (1, 2):
+        stage.mailbox.put(frame(sequence=sequence))
+        stage.inference.step()
+    assert stage.queued() == []
+    stage.mailbox.close()
+
+    assert stage.inference.abandon_runs()
+    assert stage.queued() == [1, 2]
+    model.let_go.set()
+    hung.join(10)
+    assert stage.inference.step() is None
+    assert stage.queued() == []

@@ -19,7 +19,7 @@ from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import MODEL, wait_until
-from tests.runtime.test_model import Fixed, MemoryModelStore
+from tests.runtime.test_model import OTHER, Fixed, MemoryModelStore
 from tests.runtime.whole_agent import HungCamera, WholeAgent
 
 
@@ -54,7 +54,7 @@ class SlowLoad:
     def __call__(self) -> LoadedModel:
         self.began.set()
         assert self.go.wait(60)
-        return Fixed(MODEL)
+        return Fixed(OTHER)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(
     load.go.set()
     start.join(20)
 
-    assert [model.info for model in loaded] == [MODEL]
+    assert [model.info for model in loaded] == [OTHER]
     heartbeat.tell()
     manager.notifier.notify("READY=1")
     assert "WATCHDOG=1" not in manager.hear_until("READY=1")

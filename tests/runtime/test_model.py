@@ -11,7 +11,14 @@ from agent.errors import ConfigurationError, ModelUnusable
 from agent.events import EVENTS
 from agent.ports import LoadedModel
 from agent.runtime.load_heartbeat import LoadHeartbeat
-from agent.runtime.model import CurrentModel, ModelChange, first_model, synthetic_image
+from agent.runtime.model import (
+    MANY_FAILED,
+    TRIAL_FRAMES,
+    CurrentModel,
+    ModelChange,
+    first_model,
+    synthetic_image,
+)
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import MODEL, Says
@@ -25,18 +32,24 @@ Load = Callable[[], LoadedModel]
 
 
 class Fixed:
-    """A model with one prediction, invalid for the input that `odd` names: "greys" or "frames"."""
+    """A model with one prediction, invalid for the input that `odd` names: "greys" or "frames".
+
+    With a `failure` its runs fail instead.
+    """
 
     decided = "by the test"
+    description = "by the test"
     batch_waste: str | None = None
 
-    def __init__(self, info: ModelInfo, *, odd: str = "never") -> None:
+    def __init__(self, info: ModelInfo, *, odd: str = "never", failure: str = "") -> None:
         self.info = info
         self.odd = odd
+        self.failure = failure
 
     def detect(self, pixels: Pixels) -> Prediction:
         is_ours = np.array_equal(pixels, synthetic_image())
-        return Prediction(self.info, invalid=self.odd == ("greys" if is_ours else "frames"))
+        invalid = self.odd == ("greys" if is_ours else "frames")
+        return Prediction(self.info, invalid=invalid, failure=self.failure if invalid else "")
 
 
 class MemoryModelStore:
@@ -47,6 +60,9 @@ class MemoryModelStore:
 
     def keep(self, model: LoadedModel) -> None:
         self.kept = model
+
+    def is_available(self) -> bool:
+        return self.kept is not None
 
     def fallback(self, failure: ModelUnusable) -> LoadedModel:
         if self.kept is None:
@@ -116,18 +132,118 @@ def test_an_unsound_model_runs_where_there_is_no_sound_one(
     assert log.events == []
 
 
-def test_a_model_is_kept_once_its_first_real_frame_was_answered_soundly(log: Recorder) -> None:
-    store = MemoryModelStore(Fixed(OLD))
+@pytest.mark.parametrize(("kept", "frames"), [(None, 1), (OLD, TRIAL_FRAMES)])
+def test_a_model_is_kept_once_its_trial_is_over(
+    log: Recorder, kept: ModelInfo | None, frames: int
+) -> None:
+    store = MemoryModelStore(Fixed(kept) if kept else None)
+    before = store.kept
     current = first_model(lambda: Fixed(OTHER), store, log=log.log)
     change = change_of(current, broken, log, store)
 
     change.step()
+    for _ in range(frames):
+        assert store.kept is before
+        current.detect(IMAGE)
+        change.step()
+
     assert store.kept is not None
-    assert store.kept.info == OLD
+    assert store.kept.info == OTHER
+
+
+def test_a_run_that_fails_during_the_trial_brings_the_known_good_model_back(log: Recorder) -> None:
+    store = MemoryModelStore(Fixed(OLD))
+    model = Fixed(OTHER, failure="NMS found nothing")
+    current = first_model(lambda: model, store, log=log.log)
+    change = change_of(current, broken, log, store)
+
+    current.detect(IMAGE)
+    change.step()
+    assert current.info == OTHER
+    model.odd = "frames"
+    current.detect(IMAGE)
+    model.odd = "never"
+    current.detect(IMAGE)  # the step sees only this frame
+    change.step()
+
+    assert current.info == OLD
+    assert "failed on a frame: NMS found nothing" in str(current.fallback_reason)
+    assert "NMS found nothing" in log.one("model reload failed")["error"]
+
+
+def test_many_failed_runs_in_a_row_bring_the_known_good_model_back(log: Recorder) -> None:
+    model = Fixed(OTHER, failure="out of memory")
+    store = MemoryModelStore()
+    current = first_model(lambda: model, store, log=log.log)
+    change = change_of(current, broken, log, store)
+    current.detect(IMAGE)
+    change.step()
+    store.kept = Fixed(OLD)
+
+    model.odd = "frames"
+    for _ in range(MANY_FAILED - 1):
+        current.detect(IMAGE)
+        change.step()
+    assert current.info == OTHER
     current.detect(IMAGE)
     change.step()
 
-    assert store.kept.info == OTHER
+    assert current.info == OLD
+    assert f"failed on the last {MANY_FAILED} frames: out of memory" in str(current.fallback_reason)
+
+
+def test_a_model_whose_runs_fail_goes_on_where_there_is_no_other(log: Recorder) -> None:
+    model = Fixed(OTHER, odd="frames", failure="out of memory")
+    store = MemoryModelStore(Fixed(OTHER))  # the known-good model is the same file
+    current = first_model(lambda: model, store, log=log.log)
+    change = change_of(current, broken, log, store)
+    for _ in range(MANY_FAILED + 5):
+        current.detect(IMAGE)
+        change.step()
+
+    assert current.detector is model
+    assert log.events == []
+
+
+def test_a_model_whose_runs_fail_is_refused_on_a_start_and_on_a_reload(log: Recorder) -> None:
+    bad = Fixed(OTHER, odd="greys", failure="NMS found nothing")
+    assert first_model(lambda: bad, MemoryModelStore(Fixed(OLD)), log=log.log).info == OLD
+
+    current = CurrentModel(Fixed(MODEL))
+    current.detect(IMAGE)
+    bad.odd = "frames"
+    change = change_of(current, lambda: bad, log, MemoryModelStore())
+    change.ask()
+    change.step()
+
+    assert current.info == MODEL
+    assert "its run failed on the last frame: NMS found nothing" in str(current.fallback_reason)
+
+
+def test_a_reload_of_the_same_file_changes_nothing(log: Recorder) -> None:
+    same = Fixed(MODEL)
+    current = CurrentModel(same)
+    change = change_of(current, lambda: Fixed(MODEL), log, MemoryModelStore())
+
+    change.ask()
+    change.step()
+
+    assert current.detector is same
+    assert log.events == ["model unchanged"]
+    assert log.one("model unchanged")["sha256"] == MODEL.sha256[:12]
+
+
+def test_a_reload_of_the_same_file_with_other_preprocessing_is_a_change(log: Recorder) -> None:
+    new = Fixed(MODEL)
+    new.description = "another"
+    current = CurrentModel(Fixed(MODEL))
+    change = change_of(current, lambda: new, log, MemoryModelStore())
+
+    change.ask()
+    change.step()
+
+    assert current.detector is new
+    assert log.events == ["model changed"]
 
 
 def test_a_model_that_fails_on_its_first_real_frame_gives_way_to_the_known_good_model(
