@@ -16,7 +16,7 @@ from agent.detector.model_file.bundled import FILE_NAME, bundled_model
 from agent.detector.model_file.file import ModelFile
 from agent.detector.model_file.huggingface import hub_input, hub_labels
 from agent.detector.model_file.input_spec import InputSpec
-from agent.detector.model_file.labels import resolve_labels
+from agent.detector.model_file.labels import find_labels, fitting_labels
 from agent.detector.model_file.sidecar import Sidecar, read_sidecar
 from agent.detector.nms import non_maximum_suppression
 from agent.detector.preprocessing import InputBuffer, centre_crop
@@ -118,7 +118,8 @@ class OnnxDetector:
         outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
         if self._format.task is Task.CLASSIFY:
             return self._classes(self._format.probabilities(outputs))
-        raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
+        with np.errstate(all="ignore"):  # a damaged model returns anything
+            raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
         named, odd = self._with_labels(raw)
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
         return Prediction(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
@@ -216,24 +217,24 @@ def load_detector(
     session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
     model = session.signature
     beside = read_sidecar(session.path)
+    found = find_labels(
+        labels,
+        from_model=beside.labels or model.metadata.labels or hub_labels(session.path),
+        model=session.path,
+        bundled=COCO_80 if session.path.name == FILE_NAME else None,
+    )
     try:
         if model_format == AUTO and beside.path and beside.format:
-            choice = choose(beside.format, model, named_by=beside.path.name)
+            choice = choose(beside.format, model, labels=found.labels, named_by=beside.path.name)
         else:
-            choice = choose(model_format, model)
+            choice = choose(model_format, model, labels=found.labels)
         layout = choice.format.layout(model)
     except ConfigurationError as error:
         raise ModelUnusable(
             f"cannot read the outputs of the model {session.path} (AGENT_MODEL): {error}; "
             f"it has {model}"
         ) from error
-    resolved = resolve_labels(
-        labels,
-        layout=layout,
-        from_model=beside.labels or model.metadata.labels or hub_labels(session.path),
-        model=session.path,
-        bundled=COCO_80 if session.path.name == FILE_NAME else None,
-    )
+    resolved = fitting_labels(found, layout, session.path)
     preprocessing = choice.format.preprocessing(model)
     for words in (hub_input(session.path), beside.input, model_input):
         preprocessing = words.apply_to(preprocessing) if words else preprocessing

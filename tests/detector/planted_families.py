@@ -71,8 +71,8 @@ def ultralytics(objects: Sequence[Planted]) -> Outputs:
 
 
 def yolov5(objects: Sequence[Planted]) -> Outputs:
-    objectness = np.full((len(objects), 1), 0.5, np.float32)
-    rows = np.concatenate([centre_boxes(objects), objectness, scores(objects) / 0.5], axis=1)
+    objectness = np.full((len(objects), 1), 0.8, np.float32)
+    rows = np.concatenate([centre_boxes(objects), objectness, scores(objects) / 0.8], axis=1)
     return {"output0": filled(rows, 3 * CELLS)[None]}
 
 
@@ -144,6 +144,19 @@ def rtdetr_joined(objects: Sequence[Planted]) -> Outputs:
     return {"output0": filled(rows, 300)[None]}
 
 
+def rtdetr_rows(objects: Sequence[Planted]) -> Outputs:
+    """Return 300 pairs, the most confident first, as the graph's search for them does."""
+    rows = np.array(
+        [
+            [*box, each.confidence, each.label]
+            for box, each in zip(normalized(centre_boxes(objects)), objects, strict=True)
+        ],
+        np.float32,
+    ).reshape(-1, 6)
+    rest = np.tile(np.array([0.5, 0.5, 0.1, 0.2, 0.001, 1], np.float32), (300 - len(rows), 1))
+    return {"output0": np.concatenate([rows, rest])[None]}
+
+
 def rfdetr(objects: Sequence[Planted]) -> Outputs:
     return {
         "dets": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
@@ -183,6 +196,33 @@ def ssd(objects: Sequence[Planted]) -> Outputs:
     corners = normalized(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
     boxes, class_ids, confidences = boxes_classes_scores(corners, objects, 1)
     return {"bboxes": boxes[None], "labels": class_ids[None], "scores": confidences[None]}
+
+
+def custom_vision(objects: Sequence[Planted]) -> Outputs:
+    corners = normalized(np.array([each.box for each in objects], np.float32).reshape(-1, 4))
+    boxes, class_ids, confidences = boxes_classes_scores(corners, objects, 0)
+    return {
+        "detected_boxes": boxes[None],
+        "detected_classes": class_ids[None],
+        "detected_scores": confidences[None],
+    }
+
+
+def ssd_priors(objects: Sequence[Planted]) -> Outputs:
+    """A row for each of 3000 prior boxes; the background, first, has the rest of each softmax."""
+    table = np.zeros((3000, CLASSES + 1), np.float32)
+    table[: len(objects), 1:] = scores(objects)
+    table[:, 0] = 1 - table[:, 1:].sum(axis=1)
+    corners = np.tile(np.array([0.2, 0.3, 0.4, 0.5], np.float32), (3000, 1))
+    planted = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    corners[: len(objects)] = normalized(planted)
+    return {"scores": table[None], "boxes": corners[None]}
+
+
+def ssd_prior_logits(objects: Sequence[Planted]) -> Outputs:
+    """The same before the softmax."""
+    outputs = ssd_priors(objects)
+    return outputs | {"scores": np.log(np.maximum(outputs["scores"], 1e-9)) + 3}
 
 
 def tf_ssd(objects: Sequence[Planted]) -> Outputs:
@@ -312,11 +352,22 @@ FAMILIES = {
     "rtdetr": Family("rtdetr", rtdetr, "stretch"),
     "rtdetr half": Family("rtdetr", rtdetr, "stretch", "float16"),
     "rtdetr joined": Family("rtdetr-joined", rtdetr_joined, "stretch"),
+    "rtdetr rows": Family(
+        "rtdetr-rows", rtdetr_rows, "stretch", metadata={"head": "RTDETRDecoder", "task": "detect"}
+    ),
+    "rtdetr rows without metadata": Family("rtdetr-rows", rtdetr_rows, "stretch"),
     "rtdetr deployed": Family("rtdetr-deployed", rtdetr_deployed, "stretch", has_size_input=True),
     "rfdetr": Family("rfdetr", rfdetr, "stretch"),
     "rfdetr of coco": Family("rfdetr", rfdetr_coco, "stretch", labels="coco"),
     "detr": Family("detr", detr, "stretch"),
     "ssd": Family("ssd", ssd, "stretch"),
+    "ssd-priors": Family("ssd-priors", ssd_priors, "stretch"),
+    "ssd-priors half": Family("ssd-priors", ssd_priors, "stretch", "float16"),
+    "ssd-priors logits": Family("ssd-priors", ssd_prior_logits, "stretch"),
+    "ssd-priors with a background": Family(
+        "ssd-priors", ssd_priors, "stretch", labels="BACKGROUND ant bee cat"
+    ),
+    "custom-vision": Family("custom-vision", custom_vision, "stretch"),
     "tf-ssd": Family("tf-ssd", tf_ssd, "stretch", "uint8", (1, *SIDES, 3)),
     "tf-ssd of coco": Family("tf-ssd", tf_ssd, "stretch", "uint8", (1, *SIDES, 3), "coco"),
     "tf-ssd with a background": Family(

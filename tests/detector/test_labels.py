@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent.detector.formats.contract import Layout
-from agent.detector.model_file.labels import resolve_labels
+from agent.detector.model_file.labels import find_labels, fitting_labels
 from agent.errors import ConfigurationError
 
 TWO = ("cat", "dog")
@@ -21,7 +21,8 @@ def resolve(
     classes: int = 2,
     from_model: tuple[str, ...] | None = None,
 ) -> tuple[str, ...]:
-    return resolve_labels(setting, layout=Layout((0,), classes), from_model=from_model, model=model)
+    found = find_labels(setting, from_model=from_model, model=model)
+    return fitting_labels(found, Layout((0,), classes), model)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,9 @@ def test_the_setting_has_priority_over_labels_in_the_model(model: Path) -> None:
 
 
 def test_the_labels_of_the_bundled_model_are_used_if_there_are_no_others(model: Path) -> None:
-    found = resolve_labels(
-        "auto", layout=Layout((0,), 2), from_model=None, model=model, bundled=TWO
-    )
+    found = find_labels("auto", from_model=None, model=model, bundled=TWO)
 
-    assert found == TWO
+    assert found.labels == TWO
 
 
 @pytest.mark.parametrize(

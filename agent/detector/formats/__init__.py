@@ -6,7 +6,7 @@ Importing this package does not import the formats: they need numpy, which the s
 command line import only when they load a model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 AUTO = "auto"
 SETTING = "AGENT_MODEL_FORMAT"
 
-# In the order in which `auto` tries them. If two could recognise a model, the more specific one
-# comes first.
 _CLASSES: Mapping[str, str] = {
     "nanodet": "nanodet:NanoDet",
     "nanodet-plus": "nanodet_plus:NanoDetPlus",
@@ -33,6 +31,7 @@ _CLASSES: Mapping[str, str] = {
     "yolox": "yolox:YoloX",
     "yolox-decoded": "yolox:YoloXDecoded",
     "rtdetr-joined": "rtdetr:RtDetrJoined",
+    "rtdetr-rows": "rtdetr:RtDetrRows",
     "end2end": "end2end:End2End",
     "centernet": "centernet:CenterNet",
     "yolov7-nms": "rows7:YoloV7Nms",
@@ -46,18 +45,20 @@ _CLASSES: Mapping[str, str] = {
     "tf-ssd": "ssd:TensorFlowSsd",
     "yolo-nas-batched": "yolo_nas:YoloNasBatched",
     "ssd": "ssd:Ssd",
+    "ssd-priors": "ssd_priors:SsdPriors",
+    "custom-vision": "custom_vision:CustomVision",
     "ultralytics-classify": "classifiers:UltralyticsClassify",
     "classifier-probabilities": "classifiers:Probabilities",
     "classifier-logits": "classifiers:Logits",
 }
 
 FORMAT_NAMES = tuple(_CLASSES)
-"""The names of all formats, in the order in which `auto` tries them."""
+"""The names of all formats."""
 
 
 @cache
 def formats() -> "Mapping[str, AnyFormat]":
-    """Import all formats and return them by name, in the order in which `auto` tries them."""
+    """Import all formats and return them by name."""
     loaded: dict[str, AnyFormat] = {}
     for name, place in _CLASSES.items():
         module, _, attribute = place.partition(":")
@@ -73,38 +74,94 @@ class FormatChoice:
     reason: str
 
 
-def choose(name: str, model: "ModelSignature", *, named_by: str = SETTING) -> FormatChoice:
-    """Return the format with this name; for `auto`, the one that recognises the model.
+def choose(
+    name: str,
+    model: "ModelSignature",
+    *,
+    labels: Sequence[str] | None = None,
+    named_by: str = SETTING,
+) -> FormatChoice:
+    """Return the format with this name; for `auto`, the one that fits the model.
 
-    `named_by` is the setting or file that contains the name; error messages show it.
+    With `auto`, a format is chosen only if nothing in the trial run contradicts it and no other one
+    fits too.
+
+    Args:
+        name: A name of `FORMAT_NAMES`, or `auto`.
+        model: What the trial run found.
+        labels: The model's labels, if they are known: they can contradict a format.
+        named_by: The setting or file that contains the name; error messages show it.
 
     Raises:
-        ConfigurationError: The name is unknown, no format recognises the model, or the named format
-            cannot read the model's outputs.
+        ConfigurationError: The name is unknown, the model has another task, no format or more than
+            one fits, or the named one does not.
     """
+    import numpy as np  # the settings do not need it
+
+    from agent.detector.formats.contradictions import contradiction
+    from agent.detector.formats.other_tasks import refuse_other_tasks
+
+    if name not in (AUTO, *FORMAT_NAMES):
+        raise ConfigurationError(
+            f"{named_by}: {name} is unknown; known are {AUTO}, {', '.join(FORMAT_NAMES)}"
+        )
+    refuse_other_tasks(model)
     if name != AUTO:
-        if name not in FORMAT_NAMES:
-            raise ConfigurationError(
-                f"{named_by}: {name} is unknown; known are {AUTO}, {', '.join(FORMAT_NAMES)}"
-            )
-        formats()[name].layout(model)
-        return FormatChoice(formats()[name], f"named by {named_by}")
+        named = formats()[name]
+        against = contradiction(named, named.layout(model), model, labels)
+        if against is not None:
+            raise ConfigurationError(f"{named_by}: {name} does not fit the trial run: {against}")
+        return FormatChoice(named, f"named by {named_by}")
+    fitting: list[FormatChoice] = []
+    possible: list[str] = []
+    refused: list[str] = []
     for known in formats().values():
-        reason = known.recognise(model)
-        if reason is not None:
-            return FormatChoice(known, reason)
-    readable = [each.name for each in formats().values() if _could_read(each, model)]
+        try:
+            layout = known.layout(model)
+        except ConfigurationError:
+            continue
+        with np.errstate(all="ignore"):  # the numbers may be anything
+            reason = known.recognise(model)
+        against = contradiction(known, layout, model, labels)
+        if against is None:
+            possible.append(known.name)
+        if reason is not None and against is not None:
+            refused.append(f"not {known.name}: {against}")
+        elif reason is not None:
+            fitting.append(FormatChoice(known, reason))
+    return _only(fitting, possible, refused, model, labels)
+
+
+def _only(
+    fitting: Sequence[FormatChoice],
+    possible: Sequence[str],
+    refused: Sequence[str],
+    model: "ModelSignature",
+    labels: Sequence[str] | None,
+) -> FormatChoice:
+    """Return the only fitting format; the number of labels may decide between several.
+
+    Raises:
+        ConfigurationError: There is none, or more than one.
+    """
+    if len(fitting) > 1 and labels:
+        fitting = [each for each in fitting if _labels_fit(each, model, labels)] or fitting
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        named = " and ".join(each.format.name for each in fitting)
+        raise ConfigurationError(
+            f"{named} fit its outputs; set AGENT_MODEL_FORMAT to the right one"
+        )
     raise ConfigurationError(
-        "no format recognises its outputs"
-        + (f", but they could be {' or '.join(readable)}" if readable else "")
-        + f"; if it is one of {', '.join(FORMAT_NAMES)}, set AGENT_MODEL_FORMAT to it, otherwise "
-        "export the model in one of these formats"
+        "; ".join(["no format recognises its outputs", *refused])
+        + (f"; they could be {' or '.join(possible)}" if possible else "")
+        + "; if you know the format, set AGENT_MODEL_FORMAT to its name in docs/models.md, "
+        "otherwise export the model in one of these formats"
     )
 
 
-def _could_read(known: "AnyFormat", model: "ModelSignature") -> bool:
-    try:
-        known.layout(model)
-    except ConfigurationError:
-        return False
-    return True
+def _labels_fit(choice: FormatChoice, model: "ModelSignature", labels: Sequence[str]) -> bool:
+    from agent.detector.formats.class_ids import label_table  # it imports numpy
+
+    return label_table(choice.format.layout(model), tuple(labels)) is not None

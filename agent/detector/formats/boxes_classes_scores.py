@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Tensor
-from agent.detector.formats.decoded import DecodedDetections
+from agent.detector.formats.decoded import MOST_CLASSES, DecodedDetections
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
@@ -71,7 +71,7 @@ def decode_boxes_classes_scores(outputs: Sequence[FloatArray], floor: float) -> 
             return DecodedDetections.empty(invalid=True)
         boxes, numbers, scores = (each[: int(count)] for each in (boxes, numbers, scores))
     chosen = np.flatnonzero(scores >= floor)
-    whole = np.isfinite(numbers[chosen]) & (numbers[chosen] > -1)
+    whole = np.isfinite(numbers[chosen]) & (numbers[chosen] > -1) & (numbers[chosen] < MOST_CLASSES)
     rows = chosen[whole]
     return DecodedDetections.validated(
         boxes[rows],

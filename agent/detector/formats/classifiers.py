@@ -103,6 +103,8 @@ class Probabilities(_Classifier):
         """Return why this model certainly has this format, or None."""
         if not self._fits(model) or not model.values or not _are_probabilities(model.values[0]):
             return None
+        if UltralyticsClassify().recognise(model):
+            return None
         return f"one row of {model.outputs[0].shape[1]} numbers that add up to 1"
 
     def probabilities(self, outputs: Sequence[FloatArray]) -> FloatArray:
@@ -118,6 +120,8 @@ class Logits(_Classifier):
     def recognise(self, model: ModelSignature) -> str | None:
         """Return why this model certainly has this format, or None."""
         if not self._fits(model) or not model.values or _are_probabilities(model.values[0]):
+            return None
+        if UltralyticsClassify().recognise(model):
             return None
         return f"one row of {model.outputs[0].shape[1]} numbers that do not add up to 1"
 

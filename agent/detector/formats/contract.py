@@ -103,6 +103,7 @@ class Layout:
     classes: int | None  # the number of classes; None if the outputs contain class ids only
     numbering: ClassNumbering = ClassNumbering.PLAIN
     gaps: bool = False  # with the labels of COCO, class ids are the data set's: 1 to 90 with gaps
+    logits: int | None = None  # which of `outputs` has class logits, before sigmoid or softmax
 
 
 class Format(Protocol):
@@ -112,7 +113,11 @@ class Format(Protocol):
     """The name in AGENT_MODEL_FORMAT."""
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Return the reason why the model certainly has this format, in a few words, or None."""
+        """Return the reason why the model has this format, in a few words, or None.
+
+        What every format must obey is not repeated here: `contradictions.py` compares the trial
+        run's boxes, confidences and class ids with what is possible.
+        """
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how to read the model's outputs.

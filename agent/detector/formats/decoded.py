@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from agent.domain import FloatArray
 
+MOST_CLASSES = 1 << 20  # class ids from here on are damage, and could not be stored in an integer
 CONFIDENCE_LIMIT = 1.01  # values up to here are rounding errors and become 1; above: invalid
 
 

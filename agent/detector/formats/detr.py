@@ -24,7 +24,12 @@ from agent.detector.formats.contract import (
     Preprocessing,
 )
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.detr_queries import boxes_are_normalized, pair_layout, unbatched
+from agent.detector.formats.detr_queries import (
+    boxes_are_normalized,
+    last_is_no_object,
+    pair_layout,
+    unbatched,
+)
 from agent.detector.formats.geometry import corners, softmax, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
@@ -46,11 +51,7 @@ class Detr:
         except ConfigurationError:
             return None
         scores, boxes = layout.outputs
-        if not model.values or not boxes_are_normalized(model, boxes):
-            return None
-        logits = model.values[scores][0]
-        empty = logits.argmax(axis=1) == logits.shape[1] - 1
-        if empty.mean() < 0.5 or np.median(logits[:, -1]) <= 0:  # noqa: PLR2004  # most queries
+        if not boxes_are_normalized(model, boxes) or not last_is_no_object(model, scores):
             return None
         return f"logits of {layout.classes} classes, the last of which means no object"
 

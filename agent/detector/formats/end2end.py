@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
-from agent.detector.formats.decoded import DecodedDetections
+from agent.detector.formats.decoded import MOST_CLASSES, DecodedDetections
 from agent.detector.formats.geometry import scaled
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
@@ -25,6 +25,7 @@ from agent.errors import ConfigurationError
 COLUMNS = 6
 USUAL_ROWS = (100, 300)
 NORMALIZED_LIMIT = 2.0  # normalized coordinates are below it
+RTDETR_HEAD = "RTDETRDecoder"  # metadata `head` of Ultralytics: other rows of six columns
 
 
 class End2End:
@@ -39,6 +40,8 @@ class End2End:
         try:
             self.layout(model)
         except ConfigurationError:
+            return None
+        if model.metadata.entries.get("head") == RTDETR_HEAD:
             return None
         rows = trial_rows(model)
         declared = model.metadata.labels is not None and model.metadata.task == Task.DETECT
@@ -93,6 +96,7 @@ def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Decode
     numbers = chosen[:, 5]
     with np.errstate(invalid="ignore"):  # infinity minus infinity is not below a hundredth
         whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
+        whole &= numbers < MOST_CLASSES
     counted = chosen[whole]
     return DecodedDetections.validated(
         scaled(counted[:, :4], np.float32(scale)),
@@ -110,7 +114,7 @@ def trial_rows(model: ModelSignature) -> FloatArray | None:
     confidences, numbers = rows[:, 4], rows[:, 5]
     if not len(rows):
         return rows
-    upright = (rows[:, 2:4] >= rows[:, :2] - 1).mean()
+    upright = (rows[:, 2:4] >= rows[:, :2] - np.float32(1)).mean()
     reads = (
         np.isfinite(rows).all()
         and ((confidences >= 0) & (confidences <= 1)).all()

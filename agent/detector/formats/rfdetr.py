@@ -22,12 +22,10 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import pair_layout
-from agent.detector.formats.rtdetr import decode_sigmoid, rtdetr_preprocessing
+from agent.detector.formats.rtdetr import RFDETR_NAMES, decode_sigmoid, rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
-
-NAMES = {"dets", "labels"}
 
 
 class RfDetr:
@@ -43,7 +41,7 @@ class RfDetr:
             layout = self.layout(model)
         except ConfigurationError:
             return None
-        if {model.outputs[index].name for index in layout.outputs} != NAMES:
+        if {model.outputs[index].name for index in layout.outputs} != RFDETR_NAMES:
             return None
         return f"outputs dets and labels, {layout.classes} classes with a spare one"
 

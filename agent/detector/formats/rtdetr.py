@@ -5,13 +5,18 @@ width, height in normalized coordinates. The confidence is the sigmoid of the lo
 background class, and no NMS is needed. The input is RGB / 255, stretched to a square.
 
 - `rtdetr`: these two outputs, `logits` and `pred_boxes`.
-- `rtdetr-joined`: one output `[1, queries, 4 + classes]` after the sigmoid, Ultralytics' export.
+- `rtdetr-joined`: one output `[1, queries, 4 + classes]` after the sigmoid, Ultralytics' older
+  exports.
+- `rtdetr-rows`: one output `[1, n, 6]` of the best pairs of a query and a class: the box, its
+  confidence, its class id: Ultralytics' exports since 2026, with `head: RTDETRDecoder` in the
+  metadata.
 
 Exports with the post-processing in the graph are `rtdetr-deployed`, in `torchvision_like.py`.
 
 Source: `RTDetrForObjectDetection` and `RTDetrImageProcessor.post_process_object_detection` of
-transformers (Apache-2.0); `RTDETRDecoder.forward` in `ultralytics/nn/modules/head.py` of
-ultralytics/ultralytics; Zhao et al., "DETRs Beat YOLOs", 2023; Peng et al., "D-FINE", 2024.
+transformers (Apache-2.0); `forward` and `postprocess` of `RTDETRDecoder` in
+`ultralytics/nn/modules/head.py` of ultralytics/ultralytics; Zhao et al., "DETRs
+Beat YOLOs", 2023; Peng et al., "D-FINE", 2024.
 """
 
 import math
@@ -26,14 +31,18 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import (
     best_pairs,
     boxes_are_normalized,
+    last_is_no_object,
     pair_layout,
     unbatched,
 )
+from agent.detector.formats.end2end import COLUMNS, RTDETR_HEAD, decode_rows
 from agent.detector.formats.geometry import corners, sigmoid, to_pixels
 from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
+
+RFDETR_NAMES = {"dets", "labels"}
 
 
 def rtdetr_preprocessing(model: ModelSignature) -> Preprocessing:
@@ -70,9 +79,12 @@ class RtDetr:
             layout = self.layout(model)
         except ConfigurationError:
             return None
+        if {model.outputs[index].name for index in layout.outputs} == RFDETR_NAMES:
+            return None
         if len(model.outputs) > 2 and "logits" not in {each.name for each in model.outputs}:  # noqa: PLR2004  # a pair
             return None
-        if not boxes_are_normalized(model, layout.outputs[1]):
+        scores, boxes = layout.outputs
+        if not boxes_are_normalized(model, boxes) or last_is_no_object(model, scores):
             return None
         return f"logits of {layout.classes} classes and normalized boxes, no background"
 
@@ -91,6 +103,59 @@ class RtDetr:
         return decode_sigmoid(outputs, size=size, floor=floor)
 
 
+class RtDetrRows:
+    """The best pairs of a query and a class, in one output of six columns."""
+
+    name = "rtdetr-rows"
+    task: Literal[Task.DETECT] = Task.DETECT
+    nms_iou: float | None = None
+
+    def recognise(self, model: ModelSignature) -> str | None:
+        """Return why this model certainly has this format, or None."""
+        try:
+            self.layout(model)
+        except ConfigurationError:
+            return None
+        if model.metadata.entries.get("head") == RTDETR_HEAD:
+            return f"metadata `head: {RTDETR_HEAD}` and six columns"
+        if not model.values or not is_final(model.values[0][0]):
+            return None
+        boxes = model.values[0][0, :, :BOX_ROWS]
+        if not boxes.any() or not ((boxes >= 0) & (boxes <= 1)).all():
+            return None
+        # Corners are mostly in order; a centre and a size are not.
+        upright = (boxes[:, 2:] >= boxes[:, :2]).all(axis=1)
+        return None if upright.all() else "rows of normalized boxes, confidence and class"
+
+    def layout(self, model: ModelSignature) -> Layout:
+        """Return how the output fits; raises `ConfigurationError`."""
+        shapes = [output.shape for output in model.outputs]
+        if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][::2] == (1, COLUMNS):  # noqa: PLR2004  # axes
+            return Layout((0,), None)
+        raise ConfigurationError(f"{self.name} has one output [1, n, {COLUMNS}]")
+
+    def preprocessing(self, model: ModelSignature) -> Preprocessing:
+        """Return how frames become this model's input."""
+        return rtdetr_preprocessing(model)
+
+    def decode(
+        self, outputs: Sequence[FloatArray], *, size: Size, floor: float
+    ) -> DecodedDetections:
+        """Return the detections at or above `floor`."""
+        rows = outputs[0].reshape(-1, COLUMNS)
+        pixels = corners(to_pixels(rows[:, :BOX_ROWS], size))
+        return decode_rows(np.concatenate([pixels, rows[:, BOX_ROWS:]], axis=1), floor)
+
+
+def is_final(rows: FloatArray) -> bool:
+    """Whether `[n, columns]` ends in a descending confidence and a class id."""
+    if rows.shape[1] != COLUMNS or not len(rows):
+        return False
+    confidences, class_ids = rows[:, 4], rows[:, 5]
+    sorted_ = (np.diff(confidences) <= 0).all() and (confidences >= 0).all()
+    return bool(sorted_ and (confidences <= 1).all() and (class_ids == np.rint(class_ids)).all())
+
+
 class RtDetrJoined:
     """Boxes and confidences in one output."""
 
@@ -107,6 +172,8 @@ class RtDetrJoined:
         if not model.values:
             return None
         boxes, scores = model.values[0][0, :, :BOX_ROWS], model.values[0][0, :, BOX_ROWS:]
+        if is_final(model.values[0][0]):
+            return None
         normalized = (boxes >= 0).all() and (boxes <= 1).all() and boxes.any()
         if normalized and (scores >= 0).all() and (scores <= 1).all():
             return f"4 + {classes} columns, boxes and confidences all between 0 and 1"

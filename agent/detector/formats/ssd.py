@@ -36,6 +36,11 @@ from agent.errors import ConfigurationError
 
 NORMALIZED_LIMIT = 1.5  # normalized coordinates are seldom above 1
 
+# Names of outputs that say where class ids start: at 1, at 0, at 1.
+ONNX_MODELS = frozenset({"bboxes", "labels", "scores"})
+CUSTOM_VISION = frozenset({"detected_boxes", "detected_classes", "detected_scores"})
+TENSORFLOW = frozenset({"detection_boxes"})
+
 
 class Ssd(BoxesClassesScores):
     """Normalized boxes, x before y."""
@@ -44,7 +49,16 @@ class Ssd(BoxesClassesScores):
     numbering = ClassNumbering.FROM_ONE
 
     def recognise(self, model: ModelSignature) -> str | None:
-        """Return why this model certainly has this format, or None."""
+        """Return why this model certainly has this format, or None.
+
+        Nothing but the names says whether class ids start at 0 or at 1: with other names,
+        `custom-vision` fits too.
+        """
+        others = named_by(model, CUSTOM_VISION) or named_by(model, TENSORFLOW)
+        return None if others else self.by_numbers(model)
+
+    def by_numbers(self, model: ModelSignature) -> str | None:
+        """Return the reason if the boxes of the trial run are normalized."""
         try:
             boxes = self.layout(model).outputs[0]
         except ConfigurationError:
@@ -54,7 +68,8 @@ class Ssd(BoxesClassesScores):
         largest = np.abs(model.values[boxes]).max(initial=0)
         if not 0 < largest <= NORMALIZED_LIMIT:
             return None
-        return "boxes in normalized coordinates, class ids and confidences"
+        first = "1" if self.numbering is ClassNumbering.FROM_ONE else "0"
+        return f"boxes in normalized coordinates, class ids from {first} and confidences"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -80,10 +95,10 @@ class TensorFlowSsd(Ssd):
     def recognise(self, model: ModelSignature) -> str | None:
         """Return why this model certainly has this format, or None."""
         try:
-            boxes = self.layout(model).outputs[0]
+            self.layout(model)
         except ConfigurationError:
             return None
-        if not model.outputs[boxes].name.startswith("detection_boxes"):
+        if not named_by(model, TENSORFLOW):
             return None
         return "output names of the TensorFlow Object Detection API"
 
@@ -98,3 +113,8 @@ class TensorFlowSsd(Ssd):
         """Return the detections at or above `floor`."""
         swapped = outputs[0].reshape(-1, BOX)[:, [1, 0, 3, 2]]
         return super().decode([swapped, *outputs[1:]], size=size, floor=floor)
+
+
+def named_by(model: ModelSignature, names: frozenset[str]) -> bool:
+    """Whether there is an output for each of these names; `:0` may follow a name."""
+    return names <= {output.name.partition(":")[0] for output in model.outputs}

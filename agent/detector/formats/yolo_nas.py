@@ -24,9 +24,9 @@ from agent.detector.formats.boxes_classes_scores import (
     BoxesClassesScores,
     decode_boxes_classes_scores,
 )
-from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.detr_queries import boxes_are_normalized, pair_layout, unbatched
+from agent.detector.formats.detr_queries import boxes_are_normalized, pair_of_outputs, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
@@ -63,8 +63,8 @@ class YoloNas:
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how to read the outputs; raises `ConfigurationError`."""
-        found = pair_layout(model, self.name, ClassNumbering.PLAIN)
-        return Layout(found.outputs, found.classes)
+        outputs = pair_of_outputs(model, "yolo-nas has two outputs, [1, n, classes]")
+        return Layout(outputs, model.outputs[outputs[0]].shape[2])
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

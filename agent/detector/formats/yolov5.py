@@ -25,6 +25,7 @@ from agent.errors import ConfigurationError
 
 BOX_COLUMNS = 5  # the box and its objectness
 ANCHORS = 3
+ROUNDING = 0.01  # of half-precision confidences
 
 
 def joined_classes(model: ModelSignature, name: str) -> int:
@@ -35,6 +36,17 @@ def joined_classes(model: ModelSignature, name: str) -> int:
         if columns is not None and columns > BOX_COLUMNS:
             return columns - BOX_COLUMNS
     raise ConfigurationError(f"{name} has one output [1, n, 5 + classes]")
+
+
+def confidences_fit(model: ModelSignature) -> bool:
+    """Whether objectness and classes of the trial run are between 0 and 1, where finite."""
+    columns = model.values[0][0, :, BOX_COLUMNS - 1 :] if model.values else np.zeros(1)
+    return not bool(((columns < -ROUNDING) | (columns > 1 + ROUNDING)).any())
+
+
+def objectness_is_one(model: ModelSignature) -> bool:
+    """Whether every objectness of the trial run is 1: the model has none."""
+    return bool(model.values) and bool((model.values[0][0, :, BOX_COLUMNS - 1] == 1).all())
 
 
 def decode_joined(rows: FloatArray, floor: float) -> DecodedDetections:
@@ -66,12 +78,14 @@ class YoloV5:
             classes = self.layout(model).classes or 0
         except ConfigurationError:
             return None
+        if not confidences_fit(model):
+            return None
         rows = model.outputs[0].shape[1]
         for strides in PYRAMIDS:
             cells = cells_of(model.size, strides)
             if rows == ANCHORS * cells:
                 return f"5 + {classes} columns, {ANCHORS} rows for each cell of strides {strides}"
-            if rows == cells and model.values and (model.values[0][0, :, 4] == 1).all():
+            if rows == cells and objectness_is_one(model):
                 return f"5 + {classes} columns, a row for each cell, every objectness is 1"
         return None
 

@@ -24,7 +24,12 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
-from agent.detector.formats.yolov5 import decode_joined, joined_classes
+from agent.detector.formats.yolov5 import (
+    confidences_fit,
+    decode_joined,
+    joined_classes,
+    objectness_is_one,
+)
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
@@ -108,6 +113,8 @@ def _classes(model: ModelSignature, name: str) -> int | None:
     try:
         classes = joined_classes(model, name)
     except ConfigurationError:
+        return None
+    if not confidences_fit(model) or objectness_is_one(model):
         return None
     rows = model.outputs[0].shape[1]
     return classes if any(rows == cells_of(model.size, each) for each in PYRAMIDS) else None

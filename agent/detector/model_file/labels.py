@@ -1,5 +1,6 @@
 """Finds the labels of a model's class ids."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.detector.formats.class_ids import label_table
@@ -15,43 +16,57 @@ FIX = (
 )
 
 
-def resolve_labels(
+@dataclass(frozen=True, slots=True)
+class FoundLabels:
+    """A list of labels before it is compared with the model's classes."""
+
+    labels: tuple[str, ...]  # empty: there are none
+    origin: str  # for a message
+
+
+def find_labels(
     setting: str,
     *,
-    layout: Layout,
     from_model: tuple[str, ...] | None,
     model: Path,
     bundled: tuple[str, ...] | None = None,
-) -> tuple[str, ...]:
-    """Return the labels of the model's classes.
+) -> FoundLabels:
+    """Return the labels that the setting names.
 
     Args:
         setting: "auto"; "coco" for the 80 labels of COCO; labels separated by commas, or by spaces
             if there is no comma; or the path of a file with one label per line.
-        layout: The classes of the model's outputs.
         from_model: The labels in the model's metadata, or in a JSON file beside it.
         model: The model's file. With "auto", the file of the same name that ends in `.txt`, or
             `labels.txt` in the same folder, is read too.
         bundled: The labels of the bundled model.
 
     Raises:
-        ModelUnusable: There are no labels, their number is wrong, or the file cannot be read.
+        ModelUnusable: The file cannot be read.
     """
     if setting.strip() in ("", AUTO):
-        labels, origin = _found(model, from_model, bundled)
-    elif setting.strip().lower() == COCO:
-        labels, origin = COCO_80, "of COCO"
-    elif (path := _as_file(setting.strip())) is not None:
-        labels, origin = _read(path), f"from {path}"
-    else:
-        labels, origin = _listed(setting), "from AGENT_MODEL_LABELS"
-    if label_table(layout, labels) is None:
+        return FoundLabels(*_found(model, from_model, bundled))
+    if setting.strip().lower() == COCO:
+        return FoundLabels(COCO_80, "of COCO")
+    path = _as_file(setting.strip())
+    if path is not None:
+        return FoundLabels(_read(path), f"from {path}")
+    return FoundLabels(_listed(setting), "from AGENT_MODEL_LABELS")
+
+
+def fitting_labels(found: FoundLabels, layout: Layout, model: Path) -> tuple[str, ...]:
+    """Return the labels if there is one for each class of the model's outputs.
+
+    Raises:
+        ModelUnusable: There are no labels, or their number is wrong.
+    """
+    if label_table(layout, found.labels) is None:
         classes = "unknown" if layout.classes is None else layout.classes
         raise ModelUnusable(
             f"cannot use the labels of the model {model}: its number of classes is {classes}, "
-            f"its number of labels {len(labels)} ({origin}); {FIX}"
+            f"its number of labels {len(found.labels)} ({found.origin}); {FIX}"
         )
-    return labels
+    return found.labels
 
 
 def _found(

@@ -1,0 +1,126 @@
+"""What contradicts a format in the outputs of a trial run: one check for all formats.
+
+Shapes and names say which formats are possible. Their numbers say which are not: a format that
+misreads a model makes boxes outside of the image, boxes as large as the image, confidences above 1,
+or class ids without a label. A format is used only if it passes this check.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.detector.formats.class_ids import label_table
+from agent.detector.formats.contract import (
+    AnyFormat,
+    ClassNumbering,
+    Layout,
+    ModelSignature,
+)
+from agent.detector.formats.decoded import CONFIDENCE_LIMIT, DecodedDetections
+from agent.detector.letterbox import Size
+from agent.domain import FloatArray, Task
+
+MOST = 0.9
+HALF = 0.5
+MANY = 20  # numbers; fewer may be so by chance
+SEVERAL = 5  # boxes
+FAINT = 1e-6  # rows of unused places have a confidence of 0
+SEEN = 0.05  # confidence of a box that would be shown
+TINY = 1.5  # pixels: normalized coordinates that are read as pixels end below it
+WHOLE = 0.9  # share of the image
+OVERHANG = 0.1  # share of a side; the centre of a box may lie outside of the image by this much
+
+
+def contradiction(
+    known: AnyFormat, layout: Layout, model: ModelSignature, labels: Sequence[str] | None = None
+) -> str | None:
+    """Return what in the trial run contradicts this format, in a few words; None if nothing does.
+
+    NaN and infinite values contradict nothing: a damaged model has them in every format.
+
+    Args:
+        known: The format.
+        layout: How it reads the model's outputs.
+        model: With the output values of the trial run; without them nothing is contradicted.
+        labels: The model's labels, if they are known.
+    """
+    if not model.values or known.task is Task.CLASSIFY:
+        return None
+    outputs = [np.array(model.values[index], np.float32) for index in layout.outputs]
+    finite = all(bool(np.isfinite(each).all()) for each in outputs)
+    with np.errstate(all="ignore"):  # the numbers may be anything
+        raw = known.decode(_copies(outputs), size=model.size, floor=FAINT)
+        everything = known.decode(_copies(outputs), size=model.size, floor=-np.inf)
+    return (
+        _logits(outputs, layout)
+        or _rows(raw, finite=finite)
+        or _boxes(raw, model.size)
+        or _class_ids(raw, layout, labels)
+        or _negative(everything)
+    )
+
+
+def _copies(outputs: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return copies: a format may change its outputs."""
+    return [each.copy() for each in outputs]
+
+
+def _logits(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
+    if layout.logits is None:
+        return None
+    scores = outputs[layout.logits]
+    if scores.size >= MANY and bool(((scores >= 0) & (scores <= 1)).all()):
+        return "its scores are all between 0 and 1, so they are not logits"
+    return None
+
+
+def _rows(raw: DecodedDetections, *, finite: bool) -> str | None:
+    if raw.invalid and finite:
+        return (
+            "it would have inverted boxes, confidences above 1, or class ids that are not whole "
+            "numbers"
+        )
+    return None
+
+
+def _boxes(raw: DecodedDetections, size: Size) -> str | None:
+    count = len(raw.boxes)
+    if not count:
+        return None
+    boxes = raw.boxes.astype(np.float64)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    tiny = (sides < TINY).all(axis=1)
+    if tiny.mean() >= MOST:
+        return f"{int(tiny.sum())} of {count} boxes would be smaller than {TINY:g} pixels"
+    limit = np.array([size.width, size.height])
+    centres = boxes[:, :2] + sides / 2
+    outside = ((centres < -OVERHANG * limit) | (centres > (1 + OVERHANG) * limit)).any(axis=1)
+    if outside.mean() > HALF:
+        return f"{int(outside.sum())} of {count} boxes would be outside of the image"
+    seen = raw.confidences >= SEEN
+    inner = np.clip(boxes[seen], 0, np.tile(limit, 2))
+    areas = (inner[:, 2:] - inner[:, :2]).prod(axis=1)
+    whole = areas >= WHOLE * limit.prod()
+    if len(whole) >= SEVERAL and whole.mean() >= MOST:
+        return f"{int(whole.sum())} of {len(whole)} boxes would be as large as the image"
+    return None
+
+
+def _class_ids(raw: DecodedDetections, layout: Layout, labels: Sequence[str] | None) -> str | None:
+    class_ids = raw.class_ids[raw.confidences >= SEEN]
+    if not labels or not len(class_ids):
+        return None
+    table = label_table(layout, tuple(labels))
+    if table is None:
+        return None  # the caller compares the numbers of labels
+    if class_ids.max() >= len(table):
+        return f"class id {class_ids.max()} would have no label of {len(labels)}"
+    if layout.numbering is ClassNumbering.FROM_ONE and (class_ids == 0).any():
+        return "boxes would be shown of class id 0, which is the background"
+    return None
+
+
+def _negative(raw: DecodedDetections) -> str | None:
+    if bool((raw.confidences < 1 - CONFIDENCE_LIMIT).any()):
+        return "confidences would be below 0"
+    return None
