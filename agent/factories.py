@@ -248,7 +248,8 @@ def dataset_at(directory: Path) -> Dataset:
     """The dataset folder at a path."""
     from agent.dataset.folder import Dataset
 
-    return Dataset(directory.absolute(), Disk())
+    directory = directory.absolute()
+    return Dataset(directory, Disk(inside=directory))
 
 
 def receiver_of(

@@ -3,6 +3,12 @@
 A file appears under its final name only when its bytes are on the medium; a name is on the
 medium only after `sync_directory`. Tests replace this class by one that forgets what was not
 synced.
+
+Folders such as a USB stick or a folder for metrics may be writable for others. So nothing is
+written through a link that they planted, and FIFOs and devices are neither opened nor replaced:
+
+- a temporary file is always a new one (`O_EXCL`), and takes its final name by renaming;
+- below the folder that a `Disk` is made for, no folder may be a symbolic link.
 """
 
 import contextlib
@@ -10,6 +16,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +46,19 @@ class FileEntry:
 class Disk:
     """The real file system. All paths are absolute; every method raises `OSError`."""
 
+    def __init__(self, *, inside: Path | None = None) -> None:
+        """`inside`: below this folder no symbolic link is followed; it may be one itself."""
+        self._inside = inside
+
     def make_directory(self, path: Path) -> None:
         """Create `path` and its missing parents, private to the user, durably."""
-        if path.is_dir():
+        if self._is_folder(path):
             return
         self.make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
+        with self._open_folder(path.parent) as parent, contextlib.suppress(FileExistsError):
+            os.mkdir(path.name, 0o700, dir_fd=parent)
+        if not self._is_folder(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         self.sync_directory(path.parent)
 
     def write(self, path: Path, data: bytes) -> None:
@@ -58,16 +72,16 @@ class Disk:
             os.fsync(descriptor)
 
     def write_durably(self, path: Path, data: bytes) -> None:
-        """`write`, and the name survives a power cut too."""
+        """`write`, and the name survives a power cut too, also on a FAT file system."""
         self.write(path, data)
-        self.sync_directory(path.parent)
+        self.sync_name(path)
 
     def copy(self, source: Path, destination: Path) -> str:
         """`write` what another file holds, of any size; return its sha256 in hex."""
         digest = hashlib.sha256()
         with self._replaced(destination) as descriptor:
-            with source.open("rb") as file:
-                while piece := file.read(_PIECE):
+            with _regular(source) as origin:
+                while piece := os.read(origin, _PIECE):
                     digest.update(piece)
                     _write_all(descriptor, piece)
             os.fsync(descriptor)
@@ -76,10 +90,20 @@ class Disk:
     def link(self, source: Path, name: Path) -> None:
         """Give a file another name, or where the file system has no such names, a copy of it.
 
-        A name that is there stays. It survives a power cut after `sync_directory`.
+        A name that is there stays. It survives a power cut after `sync_name`.
         """
         try:
-            os.link(source, name)
+            with (
+                self._open_folder(source.parent) as origin,
+                self._open_folder(name.parent) as folder,
+            ):
+                os.link(
+                    source.name,
+                    name.name,
+                    src_dir_fd=origin,
+                    dst_dir_fd=folder,
+                    follow_symlinks=False,
+                )
         except FileExistsError:
             return
         except OSError as error:
@@ -92,55 +116,67 @@ class Disk:
 
         Not synced: it is written often, and means nothing after a restart.
         """
-        with self._replaced(path, flags=os.O_NOFOLLOW) as descriptor:
+        with self._replaced(path) as descriptor:
             os.fchmod(descriptor, 0o644)  # the umask of the agent keeps others out
             _write_all(descriptor, data)
 
     def move(self, source: Path, destination: Path) -> None:
         """Rename within one file system, durably on both sides; repeating it completes it."""
-        with contextlib.suppress(FileNotFoundError):
-            source.replace(destination)
+        with (
+            self._open_folder(source.parent) as origin,
+            self._open_folder(destination.parent) as folder,
+            contextlib.suppress(FileNotFoundError),
+        ):
+            os.replace(source.name, destination.name, src_dir_fd=origin, dst_dir_fd=folder)
         self.sync_directory(destination.parent)
         self.sync_directory(source.parent)
 
     def remove(self, path: Path) -> None:
         """Unlink `path` if it is there. It may come back after a power cut until a sync."""
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError), self._open_folder(path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
 
     def remove_tree(self, path: Path) -> None:
         """Delete a folder and all in it, if it is there; a power cut may leave any part of it."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError), self._open_folder(path.parent) as folder:
+            shutil.rmtree(path.name, dir_fd=folder)
 
     def sync_directory(self, path: Path) -> None:
         """Make the names in `path`, those added and those removed, survive a power cut."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        with self._open_to_list(path) as descriptor:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+
+    def sync_name(self, path: Path) -> None:
+        """Make a file that was written under this name survive a power cut with its name.
+
+        FAT keeps the size and the place of a file in the entry of its name, and writes them only
+        when the file is synced under that name: `write` synced it under another one.
+        """
+        with self._opened(path) as descriptor:
+            os.fsync(descriptor)
+        self.sync_directory(path.parent)
 
     def read(self, path: Path) -> bytes:
         """All bytes of a file."""
-        return path.read_bytes()
+        with self._opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            return file.read()
 
     def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
         """The first `length` bytes of a file, and how many it has. Quick: many may be asked."""
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            return os.read(descriptor, length), os.fstat(descriptor).st_size
-        finally:
-            os.close(descriptor)
+        with self._opened(path) as descriptor:
+            size = os.fstat(descriptor).st_size
+            return os.read(descriptor, min(length, size)), size
 
     def checksum(self, path: Path) -> str:
         """The sha256 in hex of a file of any size."""
-        with path.open("rb") as file:
+        with self._opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def size(self, path: Path) -> int:
         """Bytes of a file, 0 when it is not there."""
         try:
-            return path.stat().st_size
+            with self._open_folder(path.parent) as folder:
+                return os.stat(path.name, dir_fd=folder).st_size
         except FileNotFoundError:
             return 0
 
@@ -149,14 +185,18 @@ class Disk:
 
         Looks at no file: that takes a minute with many on a card.
         """
-        with os.scandir(path) as entries:
+        with self._open_to_list(path) as folder, os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     yield entry.name
 
     def files(self, path: Path) -> Iterator[FileEntry]:
         """The regular files directly in `path`, in no order; none when it does not exist."""
-        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self._open_to_list(path) as folder,
+            os.scandir(folder) as entries,
+        ):
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):  # removed since it was listed
@@ -167,22 +207,129 @@ class Disk:
         stat = os.statvfs(path)
         return stat.f_bavail * stat.f_frsize
 
+    def file_system(self, path: Path) -> str:
+        """The type of the file system of a folder, such as `ext4`; empty when it is unknown."""
+        device = path.stat().st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+            mount, _, mounted = line.partition(" - ")
+            if mount.split()[2] == number:
+                return mounted.split()[0]
+        return ""
+
     @contextlib.contextmanager
-    def _replaced(self, path: Path, *, flags: int = 0) -> Iterator[int]:
+    def _replaced(self, path: Path) -> Iterator[int]:
         """A descriptor to write to; what was written takes the name only after the block."""
-        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        try:
-            # O_CLOEXEC is Python's default; 0600 because images are private.
-            flags |= os.O_CREAT | os.O_TRUNC
-            descriptor = os.open(temporary, os.O_WRONLY | flags, 0o600)
+        temporary = path.name + TEMPORARY_SUFFIX
+        with self._open_folder(path.parent) as folder:
+            _refuse_special(folder, path)
             try:
+                _unlink(folder, temporary)  # of a process that was killed, or planted
+                # O_CLOEXEC is Python's default; 0600 because images are private.
+                descriptor = os.open(
+                    temporary,
+                    os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW,
+                    0o600,
+                    dir_fd=folder,
+                )
+                try:
+                    yield descriptor
+                finally:
+                    os.close(descriptor)
+                os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    _unlink(folder, temporary)
+                raise
+
+    @contextlib.contextmanager
+    def _opened(self, path: Path) -> Iterator[int]:
+        """A descriptor to read a regular file."""
+        with self._open_folder(path.parent) as folder:
+            is_inside = self._inside is not None and path.is_relative_to(self._inside)
+            with _regular(path, folder=folder, follow_links=not is_inside) as descriptor:
                 yield descriptor
-            finally:
+
+    def _is_folder(self, path: Path) -> bool:
+        try:
+            with self._open_folder(path):
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    @contextlib.contextmanager
+    def _open_folder(self, path: Path) -> Iterator[int]:
+        """A descriptor of a folder, to name files in it."""
+        root = path
+        names: tuple[str, ...] = ()
+        if self._inside is not None and path.is_relative_to(self._inside):
+            root, names = self._inside, path.relative_to(self._inside).parts
+        flags = os.O_PATH | os.O_DIRECTORY
+        descriptor = os.open(root, flags)
+        try:
+            for name in names:
+                try:
+                    inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+                except NotADirectoryError:
+                    if stat.S_ISLNK(os.lstat(name, dir_fd=descriptor).st_mode):
+                        raise _refusal(f"{name} is a symbolic link", path) from None
+                    raise
                 os.close(descriptor)
-            temporary.replace(path)
-        except OSError:
-            self.remove(temporary)
-            raise
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _open_to_list(self, path: Path) -> Iterator[int]:
+        """A descriptor of a folder, to list and to sync it."""
+        with self._open_folder(path) as folder:
+            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _regular(path: Path, *, folder: int | None = None, follow_links: bool = True) -> Iterator[int]:
+    """A descriptor to read a regular file; `path` or its name in `folder`.
+
+    Opening a FIFO would wait for a writer, and reading a device may never end.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
+    name = path if folder is None else path.name
+    try:
+        descriptor = os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _refusal("it is a symbolic link", path) from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _refusal("it is not a regular file", path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_special(folder: int, path: Path) -> None:
+    """Raise `OSError` if what is under a name must not be replaced; a link is replaced itself."""
+    try:
+        mode = os.lstat(path.name, dir_fd=folder).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        raise _refusal("it is not a regular file", path)
+
+
+def _refusal(why: str, path: Path) -> OSError:
+    return OSError(errno.ELOOP, f"refused, because {why}", str(path))
+
+
+def _unlink(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

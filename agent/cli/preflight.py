@@ -29,6 +29,7 @@ from agent.runtime.model import sound
 from agent.settings.declarations import Settings
 from agent.settings.load import token_file
 from agent.settings.units import show_size
+from agent.spool.recovery import existing_parent, refuse_torn
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
@@ -139,12 +140,13 @@ def check_spool(settings: Settings, clock: Clock) -> str:
     directory = settings.spool_dir
     if not directory.exists():
         # Making it here could give it to root instead of the daemon's user.
-        place = next(path for path in directory.absolute().parents if path.exists())
+        place = existing_parent(directory.absolute())
         if not os.access(place, os.W_OK | os.X_OK):
             raise ConfigurationError(
                 f"cannot make AGENT_SPOOL_DIR {directory}: {place} is not writable for this user. "
                 "Run as the daemon's user, or choose another folder."
             )
+        refuse_torn(Disk(), place)
         return f"{directory}: will be made, {_enough(place, settings)}"
     try:
         quiet = make_log(level="critical")

@@ -66,7 +66,7 @@ class Dataset:
         with self._locks[UUID(identity).int % _LOCKS]:
             if self._is_stored(identity, record["image"]["sha256"]):
                 # The process may have ended between the file and the sync of its name.
-                self._disk.sync_directory(self._records)
+                self._disk.sync_name(self._records / f"{identity}.json")
                 return False
             labels, named = self._label_text(record), _class_folder(record)
             for folder in (self._images, self._labels, self._records):
@@ -78,7 +78,7 @@ class Dataset:
                 folder = self.directory / named
                 self._disk.make_directory(folder)
                 self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
-                self._disk.sync_directory(folder)
+                self._disk.sync_name(folder / f"{identity}.jpg")
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
 

@@ -24,6 +24,9 @@ from agent.errors import DamagedRecord
 
 SUFFIX = ".capture"
 HEADER_BYTES = 52
+LARGEST_BYTES = 100_000_000
+"""A longer file is not a record file: an image of 8K, hardly compressed, has a third of it."""
+
 TIME_IN_NAME = slice(19, 32)
 """The characters of a file name that hold the time of the capture."""
 

@@ -28,7 +28,7 @@ def owned(lock: Path) -> Iterator[Publish]:
     refuses.
     """
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise SpoolUnavailable(f"cannot open {lock}: {error.strerror}") from error
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.domain import SpoolEntry
 from agent.files import Disk
-from agent.record.file_format import file_name
+from agent.record.file_format import LARGEST_BYTES, file_name
 from agent.spool.layout import SpoolPaths, move_reason
 from agent.spool.types import EncodedCapture, MoveReason
 
@@ -86,8 +86,9 @@ class RecordFiles:
             self._unsynced_unlinks -= unlinked
 
     def read(self, entry: SpoolEntry) -> bytes:
-        """Return all bytes of a file."""
-        return self._disk.read(self._paths.records / file_name(entry))
+        """Return all bytes of a file; the beginning of one that is too long for a record."""
+        data, _ = self._disk.beginning(self._paths.records / file_name(entry), LARGEST_BYTES + 1)
+        return data
 
     def move_away(self, entry: SpoolEntry, why: MoveReason) -> None:
         """Move a file to the folder of this reason. After a power cut it is in one of the two."""

@@ -40,6 +40,9 @@ from agent.spool.types import SpoolLimits
 OpenIndex = Callable[[Path], Index]
 """Opens the index in the diskcache directory; raises as `Index` does."""
 
+_TORN = frozenset({"vfat", "msdos", "exfat"})
+"""File systems that keep size and place of a file in its name's entry, without a journal."""
+
 _MIN_FREE_TO_OPEN = 131_072
 """Free bytes. With less, SQLite's shared memory has no disk blocks, and the kernel kills the
 process."""
@@ -64,8 +67,8 @@ def open_spool(
     Raises `ConfigurationError` when the folder belongs to another user or is not usable,
     `TemporaryError` while another process owns it, `SpoolUnavailable` on a disk error.
     """
-    disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
+    disk = disk or Disk(inside=paths.root)
     _prepare(paths, disk)
     with owned(paths.lock) as publish, contextlib.ExitStack() as opened:
         try:
@@ -109,6 +112,7 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
                 )
             if root.stat().st_mode & 0o077:
                 root.chmod(0o700)
+        refuse_torn(disk, existing_parent(root))
         for path in (root, paths.cache, paths.records, paths.rejected, paths.damaged):
             disk.make_directory(path)
         for path in (root, paths.cache):
@@ -126,6 +130,22 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
         ) from error
     except OSError as error:
         raise SpoolUnavailable(f"cannot open the spool AGENT_SPOOL_DIR={root}: {error}") from error
+
+
+def refuse_torn(disk: Disk, folder: Path) -> None:
+    """Raise `ConfigurationError` for a folder on a file system that tears files at a power cut."""
+    kind = disk.file_system(folder)
+    if kind in _TORN:
+        raise ConfigurationError(
+            f"cannot keep a spool in {folder}: its file system is {kind}, and a power cut leaves "
+            f"files on it empty or torn. Set AGENT_SPOOL_DIR to a folder on ext4, xfs, btrfs or "
+            "f2fs. `capture-agent export` can copy captures to such a stick."
+        )
+
+
+def existing_parent(path: Path) -> Path:
+    """Return `path`, or its nearest parent that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
 
 
 def _free_reserve(paths: SpoolPaths, disk: Disk) -> None:

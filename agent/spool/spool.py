@@ -49,7 +49,8 @@ from agent.spool.types import (
 _SAVED = "kept/"  # prefix of saved notes; the name on disk
 _INCLUSION_NOTE = "thinning"  # the name on disk
 _MAX_TOMBSTONES = 512  # unlinks before the record folder is synced without a put
-_UNREADABLE = frozenset({errno.ENOENT, errno.EIO})  # the file is missing, or on a bad block
+_UNREADABLE = frozenset({errno.ENOENT, errno.EIO, errno.ELOOP})
+"""The file is missing, on a bad block, or no regular file."""
 
 
 class Spool:

@@ -92,7 +92,7 @@ def test_a_file_system_without_links_gets_a_copy(
 ) -> None:
     """As the FAT of a USB stick."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -159,18 +159,21 @@ def test_the_real_disk_syncs_a_file_before_it_has_its_name_and_then_the_folder(
         real = getattr(os, name)
 
         def spy(
-            *arguments: object, _name: str = name, _real: Callable[..., object] = real
+            *arguments: object,
+            _name: str = name,
+            _real: Callable[..., object] = real,
+            **keywords: object,
         ) -> object:
             is_folder = _name == "fsync" and Path(f"/proc/self/fd/{arguments[0]}").is_dir()
             seen.append("fsync folder" if is_folder else _name)
-            return _real(*arguments)
+            return _real(*arguments, **keywords)
 
         monkeypatch.setattr(os, name, spy)
 
     Disk().write_durably(tmp_path / "file", b"1")
     Disk().move(tmp_path / "file", tmp_path / "other")
 
-    written = ["write", "fsync", "replace", "fsync folder"]
+    written = ["write", "fsync", "replace", "fsync", "fsync folder"]
     assert seen == [*written, "replace", "fsync folder", "fsync folder"]
 
 

@@ -1,6 +1,7 @@
 """Real file systems of 20 MB, mounted for one test."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,19 @@ class SmallFileSystem:
         subprocess.run(["e2fsck", "-p", image], check=False, capture_output=True)
         _run("mount", "-o", "loop", image, str(self.root))
 
+    @contextmanager
+    def as_after_a_power_cut(self) -> Iterator[Path]:
+        """Mount a copy of what the device has now, which lacks what was not flushed to it."""
+        image, root = self.root.parent / "copy", self.root.parent / "copied"
+        shutil.copyfile(self.root.parent / "image", image)
+        subprocess.run(["fsck", "-y", str(image)], check=False, capture_output=True)
+        root.mkdir()
+        _run("mount", "-o", "loop", str(image), str(root))
+        try:
+            yield root
+        finally:
+            _run("umount", "-l", str(root))
+
     def remount(self, mode: str) -> None:
         """Remount with the mode `ro` or `rw`."""
         _run("mount", "-o", f"remount,{mode}", str(self.root))
@@ -63,8 +77,8 @@ class SmallFileSystem:
 def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]:
     """Mount a tmpfs, or another kind in a file; skip the test if that fails, but fail in CI.
 
-    `kind` is `tmpfs`, or what `mkfs` makes: `ext2`, `ext3`, `ext4`. `options` are further mount
-    options of a tmpfs, such as `nr_inodes=100`.
+    `kind` is `tmpfs`, or what `mkfs` makes: `ext2`, `ext3`, `ext4`, `vfat`. `options` are further
+    mount options of a tmpfs, such as `nr_inodes=100`.
     """
     root = folder / kind
     root.mkdir()
@@ -76,7 +90,8 @@ def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]
             image = folder / "image"
             with image.open("wb") as file:
                 file.truncate(SIZE)
-            _run(f"mkfs.{kind}", "-q", "-m", "0", str(image))
+            quiet = ("-q", "-m", "0") if kind.startswith("ext") else ()
+            _run(f"mkfs.{kind}", *quiet, str(image))
             _run("mount", "-o", "loop,errors=remount-ro", str(image), str(root))
     except (OSError, subprocess.CalledProcessError) as error:
         skip_or_fail(f"cannot mount a small {kind}: {error}")

@@ -5,6 +5,8 @@
 | `power_cut.PowerCutDisk` | in memory: a power cut loses unsynced data, and any step may fail |
 | `power_cut.NoFileSync` | a planted bug: the bytes of files are never synced |
 | `power_cut.NoFolderSync` | a planted bug: some folders are never synced |
+| `power_cut.FatDisk` | as FAT: a power cut empties files that were not synced under their name |
+| `power_cut.NamesNeverSynced` | a planted bug: files are not synced under their name |
 | `memory_index.MemoryIndex` | an index on a `PowerCutDisk`: commits may fail or be in doubt |
 | `real.RefusingDisk` | writes and moves raise an error while it is set |
 | `real.RefusingIndex` | commits raise while its `RefusingDisk` refuses |

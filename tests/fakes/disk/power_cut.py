@@ -138,6 +138,12 @@ class PowerCutDisk(Disk):
         for change in chosen:
             _apply(self.medium, change)
 
+    def sync_name(self, path: Path) -> None:
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        self.sync_file(self.names[path])
+        self.sync_directory(path.parent)
+
     def beginning(self, path: Path, length: int) -> tuple[bytes, int]:
         data = self.read(path)
         return data[:length], len(data)
@@ -250,6 +256,38 @@ class NoFolderSync(PowerCutDisk):
     def sync_directory(self, path: Path) -> None:
         if path.name not in self.unsynced:
             super().sync_directory(path)
+
+
+class FatDisk(PowerCutDisk):
+    """As FAT: a name has the size and the place of its file once the file is synced under it.
+
+    There is one name for each file.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.entries: dict[Path, Inode] = {}  # that the medium has with size and place
+
+    def sync_file(self, inode: Inode) -> None:
+        super().sync_file(inode)
+        self.entries |= {path: inode for path, one in self.names.items() if one is inode}
+
+    def link(self, source: Path, name: Path) -> None:
+        if name not in self.names:
+            self.copy(source, name)
+
+    def cut_power(self, choose: ChooseKept) -> None:
+        super().cut_power(choose)
+        for path, inode in self.names.items():
+            if not inode.is_folder and self.entries.get(path) is not inode:
+                inode.written = inode.synced = b""
+
+
+class NamesNeverSynced(FatDisk):
+    """A planted bug: files are synced under their temporary names only."""
+
+    def sync_name(self, path: Path) -> None:
+        self.sync_directory(path.parent)
 
 
 def _apply(names: dict[Path, Inode], change: Mapping[Path, Inode | None]) -> None:

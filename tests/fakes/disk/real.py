@@ -13,6 +13,7 @@ class RefusingDisk(Disk):
 
     def __init__(self, refuses: OSError | None = None, *, suffix: str = "") -> None:
         """Refuse only files whose name ends with `suffix`."""
+        super().__init__()
         self.refuses = refuses
         self._suffix = suffix
 
@@ -47,6 +48,7 @@ class BadBlockDisk(Disk):
     """The file `bad` cannot be read."""
 
     def __init__(self, bad: Path) -> None:
+        super().__init__()
         self._bad = bad
 
     def read(self, path: Path) -> bytes:
@@ -79,6 +81,7 @@ class OrderedDisk(Disk):
     """Logs what became durable, in order: names of files, and of folders with a slash."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.log: list[str] = []
 
     def write(self, path: Path, data: bytes) -> None:
