@@ -17,6 +17,7 @@ from agent.detector.formats.contract import ChannelOrder, ModelSignature, Prepro
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Padding, Size
 from agent.detector.model_file.file import load_verified
+from agent.detector.model_file.kind import kind_by_name
 from agent.detector.model_file.metadata import read_metadata
 from agent.detector.preprocessing import InputTensor
 from agent.detector.providers import (
@@ -224,11 +225,13 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
     options.log_severity_level = 4  # none: each error is raised too, the warnings are checked here
     named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
-        return onnxruntime.InferenceSession(path, options, providers=named)
+        return onnxruntime.InferenceSession(path.resolve(), options, providers=named)
     except MODEL_ERRORS as error:
+        fix = kind_by_name(path) or (
+            f"set AGENT_MODEL to an ONNX file that onnxruntime {onnxruntime.__version__} reads"
+        )
         raise ModelUnusable(
-            f"cannot load the model {path}: {one_line(error)}; set AGENT_MODEL to an ONNX file "
-            f"that onnxruntime {onnxruntime.__version__} reads"
+            f"cannot load the model {path} (AGENT_MODEL): {one_line(error)}; {fix}"
         ) from error
 
 

@@ -1,17 +1,19 @@
 """Weight files: only in the folder of the model."""
 
+import contextlib
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from agent.detector.detector import load_detector
 from agent.detector.model_file.external_data import external_files
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, ModelUnusable
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows, save_model, value
 
 ROWS = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
@@ -93,12 +95,111 @@ def test_weights_of_subgraphs_are_found(tmp_path: Path) -> None:
         external_files(path, file)
 
 
-def test_a_file_that_is_not_a_model_has_no_weight_files(tmp_path: Path) -> None:
-    for text in (b"", b"<html>", os.urandom(2000), b"\x3b" * 40):
-        path = tmp_path / "model.onnx"
-        path.write_bytes(text)
-        with path.open("rb") as file:
-            assert external_files(path, file) in (None, frozenset())
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_a_file_that_is_not_a_model_is_refused_or_has_no_weight_files(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "model.onnx"
+    path.write_bytes(data)
+
+    with path.open("rb") as file, contextlib.suppress(ModelUnusable):
+        assert external_files(path, file) == frozenset()
+
+
+def with_key(data: bytes, old: int, new: bytes) -> bytes:
+    """Return a model whose `external_data` entries have another encoding of their key.
+
+    The graph is rebuilt with the right lengths: model 7 graph, 5 initializer, 13 entry.
+    """
+
+    def rewritten(message: bytes, path: tuple[int, ...]) -> bytes:
+        out, position = b"", 0
+        while position < len(message):
+            begin = position
+            key, position = varint(message, position)
+            if key & 7 == 0:
+                _, position = varint(message, position)
+                out += message[begin:position]
+                continue
+            length, position = varint(message, position)
+            content = message[position : position + length]
+            position += length
+            if path and key >> 3 == path[0]:
+                content = rewritten(content, path[1:])
+            written = new if path == (old,) and key >> 3 == old else encoded(key)
+            out += written + encoded(len(content)) + content
+        return out
+
+    return rewritten(data, (7, 5, old))
+
+
+def varint(data: bytes, position: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[position]
+        number |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return number, position
+
+
+def encoded(number: int, *, length: int = 1) -> bytes:
+    """Return a varint of at least `length` bytes."""
+    parts = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    parts += [0] * (length - len(parts))
+    return bytes([*(part | 0x80 for part in parts[:-1]), parts[-1]])
+
+
+EXTERNAL = 13 << 3 | 2  # the key of TensorProto.external_data
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        encoded(EXTERNAL, length=2),
+        encoded(EXTERNAL, length=5),
+        encoded(EXTERNAL | 1 << 32),
+        encoded(EXTERNAL | 1 << 34, length=5),
+        encoded(EXTERNAL | 1 << 62),
+    ],
+    ids=["padded to 2", "padded to 5", "33 bits", "35 bits", "63 bits"],
+)
+def test_a_key_that_hides_the_weights_makes_the_file_unusable(tmp_path: Path, key: bytes) -> None:
+    path = split_model(tmp_path / "model.onnx", "../secret.bin")
+    path.write_bytes(with_key(path.read_bytes(), 13, key))
+
+    with pytest.raises(ModelUnusable, match="a key in another form"):
+        load_detector(path)
+
+
+def test_the_rewritten_file_is_the_same_with_the_usual_key(tmp_path: Path) -> None:
+    data = split_model(tmp_path / "model.onnx").read_bytes()
+
+    assert with_key(data, 13, encoded(EXTERNAL)) == data
+
+
+def test_weights_in_training_information_are_found(tmp_path: Path) -> None:
+    path = split_model(tmp_path / "model.onnx", "../secret.bin")
+    model = onnx.load(path, load_external_data=False)
+    model.training_info.add().initialization.CopyFrom(model.graph)
+    model.graph.ClearField("initializer")
+    path.write_bytes(model.SerializeToString())
+
+    with pytest.raises(ModelUnusable, match="outside of its folder"):
+        load_detector(path)
+
+
+def test_a_linked_model_uses_the_weights_beside_the_file_itself(tmp_path: Path) -> None:
+    """Those that were checked, not the files beside the link."""
+    (tmp_path / "v2").mkdir()
+    split_model(tmp_path / "v2" / "model.onnx")
+    (tmp_path / "model.onnx").symlink_to("v2/model.onnx")
+    (tmp_path / "weights.bin").write_bytes(bytes(1000))
+
+    prediction = load_detector(tmp_path / "model.onnx").detect(np.zeros((64, 64, 3), np.uint8))
+
+    assert [each.label for each in prediction.detections] == ["cat"]
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> None:

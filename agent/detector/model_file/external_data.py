@@ -1,5 +1,9 @@
 """Finds the weight files of an ONNX model, and refuses those outside of the model's folder.
 
+It must see every field that onnxruntime sees. The reader of protocol buffers in C++ accepts keys of
+up to five bytes and drops the bits above 32, so a key could look different here: keys that are not
+written in the shortest form, or have more bits, make the file unreadable. No exporter writes them.
+
 Models of more than 2 GB, and some smaller ones, have their weights in other files; the model
 contains the paths. With a path outside of the model's folder, onnxruntime would map any file of
 the device into an untrusted graph, so such a path is refused before anything is loaded.
@@ -8,7 +12,8 @@ Only these fields are read, in the wire format of protocol buffers: ModelProto.g
 (7), GraphProto.node (1), initializer (5) and sparse_initializer (15), NodeProto.attribute (5),
 AttributeProto t (5), g (6), tensors (10), graphs (11) and sparse ones (22, 23),
 SparseTensorProto.values (1) and indices (2), TensorProto.external_data (13), ModelProto.functions
-(25) with FunctionProto.node (7) and attribute_proto (11). Source: onnx/onnx.proto and
+(25) with FunctionProto.node (7) and attribute_proto (11), ModelProto.training_info (20) with
+TrainingInfoProto.initialization (1) and algorithm (2). Source: onnx/onnx.proto and
 protobuf.dev/programming-guides/encoding.
 """
 
@@ -17,11 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from agent.detector.model_file.kind import kind_by_name
 from agent.errors import ModelUnusable
+from agent.printable import printable
 
 # Message type -> field number -> the type of that field.
 _INSIDE: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 25: "function"},
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "function": {7: "node", 11: "attribute"},
     "node": {5: "attribute"},
@@ -37,25 +45,27 @@ _INSIDE: dict[str, dict[int, str]] = {
     "tensor": {13: "entry"},
 }
 DEEPEST = 64  # nested messages; protocol buffers themselves allow 100
+KEY_LIMIT = 2**32
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def external_files(path: Path, file: BinaryIO) -> frozenset[Path] | None:
+def external_files(path: Path, file: BinaryIO) -> frozenset[Path]:
     """Return the weight files of the model, each in its folder or below.
 
-    None if the file cannot be read as a model: a caller must not trust such a file, even if
-    onnxruntime loads it.
-
     Raises:
-        ModelUnusable: A path is outside of the model's folder, or the file is missing.
+        ModelUnusable: The file is not a model, a path is outside of the model's folder, or the file
+            is missing.
     """
     try:
         # Not closed here: closing a map fails while a view of it exists.
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         locations = frozenset(_locations(memoryview(data)))
-    except ValueError:
-        return None
+    except ValueError as error:
+        what = kind_by_name(path) or (
+            f"it is not an ONNX model, or it is damaged ({error}); copy or export it again"
+        )
+        raise ModelUnusable(f"cannot load the model {path} (AGENT_MODEL): {what}") from error
     folder = path.resolve().parent
     return frozenset(_beside(path, folder, location) for location in sorted(locations))
 
@@ -69,13 +79,13 @@ def _beside(path: Path, folder: Path, location: str) -> Path:
         found = None
     if leaves or (found is not None and not found.is_relative_to(folder)):
         raise ModelUnusable(
-            f"cannot use the model {path}: its weights are in {location!r}, outside of its "
-            f"folder; {fix}"
+            f"cannot use the model {path}: its weights are in '{printable(location)}', outside of "
+            f"its folder; {fix}"
         )
     if found is None or not found.is_file():
         raise ModelUnusable(
-            f"cannot use the model {path}: its weights are in {location!r}, which does not "
-            f"exist; {fix}"
+            f"cannot use the model {path}: its weights are in '{printable(location)}', which does "
+            f"not exist; {fix}"
         )
     return found
 
@@ -104,7 +114,12 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Yield number and content of each length-delimited field."""
     position = 0
     while position < len(message):
+        begin = position
         key, position = _varint(message, position)
+        if not 1 <= key >> 3 < KEY_LIMIT >> 3 or position - begin > max(
+            1, -(-key.bit_length() // 7)
+        ):
+            raise ValueError("a key in another form than protocol buffers write it")
         kind = key & 7
         if kind == _VARINT:
             _, position = _varint(message, position)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.detector.model_file.external_data import external_files
+from agent.detector.model_file.kind import other_kind, reason_against
 from agent.errors import ModelUnusable
 
 Loaded = TypeVar("Loaded")
@@ -31,11 +32,15 @@ class ModelFile:
 def checksum(path: Path) -> str:
     """Return the file's sha256 in hex; raises `ModelUnusable`."""
     try:
+        reason = reason_against(path, path.stat().st_mode)
+        if reason is not None:  # opening a pipe would wait for ever
+            raise ModelUnusable(f"cannot read the model {path}: {reason}")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a path with a null byte is a `ValueError`
         raise ModelUnusable(
-            f"cannot read the model {path}: {error.strerror}; set AGENT_MODEL to an ONNX file"
+            f"cannot read the model {path}: {getattr(error, 'strerror', error)}; set AGENT_MODEL "
+            "to an ONNX file"
         ) from error
 
 
@@ -65,10 +70,13 @@ def load_verified(
         )
     try:
         with path.open("rb") as opened:
+            kind = other_kind(path, opened)
+            if kind is not None:
+                raise ModelUnusable(f"cannot load the model {path} (AGENT_MODEL): {kind}")
             beside = external_files(path, opened)
     except OSError as error:
         raise ModelUnusable(f"cannot read the model {path}: {error.strerror}") from error
-    before |= {each: _identity(each) for each in beside or ()}
+    before |= {each: _identity(each) for each in beside}
     if beside and expected is not None:
         names = ", ".join(sorted(each.name for each in beside))
         raise ModelUnusable(
@@ -76,10 +84,6 @@ def load_verified(
             f"{names}; export it in a single file, or unset AGENT_MODEL_SHA256"
         )
     loaded = load()
-    if beside is None:
-        raise ModelUnusable(
-            f"cannot use the model {path}: cannot read where its weights are; export it again"
-        )
     file = ModelFile(path, found, beside, before)
     try:
         file.require_unchanged()
