@@ -136,6 +136,13 @@ EVENTS: Mapping[str, Event] = {
         "logged once an hour; `left_out` counts those since the last one.",
         facts="text left_out",
     ),
+    "log lines dropped": Event(
+        "warning",
+        "The reader of the log did not take its lines for a while; `lines` of them were dropped. "
+        "Nothing else waited for it.",
+        "Let the terminal, the pager or the journal that reads the log run on.",
+        facts="lines",
+    ),
     "rules disabled": Event(
         "info",
         "These rules cannot work with the task of this model.",

@@ -33,7 +33,13 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.upload.targets.address",
         "agent.upload.targets.registry",
     ),
-    "shared": ("agent.settings", "agent.logs", "agent.files", "agent.library_output"),
+    "shared": (
+        "agent.settings",
+        "agent.logs",
+        "agent.log_queue",
+        "agent.files",
+        "agent.library_output",
+    ),
     "adapters": (
         "agent.camera",
         "agent.detector",
