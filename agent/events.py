@@ -199,6 +199,13 @@ EVENTS: Mapping[str, Event] = {
         "Fix at the endpoint what `error` says, then run `capture-agent rejected retry`.",
         facts="capture error",
     ),
+    "target failed": Event(
+        "critical",
+        "A bug in the code of the target: the traceback follows, once for each kind. All captures "
+        "are kept, capturing goes on, and deliveries are tried again as when they are blocked.",
+        "Report it with its traceback.",
+        facts="target capture",
+    ),
     "upload delayed": Event(
         "warning",
         "The endpoint cannot be reached or asks the agent to wait; all captures are kept.",

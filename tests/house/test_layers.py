@@ -27,6 +27,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera.schedule",
         "agent.spool.eviction",
         "agent.upload.response",
+        "agent.upload.response_json",
         "agent.upload.backoff",
         "agent.upload.retry_order",
         "agent.upload.upload_window",
