@@ -9,6 +9,7 @@ The package has two halves. On the device, data flows one way, and each folder i
 - `selection/` decides which frames become a `Capture` and why; it does no input or output.
 - `record/` makes a capture's JSON record and encodes its image.
 - `spool/` keeps captures through power cuts and full disks until they are delivered.
+- `exchange/` is the folder through which other processes watch the daemon and ask it.
 - `upload/` has one target per kind of endpoint: it builds requests and checks responses.
 
 `runtime/` moves the data through these stages in threads, and controls start and stop:

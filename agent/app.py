@@ -1,6 +1,7 @@
 """The composition root: build the daemon from settings and connect its parts."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +14,8 @@ from agent.detector.detector import OnnxDetector
 from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.detector.providers import builds_engines
 from agent.domain import Capture, Task
+from agent.exchange.folder import exchange_path
+from agent.exchange.state import Phase
 from agent.factories import (
     detector_of,
     frame_source,
@@ -24,11 +27,15 @@ from agent.factories import (
     spool_of,
     upload_target,
     upload_timeout,
+    viewing_encoder,
 )
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
+from agent.runtime.answers import Answers, FrameView
+from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.inference import Inference
+from agent.runtime.live import LiveState, Process
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import Metrics
@@ -43,8 +50,9 @@ from agent.selection.device import Selection
 from agent.selection.rules import supported
 from agent.selection.selector import FrameEvaluation
 from agent.settings.declarations import Settings
+from agent.spool.layout import SpoolPaths
 from agent.spool.spool import Spool
-from agent.system import clock_synchronized, full_jitter, new_id
+from agent.system import boot_id, clock_synchronized, full_jitter, new_id, process_start
 from agent.upload.backoff import FIRST_BOUND, Backoff
 from agent.upload.targets.address import insecure_token_warning
 
@@ -93,7 +101,12 @@ def wired(
         log.warning("upload insecure", error=warning)
     cover = Cover()  # what the budget purchased: the spool fills it, the selection asks it
     progress = partial(_extend_start_timeout, notifier)
-    with spool_of(settings, clock=clock, log=log, progress=progress, cover=cover) as spool:
+    publisher = _publisher(settings, log=log)
+    process = _process(settings, target, clock=clock)
+    with spool_of(
+        settings, clock=clock, log=log, progress=progress, cover=cover, exchange=publisher.path
+    ) as spool:
+        publisher.begin(process.state(Phase.STARTING, clock, interval=0.0))
         log.info(
             "agent started",
             version=__version__,
@@ -105,8 +118,58 @@ def wired(
         )
         model = _model(settings, notifier=notifier, clock=clock, log=log)
         stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
+        exchange = _exchange(stages, publisher, process, clock=clock)
+        stages = replace(stages, exchange=exchange)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
+
+
+def _publisher(settings: Settings, *, log: Log) -> StatePublisher:
+    spool = settings.spool_dir.absolute()
+    runtime = os.environ.get("RUNTIME_DIRECTORY")
+    path = exchange_path(runtime, spool, in_spool=SpoolPaths(spool).exchange)
+    in_memory = path != SpoolPaths(spool).exchange
+    return StatePublisher(path, user=os.geteuid(), in_memory=in_memory, disk=Disk(), log=log)
+
+
+def _process(settings: Settings, target: UploadTarget | None, *, clock: Clock) -> Process:
+    return Process(
+        id=os.getpid(),
+        start=process_start() or 0,
+        boot=boot_id(),
+        version=__version__,
+        device=settings.device_id,
+        started_at=clock.monotonic(),
+        target=target.name if target else None,
+    )
+
+
+def _exchange(
+    stages: Stages, publisher: StatePublisher, process: Process, *, clock: Clock
+) -> Exchange:
+    model = None if stages.model_change is None else stages.model_change.current
+    live = LiveState(
+        process,
+        readers=stages.readers,
+        mailbox=stages.mailbox,
+        inference=stages.inference,
+        writer=stages.writer,
+        spool=stages.spool,
+        uploader=stages.uploader,
+        model=model,
+        clock=clock,
+    )
+    view = FrameView(viewing_encoder(), stages.writer.maker)
+    answers = Answers(
+        stages.readers,
+        stages.inference,
+        stages.stats.followed,
+        view,
+        new_id=new_id,
+        disk=Disk(),
+        clock=clock,
+    )
+    return Exchange(publisher, live, answers, user=os.geteuid(), clock=clock)
 
 
 def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:

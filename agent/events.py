@@ -136,13 +136,6 @@ EVENTS: Mapping[str, Event] = {
         "logged once an hour; `left_out` counts those since the last one.",
         facts="text left_out",
     ),
-    "log lines dropped": Event(
-        "warning",
-        "The reader of the log did not take its lines for a while; `lines` of them were dropped. "
-        "Nothing else waited for it.",
-        "Let the terminal, the pager or the journal that reads the log run on.",
-        facts="lines",
-    ),
     "rules disabled": Event(
         "info",
         "These rules cannot work with the task of this model.",
@@ -198,13 +191,6 @@ EVENTS: Mapping[str, Event] = {
         "The endpoint refused this capture; it was moved to `rejected/`.",
         "Fix at the endpoint what `error` says, then run `capture-agent rejected retry`.",
         facts="capture error",
-    ),
-    "target failed": Event(
-        "critical",
-        "A bug in the code of the target: the traceback follows, once for each kind. All captures "
-        "are kept, capturing goes on, and deliveries are tried again as when they are blocked.",
-        "Report it with its traceback.",
-        facts="target capture",
     ),
     "upload delayed": Event(
         "warning",
@@ -298,6 +284,12 @@ EVENTS: Mapping[str, Event] = {
         "If it repeats, suspect the GPU driver for `inference`, the SD card or disk for `writer`.",
         facts="workers",
     ),
+    "worker recovered": Event(
+        "critical",
+        "The workers that made no progress do so again.",
+        facts="workers",
+        ends=("worker stalled",),
+    ),
     "stop overdue": Event(
         "warning",
         "A worker did not stop in time and was abandoned.",
@@ -306,10 +298,30 @@ EVENTS: Mapping[str, Event] = {
     ),
     "metrics unavailable": Event(
         "warning",
-        "The file `AGENT_METRICS_FILE` cannot be written; nothing else is affected.",
+        "The file `AGENT_METRICS_FILE` cannot be written, or a write does not end; nothing else is "
+        "affected.",
         "Create its folder, make it writable by the user capture-agent, and allow it in the "
-        "sandbox: see docs/operating.md.",
+        "sandbox: see docs/operating.md. If a write does not end, the file system there is dead.",
         facts="file error",
+    ),
+    "metrics available": Event(
+        "warning",
+        "The file `AGENT_METRICS_FILE` is written again.",
+        facts="file",
+        ends=("metrics unavailable",),
+    ),
+    "status unavailable": Event(
+        "warning",
+        "The daemon cannot publish its state: `status` shows less, `request` and `look` do not "
+        "work; nothing else is affected.",
+        "Make `folder` writable for the daemon; under systemd, `RuntimeDirectory=` makes it.",
+        facts="folder error",
+    ),
+    "status available": Event(
+        "warning",
+        "The daemon publishes its state again.",
+        facts="folder",
+        ends=("status unavailable",),
     ),
     "summary": Event(
         "info",

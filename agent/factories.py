@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agent.upload.http.options import HttpOptions
 
 
+_VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
 
@@ -91,11 +92,13 @@ def spool_of(
     progress: Progress = lambda _read, _of: None,
     within_budget: bool = True,
     cover: Cover | None = None,
+    exchange: Path | None = None,
 ) -> AbstractContextManager[Spool]:
     """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
 
     `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
-    repair open it without. `cover` is filled with what is and was purchased.
+    repair open it without. `cover` is filled with what is and was purchased. `exchange` is given
+    by the daemon alone: the folder where it publishes its state.
     """
     from agent.selection.budget.purchase import BudgetedOrder
     from agent.selection.cover import Cover
@@ -119,6 +122,7 @@ def spool_of(
         log=log,
         order=order,
         progress=progress,
+        exchange=exchange,
     )
 
 
@@ -234,6 +238,13 @@ def image_encoder(settings: Settings) -> JpegEncoder:
     from agent.record.image import JpegEncoder
 
     return JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side)
+
+
+def viewing_encoder() -> JpegEncoder:
+    """What makes images of frames that a person looks at, not stored ones."""
+    from agent.record.image import JpegEncoder
+
+    return JpegEncoder(quality=_VIEW_QUALITY, max_side=_VIEW_MAX_SIDE)
 
 
 def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:

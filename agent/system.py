@@ -47,6 +47,19 @@ def boot_id() -> str:
         return "unknown"
 
 
+def process_start(process: int | None = None) -> int | None:
+    """When a process began, in clock ticks since the boot; with its id it names the process.
+
+    Our own process by default; None when there is no such process.
+    """
+    try:
+        line = Path(f"/proc/{process or 'self'}/stat").read_text("utf-8", "replace")
+        # proc(5): the name in brackets may hold anything; the 22nd field is the start.
+        return int(line.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def new_id(wall: float) -> str:
     """A UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits.
 

@@ -140,8 +140,4 @@ def _root(
 
 def main() -> None:
     """The console script."""
-    from agent.cli.streams import open_streams, refused_output_shown
-
-    open_streams()
-    with refused_output_shown():
-        app()
+    app()

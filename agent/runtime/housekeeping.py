@@ -5,8 +5,8 @@ import contextlib
 from agent.errors import SpoolUnavailable
 from agent.ports import Clock, Notifier
 from agent.runtime.inference import Inference
+from agent.runtime.live import LiveState
 from agent.runtime.metrics import Metrics
-from agent.runtime.model import CurrentModel
 from agent.runtime.summary import Summary
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -19,7 +19,7 @@ TICK_S = 1.0
 
 
 class Housekeeping:
-    """Report each minute, publish facts for `status`, and save the state of the selection."""
+    """Report each minute, refresh the published state, and save the state of the selection."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Housekeeping:
         notifier: Notifier,
         clock: Clock,
         metrics: Metrics | None = None,
-        model: CurrentModel | None = None,
+        live: LiveState | None = None,
     ) -> None:
         self._summary = summary
         self._inference = inference
@@ -40,16 +40,17 @@ class Housekeeping:
         self._notifier = notifier
         self._clock = clock
         self._metrics = metrics
-        self._model = model
+        self._live = live
         self._next_summary = clock.monotonic() + SUMMARY_S
         self._next_memory = clock.monotonic() + MEMORY_S
 
     def step(self) -> float:
         """Do what is due; return the wait, as a worker's step does."""
         now = self._clock.monotonic()
-        self._publish_facts()
+        if self._live is not None:
+            self._live.refresh()
         if self._metrics is not None:
-            self._metrics.write()
+            self._metrics.watch(now)
         if now >= self._next_summary:
             self._notifier.notify(f"STATUS={self._summary.report()}")
             self._next_summary = now + SUMMARY_S
@@ -60,23 +61,10 @@ class Housekeeping:
 
     def close(self) -> None:
         """Save and report a last time, before the process ends."""
-        self._publish_facts()
+        if self._live is not None:
+            self._live.refresh()
         self._save_selection()
         self._summary.report()
-
-    def _publish_facts(self) -> None:
-        facts: dict[str, object] = {}
-        figures = self._spool.report()
-        if "best_value" in figures:
-            facts["best_value"] = figures["best_value"]
-        if self._uploader is not None:
-            error = self._uploader.last_error
-            facts |= {"upload": self._uploader.condition, "last_error": error and error[:300]}
-        if self._model is not None:
-            reason = self._model.fallback_reason
-            facts |= {"model": self._model.info.name, "model_error": reason and reason[:600]}
-        if facts:
-            self._spool.publish_facts(facts)
 
     def _save_selection(self) -> None:
         """Save the state of the selection; if the disk refuses, the next attempt saves it."""

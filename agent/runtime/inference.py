@@ -2,13 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Full, Queue
 
 from agent.domain import Capture, Grey, Observation, Pixels
 from agent.logs import Log
 from agent.ports import Clock, Detector
 from agent.runtime.failed_runs import FailedRuns
+from agent.runtime.followed import CaptureState
 from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
@@ -81,6 +82,8 @@ class Inference:
         self._in_progress = 0  # workers between taking a frame and handing in its observation
         self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
+        self._newest: dict[str, Observation] = {}  # by camera
+        self._last_captures: dict[str, tuple[str, float]] = {}  # by camera: id, wall time
         self._forwarding = threading.Lock()
         self._chosen: deque[Capture] = deque()  # not yet in the queue, in order
 
@@ -105,10 +108,22 @@ class Inference:
                 self._in_progress -= 1
         return self._end() if self._mailbox.drained else 0.0
 
-    def request(self) -> None:
-        """Capture the next frame of each camera."""
+    def request(self, ids: Mapping[str, str] | None = None) -> None:
+        """Capture the next frame of each camera, or of those in `ids`, under the id given there."""
         with self._selecting:
-            self._selection.request()
+            self._selection.request(ids)
+
+    def newest(self, camera: str) -> Observation | None:
+        """Return the newest analysed frame of a camera; None before the first."""
+        return self._newest.get(camera)
+
+    def quality(self, camera: str) -> ImageQuality | None:
+        """Return the image quality that has lasted; None before the first frame."""
+        return self._qualities[camera] if camera in self._newest else None
+
+    def last_capture(self, camera: str) -> tuple[str, float] | None:
+        """Return id and wall time of a camera's latest capture; None before the first."""
+        return self._last_captures.get(camera)
 
     def memory(self) -> dict[str, str]:
         """Return the state of the selection that should survive a restart, by name."""
@@ -160,6 +175,7 @@ class Inference:
     def _select(self, observation: Observation) -> None:
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
+        self._newest[observation.frame.camera] = observation
         self._log_changes(observation.frame.camera)
 
     def _log_changes(self, camera: str) -> None:
@@ -183,10 +199,13 @@ class Inference:
         for hit in capture.rules:
             self._stats.count(f"captured/{hit.name}")
         self._stats.count("captured")
+        frame = capture.observation.frame
+        self._last_captures[frame.camera] = capture.id, frame.captured_at
+        self._stats.followed.became(capture.id, CaptureState.CAPTURED)
         self._log.info(
             "frame captured",
             capture=capture.id,
-            camera=capture.observation.frame.camera,
+            camera=frame.camera,
             lane=capture.lane.value,
             rules=",".join(hit.name for hit in capture.rules),
             value=round(capture.value, 3),

@@ -118,6 +118,14 @@ class Mailbox:
                 sum(slot.taken for slot in slots),
             )
 
+    def camera_counts(self) -> dict[str, FrameCounts]:
+        """Totals of each camera."""
+        with self._changed:
+            return {
+                name: FrameCounts(slot.offered, slot.dropped, slot.taken)
+                for name, slot in self._slots.items()
+            }
+
     def _ended(self) -> bool:
         return self._closed and all(slot.frame is None for slot in self._turn)
 

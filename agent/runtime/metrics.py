@@ -16,7 +16,10 @@ from agent.spool.spool import Spool
 from agent.spool.types import MoveReason, evicted_by_reason
 
 METRICS_S = 15.0
-"""Least time between two files: as often as Prometheus usually asks."""
+"""Time between two files, in seconds: as often as Prometheus usually asks."""
+
+WRITE_S = 10.0
+"""How long a write may take, in seconds, before it is reported: a dead mount never returns."""
 
 Publish = Callable[[Path, bytes], None]
 
@@ -37,7 +40,11 @@ class Figures:
 
 
 class Metrics:
-    """Write the file every `METRICS_S` if a metric has changed."""
+    """Write the file every `METRICS_S` if a metric has changed, and at the end of a run.
+
+    Its steps run in a thread of their own, for a write to a dead mount does not return; `watch`
+    reports that from another thread.
+    """
 
     def __init__(
         self,
@@ -60,27 +67,45 @@ class Metrics:
         self._publish = publish
         self._clock = clock
         self._log = log
-        self._next = clock.monotonic()
         self._written = ""
         self._refused = False
+        self._writing_since: float | None = None
 
-    def write(self) -> None:
-        """Write the file if due; a failure is logged once and retried."""
-        now = self._clock.monotonic()
-        if now < self._next:
-            return
-        self._next = now + METRICS_S
+    def step(self) -> float:
+        """Write the file if it changes; a failure is logged once and retried."""
+        self._write()
+        return METRICS_S
+
+    def close(self) -> None:
+        """Write what is true at the end of the run."""
+        self._write()
+
+    def watch(self, now: float) -> None:
+        """Report once that a write does not end; `now` is monotonic."""
+        since = self._writing_since
+        if since is not None and now - since > WRITE_S:
+            self._refuse(f"a write has not ended for {WRITE_S:.0f} s")
+
+    def _write(self) -> None:
         text = exposition(self._figures())
         if text == self._written:
             return
+        self._writing_since = self._clock.monotonic()
         try:
-            self._publish(self._path, text.encode())
+            self._publish(self._path, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
-            if not self._refused:
-                self._log.warning("metrics unavailable", file=str(self._path), error=str(error))
-            self._refused = True
+            self._refuse(str(error))
             return
+        finally:
+            self._writing_since = None
+        if self._refused:
+            self._log.warning("metrics available", file=str(self._path))
         self._written, self._refused = text, False
+
+    def _refuse(self, error: str) -> None:
+        if not self._refused:
+            self._log.warning("metrics unavailable", file=str(self._path), error=error)
+        self._refused = True
 
     def _figures(self) -> Figures:
         total = self._stats.total()

@@ -1,5 +1,8 @@
 """One camera's thread: reads, paces recordings, reconnects."""
 
+from dataclasses import dataclass
+from enum import StrEnum
+
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.logs import Log
@@ -8,6 +11,27 @@ from agent.runtime.mailbox import Mailbox
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 30.0
+
+
+class CameraCondition(StrEnum):
+    """Whether a source gives frames."""
+
+    OPENING = "opening"  # no frame yet
+    LIVE = "live"
+    LOST = "lost"  # opened again after a wait
+    ENDED = "ended"  # a recording was read to its end
+    FAILED = "failed"  # a recording that cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """What is known about a source at one moment; times are monotonic seconds."""
+
+    condition: CameraCondition = CameraCondition.OPENING
+    error: str | None = None  # why it gives no frames
+    since: float | None = None  # when `condition` began
+    width: int | None = None  # pixels of the latest frame
+    height: int | None = None
 
 
 class Reader:
@@ -35,6 +59,10 @@ class Reader:
         self._paced = real_time and not source.live
         self._clock = clock
         self._log = log.bind(camera=camera)
+        self.report = CameraReport(since=clock.monotonic())
+        """Replaced as a whole at each change, so that any thread may read it."""
+        self.last_frame_at: float | None = None
+        """When the latest frame was offered, on the monotonic clock."""
         self._next: Frame | None = None
         self._began: float | None = None  # when a paced recording's position 0 was
         self._found_at: float | None = None  # when the camera was opened, or came back
@@ -51,6 +79,7 @@ class Reader:
             if self._next is None:
                 skipped = self._source.unreadable
                 self._log.info("camera ended", **({"unreadable": skipped} if skipped else {}))
+                self._report(CameraCondition.ENDED)
                 return None
             self._found(self._next)
         wait = self._too_early(self._next)
@@ -58,6 +87,7 @@ class Reader:
             return wait
         frame, self._next = self._next, None
         self._mailbox.put(frame)
+        self.last_frame_at = self._clock.monotonic()
         return 0.0
 
     def close(self) -> None:
@@ -75,12 +105,14 @@ class Reader:
             gone = round(now - self._lost_at, 1)
             self._log.warning("camera recovered", lost_s=gone, width=width, height=height)
         self._found_at, self._lost_at = now, None
+        self.report = CameraReport(CameraCondition.LIVE, None, now, width, height)
 
     def _lost(self, why: str) -> float | None:
         self._source.close()
         if not self._source.live:
             self.failed = True
             self._log.error("camera lost", error=why)
+            self._report(CameraCondition.FAILED, why)
             return None
         now = self._clock.monotonic()
         if self._lost_at is None:
@@ -89,8 +121,16 @@ class Reader:
                 self._retry = FIRST_RETRY_S
             self._lost_at = now
             self._log.warning("camera lost", error=why, retry_in_s=self._retry)
+        self._report(CameraCondition.LOST, why, since=self._lost_at)
         wait, self._retry = self._retry, min(self._retry * 2, LAST_RETRY_S)
         return wait
+
+    def _report(
+        self, condition: CameraCondition, error: str | None = None, *, since: float | None = None
+    ) -> None:
+        since = self._clock.monotonic() if since is None else since
+        old = self.report
+        self.report = CameraReport(condition, error, since, old.width, old.height)
 
     def _too_early(self, frame: Frame) -> float:
         """Seconds until a frame of a paced recording is due."""

@@ -5,11 +5,15 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from agent.runtime.followed import FollowedCaptures
+
 
 @dataclass(slots=True)
 class Stats:
     """Counts since the last `take` and since the start. Thread-safe."""
 
+    followed: FollowedCaptures = field(default_factory=FollowedCaptures)
+    """What became of the captures that somebody asked for."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _total: Counter[str] = field(default_factory=Counter)
     _recent: Counter[str] = field(default_factory=Counter)

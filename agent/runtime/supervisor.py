@@ -9,8 +9,10 @@ from enum import IntEnum, StrEnum
 from queue import Empty, Queue, SimpleQueue
 
 from agent.domain import Capture
+from agent.exchange.state import Phase
 from agent.logs import Log
 from agent.ports import Clock, Notifier
+from agent.runtime.exchange import Exchange
 from agent.runtime.housekeeping import Housekeeping
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
@@ -34,6 +36,7 @@ _INFERENCE_TIMEOUT_S = 60.0
 _DISK_TIMEOUT_S = 120.0  # garbage collection of an SD card may block a sync for long
 _WRITER_STOP_S = STOP_S - 2.0  # leaves time for the uploaders
 _UPLOAD_STOP_S = STOP_S - 1.0  # leaves time for the last summary
+_SIDE_STOP_S = 1.0  # one write of a small file; systemd is told 20 s
 _CAMERA_STOP_S = 2.0  # nothing depends on a camera, and one may hang in its driver
 
 
@@ -71,6 +74,7 @@ class Stages:
     stats: Stats
     model_change: ModelChange | None = None  # None: the model is never replaced
     metrics: Metrics | None = None
+    exchange: Exchange | None = None  # None: no other process can watch or ask
 
 
 class Supervisor:
@@ -134,12 +138,24 @@ class Supervisor:
             notifier=notifier,
             clock=clock,
             metrics=stages.metrics,
-            model=None if stages.model_change is None else stages.model_change.current,
+            live=None if stages.exchange is None else stages.exchange.live,
         )
         self._housekeeping = self._worker(
             "housekeeping", housekeeping.step, timeout=_DISK_TIMEOUT_S, close=housekeeping.close
         )
+        self._side: list[Worker] = []  # may hang on a folder of others: never ends the process
+        if stages.metrics is not None:
+            metrics = stages.metrics
+            self._side.append(
+                self._worker("metrics", metrics.step, timeout=math.inf, close=metrics.close)
+            )
+        if stages.exchange is not None:
+            exchange = stages.exchange
+            self._side.append(
+                self._worker("exchange", exchange.step, timeout=math.inf, close=exchange.close)
+            )
         self._workers = [
+            *self._side,
             *self._uploaders,
             self._housekeeping,
             self._writer,
@@ -182,6 +198,7 @@ class Supervisor:
         """Run until the stop, stop in stream order, and return the exit code of the process."""
         for worker in self._workers:
             worker.start()
+        self._enter(Phase.RUNNING)
         self._notifier.notify("READY=1\nSTATUS=capturing")
         while not self._stop and not self._all_read() and not self._failed():
             self.watch()
@@ -209,9 +226,13 @@ class Supervisor:
         """Feed the watchdog unless a worker's step exceeds its timeout."""
         stalled = [worker.name for worker in self._workers if worker.overdue(now)]
         if stalled != self._stalled:
-            self._stalled = stalled
+            before, self._stalled = self._stalled, stalled
+            if self._stages.exchange is not None:
+                self._stages.exchange.live.stalled = tuple(stalled)
             if stalled:
                 self._log.critical("worker stalled", workers=",".join(stalled))
+            else:
+                self._log.critical("worker recovered", workers=",".join(before))
         if self._watchdog and not stalled and now >= self._next_ping:
             self._notifier.notify("WATCHDOG=1")
             if self._stages.model_change is not None:
@@ -221,6 +242,7 @@ class Supervisor:
     def _wind_down(self) -> ExitCode:
         """Stop in stream order, so that captures in memory reach the disk."""
         stages = self._stages
+        self._enter(Phase.STOPPING)
         self._notifier.notify("STOPPING=1\nSTATUS=writing what is in memory")
         self._log.info("agent stopping", reason=self._reason().value)
         for worker in (*self._readers, *self._change):
@@ -240,6 +262,13 @@ class Supervisor:
         self._await([self._housekeeping], STOP_S)
         lost = stages.inference.pending + stages.writer.pending
         code = self._exit_code()
+        if stages.exchange is not None:
+            stages.exchange.live.end = int(code), self._reason().value
+        self._enter(Phase.STOPPED)
+        for worker in self._side:
+            worker.stop()
+        so_far = self._clock.monotonic() - self._urgent_since
+        self._await(self._side, min(so_far, STOP_S) + _SIDE_STOP_S)
         report = self._log.error if lost or code else self._log.info
         report(
             "agent stopped",
@@ -249,6 +278,10 @@ class Supervisor:
             lost=lost,
         )
         return code
+
+    def _enter(self, phase: Phase) -> None:
+        if self._stages.exchange is not None:
+            self._stages.exchange.live.phase = phase
 
     def _await(self, workers: Sequence[Worker], limit: float) -> None:
         """Wait for workers to end, at most until `limit` seconds after a stop became urgent.

@@ -5,19 +5,13 @@ from dataclasses import dataclass
 from math import inf
 
 from agent.domain import StoredCapture
-from agent.errors import (
-    CaptureRejected,
-    SpoolUnavailable,
-    TargetBlocked,
-    TargetFailed,
-    TargetUnavailable,
-)
+from agent.errors import CaptureRejected, SpoolUnavailable, TargetBlocked, TargetUnavailable
 from agent.logs import Log
 from agent.ports import Clock, UploadTarget
+from agent.runtime.followed import CaptureState
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff, RejectionAction, UploadState
-from agent.upload.guard import target_errors_only
 from agent.upload.retry_order import RetryOrder
 from agent.upload.upload_window import UploadWindow
 
@@ -29,8 +23,6 @@ DISK_RETRY_S = 5.0
 SETTLE_S = 0.05
 """Least time between two deletions of delivered captures: at hundreds of deliveries a second, one
 deletion each would make uploads wait for the disk and wear the flash."""
-
-_BUGS_MAX = 8  # tracebacks of bugs in the target that are logged
 
 _LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the wait
 
@@ -75,10 +67,10 @@ class Uploader:
         self._settled_at = -inf
         self._deferred: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
-        self._bugs: set[str] = set()  # messages of the bugs whose traceback was logged
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
-        self._disk_refuses = False
+        self.disk_error: str | None = None
+        """Why the local disk refuses to delete what was delivered; None while it accepts."""
         self.last_error: str | None = None
         """The error of the latest failed delivery, None after a successful one."""
         self.last_rejection: str | None = None
@@ -100,7 +92,7 @@ class Uploader:
     @property
     def is_stuck(self) -> bool:
         """Whether the endpoint accepts nothing now, or the local disk refuses writes."""
-        return self._disk_refuses or self.state is not UploadState.FLOWING
+        return self.disk_error is not None or self.state is not UploadState.FLOWING
 
     def step(self) -> float:
         """Deliver one capture; return the wait, as a worker's step does, and never None."""
@@ -165,11 +157,8 @@ class Uploader:
     def _send(self, capture: StoredCapture) -> None:
         began = self._clock.monotonic()
         try:
-            with target_errors_only(self._target.name):
-                receipt = self._target.send(capture)
+            receipt = self._target.send(capture)
         except (TargetUnavailable, TargetBlocked) as error:
-            if isinstance(error, TargetFailed):
-                self._report_bug(capture, error)
             self._failed(capture, error)
         except CaptureRejected as error:
             self._refused(capture, error)
@@ -204,6 +193,7 @@ class Uploader:
         self._disk_accepted()
         self._stats.count("delivered", len(proofs))
         for proof in proofs:
+            self._stats.followed.became(proof.id, CaptureState.DELIVERED)
             self._log.info(
                 "capture delivered",
                 capture=proof.id,
@@ -224,17 +214,6 @@ class Uploader:
             self._retry_order.failed(now, capture.id)
         self._spool.release(capture.id)
 
-    def _report_bug(self, capture: StoredCapture, error: TargetFailed) -> None:
-        """Log the traceback of each kind of bug once; called while the error is handled."""
-        with self._lock:
-            is_new = str(error) not in self._bugs and len(self._bugs) < _BUGS_MAX
-            if is_new:
-                self._bugs.add(str(error))
-        if is_new:
-            self._log.critical(
-                "target failed", target=self._target.name, capture=capture.id, exc_info=True
-            )
-
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:
         """Handle a rejection: the capture waits, is moved to `rejected/`, or all are blocked."""
         now = self._clock.monotonic()
@@ -254,6 +233,7 @@ class Uploader:
         self._disk_accepted()
         self.last_rejection = str(error)
         self._stats.count("rejected")
+        self._stats.followed.became(capture.id, CaptureState.REJECTED, str(error))
         self._log.error("capture rejected", capture=capture.id, error=str(error))
 
     def _report(self, now: float, error: str) -> None:
@@ -277,14 +257,14 @@ class Uploader:
 
     def _disk_refused(self, error: str) -> None:
         with self._lock:
-            first, self._disk_refuses = not self._disk_refuses, True
+            first, self.disk_error = self.disk_error is None, error
             self.last_error = error
         if first:
             self._log.error("spool unavailable", error=error)
 
     def _disk_accepted(self) -> None:
         with self._lock:
-            refused, self._disk_refuses = self._disk_refuses, False
+            refused, self.disk_error = self.disk_error is not None, None
         if refused:
             self._log.error("spool available", waiting=self._spool.waiting())
 

@@ -9,6 +9,7 @@ from agent.errors import SpoolUnavailable
 from agent.logs import Log
 from agent.ports import ImageEncoder
 from agent.record.schema import RecordMaker
+from agent.runtime.followed import CaptureState
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
 from agent.spool.types import EvictionReason, NewCapture
@@ -40,13 +41,15 @@ class Writer:
         """`synchronized` returns whether a wall time can be trusted."""
         self._queue = queue
         self._encoder = encoder
-        self._maker = maker
+        self.maker = maker
+        """Makes the records of all captures."""
         self._spool = spool
         self._synchronized = synchronized
         self._stats = stats
         self._log = log
         self._encoded: list[NewCapture] = []
-        self._refused = False
+        self.refusal: str | None = None
+        """Why the disk refuses writes; None while it accepts them."""
         self._retry = _FIRST_RETRY_S
         self.finishing = False
         """Set when no more captures will come: the step ends once all are stored."""
@@ -65,19 +68,23 @@ class Writer:
         try:
             stored = self._spool.put(self._encoded)
         except SpoolUnavailable as error:
-            if not self._refused:
+            if self.refusal is None:
                 self._log.error("spool unavailable", error=str(error), pending=self.pending)
-            self._refused = True
+            self.refusal = str(error)
             wait, self._retry = self._retry, min(self._retry * 2, _LAST_RETRY_S)
             return wait
-        if self._refused:
+        if self.refusal is not None:
             self._log.error("spool available", pending=self.pending)
-        self._refused, self._retry, self._encoded = False, _FIRST_RETRY_S, []
+        self.refusal, self._retry, self._encoded = None, _FIRST_RETRY_S, []
+        followed = self._stats.followed
         for entry in stored.kept:
+            followed.became(entry.id, CaptureState.WAITING)
             self._log.info("capture stored", capture=entry.id, bytes=entry.size)
         for entry in stored.replaced:
+            followed.became(entry.id, CaptureState.EVICTED, EvictionReason.DUPLICATE)
             self._log.info("capture evicted", capture=entry.id, reason=EvictionReason.DUPLICATE)
         for entry in stored.evicted:
+            followed.became(entry.id, CaptureState.EVICTED, stored.reason)
             self._stats.count("evicted")
             self._log.info(
                 "capture evicted", capture=entry.id, reason=stored.reason, value=entry.value
@@ -99,7 +106,7 @@ class Writer:
         frame = capture.observation.frame
         image = self._encoder.encode(frame.pixels)
         synchronized = self._synchronized(frame.captured_at)
-        record = self._maker.make(capture.id, capture, image, clock_synchronized=synchronized)
+        record = self.maker.make(capture.id, capture, image, clock_synchronized=synchronized)
         return NewCapture(
             capture.id,
             capture.lane,

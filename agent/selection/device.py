@@ -1,6 +1,6 @@
 """The selection of a whole device: its cameras share one budget, its cells, and the cover."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.domain import Capture, Observation
 from agent.selection.budget.ledger import DEGRADED_SHARE
@@ -55,11 +55,10 @@ class Selection:
         last = [capture for selector in self.selectors.values() for capture in selector.finish(now)]
         return last + [capture for cell in self._cells.values() for capture in cell.close()]
 
-    def request(self, camera: str | None = None) -> None:
-        """Capture the next frame of a camera, or of each."""
-        for name, selector in self.selectors.items():
-            if camera in {None, name}:
-                selector.request()
+    def request(self, ids: Mapping[str, str] | None = None) -> None:
+        """Capture the next frame of each camera, or of those in `ids`, under the id given there."""
+        for name in self.selectors if ids is None else ids:
+            self.selectors[name].request("" if ids is None else ids[name])
 
     def memory(self) -> dict[str, str]:
         """Return the state that should survive a restart, by name."""

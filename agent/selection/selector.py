@@ -1,5 +1,6 @@
 """Decides which frames of one camera are captured, and reports the reason for each frame."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -95,11 +96,14 @@ class Selector:
         self._new_id = new_id
         self._explain = explain or (lambda _evaluation: None)
         self._evaluated = 0
-        self._requests = 0
+        self._requests: deque[str] = deque()  # the id of each capture, or ""
 
-    def request(self) -> None:
-        """Capture the next frame: a person or a program asked for it."""
-        self._requests += 1
+    def request(self, capture_id: str = "") -> None:
+        """Capture the next frame: a person or a program asked for it.
+
+        `capture_id` becomes the id of the capture; without one it gets its own.
+        """
+        self._requests.append(capture_id)
 
     def observe(self, observation: Observation, now: float) -> list[Capture]:
         """Take the next frame and return the captures to store now.
@@ -124,7 +128,8 @@ class Selector:
         quality = ImageQuality.CLEAR
         if observation.grey is not None:
             quality = self.quality_monitor.assess(observation.grey, frame.at)
-        lane, reason = self._lane(sampling)
+        requested = self._requests.popleft() if self._requests else None
+        lane, reason = self._lane(sampling, is_requested=requested is not None)
         evaluation = FrameEvaluation(frame, SelectionOutcome(lane.value), suspects, quality=quality)
         capture = Capture(
             observation,
@@ -134,6 +139,7 @@ class Selector:
             sampling,
             is_degraded=quality.is_degraded,
             suspects=named,
+            id=requested or "",
         )
         if lane is Lane.SCORE:
             return self._compete(capture, evaluation, context, now)
@@ -148,13 +154,14 @@ class Selector:
                 named += rule.suspects(context)
         return tuple(sorted(named, key=lambda suspect: -suspect.p)[:MOST_NAMED])
 
-    def _lane(self, sampling: Sampling | None) -> tuple[Lane, tuple[RuleHit, ...]]:
+    def _lane(
+        self, sampling: Sampling | None, *, is_requested: bool
+    ) -> tuple[Lane, tuple[RuleHit, ...]]:
         """Return the lane that captures the frame whatever it shows, if any; else score."""
         reason: tuple[RuleHit, ...] = ()
         lane = Lane.SCORE
         nth = self._plan.every_nth
-        if self._requests:
-            self._requests -= 1
+        if is_requested:
             lane, reason = Lane.REQUESTED, (RuleHit("requested", 1.0), *reason)
         if nth > 0 and self._evaluated % nth == 0:
             lane, reason = Lane.INTERVAL, (RuleHit("every_nth", 1.0), *reason)
@@ -217,7 +224,7 @@ class Selector:
             hint = SendHint(view, capture.is_degraded).text
         else:
             self._shared.cover.add(view, now)
-        name = self._new_id(evaluation.frame.captured_at)
+        name = capture.id or self._new_id(evaluation.frame.captured_at)
         return replace(capture, id=name, value=evaluation.value, hint=hint)
 
     def _view(self, context: FrameContext, suspects: Sequence[Suspect], now: float) -> View:

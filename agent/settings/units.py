@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_TENTHS_BELOW = 10.0  # seconds
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)?\s*", re.ASCII)
 _SIZES = {
     "EB": 1000**6,
@@ -51,6 +52,14 @@ def show_duration(seconds: float) -> str:
             return f"{int(seconds) // int(_UNITS[unit])}{unit}"
     number = f"{Decimal(repr(seconds)):f}"
     return f"{number.rstrip('0').rstrip('.') if '.' in number else number}s"
+
+
+def show_span(seconds: float) -> str:
+    """A rounded time for people, in two or three digits: `0.4s`, `40s`, `1.5 m`, `3.2 h`."""
+    for unit in ("d", "h", "m"):
+        if seconds >= _UNITS[unit]:
+            return f"{seconds / _UNITS[unit]:.1f} {unit}"
+    return f"{seconds:.0f}s" if seconds >= _TENTHS_BELOW else f"{seconds:.1f}s".replace(".0s", "s")
 
 
 def parse_size(value: object) -> object:

@@ -27,6 +27,11 @@ class SpoolPaths:
         return self.root / "reserve"
 
     @cached_property
+    def exchange(self) -> Path:
+        """State and answers of a daemon that has no folder in memory for them."""
+        return self.root / "live"
+
+    @cached_property
     def cache(self) -> Path:
         """The diskcache directory."""
         return self.root / "cache"

@@ -1,28 +1,33 @@
-"""The lock of the one process that writes a spool, and the facts that it publishes to others."""
+"""The lock of the one process that writes a spool, and what that process says of itself in it."""
 
 import contextlib
 import fcntl
-import functools
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.errors import SpoolUnavailable, TemporaryError
 
 _PID_BYTES = 12  # fixed width: overwriting in place works on a full disk
 _FACTS_BYTES = 2000
 
-Publish = Callable[[Mapping[str, object]], None]
-"""Publishes facts to other processes; not flushed, and valid only while the process runs."""
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that owns a spool."""
+
+    process: int
+    is_daemon: bool  # it runs cameras and can be asked for captures; others only empty the spool
 
 
 @contextlib.contextmanager
-def owned(lock: Path) -> Iterator[Publish]:
+def owned(lock: Path, *, exchange: Path | None = None) -> Iterator[None]:
     """Hold the lock; the kernel releases it when the process ends in any way.
 
-    Yields a function that publishes facts to other processes.
+    `exchange` is given by the daemon alone: the folder where others find its state. In the lock
+    of another owner the folder of the latest daemon stays.
 
     Raises `TemporaryError` while another process holds it, `SpoolUnavailable` when the disk
     refuses.
@@ -41,15 +46,20 @@ def owned(lock: Path) -> Iterator[Publish]:
                 f"{holder or 'unknown'}) owns it. Stop that one first, or set AGENT_SPOOL_DIR to "
                 "another folder."
             ) from None
+        facts: dict[str, object] = {"daemon": exchange is not None}
+        folder = exchange or exchange_folder(lock)
+        if folder is not None and len(json.dumps(str(folder))) < _FACTS_BYTES // 2:
+            facts["exchange"] = str(folder)
+        text = str(os.getpid()).ljust(_PID_BYTES) + json.dumps(facts).ljust(_FACTS_BYTES)
         with contextlib.suppress(OSError):  # first use on a full disk: others see no pid
-            os.pwrite(descriptor, str(os.getpid()).ljust(_PID_BYTES + _FACTS_BYTES).encode(), 0)
-        yield functools.partial(_publish, descriptor)
+            os.pwrite(descriptor, text.encode(), 0)
+        yield
     finally:
         os.close(descriptor)
 
 
-def owner_process(lock: Path) -> int | None:
-    """Return the id of the process that holds the lock, None when no process does.
+def owner_of(lock: Path) -> Owner | None:
+    """Return the process that holds the lock, None when no process does.
 
     Reads from `/proc` whether the process named in the file holds it: trying to take the lock could
     make a starting daemon fail, and `/proc/locks` may skip a line while other locks change.
@@ -60,23 +70,23 @@ def owner_process(lock: Path) -> int | None:
         descriptors = list(Path(f"/proc/{holder}/fdinfo").iterdir())
     except (OSError, ValueError):
         return None
-    return holder if any(_is_locked(one, inode) for one in descriptors) else None
+    if not any(_is_locked(one, inode) for one in descriptors):
+        return None
+    return Owner(holder, is_daemon=_facts(lock).get("daemon") is True)
 
 
-def published(lock: Path) -> dict[str, Any]:
-    """Return the facts that the lock's holder published last; empty when there are none."""
+def exchange_folder(lock: Path) -> Path | None:
+    """Return the folder where the latest daemon of this spool publishes its state."""
+    folder = _facts(lock).get("exchange")
+    return Path(folder) if isinstance(folder, str) and folder.startswith("/") else None
+
+
+def _facts(lock: Path) -> dict[str, object]:
     try:
         facts = json.loads(lock.read_bytes()[_PID_BYTES:])
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
-
-
-def _publish(descriptor: int, facts: Mapping[str, object]) -> None:
-    text = json.dumps(facts).encode()
-    if len(text) <= _FACTS_BYTES:
-        with contextlib.suppress(OSError):
-            os.pwrite(descriptor, text.ljust(_FACTS_BYTES), _PID_BYTES)
 
 
 def _is_locked(descriptor: Path, inode: int) -> bool:

@@ -59,10 +59,12 @@ def open_spool(
     open_index: OpenIndex = Index,
     order: SendOrder | None = None,
     progress: Progress = lambda _read, _of: None,
+    exchange: Path | None = None,
 ) -> Iterator[Spool]:
     """Open the spool in `directory` for the `with` block; create it when it is missing.
 
-    `progress` is called every few seconds during a long start.
+    `progress` is called every few seconds during a long start. `exchange` is the folder where the
+    daemon publishes its state; other commands have none.
 
     Raises `ConfigurationError` when the folder belongs to another user or is not usable,
     `TemporaryError` while another process owns it, `SpoolUnavailable` on a disk error.
@@ -70,7 +72,7 @@ def open_spool(
     paths = SpoolPaths(directory.absolute())
     disk = disk or Disk(inside=paths.root)
     _prepare(paths, disk)
-    with owned(paths.lock) as publish, contextlib.ExitStack() as opened:
+    with owned(paths.lock, exchange=exchange), contextlib.ExitStack() as opened:
         try:
             _free_reserve(paths, disk)
             index, contents = _open_index(paths, disk, open_index)
@@ -92,7 +94,6 @@ def open_spool(
             clock=clock,
             log=log,
             order=order,
-            publish=publish,
         )
 
 

@@ -34,7 +34,6 @@ from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_notes import IndexNotes
 from agent.spool.index_reading import InDoubtError
 from agent.spool.layout import SpoolPaths
-from agent.spool.lock import Publish
 from agent.spool.record_files import RecordFiles
 from agent.spool.types import (
     EncodedCapture,
@@ -74,15 +73,11 @@ class Spool:
         clock: Clock,
         log: Log,
         order: SendOrder | None = None,
-        publish: Publish = lambda _facts: None,
     ) -> None:
         """Continue from the recovered state.
 
         `order` decides what is sent next; the default sends everything, highest value first.
-        `publish` publishes facts to other processes.
         """
-        self._publish = publish
-        self._published: Mapping[str, object] = {}
         self._files = RecordFiles(disk, paths)
         self._disk_budget = DiskBudget(paths, limits, disk, state.moved_bytes, log)
         self._index_notes = IndexNotes(index, self._disk_budget, state)
@@ -266,13 +261,6 @@ class Spool:
             if self._claimed or not self._entries or self._order.choose() is not None:
                 return None
             return self._order.reason()
-
-    def publish_facts(self, facts: Mapping[str, object]) -> None:
-        """Publish facts about this process for `status`."""
-        facts = {**facts, "in_flight": self.in_flight()}
-        if facts != self._published:
-            self._published = facts
-            self._publish(facts)
 
     def report(self) -> Mapping[str, float]:
         """Return figures of the send order, such as the remaining credits."""

@@ -8,7 +8,7 @@ from agent.files import Disk
 from agent.record.file_format import time_from_name, time_in_name
 from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
-from agent.spool.lock import owner_process, published
+from agent.spool.lock import Owner, owner_of
 from agent.spool.types import MoveReason, evicted_by_reason
 
 _RECENT_S = 3600
@@ -18,7 +18,7 @@ _RECENT_S = 3600
 class SpoolStatus:
     """The state of a spool at one moment."""
 
-    owner: int | None  # process id of the writer, None when none runs
+    owner: Owner | None  # the process that writes, None when none runs
     waiting: int
     waiting_bytes: int
     oldest_waiting: float | None  # capture time, seconds since 1970 UTC, by the device's clock
@@ -30,12 +30,7 @@ class SpoolStatus:
     evicted_by_reason: dict[str, int]
     last_delivered: float | None  # seconds since 1970 UTC
     occupied: int  # bytes on disk of the whole folder
-    in_flight: int = 0  # captures that the owner is sending
-    last_error: str | None = None  # of the latest delivery; None after a success
-    upload: str | None = None  # condition of the uploads
-    best_value: float | None = None  # expected new failures of the best that waits for a credit
-    model: str | None = None  # name of the running model
-    model_error: str | None = None  # why the file at AGENT_MODEL does not run
+    in_rejected: int = 0  # files in `rejected/`
     ledger: str | None = None  # credit ledger, as last made durable
 
     @property
@@ -52,18 +47,15 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     if not (paths.cache / DATABASE).exists():
-        return SpoolStatus(owner_process(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
+        return SpoolStatus(owner_of(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
     span = time_in_name(now - _RECENT_S), time_in_name(now)
     totals = read_totals(paths.cache, span, ("last_delivered", "ledger"))
     counts = Counter(totals.counts)
-    moved_bytes = sum(
-        file.size for path in (paths.rejected, paths.damaged) for file in disk.files(path)
-    )
+    rejected = [file.size for file in disk.files(paths.rejected)]
+    moved_bytes = sum(rejected) + sum(file.size for file in disk.files(paths.damaged))
     last = totals.notes.get("last_delivered")
-    owner = owner_process(paths.lock)
-    facts = published(paths.lock) if owner is not None else {}
     return SpoolStatus(
-        owner=owner,
+        owner=owner_of(paths.lock),
         waiting=totals.waiting,
         waiting_bytes=totals.waiting_bytes,
         oldest_waiting=None if totals.oldest is None else time_from_name(totals.oldest),
@@ -78,11 +70,6 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         + moved_bytes
         + sum(file.size for file in disk.files(paths.cache))
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
-        in_flight=int(facts.get("in_flight", 0)),
-        last_error=facts.get("last_error"),
-        upload=facts.get("upload"),
-        best_value=facts.get("best_value"),
-        model=facts.get("model"),
-        model_error=facts.get("model_error"),
+        in_rejected=len(rejected),
         ledger=totals.notes.get("ledger"),
     )

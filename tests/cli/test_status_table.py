@@ -10,9 +10,31 @@ from rich.console import Console
 from agent.cli.status_table import table_of
 
 NOW = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
+CAMERA: dict[str, Any] = {
+    "name": "gate",
+    "state": "live",
+    "error": None,
+    "since_s": 400.0,
+    "fps": 5.0,
+    "analysed_fps": 5.0,
+    "last_frame_age_s": 0.2,
+    "width": 640,
+    "height": 480,
+    "quality": "clear",
+    "last_capture": None,
+    "last_capture_id": None,
+}
 QUIET: dict[str, Any] = {
     "spool_dir": "/var/lib/capture-agent/spool",
+    "daemon": "running",
     "daemon_pid": 7,
+    "version": "0.1.0",
+    "device": "gate-3",
+    "uptime_s": 7200.0,
+    "stopped": None,
+    "exit_code": None,
+    "stalled": [],
+    "cameras": [CAMERA],
     "waiting": 0,
     "waiting_bytes": 0,
     "in_flight": 0,
@@ -20,20 +42,37 @@ QUIET: dict[str, Any] = {
     "stored": 0,
     "delivered": 0,
     "rejected": 0,
+    "in_rejected": 0,
     "damaged": 0,
     "evicted": 0,
     "evicted_by_reason": {},
     "last_delivered": None,
     "last_error": None,
+    "target": "https://example.org/captures",
     "upload": "flowing",
     "best_value": None,
     "model": "nanodet",
+    "model_sha256": "0123456789abcdef",
+    "model_provider": "CPUExecutionProvider",
     "model_error": None,
     "budget_per_day": 100.0,
     "credits_left": 4.0,
+    "disk": "ok",
+    "disk_free_bytes": 20_000_000_000,
+    "disk_total_bytes": 64_000_000_000,
+    "min_free_bytes": 512_000_000,
     "occupied_bytes": 4_000_000,
     "max_bytes": 2_000_000_000,
     "hours_until_full": None,
+    "needs": [],
+}
+NOT_THERE: dict[str, Any] = {
+    "daemon": "none",
+    "daemon_pid": None,
+    "uptime_s": None,
+    "upload": None,
+    "target": None,
+    "model": None,
 }
 GREEN, YELLOW, RED = "\x1b[32m", "\x1b[33m", "\x1b[31m"
 
@@ -47,33 +86,64 @@ def shown(row: str, **facts: Any) -> str:
     return str(value)
 
 
+def camera(**facts: Any) -> dict[str, Any]:
+    return {"cameras": [CAMERA | facts]}
+
+
 @pytest.mark.parametrize(
     ("row", "facts", "words"),
     [
-        ("daemon", {}, "running (process 7)"),
-        ("daemon", {"daemon_pid": None}, "not running"),
-        ("upload", {"upload": None}, "-"),
-        ("best waiting", {"best_value": None}, "-"),
-        ("best waiting", {"best_value": 1.418}, "1.42 expected new failures"),
+        ("daemon", {}, "running for 2.0 h (process 7)"),
+        ("daemon", NOT_THERE, "not running"),
+        (
+            "daemon",
+            NOT_THERE
+            | {"daemon": "stopped", "stopped": "2026-05-28T20:25:10+00:00", "exit_code": 0},
+            "not running; stopped 1.5 m ago",
+        ),
+        (
+            "daemon",
+            NOT_THERE
+            | {"daemon": "stopped", "stopped": "2026-05-28T20:25:10+00:00", "exit_code": 78},
+            "ago with exit code 78",
+        ),
+        ("daemon", {"daemon": "silent"}, "silent (process 7)"),
+        ("device", {}, "gate-3, capture-agent 0.1.0"),
+        ("needs you", {"needs": ["camera gate: lost for 40s"]}, "camera gate: lost for 40s"),
+        ("camera gate", {}, "live, 5.0 fps, frame 0.2s old, 640x480, clear"),
+        ("camera gate", camera(analysed_fps=2.0), "5.0 fps, 2.0 analysed"),
+        ("camera gate", camera(last_capture="2026-05-28T20:26:00+00:00"), "last capture 40s ago"),
+        (
+            "camera gate",
+            camera(state="lost", since_s=75.0, error="no such device"),
+            "lost for 1.2 m: no such device",
+        ),
+        ("camera gate", camera(state="off", since_s=None), "off"),
+        ("upload", {"upload": None, "target": None}, "off: AGENT_UPLOAD_URL is not set"),
+        ("upload", NOT_THERE, "-"),
+        ("upload", {}, "flowing, https://example.org/captures"),
+        ("model", NOT_THERE, "-"),
+        ("model", {}, "nanodet (0123456789ab), CPUExecutionProvider"),
         (
             "model",
             {"model": "b", "model_error": "cannot use a"},
-            "b, the known-good model: cannot use a",
+            "b (0123456789ab), the known-good model: cannot use a",
         ),
         ("waiting", {"waiting": 3, "waiting_bytes": 1500}, "3 captures, 1.5kB"),
-        ("oldest waiting", {}, "none"),
+        ("waiting", {"waiting": 3, "best_value": 1.418}, "the best 1.42 expected new failures"),
+        ("waiting", {"waiting": 3, "in_flight": 2}, "2 being sent"),
         (
-            "oldest waiting",
+            "waiting",
             {"waiting": 1, "oldest_waiting": "2026-05-28T20:26:00+00:00"},
-            "40s ago",
+            "the oldest 40s ago",
         ),
         (
-            "oldest waiting",
+            "waiting",
             {"waiting": 1, "oldest_waiting": "2026-05-27T20:26:40+00:00"},
             "1.0 d ago",
         ),
         (
-            "oldest waiting",
+            "waiting",
             {"waiting": 1, "oldest_waiting": "2027-01-01T00:00:00+00:00"},
             "ahead of",
         ),
@@ -86,12 +156,24 @@ def shown(row: str, **facts: Any) -> str:
         ("evicted", {"evicted": 3, "evicted_by_reason": {"budget": 3}}, "3 (budget 3)"),
         ("credits left", {}, "4.0 now, 100 a day"),
         ("credits left", {"credits_left": -1}, "no limit"),
-        ("disk", {}, "4MB of 2GB"),
+        ("spool", {}, "4MB of 2GB, /var/lib/capture-agent/spool"),
+        ("disk", {}, "20GB free of 64GB, 512MB must stay free"),
+        ("disk", {"disk": "full", "disk_free_bytes": 1000}, "full: 1kB free of 64GB"),
+        ("disk", {"disk_free_bytes": None}, "unknown"),
         ("full in", {}, "never at the present rate"),
         ("full in", {"hours_until_full": 5.25}, "5.2 h"),
         ("full in", {"hours_until_full": 1440.0}, "60 days"),
+        (
+            "full in",
+            {"disk": "full", "hours_until_full": 0.0},
+            "full: a new capture is stored only",
+        ),
+        ("full in", {"disk": "spool full", "hours_until_full": 0.0}, "replaces the one with the"),
         # What looks like markup of the table is an address.
         ("last error", {"last_error": "cannot reach [fd00::1]:9"}, "cannot reach [fd00::1]:9"),
+        ("last error", NOT_THERE, "-"),
+        ("last error", NOT_THERE | {"last_error": "x"}, "x (before the daemon ended)"),
+        ("last error", {"last_error": "a\x1b[2Jb\nc"}, r"a\x1b[2Jb\nc"),
         ("spool", {"spool_dir": "/media/[red]/spool"}, "/media/[red]/spool"),
     ],
 )
@@ -103,14 +185,25 @@ def test_each_row_says_it_in_words(row: str, facts: dict[str, Any], words: str) 
     ("row", "facts", "colour"),
     [
         ("daemon", {}, GREEN),
-        ("daemon", {"daemon_pid": None}, RED),
+        ("daemon", NOT_THERE, RED),
+        ("daemon", {"daemon": "silent"}, RED),
+        ("daemon", {"daemon": "starting"}, YELLOW),
+        ("needs you", {"needs": ["x"]}, RED),
+        ("camera gate", {}, GREEN),
+        ("camera gate", camera(quality="dark"), YELLOW),
+        ("camera gate", camera(quality="frozen"), RED),
+        ("camera gate", camera(state="lost"), RED),
         ("upload", {}, GREEN),
         ("upload", {"upload": "delayed"}, YELLOW),
         ("upload", {"upload": "blocked"}, RED),
-        ("last error", {"last_error": "cannot"}, RED),
-        ("rejected", {"rejected": 1}, RED),
-        ("damaged", {"damaged": 1}, RED),
+        ("last error", {"upload": "blocked", "last_error": "cannot"}, RED),
+        ("last error", {"upload": "delayed", "last_error": "cannot"}, YELLOW),
+        ("rejected", {"rejected": 1, "in_rejected": 1}, RED),
+        ("damaged", {"damaged": 1}, YELLOW),
         ("model", {"model_error": "cannot"}, RED),
+        ("disk", {"disk": "full"}, RED),
+        ("disk", {"disk": "refused"}, RED),
+        ("full in", {"disk": "spool full"}, YELLOW),
     ],
 )
 def test_what_needs_a_person_is_red(row: str, facts: dict[str, Any], colour: str) -> None:
@@ -118,5 +211,12 @@ def test_what_needs_a_person_is_red(row: str, facts: dict[str, Any], colour: str
 
 
 def test_what_is_well_has_no_colour() -> None:
-    for row in ("last error", "waiting", "rejected", "damaged", "evicted", "model"):
+    for row in ("last error", "waiting", "rejected", "damaged", "evicted", "model", "disk"):
         assert "\x1b[3" not in shown(row)
+
+
+def test_six_cameras_have_a_row_each() -> None:
+    cameras = [CAMERA | {"name": f"c{number}"} for number in range(6)]
+
+    for number in range(6):
+        assert "live" in shown(f"camera c{number}", cameras=cameras)

@@ -6,10 +6,22 @@ import signal
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 from tests import ROOT
-from tests.end_to_end.command import COMMAND, Daemon, assert_law, clip, environment, status, until
+from tests.end_to_end.command import (
+    COMMAND,
+    Daemon,
+    assert_law,
+    call,
+    clip,
+    environment,
+    status,
+    until,
+)
 from tests.end_to_end.endpoint import LocalEndpoint
 
 
@@ -36,6 +48,7 @@ TYPES: dict[str, Callable[[object], bool]] = {
     "text": lambda value: type(value) is str,
     "time": lambda value: type(value) is str and is_utc(value),
     "object": lambda value: isinstance(value, dict),
+    "list": lambda value: isinstance(value, list),
     "null": lambda value: value is None,
 }
 
@@ -44,12 +57,25 @@ def is_utc(text: str) -> bool:
     return datetime.fromisoformat(text).utcoffset() == timedelta(0)
 
 
+def documented(heading: str) -> dict[str, str]:
+    """Names and types of a table of the page."""
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    _, _, table = page.partition(f"| {heading} | Type | Meaning |\n")
+    rows = re.findall(r"(?m)^\| (`\w+`(?:, `\w+`)*) \| ([a-z ]+) \|", table.split("\n\n")[0])
+    return {name: kind for names, kind in rows for name in re.findall(r"\w+", names)}
+
+
+def assert_as_documented(look: Any, schema: dict[str, str]) -> None:
+    assert list(look) == list(schema)
+    for name, value in look.items():
+        assert any(TYPES[kind](value) for kind in schema[name].split(" or ")), (name, value)
+
+
 def test_the_status_is_what_the_page_says_of_it(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     """Before the first start, while the daemon cannot deliver, while it can, and afterwards."""
-    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
-    schema = dict(re.findall(r"(?m)^\| `(\w+)` \| ([a-z ]+) \|", page))
+    schema, camera_schema = documented("Name"), documented("Field of a camera")
     receiver = endpoint(up=False)
     looks = [status(tmp_path)]
     with Daemon(
@@ -68,20 +94,120 @@ def test_the_status_is_what_the_page_says_of_it(
     looks.append(status(tmp_path))
 
     for look in looks:
-        assert list(look) == list(schema)
-        for name, value in look.items():
-            assert any(TYPES[kind](value) for kind in schema[name].split(" or ")), (name, value)
+        assert_as_documented(look, schema)
+        for camera in look["cameras"]:
+            assert_as_documented(camera, camera_schema)
         assert_law(look)
-    for name in set(schema) - {"model_error", "hours_until_full", "last_error"}:
+    seldom = {"model_error", "hours_until_full", "last_error", "disk_error"}
+    for name in set(schema) - seldom:
         assert any(look[name] is not None for look in looks), name
+    assert [look["daemon"] for look in looks] == ["none", "running", "running", "stopped"]
     assert {look["upload"] for look in looks} <= {"flowing", "delayed", "blocked", "closed", None}
+    street, none = looks[2]["cameras"]
+    assert (street["width"], street["height"]) == (640, 272)
+    assert street["last_capture_id"] in daemon.stored()
+    assert (none["state"], none["last_frame_age_s"]) == ("lost", None)
+    assert looks[2]["needs"] == [need for need in looks[2]["needs"] if "camera none: lost" in need]
+
+
+def test_a_daemon_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
+    with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
+        daemon.wait_for("camera lost")
+        alive = status(tmp_path, AGENT_CAMERAS="/dev/video63")
+        daemon.process.kill()
+        daemon.process.wait()
+        dead = status(tmp_path, AGENT_CAMERAS="/dev/video63")
+
+    assert (alive["daemon"], alive["cameras"][0]["state"]) == ("running", "lost")
+    assert (dead["daemon"], dead["daemon_pid"], dead["cameras"][0]["state"]) == (
+        "killed",
+        None,
+        "off",
+    )
+    assert dead["needs"] == ["the daemon does not run: it was killed or crashed"]
+
+
+def test_a_daemon_that_hangs_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
+    """Its process and its lock are there; its state in memory gets old."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    with Daemon(
+        tmp_path, AGENT_CAMERAS="/dev/video63", RUNTIME_DIRECTORY=tmp_path / "run"
+    ) as daemon:
+        daemon.wait_for("camera lost")
+        until(lambda: status(tmp_path)["daemon"] == "running", what=daemon.describe)
+        daemon.signal(signal.SIGSTOP)
+        until(lambda: status(tmp_path)["daemon"] == "silent", what=daemon.describe)
+        result = call(tmp_path, "status")
+        daemon.signal(signal.SIGCONT)
+
+    assert result.returncode == 1
+    assert "the daemon does not answer: its state is" in result.stdout
+
+
+def test_the_state_of_a_blocked_upload_survives_the_words_of_the_endpoint(
+    tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
+) -> None:
+    words = "\u0417\u0430\u043f\u0440\u0435\u0449\u0435\u043d\u043e \x1b[2J " * 40
+    with (
+        HeldEndpoint(words) as url,
+        Daemon(
+            tmp_path,
+            AGENT_CAMERAS=f"street={clip()} none=/dev/video63",
+            AGENT_EVERY_NTH_FRAME=20,
+            AGENT_UPLOAD_URL=url,
+        ) as daemon,
+    ):
+        daemon.wait_for("upload blocked")
+        until(lambda: status(tmp_path)["upload"] == "blocked", what=daemon.describe)
+        facts, shown = status(tmp_path), call(tmp_path, "status")
+        daemon.process.terminate()
+        assert daemon.ends() == 0
+    after = status(tmp_path)
+
+    assert facts["last_error"] is not None
+    assert "\x1b" not in facts["last_error"] + shown.stdout
+    assert any(need.startswith("nothing can be delivered") for need in facts["needs"])
+    assert shown.returncode == 1
+    assert (after["last_error"], after["daemon"]) == (facts["last_error"], "stopped")
+
+
+class HeldEndpoint:
+    """Refuses every token with the same words."""
+
+    def __init__(self, words: str) -> None:
+        body = words.encode()
+
+        class Refusal(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(401)
+                self.send_header("Content-Type", "text/plain; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Stay quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}/captures"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def test_the_daemon_writes_its_figures_for_prometheus(tmp_path: Path) -> None:
+    """Also those of its last seconds."""
     file = tmp_path / "agent.prom"
-    with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63", AGENT_METRICS_FILE=file) as daemon:
-        until(file.exists, what=daemon.describe)
-        daemon.process.terminate()
-        assert daemon.ends() == 0
+    recording = f"street={clip()}"
+    result = call(tmp_path, "run", AGENT_CAMERAS=recording, AGENT_METRICS_FILE=file, AGENT_FPS=0)
+    assert result.returncode == 0, result.stderr
+    text = file.read_text("utf-8")
 
-    assert "# TYPE capture_agent_captures_waiting gauge\n" in file.read_text("utf-8")
+    assert "# TYPE capture_agent_captures_waiting gauge\n" in text
+    assert "capture_agent_frames_analysed_total 250\n" in text

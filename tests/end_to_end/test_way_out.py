@@ -1,6 +1,8 @@
 """Commands for a person: export to a USB stick, rejected captures, a requested frame."""
 
 import json
+import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -18,6 +20,9 @@ from tests.end_to_end.command import (
     status,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.spool.spool_builders import open_real
+
+UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",
@@ -91,7 +96,7 @@ def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> 
     assert result.returncode == 78
     assert "stick" in result.stderr
     assert "Traceback" not in result.stderr
-    assert status(spool) == before
+    assert {**status(spool), "disk_free_bytes": before["disk_free_bytes"]} == before
 
 
 def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
@@ -151,7 +156,9 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
         if by == "command":
             result = call(tmp_path, "request")
             assert result.returncode == 0, result.stderr
-            assert str(daemon.process.pid) in result.stdout
+            assert re.fullmatch(
+                rf"street: {UUID} stored; it is sent before all others\n", result.stdout
+            )
         else:
             daemon.signal(signal.SIGUSR1)
         line = daemon.wait_for("frame captured")
@@ -163,5 +170,33 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
 def test_a_request_without_a_daemon_is_an_error(tmp_path: Path) -> None:
     result = call(tmp_path, "request")
 
+    assert result.returncode == 3
+    assert "no daemon runs" in result.stderr
+
+
+def test_a_request_beside_another_command_signals_nobody(tmp_path: Path) -> None:
+    """SIGUSR1 would end a command that is no daemon."""
+    with open_real(tmp_path / "spool") as spool:  # this process owns it
+        result = call(tmp_path, "request")
+        assert spool.waiting() == 0
+
     assert result.returncode == 75
-    assert "no daemon" in result.stderr
+    assert f"it does not run; process {os.getpid()}" in result.stderr
+
+
+def test_a_request_says_why_there_is_no_capture(tmp_path: Path) -> None:
+    settings = {**FEW, "AGENT_CAMERAS": f"{NEVER_ENDS} street={clip()}", "AGENT_FPS": 0}
+    with Daemon(tmp_path, **settings) as daemon:
+        daemon.wait_for("camera lost")
+        daemon.wait_for("camera ended")
+        both = call(tmp_path, "request", "--json")
+        unknown = call(tmp_path, "request", "gate")
+        path = call(tmp_path, "request", "../../x")
+
+    told = {each["camera"]: each for each in json.loads(both.stdout)["captures"]}
+    assert both.returncode == 75
+    assert told["idle"]["reason"].startswith("the camera is lost: cannot open camera /dev/video63")
+    assert told["street"]["reason"] == "the recording has ended"
+    assert (unknown.returncode, path.returncode) == (1, 1)
+    assert "cannot ask for camera gate: there is none of this name" in unknown.stderr
+    assert "the cameras are idle, street" in path.stderr

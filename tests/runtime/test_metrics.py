@@ -1,12 +1,16 @@
 """The figures for Prometheus: whole, seldom, and never a reason to stop."""
 
 import errno
+import os
 import re
 from pathlib import Path
+from threading import Event, Thread
+
+import pytest
 
 from agent.files import Disk
 from agent.runtime.mailbox import FrameCounts
-from agent.runtime.metrics import METRICS_S, Figures, Metrics, Publish, exposition
+from agent.runtime.metrics import METRICS_S, WRITE_S, Figures, Metrics, Publish, exposition
 from agent.spool.spool import Spool
 from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
@@ -58,25 +62,21 @@ def test_each_family_has_its_help_its_type_and_its_unit() -> None:
     assert "capture_agent_upload_flowing 1" in samples
 
 
-def test_the_file_is_readable_by_others_and_written_only_when_due_and_changed(
+def test_the_file_is_readable_by_others_and_written_only_when_changed(
     tmp_path: Path, spool: Spool, log: Recorder
 ) -> None:
-    clock, path, written = ManualClock(), tmp_path / "agent.prom", []
+    path, written = tmp_path / "agent.prom", []
 
     def publish(place: Path, data: bytes) -> None:
         Disk().publish(place, data)
         written.append(data)
 
-    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    agent = WholeAgent(HungCamera(), spool, log, clock=ManualClock())
     metrics = metrics_of(agent, path, log, publish)
-    metrics.write()
+    assert metrics.step() == METRICS_S
     agent.stages.mailbox.put(frame(sequence=1))
-    metrics.write()
-    assert len(written) == 1
-    clock.now += METRICS_S
-    metrics.write()
-    clock.now += METRICS_S
-    metrics.write()
+    metrics.step()
+    metrics.step()
 
     assert len(written) == 2
     assert b"capture_agent_frames_read_total 1\n" in path.read_bytes()
@@ -84,10 +84,20 @@ def test_the_file_is_readable_by_others_and_written_only_when_due_and_changed(
     assert list(tmp_path.glob("*.tmp")) == []
 
 
+def test_the_end_of_a_run_is_written(tmp_path: Path, spool: Spool, log: Recorder) -> None:
+    agent = WholeAgent(HungCamera(), spool, log, clock=ManualClock())
+    metrics = metrics_of(agent, tmp_path / "agent.prom", log, Disk().publish)
+    metrics.step()
+    agent.stages.mailbox.put(frame(sequence=1))
+    metrics.close()
+
+    assert b"capture_agent_frames_read_total 1\n" in (tmp_path / "agent.prom").read_bytes()
+
+
 def test_a_folder_that_refuses_is_said_once_and_tried_again(
     tmp_path: Path, spool: Spool, log: Recorder
 ) -> None:
-    clock, refusals, written = ManualClock(), [1, 1], []
+    refusals, written = [1, 1], []
 
     def publish(_: Path, data: bytes) -> None:
         if refusals:
@@ -95,11 +105,57 @@ def test_a_folder_that_refuses_is_said_once_and_tried_again(
             raise OSError(errno.EROFS, "Read-only file system")
         written.append(data)
 
-    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    agent = WholeAgent(HungCamera(), spool, log, clock=ManualClock())
     metrics = metrics_of(agent, tmp_path / "agent.prom", log, publish)
     for _ in range(3):
-        metrics.write()
-        clock.now += METRICS_S
+        metrics.step()
 
     assert log.one("metrics unavailable")["error"].endswith("Read-only file system")
+    assert log.one("metrics available")["file"] == str(tmp_path / "agent.prom")
     assert len(written) == 1
+
+
+def test_a_write_that_does_not_end_is_said_by_another_thread(
+    tmp_path: Path, spool: Spool, log: Recorder
+) -> None:
+    """A dead mount blocks the write for ever."""
+    clock, begun, go_on = ManualClock(), Event(), Event()
+
+    def publish(_: Path, __: bytes) -> None:
+        begun.set()
+        go_on.wait(60)
+
+    agent = WholeAgent(HungCamera(), spool, log, clock=clock)
+    metrics = metrics_of(agent, tmp_path / "agent.prom", log, publish)
+    thread = Thread(target=metrics.step, daemon=True)
+    thread.start()
+    begun.wait(60)
+    metrics.watch(clock.now + WRITE_S)
+    assert "metrics unavailable" not in log.events
+    for _ in range(2):
+        metrics.watch(clock.now + WRITE_S + 1)
+
+    assert log.one("metrics unavailable")["error"] == "a write has not ended for 10 s"
+    go_on.set()
+    thread.join(60)
+    assert log.one("metrics available")
+
+
+@pytest.mark.parametrize("suffix", ["", ".tmp"])
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_pipe_in_place_of_the_file_never_blocks(
+    tmp_path: Path, spool: Spool, log: Recorder, suffix: str, *, is_read: bool
+) -> None:
+    path = tmp_path / "agent.prom"
+    pipe = Path(f"{path}{suffix}")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) if is_read else None
+    agent = WholeAgent(HungCamera(), spool, log, clock=ManualClock())
+    metrics = metrics_of(agent, path, log, Disk().publish)
+
+    metrics.step()
+
+    assert path.is_file()
+    assert b"capture_agent_captures_waiting 0\n" in path.read_bytes()
+    if reader is not None:
+        os.close(reader)

@@ -168,7 +168,7 @@ def test_cameras_share_the_cells_of_time() -> None:
 def test_a_request_may_name_a_camera_or_all() -> None:
     numbers = iter(range(100))
     of = Selection(["gate", "yard"], DAY_LONG, new_id=lambda _: f"id{next(numbers)}")
-    of.request("yard")
+    of.request({"yard": "asked"})
     of.request()
     frames = [
         replace(each, frame=replace(each.frame, camera=camera))
@@ -178,4 +178,5 @@ def test_a_request_may_name_a_camera_or_all() -> None:
     found = run(of, frames)
 
     assert sorted(c.observation.frame.camera for c in found) == ["gate", "yard", "yard"]
+    assert [c.observation.frame.camera for c in found if c.id == "asked"] == ["yard"]
     assert {c.lane for c in found} == {Lane.REQUESTED}

@@ -12,6 +12,7 @@ import pytest
 
 from agent.domain import Lane
 from agent.errors import ConfigurationError, TemporaryError
+from agent.spool.lock import Owner
 from agent.spool.status import read_status
 from tests import ROOT
 from tests.fakes.captures import FIRST_CAPTURE_MS, new_capture
@@ -69,7 +70,7 @@ def test_others_see_what_a_working_spool_holds(tmp_path: Path) -> None:
         looks = [read_status(tmp_path / "spool", now=NOW) for _ in range(20)]
         _lines(process, 3)
 
-        assert {status.owner for status in looks} == {process.pid}
+        assert {status.owner for status in looks} == {Owner(process.pid, is_daemon=False)}
         waiting = [status.waiting for status in looks]
         assert waiting == sorted(waiting)
         assert waiting[0] >= 30
@@ -102,7 +103,7 @@ def test_the_status_counts_everything(tmp_path: Path) -> None:
             end(capture.id)
         status = read_status(tmp_path / "spool", now=NOW)
 
-        assert status.owner == os.getpid()
+        assert status.owner == Owner(os.getpid(), is_daemon=False)
         assert (status.waiting, status.waiting_bytes) == (3, 3 * 8192)
         assert (status.stored, status.delivered, status.rejected, status.evicted) == (5, 1, 1, 0)
         assert status.oldest_waiting == pytest.approx((FIRST_CAPTURE_MS + 3) / 1000)

@@ -1,0 +1,224 @@
+"""What `status` knows, as one JSON object, and whether a person is needed."""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent import __version__
+from agent.cli.daemon import DaemonView, Presence, other_owner
+from agent.exchange.state import CameraState, DaemonState
+from agent.factories import ledger_of
+from agent.selection.budget.ledger import ClockReading
+from agent.settings.declarations import Settings
+from agent.settings.units import show_size, show_span
+from agent.spool.status import SpoolStatus
+from agent.system import SystemClock, boot_id
+
+WELL, NEEDED, NO_DAEMON = 0, 1, 3
+"""Exit codes of `status`."""
+
+_GRACE_S = 10.0  # that a camera may take beyond its own limit
+_FEW_FRAMES = 3.0
+
+
+def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[str, Any]:
+    """Return the facts by name, as docs/operating.md describes them."""
+    state = view.state
+    running = state if view.presence.is_there else None
+    facts: dict[str, Any] = {
+        "spool_dir": str(settings.spool_dir),
+        "daemon": view.presence.value,
+        "daemon_pid": view.owner.process if view.owner and view.presence.is_there else None,
+        "version": running.version if running else __version__,
+        "device": running.device if running else settings.device_id,
+        "uptime_s": _rounded(view.seconds_since(running.started_at if running else None)),
+        "state_age_s": _rounded(view.age_s),
+        "stopped": _iso(state.wall) if state and view.presence is Presence.STOPPED else None,
+        "exit_code": state.exit_code if state and view.presence is Presence.STOPPED else None,
+        "stalled": list(running.stalled) if running else [],
+        "cameras": _cameras(view, settings),
+        "waiting": spool.waiting,
+        "waiting_bytes": spool.waiting_bytes,
+        "in_flight": running.in_flight if running else 0,
+        "oldest_waiting": _iso(spool.oldest_waiting),
+        "stored": spool.stored,
+        "delivered": spool.delivered,
+        "rejected": spool.rejected,
+        "in_rejected": spool.in_rejected,
+        "damaged": spool.damaged,
+        "evicted": spool.evicted,
+        "evicted_by_reason": spool.evicted_by_reason,
+        "last_delivered": _iso(spool.last_delivered),
+        "last_error": state.last_error if state else None,
+        "target": running.target if running else None,
+        "upload": running.upload if running else None,
+        "best_value": running.best_value if running else None,
+        "model": running.model if running else None,
+        "model_sha256": running.model_sha256 if running else None,
+        "model_provider": running.model_provider if running else None,
+        "model_error": running.model_error if running else None,
+        "budget_per_day": settings.budget_per_day,
+        "credits_left": _credits_left(spool, settings),
+        **_disk(spool, settings, running),
+    }
+    return {**facts, "needs": needs(facts, view, settings)}
+
+
+def exit_code(facts: Mapping[str, Any]) -> int:
+    """Return 0 if all is well, 1 if a person is needed, 3 if no daemon runs."""
+    if not Presence(facts["daemon"]).is_there:
+        return NO_DAEMON
+    return NEEDED if facts["needs"] else WELL
+
+
+def needs(facts: Mapping[str, Any], view: DaemonView, settings: Settings) -> list[str]:
+    """Return what a person must look at, one line each."""
+    found = [_daemon_need(facts, view)] if _daemon_need(facts, view) else []
+    if facts["stalled"]:
+        found.append(f"no progress in {', '.join(facts['stalled'])}")
+    for camera in facts["cameras"]:
+        reason = _camera_need(camera, facts, settings)
+        if reason:
+            found.append(f"camera {camera['name']}: {reason}")
+    if facts["model_error"]:
+        found.append(f"the known-good model runs: {facts['model_error']}")
+    if facts["upload"] == "blocked":
+        found.append(f"nothing can be delivered: {facts['last_error']}")
+    if facts["disk"] == "refused":
+        found.append(f"the disk refuses writes: {facts['disk_error']}")
+    elif facts["disk"] == "full":
+        found.append(
+            f"the disk is full: {show_size(facts['disk_free_bytes'])} free, "
+            f"{show_size(facts['min_free_bytes'])} must stay free (AGENT_SPOOL_MIN_FREE)"
+        )
+    if facts["in_rejected"]:
+        found.append(
+            f"the endpoint refused {facts['in_rejected']} captures: capture-agent rejected list"
+        )
+    return found
+
+
+def _daemon_need(facts: Mapping[str, Any], view: DaemonView) -> str:
+    if view.presence is Presence.SILENT:
+        age = facts["state_age_s"]
+        how_old = (
+            "it has published no state" if age is None else f"its state is {show_span(age)} old"
+        )
+        return f"the daemon does not answer: {how_old}"
+    if view.presence.is_there:
+        return ""
+    if view.owner is not None:
+        return f"the daemon does not run; {other_owner(view.owner)} uses the spool"
+    if view.presence is Presence.KILLED:
+        return "the daemon does not run: it was killed or crashed"
+    if facts["exit_code"]:
+        return f"the daemon does not run: it ended with the exit code {facts['exit_code']}"
+    return "the daemon does not run"
+
+
+def _camera_need(
+    camera: Mapping[str, Any], facts: Mapping[str, Any], settings: Settings
+) -> str | None:
+    """Return why a camera needs a person, None if it does not."""
+    if facts["daemon"] not in {Presence.RUNNING, Presence.SILENT}:
+        return None
+    state, since = camera["state"], camera["since_s"] or 0.0
+    limit = settings.camera_stall + _GRACE_S
+    if settings.fps:
+        limit = max(limit, _FEW_FRAMES / settings.fps + _GRACE_S)
+    if state == "lost":
+        return f"lost for {show_span(since)}: {camera['error']}"
+    if state == "failed":
+        return f"cannot be read: {camera['error']}"
+    if state == "opening" and since > limit:
+        return f"no frame since it was opened {show_span(since)} ago"
+    return _live_need(camera, limit) if state == "live" else None
+
+
+def _live_need(camera: Mapping[str, Any], limit: float) -> str | None:
+    age = camera["last_frame_age_s"]
+    if age is not None and age > limit:
+        return f"no frame for {show_span(age)}"
+    if camera["quality"] in {"frozen", "covered"}:
+        return f"the image is {camera['quality']}"
+    return None
+
+
+def _cameras(view: DaemonView, settings: Settings) -> list[dict[str, Any]]:
+    state = view.state if view.presence.is_there else None
+    if state is not None and state.cameras:
+        return [_camera(camera, view) for camera in state.cameras]
+    absent = "starting" if view.presence is Presence.STARTING else "off"
+    return [_camera(CameraState(each.name, absent), view) for each in settings.cameras]
+
+
+def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
+    return {
+        "name": camera.name,
+        "state": camera.state,
+        "error": camera.error,
+        "since_s": _rounded(view.seconds_since(camera.since_at)),
+        "fps": camera.fps,
+        "analysed_fps": camera.analysed_fps,
+        "last_frame_age_s": _rounded(view.seconds_since(camera.last_frame_at)),
+        "width": camera.width,
+        "height": camera.height,
+        "quality": camera.quality,
+        "last_capture": _iso(camera.last_capture_time),
+        "last_capture_id": camera.last_capture,
+    }
+
+
+def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> dict[str, Any]:
+    """Return the facts of the disk as it is now, whatever the daemon knows of it."""
+    free, total = _file_system(settings.spool_dir)
+    most, least = int(settings.spool_max), int(settings.spool_min_free)
+    room = most - spool.occupied
+    condition = "spool full" if room <= 0 else "ok"
+    if free is not None:
+        room = min(room, free - least)
+        condition = "full" if free <= least else condition
+    if state is not None and state.disk_error is not None:
+        condition = "refused"
+    rate = spool.recent_bytes_per_hour
+    hours = round(max(0, room) / rate, 2) if rate > 0 else None
+    return {
+        "disk": condition,
+        "disk_error": state.disk_error if state else None,
+        "disk_free_bytes": free,
+        "disk_total_bytes": total,
+        "min_free_bytes": least,
+        "occupied_bytes": spool.occupied,
+        "max_bytes": most,
+        "hours_until_full": 0.0 if room <= 0 else hours,
+    }
+
+
+def _file_system(path: Path) -> tuple[int | None, int | None]:
+    """Return free and all bytes of the file system of a folder, or of its first parent."""
+    for folder in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            found = os.statvfs(folder)
+            return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    return None, None
+
+
+def _credits_left(spool: SpoolStatus, settings: Settings) -> float:
+    """Credits that could be spent now; -1 where there is no budget."""
+    ledger = ledger_of(settings, spool.ledger)
+    if ledger is None:
+        return -1
+    clock = SystemClock()
+    ledger.accrue(ClockReading(clock.monotonic(), clock.wall(), boot_id()))
+    return round(ledger.left, 2)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def _iso(wall: float | None) -> str | None:
+    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,168 @@
+"""Answers what other processes ask through the exchange folder."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.domain import Capture, Lane, Observation
+from agent.exchange.asks import Ask, AskKind, asks
+from agent.files import Disk
+from agent.ports import Clock, ImageEncoder
+from agent.record.schema import RecordMaker
+from agent.runtime.followed import CaptureState, FollowedCaptures, Outcome
+from agent.runtime.inference import Inference
+from agent.runtime.live import shown_error
+from agent.runtime.reader import CameraCondition, Reader
+
+FOLLOWED_S = 330.0
+"""How long the answer to a request for captures is kept up to date."""
+
+FETCHED_S = 30.0
+"""How long a frame waits to be fetched."""
+
+
+class FrameView:
+    """The one way in which a frame leaves the process to be looked at: a record and a JPEG."""
+
+    def __init__(self, encoder: ImageEncoder, maker: RecordMaker) -> None:
+        self._encoder = encoder
+        self._maker = maker
+
+    def shown(self, observation: Observation) -> dict[str, Any]:
+        """Return the record of a frame, its boxes in pixels of `jpeg`, which is base64."""
+        image = self._encoder.encode(observation.frame.pixels)
+        capture = Capture(observation, Lane.REQUESTED, (), 0.0)
+        record = self._maker.make("", capture, image, clock_synchronized=False)
+        return {"record": record, "jpeg": base64.b64encode(image.data).decode("ascii")}
+
+
+@dataclass(slots=True)
+class _Open:
+    """An answer in the folder."""
+
+    until: float  # removed then, in monotonic seconds
+    refused: Mapping[str, str]  # reason by camera
+    ids: Mapping[str, str]  # id of the capture by camera
+    data: bytes = b""  # as last published
+
+
+class Answers:
+    """Answers asks, keeps the answers up to date for a while, and removes them.
+
+    Nothing is encoded while nobody asks. All methods raise `OSError` when the folder refuses.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        inference: Inference,
+        followed: FollowedCaptures,
+        view: FrameView,
+        *,
+        new_id: Callable[[float], str],
+        disk: Disk,
+        clock: Clock,
+    ) -> None:
+        self._readers = {reader.camera: reader for reader in readers}
+        self._inference = inference
+        self._followed = followed
+        self._view = view
+        self._new_id = new_id
+        self._disk = disk
+        self._clock = clock
+        self._open: dict[str, _Open] = {}  # by the name of the answer
+
+    def step(self, folder: Path) -> bool:
+        """Answer what is asked now; return whether somebody asked for the state."""
+        asked = asks(folder)
+        for ask in asked:
+            self._disk.remove(folder / ask.name)  # first: an answer that fails is not repeated
+            if ask.kind is AskKind.CAPTURE:
+                self._request(ask)
+            elif ask.kind is AskKind.FRAMES:
+                self._disk.publish(folder / ask.answer_name, _json(self._frames(ask)))
+                self._open[ask.answer_name] = _Open(self._clock.monotonic() + FETCHED_S, {}, {})
+        self._update(folder)
+        return any(ask.kind is AskKind.STATE for ask in asked)
+
+    def _request(self, ask: Ask) -> None:
+        refused = {}
+        ids = {}
+        for name in self._cameras(ask):
+            reason = self._refusal(name)
+            if reason is None:
+                ids[name] = self._new_id(self._clock.wall())
+                self._followed.follow(ids[name])
+            else:
+                refused[name] = reason
+        self._inference.request(ids)
+        until = self._clock.monotonic() + FOLLOWED_S
+        self._open[ask.answer_name] = _Open(until, refused, ids)
+
+    def _cameras(self, ask: Ask) -> list[str]:
+        return [ask.camera] if ask.camera else list(self._readers)
+
+    def _refusal(self, camera: str) -> str | None:
+        """Return why no frame of this camera can be expected now; None if one can."""
+        if camera not in self._readers:
+            names = ", ".join(self._readers)
+            return f"there is no such camera; the cameras are {names}"
+        report = self._readers[camera].report
+        error = shown_error(report.error)
+        if report.condition is CameraCondition.LOST:
+            return f"the camera is lost: {error}"
+        if report.condition is CameraCondition.FAILED:
+            return f"the recording cannot be read: {error}"
+        if report.condition is CameraCondition.ENDED:
+            return "the recording has ended"
+        return None
+
+    def _frames(self, ask: Ask) -> dict[str, Any]:
+        return {"frames": [self._frame(name) for name in self._cameras(ask)]}
+
+    def _frame(self, camera: str) -> dict[str, Any]:
+        error = self._refusal(camera)
+        observation = self._inference.newest(camera)
+        if observation is None:
+            return {"camera": camera, "error": error or "no frame yet"}
+        age = self._clock.monotonic() - (self._readers[camera].last_frame_at or 0.0)
+        shown = self._view.shown(observation)
+        return {"camera": camera, "error": error, "age_s": round(age, 1), **shown}
+
+    def _update(self, folder: Path) -> None:
+        """Publish what changed, and remove what is old or was fetched."""
+        now = self._clock.monotonic()
+        for name, answer in list(self._open.items()):
+            is_captures = bool(answer.ids or answer.refused)
+            was_fetched = bool(answer.data) and not (folder / name).exists()
+            if now >= answer.until or was_fetched:
+                del self._open[name]
+                self._disk.remove(folder / name)
+            elif is_captures:
+                data = _json({"captures": self._captures(answer)})
+                if data != answer.data:
+                    self._disk.publish(folder / name, data)
+                    answer.data = data
+
+    def _captures(self, answer: _Open) -> list[dict[str, str]]:
+        refused = {
+            camera: Outcome(CaptureState.REFUSED, reason)
+            for camera, reason in answer.refused.items()
+        }
+        known = {camera: self._followed.outcome(name) for camera, name in answer.ids.items()}
+        return [
+            {
+                "camera": camera,
+                "id": answer.ids.get(camera, ""),
+                "state": outcome.state,
+                "reason": outcome.reason,
+            }
+            for camera, outcome in {**refused, **known}.items()
+        ]
+
+
+def _json(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts).encode("ascii")
