@@ -57,6 +57,10 @@ class TargetBlocked(AgentError):
     """Every capture would fail until something is fixed; keep all, say it once, probe slowly."""
 
 
+class TargetFailed(TargetBlocked):
+    """A bug in a target: keep all, report its traceback once, probe slowly; captures go on."""
+
+
 class CaptureRejected(AgentError):
     """The endpoint refuses this one capture; others may pass."""
 

@@ -136,6 +136,13 @@ EVENTS: Mapping[str, Event] = {
         "logged once an hour; `left_out` counts those since the last one.",
         facts="text left_out",
     ),
+    "log lines dropped": Event(
+        "warning",
+        "The reader of the log did not take its lines for a while; `lines` of them were dropped. "
+        "Nothing else waited for it.",
+        "Let the terminal, the pager or the journal that reads the log run on.",
+        facts="lines",
+    ),
     "rules disabled": Event(
         "info",
         "These rules cannot work with the task of this model.",
@@ -191,6 +198,13 @@ EVENTS: Mapping[str, Event] = {
         "The endpoint refused this capture; it was moved to `rejected/`.",
         "Fix at the endpoint what `error` says, then run `capture-agent rejected retry`.",
         facts="capture error",
+    ),
+    "target failed": Event(
+        "critical",
+        "A bug in the code of the target: the traceback follows, once for each kind. All captures "
+        "are kept, capturing goes on, and deliveries are tried again as when they are blocked.",
+        "Report it with its traceback.",
+        facts="target capture",
     ),
     "upload delayed": Event(
         "warning",

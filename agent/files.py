@@ -35,6 +35,40 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def open_regular(path: Path) -> int:
+    """Open a regular file for reading and return its descriptor; never waits, opens nothing else.
+
+    The open of a FIFO would wait for its writer, and that of a device may act on it. A file that
+    is replaced by one of them at the same moment is refused too.
+
+    Raises:
+        ValueError: It is something else; the message says what.
+        OSError: It cannot be opened.
+    """
+    _check_regular(path.stat())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_regular_file(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes.
+
+    Raises:
+        ValueError: It is not a regular file, or it is longer; the message says so.
+        OSError: It cannot be read.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"the file has more than {limit // 1_000_000} MB")
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One regular file of a folder."""
@@ -330,6 +364,21 @@ def _refusal(why: str, path: Path) -> OSError:
 def _unlink(folder: int, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+        raise ValueError(f"it is {kind}, not a regular file")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, Protocol
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +20,20 @@ from agent.redaction import MASK, SECRET_NAME, redact
 
 Log = FilteringBoundLogger
 
+
+class LogStream(Protocol):
+    """Where lines go: a file, or a queue in front of one."""
+
+    def write(self, text: str, /) -> int:
+        """Take one line, with its end."""
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
+
+    def isatty(self) -> bool:
+        """Whether a person reads it on a terminal."""
+
+
 _PRIORITY = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
 
 
@@ -27,7 +41,7 @@ def make_log(
     *,
     level: str = "info",
     form: Literal["auto", "logfmt", "console", "json"] = "auto",
-    stream: TextIO | None = None,
+    stream: LogStream | None = None,
     under_systemd: bool = False,
 ) -> Log:
     """Make the logger. `stream` defaults to standard error.
@@ -70,7 +84,7 @@ def make_log(
 class _Printer:
     """Writes whole lines, one thread at a time."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: LogStream) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
@@ -94,8 +108,11 @@ def _prefix_priority(_logger: object, method: str, line: Any) -> str:
 def _redact_fields(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Mask secrets in every field."""
-    return {key: _clean(key, value) for key, value in event.items()}
+    """Mask secrets in every field; the name of an event is a constant of ours."""
+    return {
+        key: value if key in ("event", "level", "time") else _clean(key, value)
+        for key, value in event.items()
+    }
 
 
 def _clean(key: str, value: object) -> object:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import cv2
 
 from agent.camera.address import CameraAddress, SourceKind
-from agent.camera.opencv import as_bgr, decode, grab, prepare, retrieve
+from agent.camera.image_file import decode_image
+from agent.camera.opencv import as_bgr, grab, prepare, retrieve
 from agent.camera.schedule import FrameSchedule, FreezeWatch
 from agent.domain import Frame, Pixels
-from agent.errors import CameraLost
+from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock
 
 OPEN_AT_LEAST_S = 5.0
@@ -119,10 +120,12 @@ class LiveCamera:
         raw = retrieve(self._capture)
         if raw is None:
             return None
-        pixels = decode(raw) if self._encoded else as_bgr(raw)
-        if pixels is not None:
-            sample = raw if self._encoded else pixels[::_HASH_ROWS]
-            self._watch.record(zlib.crc32(sample.tobytes()), now)
+        try:
+            pixels = decode_image(raw.tobytes()) if self._encoded else as_bgr(raw)
+        except UnusableImage:
+            return None
+        sample = raw if self._encoded else pixels[::_HASH_ROWS]
+        self._watch.record(zlib.crc32(sample.tobytes()), now)
         return pixels
 
     def _open(self) -> Any:

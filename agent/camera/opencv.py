@@ -1,4 +1,4 @@
-"""OpenCV functions of all sources: its options, set once, and images as BGR of 8 bits."""
+"""OpenCV functions of all sources: its options, set once, and frames as BGR of 8 bits."""
 
 import functools
 import os
@@ -49,22 +49,6 @@ def retrieve(capture: Any) -> Any | None:
     except cv2.error:
         return None
     return pixels if decoded and pixels is not None and pixels.size else None
-
-
-def decode(data: Any) -> Pixels | None:
-    """Decode the bytes of an image file to BGR `[height, width, 3]`, 0 to 255.
-
-    `data` is any object with the buffer protocol. Grey images, alpha and 16 bits are converted, and
-    the orientation in the file's metadata is applied. None if it is not an image, or damaged.
-    """
-    encoded = np.frombuffer(data, np.uint8)
-    if not encoded.size:
-        return None
-    try:
-        pixels: Pixels | None = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return pixels
 
 
 def as_bgr(pixels: Any) -> Pixels:

@@ -10,10 +10,11 @@ from pathlib import Path
 import cv2
 
 from agent.camera.address import CameraAddress
-from agent.camera.opencv import as_bgr, decode, grab, prepare, retrieve
+from agent.camera.image_file import ImageDecoder
+from agent.camera.opencv import as_bgr, grab, prepare, retrieve
 from agent.camera.schedule import FrameSchedule, RecordingClock
 from agent.domain import Frame, Pixels
-from agent.errors import CameraLost
+from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -144,13 +145,11 @@ class Recording:
             )
         prepare()
         step = 1.0 / (self._fps or FOLDER_FPS)
-        found = False
+        decoder, found = ImageDecoder(), False
         for index, image in enumerate(images):
             try:
-                pixels = decode(image.read_bytes())
-            except OSError:
-                pixels = None
-            if pixels is None:
+                pixels = decoder.read(image).pixels
+            except (UnusableImage, OSError):
                 self.unreadable += 1
                 continue
             found = True

@@ -140,4 +140,8 @@ def _root(
 
 def main() -> None:
     """The console script."""
-    app()
+    from agent.cli.streams import open_streams, refused_output_shown
+
+    open_streams()
+    with refused_output_shown():
+        app()

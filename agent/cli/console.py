@@ -17,7 +17,7 @@ from agent.redaction import redact
 from agent.system import SystemClock, under_systemd
 
 if TYPE_CHECKING:  # a command that needs no settings, or no log, does not wait for them
-    from agent.logs import Log
+    from agent.logs import Log, LogStream
     from agent.settings.declarations import Settings
 
 P = ParamSpec("P")
@@ -85,12 +85,15 @@ def _make_target(settings: "Settings") -> None:
     upload_target(settings, clock=SystemClock())
 
 
-def log_of(settings: "Settings", *, level: str | None = None) -> "Log":
-    """The logger that the settings describe."""
+def log_of(
+    settings: "Settings", *, level: str | None = None, stream: "LogStream | None" = None
+) -> "Log":
+    """The logger that the settings describe; `stream` defaults to standard error."""
     from agent.logs import make_log
 
     return make_log(
         level=level or settings.log_level,
         form=settings.log_format,
+        stream=stream,
         under_systemd=under_systemd(),
     )

@@ -33,6 +33,7 @@ from agent.spool.recovery import existing_parent, refuse_torn
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
+from agent.upload.guard import target_errors_only
 from agent.upload.targets.address import insecure_token_warning
 
 _CAMERA_SECONDS = 3.0
@@ -171,7 +172,8 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
         return "; warning: ".join(["AGENT_UPLOAD_URL is not set: captures stay on disk", *warnings])
     url = settings.upload_url or ""
     try:
-        result = target.probe()
+        with target_errors_only(target.name):
+            result = target.probe()
     except AgentError as error:
         if "https://" in url and not clock_synchronized(wall):
             raise ConfigurationError(

@@ -6,13 +6,22 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
 from agent.cli import console
-from agent.runtime.supervisor import Supervisor
+from agent.cli.streams import Terminal
+from agent.log_queue import LogQueue
+from agent.logs import Log
+from agent.runtime.supervisor import ExitCode, Supervisor
+from agent.settings.declarations import Settings
 from agent.system import SystemClock, SystemdNotifier, watchdog_interval
+
+_LOG_S = 1.0
+"""Seconds that the last lines of the log may take."""
 
 
 def run() -> None:
@@ -27,11 +36,29 @@ def run() -> None:
     wrong.
     """
     signals = _Signals()
+    settings = console.settings(needs_cameras=True, needs_target=True)
+    with _queued_log(settings, signals) as log:
+        code = _run(settings, signals, log)
+    raise typer.Exit(int(code))
+
+
+@contextlib.contextmanager
+def _queued_log(settings: Settings, signals: "_Signals") -> Iterator[Log]:
+    """The log of the daemon, whose threads never wait for standard error."""
+    queue = LogQueue(sys.stderr)
+    signals.log_queue = queue
+    try:
+        log = console.log_of(settings, stream=queue)
+        queue.tell_drops(lambda lines: log.warning("log lines dropped", lines=lines))
+        console.log_library_output(log)
+        yield log
+    finally:
+        queue.close(_LOG_S)
+
+
+def _run(settings: Settings, signals: "_Signals", log: Log) -> ExitCode:
     from agent.app import wired  # loads the camera and model libraries
 
-    settings = console.settings(needs_cameras=True, needs_target=True)
-    log = console.log_of(settings)
-    console.log_library_output(log)
     # A crash in native code: the journal gets the line of each thread that led there.
     with contextlib.suppress(OSError, ValueError, AttributeError):  # standard error may be closed
         faulthandler.enable(sys.stderr)
@@ -49,44 +76,49 @@ def run() -> None:
         if agent.supervisor.left_behind:
             # A thread that hangs in a driver or a request would use what is freed from here on.
             # All that was acknowledged is on disk.
-            _end_now(code)
-    raise typer.Exit(int(code))
+            signals.end_now(code)
+    return code
 
 
 class _Signals:
     """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it.
 
     SIGUSR1 asks for the next frame of each camera, SIGHUP for a look at the model file, which may
-    be a new one.
+    be a new one. SIGHUP of a terminal that was closed stops: nobody would read the log any more.
     """
 
     def __init__(self) -> None:
+        self.log_queue: LogQueue | None = None
         self.supervisor: Supervisor | None = None
         """Who stops; before there is one, nothing is in memory that could be lost."""
         self._asked = False
+        self._terminal = Terminal()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
         signal.signal(signal.SIGUSR1, self._request)
-        signal.signal(signal.SIGHUP, self._reload)
+        signal.signal(signal.SIGHUP, self._hang_up)
 
     def _request(self, _number: int, _frame: FrameType | None) -> None:
         if self.supervisor is not None:
             self.supervisor.request()
 
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        if self.supervisor is not None:  # before, the file is about to be read anyway
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        if self._terminal.hung_up():
+            self._handle(number, frame)
+        elif self.supervisor is not None:  # before, the file is about to be read anyway
             self.supervisor.change_model()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.supervisor is None:
-            _end_now(0)
+            self.end_now(0)
         elif self._asked:
-            _end_now(128 + number)
+            self.end_now(128 + number)
         else:
             self._asked = True
             self.supervisor.stop()
 
-
-def _end_now(code: int) -> None:
-    sys.stderr.flush()
-    os._exit(code)
+    def end_now(self, code: int) -> NoReturn:
+        """End the process without waiting for a thread, or for the reader of the log."""
+        if self.log_queue is not None:
+            self.log_queue.close(_LOG_S)
+        os._exit(code)

@@ -9,7 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from agent.camera.image_file import read_image
 from agent.domain import Pixels
+from agent.errors import UnusableImage
 
 _WIDTH = 480  # pixels of one cell
 _CAPTION = 46
@@ -42,10 +44,10 @@ def contact_sheet(dataset: Path, *, most: int = 12, columns: int = 3) -> Pixels:
 
 def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
     path = dataset / "images" / f"{record['id']}.jpg"
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise OSError(f"cannot read {path}")
-    return np.asarray(image, np.uint8)
+    try:
+        return read_image(path)
+    except UnusableImage as exc:
+        raise OSError(f"cannot read {path}: {exc}") from exc
 
 
 def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:

@@ -9,7 +9,8 @@ from typing import Any
 
 import cv2
 
-from agent.camera.opencv import decode
+from agent.camera.image_file import read_image
+from agent.errors import UnusableImage
 
 _WIDTH = 480  # of an image on the page, in pixels
 _QUALITY = 72  # of its JPEG
@@ -41,9 +42,10 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
 
 def _data_url(path: Path) -> str:
     """Return an image, made smaller, as a data URL."""
-    pixels = decode(path.read_bytes())
-    if pixels is None:
-        raise OSError(f"cannot read {path}: it is not an image")
+    try:
+        pixels = read_image(path)
+    except UnusableImage as exc:
+        raise OSError(f"cannot read {path}: {exc}") from exc
     height, width = pixels.shape[:2]
     if width > _WIDTH:
         size = (_WIDTH, max(1, round(height * _WIDTH / width)))

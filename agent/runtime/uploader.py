@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from math import inf
 
 from agent.domain import StoredCapture
-from agent.errors import CaptureRejected, SpoolUnavailable, TargetBlocked, TargetUnavailable
+from agent.errors import (
+    CaptureRejected,
+    SpoolUnavailable,
+    TargetBlocked,
+    TargetFailed,
+    TargetUnavailable,
+)
 from agent.logs import Log
 from agent.ports import Clock, UploadTarget
 from agent.runtime.followed import CaptureState
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff, RejectionAction, UploadState
+from agent.upload.guard import target_errors_only
 from agent.upload.retry_order import RetryOrder
 from agent.upload.upload_window import UploadWindow
 
@@ -23,6 +30,8 @@ DISK_RETRY_S = 5.0
 SETTLE_S = 0.05
 """Least time between two deletions of delivered captures: at hundreds of deliveries a second, one
 deletion each would make uploads wait for the disk and wear the flash."""
+
+_BUGS_MAX = 8  # tracebacks of bugs in the target that are logged
 
 _LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the wait
 
@@ -67,6 +76,7 @@ class Uploader:
         self._settled_at = -inf
         self._deferred: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
+        self._bugs: set[str] = set()  # messages of the bugs whose traceback was logged
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
         self.disk_error: str | None = None
@@ -157,8 +167,11 @@ class Uploader:
     def _send(self, capture: StoredCapture) -> None:
         began = self._clock.monotonic()
         try:
-            receipt = self._target.send(capture)
+            with target_errors_only(self._target.name):
+                receipt = self._target.send(capture)
         except (TargetUnavailable, TargetBlocked) as error:
+            if isinstance(error, TargetFailed):
+                self._report_bug(capture, error)
             self._failed(capture, error)
         except CaptureRejected as error:
             self._refused(capture, error)
@@ -213,6 +226,17 @@ class Uploader:
             self._report(now, str(error))
             self._retry_order.failed(now, capture.id)
         self._spool.release(capture.id)
+
+    def _report_bug(self, capture: StoredCapture, error: TargetFailed) -> None:
+        """Log the traceback of each kind of bug once; called while the error is handled."""
+        with self._lock:
+            is_new = str(error) not in self._bugs and len(self._bugs) < _BUGS_MAX
+            if is_new:
+                self._bugs.add(str(error))
+        if is_new:
+            self._log.critical(
+                "target failed", target=self._target.name, capture=capture.id, exc_info=True
+            )
 
     def _refused(self, capture: StoredCapture, error: CaptureRejected) -> None:
         """Handle a rejection: the capture waits, is moved to `rejected/`, or all are blocked."""

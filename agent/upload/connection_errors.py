@@ -4,7 +4,7 @@ import errno
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -34,6 +34,17 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (4[0-9]{2})\b")
 _LINKS_MAX = 20  # causes of causes that are looked at
 
 _E = TypeVar("_E", bound=BaseException)
+
+
+class BadResponse(OSError):
+    """A response is not HTTP as it must be, or its head is longer than any response needs."""
+
+
+_CAUSES: Mapping[type[BaseException], str] = {
+    socket.gaierror: "its name cannot be resolved (DNS); check the network and AGENT_UPLOAD_URL",
+    ConnectionRefusedError: "it refuses connections; check that the endpoint runs",
+    BadResponse: "its response is no valid HTTP, or has endless headers; check AGENT_UPLOAD_URL",
+}
 
 
 def explain(error: BaseException, where: str, wall: float) -> AgentError:
@@ -84,10 +95,9 @@ def _certificate(error: ssl.SSLCertVerificationError, wall: float) -> str:
 
 
 def _network(error: BaseException, tls: ssl.SSLError | None) -> str:
-    if cause(error, socket.gaierror) is not None:
-        return "its name cannot be resolved (DNS); check the network and AGENT_UPLOAD_URL"
-    if cause(error, ConnectionRefusedError) is not None:
-        return "it refuses connections; check that the endpoint runs"
+    for kind, words in _CAUSES.items():
+        if cause(error, kind) is not None:
+            return words
     timeout = cause(error, TimeoutError)
     if timeout is not None:
         return str(timeout) if isinstance(error, TimeoutError) else "no connection in time"

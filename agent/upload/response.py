@@ -4,17 +4,16 @@ A capture is delivered only on proof: a 2xx or 409 whose JSON body repeats our i
 SHA-256. Every other response becomes one of three errors, and the capture stays in the spool.
 """
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from agent.domain import Receipt
 from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
+from agent.printable import printable
+from agent.upload.response_json import Fields, json_object
 
 RETRY_AFTER_MAX = 3600.0
 """Seconds; a longer pause that an endpoint asks for is cut to this."""
@@ -44,7 +43,6 @@ _PORTAL = "captive portal or wrong address; log the network in or check AGENT_UP
 _PROBE_MAY_BE_FINE = frozenset({404, 405, 501}) | _REJECT
 
 _SECONDS = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?", re.ASCII)
-_WORDS_MAX = 200  # characters of the endpoint's error text that a message repeats
 _HTML = re.compile(rb"\s*(<!doctype html|<html|<head|<body|<script|<!--)", re.IGNORECASE)
 
 
@@ -98,9 +96,9 @@ def describe_probe(response: Response) -> str:
         raise TargetBlocked(
             f"cannot use the endpoint: it answers {status} with an HTML page: {_PORTAL}"
         )
-    parsed = json_object(response.body)
-    if parsed is not None and isinstance(parsed.get("captures"), int):
-        return f"answers {status}; it holds {parsed['captures']} captures"
+    captures = (json_object(response.body) or Fields()).count("captures")
+    if captures is not None:
+        return f"answers {status}; it holds {captures} captures"
     return f"reachable; answers {status}"
 
 
@@ -144,31 +142,19 @@ def refusal(response: Response, cannot: str) -> AgentError:
     )
 
 
-def json_object(body: bytes) -> Mapping[str, Any] | None:
-    """The object that a body is; None for anything else, and for a body that was cut."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):  # RecursionError: a body of nothing but brackets
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
 def error_text(body: bytes, *secrets: str | None) -> str:
     """Return the endpoint's reason as `: reason` on one line, without secrets, or "" without one.
 
     A secret is left out as it is and as an address carries it.
     """
-    parsed = json_object(body) or {}
-    said = next((parsed[key] for key in ("error", "message", "detail") if parsed.get(key)), None)
-    if isinstance(said, dict):
-        said = said.get("message")
-    if not isinstance(said, str):
-        return ""
+    parsed = json_object(body) or Fields()
+    name = next((key for key in ("error", "message", "detail") if parsed.has_value(key)), "error")
+    said = parsed.text(name) or parsed.fields(name).text("message") or ""
     for secret in secrets:
         for form in (secret, quote(secret, safe=""), quote_plus(secret)) if secret else ():
             said = said.replace(form, "***")
-    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    return f": {line[:_WORDS_MAX]}" if line else ""
+    line = " ".join(said.split())
+    return f": {printable(line)}" if line else ""
 
 
 def no_object(body: bytes) -> str | None:
@@ -187,22 +173,22 @@ def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
     missing = no_object(body)
     if missing is not None:
         return missing
-    parsed = json_object(body) or {}
-    if not _same(parsed.get("id"), capture_id):
+    parsed = json_object(body) or Fields()
+    if not _same(parsed.text("id"), capture_id):
         return "is not a receipt for this capture: its `id` is missing or another"
-    if not _same(parsed.get("sha256"), sha256):
+    if not _same(parsed.text("sha256"), sha256):
         return "is not a receipt for this image: its `sha256` is missing or another"
     return None
 
 
-def _same(theirs: object, ours: str) -> bool:
+def _same(theirs: str | None, ours: str) -> bool:
     # Some databases give UUIDs and digests back in capitals; the proof is the same.
-    return bool(ours) and isinstance(theirs, str) and theirs.lower() == ours.lower()
+    return bool(ours) and theirs is not None and theirs.lower() == ours.lower()
 
 
 def _says_duplicate(response: Response) -> bool:
-    parsed = json_object(response.body) or {}
-    return response.status == _CONFLICT or parsed.get("duplicate") is True
+    parsed = json_object(response.body) or Fields()
+    return response.status == _CONFLICT or parsed.is_true("duplicate")
 
 
 def _host(location: str | None) -> str:
@@ -211,9 +197,7 @@ def _host(location: str | None) -> str:
         host = urlsplit(location or "").hostname
     except ValueError:
         host = None
-    if not host or not host.isprintable():
-        return "another address"
-    return host[:_WORDS_MAX]
+    return printable(host) if host else "another address"
 
 
 def _http_date(value: str | None) -> datetime | None:

@@ -3,10 +3,12 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agent.camera.address import parse_cameras
 from agent.camera.open import make_source
@@ -144,7 +146,10 @@ def test_every_kind_of_image_becomes_bgr(
     tmp_path: Path, shape: tuple[int, ...], depth: type, suffix: str
 ) -> None:
     level = 200 if depth is np.uint8 else 200 * 257
-    assert cv2.imwrite(str(tmp_path / f"a{suffix}"), np.full(shape, level, depth))
+    image: NDArray[Any] = np.full(shape, level, depth)
+    if shape[2:] == (4,):
+        image[..., 3] = np.iinfo(depth).max  # opaque
+    assert cv2.imwrite(str(tmp_path / f"a{suffix}"), image)
 
     [frame] = drain(recording(tmp_path))
 

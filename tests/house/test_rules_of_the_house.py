@@ -15,6 +15,7 @@ WRITERS = {
     "agent.files": "survives a power cut: everybody else writes through it",
     "agent.spool.lock": "a lock file holds no data, and must be opened without replacing it",
     "agent.spool.index": "takes room for SQLite's own files, and writes nothing into them",
+    "agent.cli.streams": "puts /dev/null in the place of a closed stream",
     "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",
 }
 BROAD_HANDLERS = {"agent.runtime.worker": "a bug ends the process, in good order"}

@@ -98,7 +98,9 @@ def test_a_slow_delivery_is_not_given_up(spool: Spool, log: Recorder) -> None:
     assert drain.delivered == 1
 
 
-def test_a_bug_ends_it(spool: Spool, log: Recorder) -> None:
+def test_a_bug_in_the_target_is_a_hold_and_its_traceback_is_logged_once(
+    spool: Spool, log: Recorder
+) -> None:
     store(spool, 1)
     target = FakeTarget()
 
@@ -109,8 +111,10 @@ def test_a_bug_ends_it(spool: Spool, log: Recorder) -> None:
     drain = drain_of(spool, target, log)
     drain.run(nothing)
 
-    assert drain.failed
-    assert "worker failed" in log.events
+    assert not drain.failed
+    assert "ZeroDivisionError" in drain.reason
+    assert spool.waiting() == 1
+    assert log.events.count("target failed") == 1
 
 
 def test_a_refused_capture_is_rejected_and_not_waited_for(spool: Spool, log: Recorder) -> None:

@@ -103,7 +103,7 @@ def test_what_passes_is_tried_again(status: int) -> None:
 
 @pytest.mark.parametrize("status", REJECTED)
 def test_what_concerns_one_capture_rejects_it_with_the_reason_given(status: int) -> None:
-    with pytest.raises(CaptureRejected, match=f"{status}: image too dark$"):
+    with pytest.raises(CaptureRejected, match=rf"{status}: image\\x00 too dark$"):
         require_proof(
             Response(status, b'{"error": {"message": "image\\u0000 too\\n dark"}}'), ID, SHA
         )

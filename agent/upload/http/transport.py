@@ -1,9 +1,12 @@
 """HTTP by `requests` without its implicit behaviour: one request, one response, limited time.
 
-No redirects, cookies, netrc, proxies of the environment, retries. Imported only when an HTTP
-target is made: `requests` costs 77 ms and 16 MB.
+No redirects, cookies, netrc, proxies of the environment, retries. Of a response, a bounded number
+of bytes is read, whatever its framing claims, and its body is neither decompressed nor decoded.
+Imported only when an HTTP target is made: `requests` costs 77 ms and 16 MB.
 """
 
+import http.client
+import io
 import socket
 import ssl
 from collections.abc import Mapping
@@ -21,9 +24,10 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
 )
+from urllib3.response import BaseHTTPResponse
 
 from agent.ports import Clock
-from agent.upload.connection_errors import cause
+from agent.upload.connection_errors import BadResponse, cause
 from agent.upload.http.deadline import GRACE, Deadline, connect, current
 from agent.upload.http.multipart import Part, form
 from agent.upload.http.options import HttpOptions
@@ -31,10 +35,14 @@ from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import TimerThread
 from agent.upload.response import Response
 
-RESPONSE_MAX = 65536
-"""Bytes of a response body that are read; a receipt has about 120."""
+RESPONSE_MAX = 262_144
+"""Bytes of a response body that are read: a receipt has about 120, a project with 1,000 labels
+about 100,000."""
 
-EXPECTED = (OSError, HTTPError)
+HEAD_MAX = 65536
+"""Bytes of everything else of a response: status, headers, interim responses, chunk sizes."""
+
+EXPECTED = (OSError, HTTPError, http.client.HTTPException)
 """What `exchange` raises when the network or the endpoint fails."""
 
 IDLE_MAX = 60.0
@@ -102,15 +110,19 @@ class Transport:
         self._timers.close()
 
     def _exchange(self, prepared: requests.PreparedRequest) -> Response:
-        response = self._adapter.send(
-            prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
-        )
         try:
-            body = _beginning(response)
-        finally:
-            response.close()  # keeps the connection if the body was read to its end
+            response: BaseHTTPResponse = self._adapter.send(  # type: ignore[assignment]
+                prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
+            )
+            try:
+                body = _beginning(response)
+            finally:
+                response.close()  # keeps the connection if the body was read to its end
+                response.release_conn()
+        except ValueError as error:  # numbers and encodings that the library does not check
+            raise BadResponse from error
         return Response(
-            response.status_code,
+            response.status,
             body,
             location=response.headers.get("Location"),
             retry_after=response.headers.get("Retry-After"),
@@ -141,11 +153,11 @@ def _encoded(url: str) -> str:
     return str(requests.Request("GET", url).prepare().url)
 
 
-def _beginning(response: requests.Response) -> bytes:
+def _beginning(response: BaseHTTPResponse) -> bytes:
     """Return the body; of one longer than `RESPONSE_MAX` bytes, slightly more than that many."""
     body = b""
     while len(body) <= RESPONSE_MAX:
-        piece = response.raw.read(RESPONSE_MAX + 1 - len(body), decode_content=False)
+        piece = response.read(RESPONSE_MAX + 1 - len(body), decode_content=False)
         if not piece:
             break  # the end, and complete: a cut body raises here
         body += piece
@@ -156,9 +168,55 @@ def _is_broken(error: BaseException) -> bool:
     return any(cause(error, kind) is not None for kind in _BROKEN)
 
 
+class _LimitedReader(io.RawIOBase):
+    """Reads one response from `connection`; raises `BadResponse` beyond a limit.
+
+    The framing of HTTP cannot get around it: `http.client` reads a chunk of the size -1 to the end
+    of the connection, and accepts interim responses and trailers without end.
+    """
+
+    def __init__(self, connection: io.RawIOBase) -> None:
+        super().__init__()
+        self._connection = connection
+        self._left = HEAD_MAX + RESPONSE_MAX + 2 * io.DEFAULT_BUFFER_SIZE  # read ahead
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._left <= 0:
+            raise BadResponse
+        size = self._connection.readinto(memoryview(buffer)[: self._left])
+        self._left -= size or 0
+        return size
+
+    def close(self) -> None:
+        self._connection.close()
+        super().close()
+
+
+class _Bytes(io.BufferedReader):
+    """The bytes of one response."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read `size` bytes; raise `BadResponse` for a size that only a false framing asks for."""
+        if size is None or size < 0:
+            raise BadResponse
+        return super().read(size)
+
+
+class _LimitedResponse(http.client.HTTPResponse):
+    """A response of limited size."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = _Bytes(_LimitedReader(self.fp.detach()))
+
+
 class _Watched(HTTPConnection):
     """A connection that puts itself under the deadline of each request it serves."""
 
+    response_class = _LimitedResponse
     used_at = 0.0  # when its latest request began, by the monotonic clock
 
     def _new_conn(self) -> socket.socket:
@@ -245,6 +303,10 @@ class _Adapter(HTTPAdapter):
         manager: Any = super().proxy_manager_for(*args, **kwargs, ssl_context=self._tls)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def build_response(self, _request: Any, response: Any) -> Any:
+        """Return the response as it is: `requests` would parse cookies, encodings and links."""
+        return response
 
     def cert_verify(self, conn: Any, *_: Any, **__: Any) -> None:
         """Verify with our TLS context alone: `requests` would also trust its own authorities."""

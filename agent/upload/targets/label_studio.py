@@ -28,11 +28,13 @@ from typing import Any, Self
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
+from agent.printable import printable
 from agent.record.summary import Annotate, class_of, labels_of
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response, error_text, json_object, no_object, refusal
+from agent.upload.response import Response, error_text, no_object, refusal
+from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.label_studio_login import login_with
@@ -131,12 +133,12 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         """Look at the project and its labelling interface; see `UploadTarget`."""
         project = self._read_project()
         interface = self._usable(project)
-        title, tasks = project.get("title"), project.get("task_number")
-        shown = f" {title!r}" if isinstance(title, str) and title.isprintable() else ""
+        title, tasks = project.text("title"), project.count("task_number")
+        shown = f" '{printable(title)}'" if title else ""
         places = {"boxes": interface.boxes, "classes": interface.choices}
         told = [f"{what} in {name!r}" for what, name in places.items() if name is not None]
         takes = "no boxes" if self._annotate is Annotate.OFF else ", ".join(told)
-        return f"the project{shown} has {tasks} tasks; images in {interface.image!r}, {takes}"
+        return f"the project{shown} has {tasks or 0} tasks; images in {interface.image!r}, {takes}"
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether no process, this one or an earlier one, can have sent this capture before."""
@@ -176,14 +178,13 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             ],
         )
         parsed = self._object(response, "cannot look for the capture")
-        try:
-            has_boxes = int(parsed["total_predictions"]) > 0
-            tasks = [_Task(int(task["id"]), has_boxes) for task in parsed["tasks"]]
-        except (KeyError, TypeError, ValueError) as error:
+        tasks, predictions = parsed.objects("tasks"), parsed.count("total_predictions")
+        number = tasks[0].count("id") if tasks else None
+        if tasks is None or predictions is None or (tasks and number is None):
             raise TargetBlocked(
                 "cannot look for the capture: the response lists no tasks; check AGENT_UPLOAD_URL"
-            ) from error
-        return tasks[0] if tasks else None
+            )
+        return None if number is None else _Task(number, has_boxes=predictions > 0)
 
     def _store(self, data: Mapping[str, Any], prediction: Mapping[str, Any] | None) -> _Task:
         """Import a task, preferably with its boxes."""
@@ -191,13 +192,13 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         query = [("return_task_ids", "true")]
         path = f"/api/projects/{self._project}/import"
         parsed = self._object(self._write(path, [task], query), "cannot deliver the capture")
-        try:
-            return _Task(int(parsed["task_ids"][0]), has_boxes=parsed["prediction_count"] == 1)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        numbers = parsed.counts("task_ids")
+        if not numbers:
             raise TargetUnavailable(
                 "cannot deliver the capture: Label Studio took it, but shows no task of it yet",
                 retry_after=_SETTLING_S,
-            ) from error
+            )
+        return _Task(numbers[0], has_boxes=parsed.count("prediction_count") == 1)
 
     def _add(self, task: _Task, prediction: Mapping[str, Any]) -> None:
         """Add the boxes to a task."""
@@ -226,14 +227,14 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             self._interface = self._usable(self._read_project())
         return self._interface
 
-    def _read_project(self) -> Mapping[str, Any]:
+    def _read_project(self) -> Fields:
         include = "id,title,task_number,parsed_label_config"
         response = self._ask("GET", f"/api/projects/{self._project}", query=[("include", include)])
         return self._object(response, "cannot use the project")
 
-    def _usable(self, project: Mapping[str, Any]) -> Interface:
+    def _usable(self, project: Fields) -> Interface:
         """Return the names in the labelling interface; raise `TargetBlocked` if it does not fit."""
-        interface = interface_of(project.get("parsed_label_config"))
+        interface = interface_of(project.fields("parsed_label_config"))
         if interface is None:
             raise TargetBlocked(
                 "cannot use the project: its labelling interface shows no image; add "
@@ -257,7 +258,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             )
         return response
 
-    def _object(self, response: Response, cannot: str) -> Mapping[str, Any]:
+    def _object(self, response: Response, cannot: str) -> Fields:
         """Return the JSON of a response 200 or 201; raise the error that any other one means."""
         if response.status in _REFUSED:
             said = error_text(response.body, *self._login.secrets)
@@ -267,7 +268,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         missing = no_object(response.body)
         if missing is not None:
             raise TargetBlocked(f"{cannot}: the response {response.status} {missing}")
-        return json_object(response.body) or {}
+        return json_object(response.body) or Fields()
 
     def _note_attempt(self, capture_id: str) -> None:
         with self._lock:

@@ -9,7 +9,8 @@ from typing import Protocol
 from agent.errors import ConfigurationError, TargetBlocked
 from agent.ports import Clock
 from agent.upload.http.client import Client, checked_token
-from agent.upload.response import json_object, no_object, refusal
+from agent.upload.response import no_object, refusal
+from agent.upload.response_json import Fields, json_object
 
 ACCESS_S = 240.0
 """Seconds that an access token is used; the server accepts it for 300."""
@@ -104,8 +105,8 @@ class _PersonalLogin:
             )
         if response.status != _OK:
             raise refusal(response, cannot)
-        access = (json_object(response.body) or {}).get("access")
-        if not isinstance(access, str) or not _PERSONAL.fullmatch(access):
+        access = (json_object(response.body) or Fields()).text("access")
+        if access is None or not _PERSONAL.fullmatch(access):
             missing = no_object(response.body) or "holds no access token: check AGENT_UPLOAD_URL"
             raise TargetBlocked(f"{cannot}: the response {response.status} {missing}")
         return access

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.domain import StoredCapture
 from agent.record.summary import LabelledClass, Labels, flat
+from agent.upload.response_json import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,22 @@ class Interface:
     classes: frozenset[str] = frozenset()  # that it may have
 
 
-def interface_of(config: object) -> Interface | None:
+def interface_of(config: Fields) -> Interface | None:
     """Read a parsed labelling interface: an image, and the first tags that take boxes or a choice.
 
     The image is the one that takes boxes, else the one that takes a choice, else the first. None
     where there is none.
     """
     found: dict[str, list[tuple[str, Interface, frozenset[str]]]] = {}
-    for name, tag in config.items() if isinstance(config, dict) else ():
-        try:
-            source, image = tag["inputs"][0], tag["to_name"][0]
-            shown = Interface(str(source["value"]), str(image))
-            kind, takes = source["type"], str(tag["type"])
-        except (KeyError, IndexError, TypeError):
-            continue
-        if kind == "Image":
+    for name in config:
+        tag = config.fields(name)
+        source, images = (tag.objects("inputs") or (Fields(),))[0], tag.texts("to_name")
+        data_key = source.text("value")
+        if source.text("type") == "Image" and data_key is not None and images:
             # With dynamic labels each task would have to bring the list.
-            use = "" if tag.get("dynamic_labels") else takes
-            labels = frozenset(map(str, tag.get("labels", ())))
-            found.setdefault(use, []).append((str(name), shown, labels))
+            use = "" if tag.has_value("dynamic_labels") else tag.text("type") or ""
+            labels = frozenset(tag.texts("labels"))
+            found.setdefault(use, []).append((name, Interface(data_key, images[0]), labels))
     boxes, choices = found.get("RectangleLabels", []), found.get("Choices", [])
     first = [*boxes, *choices, *(tag for tags in found.values() for tag in tags)]
     if not first:

@@ -35,7 +35,8 @@ from agent.record.summary import (
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response, error_text, json_object, no_object, refusal
+from agent.upload.response import Response, error_text, no_object, refusal
+from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.url_options import UrlOptions
@@ -123,14 +124,13 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
 
     def probe(self) -> str:
         """Look the project up; see `UploadTarget`."""
-        workspace = self._look_up("").get("workspace")
-        if not isinstance(workspace, str) or not _NAME.fullmatch(workspace):
+        workspace = self._look_up("").text("workspace")
+        if workspace is None or not _NAME.fullmatch(workspace):
             return "the key is accepted; the workspace is not told"
-        project = self._look_up(f"{workspace}/{self._project}").get("project")
-        facts = project if isinstance(project, dict) else {}
-        images, kind = facts.get("images"), facts.get("type")
-        holds = f"holds {images} images" if isinstance(images, int) else "is there"
-        of_kind = f" ({kind})" if isinstance(kind, str) and _NAME.fullmatch(kind) else ""
+        facts = self._look_up(f"{workspace}/{self._project}").fields("project")
+        images, kind = facts.count("images"), facts.text("type")
+        holds = "is there" if images is None else f"holds {images} images"
+        of_kind = f" ({kind})" if kind is not None and _NAME.fullmatch(kind) else ""
         return f"the project {workspace}/{self._project}{of_kind} {holds}"
 
     def _upload(self, capture: StoredCapture) -> tuple[str, bool]:
@@ -151,9 +151,9 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             "POST", f"/dataset/{self._project}/upload", query=query, body=parts, repeatable=True
         )
         parsed = self._object(response, "cannot deliver the capture")
-        image_id = parsed.get("id")
-        was_there = parsed.get("duplicate") is True
-        if not (was_there or parsed.get("success") is True) or not isinstance(image_id, str):
+        image_id = parsed.text("id")
+        was_there = parsed.is_true("duplicate")
+        if not (was_there or parsed.is_true("success")) or image_id is None:
             said = error_text(response.body, self._key) or ": without success or an image id"
             raise CaptureRejected(f"cannot deliver the capture: Roboflow answers 200{said}")
         if not _NAME.fullmatch(image_id):
@@ -177,7 +177,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             return
         if response.status == _BAD_REQUEST and "already annotated" in said.lower():
             return
-        if self._object(response, _WITHOUT_BOXES).get("success") is not True:
+        if not self._object(response, _WITHOUT_BOXES).is_true("success"):
             raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_FIX}")
 
     def _ask_to_attach(self, image_id: str, name: str, text: str) -> Response:
@@ -191,13 +191,13 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             repeatable=True,
         )
 
-    def _look_up(self, path: str) -> Mapping[str, Any]:
+    def _look_up(self, path: str) -> Fields:
         response = self._client.request(
             "GET", f"/{path}", query=[("api_key", self._key)], repeatable=True
         )
         return self._object(response, "cannot use the project")
 
-    def _object(self, response: Response, cannot: str) -> Mapping[str, Any]:
+    def _object(self, response: Response, cannot: str) -> Fields:
         """Return the JSON of a response 200; raise the error that any other response means."""
         if response.status in _REFUSED:
             said = error_text(response.body, self._key)
@@ -208,7 +208,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         missing = no_object(response.body)
         if missing is not None:
             raise TargetBlocked(f"{cannot}: the response 200 {missing}")
-        return json_object(response.body) or {}
+        return json_object(response.body) or Fields()
 
     def _remember(self, capture_id: str, uploaded: tuple[str, bool] | None) -> None:
         with self._lock:

@@ -10,13 +10,11 @@ AWS_REGION, AWS_ENDPOINT_URL.
 """
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetBlocked
@@ -25,6 +23,7 @@ from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import USER_AGENT
 from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
+from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.registry import S3_EXTRA
 from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
@@ -214,8 +213,4 @@ def _safe(name: str) -> str:
 
 
 def _stated_sha256(record_json: bytes) -> str | None:
-    try:
-        record: Mapping[str, Any] = json.loads(record_json)
-        return str(record["image"]["sha256"])
-    except (ValueError, KeyError, TypeError):
-        return None
+    return (json_object(record_json) or Fields()).fields("image").text("sha256")

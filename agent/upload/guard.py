@@ -1,0 +1,24 @@
+"""Keeps a bug in a target from ending more than deliveries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.errors import CaptureRejected, TargetBlocked, TargetFailed, TargetUnavailable
+from agent.printable import printable
+
+
+@contextmanager
+def target_errors_only(target: str) -> Iterator[None]:
+    """Turn what a target must not raise into `TargetFailed`, with the cause in its traceback.
+
+    `target` is the name of the target, as it may be shown.
+    """
+    try:
+        yield
+    except (TargetUnavailable, TargetBlocked, CaptureRejected):
+        raise
+    except Exception as error:
+        raise TargetFailed(
+            f"cannot deliver captures: a bug in the agent's code for {target}: "
+            f"{type(error).__name__}: {printable(error)}; report it with its traceback"
+        ) from error

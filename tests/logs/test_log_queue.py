@@ -1,0 +1,53 @@
+"""No thread waits for the reader of the log, and what is dropped is counted and told."""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+from agent.log_queue import LogQueue
+from agent.logs import make_log
+from tests.logs.log_lines import parse_logfmt
+
+
+def test_lines_arrive_whole_and_in_order() -> None:
+    stream = io.StringIO()
+    queue = LogQueue(stream)
+    for number in range(500):
+        queue.write(f"{number}\n")
+
+    assert queue.close(10)
+    assert stream.getvalue() == "".join(f"{number}\n" for number in range(500))
+
+
+def test_a_reader_that_stands_still_costs_lines_and_no_time() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as read, os.fdopen(writing, "w") as stream:
+        queue = LogQueue(stream, lines_max=10)
+        log = make_log(stream=queue, under_systemd=True)
+        queue.tell_drops(lambda lines: log.warning("log lines dropped", lines=lines))
+        for number in range(2000):
+            log.info("summary", number=number, text="x" * 1000)
+        assert not queue.close(0.1)
+
+        def take() -> None:
+            text.extend(read.read().splitlines())
+
+        text: list[bytes] = []
+        reader = threading.Thread(target=take)
+        reader.start()
+        assert queue.close(10)
+        stream.close()
+        reader.join()
+
+    lines = [parse_logfmt(line.decode()[3:]) for line in text]
+    assert lines[-1]["event"] == "log lines dropped"
+    assert int(lines[-1]["lines"]) + len(lines) - 1 == 2000
+
+
+def test_a_stream_that_refuses_loses_lines_and_nothing_else() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        queue = LogQueue(full)
+        queue.write("lost\n")
+
+        assert queue.close(10)
