@@ -48,6 +48,11 @@ REASON_START, REASON_END = 200, 400
 
 NUMPY_NAMES = {"float": "float32", "double": "float64"}  # types with another name in onnxruntime
 SIZE_INPUTS = ("orig_target_sizes", "orig_target_size", "target_sizes")
+"""Inputs that take the width and height to which boxes are scaled."""
+
+OTHER_INPUTS = (*SIZE_INPUTS, "scale_factor", "im_shape")
+"""The same, and those of PaddleDetection: the frame's scale, which is 1, and height and width."""
+
 SQUARE = Size(640, 640)
 SMALL = Size(224, 224)  # usual input size of classifiers
 STRIDE = 32
@@ -135,7 +140,7 @@ class OnnxSession:
         """
         feed: dict[str, object] = {self._inputs[0].name: tensor}
         for other in self._inputs[1:]:
-            sides = np.array([[size.width, size.height]], other.dtype)
+            sides = np.array([_values_of_input(other.name, size)], other.dtype)
             feed[other.name] = np.repeat(sides, self.image_input.batch, axis=0)
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
@@ -152,10 +157,14 @@ class OnnxSession:
         self.signature = replace(self.signature, values=())
 
     def _find_image_input(self) -> ImageInput:
-        """Return the layout of the first input, the image; other inputs may take only its size."""
+        """Return the layout of the image, and put its input first.
+
+        Other inputs may take only its size.
+        """
+        self._inputs.sort(key=lambda each: ImageInput.from_tensor(each) is None)
         image_input = ImageInput.from_tensor(self._inputs[0]) if self._inputs else None
         others_fit = all(
-            each.name in SIZE_INPUTS
+            each.name in OTHER_INPUTS
             and each.shape in ((image_input and image_input.batch, 2), (None, 2))
             for each in self._inputs[1:]
         )
@@ -185,7 +194,7 @@ class OnnxSession:
                 Tensor(output.name, array.shape, output.dtype)
                 for output, array in zip(self._outputs, arrays, strict=True)
             )
-            has_size_input = len(self._inputs) > 1
+            has_size_input = any(each.name in SIZE_INPUTS for each in self._inputs)
             return ModelSignature(
                 self._inputs[0], shaped, size, metadata, tuple(arrays), has_size_input
             )
@@ -255,6 +264,13 @@ def _gradient(image_input: ImageInput, size: Size) -> InputTensor:
     return np.ascontiguousarray(
         np.broadcast_to(ordered, image_input.shape(size)), image_input.dtype
     )
+
+
+def _values_of_input(name: str, size: Size) -> tuple[int, int]:
+    """Return the values of an input beside the image, so that boxes are in pixels of the input."""
+    if name == "scale_factor":
+        return 1, 1
+    return (size.height, size.width) if name == "im_shape" else (size.width, size.height)
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:

@@ -284,6 +284,54 @@ def nanodet_table(
     return {"output": table[None]}
 
 
+def yunet(objects: Sequence[Planted]) -> Outputs:
+    """Put each face into its own cell of stride 16."""
+    outputs: Outputs = {}
+    columns = SIDES[1] // 16
+    for stride in (8, 16, 32):
+        count = (SIDES[0] // stride) * (SIDES[1] // stride)
+        for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+            outputs[f"{name}_{stride}"] = np.zeros((1, count, width), np.float32)
+        outputs[f"bbox_{stride}"][..., 2:] = 1
+    for index, (box, each) in enumerate(zip(centre_boxes(objects), objects, strict=True)):
+        row, column = divmod(index, columns)
+        outputs["cls_16"][0, index] = each.confidence / 0.9
+        outputs["obj_16"][0, index] = each.confidence * 0.9
+        outputs["bbox_16"][0, index] = [*(box[:2] / 16 - [column, row]), *np.log(box[2:] / 16)]
+    return outputs
+
+
+def picodet(objects: Sequence[Planted]) -> Outputs:
+    """The table of NanoDet-Plus with origins at the cells' centres, split by stride."""
+    strides = (8, 16, 32, 64)
+    table = nanodet_table(objects, strides, bins=8, centre=0.5)["output"][0]
+    ends = np.cumsum([-(-SIDES[0] // each) * -(-SIDES[1] // each) for each in strides])
+    levels = np.split(table, ends[:-1])
+    scores = {f"scores {index}": level[None, :, :CLASSES] for index, level in enumerate(levels)}
+    bins = {f"bins {index}": level[None, :, CLASSES:] for index, level in enumerate(levels)}
+    return scores | bins
+
+
+def paddle_nms(objects: Sequence[Planted]) -> Outputs:
+    rows = final_rows(objects)[:, [5, 4, 0, 1, 2, 3]]
+    return {"bbox": rows, "bbox_num": np.array([len(rows)])}
+
+
+def picodet_boxes(objects: Sequence[Planted]) -> Outputs:
+    return paddle_boxes(objects, CELLS + -(-SIDES[0] // 64) * -(-SIDES[1] // 64))
+
+
+def ppyoloe_boxes(objects: Sequence[Planted]) -> Outputs:
+    return paddle_boxes(objects, CELLS)
+
+
+def paddle_boxes(objects: Sequence[Planted], count: int) -> Outputs:
+    """Every cell has a box; most have a confidence of 0."""
+    corners = np.tile(np.array([20, 30, 60, 70], np.float32), (count, 1))
+    corners[: len(objects)] = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
+    return {"bbox": corners[None], "scores": filled(scores(objects), count).T[None]}
+
+
 def yolo_nas(objects: Sequence[Planted]) -> Outputs:
     """Every cell has a box around it; most have a confidence of 0."""
     corners = np.array([each.box for each in objects], np.float32).reshape(-1, 4)
@@ -334,6 +382,7 @@ class Family:
     labels: str = LABELS
     has_size_input: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    only_named: bool = False  # another format has the same outputs, and `auto` asks
 
 
 FAMILIES = {
@@ -376,6 +425,12 @@ FAMILIES = {
     "nanodet-plus": Family("nanodet-plus", nanodet_plus, "stretch"),
     "nanodet-m": Family("nanodet-m", nanodet_m, "corner"),
     "nanodet-g": Family("nanodet-g", nanodet_g, "corner"),
+    "picodet": Family("picodet", picodet, "stretch"),
+    "picodet before NMS": Family("picodet-boxes", picodet_boxes, "stretch"),
+    "picodet with NMS": Family("picodet-nms", paddle_nms, "stretch", only_named=True),
+    "ppyoloe before NMS": Family("ppyoloe-boxes", ppyoloe_boxes, "stretch"),
+    "ppyoloe with NMS": Family("ppyoloe-nms", paddle_nms, "stretch", only_named=True),
+    "yunet": Family("yunet", yunet, "corner", labels="face"),
     "yolo-nas": Family("yolo-nas", yolo_nas, "letterbox"),
     "yolo-nas batched": Family(
         "yolo-nas-batched", yolo_nas_batched, "letterbox", "uint8", (1, 3, *SIDES)
@@ -385,6 +440,9 @@ FAMILIES = {
     "torchvision": Family("torchvision", torchvision, "corner"),
     "torchvision without a batch": Family("torchvision", torchvision, "corner", shape=(3, *SIDES)),
 }
+
+
+RECOGNISED = {title: family for title, family in FAMILIES.items() if not family.only_named}
 
 
 def family_model(path: Path, family: Family, objects: Sequence[Planted]) -> Path:

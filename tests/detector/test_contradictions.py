@@ -19,6 +19,7 @@ from agent.domain import Task
 from agent.errors import ConfigurationError, ModelUnusable
 from tests.detector.planted_families import (
     FAMILIES,
+    RECOGNISED,
     SIDES,
     Family,
     Outputs,
@@ -153,7 +154,7 @@ def test_detections_of_class_id_0_contradict_a_format_that_counts_from_1() -> No
     assert "class id 0, which is the background" in error_of("ssd", unnamed_ssd([0, 1]))
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("family", RECOGNISED.values(), ids=RECOGNISED)
 def test_exactly_one_format_fits_each_family(family: Family) -> None:
     """Also without labels, unless only they tell; no format depends on the order of the others."""
     model = signature(

@@ -41,6 +41,7 @@ class NanoDet:
     name = "nanodet"
     task: Literal[Task.DETECT] = Task.DETECT
     nms_iou: float | None = 0.6
+    strides: tuple[int, ...] = STRIDES
 
     def recognise(self, model: ModelSignature) -> str | None:
         """Return why this model certainly has this format, or None."""
@@ -48,7 +49,8 @@ class NanoDet:
             classes = self.layout(model).classes
         except ConfigurationError:
             return None
-        return f"a pair of outputs for each stride {STRIDES}, {classes} classes and 4 sides of bins"
+        sides = f"{classes} classes and 4 sides of bins"
+        return f"a pair of outputs for each stride {self.strides}, {sides}"
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how to read the outputs.
@@ -57,16 +59,17 @@ class NanoDet:
             ConfigurationError: There is not one pair of outputs for each stride.
         """
         shapes = [output.shape for output in model.outputs]
-        levels = _levels(shapes, model.size)
+        levels = _levels(shapes, model.size, self.strides)
         widths = {(shapes[level.scores][2], shapes[level.bins][2]) for level in levels}
-        if len(levels) == len(STRIDES) and 2 * len(levels) == len(shapes) and len(widths) == 1:
+        if len(levels) == len(self.strides) and 2 * len(levels) == len(shapes) and len(widths) == 1:
             classes, bins = widths.pop()
             if classes and bins in WIDTHS:
                 return Layout(tuple(range(len(shapes))), classes)
-        grids = ", ".join(str(cells(model.size, stride)) for stride in STRIDES)
+        grids = ", ".join(str(cells(model.size, stride)) for stride in self.strides)
         widest = " or ".join(str(width) for width in WIDTHS)
         raise ConfigurationError(
-            f"nanodet has two outputs, [1, n, classes] and [1, n, {widest}], for each n of {grids}"
+            f"{self.name} has two outputs, [1, n, classes] and [1, n, {widest}], for each n of "
+            f"{grids}"
         )
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -85,7 +88,7 @@ class NanoDet:
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
         """Return the detections at or above `floor`; only the best class of each cell."""
-        levels = _levels([output.shape for output in outputs], size)
+        levels = _levels([output.shape for output in outputs], size, self.strides)
         parts = [
             decoded_cells(
                 outputs[level.scores][0],
@@ -118,14 +121,16 @@ class _Level:
     bins: int
 
 
-def _levels(shapes: Sequence[tuple[int | None, ...]], size: Size) -> list[_Level]:
+def _levels(
+    shapes: Sequence[tuple[int | None, ...]], size: Size, strides: Sequence[int]
+) -> list[_Level]:
     """Pair the outputs of each stride by their number of cells; omit a stride without two.
 
     The exporter's names are of no use. The bins are the output with one of `WIDTHS`; if both have
     such a width (a model of 44 classes), the second.
     """
     levels = []
-    for stride in STRIDES:
+    for stride in strides:
         leading = (1, cells(size, stride))
         pair = [index for index, shape in enumerate(shapes) if shape[:-1] == leading]
         if len(pair) == 2:  # noqa: PLR2004  # a pair
