@@ -28,7 +28,9 @@ def lowest_versions(project: str) -> dict[str, str]:
     for requirement in requirements:
         bound = _REQUIREMENT.match(requirement)
         if bound is None:
-            raise ValueError(f"pyproject.toml: {requirement!r} has no lowest version: add >=VERSION")
+            raise ValueError(
+                f"pyproject.toml: {requirement!r} has no lowest version: add >=VERSION"
+            )
         found[bound["name"]] = bound["version"]
     return found
 
