@@ -24,6 +24,7 @@ from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import MODEL_ERRORS, OnnxSession, one_line
 from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction, Task
 from agent.errors import ConfigurationError, ModelUnusable
+from agent.printable import printable
 
 TOP_CLASSES = 5
 """The number of best classes in a classifier's prediction."""
@@ -58,7 +59,7 @@ class OnnxDetector:
     ) -> None:
         """Use the parts that `load_detector` made; `labels` must fit `layout`."""
         self.info = ModelInfo(
-            name=session.path.stem,
+            name=printable(session.path.stem),
             sha256=session.file.sha256,
             task=model_format.task,
             provider=session.provider,
@@ -222,6 +223,7 @@ def load_detector(
         from_model=beside.labels or model.metadata.labels or hub_labels(session.path),
         model=session.path,
         bundled=COCO_80 if session.path.name == FILE_NAME else None,
+        problem=model.metadata.label_problem,
     )
     try:
         if model_format == AUTO and beside.path and beside.format:

@@ -5,6 +5,7 @@ once. A failure raises `ModelUnusable` with the file, what was found, and the fi
 exists works.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,14 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
-from agent.detector.formats.contract import ChannelOrder, ModelSignature, Preprocessing, Tensor
+from agent.detector.formats.contract import (
+    ChannelOrder,
+    Metadata,
+    ModelSignature,
+    Preprocessing,
+    Tensor,
+    listed,
+)
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Padding, Size
 from agent.detector.model_file.file import load_verified
@@ -56,6 +64,9 @@ OTHER_INPUTS = (*SIZE_INPUTS, "scale_factor", "im_shape")
 SQUARE = Size(640, 640)
 SMALL = Size(224, 224)  # usual input size of classifiers
 STRIDE = 32
+MOST_PIXELS = 8192 * 8192
+"""Of a fixed input, all images of a batch together."""
+
 WIDE = Size(16, 9)
 
 
@@ -86,8 +97,14 @@ class OnnxSession:
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         if not is_auto(hardware.providers):
             _require_used(wanted, self.providers)
-        self._inputs = [_tensor(each) for each in self._session.get_inputs()]
-        self._outputs = [_tensor(each) for each in self._session.get_outputs()]
+        try:
+            self._inputs = [_tensor(each) for each in self._session.get_inputs()]
+            self._outputs = [_tensor(each) for each in self._session.get_outputs()]
+        except ValueError as error:
+            raise ModelUnusable(
+                f"cannot use the model {path} (AGENT_MODEL): the name of an input or output is not "
+                "UTF-8 text; export it again"
+            ) from error
         self.image_input = self._find_image_input()
         self._only_size: Size | None = None
         self.signature = self._run_trial()
@@ -175,11 +192,17 @@ class OnnxSession:
                 f"{_tensors(self._inputs, self._outputs)}; set AGENT_MODEL to an export with such "
                 "an input"
             )
+        values = math.prod((image_input.batch, image_input.height or 1, image_input.width or 1))
+        if values > MOST_PIXELS:
+            raise ModelUnusable(
+                f"cannot use the model {self.path}: its input {self._inputs[0]} is too large; set "
+                f"AGENT_MODEL to an export with at most {MOST_PIXELS} pixels"
+            )
         return image_input
 
     def _run_trial(self) -> ModelSignature:
         """Run the model once on a grey gradient, to get the shapes of its outputs."""
-        metadata = read_metadata(self._session.get_modelmeta().custom_metadata_map)
+        metadata = self._read_metadata()
         first_error: BaseException | None = None
         sizes = self._sizes_to_try(metadata.size or SQUARE, metadata.stride or STRIDE)
         for size in sizes:
@@ -204,6 +227,14 @@ class OnnxSession:
             f"(it has {_tensors(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
             "that runs; fixed axes may be necessary"
         ) from first_error
+
+    def _read_metadata(self) -> Metadata:
+        """Return what the exporter wrote into the file."""
+        try:
+            entries = self._session.get_modelmeta().custom_metadata_map
+        except ValueError:
+            return Metadata(label_problem="its metadata is not UTF-8 text")
+        return read_metadata(entries)
 
     def _sizes_to_try(self, limit: Size, stride: int) -> list[Size]:
         """Return sizes for the trial run, a rectangle first.
@@ -282,8 +313,7 @@ def _tensor(described: onnxruntime.NodeArg) -> Tensor:
 
 def _tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     """Return the inputs and outputs of a model, for a message."""
-    ends = [", ".join(str(tensor) for tensor in end) or "none" for end in (inputs, outputs)]
-    return f"inputs {ends[0]}; outputs {ends[1]}"
+    return f"inputs {listed(inputs)}; outputs {listed(outputs)}"
 
 
 def one_line(error: BaseException | None) -> str:

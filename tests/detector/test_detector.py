@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agent.detector.detector import load_detector
+from agent.detector.formats.decoded import DecodedDetections
 from agent.domain import Box, Detection, Task
 from agent.ports import Detector
 from tests.detector.planted_models import (
@@ -213,3 +214,14 @@ def test_parallel_threads_have_the_predictions_of_a_single_thread() -> None:
         together = list(threads.map(bundled().detect, frames))
 
     assert together == alone
+
+
+def test_class_numbers_of_any_size_have_no_label() -> None:
+    ids = np.array([3, -1, 80, 2**62, -(2**63)], np.intp)
+    boxes = np.array([[1, 1, 9, 9]] * len(ids), np.float32)
+    raw = DecodedDetections(boxes, np.full(len(ids), 0.9, np.float32), ids)
+
+    named, odd = bundled()._with_labels(raw)
+
+    assert named.class_ids.tolist() == [3]
+    assert odd

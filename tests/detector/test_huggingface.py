@@ -81,3 +81,27 @@ def test_files_that_cannot_be_understood_are_ignored(text: str, tmp_path: Path) 
 
     assert hub_labels(tmp_path / "model.onnx") is None
     assert hub_input(tmp_path / "model.onnx") is None
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        f'"image_mean": [1{"0" * 400}, 1, 1], "image_std": [1, 1, 1]',
+        '"image_mean": [1e400, 1, 1], "image_std": [1, 1, 1]',
+        '"image_mean": [NaN, 1, 1], "image_std": [1, 1, 1]',
+        '"image_mean": [1, 1, 1], "image_std": [1e-300, 1, 1]',
+        f'"image_mean": [1, 1, 1], "image_std": [1, 1, 1], "rescale_factor": 1{"0" * 5000}',
+    ],
+    ids=["400 digits", "infinite", "NaN", "tiny", "5000 digits"],
+)
+def test_numbers_out_of_bounds_are_ignored(entry: str, tmp_path: Path) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(f'{{"do_normalize": true, {entry}}}')
+
+    assert hub_input(tmp_path / "model.onnx") is None
+
+
+@pytest.mark.parametrize("label", ["ca\\ud800t", "a\\u001b[2J", "", "x" * 500])
+def test_labels_that_no_record_can_hold_are_ignored(label: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(f'{{"id2label": {{"0": "{label}"}}}}')
+
+    assert hub_labels(tmp_path / "model.onnx") is None

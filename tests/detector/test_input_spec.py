@@ -130,3 +130,9 @@ def test_every_layout_and_type_of_input_has_the_same_values(
     else:
         planes = expected.transpose(2, 0, 1)
         np.testing.assert_allclose(tensor, planes if axes is Axes.CHW else planes[None], rtol=1e-3)
+
+
+@pytest.mark.parametrize("word", ["mean=1e999", "std=1e-300", "scale=1e300", "std=1e40", "keep=0"])
+def test_numbers_out_of_bounds_are_refused(word: str) -> None:
+    with pytest.raises(ValueError, match=f"'{word}' is not understood"):
+        InputSpec.parse(f"fit=crop {word}")

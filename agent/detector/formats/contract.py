@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
+from agent.printable import printable
 
 if TYPE_CHECKING:  # it imports numpy, which the settings do not need
     from agent.detector.formats.decoded import DecodedDetections
@@ -25,8 +26,19 @@ class Tensor:
     dtype: str
 
     def __str__(self) -> str:
-        axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
-        return f"{self.name} {self.dtype} [{axes}]"
+        axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape[:MOST_SHOWN])
+        return f"{printable(self.name, 60)} {self.dtype} [{axes}]"
+
+
+MOST_SHOWN = 10
+"""Tensors of a model, and axes of a tensor, that a message shows."""
+
+
+def listed(tensors: Sequence[Tensor]) -> str:
+    """Return tensors for a message: the first few, and how many more there are."""
+    shown = ", ".join(map(str, tensors[:MOST_SHOWN])) or "none"
+    more = len(tensors) - MOST_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +46,11 @@ class Metadata:
     """What the exporter wrote into the file; None if an entry is missing or not readable."""
 
     labels: tuple[str, ...] | None = None  # by class id
+    label_problem: str = ""  # why there are no labels although the file has an entry for them
     size: Size | None = None  # input size in training
     stride: int | None = None  # pixels
     task: str | None = None  # as written; it may be none of `Task`, for example "segment"
-    entries: Mapping[str, str] = field(default_factory=dict)  # all entries, unchanged
+    entries: Mapping[str, str] = field(default_factory=dict)  # unchanged; none that is too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ class ModelSignature:
     has_size_input: bool = False  # a second input takes the image size; boxes are in its pixels
 
     def __str__(self) -> str:
-        outputs = ", ".join(str(output) for output in self.outputs)
+        outputs = listed(self.outputs)
         return f"input {self.input}; outputs {outputs} at {self.size.width}x{self.size.height}"
 
 

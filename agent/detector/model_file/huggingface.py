@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.detector.formats.contract import ChannelOrder
-from agent.detector.model_file.input_spec import InputSpec
+from agent.detector.model_file.input_spec import LARGEST_SIDE, InputSpec
+from agent.detector.model_file.small_file import read_small_text
+from agent.detector.model_file.words import labels_of, number_of, numbers_of
 
-MAX_BYTES = 2_000_000  # bytes
 MAX_VALUE = 255.0
+LEAST = 1e-6
+"""The least scale factor or standard deviation: with less, values overflow."""
 
 
 def hub_labels(model: Path) -> tuple[str, ...] | None:
@@ -24,8 +27,12 @@ def hub_labels(model: Path) -> tuple[str, ...] | None:
     if not isinstance(named, dict):
         return None
     labels = [named.get(str(number)) for number in range(len(named))]
-    texts = tuple(each for each in labels if isinstance(each, str))
-    return texts if texts and len(texts) == len(labels) else None
+    if not all(isinstance(each, str) for each in labels):
+        return None
+    try:
+        return labels_of(labels) or None
+    except ValueError:
+        return None
 
 
 def hub_input(model: Path) -> InputSpec | None:
@@ -34,12 +41,14 @@ def hub_input(model: Path) -> InputSpec | None:
     if not any(key in data for key in ("do_rescale", "do_normalize", "image_mean")):
         return None
     rescales = data.get("do_rescale", True) is not False
-    factor = data.get("rescale_factor", 1 / MAX_VALUE)
-    if rescales and not (isinstance(factor, float) and 0 < factor <= 1):
-        return None
+    factor = number_of(data.get("rescale_factor", 1 / MAX_VALUE))
+    if factor is None or not LEAST <= factor <= 1:
+        if rescales:
+            return None
+        factor = 1.0
     normalises = data.get("do_normalize", True) is not False
     mean, std = _per_channel(data.get("image_mean")), _per_channel(data.get("image_std"))
-    if normalises and (mean is None or std is None or min(std) <= 0):
+    if normalises and (mean is None or std is None or min(std) < LEAST):
         return None
     keep = _crop_share(data)
     return InputSpec(
@@ -59,23 +68,19 @@ def _crop_share(data: dict[str, Any]) -> float | None:
     side = crop.get("height") if isinstance(crop, dict) else crop
     if not data.get("do_center_crop") or not isinstance(shortest, int):
         return None
-    return side / shortest if isinstance(side, int) and 0 < side <= shortest else None
+    if not isinstance(side, int) or not 0 < side <= shortest <= LARGEST_SIDE:
+        return None
+    return side / shortest
 
 
 def _per_channel(value: object) -> tuple[float, float, float] | None:
-    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004  # colours
-        return None
-    if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in value):
-        return None
-    first, second, third = (float(each) for each in value)
-    return first, second, third
+    numbers = numbers_of(value, 3)
+    return None if numbers is None else (numbers[0], numbers[1], numbers[2])
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return {}
-        data = json.loads(path.read_text("utf-8-sig"))
+        data = json.loads(read_small_text(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from agent.detector.formats.contract import ChannelOrder, Preprocessing
 from agent.detector.letterbox import Padding, Size
+from agent.printable import printable
 
 ALLOWED = (
     "words such as rgb, bgr, scale=255, mean=0.485,0.456,0.406, std=0.229,0.224,0.225, "
@@ -31,6 +32,9 @@ FITS = {
     "crop": Padding.STRETCH,
 }
 LARGEST_SIDE = 8192
+LEAST, LARGEST = 1e-6, 1e6
+"""Bounds of `scale`, `mean`, `std` and `keep`: beyond them, values of float32 overflow."""
+
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:,{_NUMBER},{_NUMBER})?", re.ASCII | re.IGNORECASE)
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})", re.ASCII)
@@ -73,7 +77,7 @@ class InputSpec:
         for word in text.split():
             key, value = _read(word)
             if key in fields:
-                raise ValueError(f"{word!r}: another word sets the same; {ALLOWED}")
+                raise ValueError(f"'{printable(word)}': another word sets the same; {ALLOWED}")
             fields[key] = value
         if fields.get("keep") is not None and fields.get("fit") != "crop":
             raise ValueError("keep= needs fit=crop")
@@ -121,7 +125,7 @@ def _read(word: str) -> tuple[str, object]:
         return "channel_order", ChannelOrder(key)
     if key in ("mean", "std") and _NUMBERS.fullmatch(text):
         numbers = [float(part) for part in text.split(",")]
-        if key == "mean" or min(numbers) > 0:
+        if max(map(abs, numbers)) <= LARGEST and (key == "mean" or min(numbers) >= LEAST):
             return key, tuple(numbers if len(numbers) > 1 else numbers * 3)
     if key == "fit" and text in FITS:
         return key, text
@@ -129,12 +133,12 @@ def _read(word: str) -> tuple[str, object]:
         return key, int(text)
     if key in ("scale", "keep") and _NUMBERS.fullmatch(text) and "," not in text:
         number = float(text)
-        if number > 0 and (key == "scale" or number <= 1):
+        if LEAST <= number <= (LARGEST if key == "scale" else 1):
             return key, number
     size = _SIZE.fullmatch(text)
     if key == "size" and size and all(0 < int(side) <= LARGEST_SIDE for side in size.groups()):
         return key, Size(int(size[1]), int(size[2]))
-    raise ValueError(f"{word!r} is not understood; {ALLOWED}")
+    raise ValueError(f"'{printable(word)}' is not understood; {ALLOWED}")
 
 
 def _reversed(values: PerChannel) -> PerChannel:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.detector.model_file.input_spec import InputSpec
+from agent.detector.model_file.small_file import MAX_BYTES, read_small_text
+from agent.detector.model_file.words import labels_of
 from agent.errors import ModelUnusable
+from agent.printable import printable
 
 KEYS = ("format", "labels", "input")
-MAX_BYTES = 2_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +56,31 @@ def read_sidecar(model: Path) -> Sidecar:
 
 
 def _read(path: Path) -> Sidecar | None:
+    shown = printable(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
-        data = json.loads(path.read_text("utf-8-sig"))
+        data = json.loads(read_small_text(path))
     except OSError as error:
-        raise ModelUnusable(f"cannot read {path}: {error.strerror}") from error
+        raise ModelUnusable(f"cannot read {shown}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelUnusable(f"cannot read {path}: it is not valid JSON ({error})") from error
+        raise ModelUnusable(
+            f"cannot read {shown}: it is not valid JSON ({printable(error)})"
+        ) from error
     if not isinstance(data, dict) or not set(data) & set(KEYS):
         return None
     labels = data.get("labels")
     if labels is not None and not (
         isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels)
     ):
-        raise ModelUnusable(f"cannot use {path}: `labels` must be a list of strings")
+        raise ModelUnusable(f"cannot use {shown}: `labels` must be a list of strings")
     for key in ("format", "input"):
         if not isinstance(data.get(key, ""), str):
-            raise ModelUnusable(f"cannot use {path}: `{key}` must be a string")
+            raise ModelUnusable(f"cannot use {shown}: `{key}` must be a string")
     try:
+        checked = labels_of(labels) if labels else None
         words = InputSpec.parse(data["input"]) if "input" in data else None
     except ValueError as error:
-        raise ModelUnusable(f"cannot use {path}: `input`: {error}") from error
-    return Sidecar(path, data.get("format"), tuple(labels) if labels else None, words)
+        what = "labels" if labels and "label" in str(error) else "input"
+        raise ModelUnusable(f"cannot use {shown}: `{what}`: {error}") from error
+    return Sidecar(path, data.get("format"), checked, words)

@@ -50,8 +50,7 @@ class ModelSettings(SettingsGroup):
         SettingDoc(
             meaning=(
                 "Labels by class: `auto` takes them from the model's metadata, else from a "
-                "file beside it; `coco`; or a list, or the path of a file with one label a "
-                "line."
+                "file beside it; `coco`; or a list, or the path of a file with labels."
             ),
             example="/var/lib/capture-agent/labels.txt",
             effect=(
