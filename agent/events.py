@@ -33,6 +33,13 @@ EVENTS: Mapping[str, Event] = {
         "The daemon started with these settings.",
         facts="version device cameras spool waiting target",
     ),
+    "settings doubtful": Event(
+        "warning",
+        "Something in the environment is ignored, or a secret in it can be read by others; `error` "
+        "says which.",
+        "Do what `error` says.",
+        facts="error",
+    ),
     "agent stopping": Event(
         "info",
         "The daemon was asked to stop and writes the captures in memory to disk.",

@@ -85,7 +85,7 @@ def redact(text: str) -> str:
     text = _LONE_PATH.sub(lambda found: found[1] + _masked(found[2], _endpoint_path), text)
     text = _USER_AT_HOST.sub(f"{MASK}@", text)
     text = _HEADER.sub(rf"\1{MASK}", text)
-    text = _KEY_VALUE.sub(rf"\1{MASK}", text)
+    text = _KEY_VALUE.sub(_masked_value, text)
     text = _OPTION.sub(rf"\1{MASK}", text)
     text = _USER_OPTION.sub(rf"\1{MASK}", text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
@@ -139,6 +139,12 @@ def secrets_of(address: str) -> Iterator[str]:
     for pair in query.split("&"):
         if _query(pair) != pair:
             yield pair.partition("=")[2] or pair
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    """Mask the value of a name; what follows `.../upload_token: ` is a message about that file."""
+    is_path = found.string[: found.start()].endswith("/") and found[1].endswith(": ")
+    return found[0] if is_path else f"{found[1]}{MASK}"
 
 
 def _whole(form: str) -> str:

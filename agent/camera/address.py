@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from agent.path_text import path_problem
 from agent.printable import printable
 from agent.quoted_words import split_words
 from agent.redaction import MASK, redact_camera
@@ -66,6 +67,12 @@ def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
         parts = split_words(text)
     except ValueError as error:
         raise ValueError(f"{error}; quote the whole part: 'front=/data/my clip.mp4'") from None
+    comment = next((part for part in parts if part.startswith("#")), None)
+    if comment is not None:
+        raise ValueError(
+            "a # begins no comment here, because systemd knows none behind a value; move it to a "
+            "line of its own"
+        )
     if not parts:
         raise ValueError(f"no camera; give name=source, where source is {_ALLOWED}")
     cameras, problems = [], []
@@ -113,9 +120,13 @@ def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
         )
     name, source = (before, after) if named else (DEFAULT_NAME, part)
     try:
-        return parse_camera(source, name=name)
+        camera = parse_camera(source, name=name)
     except ValueError as exc:
         raise ValueError(f"{shown}: {exc}") from None
+    problem = None if camera.kind is SourceKind.STREAM else path_problem(source, quoted=True)
+    if problem is not None:
+        raise ValueError(f"{shown}: {problem}")
+    return camera
 
 
 def _shown(part: str, parts: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.camera.address import CameraAddress
+from agent.cli.settings_warnings import settings_warnings
 from agent.domain import Frame
 from agent.errors import (
     AgentError,
@@ -27,7 +28,7 @@ from agent.logs import make_log
 from agent.ports import Clock
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
-from agent.settings.load import token_file
+from agent.settings.load import foreign_variables, token_file
 from agent.settings.units import show_size
 from agent.spool.recovery import existing_parent, refuse_torn
 from agent.spool.status import read_status
@@ -64,8 +65,10 @@ def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
             "other users of this computer can read the secret in "
             f"{', '.join(map(str, exposed))}: chmod o= {' '.join(map(str, exposed))}"
         )
-    given = sum(name.startswith("AGENT_") for name in environ)
-    return f"all understood; AGENT_ variables set: {given}"
+    given = sum(name.startswith("AGENT_") for name in environ) - len(foreign_variables())
+    return "; warning: ".join(
+        [f"all understood; AGENT_ variables set: {given}", *settings_warnings()]
+    )
 
 
 def exposed_files(files: Iterable[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.errors import ConfigurationError
+from agent.settings.secret_file import read_secret
 
 
 def receive(
@@ -58,12 +59,7 @@ def receive(
 def _token(file: Path | None) -> str | None:
     if file is None:
         return None
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read --token-file {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"cannot read --token-file {file}: it is no text") from error
+    token = read_secret(file, what="--token-file")
     if not token:
         raise ConfigurationError(f"cannot use --token-file {file}: it is empty")
     return token

@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 
 from agent.cli import console
+from agent.cli.settings_warnings import settings_warnings
 from agent.cli.streams import Terminal
 from agent.log_queue import LogQueue
 from agent.logs import Log
@@ -51,6 +52,8 @@ def _queued_log(settings: Settings, signals: "_Signals") -> Iterator[Log]:
         log = console.log_of(settings, stream=queue)
         queue.tell_drops(lambda lines: log.warning("log lines dropped", lines=lines))
         console.log_library_output(log)
+        for warning in settings_warnings():
+            log.warning("settings doubtful", error=warning)
         yield log
     finally:
         queue.close(_LOG_S)

@@ -1,6 +1,7 @@
 """Reads the environment into settings, or lists every problem in it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,23 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
+from agent.printable import printable
 from agent.redaction import MASK, redact, remember_secrets, secrets_of
 from agent.settings.declarations import PREFIX, Settings, variable
-from agent.settings.describe import explain, is_secret
-from agent.settings.units import closest, one_line
+from agent.settings.describe import OWN_WORDS, explain, is_secret
+from agent.settings.foreign import is_foreign
+from agent.settings.reach import unreachable
+from agent.settings.secret_file import read_secret
+from agent.settings.units import closest_name
 
+PATH_SETTINGS = (
+    "model",
+    "spool_dir",
+    "state_dir",
+    "metrics_file",
+    "upload_ca",
+    "upload_client_cert",
+)
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)
 
 
@@ -29,7 +42,10 @@ def load(
     Raises `ConfigurationError` that lists every problem, one a line: the variable, what is
     allowed, and the value.
     """
-    problems = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
+    foreign = foreign_variables()
+    problems = [
+        _unknown(name) for name in sorted(os.environ) if _is_unknown(name) and name not in foreign
+    ]
     if needs_cameras and not os.environ.get(variable("cameras")):
         problems.append(
             f"{variable('cameras')}: required; set it to a camera such as /dev/video0, "
@@ -44,6 +60,8 @@ def load(
     except ValidationError as error:
         problems += [_problem(dict(item)) for item in error.errors()]
         wrong = {_field(dict(item)) for item in error.errors()}
+    if settings is not None:
+        problems += _unreachable_paths(settings)
     if further is not None:
         try:
             further(settings or _valid_ones(wrong))
@@ -54,6 +72,15 @@ def load(
     if problems or settings is None:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return settings
+
+
+def foreign_variables() -> list[str]:
+    """Return the names of variables that begin as ours do and that other programs set."""
+    return [
+        name
+        for name, value in sorted(os.environ.items())
+        if _is_unknown(name) and is_foreign(name, value)
+    ]
 
 
 def without_environment(**values: Any) -> Settings:
@@ -115,14 +142,31 @@ def _state_folders() -> dict[str, Any]:
 def _credential() -> dict[str, str]:
     """Return the upload secret of systemd's credentials folder, which overrides the variable.
 
-    Raises `ConfigurationError` when the file exists and cannot be read.
+    Raises `ConfigurationError` when the file exists and cannot be used.
     """
     file = token_file()
-    try:
-        text = file.read_text(encoding="utf-8").strip() if file and file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read the credential {file}: {error}") from error
+    text = read_secret(file, what="the credential") if file and os.path.lexists(file) else ""
     return {variable("upload_token"): text} if text else {}
+
+
+def _unreachable_paths(settings: Settings) -> Iterator[str]:
+    """Yield a problem for each path that this process cannot get to."""
+    paths: list[tuple[str, Path | None]] = [
+        (variable(name), getattr(settings, name))
+        for name in PATH_SETTINGS
+        if name != "state_dir" or os.environ.get(variable(name))  # else it is above the spool
+    ]
+    paths += [
+        (variable("cameras"), Path(camera.source)) for camera in settings.cameras if not camera.live
+    ]
+    if "/" in settings.model_labels:
+        paths.append((variable("model_labels"), Path(settings.model_labels)))
+    if (settings.upload_url or "").startswith("dir:"):
+        paths.append((variable("upload_url"), Path((settings.upload_url or "")[4:])))
+    for name, path in paths:
+        why = unreachable(path) if path is not None else None
+        if why:
+            yield f"{name}: cannot reach {printable(path)}: {why}"
 
 
 def _name(variable_name: str) -> str:
@@ -138,8 +182,17 @@ def _problem(item: dict[str, Any]) -> str:
     name = _field(item)
     raw = os.environ.get(variable(name), "").strip()
     field = Settings.model_fields[name]
-    shown = MASK if is_secret(field) else one_line(redact(raw))
-    return f"{variable(name)}: {explain(item, field, raw, shown)}"
+    shown = MASK if is_secret(field) else _shown(raw)
+    comment = "; systemd knows no comment behind a value: move it to a line of its own"
+    text = explain(item, field, raw, shown)
+    has_comment = item["type"] != OWN_WORDS and re.search(r"\s#", raw)
+    return f"{variable(name)}: {text}{comment if has_comment else ''}"
+
+
+def _shown(raw: str) -> str:
+    """The value as a message may show it."""
+    text = redact(raw)
+    return printable(text) if text.isprintable() else f"'{printable(text)}'"
 
 
 def _is_unknown(name: str) -> bool:
@@ -148,6 +201,11 @@ def _is_unknown(name: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = closest(name.upper(), _VARIABLES)
-    hint = f"did you mean {near}?" if near else "see `capture-agent env` for all names"
-    return f"{one_line(name)}: unknown; {hint}"
+    near = closest_name(_name(name.upper()).upper(), [_name(each).upper() for each in _VARIABLES])
+    if near:
+        return f"{printable(name)}: unknown; did you mean {PREFIX}{near}?"
+    shown = printable(name)
+    return (
+        f"{shown}: unknown; see `capture-agent env` for all names. If another program needs it, "
+        f"start this one without it: env -u {shown} capture-agent ..."
+    )

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -88,6 +88,22 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     """The real name that a mistyped one most resembles, or None if none does."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)
     return near[0] if near else None
+
+
+def closest_name(name: str, names: Collection[str]) -> str | None:
+    """The real name that `name` may stand for: a near spelling, or one that shares a word with it.
+
+    Names are compared without a common prefix: it would make any two of them alike.
+    """
+    words = name.split("_")
+    related = [
+        each for each in names if words[-1] == each.split("_")[-1] or words[0] == each.split("_")[0]
+    ]
+    near = closest(name, names)
+    if near is not None:
+        return near
+    found = difflib.get_close_matches(name, related, n=1, cutoff=0.4)
+    return found[0] if found else None
 
 
 def one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.camera.address import CameraAddress, SourceKind, parse_camera, parse_cameras
+from agent.quoted_words import split_words
 
 DEVICE, STREAM, FILE, FOLDER = SourceKind
 
@@ -157,19 +158,24 @@ PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 
 
 @given(st.lists(st.text(PRINTABLE, min_size=1), min_size=1, max_size=3))
-def test_every_printable_character_of_a_password_survives(passwords: list[str]) -> None:
+def test_every_printable_character_of_a_word_survives(texts: list[str]) -> None:
     """In quotes where there is a blank; without them otherwise."""
-    sources = [f"/clips/{password}/a" for password in passwords]
-    texts = []
-    for n, source in enumerate(sources):
-        quote_mark = next((mark for mark in "'\"" if f"{mark} " not in source), None)
-        assume(quote_mark is not None or " " not in source)
-        word = f"cam{n}={source}"
-        texts.append(f"{quote_mark}{word}{quote_mark}" if " " in source else word)
+    words = [f"cam{number}=rtsp://me:{text}@host/x" for number, text in enumerate(texts)]
+    written = []
+    for word in words:
+        mark = next((mark for mark in "'\"" if f"{mark} " not in word), None)
+        assume(mark is not None or " " not in word)
+        written.append(f"{mark}{word}{mark}" if " " in word else word)
 
-    cameras = parse_cameras(" ".join(texts))
+    assert split_words(" ".join(written)) == words
 
-    assert [camera.source for camera in cameras] == sources
+
+@given(st.text(PRINTABLE.translate(str.maketrans("", "", "/?#[]@ ")), min_size=1))
+def test_every_printable_character_of_a_password_survives(password: str) -> None:
+    [camera] = parse_cameras(f"gate=rtsp://admin:{password}@10.0.0.7/h264")
+
+    assert camera.source == f"rtsp://admin:{password}@10.0.0.7/h264"
+    assert camera.shown == "rtsp://***@10.0.0.7/h264"
 
 
 @given(st.text(PRINTABLE, min_size=1))

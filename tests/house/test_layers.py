@@ -14,7 +14,13 @@ from tests.house.house_rules import imported, modules
 # Lowest first. A package stands for all of its modules that are not named themselves.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "nouns": ("agent", "agent.library_environment", "agent.errors", "agent.events", "agent.domain"),
-    "ports": ("agent.ports", "agent.quoted_words", "agent.redaction", "agent.printable"),
+    "ports": (
+        "agent.ports",
+        "agent.path_text",
+        "agent.quoted_words",
+        "agent.redaction",
+        "agent.printable",
+    ),
     # Neither reads nor writes, so most of it is tested without a file, a socket or a thread.
     # The record format is below the rest: selection and spool speak of records, not the reverse.
     "record": ("agent.record",),

@@ -83,6 +83,7 @@ def test_masking_twice_is_masking_once(secret: str, carrier: str) -> None:
         "AGENT_UPLOAD_TOKEN: must be printable ASCII without spaces",
         "AGENT_UPLOAD_TOKENN: unknown; did you mean AGENT_UPLOAD_TOKEN?",
         "cannot open rtsp://10.0.0.7:554/h264: connection refused",
+        "cannot use the credential /run/credentials/x/upload_token: it has quotes around it",
         "the endpoint refused the token (401); set AGENT_UPLOAD_TOKEN",
         "author=Bob; tokenizer=x; authors: 3",
         "capture-agent@gate.service failed",

@@ -170,7 +170,9 @@ def test_a_bad_value_is_refused_in_one_line(name: str, text: str, complaint: str
     ],
 )
 def test_an_unknown_variable_is_named_with_the_nearest_real_one(name: str, complaint: str) -> None:
-    assert problems_of(**{name: "hunter2"}) == [f"{name}: {complaint}"]
+    (problem,) = problems_of(**{name: "hunter2"})
+
+    assert problem.startswith(f"{name}: {complaint}")
 
 
 def test_a_mistyped_rule_is_answered_with_the_real_one() -> None:

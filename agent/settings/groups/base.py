@@ -1,11 +1,19 @@
 """What the groups of settings share: types of values, and how a name becomes a variable."""
 
-from typing import Annotated
+import re
+from pathlib import Path
+from typing import Annotated, get_args
 
-from pydantic import BeforeValidator, ByteSize, field_validator
+from pydantic import BeforeValidator, ByteSize, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agent.path_text import path_problem
+from agent.printable import printable
 from agent.quoted_words import split_words
+from agent.redaction import redact
+from agent.settings.describe import OWN_WORDS
+from agent.settings.secret_file import secret_problem
 from agent.settings.units import parse_duration, parse_size
 
 PREFIX = "AGENT_"
@@ -51,5 +59,24 @@ class SettingsGroup(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _strip(cls, value: object) -> object:
-        return value.strip() if isinstance(value, str) else value
+    def _tidy(cls, value: object, info: ValidationInfo) -> object:
+        """Strip a text, and refuse what a shell would have changed."""
+        if not isinstance(value, str):
+            return value
+        text = value.strip()
+        kind = cls.model_fields[str(info.field_name)].annotation
+        kinds = (kind, *get_args(kind))
+        problem = None
+        if Path in kinds and (problem := path_problem(text)) is not None:
+            problem = f"cannot use the path '{printable(text)}': {problem}"
+        elif str in kinds and re.search(r"\s#(\s|$)", text):
+            problem = (
+                f"cannot use '{printable(redact(text))}': what stands behind the # would belong to "
+                "the value, because systemd knows no comment behind a value; move it to a line of "
+                "its own"
+            )
+        elif SecretStr in kinds and info.field_name != "upload_proxy":
+            problem = secret_problem(text)
+        if problem:
+            raise PydanticCustomError(OWN_WORDS, "{why}", {"why": problem})
+        return text

@@ -16,7 +16,9 @@ from agent.errors import (
     UnfitCapture,
 )
 from agent.files import Disk, is_disk_full
+from agent.path_text import path_problem
 from agent.ports import CaptureFolder
+from agent.printable import printable
 from agent.redaction import redact_endpoint
 from agent.upload.targets.context import TargetContext
 
@@ -45,6 +47,11 @@ class FolderTarget:
             raise ConfigurationError(
                 "AGENT_UPLOAD_URL: must be dir:/PATH with an absolute path, "
                 f"not {redact_endpoint(url)!r}"
+            )
+        problem = path_problem(path)
+        if problem is not None:
+            raise ConfigurationError(
+                f"AGENT_UPLOAD_URL: cannot use the path '{printable(path)}': {problem}"
             )
         return cls(context.capture_folder(Path(path)), context.disk)
 
