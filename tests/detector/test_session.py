@@ -121,7 +121,8 @@ def unknown_operator(path: Path) -> None:
         [value("images", [1, 3, 64, 64])],
         [value("output0", [1, 3, 64, 64])],
     )
-    onnx.save(helper.make_model(graph, ir_version=8), path)
+    opset = helper.make_opsetid("", 13)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
 
 
 @pytest.mark.parametrize(

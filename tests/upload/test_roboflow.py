@@ -368,7 +368,7 @@ def test_an_address_that_cannot_work_is_refused(url: str, says: str) -> None:
 def test_the_cloud_is_where_no_host_is_named() -> None:
     target = target_of("roboflow://cars?tag=a")
 
-    assert target.name == "roboflow://cars?***"
+    assert target.name == "roboflow://cars?tag=***"
     assert target._client._base == "https://api.roboflow.com"
 
 
