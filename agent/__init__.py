@@ -26,9 +26,10 @@ At the desk, people work with the captures that arrived:
 - `evaluation/` estimates the model's error rates from labelled captures.
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
-Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `settings/`, `logs`,
-`files` and `system`. Above them: `factories` builds each part from the settings, `app` connects the
-parts to a daemon, `install/` sets up the service, `cli/` is the command line.
+Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,
+`settings/`, `logs`, `files` and `system`. Above them: `factories` builds each part from the
+settings, `app` connects the parts to a daemon, `install/` sets up the service, `cli/` is the
+command line.
 
 Exactly two places may lose data, and both count it: a camera's one-frame mailbox
 (`runtime/mailbox.py`) and eviction (`spool/eviction.py`). The spool accounts for every capture:

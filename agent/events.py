@@ -311,6 +311,20 @@ EVENTS: Mapping[str, Event] = {
         facts="workers",
         ends=("worker stalled",),
     ),
+    "upload stalled": Event(
+        "error",
+        "A delivery makes no progress and cannot be ended; the field names what it waits for. "
+        "Capturing goes on, all captures are kept.",
+        "Check the disk or network mount of a `dir:` target; `systemctl restart capture-agent` "
+        "starts deliveries anew.",
+        facts="workers",
+    ),
+    "upload stall ended": Event(
+        "error",
+        "The deliveries that made no progress do so again.",
+        facts="workers",
+        ends=("upload stalled",),
+    ),
     "stop overdue": Event(
         "warning",
         "A worker did not stop in time and was abandoned.",

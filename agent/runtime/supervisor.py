@@ -165,6 +165,7 @@ class Supervisor:
         ]
         self._next_ping = clock.monotonic()
         self._stalled: list[str] = []
+        self._stalled_uploads: list[str] = []
         self._urgent_since = math.inf
         self._wall_offset = clock.wall() - clock.monotonic()
 
@@ -223,16 +224,27 @@ class Supervisor:
             self._log.warning("clock stepped", seconds=round(step, 1))
 
     def _ping(self, now: float) -> None:
-        """Feed the watchdog unless a worker's step exceeds its timeout."""
-        stalled = [worker.name for worker in self._workers if worker.overdue(now)]
+        """Feed the watchdog unless a worker's step exceeds its timeout.
+
+        A delivery that hangs, as on a network disk that is gone, must not end the capturing.
+        """
+        late = [worker for worker in self._workers if worker.overdue(now)]
+        uploads = [worker.description for worker in late if worker in self._uploaders]
+        stalled = [worker.description for worker in late if worker not in self._uploaders]
+        if self._stages.exchange is not None:
+            self._stages.exchange.live.stalled = (*stalled, *uploads)
         if stalled != self._stalled:
             before, self._stalled = self._stalled, stalled
-            if self._stages.exchange is not None:
-                self._stages.exchange.live.stalled = tuple(stalled)
             if stalled:
                 self._log.critical("worker stalled", workers=",".join(stalled))
             else:
                 self._log.critical("worker recovered", workers=",".join(before))
+        if uploads != self._stalled_uploads:
+            before, self._stalled_uploads = self._stalled_uploads, uploads
+            if uploads:
+                self._log.error("upload stalled", workers=",".join(uploads))
+            else:
+                self._log.error("upload stall ended", workers=",".join(before))
         if self._watchdog and not stalled and now >= self._next_ping:
             self._notifier.notify("WATCHDOG=1")
             if self._stages.model_change is not None:
@@ -292,7 +304,7 @@ class Supervisor:
             if self._stop or self._failed():
                 self._hurry()
             if self._clock.monotonic() >= self._urgent_since + limit:
-                late = [worker.name for worker in workers if not worker.ended]
+                late = [worker.description for worker in workers if not worker.ended]
                 self._log.warning("stop overdue", workers=",".join(late))
                 return
             self.watch()

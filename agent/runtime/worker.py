@@ -1,8 +1,10 @@
 """One thread that repeats one step."""
 
+import math
 import threading
 from collections.abc import Callable
 
+from agent import progress
 from agent.logs import Log
 from agent.ports import Clock
 
@@ -28,9 +30,9 @@ class Worker:
         ended: Callable[[], None],
         close: Callable[[], None] | None = None,
     ) -> None:
-        """`timeout`: seconds that one step may take; `ended` is called at the very end.
+        """`timeout`: seconds that one step, or each named part of it, may take.
 
-        `close` is called after the last step, by the same thread.
+        `ended` is called at the very end; `close` after the last step, by the same thread.
         """
         self.name = name
         self.failed = False
@@ -42,6 +44,7 @@ class Worker:
         self._tell = ended
         self._close = close
         self._stop = threading.Event()
+        self._doing = ""
         self._due = clock.monotonic() + timeout
         # A driver or a dead peer may block a thread forever: all are daemon threads, and `join`
         # has a timeout.
@@ -64,7 +67,25 @@ class Worker:
         """Whether the current step, or the wait it returned, exceeds its timeout."""
         return not self.ended and now > self._due
 
+    @property
+    def stopping(self) -> bool:
+        """Whether an end was requested."""
+        return self._stop.is_set()
+
+    @property
+    def description(self) -> str:
+        """Its name, and what it is doing if the step told."""
+        doing = self._doing
+        return f"{self.name} ({doing})" if doing else self.name
+
+    def begin(self, what: str, *, limited: bool) -> str:
+        """Note what the step does from now on; see `agent.progress.Progress`."""
+        before, self._doing = self._doing, what
+        self._due = self._clock.monotonic() + self._timeout if limited else math.inf
+        return before
+
     def _run(self) -> None:
+        progress.watch(self)
         try:
             self._repeat()
             if self._close is not None:

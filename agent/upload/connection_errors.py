@@ -40,9 +40,14 @@ class BadResponse(OSError):
     """A response is not HTTP as it must be, or its head is longer than any response needs."""
 
 
+class NameTimeout(TimeoutError):
+    """The look-up of a name, its argument, takes longer than the request may."""
+
+
 _CAUSES: Mapping[type[BaseException], str] = {
     socket.gaierror: "its name cannot be resolved (DNS); check the network and AGENT_UPLOAD_URL",
     ConnectionRefusedError: "it refuses connections; check that the endpoint runs",
+    NameTimeout: "the look-up of its name (DNS) hangs; check the name server that the device uses",
     BadResponse: "its response is no valid HTTP, or has endless headers; check AGENT_UPLOAD_URL",
 }
 

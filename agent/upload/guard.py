@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from agent.errors import CaptureRejected, TargetBlocked, TargetFailed, TargetUnavailable
 from agent.printable import printable
+from agent.progress import Stopping
 
 
 @contextmanager
@@ -17,7 +18,11 @@ def target_errors_only(target: str) -> Iterator[None]:
         yield
     except (TargetUnavailable, TargetBlocked, CaptureRejected):
         raise
-    except Exception as error:
+    except Stopping as error:
+        raise TargetUnavailable("cannot deliver captures: the agent is stopping") from error
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a library in Rust raises its panics as a BaseException
         raise TargetFailed(
             f"cannot deliver captures: a bug in the agent's code for {target}: "
             f"{type(error).__name__}: {printable(error)}; report it with its traceback"

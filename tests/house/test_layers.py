@@ -20,6 +20,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.quoted_words",
         "agent.redaction",
         "agent.printable",
+        "agent.progress",
     ),
     # Neither reads nor writes, so most of it is tested without a file, a socket or a thread.
     # The record format is below the rest: selection and spool speak of records, not the reverse.

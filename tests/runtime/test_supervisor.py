@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 import pytest
 
+from agent.progress import doing
 from agent.runtime.supervisor import TICK_S, ExitCode
 from agent.spool.spool import Spool
 from agent.system import SystemClock
@@ -213,6 +214,44 @@ def test_the_watchdog_is_not_fed_while_a_worker_is_overdue_and_that_is_said_once
     assert "WATCHDOG=1" not in agent.says.said
     assert log.one("worker stalled")["workers"] == "inference 0,inference 1"
     assert log.one("worker stalled")["log_level"] == "critical"
+
+
+def test_a_delivery_that_hangs_is_named_and_the_watchdog_is_fed(
+    spool: Spool, log: Recorder
+) -> None:
+    """As on a network disk that is gone: a restart would end the capturing and not the wait."""
+    store(spool, 1)
+    clock, camera, target = ManualClock(), HungCamera(), FakeTarget()
+    hangs, go_on = Event(), Event()
+
+    def hang(_: object) -> None:
+        with doing("writes to dir:/mnt/usb"):
+            hangs.set()
+            go_on.wait(60)
+
+    target.on_send = hang
+    agent = WholeAgent(camera, spool, log, target=target, clock=clock, watchdog=3.0)
+    runs = Thread(target=agent.supervisor.run)
+    runs.start()
+    assert hangs.wait(10)
+    for _ in range(200):  # seconds: more than a request and the disk may take
+        clock.now += 1.0
+    hung = " (writes to dir:/mnt/usb)"
+    wait_until(lambda: any(hung in str(line) for line in log.lines))
+    fed = agent.says.said.count("WATCHDOG=1")
+
+    def is_fed_again() -> bool:
+        clock.now += 1.0
+        return agent.says.said.count("WATCHDOG=1") > fed + 2
+
+    wait_until(is_fed_again)
+    go_on.set()
+    agent.supervisor.stop()
+    camera.let_go.set()
+    runs.join(30)
+
+    assert next(line["event"] for line in log.lines if hung in str(line)) == "upload stalled"
+    assert not runs.is_alive()
 
 
 def test_a_disk_that_refuses_for_hours_is_no_stall(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from agent.progress import Stopping, doing, turn
 from agent.runtime.worker import Step, Worker
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
@@ -128,3 +129,61 @@ def test_a_wait_that_a_step_asked_for_is_not_overdue(
     assert worker.overdue(clock.now + 3611)
     worker.stop()
     assert worker.join(10)
+
+
+def test_a_named_part_of_a_step_has_the_time_of_a_step_and_a_wait_for_a_turn_has_no_limit(
+    make: Callable[..., Worker], clock: ManualClock
+) -> None:
+    """A delivery of many slow requests is no stall, nor is the wait for somebody else's."""
+    lock, said = threading.Lock(), []
+
+    def look(seconds: float) -> None:
+        clock.now += seconds
+        said.append((worker.description, worker.overdue(clock.now)))
+
+    def step() -> None:
+        for number in range(5):
+            with doing(f"request {number}"):
+                look(9)
+        with turn(lock, "its turn"):
+            look(9)
+        with doing("hangs"):
+            look(11)
+
+    worker = make(step)
+    worker.start()
+    assert worker.join(10)
+
+    requests = [(f"tester (request {number})", False) for number in range(5)]
+    assert said == [*requests, ("tester", False), ("tester (hangs)", True)]
+
+
+def test_a_wait_for_a_turn_has_a_name_and_no_limit_and_ends_with_a_stop(
+    make: Callable[..., Worker], clock: ManualClock
+) -> None:
+    lock, waits, ends = threading.Lock(), threading.Event(), []
+
+    def step() -> None:
+        waits.set()
+        try:
+            with turn(lock, "its turn to import"):
+                pytest.fail("it has the lock")
+        except Stopping:
+            ends.append("stopping")
+
+    worker = make(step)
+    with lock:
+        worker.start()
+        wait_until(lambda: worker.description == "tester (waits for its turn to import)")
+        clock.now += 1e6
+        assert not worker.overdue(clock.now)
+        worker.stop()
+        assert worker.join(10)
+
+    assert ends == ["stopping"]
+    assert not worker.failed
+
+
+def test_what_a_thread_without_a_worker_does_is_not_noted() -> None:
+    with doing("anything"), turn(threading.Lock(), "anything"):
+        pass

@@ -210,3 +210,49 @@ def test_an_identity_that_cannot_be_used_is_refused_before_anything_is_sent(
     path = broken_identity(tmp_path, authority, kind)
     with pytest.raises(ConfigurationError, match="AGENT_UPLOAD_CLIENT_CERT: must be a PEM file"):
         target_of("https://localhost/", HttpOptions(client_cert=path))
+
+
+def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        go_on.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with target_of("http://hanging.example/upload", HttpOptions(timeout=0.2)) as target:
+            for _ in range(5):
+                with pytest.raises(TargetUnavailable, match=r"look-up of its name \(DNS\) hangs"):
+                    target.send(stored_capture(1))
+        hung = [thread for thread in threading.enumerate() if thread.name == "look up"]
+        assert len(hung) == 1
+    finally:
+        go_on.set()
+        hung[0].join(10)
+
+
+def test_after_a_look_up_that_hung_the_name_is_looked_up_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a hung look-up finds at last may be out of date."""
+    go_on = threading.Event()
+    real = socket.getaddrinfo
+
+    def hang(*_: object, **__: object) -> list[object]:
+        go_on.wait(30)
+        return []
+
+    with FaultyServer(faults.store) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", hang)
+        with target_of(server.url, HttpOptions(timeout=0.2)) as target:
+            with pytest.raises(TargetUnavailable):
+                target.send(stored_capture(1))
+            [hung] = [thread for thread in threading.enumerate() if thread.name == "look up"]
+            monkeypatch.setattr(socket, "getaddrinfo", real)
+            go_on.set()
+            hung.join(10)
+
+            assert target.send(stored_capture(1)).id == stored_capture(1).id

@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 from agent import __version__
 from agent.errors import ConfigurationError
 from agent.ports import Clock
+from agent.progress import doing
 from agent.upload.connection_errors import explain
 from agent.upload.http.multipart import Part
 from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
@@ -60,7 +61,10 @@ class Client:
         url = self._base + path + (f"?{urlencode(query)}" if query else "")
         all_headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         try:
-            return self._transport.exchange(method, url, all_headers, body, repeatable=repeatable)
+            with doing(f"waits for a response of {self._where}"):
+                return self._transport.exchange(
+                    method, url, all_headers, body, repeatable=repeatable
+                )
         except self._expected as error:
             raise explain(error, self._where, self._clock.wall()) from error
 

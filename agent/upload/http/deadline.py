@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from agent.ports import Clock
+from agent.progress import doing
+from agent.upload.connection_errors import NameTimeout
 from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import Timer, TimerThread
 
@@ -145,27 +147,50 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
-    """Resolve `host` in a separate thread: the C library may block for a minute."""
-    found: list[Address] = []
-    failure: list[OSError] = []
-    done = Event()
+    """Resolve `host` in a thread of its own: the C library may block for minutes.
 
-    def look_up() -> None:
+    Raises `NameTimeout` when the time is over. All requests for the same name then wait for the
+    same thread, so that names that hang cost one thread each, however often they are asked for.
+    """
+    with _look_ups_lock:
+        look_up = _look_ups.get((host, port))
+        if look_up is None:
+            look_up = _look_ups[host, port] = _LookUp(host, port)
+            Thread(target=look_up.run, name="look up", daemon=True).start()
+    with doing(f"looks up the name {host}"):
+        is_done = look_up.done.wait(deadline.remaining)
+    if not is_done:
+        raise NameTimeout(host)
+    if look_up.failure is not None:
+        raise type(look_up.failure)(*look_up.failure.args)  # several threads raise it
+    return look_up.found
+
+
+class _LookUp:
+    """One look-up of a name."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.done = Event()
+        self.found: list[Address] = []
+        self.failure: OSError | None = None
+        self._host, self._port = host, port
+
+    def run(self) -> None:
+        """Look the name up; later requests for it start anew."""
         try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            self.found += socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError as error:
-            failure.append(error)
-        except UnicodeError as error:  # such as an empty part between two dots
-            failure.append(socket.gaierror(socket.EAI_NONAME, str(error)))
+            self.failure = error
+        except (ValueError, OverflowError) as error:  # such as an empty part between two dots
+            self.failure = socket.gaierror(socket.EAI_NONAME, str(error))
         finally:
-            done.set()
+            with _look_ups_lock:
+                del _look_ups[self._host, self._port]
+            self.done.set()
 
-    Thread(target=look_up, name="look up", daemon=True).start()
-    if not done.wait(deadline.remaining):
-        raise TimeoutError(f"the name {host} was not resolved in time")
-    if failure:
-        raise failure[0]
-    return found
+
+_look_ups: dict[tuple[str, int], _LookUp] = {}  # those that have not ended
+_look_ups_lock = Lock()
 
 
 def _shut(connection: socket.socket) -> None:

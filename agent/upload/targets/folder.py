@@ -19,6 +19,7 @@ from agent.files import Disk, is_disk_full
 from agent.path_text import path_problem
 from agent.ports import CaptureFolder
 from agent.printable import printable
+from agent.progress import doing
 from agent.redaction import redact_endpoint
 from agent.upload.targets.context import TargetContext
 
@@ -59,7 +60,8 @@ class FolderTarget:
         """Store one capture; see `UploadTarget`."""
         self._require_directory()
         try:
-            is_new = self._folder.store(capture.record_json, capture.image)
+            with doing(f"writes to {self.name}"):
+                is_new = self._folder.store(capture.record_json, capture.image)
         except UnfitCapture as error:
             raise CaptureRejected(str(error)) from error
         except DamagedDataset as error:

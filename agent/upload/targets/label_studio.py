@@ -29,6 +29,7 @@ from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.printable import printable
+from agent.progress import turn
 from agent.record.summary import Annotate, class_of, labels_of
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
@@ -122,7 +123,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         prediction = prediction or choice_of(capture.record, best, interface)
         found = None if self._is_new(capture) else self._look(capture)
         self._note_attempt(capture.id)
-        with self._writing:
+        with turn(self._writing, "its turn to import"):
             task = found or self._store(data_of(capture, interface), prediction)
             if prediction is not None and not task.has_boxes:
                 self._add(task, prediction)

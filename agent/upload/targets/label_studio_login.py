@@ -8,6 +8,7 @@ from typing import Protocol
 
 from agent.errors import ConfigurationError, TargetBlocked
 from agent.ports import Clock
+from agent.progress import turn
 from agent.upload.http.client import Client, checked_token
 from agent.upload.response import no_object, refusal
 from agent.upload.response_json import Fields, json_object
@@ -74,7 +75,7 @@ class _PersonalLogin:
         self._until = 0.0
 
     def headers(self) -> dict[str, str]:
-        with self._lock:
+        with turn(self._lock, "the login of another worker"):
             now = self._clock.monotonic()
             if self._access is None or now >= self._until:
                 self._access = self._buy()
