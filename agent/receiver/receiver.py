@@ -4,9 +4,10 @@ For a LAN without a cloud, demos and tests. It answers 201 or 200, with the proo
 waits for, only after the capture is safe from a power cut.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
+from typing import Any
 
 from agent.dataset.folder import Dataset
 from agent.receiver.server import PATHS, Server
@@ -22,13 +23,26 @@ class ReceivedCapture:
     id: str
     size: int  # bytes of the image
     is_new: bool
+    device: str = ""
+    camera: str = ""
+    lane: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One request that was refused."""
+
+    address: str  # of the sender
+    status: int  # of HTTP
+    reason: str
 
 
 class Receiver:
     """Serves `dataset` on `host` and `port` (0: any free one), bound once constructed.
 
     With `token`, requests without it are refused. `on_capture` is called after each
-    capture, by one thread at a time; `log` with one line for each request.
+    capture and `on_refusal` after each refused request, by one thread at a time; `log` with one
+    line for each request. Their texts come from the senders: show them by `printable`.
 
     Raises `OSError` when the port is in use or needs more rights.
     """
@@ -42,6 +56,7 @@ class Receiver:
         token: str | None = None,
         body_max: int = BODY_MAX,
         on_capture: Callable[[ReceivedCapture], None] | None = None,
+        on_refusal: Callable[[Refusal], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self.received = 0
@@ -54,6 +69,7 @@ class Receiver:
         self._dataset = dataset
         self._before = dataset.count()
         self._on_capture = on_capture
+        self._on_refusal = on_refusal
         self._counting = Lock()
         self._thread: Thread | None = None
         self._is_serving = False
@@ -91,12 +107,19 @@ class Receiver:
         self._server.end_connections()
         self._server.server_close()
 
-    def store(self, record_json: bytes, image: bytes, identity: str) -> bool:
+    def store(self, record: Mapping[str, Any], record_json: bytes, image: bytes) -> bool:
         """Store one capture, count it and tell it; True when it is new. Raises as `Dataset`."""
         is_new = self._dataset.store(record_json, image)
         with self._counting:
             self.received += is_new
             self.duplicates += not is_new
             if self._on_capture is not None:
-                self._on_capture(ReceivedCapture(identity, len(image), is_new))
+                names = (str(record.get(name, "")) for name in ("device", "camera", "lane"))
+                self._on_capture(ReceivedCapture(str(record.get("id")), len(image), is_new, *names))
         return is_new
+
+    def refused(self, address: str, status: int, reason: str) -> None:
+        """Tell that a request was refused."""
+        if self._on_refusal is not None:
+            with self._counting:
+                self._on_refusal(Refusal(address, status, reason))

@@ -1,4 +1,8 @@
-"""The HTTP server of the receiver: which requests it accepts, and how it responds."""
+"""The HTTP server of the receiver: which requests it accepts, and how it responds.
+
+Each request gets a response, also one that nothing here expects. Connections are limited, in all
+and for each address, and the head of a request and its body have a deadline: see `connections`.
+"""
 
 import hashlib
 import hmac
@@ -9,13 +13,13 @@ import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock
-from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from agent import __version__
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import is_disk_full
+from agent.printable import printable
+from agent.receiver.connections import Connection, Connections
 from agent.receiver.multipart_parser import Body, FormError, read_form
 
 PATHS = ("/captures", "/")
@@ -23,7 +27,15 @@ PATHS = ("/captures", "/")
 
 _TIMEOUT = 30.0  # seconds without a byte until a connection is closed
 _SKIPPED_MAX = 256 * 1024 * 1024  # bytes of an oversized request that are read past
+_LENGTH_DIGITS = 18  # of a Content-Length
+_BODY_S = 60.0  # seconds that a body may take, and more for its length
+_RATE_MIN = 1000.0  # bytes per second of a slow sender
+_SKIP_S = 30.0  # seconds that the body of a refused request is read past
 _PARTS = frozenset({"image", "record"})
+_TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
 
 
 class CaptureSink(Protocol):
@@ -37,8 +49,11 @@ class CaptureSink(Protocol):
     def captures(self) -> int:
         """Return the number of captures in the dataset."""
 
-    def store(self, record_json: bytes, image: bytes, identity: str) -> bool:
+    def store(self, record: Mapping[str, Any], record_json: bytes, image: bytes) -> bool:
         """Store one capture; return True if it is new. Raises what `Dataset.store` raises."""
+
+    def refused(self, address: str, status: int, reason: str) -> None:
+        """Tell that a request was refused."""
 
 
 class Server(ThreadingHTTPServer):
@@ -51,8 +66,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], sink: CaptureSink) -> None:
         self.sink = sink
-        self._open: set[socket.socket] = set()
-        self._lock = Lock()
+        self.connections = Connections()
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
@@ -64,31 +78,36 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(host), int(port)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a new connection in a thread of its own."""
-        with self._lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
+        """Serve a new connection in a thread of its own, if there is room for it."""
+        if self.connections.add(request, str(client_address[0])):
+            super().process_request(request, client_address)
+            return
+        self.sink.refused(str(client_address[0]), 503, "too many connections at once")
+        try:
+            request.setblocking(False)
+            request.send(_TOO_MANY)
+        except OSError:
+            pass  # it is not there any more
+        self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection that its thread has finished with."""
-        with self._lock:
-            self._open.discard(request)
+        self.connections.remove(request)
         super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End connections whose time is over; called about every 0.05 s."""
+        self.connections.end_late()
 
     def end_connections(self) -> None:
         """Shut down reading on every connection, so that its thread ends."""
-        with self._lock:
-            for connection in self._open:
-                # Only the receiving side: a response that is under way still goes out.
-                try:
-                    connection.shutdown(socket.SHUT_RD)
-                except OSError:
-                    continue  # the sender was faster
+        self.connections.end_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report an exception, unless it is a lost connection."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.sink.refused(str(client_address[0]), 500, f"a bug: {type(error).__name__}")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,24 +120,57 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body of a response in one packet
     disable_nagle_algorithm = True
 
-    @property
-    def sink(self) -> CaptureSink:
-        return cast("Server", self.server).sink
+    def __init__(self, request: Any, client_address: Any, server: Server) -> None:
+        self.sink: CaptureSink = server.sink
+        self._connection: Connection = server.connections.of(request)
+        self._is_answered = False
+        super().__init__(request, client_address, server)
+
+    def handle_one_request(self) -> None:
+        self._connection.waits()
+        self._is_answered = False
+        super().handle_one_request()
 
     def do_GET(self) -> None:
+        self._guarded(self._get)
+
+    def do_POST(self) -> None:
+        self._guarded(self._post)
+
+    def _guarded(self, respond: Callable[[], None]) -> None:
+        """Respond; to a request that nothing here expects, that it cannot be taken."""
+        self._connection.works(_SKIP_S)
+        try:
+            respond()
+        except OSError:
+            raise  # the connection is lost
+        except Exception as error:  # noqa: BLE001 (without a response the sender repeats it for ever)
+            self.close_connection = True
+            if not self._is_answered:
+                reason = f"cannot take this request: {type(error).__name__}: {printable(error)}"
+                self._refuse(HTTPStatus.BAD_REQUEST, reason)
+
+    def _get(self) -> None:
         if self._is_allowed(Body(self._read, 0)):
             about = {"service": "edge-capture-agent receiver", "captures": self.sink.captures}
             self._answer(HTTPStatus.OK, about)
 
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
+    def _post(self) -> None:
+        lengths = self.headers.get_all("Content-Length") or [""]
+        length = lengths[0].strip()
+        if not (length.isascii() and length.isdigit()) or len(set(lengths)) > 1:
             self.close_connection = True
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "the request must have a Content-Length")
             return
+        if "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "the request must not be chunked")
+            return
+        length = length[:1] + "9" * _LENGTH_DIGITS if len(length) > _LENGTH_DIGITS else length
         body = Body(self._read, min(int(length), _SKIPPED_MAX))
         if not self._is_allowed(body):
             return
+        self._connection.works(_BODY_S + body.left / _RATE_MIN)
         if int(length) > self.sink.body_max:
             self._refuse_oversized(body)
             return
@@ -136,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._store(parts["record"], parts["image"])
 
     def _other(self) -> None:
+        self._connection.works(_SKIP_S)
         self.close_connection = True  # its body, if any, was not read
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only POST and GET", {"Allow": "GET, POST"})
 
@@ -156,15 +209,21 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         try:
-            is_new = self.sink.store(record_json, image, str(record.get("id")))
+            is_new = self.sink.store(record, record_json, image)
         except UnfitCapture as error:
-            self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+            self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, printable(error))
         except DamagedDataset as error:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except OSError as error:
             full = is_disk_full(error)
             status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE
             self._refuse(status, f"cannot store captures: {error.strerror}")
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+            # A record that no check of the dataset knows: it would fail again each time.
+            self._refuse(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"cannot store the capture: its record is unfit: {printable(error)}",
+            )
         else:
             proof: dict[str, object] = {
                 "id": record["id"],
@@ -187,7 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
                 {"WWW-Authenticate": 'Bearer realm="captures"'},
             )
             return False
-        if urlsplit(self.path).path not in PATHS:
+        self._connection.is_trusted = True
+        if self.path.partition("?")[0] not in PATHS:
             body.skip()
             self._refuse(HTTPStatus.NOT_FOUND, f"captures are taken at {PATHS[0]}")
             return False
@@ -205,6 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(
         self, status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None
     ) -> None:
+        self.sink.refused(str(self.client_address[0]), int(status), reason)
         self._answer(status, {"error": reason}, headers)
 
     def _answer(
@@ -213,6 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
         content: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        self._is_answered = True
         data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -228,6 +290,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _read(self, size: int) -> bytes:
         return self.rfile.read1(size)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no request of HTTP, as the base class found."""
+        del explain
+        self._connection.works(_SKIP_S)
+        self.close_connection = True
+        self._refuse(HTTPStatus(code), printable(message or HTTPStatus(code).phrase))
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         if self.sink.log is not None:
-            self.sink.log(f"{self.address_string()} {format % args}")
+            self.sink.log(f"{self.address_string()} {printable(format % args)}")

@@ -1,0 +1,120 @@
+"""The connections of the receiver: how many there may be, and how long each may wait.
+
+Whoever may connect may hold connections open without sending anything, before a token was seen. So
+there is a limit in all and for each address; where it is reached, the oldest connection that waits
+is closed for the new one: a kept-alive connection that is closed costs its sender a new one.
+"""
+
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+
+CONNECTIONS_MAX = 128
+ADDRESS_MAX = 64
+"""Connections of one address: of a device, or of all devices behind one router."""
+
+HEAD_S = 10.0
+"""Seconds within which the first request of a connection must have begun and its head ended."""
+
+WAIT_S = 30.0
+"""The same for each later request."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One connection. `ends` is its deadline, in seconds of the machine's monotonic clock."""
+
+    socket: socket.socket
+    address: str
+    ends: float = 0.0
+    waits_since: float | None = None  # None: it works on a request
+    is_trusted: bool = False  # it has sent the token, or none is needed
+    requests: int = 0
+    is_ended: bool = field(default=False)
+
+    def waits(self) -> None:
+        """Note that it waits for the head of a request."""
+        self.waits_since = time.monotonic()
+        self.ends = self.waits_since + (WAIT_S if self.requests else HEAD_S)
+
+    def works(self, seconds: float) -> None:
+        """Note that the head of a request is there; its body may take `seconds` from now."""
+        self.requests += self.waits_since is not None
+        self.waits_since = None
+        self.ends = time.monotonic() + seconds
+
+    def end(self) -> None:
+        """Shut it down, so that the thread that serves it ends."""
+        self.is_ended = True
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the sender was faster
+
+
+class Connections:
+    """All connections of a server."""
+
+    def __init__(self) -> None:
+        self._open: dict[socket.socket, Connection] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, accepted: socket.socket, address: str) -> bool:
+        """Add a connection, if need be in place of one that waits; False where all work."""
+        with self._lock:
+            mine = [one for one in self._open.values() if one.address == address]
+            if len(mine) >= ADDRESS_MAX and not _end_oldest(mine):
+                return False
+            if len(self._alive()) >= CONNECTIONS_MAX:
+                busiest = Counter(one.address for one in self._alive())
+                others = sorted(self._alive(), key=lambda one: -busiest[one.address])
+                if not _end_oldest(others):
+                    return False
+            made = Connection(accepted, address)
+            made.waits()
+            self._open[accepted] = made
+            return True
+
+    def of(self, accepted: socket.socket) -> Connection:
+        """Return the connection of a socket that was added."""
+        with self._lock:
+            return self._open[accepted]
+
+    def remove(self, accepted: socket.socket) -> None:
+        """Forget a connection, if it was added."""
+        with self._lock:
+            self._open.pop(accepted, None)
+
+    def end_late(self) -> None:
+        """End those whose deadline is over."""
+        now = time.monotonic()
+        with self._lock:
+            for one in self._alive():
+                if one.ends < now:
+                    one.end()
+
+    def end_all(self) -> None:
+        """Shut down reading on all, so that a response that is under way still goes out."""
+        with self._lock:
+            for one in self._open.values():
+                try:
+                    one.socket.shutdown(socket.SHUT_RD)
+                except OSError:
+                    continue  # the sender was faster
+
+    def _alive(self) -> list[Connection]:
+        return [one for one in self._open.values() if not one.is_ended]
+
+
+def _end_oldest(connections: list[Connection]) -> bool:
+    """End the one that waits longest, first of those that have not shown the token."""
+    waiting = [one for one in connections if one.waits_since is not None and not one.is_ended]
+    if not waiting:
+        return False
+    min(waiting, key=lambda one: (one.is_trusted, one.waits_since)).end()
+    return True
