@@ -1,14 +1,15 @@
 """The connections of the receiver: how many there may be, and how long each may wait.
 
 Whoever may connect may hold connections open without sending anything, before a token was seen. So
-there is a limit in all and for each address; where it is reached, the oldest connection that waits
-is closed for the new one: a kept-alive connection that is closed costs its sender a new one.
+there is a limit in all and for each address; where it is reached, a connection is closed for the
+new one: the oldest of those that have not shown the token, else the oldest that waits for a
+request, which costs its sender a new connection. One that delivers a capture is never closed so.
 """
 
 import socket
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 CONNECTIONS_MAX = 128
@@ -29,21 +30,24 @@ class Connection:
     socket: socket.socket
     address: str
     ends: float = 0.0
-    waits_since: float | None = None  # None: it works on a request
+    since: float = 0.0  # when it began to wait, or to work on a request
+    is_waiting: bool = True
     is_trusted: bool = False  # it has sent the token, or none is needed
     requests: int = 0
-    is_ended: bool = field(default=False)
+    is_ended: bool = False
 
     def waits(self) -> None:
         """Note that it waits for the head of a request."""
-        self.waits_since = time.monotonic()
-        self.ends = self.waits_since + (WAIT_S if self.requests else HEAD_S)
+        self.is_waiting = True
+        self.since = time.monotonic()
+        self.ends = self.since + (WAIT_S if self.requests else HEAD_S)
 
     def works(self, seconds: float) -> None:
         """Note that the head of a request is there; its body may take `seconds` from now."""
-        self.requests += self.waits_since is not None
-        self.waits_since = None
-        self.ends = time.monotonic() + seconds
+        self.requests += self.is_waiting
+        self.is_waiting = False
+        self.since = time.monotonic()
+        self.ends = self.since + seconds
 
     def end(self) -> None:
         """Shut it down, so that the thread that serves it ends."""
@@ -67,13 +71,14 @@ class Connections:
     def add(self, accepted: socket.socket, address: str) -> bool:
         """Add a connection, if need be in place of one that waits; False where all work."""
         with self._lock:
-            mine = [one for one in self._open.values() if one.address == address]
+            mine = [one for one in self._alive() if one.address == address]
             if len(mine) >= ADDRESS_MAX and not _end_oldest(mine):
                 return False
-            if len(self._alive()) >= CONNECTIONS_MAX:
-                busiest = Counter(one.address for one in self._alive())
-                others = sorted(self._alive(), key=lambda one: -busiest[one.address])
-                if not _end_oldest(others):
+            alive = self._alive()
+            if len(alive) >= CONNECTIONS_MAX:
+                of = Counter(one.address for one in alive)
+                busiest = [one for one in alive if of[one.address] == max(of.values())]
+                if not _end_oldest(busiest) and not _end_oldest(alive):
                     return False
             made = Connection(accepted, address)
             made.waits()
@@ -112,9 +117,9 @@ class Connections:
 
 
 def _end_oldest(connections: list[Connection]) -> bool:
-    """End the one that waits longest, first of those that have not shown the token."""
-    waiting = [one for one in connections if one.waits_since is not None and not one.is_ended]
-    if not waiting:
+    """End the one that can be spared most; False where all deliver."""
+    spare = [one for one in connections if one.is_waiting or not one.is_trusted]
+    if not spare:
         return False
-    min(waiting, key=lambda one: (one.is_trusted, one.waits_since)).end()
+    min(spare, key=lambda one: (one.is_trusted, one.since)).end()
     return True

@@ -84,7 +84,7 @@ class Server(ThreadingHTTPServer):
             return
         self.sink.refused(str(client_address[0]), 503, "too many connections at once")
         try:
-            request.setblocking(False)
+            request.settimeout(0)
             request.send(_TOO_MANY)
         except OSError:
             pass  # it is not there any more
@@ -105,6 +105,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report an exception, unless it is a lost connection."""
+        del request
         error = sys.exception()
         if not isinstance(error, OSError):
             self.sink.refused(str(client_address[0]), 500, f"a bug: {type(error).__name__}")
@@ -166,12 +167,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._refuse(HTTPStatus.NOT_IMPLEMENTED, "the request must not be chunked")
             return
-        length = length[:1] + "9" * _LENGTH_DIGITS if len(length) > _LENGTH_DIGITS else length
-        body = Body(self._read, min(int(length), _SKIPPED_MAX))
+        size = int(length[:_LENGTH_DIGITS])  # of a longer number, enough to be too much
+        body = Body(self._read, min(size, _SKIPPED_MAX))
         if not self._is_allowed(body):
             return
         self._connection.works(_BODY_S + body.left / _RATE_MIN)
-        if int(length) > self.sink.body_max:
+        if size > self.sink.body_max:
             self._refuse_oversized(body)
             return
         try:
