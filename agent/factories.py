@@ -21,6 +21,8 @@ from agent.selection.plan import SelectionPlan
 from agent.system import boot_id, full_jitter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.camera.address import CameraAddress
     from agent.dataset.folder import Dataset
     from agent.detector.detector import OnnxDetector
@@ -264,12 +266,29 @@ def dataset_at(directory: Path) -> Dataset:
 
 
 def receiver_of(
-    dataset: Dataset, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None
+    dataset: Dataset,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    write: Callable[[str], object] | None = None,
 ) -> Receiver:
-    """An endpoint on `host` and `port` that stores into `dataset`; raises `OSError`."""
-    from agent.receiver.receiver import Receiver
+    """An endpoint on `host` and `port` that stores into `dataset`; raises `OSError`.
 
-    return Receiver(dataset, host=host, port=port, token=token)
+    `write` gets a line for each capture and refusal; it must not block.
+    """
+    from agent.receiver.receiver import Receiver
+    from agent.receiver.report import ArrivalReport
+
+    report = ArrivalReport(write) if write is not None else None
+    return Receiver(
+        dataset,
+        host=host,
+        port=port,
+        token=token,
+        on_capture=report.arrived if report else None,
+        on_refusal=report.refused if report else None,
+    )
 
 
 def drain_of(

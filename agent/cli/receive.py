@@ -1,6 +1,7 @@
 """`capture-agent receive`."""
 
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -28,8 +29,12 @@ def receive(
     """Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.
 
     Example: capture-agent receive --dir dataset --port 8000
+
+    Prints a line for each capture: stored or repeat, device, camera, lane, size, id; and for each
+    refused request the sender, the HTTP status and the reason, repeats within 10 s as a number.
     """
     from agent.factories import dataset_at, receiver_of
+    from agent.log_queue import LogQueue
 
     token = _token(token_file)
     dataset = dataset_at(directory)
@@ -40,7 +45,8 @@ def receive(
             f"cannot use --dir {directory}: {error.strerror}; name a folder, or a new one"
         ) from error
     try:
-        receiver = receiver_of(dataset, host=host, port=port, token=token)
+        lines = LogQueue(sys.stdout)  # deliveries do not wait for whoever reads the lines
+        receiver = receiver_of(dataset, host=host, port=port, token=token, write=lines.write)
     except OSError as error:
         raise ConfigurationError(
             f"cannot receive on {host}:{port}: {error.strerror}; choose another --port or --host"
@@ -54,6 +60,7 @@ def receive(
         print("warning: without --token-file everybody on the network can send", flush=True)
     stop.wait()
     receiver.stop()
+    lines.close(1.0)
 
 
 def _token(file: Path | None) -> str | None:

@@ -276,6 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._is_answered = True
+        self.request_version = self.protocol_version  # of what is no HTTP it is 0.9: without a head
         data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -9,12 +9,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from urllib3.filepost import encode_multipart_formdata
 
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
 from agent.files import Disk
-from agent.receiver.receiver import ReceivedCapture, Receiver
+from agent.receiver import connections, server
+from agent.receiver.connections import ADDRESS_MAX, CONNECTIONS_MAX, Connections
+from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
+from agent.receiver.report import REPEAT_S, ArrivalReport
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import of_first_schema, stored_capture
 from tests.fakes.clock import ManualClock
@@ -76,10 +81,11 @@ def test_a_new_capture_is_201_and_the_same_again_200(
 
     assert ask(receiver, body=body, headers=headers)[:2] == (201, proof)
     assert ask(receiver, body=body, headers=headers)[:2] == (200, proof | {"duplicate": True})
+    names = {name: made.record[name] for name in ("device", "camera", "lane")}
     assert (tmp_path / f"images/{made.id}.jpg").read_bytes() == made.image
     assert arrivals == [
-        ReceivedCapture(made.id, len(made.image), is_new=True),
-        ReceivedCapture(made.id, len(made.image), is_new=False),
+        ReceivedCapture(made.id, len(made.image), is_new=True, **names),
+        ReceivedCapture(made.id, len(made.image), is_new=False, **names),
     ]
     assert (receiver.received, receiver.duplicates, receiver.captures) == (1, 1, 1)
 
@@ -266,3 +272,282 @@ def test_one_that_never_served_can_be_stopped(tmp_path: Path) -> None:
 def test_the_address_is_taken_once(receiver: Receiver, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
         Receiver(Dataset(tmp_path, Disk()), port=receiver.port)
+
+
+ODD_REQUESTS = {
+    "a path that is no address": b"POST //[ HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "a length of many digits": b"POST /captures HTTP/1.1\r\nContent-Length: "
+    + b"9" * 5000
+    + b"\r\n\r\n",
+    "a length that is no number": b"POST /captures HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
+    "two lengths": b"POST /captures HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    "chunks": b"POST /captures HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": b"POST /captures HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+    b"Content-Length: 5\r\n\r\n0\r\n\r\n",
+    "a boundary beyond ASCII": b"POST /captures HTTP/1.1\r\nContent-Length: 1\r\n"
+    b"Content-Type: multipart/form-data; boundary=\xff\xfe\r\n\r\nx",
+    "an empty boundary": b"POST /captures HTTP/1.1\r\nContent-Length: 1\r\n"
+    b'Content-Type: multipart/form-data; boundary=""\r\n\r\nx',
+    "a long boundary": b"POST /captures HTTP/1.1\r\nContent-Length: 1\r\n"
+    b"Content-Type: multipart/form-data; boundary=" + b"b" * 5000 + b"\r\n\r\nx",
+    "an unknown method": b"BREW /captures HTTP/1.1\r\n\r\n",
+    "a method in control characters": b"\x1b[31m /captures HTTP/1.1\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    "a long header": b"GET / HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"A: a\r\n" * 200 + b"\r\n",
+    "no version": b"GET /captures x y z\r\n\r\n",
+    "a token beyond ASCII": b"GET / HTTP/1.1\r\nAuthorization: Bearer \xe4\xff\r\n\r\n",
+}
+
+
+def raw(receiver: Receiver, data: bytes) -> bytes:
+    """Send bytes, and return all that comes until the connection is closed."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                answer += piece
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it closed before it had read everything
+    return answer
+
+
+@pytest.mark.parametrize("odd", ODD_REQUESTS)
+def test_an_odd_request_gets_a_response_and_no_traceback(
+    receiver: Receiver, odd: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = raw(receiver, ODD_REQUESTS[odd])
+
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5"))
+    assert capfd.readouterr() == ("", "")
+    assert ask(receiver, "GET")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "\ud800"},
+        {"id": 7},
+        {"id": None},
+        {"detections": [{"label": "\ud800", "confidence": 0.9, "box": [1, 1, 9, 9]}]},
+        {"detections": [{"label": "a\x00b\n", "confidence": 0.9, "box": [1, 1, 9, 9]}]},
+        {"detections": [{"label": "a", "confidence": 1e400, "box": [1, 1, 9, 9]}]},
+        {"detections": [{"label": "a", "confidence": 0.9, "box": [1, 1, 9, 10**400]}]},
+        {"detections": [{"label": "a", "confidence": 0.9, "box": None}]},
+        {"detections": 7},
+        {"thresholds": {"labels": []}},
+        {"classes": [{"label": "\ud800", "confidence": 0.9}]},
+        {"classes": [[[]]]},
+        {"image": []},
+        {"image": {"sha256": {}}},
+        {"image": {"width": 10**400, "height": 1}},
+        {"device": "\ud800\x1b[31m", "camera": [], "lane": {}},
+    ],
+    ids=lambda change: repr(change)[:40],
+)
+def test_an_odd_record_gets_a_response_and_no_traceback(
+    receiver: Receiver, change: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without one, the sender would send it again for ever."""
+    made = stored_capture(1)
+    record = dict(made.record)
+    for name, value in change.items():
+        is_part = name == "image" and isinstance(value, dict)
+        record[name] = {**made.record["image"], **value} if is_part else value
+    body, headers = form(made, record=(None, json.dumps(record).encode(), "application/json"))
+
+    status, content, _ = ask(receiver, body=body, headers=headers)
+
+    assert status in (201, 400, 422)
+    assert ("error" in content) == (status != 201)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_half_open_connections_do_not_lock_anybody_out(receiver: Receiver) -> None:
+    """The oldest of them are closed for new ones, before and after their token is asked for."""
+    head = b"POST /captures HTTP/1.1\r\nContent-Length: 100000\r\n"
+    starts = (b"", b"P", head, head + b"\r\n", head + b"\r\nx")
+    half_open = []
+    try:
+        for number in range(250):
+            connection = socket.create_connection(("127.0.0.1", receiver.port), timeout=5)
+            half_open.append(connection)
+            connection.sendall(starts[number % len(starts)])
+
+        body, headers = form(stored_capture(1))
+        assert ask(receiver, body=body, headers=headers)[0] == 201
+    finally:
+        for connection in half_open:
+            connection.close()
+
+
+def test_a_head_that_never_ends_is_cut_off(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then, which no timeout of a socket notices."""
+    monkeypatch.setattr(connections, "HEAD_S", 0.3)
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=0.05) as connection:
+        ended = False
+        for _ in range(100):
+            try:
+                connection.sendall(b"A")
+                ended = connection.recv(100) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+
+    assert ended
+
+
+def test_a_body_that_never_ends_is_cut_off(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_BODY_S", 0.3)
+    monkeypatch.setattr(server, "_RATE_MIN", 1e9)
+    head = f"POST /captures HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=limit\r\nContent-Length: 90000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=0.05) as connection:
+        connection.sendall(head.encode())
+        ended = False
+        for _ in range(100):
+            try:
+                connection.sendall(b"-")
+                ended = connection.recv(100) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+
+    assert ended
+
+
+def test_which_connection_is_closed_for_a_new_one() -> None:
+    """Never one that delivers; first those that showed no token, then those that wait longest."""
+    all_of_them = Connections()
+    sockets = [socket.socket() for _ in range(ADDRESS_MAX)]
+    try:
+        for made in sockets:
+            assert all_of_them.add(made, "10.0.0.1")
+        for made in sockets:
+            connection = all_of_them.of(made)
+            connection.works(60.0)
+            connection.is_trusted = True
+        new = socket.socket()
+        sockets.append(new)
+        assert not all_of_them.add(new, "10.0.0.1"), "all of them deliver"
+        assert all_of_them.add(new, "10.0.0.2"), "others have their own share"
+
+        all_of_them.of(sockets[5]).waits()
+        newer = socket.socket()
+        sockets.append(newer)
+        assert all_of_them.add(newer, "10.0.0.1")
+        assert all_of_them.of(sockets[5]).is_ended
+    finally:
+        for made in sockets:
+            made.close()
+
+
+def test_a_crowd_of_addresses_shares_the_limit_in_all() -> None:
+    all_of_them = Connections()
+    sockets = [socket.socket() for _ in range(2 * CONNECTIONS_MAX)]
+    try:
+        for number, made in enumerate(sockets):
+            assert all_of_them.add(made, f"10.0.{number}.1")
+        alive = [made for made in sockets if not all_of_them.of(made).is_ended]
+        assert alive == sockets[-CONNECTIONS_MAX:]
+    finally:
+        for made in sockets:
+            made.close()
+
+
+def test_the_report_shows_each_capture_and_each_kind_of_refusal_once(tmp_path: Path) -> None:
+    lines: list[str] = []
+    now = [0.0]
+    report = ArrivalReport(lines.append, lambda: now[0])
+    receiver = Receiver(
+        Dataset(tmp_path, Disk()),
+        token=TOKEN,
+        on_capture=report.arrived,
+        on_refusal=report.refused,
+    )
+    receiver.start()
+    made = stored_capture(1)
+    body, headers = form(made)
+    try:
+        for _ in range(2):
+            ask(receiver, body=body, headers=headers)
+        for _ in range(3):
+            ask(receiver, body=body, headers=headers | {"Authorization": "Bearer wrong"})
+        now[0] = REPEAT_S
+        ask(receiver, body=body, headers=headers | {"Authorization": "Bearer wrong"})
+        body, headers = form(stored_capture(1, b"other"))
+        ask(receiver, body=body, headers=headers)
+    finally:
+        receiver.stop()
+
+    record = made.record
+    names = f"{record['device']}  {record['camera']}  {record['lane']}"
+    refused = "refused  127.0.0.1  401  the token is missing or wrong"
+    assert lines == [
+        f"stored  {names}  0 kB  {made.id}\n",
+        f"repeat  {names}  0 kB  {made.id}\n",
+        f"{refused}\n",
+        f"{refused} (2 more like the one before)\n",
+        f"refused  127.0.0.1  422  cannot store {made.id}: another image has this id\n",
+    ]
+
+
+def test_no_raw_control_character_is_printed() -> None:
+    lines: list[str] = []
+    report = ArrivalReport(lines.append)
+    report.arrived(
+        ReceivedCapture(
+            "\x1b]0;x\x07", 1, is_new=True, device="a\nb", camera="\u202e", lane="\ud800" * 500
+        )
+    )
+    report.refused(Refusal("::1", 422, "\x1b[31m\r\n"))
+
+    assert all(line.endswith("\n") and line[:-1].isprintable() for line in lines)
+    assert max(map(len, lines)) < 700
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.sampled_from(
+            [
+                *(b"POST /captures HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n", b"PUT * HTTP/1.0\r\n"),
+                *(b"Content-Length: ", b"10\r\n", b"Host: x\r\n", b"Expect: 100-continue\r\n"),
+                *(b"Authorization: Bearer s3cret\r\n", b"Transfer-Encoding: chunked\r\n"),
+                b"Content-Type: multipart/form-data; boundary=limit\r\n",
+                *(b"\r\n\r\n", b"\r\n", b"--limit\r\n", b"--limit--\r\n", b"{}", b"null"),
+                b'Content-Disposition: form-data; name="record"\r\n',
+                b'Content-Disposition: form-data; name="image"; filename="x"\r\n',
+                *(b'Idempotency-Key: "\xff"\r\n', b"Connection: keep-alive\r\n", b"0\r\n\r\n"),
+            ]
+        ),
+    ),
+    max_size=14,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(PIECES)
+def test_any_bytes_get_a_response_or_a_closed_connection(
+    receiver: Receiver, capfd: pytest.CaptureFixture[str], pieces: list[bytes]
+) -> None:
+    answer = raw(receiver, b"".join(pieces))
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+    assert capfd.readouterr() == ("", "")
