@@ -316,7 +316,7 @@ EVENTS: Mapping[str, Event] = {
         "A delivery makes no progress and cannot be ended; the field names what it waits for. "
         "Capturing goes on, all captures are kept.",
         "Check the disk or network mount of a `dir:` target; `systemctl restart capture-agent` "
-        "starts deliveries anew.",
+        "starts the deliveries again.",
         facts="workers",
     ),
     "upload stall ended": Event(

@@ -40,7 +40,7 @@ def watch(progress: Progress) -> Token[Progress]:
 
 @contextmanager
 def doing(what: str, *, limited: bool = True) -> Iterator[None]:
-    """Name what happens inside the block; the time of a step counts anew from its start and end."""
+    """Name what happens inside the block; the time of a step starts again with it and after it."""
     progress = _current.get(None)
     if progress is None:
         yield

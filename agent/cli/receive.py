@@ -45,7 +45,7 @@ def receive(
             f"cannot use --dir {directory}: {error.strerror}; name a folder, or a new one"
         ) from error
     try:
-        lines = LogQueue(sys.stdout)  # deliveries do not wait for whoever reads the lines
+        lines = LogQueue(sys.stdout)  # deliveries wait for no reader of the lines
         receiver = receiver_of(dataset, host=host, port=port, token=token, write=lines.write)
     except OSError as error:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """The connections of the receiver: how many there may be, and how long each may wait.
 
-Whoever may connect may hold connections open without sending anything, before a token was seen. So
-there is a limit in all and for each address; where it is reached, a connection is closed for the
+Anybody who can connect may hold connections open without sending anything, and no token is checked
+before the first request. So there is a limit in all and for each address; where it is reached, a connection is closed for the
 new one: the oldest of those that have not shown the token, else the oldest that waits for a
 request, which costs its sender a new connection. One that delivers a capture is never closed so.
 """

@@ -18,7 +18,11 @@ WRITERS = {
     "agent.cli.streams": "puts /dev/null in the place of a closed stream",
     "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",
 }
-BROAD_HANDLERS = {"agent.runtime.worker": "a bug ends the process, in good order"}
+BROAD_HANDLERS = {
+    "agent.runtime.worker": "a bug ends the process, in good order",
+    "agent.upload.guard": "a bug in a target is a hold of that target",
+    "agent.receiver.server": "each request gets a response",
+}
 CLOCKS = {"agent.system": "the real clock"}
 NOBODY: Mapping[str, str] = {}
 

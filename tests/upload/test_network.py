@@ -234,7 +234,7 @@ def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thre
         hung[0].join(10)
 
 
-def test_after_a_look_up_that_hung_the_name_is_looked_up_anew(
+def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a hung look-up finds at last may be out of date."""

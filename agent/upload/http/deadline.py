@@ -176,7 +176,7 @@ class _LookUp:
         self._host, self._port = host, port
 
     def run(self) -> None:
-        """Look the name up; later requests for it start anew."""
+        """Look the name up; later requests for it start another look-up."""
         try:
             self.found += socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError as error:
