@@ -1,9 +1,10 @@
 """The connections of the receiver: how many there may be, and how long each may wait.
 
 Anybody who can connect may hold connections open without sending anything, and no token is checked
-before the first request. So there is a limit in all and for each address; where it is reached, a connection is closed for the
-new one: the oldest of those that have not shown the token, else the oldest that waits for a
-request, which costs its sender a new connection. One that delivers a capture is never closed so.
+before the first request. So there is a limit in all and for each address. Where it is reached, a
+connection is closed for the new one: the oldest of those that have not shown the token, else the
+oldest that waits for a request, which costs its sender a new connection. One that delivers a
+capture is never closed so.
 """
 
 import socket
