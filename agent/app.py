@@ -317,6 +317,7 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
             frame_source(camera, settings, fps=settings.fps, clock=clock),
             mailbox,
             real_time=settings.fps > 0,
+            stall=settings.camera_stall,
             clock=clock,
             log=log,
         )

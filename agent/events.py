@@ -72,6 +72,21 @@ EVENTS: Mapping[str, Event] = {
         facts="camera lost_s width height",
         ends=("camera lost",),
     ),
+    "camera resized": Event(
+        "warning",
+        "The frames of a camera have another size than before; they are used as they are, and "
+        "the tracks of objects start again.",
+        "Nothing, if somebody changed its settings. Otherwise set its resolution, and switch off "
+        "its automatic choice.",
+        facts="camera width height before",
+    ),
+    "frames damaged": Event(
+        "warning",
+        "Frames of a camera were not analysed, because packets of its stream were lost or it could "
+        "not be decoded; `frames` counts them since the last such line, at most one in 10 minutes.",
+        "Use a cable instead of Wi-Fi, or lower bit rate and key frame interval of the camera.",
+        facts="camera frames",
+    ),
     "camera ended": Event(
         "info",
         "A recording was read to its end; `unreadable` counts its frames that could not be "

@@ -35,7 +35,13 @@ class FrameSource(Protocol):
     """True for a camera: its newest frame counts. False for a recording: each frame counts."""
 
     unreadable: int
-    """Images of a recording that were skipped, because they could not be decoded."""
+    """Frames so far that were skipped: damaged in transmission, or not decodable."""
+
+    progress_at: float
+    """When the source last did anything, in monotonic seconds; another thread reads it.
+
+    It stands still while a call into a driver, a library or a file system does not return.
+    """
 
     def read(self) -> Frame | None:
         """Return the next frame due for analysis, or None at the end of a recording.

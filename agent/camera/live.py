@@ -1,18 +1,11 @@
-"""V4L2 devices, RTSP and MJPEG cameras as frame sources; they return the newest frame."""
+"""V4L2 devices, RTSP and HTTP cameras as frame sources; they return the newest frame."""
 
-import os
-import socket
-import stat
+import time
 import zlib
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-import cv2
+from collections.abc import Callable
 
 from agent.camera.address import CameraAddress, SourceKind
-from agent.camera.image_file import decode_image
-from agent.camera.opencv import as_bgr, grab, prepare, retrieve
+from agent.camera.connection import Connection
 from agent.camera.schedule import FrameSchedule, FreezeWatch
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
@@ -22,45 +15,56 @@ OPEN_AT_LEAST_S = 5.0
 """The minimum timeout for opening a stream: many send a key frame only every few seconds."""
 
 _JITTER = 0.25  # of a slot
+_LONGEST_WAIT_S = 1.0
 _HASH_ROWS = 4  # every 4th row is hashed; all rows of a 1080p image would take 3 ms
-_PROBE_S = 2.0
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
-_MJPEG = int.from_bytes(b"MJPG", "little")
 
 
 class LiveCamera:
     """A camera, reduced to `fps` by the monotonic clock.
 
     Every frame is taken from the camera immediately, so that no backlog grows, but only due frames
-    are decoded (H.264 and H.265 must always be decoded; then only the conversion is saved).
+    are converted. A still-image address is requested `fps` times a second; a image that it has
+    not renewed is no new frame.
 
     `read` blocks until a frame is due: up to 1/fps, or up to `stall` if a stream sends nothing, or
     up to 10 s, the timeout of OpenCV, if a device sends nothing. Opening a stream takes up to
-    `stall` or 5 s, whichever is longer.
+    `stall` or 5 s, whichever is longer, for each of its steps. A call into a driver or FFmpeg may
+    hang for longer: `progress_at` says since when.
 
-    A camera is lost if there is no new frame for `stall` seconds, if the image does not change for
-    `stall` seconds, or if the stream ends. A camera that was frozen, and still has the same image
-    after it is opened again, is lost immediately, until the image changes.
+    A camera is lost if there is no new frame for `stall` seconds, if all frames of that time are
+    damaged, if the image does not change for `stall` seconds, or if the stream ends. A camera that
+    was frozen, and still has the same image after it is opened again, is lost immediately, until
+    the image changes.
 
     The certificate of an https or rtsps camera is not verified: nearly all are self-signed.
     """
 
     live = True
-    unreadable = 0  # not counted for cameras: after a damaged image comes another one
 
     def __init__(
-        self, address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str
+        self,
+        address: CameraAddress,
+        *,
+        fps: float,
+        stall: float,
+        clock: Clock,
+        boot_id: str,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
         self._stall = stall
         self._fps = fps
         self._clock = clock
         self._boot_id = boot_id
-        self._capture: Any = None
-        self._encoded = False  # the capture gives whole JPEG files, not pixels
+        self._wait = wait
+        self._connection: Connection | None = None
         self._schedule = FrameSchedule(0)
         self._watch = FreezeWatch(stall)
         self._sequence = 0
+        self.unreadable = 0
+        """Due frames since the start that were damaged in transmission, or not decodable."""
+        self.progress_at = clock.monotonic()
+        """When the camera or its driver last answered, in monotonic seconds."""
 
     def read(self) -> Frame:
         """Return the next due frame; never None.
@@ -68,10 +72,14 @@ class LiveCamera:
         Raises:
             CameraLost: There is no new frame; call `close`, wait, and call `read` again.
         """
-        if self._capture is None:
-            self._capture = self._open()
-            self._schedule = FrameSchedule(self._fps, jitter=_JITTER)
-        at, pixels = self._next_due()
+        self.progress_at = self._clock.monotonic()
+        if self._connection is None:
+            connection = self._connection = self._open()
+            self._schedule = FrameSchedule(0 if connection.paced else self._fps, jitter=_JITTER)
+        try:
+            at, pixels = self._next_due(self._connection)
+        except CameraLost as error:
+            raise CameraLost(f"cannot read camera {self._address.shown}: {error}") from error
         frame = Frame(
             camera=self._address.name,
             sequence=self._sequence,
@@ -86,120 +94,73 @@ class LiveCamera:
 
     def close(self) -> None:
         """Release the device or connection; does nothing if it is not open."""
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = None
+        self.progress_at = self._clock.monotonic()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
         if not self._watch.frozen:
-            self._watch = FreezeWatch(self._stall)
+            self._watch.restart()
 
-    def _next_due(self) -> tuple[float, Pixels]:
-        before = decoded_at = self._clock.monotonic()
+    def _next_due(self, connection: Connection) -> tuple[float, Pixels]:
+        before = decoded_at = self.progress_at
+        why = ""
         while True:
-            grabbed = grab(self._capture)
-            now = self._clock.monotonic()
-            # After a timeout, `grab` still succeeds once per decoder thread with a buffered frame,
-            # each after its own timeout: only the time that it took shows that the frame is old.
-            if now - before >= self._stall:
-                raise self._lost(f"no new frame for {now - before:.1f} s")
+            self._await(connection)
+            grabbed = connection.grab()
+            now = self.progress_at = self._clock.monotonic()
+            if now - before >= self._stall and not connection.paced:
+                raise CameraLost(f"no new frame for {now - before:.1f} s")
             if not grabbed:
-                raise self._lost("it stopped sending frames")
+                raise CameraLost("it stopped sending frames")
             before = now
+            if not connection.fresh:
+                decoded_at = now
+                self._watch.repeat(now)
+                self._check_frozen()
+                continue
             if not self._schedule.due(now):
                 decoded_at = now
                 continue
-            pixels = self._decode(now)
-            if self._watch.frozen:
-                raise self._lost(f"frozen: the same image for {self._watch.same_for:.1f} s")
-            if pixels is not None:
+            try:
+                pixels = connection.retrieve()
+            except UnusableImage as error:
+                self.unreadable += 1
+                why = str(error)
+            else:
+                self._watch.record(zlib.crc32(pixels[::_HASH_ROWS].tobytes()), now)
+                self._check_frozen()
                 self._schedule.take(now)
                 return now, pixels
             if now - decoded_at >= self._stall:
-                raise self._lost(f"no frame could be decoded for {now - decoded_at:.1f} s")
+                raise CameraLost(f"no frame could be decoded for {now - decoded_at:.1f} s: {why}")
 
-    def _decode(self, now: float) -> Pixels | None:
-        raw = retrieve(self._capture)
-        if raw is None:
-            return None
+    def _await(self, connection: Connection) -> None:
+        """Wait until a still image is due."""
+        while (left := connection.due_in()) > 0:
+            self._wait(min(left, _LONGEST_WAIT_S))
+            self.progress_at = self._clock.monotonic()
+
+    def _check_frozen(self) -> None:
+        if self._watch.frozen:
+            raise CameraLost(f"frozen: the same image for {self._watch.same_for:.1f} s")
+
+    def _open(self) -> Connection:
+        # Imported here, because each costs 0.1 s that the other kinds do not need.
+        open_s = max(self._stall, OPEN_AT_LEAST_S)
+        source = self._address.source
         try:
-            pixels = decode_image(raw.tobytes()) if self._encoded else as_bgr(raw)
-        except UnusableImage:
-            return None
-        sample = raw if self._encoded else pixels[::_HASH_ROWS]
-        self._watch.record(zlib.crc32(sample.tobytes()), now)
-        return pixels
+            if self._address.kind is SourceKind.DEVICE:
+                from agent.camera.device import Device
 
-    def _open(self) -> Any:
-        prepare()
-        if self._address.kind is SourceKind.DEVICE:
-            return self._open_device()
-        return self._open_stream()
+                return Device(source)
+            if source.startswith("rtsp"):
+                from agent.camera.stream import open_rtsp
 
-    def _open_device(self) -> Any:
-        # OpenCV's V4L2 backend takes no timeout; it waits 10 s for a frame.
-        capture = cv2.VideoCapture(os.path.realpath(self._address.source), cv2.CAP_V4L2)
-        if not capture.isOpened():
-            capture.release()
-            raise self._cannot_open(_why_no_device(self._address.source))
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return capture
+                return open_rtsp(source, open_s=open_s, read_s=self._stall, clock=self._clock)
+            from agent.camera.http_open import open_http
 
-    def _open_stream(self) -> Any:
-        timeouts = {
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: max(self._stall, OPEN_AT_LEAST_S),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC: self._stall,
-        }
-        parameters = [
-            number
-            for name, seconds in timeouts.items()
-            for number in (name, max(1, round(seconds * 1000)))
-        ]
-        capture = cv2.VideoCapture(self._address.source, cv2.CAP_FFMPEG, parameters)
-        if not capture.isOpened():
-            capture.release()
-            raise self._cannot_open(_why_no_stream(self._address.source))
-        # Each MJPEG frame is a complete JPEG file: with the raw bytes, frames that are not due are
-        # not decoded (0.2 ms instead of 6.6 ms per frame of noisy 720p).
-        mjpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == _MJPEG
-        self._encoded = mjpeg and bool(capture.set(cv2.CAP_PROP_FORMAT, -1))
-        return capture
-
-    def _cannot_open(self, why: str) -> CameraLost:
-        return CameraLost(f"cannot open camera {self._address.shown}: {why}")
-
-    def _lost(self, why: str) -> CameraLost:
-        return CameraLost(f"cannot read camera {self._address.shown}: {why}")
-
-
-def _why_no_device(source: str) -> str:
-    device = Path(source)
-    try:
-        is_device = stat.S_ISCHR(device.stat().st_mode)
-    except FileNotFoundError:
-        present = sorted(str(path) for path in Path("/dev").glob("video*"))
-        listed = f"there are {', '.join(present)}" if present else "there are no video devices"
-        return f"no such device; {listed}. Check the cable, or choose one of /dev/v4l/by-id"
-    except OSError as exc:
-        return exc.strerror or "cannot access it"
-    if not is_device:
-        return "it is not a device"
-    if not os.access(device, os.R_OK | os.W_OK):
-        return "permission denied. Add the agent's user to the group `video`"
-    return "it sends no video. Another program may use it, or it is not a capture device"
-
-
-def _why_no_stream(source: str) -> str:
-    """Return the reason that OpenCV does not report: whether the host accepts connections."""
-    url = urlsplit(source)
-    host, port = url.hostname or "", url.port or _PORTS[url.scheme]
-    try:
-        socket.create_connection((host, port), timeout=_PROBE_S).close()
-    except TimeoutError:
-        return f"{host} does not respond at port {port}. Check its power, cable and address"
-    except OSError as exc:
-        return f"{host}, port {port}: {exc.strerror or exc}. Check host and port"
-    except UnicodeError:
-        return f"{host!r} is not a valid host name"
-    return (
-        f"{host} accepts connections at port {port}, but sends no video. Check path, user and "
-        "password, and whether another player can open it"
-    )
+            return open_http(
+                source, fps=self._fps, open_s=open_s, read_s=self._stall, clock=self._clock
+            )
+        except CameraLost as error:
+            raise CameraLost(f"cannot open camera {self._address.shown}: {error}") from error

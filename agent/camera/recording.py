@@ -47,6 +47,7 @@ class Recording:
     """
 
     live = False
+    progress_at = 0.0  # each `read` is one step
 
     def __init__(self, address: CameraAddress, *, fps: float, clock: Clock) -> None:
         self._address = address

@@ -7,6 +7,7 @@ SANE_FPS = (0.1, 1000.0)
 _LONGEST_GAP_S = 3600.0
 _ROUNDING_S = 0.001  # some containers store times in whole milliseconds
 _MOST_ROUNDING = 0.25  # of a slot
+_USUAL_FACTOR = 3.0  # the longest interval between two renewals, times this
 
 
 class FrameSchedule:
@@ -69,25 +70,41 @@ class RecordingClock:
 class FreezeWatch:
     """Detects a camera that delivers the same image again and again.
 
-    A sensor has noise: two images that are equal in every bit come from a frozen encoder, not from
-    a static scene.
+    A still-image address is renewed by some cameras once a minute only: after its first two
+    changes, the image may stay the same for three times the longest interval so far.
     """
 
     def __init__(self, stall: float) -> None:
         self._stall = stall
         self._pixel_hash: int | None = None
         self._since = 0.0
+        self._longest = 0.0  # seconds between two renewals of a still image
+        self._repeated = False  # since the image changed, it was requested without being renewed
         self.same_for = 0.0
         """Seconds for which the image has not changed."""
 
     @property
     def frozen(self) -> bool:
-        """Whether the image has been the same for `stall` seconds."""
-        return self.same_for >= self._stall
+        """Whether the image has been the same for `stall` seconds, or longer than is usual."""
+        return self.same_for >= max(self._stall, _USUAL_FACTOR * self._longest)
 
     def record(self, pixel_hash: int, now: float) -> None:
         """Record the hash of the image that arrived at `now`, in monotonic seconds."""
         if pixel_hash != self._pixel_hash:
+            if self._repeated:
+                self._longest = min(max(self._longest, now - self._since), _LONGEST_GAP_S)
             self._pixel_hash = pixel_hash
             self._since = now
+            self._repeated = False
         self.same_for = now - self._since
+
+    def repeat(self, now: float) -> None:
+        """Record that a still image was requested at `now` and was the same as before."""
+        self._repeated = True
+        self.same_for = now - self._since
+
+    def restart(self) -> None:
+        """Forget the image: the time until the camera is opened again does not count."""
+        self._pixel_hash = None
+        self._repeated = False
+        self.same_for = 0.0

@@ -1,6 +1,9 @@
 """One camera's thread: reads, paces recordings, reconnects."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from agent.domain import Frame
@@ -11,6 +14,12 @@ from agent.runtime.mailbox import Mailbox
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 30.0
+
+HANG_MARGIN_S = 0.5
+"""Beyond the stall: a source that notices the stall itself knows the reason."""
+
+DAMAGE_REPORT_S = 600.0
+"""The shortest time between two reports of damaged frames."""
 
 
 class CameraCondition(StrEnum):
@@ -38,7 +47,8 @@ class Reader:
     """Reads one source into the mailbox. `step` never raises for a camera error.
 
     A lost camera is closed and opened again, waiting ever longer; it is logged once when lost and
-    once when it is back. A recording that cannot be read ends, and `failed` says so.
+    once when it is back. A call into the source that does not return is reported by `watch`, which
+    another thread calls. A recording that cannot be read ends, and `failed` says so.
     """
 
     def __init__(
@@ -48,10 +58,21 @@ class Reader:
         mailbox: Mailbox,
         *,
         real_time: bool,
+        stall: float,
         clock: Clock,
         log: Log,
     ) -> None:
-        """`real_time` plays a recording at its own speed instead of as fast as it is analysed."""
+        """Read `source`, from the first `step` on.
+
+        Args:
+            camera: The camera's name.
+            source: What is read.
+            mailbox: Takes the frames.
+            real_time: Plays a recording at its own speed instead of as fast as it is analysed.
+            stall: Seconds after which a call that does not return is reported.
+            clock: For all times.
+            log: Gets the events.
+        """
         self.camera = camera
         self.failed = False
         self._source = source
@@ -68,12 +89,19 @@ class Reader:
         self._found_at: float | None = None  # when the camera was opened, or came back
         self._lost_at: float | None = None  # None while it gives frames
         self._retry = FIRST_RETRY_S
+        self._stall = stall
+        self._busy_since: float | None = None  # a call into the source began
+        self._hung = False  # that call was reported
+        self._lock = threading.Lock()  # of what `watch` changes
+        self._damaged = 0  # frames that were reported
+        self._damage_due = 0.0  # when the next report may be
 
     def step(self) -> float | None:
         """Read one frame and offer it; answers as a worker's step does."""
         if self._next is None:
             try:
-                self._next = self._source.read()
+                with self._busy():
+                    self._next = self._source.read()
             except CameraLost as error:
                 return self._lost(str(error))
             if self._next is None:
@@ -92,36 +120,89 @@ class Reader:
 
     def close(self) -> None:
         """Release the camera: some serve one connection only, and the next start needs it."""
-        self._source.close()
+        with self._busy():
+            self._source.close()
+
+    def watch(self, now: float) -> None:
+        """Report a call into the source that has not returned by `now`, in monotonic seconds.
+
+        Nobody can end such a call. It holds one frame at most, and nothing waits for it: the other
+        cameras go on, and the process stops without it.
+        """
+        with self._lock:
+            if self._busy_since is None or self._hung:
+                return
+            waited = now - max(self._busy_since, self._source.progress_at)
+            if waited <= self._stall + HANG_MARGIN_S:
+                return
+            self._hung = True
+            if self._lost_at is not None:
+                return
+            self._lost_at = now
+            why = (
+                f"cannot read camera {self.camera}: a call into its driver or connection has not "
+                f"returned for {waited:.0f} s. Restart the camera; if that does not help, restart "
+                "this computer"
+            )
+            self._log.warning("camera lost", error=why)
+            self._report(CameraCondition.LOST, why, since=now)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        self._busy_since = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self._busy_since = None
 
     def _found(self, frame: Frame) -> None:
-        if self._found_at is not None and self._lost_at is None:
-            return
-        now = self._clock.monotonic()
+        self._report_damage()
         height, width = frame.pixels.shape[:2]
-        if self._lost_at is None:
-            self._log.info("camera opened", width=width, height=height)
-        else:
-            gone = round(now - self._lost_at, 1)
+        now = self._clock.monotonic()
+        before = self.report
+        with self._lock:
+            self._hung = False
+            lost_at, self._lost_at = self._lost_at, None
+            if self._found_at is None or lost_at is not None:
+                self._found_at = now
+                self.report = CameraReport(CameraCondition.LIVE, None, now, width, height)
+        if lost_at is not None:
+            gone = round(now - lost_at, 1)
             self._log.warning("camera recovered", lost_s=gone, width=width, height=height)
-        self._found_at, self._lost_at = now, None
-        self.report = CameraReport(CameraCondition.LIVE, None, now, width, height)
+        elif before.width is None:
+            self._log.info("camera opened", width=width, height=height)
+        if before.width and (width, height) != (before.width, before.height) and self._source.live:
+            size = f"{before.width}x{before.height}"
+            self._log.warning("camera resized", width=width, height=height, before=size)
+            self.report = replace(self.report, width=width, height=height)
+
+    def _report_damage(self) -> None:
+        """Report damaged frames of a camera; a recording's are reported at its end."""
+        frames, now = self._source.unreadable - self._damaged, self._clock.monotonic()
+        if self._source.live and frames > 0 and now >= self._damage_due:
+            self._log.warning("frames damaged", frames=frames)
+            self._damaged += frames
+            self._damage_due = now + DAMAGE_REPORT_S
 
     def _lost(self, why: str) -> float | None:
-        self._source.close()
+        self._report_damage()
+        self.close()
         if not self._source.live:
             self.failed = True
             self._log.error("camera lost", error=why)
             self._report(CameraCondition.FAILED, why)
             return None
         now = self._clock.monotonic()
-        if self._lost_at is None:
+        with self._lock:
+            hung, self._hung = self._hung, False
+            first = self._lost_at is None
+            self._lost_at = lost_at = now if self._lost_at is None else self._lost_at
+            self._report(CameraCondition.LOST, why, since=lost_at)
+        if first or hung:  # the reason was not known while the call did not return
             # A camera that flaps is not reopened and logged each second.
             if self._found_at is not None and now - self._found_at > LAST_RETRY_S:
                 self._retry = FIRST_RETRY_S
-            self._lost_at = now
             self._log.warning("camera lost", error=why, retry_in_s=self._retry)
-        self._report(CameraCondition.LOST, why, since=self._lost_at)
         wait, self._retry = self._retry, min(self._retry * 2, LAST_RETRY_S)
         return wait
 

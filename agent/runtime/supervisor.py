@@ -215,6 +215,8 @@ class Supervisor:
         """Feed the watchdog, forward a request, and check the wall clock for a jump."""
         now = self._clock.monotonic()
         self._ping(now)
+        for reader in self._stages.readers:
+            reader.watch(now)
         if self._requested:  # not in the handler: it could interrupt the holder of the lock
             self._requested = False
             self._stages.inference.request()

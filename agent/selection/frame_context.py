@@ -77,7 +77,11 @@ class ContextBuilder:
         """Take the next frame; return the contexts that are complete now."""
         contexts = []
         bits = None if observation.grey is None else difference_hash(observation.grey)
-        if self._rate.is_gap(observation.frame) or self._is_cut(bits):
+        if (
+            self._rate.is_gap(observation.frame)
+            or self._is_cut(bits)
+            or self._is_resized(observation)
+        ):
             contexts = self.flush()
             self._restart()
         self._rate.add(observation.frame)
@@ -106,6 +110,12 @@ class ContextBuilder:
         if bits is None or self._latest is None:
             return False
         return hash_distance(bits, self._latest[0]) >= CUT_BITS
+
+    def _is_resized(self, observation: Observation) -> bool:
+        """Whether the frames have another size than before: boxes in pixels do not compare."""
+        if not self._frames:
+            return False
+        return self._frames[-1][1].frame.pixels.shape != observation.frame.pixels.shape
 
     def _restart(self) -> None:
         self._tracker = self._new_tracker(self._tracker.next_number)

@@ -1,7 +1,11 @@
 """A camera error becomes a wait and one log line; a recording plays at its own speed."""
 
 from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Event, Thread
 
+import numpy as np
 import pytest
 
 from agent.domain import Frame
@@ -12,6 +16,8 @@ from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 
+STALL = 5.0
+
 
 class ScriptedSource:
     """Gives what the script says: a frame, the end (None), or an error."""
@@ -19,6 +25,7 @@ class ScriptedSource:
     def __init__(self, *script: Frame | CameraLost | None, live: bool = True) -> None:
         self.live = live
         self.unreadable = 0
+        self.progress_at = 0.0
         self.script = deque(script)
         self.closed = 0
 
@@ -36,7 +43,9 @@ def reader_of(
     source: ScriptedSource, clock: ManualClock, log: Recorder, *, real_time: bool = True
 ) -> tuple[Reader, Mailbox]:
     mailbox = Mailbox({"gate": False})
-    reader = Reader("gate", source, mailbox, real_time=real_time, clock=clock, log=log.log)
+    reader = Reader(
+        "gate", source, mailbox, real_time=real_time, stall=STALL, clock=clock, log=log.log
+    )
     return reader, mailbox
 
 
@@ -159,3 +168,140 @@ def test_closing_releases_the_camera(clock: ManualClock, log: Recorder) -> None:
     reader.close()
 
     assert source.closed == 1
+
+
+class HungSource(ScriptedSource):
+    """Its calls do not return until the test lets them."""
+
+    def __init__(self, *script: Frame | CameraLost | None, hangs_in: str = "read") -> None:
+        super().__init__(*script)
+        self.hangs_in = hangs_in
+        self.inside = Event()
+        self.let_go = Event()
+
+    def read(self) -> Frame | None:
+        self._hang("read")
+        return super().read()
+
+    def close(self) -> None:
+        self._hang("close")
+        super().close()
+
+    def _hang(self, call: str) -> None:
+        if call == self.hangs_in:
+            self.inside.set()
+            self.let_go.wait(60)
+
+
+@pytest.fixture
+def in_thread() -> Iterator[Callable[[HungSource, Callable[[], object]], Thread]]:
+    """Run a step in a thread, and wait until its source hangs."""
+    started: list[tuple[HungSource, Thread]] = []
+
+    def start(source: HungSource, step: Callable[[], object]) -> Thread:
+        thread = Thread(target=step, daemon=True)
+        thread.start()
+        started.append((source, thread))
+        assert source.inside.wait(10)
+        return thread
+
+    yield start
+    for source, thread in started:
+        source.let_go.set()
+        thread.join(10)
+
+
+InThread = Callable[[HungSource, Callable[[], object]], Thread]
+
+
+@pytest.mark.parametrize("call", ["read", "close"])
+def test_a_call_that_does_not_return_is_reported_once_by_name(
+    clock: ManualClock, log: Recorder, in_thread: InThread, call: str
+) -> None:
+    source = HungSource(LOST, hangs_in=call)
+    reader, _ = reader_of(source, clock, log)
+    in_thread(source, reader.step)
+    before = len(log.events)
+
+    reader.watch(clock.now + STALL)
+    assert len(log.events) == before
+    reader.watch(clock.now + STALL + 1)
+    reader.watch(clock.now + STALL + 2)
+
+    assert log.events == ["camera lost"]
+    assert log.one("camera lost")["camera"] == "gate"
+    assert "has not returned for 6 s. Restart the camera" in str(log.one("camera lost")["error"])
+
+
+def test_a_source_that_makes_progress_does_not_hang(
+    clock: ManualClock, log: Recorder, in_thread: InThread
+) -> None:
+    """A slow rate makes a call long, but not the calls into the driver."""
+    source = HungSource(frame())
+    reader, _ = reader_of(source, clock, log)
+    in_thread(source, reader.step)
+    source.progress_at = clock.now + 60
+
+    reader.watch(clock.now + 60 + STALL)
+    assert log.events == []
+    reader.watch(clock.now + 60 + STALL + 1)
+    assert log.events == ["camera lost"]
+
+
+def test_a_camera_recovers_when_its_call_returns(
+    clock: ManualClock, log: Recorder, in_thread: InThread
+) -> None:
+    source = HungSource(frame())
+    reader, mailbox = reader_of(source, clock, log)
+    thread = in_thread(source, reader.step)
+    clock.now += 30
+    reader.watch(clock.now)
+    clock.now += 7
+    source.let_go.set()
+    thread.join(10)
+
+    assert log.events == ["camera lost", "camera recovered"]
+    assert log.one("camera recovered")["lost_s"] == 7
+    assert mailbox.counts().offered == 1
+
+
+def test_the_reason_is_told_when_the_call_returns_with_one(
+    clock: ManualClock, log: Recorder, in_thread: InThread
+) -> None:
+    source = HungSource(LOST)
+    reader, _ = reader_of(source, clock, log)
+    thread = in_thread(source, reader.step)
+    reader.watch(clock.now + 30)
+    source.let_go.set()
+    thread.join(10)
+
+    assert log.events == ["camera lost", "camera lost"]
+    assert log.lines[-1]["error"] == str(LOST)
+
+
+def test_another_size_of_the_frames_is_told_once(clock: ManualClock, log: Recorder) -> None:
+    sizes = [(4, 6), (4, 6), (8, 6), (8, 6)]
+    frames = [replace(frame(), pixels=np.zeros((*size, 3), np.uint8)) for size in sizes]
+    reader, mailbox = reader_of(ScriptedSource(*frames), clock, log)
+    for _ in sizes:
+        reader.step()
+
+    assert log.events == ["camera opened", "camera resized"]
+    told = log.one("camera resized")
+    assert (told["width"], told["height"], told["before"]) == (6, 8, "6x4")
+    assert mailbox.counts().offered == 4
+
+
+def test_damaged_frames_are_told_at_most_every_ten_minutes(
+    clock: ManualClock, log: Recorder
+) -> None:
+    source = ScriptedSource(*[frame()] * 5)
+    reader, _ = reader_of(source, clock, log)
+    told = []
+    for damaged, seconds in [(0, 0), (3, 1), (5, 300), (9, 300), (9, 900)]:
+        source.unreadable = damaged
+        clock.now += seconds
+        reader.step()
+        told.append([line["frames"] for line in log.lines if line["event"] == "frames damaged"])
+
+    assert told == [[], [3], [3], [3, 6], [3, 6]]

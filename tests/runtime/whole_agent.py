@@ -35,6 +35,7 @@ class Recording:
 
     live = False
     unreadable = 0
+    progress_at = 0.0
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._frames: Iterator[Frame] = iter(frames)
@@ -61,6 +62,7 @@ class HungCamera:
 
     live = True
     unreadable = 0
+    progress_at = 0.0
 
     def __init__(self) -> None:
         self.reading = Event()
@@ -114,7 +116,15 @@ class WholeAgent:
         pace = Backoff(lambda _: 0.0, first_bound=0.0)
         self.stages = Stages(
             readers=[
-                Reader("gate", source, mailbox, real_time=False, clock=self.clock, log=log.log)
+                Reader(
+                    "gate",
+                    source,
+                    mailbox,
+                    real_time=False,
+                    stall=20,
+                    clock=self.clock,
+                    log=log.log,
+                )
             ],
             mailbox=mailbox,
             inference=Inference(
