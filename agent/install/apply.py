@@ -14,6 +14,7 @@ from agent.install import plan
 from agent.install.plan import Command, File, Folder, Machine, Remove, Step
 from agent.settings.render import env_file
 
+_LINKS_MAX = 40  # as the kernel follows at most
 _INTEL = "0x8086"
 _ELSEWHERE = (
     "python3 -m venv /opt/capture-agent && /opt/capture-agent/bin/pip install edge-capture-agent; "
@@ -31,8 +32,8 @@ def look(root: Path, executable: str) -> Machine:
         drop_ins={path.stem: _text(path) for path in sorted(folder.glob("drop-ins/*.conf"))},
         env_template=env_file(),
         platforms=platforms(root),
-        groups=_names(root / "etc/group"),
-        users=_names(root / "etc/passwd"),
+        groups=_names(within(root, Place("/etc/group"))),
+        users=_names(within(root, Place("/etc/passwd"))),
         files=_present(root),
         folders=frozenset(
             place
@@ -40,7 +41,7 @@ def look(root: Path, executable: str) -> Machine:
             if within(root, place).is_dir()
         ),
         image=image,
-        has_accounts=(root / "etc/passwd").exists(),
+        has_accounts=_has_accounts(root),
         systemd_runs=image is None and Path("/run/systemd/private").exists(),
     )
 
@@ -60,15 +61,17 @@ def service_files() -> Path:
 def platforms(root: Path) -> frozenset[str]:
     """The drop-ins that this hardware needs. An image is not the hardware: it has none."""
     found = set()
-    board = _text(root / "proc/device-tree/model")
+    board = _text(within(root, Place("/proc/device-tree/model")))
     if "Raspberry Pi" in board:
         found.add("raspberry-pi")
     if "Jetson" in board:
         found.add("jetson")
-    elif any((root / "dev").glob("nvidia*")):
+    elif any(within(root, Place("/dev")).glob("nvidia*")):
         found.add("nvidia")
-    vendors = (root / "sys/class/drm").glob("renderD*/device/vendor")
-    if (root / "dev/dri").exists() and any(_text(path).strip() == _INTEL for path in vendors):
+    vendors = within(root, Place("/sys/class/drm")).glob("renderD*/device/vendor")
+    if within(root, Place("/dev/dri")).exists() and any(
+        _text(path).strip() == _INTEL for path in vendors
+    ):
         found.add("intel-gpu")
     return frozenset(found)
 
@@ -128,9 +131,32 @@ def shown(step: Step) -> str:
     return step.text
 
 
-def within(root: Path, place: Place) -> Path:
-    """A place of the machine as this process sees it."""
-    return root / place.relative_to("/")
+def within(root: Path, place: Place, *, follow: bool = True) -> Path:
+    """A place of the machine as this process sees it, which is never outside of `root`.
+
+    The links of an image are followed as the machine will follow them, from its own root; on the
+    running machine nothing is to be translated. `follow`: the last part too.
+
+    Raises `ConfigurationError` for links that lead in a circle.
+    """
+    if root == Path("/"):
+        return Path(place)
+    found, rest, links = root, list(place.relative_to("/").parts), 0
+    while rest:
+        name = rest.pop(0)
+        if name == "..":
+            found = found.parent if found != root else root
+            continue
+        if (found / name).is_symlink() and (rest or follow):
+            links += 1
+            if links > _LINKS_MAX:
+                raise ConfigurationError(f"cannot use {place} of {root}: its links form a circle")
+            target = Place((found / name).readlink())
+            rest = [*target.parts[target.is_absolute() :], *rest]
+            found = root if target.is_absolute() else found
+            continue
+        found /= name
+    return found
 
 
 def _carry_out(step: Step, root: Path) -> None:
@@ -140,14 +166,14 @@ def _carry_out(step: Step, root: Path) -> None:
         path.chmod(step.mode)
         _own(path, step.owner, step.owner)
     elif isinstance(step, File):
-        path = within(root, step.path)
+        path = within(root, step.path, follow=step.text is None)  # a new file replaces a link
         path.parent.mkdir(parents=True, exist_ok=True)
         if step.text is not None:
             Disk().write_durably(path, step.text.encode())
         path.chmod(step.mode)
         _own(path, "root", step.group)
     elif isinstance(step, Remove):
-        path = within(root, step.path)
+        path = within(root, step.path, follow=False)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -185,8 +211,26 @@ def _present(root: Path) -> dict[Place, str]:
     return {
         place: "" if place == plan.TOKEN_FILE else _text(within(root, place))
         for place in ours
-        if os.path.lexists(within(root, place))  # a link of an image may lead nowhere from here
+        if os.path.lexists(
+            within(root, place, follow=False)
+        )  # a link of an image may lead nowhere from here
     }
+
+
+def _has_accounts(root: Path) -> bool:
+    """Whether the machine has an /etc/passwd.
+
+    Raises `ConfigurationError` for an image whose accounts are those of another machine: `useradd`
+    follows links as this computer does.
+    """
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        file = root / "etc" / name
+        if os.path.lexists(file) and not file.resolve().is_relative_to(root):
+            raise ConfigurationError(
+                f"cannot add a user to {root}: its /etc/{name} is a link out of it, to "
+                f"{file.resolve()}; make it a file of the image"
+            )
+    return (root / "etc/passwd").exists()
 
 
 def _names(accounts: Path) -> frozenset[str]:
@@ -195,6 +239,8 @@ def _names(accounts: Path) -> frozenset[str]:
 
 def _text(path: Path) -> str:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ""  # a pipe would be waited for
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -214,3 +214,94 @@ def open_folder() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+def image_beside(tmp_path: Path) -> tuple[Path, Path]:
+    """An image, and a folder outside of it that stands for this computer."""
+    image, outside = tmp_path / "image", tmp_path / "outside"
+    image.mkdir()
+    outside.mkdir()
+    return image, outside
+
+
+def state(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(p), p.lstat().st_mode, p.lstat().st_mtime_ns) for p in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("link", "relative"),
+    [
+        ("etc", False),
+        ("etc", True),
+        ("etc/capture-agent/upload_token", False),
+        ("etc/capture-agent/upload_token", True),
+        ("etc/capture-agent/capture-agent.env", False),
+        ("etc/systemd/system", False),
+        (UNIT, False),
+        (f"{UNIT}.d", False),
+        ("etc/sysusers.d/capture-agent.conf", False),
+    ],
+)
+def test_no_link_leads_out_of_an_image(tmp_path: Path, link: str, relative: bool) -> None:
+    image, outside = image_beside(tmp_path)
+    (outside / "folder").mkdir()
+    for name in ("capture-agent.env", "upload_token", "capture-agent.service", "keep.conf"):
+        (outside / "folder" / name).write_text("AGENT_CAMERAS=of-this-computer\n", "utf-8")
+    target = outside / "folder"
+    if "." in Path(link).name and not link.endswith(".d"):
+        target = target / "keep.conf"
+    place = image / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    up = "/".join([".."] * 20)
+    place.symlink_to(f"{up}{target}" if relative else target)
+    before = state(outside)
+
+    for words in (
+        ("install", "--root", image, "--executable", EXECUTABLE),
+        ("uninstall", "--root", image),
+        ("uninstall", "--root", image, "--purge"),
+    ):
+        done = call(*words)
+        assert "Traceback" not in done.stderr
+        assert "of-this-computer" not in done.stdout + done.stderr
+        assert state(outside) == before, words
+
+
+def test_the_links_of_an_image_are_followed_inside_of_it(tmp_path: Path) -> None:
+    """Some images have /etc on a partition for data."""
+    (tmp_path / "data/etc").mkdir(parents=True)
+    (tmp_path / "etc").symlink_to("/data/etc")
+
+    install(tmp_path)
+
+    assert (tmp_path / "data/etc/capture-agent/upload_token").is_file()
+    assert (tmp_path / "data" / UNIT).is_file()
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "etc").symlink_to("/etc")
+    done = call("install", "--root", tmp_path, "--executable", EXECUTABLE)
+
+    assert done.returncode == 78
+    assert "its links form a circle" in done.stderr
+
+
+def test_accounts_of_another_computer_are_not_touched(tmp_path: Path) -> None:
+    image, outside = image_beside(tmp_path)
+    (outside / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n", "utf-8")
+    (image / "etc").mkdir()
+    (image / "etc/passwd").symlink_to(outside / "passwd")
+    before = state(outside)
+
+    done = call("install", "--root", image, "--executable", EXECUTABLE)
+
+    assert done.returncode == 78
+    assert "its /etc/passwd is a link out of it" in done.stderr
+    assert state(outside) == before
+
+
+def test_a_pipe_in_an_image_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "etc/capture-agent").mkdir(parents=True)
+    os.mkfifo(tmp_path / "etc/capture-agent/capture-agent.env")
+
+    install(tmp_path)
