@@ -41,6 +41,7 @@ from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange, first_model
 from agent.runtime.reader import Reader
+from agent.runtime.spool_start import once_usable
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stages, Supervisor
 from agent.runtime.uploader import Uploader
@@ -63,9 +64,10 @@ MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Intervals that `demo` shortens, so that it shows a day's behaviour in ten seconds."""
+    """Waits that `demo` shortens, so that it shows a day's behaviour in ten seconds."""
 
     first_upload_bound_s: float = FIRST_BOUND
+    waits_for_disk: bool = True  # at start, while the disk is full or read-only
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,19 @@ def wired(
     progress = partial(_extend_start_timeout, notifier)
     publisher = _publisher(settings, log=log)
     process = _process(settings, target, clock=clock)
-    with spool_of(
-        settings, clock=clock, log=log, progress=progress, cover=cover, exchange=publisher.path
-    ) as spool:
+    open_spool = partial(
+        spool_of,
+        settings,
+        clock=clock,
+        log=log,
+        progress=progress,
+        cover=cover,
+        exchange=publisher.path,
+    )
+    opening = open_spool()
+    if timing.waits_for_disk:
+        opening = once_usable(open_spool, notifier=notifier, log=log)
+    with opening as spool:
         publisher.begin(process.state(Phase.STARTING, clock, interval=0.0))
         log.info(
             "agent started",

@@ -284,8 +284,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "spool unavailable": Event(
         "error",
-        "The disk refuses writes; captures wait in memory.",
-        f"See `error`. {_DISK} Replace a disk that has become read-only: it is failing.",
+        "The disk refuses writes; captures wait in memory, and a start waits.",
+        f"See `error`. {_DISK} Export from a disk that is read-only, and replace it.",
         facts="error pending",
     ),
     "spool available": Event(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.errors import SpoolUnavailable
 from agent.files import Disk
 from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.plan import SelectionPlan
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from agent.record.image import JpegEncoder
     from agent.record.schema import RecordMaker
     from agent.runtime.drain import Drain
+    from agent.selection.budget.purchase import BudgetedOrder
     from agent.selection.cover import Cover
     from agent.settings.declarations import Settings
     from agent.spool.reconciliation import Progress
@@ -95,6 +98,7 @@ def spool_of(
     within_budget: bool = True,
     cover: Cover | None = None,
     exchange: Path | None = None,
+    evicts: bool = True,
 ) -> AbstractContextManager[Spool]:
     """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
 
@@ -102,29 +106,65 @@ def spool_of(
     repair open it without. `cover` is filled with what is and was purchased. `exchange` is given
     by the daemon alone: the folder where it publishes its state.
     """
-    from agent.selection.budget.purchase import BudgetedOrder
-    from agent.selection.cover import Cover
     from agent.spool.recovery import open_spool
 
-    ledger = ledger_of(settings) if within_budget else None
-    order = None
-    if ledger is not None:
-        boot = boot_id()
-        order = BudgetedOrder(
-            ledger,
-            lambda: ClockReading(clock.monotonic(), clock.wall(), boot),
-            cover or Cover(),
-            settings.min_value,
-            lambda note: log.warning("note unreadable", note=note),
-        )
     return open_spool(
         settings.spool_dir,
         spool_limits(settings),
         clock=clock,
         log=log,
-        order=order,
+        order=_send_order(settings, clock=clock, log=log, cover=cover) if within_budget else None,
         progress=progress,
         exchange=exchange,
+        evicts=evicts,
+    )
+
+
+@contextlib.contextmanager
+def readable_spool_of(
+    settings: Settings, *, clock: Clock, log: Log, within_budget: bool = True, evicts: bool = True
+) -> Iterator[tuple[Spool, str | None]]:
+    """`spool_of`; where the disk refuses writes, its captures, all changes in memory only.
+
+    Yields the spool, and None or why nothing can be changed on disk. Raises as `open_spool` does.
+    """
+    from agent.spool.read_only import read_spool
+
+    with contextlib.ExitStack() as opened:
+        try:
+            writable = spool_of(
+                settings, clock=clock, log=log, within_budget=within_budget, evicts=evicts
+            )
+            spool, refusal = opened.enter_context(writable), None
+        except SpoolUnavailable as error:
+            read_only = read_spool(
+                settings.spool_dir,
+                spool_limits(settings),
+                clock=clock,
+                log=log,
+                order=_send_order(settings, clock=clock, log=log) if within_budget else None,
+            )
+            spool, refusal = opened.enter_context(read_only), str(error)
+        yield spool, refusal
+
+
+def _send_order(
+    settings: Settings, *, clock: Clock, log: Log, cover: Cover | None = None
+) -> BudgetedOrder | None:
+    """What is sent within the budget; None where there is no budget."""
+    from agent.selection.budget.purchase import BudgetedOrder
+    from agent.selection.cover import Cover
+
+    ledger = ledger_of(settings)
+    if ledger is None:
+        return None
+    boot = boot_id()
+    return BudgetedOrder(
+        ledger,
+        lambda: ClockReading(clock.monotonic(), clock.wall(), boot),
+        cover or Cover(),
+        settings.min_value,
+        lambda note: log.warning("note unreadable", note=note),
     )
 
 

@@ -17,6 +17,8 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +51,7 @@ def open_regular(path: Path) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         _check_regular(os.fstat(descriptor))
-    except BaseException:
+    except (OSError, ValueError):
         os.close(descriptor)
         raise
     return descriptor
@@ -241,6 +243,11 @@ class Disk:
         stat = os.statvfs(path)
         return stat.f_bavail * stat.f_frsize
 
+    def free_files(self, path: Path) -> int:
+        """How many more files the file system of `path` may have."""
+        stat = os.statvfs(path)
+        return stat.f_favail if stat.f_files else sys.maxsize  # some have no limit
+
     def file_system(self, path: Path) -> str:
         """The type of the file system of a folder, such as `ext4`; empty when it is unknown."""
         device = path.stat().st_dev
@@ -323,6 +330,21 @@ class Disk:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def copied(*files: Path) -> Iterator[Path]:
+    """A temporary folder with copies of those files that exist, in memory where that is possible.
+
+    Raises `OSError`.
+    """
+    in_memory = Path("/dev/shm")  # noqa: S108  # a new private folder is made in it
+    place = in_memory if os.access(in_memory, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="capture-agent-", dir=place) as folder:
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                Disk().copy(file, Path(folder) / file.name)
+        yield Path(folder)
 
 
 @contextlib.contextmanager

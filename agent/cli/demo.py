@@ -109,7 +109,7 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:
         log = make_log(form="logfmt", stream=file)
-        timing = Timing(first_upload_bound_s=0.0)
+        timing = Timing(first_upload_bound_s=0.0, waits_for_disk=False)
         with wired(
             settings, clock=clock, notifier=SystemdNotifier(None), log=log, timing=timing
         ) as agent:

@@ -1,5 +1,7 @@
 """`capture-agent export`: the way out without a network."""
 
+import errno
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from agent.cli import console
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
-from agent.errors import ConfigurationError, DamagedDataset, TemporaryError, UnfitCapture
-from agent.factories import dataset_at, spool_of
+from agent.errors import (
+    ConfigurationError,
+    DamagedDataset,
+    SpoolUnavailable,
+    TemporaryError,
+    UnfitCapture,
+)
+from agent.factories import dataset_at, readable_spool_of, spool_of
+from agent.redaction import redact
 from agent.spool.spool import Spool
 from agent.system import SystemClock
 
@@ -29,17 +38,33 @@ def export(
 
     Labelling credits are not asked for: a person carries the stick. Stop the daemon first. With
     --acknowledge they count as delivered. A stick that is full or pulled out loses nothing.
+    A dying card that is read-only and a full disk can be exported too.
     """
     settings = console.settings()
     if directory.exists() and not directory.is_dir():
         raise ConfigurationError(f"cannot export to {directory}: it is not a folder")
     log = console.log_of(settings, level="error")
     dataset = dataset_at(directory)
-    with spool_of(settings, clock=SystemClock(), log=log, within_budget=False) as spool:
+    clock = SystemClock()
+    reading = readable_spool_of(settings, clock=clock, log=log, within_budget=False, evicts=False)
+    with reading as (spool, refusal):
         total = spool.waiting()
-        copied = _copy_all(spool, dataset, total=total, acknowledge=acknowledge)
+        is_final = acknowledge and refusal is None
+        copied = _copy_all(spool, dataset, total=total, acknowledge=is_final)
+    if acknowledge and refusal is not None:
+        # All are safe there. So those that a full disk needs for its index are not lost.
+        try:
+            with spool_of(settings, clock=clock, log=log, within_budget=False) as spool:
+                _copy_all(spool, dataset, total=spool.waiting(), acknowledge=True)
+        except SpoolUnavailable as error:
+            raise TemporaryError(
+                f"cannot delete captures after the export: {error} {copied} of {total} captures "
+                f"are in {directory}, and still here too."
+            ) from error
     kept = "deleted here" if acknowledge else "kept here too"
     print(f"exported {copied} of {total} captures to {directory}, {kept}")
+    if refusal is not None and not acknowledge:
+        print(f"capture-agent: {redact(refusal)}", file=sys.stderr)
 
 
 def _copy_all(spool: Spool, dataset: Dataset, *, total: int, acknowledge: bool) -> int:
@@ -73,6 +98,10 @@ def _copy(capture: StoredCapture, dataset: Dataset, *, done: int) -> None:
     except DamagedDataset as error:
         raise ConfigurationError(f"{where}: {error}") from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ConfigurationError(
+                f"{where}: {error.strerror}: {error.filename}. Remove it, or choose another folder."
+            ) from error
         raise TemporaryError(
             f"{where}: {error.strerror or error}; {done} captures are there. Make room or put the "
             "stick back, and call it again: nothing is copied twice."

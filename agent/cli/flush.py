@@ -19,7 +19,7 @@ def flush() -> None:
 
     Refuses while a daemon owns the spool: that one delivers already.
     """
-    from agent.factories import drain_of, spool_of, upload_target
+    from agent.factories import drain_of, readable_spool_of, upload_target
     from agent.spool.types import MoveReason
 
     settings = console.settings(needs_target=True)
@@ -28,7 +28,7 @@ def flush() -> None:
     if target is None:
         raise ConfigurationError("AGENT_UPLOAD_URL: required; without it captures stay on disk")
     log = console.log_of(settings, level="critical")  # what matters is said at the end, once
-    with spool_of(settings, clock=clock, log=log) as spool:
+    with readable_spool_of(settings, clock=clock, log=log) as (spool, refusal):
         drain = drain_of(settings, spool, target, clock=clock, log=log)
         total = spool.waiting()
         damaged = spool.counts().get(MoveReason.DAMAGED, 0)
@@ -51,6 +51,8 @@ def flush() -> None:
         _say(f"{drain.rejected} captures were refused, the last one so: {drain.last_rejection}")
     if damaged:
         _say(f"{damaged} captures were damaged on disk and are now in damaged/ of the spool")
+    if refusal is not None:
+        _say(f"{refusal} Until then each flush sends the same captures; the endpoint has them once")
     if drain.failed:
         raise typer.Exit(1)
     if left:

@@ -30,7 +30,7 @@ from agent.runtime.model import sound
 from agent.settings.declarations import Settings
 from agent.settings.load import foreign_variables, token_file
 from agent.settings.units import show_size
-from agent.spool.recovery import existing_parent, refuse_torn
+from agent.spool.layout import existing_parent, refuse_torn
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE

@@ -21,6 +21,9 @@ from sortedcontainers import SortedKeyList
 from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.record.file_format import occupied_bytes
 
+INCLUSION_NOTE = "thinning"
+"""Name of the note that has the text of `InclusionProbabilities`; the name on disk."""
+
 
 class EvictionQueue:
     """The waiting captures in eviction order. Claimed captures are not in it."""

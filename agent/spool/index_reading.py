@@ -15,12 +15,17 @@ from urllib.parse import quote
 
 import diskcache
 
+from agent.files import Disk, copied
 from agent.record.file_format import BLOCK_BYTES, TIME_IN_NAME
 
 RECORDS = "records"
 """The folder of the record files, inside the diskcache directory."""
 
 DATABASE = "cache.db"
+
+MIN_FREE_TO_OPEN = 131_072
+"""Free bytes. With less, SQLite's shared memory has no disk blocks, and the kernel kills the
+process."""
 
 CAPTURE, COUNT, NOTE = "capture/", "count/", "note/"
 TOMBSTONE = "done/"  # the prefix on disk
@@ -193,18 +198,48 @@ def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) 
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no index", str(path))
     try:
-        with _connection(path, "ro") as database:
-            database.execute("BEGIN")  # one snapshot for all queries
-            spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
-            waiting, size, oldest, recent = database.execute(_WAITING, spanned).fetchone()
-            counts = {name: _count(value) for name, value in database.execute(_COUNTS)}
-            found = {
-                name: str(value)
-                for name in notes
-                for (value,) in database.execute(_NOTE, (NOTE + name,))
-            }
+        if _is_safe_to_open(directory):
+            with contextlib.suppress(sqlite3.OperationalError):
+                return _totals(path, span, notes)
+        with readable_copy(directory) as copy:
+            return _totals(copy / DATABASE, span, notes)
     except (sqlite3.Error, DamagedIndexError) as error:
         raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
+
+
+@contextlib.contextmanager
+def readable_copy(directory: Path) -> Iterator[Path]:
+    """Return a folder with a copy of the index, for a disk on which SQLite cannot open it.
+
+    Raises `OSError` or `DamagedIndexError`.
+    """
+    with copied(directory / DATABASE, directory / (DATABASE + "-wal")) as copy:
+        if not (copy / DATABASE).exists():
+            raise DamagedIndexError("the index is missing")
+        with translate_errors():
+            yield copy
+
+
+def _is_safe_to_open(directory: Path) -> bool:
+    """Return whether SQLite has its shared memory, or room for it.
+
+    On a full disk a page of it without a disk block kills the process, also one that only reads.
+    """
+    shared = directory / (DATABASE + "-shm")
+    return shared.exists() or Disk().free_bytes(directory) >= MIN_FREE_TO_OPEN
+
+
+def _totals(path: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexTotals:
+    with _connection(path, "ro") as database:
+        database.execute("BEGIN")  # one snapshot for all queries
+        spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
+        waiting, size, oldest, recent = database.execute(_WAITING, spanned).fetchone()
+        counts = {name: _count(value) for name, value in database.execute(_COUNTS)}
+        found = {
+            name: str(value)
+            for name in notes
+            for (value,) in database.execute(_NOTE, (NOTE + name,))
+        }
     return IndexTotals(waiting, size, oldest, recent, counts, found)
 
 

@@ -1,13 +1,17 @@
-"""Paths inside the spool folder, the reserve, and pruning of `rejected/` and `damaged/`."""
+"""Where a spool may be, its paths, the reserve, and pruning of `rejected/` and `damaged/`."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.spool.types import MoveReason
 
 RESERVE_BYTES = 4_000_000
+
+_TORN = frozenset({"vfat", "msdos", "exfat"})
+"""File systems that keep size and place of a file in its name's entry, without a journal."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,22 @@ class SpoolPaths:
     def damaged(self) -> Path:
         """Damaged record files, foreign files, and damaged indexes."""
         return self.root / MoveReason.DAMAGED
+
+
+def refuse_torn(disk: Disk, folder: Path) -> None:
+    """Raise `ConfigurationError` for a folder on a file system that tears files at a power cut."""
+    kind = disk.file_system(folder)
+    if kind in _TORN:
+        raise ConfigurationError(
+            f"cannot keep a spool in {folder}: its file system is {kind}, and a power cut leaves "
+            f"files on it empty or torn. Set AGENT_SPOOL_DIR to a folder on ext4, xfs, btrfs or "
+            "f2fs. `capture-agent export` can copy captures to such a stick."
+        )
+
+
+def existing_parent(path: Path) -> Path:
+    """Return `path`, or its nearest parent that exists."""
+    return next(one for one in (path, *path.parents) if one.exists())
 
 
 def move_reason(disk: Disk, paths: SpoolPaths, name: str) -> MoveReason:

@@ -29,23 +29,11 @@ def owned(lock: Path, *, exchange: Path | None = None) -> Iterator[None]:
     `exchange` is given by the daemon alone: the folder where others find its state. In the lock
     of another owner the folder of the latest daemon stays.
 
-    Raises `TemporaryError` while another process holds it, `SpoolUnavailable` when the disk
-    refuses.
+    Raises `TemporaryError` while another process holds it, `OSError` when the disk refuses.
     """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise SpoolUnavailable(f"cannot open {lock}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, _PID_BYTES, 0).decode("ascii", "replace").strip()
-            raise TemporaryError(
-                f"cannot use the spool {lock.parent}: another capture-agent (process "
-                f"{holder or 'unknown'}) owns it. Stop that one first, or set AGENT_SPOOL_DIR to "
-                "another folder."
-            ) from None
+        _take(descriptor, lock)
         facts: dict[str, object] = {"daemon": exchange is not None}
         folder = exchange or exchange_folder(lock)
         if folder is not None and len(json.dumps(str(folder))) < _FACTS_BYTES // 2:
@@ -53,6 +41,24 @@ def owned(lock: Path, *, exchange: Path | None = None) -> Iterator[None]:
         text = str(os.getpid()).ljust(_PID_BYTES) + json.dumps(facts).ljust(_FACTS_BYTES)
         with contextlib.suppress(OSError):  # first use on a full disk: others see no pid
             os.pwrite(descriptor, text.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold the lock without writing to its disk.
+
+    Raises `TemporaryError` while another process holds it, `SpoolUnavailable` when there is no
+    spool or it cannot be read.
+    """
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise SpoolUnavailable(f"cannot open {lock}: {error.strerror}") from error
+    try:
+        _take(descriptor, lock)
         yield
     finally:
         os.close(descriptor)
@@ -87,6 +93,19 @@ def _facts(lock: Path) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _take(descriptor: int, lock: Path) -> None:
+    """Lock an open file. Raises `TemporaryError` while another process holds the lock."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, _PID_BYTES, 0).decode("ascii", "replace").strip()
+        raise TemporaryError(
+            f"cannot use the spool {lock.parent}: another capture-agent (process "
+            f"{holder or 'unknown'}) owns it. Stop that one first, or set AGENT_SPOOL_DIR to "
+            "another folder."
+        ) from None
 
 
 def _is_locked(descriptor: Path, inode: int) -> bool:

@@ -2,18 +2,19 @@
 
 import errno
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from agent.domain import SpoolEntry
+from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.files import TEMPORARY_SUFFIX, Disk
 from agent.logs import Log
-from agent.record.file_format import HEADER_BYTES, has_whole_length, parse_name
+from agent.record.file_format import HEADER_BYTES, file_name, has_whole_length, parse_name
+from agent.spool.eviction import INCLUSION_NOTE, InclusionProbabilities
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_reading import IndexContents
 from agent.spool.layout import SpoolPaths, move_reason, prune
-from agent.spool.types import MoveReason, RecoveredState, SpoolLimits
+from agent.spool.types import EvictionReason, MoveReason, RecoveredState, SpoolLimits
 
 Progress = Callable[[int, int], None]
 """Called with the number of unindexed files that were read, and their total."""
@@ -49,6 +50,9 @@ class Finding(StrEnum):
     FOREIGN = "foreign"
     """A file that is not a record file."""
 
+    EVICTED = "evicted"
+    """A capture that made room for the index on a full disk."""
+
 
 @dataclass(slots=True)
 class Reconciliation:
@@ -60,6 +64,9 @@ class Reconciliation:
     index: Index
     log: Log
     progress: Progress
+    evicted: Sequence[SpoolEntry] = ()
+    """Captures whose files were removed before the index could be opened, on a full disk."""
+
     entries: dict[str, SpoolEntry] = field(default_factory=dict)
     adopted: list[RecordFile] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
@@ -68,6 +75,7 @@ class Reconciliation:
 
     def run(self, contents: IndexContents) -> RecoveredState:
         """Handle every row and every file. Raises `OSError`; the next start then continues."""
+        notes = self._count_evicted(contents)
         names = set(self.disk.file_names(self.paths.records))
         # Files with a row first: of two files of one capture, keep the one that `put` returned for.
         for name, size in contents.records.items():
@@ -89,6 +97,7 @@ class Reconciliation:
                 unlisted=tuple(self.unlisted),
                 cleared=tuple(contents.tombstones),
                 counts=self.counts,
+                notes=notes,
             )
         )
         moved_bytes = {
@@ -102,7 +111,26 @@ class Reconciliation:
         counts = Counter(contents.counts)
         counts.update(self.counts)
         counts["stored"] += len(self.adopted)
-        return RecoveredState(self.entries, counts, contents.notes, moved_bytes)
+        return RecoveredState(self.entries, counts, contents.notes | notes, moved_bytes)
+
+    def _count_evicted(self, contents: IndexContents) -> dict[str, str]:
+        """Count captures that had to make room; return the changed note of random ones."""
+        inclusion = InclusionProbabilities.from_text(contents.notes.get(INCLUSION_NOTE, "[]"))
+        notes = {}
+        for entry in self.evicted:
+            name = file_name(entry)
+            if name in contents.tombstones:
+                continue
+            if contents.records.pop(name, None) is None:  # it would have been adopted
+                self.counts["stored"] += 1
+            self.unlisted.append(name)
+            self.counts[EvictionReason.DISK_FULL.counter] += 1
+            self.found[Finding.EVICTED] += 1
+            if LANES[entry.lane].eviction is EvictionClass.BY_TAG:
+                last = max(int(contents.notes.get("sequence", "0")), entry.sequence)
+                inclusion = inclusion.after_eviction(entry.random_tag, last + 1)
+                notes[INCLUSION_NOTE] = inclusion.text
+        return notes
 
     def _keep_row(self, name: str, size: int) -> None:
         """Handle a row with a file; damage inside the file is found when it is claimed."""

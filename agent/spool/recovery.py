@@ -14,24 +14,36 @@ What a start may find:
 | rows of a put that raised | a flush failed and the process ended | kept, as stored |
 | two files of one capture | a failed put that was repeated | the one with a row is kept |
 | a damaged, empty or missing index | | `damaged/`, rebuilt from the files |
-| a full file system | | the reserve is freed first |
+| a full file system | | the reserve is freed first, then few captures are evicted, and counted |
 """
 
 import contextlib
 import errno
 import os
 import pwd
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent.domain import SpoolEntry
 from agent.errors import ConfigurationError, SpoolUnavailable
-from agent.files import Disk
+from agent.files import TEMPORARY_SUFFIX, Disk, is_disk_full
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
+from agent.record.file_format import BLOCK_BYTES, file_name, occupied_bytes, parse_name
+from agent.spool.disk_budget import RANDOM_SHARE
+from agent.spool.eviction import EvictionQueue
 from agent.spool.index import Index
-from agent.spool.index_reading import DATABASE, DamagedIndexError, IndexContents
-from agent.spool.layout import RESERVE_BYTES, SpoolPaths, restore_reserve
+from agent.spool.index_reading import DATABASE, MIN_FREE_TO_OPEN, DamagedIndexError, IndexContents
+from agent.spool.layout import (
+    RESERVE_BYTES,
+    SpoolPaths,
+    existing_parent,
+    prune,
+    refuse_torn,
+    restore_reserve,
+)
 from agent.spool.lock import owned
 from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
@@ -40,12 +52,9 @@ from agent.spool.types import SpoolLimits
 OpenIndex = Callable[[Path], Index]
 """Opens the index in the diskcache directory; raises as `Index` does."""
 
-_TORN = frozenset({"vfat", "msdos", "exfat"})
-"""File systems that keep size and place of a file in its name's entry, without a journal."""
-
-_MIN_FREE_TO_OPEN = 131_072
-"""Free bytes. With less, SQLite's shared memory has no disk blocks, and the kernel kills the
-process."""
+_ROOM_TO_OPEN = MIN_FREE_TO_OPEN + 8 * BLOCK_BYTES  # bytes, with the first changes of the index
+_FILES_TO_OPEN = 2
+"""Files that SQLite makes when it opens the index."""
 
 
 @contextlib.contextmanager
@@ -60,11 +69,13 @@ def open_spool(
     order: SendOrder | None = None,
     progress: Progress = lambda _read, _of: None,
     exchange: Path | None = None,
+    evicts: bool = True,
 ) -> Iterator[Spool]:
     """Open the spool in `directory` for the `with` block; create it when it is missing.
 
     `progress` is called every few seconds during a long start. `exchange` is the folder where the
-    daemon publishes its state; other commands have none.
+    daemon publishes its state; other commands have none. `evicts`: on a disk without room for the
+    index, evict as many captures as it needs.
 
     Raises `ConfigurationError` when the folder belongs to another user or is not usable,
     `TemporaryError` while another process owns it, `SpoolUnavailable` on a disk error.
@@ -72,19 +83,18 @@ def open_spool(
     paths = SpoolPaths(directory.absolute())
     disk = disk or Disk(inside=paths.root)
     _prepare(paths, disk)
-    with owned(paths.lock, exchange=exchange), contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened:
         try:
-            _free_reserve(paths, disk)
+            opened.enter_context(owned(paths.lock, exchange=exchange))
+            evicted = _make_room(paths, limits, disk, evicts=evicts)
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
-            recovery = Reconciliation(paths, limits, disk, index, log, progress)
+            recovery = Reconciliation(paths, limits, disk, index, log, progress, evicted)
             state = recovery.run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
         except OSError as error:
-            raise SpoolUnavailable(
-                f"cannot open the spool AGENT_SPOOL_DIR={paths.root}: {error}"
-            ) from error
+            raise _unavailable(paths, disk, error) from error
         yield Spool(
             paths,
             limits,
@@ -130,31 +140,66 @@ def _prepare(paths: SpoolPaths, disk: Disk) -> None:
             f"cannot use AGENT_SPOOL_DIR {root}: {error.filename} is not a folder"
         ) from error
     except OSError as error:
-        raise SpoolUnavailable(f"cannot open the spool AGENT_SPOOL_DIR={root}: {error}") from error
+        raise _unavailable(paths, disk, error) from error
 
 
-def refuse_torn(disk: Disk, folder: Path) -> None:
-    """Raise `ConfigurationError` for a folder on a file system that tears files at a power cut."""
-    kind = disk.file_system(folder)
-    if kind in _TORN:
-        raise ConfigurationError(
-            f"cannot keep a spool in {folder}: its file system is {kind}, and a power cut leaves "
-            f"files on it empty or torn. Set AGENT_SPOOL_DIR to a folder on ext4, xfs, btrfs or "
-            "f2fs. `capture-agent export` can copy captures to such a stick."
-        )
+def _make_room(
+    paths: SpoolPaths, limits: SpoolLimits, disk: Disk, *, evicts: bool
+) -> list[SpoolEntry]:
+    """Make room for the index on a full disk; return the captures that had to be evicted for it.
 
-
-def existing_parent(path: Path) -> Path:
-    """Return `path`, or its nearest parent that exists."""
-    return next(one for one in (path, *path.parents) if one.exists())
-
-
-def _free_reserve(paths: SpoolPaths, disk: Disk) -> None:
-    """Free the reserve on a full disk. Raises `OSError` when even that is not enough."""
+    They are the least valuable ones, and few: the others can be delivered then. Raises `OSError`
+    when nothing makes enough room.
+    """
     if disk.free_bytes(paths.root) < RESERVE_BYTES:
         disk.remove(paths.reserve)
-    if disk.free_bytes(paths.root) < _MIN_FREE_TO_OPEN:
+    if _has_room(paths, disk):
+        return []
+    prune(disk, paths.damaged, 0)
+    entries: list[SpoolEntry] = []
+    for file in disk.files(paths.records):
+        if file.name.endswith(TEMPORARY_SUFFIX):
+            disk.remove(paths.records / file.name)
+        entries += filter(None, [parse_name(file.name, file.size)])
+    disk.sync_directory(paths.records)  # frees the blocks on most file systems
+    evicted: list[SpoolEntry] = []
+    if evicts and not _has_room(paths, disk):
+        missing = _ROOM_TO_OPEN - disk.free_bytes(paths.root)
+        queue = EvictionQueue(entries)
+        quota = int(RANDOM_SHARE * limits.max_bytes)
+        for entry in queue.plan((), excess=sys.maxsize, random_quota=quota):
+            disk.remove(paths.records / file_name(entry))
+            evicted.append(entry)
+            missing -= occupied_bytes(entry)
+            if missing <= 0 and len(evicted) >= _FILES_TO_OPEN:
+                break
+        disk.sync_directory(paths.records)
+    if not _has_room(paths, disk):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return evicted
+
+
+def _has_room(paths: SpoolPaths, disk: Disk) -> bool:
+    return (
+        disk.free_bytes(paths.root) >= MIN_FREE_TO_OPEN
+        and disk.free_files(paths.root) >= _FILES_TO_OPEN
+    )
+
+
+def _unavailable(paths: SpoolPaths, disk: Disk, error: OSError) -> SpoolUnavailable:
+    """Say why the spool cannot be opened, and what a person does."""
+    what = f"cannot open the spool AGENT_SPOOL_DIR={paths.root}"
+    if error.errno == errno.EROFS:
+        return SpoolUnavailable(
+            f"{what}: its disk is read-only; a memory card becomes so when it is dying. Copy what "
+            "waits with `capture-agent export DIR`, then replace it."
+        )
+    if is_disk_full(error):
+        full = "has no room for another file (inodes)"
+        if disk.free_files(existing_parent(paths.root)) >= _FILES_TO_OPEN:
+            full = "is full"
+        return SpoolUnavailable(f"{what}: the disk {full}. Delete files that nobody needs.")
+    return SpoolUnavailable(f"{what}: {error}")
 
 
 def _open_index(

@@ -29,7 +29,7 @@ from agent.record.file_format import file_name, occupied_bytes
 from agent.selection.budget.send_order import ValueOrder
 from agent.spool.admission import admit
 from agent.spool.disk_budget import DiskBudget, Shortage
-from agent.spool.eviction import EvictionQueue, InclusionProbabilities
+from agent.spool.eviction import INCLUSION_NOTE, EvictionQueue, InclusionProbabilities
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_notes import IndexNotes
 from agent.spool.index_reading import InDoubtError
@@ -46,7 +46,6 @@ from agent.spool.types import (
 )
 
 _SAVED = "kept/"  # prefix of saved notes; the name on disk
-_INCLUSION_NOTE = "thinning"  # the name on disk
 _MAX_TOMBSTONES = 512  # unlinks before the record folder is synced without a put
 _UNREADABLE = frozenset({errno.ENOENT, errno.EIO, errno.ELOOP})
 """The file is missing, on a bad block, or no regular file."""
@@ -90,7 +89,7 @@ class Spool:
         self._eviction_queue = EvictionQueue(waiting, attempted=self._index_notes.attempted())
         self._order = order or ValueOrder()
         self._order.restore(state.notes, [(one, self._index_notes.hint(one)) for one in waiting])
-        self._inclusion = InclusionProbabilities.from_text(state.notes.get(_INCLUSION_NOTE, "[]"))
+        self._inclusion = InclusionProbabilities.from_text(state.notes.get(INCLUSION_NOTE, "[]"))
         self._sequence = max(
             [int(state.notes.get("sequence", "0")), *(entry.sequence for entry in waiting)]
         )
@@ -313,7 +312,7 @@ class Spool:
         leaving = plan.leaving
         notes: dict[str, str | None] = {"sequence": str(plan.last)}
         if plan.inclusion is not self._inclusion:
-            notes[_INCLUSION_NOTE] = plan.inclusion.text
+            notes[INCLUSION_NOTE] = plan.inclusion.text
         for entry in leaving:
             notes |= self._index_notes.deletions(entry)
         for capture in plan.kept:

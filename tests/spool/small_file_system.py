@@ -25,6 +25,10 @@ class SmallFileSystem:
         stat = os.statvfs(self.root)
         return stat.f_bavail * stat.f_frsize
 
+    def free_files(self) -> int:
+        """Return how many more files may be made."""
+        return os.statvfs(self.root).f_favail
+
     def fill(self) -> None:
         """Fill all free bytes with a foreign file."""
         with (self.root / "foreign").open("ab", buffering=0) as file:

@@ -94,6 +94,7 @@ def open_real(
     log: io.StringIO | None = None,
     disk: Disk | None = None,
     progress: Progress = lambda _read, _of: None,
+    evicts: bool = True,
 ) -> AbstractContextManager[Spool]:
     """Open a spool on the real disk with the real index."""
     return open_spool(
@@ -103,4 +104,5 @@ def open_real(
         log=quiet_log(log),
         disk=disk,
         progress=progress,
+        evicts=evicts,
     )

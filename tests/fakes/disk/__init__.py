@@ -10,6 +10,7 @@
 | `memory_index.MemoryIndex` | an index on a `PowerCutDisk`: commits may fail or be in doubt |
 | `real.RefusingDisk` | writes and moves raise an error while it is set |
 | `real.RefusingIndex` | commits raise while its `RefusingDisk` refuses |
+| `real.TypedDisk` | nothing: its file system has another type |
 | `real.BadBlockDisk` | one file cannot be read |
 | `real.HangingDisk` | writes into one folder wait until the test lets them go |
 | `real.OrderedDisk` | nothing: it logs what became durable, in order |

@@ -44,6 +44,18 @@ class RefusingIndex(Index):
         super().commit(change)
 
 
+class TypedDisk(Disk):
+    """Its file system has the type `kind`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def file_system(self, path: Path) -> str:
+        assert path.exists()
+        return self._kind
+
+
 class BadBlockDisk(Disk):
     """The file `bad` cannot be read."""
 
