@@ -4,16 +4,17 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agent.camera.address import CameraAddress
 from agent.cli.settings_warnings import settings_warnings
-from agent.domain import Frame
+from agent.domain import Frame, Pixels
 from agent.errors import (
     AgentError,
     CameraLost,
@@ -37,8 +38,13 @@ from agent.upload.connection_errors import PLAUSIBLE_SINCE
 from agent.upload.guard import target_errors_only
 from agent.upload.targets.address import insecure_token_warning
 
+if TYPE_CHECKING:
+    from agent.detector.detector import OnnxDetector
+
 _CAMERA_SECONDS = 3.0
 _RUNS = 5
+_MANY = 10  # detections of different confidence
+_FAR = 3  # times the floor
 _NEARLY_FULL = 0.05  # share of the disk that is free
 
 
@@ -99,12 +105,40 @@ def check_model(settings: Settings) -> str:
         times.append(time.perf_counter() - began)
     shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
     nodes = f" (nodes: {shares})" if shares else ""
-    warning = f"; warning: {detector.batch_waste}" if detector.batch_waste else ""
+    discarded = detector.discarded or _unseen(detector, settings.floor)
+    warnings = "".join(f"; warning: {each}" for each in (detector.batch_waste, discarded) if each)
     return (
         f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
         f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "
-        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame{warning}"
+        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame{warnings}"
     )
+
+
+def _unseen(detector: "OnnxDetector", floor: float) -> str | None:
+    """Say that many detections in test images are all far above the floor; None if they are not.
+
+    A graph may discard the others in a way that cannot be read from it.
+    """
+    if not detector.selects:
+        return None
+    found = {
+        each.confidence for image in _test_images() for each in detector.detect(image).detections
+    }
+    if len(found) < _MANY or min(found) < _FAR * floor:
+        return None
+    return (
+        f"its {len(found)} detections in test images all have a confidence of {min(found):.2g} or "
+        f"more: if its graph discards the others, low_confidence rarely fires; export it with a "
+        f"confidence of {floor:g}"
+    )
+
+
+def _test_images() -> Iterator[Pixels]:
+    """Yield noise from fine to coarse, in which a detector sees something now and then."""
+    random = np.random.default_rng(0)
+    for cell in (1, 8, 32, 120):
+        noise = random.integers(0, 256, (480 // cell, 640 // cell, 3), np.uint8)
+        yield noise.repeat(cell, axis=0).repeat(cell, axis=1)
 
 
 def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> str:

@@ -9,11 +9,13 @@ import numpy as np
 from agent.detector.formats import AUTO, choose
 from agent.detector.formats.class_ids import NO_LABEL, label_table
 from agent.detector.formats.coco import COCO_80
-from agent.detector.formats.contract import AnyFormat, Layout, Preprocessing
+from agent.detector.formats.contract import AnyFormat, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contradictions import lowest_confidence
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
 from agent.detector.model_file.file import ModelFile
+from agent.detector.model_file.graph import score_thresholds
 from agent.detector.model_file.huggingface import hub_input, hub_labels
 from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.model_file.labels import find_labels, fitting_labels
@@ -39,6 +41,9 @@ RUN_ERRORS: tuple[type[Exception], ...] = (
 )
 """What preprocessing, a run, and the decoding of its outputs raise for a single image."""
 
+ROUNDING = 1e-3
+"""Of a confidence, half-precision."""
+
 MIN_SIDE = 0.01
 """Pixels. Narrower boxes are dropped: they are in the padding, and records round them to 0."""
 
@@ -56,6 +61,7 @@ class OnnxDetector:
         labels: tuple[str, ...],
         preprocessing: Preprocessing,
         floor: float,
+        graph_floor: float | None = None,
     ) -> None:
         """Use the parts that `load_detector` made; `labels` must fit `layout`."""
         self.info = ModelInfo(
@@ -75,6 +81,7 @@ class OnnxDetector:
         table = label_table(layout, labels)
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
+        self._graph_floor = graph_floor
         self._thread_local = threading.local()
 
     @property
@@ -86,6 +93,26 @@ class OnnxDetector:
     def batch_waste(self) -> str | None:
         """What work each run wastes, and how to fix it; None if it wastes none."""
         return self._session.batch_waste
+
+    @property
+    def selects(self) -> bool:
+        """Whether the graph selects its detections itself; the agent then applies no NMS."""
+        return self._format.task is Task.DETECT and self._format.nms_iou is None
+
+    @property
+    def discarded(self) -> str | None:
+        """Which detections the graph itself discards, and how to fix it; None if it is not known.
+
+        Only detections below the agent's own lowest confidence would be missed.
+        """
+        if self._graph_floor is None or self._graph_floor <= self._floor:
+            return None
+        return (
+            "the NMS in its graph discards detections below a confidence of "
+            f"{self._graph_floor:g}, so the rules never see those between {self._floor:g} and "
+            f"{self._graph_floor:g}, and low_confidence rarely fires; export it with a confidence "
+            f"of {self._floor:g} (Ultralytics: conf=), or without NMS"
+        )
 
     @property
     def description(self) -> Sidecar:
@@ -240,6 +267,7 @@ def load_detector(
     preprocessing = choice.format.preprocessing(model)
     for words in (hub_input(session.path), beside.input, model_input):
         preprocessing = words.apply_to(preprocessing) if words else preprocessing
+    graph_floor = _graph_floor(session.path, choice.format, layout, model)
     session.discard_trial_outputs()
     return OnnxDetector(
         session,
@@ -249,4 +277,19 @@ def load_detector(
         labels=resolved,
         preprocessing=preprocessing,
         floor=floor,
+        graph_floor=graph_floor,
     )
+
+
+def _graph_floor(
+    path: Path, known: AnyFormat, layout: Layout, model: ModelSignature
+) -> float | None:
+    """Return the confidence below which the graph discards detections; None if there is none.
+
+    The trial run refutes a constant of the graph that is not such a limit.
+    """
+    if known.task is Task.CLASSIFY or known.nms_iou is not None:
+        return None
+    lowest = lowest_confidence(known, layout, model)
+    found = score_thresholds(path)
+    return next((each for each in found if lowest is None or lowest >= each - ROUNDING), None)

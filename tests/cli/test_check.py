@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.cli.preflight import check_endpoint, check_spool, exposed_files
+from agent.cli.preflight import check_endpoint, check_model, check_spool, exposed_files
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
+from tests.detector.planted_families import FAMILIES, Planted, constant_output_model
+from tests.detector.test_graph import threshold_of_nms
 from tests.fakes.clock import ManualClock
 from tests.spool.small_file_system import mounted, skip_or_fail
 from tests.upload import faulty_server as faults
@@ -157,3 +159,29 @@ def test_only_files_that_everybody_may_read_are_exposed(tmp_path: Path) -> None:
         (tmp_path / name).chmod(mode)
 
     assert exposed_files([*tmp_path.iterdir(), tmp_path / "none"]) == [tmp_path / "open"]
+
+
+def test_a_graph_that_discards_faint_detections_is_reported(tmp_path: Path) -> None:
+    path = constant_output_model(
+        tmp_path / "m.onnx",
+        FAMILIES["NMS in the graph"].plant([Planted((20, 30, 60, 70), 1, 0.75)]),
+        more_nodes=threshold_of_nms(0.3),
+    )
+
+    fact = check_model(without_environment(model=path, model_labels="ant bee cat"))
+
+    assert "warning: the NMS in its graph discards detections below a confidence of 0.3" in fact
+
+
+@pytest.mark.parametrize("lowest", [0.4, 0.06])
+def test_many_detections_far_above_the_floor_are_reported(tmp_path: Path, lowest: float) -> None:
+    """A graph may discard the others in a way that cannot be read from it."""
+    objects = [
+        Planted((8 * index, 30, 8 * index + 20, 70), 1, lowest + index / 50) for index in range(12)
+    ]
+    outputs = FAMILIES["NMS in the graph"].plant(objects)
+    path = constant_output_model(tmp_path / "m.onnx", outputs)
+
+    fact = check_model(without_environment(model=path, model_labels="ant bee cat"))
+
+    assert ("all have a confidence of 0.4 or more" in fact) == (lowest == 0.4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tests.detector.planted_models import save_model
 
@@ -465,9 +465,14 @@ def constant_output_model(
     shape: tuple[int | str | None, ...] = (1, 3, *SIDES),
     has_size_input: bool = False,
     metadata: dict[str, str] | None = None,
+    more_nodes: Sequence[NodeProto] = (),
 ) -> Path:
-    """Write a graph that returns these arrays plus a zero computed from its image."""
+    """Write a graph that returns these arrays plus a zero computed from its image.
+
+    `more_nodes` are added to the graph; nothing uses their outputs.
+    """
     nodes = [
+        *more_nodes,
         helper.make_node("Cast", ["images"], ["seen"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMax", ["seen"], ["peak"], keepdims=0),
         helper.make_node("Sub", ["peak", "peak"], ["zero"]),

@@ -60,6 +60,16 @@ def contradiction(
     )
 
 
+def lowest_confidence(known: AnyFormat, layout: Layout, model: ModelSignature) -> float | None:
+    """Return the lowest confidence above 0 of the trial run; None if it detected nothing."""
+    if not model.values or known.task is Task.CLASSIFY:
+        return None
+    outputs = [np.array(model.values[index], np.float32) for index in layout.outputs]
+    with np.errstate(all="ignore"):
+        raw = known.decode(outputs, size=model.size, floor=FAINT)
+    return float(raw.confidences.min()) if len(raw.confidences) else None
+
+
 def _copies(outputs: Sequence[FloatArray]) -> list[FloatArray]:
     """Return copies: a format may change its outputs."""
     return [each.copy() for each in outputs]

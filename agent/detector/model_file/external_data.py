@@ -1,8 +1,6 @@
 """Finds the weight files of an ONNX model, and refuses those outside of the model's folder.
 
-It must see every field that onnxruntime sees. The reader of protocol buffers in C++ accepts keys of
-up to five bytes and drops the bits above 32, so a key could look different here: keys that are not
-written in the shortest form, or have more bits, make the file unreadable. No exporter writes them.
+It must see every field that onnxruntime sees: see `protobuf.py`.
 
 Models of more than 2 GB, and some smaller ones, have their weights in other files; the model
 contains the paths. With a path outside of the model's folder, onnxruntime would map any file of
@@ -13,8 +11,7 @@ Only these fields are read, in the wire format of protocol buffers: ModelProto.g
 AttributeProto t (5), g (6), tensors (10), graphs (11) and sparse ones (22, 23),
 SparseTensorProto.values (1) and indices (2), TensorProto.external_data (13), ModelProto.functions
 (25) with FunctionProto.node (7) and attribute_proto (11), ModelProto.training_info (20) with
-TrainingInfoProto.initialization (1) and algorithm (2). Source: onnx/onnx.proto and
-protobuf.dev/programming-guides/encoding.
+TrainingInfoProto.initialization (1) and algorithm (2). Source: onnx/onnx.proto.
 """
 
 import mmap
@@ -23,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent.detector.model_file.kind import kind_by_name
+from agent.detector.model_file.protobuf import messages
 from agent.errors import ModelUnusable
 from agent.printable import printable
 
@@ -45,9 +43,6 @@ _INSIDE: dict[str, dict[int, str]] = {
     "tensor": {13: "entry"},
 }
 DEEPEST = 64  # nested messages; protocol buffers themselves allow 100
-KEY_LIMIT = 2**32
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def external_files(path: Path, file: BinaryIO) -> frozenset[Path]:
@@ -96,7 +91,7 @@ def _locations(data: memoryview) -> Iterator[str]:
     while waiting:
         kind, message, depth = waiting.pop()
         if kind == "entry":
-            entry = {number: bytes(value) for number, value in _fields(message)}
+            entry = {number: bytes(value) for number, value in messages(message)}
             if entry.get(1) == b"location":
                 yield entry.get(2, b"").decode()
             continue
@@ -105,46 +100,6 @@ def _locations(data: memoryview) -> Iterator[str]:
         inside = _INSIDE[kind]
         waiting += [
             (inside[number], value, depth + 1)
-            for number, value in _fields(message)
+            for number, value in messages(message)
             if number in inside
         ]
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of each length-delimited field."""
-    position = 0
-    while position < len(message):
-        begin = position
-        key, position = _varint(message, position)
-        if not 1 <= key >> 3 < KEY_LIMIT >> 3 or position - begin > max(
-            1, -(-key.bit_length() // 7)
-        ):
-            raise ValueError("a key in another form than protocol buffers write it")
-        kind = key & 7
-        if kind == _VARINT:
-            _, position = _varint(message, position)
-        elif kind == _FIXED64:
-            position += 8
-        elif kind == _FIXED32:
-            position += 4
-        elif kind == _BYTES:
-            length, position = _varint(message, position)
-            if position + length > len(message):
-                raise ValueError("cut short")
-            yield key >> 3, message[position : position + length]
-            position += length
-        else:
-            raise ValueError("unknown wire type")
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Return a number of up to ten bytes and the position after it."""
-    number = 0
-    for index in range(10):
-        if position + index >= len(message):
-            raise ValueError("cut short")
-        byte = message[position + index]
-        number |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:  # noqa: PLR2004  # the last byte has no continuation bit
-            return number, position + index + 1
-    raise ValueError("a varint of more than ten bytes")
