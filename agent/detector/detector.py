@@ -133,15 +133,18 @@ class OnnxDetector:
         best five classes. Invalid values in the output are removed, and the prediction is marked as
         invalid. So is one without any output, because the run failed: `failure` says why.
         """
+        letterbox = None
         try:
-            with np.errstate(all="ignore"):  # of outputs that are checked below
-                return self._predict(pixels)
+            letterbox, shown = self._letterbox(pixels)
+            return self._predict(letterbox, shown)
         except RUN_ERRORS as error:
+            if letterbox is not None and self._session.avoid(letterbox.input):
+                return self.detect(pixels)
             return Prediction(self.info, invalid=True, failure=one_line(error))
 
-    def _predict(self, pixels: Pixels) -> Prediction:
+    @np.errstate(all="ignore")  # of outputs that are checked below
+    def _predict(self, letterbox: Letterbox, shown: Pixels) -> Prediction:
         """Run the model on an image; raises `RUN_ERRORS`."""
-        letterbox, shown = self._letterbox(pixels)
         tensor = self._buffer().fill(shown, letterbox)
         outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
         if self._format.task is Task.CLASSIFY:
@@ -242,9 +245,12 @@ def load_detector(
         ModelUnusable: The file, or one beside it, cannot be used; the message has the fix.
         ConfigurationError: A provider of `hardware` is not available.
     """
-    session = OnnxSession(path or bundled_model(), sha256=sha256, hardware=hardware)
+    model_path = path or bundled_model()
+    beside = read_sidecar(model_path)
+    sizes = (words.size for words in (model_input, beside.input) if words is not None)
+    size = next((each for each in sizes if each is not None), None)
+    session = OnnxSession(model_path, sha256=sha256, hardware=hardware, size=size)
     model = session.signature
-    beside = read_sidecar(session.path)
     found = find_labels(
         labels,
         from_model=beside.labels or model.metadata.labels or hub_labels(session.path),
@@ -269,6 +275,7 @@ def load_detector(
         preprocessing = words.apply_to(preprocessing) if words else preprocessing
     graph_floor = _graph_floor(session.path, choice.format, layout, model)
     session.discard_trial_outputs()
+    session.require_size(preprocessing)
     return OnnxDetector(
         session,
         choice.format,

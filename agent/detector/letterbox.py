@@ -28,6 +28,9 @@ class Size:
     width: int
     height: int
 
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:

@@ -7,7 +7,7 @@ exists works.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
 from agent.detector.formats.contract import (
-    ChannelOrder,
     Metadata,
     ModelSignature,
     Preprocessing,
@@ -23,7 +22,7 @@ from agent.detector.formats.contract import (
     listed,
 )
 from agent.detector.image_input import TYPES, Axes, ImageInput
-from agent.detector.letterbox import Padding, Size
+from agent.detector.letterbox import Size
 from agent.detector.model_file.file import load_verified
 from agent.detector.model_file.kind import kind_by_name
 from agent.detector.model_file.metadata import read_metadata
@@ -62,19 +61,27 @@ OTHER_INPUTS = (*SIZE_INPUTS, "scale_factor", "im_shape")
 """The same, and those of PaddleDetection: the frame's scale, which is 1, and height and width."""
 
 SQUARE = Size(640, 640)
-SMALL = Size(224, 224)  # usual input size of classifiers
+SQUARE_SIDES = (640, 224, 320, 416, 512, 256, 288, 300, 384, 608, 800, 960, 1024, 1280)
+"""Pixels of usual square inputs: 224 of classifiers, the others of detectors."""
+
 STRIDE = 32
+MORE_STRIDES = (64, 128)
+"""Strides of models with more levels; those with six have 64."""
+
 MOST_PIXELS = 8192 * 8192
 """Of a fixed input, all images of a batch together."""
-
-WIDE = Size(16, 9)
 
 
 class OnnxSession:
     """A loaded model. `run` may be called by several threads at once."""
 
     def __init__(
-        self, path: Path, *, sha256: str | None = None, hardware: Hardware = ANY_HARDWARE
+        self,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        hardware: Hardware = ANY_HARDWARE,
+        size: Size | None = None,
     ) -> None:
         """Load the model and run it once.
 
@@ -82,6 +89,7 @@ class OnnxSession:
             path: An ONNX file.
             sha256: The hex digest that the file must have, or None for any.
             hardware: What it runs on.
+            size: The size that the operator names for free axes, or None.
 
         Raises:
             ModelUnusable: The file is missing, is not a model, has another checksum or unsupported
@@ -107,7 +115,10 @@ class OnnxSession:
             ) from error
         self.image_input = self._find_image_input()
         self._only_size: Size | None = None
-        self.signature = self._run_trial()
+        self._stride = 1
+        self._proven: set[Size] = set()
+        self._avoided: set[Size] = set()
+        self.signature = self._run_trial(size)
 
     @property
     def batch_waste(self) -> str | None:
@@ -143,7 +154,35 @@ class OnnxSession:
 
     def input_size(self, frame: Size, wanted: Preprocessing) -> Size:
         """Return the input size for a frame; see `ImageInput.size_for`."""
-        return self._only_size or self.image_input.size_for(frame, wanted)
+        if self._only_size is not None:
+            return self._only_size
+        stride = math.lcm(wanted.stride, self._stride)
+        size = self.image_input.size_for(frame, replace(wanted, stride=stride))
+        return self.signature.size if size in self._avoided else size
+
+    def avoid(self, size: Size) -> bool:
+        """Use the size of the trial run instead of a size at which no run has worked yet.
+
+        Returns:
+            Whether that changes the size: the image can be tried again.
+        """
+        if size in self._proven or size in self._avoided or size == self.signature.size:
+            return False
+        self._avoided.add(size)
+        return True
+
+    def require_size(self, wanted: Preprocessing) -> None:
+        """Raise `ModelUnusable` if the model cannot run at the largest size of `wanted`."""
+        size = self.input_size(wanted.size, wanted)
+        if size == self.signature.size:
+            return
+        try:
+            self.run(_gradient(self.image_input, size), size)
+        except TRIAL_ERRORS as error:
+            raise ModelUnusable(
+                f"cannot run the model {self.path} at {size}: {one_line(error)}; set "
+                f"AGENT_MODEL_INPUT to another size: it ran at size={self.signature.size}"
+            ) from error
 
     def run(
         self, tensor: InputTensor, size: Size, outputs: Sequence[int] | None = None
@@ -162,6 +201,7 @@ class OnnxSession:
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
         arrays = [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
+        self._proven.add(size)
         if self.image_input.batch == 1:
             return arrays
         return [
@@ -200,33 +240,73 @@ class OnnxSession:
             )
         return image_input
 
-    def _run_trial(self) -> ModelSignature:
-        """Run the model once on a grey gradient, to get the shapes of its outputs."""
+    def _run_trial(self, size: Size | None) -> ModelSignature:
+        """Run the model once, to get the shapes of its outputs and, if its axes are free, a size.
+
+        A grey gradient is tried first. A graph may fail on an image in which it finds nothing, so
+        noise is tried too.
+        """
         metadata = self._read_metadata()
+        trials = self._trials(size or metadata.size or SQUARE, metadata.stride or STRIDE)
         first_error: BaseException | None = None
-        sizes = self._sizes_to_try(metadata.size or SQUARE, metadata.stride or STRIDE)
-        for size in sizes:
-            try:
-                arrays = self.run(_gradient(self.image_input, size), size)
-            except TRIAL_ERRORS as error:
-                first_error = first_error or error
-                continue
-            if size != sizes[0]:
-                self._only_size = size  # the axes are declared dynamic, but other sizes fail
-            shaped = tuple(
-                Tensor(output.name, array.shape, output.dtype)
-                for output, array in zip(self._outputs, arrays, strict=True)
+        for draw in (_gradient, _noise):
+            for trial in trials:
+                try:
+                    arrays = self.run(draw(self.image_input, trial.size), trial.size)
+                except TRIAL_ERRORS as error:
+                    first_error = first_error or error
+                    continue
+                self._stride = trial.stride or 1
+                if trial.stride is None:
+                    self._only_size = trial.size
+                shaped = tuple(
+                    Tensor(output.name, array.shape, output.dtype)
+                    for output, array in zip(self._outputs, arrays, strict=True)
+                )
+                return ModelSignature(
+                    self._inputs[0],
+                    shaped,
+                    trial.size,
+                    metadata,
+                    tuple(arrays),
+                    has_size_input=any(each.name in SIZE_INPUTS for each in self._inputs),
+                )
+        raise ModelUnusable(self._cannot_run(trials, first_error)) from first_error
+
+    def _cannot_run(self, trials: Sequence["_Trial"], error: BaseException | None) -> str:
+        sizes = list(dict.fromkeys(trial.size for trial in trials))
+        fix = "set AGENT_MODEL to an export that runs"
+        if not self.image_input.fixed:
+            fix = (
+                "its axes are free, but it may have been exported for one size: name it in "
+                "AGENT_MODEL_INPUT, for example size=320x320, or export it with fixed axes"
             )
-            has_size_input = any(each.name in SIZE_INPUTS for each in self._inputs)
-            return ModelSignature(
-                self._inputs[0], shaped, size, metadata, tuple(arrays), has_size_input
-            )
-        tried = ", ".join(f"{size.width}x{size.height}" for size in sizes)
-        raise ModelUnusable(
-            f"cannot run the model {self.path} at {tried}: {one_line(first_error)} "
-            f"(it has {_tensors(self._inputs, self._outputs)}); set AGENT_MODEL to an export "
-            "that runs; fixed axes may be necessary"
-        ) from first_error
+        return (
+            f"cannot run the model {self.path} at {', '.join(map(str, sizes))}: "
+            f"{one_line(error)} (it has {_tensors(self._inputs, self._outputs)}); {fix}"
+        )
+
+    def _trials(self, limit: Size, stride: int) -> list["_Trial"]:
+        """Return the sizes for the trial run: the first that works shows how frames may be resized.
+
+        First rectangles of an odd number of strides, from the smallest stride on: a model that
+        needs multiples of 64 fails with an odd number of 32. Then single sizes, for graphs whose
+        axes are declared free, but are not, or that need a square.
+        """
+        fixed = self.image_input.fixed
+        if fixed:
+            return [_Trial(fixed, 1)]
+        width, height = self.image_input.width, self.image_input.height
+        strides = [stride, *(each for each in MORE_STRIDES if each > stride)]
+        found = [
+            _Trial(Size(width or wide * step, height or high * step), step)
+            for step in strides
+            for wide in [_odd(min(limit.width, limit.height) // step)]
+            for high in [_odd(wide * 9 // 16)]
+        ]
+        sides = dict.fromkeys([limit, *(Size(side, side) for side in SQUARE_SIDES)])
+        found += [_Trial(Size(width or side.width, height or side.height)) for side in sides]
+        return found
 
     def _read_metadata(self) -> Metadata:
         """Return what the exporter wrote into the file."""
@@ -236,22 +316,18 @@ class OnnxSession:
             return Metadata(label_problem="its metadata is not UTF-8 text")
         return read_metadata(entries)
 
-    def _sizes_to_try(self, limit: Size, stride: int) -> list[Size]:
-        """Return sizes for the trial run, a rectangle first.
 
-        A graph whose axes are declared dynamic, but are not, fails with the rectangle.
-        """
-        if self.image_input.fixed:
-            return [self.image_input.fixed]
-        free = Preprocessing(
-            ChannelOrder.RGB, (0,) * 3, (1,) * 3, Padding.BOTTOM_RIGHT, 0, stride, limit
-        )
-        wide = self.image_input.size_for(WIDE, free)
-        squares = [
-            Size(self.image_input.width or side.width, self.image_input.height or side.height)
-            for side in (limit, SMALL)
-        ]
-        return list(dict.fromkeys([wide, *squares]))
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One size of a trial run."""
+
+    size: Size
+    stride: int | None = None  # if the run works, so do other multiples of it; None: this size only
+
+
+def _odd(number: int) -> int:
+    """Return the largest odd number up to `number`, at least 1."""
+    return max(1, number - (number % 2 == 0))
 
 
 def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntime.InferenceSession:
@@ -302,6 +378,13 @@ def _values_of_input(name: str, size: Size) -> tuple[int, int]:
     if name == "scale_factor":
         return 1, 1
     return (size.height, size.width) if name == "im_shape" else (size.width, size.height)
+
+
+def _noise(image_input: ImageInput, size: Size) -> InputTensor:
+    """Return noise, the same on every computer."""
+    top = 256 if image_input.dtype == "uint8" else 1
+    values = np.random.default_rng(0).random(image_input.shape(size), np.float32)
+    return (values * top).astype(image_input.dtype)
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:

@@ -66,7 +66,7 @@ class ModelSignature:
 
     def __str__(self) -> str:
         outputs = listed(self.outputs)
-        return f"input {self.input}; outputs {outputs} at {self.size.width}x{self.size.height}"
+        return f"input {self.input}; outputs {outputs} at {self.size}"
 
 
 class ChannelOrder(Enum):
