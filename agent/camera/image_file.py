@@ -5,6 +5,7 @@ format, or states too many pixels. The memory that decoding takes is then bounde
 for each accepted pixel, at most `frame_checks.MAX_PIXELS` of them, plus the file itself.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from agent.camera.frame_checks import checked
 from agent.camera.image_header import ImageFormat, ImageHeader, read_header
 from agent.domain import Pixels
 from agent.errors import UnusableImage
-from agent.files import read_regular_file
+from agent.files import open_regular, read_regular_file
 
 FILE_MAX = 256_000_000
 """Bytes of the largest image file that is read: uncompressed, `MAX_PIXELS` take 192 MB."""
@@ -115,8 +116,7 @@ class ImageDecoder:
         for top in range(0, height, rows):  # in bands: floats take four times the memory
             band = _bytes(colours[top : top + rows], factor)
             if alpha is not None:
-                share = _unit(alpha[top : top + rows])[:, :, np.newaxis]
-                band = np.rint(band * share + BACKGROUND * (1 - share))
+                band = _mixed(band, alpha[top : top + rows])
             pixels[top : top + rows] = band
         return pixels
 
@@ -147,10 +147,23 @@ def read_image(path: Path) -> Pixels:
     return ImageDecoder().read(path).pixels
 
 
-def read_image_bytes(path: Path, limit: int = FILE_MAX) -> bytes:
-    """Return the bytes of an image file; raises as `ImageDecoder.read`."""
+def on_background(pixels: Any) -> Pixels:
+    """Return `[height, width, 4]`, BGR and alpha of 8 bits, as BGR in front of `BACKGROUND`."""
+    return np.asarray(_mixed(pixels[:, :, :3], pixels[:, :, 3]), np.uint8)
+
+
+def read_image_bytes(path: Path, limit: int = FILE_MAX, *, cut: bool = False) -> bytes:
+    """Return the bytes of an image file, or with `cut` its first `limit` bytes.
+
+    Raises:
+        UnusableImage: The file is not a regular one, or without `cut` it is longer.
+        OSError: The file cannot be read.
+    """
     try:
-        return read_regular_file(path, limit)
+        if not cut:
+            return read_regular_file(path, limit)
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read(limit)
     except ValueError as exc:
         raise UnusableImage(f"cannot use the image: {exc}") from exc
 
@@ -177,6 +190,11 @@ def _bytes(colours: Any, factor: float) -> Any:
         return colours
     scaled = np.nan_to_num(colours.astype(np.float32) * np.float32(factor), posinf=_BYTE_MAX)
     return np.clip(scaled, 0, _BYTE_MAX).astype(np.uint8)
+
+
+def _mixed(colours: Any, alpha: Any) -> Any:
+    share = _unit(alpha)[:, :, np.newaxis]
+    return np.rint(colours * share + BACKGROUND * (1 - share))
 
 
 def _unit(alpha: Any) -> Any:

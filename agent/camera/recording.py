@@ -1,27 +1,34 @@
 """Video files and folders of images as frame sources; they return every due frame."""
 
 import os
-import re
-import stat
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-import cv2
+from av.error import FFmpegError
 
 from agent.camera.address import CameraAddress
 from agent.camera.image_file import ImageDecoder
-from agent.camera.opencv import as_bgr, grab, prepare, retrieve
+from agent.camera.image_folder import FOLDER_FPS, IMAGE_SUFFIXES, ImageFolder, image_folder
 from agent.camera.schedule import FrameSchedule, RecordingClock
+from agent.camera.video import FORMATS, Video
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
+from agent.files import open_regular
 from agent.ports import Clock
+from agent.printable import printable
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-FOLDER_FPS = 5.0
-"""The rate of a folder if every frame is requested."""
+_MOVING_SUFFIXES = frozenset({".gif"})  # FFmpeg plays animations
 
-_FFMPEG_TEXT = int.from_bytes(b"ansi", "little")  # the codec with which FFmpeg plays text files
+UNKNOWN = -1.0
+"""The position of a frame without a time stamp, for `RecordingClock`."""
+
+_OPTIONS = {
+    "format_whitelist": f"{FORMATS},dv,gif,apng,yuv4mpegpipe,nut,mxf,mp3,flac,wav,aac,caf,amr",
+}
+"""Options of FFmpeg for a file. Audio is opened only to be refused by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,11 @@ class Recording:
     A video is reduced to `fps` on its own clock: the first frame at or after each k/fps from the
     first frame; every frame for an fps of 0. Other frames are skipped without decoding.
 
-    A folder has no clock: its images are 1/fps apart, 1/5 s for an fps of 0, and every image is
-    returned.
+    Every image of a folder is returned, at the time that EXIF, its name or its file states, see
+    `ImageFolder.times`; images without a time are 1/fps apart, 1/5 s for an fps of 0.
 
-    An image that cannot be decoded is skipped, and counted in `unreadable`.
+    A frame that cannot be decoded, or that shows the damage of missing data, is skipped, and
+    counted in `unreadable`.
 
     Nothing here sleeps: the caller sets the rate. After the end, `read` returns None until `close`;
     then it starts again from the first frame.
@@ -57,7 +65,9 @@ class Recording:
         self._frames: Generator[_DecodedFrame, None, None] | None = None
         self._sequence = 0
         self.unreadable = 0
-        """The number of skipped images since this object was made."""
+        """The number of skipped frames since this object was made."""
+        self.passed_over: Mapping[str, int] = {}
+        """Files of the folder that are no images, see `ImageFolder.passed_over`."""
 
     def read(self) -> Frame | None:
         """Return the next due frame, or None at the end.
@@ -91,91 +101,129 @@ class Recording:
 
     def _open(self) -> Generator[_DecodedFrame, None, None]:
         try:
-            status = self._path.stat()
-            if stat.S_ISDIR(status.st_mode):
-                return self._folder(images_of(self._path))
-            if not stat.S_ISREG(status.st_mode):
-                raise self._lost("it is neither a file nor a folder")
-            self._path.open("rb").close()  # OpenCV does not report why it cannot open a file
-        except FileNotFoundError:
-            raise self._lost(
-                "not found. Check the path; a path without a leading / is relative to "
-                f"{os.fspath(Path.cwd())}"
-            ) from None
-        except PermissionError:
-            raise self._lost("permission denied. Make it readable for the agent's user") from None
-        except OSError as exc:
-            raise self._lost(exc.strerror or "it cannot be read") from exc
-        if not status.st_size:
-            raise self._lost("the file is empty (0 bytes). Copy it again")
-        return self._video()
+            source = open_recording(self._path)
+        except CameraLost as exc:
+            raise self._lost(str(exc)) from exc.__cause__
+        if isinstance(source, VideoFile):
+            return self._video(source)
+        self.passed_over = source.passed_over
+        return self._images(source)
 
-    def _video(self) -> Generator[_DecodedFrame, None, None]:
-        prepare()
-        capture = cv2.VideoCapture(os.fspath(self._path), cv2.CAP_FFMPEG)
+    def _video(self, video: Video) -> Generator[_DecodedFrame, None, None]:
+        schedule = FrameSchedule(self._fps)
+        clock = RecordingClock(video.rate)
+        index, found = -1, False
         try:
-            if not capture.isOpened() or int(capture.get(cv2.CAP_PROP_FOURCC)) == _FFMPEG_TEXT:
-                raise self._lost(
-                    "FFmpeg finds no video in it. Use a video file (.mp4, .mkv, .avi, ...) or a "
-                    "folder of images; the file may also be an incomplete copy"
-                )
-            schedule = FrameSchedule(self._fps)
-            clock = RecordingClock(capture.get(cv2.CAP_PROP_FPS))
-            index, found = -1, False
-            while grab(capture):
+            while _grab(video):
                 index += 1
-                at = clock.position(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+                at = clock.position(UNKNOWN if video.position is None else video.position)
                 if not schedule.due(at):
                     continue
-                pixels = retrieve(capture)
+                pixels = _intact(video)
                 if pixels is None:
                     self.unreadable += 1
                     continue
                 schedule.take(at)
                 found = True
-                yield _DecodedFrame(index, at, as_bgr(pixels))
+                yield _DecodedFrame(index, at, pixels)
             if not found:
                 raise self._lost("no frame of the video can be decoded. Convert it to H.264")
         finally:
-            capture.release()
+            video.close()
 
-    def _folder(self, images: list[Path]) -> Generator[_DecodedFrame, None, None]:
-        if not images:
-            raise self._lost(
-                f"no images in the folder. Supported are {' '.join(sorted(IMAGE_SUFFIXES))}"
-            )
-        prepare()
-        step = 1.0 / (self._fps or FOLDER_FPS)
-        decoder, found = ImageDecoder(), False
-        for index, image in enumerate(images):
+    def _images(self, folder: ImageFolder) -> Generator[_DecodedFrame, None, None]:
+        times = folder.times(1.0 / (self._fps or FOLDER_FPS))
+        decoder, found, why = ImageDecoder(), False, ""
+        for index, (image, at) in enumerate(zip(folder.images, times, strict=True)):
             try:
                 pixels = decoder.read(image).pixels
-            except (UnusableImage, OSError):
+            except (UnusableImage, OSError) as exc:
                 self.unreadable += 1
+                why = why or f"{printable(image.name)}: {printable(exc)}"
                 continue
             found = True
-            yield _DecodedFrame(index, index * step, pixels)
+            yield _DecodedFrame(index, at, pixels)
         if not found:
-            raise self._lost(f"none of its {len(images)} images can be read")
+            count = len(folder.images)
+            raise self._lost(f"none of its {count} images can be read, {why}" if count > 1 else why)
 
     def _lost(self, why: str) -> CameraLost:
         return CameraLost(f"cannot read recording {self._address.shown}: {why}")
 
 
-def images_of(folder: Path) -> list[Path]:
-    """List the images of `folder` in natural order, without hidden files."""
-    images = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and not path.is_dir()
-    ]
-    return sorted(images, key=_natural_order)
+def open_recording(path: Path) -> "VideoFile | ImageFolder":
+    """Open a video file, a folder with images, or one image.
+
+    Raises:
+        CameraLost: It cannot be read, is neither of them, or contains none; the message is only
+            the reason.
+    """
+    try:
+        if path.is_dir():
+            folder = image_folder(path)
+            if not folder.images:
+                raise CameraLost(folder.why_empty())
+            return folder
+        file = os.fdopen(open_regular(path), "rb")
+    except FileNotFoundError:
+        raise CameraLost(
+            "not found. Check the path; a path without a leading / is relative to "
+            f"{os.fspath(Path.cwd())}"
+        ) from None
+    except PermissionError:
+        raise CameraLost("permission denied. Make it readable for the agent's user") from None
+    except OSError as exc:
+        raise CameraLost(exc.strerror or "it cannot be read") from exc
+    except ValueError as exc:
+        raise CameraLost(f"it is neither a file nor a folder: {exc}") from None
+    if path.suffix.lower() in set(IMAGE_SUFFIXES) - _MOVING_SUFFIXES:
+        file.close()
+        return ImageFolder(path, (path,), {})
+    if not os.fstat(file.fileno()).st_size:
+        file.close()
+        raise CameraLost("the file is empty (0 bytes). Copy it again")
+    return VideoFile(file)
 
 
-def _natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Return a sort key that compares numbers in names by value; the name decides ties."""
-    pieces: list[str | int] = list(re.split(r"([0-9]+)", path.name.casefold()))
-    pieces[1::2] = [int(piece) for piece in pieces[1::2]]  # every second piece is a number
-    return pieces, path.name
+class VideoFile(Video):
+    """A video in an open file, which it owns."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Open the video; on an error the file is closed.
+
+        Raises:
+            CameraLost: FFmpeg finds no video in it, or its frames are too large.
+        """
+        self._file = file
+        with ExitStack() as undo:
+            undo.enter_context(file)
+            try:
+                super().__init__(file, options=_OPTIONS, live=False)
+            except FFmpegError as exc:
+                raise CameraLost(
+                    "FFmpeg finds no video in it. Use a video file (.mp4, .mkv, .avi, ...) or a "
+                    "folder of images; the file may also be an incomplete copy"
+                ) from exc
+            undo.pop_all()
+
+    def close(self) -> None:
+        """Release the decoder and the file."""
+        super().close()
+        self._file.close()
+
+
+def _grab(video: Video) -> bool:
+    try:
+        return video.grab()
+    except (FFmpegError, OSError):  # a file that is cut off ends here
+        return False
+
+
+def _intact(video: Video) -> Pixels | None:
+    """Return the grabbed frame, or None if it cannot be converted or shows missing data."""
+    if not video.intact:
+        return None
+    try:
+        return video.retrieve()
+    except (FFmpegError, ValueError, UnusableImage):
+        return None

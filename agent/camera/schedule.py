@@ -4,6 +4,9 @@ import math
 
 FALLBACK_FPS = 25.0
 SANE_FPS = (0.1, 1000.0)
+RESTART_S = 1.0
+"""Frames that are stored or shown out of order are closer together."""
+
 _LONGEST_GAP_S = 3600.0
 _ROUNDING_S = 0.001  # some containers store times in whole milliseconds
 _MOST_ROUNDING = 0.25  # of a slot
@@ -45,25 +48,36 @@ class RecordingClock:
     """Positions in a recording: as stated in the file while they are plausible, else computed.
 
     The returned positions always increase. A stated position that does not, or that jumps by more
-    than an hour, is replaced by the previous position plus one frame at the nominal rate.
+    than an hour, is replaced by the previous position plus one frame at the nominal rate. If it
+    jumps, or goes back by more than `RESTART_S`, it starts the next part of a joined recording: the
+    positions that follow are counted from it.
     """
 
     def __init__(self, nominal_fps: float) -> None:
         low, high = SANE_FPS
         self._step = 1.0 / (nominal_fps if low <= nominal_fps <= high else FALLBACK_FPS)
         self._at: float | None = None
+        self._stated = 0.0
+        self._shift = 0.0  # from the stated positions of this part to those returned
 
     def position(self, stated_s: float) -> float:
         """Return the position in seconds of the next frame, for which the file states `stated_s`.
 
-        The first frame is at 0 unless the file states a later, plausible position.
+        The first frame is at 0 unless the file states a later, plausible position. A negative
+        `stated_s` is none.
         """
+        shifted = stated_s + self._shift
         if self._at is None:
-            self._at = stated_s if 0.0 <= stated_s <= _LONGEST_GAP_S else 0.0
-        elif self._at < stated_s <= self._at + _LONGEST_GAP_S:
-            self._at = stated_s
+            self._at = shifted if 0.0 <= stated_s <= _LONGEST_GAP_S else 0.0
+            restarted = True
         else:
-            self._at += self._step
+            jumped = stated_s > self._stated + _LONGEST_GAP_S
+            restarted = jumped or stated_s < self._stated - RESTART_S
+            plausible = not restarted and stated_s > self._stated and shifted > self._at
+            self._at = shifted if plausible else self._at + self._step
+        if stated_s >= 0.0:
+            self._shift = self._at - stated_s if restarted else self._shift
+            self._stated = stated_s if restarted else max(self._stated, stated_s)
         return self._at
 
 

@@ -253,7 +253,9 @@ def test_a_recording_without_read_permission_is_lost(
     if kind == "file":
         path = tmp_path / "clip.mp4"
         path.write_bytes(b"x")
-    monkeypatch.setattr(Path, "open" if kind == "file" else "iterdir", refuse)
+        monkeypatch.setattr(os, "open", refuse)
+    else:
+        monkeypatch.setattr(Path, "iterdir", refuse)
     assert_lost(path, "permission denied. Make it readable")
 
 
