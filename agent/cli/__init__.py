@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "status:status",
     "export": "export:export",
     "request": "request:request",
+    "look": "look:look",
     "demo": "demo:demo",
     "replay": "replay:replay",
     "estimate": "estimate:estimate",

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ _REASONS = 2  # that fit under a cell; the record has all
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """An image for a sheet, with its record and two lines of text."""
+
+    image: Pixels
+    record: Mapping[str, Any]
+    lines: tuple[str, str]
+
+
 def contact_sheet(dataset: Path, *, most: int = 12, columns: int = 3) -> Pixels:
     """Draw up to `most` captures of a dataset folder, spread over it in the order of capture.
 
@@ -38,8 +48,24 @@ def contact_sheet(dataset: Path, *, most: int = 12, columns: int = 3) -> Pixels:
         raise FileNotFoundError(f"no captures in {dataset}")
     step = max(1.0, len(records) / most)
     chosen = [records[int(n * step)] for n in range(min(most, len(records)))]
-    cells = [_cell(_image(dataset, record), record) for record in chosen]
-    return _grid(cells, columns)
+    return sheet([picked(record, _image(dataset, record)) for record in chosen], columns=columns)
+
+
+def picked(record: Mapping[str, Any], image: Pixels) -> Picked:
+    """Return a capture for a sheet."""
+    rules = record["rules"]
+    reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in rules[:_REASONS])
+    if len(rules) > _REASONS:
+        reasons += f", {len(rules) - _REASONS} more"
+    frame = record["source_frame"]
+    where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
+    line = f"{where}   lane {record['lane']}   {record['value']:.2f} expected new failures"
+    return Picked(image, record, (reasons, line))
+
+
+def sheet(chosen: Sequence[Picked], *, columns: int = 3, width: int = _WIDTH) -> Pixels:
+    """Draw images of at least one capture side by side, each `width` pixels wide."""
+    return _grid([_cell(each, width) for each in chosen], min(columns, len(chosen)), width)
 
 
 def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
@@ -50,32 +76,26 @@ def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
         raise OSError(f"cannot read {path}: {exc}") from exc
 
 
-def _cell(image: Pixels, record: Mapping[str, Any]) -> Pixels:
-    scale = _WIDTH / image.shape[1]
-    small = cv2.resize(image, (_WIDTH, round(image.shape[0] * scale)))
+def _cell(chosen: Picked, width: int) -> Pixels:
+    record = chosen.record
+    scale = width / chosen.image.shape[1]
+    small = cv2.resize(chosen.image, (width, max(1, round(chosen.image.shape[0] * scale))))
     suspects = _strongest(record)
-    for detection in record["detections"]:
-        if _is_sure(detection, record) and tuple(detection["box"]) not in suspects:
+    for detection in record.get("detections", ()):  # a classifier has none
+        if tuple(detection["box"]) not in suspects and is_sure(detection, record):
             words = f"{detection['label']} {detection['confidence']:.2f}"
             _draw(small, detection["box"], words, scale, colour=_SURE)
     for box, suspect in reversed(suspects.items()):
         words = f"{suspect['label']}? p {suspect['p']:.2f}"
         _draw(small, box, words, scale, colour=_SUSPECT)
-    cell = np.full((small.shape[0] + _CAPTION, _WIDTH, 3), _PAPER, np.uint8)
+    cell = np.full((small.shape[0] + _CAPTION, width, 3), _PAPER, np.uint8)
     cell[: small.shape[0]] = small
-    rules = record["rules"]
-    reasons = ", ".join(f"{rule['name']} {rule['score']:.2f}" for rule in rules[:_REASONS])
-    if len(rules) > _REASONS:
-        reasons += f", {len(rules) - _REASONS} more"
-    frame = record["source_frame"]
-    where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
-    _text(cell, reasons, (4, small.shape[0] + 18), 0.48, _INK)
-    line = f"{where}   lane {record['lane']}   {record['value']:.2f} expected new failures"
-    _text(cell, line, (4, small.shape[0] + 38), 0.42, (110, 110, 110))
+    _text(cell, chosen.lines[0], (4, small.shape[0] + 18), 0.48, _INK)
+    _text(cell, chosen.lines[1], (4, small.shape[0] + 38), 0.42, (110, 110, 110))
     return cell
 
 
-def _is_sure(detection: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+def is_sure(detection: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
     """Whether a detection reaches its threshold."""
     thresholds = record["thresholds"]
     threshold = thresholds["labels"].get(detection["label"], thresholds["default"])
@@ -107,13 +127,13 @@ def _draw(
     _text(cell, words, (x_min + 2, top - 3), 0.36, (255, 255, 255))
 
 
-def _grid(cells: Sequence[Pixels], columns: int) -> Pixels:
+def _grid(cells: Sequence[Pixels], columns: int, width: int) -> Pixels:
     rows = math.ceil(len(cells) / columns)
     height = max(cell.shape[0] for cell in cells)
     sheet = np.full(
         (
             rows * (height + _MARGIN) + _MARGIN,
-            columns * (_WIDTH + _MARGIN) + _MARGIN,
+            columns * (width + _MARGIN) + _MARGIN,
             3,
         ),
         _PAPER,
@@ -121,8 +141,8 @@ def _grid(cells: Sequence[Pixels], columns: int) -> Pixels:
     )
     for n, cell in enumerate(cells):
         y = _MARGIN + n // columns * (height + _MARGIN)
-        x = _MARGIN + n % columns * (_WIDTH + _MARGIN)
-        sheet[y : y + cell.shape[0], x : x + _WIDTH] = cell
+        x = _MARGIN + n % columns * (width + _MARGIN)
+        sheet[y : y + cell.shape[0], x : x + width] = cell
     return sheet
 
 

@@ -54,9 +54,10 @@ def read_file(path: Path, most: int) -> bytes:
     Raises `OSError` for a link, a pipe, a device, and a larger file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is not a regular file")
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(f"{path} has more than {most} bytes")

@@ -92,7 +92,7 @@ def read_state(folder: Path) -> DaemonState | None:
 
 
 def decoded(data: bytes) -> DaemonState:
-    """Parse what `encoded` wrote; raises `ValueError` for anything else."""
+    """Parse what `encoded` wrote; raises `ValueError` or `RecursionError` for anything else."""
     raw = json.loads(data, parse_constant=_refuse_number)
     if not isinstance(raw, dict) or raw.pop("schema", None) != SCHEMA:
         raise ValueError("not a state of this version")

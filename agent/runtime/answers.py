@@ -125,10 +125,11 @@ class Answers:
 
     def _frame(self, camera: str) -> dict[str, Any]:
         error = self._refusal(camera)
-        observation = self._inference.newest(camera)
-        if observation is None:
+        newest = self._inference.newest(camera)
+        if newest is None:
             return {"camera": camera, "error": error or "no frame yet"}
-        age = self._clock.monotonic() - (self._readers[camera].last_frame_at or 0.0)
+        observation, analysed_at = newest
+        age = self._clock.monotonic() - analysed_at
         shown = self._view.shown(observation)
         return {"camera": camera, "error": error, "age_s": round(age, 1), **shown}
 

@@ -82,7 +82,7 @@ class Inference:
         self._in_progress = 0  # workers between taking a frame and handing in its observation
         self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
-        self._newest: dict[str, Observation] = {}  # by camera
+        self._newest: dict[str, tuple[Observation, float]] = {}  # by camera, with its time
         self._last_captures: dict[str, tuple[str, float]] = {}  # by camera: id, wall time
         self._forwarding = threading.Lock()
         self._chosen: deque[Capture] = deque()  # not yet in the queue, in order
@@ -113,8 +113,11 @@ class Inference:
         with self._selecting:
             self._selection.request(ids)
 
-    def newest(self, camera: str) -> Observation | None:
-        """Return the newest analysed frame of a camera; None before the first."""
+    def newest(self, camera: str) -> tuple[Observation, float] | None:
+        """Return the newest analysed frame of a camera, and the monotonic time of its analysis.
+
+        None before the first.
+        """
         return self._newest.get(camera)
 
     def quality(self, camera: str) -> ImageQuality | None:
@@ -175,7 +178,7 @@ class Inference:
     def _select(self, observation: Observation) -> None:
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
-        self._newest[observation.frame.camera] = observation
+        self._newest[observation.frame.camera] = observation, self._clock.monotonic()
         self._log_changes(observation.frame.camera)
 
     def _log_changes(self, camera: str) -> None:

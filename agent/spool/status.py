@@ -1,11 +1,20 @@
 """Reads the state of a spool from another process, without disturbing a running daemon."""
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.domain import StoredCapture
+from agent.errors import DamagedRecord
 from agent.files import Disk
-from agent.record.file_format import time_from_name, time_in_name
+from agent.record.file_format import (
+    decode,
+    file_name,
+    parse_name,
+    time_from_name,
+    time_in_name,
+)
 from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import Owner, owner_of
@@ -37,6 +46,28 @@ class SpoolStatus:
     def evicted(self) -> int:
         """All evictions."""
         return sum(self.evicted_by_reason.values())
+
+
+def best_waiting(directory: Path, most: int, *, camera: str = "") -> list[StoredCapture]:
+    """Return the waiting captures with the highest values, of one camera or all; takes no lock.
+
+    One that is delivered meanwhile, or is damaged, is left out. Raises `OSError`.
+    """
+    disk = Disk()
+    records = SpoolPaths(directory.absolute()).records
+    if not records.is_dir():
+        return []
+    found = (parse_name(name, 0) for name in disk.file_names(records))
+    entries = sorted((each for each in found if each is not None), key=lambda each: -each.value)
+    captures = []
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError, DamagedRecord):
+            capture = decode(disk.read(records / file_name(entry)))
+            if camera in {"", capture.record["camera"]}:
+                captures.append(capture)
+        if len(captures) == most:
+            break
+    return captures
 
 
 def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> SpoolStatus:
