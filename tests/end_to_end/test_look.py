@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.camera.image_file import read_image
 from agent.exchange.asks import Ask, AskKind
 from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment, until
 
@@ -22,8 +23,7 @@ GREEN = (80, 160, 0)  # BGR: a detection at its threshold
 
 def drawn(path: Path) -> bool:
     """Whether an image has boxes of detections; JPEG changes colours a little."""
-    image = cv2.imread(str(path))
-    return bool((np.abs(image.astype(int) - GREEN).max(axis=2) < 30).any())
+    return bool((np.abs(read_image(path).astype(int) - GREEN).max(axis=2) < 30).any())
 
 
 def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: P
     assert "gate: no frame: the camera is lost: cannot open camera /dev/video63" in both.stdout
     assert "640x272" in both.stdout
     assert both.stdout.endswith("look.jpg: street\n")
-    assert cv2.imread(str(tmp_path / "one.jpg")).shape[1] >= 1280
+    assert read_image(tmp_path / "one.jpg").shape[1] >= 1280
     assert not (tmp_path / "none.jpg").exists()
     assert wrong.returncode == 1
     assert "the cameras are street, gate" in wrong.stderr
