@@ -22,6 +22,7 @@ from agent.factories import (
     image_encoder,
     inference_workers,
     model_fallback,
+    model_variables,
     record_maker,
     selection_plan,
     spool_of,
@@ -202,7 +203,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
 
     def load() -> OnnxDetector:
         if settings.model is not None and store.is_available():
-            check_in_subprocess(settings.model, limit)
+            check_in_subprocess(settings.model, limit, settings=model_variables(settings))
         return detector_of(settings)
 
     current = heartbeat.awaited(lambda: first_model(load, store, log=log))

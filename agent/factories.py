@@ -223,6 +223,21 @@ def detector_of(settings: Settings) -> OnnxDetector:
     )
 
 
+def model_variables(settings: Settings) -> dict[str, str]:
+    """Return the variables of the model whose paths may be relative, with absolute ones."""
+    labels = settings.model_labels
+    with contextlib.suppress(OSError, ValueError):  # a long list is not a valid file name
+        labels = str(Path(labels).absolute()) if Path(labels).is_file() else labels
+    found = {
+        "AGENT_MODEL_LABELS": labels,
+        "AGENT_SPOOL_DIR": str(settings.spool_dir),
+        "AGENT_STATE_DIR": str(settings.state_dir),
+    }
+    if settings.model is not None:
+        found["AGENT_MODEL"] = str(settings.model.absolute())
+    return found
+
+
 def model_fallback(settings: Settings, *, log: Log) -> ModelFallback:
     """Return the known-good model of the settings' spool, which runs when a new file fails."""
     from agent.detector.detector import load_detector

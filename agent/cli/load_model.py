@@ -1,10 +1,8 @@
 """A process that loads the settings' model, runs it once, and says nothing.
 
 Not a command of its own: `agent/detector/fallback/subprocess_check.py` starts it with the
-daemon's environment.
+settings of the model.
 """
-
-import sys
 
 from agent.errors import ConfigurationError
 
@@ -20,7 +18,3 @@ def main() -> int:
     except ConfigurationError as error:
         return error.exit_code
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -160,7 +160,8 @@ def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path)
     assert kept["sha256"] == loaded["sha256"] == good["sha256"]
     assert "cannot load the model" in kept["error"]
     assert "cannot load the model" in told["model_error"]
-    assert "street, the known-good model: cannot load the model" in shown
+    used = f"street ({good['sha256']}), the known-good model: cannot load the model"
+    assert used in " ".join(shown.split())
     assert checked.returncode == 78
     assert "`run` uses the known-good model, street" in checked.stdout.replace("\n", " ")
 
