@@ -1,23 +1,29 @@
 """The composition root: build the daemon from settings and connect its parts."""
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Queue
 from secrets import token_hex
+from typing import TypeVar
 
 from agent import __version__
 from agent.camera.thumbnail import small_grey
 from agent.detector.detector import OnnxDetector
+from agent.detector.engines import prune_engines
 from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.detector.providers import builds_engines
 from agent.domain import Capture, Task
+from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Phase
 from agent.factories import (
     detector_of,
+    engine_folder,
     frame_source,
     image_encoder,
     inference_workers,
@@ -61,6 +67,10 @@ from agent.upload.targets.address import insecure_token_warning
 QUEUE_LENGTH = 8
 MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
 """Seconds that loading a model may take, and building an engine for it."""
+
+Loaded = TypeVar("Loaded")
+
+_PROVIDER_RETRIES_S = (5.0, 10.0, 20.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,7 @@ def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
 def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
     """Load the model, or the known-good one, and return the step that can replace it."""
     store = model_fallback(settings, log=log)
+    prune_engines(engine_folder(settings))
     limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
     heartbeat = LoadHeartbeat(
         2 * limit, notifier=notifier, clock=clock
@@ -206,7 +217,10 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
             check_in_subprocess(settings.model, limit, settings=model_variables(settings))
         return detector_of(settings)
 
-    current = heartbeat.awaited(lambda: first_model(load, store, log=log))
+    def load_when_ready() -> OnnxDetector:
+        return when_ready(load, log=log, pause=threading.Event().wait)
+
+    current = heartbeat.awaited(lambda: first_model(load_when_ready, store, log=log))
     detector = current.detector
     log.info(
         "model loaded",
@@ -218,6 +232,21 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
     )
     current.warn(log)
     return ModelChange(current, load, store, heartbeat=heartbeat, log=log)
+
+
+def when_ready(load: Callable[[], Loaded], *, log: Log, pause: Callable[[float], object]) -> Loaded:
+    """Load the model, and wait while the hardware of a provider that was named is not there yet.
+
+    The driver of a GPU may be loaded later than the agent. Nobody has to change anything then, so
+    the process does not end. `pause` takes seconds.
+    """
+    for wait in itertools.chain(_PROVIDER_RETRIES_S, itertools.repeat(_PROVIDER_RETRIES_S[-1])):
+        try:
+            return load()
+        except TemporaryError as error:
+            log.warning("provider unavailable", error=str(error), retry_in_s=wait)
+            pause(wait)
+    raise AssertionError("the waits never end")
 
 
 def _stages(

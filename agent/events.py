@@ -111,6 +111,13 @@ EVENTS: Mapping[str, Event] = {
         "The model is loaded; `decided` says how its outputs are read.",
         facts="model sha256 provider labels decided",
     ),
+    "provider unavailable": Event(
+        "warning",
+        "The hardware that `AGENT_PROVIDERS` names has no device file yet; the agent waits for it. "
+        "It is there when `model loaded` follows.",
+        "Nothing if it comes after the boot; otherwise do what `error` says.",
+        facts="error retry_in_s",
+    ),
     "model changed": Event(
         "info",
         "A new model file passed its trial and replaces the previous model.",
@@ -342,9 +349,11 @@ EVENTS: Mapping[str, Event] = {
     ),
     "stop overdue": Event(
         "warning",
-        "A worker did not stop in time and was abandoned.",
-        "Nothing: its captures are on disk; the usual cause is a camera driver that hangs.",
-        facts="workers",
+        "A worker did not stop in time and was abandoned; `lost` says what that costs. An error if "
+        "captures are lost.",
+        "If it repeats: replace the disk for `writer`, the driver for `inference` and `camera`.",
+        worst_level="error",
+        facts="workers lost",
     ),
     "metrics unavailable": Event(
         "warning",

@@ -271,7 +271,12 @@ def model_fallback(settings: Settings, *, log: Log) -> ModelFallback:
 def _hardware(settings: Settings) -> Hardware:
     from agent.detector.providers import Hardware
 
-    return Hardware(settings.providers, settings.inference_threads, settings.state_dir / "engines")
+    return Hardware(settings.providers, settings.inference_threads, engine_folder(settings))
+
+
+def engine_folder(settings: Settings) -> Path:
+    """Where providers cache the engines that they build."""
+    return settings.state_dir / "engines"
 
 
 def inference_workers(settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""Reads AGENT_PROVIDERS: onnxruntime's execution providers and their options. Pure.
+"""Reads AGENT_PROVIDERS: onnxruntime's execution providers and their options.
 
 The setting lists them best first, with or without "ExecutionProvider" at the end, each with options
 after colons: `cuda:device_id=1 cpu`. Options are passed on unchanged; this module adds only the
@@ -16,6 +16,16 @@ SUFFIX = "ExecutionProvider"
 # `auto` takes all available providers, best first, except these: Azure is a remote service, and
 # TensorRT compiles the model for minutes at the first start.
 ONLY_BY_NAME = ("AzureExecutionProvider", "TensorrtExecutionProvider")
+
+# The device files without which a provider cannot work; a driver may make them after the boot.
+_DEVICE_FILES: Mapping[str, tuple[str, ...]] = {
+    "CUDAExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
+    "TensorrtExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
+    "NvTensorRTRTXExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
+    "ROCMExecutionProvider": ("kfd",),
+    "MIGraphXExecutionProvider": ("kfd",),
+    "OpenVINOExecutionProvider": ("dri/renderD*", "accel/accel*"),
+}
 
 BUILDS_ENGINES = ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 
@@ -66,6 +76,12 @@ def wanted_providers(
         Provider(each.name, {**_cache_options(each.name, engines), **each.options})
         for each in found
     ]
+
+
+def lacks_device(name: str, devices: Path = Path("/dev")) -> bool:
+    """Whether a provider has no device file yet, so that it may work later without a change."""
+    patterns = _DEVICE_FILES.get(name, ())
+    return bool(patterns) and not any(any(devices.glob(pattern)) for pattern in patterns)
 
 
 def builds_engines(names: Sequence[str]) -> bool:

@@ -32,10 +32,11 @@ from agent.detector.providers import (
     Hardware,
     Provider,
     is_auto,
+    lacks_device,
     wanted_providers,
 )
 from agent.domain import FloatArray
-from agent.errors import ConfigurationError, ModelUnusable
+from agent.errors import ConfigurationError, ModelUnusable, TemporaryError
 from agent.printable import printable
 
 # onnxruntime's exceptions have no common base class, and each version adds some.
@@ -95,6 +96,7 @@ class OnnxSession:
             ModelUnusable: The file is missing, is not a model, has another checksum or unsupported
                 inputs, or cannot run.
             ConfigurationError: It cannot run on every named provider.
+            TemporaryError: The hardware of a named provider is not there yet.
         """
         self.path = path
         available = onnxruntime.get_available_providers()
@@ -354,6 +356,13 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
 def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:
     """Raise if a provider is not used: onnxruntime falls back to the CPU without an error."""
     unused = [each.name for each in wanted if each.name not in used]
+    absent = [name for name in unused if lacks_device(name)]
+    if absent:
+        raise TemporaryError(
+            f"AGENT_PROVIDERS: cannot start {', '.join(absent)}: this device shows no device file "
+            "of its hardware yet. If it does not come after the boot, load the driver, allow the "
+            "device in the unit (drop-ins of `capture-agent install`), or name another provider"
+        )
     if unused:
         raise ConfigurationError(
             f"AGENT_PROVIDERS: cannot start {', '.join(unused)} on this device, only "

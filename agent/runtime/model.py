@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from agent.domain import ModelInfo, Pixels, Prediction
-from agent.errors import ConfigurationError, ModelUnusable
+from agent.errors import AgentError, ConfigurationError, ModelUnusable, TemporaryError
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
 from agent.runtime.load_heartbeat import LoadHeartbeat
@@ -202,7 +202,7 @@ class ModelChange:
             with self.heartbeat.under_way():
                 new = self._load()
                 seen = self._require_fit(new)
-        except ConfigurationError as error:
+        except (ConfigurationError, TemporaryError) as error:
             old.fallback_reason = str(error)
             _log_failure(old.info, error, self._log)
             return
@@ -291,5 +291,5 @@ def _fallback(detector: LoadedModel, error: ModelUnusable, log: Log) -> CurrentM
     return CurrentModel(detector, fallback_reason=str(error))
 
 
-def _log_failure(info: ModelInfo, error: ConfigurationError, log: Log) -> None:
+def _log_failure(info: ModelInfo, error: AgentError, log: Log) -> None:
     log.error("model reload failed", model=info.name, sha256=info.sha256[:12], error=str(error))

@@ -306,11 +306,35 @@ class Supervisor:
             if self._stop or self._failed():
                 self._hurry()
             if self._clock.monotonic() >= self._urgent_since + limit:
-                late = [worker.description for worker in workers if not worker.ended]
-                self._log.warning("stop overdue", workers=",".join(late))
+                self._report_overdue([worker for worker in workers if not worker.ended])
                 return
             self.watch()
             self._pause()
+
+    def _report_overdue(self, late: Sequence[Worker]) -> None:
+        """Say which workers are abandoned, and what of theirs is not on disk."""
+        stages = self._stages
+        costs = []
+        captures = 0
+        if any(worker in self._inference for worker in late):
+            captures += stages.inference.pending
+            costs.append(
+                "the frames that are being analysed, and their captures if they become any"
+                + (f"; {stages.inference.pending} captures that wait" if captures else "")
+            )
+        if self._writer in late:
+            captures += stages.writer.pending
+            costs.append(f"{stages.writer.pending} captures in memory that are not on disk")
+        if any(worker in self._uploaders for worker in late):
+            costs.append("no capture: what is being sent stays on disk and is sent again")
+        if any(worker in self._readers for worker in late):
+            costs.append("no capture: a camera holds frames that were not analysed")
+        say_overdue = self._log.error if captures else self._log.warning
+        say_overdue(
+            "stop overdue",
+            workers=",".join(worker.description for worker in late),
+            lost="; ".join(costs) or "nothing",
+        )
 
     def _writes_in_time(self) -> bool:
         """Whether the writer still works, and the time that it has in a stop is not over."""

@@ -116,12 +116,14 @@ def _python(words: list[str]) -> str | None:
 
 
 def _pip(words: list[str]) -> str | None:
-    """What is installed is this project, with extras that it has."""
+    """What is installed is this project, with extras that it has, or what an extra consists of."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     if words[:1] not in (["install"], ["download"]):
         return f"unknown: pip {words}"
     for before, word in pairwise(words):
         if word in _PIP_OPTIONS or before in _PIP_FOLDERS:
+            continue
+        if any(word in extra for extra in project["optional-dependencies"].values()):
             continue
         match = re.fullmatch(r"(\.|[\w-]+)(?:\[([\w,]+)\])?", word)
         if match is None or match[1] not in (".", project["name"]):

@@ -130,6 +130,7 @@ def test_a_camera_that_hangs_in_its_driver_does_not_block_the_stop(
     assert codes == [ExitCode.STOPPED]
     assert left_behind
     assert log.one("stop overdue")["workers"] == "camera gate"
+    assert log.one("stop overdue")["lost"].startswith("no capture")
     wait_until(lambda: not agent.supervisor.left_behind)
     assert not camera.is_open
 
@@ -156,8 +157,13 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
 
     assert codes == [ExitCode.STOPPED]
     assert left_behind
-    assert log.one("agent stopped")["lost"] > 0
+    lost = log.one("agent stopped")["lost"]
+    assert lost > 0
     assert log.one("agent stopped")["log_level"] == "error"
+    overdue = [line for line in log.lines if line["event"] == "stop overdue"]
+    [writer] = [line for line in overdue if "writer" in line["workers"]]
+    assert writer["log_level"] == "error"
+    assert "captures in memory that are not on disk" in writer["lost"]
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -187,8 +193,9 @@ def test_a_target_that_hangs_does_not_block_the_stop(
     wait_until(lambda: not agent.supervisor.left_behind)
 
     assert codes == [ExitCode.STOPPED]
-    overdue = [line["workers"] for line in log.lines if line["event"] == "stop overdue"]
-    assert "upload 0" in overdue[0]
+    overdue = [line for line in log.lines if line["event"] == "stop overdue"]
+    assert "upload 0" in overdue[0]["workers"]
+    assert "stays on disk and is sent again" in overdue[0]["lost"]
 
 
 def test_the_watchdog_is_fed_three_times_an_interval(spool: Spool, log: Recorder) -> None:

@@ -90,7 +90,9 @@ def test_the_unit_keeps_the_promises_of_a_device_in_the_field() -> None:
     assert keys["RestartPreventExitStatus"] == [str(int(ExitCode.CONFIGURATION))]
     assert keys["StateDirectoryMode"] == ["0700"]
     assert keys["EnvironmentFile"] == ["/etc/capture-agent/capture-agent.env"]
-    assert "network-online.target" not in " ".join(keys["After"])
+    assert keys["After"] == ["network.target"]  # both others may wait for a network for ever
+    assert keys["LimitCORE"] == ["0"]
+    assert {"MemoryMax", "TasksMax"} <= set(keys)
     assert {"DynamicUser", "ConditionPathExists", "PrivateDevices"}.isdisjoint(keys)
 
 

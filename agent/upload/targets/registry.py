@@ -6,7 +6,7 @@ from it. It imports no target: a class is named as "module:Class" and imported b
 
 from dataclasses import dataclass
 
-S3_EXTRA = "edge-capture-agent[s3]"
+S3_EXTRA = "obstore>=0.12,<0.13"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
