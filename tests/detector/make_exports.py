@@ -247,6 +247,56 @@ def torchvision_ssd() -> tuple[Any, Any, Output]:
     return model, [torch.rand(3, side, side)], output
 
 
+def yunet() -> tuple[Any, Any, Output]:
+    """A graph of our own with the outputs of YuNet; OpenCV's class for YuNet decodes them."""
+    side = 160
+
+    class Heads(torch.nn.Module):
+        """Class, objectness, box and keypoints of each stride, in the order of the original."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = torch.nn.Conv2d(3, 12, 8, stride=8)
+            self.down = torch.nn.ModuleList(
+                torch.nn.Conv2d(12, 12, 3, stride=2, padding=1) for _ in range(2)
+            )
+            self.heads = torch.nn.ModuleList(
+                torch.nn.ModuleList(torch.nn.Conv2d(12, width, 1) for width in (1, 1, 4, 10))
+                for _ in range(3)
+            )
+
+        def forward(self, pixels: torch.Tensor) -> Any:
+            """Return twelve outputs."""
+            levels = [torch.relu(self.stem(pixels / 127.5 - 1))]
+            for down in self.down:
+                levels.append(torch.relu(down(levels[-1])))
+            outputs = []
+            for kind in range(4):
+                for level, heads in zip(levels, self.heads, strict=True):
+                    rows = heads[kind](level).permute(0, 2, 3, 1).flatten(1, 2)
+                    outputs.append(rows.sigmoid() if kind < 2 else rows * 0.5)
+            return tuple(outputs)
+
+    model = randomized(Heads(), "heads")
+    path = FOLDER / "yunet.onnx"
+
+    def output(frame: NDArray[np.uint8], run: Run) -> Rows:
+        del run  # OpenCV runs the file itself
+        height, width = frame.shape[:2]
+        scale = side / max(height, width)
+        resized = cv2.resize(frame, (round(width * scale), round(height * scale)))
+        square = np.zeros((side, side, 3), np.uint8)
+        square[: resized.shape[0], : resized.shape[1]] = resized
+        faces = cv2.FaceDetectorYN.create(str(path), "", (side, side), FLOOR, 0.3, 5000)
+        found = faces.detect(square)[1]
+        corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
+        corners *= np.array([width / resized.shape[1], height / resized.shape[0]] * 2)
+        scores, boxes = torch.from_numpy(found[:, 14]), torch.from_numpy(corners)
+        return rows_of(torch.zeros(len(found)), scores, boxes)
+
+    return model, torch.rand(1, 3, side, side) * 255, output
+
+
 def timm_resnet() -> tuple[Any, Any, Output]:
     """A classifier of timm; its rows have no boxes."""
     from timm.models.resnet import BasicBlock, ResNet
@@ -278,6 +328,10 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any, Output]], list[str]]] = {
     "yolos": (yolos, ["logits", "pred_boxes"]),
     "yolox": (yolox, ["output"]),
     "torchvision-ssd": (torchvision_ssd, ["boxes", "scores", "labels"]),
+    "yunet": (
+        yunet,
+        [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)],
+    ),
     "timm-resnet": (timm_resnet, ["logits"]),
 }
 

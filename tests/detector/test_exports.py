@@ -1,6 +1,7 @@
 """Models exported by real libraries: the agent has the same detections as the libraries.
 
-The models and the libraries' detections were made by `make_exports.py`; no library is needed here.
+The models and the libraries' detections were made by `make_exports.py` and
+`make_paddle_exports.py`; no library is needed here.
 """
 
 from pathlib import Path
@@ -22,7 +23,14 @@ DETECTORS = {
     "yolos": "detr",
     "yolox": "yolox",
     "torchvision-ssd": "torchvision",
+    "picodet": "picodet",
+    "picodet-boxes": "picodet-boxes",
+    "yunet": "yunet",
 }
+
+
+def labels_of(name: str) -> str:
+    return "face" if name == "yunet" else LABELS
 
 
 def boxes_of(prediction: Prediction) -> list[tuple[int, float, Box]]:
@@ -35,7 +43,7 @@ def test_a_real_export_has_the_detections_of_its_library(
     name: str, known_as: str, index: int
 ) -> None:
     """Same labels, confidences within a thousandth, boxes that overlap by more than 0.99."""
-    detector = load_detector(FOLDER / f"{name}.onnx", model_format=known_as, labels=LABELS)
+    detector = load_detector(FOLDER / f"{name}.onnx", model_format=known_as, labels=labels_of(name))
     frame = street()[index]
     height, width = frame.shape[:2]
     found = boxes_of(detector.detect(frame))
@@ -73,6 +81,6 @@ def test_a_real_classifier_has_the_classes_of_its_library(index: int) -> None:
     ("name", "known_as"), [*DETECTORS.items(), ("timm-resnet", "classifier-logits")]
 )
 def test_a_real_export_is_recognised(name: str, known_as: str) -> None:
-    detector = load_detector(FOLDER / f"{name}.onnx", labels=LABELS)
+    detector = load_detector(FOLDER / f"{name}.onnx", labels=labels_of(name))
 
     assert detector.decided.startswith(f"{known_as}: ")

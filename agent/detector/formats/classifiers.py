@@ -23,7 +23,7 @@ from agent.detector.formats.contract import (
     ModelSignature,
     Preprocessing,
 )
-from agent.detector.formats.geometry import softmax
+from agent.detector.formats.geometry import SUM_TOLERANCE, softmax
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
@@ -32,7 +32,6 @@ from agent.errors import ConfigurationError
 DEFAULT_SIZE = Size(224, 224)
 CROP = 0.875  # share of the shorter side: 224 of 256
 WITH_BACKGROUND = 1001  # ImageNet as TensorFlow counts it
-SUM_TOLERANCE = 0.02  # sums of half-precision probabilities differ from 1 by up to this
 
 
 class _Classifier:

@@ -9,6 +9,7 @@ from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 
 STRIDES = (8, 16, 32)
+SUM_TOLERANCE = 0.02  # sums of half-precision probabilities differ from 1 by up to this
 PYRAMIDS = (STRIDES, (8, 16, 32, 64), (4, 8, 16, 32))  # usual, p6, p2
 
 
@@ -51,3 +52,11 @@ def softmax(logits: FloatArray) -> FloatArray:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)
+
+
+def add_up_to_one(scores: FloatArray) -> bool:
+    """Whether the finite rows of `[n, classes]` are probabilities."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = scores.sum(axis=1)
+        rows = np.isfinite(sums)
+        return bool((np.abs(sums[rows] - 1) <= SUM_TOLERANCE).all() and (scores[rows] >= 0).all())

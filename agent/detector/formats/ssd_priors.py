@@ -19,19 +19,15 @@ import numpy as np
 
 from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.detr_queries import (
-    boxes_are_normalized,
-    pair_of_outputs,
-    unbatched,
-)
-from agent.detector.formats.geometry import softmax, to_pixels
+from agent.detector.formats.detr_queries import pair_of_outputs, unbatched
+from agent.detector.formats.geometry import add_up_to_one, softmax, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
-SUM_TOLERANCE = 0.02  # sums of half-precision probabilities differ from 1 by up to this
 MOST = 0.99  # share of rows
+NORMALIZED_LIMIT = 2.0  # normalized coordinates of a box that overhangs are below it
 
 
 class SsdPriors:
@@ -48,14 +44,17 @@ class SsdPriors:
         except ConfigurationError:
             return None
         scores, boxes = layout.outputs
-        if not model.values or not boxes_are_normalized(model, boxes):
+        if not model.values:
             return None
         corners, rows = model.values[boxes][0], model.values[scores][0]
+        # Boxes of the outermost cells end far outside of the image.
+        if (np.abs(corners) <= NORMALIZED_LIMIT).mean() < MOST:
+            return None
         upright = (corners[:, 2:] >= corners[:, :2]).all(axis=1)
         background = rows.argmax(axis=1) == 0
         if upright.mean() < MOST or background.mean() < 0.5:  # noqa: PLR2004  # most of the image
             return None
-        kind = "probabilities" if _add_up_to_one(rows) else "logits"
+        kind = "probabilities" if add_up_to_one(rows) else "logits"
         return f"{kind} of {layout.classes} classes, background first, and normalized corners"
 
     def layout(self, model: ModelSignature) -> Layout:
@@ -77,7 +76,7 @@ class SsdPriors:
     ) -> DecodedDetections:
         """Return the detections at or above `floor`; only the best class of each prior box."""
         scores, boxes = unbatched(outputs)
-        probabilities = scores if _add_up_to_one(scores) else softmax(scores)
+        probabilities = scores if add_up_to_one(scores) else softmax(scores)
         objects = probabilities[:, 1:]
         best = objects.max(axis=1, initial=-np.inf)
         rows = np.flatnonzero(best >= floor)
@@ -87,11 +86,3 @@ class SsdPriors:
             objects[rows].argmax(axis=1) + 1,
             invalid=bool(np.isnan(best).any()),
         )
-
-
-def _add_up_to_one(scores: FloatArray) -> bool:
-    """Whether the finite rows of `[n, classes]` are probabilities."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        sums = scores.sum(axis=1)
-        rows = np.isfinite(sums)
-        return bool((np.abs(sums[rows] - 1) <= SUM_TOLERANCE).all() and (scores[rows] >= 0).all())

@@ -27,7 +27,7 @@ from agent.detector.formats.boxes_classes_scores import (
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import boxes_are_normalized, pair_of_outputs, unbatched
-from agent.detector.formats.geometry import PYRAMIDS, cells_of
+from agent.detector.formats.geometry import PYRAMIDS, add_up_to_one, cells_of
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
@@ -57,6 +57,7 @@ class YoloNas:
         if (
             boxes_are_normalized(model, boxes)
             or not ((confidences >= 0) & (confidences <= 1)).all()
+            or (layout.classes != 1 and add_up_to_one(confidences[0]))  # with a background
         ):
             return None
         return f"corners in pixels and confidences of {layout.classes} classes, a row for each cell"
