@@ -230,6 +230,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
         labels=len(detector.info.labels),
         decided=detector.decided,
     )
+    current.threshold_labels = tuple(settings.thresholds)
     current.warn(log)
     return ModelChange(current, load, store, heartbeat=heartbeat, log=log)
 

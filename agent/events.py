@@ -151,6 +151,13 @@ EVENTS: Mapping[str, Event] = {
         "Export it with a batch size of 1.",
         facts="model error",
     ),
+    "threshold unused": Event(
+        "warning",
+        "`AGENT_THRESHOLDS` has labels that the model does not have; these thresholds have no "
+        "effect. `labels` names them, with the nearest label of the model.",
+        "Write the labels as the model does; `capture-agent check` tells them too.",
+        facts="model labels",
+    ),
     "model save failed": Event(
         "warning",
         "The model in use could not be copied to the state directory. If the model file is bad at "

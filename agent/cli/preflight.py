@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.camera.address import CameraAddress
 from agent.cli.settings_warnings import settings_warnings
+from agent.detector.threshold_labels import unknown_labels
 from agent.domain import Frame, Pixels
 from agent.errors import (
     AgentError,
@@ -105,12 +106,33 @@ def check_model(settings: Settings) -> str:
         times.append(time.perf_counter() - began)
     shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
     nodes = f" (nodes: {shares})" if shares else ""
-    discarded = detector.discarded or _unseen(detector, settings.floor)
-    warnings = "".join(f"; warning: {each}" for each in (detector.batch_waste, discarded) if each)
+    found = (
+        detector.batch_waste,
+        detector.discarded or _unseen(detector, settings.floor),
+        _unused_thresholds(settings, detector),
+        _failure(detector),
+    )
+    warnings = "".join(f"; warning: {each}" for each in found if each)
     return (
         f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
         f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "
         f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame{warnings}"
+    )
+
+
+def _unused_thresholds(settings: Settings, detector: "OnnxDetector") -> str | None:
+    """Say which labels of AGENT_THRESHOLDS the model does not have; None if it has all."""
+    unknown = unknown_labels(settings.thresholds, detector.info.labels)
+    return f"AGENT_THRESHOLDS: the model has no label {unknown}" if unknown else None
+
+
+def _failure(detector: "OnnxDetector") -> str | None:
+    """Say that the model fails on a test image; None if it works on all of them."""
+    black = np.zeros((480, 640, 3), np.uint8)
+    failures = (detector.detect(image).failure for image in (black, *_test_images()))
+    found = next((failure for failure in failures if failure), None)
+    return found and (
+        f"its run fails on some images, which are captured without detections: {found}"
     )
 
 

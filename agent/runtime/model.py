@@ -9,13 +9,14 @@ so it does after `MANY_FAILED` failed runs in a row at any later time.
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import numpy as np
 
+from agent.detector.threshold_labels import unknown_labels
 from agent.domain import ModelInfo, Pixels, Prediction
 from agent.errors import AgentError, ConfigurationError, ModelUnusable, TemporaryError
 from agent.logs import Log
@@ -66,6 +67,8 @@ class CurrentModel:
 
     def __init__(self, detector: LoadedModel, *, fallback_reason: str | None = None) -> None:
         self.detector = detector
+        self.threshold_labels: Collection[str] = ()
+        """The labels that have thresholds of their own."""
         self.fallback_reason = fallback_reason
         """Why the file at AGENT_MODEL is not used and this model is; None if it is used."""
         self.runs = Runs()
@@ -87,6 +90,9 @@ class CurrentModel:
         """Log what should be improved about the model in use, although it works."""
         if self.detector.batch_waste is not None:
             log.warning("model batch wasted", model=self.info.name, error=self.detector.batch_waste)
+        unknown = unknown_labels(self.threshold_labels, self.info.labels)
+        if unknown:
+            log.warning("threshold unused", model=self.info.name, labels=unknown)
 
     def detect(self, pixels: Pixels) -> Prediction:
         """Run the model in use."""

@@ -177,6 +177,26 @@ def test_a_first_start_with_a_bad_file_ends_with_its_cause(tmp_path: Path) -> No
     assert "model reload failed" not in result.stderr
 
 
+def test_check_tells_what_the_model_does_not_have(tmp_path: Path) -> None:
+    rows = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
+    model = failing_model(tmp_path / "some.onnx", rows, metadata=METADATA)
+
+    result = call(
+        tmp_path,
+        "check",
+        "--json",
+        AGENT_CAMERAS=f"street={clip()}",
+        AGENT_MODEL=model,
+        AGENT_THRESHOLDS="Cat=0.8 lorry=0.3 dog=0.4",
+    )
+
+    [line] = [each for each in json.loads(result.stdout)["checks"] if each["name"] == "model"]
+    assert line["ok"], line
+    assert "AGENT_THRESHOLDS: the model has no label Cat (did you mean cat?), lorry" in line["fact"]
+    assert "its run fails on some images" in line["fact"]
+    assert "Gather" in line["fact"]
+
+
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:
     model = constant_output_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
 

@@ -365,6 +365,20 @@ def test_a_model_that_wastes_time_is_used_and_said(log: Recorder) -> None:
     assert log.one("model batch wasted")["error"] == new.batch_waste
 
 
+def test_thresholds_of_labels_that_the_model_has_not_are_logged(log: Recorder) -> None:
+    current = CurrentModel(Fixed(MODEL))
+    current.threshold_labels = ("car", "Lorry")
+    current.warn(log.log)
+    assert log.one("threshold unused")["labels"] == "Lorry"
+
+    new = Fixed(replace(OTHER, labels=("lorry",)))
+    change = change_of(current, lambda: new, log, MemoryModelStore())
+    change.ask()
+    change.step()
+
+    assert log.lines[-1]["labels"] == "car, Lorry (did you mean lorry?)"
+
+
 def test_a_fixed_file_clears_the_fallback_reason(log: Recorder) -> None:
     current = CurrentModel(Fixed(OLD), fallback_reason="cannot load the model")
     change = change_of(current, lambda: Fixed(OTHER), log, MemoryModelStore())
