@@ -42,10 +42,10 @@ from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.inference import Inference
-from agent.runtime.live import LiveState, Process
+from agent.runtime.live import LiveState, Process, shown_error
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
-from agent.runtime.metrics import Metrics
+from agent.runtime.metrics import DiskSpace, Metrics
 from agent.runtime.model import ModelChange, first_model
 from agent.runtime.reader import Reader
 from agent.runtime.spool_start import once_usable
@@ -127,7 +127,8 @@ def wired(
     )
     opening = open_spool()
     if timing.waits_for_disk:
-        opening = once_usable(open_spool, notifier=notifier, log=log)
+        report = partial(_report_disk, publisher, process, clock)
+        opening = once_usable(open_spool, notifier=notifier, log=log, report=report)
     with opening as spool:
         publisher.begin(process.state(Phase.STARTING, clock, interval=0.0))
         log.info(
@@ -141,8 +142,10 @@ def wired(
         )
         model = _model(settings, notifier=notifier, clock=clock, log=log)
         stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
-        exchange = _exchange(stages, publisher, process, clock=clock)
-        stages = replace(stages, exchange=exchange)
+        live = _live(stages, process, clock=clock)
+        exchange = _exchange(stages, publisher, live, clock=clock)
+        metrics = _metrics(settings, stages, live, clock=clock, log=log)
+        stages = replace(stages, exchange=exchange, metrics=metrics)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
 
@@ -153,6 +156,13 @@ def _publisher(settings: Settings, *, log: Log) -> StatePublisher:
     path = exchange_path(runtime, spool, in_spool=SpoolPaths(spool).exchange)
     in_memory = path != SpoolPaths(spool).exchange
     return StatePublisher(path, user=os.geteuid(), in_memory=in_memory, disk=Disk(), log=log)
+
+
+def _report_disk(publisher: StatePublisher, process: Process, clock: Clock, why: str) -> None:
+    """Publish why the start waits; without a folder in memory there is no place for it."""
+    if publisher.in_memory:
+        state = process.state(Phase.STARTING, clock, interval=0.0)
+        publisher.begin(replace(state, disk_error=shown_error(why)))
 
 
 def _process(settings: Settings, target: UploadTarget | None, *, clock: Clock) -> Process:
@@ -167,11 +177,9 @@ def _process(settings: Settings, target: UploadTarget | None, *, clock: Clock) -
     )
 
 
-def _exchange(
-    stages: Stages, publisher: StatePublisher, process: Process, *, clock: Clock
-) -> Exchange:
+def _live(stages: Stages, process: Process, *, clock: Clock) -> LiveState:
     model = None if stages.model_change is None else stages.model_change.current
-    live = LiveState(
+    return LiveState(
         process,
         readers=stages.readers,
         mailbox=stages.mailbox,
@@ -182,6 +190,31 @@ def _exchange(
         model=model,
         clock=clock,
     )
+
+
+def _metrics(
+    settings: Settings, stages: Stages, live: LiveState, *, clock: Clock, log: Log
+) -> Metrics | None:
+    if settings.metrics_file is None:
+        return None
+    disk = Disk()
+    return Metrics(
+        settings.metrics_file,
+        stages.mailbox,
+        stages.stats,
+        stages.spool,
+        stages.uploader,
+        publish=disk.publish,
+        clock=clock,
+        log=log,
+        live=live,
+        disk=DiskSpace(partial(disk.free_bytes, settings.spool_dir), int(settings.spool_min_free)),
+    )
+
+
+def _exchange(
+    stages: Stages, publisher: StatePublisher, live: LiveState, *, clock: Clock
+) -> Exchange:
     view = FrameView(viewing_encoder(), stages.writer.maker)
     answers = Answers(
         stages.readers,
@@ -273,18 +306,6 @@ def _stages(
     info = change.current.info
     maker = record_maker(settings, info)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
-    metrics = None
-    if settings.metrics_file is not None:
-        metrics = Metrics(
-            settings.metrics_file,
-            mailbox,
-            stats,
-            spool,
-            uploader,
-            publish=Disk().publish,
-            clock=clock,
-            log=log,
-        )
     return Stages(
         readers=_readers(settings, mailbox, clock=clock, log=log),
         mailbox=mailbox,
@@ -315,7 +336,6 @@ def _stages(
         upload_timeout=upload_timeout(settings),
         stats=stats,
         model_change=change,
-        metrics=metrics,
     )
 
 

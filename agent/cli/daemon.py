@@ -86,9 +86,11 @@ def daemon_of(spool: Path, clock: Clock) -> DaemonView:
         if owner is not None and owner.is_daemon and _is_seldom(state, owner):
             state = _fresh(folder, state)
     now = clock.monotonic()
+    if owner is None and state is not None and _waits(state):
+        return DaemonView(Presence.STARTING, Owner(state.process, is_daemon=True), state, 0.0, now)
     if owner is None or not owner.is_daemon:
         return DaemonView(_absence(state), owner, state, now=now)
-    if state is None or not _belongs(state, owner):
+    if state is None or not _is_of(state, owner.process):
         ticks = os.sysconf("SC_CLK_TCK")
         age = now - (process_start(owner.process) or 0) / ticks
         presence = Presence.STARTING if age < START_S else Presence.SILENT
@@ -193,7 +195,7 @@ def _folder(lock: Path) -> Iterator[Path]:
 
 
 def _is_seldom(state: DaemonState | None, owner: Owner) -> bool:
-    return state is not None and state.interval > _SELDOM_S and _belongs(state, owner)
+    return state is not None and state.interval > _SELDOM_S and _is_of(state, owner.process)
 
 
 def _fresh(folder: Path, old: DaemonState | None) -> DaemonState | None:
@@ -209,12 +211,19 @@ def _fresh(folder: Path, old: DaemonState | None) -> DaemonState | None:
     return old
 
 
-def _belongs(state: DaemonState, owner: Owner) -> bool:
+def _is_of(state: DaemonState, process: int) -> bool:
+    """Whether a process that exists published this state."""
     return (
-        state.process == owner.process
-        and state.process_start == process_start(owner.process)
+        state.process == process
+        and state.process_start == process_start(process)
         and state.boot == boot_id()
     )
+
+
+def _waits(state: DaemonState) -> bool:
+    """Whether a daemon waits for a disk that refuses writes: it holds no lock meanwhile."""
+    is_waiting = state.phase == Phase.STARTING and state.disk_error is not None
+    return is_waiting and _is_of(state, state.process)
 
 
 def _absence(state: DaemonState | None) -> Presence:

@@ -24,6 +24,7 @@ class StatePublisher:
     def __init__(self, path: Path, *, user: int, in_memory: bool, disk: Disk, log: Log) -> None:
         """`user` is ours; `in_memory`: publishing wears nothing."""
         self.path = path
+        self.in_memory = in_memory
         self.interval = MEMORY_S if in_memory else FLASH_S
         self._user = user
         self._disk = disk

@@ -1,5 +1,6 @@
 """The daemon's state as `status` shows it, collected without waiting for the disk."""
 
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,6 +115,7 @@ class LiveState:
         self._model = model
         self._clock = clock
         self._rates = FrameRates()
+        self._lock = threading.Lock()  # two threads ask for the state
         self.phase = Phase.STARTING
         self.stalled: tuple[str, ...] = ()
         """Names of workers without progress."""
@@ -139,8 +141,9 @@ class LiveState:
 
     def state(self, *, interval: float) -> DaemonState:
         """Return the state now; the next one is due in `interval` seconds."""
-        now = self._clock.monotonic()
-        rates = self._rates.measure(now, self._mailbox.camera_counts())
+        with self._lock:
+            now = self._clock.monotonic()
+            rates = self._rates.measure(now, self._mailbox.camera_counts())
         state = self._process.state(self.phase, self._clock, interval=interval)
         state = replace(
             state,

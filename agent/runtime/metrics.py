@@ -3,13 +3,16 @@
 No socket is opened; access to the metrics is access to the file.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.logs import Log
 from agent.ports import Clock
+from agent.printable import printable
+from agent.runtime.live import LiveState
 from agent.runtime.mailbox import FrameCounts, Mailbox
+from agent.runtime.reader import CameraCondition
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -25,6 +28,25 @@ Publish = Callable[[Path, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """The file system of the spool."""
+
+    free: Callable[[], int]  # bytes
+    min_free: int  # bytes that must stay free
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFigures:
+    """One camera at one moment."""
+
+    name: str
+    is_live: bool
+    frames: FrameCounts
+    last_frame: int | None  # seconds since 1970 UTC
+    quality: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The daemon at one moment."""
 
@@ -37,6 +59,11 @@ class Figures:
     occupied: int  # bytes
     credits_left: float | None  # None without a budget
     flowing: bool | None  # None without an endpoint
+    cameras: tuple[CameraFigures, ...] = ()
+    disk_free: int | None = None  # bytes that may still be written
+    disk_min_free: int = 0  # bytes that must stay free
+    disk_refuses: bool = False
+    info: Mapping[str, str] = field(default_factory=dict)  # labels of the daemon
 
 
 class Metrics:
@@ -57,6 +84,8 @@ class Metrics:
         publish: Publish,
         clock: Clock,
         log: Log,
+        live: LiveState | None = None,
+        disk: DiskSpace | None = None,
     ) -> None:
         """`publish` puts a whole file in place; it may raise `OSError`."""
         self._path = path
@@ -65,6 +94,8 @@ class Metrics:
         self._spool = spool
         self._uploader = uploader
         self._publish = publish
+        self._live = live
+        self._disk = disk
         self._clock = clock
         self._log = log
         self._written = ""
@@ -87,11 +118,11 @@ class Metrics:
             self._refuse(f"a write has not ended for {WRITE_S:.0f} s")
 
     def _write(self) -> None:
-        text = exposition(self._figures())
-        if text == self._written:
-            return
-        self._writing_since = self._clock.monotonic()
         try:
+            text = exposition(self._figures())
+            if text == self._written:
+                return
+            self._writing_since = self._clock.monotonic()
             self._publish(self._path, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             self._refuse(str(error))
@@ -109,7 +140,7 @@ class Metrics:
 
     def _figures(self) -> Figures:
         total = self._stats.total()
-        return Figures(
+        figures = Figures(
             frames=self._mailbox.counts(),
             analysed=total["analysed"],
             captured={
@@ -124,13 +155,43 @@ class Metrics:
             credits_left=self._spool.report().get("credits_left"),
             flowing=None if self._uploader is None else self._uploader.condition == "flowing",
         )
+        if self._disk is not None:
+            figures = replace(
+                figures, disk_free=self._disk.free(), disk_min_free=self._disk.min_free
+            )
+        return figures if self._live is None else self._with_state(figures, self._live)
+
+    def _with_state(self, figures: Figures, live: LiveState) -> Figures:
+        state = live.state(interval=0.0)
+        counts = self._mailbox.camera_counts()
+        wall_offset = state.wall - state.at
+        return replace(
+            figures,
+            cameras=tuple(
+                CameraFigures(
+                    camera.name,
+                    camera.state == CameraCondition.LIVE,
+                    counts[camera.name],
+                    None if (at := camera.last_frame_at) is None else round(at + wall_offset),
+                    camera.quality,
+                )
+                for camera in state.cameras
+            ),
+            disk_refuses=state.disk_error is not None,
+            info={
+                "version": state.version,
+                "device": state.device,
+                "model": state.model or "",
+                "model_sha256": state.model_sha256 or "",
+            },
+        )
 
 
 def exposition(figures: Figures) -> str:
     """The figures in Prometheus' text format, version 0.0.4."""
     counts = figures.counts
     evicted = dict(sorted(evicted_by_reason(counts).items()))
-    families: list[tuple[str, str, str, Mapping[str, float]]] = [
+    families: list[Family] = [
         ("frames_read_total", "counter", "Frames read from cameras.", {"": figures.frames.offered}),
         (
             "frames_dropped_total",
@@ -169,6 +230,19 @@ def exposition(figures: Figures) -> str:
         ("captures_in_flight", "gauge", "Captures being sent.", {"": figures.in_flight}),
         ("spool_bytes", "gauge", "Bytes of the spool on disk.", {"": figures.occupied}),
     ]
+    families += _camera_families(figures.cameras)
+    if figures.disk_free is not None:
+        free, least = {"": figures.disk_free}, {"": figures.disk_min_free}
+        families += [
+            ("disk_free_bytes", "gauge", "Free on the file system of the spool.", free),
+            ("disk_min_free_bytes", "gauge", "What must stay free of it.", least),
+        ]
+    if figures.info:
+        refuses = {"": int(figures.disk_refuses)}
+        families += [
+            ("disk_refuses", "gauge", "1 while the disk refuses writes, else 0.", refuses),
+            ("info", "gauge", "Always 1; its labels name the daemon.", {_labels(figures.info): 1}),
+        ]
     if figures.credits_left is not None:
         left = {"": figures.credits_left}
         families.append(("credits_left", "gauge", "Uploads that may be spent now.", left))
@@ -184,8 +258,65 @@ def exposition(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
+Family = tuple[str, str, str, Mapping[str, float]]
+"""Name, type, help, and the samples by their labels."""
+
+
+def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
+    if not cameras:
+        return []
+    return [
+        (
+            "camera_live",
+            "gauge",
+            "1 while the camera gives frames, else 0.",
+            _labelled("camera", {each.name: int(each.is_live) for each in cameras}),
+        ),
+        (
+            "camera_frames_read_total",
+            "counter",
+            "Frames read from each camera.",
+            _labelled("camera", {each.name: each.frames.offered for each in cameras}),
+        ),
+        (
+            "camera_frames_analysed_total",
+            "counter",
+            "Frames of each camera that were analysed.",
+            _labelled("camera", {each.name: each.frames.taken for each in cameras}),
+        ),
+        (
+            "camera_last_frame_timestamp_seconds",
+            "gauge",
+            "When the latest frame of each camera was read, in seconds since 1970 UTC.",
+            _labelled(
+                "camera",
+                {each.name: each.last_frame for each in cameras if each.last_frame is not None},
+            ),
+        ),
+        (
+            "camera_image_quality",
+            "gauge",
+            "1 for the image quality that has lasted for 10 s.",
+            {
+                _labels({"camera": each.name, "quality": each.quality}): 1
+                for each in cameras
+                if each.quality is not None
+            },
+        ),
+    ]
+
+
 def _labelled(label: str, counts: Mapping[str, int]) -> dict[str, float]:
-    return {f'{{{label}="{name}"}}': count for name, count in counts.items()}
+    return {_labels({label: name}): count for name, count in counts.items()}
+
+
+def _labels(values: Mapping[str, str]) -> str:
+    """Labels of a sample; the format escapes backslash, quote and line end in values."""
+    escaped = {
+        name: printable(value).replace("\\", "\\\\").replace('"', '\\"')
+        for name, value in values.items()
+    }
+    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"
 
 
 def _number(value: float) -> str:

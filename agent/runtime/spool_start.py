@@ -34,9 +34,12 @@ def once_usable(
     *,
     notifier: Notifier,
     log: Log,
+    report: Callable[[str], None] = lambda _why: None,
     wait: Callable[[float], None] = _wait,
 ) -> Iterator[Spool]:
     """Open the spool for the `with` block; while it is unavailable, say so once and try again.
+
+    `report` gets the reason before each wait.
 
     Raises what `open_spool` raises but for `SpoolUnavailable`.
     """
@@ -54,6 +57,7 @@ def once_usable(
             limit = int((retry + _OPENING_S) * 1e6)
             shown = printable(f"spool unavailable: {why}", _STATUS_MAX)
             notifier.notify(f"EXTEND_TIMEOUT_USEC={limit}\nSTATUS={shown}")
+            report(why)
             wait(retry)
             retry = min(2 * retry, LAST_RETRY_S)
         if is_refused:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import COMMANDS, command_app
+from agent.cli.status_facts import NO_DAEMON
 from agent.settings.declarations import Settings, variable
 from tests import ROOT
 from tests.docs.command_rules import RULES, complaint
@@ -137,7 +138,7 @@ def test_the_first_ten_minutes_end_with_a_dataset(tmp_path: Path) -> None:
         said = "".join(reader.read(block) for block in RUN if block.page == README)
         assert [line.split()[0] for line in said.splitlines()[1:6]] == ["ok"] * 5, said
         reader.run("capture-agent flush")
-        facts = json.loads(reader.run("capture-agent status --json"))
+        facts = json.loads(reader.run("capture-agent status --json", code=NO_DAEMON))
 
     dataset = tmp_path / "dataset"
     assert facts["delivered"] == len(list((dataset / "images").glob("*.jpg"))) > 0

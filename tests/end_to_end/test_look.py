@@ -18,12 +18,6 @@ TWO = {
     "AGENT_FPS": 0,
     "AGENT_EVERY_NTH_FRAME": 50,
 }
-GREEN = (80, 160, 0)  # BGR: a detection at its threshold
-
-
-def drawn(path: Path) -> bool:
-    """Whether an image has boxes of detections; JPEG changes colours a little."""
-    return bool((np.abs(read_image(path).astype(int) - GREEN).max(axis=2) < 30).any())
 
 
 def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -10,7 +11,15 @@ import pytest
 
 from agent.files import Disk
 from agent.runtime.mailbox import FrameCounts
-from agent.runtime.metrics import METRICS_S, WRITE_S, Figures, Metrics, Publish, exposition
+from agent.runtime.metrics import (
+    METRICS_S,
+    WRITE_S,
+    CameraFigures,
+    Figures,
+    Metrics,
+    Publish,
+    exposition,
+)
 from agent.spool.spool import Spool
 from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
@@ -60,6 +69,37 @@ def test_each_family_has_its_help_its_type_and_its_unit() -> None:
     assert "capture_agent_spool_bytes 4096" in samples
     assert "capture_agent_credits_left 1.5" in samples
     assert "capture_agent_upload_flowing 1" in samples
+
+
+def test_each_camera_the_disk_and_the_model_are_in_the_metrics() -> None:
+    counts = FrameCounts(offered=10, dropped=4, taken=6)
+    text = exposition(
+        replace(
+            FIGURES,
+            cameras=(
+                CameraFigures("gate", is_live=True, frames=counts, last_frame=5, quality="dark"),
+                CameraFigures("yard", is_live=False, frames=counts, last_frame=None, quality=None),
+            ),
+            disk_free=100,
+            disk_min_free=50,
+            info={"device": 'a"\\b\n', "model": "nanodet"},
+        )
+    )
+
+    samples = text.splitlines()
+    assert {
+        'capture_agent_camera_live{camera="gate"} 1',
+        'capture_agent_camera_live{camera="yard"} 0',
+        'capture_agent_camera_frames_read_total{camera="gate"} 10',
+        'capture_agent_camera_frames_analysed_total{camera="gate"} 6',
+        'capture_agent_camera_last_frame_timestamp_seconds{camera="gate"} 5',
+        'capture_agent_camera_image_quality{camera="gate",quality="dark"} 1',
+        "capture_agent_disk_free_bytes 100",
+        "capture_agent_disk_min_free_bytes 50",
+        "capture_agent_disk_refuses 0",
+        r'capture_agent_info{device="a\"\\b\\n",model="nanodet"} 1',
+    } <= set(samples)
+    assert not [line for line in samples if "yard" in line and "last_frame" in line]
 
 
 def test_the_file_is_readable_by_others_and_written_only_when_changed(
