@@ -4,6 +4,7 @@ Computed at each call, so steps of the clock and of summer time need no special 
 """
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,7 +76,12 @@ def parse_upload_window(value: object) -> object:
 
 
 def _local(wall: float) -> datetime:
-    """Return the local time: naive, because each further day may have another offset."""
+    """Return the local time: naive, because each further day may have another offset.
+
+    The C library reads the time zone once, and again only when it is told to: a person may set it
+    long after the daemon has started.
+    """
+    time.tzset()
     return datetime.fromtimestamp(wall)  # noqa: DTZ006
 
 

@@ -39,6 +39,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.upload.retry_order",
         "agent.upload.upload_window",
         "agent.upload.targets.address",
+        "agent.upload.targets.browser_address",
         "agent.upload.targets.registry",
     ),
     "shared": (

@@ -1,8 +1,13 @@
 """Hours in which captures may be sent, on clocks that step and days that have 23 or 25 hours."""
 
+import os
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -127,3 +132,48 @@ def test_who_waits_as_told_finds_it_open(start: int, end: int, wall: float) -> N
         assert 0 <= wait <= 25 * 3600
         wall += wait
     assert window.opens_in(wall) == 0
+
+
+def test_the_window_follows_a_zone_that_is_set_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = 1_780_315_200.0  # 2026-06-01 12:00 UTC
+    window = UploadWindow(20 * 60, 21 * 60)
+    monkeypatch.setenv("TZ", "UTC0")
+    assert window.opens_in(noon) == 8 * 3600
+
+    monkeypatch.setenv("TZ", "XYZ-8")
+
+    assert window.opens_in(noon) == 0
+    assert window.opening(noon) == "at 2026-06-02 20:00"
+
+
+FOLLOWS_THE_FILE = """
+from pathlib import Path
+from agent.upload.upload_window import UploadWindow
+
+window = UploadWindow(20 * 60, 21 * 60)
+for zone in ("UTC", "Asia/Shanghai"):
+    Path("/etc/localtime").unlink(missing_ok=True)
+    Path("/etc/localtime").symlink_to(f"/usr/share/zoneinfo/{zone}")
+    print(window.opens_in(1_780_315_200.0))
+"""
+
+
+def test_the_window_follows_the_file_of_the_zone(tmp_path: Path) -> None:
+    """As `timedatectl set-timezone` replaces it, in a copy of /etc that only the test sees."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare, to have an /etc of its own")
+    if not Path("/usr/share/zoneinfo/Asia/Shanghai").exists():
+        pytest.skip("needs the package tzdata")
+    script = 'mkdir "$0" && mount --bind "$0" /etc && exec "$1" -c "$2"'
+    words = (script, str(tmp_path / "etc"), sys.executable, FOLLOWS_THE_FILE)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", *words],
+        env={name: value for name, value in os.environ.items() if name != "TZ"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "mount" in done.stderr:
+        pytest.skip("needs the right to mount")
+
+    assert done.stdout.split() == ["28800.0", "0.0"], done.stderr

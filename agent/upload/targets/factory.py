@@ -10,6 +10,7 @@ from agent.files import Disk
 from agent.ports import CaptureFolder, Clock, UploadTarget
 from agent.redaction import redact_endpoint
 from agent.upload.http.options import HttpOptions
+from agent.upload.targets.browser_address import target_address
 from agent.upload.targets.context import OpensTarget, TargetContext
 from agent.upload.targets.registry import TARGETS, TargetRow, address_forms, find_target
 
@@ -29,6 +30,7 @@ def make_target(
 
     Raises `ConfigurationError` for an address that names none.
     """
+    url = target_address(url)
     row = find_target(url, targets)
     if row is None:
         raise ConfigurationError(
