@@ -45,12 +45,16 @@ class DamagedRecord(AgentError):
 class TargetUnavailable(AgentError):
     """The endpoint cannot take captures now; all wait, the next try may work.
 
-    `retry_after` is what the endpoint asked for, in seconds, or None.
+    `retry_after` is what the endpoint asked for, in seconds, or None. Without `reached` there was
+    no connection to it, so that a try costs nobody anything.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, reached: bool = True
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reached = reached
 
 
 class TargetBlocked(AgentError):

@@ -351,6 +351,9 @@ def receiver_of(
     )
 
 
+_FLUSH_REJECTED_MAX = 100  # captures that are tried once by hand before nothing more is
+
+
 def drain_of(
     settings: Settings, spool: Spool, target: UploadTarget, *, clock: Clock, log: Log
 ) -> Drain:
@@ -361,7 +364,11 @@ def drain_of(
     return Drain(
         spool,
         target,
-        Backoff(full_jitter, first_bound=0.0),
+        Backoff(
+            full_jitter,
+            first_bound=0.0,
+            rejected_max=max(1, min(spool.waiting(), _FLUSH_REJECTED_MAX)),
+        ),
         workers=settings.upload_workers,
         clock=clock,
         log=log,

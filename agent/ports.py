@@ -1,6 +1,6 @@
 """What the stages need of the world, each written by its user, each listing its errors."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -175,6 +175,15 @@ class SendOrder(Protocol):
 
     def choose(self) -> SendDecision | None:
         """What to send now, or None when nothing may be sent. Changes nothing."""
+
+    def choose_unlike(
+        self, refused: Sequence[SpoolEntry], last: Collection[str]
+    ) -> SendDecision | None:
+        """What to send now that is as unlike the `refused` as possible, and has no id in `last`.
+
+        Of another lane, of another size, of a lower value. None when there is no choice: then the
+        next in order is sent. Changes nothing.
+        """
 
     def take(self, choice: SendDecision) -> None:
         """The choice is durable and being sent: it is no candidate until it is given back."""

@@ -126,12 +126,15 @@ class Uploader:
             self._release_rested(now)
             wait = self._closed_for(now) or self._backoff.admit(now)
             deferred = self._retry_order.deferred(now)
+            unlike = self._backoff.deferred(now) if self._backoff.seeks_others(now) else ()
         if wait > 0:
             self._settle()
             return min(wait, _LONGEST_WAIT_S)
         capture = None
         try:
-            capture = self._spool.claim(last=deferred) or self._claim_deferred()
+            capture = (
+                self._spool.claim(last=deferred, unlike=tuple(unlike)) or self._claim_deferred()
+            )
         finally:
             if capture is None:
                 with self._lock:
@@ -221,7 +224,7 @@ class Uploader:
             if isinstance(error, TargetBlocked):
                 self._backoff.blocked(now)
             else:
-                self._backoff.unavailable(now, error.retry_after)
+                self._backoff.unavailable(now, error.retry_after, reached=error.reached)
             self.last_error = str(error)
             self._report(now, str(error))
             self._retry_order.failed(now, capture.id)

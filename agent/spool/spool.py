@@ -148,15 +148,20 @@ class Spool:
             self._disk_budget.after_put(short.reason, waiting=self.waiting())
             return stored
 
-    def claim(self, *, last: Sequence[str] = ()) -> StoredCapture | None:
+    def claim(
+        self, *, last: Sequence[str] = (), unlike: Sequence[str] = ()
+    ) -> StoredCapture | None:
         """Claim the capture to send next; return None when none may be sent.
 
-        Captures with an id in `last` are claimed only when there is no other, in that order. Finish
+        Captures with an id in `last` are claimed only when there is no other, in that order. With
+        `unlike`, ids of claimed captures, claim one that is as unlike these as possible. Finish
         each claim with one of `acknowledge`, `release` and `reject`; a restart releases all.
         """
         while True:
             with self._lock:
-                choice = self._choose(last)
+                refused = [self._claimed[one] for one in unlike if one in self._claimed]
+                choice = self._order.choose_unlike(refused, last) if refused else None
+                choice = choice or self._choose(last)
                 if choice is None:
                     return None
                 entry = choice.entry

@@ -18,14 +18,17 @@ FIRST_BOUND = 5.0  # seconds within which the first request of a process starts
 OPENING_BOUND = 60.0  # the same when many devices start at the same minute of the clock
 BACKOFF_MIN = 1.0
 BACKOFF_MAX = 300.0
+UNREACHED_MAX = 20.0
+"""The same while there is no connection at all: a try costs nobody anything, and a link that comes
+and goes must be met while it is there."""
 RETRY_AFTER_MAX = 3600.0
 BLOCKED_MIN = 60.0
 BLOCKED_MAX = 900.0
 REJECTIONS_MAX = 3
 REJECTED_RETRY_S = 30.0  # seconds between two attempts with one rejected capture
 
-_REJECTED_NEW = 3  # distinct rejected captures that block all, before the first delivery
-_REJECTED_PROVEN = 10  # the same after deliveries: the endpoint may have changed its rules
+REJECTED_IN_ORDER = 3  # distinct captures rejected in a row, before others than the next are tried
+REJECTED_MAX = 12  # the same that block all: 9 that are as unlike them as the spool has
 _REMEMBERED = 4096  # rejected captures to count for; beyond it, forget the oldest
 _PROBE_POLL = 1.0  # seconds until a worker looks again while another one probes
 _RAMP_POLL = 0.1  # the same until a delivery lets one more send
@@ -59,12 +62,20 @@ class Backoff:
     """The delivery policy. All times are seconds of one monotonic clock.
 
     `jitter` spreads a fleet of devices; `first_bound` is the longest wait, in seconds, before the
-    very first request.
+    very first request; `rejected_max` is how many distinct captures in a row must be rejected until
+    the cause cannot be one of them.
     """
 
-    def __init__(self, jitter: Jitter, *, first_bound: float = FIRST_BOUND) -> None:
+    def __init__(
+        self,
+        jitter: Jitter,
+        *,
+        first_bound: float = FIRST_BOUND,
+        rejected_max: int = REJECTED_MAX,
+    ) -> None:
         self._jitter = jitter
         self._first_bound = first_bound
+        self._rejected_max = rejected_max
         self._state = UploadState.FLOWING
         self._next_at: float | None = None  # None: before the first call
         self._asked_until = float("-inf")  # the end of the pause that the endpoint asked for
@@ -119,6 +130,14 @@ class Backoff:
             if rejections.retry_at > now
         }
 
+    def seeks_others(self, now: float) -> bool:
+        """Whether to send captures as unlike those in `deferred` as there are, not the next ones.
+
+        Captures that are rejected may stand at the head of the line, and others be accepted.
+        """
+        is_blocked = self._state is UploadState.BLOCKED and bool(self.deferred(now))
+        return is_blocked or len(self._rejected_ids) >= REJECTED_IN_ORDER
+
     def delivered(self, now: float) -> None:
         """Record that a send ended with a receipt, and return to full speed."""
         self._end()
@@ -140,8 +159,13 @@ class Backoff:
         self._starts = self._starts + 2 if self._starts < _AT_ONCE_MAX else float("inf")
         self._blocked_wait = 0.0
 
-    def unavailable(self, now: float, retry_after: float | None = None) -> None:
-        """Record that a send ended with `TargetUnavailable`; `retry_after` in seconds, if given."""
+    def unavailable(
+        self, now: float, retry_after: float | None = None, *, reached: bool = True
+    ) -> None:
+        """Record that a send ended with `TargetUnavailable`; `retry_after` in seconds, if given.
+
+        `reached`: there was a connection to the endpoint.
+        """
         self._end()
         asked = min(max(retry_after or 0.0, 0.0), RETRY_AFTER_MAX)
         if asked >= BACKOFF_MIN:
@@ -161,7 +185,8 @@ class Backoff:
             # Workers that fail together are one round: only the first of them counts.
             self._tried = False
             self._failures += 1
-            bound = min(BACKOFF_MIN * 2.0 ** min(self._failures - 1, 30), BACKOFF_MAX)
+            most = BACKOFF_MAX if reached else UNREACHED_MAX
+            bound = min(BACKOFF_MIN * 2.0 ** min(self._failures - 1, 30), most)
             next_at = now + self._jitter(bound)
         self._start_at(next_at)
 
@@ -177,7 +202,9 @@ class Backoff:
         rejections = self._rejections_of(capture_id)
         rejections.count += 1
         rejections.retry_at = now + REJECTED_RETRY_S
-        self._rejected_ids.add(capture_id)
+        # Another rejection of one that was rejected while others passed says nothing new.
+        if rejections.count == 1 or not self._proven:
+            self._rejected_ids.add(capture_id)
         if self._state is UploadState.BLOCKED or self._is_ours(rejections):
             self._block(now)
             return RejectionAction.BLOCK
@@ -193,9 +220,9 @@ class Backoff:
 
     def _is_ours(self, rejections: _Rejections) -> bool:
         """Whether so many captures are rejected that no single capture can be the cause."""
-        if self._proven:
-            return len(self._rejected_ids) >= _REJECTED_PROVEN
-        return len(self._rejected_ids) >= _REJECTED_NEW or rejections.count >= REJECTIONS_MAX
+        if len(self._rejected_ids) >= self._rejected_max:
+            return True
+        return not self._proven and rejections.count >= REJECTIONS_MAX
 
     def _block(self, now: float) -> None:
         """Block all sends, or keep blocking after a probe that failed."""

@@ -40,6 +40,10 @@ class BadResponse(OSError):
     """A response is not HTTP as it must be, or its head is longer than any response needs."""
 
 
+class NoConnection(OSError):
+    """There was no connection to the endpoint; its argument says why."""
+
+
 class NameTimeout(TimeoutError):
     """The look-up of a name, its argument, takes longer than the request may."""
 
@@ -76,7 +80,8 @@ def explain(error: BaseException, where: str, wall: float) -> AgentError:
     refusal = _proxy_refusal(error)
     if refusal is not None:
         return TargetBlocked(f"{cannot}: the proxy answers {refusal}; check AGENT_UPLOAD_PROXY")
-    return TargetUnavailable(f"{cannot}: {_network(error, tls)}")
+    reached = cause(error, NoConnection) is None
+    return TargetUnavailable(f"{cannot}: {_network(error, tls)}", reached=reached)
 
 
 def cause(error: BaseException, kind: type[_E]) -> _E | None:

@@ -88,7 +88,7 @@ class PlainEncoder:
 def store(spool: Spool, count: int) -> list[str]:
     """Put captures of falling value, so that they are claimed in this order; return their ids."""
     first = spool.counts().get("stored", 0)
-    captures = [new_capture(first + n, value=0.9 - n / 100) for n in range(count)]
+    captures = [new_capture(first + n, value=0.9 - n / max(100, 2 * count)) for n in range(count)]
     spool.put(captures)
     return [each.id for each in captures]
 

@@ -6,6 +6,7 @@ from threading import Event
 import pytest
 
 from agent.domain import StoredCapture
+from agent.errors import CaptureRejected
 from agent.runtime.drain import GIVE_UP_S, Drain
 from agent.spool.spool import Spool
 from agent.upload.backoff import Backoff
@@ -125,3 +126,27 @@ def test_a_refused_capture_is_rejected_and_not_waited_for(spool: Spool, log: Rec
     drain.run(nothing)
 
     assert (drain.delivered, drain.rejected, spool.waiting()) == (3, 1, 0)
+
+
+def test_refused_captures_at_the_head_of_the_line_do_not_end_it(
+    spool: Spool, log: Recorder
+) -> None:
+    ids = store(spool, 62)
+    target = FakeTarget()
+    target.refused = set(ids[:30])
+    drain = drain_of(spool, target, log)
+    drain.run(nothing)
+
+    assert drain.delivered == 32
+    assert drain.rejected + spool.waiting() == 30
+
+
+def test_where_everything_is_refused_it_keeps_all_and_says_why(spool: Spool, log: Recorder) -> None:
+    store(spool, 20)
+    target = FakeTarget()
+    target.failure = CaptureRejected("cannot deliver the capture: 422")
+    drain = drain_of(spool, target, log)
+    drain.run(nothing)
+
+    assert (drain.delivered, drain.rejected, spool.waiting()) == (0, 0, 20)
+    assert drain.reason == "cannot deliver the capture: 422"

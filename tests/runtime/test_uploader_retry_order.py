@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import TargetBlocked, TargetUnavailable
+from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
-from agent.upload.backoff import Backoff
+from agent.upload.backoff import REJECTED_MAX, Backoff
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import store
@@ -73,3 +73,88 @@ def test_the_capture_that_fails_is_still_tried_and_passes_when_it_can(
         clock.now += max(uploader.step(), 0.1)
     assert first in target.stored
     assert spool.waiting() == 0
+
+
+def refused_first(spool: Spool, count: int, bad: int) -> tuple[list[str], FakeTarget]:
+    """Store captures, and return their ids with a target that refuses the most valuable ones."""
+    ids = store(spool, count)
+    target = FakeTarget()
+    target.refused = set(ids[:bad])
+    return ids, target
+
+
+def uploader_of(
+    spool: Spool, target: FakeTarget, clock: ManualClock, log: Recorder, pace: Backoff
+) -> Uploader:
+    return Uploader(spool, target, pace, stats=Stats(), clock=clock, log=log.log)
+
+
+@pytest.mark.parametrize(("count", "bad"), [(62, 3), (62, 10), (62, 30), (13, 12), (300, 150)])
+def test_refused_captures_at_the_head_of_the_line_do_not_block_the_others(
+    spool: Spool, clock: ManualClock, log: Recorder, count: int, bad: int
+) -> None:
+    """A device that is on for less than a minute delivers."""
+    ids, target = refused_first(spool, count, bad)
+    uploader = uploader_of(spool, target, clock, log, Backoff(lambda bound: bound))
+    began = clock.now
+    while clock.now < began + 45:
+        clock.now += max(uploader.step(), 0.2)
+
+    assert "upload blocked" not in log.events
+    assert set(target.stored) <= set(ids[bad:])
+    assert len(target.stored) >= min(count - bad, 20)
+
+
+def test_where_everything_is_refused_all_is_kept_and_blocked_after_a_dozen(
+    spool: Spool, clock: ManualClock, log: Recorder
+) -> None:
+    store(spool, 40)
+    target = FakeTarget()
+    target.failure = CaptureRejected("cannot deliver the capture: 422")
+    uploader = uploader_of(spool, target, clock, log, Backoff(lambda bound: bound))
+    began = clock.now
+    while clock.now < began + 3600:
+        clock.now += max(uploader.step(), 0.5)
+        if uploader.condition == "blocked" and "upload blocked" in log.events:
+            break
+
+    assert len(target.attempts) == len(set(target.attempts)) == REJECTED_MAX
+    while clock.now < began + 6 * 3600:
+        clock.now += max(uploader.step(), 0.5)
+    assert spool.waiting() == 40
+    assert spool.counts().get("rejected", 0) == 0
+    assert "capture rejected" not in log.events
+
+
+class Gullible(Backoff):
+    """A planted fault: blames each capture, also where none was ever accepted."""
+
+    def _is_ours(self, rejections: object) -> bool:
+        del rejections
+        return False
+
+
+class Stubborn(Backoff):
+    """A planted fault: never looks for others than the next in order."""
+
+    def seeks_others(self, now: float) -> bool:
+        del now
+        return False
+
+
+@pytest.mark.parametrize("fault", [Gullible, Stubborn])
+def test_the_tests_above_would_see_a_planted_fault(
+    spool: Spool, clock: ManualClock, log: Recorder, fault: type[Backoff]
+) -> None:
+    ids, target = refused_first(spool, 62, 30)
+    if fault is Gullible:
+        target.refused = set(ids)
+    uploader = uploader_of(spool, target, clock, log, fault(lambda bound: bound))
+    began = clock.now
+    while clock.now < began + (3600 if fault is Gullible else 45):
+        clock.now += max(uploader.step(), 0.2)
+
+    if fault is Gullible:
+        assert spool.counts()["rejected"] > 0
+    else:
+        assert target.stored == {}

@@ -124,4 +124,4 @@ def _answer(device: _Device, now: float, scenario: Scenario, *, served: bool) ->
     device.waiting += 1
     # What never reached the endpoint was told nothing.
     is_told = now - scenario.latency >= scenario.outage
-    device.pace.unavailable(now, scenario.retry_after if is_told else None)
+    device.pace.unavailable(now, scenario.retry_after if is_told else None, reached=is_told)

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.ports import Jitter
-from agent.upload.backoff import Backoff, RejectionAction, UploadState
+from agent.upload.backoff import (
+    REJECTED_IN_ORDER,
+    REJECTED_MAX,
+    Backoff,
+    RejectionAction,
+    UploadState,
+)
 
 
 def no_jitter(_bound: float) -> float:
@@ -36,9 +42,12 @@ def failing_round(backoff: Backoff, now: float, workers: int = 1) -> float:
     return backoff.wait(now)
 
 
+REFUSED = [chr(ord("a") + number) for number in range(REJECTED_MAX)]
+
+
 def block_by_rejections(backoff: Backoff, now: float = 0.0) -> list[RejectionAction]:
     verdicts = []
-    for capture_id in "abc":
+    for capture_id in REFUSED:
         assert backoff.admit(now) == 0.0
         verdicts.append(backoff.rejected(now, capture_id))
     return verdicts
@@ -99,6 +108,22 @@ def test_the_wait_doubles_from_1_s_to_5_min_and_a_delivery_ends_it() -> None:
     backoff.delivered(now)
     assert backoff.state is UploadState.FLOWING
     assert backoff.wait(now) == 0.0
+
+
+def test_without_a_connection_a_try_comes_every_20_s_at_the_latest() -> None:
+    """It costs nobody anything, and a link that comes and goes is met while it is there."""
+    backoff = Backoff(full, first_bound=0.0)
+    waits, now = [], 0.0
+    for _ in range(8):
+        assert backoff.admit(now) == 0.0
+        backoff.unavailable(now, reached=False)
+        waits.append(backoff.wait(now))
+        now += waits[-1]
+    backoff.admit(now)
+    backoff.unavailable(now, reached=True)
+
+    assert waits == [1, 2, 4, 8, 16, 20, 20, 20]
+    assert backoff.wait(now) == 256, "an endpoint that is there and fails is spared"
 
 
 def test_each_delivery_halves_what_the_failures_before_count() -> None:
@@ -275,26 +300,42 @@ def test_rest_is_told_in_seconds() -> None:
     assert backoff.deferred(30.0) == {}
 
 
-def test_when_the_first_three_captures_are_rejected_it_is_us() -> None:
+def test_when_the_first_three_captures_are_rejected_others_are_tried_before_it_is_us() -> None:
     backoff = Backoff(no_jitter)
+    sought = []
 
-    assert block_by_rejections(backoff) == [
-        RejectionAction.RETRY_LATER,
-        RejectionAction.RETRY_LATER,
-        RejectionAction.BLOCK,
-    ]
+    for number in range(REJECTED_MAX - 1):
+        sought.append(backoff.seeks_others(0.0))
+        assert backoff.admit(0.0) == 0.0, "without a wait"
+        assert backoff.rejected(0.0, str(number)) is RejectionAction.RETRY_LATER
+    assert sought == [False] * REJECTED_IN_ORDER + [True] * (REJECTED_MAX - 1 - REJECTED_IN_ORDER)
+    assert backoff.admit(0.0) == 0.0
+    assert backoff.rejected(0.0, "the last") is RejectionAction.BLOCK
     assert backoff.state is UploadState.BLOCKED
     assert backoff.wait(0.0) == 60.0
+    assert backoff.seeks_others(60.0), "with each probe too"
+
+
+def test_after_a_delivery_the_next_in_order_is_sent() -> None:
+    backoff = Backoff(no_jitter)
+    for number in range(REJECTED_IN_ORDER):
+        backoff.admit(0.0)
+        backoff.rejected(0.0, str(number))
+    assert backoff.seeks_others(0.0)
+    backoff.admit(0.0)
+    backoff.delivered(0.0)
+
+    assert not backoff.seeks_others(0.0)
 
 
 def test_probes_take_other_captures_than_the_rejected_ones() -> None:
     backoff = Backoff(no_jitter)
     block_by_rejections(backoff)
 
-    assert set(backoff.deferred(60.0)) == {"a", "b", "c"}
+    assert set(backoff.deferred(60.0)) == set(REFUSED)
     assert backoff.admit(60.0) == 0.0
-    assert backoff.rejected(60.0, "d") is RejectionAction.BLOCK
-    assert set(backoff.deferred(180.0)) == {"a", "b", "c", "d"}
+    assert backoff.rejected(60.0, "other") is RejectionAction.BLOCK
+    assert set(backoff.deferred(180.0)) == {*REFUSED, "other"}
     assert backoff.admit(180.0) == 0.0
     backoff.delivered(180.0)
     assert set(backoff.deferred(180.0).values()) == {30.0}
@@ -315,11 +356,12 @@ def test_an_endpoint_that_suddenly_rejects_everything_blocks_all() -> None:
     backoff.admit(0.0)
     backoff.delivered(0.0)
     verdicts = []
-    for number in range(10):
+    for number in range(REJECTED_MAX):
         backoff.admit(1.0)
         verdicts.append(backoff.rejected(1.0, str(number)))
 
-    assert verdicts == [RejectionAction.RETRY_LATER] * 9 + [RejectionAction.BLOCK]
+    later = [RejectionAction.RETRY_LATER] * (REJECTED_MAX - 1)
+    assert verdicts == [*later, RejectionAction.BLOCK]
 
 
 def test_after_a_block_the_endpoint_must_prove_itself_again() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.upload.backoff import Backoff
 from tests.upload.fleet import Scenario, full_jitter, no_jitter, simulate
 
 SHARED = {"devices": 150, "backlog": 10, "capacity": 30.0}
@@ -39,3 +40,23 @@ def test_one_device_alone_drains_at_line_rate() -> None:
     at_once = alone.backlog * alone.latency / alone.workers
 
     assert figures.drained < 1.05 * at_once + 3 * alone.latency
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_link_that_comes_and_goes_is_met_in_its_first_or_second_time_up(seed: int) -> None:
+    """After a day offline, it is up for 40 s of every 80 s; each try without it takes 5 s."""
+    jitter = full_jitter(seed)
+    backoff = Backoff(jitter, first_bound=0.0)
+    now, up_from = 0.0, 86_400.0 + jitter(80.0)
+    while True:
+        wait = backoff.admit(now)
+        if wait > 0:
+            now += wait
+            continue
+        since = now - up_from
+        if since >= 0 and since % 80 < 40:
+            break
+        now += 5.0
+        backoff.unavailable(now, reached=False)
+
+    assert since < 120

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sortedcontainers import SortedKeyList
@@ -11,6 +11,7 @@ from agent.domain import Lane, SpoolEntry
 from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.send_order import farthest
 from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
 
 REMEMBERED_S = 3 * HALF_LIFE_S
@@ -126,6 +127,14 @@ class BudgetedOrder:
             if best is not None and best.value >= self.min_value:
                 return self._buy(best.entry)
         return None
+
+    def choose_unlike(
+        self, refused: Sequence[SpoolEntry], last: Collection[str]
+    ) -> SendDecision | None:
+        """Return a paid capture unlike the refused ones; None if no other is paid."""
+        self._bring_up()
+        paid = [self._held[one].entry for one in self.ledger.paid if one in self._held]
+        return farthest((entry for entry in paid if entry.id not in last), refused)
 
     def take(self, choice: SendDecision) -> None:
         """Record that the choice is durable; it does not wait until it is given back."""

@@ -1,11 +1,14 @@
 """The send order where there is no labelling budget."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sortedcontainers import SortedKeyList
 
 from agent.domain import LANES, SpoolEntry
 from agent.ports import SendDecision
+
+_SAMPLED = 64  # captures that are compared with the refused ones
 
 
 class ValueOrder:
@@ -32,6 +35,15 @@ class ValueOrder:
         """Return the first capture, if any."""
         return SendDecision(self._waiting[0]) if self._waiting else None
 
+    def choose_unlike(
+        self, refused: Sequence[SpoolEntry], last: Collection[str]
+    ) -> SendDecision | None:
+        """Return the capture that is farthest from the refused ones, of a sample of all."""
+        step = max(len(self._waiting) // _SAMPLED, 1)
+        start = len(refused) % step  # another sample after each refusal
+        sample = [self._waiting[at] for at in range(start, len(self._waiting), step)]
+        return farthest((entry for entry in sample if entry.id not in last), refused)
+
     def take(self, choice: SendDecision) -> None:
         """Remove the capture: it is being sent."""
         self._waiting.remove(choice.entry)
@@ -51,6 +63,28 @@ class ValueOrder:
     def report(self) -> Mapping[str, float]:
         """Return the value of the capture that is sent next; there are no credits."""
         return {"best_value": round(self._waiting[0].value, 2)} if self._waiting else {}
+
+
+def farthest(
+    candidates: Iterable[SpoolEntry], refused: Sequence[SpoolEntry]
+) -> SendDecision | None:
+    """Return the candidate whose likeness to the most similar of `refused` is the least.
+
+    Of equals the last: the order is by value, and those of high value may share what is refused.
+    """
+    best, most = None, -1.0
+    for entry in candidates:
+        distance = min(_distance(entry, other) for other in refused)
+        if distance >= most:
+            best, most = entry, distance
+    return None if best is None else SendDecision(best)
+
+
+def _distance(one: SpoolEntry, other: SpoolEntry) -> float:
+    """Return how much two captures differ: in lane, size and value, each from 0 to 1."""
+    size = min(abs(math.log2(max(one.size, 1) / max(other.size, 1))), 1.0)
+    value = abs(one.value - other.value) / max(one.value, other.value, 0.001)
+    return (one.lane is not other.lane) + size + min(value, 1.0)
 
 
 def _urgency(entry: SpoolEntry) -> tuple[bool, float, int]:

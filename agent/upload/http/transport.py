@@ -27,7 +27,7 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 
 from agent.ports import Clock
-from agent.upload.connection_errors import BadResponse, cause
+from agent.upload.connection_errors import BadResponse, NoConnection, cause
 from agent.upload.http.deadline import GRACE, Deadline, connect, current
 from agent.upload.http.multipart import Part, form
 from agent.upload.http.options import HttpOptions
@@ -223,11 +223,11 @@ class _Watched(HTTPConnection):
         try:
             return connect(self._dns_host, self.port, current())
         except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
+            raise NameResolutionError(self.host, self, error) from NoConnection(error)
         except TimeoutError as error:
-            raise ConnectTimeoutError(self, "no connection in time") from error
+            raise ConnectTimeoutError(self, "no connection in time") from NoConnection(error)
         except OSError as error:
-            raise NewConnectionError(self, "no connection") from error
+            raise NewConnectionError(self, "no connection") from NoConnection(error)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send one request, on the connection of an earlier one if it is still open."""

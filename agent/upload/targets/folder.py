@@ -93,7 +93,8 @@ class FolderTarget:
         elif was_seen or not self._directory.parent.is_dir():
             raise TargetUnavailable(
                 f"cannot store captures in {self._directory}: it is not there; "
-                "is the disk plugged in and mounted?"
+                "is the disk plugged in and mounted?",
+                reached=False,
             )
 
     def _explained(self, error: OSError) -> AgentError:
