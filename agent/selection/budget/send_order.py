@@ -68,7 +68,7 @@ class ValueOrder:
 def farthest(
     candidates: Iterable[SpoolEntry], refused: Sequence[SpoolEntry]
 ) -> SendDecision | None:
-    """Return the candidate whose likeness to the most similar of `refused` is the least.
+    """Return the candidate that differs most from the `refused` capture nearest to it.
 
     Of equals the last: the order is by value, and those of high value may share what is refused.
     """
