@@ -6,19 +6,20 @@ classes/<label>/<id>.jpg    of a classifier: the image again under the label it 
                     was sure enough, as trainers of classifiers open a dataset
 unclassified/<id>.jpg       where it was not
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
-data.yaml           where the images are, and the name of each class
+data.yaml           where the images are, and the name of each class, in the model's own order
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
 from agent.dataset import yolo
+from agent.dataset.classes import number_of, with_classes_of
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.record.summary import Annotate, class_of, confident
@@ -44,7 +45,7 @@ class Dataset:
         self._records = self.directory / "records"
         self._locks = tuple(Lock() for _ in range(_LOCKS))
         self._names_lock = Lock()
-        self._names: dict[str, int] | None = None  # None: not read yet
+        self._names: list[str] | None = None  # None: not read yet
 
     def count(self) -> int:
         """Return the number of stored captures."""
@@ -100,43 +101,41 @@ class Dataset:
             chosen = confident(record)
             width, height = (_positive(record["image"].get(side)) for side in ("width", "height"))
             # Once with any classes, so that a bad box leaves no name behind.
-            yolo.rows(
-                chosen, dict.fromkeys((d["label"] for d in chosen), 0), width=width, height=height
-            )
+            yolo.rows(chosen, [0] * len(chosen), width=width, height=height)
         except ValueError as error:
             raise UnfitCapture(f"cannot store {record['id']}: {error}") from error
-        names = self._numbered([detection["label"] for detection in chosen])
-        return yolo.rows(chosen, names, width=width, height=height)
+        numbers = self._numbered(record, chosen)
+        return yolo.rows(chosen, numbers, width=width, height=height)
 
-    def _numbered(self, labels: list[str]) -> Mapping[str, int]:
-        """Return the class id of every label, `labels` included, after they are stored durably."""
+    def _numbered(
+        self, record: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]
+    ) -> list[int]:
+        """Return the class of each detection, after the names of all classes are stored durably."""
         path = self.directory / "data.yaml"
         with self._names_lock:
             names = self._names
             is_written = names is not None
             if names is None:
                 names, is_written = self._read_names(path)
-            new = [label for label in dict.fromkeys(labels) if label not in names]
-            if new or not is_written:
-                names = names | {label: len(names) + i for i, label in enumerate(new)}
+            extended = with_classes_of(names, record)
+            numbers = [number_of(extended, detection) for detection in detections]
+            if extended != names or not is_written:
                 self._disk.make_directory(self.directory)
-                text = yolo.data_yaml(self.directory, list(names))
-                self._disk.write_durably(path, text.encode())
-            self._names = names
-            return names
+                self._disk.write_durably(path, yolo.data_yaml(extended).encode())
+            self._names = extended
+            return numbers
 
-    def _read_names(self, path: Path) -> tuple[dict[str, int], bool]:
+    def _read_names(self, path: Path) -> tuple[list[str], bool]:
         """Return the classes of earlier runs, and whether they are stored."""
         try:
-            text = self._disk.read(path).decode()
-            return {name: index for index, name in enumerate(yolo.names_of(text))}, True
+            return yolo.names_of(self._disk.read(path).decode()), True
         except FileNotFoundError:
             if any(file.size for file in self._disk.files(self._labels)):
                 raise DamagedDataset(
                     f"cannot store captures in {self.directory}: data.yaml is missing, so the "
                     "numbers in labels/ mean nothing; bring it back, or move the folder away"
                 ) from None
-            return {}, False
+            return [], False
         except ValueError as error:
             raise DamagedDataset(
                 f"cannot store captures in {self.directory}: data.yaml is not as written here: "

@@ -6,7 +6,6 @@ Pure text in, text out. No YAML library: names are written as JSON strings, whic
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from agent.record.summary import sides
@@ -16,33 +15,36 @@ _NAME = re.compile(r" {2}(\d{1,9}): (\".*\")")
 
 def rows(
     detections: Sequence[Mapping[str, Any]],
-    names: Mapping[str, int],
+    classes: Sequence[int],
     *,
     width: int,
     height: int,
 ) -> str:
     """Return a row `class x_centre y_centre width height` per box, in normalized coordinates.
 
-    `names` maps each label to its class. Boxes are cut at the edges of the image; of one that is
-    outside of it nothing remains. Raises `ValueError` for boxes that are not four finite numbers.
+    `classes` has the class of each detection. Boxes are cut at the edges of the image; of one that
+    is outside of it nothing remains. Raises `ValueError` for boxes that are not four finite numbers.
     """
     lines = []
-    for detection in detections:
+    for detection, number in zip(detections, classes, strict=True):
         x_min, y_min, x_max, y_max = sides(detection)
         left, right = _cut(x_min / width), _cut(x_max / width)
         top, bottom = _cut(y_min / height), _cut(y_max / height)
         if right > left and bottom > top:
             shares = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
             texts = " ".join(f"{share:.6f}" for share in shares)
-            lines.append(f"{names[detection['label']]} {texts}\n")
+            lines.append(f"{number} {texts}\n")
     return "".join(lines)
 
 
-def data_yaml(directory: Path, names: Sequence[str]) -> str:
-    """Return the `data.yaml` of the dataset in `directory` whose class i is `names[i]`."""
+def data_yaml(names: Sequence[str]) -> str:
+    """Return the `data.yaml` of a dataset whose class i is `names[i]`.
+
+    Without `path`, trainers look beside the file, so the folder may be moved or read elsewhere.
+    """
     lines = [
-        "# Written by capture-agent, which adds names at the end. A label keeps its number.",
-        f"path: {_quoted(str(directory))}",
+        "# Written by capture-agent. The numbers are the model's own; a label keeps its number.",
+        "# train and val are the same images: split them by camera and time before you train.",
         "train: images",
         "val: images",
         "names:" if names else "names: {}",

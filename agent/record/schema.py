@@ -21,6 +21,8 @@ from agent.domain import (
 
 SCHEMA = 2
 
+_LABELS_MAX = 8000  # characters; COCO's 80 labels have 600
+
 
 @dataclass(frozen=True, slots=True)
 class RecordMaker:
@@ -64,6 +66,7 @@ class RecordMaker:
                 "sha256": model.sha256,
                 "task": model.task,
                 "provider": model.provider,
+                **_labels(model),
             },
             "thresholds": {
                 "default": self.thresholds.default,
@@ -78,6 +81,17 @@ class RecordMaker:
             "sampling": _sampling(capture.sampling),
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
+
+
+def _labels(model: ModelInfo) -> dict[str, Any]:
+    """Return the labels of a detector by class id, so that each dataset numbers them alike.
+
+    A classifier's images are sorted by name, and a very long list would be a large part of each
+    record.
+    """
+    if model.task is Task.CLASSIFY or sum(map(len, model.labels)) > _LABELS_MAX:
+        return {}
+    return {"labels": list(model.labels)}
 
 
 def timestamp(wall: float) -> str:

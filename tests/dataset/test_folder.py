@@ -25,6 +25,8 @@ from tests.fakes.disk.real import OrderedDisk, RefusingDisk
 
 PERSON = {"label": "person", "class_id": 0, "confidence": 0.8, "box": [-50.0, 0.0, 50.0, 100.0]}
 
+UNNUMBERED = {"confidence": 0.8, "box": [0.0, 0.0, 50.0, 100.0]}
+
 DISK_FULL = OSError(28, "No space left on device")
 
 
@@ -61,15 +63,15 @@ def test_labels_by_hand(tmp_path: Path) -> None:
     store(Dataset(tmp_path, Disk()), 1, detections=[CAR, PERSON, faint])
 
     assert (tmp_path / f"labels/{capture_id(1)}.txt").read_text() == (
-        "0 0.300000 0.450000 0.500000 0.500000\n1 0.125000 0.500000 0.250000 1.000000\n"
+        "2 0.300000 0.450000 0.500000 0.500000\n0 0.125000 0.500000 0.250000 1.000000\n"
     )
-    assert (tmp_path / "data.yaml").read_text().splitlines()[1:] == [
-        f'path: "{tmp_path}"',
+    assert (tmp_path / "data.yaml").read_text().splitlines()[2:] == [
         "train: images",
         "val: images",
         "names:",
-        '  0: "car"',
-        '  1: "person"',
+        '  0: "person"',
+        '  1: "class 1"',
+        '  2: "car"',
     ]
 
 
@@ -85,7 +87,7 @@ def test_labels_by_hand(tmp_path: Path) -> None:
     ],
 )
 def test_boxes_become_shares_of_the_image(box: list[float], row: str) -> None:
-    assert yolo.rows([{**CAR, "box": box}], {"car": 0}, width=200, height=100) == row
+    assert yolo.rows([{**CAR, "box": box}], [0], width=200, height=100) == row
 
 
 def test_a_frame_without_confident_detections_has_an_empty_label_file(tmp_path: Path) -> None:
@@ -152,12 +154,12 @@ def test_a_label_keeps_its_number_over_restarts(tmp_path: Path) -> None:
     store(Dataset(tmp_path, Disk()), 3, detections=[{**CAR, "label": "bus"}, PERSON, CAR])
 
     rows = (tmp_path / f"labels/{capture_id(3)}.txt").read_text().splitlines()
-    assert [row.split()[0] for row in rows] == ["2", "1", "0"]
+    assert [row.split()[0] for row in rows] == ["3", "0", "2"]
 
 
 @given(st.lists(st.text(), unique=True, max_size=8))
 def test_any_names_are_written_and_read_back(names: list[str]) -> None:
-    text = yolo.data_yaml(Path("/data"), names)
+    text = yolo.data_yaml(names)
 
     assert (
         yolo.names_of(text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass"))
@@ -287,7 +289,8 @@ def test_many_threads_store_each_capture_once_and_agree_on_the_names(tmp_path: P
     numbers = [n % 12 for n in range(48)]
     with ThreadPoolExecutor(8) as pool:
         new = pool.map(
-            lambda n: store(dataset, n, detections=[{**CAR, "label": f"kind {n % 5}"}]), numbers
+            lambda n: store(dataset, n, detections=[{"label": f"kind {n % 5}", **UNNUMBERED}]),
+            numbers,
         )
         assert sum(new) == 12
 

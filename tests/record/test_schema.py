@@ -49,10 +49,11 @@ def made_record(
     lane: Lane = Lane.SCORE,
     suspects: tuple[Suspect, ...] = (),
     value: float = 0.654321,
+    model: ModelInfo | None = None,
 ) -> dict[str, Any]:
     height, width = seen.pixels.shape[:2]
     capture = Capture(
-        Observation(seen, detections),
+        Observation(seen, detections, model=model),
         lane,
         (RuleHit("low_confidence", 0.123456),),
         value,
@@ -101,6 +102,7 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
             "sha256": "ab" * 32,
             "task": "detect",
             "provider": "CPUExecutionProvider",
+            "labels": ["car", "bus"],
         },
         "thresholds": {"default": 0.5, "labels": {"bus": 0.4}, "floor": 0.05},
         "detections": [
@@ -127,6 +129,22 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
         "agent": {"name": "edge-capture-agent", "version": "1.2.3"},
     }
     assert json.loads(json.dumps(record)) == record
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "is_stated"),
+    [
+        (Task.DETECT, ("car", "bus"), True),
+        (Task.CLASSIFY, ("car", "bus"), False),
+        (Task.DETECT, ("x" * 100,) * 1000, False),
+    ],
+)
+def test_the_labels_of_a_detector_are_stated_unless_they_are_very_many(
+    task: Task, labels: tuple[str, ...], *, is_stated: bool
+) -> None:
+    record = made_record(frame(1.0), model=replace(MODEL, task=task, labels=labels))
+
+    assert ("labels" in record["model"]) is is_stated
 
 
 def test_a_negative_has_an_empty_list_and_a_live_frame_no_index() -> None:
