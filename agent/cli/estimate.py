@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.domain import Box
+from agent.dataset.records import Records, read_records
 from agent.errors import ConfigurationError
 from agent.evaluation import annotations as review
-from agent.evaluation.box_matching import AnnotatedBox, match_boxes
+from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
-from agent.record.summary import confident, sides
+from agent.evaluation.yolo_labels import read_folder
 
 METHOD = (
     "weighted ratios over randomly drawn frames, linearised variance, Wilson intervals with the "
@@ -49,7 +49,11 @@ def estimate(
     ] = None,
     reviewed: Annotated[
         bool,
-        typer.Option("--reviewed", help="Labels that are as the agent wrote them were looked at."),
+        typer.Option(
+            "--reviewed",
+            help="All random captures were looked at: labels as the agent wrote them are right, "
+            "and an image without a label file is empty.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -67,10 +71,7 @@ def estimate(
             f"cannot estimate: none of the {len(records)} captures in {directory} was drawn at "
             f"random; {_BIASED}; keep AGENT_RANDOM_SHARE above 0"
         )
-    try:
-        said = _read(labels or directory / "labels", directory, records, is_reviewed=reviewed)
-    except (review.ReviewError, OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(error)) from error
+    said = _read(labels or directory / "labels", directory, records, is_reviewed=reviewed)
     frames = _frames(drawn, said)
     if not frames:
         others = len({*said.truth, *said.verdicts} & records.keys())
@@ -92,17 +93,8 @@ def estimate(
         _show(rate, measured, frames, len(drawn), left_out)
 
 
-def _records(directory: Path) -> dict[str, dict[str, Any]]:
-    records = {}
-    for path in sorted((directory / "records").glob("*.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            is_whole = record["lane"] != "random" or record["sampling"]["weight"] > 0
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError(f"cannot read the record {path}: {error!r}") from error
-        if not is_whole:
-            raise ConfigurationError(f"cannot use the record {path}: its weight is not above 0")
-        records[path.stem] = record
+def _records(directory: Path) -> Records:
+    records = read_records(directory)
     if not records:
         raise ConfigurationError(
             f"cannot estimate: there are no captures in {directory}; give the folder that holds "
@@ -111,56 +103,67 @@ def _records(directory: Path) -> dict[str, dict[str, Any]]:
     return records
 
 
-def _read(labels: Path, directory: Path, records: review.Records, *, is_reviewed: bool) -> _Said:
+def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool) -> _Said:
     """The review, whichever form it has."""
     if labels.is_dir():
-        beside = [labels / "data.yaml", labels.parent / "data.yaml", directory / "data.yaml"]
-        file = next((each for each in beside if each.is_file()), beside[-1])
-        names = review.class_names(file)
-        detected = {name: record for name, record in records.items() if "detections" in record}
-        drawn = {name: each for name, each in detected.items() if each["lane"] == "random"}
-        truth = review.yolo_labels(labels, names, detected)
-        same = review.untouched(labels, names, drawn)
-        if same and same == truth.keys() & drawn.keys() and not is_reviewed:
-            raise ConfigurationError(
-                f"cannot estimate: every label of a random capture in {labels} is the model's own. "
-                "Correct them first; if you looked at all and the model was right, add --reviewed"
-            )
-        return _Said(truth, {})
-    if not labels.exists():
+        truth = _folder_truth(labels, directory, records, is_reviewed=is_reviewed)
+    elif not labels.exists():
         raise ConfigurationError(f"cannot read --labels {labels}: there is no such file or folder")
-    text = labels.read_text(encoding="utf-8-sig")
-    if labels.suffix.lower() == ".json":
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise ConfigurationError(f"cannot read {labels}: it is no JSON: {error}") from error
-        if review.is_coco(content):
-            return _Said(review.coco_labels(labels, content, records), {})
-    return _Said({}, review.verdicts(labels, text))
+    else:
+        text = review.text_of(labels)
+        content = None
+        if labels.suffix.lower() == ".json":
+            try:
+                content = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise ConfigurationError(f"cannot read {labels}: it is no JSON: {error}") from error
+        if not review.is_coco(content):
+            return _Said({}, review.verdicts(labels, text, records))
+        truth = review.coco_labels(labels, content, records)
+    drawn = [name for name in truth if records[name]["lane"] == "random"]
+    untouched = all(review.is_untouched(records[name], truth[name]) for name in drawn)
+    if drawn and untouched and not is_reviewed:
+        raise ConfigurationError(
+            f"cannot estimate: every label of a random capture in {labels} is the model's own. "
+            "Correct them first; if you looked at all and the model was right, add --reviewed"
+        )
+    return _Said(truth, {})
 
 
-def _frames(drawn: review.Records, said: _Said) -> list[Reviewed]:
+def _folder_truth(
+    labels: Path, directory: Path, records: Records, *, is_reviewed: bool
+) -> review.Truth:
+    """The boxes of a folder of label files; many tools write none for an empty image."""
+    detected = {name: record for name, record in records.items() if "detections" in record}
+    folder = read_folder(labels, directory, detected)
+    truth = dict(folder.truth(detected))
+    truth |= {name: [] for name in folder.images & detected.keys() - truth.keys()}
+    missing = [
+        name
+        for name, record in detected.items()
+        if record["lane"] == "random" and name not in truth
+    ]
+    if is_reviewed:
+        truth |= {name: [] for name in missing}
+    elif missing and truth and all(truth.values()):
+        raise ConfigurationError(
+            f"cannot estimate: {len(missing)} random captures have no label file in {labels}, and "
+            "none of its files is empty, so they may be images with nothing in them. If all were "
+            "looked at, add --reviewed; else export empty images too"
+        )
+    return truth
+
+
+def _frames(drawn: Records, said: _Said) -> list[Reviewed]:
     frames = []
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
         if name in said.truth and "detections" in record:
-            found = match_boxes(_reported(record), said.truth[name])
+            found = match_boxes(review.reported_boxes(record), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:
             frames.append(Reviewed(weight, said.verdicts[name]))
     return frames
-
-
-def _reported(record: Mapping[str, Any]) -> list[AnnotatedBox]:
-    """What the application acted on: detections at or above their threshold."""
-    try:
-        return [
-            AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
-            for each in confident(record)
-        ]
-    except ValueError as error:
-        raise ConfigurationError(f"cannot use the record {record['id']}: {error}") from error
 
 
 def _facts(

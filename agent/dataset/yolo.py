@@ -23,7 +23,7 @@ def rows(
     """Return a row `class x_centre y_centre width height` per box, in normalized coordinates.
 
     `classes` has the class of each detection. Boxes are cut at the edges of the image; of one that
-    is outside of it nothing remains. Raises `ValueError` for boxes that are not four finite numbers.
+    is outside of it nothing remains. Raises `ValueError` for a box that is not four finite numbers.
     """
     lines = []
     for detection, number in zip(detections, classes, strict=True):

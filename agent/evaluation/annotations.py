@@ -1,93 +1,91 @@
-"""What people said of captures: corrected YOLO labels, COCO files, or a verdict on each.
+"""What people said of captures: boxes in COCO files or YOLO labels, or a verdict on each.
 
-All readers take the records of a dataset by id and answer by id, for the captures they speak of.
-They raise `ReviewError`, which names the file and what is wrong in it.
+All readers take the records of a dataset and answer by the ids of captures. Annotation tools put
+text of their own around a file's name, so an id is found anywhere in it. What is not understood is
+refused: a wrong guess would be a wrong figure.
 """
 
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.dataset import yolo
+from agent.dataset.records import Records
 from agent.domain import Box
+from agent.errors import ConfigurationError
 from agent.evaluation.box_matching import AnnotatedBox
-from agent.record.summary import confident
+from agent.files import read_regular_file
+from agent.printable import printable
+from agent.record.summary import confident, sides
 
-Records = Mapping[str, Mapping[str, Any]]
 Truth = Mapping[str, Sequence[AnnotatedBox]]
+"""The boxes of each capture that has an annotation; none where nothing is in the image."""
 
-_ROW = 5  # class, centre, size
+FILE_MAX = 500_000_000
+"""Bytes of one file of annotations."""
+
 _GOOD, _BAD = frozenset({"ok", "pass", "good", "right"}), frozenset({"fail", "bad", "wrong"})
-_NAME = re.compile(r"\s*(?:-|(\d+)\s*:)\s*(.+?)\s*")
+_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SAME = 0.01  # of the side of the image; tools round the numbers of a box
 
 
-class ReviewError(ValueError):
-    """The labels cannot be used as they are."""
+class ReviewError(ConfigurationError):
+    """The annotations cannot be used as they are."""
 
 
-def yolo_labels(folder: Path, names: Sequence[str], records: Records) -> Truth:
-    """Boxes of `<id>.txt` files; one without rows says that there is nothing in the image."""
-    truth = {}
-    for name, record in records.items():
-        path = folder / f"{name}.txt"
-        if path.is_file():
-            truth[name] = list(_rows(path, names, record["image"]))
-    return truth
+def text_of(file: Path) -> str:
+    """Return the text of a file; UTF-8, or UTF-16 with its mark, as spreadsheets write it.
 
-
-def untouched(folder: Path, names: Sequence[str], records: Records) -> set[str]:
-    """Captures whose label file is as the agent wrote it: the model's own boxes."""
-    numbers = {name: number for number, name in enumerate(names)}
-    same = set()
-    for name, record in records.items():
-        path = folder / f"{name}.txt"
-        sure = confident(record)
-        if path.is_file() and all(each["label"] in numbers for each in sure):
-            size = record["image"]
-            own = yolo.rows(sure, numbers, width=size["width"], height=size["height"])
-            if path.read_text(encoding="utf-8") == own:
-                same.add(name)
-    return same
-
-
-def class_names(file: Path) -> list[str]:
-    """The `names` of a `data.yaml`: ours, or a list or a map in one of the usual forms."""
+    Raises `ReviewError`, as all functions of this module do.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ReviewError(f"cannot read {file}: {error.strerror}") from error
-    lines = text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.startswith("names:")), None)
-    if start is None:
-        raise ReviewError(f"cannot read {file}: it has no `names`")
-    inline = lines[start].partition(":")[2].strip()
-    if inline:
-        parts = inline.strip("[]{} ").split(",")
-        return [_unquoted(part.rpartition(":")[2]) for part in parts if part.strip()]
-    names: list[str] = []
-    for line in lines[start + 1 :]:
-        match = _NAME.fullmatch(line)
-        if match is None:
-            break
-        if match[1] is not None and int(match[1]) != len(names):
-            raise ReviewError(f"cannot read {file}: its classes are not numbered 0, 1, 2, ...")
-        names.append(_unquoted(match[2]))
-    return names
+        data = read_regular_file(file, FILE_MAX)
+        return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ReviewError(f"cannot read {printable(file)}: {printable(why)}") from error
+
+
+def capture_in(name: str, records: Records) -> str | None:
+    """Return the id that stands in a file's name, or None if none of `records` has it."""
+    return next((found for found in _ID.findall(name.lower()) if found in records), None)
+
+
+def is_untouched(record: Mapping[str, Any], boxes: Sequence[AnnotatedBox]) -> bool:
+    """Whether the boxes are those that the model reported at or above its thresholds."""
+    reported = reported_boxes(record)
+    width, height = record["image"]["width"], record["image"]["height"]
+    return len(reported) == len(boxes) and all(
+        mine.label == theirs.label and _is_same_place(mine.box, theirs.box, width, height)
+        for mine, theirs in zip(
+            sorted(reported, key=_place), sorted(boxes, key=_place), strict=True
+        )
+    )
+
+
+def reported_boxes(record: Mapping[str, Any]) -> list[AnnotatedBox]:
+    """Return what the application acted on: detections at or above their threshold."""
+    return [
+        AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
+        for each in confident(record)
+    ]
 
 
 def coco_labels(file: Path, content: Any, records: Records) -> Truth:
-    """Boxes of a COCO file, by file name; an image without annotations has nothing in it."""
+    """Return the boxes of a COCO file; an image without annotations has nothing in it."""
     try:
         labels = {each["id"]: str(each["name"]) for each in content["categories"]}
         found: dict[Any, tuple[str, float, float]] = {}
         truth: dict[str, list[AnnotatedBox]] = {}
         for image in content["images"]:
-            name = Path(image["file_name"]).stem
-            if name in records:
+            name = capture_in(str(image["file_name"]), records)
+            if name is not None:
+                _require_first(name, truth, file)
                 size = records[name]["image"]
                 across = size["width"] / (image.get("width") or size["width"])
                 down = size["height"] / (image.get("height") or size["height"])
@@ -96,36 +94,41 @@ def coco_labels(file: Path, content: Any, records: Records) -> Truth:
         for each in content["annotations"]:
             if each["image_id"] in found:
                 name, across, down = found[each["image_id"]]
-                x, y, width, height = (float(side) for side in each["bbox"])
+                x, y, width, height = (finite(side) for side in each["bbox"])
                 box = Box(x * across, y * down, (x + width) * across, (y + height) * down)
                 crowd = bool(each.get("iscrowd"))
                 truth[name].append(AnnotatedBox(labels[each["category_id"]], box, is_crowd=crowd))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReviewError(f"cannot read {file} as COCO: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ReviewError(
+            f"cannot read {printable(file)} as COCO: {printable(repr(error))}"
+        ) from error
     return truth
 
 
-def verdicts(file: Path, text: str) -> Mapping[str, bool]:
-    """By id whether the frame is right: CSV with `id,verdict`, or JSON with the same."""
+def verdicts(file: Path, text: str, records: Records) -> Mapping[str, bool]:
+    """Return by id whether the frame is right: CSV with `id,verdict`, or JSON with the same.
+
+    Columns may be separated by commas, semicolons or tabs; the id may be the image's file name.
+    """
     try:
-        content = json.loads(text) if file.suffix.lower() == ".json" else None
-        if isinstance(content, dict):
-            pairs = [(str(key), str(value)) for key, value in content.items()]
-        elif content is not None:
-            pairs = [(str(each["id"]), str(each["verdict"])) for each in content]
-        else:
-            table = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-            pairs = [(str(row["id"]), str(row["verdict"])) for row in table]
-    except (KeyError, TypeError, ValueError) as error:
+        pairs = list(_json_pairs(text) if file.suffix.lower() == ".json" else _csv_pairs(text))
+    except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
         raise ReviewError(
-            f"cannot read {file}: it must hold an `id` and a `verdict` for each capture"
+            f"cannot read {printable(file)}: it must hold an `id` and a `verdict` for each capture"
         ) from error
-    said = {}
+    said: dict[str, bool] = {}
     for name, word in pairs:
         verdict = word.strip().lower()
         if verdict not in _GOOD | _BAD:
-            raise ReviewError(f"cannot read {file}: the verdict {word!r} is neither ok nor fail")
-        said[name.strip()] = verdict in _GOOD
+            raise ReviewError(
+                f"cannot read {printable(file)}: the verdict '{printable(word)}' is neither ok "
+                "nor fail"
+            )
+        capture = capture_in(name, records) or name.strip()
+        if said.setdefault(capture, verdict in _GOOD) is not (verdict in _GOOD):
+            raise ReviewError(
+                f"cannot read {printable(file)}: it says both ok and fail of {printable(capture)}"
+            )
     return said
 
 
@@ -134,36 +137,56 @@ def is_coco(content: Any) -> bool:
     return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
 
 
-def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator[AnnotatedBox]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        parts = line.split()
-        if not parts:
-            continue
-        try:
-            label = dict(enumerate(names))[int(parts[0])]
-            x, y, width, height = (float(part) for part in parts[1:_ROW])
-        except (ValueError, KeyError) as error:
-            raise ReviewError(
-                f"cannot read {path}, line {number}: it must be a class of data.yaml, centre and "
-                f"size, not {line!r}"
-            ) from error
-        across, down = size["width"], size["height"]
-        yield AnnotatedBox(
-            label,
-            Box(
-                (x - width / 2) * across,
-                (y - height / 2) * down,
-                (x + width / 2) * across,
-                (y + height / 2) * down,
-            ),
+def finite(value: object) -> float:
+    """Return a number of a file; raise `ValueError` if it is not a finite one."""
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a finite number")
+    return number
+
+
+def _require_first(name: str, truth: Mapping[str, object], file: Path) -> None:
+    if name in truth:
+        raise ReviewError(
+            f"cannot use {printable(file)}: it has several images of the capture {name}; export "
+            "without augmentation"
         )
 
 
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    if text.startswith('"'):
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            pass
-    return text.strip("'\"")
+def _json_pairs(text: str) -> Iterator[tuple[str, str]]:
+    content = json.loads(text)
+    if isinstance(content, dict):
+        yield from ((str(key), str(value)) for key, value in content.items())
+    else:
+        yield from ((str(each["id"]), str(each["verdict"])) for each in content)
+
+
+def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    table = csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=delimiter)
+    for row in table:
+        cells = {str(key).strip().lower(): str(value) for key, value in row.items()}
+        if any(cell.strip() for cell in cells.values()):
+            yield cells["id"], cells["verdict"]
+
+
+def _place(each: AnnotatedBox) -> tuple[str, int, int, int, int]:
+    box = each.box
+    corners = (box.x_min, box.y_min, box.x_max, box.y_max)
+    left, top, right, bottom = (round(side) for side in corners)
+    return each.label, left, top, right, bottom
+
+
+def _is_same_place(mine: Box, theirs: Box, width: int, height: int) -> bool:
+    """Whether two boxes differ by rounding alone; the model's may be cut at the edges."""
+    cut = Box(
+        min(max(mine.x_min, 0.0), width),
+        min(max(mine.y_min, 0.0), height),
+        min(max(mine.x_max, 0.0), width),
+        min(max(mine.y_max, 0.0), height),
+    )
+    return (
+        max(abs(cut.x_min - theirs.x_min), abs(cut.x_max - theirs.x_max)) <= _SAME * width
+        and max(abs(cut.y_min - theirs.y_min), abs(cut.y_max - theirs.y_max)) <= _SAME * height
+    )

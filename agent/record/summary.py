@@ -135,6 +135,17 @@ def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None
     return LabelledClass(best[0]["label"], float(best[0]["confidence"]))
 
 
+def positive_number(value: object, name: str) -> float:
+    """Return a number above 0 of a record; raise `ValueError` for anything else."""
+    try:
+        number = _number(value)
+    except ValueError:
+        number = 0.0
+    if number <= 0:
+        raise ValueError(f"`{name}` must be a number above 0")
+    return number
+
+
 def capture_day(record: Mapping[str, Any]) -> str:
     """Return the UTC day of the capture as `yyyy-mm-dd`; `undated` when the record has none."""
     day = str(record.get("captured_at", ""))[:10]

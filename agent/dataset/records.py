@@ -1,0 +1,71 @@
+"""Reads the records of a dataset folder; the one place that checks them after they arrived."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from agent.errors import ConfigurationError
+from agent.files import read_regular_file
+from agent.printable import printable
+from agent.record.summary import Annotate, class_of, confident, positive_number, sides
+
+RECORD_MAX = 4_000_000
+"""Bytes of a record; those of the agent have some thousands."""
+
+Records = Mapping[str, Mapping[str, Any]]
+"""Records by id."""
+
+
+def read_records(directory: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the records of the dataset in `directory`, by id.
+
+    Each has an `id`, the name of its file; a `lane`; positive `image.width` and `image.height`;
+    a `sampling.weight` above 0 if it was drawn at random; valid `detections` or `classes`.
+
+    Raises `ConfigurationError`, which names the file, for a record that does not.
+    """
+    records = {}
+    for path in sorted((directory / "records").glob("*.json")):
+        try:
+            record = _parsed(read_regular_file(path, RECORD_MAX))
+            _check(record, path.stem)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(
+                f"cannot use the record {printable(path)}: {printable(why)}; "
+                "deliver the capture again, or move the file away"
+            ) from error
+        records[path.stem] = record
+    return records
+
+
+def _parsed(data: bytes) -> Mapping[str, Any]:
+    try:
+        record = json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004
+    return record
+
+
+def _check(record: Mapping[str, Any], name: str) -> None:
+    """Raise `ValueError` for a violation of the schema that a reader would notice too late."""
+    if str(UUID(name)) != name or record.get("id") != name:
+        raise ValueError("its `id` is not the name of the file")
+    if not isinstance(record.get("lane"), str):
+        raise ValueError("its `lane` is no text")  # noqa: TRY004
+    image = record.get("image")
+    for side in ("width", "height"):
+        value = image.get(side) if isinstance(image, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            raise ValueError(f"its `image.{side}` is not a positive number of pixels")
+    if record["lane"] == "random":
+        sampling = record.get("sampling")
+        positive_number(sampling.get("weight") if isinstance(sampling, dict) else None, "weight")
+    for detection in confident({**record, "thresholds": {}}):
+        sides(detection)
+    confident(record)
+    class_of(record, Annotate.THRESHOLD)
