@@ -139,7 +139,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "model reload failed": Event(
         "error",
-        "A new model file failed its trial, or a model failed on 30 frames in a row (`error` says "
+        "A new model file failed its trial; or a model failed on 30 frames in a row (`error` says "
         "why); the previous model stays in use, also after a restart.",
         "Install a complete, supported model file, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
@@ -237,7 +237,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "target failed": Event(
         "critical",
-        "A bug in the code of the target: the traceback follows, once for each kind. All captures "
+        "A bug in the code of the target; the traceback follows, once for each kind. All captures "
         "are kept, capturing goes on, and deliveries are tried again as when they are blocked.",
         "Report it with its traceback.",
         facts="target capture",
@@ -299,7 +299,8 @@ EVENTS: Mapping[str, Event] = {
     "spool unavailable": Event(
         "error",
         "The disk refuses writes; captures wait in memory, and a start waits.",
-        f"See `error`. {_DISK} Export from a disk that is read-only, and replace it.",
+        "Free some space on the disk, or export from a read-only one and replace it. Or lower "
+        "`AGENT_SPOOL_MAX` and `AGENT_SPOOL_MIN_FREE`.",
         facts="error pending",
     ),
     "spool available": Event(

@@ -134,14 +134,15 @@ def urgent_events_table() -> str:
     """Return the README's table of events that need a person, in Markdown.
 
     These are problems at level error or above, or that become so when they are final;
-    of their meaning, the first clause.
+    of their meaning and of what to do, the first sentence.
     """
     rows = ["| Event | Meaning | What to do |", "| --- | --- | --- |"]
     for name, event in EVENTS.items():
         is_problem = bool(event.fix) and event.level != "info"
         if is_problem and {event.level, event.worst_level} & {"error", "critical"}:
             meaning = re.split(r"[;.](?: |$)", event.meaning)[0]
-            rows.append(f"| `{name}` | {meaning}. | {event.fix} |")
+            fix = re.split(r"[.:](?: |$)", event.fix)[0]
+            rows.append(f"| `{name}` | {meaning}. | {fix}. |")
     return "\n".join(rows) + "\n"
 
 
