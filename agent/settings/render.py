@@ -141,7 +141,7 @@ def urgent_events_table() -> str:
         is_problem = bool(event.fix) and event.level != "info"
         if is_problem and {event.level, event.worst_level} & {"error", "critical"}:
             meaning = re.split(r"[;.](?: |$)", event.meaning)[0]
-            fix = re.split(r"[.:](?: |$)", event.fix)[0]
+            fix = re.split(r"[.](?: |$)", event.fix)[0]
             rows.append(f"| `{name}` | {meaning}. | {fix}. |")
     return "\n".join(rows) + "\n"
 
