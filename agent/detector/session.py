@@ -65,6 +65,7 @@ SQUARE = Size(640, 640)
 SQUARE_SIDES = (640, 224, 320, 416, 512, 256, 288, 300, 384, 608, 800, 960, 1024, 1280)
 """Pixels of usual square inputs: 224 of classifiers, the others of detectors."""
 
+VERSION = onnxruntime.__version__
 STRIDE = 32
 MORE_STRIDES = (64, 128)
 """Strides of models with more levels; those with six have 64."""
@@ -100,12 +101,13 @@ class OnnxSession:
         """
         self.path = path
         available = onnxruntime.get_available_providers()
+        automatic = is_auto(hardware.providers)
         wanted = wanted_providers(hardware.providers, available, engines=hardware.engines)
         self.file, self._session = load_verified(
-            path, sha256, lambda: _open(path, wanted, hardware.threads)
+            path, sha256, lambda: _open(path, wanted, hardware.threads, may_use_cpu=automatic)
         )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        if not is_auto(hardware.providers):
+        if not automatic:
             _require_used(wanted, self.providers)
         try:
             self._inputs = [_tensor(each) for each in self._session.get_inputs()]
@@ -332,7 +334,10 @@ def _odd(number: int) -> int:
     return max(1, number - (number % 2 == 0))
 
 
-def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntime.InferenceSession:
+def _open(
+    path: Path, providers: Sequence[Provider], threads: int, *, may_use_cpu: bool
+) -> onnxruntime.InferenceSession:
+    """Load the model; with `may_use_cpu` on the CPU alone if it cannot run on `providers`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -343,14 +348,30 @@ def _open(path: Path, providers: Sequence[Provider], threads: int) -> onnxruntim
     options.log_severity_level = 4  # none: each error is raised too, the warnings are checked here
     named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
-        return onnxruntime.InferenceSession(path.resolve(), options, providers=named)
+        try:
+            return _session(path, options, named)
+        except RuntimeError:
+            if not may_use_cpu or len(named) == 1:
+                raise
+            return _session(path, options, ["CPUExecutionProvider"])
     except MODEL_ERRORS as error:
-        fix = kind_by_name(path) or (
-            f"set AGENT_MODEL to an ONNX file that onnxruntime {onnxruntime.__version__} reads"
-        )
+        reason, fix = one_line(error), kind_by_name(path)
+        if isinstance(error, UnicodeDecodeError):
+            reason, fix = "the name of an input or output is not UTF-8 text", "export it again"
+        fix = fix or f"set AGENT_MODEL to an ONNX file that onnxruntime {VERSION} reads"
         raise ModelUnusable(
-            f"cannot load the model {path} (AGENT_MODEL): {one_line(error)}; {fix}"
+            f"cannot load the model {path} (AGENT_MODEL): {reason}; {fix}"
         ) from error
+
+
+def _session(
+    path: Path, options: onnxruntime.SessionOptions, providers: Sequence[object]
+) -> onnxruntime.InferenceSession:
+    # The file itself, whose weights were checked. onnxruntime's own fallback prints to stdout, and
+    # would change the provider in the middle of a run.
+    return onnxruntime.InferenceSession(
+        path.resolve(), options, providers=providers, enable_fallback=0
+    )
 
 
 def _require_used(wanted: Sequence[Provider], used: tuple[str, ...]) -> None:

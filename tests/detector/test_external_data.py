@@ -213,3 +213,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> 
 
     with pytest.raises(ConfigurationError, match="replaced while it was being read"):
         load_verified(path, None, replace_it)
+
+
+def test_a_link_within_the_folder_keeps_its_name(tmp_path: Path) -> None:
+    path = split_model(tmp_path / "model.onnx", "linked.bin")
+    (tmp_path / "linked.bin").symlink_to("weights.bin")
+
+    with path.open("rb") as file:
+        assert external_files(path, file) == {tmp_path / "linked.bin"}

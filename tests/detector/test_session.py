@@ -216,6 +216,7 @@ def test_a_provider_that_does_not_start_is_refused(
         "onnxruntime.get_available_providers",
         lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     )
+    monkeypatch.setattr("agent.detector.session.lacks_device", lambda _name: False)
     # If a provider fails to start, onnxruntime logs a warning and continues without it.
     monkeypatch.setattr(
         "agent.detector.session.onnxruntime.InferenceSession", session_that_falls_back
@@ -225,7 +226,7 @@ def test_a_provider_that_does_not_start_is_refused(
         OnnxSession(bundled_model(), hardware=Hardware(["cuda"]))
 
 
-def session_that_falls_back(path: Path, options: Any, *, providers: list[str]) -> Any:
+def session_that_falls_back(path: Path, options: Any, *, providers: list[str], **_: Any) -> Any:
     from onnxruntime.capi.onnxruntime_inference_collection import InferenceSession
 
     assert providers == ["CUDAExecutionProvider"]
@@ -237,3 +238,39 @@ def test_a_copy_of_the_bundled_model_keeps_its_labels(tmp_path: Path) -> None:
     shutil.copy(bundled_model(), copy)
 
     assert load_detector(copy).info.labels[0] == "person"
+
+
+def test_a_name_that_is_not_utf8_is_refused_without_a_line_of_onnxruntime(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
+    path.write_bytes(path.read_bytes().replace(b"output0", b"outp\xff\xfe0"))
+
+    with pytest.raises(ConfigurationError, match="name of an input or output is not UTF-8"):
+        load_detector(path)
+    path.write_bytes(path.read_bytes().replace(b"images", b"\x1b[31mi").replace(b"\xff\xfe", b"ut"))
+    load_detector(path)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_automatic_provider_that_cannot_load_the_model_is_replaced_by_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from onnxruntime.capi.onnxruntime_inference_collection import InferenceSession
+
+    def session(path: Path, options: Any, *, providers: list[Any], **more: Any) -> Any:
+        if providers != ["CPUExecutionProvider"]:
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+        return InferenceSession(path, options, providers=providers, **more)
+
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers",
+        lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    )
+    monkeypatch.setattr("agent.detector.session.onnxruntime.InferenceSession", session)
+
+    assert OnnxSession(bundled_model()).provider == "CPUExecutionProvider"
+    with pytest.raises(ConfigurationError, match="CUDA failure 100"):
+        OnnxSession(bundled_model(), hardware=Hardware(["cuda", "cpu"]))
+    assert capfd.readouterr() == ("", "")

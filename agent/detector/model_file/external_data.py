@@ -82,7 +82,7 @@ def _beside(path: Path, folder: Path, location: str) -> Path:
             f"cannot use the model {path}: its weights are in '{printable(location)}', which does "
             f"not exist; {fix}"
         )
-    return found
+    return folder / location  # a link keeps its name, which the model contains
 
 
 def _locations(data: memoryview) -> Iterator[str]:

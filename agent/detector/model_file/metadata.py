@@ -11,8 +11,9 @@ from agent.detector.formats.contract import Metadata
 from agent.detector.letterbox import Size
 from agent.detector.model_file.label_text import labels_in_text
 from agent.detector.model_file.words import LONGEST_TEXT, labels_of, literal, number_of
+from agent.printable import printable
 
-LONGEST_NAME = 200  # characters of an entry's name, and of a task
+LONGEST_NAME = 200  # characters of an entry's name
 MOST_ENTRIES = 1000
 LABEL_ENTRIES = ("names", "character", "class_names", "classes", "labels", "id2label")
 """Entries with labels; the first is that of Ultralytics, the second that of PaddlePaddle."""
@@ -30,7 +31,7 @@ def read_metadata(entries: Mapping[str, str]) -> Metadata:
         label_problem=problem,
         size=_size(_literal(kept.get("imgsz"))),
         stride=_number(_literal(kept.get("stride")), STRIDES),
-        task=kept.get("task", "")[:LONGEST_NAME] or None,
+        task=printable(kept.get("task", "").strip()) or None,
         entries=kept,
     )
 
