@@ -144,6 +144,12 @@ EVENTS: Mapping[str, Event] = {
         "Install a complete, supported model file, then `systemctl reload capture-agent`.",
         facts="model sha256 error",
     ),
+    "model recovered": Event(
+        "error",
+        "The file at `AGENT_MODEL` is in use again after a failure.",
+        facts="model sha256",
+        ends=("model reload failed",),
+    ),
     "model batch wasted": Event(
         "warning",
         "The model has a fixed batch size above 1 but gets one frame at a time, so each frame "

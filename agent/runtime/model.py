@@ -256,7 +256,7 @@ class ModelChange:
         _log_failure(old.info, failure, self._log)
 
     def _use(self, new: LoadedModel) -> None:
-        before = self.current.info
+        before, ends_failure = self.current.info, self.current.fallback_reason is not None
         self.current.change(new)
         self._log.info(
             "model changed",
@@ -266,6 +266,8 @@ class ModelChange:
             provider=new.info.provider,
             labels=len(new.info.labels),
         )
+        if ends_failure:
+            self._log.error("model recovered", model=new.info.name, sha256=new.info.sha256[:12])
         self.current.warn(self._log)
 
     def _require_fit(self, new: LoadedModel) -> bool:

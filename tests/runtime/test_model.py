@@ -312,6 +312,16 @@ def test_a_new_model_is_used_and_kept_once_somebody_asked(log: Recorder) -> None
     assert "model changed" in EVENTS
 
 
+def test_the_end_of_a_failure_has_the_level_of_the_failure(log: Recorder) -> None:
+    """Who filters for errors sees that the problem is over."""
+    current = CurrentModel(Fixed(MODEL), fallback_reason="cannot load the model")
+    change = change_of(current, lambda: Fixed(OTHER), log, MemoryModelStore())
+    change.ask()
+    change.step()
+
+    assert log.one("model recovered")["log_level"] == "error"
+
+
 def test_a_new_model_without_a_frame_to_try_it_on_is_kept_only_after_one(log: Recorder) -> None:
     store = MemoryModelStore(Fixed(OLD))
     current = CurrentModel(Fixed(MODEL))

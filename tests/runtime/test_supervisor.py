@@ -1,12 +1,14 @@
 """Start, news for the service manager, and what each end means."""
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from agent.progress import doing
-from agent.runtime.supervisor import TICK_S, ExitCode
+from agent.runtime.metrics import Metrics
+from agent.runtime.supervisor import STOP_S, TICK_S, ExitCode, Supervisor
 from agent.spool.spool import Spool
 from agent.system import SystemClock
 from tests.fakes.captures import frame
@@ -196,6 +198,68 @@ def test_a_target_that_hangs_does_not_block_the_stop(
     overdue = [line for line in log.lines if line["event"] == "stop overdue"]
     assert "upload 0" in overdue[0]["workers"]
     assert "stays on disk and is sent again" in overdue[0]["lost"]
+
+
+def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
+    tmp_path: Path, spool: Spool, log: Recorder
+) -> None:
+    hanging, let_go = Event(), Event()
+
+    def hang(_: Path, __: bytes) -> None:
+        hanging.set()
+        let_go.wait(60)
+
+    camera, clock = HungCamera(), FastClock(10)
+    camera.let_go.set()
+    agent = WholeAgent(camera, spool, log, clock=clock)
+    stages = agent.stages
+    metrics = Metrics(
+        tmp_path / "agent.prom",
+        stages.mailbox,
+        stages.stats,
+        spool,
+        stages.uploader,
+        publish=hang,
+        clock=clock,
+        log=log.log,
+    )
+    supervisor = Supervisor(
+        replace(stages, metrics=metrics),
+        clock=clock,
+        notifier=agent.says,
+        log=log.log,
+        watchdog=3.0,
+    )
+    codes: list[ExitCode] = []
+    main = Thread(target=lambda: codes.append(supervisor.run()))
+    main.start()
+    assert hanging.wait(10)
+    wait_until(lambda: "metrics unavailable" in log.events)
+    fed = agent.says.said.count("WATCHDOG=1")
+    wait_until(lambda: agent.says.said.count("WATCHDOG=1") > fed + 2)
+    asked_at = clock.monotonic()
+    supervisor.stop()
+    main.join(20)
+    took = clock.monotonic() - asked_at
+    let_go.set()
+    wait_until(lambda: not supervisor.left_behind)
+
+    assert codes == [ExitCode.STOPPED]
+    assert took < STOP_S
+    overdue = log.one("stop overdue")
+    assert (overdue["workers"].partition(" ")[0], overdue["lost"]) == ("metrics", "nothing")
+
+
+def test_the_end_of_a_stall_is_said_too(spool: Spool, log: Recorder) -> None:
+    clock = ManualClock()
+    agent = WholeAgent(recording(0), spool, log, clock=clock, watchdog=3.0)
+    clock.now += 61
+    agent.supervisor.watch()
+    clock.now -= 61
+    agent.supervisor.watch()
+
+    assert log.one("worker recovered")["workers"] == log.one("worker stalled")["workers"]
+    assert log.one("worker recovered")["log_level"] == "critical"
 
 
 def test_the_watchdog_is_fed_three_times_an_interval(spool: Spool, log: Recorder) -> None:
