@@ -19,6 +19,7 @@ Needs pip, dpkg-deb and the registry that this computer's pip is configured for.
 """
 
 import argparse
+import gzip
 import hashlib
 import os
 import shutil
@@ -39,6 +40,15 @@ SCRIPTS = ROOT / "packaging" / "debian"
 NAME = "capture-agent"
 HOME = Path("opt") / NAME
 EXTRA = "s3"  # a device without a network cannot add it later
+
+SHARE = ROOT / "packaging" / "share"  # made by packaging/manual.py
+MAN_PAGE = f"man/man1/{NAME}.1"
+COMPLETIONS = {
+    f"bash-completion/completions/{NAME}": f"bash-completion/completions/{NAME}",
+    f"zsh/site-functions/_{NAME}": f"zsh/vendor-completions/_{NAME}",
+    f"fish/vendor_completions.d/{NAME}.fish": f"fish/vendor_completions.d/{NAME}.fish",
+}
+"""Each file below `share/`, and where Debian has it below `/usr/share`."""
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _GLIBC = range(28, 16, -1)  # manylinux tags that run on all systems with such a Python
@@ -127,6 +137,7 @@ def _environment(home: Path, build: Build, wheels: Path) -> None:
     into = ("--no-compile", "--target", str(libraries), f"{build.wheel}[{EXTRA}]")
     run(sys.executable, "-m", "pip", "install", "-q", *_for_machine(build), *source, *into)
     shutil.rmtree(libraries / "bin")  # their first lines name the Python of this computer
+    shutil.rmtree(libraries / "share", ignore_errors=True)  # ours goes where the system looks
     for told in libraries.glob("*.dist-info/direct_url.json"):
         told.unlink()  # a path of this computer
     python = f"/usr/bin/python{build.python}"
@@ -154,6 +165,13 @@ def _documents(tree: Path, build: Build) -> None:
     (folder / "copyright").write_text(copyright_text(libraries), "utf-8")
     news = changelog(ROOT, build.version, build.maintainer, build.built_at)
     (folder / "changelog.gz").write_bytes(news)
+    man_page = tree / "usr" / "share" / "man" / "man1" / f"{NAME}.1.gz"
+    man_page.parent.mkdir(parents=True)
+    man_page.write_bytes(gzip.compress((SHARE / MAN_PAGE).read_bytes(), mtime=0))
+    for source, place in COMPLETIONS.items():
+        completion = tree / "usr" / "share" / place
+        completion.parent.mkdir(parents=True)
+        shutil.copy(SHARE / source, completion)
     overrides = tree / "usr" / "share" / "lintian" / "overrides"
     overrides.mkdir(parents=True)
     shutil.copy(SCRIPTS / "lintian-overrides", overrides / NAME)

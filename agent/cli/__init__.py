@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from agent import __version__
 
@@ -48,7 +48,7 @@ def command_app(name: str) -> typer.Typer:
     found = getattr(import_module(f"{__name__}.{module}"), attribute)
     if isinstance(found, typer.Typer):
         return found
-    single = typer.Typer(add_completion=False)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
     settings = _OPTIONS_OF_ANOTHER_COMMAND if name == "as-service" else None
     single.command(name, context_settings=settings)(errors_shown(found))
     return single
@@ -68,10 +68,9 @@ def summary(name: str) -> str:
 
 
 class _LazyCommands(MutableMapping[str, Any]):
-    """Commands by name; each is imported when it is looked up, unless only `--help` lists it."""
+    """Commands by name; each is imported when it is looked up."""
 
     def __init__(self) -> None:
-        self.is_listing = False
         self._added: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -79,8 +78,6 @@ class _LazyCommands(MutableMapping[str, Any]):
             return self._added[name]
         if name not in COMMANDS:
             raise KeyError(name)
-        if self.is_listing:
-            return TyperCommand(name, help=summary(name))
         command = typer.main.get_command(command_app(name))
         command.name = name
         return command
@@ -98,18 +95,33 @@ class _LazyCommands(MutableMapping[str, Any]):
         return len(COMMANDS | self._added)
 
 
-class _LazyGroup(TyperGroup):
+class CommandGroup(TyperGroup):
+    """A group whose help shows the whole first paragraph of each command."""
+
+    def summaries(self) -> dict[str, str]:
+        """The first paragraph of each command."""
+        return {
+            name: " ".join((command.help or "").split("\n\n")[0].split())
+            for name, command in self.commands.items()
+        }
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries().items()))
+
+
+class _LazyGroup(CommandGroup):
     """The group of all commands."""
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self._lazy = _LazyCommands()
-        self.commands = self._lazy
+        self.commands = _LazyCommands()
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, with the commands' summaries alone."""
-        self._lazy.is_listing = True
-        super().format_help(ctx, formatter)
+    def summaries(self) -> dict[str, str]:
+        """The first paragraph of each command, read without importing it."""
+        return {name: summary(name) for name in COMMANDS}
 
 
 app = typer.Typer(
@@ -120,6 +132,7 @@ app = typer.Typer(
     "`capture-agent env`.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import console
+from agent.cli import CommandGroup, console
 from agent.errors import DamagedRecord
 from agent.factories import spool_of
 from agent.files import Disk
@@ -19,7 +19,10 @@ from agent.spool.spool import Spool
 from agent.system import SystemClock
 
 app = typer.Typer(
-    help="List, retry or drop captures that the endpoint refused.", add_completion=False
+    cls=CommandGroup,
+    help="List, retry or drop captures that the endpoint refused.",
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 _Ids = Annotated[list[str] | None, typer.Argument(help="Ids of captures; all when none is given.")]

@@ -1,10 +1,13 @@
 """Regenerate the texts that are made from declarations: `python -m tests.house.refresh`.
 
 Run it after a change of `agent/settings/groups`, `agent/events.py` or the docstring of a
-rule. It rewrites `systemd/capture-agent.env`, the tables in `README.md` and
-`docs/selection.md`, and the pages `docs/settings.md` and `docs/events.md`.
+rule, and after a change of a command's help. It rewrites `systemd/capture-agent.env`, the tables in
+`README.md` and `docs/selection.md`, the pages `docs/settings.md` and `docs/events.md`, and the man
+page and completions in `packaging/share`.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 
 from agent.settings.render import (
@@ -55,3 +58,4 @@ if __name__ == "__main__":
         if text_between(content, name) is None:
             raise SystemExit(f"cannot find <!-- {name} --> and <!-- /{name} --> in {page}")
         (ROOT / page).write_text(with_text(content, name, make()), encoding="utf-8")
+    subprocess.run([sys.executable, ROOT / "packaging/manual.py"], check=True)
