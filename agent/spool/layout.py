@@ -36,6 +36,11 @@ class SpoolPaths:
         return self.root / "live"
 
     @cached_property
+    def ledgers(self) -> tuple[Path, Path]:
+        """The two copies of the labelling budget's ledger."""
+        return self.root / "ledger", self.root / "ledger-copy"
+
+    @cached_property
     def cache(self) -> Path:
         """The diskcache directory."""
         return self.root / "cache"

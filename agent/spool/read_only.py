@@ -21,6 +21,7 @@ from agent.ports import Clock, SendOrder
 from agent.spool.index import Index, IndexChange
 from agent.spool.index_reading import DamagedIndexError, IndexContents, read_all, readable_copy
 from agent.spool.layout import SpoolPaths
+from agent.spool.ledger_file import LedgerFile, latest_ledger
 from agent.spool.lock import held
 from agent.spool.reconciliation import Reconciliation
 from agent.spool.spool import Spool
@@ -68,6 +69,13 @@ class DiscardingIndex(Index):
         """Do nothing: no file is open."""
 
 
+class DiscardingLedgerFile(LedgerFile):
+    """Reads the ledger's copies."""
+
+    def write(self, text: str) -> None:
+        """Do nothing: the send order remembers its purchases."""
+
+
 @contextlib.contextmanager
 def read_spool(
     directory: Path,
@@ -87,12 +95,23 @@ def read_spool(
     with held(paths.lock):
         try:
             index = DiscardingIndex(_contents(paths))
+            ledger_file = DiscardingLedgerFile(disk, paths)
+            notes = index.load().notes
+            notes.update(latest_ledger(notes, ledger_file))
             recovery = Reconciliation(paths, limits, disk, index, log, lambda _read, _of: None)
             state = recovery.run(index.load())
         except OSError as error:
             raise SpoolUnavailable(f"cannot read the spool {paths.root}: {error}") from error
         yield Spool(
-            paths, limits, disk=disk, index=index, state=state, clock=clock, log=log, order=order
+            paths,
+            limits,
+            disk=disk,
+            index=index,
+            state=state,
+            clock=clock,
+            log=log,
+            order=order,
+            ledger_file=ledger_file,
         )
 
 

@@ -73,6 +73,12 @@ class RecordFiles:
                 with self._lock:
                     self._unsynced_unlinks.add(file_name(entry))
 
+    def unlink_durably(self, entries: Iterable[SpoolEntry]) -> None:
+        """`unlink`, and sync the folder if the disk allows it."""
+        self.unlink(entries)
+        with contextlib.suppress(OSError):
+            self.sync()
+
     def sync(self) -> set[str]:
         """Sync the folder; return the names whose unlink is now durable."""
         with self._lock:

@@ -13,7 +13,7 @@ What a start may find:
 | a row without a file | the medium lost the file | counted as damaged |
 | rows of a put that raised | a flush failed and the process ended | kept, as stored |
 | two files of one capture | a failed put that was repeated | the one with a row is kept |
-| a damaged, empty or missing index | | `damaged/`, rebuilt from the files |
+| a damaged, empty or missing index | | `damaged/`, rebuilt from the files and the ledger's copies |
 | a full file system | | the reserve is freed first, then few captures are evicted, and counted |
 """
 
@@ -32,6 +32,7 @@ from agent.files import TEMPORARY_SUFFIX, Disk, is_disk_full
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
 from agent.record.file_format import BLOCK_BYTES, file_name, occupied_bytes, parse_name
+from agent.selection.budget.ledger import LEDGER_NOTE
 from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.eviction import EvictionQueue
 from agent.spool.index import Index
@@ -44,6 +45,7 @@ from agent.spool.layout import (
     refuse_torn,
     restore_reserve,
 )
+from agent.spool.ledger_file import LedgerFile, latest_ledger
 from agent.spool.lock import owned
 from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
@@ -90,9 +92,12 @@ def open_spool(
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
             recovery = Reconciliation(paths, limits, disk, index, log, progress, evicted)
+            ledger_file = LedgerFile(disk, paths)
+            contents.notes.update(latest_ledger(contents.notes, ledger_file))
             state = recovery.run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
+                ledger_file.repair(state.notes.get(LEDGER_NOTE, ""))
         except OSError as error:
             raise _unavailable(paths, disk, error) from error
         yield Spool(
@@ -104,6 +109,7 @@ def open_spool(
             clock=clock,
             log=log,
             order=order,
+            ledger_file=ledger_file,
         )
 
 

@@ -7,7 +7,8 @@ A capture exists if its record file does; the index says which deletions are fin
 3. unlinks the evicted files, and only then returns.
 
 An acknowledgement commits one transaction that replaces the row by a tombstone, then unlinks the
-file. If a power cut restores an unlinked file, its tombstone identifies it. A tombstone is deleted
+file and syncs the folder, so that the capture stays deleted even if the index is lost. If a power
+cut comes before that and restores the file, its tombstone identifies it. A tombstone is deleted
 with the first put after the folder was synced. `recovery.py` lists what a start may find.
 
 A failed commit is in doubt until another one succeeds (`index.py`): a start before that may find it
@@ -26,6 +27,7 @@ from agent.logs import Log
 from agent.ports import Clock, SendDecision, SendOrder
 from agent.record import file_format as record
 from agent.record.file_format import file_name, occupied_bytes
+from agent.selection.budget.ledger import LEDGER_NOTE
 from agent.selection.budget.send_order import ValueOrder
 from agent.spool.admission import admit
 from agent.spool.disk_budget import DiskBudget, Shortage
@@ -34,6 +36,7 @@ from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_notes import IndexNotes
 from agent.spool.index_reading import InDoubtError
 from agent.spool.layout import SpoolPaths
+from agent.spool.ledger_file import LedgerFile
 from agent.spool.record_files import RecordFiles
 from agent.spool.types import (
     EncodedCapture,
@@ -71,6 +74,7 @@ class Spool:
         state: RecoveredState,
         clock: Clock,
         log: Log,
+        ledger_file: LedgerFile,
         order: SendOrder | None = None,
     ) -> None:
         """Continue from the recovered state.
@@ -78,6 +82,7 @@ class Spool:
         `order` decides what is sent next; the default sends everything, highest value first.
         """
         self._files = RecordFiles(disk, paths)
+        self._ledger_file = ledger_file
         self._disk_budget = DiskBudget(paths, limits, disk, state.moved_bytes, log)
         self._index_notes = IndexNotes(index, self._disk_budget, state)
         self._clock = clock
@@ -172,6 +177,7 @@ class Spool:
                     )
                 try:
                     if choice.notes or self._index_notes.must_commit(entry):
+                        self._copy_ledger(choice.notes.get(LEDGER_NOTE))
                         self._commit(IndexChange(notes=choice.notes))
                 except OSError as error:
                     self._index_notes.release_inclusion(entry)
@@ -221,7 +227,7 @@ class Spool:
             for entry in entries:
                 self._drop(entry)
         # Outside of the lock: unlinking takes milliseconds on some disks and must not block claims.
-        self._files.unlink(entries)
+        self._files.unlink_durably(entries)
         with self._lock:
             if self._files.unsynced_unlinks >= _MAX_TOMBSTONES:
                 self._clear_tombstones()
@@ -402,6 +408,18 @@ class Spool:
                 raise SpoolUnavailable(f"cannot move a capture to {why}/: {error}") from error
             self._drop(entry)
             self._disk_budget.after_move(why)
+
+    def _copy_ledger(self, text: str | None) -> None:
+        """Write the ledger, if it is given, to its own file too. Raises `OSError`."""
+        if text is None:
+            return
+        try:
+            self._ledger_file.write(text)
+        except OSError as error:
+            if not self._disk_budget.is_full(error):
+                raise
+            self._disk_budget.free_reserve()
+            self._ledger_file.write(text)
 
     def _commit(self, change: IndexChange) -> None:
         """Commit a change together with the notes of the send order. Raises `OSError`."""

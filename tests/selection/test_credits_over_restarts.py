@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agent.domain import SpoolEntry
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
+from agent.spool.ledger_file import LedgerFile
 from tests.fakes.captures import capture_id
 from tests.selection.budgeted_spool import (
     MIDNIGHT,
@@ -129,8 +130,14 @@ class StoresLedgerOfItsStart(BudgetedOrder):
 )
 @pytest.mark.parametrize("end", ENDS)
 def test_a_ledger_that_forgets_purchases_is_caught(
-    tmp_path: Path, make: type[BudgetedOrder], end: str, *, holds: bool
+    tmp_path: Path,
+    make: type[BudgetedOrder],
+    end: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    holds: bool,
 ) -> None:
+    monkeypatch.setattr(LedgerFile, "read", lambda _: [])  # it would hide the bug
     device = SimulatedDevice(tmp_path, make)
     spends_two = ["claim", "claim", "send", "send"]
     device.run_all(["put", "hours", "kill", *spends_two, "put", end, "claim", "claim"])

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Lane
-from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.ledger import ClockReading, Ledger, latest
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, broken_rules, random_actions
 
 MIDNIGHT_2026 = NOON_2026 - DAY / 2
@@ -199,6 +200,84 @@ def test_under_one_date_at_most_the_budget_rounded_up_is_spent(per_day: float, m
             spent += 1
 
     assert 1 <= spent <= most
+
+
+@pytest.mark.parametrize("dates", [69, 300])
+def test_a_clock_that_steps_through_many_dates_gets_no_date_forgotten(dates: int) -> None:
+    ledger = Ledger(10, 0.0)
+    spent: Counter[int] = Counter()
+    for number in range(900):  # 90 days of running
+        at = number * 0.1 * DAY
+        date = number * 7 % dates
+        ledger.accrue(ClockReading(at, NOON_2026 + date * DAY, "boot"))
+        ledger = Ledger.from_text(ledger.text, per_day=10, random_share=0.0)
+        while ledger.may_buy(Lane.SCORE):
+            ledger.buy(str(number), Lane.SCORE)
+            ledger.finished(str(number))
+            spent[date] += 1
+    # The date that is due most often, seen by a clock that comes back to it.
+    for number in range(900, 1000):
+        ledger.accrue(ClockReading(number * 0.1 * DAY, NOON_2026, "boot"))
+        while ledger.may_buy(Lane.SCORE):
+            ledger.buy(str(number), Lane.SCORE)
+            ledger.finished(str(number))
+            spent[0] += 1
+
+    assert spent.total() > 2 * dates
+    assert max(spent.values()) == 10
+
+
+def test_a_date_is_forgotten_after_a_hundred_days_of_running() -> None:
+    ledger = Ledger(1, 0.0)
+    for day in range(300):
+        ledger.accrue(ClockReading(day * DAY, NOON_2026 + day * DAY, "boot"))
+        if ledger.may_buy(Lane.SCORE):
+            ledger.buy("a", Lane.SCORE)
+            ledger.finished("a")
+
+    assert len(json.loads(ledger.text)["by_date"]) == pytest.approx(101, abs=1)
+
+
+def test_a_clock_that_never_rests_buys_less_and_keeps_the_ledger_small() -> None:
+    ledger = Ledger(1000, 0.0)
+    for number in range(3000):
+        at = number * DAY / 1000
+        ledger.accrue(ClockReading(at, NOON_2026 + number * DAY, "boot"))
+        if ledger.may_buy(Lane.SCORE):
+            ledger.buy("a", Lane.SCORE)
+            ledger.finished("a")
+
+    assert len(json.loads(ledger.text)["by_date"]) == 1000
+
+
+def test_the_dates_of_an_older_version_are_read() -> None:
+    ledger = Ledger(1, 0.0)
+    ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
+    ledger.accrue(ClockReading(2 * DAY, NOON_2026, "boot"))
+    ledger.buy("a", Lane.SCORE)
+    state = json.loads(ledger.text)
+    state["by_date"] = [[date, count] for date, count, _ in state["by_date"]]
+
+    again = Ledger.from_text(json.dumps(state), per_day=1, random_share=0.0)
+    again.finished("a")
+    again.accrue(ClockReading(5 * DAY, NOON_2026, "boot"))
+
+    assert not again.may_buy(Lane.SCORE)
+
+
+def test_the_latest_ledger_is_the_one_that_ran_longest() -> None:
+    ledger = Ledger(1, 0.0)
+    ledger.accrue(ClockReading(0.0, NOON_2026, "boot"))
+    first = ledger.text
+    ledger.accrue(ClockReading(DAY, NOON_2026, "boot"))
+    before = ledger.text
+    ledger.buy("a", Lane.SCORE)
+    paid = ledger.text
+
+    assert latest([]) is None
+    assert latest(["", "{}", "[" * 100_000, '{"elapsed": 1e999}']) is None
+    assert latest([before, first, "damaged"]) == before
+    assert latest([before, paid]) == paid
 
 
 @pytest.mark.parametrize("per_day", [0.5, 100])

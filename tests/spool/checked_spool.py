@@ -25,6 +25,7 @@ class CheckedSpool:
         self.unstored: dict[str, NewCapture] = {}  # of failed puts: may be there after a start
         self.doubtful: set[str] = set()  # interrupted while being deleted: there or gone
         self.evictable: set[str] = set()  # candidates of an interrupted put
+        self.evicted: set[str] = set()
         self.spool = machine.start()
 
     # Actions
@@ -59,6 +60,7 @@ class CheckedSpool:
             )
             assert list(stored.evicted) == expected
         self.waiting |= {entry.id: entry for entry in stored.kept}
+        self.evicted |= {entry.id for entry in stored.evicted}
         for entry in stored.evicted:
             assert entry.id not in self.claimed
             self.waiting.pop(entry.id, None)
@@ -114,7 +116,7 @@ class CheckedSpool:
         self.spool.release(identity)
         self.claimed.remove(identity)
 
-    def start_again(self, start: Callable[[], object]) -> None:
+    def start_again(self, start: Callable[[], object], *, is_index_lost: bool = False) -> None:
         """Call `start`, which restarts the spool, and compare its content with the model."""
         start()
         self.spool = self.machine.spool
@@ -125,13 +127,18 @@ class CheckedSpool:
             assert identity not in self.finished, "a finished capture reappeared"
             assert image == self.images[identity], "the image has other bytes"
         surprising = found.keys() - self.waiting.keys() - self.unstored.keys()
+        if is_index_lost:  # nothing was sent of those that were evicted
+            surprising -= self.evicted
         assert not surprising, "an unknown capture appeared"
         missing = self.waiting.keys() - found.keys() - self.doubtful
         assert missing <= self.evictable, "a stored capture was lost"
         if not self.machine.disk.errors:
             assert "damaged" not in counts, "a power cut left an incomplete file"
         evicted = sum(count for name, count in counts.items() if name.startswith("evicted/"))
-        assert len(missing) <= evicted, "a capture was evicted and not counted"
+        if is_index_lost:  # the counters begin again
+            assert not missing - self.evictable, "a capture was lost with the index"
+        else:
+            assert len(missing) <= evicted, "a capture was evicted and not counted"
         self.waiting = {one.id: one for one in self.spool._entries.values() if one.id in found}
         self.unstored.clear()
         self.doubtful.clear()

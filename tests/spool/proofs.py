@@ -7,9 +7,12 @@ from functools import partial
 from itertools import count, product
 
 from agent.domain import Lane
+from agent.selection.budget.ledger import Ledger
+from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.types import SpoolLimits
 from tests.fakes.captures import new_capture
+from tests.fakes.clock import ManualClock
 from tests.fakes.disk.power_cut import (
     ChooseKept,
     DiskFault,
@@ -168,6 +171,67 @@ def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
         assert identity in checked.finished
         checked.start_again(partial(_start_again, checked.machine, keep_nothing))
         checked.machine.kill()
+
+
+def survives_a_lost_index(make_machine: MakeMachine) -> None:
+    """Power is lost at each step, and the index with it: what was delivered does not come back."""
+    for choose in (keep_nothing, keep_everything, _every_other(0), _every_other(1)):
+        for step in count(1):
+            checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 5 * 4096)))
+            machine = checked.machine
+            machine.disk.inject(DiskFault(step))
+            finished = _live(checked)
+            machine.kill()
+            machine.lose_index()
+            checked.start_again(partial(_start_again, machine, choose), is_index_lost=True)
+            checked.put([new_capture(100, value=1.0)])
+            checked.start_again(partial(_start_again, machine, choose))
+            machine.kill()
+            if finished:
+                break
+
+
+def keeps_the_budget(make_machine: MakeMachine) -> None:
+    """Power is lost at each step of sending, and the index or a copy of the ledger with it."""
+    losses = ((), ("index",), ("index", "a copy"))
+    for lost, choose in product(losses, (keep_nothing, _every_other(0))):
+        for step in count(1):
+            time = ManualClock(wall=1_800_000_000.0)
+            machine = make_machine(
+                make_order=lambda time=time: BudgetedOrder(Ledger(2, 0.0), time.reading)
+            )
+            machine.start().put([new_capture(n, value=n / 10) for n in range(1, 7)])
+            machine.spool.claim()  # the first reading of the clock
+            machine.disk.inject(DiskFault(step))
+            sent: set[str] = set()
+            finished = _send_for_days(machine, time, sent)
+            machine.kill()
+            machine.lose_power(choose)
+            if "index" in lost:
+                machine.lose_index()
+            if "a copy" in lost and machine.disk.size(machine.root / "ledger"):
+                machine.disk.names[machine.root / "ledger"].written = b"damaged"
+            machine.start().put([new_capture(7, value=0.9)])
+            _send_for_days(machine, time, sent)
+            machine.kill()
+            assert len(sent) <= 2, "more than the budget was sent under one date"
+            assert sent or not finished
+            if finished:
+                break
+
+
+def _send_for_days(machine: Machine, time: ManualClock, sent: set[str]) -> bool:
+    """Send all that the budget allows while the date stands still; False after a power cut."""
+    try:
+        for _ in range(3):
+            time.now += 86_400.0
+            time.wall_offset -= 86_400.0
+            while capture := machine.spool.claim():
+                sent.add(capture.id)
+                machine.spool.acknowledge(capture.id)
+    except PowerCut:
+        return False
+    return True
 
 
 def _start_again(machine: Machine, choose: ChooseKept | None = None) -> None:

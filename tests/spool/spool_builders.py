@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.files import Disk
+from agent.ports import SendOrder
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
@@ -35,6 +36,7 @@ class Machine:
     capacity: int = 1 << 40
     make_disk: Callable[[Path, int], PowerCutDisk] = PowerCutDisk
     make_index: Callable[[PowerCutDisk, Medium], MemoryIndex] = MemoryIndex
+    make_order: Callable[[], SendOrder | None] = lambda: None
 
     def __post_init__(self) -> None:
         self.root.mkdir(exist_ok=True)
@@ -54,6 +56,7 @@ class Machine:
                 log=quiet_log(self.log),
                 disk=self.disk,
                 open_index=lambda _: self.make_index(self.disk, self.medium),
+                order=self.make_order(),
             )
         )
         return self.spool
@@ -62,6 +65,10 @@ class Machine:
         """Kill the process: written data stays, and unsynced data stays unsynced."""
         self._process.close()
         self.disk.inject(None)
+
+    def lose_index(self) -> None:
+        """Lose the index, as a damaged one is lost; the process must not run."""
+        self.medium = Medium()
 
     def lose_power(self, choose: ChooseKept) -> None:
         """Cut the power: unsynced data may be lost."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain import SpoolEntry
 from agent.record.file_format import file_name
 from agent.spool import eviction, recovery, spool
 from agent.spool.disk_budget import DiskBudget, Shortage
 from agent.spool.index import IndexChange
 from agent.spool.index_reading import IndexContents
+from agent.spool.ledger_file import LedgerFile
 from agent.spool.reconciliation import Reconciliation
 from agent.spool.record_files import RecordFiles
 from agent.spool.spool import Spool
@@ -24,6 +26,8 @@ from tests.spool.proofs import (
     drains_a_full_disk,
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
+    keeps_the_budget,
+    survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
     survives_power_cuts,
@@ -148,6 +152,35 @@ class DoubtfulPutRemoved(RecordFiles):
             self._disk.remove(self._paths.records / file_name(capture.entry))
 
 
+class UnlinksNotSynced(RecordFiles):
+    def unlink_durably(self, entries: Iterable[SpoolEntry]) -> None:
+        self.unlink(entries)
+
+
+class LedgerOnlyInTheIndex(Spool):
+    def _copy_ledger(self, text: str | None) -> None:
+        """Rely on the index."""
+
+
+class LedgerAfterTheIndex(Spool):
+    """It is written with the acknowledgement, not before the capture is sent."""
+
+    _owed: str | None = None
+
+    def _copy_ledger(self, text: str | None) -> None:
+        self._owed = text
+
+    def acknowledge(self, *capture_ids: str) -> None:
+        super()._copy_ledger(self._owed)
+        super().acknowledge(*capture_ids)
+
+
+class OneCopyOfTheLedger(LedgerFile):
+    def write(self, text: str) -> None:
+        super().write(text)
+        self._disk.remove(self._paths.ledgers[1])
+
+
 class NeverOverwrites(MemoryIndex):
     def discard_failed(self) -> None:
         """Believe that a commit that raised changed nothing."""
@@ -197,17 +230,21 @@ def test_a_failed_commit_that_is_not_overwritten_is_seen(make_machine: MakeMachi
         (DoubtfulPutRemoved, survives_failed_flushes),
         (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
         (GivenUpPutLeftBehind, gives_up_a_refused_put_for_good),
+        (UnlinksNotSynced, survives_a_lost_index),
+        (LedgerOnlyInTheIndex, keeps_the_budget),
+        (LedgerAfterTheIndex, keeps_the_budget),
+        (OneCopyOfTheLedger, keeps_the_budget),
     ],
 )
 def test_a_bug_in_the_spool_is_seen(
-    bug: type[Spool | RecordFiles | DiskBudget],
+    bug: type[Spool | RecordFiles | DiskBudget | LedgerFile],
     proof: Proof,
     make_machine: MakeMachine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = bug.__base__
     assert right is not None
-    home = recovery if right is Spool else spool
+    home = recovery if right in {Spool, LedgerFile} else spool
     monkeypatch.setattr(home, right.__name__, bug)
 
     _is_seen(proof, make_machine)

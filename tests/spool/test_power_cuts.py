@@ -10,6 +10,8 @@ from tests.spool.proofs import (
     drains_a_full_disk,
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
+    keeps_the_budget,
+    survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
     survives_power_cuts,
@@ -28,6 +30,8 @@ from tests.spool.proofs import (
         delivers_a_refused_put_once,
         finishes_what_the_disk_refused,
         gives_up_a_refused_put_for_good,
+        survives_a_lost_index,
+        keeps_the_budget,
     ],
 )
 def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:

@@ -8,18 +8,19 @@ Three limits hold at once, so that no restart, retry or clock step spends more:
 - a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
   unspent credits then lapse but for one: the last credit of a day accrues at its end, and of a
   budget of half a capture a day a credit takes two days;
-- no more than the budget, rounded up, is ever spent under one UTC date of the wall clock, even when
-  the clock steps back to it.
+- no more than the budget, rounded up, is spent under one UTC date of the wall clock, even when the
+  clock steps back to it within 100 days of running.
 
 Time without power earns nothing: credits stand for time in which frames could be captured. Credits
 that accrued before a reboot on the same date are kept as far as they were durable: the ledger is
 stored with each change of the spool. Dates are UTC, because a local day may have 25 hours.
 """
 
+import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from agent.domain import LANES, BudgetPart, Lane
@@ -29,7 +30,16 @@ DAY_S = 86_400.0
 DEGRADED_SHARE = 0.05
 """Share of the credits that dark, overexposed and blurred images may use in the score lane."""
 
-_DATES_KEPT = 64
+LEDGER_NOTE = "ledger"
+"""Name of the note that has the ledger's text; the name on disk."""
+
+_DATES_KEPT_S = 100 * DAY_S
+"""Running time after which a date that was spent on is forgotten. The number of dates does not
+count: a clock that steps often must not make a date forgotten."""
+
+_MOST_DATES = 1000
+"""With more, nothing is purchased under a new date: a clock steps all the time."""
+
 _ROUNDING = 1e-6  # credits; tolerance of sums
 
 
@@ -54,7 +64,9 @@ class Ledger:
     _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
     _accrued_before: float = 0.0  # credits accrued before today, also those that lapsed
     _degraded: float = 0.0  # credits accrued for dark, overexposed and blurred images
-    _by_date: dict[int, int] = field(default_factory=dict)  # credits spent, by days since 1970
+    _by_date: dict[int, tuple[int, float]] = field(
+        default_factory=dict
+    )  # credits spent, and `elapsed` at the last of them, by days since 1970
     _paid: dict[str, str] = field(
         default_factory=dict
     )  # lane by id of captures paid and not finished
@@ -110,10 +122,7 @@ class Ledger:
         # Image quality concerns the score lane only: random captures use no degraded share.
         self._degraded -= is_degraded and lane is Lane.SCORE
         today = int(self._last.wall // self.period_s)
-        # A date that is spent on moves to the end, so that the least recent is forgotten first.
-        self._by_date[today] = self._by_date.pop(today, 0) + 1
-        while len(self._by_date) > _DATES_KEPT:
-            del self._by_date[next(iter(self._by_date))]
+        self._spend_under(today, 1)
         self._paid[capture_id] = lane.value
 
     @property
@@ -157,7 +166,10 @@ class Ledger:
         most = math.ceil(self.per_day)
         today = int(self._last.wall // self.period_s)
         spent = self._spent.total()
-        return min(self._earned - spent, most - spent, most - self._by_date.get(today, 0))
+        if today not in self._by_date and len(self._by_date) >= _MOST_DATES:
+            return 0.0
+        under_date, _ = self._by_date.get(today, (0, 0.0))
+        return min(self._earned - spent, most - spent, most - under_date)
 
     @property
     def _rounding(self) -> float:
@@ -196,8 +208,19 @@ class Ledger:
         self._running = 0.0
         self._spent = Counter(self._paid.values())
         if self._paid:
-            self._by_date[date] = self._by_date.pop(date, 0) + len(self._paid)
+            self._spend_under(date, len(self._paid))
         self._earn(seconds_into_it)
+
+    def _spend_under(self, date: int, count: int) -> None:
+        """Count credits under a date of the wall clock, and forget those of long ago."""
+        self._by_date = {
+            one: (spent, at)
+            for one, (spent, at) in self._by_date.items()
+            if self.elapsed - at <= _DATES_KEPT_S
+        }
+        before, _ = self._by_date.get(date, (0, 0.0))
+        if before or len(self._by_date) < _MOST_DATES:
+            self._by_date[date] = (before + count, self.elapsed)
 
     @property
     def text(self) -> str:
@@ -211,7 +234,9 @@ class Ledger:
                 "date": self._date,
                 "spent": dict(self._spent),
                 "accrued_before": round(self._accrued_before, 6),
-                "by_date": list(self._by_date.items()),
+                "by_date": [
+                    (date, count, round(at)) for date, (count, at) in self._by_date.items()
+                ],
                 "paid": self._paid,
                 "monotonic": self._last.monotonic if self._last else 0.0,
                 "wall": self._last.wall if self._last else 0.0,
@@ -236,9 +261,12 @@ class Ledger:
                 {Lane(lane).value: int(n) for lane, n in state["spent"].items()}
             )
             ledger._accrued_before = _finite(state.get("accrued_before", 0.0))
-            ledger._by_date = {int(date): int(count) for date, count in state["by_date"]}
             ledger._paid = {str(name): Lane(lane).value for name, lane in state["paid"].items()}
             ledger.elapsed = _finite(state["elapsed"])
+            ledger._by_date = {
+                int(date): (int(count), _finite(at[0]) if at else ledger.elapsed)
+                for date, count, *at in state["by_date"]  # older versions wrote no time
+            }
             clocks = _finite(state["monotonic"]), _finite(state["wall"])
             ledger._last = ClockReading(*clocks, str(state["boot"]))
             ledger._carried = _finite(state.get("carried", 0.0))
@@ -247,6 +275,19 @@ class Ledger:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError("not a ledger") from error
         return ledger
+
+
+def latest(texts: Iterable[str]) -> str | None:
+    """Return the text of the ledger that ran longest, of equals the last; None without a valid one.
+
+    A later text of one ledger knows of all credits that an earlier one knows of.
+    """
+    found: list[tuple[float, str]] = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            found.append((Ledger.from_text(text, per_day=1.0, random_share=0.0).elapsed, text))
+    longest = max((elapsed for elapsed, _ in found), default=0.0)
+    return next((text for elapsed, text in reversed(found) if elapsed == longest), None)
 
 
 def _part_of(count: int, share: float) -> int:

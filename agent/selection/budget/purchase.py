@@ -10,7 +10,7 @@ from sortedcontainers import SortedKeyList
 from agent.domain import Lane, SpoolEntry
 from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
-from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.ledger import LEDGER_NOTE, ClockReading, Ledger
 from agent.selection.budget.send_order import farthest
 from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
 
@@ -18,7 +18,7 @@ REMEMBERED_S = 3 * HALF_LIFE_S
 """Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
 
 _REVALUED_S = 3600.0  # what was purchased fades, so that values rise again, slowly
-_LEDGER, _SENT = "ledger", "sent/"
+_SENT = "sent/"
 
 
 @dataclass(slots=True, eq=False)
@@ -63,16 +63,16 @@ class BudgetedOrder:
 
     def restore(self, notes: Mapping[str, str], waiting: Iterable[tuple[SpoolEntry, str]]) -> None:
         """Restore the ledger, the purchases of the last days, and the captures that wait."""
-        if _LEDGER in notes:
+        if LEDGER_NOTE in notes:
             try:
                 self.ledger = Ledger.from_text(
-                    notes[_LEDGER],
+                    notes[LEDGER_NOTE],
                     per_day=self.ledger.per_day,
                     random_share=self.ledger.random_share,
                     period_s=self.ledger.period_s,
                 )
             except ValueError:  # a new one has no credit yet, so that it cannot overspend
-                self.unreadable(_LEDGER)
+                self.unreadable(LEDGER_NOTE)
             self._unseen = set(self.ledger.paid)
         purchased = []
         for name, text in notes.items():
@@ -140,7 +140,7 @@ class BudgetedOrder:
         """Record that the choice is durable; it does not wait until it is given back."""
         entry = choice.entry
         hint = self._hints[entry.id]
-        if _LEDGER in choice.notes:
+        if LEDGER_NOTE in choice.notes:
             self.ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
             for name, text in choice.notes.items():
                 if text is None:
@@ -170,7 +170,7 @@ class BudgetedOrder:
         At that moment all purchases are durable, so that it never takes one back.
         """
         self._bring_up()
-        return {_LEDGER: self.ledger.text}
+        return {LEDGER_NOTE: self.ledger.text}
 
     def report(self) -> Mapping[str, float]:
         """Credits, and the highest value that waits for one, for the minute summary."""
@@ -236,7 +236,7 @@ class BudgetedOrder:
         ledger = self.ledger.copy()
         hint = self._hints[entry.id]
         ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
-        notes: dict[str, str | None] = {_LEDGER: ledger.text}
+        notes: dict[str, str | None] = {LEDGER_NOTE: ledger.text}
         for n, (name, at) in enumerate(self._notes.items()):
             if ledger.elapsed - at > REMEMBERED_S or n <= len(self._notes) - MOST_SHOWN:
                 notes[name] = None
