@@ -260,3 +260,4 @@ class Receipt:
     id: str
     sha256: str
     duplicate: bool = False  # the endpoint had it already
+    left_out: tuple[str, ...] = ()  # sentences: what of the capture it has no place for

@@ -228,6 +228,13 @@ EVENTS: Mapping[str, Event] = {
         "The endpoint confirmed that it stored the capture.",
         facts="capture duplicate seconds",
     ),
+    "labels left out": Event(
+        "warning",
+        "The labelling project has no such label, so its boxes or classes were left out of what "
+        "was delivered; the image and the other boxes arrived. Said once for each label.",
+        "Add the label to the project's labelling interface, spelt as the model spells it.",
+        facts="error target capture",
+    ),
     "capture damaged": Event(
         "error",
         "A record file does not match its checksum; it was moved to `damaged/`.",

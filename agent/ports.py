@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.domain import (
     EncodedImage,
@@ -139,6 +139,17 @@ class UploadTarget(Protocol):
         """Ask, without sending a capture, whether `send` could work; say in a few words why so.
 
         Raises as `send` does.
+        """
+
+
+@runtime_checkable
+class KnowsLabels(Protocol):
+    """A target whose endpoint has a list of labels of its own."""
+
+    def compare_labels(self, labels: Sequence[str]) -> str | None:
+        """Return what would not arrive of a model with these labels; None if all would.
+
+        Raises as `UploadTarget.send` does.
         """
 
 

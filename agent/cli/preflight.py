@@ -27,7 +27,7 @@ from agent.factories import detector_of, frame_source, model_fallback, spool_of,
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
-from agent.ports import Clock
+from agent.ports import Clock, KnowsLabels, UploadTarget
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
 from agent.settings.load import foreign_variables, token_file
@@ -233,6 +233,7 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
     try:
         with target_errors_only(target.name):
             result = target.probe()
+            differing = _differing_labels(target, settings)
     except AgentError as error:
         if "https://" in url and not clock_synchronized(wall):
             raise ConfigurationError(
@@ -244,8 +245,19 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
     if window is not None and window.opens_in(wall) > 0:
         result += f"; the upload window {window} is closed and opens {window.opening(wall)}"
     insecure = insecure_token_warning(url, settings.token)
-    warnings += [insecure] if insecure else []
+    warnings += [text for text in (insecure, differing) if text]
     return "; warning: ".join([f"{target.name}: {result}", *warnings])
+
+
+def _differing_labels(target: UploadTarget, settings: Settings) -> str | None:
+    """Return which of the model's labels the endpoint does not have, where it has a list."""
+    if not isinstance(target, KnowsLabels):
+        return None
+    try:
+        labels = detector_of(settings).info.labels
+    except ConfigurationError:  # the model's own line says so
+        return None
+    return target.compare_labels(labels)
 
 
 def _enough(directory: Path, settings: Settings) -> str:

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from math import inf
 
-from agent.domain import StoredCapture
+from agent.domain import Receipt, StoredCapture
 from agent.errors import (
     CaptureRejected,
     SpoolUnavailable,
@@ -31,6 +31,7 @@ SETTLE_S = 0.05
 """Least time between two deletions of delivered captures: at hundreds of deliveries a second, one
 deletion each would make uploads wait for the disk and wear the flash."""
 
+_LEFT_OUT_MAX = 200  # labels
 _BUGS_MAX = 8  # tracebacks of bugs in the target that are logged
 
 _LONGEST_WAIT_S = 30.0  # so that a worker notices when another one ended the wait
@@ -76,6 +77,7 @@ class Uploader:
         self._settled_at = -inf
         self._deferred: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
+        self._left_out: set[str] = set()  # what was said to be left out
         self._bugs: set[str] = set()  # messages of the bugs whose traceback was logged
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
@@ -180,6 +182,7 @@ class Uploader:
             self._refused(capture, error)
         else:
             now = self._clock.monotonic()
+            self._report_left_out(capture, receipt)
             with self._lock:
                 self._proofs.append(_Proof(capture.id, receipt.duplicate, now - began))
                 self._backoff.delivered(now)
@@ -229,6 +232,18 @@ class Uploader:
             self._report(now, str(error))
             self._retry_order.failed(now, capture.id)
         self._spool.release(capture.id)
+
+    def _report_left_out(self, capture: StoredCapture, receipt: Receipt) -> None:
+        """Log each thing that the endpoint has no place for once."""
+        for text in receipt.left_out:
+            with self._lock:
+                is_new = text not in self._left_out and len(self._left_out) < _LEFT_OUT_MAX
+                if is_new:
+                    self._left_out.add(text)
+            if is_new:
+                self._log.warning(
+                    "labels left out", error=text, target=self._target.name, capture=capture.id
+                )
 
     def _report_bug(self, capture: StoredCapture, error: TargetFailed) -> None:
         """Log the traceback of each kind of bug once; called while the error is handled."""

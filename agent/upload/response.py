@@ -143,7 +143,13 @@ def refusal(response: Response, cannot: str) -> AgentError:
 
 
 def error_text(body: bytes, *secrets: str | None) -> str:
-    """Return the endpoint's reason as `: reason` on one line, without secrets, or "" without one.
+    """Return the endpoint's reason as `: reason`, ready to be shown, or "" without one."""
+    reason = error_reason(body, *secrets)
+    return f": {printable(reason)}" if reason else ""
+
+
+def error_reason(body: bytes, *secrets: str | None) -> str:
+    """Return the endpoint's whole reason on one line; to be shown by `printable`.
 
     A secret is left out as it is and as an address carries it.
     """
@@ -153,8 +159,7 @@ def error_text(body: bytes, *secrets: str | None) -> str:
     for secret in secrets:
         for form in (secret, quote(secret, safe=""), quote_plus(secret)) if secret else ():
             said = said.replace(form, "***")
-    line = " ".join(said.split())
-    return f": {printable(line)}" if line else ""
+    return " ".join(said.split())
 
 
 def no_object(body: bytes) -> str | None:

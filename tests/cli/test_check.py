@@ -19,6 +19,7 @@ from tests.fakes.clock import ManualClock
 from tests.spool.small_file_system import mounted, skip_or_fail
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
+from tests.upload.label_studio_server import LEGACY, RECTANGLES, LabelStudioServer
 
 PORTAL = {"Location": "http://login.hotel.example/?session=s3cret"}
 NOW = ManualClock()
@@ -185,3 +186,16 @@ def test_many_detections_far_above_the_floor_are_reported(tmp_path: Path, lowest
     fact = check_model(without_environment(model=path, model_labels="ant bee cat"))
 
     assert ("all have a confidence of 0.4 or more" in fact) == (lowest == 0.4)
+
+
+def test_a_labelling_project_with_other_labels_is_a_warning_with_both_lists(
+    tmp_path: Path,
+) -> None:
+    with LabelStudioServer() as server:
+        server.config = {"objects": {**RECTANGLES["objects"], "labels": ["Person", "Car"]}}
+        settings = without_environment(upload_url=server.url, upload_token=LEGACY)
+        fact = check_endpoint(settings, NOW)
+
+    assert "; warning: the project lacks all labels of the model" in fact
+    assert "person is there as Person" in fact
+    assert "the project has Car, Person" in fact

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain import StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
@@ -294,3 +295,39 @@ def test_an_empty_spool_costs_no_request(line: Line, log: Recorder) -> None:
 
     assert line.target.attempts == []
     assert log.events == []
+
+
+def test_what_an_endpoint_has_no_place_for_is_told_once(line: Line, log: Recorder) -> None:
+    store(line.spool, 5)
+    texts = ("the project has no label person; it has Person",)
+    line.target.left_out = texts
+    line.steps_for(5)
+
+    assert line.spool.waiting() == 0
+    assert log.one("labels left out")["error"] == texts[0]
+    assert log.one("labels left out")["log_level"] == "warning"
+
+
+def test_a_bug_of_the_target_holds_and_does_not_end_the_worker(line: Line, log: Recorder) -> None:
+    """Whatever it is: a library in Rust panics with a BaseException."""
+    store(line.spool, 3)
+
+    class PanicException(BaseException):
+        pass
+
+    for bug in (OverflowError("cannot convert\x1b[0m"), MemoryError(), PanicException("rust")):
+
+        def fail(_: StoredCapture, bug: BaseException = bug) -> None:
+            raise bug
+
+        line.target.on_send = fail
+        line.steps_for(2000)
+        assert line.uploader.state is UploadState.BLOCKED
+        assert type(bug).__name__ in (line.uploader.last_error or "")
+        assert (line.uploader.last_error or "").isprintable()
+    assert log.events.count("target failed") == 3, "each kind once"
+    assert log.events.count("upload blocked") == 1
+    assert line.spool.waiting() == 3
+    line.target.on_send = None
+    line.steps_for(1000)
+    assert line.spool.waiting() == 0

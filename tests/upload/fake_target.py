@@ -23,6 +23,8 @@ class FakeTarget:
         self.script: deque[Failure | None] = deque(script)
         self.failure: Failure | None = None
         self.refused: set[str] = set()
+        self.left_out: tuple[str, ...] = ()
+        """What every receipt says that the endpoint has no place for."""
         self.loses_answers = False
         """Stores, then fails as a broken connection does."""
         self.on_send: Callable[[StoredCapture], None] | None = None
@@ -65,4 +67,9 @@ class FakeTarget:
         self.stored.setdefault(capture.id, capture)
         if self.loses_answers:
             raise TargetUnavailable("cannot reach fake: the response was lost")
-        return Receipt(capture.id, capture.image_sha256, duplicate=there is not None)
+        return Receipt(
+            capture.id,
+            capture.image_sha256,
+            duplicate=there is not None,
+            left_out=self.left_out,
+        )

@@ -18,6 +18,7 @@ from agent.errors import (
     TargetUnavailable,
 )
 from agent.upload.http.options import HttpOptions
+from agent.upload.targets.label_names import nearest
 from agent.upload.targets.label_studio import LabelStudioTarget
 from tests.fakes.captures import CAR, classified, stored_capture
 from tests.fakes.clock import ManualClock
@@ -523,3 +524,57 @@ def test_no_token_is_ever_repeated(server: LabelStudioServer, token: str, status
         said = failure(target.probe) + failure(lambda: target.send(stored_capture(1)))
 
     assert token not in said
+
+
+def test_a_label_that_the_project_does_not_have_is_told_with_the_nearest_one(
+    server: LabelStudioServer,
+) -> None:
+    """As where the model says `person` and the project `Person`: nobody would see a box."""
+    server.config = {"objects": {**RECTANGLES["objects"], "labels": ["Person", "Traffic-Light"]}}
+    detections = [{**CAR, "label": label} for label in ("person", "traffic light", "zebra")]
+    with target_of(server.url) as target:
+        receipt = target.send(stored_capture(1, detections=detections))
+
+    assert server.tasks[0].predictions == []
+    assert receipt.left_out == (
+        "the project has no label person; it has Person",
+        "the project has no label traffic light; it has Traffic-Light",
+        "the project has no label zebra",
+    )
+
+
+def test_labels_that_fit_are_not_told(server: LabelStudioServer) -> None:
+    with target_of(server.url) as target:
+        assert target.send(stored_capture(1, detections=[CAR])).left_out == ()
+        assert target.compare_labels(["car", "person"]) is None
+
+
+def test_the_labels_of_model_and_project_are_compared_before_anything_is_sent(
+    server: LabelStudioServer,
+) -> None:
+    server.config = {"objects": {**RECTANGLES["objects"], "labels": ["Person", "\x1b[31mcar"]}}
+    with target_of(server.url) as target, target_of(f"{server.url}?annotate=off") as without:
+        said = target.compare_labels(["person", "dog"])
+        assert without.compare_labels(["person", "dog"]) is None
+
+    assert said is not None
+    assert "lacks all labels of the model" in said
+    assert "The model has dog, person; the project has" in said
+    assert "person is there as Person" in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("label", "known", "near"),
+    [
+        ("person", ["Person"], "Person"),
+        ("traffic light", ["traffic_light", "traffic"], "traffic_light"),
+        ("motorcycle", ["motorcycles", "car"], "motorcycles"),
+        ("STRASSE", ["straße"], "straße"),
+        ("cat", ["truck", "bus"], None),
+        ("", ["a"], None),
+        ("a", [], None),
+    ],
+)
+def test_which_label_is_nearest(label: str, known: list[str], near: str | None) -> None:
+    assert nearest(label, known) == near

@@ -291,6 +291,16 @@ def test_each_answer_to_an_upload_has_its_meaning(
     [
         ((409, {"error": {"message": "Image was already annotated."}}), None, ""),
         ((400, {"error": {"message": "Image was already annotated."}}), None, ""),
+        ((409, {"error": {"message": "x" * 500 + ": ALREADY ANNOTATED"}}), None, ""),
+        (
+            (409, {"error": {"message": "The project is being changed."}}),
+            TargetUnavailable,
+            "boxes or its class are not: Roboflow answers 409: The project is being changed",
+        ),
+        ((409, {"error": "conflict"}), TargetUnavailable, "409: conflict"),
+        ((409, {"message": ["already annotated"]}), TargetUnavailable, "answers 409$"),
+        ((409, b"<html>already annotated"), TargetUnavailable, "answers 409$"),
+        ((409, {}), TargetUnavailable, "answers 409$"),
         (
             (400, {"error": {"message": "Unknown class"}}),
             CaptureRejected,
@@ -312,6 +322,19 @@ def test_each_answer_to_boxes_has_its_meaning(
         else:
             with pytest.raises(error, match=says):
                 target.send(stored_capture(1))
+
+
+def test_boxes_that_met_another_conflict_arrive_later(server: RoboflowServer) -> None:
+    conflict = 409, {"error": {"message": "A job of this project runs."}}
+    server.annotate_faults.append(lambda: conflict)
+    with target_of(server.url) as target:
+        with pytest.raises(TargetUnavailable):
+            target.send(stored_capture(1))
+        [image] = server.images.values()
+        assert image.predictions == []
+
+        target.send(stored_capture(1))
+        assert len(image.predictions) == 1
 
 
 def test_data_that_is_not_an_image_is_rejected(server: RoboflowServer) -> None:

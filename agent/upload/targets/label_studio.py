@@ -30,7 +30,7 @@ from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, Tar
 from agent.ports import Clock
 from agent.printable import printable
 from agent.progress import turn
-from agent.record.summary import Annotate, class_of, labels_of
+from agent.record.summary import Annotate, LabelledClass, class_of, labels_of
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
 from agent.upload.http.options import HttpOptions
@@ -38,6 +38,7 @@ from agent.upload.response import Response, error_text, no_object, refusal
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
+from agent.upload.targets.label_names import comparison, missing
 from agent.upload.targets.label_studio_login import login_with
 from agent.upload.targets.label_studio_task import (
     Interface,
@@ -128,7 +129,14 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             if prediction is not None and not task.has_boxes:
                 self._add(task, prediction)
         self._attempted.discard(capture.id)
-        return Receipt(capture.id, capture.image_sha256, duplicate=found is not None)
+        used = {box.label for box in labels.boxes} if labels is not None else set()
+        left_out = (*missing(used, interface.labels), *missing(_names(best), interface.classes))
+        return Receipt(
+            capture.id,
+            capture.image_sha256,
+            duplicate=found is not None,
+            left_out=tuple(left_out),
+        )
 
     def probe(self) -> str:
         """Look at the project and its labelling interface; see `UploadTarget`."""
@@ -140,6 +148,13 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         told = [f"{what} in {name!r}" for what, name in places.items() if name is not None]
         takes = "no boxes" if self._annotate is Annotate.OFF else ", ".join(told)
         return f"the project{shown} has {tasks or 0} tasks; images in {interface.image!r}, {takes}"
+
+    def compare_labels(self, labels: Sequence[str]) -> str | None:
+        """Compare the model's labels with the project's; see `KnowsLabels`."""
+        if self._annotate is Annotate.OFF:
+            return None
+        interface = self._known_interface()
+        return comparison(labels, interface.labels | interface.classes)
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether no process, this one or an earlier one, can have sent this capture before."""
@@ -277,6 +292,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             if len(self._attempted) > _ATTEMPTS_MAX:  # search for every one rather than forget one
                 self._started_ns = math.inf
                 self._attempted.clear()
+
+
+def _names(best: LabelledClass | None) -> set[str]:
+    return set() if best is None else {best.label}
 
 
 def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ from agent.record.summary import (
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import Response, error_text, no_object, refusal
+from agent.upload.response import Response, error_reason, error_text, no_object, refusal
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
@@ -172,11 +172,13 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             # It may be gone for good: the next attempt uploads it, which tells.
             self._remember(capture.id, None)
             raise TargetUnavailable("cannot deliver the boxes: Roboflow does not show the image")
+        reason = error_reason(response.body, self._key)
+        if response.status in (_CONFLICT, _BAD_REQUEST) and "already annotated" in reason.lower():
+            return
         said = error_text(response.body, self._key)
         if response.status == _CONFLICT:
-            return
-        if response.status == _BAD_REQUEST and "already annotated" in said.lower():
-            return
+            # The image is stored; another conflict, such as with a job that runs, may pass.
+            raise TargetUnavailable(f"{_WITHOUT_BOXES}: Roboflow answers 409{said}")
         if not self._object(response, _WITHOUT_BOXES).is_true("success"):
             raise CaptureRejected(f"{_WITHOUT_BOXES}: Roboflow answers 200{said}{_FIX}")
 
