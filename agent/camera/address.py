@@ -19,6 +19,14 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 _LONE_SCHEME = re.compile(rf"({'|'.join(STREAM_SCHEMES)}|file):", re.IGNORECASE)
 _URL_BEGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(
+    r"(?P<user>[^/]*@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?)"
+    r"(?P<port>:[0-9]{1,5})?(?=[/?]|$)"
+)
+_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_LOST_COLON = re.compile(rf"(?:{'|'.join(STREAM_SCHEMES)});?//", re.IGNORECASE)
+_LOCAL_DOMAINS = (".local", ".lan", ".home", ".internal", ".localdomain", ".arpa", ".box")
 _ALLOWED = (
     "a device (/dev/video0, 0, /dev/v4l/by-id/...), "
     "a stream (rtsp://, rtsps://, http://, https://), a video file or a folder of images"
@@ -152,7 +160,31 @@ def _classify(source: str) -> tuple[SourceKind, str]:
         return SourceKind.STREAM, _checked_url(source)
     if source.startswith("/dev/"):
         return SourceKind.DEVICE, source
+    if _is_host(source):
+        raise ValueError(
+            "this is an address on the network without a scheme; write rtsp:// before it, or "
+            "http:// for MJPEG and still images, and the path that the camera's manual names "
+            "after it; for a file or folder write ./ before it"
+        )
     return (SourceKind.FOLDER if source.endswith("/") else SourceKind.FILE), source
+
+
+def _is_host(source: str) -> bool:
+    """Whether a source without a scheme begins with a host rather than with a folder or file."""
+    if _LOST_COLON.match(source) or (source.count(":") > 1 and _IPV6.fullmatch(source)):
+        return True
+    found = _HOST.match(source)
+    if found is None:
+        return False
+    host = found["host"].lower().rstrip(".")
+    return bool(
+        found["user"]
+        or found["port"]
+        or _IPV4.fullmatch(host)
+        or host.startswith("[")
+        or host == "localhost"
+        or host.endswith(_LOCAL_DOMAINS)
+    )
 
 
 def _numbered_device(digits: str) -> str:

@@ -39,6 +39,27 @@ ACCEPTED = [
     ("cam:1.mp4", "camera", "cam:1.mp4", FILE),
     ("./0", "camera", "./0", FILE),
     ("frames/", "camera", "frames/", FOLDER),
+    ("./192.168.1.20", "camera", "./192.168.1.20", FILE),
+    ("/data/camera.local/clip.mp4", "camera", "/data/camera.local/clip.mp4", FILE),
+    ("2024.11.28", "camera", "2024.11.28", FILE),
+    ("gate.mp4/", "camera", "gate.mp4/", FOLDER),
+    ("rtsp/clip.mp4", "camera", "rtsp/clip.mp4", FILE),
+    ("10:30.mp4", "camera", "10:30.mp4", FILE),
+]
+
+HOSTS = [
+    "192.168.1.20",
+    "gate=192.168.1.20",
+    "192.168.1.20/stream1",
+    "192.168.1.20:554/h264",
+    "admin:secret@192.168.1.20/live",
+    "camera.local",
+    "Camera.LOCAL./video",
+    "gate:8554/x",
+    "localhost/video?size=1",
+    "[fe80::1]:554/x",
+    "fe80::1%eth0",
+    "rtsp//192.168.1.20/x",
 ]
 
 REFUSED = [
@@ -100,6 +121,13 @@ def test_an_invalid_camera_is_refused_with_the_reason(text: str, message: str) -
     with pytest.raises(ValueError) as caught:
         parse_cameras(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", HOSTS)
+def test_a_host_without_a_scheme_is_no_file(text: str) -> None:
+    with pytest.raises(ValueError, match="without a scheme; write rtsp:// before it") as caught:
+        parse_cameras(text)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("source", "shown"), SHOWN)
