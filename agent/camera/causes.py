@@ -65,6 +65,15 @@ def no_connection(error: BaseException, scheme: str, host: str, port: int) -> st
     )
 
 
+def no_tls(scheme: str, host: str, port: int, reason: str) -> str:
+    """Explain a peer that accepts the connection, but with which TLS fails."""
+    return (
+        f"port {port} of {printable(host)} does not speak TLS as expected ({printable(reason)}). "
+        f"Write {scheme.removesuffix('s')}:// instead of {scheme}://, or the port of its service "
+        "with TLS"
+    )
+
+
 def no_response(host: str, port: int, seconds: float) -> str:
     """Explain a peer that accepts the connection and then sends nothing."""
     return (
@@ -92,10 +101,7 @@ def _wrong_address(error: BaseException, scheme: str, host: str, port: int) -> s
 def _wrong_protocol(error: BaseException, scheme: str, host: str, port: int) -> str | None:
     place = f"port {port} of {host}"
     if isinstance(error, ssl.SSLError):
-        return (
-            f"{place} does not speak TLS as expected ({printable(error.reason or error)}). Write "
-            f"{scheme.removesuffix('s')}:// instead of {scheme}://, or the port of its TLS service"
-        )
+        return no_tls(scheme, host, port, error.reason or str(error))
     if isinstance(error, http.client.BadStatusLine):
         if str(error).startswith("RTSP/"):
             return f"{place} speaks RTSP. Write rtsp:// instead of {scheme}://"

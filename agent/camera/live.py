@@ -15,6 +15,8 @@ OPEN_AT_LEAST_S = 5.0
 """The minimum timeout for opening a stream: many send a key frame only every few seconds."""
 
 _JITTER = 0.25  # of a slot
+_DARKEST_DETAIL = 96  # levels
+_LEAST_RANGE = 12  # levels
 _LONGEST_WAIT_S = 1.0
 _HASH_ROWS = 4  # every 4th row is hashed; all rows of a 1080p image would take 3 ms
 
@@ -32,9 +34,9 @@ class LiveCamera:
     hang for longer: `progress_at` says since when.
 
     A camera is lost if there is no new frame for `stall` seconds, if all frames of that time are
-    damaged, if the image does not change for `stall` seconds, or if the stream ends. A camera that
-    was frozen, and still has the same image after it is opened again, is lost immediately, until
-    the image changes.
+    damaged, if an image that is neither dark nor flat does not change for `stall` seconds, or if
+    the stream ends. A camera that was frozen, and still has the same image after it is opened
+    again, is lost immediately, until the image changes.
 
     The certificate of an https or rtsps camera is not verified: nearly all are self-signed.
     """
@@ -75,6 +77,7 @@ class LiveCamera:
         self.progress_at = self._clock.monotonic()
         if self._connection is None:
             connection = self._connection = self._open()
+            self.progress_at = self._clock.monotonic()
             self._schedule = FrameSchedule(0 if connection.paced else self._fps, jitter=_JITTER)
         try:
             at, pixels = self._next_due(self._connection)
@@ -116,7 +119,7 @@ class LiveCamera:
             if not connection.fresh:
                 decoded_at = now
                 self._watch.repeat(now)
-                self._check_frozen()
+                self._check_frozen(connection)
                 continue
             if not self._schedule.due(now):
                 decoded_at = now
@@ -127,12 +130,15 @@ class LiveCamera:
                 self.unreadable += 1
                 why = str(error)
             else:
-                self._watch.record(zlib.crc32(pixels[::_HASH_ROWS].tobytes()), now)
-                self._check_frozen()
+                sample = pixels[::_HASH_ROWS]
+                changed = self._watch.record(zlib.crc32(sample.tobytes()), now)
+                if not changed and _is_blank(sample):
+                    self._watch.restart()
+                self._check_frozen(connection)
                 self._schedule.take(now)
                 return now, pixels
             if now - decoded_at >= self._stall:
-                raise CameraLost(f"no frame could be decoded for {now - decoded_at:.1f} s: {why}")
+                raise CameraLost(f"no intact frame for {now - decoded_at:.1f} s: {why}")
 
     def _await(self, connection: Connection) -> None:
         """Wait until a still image is due."""
@@ -140,9 +146,12 @@ class LiveCamera:
             self._wait(min(left, _LONGEST_WAIT_S))
             self.progress_at = self._clock.monotonic()
 
-    def _check_frozen(self) -> None:
+    def _check_frozen(self, connection: Connection) -> None:
         if self._watch.frozen:
-            raise CameraLost(f"frozen: the same image for {self._watch.same_for:.1f} s")
+            text = f"frozen: the same image for {self._watch.same_for:.1f} s"
+            if connection.paced:
+                text += ". If the camera renews its image less often, raise AGENT_CAMERA_STALL"
+            raise CameraLost(text)
 
     def _open(self) -> Connection:
         # Imported here, because each costs 0.1 s that the other kinds do not need.
@@ -164,3 +173,13 @@ class LiveCamera:
             )
         except CameraLost as error:
             raise CameraLost(f"cannot open camera {self._address.shown}: {error}") from error
+
+
+def _is_blank(sample: Pixels) -> bool:
+    """Whether an image may be the same for long although the camera works.
+
+    Encoders drop the noise of a dark or flat image; measured with H.264 and H.265, such images were
+    equal in every bit over many key frames. Images with detail change at each key frame.
+    """
+    darkest, brightest = int(sample.min()), int(sample.max())
+    return brightest < _DARKEST_DETAIL or brightest - darkest < _LEAST_RANGE

@@ -13,7 +13,7 @@ from email.parser import BytesHeaderParser
 from urllib.parse import unquote, urljoin, urlsplit
 
 from agent import __version__
-from agent.camera.causes import http_cause, no_connection, no_response
+from agent.camera.causes import http_cause, no_connection, no_response, no_tls
 from agent.camera.digest import Credentials
 from agent.camera.http_client import unverified
 from agent.camera.same_host import at_camera, origin
@@ -55,17 +55,11 @@ class RtspClient:
         Raises:
             CameraLost: It does not describe a stream; the message has the cause.
         """
-        url = self._url
-        for _ in range(_MOST_REDIRECTS + 1):
+        try:
+            return self._describe(self._url)
+        except CameraLost:
             self.close()
-            connection = self._described = _Connection(url, self._timeout, self._clock)
-            response = connection.request("DESCRIBE", {"Accept": "application/sdp"})
-            if response.status < _REDIRECTS:
-                return url
-            if response.status >= _CLIENT_ERRORS:
-                raise CameraLost(http_cause(response.status, known=connection.known))
-            url = self._redirected(urljoin(url, response.headers.get("Location", "")))
-        raise CameraLost(f"it redirects more than {_MOST_REDIRECTS} times. Check the address")
+            raise
 
     def close(self) -> None:
         """Close the connection of `describe`."""
@@ -93,6 +87,18 @@ class RtspClient:
                 if response.status != _UNSUPPORTED_TRANSPORT:
                     break
             return http_cause(response.status, known=connection.known)
+
+    def _describe(self, url: str) -> str:
+        for _ in range(_MOST_REDIRECTS + 1):
+            self.close()
+            connection = self._described = _Connection(url, self._timeout, self._clock)
+            response = connection.request("DESCRIBE", {"Accept": "application/sdp"})
+            if response.status < _REDIRECTS:
+                return url
+            if response.status >= _CLIENT_ERRORS:
+                raise CameraLost(http_cause(response.status, known=connection.known))
+            url = self._redirected(urljoin(url, response.headers.get("Location", "")))
+        raise CameraLost(f"it redirects more than {_MOST_REDIRECTS} times. Check the address")
 
     def _redirected(self, url: str) -> str:
         """Return the redirect's target with the credentials of the setting; raises `CameraLost`."""
@@ -122,10 +128,15 @@ class _Connection:
         self.uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         try:
             self._socket = socket.create_connection((self._host, self._port), timeout)
-            if self._scheme == "rtsps":
-                self._socket = unverified().wrap_socket(self._socket, server_hostname=self._host)
         except (OSError, UnicodeError) as error:
             raise self._no_connection(error) from error
+        if self._scheme == "rtsps":
+            try:
+                self._socket = unverified().wrap_socket(self._socket, server_hostname=self._host)
+            except OSError as error:
+                self._socket.close()
+                reason = getattr(error, "reason", None) or printable(error)
+                raise CameraLost(no_tls(self._scheme, self._host, self._port, reason)) from error
 
     def close(self) -> None:
         self._socket.close()
@@ -197,7 +208,7 @@ class _Connection:
 
     def _not_rtsp(self, first: bytes) -> str:
         place = f"port {self._port} of {printable(self._host)}"
-        if first.startswith(b"HTTP/"):
+        if first.lower().startswith((b"http/", b"<!doctype html", b"<html")):
             return f"{place} speaks HTTP. Write http:// instead of {self._scheme}://"
         if not first:
             return (

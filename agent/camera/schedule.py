@@ -102,15 +102,21 @@ class FreezeWatch:
         """Whether the image has been the same for `stall` seconds, or longer than is usual."""
         return self.same_for >= max(self._stall, _USUAL_FACTOR * self._longest)
 
-    def record(self, pixel_hash: int, now: float) -> None:
-        """Record the hash of the image that arrived at `now`, in monotonic seconds."""
-        if pixel_hash != self._pixel_hash:
+    def record(self, pixel_hash: int, now: float) -> bool:
+        """Record the hash of the image that arrived at `now`, in monotonic seconds.
+
+        Returns:
+            Whether the image changed.
+        """
+        changed = pixel_hash != self._pixel_hash
+        if changed:
             if self._repeated:
                 self._longest = min(max(self._longest, now - self._since), _LONGEST_GAP_S)
             self._pixel_hash = pixel_hash
             self._since = now
             self._repeated = False
         self.same_for = now - self._since
+        return changed
 
     def repeat(self, now: float) -> None:
         """Record that a still image was requested at `now` and was the same as before."""

@@ -22,6 +22,9 @@ _RTSP_OPTIONS = {
     # alone.
     "rtsp_flags": "prefer_tcp",
     "allowed_media_types": "video",
+    # Its rate is not used: without these, FFmpeg reads frames for seconds to find it.
+    "fpsprobesize": "0",
+    "analyzeduration": "1000000",
     "protocol_whitelist": "tcp,tls,udp,rtp",
 }
 _HTTP_OPTIONS = {
@@ -40,6 +43,7 @@ _PLAYLIST_OPTIONS = {
 _PLAYLIST = b"#EXTM3U"
 _PAGE = (b"<!doctype html", b"<html")
 _PEEK = 1024
+_ANSWER_S = 5.0  # for the description of a stream
 _PAUSE_S = 0.5
 """Before the second attempt: a camera needs a moment to give up a connection."""
 
@@ -73,7 +77,10 @@ class Stream:
     def retrieve(self) -> Pixels:
         """See `Connection`."""
         if not self._video.intact:
-            raise UnusableImage("cannot use a frame: packets of the stream were lost")
+            raise UnusableImage(
+                "packets of the stream were lost, and no intact key frame followed. Use a cable "
+                "instead of Wi-Fi, or lower the camera's bit rate"
+            )
         try:
             return self._video.retrieve()
         except (FFmpegError, ValueError) as error:
@@ -112,7 +119,7 @@ def open_rtsp(
     Raises:
         CameraLost: It cannot be opened; the message is the reason alone.
     """
-    client = RtspClient(url, timeout=open_s, clock=clock)
+    client = RtspClient(url, timeout=_ANSWER_S, clock=clock)
     with closing(client):
         url = client.describe()
         try:
@@ -136,7 +143,7 @@ def _rtsp_stream(url: str, open_s: float, read_s: float) -> Stream:
 
 
 def _rtsp_cause(url: str, open_s: float, clock: Clock, error: FFmpegError) -> str:
-    return RtspClient(url, timeout=open_s, clock=clock).setup_cause() or (
+    return RtspClient(url, timeout=_ANSWER_S, clock=clock).setup_cause() or (
         f"it describes a stream, but sends no video within {open_s:g} s ({_reason(error)}). "
         "Restart the camera; check that no firewall drops its packets"
     )

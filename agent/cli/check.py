@@ -53,8 +53,8 @@ def check(
 
 
 def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
+    from agent.cli.camera_check import check_camera
     from agent.cli.preflight import (
-        check_camera,
         check_endpoint,
         check_model,
         check_secrets,

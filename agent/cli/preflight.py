@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.camera.address import CameraAddress
 from agent.cli.settings_warnings import settings_warnings
 from agent.detector.threshold_labels import unknown_labels
-from agent.domain import Frame, Pixels
+from agent.domain import Pixels
 from agent.errors import (
     AgentError,
-    CameraLost,
     ConfigurationError,
     ModelUnusable,
     TemporaryError,
 )
-from agent.factories import detector_of, frame_source, model_fallback, spool_of, upload_target
+from agent.factories import detector_of, model_fallback, spool_of, upload_target
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
@@ -42,7 +40,6 @@ from agent.upload.targets.address import insecure_token_warning
 if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
 
-_CAMERA_SECONDS = 3.0
 _RUNS = 5
 _MANY = 10  # detections of different confidence
 _FAR = 3  # times the floor
@@ -161,38 +158,6 @@ def _test_images() -> Iterator[Pixels]:
     for cell in (1, 8, 32, 120):
         noise = random.integers(0, 256, (480 // cell, 640 // cell, 3), np.uint8)
         yield noise.repeat(cell, axis=0).repeat(cell, axis=1)
-
-
-def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> str:
-    """Read for 3 s: size, rate, and whether the image changes; raises `CameraLost`."""
-    source = frame_source(address, settings, fps=0, clock=clock)
-    frames: list[Frame] = []
-    try:
-        deadline = None
-        while deadline is None or clock.monotonic() < deadline:
-            frame = source.read()
-            if frame is None:
-                break
-            deadline = deadline or clock.monotonic() + _CAMERA_SECONDS
-            frames = [*frames[:1], frame] if frames else [frame]
-            if not source.live and frame.sequence >= 1:
-                break
-    finally:
-        source.close()
-    if not frames:
-        raise CameraLost(f"cannot read {address.shown}: it has no frames")
-    first, last = frames[0], frames[-1]
-    height, width = first.pixels.shape[:2]
-    text = f"{address.shown}: {width}x{height}"
-    if not source.live:
-        return f"{text}, a recording"
-    rate = (last.sequence - first.sequence) / max(last.at - first.at, 1e-6)
-    if len(frames) > 1 and np.array_equal(first.pixels, last.pixels):
-        raise CameraLost(
-            f"{text} at {rate:.1f} fps, but the image did not change for "
-            f"{_CAMERA_SECONDS:g} s: is the camera frozen? Restart it."
-        )
-    return f"{text} at {rate:.1f} fps, fresh and changing"
 
 
 def check_spool(settings: Settings, clock: Clock) -> str:

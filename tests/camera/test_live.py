@@ -194,7 +194,7 @@ def test_a_camera_whose_images_cannot_be_decoded_is_lost(
     mjpeg.garbled.set()
     message, after = lost(camera)
 
-    assert "no frame could be decoded for 2." in message
+    assert "no intact frame for 2." in message
     assert after < STALL + MARGIN
 
 
