@@ -29,8 +29,8 @@ from agent.factories import (
     inference_workers,
     model_fallback,
     model_variables,
+    plan_for,
     record_maker,
-    selection_plan,
     spool_of,
     upload_target,
     upload_timeout,
@@ -55,7 +55,6 @@ from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.selection.cover import Cover
 from agent.selection.device import Selection
-from agent.selection.rules import supported
 from agent.selection.selector import FrameEvaluation
 from agent.settings.declarations import Settings
 from agent.spool.layout import SpoolPaths
@@ -343,10 +342,9 @@ def _selection(
     settings: Settings, cover: Cover, spool: Spool, *, task: Task, log: Log
 ) -> Selection:
     """Build the selection with the rules that fit the model, and restore its stored state."""
-    rules, disabled = supported(settings.rules, task)
+    plan, disabled = plan_for(settings, task)
     if disabled:
         log.info("rules disabled", rules=",".join(disabled), task=task)
-    plan = replace(selection_plan(settings), rules=rules)
     names = [camera.name for camera in settings.cameras]
     selection = Selection(
         names, plan, new_id=new_id, cover=cover, run=token_hex(4), explain=partial(explain, log)

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from agent.errors import SpoolUnavailable
 from agent.files import Disk
 from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.plan import SelectionPlan
+from agent.selection.rules import supported
 from agent.system import boot_id, full_jitter
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
     from agent.detector.fallback.fallback import ModelFallback
     from agent.detector.providers import Hardware
-    from agent.domain import ModelInfo
+    from agent.domain import ModelInfo, Task
     from agent.logs import Log
     from agent.ports import Clock, FrameSource, UploadTarget
     from agent.receiver.receiver import Receiver
@@ -65,6 +67,13 @@ def selection_plan(settings: Settings) -> SelectionPlan:
         min_value=settings.min_value,
         rule_options=settings.rule_options,
     )
+
+
+def plan_for(settings: Settings, task: Task) -> tuple[SelectionPlan, tuple[str, ...]]:
+    """What the settings say for a model of this task, and the rules that cannot judge it."""
+    plan = selection_plan(settings)
+    rules, disabled = supported(plan.rules, task)
+    return replace(plan, rules=rules), disabled
 
 
 def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:

@@ -17,6 +17,7 @@ from agent.errors import CameraLost, ConfigurationError
 if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
     from agent.camera.length import Length
+    from agent.domain import Task
     from agent.replay.recording import RecordingResult, ReplayParts
     from agent.selection.plan import SelectionPlan
     from agent.settings.declarations import Settings
@@ -79,8 +80,9 @@ def replay(
     inputs = _inputs(sources, rate)
     folder = _folder(out)
     _check_page(page)
-    plan = _plan(settings, budget)
-    parts = _parts(settings, folder, detector_of(settings), inference_workers(settings))
+    detector = detector_of(settings)
+    plan = _plan(settings, budget, detector.info.task)
+    parts = _parts(settings, folder, detector, inference_workers(settings))
     try:
         results = _play(inputs, plan, parts, fps=rate, explain=explain or [])
     except OSError as error:
@@ -154,10 +156,10 @@ def _check_page(page: Path | None) -> None:
         )
 
 
-def _plan(settings: "Settings", budget: float | None) -> "SelectionPlan":
-    from agent.factories import selection_plan
+def _plan(settings: "Settings", budget: float | None, task: "Task") -> "SelectionPlan":
+    from agent.factories import plan_for
 
-    plan = selection_plan(settings)
+    plan, _ = plan_for(settings, task)
     if "device_id" not in settings.model_fields_set:
         plan = replace(plan, seed=SEED)
     return plan if budget is None else replace(plan, per_day=budget)

@@ -19,11 +19,15 @@ _MOST_DRAWN = 8  # suspects, those with the highest `p`
 _LEAST_DRAWN = 0.05  # `p` of a suspect that is drawn
 
 
-def card(capture: Mapping[str, Any], dataset: Path) -> str:
-    """Return the card of a report's capture; raise `OSError` if the dataset lacks it."""
+def card(capture: Mapping[str, Any], dataset: Path, *, with_source: bool) -> str:
+    """Return the card of a report's capture; raise `OSError` if the dataset lacks it.
+
+    `with_source`: the page has several recordings, so each card names its own.
+    """
     name = capture["id"]
     record = json.loads((dataset / "records" / f"{name}.json").read_text(encoding="utf-8"))
     image = record["image"]
+    source = f"{escape(capture['source'])}, " if with_source else ""
     reasons = "".join(
         f"<li><span>{escape(rule['name'])}</span> {rule['score']:.2f}</li>"
         for rule in capture["rules"]
@@ -33,7 +37,8 @@ def card(capture: Mapping[str, Any], dataset: Path) -> str:
         f'src="{_data_url(dataset / "images" / f"{name}.jpg")}">'
         f'<svg viewBox="0 0 {image["width"]} {image["height"]}">{"".join(_boxes(record))}</svg>'
         f'</div><ul class="reasons">{reasons}</ul><p><b class="{escape(capture["lane"])}">'
-        f"{escape(capture['lane'])}</b> frame {capture['frame']} at {capture['at']:.2f}\u00a0s, "
+        f"{escape(capture['lane'])}</b> {source}frame {capture['frame']} "
+        f"at {capture['at']:.2f}\u00a0s, "
         f"adds {capture['added']:.2f} expected new failures, "
         f"purchased at {capture['purchased_at']:.2f}\u00a0s"
         f"{_classes(record)}</p></article>"

@@ -121,7 +121,7 @@ def _sheet(report: Json, dataset: Path) -> Iterator[str]:
         '<i class="suspect"></i>suspects: the model is probably wrong here</p><div class="sheet">'
     )
     for capture in captures[:MOST_CARDS]:
-        yield card(capture, dataset)
+        yield card(capture, dataset, with_source=len(report["sources"]) > 1)
     yield "</div>"
     if len(captures) > MOST_CARDS:
         yield f"<p>{len(captures) - MOST_CARDS} more are in the dataset folder.</p>"

@@ -41,6 +41,10 @@ def report_of(
             "thresholds": dict(plan.thresholds.labels),
             "floor": plan.thresholds.floor,
             "rules": list(plan.rules),
+            "rule_options": {name: dict(options) for name, options in plan.rule_options.items()},
+            "min_value": plan.min_value,
+            "random_interval": _random_interval(plan),
+            "every_nth": plan.every_nth,
             "seed": plan.seed,
         },
         "sources": [_source(result, plan) for result in results],
@@ -55,6 +59,13 @@ def report_of(
         "captures": captures,
         "explained": [asdict(e) for result in results for e in result.explanations],
     }
+
+
+def _random_interval(plan: SelectionPlan) -> float | str:
+    """Return the seconds between random captures, `auto` or `off`, as the setting has them."""
+    if not plan.is_random:
+        return "off"
+    return "auto" if plan.random_interval is None else plan.random_interval
 
 
 def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:

@@ -5,13 +5,19 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.domain import Task
 from agent.selection import threshold_check
+from agent.selection.plan import SelectionPlan
+from agent.selection.rules import RULE_NAMES, supported
+from tests.detector.planted_families import constant_output_model
 from tests.replay.recordings import clip, noise_folder
 
 OPTIONS = ["--fps", "2", "--budget", "5", "--report", "page.html", "--explain", "25"]
@@ -137,3 +143,50 @@ def test_a_wrong_argument_is_refused_before_any_analysis(
     assert result.exit_code == 78
     assert words in result.stderr
     assert result.stdout == ""
+
+
+def test_the_report_states_all_that_the_choice_depends_on(tmp_path: Path) -> None:
+    noise_folder(tmp_path / "a", 6)
+    settings = {
+        "AGENT_EVERY_NTH_FRAME": "4",
+        "AGENT_RANDOM_INTERVAL": "2s",
+        "AGENT_MIN_VALUE": "0.3",
+    }
+
+    assert run_replay(tmp_path, "a", **settings).returncode == 0
+
+    stated = json.loads((tmp_path / "capture-agent-replay/report.json").read_text())["settings"]
+    assert (stated["every_nth"], stated["random_interval"], stated["min_value"]) == (4, 2.0, 0.3)
+    ours = {field.name for field in fields(SelectionPlan)}
+    renamed = {"thresholds", "per_day", "is_random", "period_s"}  # period_s: each source's seconds
+    assert ours - renamed <= set(stated)
+    assert {"threshold", "thresholds", "floor", "budget"} <= set(stated)
+
+
+def test_a_classifier_is_judged_by_the_rules_of_the_daemon_alone(tmp_path: Path) -> None:
+    noise_folder(tmp_path / "a", 6)
+    scores = np.log(np.array([[0.35, 0.4, 0.25]], np.float32))
+    model = constant_output_model(tmp_path / "kinds.onnx", {"logits": scores})
+    settings = {"AGENT_MODEL": str(model), "AGENT_MODEL_LABELS": "ant bee cat"}
+
+    assert run_replay(tmp_path, "a", **settings).returncode == 0
+
+    report = json.loads((tmp_path / "capture-agent-replay/report.json").read_text())
+    assert report["model"]["task"] == Task.CLASSIFY
+    assert report["settings"]["rules"] == list(supported(RULE_NAMES, Task.CLASSIFY)[0])
+    assert "flicker" not in report["settings"]["rules"]
+
+
+def test_the_cards_of_several_recordings_name_theirs(tmp_path: Path) -> None:
+    for name in ("yard", "gate"):
+        noise_folder(tmp_path / name, 6)
+
+    done = run_replay(
+        tmp_path, "yard", "gate", "--report", "page.html", AGENT_RANDOM_INTERVAL="200ms"
+    )
+
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    cards = page.split("<article>")[1:]
+    assert len([card for card in cards if "yard, frame" in card]) > 0
+    assert all("yard, frame" in card or "gate, frame" in card for card in cards)
