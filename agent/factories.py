@@ -189,7 +189,7 @@ def upload_target(settings: Settings, *, clock: Clock) -> UploadTarget | None:
         network=network_of(settings),
         clock=clock,
         disk=Disk(),
-        capture_folder=dataset_at,
+        capture_folder=shared_dataset_at,
         boot=boot_id(),
     )
 
@@ -327,11 +327,23 @@ def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = Non
 
 
 def dataset_at(directory: Path) -> Dataset:
-    """The dataset folder at a path."""
+    """The dataset folder at a path, private to this user."""
     from agent.dataset.folder import Dataset
 
     directory = directory.absolute()
     return Dataset(directory, Disk(inside=directory))
+
+
+def shared_dataset_at(directory: Path) -> Dataset:
+    """The dataset folder at a path, for those who may read the folder that it lies in.
+
+    It leaves the device, on a stick or a share, and the person who opens it there is not the user
+    of the service.
+    """
+    from agent.dataset.folder import Dataset
+
+    directory = directory.absolute()
+    return Dataset(directory, Disk(inside=directory, is_shared=True))
 
 
 def receiver_of(

@@ -82,9 +82,16 @@ class FileEntry:
 class Disk:
     """The real file system. All paths are absolute; every method raises `OSError`."""
 
-    def __init__(self, *, inside: Path | None = None) -> None:
-        """`inside`: below this folder no symbolic link is followed; it may be one itself."""
+    def __init__(self, *, inside: Path | None = None, is_shared: bool = False) -> None:
+        """Make a disk.
+
+        Args:
+            inside: below this folder no symbolic link is followed; it may be one itself.
+            is_shared: what is made may be read by those who may read the folder that it lies in,
+                as on a stick for a labeller; otherwise by the user alone.
+        """
         self._inside = inside
+        self._is_shared = is_shared
 
     def make_directory(self, path: Path) -> None:
         """Create `path` and its missing parents, private to the user, durably."""
@@ -93,6 +100,9 @@ class Disk:
         self.make_directory(path.parent)
         with self._open_folder(path.parent) as parent, contextlib.suppress(FileExistsError):
             os.mkdir(path.name, 0o700, dir_fd=parent)
+            if self._is_shared:
+                with _opened_folder(path.name, parent) as made:
+                    _share(made, parent, 0o055)
         if not self._is_folder(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         self.sync_directory(path.parent)
@@ -274,6 +284,8 @@ class Disk:
                     dir_fd=folder,
                 )
                 try:
+                    if self._is_shared:
+                        _share(descriptor, folder, 0o044)
                     yield descriptor
                 finally:
                     os.close(descriptor)
@@ -367,6 +379,22 @@ def _regular(path: Path, *, folder: int | None = None, follow_links: bool = True
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _opened_folder(name: str, parent: int) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _share(descriptor: int, parent: int, rights: int) -> None:
+    """Add those of `rights` that others have on the parent; not each file system has rights."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode) | os.fstat(parent).st_mode & rights
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, mode)
 
 
 def _refuse_special(folder: int, path: Path) -> None:

@@ -19,7 +19,7 @@ from agent.errors import (
     TemporaryError,
     UnfitCapture,
 )
-from agent.factories import dataset_at, readable_spool_of, spool_of
+from agent.factories import readable_spool_of, shared_dataset_at, spool_of
 from agent.redaction import redact
 from agent.spool.spool import Spool
 from agent.system import SystemClock
@@ -44,7 +44,7 @@ def export(
     if directory.exists() and not directory.is_dir():
         raise ConfigurationError(f"cannot export to {directory}: it is not a folder")
     log = console.log_of(settings, level="error")
-    dataset = dataset_at(directory)
+    dataset = shared_dataset_at(directory)
     clock = SystemClock()
     reading = readable_spool_of(settings, clock=clock, log=log, within_budget=False, evicts=False)
     with reading as (spool, refusal):

@@ -221,6 +221,25 @@ def test_files_and_folders_of_the_real_disk_are_private(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "file").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    ("place", "folder", "file"),
+    [(0o755, 0o755, 0o644), (0o750, 0o750, 0o640), (0o700, 0o700, 0o600), (0o1777, 0o755, 0o644)],
+)
+def test_a_shared_folder_is_as_open_to_readers_as_its_place(
+    tmp_path: Path, place: int, folder: int, file: int
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    stick.chmod(place)
+    disk = Disk(inside=stick / "set", is_shared=True)
+    disk.make_directory(stick / "set" / "images")
+    disk.write(stick / "set" / "images" / "one.jpg", b"1")
+
+    assert (stick / "set").stat().st_mode & 0o7777 == folder
+    assert (stick / "set/images").stat().st_mode & 0o7777 == folder
+    assert (stick / "set/images/one.jpg").stat().st_mode & 0o7777 == file
+
+
 def test_a_power_cut_loses_what_was_not_synced(tmp_path: Path) -> None:
     disk = PowerCutDisk(tmp_path)
     disk.write_durably(tmp_path / "kept", b"1")
