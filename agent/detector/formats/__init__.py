@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from agent.detector.formats.contract import AnyFormat, ModelSignature
+    from agent.detector.formats.contract import AnyFormat, Layout, ModelSignature
 
 AUTO = "auto"
 SETTING = "AGENT_MODEL_FORMAT"
@@ -129,7 +129,7 @@ def choose(
         with np.errstate(all="ignore"):  # the numbers may be anything
             reason = known.recognise(model)
         against = contradiction(known, layout, model, labels)
-        if against is None:
+        if against is None and _may_be_named(known, layout, model, labels):
             possible.append(known.name)
         if reason is not None and against is not None:
             refused.append(f"not {known.name}: {against}")
@@ -163,8 +163,21 @@ def _only(
         "; ".join(["no format recognises its outputs", *refused])
         + (f"; they could be {' or '.join(possible)}" if possible else "")
         + "; if you know the format, set AGENT_MODEL_FORMAT to its name in docs/models.md, "
-        "otherwise export the model in one of these formats"
+        "otherwise export the model in one of these formats (masks, keypoints and rotated boxes "
+        "cannot be read yet)"
     )
+
+
+def _may_be_named(
+    known: "AnyFormat", layout: "Layout", model: "ModelSignature", labels: Sequence[str] | None
+) -> bool:
+    """Whether a message may offer this format: the trial run had boxes, and the labels fit."""
+    from agent.detector.formats.class_ids import label_table  # imports numpy
+    from agent.detector.formats.contradictions import lowest_confidence
+
+    if labels and label_table(layout, tuple(labels)) is None:
+        return False
+    return not model.values or lowest_confidence(known, layout, model) is not None
 
 
 def _labels_fit(choice: FormatChoice, model: "ModelSignature", labels: Sequence[str]) -> bool:

@@ -109,6 +109,16 @@ class ClassNumbering(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """A part of an output: a range of indices along one axis."""
+
+    output: int  # which of `Layout.outputs`
+    axis: int = 2
+    begin: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """How a format reads one model's outputs."""
 
@@ -116,6 +126,7 @@ class Layout:
     classes: int | None  # the number of classes; None if the outputs contain class ids only
     numbering: ClassNumbering = ClassNumbering.PLAIN
     gaps: bool = False  # with the labels of COCO, class ids are the data set's: 1 to 90 with gaps
+    confidences: tuple[Columns, ...] = ()  # the numbers that must be between 0 and 1
     logits: int | None = None  # which of `outputs` has class logits, before sigmoid or softmax
 
 

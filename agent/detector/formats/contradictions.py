@@ -13,6 +13,7 @@ from agent.detector.formats.class_ids import label_table
 from agent.detector.formats.contract import (
     AnyFormat,
     ClassNumbering,
+    DetectionFormat,
     Layout,
     ModelSignature,
 )
@@ -25,6 +26,8 @@ HALF = 0.5
 MANY = 20  # numbers; fewer may be so by chance
 SEVERAL = 5  # boxes
 FAINT = 1e-6  # rows of unused places have a confidence of 0
+CELLS = 100  # boxes; before NMS, most are not objects
+OBJECT = 0.25  # confidence
 SEEN = 0.05  # confidence of a box that would be shown
 TINY = 1.5  # pixels: normalized coordinates that are read as pixels end below it
 WHOLE = 0.9  # share of the image
@@ -53,7 +56,9 @@ def contradiction(
         everything = known.decode(_copies(outputs), size=model.size, floor=-np.inf)
     return (
         _logits(outputs, layout)
+        or _confidences(outputs, layout)
         or _rows(raw, finite=finite)
+        or _everywhere(raw, known)
         or _boxes(raw, model.size)
         or _class_ids(raw, layout, labels)
         or _negative(everything)
@@ -84,6 +89,19 @@ def _logits(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
     return None
 
 
+def _confidences(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
+    for columns in layout.confidences:
+        part = [slice(None)] * outputs[columns.output].ndim
+        part[columns.axis] = slice(columns.begin, columns.end)
+        numbers = outputs[columns.output][tuple(part)]
+        numbers = numbers[np.isfinite(numbers)]
+        if bool((numbers < 1 - CONFIDENCE_LIMIT).any()):
+            return f"confidences would be below 0: {numbers.min():g}"
+        if bool((numbers > CONFIDENCE_LIMIT).any()):
+            return f"confidences would be above 1: {numbers.max():g}"
+    return None
+
+
 def _rows(raw: DecodedDetections, *, finite: bool) -> str | None:
     if raw.invalid and finite:
         return (
@@ -91,6 +109,20 @@ def _rows(raw: DecodedDetections, *, finite: bool) -> str | None:
             "numbers"
         )
     return None
+
+
+def _everywhere(raw: DecodedDetections, known: DetectionFormat) -> str | None:
+    """Say that nearly every cell has an object: then another number was taken for a confidence."""
+    count = len(raw.confidences)
+    if known.nms_iou is None or count < CELLS:
+        return None
+    objects = int((raw.confidences >= OBJECT).sum())
+    return (
+        f"{objects} of {count} boxes would have a confidence of at least {OBJECT}, in an image "
+        "without objects"
+        if objects >= MOST * count
+        else None
+    )
 
 
 def _boxes(raw: DecodedDetections, size: Size) -> str | None:

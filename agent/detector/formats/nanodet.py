@@ -24,7 +24,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.detector.formats.contract import ChannelOrder, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import (
+    ChannelOrder,
+    Columns,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells
 from agent.detector.letterbox import Padding, Size
@@ -64,7 +70,8 @@ class NanoDet:
         if len(levels) == len(self.strides) and 2 * len(levels) == len(shapes) and len(widths) == 1:
             classes, bins = widths.pop()
             if classes and bins in WIDTHS:
-                return Layout(tuple(range(len(shapes))), classes)
+                confidences = tuple(Columns(level.scores) for level in levels)
+                return Layout(tuple(range(len(shapes))), classes, confidences=confidences)
         grids = ", ".join(str(cells(model.size, stride)) for stride in self.strides)
         widest = " or ".join(str(width) for width in WIDTHS)
         raise ConfigurationError(

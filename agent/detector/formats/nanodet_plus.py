@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells, cells_of
 from agent.detector.formats.nanodet import NanoDet, decoded_cells
@@ -66,7 +66,8 @@ class NanoDetPlus:
             rows, columns = shapes[0][1:]
             fits = rows == cells_of(model.size, self.strides)
             if fits and columns is not None and columns > self._sides:
-                return Layout((0,), columns - self._sides)
+                classes = columns - self._sides
+                return Layout((0,), classes, confidences=(Columns(0, end=classes),))
         raise ConfigurationError(
             f"{self.name} has one output [1, n, classes + {self._sides}], a row for each cell of "
             f"strides {self.strides}"

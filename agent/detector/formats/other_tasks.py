@@ -7,6 +7,7 @@ format would take mask coefficients, coordinates or an angle for confidences.
 from agent.detector.formats.contract import ModelSignature
 from agent.domain import Task
 from agent.errors import ConfigurationError
+from agent.printable import printable
 
 TASKS = {
     "segment": "segmentation",
@@ -31,7 +32,8 @@ def refuse_other_tasks(model: ModelSignature) -> None:
     if task is not None and task not in tuple(Task):
         words = f" ({TASKS[task]})" if task in TASKS else ""
         raise ConfigurationError(
-            f"its metadata says `task: {task}`{words}, which cannot be read yet; {_advice()}"
+            f"its metadata says `task: {printable(task, 40)}`{words}, which cannot be read yet; "
+            f"{_advice()}"
         )
 
 

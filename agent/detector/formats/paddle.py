@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import IMAGENET, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import IMAGENET, Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import COLUMNS, decode_rows
 from agent.detector.formats.geometry import STRIDES, cells_of
@@ -105,7 +105,7 @@ class PpYoloeBoxes:
             boxes = shapes.index((1, rows, 4))
             scores = shapes[1 - boxes]
             if len(scores) == 3 and scores[0] == 1 and scores[2] == rows:  # noqa: PLR2004  # axes
-                return Layout((boxes, 1 - boxes), scores[1])
+                return Layout((boxes, 1 - boxes), scores[1], confidences=(Columns(1),))
         raise ConfigurationError(
             f"{self.name} has two outputs, [1, {rows}, 4] and [1, classes, {rows}]"
         )

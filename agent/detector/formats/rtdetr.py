@@ -26,7 +26,13 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import (
+    ClassNumbering,
+    Columns,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import (
     best_pairs,
@@ -185,7 +191,8 @@ class RtDetrJoined:
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
             columns = shapes[0][2]
             if columns is not None and columns > BOX_ROWS:
-                return Layout((0,), columns - BOX_ROWS)
+                confidences = Columns(0, begin=BOX_ROWS)
+                return Layout((0,), columns - BOX_ROWS, confidences=(confidences,))
         raise ConfigurationError(f"{self.name} has one output [1, queries, 4 + classes]")
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:

@@ -17,6 +17,7 @@ import numpy as np
 from agent.detector.formats.contract import (
     TO_ONE,
     ChannelOrder,
+    Columns,
     Layout,
     ModelSignature,
     Preprocessing,
@@ -83,7 +84,8 @@ class Ultralytics:
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
             rows = shapes[0][1]
             if rows is not None and rows > BOX_ROWS:
-                return Layout((0,), rows - BOX_ROWS)
+                confidences = Columns(0, axis=1, begin=BOX_ROWS)
+                return Layout((0,), rows - BOX_ROWS, confidences=(confidences,))
         raise ConfigurationError("ultralytics has one output [1, 4 + classes, n]")
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:

@@ -24,7 +24,7 @@ from agent.detector.formats.boxes_classes_scores import (
     BoxesClassesScores,
     decode_boxes_classes_scores,
 )
-from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import boxes_are_normalized, pair_of_outputs, unbatched
 from agent.detector.formats.geometry import PYRAMIDS, add_up_to_one, cells_of
@@ -65,7 +65,8 @@ class YoloNas:
     def layout(self, model: ModelSignature) -> Layout:
         """Return how to read the outputs; raises `ConfigurationError`."""
         outputs = pair_of_outputs(model, "yolo-nas has two outputs, [1, n, classes]")
-        return Layout(outputs, model.outputs[outputs[0]].shape[2])
+        classes = model.outputs[outputs[0]].shape[2]
+        return Layout(outputs, classes, confidences=(Columns(0),))
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

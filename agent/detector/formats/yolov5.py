@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
+from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
@@ -25,7 +25,6 @@ from agent.errors import ConfigurationError
 
 BOX_COLUMNS = 5  # the box and its objectness
 ANCHORS = 3
-ROUNDING = 0.01  # of half-precision confidences
 
 
 def joined_classes(model: ModelSignature, name: str) -> int:
@@ -38,10 +37,10 @@ def joined_classes(model: ModelSignature, name: str) -> int:
     raise ConfigurationError(f"{name} has one output [1, n, 5 + classes]")
 
 
-def confidences_fit(model: ModelSignature) -> bool:
-    """Whether objectness and classes of the trial run are between 0 and 1, where finite."""
-    columns = model.values[0][0, :, BOX_COLUMNS - 1 :] if model.values else np.zeros(1)
-    return not bool(((columns < -ROUNDING) | (columns > 1 + ROUNDING)).any())
+def joined_layout(model: ModelSignature, name: str) -> Layout:
+    """Return the layout of one output `[1, n, 5 + classes]`; raises `ConfigurationError`."""
+    confidences = Columns(0, begin=BOX_COLUMNS - 1)
+    return Layout((0,), joined_classes(model, name), confidences=(confidences,))
 
 
 def objectness_is_one(model: ModelSignature) -> bool:
@@ -78,8 +77,6 @@ class YoloV5:
             classes = self.layout(model).classes or 0
         except ConfigurationError:
             return None
-        if not confidences_fit(model):
-            return None
         rows = model.outputs[0].shape[1]
         for strides in PYRAMIDS:
             cells = cells_of(model.size, strides)
@@ -91,7 +88,7 @@ class YoloV5:
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
-        return Layout((0,), joined_classes(model, self.name))
+        return joined_layout(model, self.name)
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

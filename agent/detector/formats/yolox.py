@@ -25,9 +25,9 @@ from agent.detector.formats.contract import (
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of
 from agent.detector.formats.yolov5 import (
-    confidences_fit,
     decode_joined,
     joined_classes,
+    joined_layout,
     objectness_is_one,
 )
 from agent.detector.letterbox import Padding, Size
@@ -54,7 +54,7 @@ class YoloX:
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""
-        return Layout((0,), joined_classes(model, self.name))
+        return joined_layout(model, self.name)
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -114,7 +114,7 @@ def _classes(model: ModelSignature, name: str) -> int | None:
         classes = joined_classes(model, name)
     except ConfigurationError:
         return None
-    if not confidences_fit(model) or objectness_is_one(model):
+    if objectness_is_one(model):
         return None
     rows = model.outputs[0].shape[1]
     return classes if any(rows == cells_of(model.size, each) for each in PYRAMIDS) else None

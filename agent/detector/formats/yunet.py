@@ -24,6 +24,7 @@ import numpy as np
 from agent.detector.formats.contract import (
     NO_CHANGE,
     ChannelOrder,
+    Columns,
     Layout,
     ModelSignature,
     Preprocessing,
@@ -68,7 +69,8 @@ class YuNet:
             if tuple(shapes[index][-1] for index in rows) == WIDTHS:
                 found += rows[:3]
         if len(found) == len(STRIDES) * 3 and len(shapes) == len(STRIDES) * len(WIDTHS):
-            return Layout(tuple(found), 1)
+            confidences = [Columns(index) for index in range(len(found)) if index % 3 < 2]  # noqa: PLR2004  # class and objectness
+            return Layout(tuple(found), 1, confidences=tuple(confidences))
         raise ConfigurationError(
             f"yunet has four outputs, [1, n, 1] twice, [1, n, 4] and [1, n, 10], per stride "
             f"{STRIDES}"
