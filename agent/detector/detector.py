@@ -9,8 +9,14 @@ import numpy as np
 from agent.detector.formats import AUTO, choose
 from agent.detector.formats.class_ids import NO_LABEL, label_table
 from agent.detector.formats.coco import COCO_80
-from agent.detector.formats.contract import AnyFormat, Layout, ModelSignature, Preprocessing
-from agent.detector.formats.contradictions import lowest_confidence
+from agent.detector.formats.contract import (
+    AnyFormat,
+    ClassNumbering,
+    Layout,
+    ModelSignature,
+    Preprocessing,
+)
+from agent.detector.formats.contradictions import lowest_confidence, misplaced
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
@@ -153,7 +159,13 @@ class OnnxDetector:
             raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
         named, odd = self._with_labels(raw)
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
-        return Prediction(self.info, self._detections(kept, letterbox), invalid=raw.invalid or odd)
+        # One misread output has all of its boxes in the wrong place.
+        misread = len(kept.boxes) in misplaced(kept, letterbox.input) and len(kept.boxes) > 0
+        return Prediction(
+            self.info,
+            self._detections(kept, letterbox),
+            invalid=raw.invalid or odd or misread,
+        )
 
     def _letterbox(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
         """Return the frame's place in the input, and its pixels after the crop."""
@@ -174,15 +186,17 @@ class OnnxDetector:
         return buffer
 
     def _with_labels(self, raw: DecodedDetections) -> tuple[DecodedDetections, bool]:
-        """Replace class ids by label indices; also return whether a class id was unknown.
+        """Replace class ids by label indices; also return whether a class id was impossible.
 
-        Detections without a label are removed.
+        Detections without a label are removed. Where class ids start at 1, a detection of 0 is
+        impossible: it would be of the background.
         """
         known = (raw.class_ids >= 0) & (raw.class_ids < len(self._table))
         labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NO_LABEL)
         rows = np.flatnonzero(labels != NO_LABEL)
         named = DecodedDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
-        return named, not bool(known.all())
+        from_one = self._layout.numbering is ClassNumbering.FROM_ONE
+        return named, not bool(known.all()) or (from_one and bool((raw.class_ids == 0).any()))
 
     def _detections(self, raw: DecodedDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
         boxes = letterbox.to_frame(raw.boxes)

@@ -1,5 +1,6 @@
 """A format is used only if nothing in the numbers of the trial run contradicts it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,42 @@ def test_the_class_ids_of_the_trial_run_say_where_they_start(
     class_ids: list[int], chosen: str
 ) -> None:
     assert choose("auto", unnamed_ssd(class_ids), labels=LABELS).format.name == chosen
+
+
+def unnamed_pixels(class_ids: list[int]) -> ModelSignature:
+    """Return the same with boxes in pixels and without a batch axis."""
+    count = len(class_ids)
+    return signature(
+        {
+            "a": np.tile(np.array([10, 20, 30, 40], np.float32), (count, 1)),
+            "b": np.array(class_ids, np.int64),
+            "c": np.full(count, 0.9, np.float32),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_ids", "chosen"), [([0, 1], "yolo-nas-batched"), ([1, 3], "torchvision")]
+)
+def test_the_same_holds_for_boxes_in_pixels(class_ids: list[int], chosen: str) -> None:
+    assert choose("auto", unnamed_pixels(class_ids), labels=LABELS).format.name == chosen
+
+
+@pytest.mark.parametrize("class_ids", [[1, 2], []], ids=["both fit", "nothing detected"])
+def test_boxes_in_pixels_whose_numbering_is_unknown_are_not_guessed(class_ids: list[int]) -> None:
+    error = error_of("auto", unnamed_pixels(class_ids))
+
+    assert "yolo-nas-batched" in error
+    assert "torchvision" in error
+    assert "fit its outputs; set AGENT_MODEL_FORMAT" in error
+
+
+def test_an_ssd_with_its_channels_last_could_also_be_of_tensorflow() -> None:
+    """Which has y before x."""
+    model = unnamed_ssd([1, 2])
+    last = replace(model, input=Tensor("images", (1, *SIDES, 3), "float32"))
+
+    assert "tf-ssd and ssd and custom-vision fit" in error_of("auto", last)
 
 
 def test_two_formats_that_fit_are_both_named_with_the_setting() -> None:

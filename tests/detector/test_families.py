@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from agent.detector.detector import load_detector
 from agent.detector.formats import formats
@@ -22,7 +23,7 @@ from tests.detector.planted_families import (
     constant_output_model,
     family_model,
 )
-from tests.detector.planted_models import overlap
+from tests.detector.planted_models import overlap, save_model
 
 HEIGHT, WIDTH = SIDES
 OBJECTS = [
@@ -185,6 +186,53 @@ def test_a_class_id_without_a_label_is_removed_and_marks_the_prediction_as_inval
 
     assert [each.label for each in prediction.detections] == ["bee", "ant", "cat"]
     assert prediction.invalid
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0.2, 0.3, 0.6, 0.7), (400, 300, 460, 370)],
+    ids=["normalized instead of pixels", "outside of the image"],
+)
+def test_boxes_that_are_all_misplaced_on_a_frame_make_it_invalid(
+    box: tuple[float, ...], tmp_path: Path
+) -> None:
+    """The trial run, on a grey gradient, detects nothing and cannot tell."""
+    path = white_detector(tmp_path / "model.onnx", box)
+    detector = load_detector(path, labels="ant bee cat")
+
+    seen = detector.detect(np.full((96, 160, 3), 255, np.uint8))
+    unseen = detector.detect(np.zeros((96, 160, 3), np.uint8))
+
+    assert seen.invalid
+    assert (unseen.detections, unseen.invalid) == ((), False)
+
+
+def white_detector(path: Path, box: tuple[float, ...]) -> Path:
+    """Write a graph that returns a box for a white image, and rows of zeros for others."""
+    rows = np.zeros((1, 300, 6), np.float32)
+    rows[0, 0] = [*box, 0.9, 1]
+    constants = [
+        numpy_helper.from_array(rows, "rows"),
+        numpy_helper.from_array(np.array(0.9, np.float32), "white"),
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["mean", "white"], ["is white"]),
+        helper.make_node("Cast", ["is white"], ["share"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["rows", "share"], ["output0"]),
+    ]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, *SIDES))]
+    outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, rows.shape)]
+    return save_model(path, nodes, inputs, outputs, constants=constants)
+
+
+def test_a_detection_of_the_background_is_invalid(tmp_path: Path) -> None:
+    """It says that class ids start at 0, which the trial run did not."""
+    faint = [Planted((20, 30, 60, 70), -1, 0.04)]
+    path = family_model(tmp_path / "model.onnx", FAMILIES["ssd"], faint)
+    detector = load_detector(path, model_format="ssd", labels="ant bee cat", floor=0.01)
+
+    assert detector.detect(np.zeros((60, 80, 3), np.uint8)).invalid
 
 
 def test_the_class_ids_of_the_coco_data_set_have_gaps() -> None:

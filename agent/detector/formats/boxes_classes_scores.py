@@ -12,6 +12,12 @@ from agent.errors import ConfigurationError
 
 BOX = 4
 
+# Names of outputs that say where class ids start: at 1, at 0, at 1, at 1.
+ONNX_MODELS = frozenset({"bboxes", "labels", "scores"})
+CUSTOM_VISION = frozenset({"detected_boxes", "detected_classes", "detected_scores"})
+TENSORFLOW = frozenset({"detection_boxes"})
+TORCHVISION = frozenset({"boxes", "labels", "scores"})
+
 
 class BoxesClassesScores:
     """Base of these formats; each subclass defines its box coordinates and class ids."""
@@ -79,6 +85,21 @@ def decode_boxes_classes_scores(outputs: Sequence[FloatArray], floor: float) -> 
         np.rint(numbers[rows]).astype(np.intp),
         invalid=bool(np.isnan(scores).any()) or not bool(whole.all()),
     )
+
+
+def named_by(model: ModelSignature, names: frozenset[str]) -> bool:
+    """Whether there is an output for each of these names; `:0` may follow a name."""
+    return names <= {output.name.partition(":")[0] for output in model.outputs}
+
+
+def says_numbering(model: ModelSignature) -> bool:
+    """Whether the names of the outputs say where class ids start.
+
+    Names that are numbers are those of torch's exporter for models of torchvision.
+    """
+    known = (ONNX_MODELS, CUSTOM_VISION, TENSORFLOW, TORCHVISION)
+    unnamed = all(output.name.isdigit() for output in model.outputs)
+    return unnamed or any(named_by(model, names) for names in known)
 
 
 def _counts(output: Tensor) -> bool:

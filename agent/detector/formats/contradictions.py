@@ -75,6 +75,16 @@ def lowest_confidence(known: AnyFormat, layout: Layout, model: ModelSignature) -
     return float(raw.confidences.min()) if len(raw.confidences) else None
 
 
+def misplaced(raw: DecodedDetections, size: Size) -> tuple[int, int]:
+    """Return how many boxes are tiny, and how many have their centre outside of the image."""
+    boxes = raw.boxes.astype(np.float64)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    limit = np.array([size.width, size.height])
+    centres = boxes[:, :2] + sides / 2
+    outside = ((centres < -OVERHANG * limit) | (centres > (1 + OVERHANG) * limit)).any(axis=1)
+    return int((sides < TINY).all(axis=1).sum()), int(outside.sum())
+
+
 def _copies(outputs: Sequence[FloatArray]) -> list[FloatArray]:
     """Return copies: a format may change its outputs."""
     return [each.copy() for each in outputs]
@@ -129,16 +139,13 @@ def _boxes(raw: DecodedDetections, size: Size) -> str | None:
     count = len(raw.boxes)
     if not count:
         return None
-    boxes = raw.boxes.astype(np.float64)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    tiny = (sides < TINY).all(axis=1)
-    if tiny.mean() >= MOST:
-        return f"{int(tiny.sum())} of {count} boxes would be smaller than {TINY:g} pixels"
+    tiny, outside = misplaced(raw, size)
+    if tiny >= MOST * count:
+        return f"{tiny} of {count} boxes would be smaller than {TINY:g} pixels"
+    if outside > HALF * count:
+        return f"{outside} of {count} boxes would be outside of the image"
     limit = np.array([size.width, size.height])
-    centres = boxes[:, :2] + sides / 2
-    outside = ((centres < -OVERHANG * limit) | (centres > (1 + OVERHANG) * limit)).any(axis=1)
-    if outside.mean() > HALF:
-        return f"{int(outside.sum())} of {count} boxes would be outside of the image"
+    boxes = raw.boxes.astype(np.float64)
     seen = raw.confidences >= SEEN
     inner = np.clip(boxes[seen], 0, np.tile(limit, 2))
     areas = (inner[:, 2:] - inner[:, :2]).prod(axis=1)

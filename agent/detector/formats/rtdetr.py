@@ -48,6 +48,7 @@ from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
+HALF = 0.5
 RFDETR_NAMES = {"dets", "labels"}
 
 
@@ -129,9 +130,9 @@ class RtDetrRows:
         boxes = model.values[0][0, :, :BOX_ROWS]
         if not boxes.any() or not ((boxes >= 0) & (boxes <= 1)).all():
             return None
-        # Corners are mostly in order; a centre and a size are not.
+        # Corners are in order; a centre and a size seldom are.
         upright = (boxes[:, 2:] >= boxes[:, :2]).all(axis=1)
-        return None if upright.all() else "rows of normalized boxes, confidence and class"
+        return None if upright.mean() > HALF else "rows of normalized boxes, confidence and class"
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how the output fits; raises `ConfigurationError`."""

@@ -17,8 +17,12 @@ import numpy as np
 
 from agent.detector.formats.boxes_classes_scores import (
     BOX,
+    CUSTOM_VISION,
+    ONNX_MODELS,
+    TENSORFLOW,
     BoxesClassesScores,
     decode_boxes_classes_scores,
+    named_by,
 )
 from agent.detector.formats.contract import (
     IMAGENET,
@@ -34,12 +38,8 @@ from agent.detector.letterbox import Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
 
+COLOURS = 3
 NORMALIZED_LIMIT = 1.5  # normalized coordinates are seldom above 1
-
-# Names of outputs that say where class ids start: at 1, at 0, at 1.
-ONNX_MODELS = frozenset({"bboxes", "labels", "scores"})
-CUSTOM_VISION = frozenset({"detected_boxes", "detected_classes", "detected_scores"})
-TENSORFLOW = frozenset({"detection_boxes"})
 
 
 class Ssd(BoxesClassesScores):
@@ -94,13 +94,15 @@ class TensorFlowSsd(Ssd):
 
     def recognise(self, model: ModelSignature) -> str | None:
         """Return why this model certainly has this format, or None."""
-        try:
-            self.layout(model)
-        except ConfigurationError:
-            return None
-        if not named_by(model, TENSORFLOW):
-            return None
-        return "output names of the TensorFlow Object Detection API"
+        if named_by(model, TENSORFLOW):
+            try:
+                self.layout(model)
+            except ConfigurationError:
+                return None
+            return "output names of the TensorFlow Object Detection API"
+        others = named_by(model, CUSTOM_VISION) or named_by(model, ONNX_MODELS)
+        channels_last = model.input.shape[-1:] == (COLOURS,)
+        return self.by_numbers(model) if channels_last and not others else None
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
@@ -113,8 +115,3 @@ class TensorFlowSsd(Ssd):
         """Return the detections at or above `floor`."""
         swapped = outputs[0].reshape(-1, BOX)[:, [1, 0, 3, 2]]
         return super().decode([swapped, *outputs[1:]], size=size, floor=floor)
-
-
-def named_by(model: ModelSignature, names: frozenset[str]) -> bool:
-    """Whether there is an output for each of these names; `:0` may follow a name."""
-    return names <= {output.name.partition(":")[0] for output in model.outputs}

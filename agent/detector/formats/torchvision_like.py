@@ -43,7 +43,7 @@ class TorchVision(BoxesClassesScores):
             return None
         if model.has_size_input or len(model.outputs[boxes].shape) != 2:  # noqa: PLR2004  # no batch
             return None
-        return "boxes, labels and scores without a batch axis"
+        return "boxes, labels from 1 and scores without a batch axis"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""

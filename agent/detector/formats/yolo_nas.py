@@ -3,7 +3,8 @@
 - `yolo-nas`: boxes `[1, n, 4]`, corners in pixels of the input, and confidences `[1, n, classes]`
   after the sigmoid, n = the cells of strides 8, 16, 32.
 - `yolo-nas-batched`: `num_predictions` `[1, 1]`, `pred_boxes` `[1, n, 4]` as above, `pred_scores`
-  `[1, n]`, `pred_classes` `[1, n]` from 0. YOLOv7's exports for TensorRT have the same outputs.
+  `[1, n]`, `pred_classes` `[1, n]` from 0. YOLOv7's exports for TensorRT have the same outputs;
+  others lack the count.
 
 Exports with NMS and one table are in `rows7.py`. The input is RGB / 255, centred on grey 114;
 exports with an integer input divide in the graph. (The library also leaves a border of two pixels,
@@ -23,6 +24,7 @@ import numpy as np
 from agent.detector.formats.boxes_classes_scores import (
     BoxesClassesScores,
     decode_boxes_classes_scores,
+    says_numbering,
 )
 from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
@@ -102,14 +104,15 @@ class YoloNasBatched(BoxesClassesScores):
             layout = self.layout(model)
         except ConfigurationError:
             return None
-        if model.has_size_input or len(layout.outputs) != COUNTED or not model.values:
+        if model.has_size_input or not model.values or says_numbering(model):
             return None
         boxes = layout.outputs[0]
-        if model.outputs[boxes].name.startswith("detection_boxes"):
-            return None  # the TensorFlow Object Detection API, with normalized boxes
-        if model.values[layout.outputs[-1]].any() and boxes_are_normalized(model, boxes):
+        counted = len(layout.outputs) == COUNTED
+        found = model.values[layout.outputs[-1]] if counted else model.values[boxes]
+        if found.any() and boxes_are_normalized(model, boxes):
             return None
-        return "a count, and boxes in pixels, class ids and confidences"
+        count = "a count, and " if counted else ""
+        return f"{count}boxes in pixels, class ids from 0 and confidences"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
