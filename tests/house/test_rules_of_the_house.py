@@ -16,6 +16,7 @@ WRITERS = {
     "agent.spool.lock": "a lock file holds no data, and must be opened without replacing it",
     "agent.spool.index": "takes room for SQLite's own files, and writes nothing into them",
     "agent.cli.streams": "puts /dev/null in the place of a closed stream",
+    "agent.cli.sample_clip": "the clip is encoded into memory",
     "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",
 }
 BROAD_HANDLERS = {
