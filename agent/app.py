@@ -378,6 +378,7 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
             frame_source(camera, settings, fps=settings.fps, clock=clock),
             mailbox,
             real_time=settings.fps > 0,
+            longest_pause=max(1.0, 2.0 / settings.fps) if settings.fps else 0.0,
             stall=settings.camera_stall,
             clock=clock,
             log=log,

@@ -74,7 +74,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "camera resized": Event(
         "warning",
-        "The frames of a camera have another size than before; they are used as they are, and "
+        "The frames of a camera have another size than before (of a recording only the first "
+        "change is told); they are used as they are, and "
         "the tracks of objects start again.",
         "Nothing, if somebody changed its settings. Otherwise set its resolution, and switch off "
         "its automatic choice.",
@@ -90,8 +91,8 @@ EVENTS: Mapping[str, Event] = {
     "camera ended": Event(
         "info",
         "A recording was read to its end; `unreadable` counts its frames that could not be "
-        "decoded.",
-        facts="camera unreadable",
+        "decoded or show missing data, `passed_over` the files of a folder that are no images.",
+        facts="camera unreadable passed_over",
     ),
     "image degraded": Event(
         "warning",

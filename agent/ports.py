@@ -37,6 +37,9 @@ class FrameSource(Protocol):
     unreadable: int
     """Frames so far that were skipped: damaged in transmission, or not decodable."""
 
+    passed_over: str
+    """What a folder of images contains besides, such as `2 .heic, 1 folder`; else empty."""
+
     progress_at: float
     """When the source last did anything, in monotonic seconds; another thread reads it.
 

@@ -42,6 +42,7 @@ class LiveCamera:
     """
 
     live = True
+    passed_over = ""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Video files and folders of images as frame sources; they return every due frame."""
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,13 @@ from av.error import FFmpegError
 
 from agent.camera.address import CameraAddress
 from agent.camera.image_file import ImageDecoder
-from agent.camera.image_folder import FOLDER_FPS, IMAGE_SUFFIXES, ImageFolder, image_folder
+from agent.camera.image_folder import (
+    FOLDER_FPS,
+    IMAGE_SUFFIXES,
+    ImageFolder,
+    counted,
+    image_folder,
+)
 from agent.camera.schedule import FrameSchedule, RecordingClock
 from agent.camera.video import FORMATS, Video
 from agent.domain import Frame, Pixels
@@ -66,8 +72,8 @@ class Recording:
         self._sequence = 0
         self.unreadable = 0
         """The number of skipped frames since this object was made."""
-        self.passed_over: Mapping[str, int] = {}
-        """Files of the folder that are no images, see `ImageFolder.passed_over`."""
+        self.passed_over = ""
+        """What the folder contains besides images, such as `2 .heic, 1 folder`."""
 
     def read(self) -> Frame | None:
         """Return the next due frame, or None at the end.
@@ -106,7 +112,7 @@ class Recording:
             raise self._lost(str(exc)) from exc.__cause__
         if isinstance(source, VideoFile):
             return self._video(source)
-        self.passed_over = source.passed_over
+        self.passed_over = counted(source.passed_over)
         return self._images(source)
 
     def _video(self, video: Video) -> Generator[_DecodedFrame, None, None]:

@@ -72,8 +72,9 @@ def video_track(container: InputContainer) -> av.VideoStream:
         if not track.disposition & Disposition.attached_pic
     ]
     if not tracks:
-        covered = "only a cover image" if container.streams.video else "no video track"
-        raise CameraLost(f"it has {covered}")
+        if container.streams.video:
+            raise CameraLost("it has only a cover image, and no video. Use a video file")
+        raise CameraLost("it has no video track")
     videos = [track for track in tracks if track.codec_context.name not in _STILL_CODECS]
     best = container.streams.best("video")
     return next((track for track in videos if track == best), (videos or tracks)[0])

@@ -65,7 +65,8 @@ def _fact(address: CameraAddress, source: FrameSource, clock: Clock, stall: floa
         height, width = first.pixels.shape[:2]
         text = f"{address.shown}: {width}x{height}"
         if not source.live:
-            return f"{text}, a recording"
+            others = source.passed_over and f"; passed over, as no images: {source.passed_over}"
+            return f"{text}, a recording{others}"
         last, rate = _measured(source, first)
         text += f" at {rate:.1f} fps" if rate >= _SLOWEST_FPS else f", {60 * rate:.1f} a minute"
         if last.pixels.shape[:2] != (height, width):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.settings.declarations import Settings
 
 MOST_FPS = 1000.0
+_MOST_SIZES = 3
 SEED = "replay"
 """Of the random lane, where AGENT_DEVICE_ID is not set: the same on every computer."""
 
@@ -85,6 +86,8 @@ def replay(
     parts = _parts(settings, folder, detector, inference_workers(settings))
     try:
         results = _play(inputs, plan, parts, fps=rate, explain=explain or [])
+    except CameraLost as error:
+        raise ConfigurationError(f"cannot replay: {error}") from error
     except OSError as error:
         raise ConfigurationError(f"cannot write into {folder}: {error}") from error
     from agent.files import Disk
@@ -126,12 +129,13 @@ def _inputs(sources: list[str], fps: float) -> list[_Input]:
             probe = Recording(address, fps=0, clock=RecordingTime())
             probe.read()
             probe.close()
+            length = length_of(address, fps=fps)
         except (CameraLost, ValueError) as error:
             raise ConfigurationError(f"cannot replay: {error}") from error
         stem = Path(source).absolute().name
         same = sum(Path(each.address.source).absolute().name == stem for each in inputs)
         name = f"{stem}\0{same}" if same else stem
-        inputs.append(_Input(address, length_of(address, fps=fps), name))
+        inputs.append(_Input(address, length, name))
     return inputs
 
 
@@ -216,6 +220,13 @@ def _play(
     return results
 
 
+def _listed(sizes: dict[str, int]) -> str:
+    """Return the most frequent sizes with the number of frames of each."""
+    first = list(sizes.items())[:_MOST_SIZES]
+    more = ", ..." if len(sizes) > _MOST_SIZES else ""
+    return ", ".join(f"{size} ({count})" for size, count in first) + more
+
+
 def _show(
     report: dict[str, Any], results: "list[RecordingResult]", folder: Path, page: Path | None
 ) -> None:
@@ -229,7 +240,14 @@ def _show(
             f"analysed, {source['held']} held, {source['chosen']} chosen{share}"
         )
         if source["unreadable"]:
-            print(f"  {source['unreadable']} could not be decoded, and were skipped")
+            print(
+                f"  {source['unreadable']} could not be decoded or show missing data, and were "
+                "skipped"
+            )
+        if source["passed_over"]:
+            print(f"  passed over, as no images: {source['passed_over']}")
+        if len(source["sizes"]) > 1:
+            print(f"  its frames have {len(source['sizes'])} sizes: {_listed(source['sizes'])}")
     for title, name in (("by rule", "captures_by_rule"), ("by lane", "captures_by_lane")):
         counts = ", ".join(f"{key} {count}" for key, count in report[name].items())
         print(f"{title}: {counts or 'none'}")

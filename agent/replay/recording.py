@@ -49,7 +49,9 @@ class RecordingResult:
     source: str
     length: Length
     frames: int = 0  # analysed
-    unreadable: int = 0  # skipped, because they could not be decoded
+    unreadable: int = 0  # skipped, because they could not be decoded or show missing data
+    passed_over: str = ""  # what the folder contains besides images
+    sizes: Counter[str] = field(default_factory=Counter)  # frames analysed of each `WIDTHxHEIGHT`
     seconds: float = 0.0  # run time of the replay
     held: int = 0  # captures that the daemon would have stored
     held_bytes: int = 0
@@ -122,6 +124,7 @@ class Replay:
             self._store(self._spool.close())
         self._source.close()
         self.result.unreadable = self._source.unreadable
+        self.result.passed_over = self._source.passed_over
         self.result.seconds = monotonic() - began
         if self._explainer is not None:
             self.result.explanations = self._explainer.explanations(
@@ -135,6 +138,8 @@ class Replay:
 
     def _count(self, observation: Observation) -> None:
         self.result.frames += 1
+        height, width = observation.frame.pixels.shape[:2]
+        self.result.sizes[f"{width}x{height}"] += 1
         self._parts.thresholds.add(observation)
         seen = [(each.label, each.confidence) for each in observation.detections]
         seen += [(each.label, each.confidence) for each in observation.classes]

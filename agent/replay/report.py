@@ -76,6 +76,8 @@ def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
         "seconds": round(result.length.seconds, 3),
         "frames_analysed": result.frames,
         "unreadable": result.unreadable,
+        "passed_over": result.passed_over,
+        "sizes": dict(result.sizes.most_common()),
         "held": result.held,
         "chosen": chosen,
         "budget_used": round(chosen / plan.per_day, 4) if plan.per_day else None,

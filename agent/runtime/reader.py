@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 
 from agent.domain import Frame
 from agent.errors import CameraLost
@@ -58,6 +59,7 @@ class Reader:
         mailbox: Mailbox,
         *,
         real_time: bool,
+        longest_pause: float = inf,
         stall: float,
         clock: Clock,
         log: Log,
@@ -69,6 +71,8 @@ class Reader:
             source: What is read.
             mailbox: Takes the frames.
             real_time: Plays a recording at its own speed instead of as fast as it is analysed.
+            longest_pause: Seconds to which longer gaps of a played recording are shortened: images
+                of a folder may be hours apart.
             stall: Seconds after which a call that does not return is reported.
             clock: For all times.
             log: Gets the events.
@@ -78,6 +82,7 @@ class Reader:
         self._source = source
         self._mailbox = mailbox
         self._paced = real_time and not source.live
+        self._longest_pause = longest_pause
         self._clock = clock
         self._log = log.bind(camera=camera)
         self.report = CameraReport(since=clock.monotonic())
@@ -93,6 +98,7 @@ class Reader:
         self._busy_since: float | None = None  # a call into the source began
         self._hung = False  # that call was reported
         self._lock = threading.Lock()  # of what `watch` changes
+        self._resized = False  # once is enough of a recording: images of a folder may all differ
         self._damaged = 0  # frames that were reported
         self._damage_due = 0.0  # when the next report may be
 
@@ -105,8 +111,7 @@ class Reader:
             except CameraLost as error:
                 return self._lost(str(error))
             if self._next is None:
-                skipped = self._source.unreadable
-                self._log.info("camera ended", **({"unreadable": skipped} if skipped else {}))
+                self._log.info("camera ended", **self._left_out())
                 self._report(CameraCondition.ENDED)
                 return None
             self._found(self._next)
@@ -171,10 +176,18 @@ class Reader:
             self._log.warning("camera recovered", lost_s=gone, width=width, height=height)
         elif before.width is None:
             self._log.info("camera opened", width=width, height=height)
-        if before.width and (width, height) != (before.width, before.height) and self._source.live:
+        changed = before.width and (width, height) != (before.width, before.height)
+        if changed and (self._source.live or not self._resized):
+            self._resized = True
             size = f"{before.width}x{before.height}"
             self._log.warning("camera resized", width=width, height=height, before=size)
             self.report = replace(self.report, width=width, height=height)
+
+    def _left_out(self) -> dict[str, object]:
+        """Return what of a recording was not read, for the log."""
+        unreadable, passed_over = self._source.unreadable, self._source.passed_over
+        facts: dict[str, object] = {"unreadable": unreadable} if unreadable else {}
+        return facts | ({"passed_over": passed_over} if passed_over else {})
 
     def _report_damage(self) -> None:
         """Report damaged frames of a camera; a recording's are reported at its end."""
@@ -220,4 +233,8 @@ class Reader:
         now = self._clock.monotonic()
         if self._began is None:
             self._began = now - frame.at
-        return max(0.0, self._began + frame.at - now)
+        wait = self._began + frame.at - now
+        if wait > self._longest_pause:
+            self._began -= wait - self._longest_pause
+            wait = self._longest_pause
+        return max(0.0, wait)

@@ -1,5 +1,6 @@
 """A camera error becomes a wait and one log line; a recording plays at its own speed."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ class ScriptedSource:
     def __init__(self, *script: Frame | CameraLost | None, live: bool = True) -> None:
         self.live = live
         self.unreadable = 0
+        self.passed_over = ""
         self.progress_at = 0.0
         self.script = deque(script)
         self.closed = 0
@@ -40,11 +42,23 @@ class ScriptedSource:
 
 
 def reader_of(
-    source: ScriptedSource, clock: ManualClock, log: Recorder, *, real_time: bool = True
+    source: ScriptedSource,
+    clock: ManualClock,
+    log: Recorder,
+    *,
+    real_time: bool = True,
+    longest_pause: float = math.inf,
 ) -> tuple[Reader, Mailbox]:
     mailbox = Mailbox({"gate": False})
     reader = Reader(
-        "gate", source, mailbox, real_time=real_time, stall=STALL, clock=clock, log=log.log
+        "gate",
+        source,
+        mailbox,
+        real_time=real_time,
+        longest_pause=longest_pause,
+        stall=STALL,
+        clock=clock,
+        log=log.log,
     )
     return reader, mailbox
 
@@ -148,6 +162,50 @@ def test_a_recording_plays_at_its_own_speed(clock: ManualClock, log: Recorder) -
     clock.now += 10
     assert reader.step() == 0.0
     assert mailbox.counts().offered == 3
+
+
+def test_long_gaps_of_a_recording_are_shortened(clock: ManualClock, log: Recorder) -> None:
+    """Images of a folder may be hours apart."""
+    frames = [frame(sequence=n, at=at) for n, at in enumerate((0, 3600, 3600.5, 9000))]
+    source = ScriptedSource(*frames, live=False)
+    reader, mailbox = reader_of(source, clock, log, longest_pause=1.0)
+
+    waits = []
+    while mailbox.counts().offered < len(frames):
+        if wait := reader.step():
+            waits.append(wait)
+            clock.now += wait
+
+    assert waits == pytest.approx([1.0, 0.5, 1.0])
+
+
+def test_what_was_not_read_of_a_recording_is_told_at_its_end(
+    clock: ManualClock, log: Recorder
+) -> None:
+    source = ScriptedSource(frame(), None, live=False)
+    source.unreadable, source.passed_over = 2, "3 .heic"
+    reader, _ = reader_of(source, clock, log, real_time=False)
+
+    reader.step()
+    assert reader.step() is None
+
+    [ended] = [line for line in log.lines if line["event"] == "camera ended"]
+    assert (ended["unreadable"], ended["passed_over"]) == (2, "3 .heic")
+
+
+def test_the_first_change_of_size_in_a_recording_is_told(clock: ManualClock, log: Recorder) -> None:
+    sizes = [(20, 30), (20, 30), (40, 60), (20, 30)]
+    frames = [
+        replace(frame(sequence=n, at=n / 4), pixels=np.zeros((*size, 3), np.uint8))
+        for n, size in enumerate(sizes)
+    ]
+    reader, _ = reader_of(ScriptedSource(*frames, live=False), clock, log, real_time=False)
+
+    for _ in frames:
+        reader.step()
+
+    [resized] = [line for line in log.lines if line["event"] == "camera resized"]
+    assert (resized["before"], resized["width"], resized["height"]) == ("30x20", 60, 40)
 
 
 def test_a_recording_may_be_read_as_fast_as_it_is_analysed(

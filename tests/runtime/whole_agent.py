@@ -35,6 +35,7 @@ class Recording:
 
     live = False
     unreadable = 0
+    passed_over = ""
     progress_at = 0.0
 
     def __init__(self, frames: Iterable[Frame]) -> None:
@@ -62,6 +63,7 @@ class HungCamera:
 
     live = True
     unreadable = 0
+    passed_over = ""
     progress_at = 0.0
 
     def __init__(self) -> None:
