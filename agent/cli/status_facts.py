@@ -130,9 +130,9 @@ def _camera_need(
     if settings.fps:
         limit = max(limit, _FEW_FRAMES / settings.fps + _GRACE_S)
     if state == "lost":
-        return f"lost for {show_span(since)}: {camera['error']}"
+        return f"lost for {show_span(since)}"
     if state == "failed":
-        return f"cannot be read: {camera['error']}"
+        return "the recording cannot be read"
     if state == "opening" and since > limit:
         return f"no frame since it was opened {show_span(since)} ago"
     return _live_need(camera, limit) if state == "live" else None

@@ -103,6 +103,8 @@ def _upload(facts: Mapping[str, Any]) -> Row:
     if facts["upload"] is None:
         there = Presence(facts["daemon"]) is Presence.RUNNING
         return "upload", "off: AGENT_UPLOAD_URL is not set" if there else "-", ""
+    if facts["upload"] == "flowing" and facts["last_delivered"] is None:
+        return "upload", f"nothing sent yet, {facts['target']}", ""
     return "upload", f"{facts['upload']}, {facts['target']}", _UPLOAD.get(facts["upload"], "")
 
 
@@ -122,7 +124,7 @@ def _waiting(facts: Mapping[str, Any], now: float) -> str:
     words = [f"{facts['waiting']} captures, {show_size(facts['waiting_bytes'])}"]
     if facts["waiting"] and facts["oldest_waiting"]:
         words.append(f"the oldest {_ago(facts['oldest_waiting'], now)}")
-    if facts["best_value"] is not None:
+    if facts["waiting"] and facts["best_value"] is not None:
         words.append(f"the best {facts['best_value']:.2f} expected new failures")
     if facts["in_flight"]:
         words.append(f"{facts['in_flight']} being sent")
