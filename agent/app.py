@@ -16,7 +16,6 @@ from agent.camera.thumbnail import small_grey
 from agent.detector.detector import OnnxDetector
 from agent.detector.engines import prune_engines
 from agent.detector.fallback.subprocess_check import check_in_subprocess
-from agent.detector.providers import builds_engines
 from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
@@ -28,6 +27,7 @@ from agent.factories import (
     image_encoder,
     inference_workers,
     model_fallback,
+    model_seconds,
     model_variables,
     plan_for,
     record_maker,
@@ -64,8 +64,8 @@ from agent.upload.backoff import FIRST_BOUND, Backoff
 from agent.upload.targets.address import insecure_token_warning
 
 QUEUE_LENGTH = 8
-MODEL_S, ENGINE_S, REBUILD_S = 120, 1800, 120
-"""Seconds that loading a model may take, and building an engine for it."""
+REBUILD_S = 120
+"""Seconds that systemd waits for the next report of a start that reads all files of the spool."""
 
 Loaded = TypeVar("Loaded")
 
@@ -239,7 +239,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
     """Load the model, or the known-good one, and return the step that can replace it."""
     store = model_fallback(settings, log=log)
     prune_engines(engine_folder(settings))
-    limit = ENGINE_S if builds_engines(settings.providers) else MODEL_S
+    limit = model_seconds(settings)
     heartbeat = LoadHeartbeat(
         2 * limit, notifier=notifier, clock=clock
     )  # tried in a subprocess, then loaded

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 
 _VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
+_MODEL_S, _ENGINE_S = 120.0, 1800.0
 _LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
 
@@ -230,6 +231,13 @@ def detector_of(settings: Settings) -> OnnxDetector:
         hardware=_hardware(settings),
         floor=settings.floor,
     )
+
+
+def model_seconds(settings: Settings) -> float:
+    """Return how many seconds loading the model may take, and building an engine for it."""
+    from agent.detector.providers import builds_engines
+
+    return _ENGINE_S if builds_engines(settings.providers) else _MODEL_S
 
 
 def model_variables(settings: Settings) -> dict[str, str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,19 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
-from agent.factories import detector_of, model_fallback, spool_of, upload_target
+from agent.factories import (
+    detector_of,
+    model_fallback,
+    model_seconds,
+    spool_of,
+    upload_target,
+)
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
 from agent.ports import Clock, KnowsLabels, UploadTarget
+from agent.printable import printable
+from agent.runtime.abandonable import within
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
 from agent.settings.load import foreign_variables, token_file
@@ -86,7 +95,19 @@ def exposed_files(files: Iterable[Path]) -> list[Path]:
 
 
 def check_model(settings: Settings) -> str:
-    """Load the model and time it; raises `ConfigurationError`."""
+    """Load the model and time it; raises `ConfigurationError`, also if it takes too long."""
+    limit = model_seconds(settings)
+    fact = within(limit, partial(_check_model, settings), name="model")
+    if fact is None:
+        raise ConfigurationError(
+            f"cannot use the model {printable(settings.model or 'bundled')}: it could not be "
+            f"loaded and run within {limit:.0f} s; set AGENT_MODEL to another export, or "
+            "AGENT_PROVIDERS to another provider"
+        )
+    return fact
+
+
+def _check_model(settings: Settings) -> str:
     try:
         detector = sound(detector_of(settings))
     except ModelUnusable as error:

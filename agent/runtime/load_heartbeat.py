@@ -13,10 +13,11 @@ supervisor calls `tell` right after it.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from agent.errors import TemporaryError
 from agent.ports import Clock, Notifier
+from agent.runtime.abandonable import Abandonable
 
 BEAT_S = 10.0
 """Seconds between two messages during a start."""
@@ -57,9 +58,20 @@ class LoadHeartbeat:
             )
 
     def awaited(self, load: Callable[[], Result]) -> Result:
-        """Run `load` in another thread and call `tell` every `BEAT_S`; raises as `load` does."""
-        with self.under_way(), ThreadPoolExecutor(1, "load") as pool:
-            future = pool.submit(load)
-            while not wait([future], timeout=BEAT_S).done:
+        """Run `load` in another thread and call `tell` every `BEAT_S`; raises as `load` does.
+
+        Raises:
+            TemporaryError: It did not end within the limit; its thread is abandoned.
+        """
+        began = self._clock.monotonic()
+        with self.under_way():
+            loading = Abandonable(load, name="load")
+            while not loading.wait(BEAT_S):
+                if self._clock.monotonic() - began > self.limit:
+                    raise TemporaryError(
+                        f"cannot load the model: it took longer than {self.limit:.0f} s; if it "
+                        "does so again, suspect the driver of AGENT_PROVIDERS, or the file at "
+                        "AGENT_MODEL"
+                    )
                 self.tell()
-            return future.result()
+        return loading.result()

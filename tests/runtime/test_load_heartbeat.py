@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from agent.errors import ModelUnusable
+from agent.errors import ModelUnusable, TemporaryError
 from agent.ports import LoadedModel
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.model import CurrentModel, ModelChange
@@ -103,6 +103,29 @@ def test_a_load_beyond_its_limit_is_not_put_off_any_more(
     manager.notifier.notify("the next message")
 
     assert manager.hear() == "the next message"
+
+
+def test_a_load_that_hangs_is_reported_by_name_after_its_limit(
+    manager: Manager, clock: ManualClock
+) -> None:
+    heartbeat = LoadHeartbeat(240, notifier=manager.notifier, clock=clock)
+    load, errors = SlowLoad(), []
+
+    def start() -> None:
+        try:
+            heartbeat.awaited(load)
+        except TemporaryError as error:
+            errors.append(str(error))
+
+    thread = Thread(target=start)
+    thread.start()
+    assert load.began.wait(20)
+    clock.now += 241
+    thread.join(20)
+    load.go.set()
+
+    assert len(errors) == 1
+    assert "cannot load the model: it took longer than 240 s" in errors[0]
 
 
 def test_a_failed_load_fails_as_it_would_alone(manager: Manager, clock: ManualClock) -> None:
