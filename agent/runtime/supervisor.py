@@ -14,7 +14,7 @@ from agent.logs import Log
 from agent.ports import Clock, Notifier
 from agent.runtime.exchange import Exchange
 from agent.runtime.housekeeping import Housekeeping
-from agent.runtime.inference import Inference
+from agent.runtime.inference import FULL_S, Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange
@@ -264,7 +264,7 @@ class Supervisor:
         stages.mailbox.close()
         self._await(self._inference, STOP_S / 2)
         while not stages.inference.abandon_runs() and self._writes_in_time():
-            self._pause()
+            self._pause(FULL_S)
         stages.writer.finishing = True
         self._await([self._writer], _WRITER_STOP_S)
         self._hurry()  # a delivery can be cut short: it is on disk
@@ -344,9 +344,9 @@ class Supervisor:
     def _hurry(self) -> None:
         self._urgent_since = min(self._urgent_since, self._clock.monotonic())
 
-    def _pause(self) -> None:
+    def _pause(self, seconds: float | None = None) -> None:
         with contextlib.suppress(Empty):
-            self._wakeups.get(timeout=self._tick)
+            self._wakeups.get(timeout=self._tick if seconds is None else seconds)
 
     def _reason(self) -> StopReason:
         if self._failed():

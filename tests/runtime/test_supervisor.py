@@ -6,6 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
+from agent.domain import Pixels, Prediction
 from agent.progress import doing
 from agent.runtime.metrics import Metrics
 from agent.runtime.supervisor import STOP_S, TICK_S, ExitCode, Supervisor
@@ -166,6 +167,38 @@ def test_a_disk_that_hangs_blocks_neither_the_watchdog_nor_the_stop(
     [writer] = [line for line in overdue if "writer" in line["workers"]]
     assert writer["log_level"] == "error"
     assert "captures in memory that are not on disk" in writer["lost"]
+
+
+def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
+    spool: Spool, log: Recorder
+) -> None:
+    agent = WholeAgent(recording(10), spool, log, clock=FastClock(10))
+    detect, hanging, let_go = agent.model.detect, Event(), Event()
+
+    def hang_on_the_first(pixels: Pixels) -> Prediction:
+        if not hanging.is_set():
+            hanging.set()
+            let_go.wait(60)
+        return detect(pixels)
+
+    agent.model.detect = hang_on_the_first  # type: ignore[method-assign]
+    codes: list[ExitCode] = []
+    main = Thread(target=lambda: codes.append(agent.supervisor.run()))
+    main.start()
+    assert hanging.wait(10)
+    wait_until(lambda: agent.stats.total()["analysed"] == 9)
+    agent.supervisor.stop()
+    main.join(20)
+    left_behind = agent.supervisor.left_behind
+    let_go.set()
+    wait_until(lambda: not agent.supervisor.left_behind)
+
+    assert codes == [ExitCode.STOPPED]
+    assert left_behind
+    overdue = [line["workers"] for line in log.lines if line["event"] == "stop overdue"]
+    assert overdue[0] in {"inference 0", "inference 1"}
+    assert log.one("agent stopped")["lost"] == 0
+    assert spool.counts()["stored"] == 9
 
 
 @pytest.mark.parametrize("asked", [True, False])
