@@ -191,6 +191,8 @@ def upload_target(settings: Settings, *, clock: Clock) -> UploadTarget | None:
         clock=clock,
         disk=Disk(),
         capture_folder=shared_dataset_at,
+        own_folders=(Path("/"), settings.spool_dir.absolute()),
+        min_free=int(settings.spool_min_free),
         boot=boot_id(),
     )
 

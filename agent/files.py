@@ -13,12 +13,14 @@ written through a link that they planted, and FIFOs and devices are neither open
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ TEMPORARY_SUFFIX = ".tmp"
 _PIECE = 1_000_000  # bytes that a copy holds in memory
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
+
+_LOCK_POLL_S = 0.05
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -268,6 +274,39 @@ class Disk:
                 return mounted.split()[0]
         return ""
 
+    def device(self, path: Path) -> int:
+        """The number of the file system of a path."""
+        return path.stat().st_dev
+
+    def mount_points(self) -> tuple[Path, ...]:
+        """The folders that /etc/fstab mounts something at, mounted or not; without the root."""
+        try:
+            lines = Path("/etc/fstab").read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return ()
+        fields = (line.split() for line in lines if not line.lstrip().startswith("#"))
+        places = (Path(each[1].replace("\\040", " ")) for each in fields if len(each) > 1)
+        return tuple(place for place in places if place.is_absolute() and place != Path("/"))
+
+    @contextlib.contextmanager
+    def locked(self, path: Path, *, seconds: float) -> Iterator[None]:
+        """Hold the lock of a file, which is made if it is missing, against other processes.
+
+        Where the file system has no locks, as some network mounts, nothing is held. Raises
+        `BlockingIOError` when another process holds it for `seconds`.
+        """
+        with self._open_folder(path.parent) as folder:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+            if self._is_shared and os.fstat(descriptor).st_uid == os.geteuid():
+                with contextlib.suppress(OSError):  # a file system without modes
+                    os.fchmod(descriptor, 0o666)  # other devices write there as other users
+        try:
+            _lock(descriptor, seconds)
+            yield
+        finally:
+            os.close(descriptor)
+
     @contextlib.contextmanager
     def _replaced(self, path: Path) -> Iterator[int]:
         """A descriptor to write to; what was written takes the name only after the block."""
@@ -414,6 +453,23 @@ def _refusal(why: str, path: Path) -> OSError:
 def _unlink(folder: int, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
+
+
+def _lock(descriptor: int, seconds: float) -> None:
+    pause = threading.Event()
+    for _ in range(max(int(seconds / _LOCK_POLL_S), 1)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            failure = error
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return
+            raise
+        else:
+            return
+        pause.wait(_LOCK_POLL_S)
+    raise failure
 
 
 _KINDS = {

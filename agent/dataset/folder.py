@@ -26,12 +26,14 @@ from agent.record.summary import Annotate, class_of, confident
 
 # What no file system, or not each, takes in a name; and what would lead elsewhere.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
+_NAMES_LOCK = ".data.yaml.lock"
+_LOCK_WAIT_S = 10.0  # seconds that another device may need to write its names
 _LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
 
 
 class Dataset:
-    """The dataset in `directory`, which one process at a time writes.
+    """The dataset in `directory`; several processes may write it, with locks also over a network.
 
     A power cut leaves each capture stored or not; one that was not whole is made so by storing
     it again.
@@ -45,7 +47,6 @@ class Dataset:
         self._records = self.directory / "records"
         self._locks = tuple(Lock() for _ in range(_LOCKS))
         self._names_lock = Lock()
-        self._names: list[str] | None = None  # None: not read yet
 
     def count(self) -> int:
         """Return the number of stored captures."""
@@ -112,17 +113,18 @@ class Dataset:
     ) -> list[int]:
         """Return the class of each detection, after the names of all classes are stored durably."""
         path = self.directory / "data.yaml"
-        with self._names_lock:
-            names = self._names
-            is_written = names is not None
-            if names is None:
-                names, is_written = self._read_names(path)
+        self._disk.make_directory(self.directory)
+        # Other devices may write here too, as on a share. So the names are read each time, and read
+        # and written under one lock: two writers must not give one number to two labels.
+        with (
+            self._names_lock,
+            self._disk.locked(self.directory / _NAMES_LOCK, seconds=_LOCK_WAIT_S),
+        ):
+            names, is_written = self._read_names(path)
             extended = with_classes_of(names, record)
             numbers = [number_of(extended, detection) for detection in detections]
             if extended != names or not is_written:
-                self._disk.make_directory(self.directory)
                 self._disk.write_durably(path, yolo.data_yaml(extended).encode())
-            self._names = extended
             return numbers
 
     def _read_names(self, path: Path) -> tuple[list[str], bool]:

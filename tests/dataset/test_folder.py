@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dataset import yolo
+from agent.dataset import folder, yolo
 from agent.dataset.folder import Dataset
+from agent.dataset.yolo import names_of
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from tests.fakes.captures import (
@@ -213,7 +214,7 @@ def test_a_capture_cut_short_is_stored_by_storing_it_again(tmp_path: Path, stop_
 
     assert dataset.count() == 0
     assert store(Dataset(tmp_path, Disk()), 1) is True
-    assert len(list(tmp_path.rglob("*.*"))) == 4
+    assert len(list(tmp_path.rglob("[!.]*.*"))) == 4
 
 
 def test_a_damaged_record_is_no_commit_mark(tmp_path: Path) -> None:
@@ -299,3 +300,54 @@ def test_many_threads_store_each_capture_once_and_agree_on_the_names(tmp_path: P
     for n in range(12):
         row = (tmp_path / f"labels/{capture_id(n)}.txt").read_text()
         assert names[int(row.split()[0])] == f"kind {n % 5}"
+
+
+def test_two_writers_of_one_folder_number_their_classes_by_name(tmp_path: Path) -> None:
+    """Two devices with other models on one share: no number ever means two labels."""
+    writers = [Dataset(tmp_path, Disk()) for _ in range(2)]
+    labels = {0: ["car", "dog", "bus"], 1: ["person", "car", "cat"]}
+    for round_number in range(3):
+        for writer, names in labels.items():
+            number = 10 * writer + round_number
+            box = {**CAR, "label": names[round_number], "class_id": round_number}
+            made = stored_capture(number, str(number).encode(), detections=[box])
+            writers[writer].store(made.record_json, made.image)
+
+    names = names_of((tmp_path / "data.yaml").read_text())
+    for writer, of_model in labels.items():
+        for round_number, label in enumerate(of_model):
+            identity = capture_id(10 * writer + round_number)
+            row = (tmp_path / f"labels/{identity}.txt").read_text()
+            assert names[int(row.split()[0])] == label
+    assert len(names) == len(set(names))
+
+
+def test_writers_at_the_same_time_lose_no_name(tmp_path: Path) -> None:
+    writers = [Dataset(tmp_path, Disk()) for _ in range(4)]
+
+    def write(number: int) -> None:
+        box = {**CAR, "label": f"label {number}", "class_id": number % 5}
+        made = stored_capture(number, str(number).encode(), detections=[box])
+        writers[number % 4].store(made.record_json, made.image)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+
+    names = names_of((tmp_path / "data.yaml").read_text())
+    for number in range(40):
+        row = (tmp_path / f"labels/{capture_id(number)}.txt").read_text()
+        assert names[int(row.split()[0])] == f"label {number}"
+
+
+def test_a_writer_that_holds_the_names_is_waited_for_and_then_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_LOCK_WAIT_S", 0.1)
+    dataset = Dataset(tmp_path, Disk())
+    with (
+        Disk().locked(tmp_path / ".data.yaml.lock", seconds=1.0),
+        pytest.raises(BlockingIOError),
+    ):
+        store(dataset, 1)
+
+    assert store(dataset, 1) is True

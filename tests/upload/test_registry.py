@@ -1,5 +1,6 @@
 """AGENT_UPLOAD_URL to targets, and folders that are there, gone, or not ours."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from agent.dataset.folder import Dataset
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
+from agent.factories import dataset_at
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.upload.http.options import HttpOptions
@@ -17,8 +19,9 @@ from agent.upload.targets.folder import FolderTarget
 from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
-from tests.fakes.captures import stored_capture
+from tests.fakes.captures import CAR, stored_capture
 from tests.fakes.clock import ManualClock
+from tests.fakes.disk.real import TwoDisks
 
 
 def target_for(url: str) -> UploadTarget:
@@ -164,3 +167,85 @@ def test_a_dataset_that_lost_its_names_blocks(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").unlink()
     with pytest.raises(TargetBlocked, match=r"data\.yaml is missing"):
         FolderTarget(Dataset(tmp_path, Disk()), Disk()).send(stored_capture(2))
+
+
+def test_a_disk_that_is_not_mounted_is_never_replaced_by_the_device_s_own(tmp_path: Path) -> None:
+    """The empty mount point is there; so may be a folder that was once made in it."""
+    usb = tmp_path / "usb"
+    (usb / "set").mkdir(parents=True)
+    disk = TwoDisks(usb)
+    for folder in (usb, usb / "set", usb / "new"):
+        target = FolderTarget(Dataset(folder, Disk()), disk)
+        for attempt in (target.probe, lambda target=target: target.send(stored_capture(1))):
+            with pytest.raises(TargetUnavailable, match="nothing is mounted there") as caught:
+                attempt()
+            assert not caught.value.reached
+    assert list((usb / "set").iterdir()) == []
+
+    disk.is_mounted = True
+    target = FolderTarget(Dataset(usb / "set", Disk()), disk)
+    assert target.probe().startswith("writable")
+    assert target.send(stored_capture(1)).duplicate is False
+    disk.is_mounted = False
+    with pytest.raises(TargetUnavailable, match="nothing is mounted there"):
+        target.send(stored_capture(2))
+
+
+@pytest.mark.parametrize("path", ["/mnt/usb/set", "/media/pi/STICK/set", "/run/media/pi/x"])
+def test_disks_are_mounted_below_the_usual_folders(path: str) -> None:
+    disk = TwoDisks(Path("/elsewhere"))
+    with pytest.raises(TargetUnavailable, match="nothing is mounted there"):
+        FolderTarget(Dataset(Path(path), Disk()), disk).probe()
+
+
+def test_a_folder_on_the_device_s_own_disk_leaves_it_room(tmp_path: Path) -> None:
+    """A target without a limit would fill the card that the device itself needs."""
+    disk = TwoDisks(tmp_path / "usb")
+    target = FolderTarget(Dataset(tmp_path / "set", Disk()), disk, min_free=200_000_000)
+    target.send(stored_capture(1))
+    disk.free = 200_000_000
+    with pytest.raises(TargetUnavailable, match="AGENT_SPOOL_MIN_FREE=200 MB must stay free"):
+        target.send(stored_capture(2))
+    disk.free = 199_000_000
+    with pytest.raises(TargetUnavailable, match="199 MB free"):
+        target.probe()
+
+    disk.is_mounted = True
+    disk.mount.mkdir()
+    mounted = FolderTarget(Dataset(tmp_path / "usb", Disk()), disk, min_free=200_000_000)
+    assert mounted.send(stored_capture(3)).duplicate is False
+
+
+def test_fstab_names_the_places_of_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """# <file system> <mount point> <type>
+UUID=1 / ext4 defaults 0 1
+UUID=2 /data ext4 nofail 0 2
+//nas/share /srv/my\\040share cifs nofail 0 0
+UUID=3 none swap sw 0 0
+broken
+"""
+    read = Path.read_text
+    monkeypatch.setattr(
+        Path,
+        "read_text",
+        lambda self, **more: text if str(self) == "/etc/fstab" else read(self, **more),
+    )
+
+    assert Disk().mount_points() == (Path("/data"), Path("/srv/my share"))
+
+
+@pytest.mark.parametrize("link", ["data.yaml.tmp", "data.yaml", "images", ".data.yaml.lock"])
+def test_nothing_is_written_through_a_link_that_others_planted(tmp_path: Path, link: str) -> None:
+    """As a stick or share that others may write to, with the disk that the agent uses for it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"precious")
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    (folder / link).symlink_to(outside if link == "images" else outside / "file")
+    target = FolderTarget(dataset_at(folder), Disk())
+    with contextlib.suppress(TargetUnavailable, TargetBlocked):
+        target.send(stored_capture(1, detections=[CAR]))
+
+    assert (outside / "file").read_bytes() == b"precious"
+    assert [path.name for path in outside.iterdir()] == ["file"]

@@ -19,6 +19,8 @@ class TargetContext:
     clock: Clock
     disk: Disk
     capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
+    own_folders: tuple[Path, ...]  # on the disks that the device itself needs
+    min_free: int  # bytes that must stay free there
     boot: str  # name of this boot as records have it; empty where it is unknown
 
 

@@ -23,6 +23,8 @@ def make_target(
     clock: Clock,
     disk: Disk,
     capture_folder: Callable[[Path], CaptureFolder],
+    own_folders: tuple[Path, ...] = (Path("/"),),
+    min_free: int = 0,
     boot: str = "",
     targets: tuple[TargetRow, ...] = TARGETS,
 ) -> UploadTarget:
@@ -37,7 +39,16 @@ def make_target(
             f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, "
             f"not {redact_endpoint(url)!r}"
         )
-    context = TargetContext(token, network or HttpOptions(), clock, disk, capture_folder, boot)
+    context = TargetContext(
+        token=token,
+        network=network or HttpOptions(),
+        clock=clock,
+        disk=disk,
+        capture_folder=capture_folder,
+        own_folders=own_folders,
+        min_free=min_free,
+        boot=boot,
+    )
     return target_class(row).from_url(url, context)
 
 

@@ -23,22 +23,37 @@ from agent.progress import doing
 from agent.redaction import redact_endpoint
 from agent.upload.targets.context import TargetContext
 
+_MOUNT_ROOTS = (Path("/mnt"), Path("/media"), Path("/run/media"))
+"""Folders below which disks are mounted by convention (Filesystem Hierarchy Standard 3.0)."""
+
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderTarget:
     """Stores captures in `folder`, which is created only inside a folder that exists.
 
+    Where a disk should be mounted, nothing is stored on the device's own disk instead; and of its
+    own disks (those of `own_folders`) `min_free` bytes stay free.
+
     A folder once seen is never created again: when it is gone, its disk was taken away, and what
     is below the mount point is the device's own card.
     """
 
-    def __init__(self, folder: CaptureFolder, disk: Disk) -> None:
+    def __init__(
+        self,
+        folder: CaptureFolder,
+        disk: Disk,
+        *,
+        own_folders: tuple[Path, ...] = (Path("/"),),
+        min_free: int = 0,
+    ) -> None:
         self.name = f"dir:{folder.directory}"
         self._directory = folder.directory
         self._disk = disk
         self._folder = folder
         self._seen = False
+        self._own_folders = own_folders
+        self._min_free = min_free
 
     @classmethod
     def from_url(cls, url: str, context: TargetContext) -> Self:
@@ -54,12 +69,18 @@ class FolderTarget:
             raise ConfigurationError(
                 f"AGENT_UPLOAD_URL: cannot use the path '{printable(path)}': {problem}"
             )
-        return cls(context.capture_folder(Path(path)), context.disk)
+        return cls(
+            context.capture_folder(Path(path)),
+            context.disk,
+            own_folders=context.own_folders,
+            min_free=context.min_free,
+        )
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Store one capture; see `UploadTarget`."""
         self._require_directory()
         try:
+            self._require_room(len(capture.image) + len(capture.record_json))
             with doing(f"writes to {self.name}"):
                 is_new = self._folder.store(capture.record_json, capture.image)
         except UnfitCapture as error:
@@ -81,12 +102,14 @@ class FolderTarget:
                 "change the owner or the rights"
             )
         try:
+            self._require_room(0)
             free = self._disk.free_bytes(place)
         except OSError as error:
             raise self._explained(error) from error
         return f"writable, {free / 1e9:.1f} GB free"
 
     def _require_directory(self) -> None:
+        self._require_mounted()
         was_seen = self._seen  # before the look: another thread may be making it right now
         if self._directory.is_dir():
             self._seen = True
@@ -95,6 +118,32 @@ class FolderTarget:
                 f"cannot store captures in {self._directory}: it is not there; "
                 "is the disk plugged in and mounted?",
                 reached=False,
+            )
+
+    def _require_mounted(self) -> None:
+        """Raise `TargetUnavailable` where a disk should be mounted and none is."""
+        place = existing_folder(self._directory)
+        mounts = (*_MOUNT_ROOTS, *self._disk.mount_points())
+        if not any(mount in (self._directory, *self._directory.parents) for mount in mounts):
+            return
+        if self._disk.device(place) == self._disk.device(Path("/")):
+            raise TargetUnavailable(
+                f"cannot store captures in {printable(self._directory)}: nothing is mounted there, "
+                "it is on the device's own disk; plug the disk in and mount it, or choose a folder "
+                "outside of /mnt, /media and the mount points of /etc/fstab",
+                reached=False,
+            )
+
+    def _require_room(self, size: int) -> None:
+        """Raise `TargetUnavailable` where `size` bytes more would fill a disk of the device."""
+        place = existing_folder(self._directory)
+        own = {self._disk.device(existing_folder(folder)) for folder in self._own_folders}
+        free = self._disk.free_bytes(place)
+        if self._disk.device(place) in own and free - size < self._min_free:
+            raise TargetUnavailable(
+                f"cannot store captures in {printable(self._directory)}: it is on the device's own "
+                f"disk, which has {free / 1e6:.0f} MB free, and AGENT_SPOOL_MIN_FREE="
+                f"{self._min_free / 1e6:.0f} MB must stay free; make room, or mount a disk there"
             )
 
     def _explained(self, error: OSError) -> AgentError:
@@ -106,3 +155,8 @@ class FolderTarget:
                 f"{cannot}: {error.strerror}; change the rights, or mount the disk writable"
             )
         return TargetUnavailable(f"{cannot}: {error.strerror or type(error).__name__}")
+
+
+def existing_folder(path: Path) -> Path:
+    """Return a folder, or the nearest of those above it that exists."""
+    return next(place for place in (path, *path.parents) if place.is_dir())

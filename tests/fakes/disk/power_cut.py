@@ -4,6 +4,7 @@ It keeps the contract of `agent.files.Disk`; `tests/files/test_files.py` runs on
 Every operation of the kernel is one step; a `DiskFault` may occur at any step.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -81,6 +82,11 @@ class PowerCutDisk(Disk):
         self.make_directory(path.parent)
         self._rename({path: Inode(is_folder=True)})
         self.sync_directory(path.parent)
+
+    @contextlib.contextmanager
+    def locked(self, path: Path, *, seconds: float) -> Iterator[None]:
+        del path, seconds  # one process
+        yield
 
     def write(self, path: Path, data: bytes) -> None:
         temporary = path.with_name(path.name + TEMPORARY_SUFFIX)

@@ -103,3 +103,23 @@ class OrderedDisk(Disk):
     def sync_directory(self, path: Path) -> None:
         super().sync_directory(path)
         self.log.append(f"{path.name}/")
+
+
+class TwoDisks(Disk):
+    """The device's own disk, and another one that is mounted at `mount` while `is_mounted`."""
+
+    def __init__(self, mount: Path) -> None:
+        super().__init__()
+        self.mount = mount
+        self.is_mounted = False
+        self.free = 10**12
+
+    def device(self, path: Path) -> int:
+        return 2 if self.is_mounted and path.is_relative_to(self.mount) else 1
+
+    def mount_points(self) -> tuple[Path, ...]:
+        return (self.mount,)
+
+    def free_bytes(self, path: Path) -> int:
+        del path
+        return self.free
