@@ -5,12 +5,12 @@ import ssl
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from agent import __version__
 from agent.camera.causes import http_cause, no_connection
 from agent.camera.digest import Credentials
-from agent.camera.same_host import at_camera, origin
+from agent.camera.same_host import at_camera, joined, origin
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
@@ -51,9 +51,12 @@ class Body:
             raise TimeoutError("timed out")
         self._socket.settimeout(left)
         try:
-            return self._response.read1(_CHUNK)
+            data = self._response.read1(_CHUNK)
         except (http.client.HTTPException, ValueError) as error:  # a chunk without a size
             raise ConnectionError(f"an invalid response: {printable(str(error))}") from error
+        if not data:
+            self._response.close()  # the connection can take the next request
+        return data
 
     def at_most(self, size: int) -> bytes:
         """Return 1 to `size` bytes, or `b""` at the end; raises as `some`."""
@@ -148,6 +151,7 @@ class HttpClient:
         self._timeout = timeout
         self._clock = clock
         self._connection: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
         self._origin = ("", "", 0)  # of the connection
         parts = urlsplit(url)
         self._credentials = None
@@ -167,9 +171,14 @@ class HttpClient:
                 return Response(target, response.status == _OK, response.headers, body)
             if response.status not in _REDIRECTS:
                 raise CameraLost(http_cause(response.status, known=self._credentials is not None))
-            target = self.allowed(urljoin(target, response.headers.get("Location", "")))
+            target = self.allowed(joined(target, response.headers.get("Location", "")))
             self.close()
         raise CameraLost(f"it redirects more than {_MOST_REDIRECTS} times. Check the address")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection is open."""
+        return self._connection is not None
 
     def beside(self) -> "HttpClient":
         """Return a client of the same camera with its own connection."""
@@ -181,6 +190,9 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connection."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -226,7 +238,7 @@ class HttpClient:
             _target(url),
             headers={"User-Agent": f"capture-agent/{__version__}", "Accept": "*/*", **headers},
         )
-        response = connection.getresponse()
+        response = self._response = connection.getresponse()
         body = Body(response, sock, self._clock)
         body.allow(self._timeout)
         return response, body

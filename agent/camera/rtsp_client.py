@@ -10,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from agent import __version__
 from agent.camera.causes import http_cause, no_connection, no_response, no_tls
 from agent.camera.digest import Credentials
 from agent.camera.http_client import unverified
-from agent.camera.same_host import at_camera, origin
+from agent.camera.same_host import at_camera, joined, origin
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
@@ -77,7 +77,7 @@ class RtspClient:
             described = connection.request("DESCRIBE", {"Accept": "application/sdp"})
             base = described.headers.get("Content-Base", "").strip() or f"{connection.uri}/"
             control = _CONTROL.search(described.body)
-            uri = urljoin(base, control[1]) if control else connection.uri
+            uri = joined(base, control[1]) if control else connection.uri
             for transport in _TRANSPORTS:
                 response = connection.request("SETUP", {"Transport": transport}, uri=uri)
                 if response.status < _REDIRECTS:
@@ -97,7 +97,7 @@ class RtspClient:
                 return url
             if response.status >= _CLIENT_ERRORS:
                 raise CameraLost(http_cause(response.status, known=connection.known))
-            url = self._redirected(urljoin(url, response.headers.get("Location", "")))
+            url = self._redirected(joined(url, response.headers.get("Location", "")))
         raise CameraLost(f"it redirects more than {_MOST_REDIRECTS} times. Check the address")
 
     def _redirected(self, url: str) -> str:

@@ -1,6 +1,6 @@
 """Whether an address that a camera gives is at the camera itself. Pure."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from agent.errors import CameraLost
 from agent.printable import printable
@@ -19,6 +19,16 @@ def origin(url: str) -> tuple[str, str, int]:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError(url)
     return parts.scheme, parts.hostname.rstrip("."), parts.port or DEFAULT_PORTS[parts.scheme]
+
+
+def joined(base: str, location: str) -> str:
+    """Return the address that `location` is when `base` refers to it; `CameraLost` if none."""
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        raise CameraLost(
+            f"it refers to {_without_user(location)}, which is not followed: it is no address"
+        ) from None
 
 
 def at_camera(url: str, own: str) -> str:

@@ -182,6 +182,7 @@ def open_http_video(
             io_open=file.open_other if playlist else None,
         )
     except (FFmpegError, OSError) as error:
+        file.close()
         if file.failure is not None:
             raise file.failure from error
         kind = f" of the type {printable(response.media_type)}" if response.media_type else ""
@@ -202,6 +203,7 @@ class _ResponseFile:
         self._body = response.body
         self._client = client
         self._timeout = timeout
+        self._others: list[_ResponseFile] = []  # of the playlist
 
     def read(self, size: int) -> bytes:
         """Return 1 to `size` bytes, or `b""` at the end."""
@@ -209,8 +211,16 @@ class _ResponseFile:
         return self._body.at_most(size)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and those of the playlist."""
         self._client.close()
+        for other in self._others:
+            other.close()
+        self._others.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is open."""
+        return self._client.is_open
 
     def open_other(self, url: str, flags: int, options: Mapping[str, str]) -> BinaryIO:
         """Open a file that the playlist names, at the camera alone.
@@ -223,9 +233,13 @@ class _ResponseFile:
         try:
             response = client.get(self._client.allowed(url))
         except CameraLost as error:
+            client.close()
             self.failure = error
             return BytesIO()
-        return cast("BinaryIO", _ResponseFile(response, client, self._timeout))
+        # FFmpeg closes a file when it has read it, but not after all errors.
+        self._others = [other for other in self._others if other.is_open]
+        self._others.append(_ResponseFile(response, client, self._timeout))
+        return cast("BinaryIO", self._others[-1])
 
 
 def _reason(error: Any) -> str:
