@@ -305,6 +305,13 @@ EVENTS: Mapping[str, Event] = {
         "Nothing, once; if it comes at every start, replace the SD card or disk.",
         facts="note",
     ),
+    "folder pruned": Event(
+        "warning",
+        "Files were deleted from `rejected/` or `damaged/` of the spool, the oldest first, because "
+        "each may hold a twentieth of `AGENT_SPOOL_MAX`; they stay counted.",
+        "Fix what the endpoint refuses, then `capture-agent rejected retry` or `drop`.",
+        facts="folder files bytes limit",
+    ),
     "spool rebuilding": Event(
         "info",
         "Files are missing from the index; `read` of `files` have been read so far.",

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
@@ -83,6 +83,8 @@ class FileEntry:
 
     name: str
     size: int  # bytes
+    changed: float = field(default=0.0, compare=False)
+    """Seconds since 1970 UTC; renaming changes it too."""
 
 
 class Disk:
@@ -252,7 +254,8 @@ class Disk:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-                        yield FileEntry(entry.name, entry.stat(follow_symlinks=False).st_size)
+                        status = entry.stat(follow_symlinks=False)
+                        yield FileEntry(entry.name, status.st_size, status.st_ctime)
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that we may still write on the file system of `path`."""

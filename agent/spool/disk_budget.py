@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.files import Disk, is_disk_full
 from agent.logs import Log
 from agent.spool.index_reading import DATABASE
-from agent.spool.layout import RESERVE_BYTES, SpoolPaths, prune, restore_reserve
+from agent.spool.layout import RESERVE_BYTES, Pruned, SpoolPaths, prune, restore_reserve
 from agent.spool.types import EvictionReason, MoveReason, SpoolLimits
 
 RANDOM_SHARE = 0.2
@@ -95,12 +95,26 @@ class DiskBudget:
                 self._log.warning("spool available", waiting=waiting)
                 self._is_short = False
 
-    def after_move(self, why: MoveReason) -> None:
-        """Prune the folder that a file was moved to."""
-        folder = self._paths.root / why
+    def after_move(self, why: MoveReason, name: str) -> None:
+        """Prune the folder that the file `name` was moved to, but for this one."""
+        folder, limit = self._paths.root / why, self._limits.max_moved_bytes
         with contextlib.suppress(OSError):
-            self._moved_bytes[folder] = prune(self._disk, folder, self._limits.max_moved_bytes)
+            pruned = prune(self._disk, folder, limit, keep=name)
+            self._moved_bytes[folder] = pruned.bytes_left
+            log_pruned(self._log, folder, pruned, limit)
 
     def after_requeue(self, size: int) -> None:
         """Subtract bytes that were moved from `rejected/` back to the record folder."""
         self._moved_bytes[self._paths.rejected] -= size
+
+
+def log_pruned(log: Log, folder: Path, pruned: Pruned, limit: int) -> None:
+    """Log what was removed, if anything was."""
+    if pruned.files:
+        log.warning(
+            "folder pruned",
+            folder=folder.name,
+            files=pruned.files,
+            bytes=pruned.bytes,
+            limit=limit,
+        )

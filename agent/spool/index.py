@@ -182,15 +182,18 @@ class Index:
         self._is_in_doubt = False
 
     def load(self) -> IndexContents:
-        """Read everything; linear in the number of captures."""
+        """Read everything; linear in the number of captures. Counters that are invalid become 0."""
         contents = read_all(self._directory)
+        if contents.invalid_counts:
+            with self._transaction():
+                self._write(IndexChange(), dict.fromkeys(contents.invalid_counts, 0))
         self._counts = dict(contents.counts)
         return contents
 
     def commit(self, change: IndexChange) -> None:
         """Make a change durable, atomically."""
         counts = {
-            name: self._counts.get(name, 0) + delta
+            name: max(0, self._counts.get(name, 0) + delta)
             for name, delta in change.counts.items()
             if delta
         }

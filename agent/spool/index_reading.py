@@ -6,6 +6,7 @@ capture has the name of its record file and its size.
 
 import contextlib
 import errno
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ _FOREIGN_ROWS = """
             OR mode = 2 AND key = 'capture/' || substr(filename, 9) AND value IS NULL
                 AND filename = 'records/' || substr(key, 9) AND typeof(size) = 'integer'), 0)
 """
+_COUNTER = re.compile(r"[0-9]{1,15}")
 _RECORD_FILES = "SELECT substr(key, 9), size FROM Cache WHERE mode = 2"  # after `capture/`
 _TEXTS = "SELECT key, value FROM Cache WHERE mode = 1"
 _WAITING = """
@@ -122,6 +124,8 @@ class IndexContents:
     tombstones: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    invalid_counts: set[str] = field(default_factory=set)
+    """Names of the counters that are 0 because they could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,10 @@ def read_all(directory: Path) -> IndexContents:
             if kind + slash == TOMBSTONE:
                 contents.tombstones.add(name)
             elif kind + slash == COUNT:
-                contents.counts[name] = _count(value)
+                count = _count(value)
+                contents.counts[name] = count or 0
+                if count is None:
+                    contents.invalid_counts.add(name)
             elif kind + slash == NOTE:
                 contents.notes[name] = value
             else:
@@ -234,7 +241,7 @@ def _totals(path: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexT
         database.execute("BEGIN")  # one snapshot for all queries
         spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
         waiting, size, oldest, recent = database.execute(_WAITING, spanned).fetchone()
-        counts = {name: _count(value) for name, value in database.execute(_COUNTS)}
+        counts = {name: _count(value) or 0 for name, value in database.execute(_COUNTS)}
         found = {
             name: str(value)
             for name in notes
@@ -250,7 +257,6 @@ def _connection(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def _count(text: object) -> int:
-    if not isinstance(text, str) or not text.isdigit():
-        raise DamagedIndexError(f"a counter of the index has the invalid value {text!r}")
-    return int(text)
+def _count(text: object) -> int | None:
+    """Return a counter; None if it is not one, so that a damaged counter costs only itself."""
+    return int(text) if isinstance(text, str) and _COUNTER.fullmatch(text) else None

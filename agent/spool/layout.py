@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.errors import ConfigurationError
-from agent.files import Disk
+from agent.files import Disk, FileEntry
 from agent.spool.types import MoveReason
 
 RESERVE_BYTES = 4_000_000
@@ -93,13 +93,33 @@ def restore_reserve(disk: Disk, paths: SpoolPaths) -> None:
         disk.write(paths.reserve, bytes(RESERVE_BYTES))
 
 
-def prune(disk: Disk, folder: Path, limit: int) -> int:
-    """Remove the oldest files of a folder until at most `limit` bytes are left; return those."""
-    files = sorted(disk.files(folder), key=lambda file: file.name.partition("-")[2])
-    total = sum(file.size for file in files)
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` removed from a folder, and what is left."""
+
+    files: int
+    bytes: int
+    bytes_left: int
+
+
+def prune(disk: Disk, folder: Path, limit: int, *, keep: str = "") -> Pruned:
+    """Remove files until at most `limit` bytes are left: first those that were moved there first.
+
+    The file `keep` stays, whatever its size. Raises `OSError`.
+    """
+    files = sorted(disk.files(folder), key=_age)
+    left = sum(file.size for file in files)
+    removed = []
     for file in files:
-        if total <= limit:
+        if left <= limit:
             break
-        disk.remove(folder / file.name)
-        total -= file.size
-    return total
+        if file.name != keep:
+            disk.remove(folder / file.name)
+            removed.append(file.size)
+            left -= file.size
+    return Pruned(len(removed), sum(removed), left)
+
+
+def _age(file: FileEntry) -> tuple[float, str]:
+    """The order in which files were moved; of the same moment, that of their sequences."""
+    return file.changed, file.name.partition("-")[2]

@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from agent.domain import LANES, EvictionClass, SpoolEntry
 from agent.files import TEMPORARY_SUFFIX, Disk
 from agent.logs import Log
 from agent.record.file_format import HEADER_BYTES, file_name, has_whole_length, parse_name
+from agent.spool.disk_budget import log_pruned
 from agent.spool.eviction import INCLUSION_NOTE, InclusionProbabilities
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_reading import IndexContents
@@ -50,6 +52,9 @@ class Finding(StrEnum):
     FOREIGN = "foreign"
     """A file that is not a record file."""
 
+    COUNTERS = "damaged_counters"
+    """Counters that could not be read; `stored` was computed from the others."""
+
     EVICTED = "evicted"
     """A capture that made room for the index on a full disk."""
 
@@ -77,6 +82,7 @@ class Reconciliation:
         """Handle every row and every file. Raises `OSError`; the next start then continues."""
         notes = self._count_evicted(contents)
         names = set(self.disk.file_names(self.paths.records))
+        names -= self._keep_one_of_two(names, contents)
         # Files with a row first: of two files of one capture, keep the one that `put` returned for.
         for name, size in contents.records.items():
             if name in names:
@@ -88,7 +94,9 @@ class Reconciliation:
             if number % GROUP == GROUP - 1:
                 self._report_progress(number + 1, len(unknown))
             self._handle_unindexed(name, contents)
-        self.disk.sync_directory(self.paths.records)
+        # The folder that a file was moved to first, so that it is always in one of the two.
+        for folder in (self.paths.rejected, self.paths.damaged, self.paths.records):
+            self.disk.sync_directory(folder)
         for begin in range(0, len(self.adopted), GROUP):
             group = self.adopted[begin : begin + GROUP]
             self.index.commit(IndexChange(added=tuple(group), counts={"stored": len(group)}))
@@ -101,17 +109,48 @@ class Reconciliation:
             )
         )
         moved_bytes = {
-            folder: prune(self.disk, folder, self.limits.max_moved_bytes)
-            for folder in (self.paths.rejected, self.paths.damaged)
+            folder: self._prune(folder) for folder in (self.paths.rejected, self.paths.damaged)
         }
+        counts = Counter(contents.counts)
+        counts.update(self.counts)
+        counts["stored"] += len(self.adopted)
+        if contents.invalid_counts:
+            self._restore_law(counts)
         if self.found:
             # An index without counters is new, so it was rebuilt from these files.
             found = {finding.value: count for finding, count in self.found.items()}
             self.log.warning("spool recovered", index_rebuilt=not contents.counts, **found)
-        counts = Counter(contents.counts)
-        counts.update(self.counts)
-        counts["stored"] += len(self.adopted)
         return RecoveredState(self.entries, counts, contents.notes | notes, moved_bytes)
+
+    def _keep_one_of_two(self, names: set[str], contents: IndexContents) -> set[str]:
+        """Handle files that are in `rejected/` too; return those removed from the record folder.
+
+        A move that did not finish may leave both. Without its row, the rejection had finished.
+        """
+        twice = {file.name for file in self.disk.files(self.paths.rejected)} & names
+        for name in twice & contents.records.keys():
+            self.disk.remove(self.paths.rejected / name)
+            self.found[Finding.REPEATED] += 1
+        finished = twice - contents.records.keys()
+        for name in finished:
+            self._remove(name, Finding.REPEATED)
+        return finished
+
+    def _prune(self, folder: Path) -> int:
+        """Prune a folder to its limit; return the bytes that are left."""
+        limit = self.limits.max_moved_bytes
+        pruned = prune(self.disk, folder, limit)
+        log_pruned(self.log, folder, pruned, limit)
+        return pruned.bytes_left
+
+    def _restore_law(self, counts: Counter[str]) -> None:
+        """After a damaged counter, let `stored` be what the others add up to."""
+        others = sum(count for name, count in counts.items() if name != "stored")
+        missing = others + len(self.entries) - counts["stored"]
+        invalid = dict.fromkeys(counts, 0)  # replaces the texts that could not be read
+        self.index.commit(IndexChange(counts=invalid | {"stored": missing}))
+        counts["stored"] += missing
+        self.found[Finding.COUNTERS] += 1
 
     def _count_evicted(self, contents: IndexContents) -> dict[str, str]:
         """Count captures that had to make room; return the changed note of random ones."""

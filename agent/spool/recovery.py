@@ -161,7 +161,7 @@ def _make_room(
         disk.remove(paths.reserve)
     if _has_room(paths, disk):
         return []
-    prune(disk, paths.damaged, 0)
+    prune(disk, paths.damaged, 0)  # of no use but for a person who looks at them
     entries: list[SpoolEntry] = []
     for file in disk.files(paths.records):
         if file.name.endswith(TEMPORARY_SUFFIX):

@@ -252,10 +252,14 @@ class Spool:
         if entry.id in self._entries:
             raise ValueError(f"cannot requeue {entry.id}: it waits already")
         with self._lock:
+            # After the index was rebuilt, what is in `rejected/` is counted nowhere.
+            is_counted = self._index_notes.counts[MoveReason.REJECTED] > 0
+            counts = {str(MoveReason.REJECTED): -1} if is_counted else {"stored": 1}
+            file = RecordFile(file_name(entry), entry.size)
             try:
-                self._files.move_back(entry)
-                file = RecordFile(file_name(entry), entry.size)
-                self._commit(IndexChange(added=(file,), counts={MoveReason.REJECTED: -1}))
+                # The row first: until the file is moved, a start finds an unfinished rejection.
+                self._commit(IndexChange(added=(file,), counts=counts))
+                self._move_back(entry, counts)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot requeue a rejected capture: {error}") from error
             self._entries[entry.id] = entry
@@ -264,6 +268,18 @@ class Spool:
             self._used += occupied_bytes(entry)
             self._disk_budget.after_requeue(entry.size)
             self.arrived.notify()
+
+    def _move_back(self, entry: SpoolEntry, counts: Mapping[str, int]) -> None:
+        """Move a file back, or else undo the commit before it. Raises `OSError`."""
+        try:
+            self._files.move_back(entry)
+        except OSError:
+            if not self._files.is_in_rejected(entry):
+                return  # moved; a power cut may still undo it, as if it had been rejected again
+            undone = {name: -count for name, count in counts.items()}
+            with contextlib.suppress(OSError):  # the next start undoes it too
+                self._commit(IndexChange(unlisted=(file_name(entry),), counts=undone))
+            raise
 
     def wait_reason(self) -> str | None:
         """Return why waiting captures may not be sent now; None when one may be sent."""
@@ -407,7 +423,7 @@ class Spool:
             except OSError as error:
                 raise SpoolUnavailable(f"cannot move a capture to {why}/: {error}") from error
             self._drop(entry)
-            self._disk_budget.after_move(why)
+            self._disk_budget.after_move(why, file_name(entry))
 
     def _copy_ledger(self, text: str | None) -> None:
         """Write the ledger, if it is given, to its own file too. Raises `OSError`."""

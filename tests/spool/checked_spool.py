@@ -26,6 +26,9 @@ class CheckedSpool:
         self.doubtful: set[str] = set()  # interrupted while being deleted: there or gone
         self.evictable: set[str] = set()  # candidates of an interrupted put
         self.evicted: set[str] = set()
+        self.rejected: dict[str, SpoolEntry] = {}
+        self.requeued: set[str] = set()  # interrupted while being requeued: waiting or rejected
+        self.is_index_lost = False
         self.spool = machine.start()
 
     # Actions
@@ -111,6 +114,23 @@ class CheckedSpool:
         """Reject a claimed capture."""
         self._finish(identity, self.spool.reject, may_have_moved=True)
 
+    def requeue(self, identity: str) -> None:
+        """Let a rejected capture wait again."""
+        entry = self.rejected.pop(identity)
+        self.finished.remove(identity)
+        try:
+            self.spool.requeue(entry)
+        except SpoolUnavailable:
+            self.rejected[identity] = entry
+            self.finished.add(identity)
+            self.check()
+            return
+        except PowerCut:
+            self.requeued.add(identity)
+            raise
+        self.waiting[identity] = entry
+        self.check()
+
     def release(self, identity: str) -> None:
         """Release a claimed capture."""
         self.spool.release(identity)
@@ -126,7 +146,7 @@ class CheckedSpool:
         for identity, image in found.items():
             assert identity not in self.finished, "a finished capture reappeared"
             assert image == self.images[identity], "the image has other bytes"
-        surprising = found.keys() - self.waiting.keys() - self.unstored.keys()
+        surprising = found.keys() - self.waiting.keys() - self.unstored.keys() - self.requeued
         if is_index_lost:  # nothing was sent of those that were evicted
             surprising -= self.evicted
         assert not surprising, "an unknown capture appeared"
@@ -140,10 +160,23 @@ class CheckedSpool:
         else:
             assert len(missing) <= evicted, "a capture was evicted and not counted"
         self.waiting = {one.id: one for one in self.spool._entries.values() if one.id in found}
+        self.is_index_lost |= is_index_lost
+        self._check_places(counts)
         self.unstored.clear()
+        self.requeued.clear()
         self.doubtful.clear()
         self.evictable.clear()
         self.check()
+
+    def _check_places(self, counts: Counter[str]) -> None:
+        """Each file is in one place, and `rejected/` has what is counted."""
+        root, disk = self.machine.root, self.machine.disk
+        waiting = {file.name for file in disk.files(root / "cache" / "records")}
+        rejected = {file.name for file in disk.files(root / "rejected")}
+        assert not waiting & rejected, "a capture waits and is rejected"
+        assert len(waiting) == len(self.waiting), "a file is left that is not a capture"
+        if not self.is_index_lost:
+            assert counts["rejected"] == len(rejected), "a rejection is counted twice or not at all"
 
     def check(self) -> None:
         """Check what holds between any two actions."""
@@ -167,6 +200,8 @@ class CheckedSpool:
             self.doubtful.add(identity)
             raise
         self.claimed.remove(identity)
-        del self.waiting[identity]
+        entry = self.waiting.pop(identity)
+        if may_have_moved:
+            self.rejected[identity] = entry
         self.finished.add(identity)
         self.check()

@@ -252,8 +252,10 @@ def _live(checked: CheckedSpool) -> bool:
         checked.put([*best, new_capture(5, lane=Lane.RANDOM)])
         checked.acknowledge(first)
         checked.release(second)
-        checked.reject(_claim(checked))
+        rejected = _claim(checked)
+        checked.reject(rejected)
         checked.acknowledge(_claim(checked))
+        checked.requeue(rejected)
         checked.put([new_capture(10, value=1.0, size=9000)])
     except PowerCut:
         return False

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from agent.domain import Lane
+from agent.files import Disk
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
+from agent.spool.layout import SpoolPaths
+from agent.spool.rejected import retry_rejected
 from agent.spool.spool import Spool
+from agent.spool.status import read_status
 from agent.spool.types import NewCapture
 from tests.fakes.captures import new_capture, of_first_schema
 from tests.fakes.disk.real import BadBlockDisk
@@ -85,7 +89,6 @@ DAMAGES = {
     "no settings": _plant("DROP TABLE Settings"),
     "other columns": _plant("ALTER TABLE Cache DROP COLUMN mode"),
     "foreign row": _plant("INSERT INTO Cache(key, raw, mode, value) VALUES ('other', 1, 1, 'x')"),
-    "no number": _plant("UPDATE Cache SET value = 'many' WHERE key = 'count/stored'"),
     "foreign setting": _plant("INSERT INTO Settings VALUES ('disk_surprise', 1)"),
     "foreign pragma": _plant("INSERT INTO Settings VALUES ('sqlite_writable_schema', 1)"),
     "outside": _plant("UPDATE Cache SET filename = '../../lock' WHERE mode = 2"),
@@ -303,6 +306,47 @@ def test_a_record_of_an_older_version_is_sent_unchanged(tmp_path: Path) -> None:
     assert found is not None
     assert found.record == {**older.record, "sequence": 1}
     assert found.image == older.image
+
+
+@pytest.mark.parametrize("value", ["-2", "many", "", "9" * 5000, "1e3", "\u00b2", "\u0663", " 1"])
+@pytest.mark.parametrize("name", ["stored", "delivered", "rejected", "evicted/budget"])
+def test_a_damaged_counter_costs_neither_the_index_nor_the_start(
+    root: Path, name: str, value: str
+) -> None:
+    plant = "INSERT OR REPLACE INTO Cache(key, raw, mode, value) VALUES (?, 1, 1, ?)"
+    _plant(plant, f"count/{name}", value)(root / "cache" / DATABASE)
+    log = io.StringIO()
+
+    assert read_status(root, now=0.0).waiting == 5
+    with open_real(root, log=log) as spool:
+        assert claimable(spool).keys() == WAITING
+        assert counts_add_up(spool)
+        spool.put([new_capture(20)])
+    assert "damaged_counters=1" in log.getvalue()
+    assert "index_rebuilt=false" in log.getvalue()
+    assert list((root / "damaged").iterdir()) == []
+    with open_real(root) as spool:
+        assert counts_add_up(spool)
+        assert spool.counts().get("delivered", 0) == (0 if name == "delivered" else 1)
+    status = read_status(root, now=0.0)
+    assert status.stored == 6 + status.delivered + status.rejected
+
+
+def test_captures_rejected_before_the_index_was_lost_are_retried(root: Path) -> None:
+    (root / "cache" / DATABASE).unlink()
+    with open_real(root) as spool:
+        capture = spool.claim()
+        assert capture
+        spool.reject(capture.id)
+        paths = SpoolPaths(root)
+        assert retry_rejected(spool, Disk(), paths) == 2
+        assert counts_add_up(spool)
+        assert all(count >= 0 for count in spool.counts().values())
+    assert read_status(root, now=0.0).waiting == 6
+    with open_real(root, log=(log := io.StringIO())) as spool:
+        assert claimable(spool).keys() == {*WAITING, new_capture(6).id}
+        assert counts_add_up(spool)
+    assert "spool recovered" not in log.getvalue()
 
 
 def _exchange(records: list[Path]) -> set[int]:

@@ -18,7 +18,7 @@ from agent.spool.record_files import RecordFiles
 from agent.spool.spool import Spool
 from agent.spool.types import EncodedCapture, PutResult, RecoveredState
 from tests.fakes.disk.memory_index import Medium, MemoryIndex
-from tests.fakes.disk.power_cut import Inode, NoFileSync, NoFolderSync, PowerCutDisk
+from tests.fakes.disk.power_cut import Inode, NoFileSync, NoFolderSync, PowerCutDisk, TwoNamesDisk
 from tests.spool.proofs import (
     MakeMachine,
     Proof,
@@ -152,6 +152,12 @@ class DoubtfulPutRemoved(RecordFiles):
             self._disk.remove(self._paths.records / file_name(capture.entry))
 
 
+class RequeueMovesFirst(Spool):
+    def requeue(self, entry: SpoolEntry) -> None:
+        self._files.move_back(entry)
+        super().requeue(entry)
+
+
 class UnlinksNotSynced(RecordFiles):
     def unlink_durably(self, entries: Iterable[SpoolEntry]) -> None:
         self.unlink(entries)
@@ -230,6 +236,7 @@ def test_a_failed_commit_that_is_not_overwritten_is_seen(make_machine: MakeMachi
         (DoubtfulPutRemoved, survives_failed_flushes),
         (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
         (GivenUpPutLeftBehind, gives_up_a_refused_put_for_good),
+        (RequeueMovesFirst, survives_power_cuts),
         (UnlinksNotSynced, survives_a_lost_index),
         (LedgerOnlyInTheIndex, keeps_the_budget),
         (LedgerAfterTheIndex, keeps_the_budget),
@@ -277,6 +284,14 @@ def test_unsynced_folders_of_a_killed_start_are_seen(
     make_machine: MakeMachine,
 ) -> None:
     _is_seen(survives_kills_then_power_cuts, make_machine, make_disk=FoldersNeverSynced)
+
+
+def test_files_left_in_both_folders_are_seen(
+    make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reconciliation, "_keep_one_of_two", lambda *_: set())
+
+    _is_seen(survives_power_cuts, make_machine, make_disk=TwoNamesDisk)
 
 
 def _is_seen(proof: Proof, make_machine: MakeMachine, **planted: object) -> None:

@@ -1,8 +1,11 @@
 """The proofs, on the real spool."""
 
+from functools import partial
+
 import pytest
 
 from agent.spool import reconciliation
+from tests.fakes.disk.power_cut import TwoNamesDisk
 from tests.spool.proofs import (
     MakeMachine,
     Proof,
@@ -44,3 +47,10 @@ def test_power_may_be_lost_between_the_transactions_of_a_recovery(
     monkeypatch.setattr(reconciliation, "GROUP", 1)
 
     survives_power_cuts_at_start(make_machine)
+
+
+@pytest.mark.parametrize(
+    "proof", [survives_power_cuts, survives_kills_then_power_cuts, survives_power_cuts_at_start]
+)
+def test_a_move_may_leave_a_file_in_both_folders(proof: Proof, make_machine: MakeMachine) -> None:
+    proof(partial(make_machine, make_disk=TwoNamesDisk))

@@ -134,6 +134,10 @@ class PowerCutDisk(Disk):
     def sync_directory(self, path: Path) -> None:
         self.step()
         self._folder(path / "any")
+        self.sync_names(path)
+
+    def sync_names(self, path: Path) -> None:
+        """Make the changes of names in a folder durable."""
         touched = {name for change in self.pending for name in change if name.parent == path}
         chosen: list[Mapping[Path, Inode | None]] = []
         for change in reversed(self.pending):  # with each change, those that it depends on
@@ -262,6 +266,22 @@ class NoFolderSync(PowerCutDisk):
     def sync_directory(self, path: Path) -> None:
         if path.name not in self.unsynced:
             super().sync_directory(path)
+
+
+class TwoNamesDisk(PowerCutDisk):
+    """As btrfs: syncing the new folder of a moved file does not sync that it left the old one."""
+
+    def sync_names(self, path: Path) -> None:
+        split: list[Mapping[Path, Inode | None]] = []
+        for change in self.pending:
+            left = {name: inode for name, inode in change.items() if name.parent != path}
+            is_moved_here = any(change[name] for name in change.keys() - left.keys())
+            if is_moved_here and left and not any(left.values()):
+                split += [{name: change[name] for name in change.keys() - left.keys()}, left]
+            else:
+                split.append(change)
+        self.pending = split
+        super().sync_names(path)
 
 
 class FatDisk(PowerCutDisk):

@@ -1,10 +1,11 @@
 """The real disk and the real index, with one fault each."""
 
 import errno
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
 
-from agent.files import Disk
+from agent.files import Disk, FileEntry
 from agent.spool.index import Index, IndexChange
 
 
@@ -54,6 +55,18 @@ class TypedDisk(Disk):
     def file_system(self, path: Path) -> str:
         assert path.exists()
         return self._kind
+
+
+class MovedDisk(Disk):
+    """Files have changed at given moments, by their names."""
+
+    def __init__(self, changed: Mapping[str, float]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def files(self, path: Path) -> Iterator[FileEntry]:
+        for file in super().files(path):
+            yield FileEntry(file.name, file.size, self._changed[file.name])
 
 
 class BadBlockDisk(Disk):
