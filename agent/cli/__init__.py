@@ -4,7 +4,6 @@ A device runs `status` often, and on a slow processor each import is felt: listi
 reads their docstrings without importing them, and a command imports only what it needs.
 """
 
-import ast
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,6 +55,8 @@ def command_app(name: str) -> typer.Typer:
 
 def summary(name: str) -> str:
     """The docstring of a command up to its first blank line, read without importing the command."""
+    import ast
+
     module, _, attribute = COMMANDS[name].partition(":")
     tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
     for node in tree.body:

@@ -27,6 +27,7 @@ PATH_SETTINGS = (
     "upload_ca",
     "upload_client_cert",
 )
+_PROBLEM_MAX = 2000  # characters of one problem, whose value may have any length
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)
 
 
@@ -70,7 +71,8 @@ def load(
     if settings is not None:
         remember_secrets(_secrets(settings))
     if problems or settings is None:
-        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
+        lines = [printable(problem, _PROBLEM_MAX) for problem in dict.fromkeys(problems)]
+        raise ConfigurationError("\n".join(lines))
     return settings
 
 

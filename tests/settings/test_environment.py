@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from agent.cli.settings_warnings import settings_warnings
 from agent.errors import ConfigurationError
+from agent.factories import selection_plan, upload_target
 from agent.path_text import path_problem
-from agent.settings.load import PATH_SETTINGS, foreign_variables
+from agent.settings.declarations import Settings, variable
+from agent.settings.load import PATH_SETTINGS, foreign_variables, load
 from agent.settings.secret_file import read_secret, secret_problem
 from tests.end_to_end.command import call
+from tests.fakes.clock import ManualClock
 from tests.settings.operator_environment import environment, problems_of, settings_of
 
 KUBERNETES = {
@@ -296,3 +299,65 @@ def test_check_and_run_tell_what_they_ignore(tmp_path: Path) -> None:
         call(tmp_path, "check", **settings_given).stdout
     )
     assert 'event="settings doubtful"' in call(tmp_path, "run", **settings_given).stderr
+
+
+HOSTILE = [
+    "nan", "-inf", "1e999", "0x10", "9" * 400, "-" * 700, "1e-400", "\u0663", "1_000",
+    "'", '"', "\\", "=", "a=", "=b", "a=b=c", ",", ";", "#", "x # y", "~", "$HOME", "%h/x", "{}",
+    "/", "//", "/dev/null", "/dev/null/x", "/proc/self/mem",
+    "/" + "x/" * 400, "." * 300, "a" * 3000,
+    "\x1b[31mred", "a\nb", "\r\n", "\u202egpj", "\udc80", "\x7f", " ", "\t",
+    "rtsp://u:p@h/x", "rtsp://[::1", "http://h:99999999999/", "http://[]/", "://", "rtsp://", "x://y",
+    "https://h/\u00e9", "https://u:p@h/", "s3://", "s3://b/../..", "roboflow://", "roboflow:///x",
+    "label-studio+https://h/projects/x", "dir:", "dir:~", "dir:/dev/null/x", "HTTPS://H", "ftp://h",
+    "25:00-26:00", "01:00-01:00", "car=0.5 car=0.6", "'car", "auto auto", "cuda:x", "cuda:=", ":::",
+    "flicker.x=1", "low_confidence.=nan", "bgr rgb", "size=0x0", "mean=" + "9" * 400,
+]  # fmt: skip
+
+
+def every_part(read: Settings) -> None:
+    """What `run` makes of the settings before it opens anything."""
+    upload_target(read, clock=ManualClock())
+    selection_plan(read)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([variable(field) for field in Settings.model_fields]),
+        st.sampled_from(HOSTILE)
+        | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_no_value_of_any_setting_ends_in_a_traceback(values: dict[str, str]) -> None:
+    """Every problem is one printable line of bounded length that names its variable."""
+    with environment(values):
+        try:
+            load(needs_cameras=True, further=every_part)
+        except ConfigurationError as error:
+            lines = str(error).split("\n")
+        else:
+            lines = []
+
+    for line in lines:
+        assert line.startswith("AGENT_"), line
+        assert line.isprintable()
+        assert len(line) < 2500
+
+
+def test_all_that_is_wrong_is_said_at_once_with_exit_code_78(tmp_path: Path) -> None:
+    wrong = {
+        "AGENT_FPS": "fast",
+        "AGENT_SPOOL_DIR": "~/spool",
+        "AGENT_CAMERAS": "gate=ftp://x yard=256",
+        "AGENT_UPLOAD_URL": "https://app.roboflow.com/workspace",
+        "AGENT_UPLOAD_TOKEN": "Bearer x",
+        "AGENT_SPOL_MAX": "1GB",
+    }
+    done = call(tmp_path, "run", **wrong)
+
+    assert done.returncode == 78
+    lines = done.stderr.splitlines()
+    assert {line.split(": ")[1] for line in lines} == set(wrong)
