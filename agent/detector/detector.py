@@ -19,6 +19,7 @@ from agent.detector.formats.contract import (
 from agent.detector.formats.contradictions import lowest_confidence, misplaced
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.letterbox import Letterbox, Size
+from agent.detector.map_outputs import ASK, custom_vision_input
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
 from agent.detector.model_file.file import ModelFile
 from agent.detector.model_file.graph import score_thresholds
@@ -285,7 +286,12 @@ def load_detector(
         ) from error
     resolved = fitting_labels(found, layout, session.path)
     preprocessing = choice.format.preprocessing(model)
-    for words in (hub_input(session.path), beside.input, model_input):
+    described = [hub_input(session.path), beside.input, model_input]
+    if session.has_map_output:
+        described.insert(0, custom_vision_input(model.metadata))
+        if not any(described):
+            raise ModelUnusable(f"cannot use the model {session.path} (AGENT_MODEL): {ASK}")
+    for words in described:
         preprocessing = words.apply_to(preprocessing) if words else preprocessing
     graph_floor = _graph_floor(session.path, choice.format, layout, model)
     session.discard_trial_outputs()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -23,6 +24,7 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Size
+from agent.detector.map_outputs import Key, is_map, keys_of, readable, to_array, with_labels
 from agent.detector.model_file.file import load_verified
 from agent.detector.model_file.kind import kind_by_name
 from agent.detector.model_file.metadata import read_metadata
@@ -111,13 +113,14 @@ class OnnxSession:
             _require_used(wanted, self.providers)
         try:
             self._inputs = [_tensor(each) for each in self._session.get_inputs()]
-            self._outputs = [_tensor(each) for each in self._session.get_outputs()]
+            self._outputs = readable([_tensor(each) for each in self._session.get_outputs()])
         except ValueError as error:
             raise ModelUnusable(
                 f"cannot use the model {path} (AGENT_MODEL): the name of an input or output is not "
                 "UTF-8 text; export it again"
             ) from error
         self.image_input = self._find_image_input()
+        self._keys: dict[str, tuple[Key, ...]] = {}  # of each output that is a list of maps
         self._only_size: Size | None = None
         self._stride = 1
         self._proven: set[Size] = set()
@@ -204,7 +207,8 @@ class OnnxSession:
             feed[other.name] = np.repeat(sides, self.image_input.batch, axis=0)
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
-        arrays = [np.asarray(each, np.float32) for each in self._session.run(names, feed)]
+        values = self._session.run(names, feed)
+        arrays = [self._array(index, each) for index, each in zip(indices, values, strict=True)]
         self._proven.add(size)
         if self.image_input.batch == 1:
             return arrays
@@ -212,6 +216,17 @@ class OnnxSession:
             array[:1] if self._outputs[index].shape[:1] == (self.image_input.batch,) else array
             for index, array in zip(indices, arrays, strict=True)
         ]
+
+    @property
+    def has_map_output(self) -> bool:
+        """Whether an output was a list of maps; see `map_outputs`."""
+        return bool(self._keys)
+
+    def _array(self, index: int, value: Any) -> FloatArray:
+        output = self._outputs[index]
+        if not is_map(output):
+            return np.asarray(value, np.float32)
+        return to_array(value, self._keys.setdefault(output.name, keys_of(value)))
 
     def discard_trial_outputs(self) -> None:
         """Free the outputs of the trial run; only the choice of the format needs them."""
@@ -264,9 +279,11 @@ class OnnxSession:
                 if trial.stride is None:
                     self._only_size = trial.size
                 shaped = tuple(
-                    Tensor(output.name, array.shape, output.dtype)
+                    Tensor(output.name, array.shape, "float32" if is_map(output) else output.dtype)
                     for output, array in zip(self._outputs, arrays, strict=True)
                 )
+                for keys in self._keys.values():
+                    metadata = with_labels(metadata, keys)
                 return ModelSignature(
                     self._inputs[0],
                     shaped,
