@@ -155,8 +155,8 @@ def _root(
 
 def main() -> None:
     """The console script."""
-    from agent.cli.streams import open_streams, refused_output_shown
+    from agent.cli.streams import bugs_shown, open_streams, refused_output_shown
 
     open_streams()
-    with refused_output_shown():
+    with bugs_shown(), refused_output_shown():
         app()

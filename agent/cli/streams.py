@@ -6,8 +6,12 @@ import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import TextIO
+
+from agent.redaction import redact
+from agent.system import under_systemd
 
 _REFUSED = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG})
 """What a write to a closed pipe, a full disk or a terminal that has gone fails with."""
@@ -50,6 +54,18 @@ def refused_output_shown() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)  # Python flushes once more at its end
         if error.errno != errno.EPIPE:
             print(f"capture-agent: cannot write the result: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def bugs_shown() -> Iterator[None]:
+    """Show the traceback of a bug without secrets, and end with exit code 1."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 (it is shown, and the process ends)
+        prefix = "<3>" if under_systemd() else ""
+        for line in redact(traceback.format_exc()).splitlines():
+            print(prefix + line, file=sys.stderr)
         sys.exit(1)
 
 

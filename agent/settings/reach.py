@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import stat
 from pathlib import Path
 
@@ -15,9 +16,11 @@ def unreachable(path: Path) -> str | None:
     A path that does not exist yet is reachable when the folders above it are.
     """
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except OSError as error:
         return _why(path, error)
+    if stat.S_ISREG(mode) and not os.access(path, os.R_OK, effective_ids=True):
+        return f"this user may not read it; give it to the user: chown {_user()} {path}"
     return None
 
 
@@ -49,6 +52,13 @@ def _why(path: Path, error: OSError) -> str | None:
         f"this user may not enter {closed}; run the command as a user who may, or open the folder: "
         f"chmod o+x {closed}"
     )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container may run as a number without a name
+        return str(os.geteuid())
 
 
 def _may_enter(folder: Path) -> bool:

@@ -23,6 +23,7 @@ BROAD_HANDLERS = {
     "agent.runtime.worker": "a bug ends the process, in good order",
     "agent.upload.guard": "a bug in a target is a hold of that target",
     "agent.receiver.server": "each request gets a response",
+    "agent.cli.streams": "the traceback of a bug is shown without secrets",
 }
 CLOCKS = {"agent.system": "the real clock"}
 NOBODY: Mapping[str, str] = {}

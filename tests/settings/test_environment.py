@@ -184,6 +184,20 @@ def test_a_folder_that_may_not_be_entered_is_named_with_the_fix(
     )
 
 
+def test_a_file_that_may_not_be_read_is_named_with_the_fix(
+    closed: Path, another_user: None
+) -> None:
+    model = closed.parent / "model.onnx"
+    os.seteuid(0)
+    model.touch(mode=0o600)
+    os.seteuid(65534)
+
+    (problem,) = problems_of(AGENT_MODEL=str(model))
+
+    assert "this user may not read it; give it to the user: chown " in problem
+    assert problem.endswith(f" {model}")
+
+
 def test_what_the_services_sandbox_hides_is_named_as_such(another_user: None) -> None:
     if Path("/root").stat().st_mode & 0o001:
         pytest.skip("everybody may enter /root here")
