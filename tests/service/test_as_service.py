@@ -43,6 +43,14 @@ def test_user_settings_token_and_sandbox_are_the_services_and_the_rest_is_not() 
     assert not [each for each in taken if each.startswith(("After", "WantedBy", "Description"))]
 
 
+def test_a_command_may_ask_the_daemon_and_its_end_removes_nothing() -> None:
+    """The folder of state and answers is writable in the sandbox, and stays when the unit ends."""
+    words = transient(UNIT, ["look"], terminal=False)
+
+    assert "--property=RuntimeDirectory=capture-agent" in words
+    assert "--property=RuntimeDirectoryPreserve=yes" in words
+
+
 def test_the_order_of_a_list_that_is_taken_away_from_is_kept() -> None:
     words = transient(UNIT, ["check"], terminal=True)
 
