@@ -278,10 +278,13 @@ def test_random_numbers_are_refused_or_give_boxes_inside_of_the_image_with_label
         outputs, Metadata(entries=family.metadata), has_size_input=family.has_size_input
     )
     name = data.draw(st.sampled_from(["auto", *FORMAT_NAMES]))
+    before = [each.copy() for each in model.values]
     try:
         choice = choose(name, model, labels=LABELS)
     except ConfigurationError:
         return
+    finally:
+        assert all(map(np.array_equal, before, model.values))
     known = choice.format
     if known.task is Task.CLASSIFY:
         return

@@ -168,7 +168,7 @@ class DetectionFormat(Format, Protocol):
         """Return the detections at or above `floor`, in any order.
 
         Args:
-            outputs: The outputs that `layout` selects, in its order, float32.
+            outputs: The outputs that `layout` selects, in its order, float32; not changed.
             size: Input size of this run, pixels.
             floor: Lowest confidence, 0 to 1.
         """

@@ -49,11 +49,11 @@ def contradiction(
     """
     if not model.values or known.task is Task.CLASSIFY:
         return None
-    outputs = [np.array(model.values[index], np.float32) for index in layout.outputs]
+    outputs = [model.values[index] for index in layout.outputs]
     finite = all(bool(np.isfinite(each).all()) for each in outputs)
     with np.errstate(all="ignore"):  # the numbers may be anything
-        raw = known.decode(_copies(outputs), size=model.size, floor=FAINT)
-        everything = known.decode(_copies(outputs), size=model.size, floor=-np.inf)
+        raw = known.decode(outputs, size=model.size, floor=FAINT)
+        everything = known.decode(outputs, size=model.size, floor=-np.inf)
     return (
         _logits(outputs, layout)
         or _confidences(outputs, layout)
@@ -69,7 +69,7 @@ def lowest_confidence(known: AnyFormat, layout: Layout, model: ModelSignature) -
     """Return the lowest confidence above 0 of the trial run; None if it detected nothing."""
     if not model.values or known.task is Task.CLASSIFY:
         return None
-    outputs = [np.array(model.values[index], np.float32) for index in layout.outputs]
+    outputs = [model.values[index] for index in layout.outputs]
     with np.errstate(all="ignore"):
         raw = known.decode(outputs, size=model.size, floor=FAINT)
     return float(raw.confidences.min()) if len(raw.confidences) else None
@@ -83,11 +83,6 @@ def misplaced(raw: DecodedDetections, size: Size) -> tuple[int, int]:
     centres = boxes[:, :2] + sides / 2
     outside = ((centres < -OVERHANG * limit) | (centres > (1 + OVERHANG) * limit)).any(axis=1)
     return int((sides < TINY).all(axis=1).sum()), int(outside.sum())
-
-
-def _copies(outputs: Sequence[FloatArray]) -> list[FloatArray]:
-    """Return copies: a format may change its outputs."""
-    return [each.copy() for each in outputs]
 
 
 def _logits(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
