@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from agent.camera.live import LiveCamera
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.system import SystemClock
+from tests.camera.encoded import clip_frames, mux
 from tests.camera.http_camera import HttpCamera, Page, jpeg, multipart
 from tests.fakes.clock import ManualClock
 
@@ -293,9 +293,9 @@ def test_parts_beyond_the_limits_lose_the_camera(
 def segments(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     """An HLS recording of `clip`: `list.m3u8` and its segments."""
     folder = tmp_path_factory.mktemp("hls")
-    encode = "-frames:v 100 -c:v libx264 -g 25 -f hls -hls_time 1 -hls_list_size 0"
-    command = ["ffmpeg", "-loglevel", "error", "-i", str(clip), *encode.split()]
-    subprocess.run([*command, str(folder / "list.m3u8")], check=True)
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    frames = clip_frames(clip, 100)
+    mux(folder / "list.m3u8", frames, container="hls", container_options=options)
     return folder
 
 
