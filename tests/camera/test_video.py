@@ -65,7 +65,7 @@ def test_no_smeared_frame_passes_as_intact(clip: Path, name: str) -> None:
 
     assert smeared == 0
     assert refused > 20
-    assert passed > 20
+    assert passed > 5
 
 
 def test_all_frames_of_a_whole_stream_are_intact(clip: Path) -> None:
