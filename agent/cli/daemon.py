@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import Ask, AskKind, fetch, put, withdraw
-from agent.exchange.folder import opened
+from agent.exchange.folder import exchange_path, opened
 from agent.exchange.state import DaemonState, Phase, read_state
 from agent.ports import Clock
 from agent.printable import printable
@@ -186,11 +186,18 @@ def pause(seconds: float) -> None:
 
 @contextlib.contextmanager
 def _folder(lock: Path) -> Iterator[Path]:
-    """Open the exchange folder that the lock names; it must belong to the user of the lock."""
-    path = exchange_folder(lock)
+    """Open the exchange folder that the lock names; it must belong to the user of the lock.
+
+    Without a lock, as on a disk that was full before the first start, it is where a daemon with our
+    environment would make it.
+    """
+    path, user = exchange_folder(lock), os.geteuid()
     if path is None:
-        raise FileNotFoundError(f"{lock} names no exchange folder")
-    with opened(path, user=lock.stat().st_uid) as folder:
+        runtime = os.environ.get("RUNTIME_DIRECTORY")
+        path = exchange_path(runtime, lock.parent, in_spool=SpoolPaths(lock.parent).exchange)
+    else:
+        user = lock.stat().st_uid
+    with opened(path, user=user) as folder:
         yield folder
 
 

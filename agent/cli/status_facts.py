@@ -14,6 +14,7 @@ from agent.factories import ledger_of
 from agent.selection.budget.ledger import ClockReading
 from agent.settings.declarations import Settings
 from agent.settings.units import show_size, show_span
+from agent.spool.layout import RESERVE_BYTES
 from agent.spool.status import SpoolStatus
 from agent.system import SystemClock, boot_id
 
@@ -22,6 +23,7 @@ WELL, NEEDED, NO_DAEMON = 0, 1, 3
 
 _GRACE_S = 10.0  # that a camera may take beyond its own limit
 _FEW_FRAMES = 3.0
+_ONE_CAPTURE = 300_000  # bytes of a large one
 
 
 def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[str, Any]:
@@ -175,12 +177,14 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
 def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> dict[str, Any]:
     """Return the facts of the disk as it is now, whatever the daemon knows of it."""
     free, total = _file_system(settings.spool_dir)
-    most, least = int(settings.spool_max), int(settings.spool_min_free)
+    most, least = int(settings.spool_max), max(int(settings.spool_min_free), RESERVE_BYTES)
     room = most - spool.occupied
     condition = "spool full" if room <= 0 else "ok"
     if free is not None:
         room = min(room, free - least)
-        condition = "full" if free <= least else condition
+        # A daemon that found the disk full says so until clearly more is free.
+        is_short = state is not None and state.is_disk_short and free - least <= 2 * RESERVE_BYTES
+        condition = "full" if is_short or free - least < _ONE_CAPTURE else condition
     if state is not None and state.disk_error is not None:
         condition = "refused"
     rate = spool.recent_bytes_per_hour
@@ -190,10 +194,10 @@ def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> 
         "disk_error": state.disk_error if state else None,
         "disk_free_bytes": free,
         "disk_total_bytes": total,
-        "min_free_bytes": least,
+        "min_free_bytes": int(settings.spool_min_free),
         "occupied_bytes": spool.occupied,
         "max_bytes": most,
-        "hours_until_full": 0.0 if room <= 0 else hours,
+        "hours_until_full": 0.0 if room <= 0 or condition == "full" else hours,
     }
 
 

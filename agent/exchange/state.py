@@ -72,6 +72,7 @@ class DaemonState:
     upload: str | None = None  # condition of the uploads
     last_error: str | None = None  # of the latest delivery; None after a success
     disk_error: str | None = None  # why the disk refuses writes
+    is_disk_short: bool = False  # the latest captures were stored only in place of others
     in_flight: int = 0  # captures that are being sent
     best_value: float | None = None  # expected new failures of the best that waits for a credit
     exit_code: int | None = None  # of a daemon that stopped

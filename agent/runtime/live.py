@@ -152,6 +152,7 @@ class LiveState:
             upload=self._upload,
             last_error=self._last_error,
             disk_error=self._disk_error,
+            is_disk_short=self._spool.is_disk_short,
             in_flight=self._in_flight,
             best_value=self._best_value,
         )

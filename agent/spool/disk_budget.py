@@ -42,7 +42,8 @@ class DiskBudget:
         self._disk = disk
         self._moved_bytes = dict(moved_bytes)
         self._log = log
-        self._is_short = False
+        self.is_short = False
+        """Whether the latest captures were stored only in place of others."""
 
     @property
     def random_quota(self) -> int:
@@ -83,17 +84,17 @@ class DiskBudget:
     def after_put(self, reason: EvictionReason, *, waiting: int) -> None:
         """Log once when the disk becomes full or has room again, and restore the reserve."""
         if reason is not EvictionReason.BUDGET:
-            if not self._is_short:
+            if not self.is_short:
                 self._log.warning("disk full", reason=reason, waiting=waiting)
-            self._is_short = True
+            self.is_short = True
             return
         with contextlib.suppress(OSError):
             restore_reserve(self._disk, self._paths)
             # Near the limit, puts alternately fit and do not: wait for clearly more room.
             room = self._disk.free_bytes(self._paths.root) - self._limits.min_free
-            if self._is_short and room > 2 * RESERVE_BYTES:
+            if self.is_short and room > 2 * RESERVE_BYTES:
                 self._log.warning("spool available", waiting=waiting)
-                self._is_short = False
+                self.is_short = False
 
     def after_move(self, why: MoveReason, name: str) -> None:
         """Prune the folder that the file `name` was moved to, but for this one."""

@@ -122,6 +122,11 @@ class Spool:
         with self._lock:
             return dict(self._index_notes.counts)
 
+    @property
+    def is_disk_short(self) -> bool:
+        """Whether the file system had no room for the latest captures."""
+        return self._disk_budget.is_short
+
     def occupied(self) -> int:
         """Return the bytes on disk that count against the budget."""
         with self._lock:

@@ -13,12 +13,12 @@ from agent.cli.daemon import SILENT_S, NoDaemon, Presence, asked, daemon_of
 from agent.cli.status_facts import exit_code, facts_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
-from agent.exchange.folder import prepare
+from agent.exchange.folder import exchange_path, prepare
 from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Phase, encoded
 from agent.files import Disk
 from agent.settings.declarations import Settings
 from agent.settings.load import load
-from agent.spool.layout import SpoolPaths
+from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owned
 from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id, process_start
@@ -142,6 +142,19 @@ def test_a_daemon_that_waits_for_its_disk_is_starting(machine: Machine) -> None:
     assert machine.presence() is Presence.STARTING
     machine.publish(state(phase=Phase.STARTING, disk_error="x", process_start=1))
     assert machine.presence() is Presence.KILLED
+
+
+def test_without_a_lock_the_folder_of_the_service_is_looked_into(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full before the first start has no lock."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(machine.exchange.parent))
+    path = exchange_path(str(machine.exchange.parent), machine.spool, in_spool=machine.spool)
+    machine.exchange.rename(path)
+    machine.exchange = path
+    machine.publish(state(phase=Phase.STARTING, disk_error="No space left on device"))
+
+    assert machine.presence() is Presence.STARTING
 
 
 @pytest.mark.parametrize(
@@ -292,6 +305,21 @@ def test_a_full_disk_is_not_well_and_is_not_far_away(machine: Machine) -> None:
     full = facts(machine, state(), SPOOL_MIN_FREE="900TB")
     assert (full["disk"], full["hours_until_full"], exit_code(full)) == ("full", 0.0, 1)
     assert "900TB must stay free" in str(full["needs"])
+
+
+def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the reserve was freed, so that some bytes are free again."""
+    free = [RESERVE_BYTES + 1_000_000]
+    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (free[0], 10**9))
+    assert facts(machine, state())["disk"] == "ok"
+    full = facts(machine, state(is_disk_short=True))
+    assert (full["disk"], exit_code(full)) == ("full", 1)
+    free[0] = 10 * RESERVE_BYTES
+    assert facts(machine, state(is_disk_short=True))["disk"] == "ok"
+    free[0] = RESERVE_BYTES
+    assert facts(machine, None)["disk"] == "full"
 
 
 def test_a_full_spool_needs_nobody(machine: Machine) -> None:
