@@ -15,6 +15,10 @@ from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnava
 from agent.printable import printable
 from agent.upload.response_json import Fields, json_object
 
+RESPONSE_MAX = 262_144
+"""Bytes of a response body that are read: a receipt has about 120, a project with 1,000 labels
+about 100,000."""
+
 RETRY_AFTER_MAX = 3600.0
 """Seconds; a longer pause that an endpoint asks for is cut to this."""
 
@@ -55,6 +59,7 @@ class Response:
     location: str | None = None
     retry_after: str | None = None
     date: str | None = None
+    etag: str | None = None
 
 
 def require_proof(

@@ -221,13 +221,15 @@ def test_name_resolution_that_hangs_is_named_within_the_limit_and_costs_one_thre
         go_on.wait(30)
         return []
 
+    before = set(threading.enumerate())
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     try:
         with target_of("http://hanging.example/upload", HttpOptions(timeout=0.2)) as target:
             for _ in range(5):
                 with pytest.raises(TargetUnavailable, match=r"look-up of its name \(DNS\) hangs"):
                     target.send(stored_capture(1))
-        hung = [thread for thread in threading.enumerate() if thread.name == "look up"]
+        new = set(threading.enumerate()) - before
+        hung = [thread for thread in new if thread.name == "look up"]
         assert len(hung) == 1
     finally:
         go_on.set()

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,10 @@ from agent.errors import (
     TargetUnavailable,
 )
 from agent.upload.http.options import HttpOptions
+from agent.upload.response import Response
+from agent.upload.targets.registry import S3_EXTRA
 from agent.upload.targets.s3 import S3Target
+from agent.upload.targets.s3_responses import explain_response
 from tests.fakes.captures import classified, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
@@ -170,7 +174,8 @@ def test_a_record_whose_weight_has_changed_since_is_the_same_capture(store: S3St
         (("501 Not Implemented", "NotImplemented"), TargetBlocked, "If-None-Match"),
         (("503 Slow Down", "SlowDown"), TargetUnavailable, "SlowDown"),
         (("507 Full", "XMinioStorageFull"), TargetUnavailable, "XMinioStorageFull"),
-        (LOST, TargetUnavailable, "no response|500"),
+        (LOST, TargetUnavailable, "connection broke|500"),
+        (("403 Forbidden", "AuthorizationQueryParametersError"), TargetBlocked, "AWS_REGION"),
     ],
 )
 def test_each_answer_has_its_meaning(
@@ -194,13 +199,17 @@ def test_a_missing_bucket_holds(store: S3Store) -> None:
         target_of("s3://nowhere-to-be").send(stored_capture(1))
 
 
-def test_the_probe_counts_devices(store: S3Store) -> None:
-    target = target_of(store.url)
-    assert "captures of 0 devices" in target.probe()
-    target.send(stored_capture(1, device="a"))
-    target.send(stored_capture(2, device="b"))
+def test_the_probe_asks_the_bucket_and_stores_nothing(store: S3Store) -> None:
+    assert "the bucket answers" in target_of(store.url).probe()
+    assert store.stored() == []
 
-    assert "captures of 2 devices" in target.probe()
+
+def test_a_signature_that_the_clock_made_too_old_names_the_clock() -> None:
+    body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    error = explain_response(Response(403, body), "cannot deliver captures")
+
+    assert isinstance(error, TargetBlocked)
+    assert "set the clock" in str(error)
 
 
 def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store) -> None:
@@ -211,7 +220,7 @@ def test_credentials_that_may_not_list_are_found_out_by_the_probe(store: S3Store
 
 def test_a_store_that_is_not_there(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with pytest.raises(TargetUnavailable, match="check the network"):
+    with pytest.raises(TargetUnavailable, match="refuses connections"):
         target_of(store.url).send(stored_capture(1))
 
 
@@ -308,7 +317,6 @@ def test_without_any_credentials_no_cloud_is_asked_for_some(
 @pytest.mark.parametrize(
     ("network", "says"),
     [
-        ({"max_rate": 1000}, "AGENT_UPLOAD_MAX_RATE"),
         ({"client_cert": Path("/x")}, "AGENT_UPLOAD_CLIENT_CERT"),
         ({"ca": Path("/nowhere")}, "AGENT_UPLOAD_CA"),
         ({"proxy": "socks://x"}, "AGENT_UPLOAD_PROXY"),
@@ -351,5 +359,5 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigurationError, match=r"pip install 'edge-capture-agent\[s3\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(f"pip install '{S3_EXTRA}'")):
         target_of("s3://bucket/x")

@@ -11,7 +11,7 @@ from agent.progress import doing
 from agent.upload.connection_errors import explain
 from agent.upload.http.multipart import Part
 from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
-from agent.upload.response import Response
+from agent.upload.response import RESPONSE_MAX, Response
 
 USER_AGENT = f"edge-capture-agent/{__version__}"
 
@@ -50,20 +50,24 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, Part] | bytes | None = None,
         repeatable: bool,
+        body_max: int = RESPONSE_MAX,
+        signed_url: str | None = None,
     ) -> Response:
         """Make one request; a mapping as `body` is sent as a multipart form.
 
-        A `repeatable` one may reach the endpoint twice, so it must be harmless there.
+        `signed_url` stands in place of base, `path` and `query`. At most `body_max` bytes of the
+        response's body prove anything. A `repeatable` one may reach the endpoint twice, so it must
+        be harmless there.
 
         Raises `TargetUnavailable` or `TargetBlocked` without a complete response; their text holds
         nothing of `query`, `headers` and `body`.
         """
-        url = self._base + path + (f"?{urlencode(query)}" if query else "")
+        url = signed_url or self._base + path + (f"?{urlencode(query)}" if query else "")
         all_headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         try:
             with doing(f"waits for a response of {self._where}"):
                 return self._transport.exchange(
-                    method, url, all_headers, body, repeatable=repeatable
+                    method, url, all_headers, body, repeatable=repeatable, body_max=body_max
                 )
         except self._expected as error:
             raise explain(error, self._where, self._clock.wall()) from error

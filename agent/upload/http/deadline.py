@@ -32,7 +32,8 @@ class Deadline:
     Connections opened or reused inside find it with `current()` and put themselves under it with
     `watch`. After the block no timer and no descriptor is left.
 
-    A `throttle` limits the rate of bytes; the time that it waits does not count.
+    A `throttle` limits the rate of bytes; the time that it waits does not count. `body_max` is how
+    many bytes of the response's body are read.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Deadline:
         *,
         timers: TimerThread,
         throttle: RateLimit | None = None,
+        body_max: int = 0,
     ) -> None:
         self.expired = False
         """Whether the time ran out inside the block; then its result must not be used."""
@@ -50,6 +52,7 @@ class Deadline:
         self.afresh = False
         """Whether the request must use a new connection."""
         self.throttle = throttle
+        self.body_max = body_max
         self._clock = clock
         self._seconds = seconds
         self._ends_at = clock.monotonic() + seconds

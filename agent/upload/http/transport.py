@@ -33,11 +33,7 @@ from agent.upload.http.multipart import Part, form
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import TimerThread
-from agent.upload.response import Response
-
-RESPONSE_MAX = 262_144
-"""Bytes of a response body that are read: a receipt has about 120, a project with 1,000 labels
-about 100,000."""
+from agent.upload.response import RESPONSE_MAX, Response
 
 HEAD_MAX = 65536
 """Bytes of everything else of a response: status, headers, interim responses, chunk sizes."""
@@ -74,18 +70,24 @@ class Transport:
         body: Mapping[str, Part] | bytes | None = None,
         *,
         repeatable: bool = False,
+        body_max: int = RESPONSE_MAX,
     ) -> Response:
         """Make one request, its body a multipart form if that is a mapping, and read its response.
 
         A `repeatable` request, which the endpoint may receive twice without harm, is made once more
-        when it met a kept connection that the endpoint was just closing.
+        when it met a kept connection that the endpoint was just closing. Of a body longer than
+        `body_max` bytes, slightly more than that many are returned.
 
         Raises `TimeoutError` when there is no whole response in time, and else one of `EXPECTED`.
         """
         prepared = _prepared(method, url, headers, body)
         try:
             with Deadline(
-                self._timeout, self._clock, timers=self._timers, throttle=self._throttle
+                self._timeout,
+                self._clock,
+                timers=self._timers,
+                throttle=self._throttle,
+                body_max=body_max,
             ) as deadline:
                 try:
                     response = self._exchange(prepared)
@@ -115,7 +117,7 @@ class Transport:
                 prepared, stream=True, timeout=self._timeout + GRACE, proxies=self._proxies
             )
             try:
-                body = _beginning(response)
+                body = _beginning(response, current().body_max)
             finally:
                 response.close()  # keeps the connection if the body was read to its end
                 response.release_conn()
@@ -127,6 +129,7 @@ class Transport:
             location=response.headers.get("Location"),
             retry_after=response.headers.get("Retry-After"),
             date=response.headers.get("Date"),
+            etag=response.headers.get("ETag"),
         )
 
 
@@ -153,11 +156,11 @@ def _encoded(url: str) -> str:
     return str(requests.Request("GET", url).prepare().url)
 
 
-def _beginning(response: BaseHTTPResponse) -> bytes:
-    """Return the body; of one longer than `RESPONSE_MAX` bytes, slightly more than that many."""
+def _beginning(response: BaseHTTPResponse, most: int) -> bytes:
+    """Return the body; of one longer than `most` bytes, slightly more than that many."""
     body = b""
-    while len(body) <= RESPONSE_MAX:
-        piece = response.read(RESPONSE_MAX + 1 - len(body), decode_content=False)
+    while len(body) <= most:
+        piece = response.read(most + 1 - len(body), decode_content=False)
         if not piece:
             break  # the end, and complete: a cut body raises here
         body += piece
@@ -178,7 +181,7 @@ class _LimitedReader(io.RawIOBase):
     def __init__(self, connection: io.RawIOBase) -> None:
         super().__init__()
         self._connection = connection
-        self._left = HEAD_MAX + RESPONSE_MAX + 2 * io.DEFAULT_BUFFER_SIZE  # read ahead
+        self._left = HEAD_MAX + current().body_max + 2 * io.DEFAULT_BUFFER_SIZE  # read ahead
 
     def readable(self) -> bool:
         return True

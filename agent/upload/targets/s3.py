@@ -12,21 +12,29 @@ AWS_REGION, AWS_ENDPOINT_URL.
 import hashlib
 import os
 import re
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import AgentError, CaptureRejected, ConfigurationError, TargetBlocked
+from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked
 from agent.ports import Clock
 from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
-from agent.upload.http.client import USER_AGENT
-from agent.upload.http.options import HttpOptions, checked_proxy, tls_context
+from agent.upload.http.client import USER_AGENT, Client
+from agent.upload.http.options import HttpOptions, checked_proxy
+from agent.upload.response import Response
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.registry import S3_EXTRA
-from agent.upload.targets.s3_responses import BEING_WRITTEN, NO_STORE, explain_answer, status_of
+from agent.upload.targets.s3_responses import (
+    EXISTS,
+    GONE,
+    NO_STORE,
+    code_of,
+    explain_response,
+    explain_signing,
+)
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
@@ -45,10 +53,17 @@ _CREDENTIALS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 _RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
+_NEVER_THERE = "no-such-object-of-edge-capture-agent"
+_SIGNED_FOR = timedelta(minutes=15)  # as long as a store accepts a signed header
+_OK = 200
 
 
-class S3Target:
-    """Delivers to the bucket and prefix that `url` names. Nothing but an import is done here.
+class S3Target(AbstractContextManager["S3Target"]):
+    """Delivers to the bucket and prefix that `url` names.
+
+    The library finds the credentials and signs addresses. Requests are made as to any other
+    endpoint: it reads the body of an error to its end, and a false length of one ends the process
+    (obstore 0.12).
 
     Raises `ConfigurationError` for an address or settings that can never work, and where the
     library is not installed.
@@ -58,27 +73,22 @@ class S3Target:
         network = network or HttpOptions()
         bucket, self._prefix = _taken_apart(url)
         self.name = redact_endpoint(url)
-        self._clock = clock
         try:
             import obstore
-            from obstore.exceptions import AlreadyExistsError, BaseError
+            from obstore.exceptions import BaseError
             from obstore.store import S3Store
         except ImportError as error:
             raise ConfigurationError(
                 f"AGENT_UPLOAD_URL: s3:// needs one more library: pip install '{S3_EXTRA}'"
             ) from error
         self._library = obstore
-        self._exists = AlreadyExistsError
         self._expected = (BaseError, OSError, ValueError)
         _require_credentials()
-        options = _client_options(network)
-        timeout = timedelta(seconds=network.timeout)
+        endpoint = _endpoint()
         try:
-            self._store = S3Store(
-                bucket,
-                client_options=options,
-                # One backoff for all targets; the library's own retries would hide failures.
-                retry_config={"max_retries": 0, "retry_timeout": timeout},
+            self._store = S3Store(bucket, client_options=_client_options(network, endpoint))
+            self._client = Client(
+                endpoint or f"https://{bucket}.s3.amazonaws.com", clock=clock, network=network
             )
         except self._expected as error:
             raise ConfigurationError(
@@ -89,6 +99,10 @@ class S3Target:
     def from_url(cls, url: str, context: TargetContext) -> Self:
         """Make the target for `url`; see `OpensTarget`."""
         return cls(url, clock=context.clock, network=context.network)
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections that are kept alive."""
+        self._client.close()
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
@@ -111,33 +125,24 @@ class S3Target:
         return Receipt(capture.id, sha256, duplicate=True)
 
     def probe(self) -> str:
-        """List what is directly below the prefix; see `UploadTarget`."""
-        try:
-            found = self._library.list_with_delimiter(self._store, "/".join(self._prefix) or None)
-        except self._expected as error:
-            raise self._explained(error, "cannot use the bucket") from error
-        return f"the bucket answers; it holds captures of {len(found['common_prefixes'])} devices"
+        """Ask for an object that is not there; see `UploadTarget`."""
+        response = self._ask("GET", "/".join((*self._prefix, _NEVER_THERE)))
+        if code_of(response) != GONE:
+            raise explain_response(response, "cannot use the bucket")
+        return "the bucket answers; the first capture will show whether it takes them"
 
     def _create(self, key: str, data: bytes, media_type: str) -> bool:
         """Create an object and prove that it is there; False when another one is."""
-        try:
-            result = self._library.put(
-                self._store,
-                key,
-                data,
-                mode="create",
-                attributes={"Content-Type": media_type},
-                use_multipart=False,
-            )
-        except self._exists as error:
-            if status_of(str(error)) == BEING_WRITTEN:
-                raise self._explained(error, _CANNOT) from error
+        response = self._ask(
+            "PUT", key, body=data, headers={"If-None-Match": "*", "Content-Type": media_type}
+        )
+        if response.status == EXISTS:
             return False
-        except self._expected as error:
-            raise self._explained(error, _CANNOT) from error
+        if response.status != _OK:
+            raise explain_response(response, _CANNOT)
         # A captive portal answers 200 to anything. A store's tag is the MD5 of what it got, except
         # where it encrypts with keys of its user: there only reading tells.
-        tag = (result["e_tag"] or "").strip('"').lower()
+        tag = (response.etag or "").strip('"').lower()
         is_ours = tag == hashlib.md5(data, usedforsecurity=False).hexdigest()
         if not is_ours and self._read(key, len(data)) != data:
             raise TargetBlocked(f"{_CANNOT}: {NO_STORE}")
@@ -145,14 +150,18 @@ class S3Target:
 
     def _read(self, key: str, most: int) -> bytes:
         """An object; of one with more than `most` bytes, which cannot be ours, nothing."""
-        try:
-            found = self._library.get(self._store, key)
-            return bytes(found.bytes()) if found.meta["size"] <= most else b""
-        except self._expected as error:
-            raise self._explained(error, "cannot compare with what is stored") from error
+        response = self._ask("GET", key, body_max=most)
+        if response.status != _OK:
+            raise explain_response(response, "cannot compare with what is stored")
+        return response.body if len(response.body) <= most else b""
 
-    def _explained(self, error: Exception, cannot: str) -> AgentError:
-        return explain_answer(str(error), cannot, self._clock.wall())
+    def _ask(self, method: Literal["GET", "PUT"], key: str, **request: Any) -> Response:
+        try:
+            url = self._library.sign(self._store, method, key, _SIGNED_FOR)
+        except self._expected as error:
+            raise explain_signing(error, _CANNOT) from error
+        # An object is created only where none is, so that a request may arrive twice.
+        return self._client.request(method, signed_url=url, repeatable=True, **request)
 
 
 def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
@@ -164,24 +173,15 @@ def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
     return bucket, segments
 
 
-def _client_options(network: HttpOptions) -> "ClientConfig":
-    """What of the network's settings the library can do; raises for what it cannot."""
-    for value, name in (
-        (network.max_rate, "AGENT_UPLOAD_MAX_RATE"),
-        (network.client_cert, "AGENT_UPLOAD_CLIENT_CERT"),
-    ):
-        if value:
-            raise ConfigurationError(f"{name}: s3:// cannot do this; remove the setting")
+def _client_options(network: HttpOptions, endpoint: str) -> "ClientConfig":
+    """Return how the library asks a cloud for credentials."""
     timeout = timedelta(seconds=network.timeout)
     options: ClientConfig = {
         "timeout": timeout,
         "connect_timeout": timeout,
         "user_agent": USER_AGENT,
-        "allow_http": _endpoint().lower().startswith("http://"),
+        "allow_http": endpoint.lower().startswith("http://"),
     }
-    if network.ca is not None:
-        tls_context(network)  # says what is wrong with the file
-        options["root_certificate"] = Path(network.ca).read_bytes()
     proxy = checked_proxy(network)
     if proxy is not None:
         options["proxy_url"] = proxy.geturl()
