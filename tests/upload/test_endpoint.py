@@ -233,14 +233,14 @@ def test_a_name_that_is_never_resolved_meets_the_deadline(monkeypatch: pytest.Mo
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
-    with (
-        target_of("http://never.example/", timeout=0.3) as target,
-        pytest.raises(TargetUnavailable, match=r"never\.example: the look-up of its name"),
-    ):
-        try:
+    try:
+        with (
+            target_of("http://never.example/", timeout=0.3) as target,
+            pytest.raises(TargetUnavailable, match=r"never\.example: the look-up of its name"),
+        ):
             target.probe()
-        finally:
-            released.set()
+    finally:
+        released.set()
 
 
 def test_no_thread_and_no_descriptor_outlives_a_request() -> None:
