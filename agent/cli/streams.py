@@ -22,7 +22,7 @@ def open_streams() -> None:
 
     A closed one becomes /dev/null: otherwise the next file that is opened would get its number, and
     a library that writes to descriptor 2 would write into that file. What the encoding of a
-    terminal cannot say is written as an escape.
+    terminal cannot say is written as an escape, and messages are written without secrets.
     """
     for descriptor in range(3):
         try:
@@ -35,6 +35,14 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # and not what a test puts in its place
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        encoding = sys.stderr.encoding
+        sys.stderr = _Messages(
+            sys.stderr.detach(),  # else the end of the old stream would close it
+            encoding=encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
 
 
 @contextlib.contextmanager
@@ -80,6 +88,14 @@ class Terminal:
     def hung_up(self) -> bool:
         """Whether it has gone and nobody asked to survive that."""
         return self._held and not self._ignored and not (_controls() or sys.stderr.isatty())
+
+
+class _Messages(io.TextIOWrapper):
+    """Standard error, without secrets: a wrong argument is repeated as it was typed."""
+
+    def write(self, text: str) -> int:
+        """Write the text with its secrets masked."""
+        return super().write(redact(text))
 
 
 def _controls() -> bool:

@@ -28,7 +28,17 @@ _NAMES = frozenset({
     "WORKDIR", "WORKDIRECTORY", "WORKFOLDER", "WORKSPACE", "WORK_DIR",
 })
 # fmt: on
-_PREFIXES = ("AGENT_AUTO_REGISTER_", "AGENT_BOOTSTRAPPER_", "AGENT_DISABLELOGPLUGIN_")
+_PREFIXES = (
+    "AGENT_AUTO_REGISTER_",
+    "AGENT_BOOTSTRAPPER_",
+    "AGENT_CLIENTCERT",
+    "AGENT_DISABLE",
+    "AGENT_ENABLE_",
+    "AGENT_KNOB_",
+    "AGENT_PROXY",
+    "AGENT_SSL",
+    "AGENT_USE_",
+)
 
 
 def is_foreign(name: str, value: str) -> bool:
@@ -40,6 +50,7 @@ def is_foreign(name: str, value: str) -> bool:
     return bool(
         upper.removeprefix("AGENT_") in _NAMES
         or upper.startswith(_PREFIXES)
+        or upper.endswith("DIRECTORY")
         or _LINKS.fullmatch(upper)
         or (upper.endswith("_PORT") and _LINK_ADDRESS.match(value))
     )

@@ -96,13 +96,9 @@ def closest_name(name: str, names: Collection[str]) -> str | None:
     Names are compared without a common prefix: it would make any two of them alike.
     """
     words = name.split("_")
-    related = [
-        each for each in names if words[-1] == each.split("_")[-1] or words[0] == each.split("_")[0]
-    ]
-    near = closest(name, names)
-    if near is not None:
-        return near
-    found = difflib.get_close_matches(name, related, n=1, cutoff=0.4)
+    related = [each for each in names if {words[0], words[-1]} & {*each.split("_")}]
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.65)  # "FSP" is near "FPS"
+    found = near or difflib.get_close_matches(name, related, n=1, cutoff=0.4)
     return found[0] if found else None
 
 

@@ -69,6 +69,14 @@ def test_a_standard_output_that_takes_no_more_is_told(tmp_path: Path, command: s
     assert done.stderr == b"capture-agent: cannot write the result: No space left on device\n"
 
 
+def test_a_wrong_argument_is_repeated_without_its_secret(tmp_path: Path) -> None:
+    done = shell(tmp_path, '"$0" demo --clip rtsp://admin:s3cret@10.0.0.7/x')
+
+    assert done.returncode == 2
+    assert b"rtsp://***@10.0.0.7/x" in done.stderr
+    assert b"s3cret" not in done.stdout + done.stderr
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     done = shell(tmp_path, '"$0" env | head -1')
 

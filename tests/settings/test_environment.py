@@ -67,6 +67,10 @@ def test_variables_of_other_programs_are_skipped_with_one_warning(
         ("AGENT_MODEL_PATH", "AGENT_MODEL"),
         ("AGENT_DEVICEID", "AGENT_DEVICE_ID"),
         ("AGENT_FP", "AGENT_FPS"),
+        ("AGENT_FSP", "AGENT_FPS"),
+        ("AGENT_LABELS", "AGENT_MODEL_LABELS"),
+        ("AGENT_BUDGET", "AGENT_BUDGET_PER_DAY"),
+        ("AGENT_INTERVAL", "AGENT_RANDOM_INTERVAL"),
     ],
 )
 def test_a_near_name_is_an_error_with_its_hint(name: str, real: str) -> None:
