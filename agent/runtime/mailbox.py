@@ -129,12 +129,15 @@ class Mailbox:
     def _ended(self) -> bool:
         return self._closed and all(slot.frame is None for slot in self._turn)
 
+    def _has_room(self, slot: _Slot) -> bool:
+        return slot.taken - slot.finished < self._most_unfinished
+
     def _ready(self) -> _Slot | None:
         return next(
             (
                 slot
                 for slot in self._turn
-                if slot.frame is not None and slot.taken - slot.finished < self._most_unfinished
+                if slot.frame is not None and (self._closed or self._has_room(slot))
             ),
             None,
         )

@@ -75,6 +75,38 @@ def test_closing_lets_a_waiting_lossless_camera_go() -> None:
     assert mailbox.counts() == FrameCounts(offered=2, dropped=1, taken=0)
 
 
+def test_a_camera_with_too_many_unfinished_frames_waits_and_the_others_do_not() -> None:
+    mailbox = Mailbox({"gate": False, "yard": False}, unfinished=2)
+    served = []
+    for sequence in range(4):
+        mailbox.put(frame(sequence=sequence))
+        mailbox.put(frame(camera="yard", sequence=sequence))
+        tickets = [mailbox.take(0), mailbox.take(0)]
+        served += [(t.frame.camera, t.frame.sequence) for t in tickets if t]
+        mailbox.finished("yard", sequence + 1)
+
+    assert [each for each in served if each[0] == "gate"] == [("gate", 0), ("gate", 1)]
+    assert len(served) == 2 + 4
+    mailbox.finished("gate", 1)
+    ticket = mailbox.take(0)
+    assert ticket is not None
+    assert (ticket.frame.camera, ticket.frame.sequence) == ("gate", 3)
+
+
+def test_at_the_close_the_last_frame_is_taken_whatever_is_unfinished() -> None:
+    mailbox = Mailbox({"gate": False}, unfinished=1)
+    mailbox.put(frame(sequence=0))
+    mailbox.take(0)
+    mailbox.put(frame(sequence=1))
+    assert mailbox.take(0) is None
+
+    mailbox.close()
+
+    assert not mailbox.drained
+    assert mailbox.take(0) is not None
+    assert mailbox.drained
+
+
 def test_what_is_inside_at_the_close_can_still_be_taken() -> None:
     mailbox = Mailbox({"gate": False})
     mailbox.put(frame(sequence=0))
