@@ -19,6 +19,7 @@ from agent.domain import FloatArray
 
 Key = str | int
 Maps = Sequence[Mapping[Key, float]]
+"""One map for each image."""
 
 CUSTOM_VISION = InputSpec.parse("bgr scale=1 fit=crop keep=0.875")
 ASK = (
@@ -30,7 +31,7 @@ ASK = (
 
 def is_map(tensor: Tensor) -> bool:
     """Whether an output is a list of maps."""
-    return tensor.dtype.startswith("seq(map(")
+    return tensor.dtype.startswith(("seq(map(", "map("))
 
 
 def readable(outputs: Sequence[Tensor]) -> list[Tensor]:

@@ -120,6 +120,12 @@ class OnnxSession:
                 "UTF-8 text; export it again"
             ) from error
         self.image_input = self._find_image_input()
+        if all("string" in each.dtype and not is_map(each) for each in self._outputs):
+            raise ModelUnusable(
+                f"cannot use the model {path} (AGENT_MODEL): its outputs are texts, not numbers "
+                f"(it has {_tensors(self._inputs, self._outputs)}); export it without its last "
+                "step, which looks the label up"
+            )
         self._keys: dict[str, tuple[Key, ...]] = {}  # of each output that is a list of maps
         self._only_size: Size | None = None
         self._stride = 1
@@ -226,7 +232,8 @@ class OnnxSession:
         output = self._outputs[index]
         if not is_map(output):
             return np.asarray(value, np.float32)
-        return to_array(value, self._keys.setdefault(output.name, keys_of(value)))
+        maps = [value] if isinstance(value, dict) else value
+        return to_array(maps, self._keys.setdefault(output.name, keys_of(maps)))
 
     def discard_trial_outputs(self) -> None:
         """Free the outputs of the trial run; only the choice of the format needs them."""

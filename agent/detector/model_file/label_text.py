@@ -28,7 +28,18 @@ GAP = "N/A"
 NAME_KEYS = ("names", "id2label", "label2id", "labels", "classes", "class_names", "label_list")
 LONGEST_LINE = 100_000  # characters; a list on one line may be long
 
-_ID_COLUMNS = ("id", "index", "class_id", "classid", "class id", "class_index", "number", "idx")
+_ID_COLUMNS = (
+    "id",
+    "index",
+    "class_id",
+    "classid",
+    "class id",
+    "class_index",
+    "label_id",
+    "category_id",
+    "number",
+    "idx",
+)
 _NAME_COLUMNS = (
     "name",
     "label",
@@ -37,14 +48,17 @@ _NAME_COLUMNS = (
     "class name",
     "display_name",
     "label_name",
+    "category_name",
+    "category",
     "class",
 )
-_NUMBERED = re.compile(r"(\d{1,6})(?:\s*[:=,;]\s*|\s+)(\S.*)", re.ASCII)
+_NUMBERED = re.compile(r"(\d{1,6})(?:\s*[:=,;|)]\s*|\.\s+|\s+-\s+|\s+)(\S.*)", re.ASCII)
 _NUMBER_LAST = re.compile(r"(.{1,2000}?)\s*[:=,;]\s*(\d{1,6})", re.ASCII)
 _ITEM = re.compile(r"item\s*:?\s*\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
 _ITEM_FIELD = re.compile(r"(\w+)\s*:\s*('[^']*'|\"[^\"]*\"|-?\d{1,6})")
 _SETTING = re.compile(r"[\w.-]+\s*[:=](?:\s.*)?")
 _STRUCTURE = ("[", "]", "{", "}", "<", "(", "- ")
+_COLUMNS = (re.compile(r"\S\t+\S"), re.compile(r",(?=\S)"), re.compile(r";(?=\S)"))
 _QUOTED = re.compile(r"""(['"])(.*)\1,?""")
 
 
@@ -112,11 +126,19 @@ def _from_value(value: object) -> LabelList:
 def _from_mapping(value: Mapping[object, object]) -> LabelList:
     """Return the labels of a dictionary from class ids to labels, or from labels to class ids."""
     try:
-        return _by_id((_class_id(key), label) for key, label in value.items())
+        return _by_id((_class_id(key), _without_synset(label)) for key, label in value.items())
     except ValueError:
         if not all(isinstance(key, str) for key in value):
             raise
     return _by_id((_class_id(number), label) for label, number in value.items())
+
+
+def _without_synset(value: object) -> object:
+    """Return the name of an entry of ImageNet's class index, `["n01440764", "tench"]`."""
+    is_pair = isinstance(value, list) and len(value) == 2  # noqa: PLR2004  # synset and name
+    if is_pair and isinstance(value, list) and re.fullmatch(r"n\d{8}", str(value[0])[:10]):
+        return value[1]
+    return value
 
 
 def _from_rows(rows: Sequence[Mapping[str, object]]) -> LabelList:
@@ -283,6 +305,8 @@ def _from_lines(lines: Sequence[str]) -> LabelList:
     for number, line in enumerate(lines, start=1):
         if line.startswith(_STRUCTURE) or line.endswith(("[", "{", "(")):
             raise ValueError(f"line {number}, '{printable(line, 40)}', is not understood")
+    if len(lines) > 1 and any(all(mark.search(line) for line in lines) for mark in _COLUMNS):
+        raise ValueError("it has several columns, but no header such as `id,name`")
     if all(_SETTING.fullmatch(line) for line in lines):
         raise ValueError(f"line 1, '{printable(lines[0], 40)}', is a setting, not a label")
     return LabelList(labels_of(lines))
