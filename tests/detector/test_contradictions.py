@@ -235,20 +235,26 @@ def keypoints() -> Outputs:
     return {"output0": rows[None]}
 
 
-def rotated_boxes() -> Outputs:
+def rotated_boxes(first: float = -0.7, last: float = 2.3) -> Outputs:
     rows = np.zeros((8, 315), np.float32)
     rows[:4] = np.array([[80], [48], [20], [20]])
     rows[4:7] = 0.001
-    rows[7] = np.linspace(-0.7, 2.3, 315)
+    rows[7] = np.linspace(first, last, 315)
     return {"output0": rows[None]}
 
 
-@pytest.mark.parametrize("outputs", [keypoints(), rotated_boxes()], ids=["keypoints", "rotated"])
+@pytest.mark.parametrize(
+    "outputs",
+    [keypoints(), rotated_boxes(), rotated_boxes(0.3, 0.9)],
+    ids=["keypoints", "rotated", "rotated to one side"],
+)
 def test_keypoints_and_angles_are_never_taken_for_confidences(outputs: Outputs) -> None:
+    """Without metadata: also not if a person names the format, and the labels count them."""
     error = error_of("auto", signature(outputs))
 
     assert "not ultralytics: " in error
     assert "could be" not in error
+    assert "does not fit the trial run" in error_of("ultralytics", signature(outputs))
 
 
 @st.composite

@@ -25,7 +25,6 @@ from agent.errors import ConfigurationError
 COLUMNS = 6
 USUAL_ROWS = (100, 300)
 NORMALIZED_LIMIT = 2.0  # normalized coordinates are below it
-RTDETR_HEAD = "RTDETRDecoder"  # metadata `head` of Ultralytics: other rows of six columns
 
 
 class End2End:
@@ -40,8 +39,6 @@ class End2End:
         try:
             self.layout(model)
         except ConfigurationError:
-            return None
-        if model.metadata.entries.get("head") == RTDETR_HEAD:
             return None
         rows = trial_rows(model)
         declared = model.metadata.labels is not None and model.metadata.task == Task.DETECT

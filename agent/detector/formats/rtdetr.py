@@ -41,7 +41,7 @@ from agent.detector.formats.detr_queries import (
     pair_layout,
     unbatched,
 )
-from agent.detector.formats.end2end import COLUMNS, RTDETR_HEAD, decode_rows
+from agent.detector.formats.end2end import COLUMNS, decode_rows
 from agent.detector.formats.geometry import corners, sigmoid, to_pixels
 from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
@@ -49,6 +49,7 @@ from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
 HALF = 0.5
+RTDETR_HEAD = "RTDETRDecoder"  # metadata `head` of Ultralytics
 RFDETR_NAMES = {"dets", "labels"}
 
 
