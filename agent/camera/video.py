@@ -75,6 +75,9 @@ def video_track(container: InputContainer) -> av.VideoStream:
         if container.streams.video:
             raise CameraLost("it has only a cover image, and no video. Use a video file")
         raise CameraLost("it has no video track")
+    tracks = [track for track in tracks if track.codec_context is not None]
+    if not tracks:
+        raise CameraLost("FFmpeg does not decode its video. Convert it to H.264")
     videos = [track for track in tracks if track.codec_context.name not in _STILL_CODECS]
     best = container.streams.best("video")
     return next((track for track in videos if track == best), (videos or tracks)[0])
@@ -141,7 +144,7 @@ class Video:
             raise
         codec.options = _LIMITS
         stream.thread_type = "AUTO"
-        packets: Iterator[Packet] = self._container.demux(stream)
+        packets = _packets(self._container, stream)
         self._packets = _marked(packets) if live else _marked_with_joins(packets)
         self._frames: deque[VideoFrame] = deque()
         self._frame: VideoFrame | None = None
@@ -239,6 +242,14 @@ class Video:
             since = packet.dts if self._damage is None else self._damage.since
             self._damage = _Damage(since, self._keys_read + 1)
         self._damaged_before = damaged
+
+
+def _packets(container: InputContainer, track: av.VideoStream) -> Iterator[Packet]:
+    """Yield the packets of `track`; raises as `Video.grab`."""
+    try:
+        yield from container.demux(track)
+    except IndexError as exc:
+        raise OSError("a track begins in mid-stream, which PyAV does not support") from exc
 
 
 def _marked(packets: Iterator[Packet]) -> Iterator[_MarkedPacket]:
