@@ -14,6 +14,7 @@ from agent.errors import (
 )
 from agent.logs import Log
 from agent.ports import Clock, UploadTarget
+from agent.progress import Stopping
 from agent.runtime.followed import CaptureState
 from agent.runtime.stats import Stats
 from agent.spool.spool import Spool
@@ -180,6 +181,10 @@ class Uploader:
             self._failed(capture, error)
         except CaptureRejected as error:
             self._refused(capture, error)
+        except Stopping:  # it says nothing about the endpoint
+            with self._lock:
+                self._backoff.abandon()
+            self._spool.release(capture.id)
         else:
             now = self._clock.monotonic()
             self._report_left_out(capture, receipt)

@@ -12,14 +12,14 @@ from agent.progress import Stopping
 def target_errors_only(target: str) -> Iterator[None]:
     """Turn what a target must not raise into `TargetFailed`, with the cause in its traceback.
 
+    `Stopping` passes: the worker was asked to stop while it waited for its turn.
+
     `target` is the name of the target, as it may be shown.
     """
     try:
         yield
-    except (TargetUnavailable, TargetBlocked, CaptureRejected):
+    except (TargetUnavailable, TargetBlocked, CaptureRejected, Stopping):
         raise
-    except Stopping as error:
-        raise TargetUnavailable("cannot deliver captures: the agent is stopping") from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a library in Rust raises its panics as a BaseException

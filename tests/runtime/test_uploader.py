@@ -8,6 +8,7 @@ import pytest
 
 from agent.domain import StoredCapture
 from agent.errors import CaptureRejected, TargetBlocked, TargetUnavailable
+from agent.progress import Stopping
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
@@ -331,3 +332,22 @@ def test_a_bug_of_the_target_holds_and_does_not_end_the_worker(line: Line, log: 
     line.target.on_send = None
     line.steps_for(1000)
     assert line.spool.waiting() == 0
+
+
+def test_a_stop_while_waiting_for_a_turn_says_nothing_about_the_endpoint(
+    line: Line, log: Recorder
+) -> None:
+    store(line.spool, 2)
+
+    def stopping(_: StoredCapture) -> None:
+        raise Stopping
+
+    line.target.on_send = stopping
+    line.step()
+    line.target.on_send = None
+
+    assert (line.spool.waiting(), line.spool.in_flight()) == (2, 0)
+    assert line.uploader.state is UploadState.FLOWING
+    line.steps_for(5)
+    assert line.spool.waiting() == 0
+    assert set(log.events) == {"capture delivered"}

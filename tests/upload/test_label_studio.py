@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -17,11 +19,15 @@ from agent.errors import (
     TargetBlocked,
     TargetUnavailable,
 )
+from agent.runtime.worker import Worker
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_names import nearest
 from agent.upload.targets.label_studio import LabelStudioTarget
 from tests.fakes.captures import CAR, classified, stored_capture
 from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import wait_until
+from tests.upload.fake_web import Reply
 from tests.upload.label_studio_server import (
     LEGACY,
     NOT_FOUND,
@@ -578,3 +584,47 @@ def test_the_labels_of_model_and_project_are_compared_before_anything_is_sent(
 )
 def test_which_label_is_nearest(label: str, known: list[str], near: str | None) -> None:
     assert nearest(label, known) == near
+
+
+def test_imports_one_at_a_time_are_named_waits_and_no_stall(server: LabelStudioServer) -> None:
+    """Eight workers, and a server that takes 22 s for each request: the last waits for minutes."""
+    clock, log, go_on = ManualClock(), Recorder(), Semaphore(0)
+
+    def slow_import() -> Reply:
+        assert go_on.acquire(timeout=30)
+        return ()  # type: ignore[return-value]
+
+    server.faults.extend([slow_import] * 8)
+    with target_of(server.url) as target:
+
+        def deliver(number: int) -> None:
+            target.send(stored_capture(number))
+
+        workers = [
+            Worker(
+                f"upload {number}",
+                partial(deliver, number),
+                timeout=30.0,
+                clock=clock,
+                log=log.log,
+                ended=lambda: None,
+            )
+            for number in range(8)
+        ]
+        for worker in workers:
+            worker.start()
+        for left in range(8, 0, -1):
+            wait_until(partial(is_served, server, workers, left))
+            clock.now += 22
+            assert not any(worker.overdue(clock.now) for worker in workers)
+            go_on.release()
+        assert all(worker.join(30) for worker in workers)
+
+    assert (len(server.tasks), server.most_importing) == (8, 1)
+    assert log.events == []
+
+
+def is_served(server: LabelStudioServer, workers: list[Worker], left: int) -> bool:
+    """Whether one of the workers that are left imports, and all others wait for their turn."""
+    named = "(waits for its turn to import)"
+    return bool(server.importing) and sum(named in one.description for one in workers) == left - 1
