@@ -8,6 +8,7 @@ from queue import Full, Queue
 from agent.domain import Capture, Grey, Observation, Pixels
 from agent.logs import Log
 from agent.ports import Clock, Detector
+from agent.progress import doing
 from agent.runtime.failed_runs import FailedRuns
 from agent.runtime.followed import CaptureState
 from agent.runtime.mailbox import Mailbox, Ticket
@@ -151,7 +152,8 @@ class Inference:
     def _analyse(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels
         began = self._clock.monotonic()
-        prediction = self._detector.detect(pixels)
+        with doing(f"runs the model on a frame of {ticket.frame.camera}"):
+            prediction = self._detector.detect(pixels)
         self._stats.inferred(self._clock.monotonic() - began)
         self._failed_runs.note(ticket.frame.camera, prediction)
         observation = Observation(

@@ -21,6 +21,7 @@ from agent.domain import ModelInfo, Pixels, Prediction
 from agent.errors import AgentError, ConfigurationError, ModelUnusable, TemporaryError
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
+from agent.progress import doing
 from agent.runtime.load_heartbeat import LoadHeartbeat
 
 ASKED_S = 0.5
@@ -205,7 +206,7 @@ class ModelChange:
     def _change(self) -> None:
         old = self.current
         try:
-            with self.heartbeat.under_way():
+            with self.heartbeat.under_way(), doing("loads the model"):
                 new = self._load()
                 seen = self._require_fit(new)
         except (ConfigurationError, TemporaryError) as error:
@@ -242,7 +243,7 @@ class ModelChange:
         """Use the known-good model again, if there is one other than the model in use."""
         failure = ModelUnusable(reason)
         try:
-            with self.heartbeat.under_way():
+            with self.heartbeat.under_way(), doing("loads the known-good model"):
                 old = self._store.fallback(failure)
                 if old.info.sha256 == self.current.info.sha256:
                     raise failure

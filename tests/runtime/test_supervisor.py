@@ -196,7 +196,8 @@ def test_a_model_run_that_hangs_is_named_and_loses_no_other_frame_at_a_stop(
     assert codes == [ExitCode.STOPPED]
     assert left_behind
     overdue = [line["workers"] for line in log.lines if line["event"] == "stop overdue"]
-    assert overdue[0] in {"inference 0", "inference 1"}
+    assert overdue[0].startswith("inference ")
+    assert "runs the model on a frame of gate" in overdue[0]
     assert log.one("agent stopped")["lost"] == 0
     assert spool.counts()["stored"] == 9
 
