@@ -10,7 +10,7 @@ from av.error import FFmpegError, HTTPClientError, HTTPServerError
 
 from agent.camera.http_client import HttpClient, Response
 from agent.camera.rtsp_client import RtspClient
-from agent.camera.video import FORMATS, Video
+from agent.camera.video import FORMATS, NO_DECODER, Video
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock
@@ -29,10 +29,12 @@ _RTSP_OPTIONS = {
 }
 _HTTP_OPTIONS = {
     # What the data refers to is not opened.
+    **NO_DECODER,
     "format_whitelist": FORMATS,
     "protocol_whitelist": "none",
 }
 _PLAYLIST_OPTIONS = {
+    **NO_DECODER,
     "format_whitelist": f"hls,{FORMATS}",
     "protocol_whitelist": "http,https",  # all of them are opened by `HttpClient`
     "allowed_extensions": "ALL",
@@ -67,7 +69,7 @@ class Stream:
         """See `Connection`."""
         try:
             grabbed = self._video.grab()
-        except (FFmpegError, OSError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             self._check_playlist()
             raise CameraLost(f"it stopped sending frames ({_reason(error)})") from error
         if not grabbed:
@@ -129,12 +131,12 @@ def open_rtsp(
             HTTPServerError,
         ):  # a status of RTSP: there may be one connection too many
             client.close()
-        except FFmpegError as error:
+        except (FFmpegError, ValueError) as error:  # ValueError: it has no track at all
             raise CameraLost(_rtsp_cause(url, open_s, clock, error)) from error
     wait(_PAUSE_S)
     try:
         return _rtsp_stream(url, open_s, read_s)
-    except FFmpegError as error:
+    except (FFmpegError, ValueError) as error:
         raise CameraLost(_rtsp_cause(url, open_s, clock, error)) from error
 
 
@@ -142,7 +144,7 @@ def _rtsp_stream(url: str, open_s: float, read_s: float) -> Stream:
     return Stream(Video(url, options=_RTSP_OPTIONS, timeouts=(open_s, read_s)))
 
 
-def _rtsp_cause(url: str, open_s: float, clock: Clock, error: FFmpegError) -> str:
+def _rtsp_cause(url: str, open_s: float, clock: Clock, error: Exception) -> str:
     return RtspClient(url, timeout=_ANSWER_S, clock=clock).setup_cause() or (
         f"it describes a stream, but sends no video within {open_s:g} s ({_reason(error)}). "
         "Restart the camera; check that no firewall drops its packets"
@@ -181,7 +183,7 @@ def open_http_video(
             timeouts=(open_s, read_s),
             io_open=file.open_other if playlist else None,
         )
-    except (FFmpegError, OSError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         file.close()
         if file.failure is not None:
             raise file.failure from error

@@ -14,6 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from agent.camera.frame_checks import MAX_PIXELS, check_size, checked
+from agent.camera.h264_frame_numbers import FrameNumbers
 from agent.camera.image_file import on_background
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
@@ -25,10 +26,14 @@ The others (hls, dash, concat, sdp, imf, image2, ...) open addresses that they f
 """
 
 _LIMITS = {"max_pixels": str(MAX_PIXELS)}  # of each decoder
-_NO_DECODER = {"codec_whitelist": "none"}  # of FFmpeg while it opens
+NO_DECODER = {"codec_whitelist": "none"}
+"""Lets FFmpeg decode nothing while it opens: its own decoder knows no limit of size."""
+
 _MOST_TRACKS = 64
 _MARKED_BEFORE_JOIN = 2  # packets
 _QUARTER_TURN = 90
+_AVC_CONFIGURATION = b"\x01"
+"""Begins the header of H.264 in files such as MP4: lengths instead of start codes."""
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "tiff", "webp"})
 """Codecs of images. A track of them is the video only if there is no other."""
 
@@ -125,7 +130,7 @@ class Video:
         self._container: InputContainer = av.open(
             source,
             "r",
-            options={**options, **({} if live else _NO_DECODER)},
+            options={**options, **({} if live else NO_DECODER)},
             stream_options=cast("list[str]", limits),  # its stub is wrong
             timeout=timeouts,
             metadata_errors="replace",
@@ -154,6 +159,11 @@ class Video:
         self._intact_after = 0  # frames are intact once so many key frames have left the decoder
         self._damage: _Damage | None = None  # it has entered the decoder, but not left it
         self._damaged_before = False  # the packet before was damaged
+        self._numbers = None
+        header = codec.extradata or b""
+        if codec.name == "h264" and not header.startswith(_AVC_CONFIGURATION):
+            self._numbers = FrameNumbers()
+            self._numbers.is_gap(header)
 
     @property
     def intact(self) -> bool:
@@ -237,8 +247,9 @@ class Video:
             damaged = packet.dts is not None  # the last packet of a stream is empty
         else:
             damaged = marked.corrupt
+        lost = self._numbers is not None and self._numbers.is_gap(bytes(packet))
         # FFmpeg's parser may mark the packet before the damaged one.
-        if damaged or (self._damaged_before and packet.is_keyframe):
+        if damaged or lost or (self._damaged_before and packet.is_keyframe):
             since = packet.dts if self._damage is None else self._damage.since
             self._damage = _Damage(since, self._keys_read + 1)
         self._damaged_before = damaged
