@@ -21,6 +21,7 @@ from typing import Any
 
 from agent.domain import LANES, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord
+from agent.record.validation import parse_record
 
 SUFFIX = ".capture"
 HEADER_BYTES = 52
@@ -79,8 +80,9 @@ def time_from_name(text: str) -> float:
 
 
 def encode(record: Mapping[str, Any], image: bytes) -> bytes:
-    """Return the bytes of a record file."""
+    """Return the bytes of a record file. Raises `ValueError` if `decode` could not read them."""
     text = _to_json(record)
+    parse_record(text, image)
     lengths = _LENGTHS.pack(_MAGIC, len(text), len(image))
     return b"".join((lengths, _digest(lengths, text, image), text, image))
 
@@ -88,7 +90,8 @@ def encode(record: Mapping[str, Any], image: bytes) -> bytes:
 def decode(data: bytes) -> StoredCapture:
     """Parse a record file.
 
-    Raises `DamagedRecord` if any byte differs from what was written.
+    Raises `DamagedRecord` if any byte differs from what was written, and for a file that this
+    program did not write.
     """
     if len(data) < HEADER_BYTES:
         raise DamagedRecord(
@@ -108,7 +111,10 @@ def decode(data: bytes) -> StoredCapture:
     image = data[HEADER_BYTES + record_length :]
     if _digest(data[: _LENGTHS.size], text, image) != digest:
         raise DamagedRecord("cannot read the record file: its checksum does not match")
-    record = json.loads(text)
+    try:
+        record = parse_record(text, image)
+    except ValueError as error:
+        raise DamagedRecord(f"cannot read the record file: {error}") from error
     return StoredCapture(record["id"], text, record, image)
 
 
@@ -156,4 +162,5 @@ def _digest(*parts: bytes) -> bytes:
 
 
 def _to_json(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors="replace")  # a lone surrogate becomes a question mark

@@ -10,7 +10,7 @@ import pytest
 from agent.record.file_format import encode, file_name
 from agent.spool.reconciliation import GROUP
 from tests.end_to_end.command import Daemon, call, clip, until
-from tests.fakes.captures import entry
+from tests.fakes.captures import entry, record_of
 
 ENDLESS = {"AGENT_CAMERAS": f"/dev/video63 street={clip()}".replace("/dev", "none=/dev", 1)}
 
@@ -72,7 +72,7 @@ def test_the_service_manager_waits_while_a_lost_index_is_rebuilt(
 ) -> None:
     records = tmp_path / "spool" / "cache" / "records"
     records.mkdir(parents=True)
-    data = encode({"id": "none"}, b"")
+    data = encode(record_of(1, b""), b"")
     for number in range(GROUP + 1):
         name = file_name(entry(number, size=len(data)))
         (records / name).write_bytes(data)

@@ -11,10 +11,9 @@ from agent.domain import Lane, SpoolEntry
 from agent.errors import DamagedRecord
 from agent.record import file_format as record
 from agent.record.file_format import HEADER_BYTES, file_name, occupied_bytes
-from tests.fakes.captures import capture_id
+from tests.fakes.captures import capture_id, record_of
 
-_TEXT = {"id": "a", "sampling": None, "image": {"sha256": "0"}}
-_FILE = record.encode(_TEXT, b"image")
+_FILE = record.encode(record_of(1, b"image"), b"image")
 
 _json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(),
@@ -31,13 +30,18 @@ _entries = st.builds(
 )
 
 
-@given(fields=st.dictionaries(st.text(), _json_values, max_size=5), image=st.binary(max_size=200))
+@given(
+    fields=st.dictionaries(st.text().map("x".__add__), _json_values, max_size=5),
+    image=st.binary(max_size=200),
+)
 def test_a_record_file_is_decoded_as_it_was_encoded(fields: dict[str, Any], image: bytes) -> None:
-    capture = record.decode(record.encode({**fields, "id": "a"}, image))
+    made = record_of(1, image, **fields)
 
-    assert capture.id == "a"
+    capture = record.decode(record.encode(made, image))
+
+    assert capture.id == capture_id(1)
     assert capture.image == image
-    assert capture.record == {**fields, "id": "a"}
+    assert capture.record == made
     assert json.loads(capture.record_json) == capture.record
 
 
@@ -87,7 +91,7 @@ def test_the_header_alone_shows_that_a_file_is_complete() -> None:
 
 def test_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        record.encode({"id": "a", "value": float("nan")}, b"")
+        record.encode(record_of(1, b"", value=float("nan")), b"")
 
 
 @given(entry=_entries)
@@ -151,7 +155,7 @@ def test_a_file_occupies_whole_blocks(size: int, occupied: int) -> None:
 
 
 def test_the_weight_is_divided_by_the_inclusion_probability() -> None:
-    fields = {"id": "a", "sampling": {"slot_seconds": 900.0, "weight": 900.0}}
+    fields = record_of(1, b"x", sampling={"slot_seconds": 900.0, "weight": 900.0})
 
     capture = record.reweighted(record.decode(record.encode(fields, b"x")), 0.5)
 
@@ -162,6 +166,21 @@ def test_the_weight_is_divided_by_the_inclusion_probability() -> None:
 
 @pytest.mark.parametrize(("sampling", "probability"), [(None, 0.5), ({"weight": 900.0}, 1.0)])
 def test_nothing_else_is_reweighted(sampling: dict[str, float] | None, probability: float) -> None:
-    capture = record.decode(record.encode({"id": "a", "sampling": sampling}, b"x"))
+    capture = record.decode(record.encode(record_of(1, b"x", sampling=sampling), b"x"))
 
     assert record.reweighted(capture, probability) is capture
+
+
+@pytest.mark.parametrize(("number", "sequence"), [(2, 7), (1, 8)])
+def test_a_file_of_another_capture_is_damaged(number: int, sequence: int) -> None:
+    data = record.encode(record_of(number, b"x", sequence=sequence), b"x")
+    entry = SpoolEntry(capture_id(1), Lane.SCORE, 0.5, 7, len(data))
+
+    with pytest.raises(DamagedRecord, match="it holds the capture"):
+        record.decode_as(entry, data)
+
+
+def test_a_lone_surrogate_in_a_text_becomes_a_question_mark() -> None:
+    data = record.encode(record_of(1, b"x", device="gate\udcff"), b"x")
+
+    assert record.decode(data).record["device"] == "gate?"

@@ -1,0 +1,198 @@
+"""The one door for records that were read from a file: every later user may rely on their form.
+
+A record file is made by this program, and its checksum shows that no byte has changed. That says
+nothing about a file that a person restored, or that another program planted: it may hold numbers
+that no float holds, text that is no UTF-8, a million empty lists, or other fields. What comes out
+here is a JSON object in which
+
+- each number is finite, and each integer fits 64 bits;
+- each text can be encoded as UTF-8;
+- lists and objects are nested at most `DEEPEST` levels;
+- the fields that others read have the type that they expect; fields of newer versions stay.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeGuard
+from uuid import UUID
+
+LONGEST = 2_000_000
+"""Bytes of a record. 300 detections with their suspects have about 100,000. Parsing takes at most
+40 times as much memory, for lists that are empty."""
+
+DEEPEST = 20
+
+_LARGEST_INTEGER = 2**63
+_MOST_PIXELS = 1_000_000  # of one side of an image
+
+_Check = Callable[[object], bool]
+
+
+def parse_record(text: bytes, image: bytes) -> dict[str, Any]:
+    """Parse the JSON text of a record, and check it against its image.
+
+    Raises `ValueError`, with the reason, for everything that is not a valid record.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"the record has more than {LONGEST} bytes")
+    try:
+        record = json.loads(text.decode(), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("the record is nested too deeply") from None
+    except ValueError:  # also of text that is not UTF-8, and of a number with too many digits
+        raise ValueError("the record is not valid JSON") from None
+    if not isinstance(record, dict):
+        raise ValueError("the record is not a JSON object")  # noqa: TRY004
+    _check_values(record)
+    for name, is_valid in _FIELDS.items():
+        if not is_valid(record.get(name)):
+            raise ValueError(f"its field `{name}` is missing or invalid")
+    about = record["image"]
+    if about["sha256"] != hashlib.sha256(image).hexdigest():
+        raise ValueError("its `image.sha256` is not that of the image")
+    if about.get("bytes", len(image)) != len(image):
+        raise ValueError("its `image.bytes` is not the length of the image")
+    return record
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN, Infinity and -Infinity are not JSON
+
+
+def _check_values(record: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for a number, a text or a depth that others cannot work with."""
+    level: list[object] = [record]
+    for _ in range(DEEPEST):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner.extend(value.keys())
+                inner.extend(value.values())
+            elif isinstance(value, list):
+                inner.extend(value)
+            elif isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("the record has a number that is too large")
+            elif isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+                raise ValueError("the record has an integer of more than 64 bits")
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"the record is nested more than {DEEPEST} levels deep")
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the record has a text with a lone surrogate") from None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_natural(value: object) -> TypeGuard[int]:
+    return _is_integer(value) and value >= 0
+
+
+def _is_side(value: object) -> bool:
+    return _is_natural(value) and 1 <= value <= _MOST_PIXELS
+
+
+def _is_id(value: object) -> bool:
+    try:
+        return isinstance(value, str) and str(UUID(value)) == value
+    except ValueError:
+        return False
+
+
+def _is_box(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))  # noqa: PLR2004
+
+
+def _optional(check: _Check) -> _Check:
+    return lambda value: value is None or check(value)
+
+
+def _list_of(check: _Check) -> _Check:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _values(check: _Check) -> _Check:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _object(**fields: _Check) -> _Check:
+    return lambda value: (
+        isinstance(value, dict) and all(check(value.get(name)) for name, check in fields.items())
+    )
+
+
+_FIELDS: Mapping[str, _Check] = {
+    "id": _is_id,
+    "image": _object(
+        sha256=_is_text,
+        width=_optional(_is_side),
+        height=_optional(_is_side),
+        bytes=_optional(_is_natural),
+        media_type=_optional(_is_text),
+    ),
+    "schema": _optional(_is_natural),
+    "sequence": _optional(_is_natural),
+    "device": _optional(_is_text),
+    "camera": _optional(_is_text),
+    "captured_at": _optional(_is_text),
+    "boot_id": _optional(_is_text),
+    "monotonic_ns": _optional(_is_number),
+    "source_frame": _optional(_is_natural),
+    "lane": _optional(_is_text),
+    "value": _optional(_is_number),
+    "model": _optional(
+        _object(
+            name=_optional(_is_text),
+            sha256=_optional(_is_text),
+            task=_optional(_is_text),
+            provider=_optional(_is_text),
+            labels=_optional(_list_of(_is_text)),
+        )
+    ),
+    "agent": _optional(_object(name=_optional(_is_text), version=_optional(_is_text))),
+    "thresholds": _optional(
+        _object(default=_optional(_is_number), labels=_optional(_values(_is_number)))
+    ),
+    "detections": _optional(
+        _list_of(
+            _object(
+                label=_is_text, confidence=_is_number, box=_is_box, class_id=_optional(_is_integer)
+            )
+        )
+    ),
+    "classes": _optional(
+        _list_of(_object(label=_is_text, confidence=_is_number, class_id=_optional(_is_integer)))
+    ),
+    "rules": _optional(_list_of(_object(name=_is_text, score=_optional(_is_number)))),
+    "suspects": _optional(
+        _list_of(
+            _object(
+                rule=_is_text,
+                label=_optional(_is_text),
+                p=_is_number,
+                box=_optional(_is_box),
+                track=_optional(_is_natural),
+            )
+        )
+    ),
+    "sampling": _optional(_object(weight=_is_number, slot_seconds=_optional(_is_number))),
+}
