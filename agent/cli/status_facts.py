@@ -92,10 +92,9 @@ def needs(facts: Mapping[str, Any], view: DaemonView, settings: Settings) -> lis
     if facts["disk"] == "refused":
         found.append(f"the disk refuses writes: {facts['disk_error']}")
     elif facts["disk"] == "full":
-        found.append(
-            f"the disk is full: {show_size(facts['disk_free_bytes'])} free, "
-            f"{show_size(facts['min_free_bytes'])} must stay free (AGENT_SPOOL_MIN_FREE)"
-        )
+        least = facts["min_free_bytes"]
+        limit = f", {show_size(least)} must stay free (AGENT_SPOOL_MIN_FREE)" if least else ""
+        found.append(f"the disk is full: {show_size(facts['disk_free_bytes'])} free{limit}")
     if facts["in_rejected"]:
         found.append(
             f"the endpoint refused {facts['in_rejected']} captures: capture-agent rejected list"

@@ -158,6 +158,8 @@ def _disk(facts: Mapping[str, Any]) -> str:
 
 def _full_in(facts: Mapping[str, Any]) -> str:
     hours = facts["hours_until_full"]
+    if facts["disk"] == "refused":
+        return "-"
     if facts["disk"] == "spool full":
         return "full: a new capture replaces the one with the lowest value"
     if hours == 0 or facts["disk"] == "full":

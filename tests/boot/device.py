@@ -111,9 +111,9 @@ class Device:
         return found()[0]
 
     def status(self) -> Any:
-        """What the agent says of its spool."""
+        """What the agent says of its spool; its exit code says whether somebody is needed."""
         where = f"AGENT_SPOOL_DIR={STATE}/spool"
-        return json.loads(self.run("env", where, "capture-agent", "status", "--json"))
+        return json.loads(self.machine.look("env", where, "capture-agent", "status", "--json")[1])
 
     def delivered(self) -> int:
         """Images that arrived at the endpoint."""

@@ -49,9 +49,16 @@ def test_what_a_person_asks_is_answered_as_the_service_would(device: Device) -> 
     since = device.start()
     device.wait_for("capture delivered", since)
 
-    assert "as-service status looks at it" in device.run("capture-agent", "status")
+    assert "as-service status looks at it" in device.run("capture-agent", "status", fails=True)
     status = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
     assert status["daemon_pid"] == device.main_process()
+    assert [camera["state"] for camera in status["cameras"]] == ["live"]
+    assert re.match(
+        r"street: \S+ (stored|delivered)", device.run("capture-agent", "as-service", "request")
+    )
+    device.run("capture-agent", "as-service", "look", "--out", "/var/lib/capture-agent/look.jpg")
+    after = json.loads(device.run("capture-agent", "as-service", "status", "--json"))
+    assert (after["daemon"], after["daemon_pid"]) == ("running", status["daemon_pid"])
     assert status["delivered"] > 0
     checks = json.loads(device.run("capture-agent", "as-service", "check", "--json"))["checks"]
     assert {each["name"] for each in checks} >= {"settings", "model", "street", "endpoint"}
