@@ -4,7 +4,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.cli.settings_warnings import settings_warnings
 from agent.detector.threshold_labels import unknown_labels
-from agent.domain import Pixels
+from agent.domain import Pixels, Prediction
 from agent.errors import (
     AgentError,
     ConfigurationError,
@@ -124,11 +124,12 @@ def _check_model(settings: Settings) -> str:
         times.append(time.perf_counter() - began)
     shares = ", ".join(f"{share:.0%} on {n}" for n, share in detector.provider_shares.items())
     nodes = f" (nodes: {shares})" if shares else ""
+    tried = [detector.detect(image) for image in _test_images()]
     found = (
         detector.batch_waste,
-        detector.discarded or _unseen(detector, settings.floor),
+        _discarded(detector, tried, settings.floor),
         _unused_thresholds(settings, detector),
-        _failure(detector),
+        _failure(tried),
     )
     warnings = "".join(f"; warning: {each}" for each in found if each)
     return (
@@ -144,37 +145,34 @@ def _unused_thresholds(settings: Settings, detector: "OnnxDetector") -> str | No
     return f"AGENT_THRESHOLDS: the model has no label {unknown}" if unknown else None
 
 
-def _failure(detector: "OnnxDetector") -> str | None:
+def _failure(tried: Sequence[Prediction]) -> str | None:
     """Say that the model fails on a test image; None if it works on all of them."""
-    black = np.zeros((480, 640, 3), np.uint8)
-    failures = (detector.detect(image).failure for image in (black, *_test_images()))
-    found = next((failure for failure in failures if failure), None)
+    found = next((each.failure for each in tried if each.failure), None)
     return found and (
         f"its run fails on some images, which are captured without detections: {found}"
     )
 
 
-def _unseen(detector: "OnnxDetector", floor: float) -> str | None:
-    """Say that many detections in test images are all far above the floor; None if they are not.
+def _discarded(detector: "OnnxDetector", tried: Sequence[Prediction], floor: float) -> str | None:
+    """Return which detections the model's graph discards; None if it seems to discard none.
 
-    A graph may discard the others in a way that cannot be read from it.
+    Where the graph does not tell, many detections in test images that are all far above the floor
+    do.
     """
-    if not detector.selects:
-        return None
-    found = {
-        each.confidence for image in _test_images() for each in detector.detect(image).detections
-    }
-    if len(found) < _MANY or min(found) < _FAR * floor:
-        return None
+    seen = {found.confidence for each in tried for found in each.detections}
+    read = detector.discarded(seen)
+    if read or len(seen) < _MANY or min(seen) < _FAR * floor:
+        return read
     return (
-        f"its {len(found)} detections in test images all have a confidence of {min(found):.2g} or "
+        f"its {len(seen)} detections in test images all have a confidence of {min(seen):.2g} or "
         f"more: if its graph discards the others, low_confidence rarely fires; export it with a "
         f"confidence of {floor:g}"
     )
 
 
 def _test_images() -> Iterator[Pixels]:
-    """Yield noise from fine to coarse, in which a detector sees something now and then."""
+    """Yield black, and noise from fine to coarse, in which a detector sees something at times."""
+    yield np.zeros((480, 640, 3), np.uint8)
     random = np.random.default_rng(0)
     for cell in (1, 8, 32, 120):
         noise = random.integers(0, 256, (480 // cell, 640 // cell, 3), np.uint8)

@@ -1,6 +1,7 @@
 """Runs a model on an image: preprocessing, session, format, NMS, letterbox."""
 
 import threading
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -68,7 +69,7 @@ class OnnxDetector:
         labels: tuple[str, ...],
         preprocessing: Preprocessing,
         floor: float,
-        graph_floor: float | None = None,
+        graph_limits: Sequence[float] = (),
     ) -> None:
         """Use the parts that `load_detector` made; `labels` must fit `layout`."""
         self.info = ModelInfo(
@@ -88,7 +89,7 @@ class OnnxDetector:
         table = label_table(layout, labels)
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
-        self._graph_floor = graph_floor
+        self._graph_limits = graph_limits  # the lowest first
         self._thread_local = threading.local()
 
     @property
@@ -101,24 +102,26 @@ class OnnxDetector:
         """What work each run wastes, and how to fix it; None if it wastes none."""
         return self._session.batch_waste
 
-    @property
-    def selects(self) -> bool:
-        """Whether the graph selects its detections itself; the agent then applies no NMS."""
-        return self._format.task is Task.DETECT and self._format.nms_iou is None
+    def discarded(self, seen: Collection[float] = ()) -> str | None:
+        """Return which detections the graph itself discards, and how to fix it; None: none known.
 
-    @property
-    def discarded(self) -> str | None:
-        """Which detections the graph itself discards, and how to fix it; None if it is not known.
+        Only detections at or above the agent's own lowest confidence would be missed.
 
-        Only detections below the agent's own lowest confidence would be missed.
+        Args:
+            seen: Confidences of detections, which refute limits above them.
         """
-        if self._graph_floor is None or self._graph_floor <= self._floor:
+        limits = [
+            limit
+            for limit in self._graph_limits
+            if limit > self._floor and all(each >= limit - ROUNDING for each in seen)
+        ]
+        if not limits:
             return None
+        limit = limits[-1] if seen else limits[0]
         return (
-            "the NMS in its graph discards detections below a confidence of "
-            f"{self._graph_floor:g}, so the rules never see those between {self._floor:g} and "
-            f"{self._graph_floor:g}, and low_confidence rarely fires; export it with a confidence "
-            f"of {self._floor:g} (Ultralytics: conf=), or without NMS"
+            f"its graph discards detections below a confidence of {limit:g}, so the rules never "
+            f"see those between {self._floor:g} and {limit:g}, and low_confidence rarely fires; "
+            f"export it with a confidence of {self._floor:g} (Ultralytics: conf=), or without NMS"
         )
 
     @property
@@ -293,7 +296,7 @@ def load_detector(
             raise ModelUnusable(f"cannot use the model {session.path} (AGENT_MODEL): {ASK}")
     for words in described:
         preprocessing = words.apply_to(preprocessing) if words else preprocessing
-    graph_floor = _graph_floor(session.path, choice.format, layout, model)
+    graph_limits = _graph_limits(session.path, choice.format, layout, model)
     session.discard_trial_outputs()
     session.require_size(preprocessing)
     return OnnxDetector(
@@ -304,19 +307,20 @@ def load_detector(
         labels=resolved,
         preprocessing=preprocessing,
         floor=floor,
-        graph_floor=graph_floor,
+        graph_limits=graph_limits,
     )
 
 
-def _graph_floor(
+def _graph_limits(
     path: Path, known: AnyFormat, layout: Layout, model: ModelSignature
-) -> float | None:
-    """Return the confidence below which the graph discards detections; None if there is none.
+) -> tuple[float, ...]:
+    """Return the confidences below which the graph may discard detections, the lowest first.
 
-    The trial run refutes a constant of the graph that is not such a limit.
+    A constant above the lowest confidence of the trial run is not such a limit.
     """
-    if known.task is Task.CLASSIFY or known.nms_iou is not None:
-        return None
+    if known.task is Task.CLASSIFY:
+        return ()
     lowest = lowest_confidence(known, layout, model)
-    found = score_thresholds(path)
-    return next((each for each in found if lowest is None or lowest >= each - ROUNDING), None)
+    return tuple(
+        limit for limit in score_thresholds(path) if lowest is None or lowest >= limit - ROUNDING
+    )

@@ -171,7 +171,7 @@ def test_a_graph_that_discards_faint_detections_is_reported(tmp_path: Path) -> N
 
     fact = check_model(without_environment(model=path, model_labels="ant bee cat"))
 
-    assert "warning: the NMS in its graph discards detections below a confidence of 0.3" in fact
+    assert "warning: its graph discards detections below a confidence of 0.3" in fact
 
 
 @pytest.mark.parametrize("lowest", [0.4, 0.06])

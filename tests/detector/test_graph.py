@@ -98,7 +98,7 @@ def model(path: Path, nodes: Sequence[NodeProto], family: Family, *objects: Plan
         (compared_in_a_branch(), [0.4]),
         (threshold_of_nms(0.0), []),
         ([*nms_parts(), nms()], []),
-        (compared()[:-1], []),
+        (compared()[:-1], [0.25]),
         ([], []),
     ],
     ids=[
@@ -124,11 +124,23 @@ def load(path: Path, nodes: Sequence[NodeProto], family: Family, *objects: Plant
     return load_detector(model(path, nodes, family, *objects), labels="ant bee cat", floor=0.05)
 
 
+def test_detections_refute_limits_above_them(tmp_path: Path) -> None:
+    """Of several constants the lowest is the limit, until detections tell."""
+    compare = helper.make_node("Less", ["all scores", "other"], ["few"])
+    nodes = [*compared(), constant("other", 0.45), compare]
+    detector = load(tmp_path / "m.onnx", nodes, FAMILIES["NMS in the graph"])
+
+    assert "below a confidence of 0.25" in str(detector.discarded())
+    assert "below a confidence of 0.45" in str(detector.discarded([0.5, 0.9]))
+    assert "below a confidence of 0.25" in str(detector.discarded([0.3, 0.9]))
+    assert detector.discarded([0.1, 0.9]) is None
+
+
 def test_a_detector_says_what_its_graph_discards(tmp_path: Path) -> None:
     detector = load(tmp_path / "m.onnx", compared(), FAMILIES["NMS in the graph"])
 
-    assert "discards detections below a confidence of 0.25" in str(detector.discarded)
-    assert "export it with a confidence of 0.05" in str(detector.discarded)
+    assert "its graph discards detections below a confidence of 0.25" in str(detector.discarded())
+    assert "export it with a confidence of 0.05" in str(detector.discarded())
 
 
 @pytest.mark.parametrize(
@@ -136,7 +148,7 @@ def test_a_detector_says_what_its_graph_discards(tmp_path: Path) -> None:
     [
         (compared(), "NMS in the graph", [*OBJECTS, Planted((20, 30, 50, 60), 2, 0.1)]),
         (threshold_of_nms(0.05), "NMS in the graph", OBJECTS),
-        (compared(), "ultralytics", OBJECTS),
+        (compared(), "ultralytics", [*OBJECTS, Planted((20, 30, 50, 60), 2, 0.001)]),
         ([], "NMS in the graph", OBJECTS),
     ],
     ids=["the trial run refutes it", "not above the floor", "all boxes are output", "no NMS"],
@@ -144,7 +156,7 @@ def test_a_detector_says_what_its_graph_discards(tmp_path: Path) -> None:
 def test_a_detector_that_discards_nothing_says_nothing(
     nodes: list[NodeProto], name: str, objects: list[Planted], tmp_path: Path
 ) -> None:
-    assert load(tmp_path / "m.onnx", nodes, FAMILIES[name], *objects).discarded is None
+    assert load(tmp_path / "m.onnx", nodes, FAMILIES[name], *objects).discarded() is None
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.binary(min_size=1, max_size=8))

@@ -1,4 +1,4 @@
-"""Reads from a graph with NMS the confidence below which it discards detections.
+"""Reads from a graph the confidences below which it may discard detections.
 
 Only these fields are read: ModelProto.graph (7) and functions (25), GraphProto.node (1) and
 initializer (5), FunctionProto.node (7), NodeProto.input (1), output (2), op_type (4) and attribute
@@ -28,11 +28,10 @@ _NUMBERS = {1: "<f", 10: "<e", 11: "<d"}
 
 
 def score_thresholds(path: Path) -> tuple[float, ...]:
-    """Return the confidences, between 0 and 1, that may be the limit of a graph with NMS.
+    """Return the confidences, between 0 and 1, that may be the graph's limit, the lowest first.
 
-    A threshold of the NMS itself is certain, and is the only one then. Otherwise these are all
-    constants with which the graph compares, the highest first. Empty: there is no NMS, no such
-    constant, or the file is not understood.
+    A threshold of NMS is certain, and is the only one then. Otherwise these are all constants with
+    which the graph compares. Empty: there is none, or the file is not understood.
     """
     try:
         with path.open("rb") as file:
@@ -45,9 +44,9 @@ def score_thresholds(path: Path) -> tuple[float, ...]:
 
 
 def _shares(numbers: Iterable[float]) -> tuple[float, ...]:
-    """Return the numbers between 0 and 1, the highest first."""
+    """Return the numbers between 0 and 1, the lowest first."""
     rounded = {round(number, DIGITS) for number in numbers if 0 < number < 1}
-    return tuple(sorted(rounded - {0.0, 1.0}, reverse=True))
+    return tuple(sorted(rounded - {0.0, 1.0}))
 
 
 @dataclass(slots=True)
@@ -93,13 +92,12 @@ class _Graph:
                     yield number
 
     def compared(self) -> Iterator[float]:
-        """Yield the constants with which a graph with NMS compares."""
-        if any(node.kind in NMS for node in self._nodes):
-            for node in self._nodes:
-                for name in node.inputs if node.kind in COMPARISONS else ():
-                    number = self._resolve(name)
-                    if number is not None:
-                        yield number
+        """Yield the constants with which the graph compares."""
+        for node in self._nodes:
+            for name in node.inputs if node.kind in COMPARISONS else ():
+                number = self._resolve(name)
+                if number is not None:
+                    yield number
 
     def _resolve(self, name: str) -> float | None:
         """Return the constant that this value has; None if it is not one."""
