@@ -16,6 +16,7 @@ import numpy as np
 from agent.camera import tiff_tags
 from agent.camera.frame_checks import checked
 from agent.camera.image_header import ImageFormat, ImageHeader, read_header
+from agent.camera.opencv import prepare
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from agent.files import open_regular, read_regular_file
@@ -65,6 +66,7 @@ class ImageDecoder:
     """
 
     def __init__(self) -> None:
+        prepare()
         self._bits = _DEPTHS[0]
 
     def decode(self, data: bytes | memoryview) -> DecodedImage:
@@ -87,7 +89,7 @@ class ImageDecoder:
                 f"cannot use the image: its {header.format} data is damaged, or of a kind that "
                 f"OpenCV {cv2.__version__} does not decode"
             )
-        pixels = self._bgr(_with_alpha(decoded, header))
+        pixels = self.bgr(_with_alpha(decoded, header))
         if header.format not in _TURNED_BY_OPENCV:
             pixels = _upright(pixels, header.tags.orientation)
         return DecodedImage(header, checked(pixels))
@@ -101,8 +103,12 @@ class ImageDecoder:
         """
         return self.decode(read_image_bytes(path))
 
-    def _bgr(self, decoded: Any) -> Pixels:
-        """Convert grey, colour and alpha of any depth to BGR of 8 bits."""
+    def bgr(self, decoded: Any) -> Pixels:
+        """Convert `[height, width, channels]` of grey, or BGR, with or without alpha, to BGR.
+
+        Raises:
+            UnusableImage: It has more channels, or values that need more than 16 bits.
+        """
         alpha = decoded[:, :, -1] if decoded.shape[2] in (2, _ALPHA) else None
         colours = decoded if alpha is None else decoded[:, :, :-1]
         if colours.shape[2] not in (1, 3):

@@ -1,4 +1,4 @@
-"""OpenCV functions of all sources: its options, set once, and frames as BGR of 8 bits."""
+"""OpenCV functions of all sources: its log, silenced once, and frames as BGR of 8 bits."""
 
 import functools
 import os
@@ -11,25 +11,10 @@ from agent.domain import Pixels
 
 _COLOURS_WITH_ALPHA = 4
 
-_ENVIRONMENT = {
-    # Over UDP, each lost packet smears the image until the next key frame.
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
-    # Otherwise all cameras share one lock: a camera that does not respond blocks the opening of the
-    # others for its whole timeout. FFmpeg needs no lock since version 4.
-    "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
-    # FFmpeg's messages on stderr may contain URLs with passwords; -8 is "quiet".
-    "OPENCV_FFMPEG_LOGLEVEL": "-8",
-}
-
 
 @functools.cache
 def prepare() -> None:
-    """Set OpenCV's options; those that the operator set in the environment do not change.
-
-    Call it before the first capture is opened, because OpenCV reads the options then.
-    """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Silence OpenCV's log, unless the operator chose its level in the environment."""
     if "OPENCV_LOG_LEVEL" not in os.environ:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from agent.camera.frame_checks import MAX_PIXELS, check_size, checked
 from agent.camera.h264_frame_numbers import FrameNumbers
-from agent.camera.image_file import on_background
+from agent.camera.image_file import ImageDecoder, on_background
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 
@@ -36,6 +36,18 @@ _AVC_CONFIGURATION = b"\x01"
 """Begins the header of H.264 in files such as MP4: lengths instead of start codes."""
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "tiff", "webp"})
 """Codecs of images. A track of them is the video only if there is no other."""
+
+_GREY = np.newaxis
+_RGB, _RGBA = (2, 1, 0), (2, 1, 0, 3)
+_DEEP: Mapping[str, Any] = {
+    **dict.fromkeys(("gray16le", "gray16be"), _GREY),
+    **dict.fromkeys(("rgb48le", "rgb48be", "gbrp16le", "gbrp16be"), _RGB),
+    **dict.fromkeys(("rgba64le", "rgba64be", "gbrap16le", "gbrap16be"), _RGBA),
+}
+"""Formats of 16 bits, of which cameras use fewer, and what selects their channels as BGR.
+
+In the others (`gray12le`, `yuv420p10le`) the name says the depth, and FFmpeg scales by it.
+"""
 
 IoOpen = Callable[[str, int, Mapping[str, str]], BinaryIO]
 """Opens the file of an address that a playlist names: `(address, flags, options)`."""
@@ -154,6 +166,7 @@ class Video:
         self._frames: deque[VideoFrame] = deque()
         self._frame: VideoFrame | None = None
         self._reformatter = VideoReformatter()
+        self._deep = ImageDecoder()
         self._keys_read = 0  # key frames that entered the decoder
         self._keys_seen = 0  # key frames that left the decoder
         self._intact_after = 0  # frames are intact once so many key frames have left the decoder
@@ -211,11 +224,13 @@ class Video:
             FFmpegError: It cannot be converted.
         """
         assert self._frame is not None  # noqa: S101  `grab` returned True
-        transparent = any(part.is_alpha for part in self._frame.format.components)
-        layout = "bgra" if transparent else "bgr24"
-        pixels = self._reformatter.reformat(self._frame, format=layout).to_ndarray()
-        if transparent:
-            pixels = on_background(pixels)
+        if (kind := self._frame.format.name) in _DEEP:
+            pixels: Any = self._deep.bgr(self._frame.to_ndarray()[..., _DEEP[kind]])
+        else:
+            transparent = any(part.is_alpha for part in self._frame.format.components)
+            layout = "bgra" if transparent else "bgr24"
+            pixels = self._reformatter.reformat(self._frame, format=layout).to_ndarray()
+            pixels = on_background(pixels) if transparent else pixels
         turns = round(self._frame.rotation / _QUARTER_TURN) % 4
         return checked(np.rot90(pixels, turns) if turns else pixels)
 

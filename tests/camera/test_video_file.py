@@ -276,6 +276,27 @@ def growing_video(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("layout", "colours"), [("gray16le", 1), ("rgb48le", 3)])
+def test_frames_of_16_bits_are_scaled_by_the_bits_that_they_use(
+    tmp_path: Path, layout: str, colours: int
+) -> None:
+    ramp = np.linspace(0, 4095, 160 * 96).reshape(96, 160).astype(np.uint16)
+    values = np.stack([ramp, ramp // 2, ramp // 4], axis=2) if colours == 3 else ramp
+    path = tmp_path / "deep.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, layout
+        frame = av.VideoFrame.from_ndarray(values, format=layout)
+        frame.pts, frame.time_base = 0, Fraction(1, 10)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+    [shown] = frames_of(path)
+
+    assert np.array_equal(shown.pixels[..., 2], (ramp >> 4).astype(np.uint8))
+    assert int(shown.pixels[-1, -1, 0]) == (63 if colours == 3 else 255)
+
+
 def huge_video(folder: Path, suffix: str) -> Path:
     """A video of 160 x 96 pixels whose JPEGs state 15,000 x 15,000: FFmpeg alone takes that."""
     codec = Track("mjpeg", frames=3, layout="yuvj420p")
