@@ -381,7 +381,7 @@ def _open(
     except MODEL_ERRORS as error:
         reason, fix = one_line(error), kind_by_name(path)
         if isinstance(error, UnicodeDecodeError):
-            reason, fix = "the name of an input or output is not UTF-8 text", "export it again"
+            reason, fix = "a name in it is not UTF-8 text", "export it again"
         fix = fix or f"set AGENT_MODEL to an ONNX file that onnxruntime {VERSION} reads"
         raise ModelUnusable(
             f"cannot load the model {path} (AGENT_MODEL): {reason}; {fix}"

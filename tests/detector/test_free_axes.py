@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from agent.detector.detector import load_detector
-from agent.detector.letterbox import Size
+from agent.detector.formats.contract import ChannelOrder, Preprocessing
+from agent.detector.letterbox import Padding, Size
 from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.session import OnnxSession
 from agent.domain import Pixels
@@ -17,6 +18,9 @@ from agent.errors import ModelUnusable
 from tests.detector.planted_models import METADATA, planted_rows, save_model, value
 
 ROWS = planted_rows([(10, 10, 60, 60)], [[0.9, 0.1, 0.1]], cells=2)
+YOLO = Preprocessing(
+    ChannelOrder.RGB, (0, 0, 0), (255, 255, 255), Padding.CENTRED, 114, 32, Size(640, 640)
+)
 SHAPES = [(480, 640), (720, 1280), (1280, 720), (1000, 300), (64, 64), (1, 1)]
 
 
@@ -145,6 +149,9 @@ def test_the_smallest_stride_is_used(tmp_path: Path) -> None:
         session = OnnxSession(with_strides(stride)(tmp_path / "m.onnx"))
         assert session.signature.size.width == width
         assert session.signature.size.width // stride % 2 == 1
+        for frame in (Size(640, 480), Size(1280, 720), Size(300, 1000)):
+            size = session.input_size(frame, YOLO)
+            assert (size.width % stride, size.height % stride) == (0, 0)
 
 
 def test_a_model_that_runs_at_an_unusual_size_asks_for_it(tmp_path: Path) -> None:
