@@ -1,6 +1,7 @@
 """Every format, from a graph with known outputs to boxes in pixels of the frame."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,47 @@ def test_each_family_is_recognised_without_being_named(family: Family, tmp_path:
 
     assert decided.partition(":")[0] == family.name
     assert len(decided) > len(family.name) + 10
+
+
+ZERO, ONE = (0.0,) * 3, (1.0,) * 3
+IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "expected"),
+    [
+        ("ssd-priors", {}, ("rgb", (127.0,) * 3, (128.0,) * 3)),
+        ("rtdetr rows", {}, ("rgb", ZERO, (255.0,) * 3)),
+        ("picodet", {}, ("rgb", *IMAGENET)),
+        ("picodet before NMS", {}, ("rgb", *IMAGENET)),
+        ("picodet with NMS", {}, ("rgb", *IMAGENET)),
+        ("ppyoloe with NMS", {}, ("rgb", ZERO, (255.0,) * 3)),
+        ("yunet", {}, ("bgr", ZERO, ONE)),
+        ("custom-vision", {}, ("bgr", ZERO, ONE)),
+        ("custom-vision", {"Image.BitmapPixelFormat": "Bgr8"}, ("bgr", ZERO, ONE)),
+        ("custom-vision", {"Image.BitmapPixelFormat": "Rgb8"}, ("rgb", ZERO, ONE)),
+        (
+            "custom-vision",
+            {"Image.NominalPixelRange": "Normalized_0_1"},
+            ("bgr", ZERO, (255.0,) * 3),
+        ),
+        (
+            "custom-vision",
+            {"Image.NominalPixelRange": "Normalized_1_1"},
+            ("bgr", (127.5,) * 3, (127.5,) * 3),
+        ),
+    ],
+)
+def test_each_family_has_the_input_that_its_project_uses(
+    name: str, entries: dict[str, str], expected: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Order of the channels, mean and deviation; the metadata of Custom Vision says them."""
+    family = replace(FAMILIES[name], metadata=FAMILIES[name].metadata | entries)
+    path = family_model(tmp_path / "model.onnx", family, OBJECTS)
+
+    prepared = load_detector(path, model_format=family.name, labels=family.labels).preprocessing
+
+    assert (prepared.channel_order.value, prepared.mean, prepared.std) == expected
 
 
 def test_a_detector_of_paddle_after_nms_is_not_guessed(tmp_path: Path) -> None:

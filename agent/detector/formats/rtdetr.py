@@ -35,6 +35,7 @@ from agent.detector.formats.contract import (
 )
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.detr_queries import (
+    MOST_QUERIES,
     best_pairs,
     boxes_are_normalized,
     last_is_no_object,
@@ -191,11 +192,14 @@ class RtDetrJoined:
         """Return how the output fits; raises `ConfigurationError`."""
         shapes = [output.shape for output in model.outputs]
         if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][0] == 1:  # noqa: PLR2004  # axes
-            columns = shapes[0][2]
-            if columns is not None and columns > BOX_ROWS:
+            queries, columns = shapes[0][1:]
+            few = queries is not None and queries <= MOST_QUERIES
+            if few and columns is not None and columns > BOX_ROWS:
                 confidences = Columns(0, begin=BOX_ROWS)
                 return Layout((0,), columns - BOX_ROWS, confidences=(confidences,))
-        raise ConfigurationError(f"{self.name} has one output [1, queries, 4 + classes]")
+        raise ConfigurationError(
+            f"{self.name} has one output [1, queries, 4 + classes], at most {MOST_QUERIES} queries"
+        )
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
         """Return how frames become this model's input."""
