@@ -266,10 +266,11 @@ class Uploader:
         now = self._clock.monotonic()
         with self._lock:
             action = self._backoff.rejected(now, capture.id)
-            self.last_error = str(error)
+            all_refused = f"every capture is refused, the last one so: {error}"
+            self.last_error = all_refused if action is RejectionAction.BLOCK else str(error)
             if action is not RejectionAction.REJECT:
                 self._deferred.add(capture.id)
-            self._report(now, f"every capture is refused, the last one so: {error}")
+            self._report(now, all_refused)
         if action is not RejectionAction.REJECT:
             return
         try:

@@ -149,4 +149,5 @@ def test_where_everything_is_refused_it_keeps_all_and_says_why(spool: Spool, log
     drain.run(nothing)
 
     assert (drain.delivered, drain.rejected, spool.waiting()) == (0, 0, 20)
-    assert drain.reason == "cannot deliver the capture: 422"
+    said = "every capture is refused, the last one so: cannot deliver the capture: 422"
+    assert drain.reason == said

@@ -418,3 +418,20 @@ def test_sending_in_the_order_of_eviction_tags_is_caught_as_a_bias(
     monkeypatch.setattr(purchase_module, "_random_order", lambda entry: entry.random_tag)
 
     assert standard_errors_off([weight_of_arrivals(seed) for seed in range(80)]) > 4
+
+
+def test_a_credit_buys_a_capture_unlike_those_that_the_endpoint_refused(tmp_path: Path) -> None:
+    """Those of the highest value may share what is refused, and the credits go on accruing."""
+    clock = clock_at_midnight()
+    with spool_at(tmp_path, clock, 100) as spool:
+        spool.put([capture_of_scene(n, 0.9 - n / 100) for n in range(60)])
+        assert spool.claim() is None
+        clock.now += DAY_S / 4
+        refused = [spool.claim() for _ in range(3)]
+        ids = [one.id for one in refused if one is not None]
+        other = spool.claim(unlike=ids)
+        assert spool.report()["credits_spent_today"] == 4
+
+    assert ids == [capture_id(n) for n in range(3)]
+    assert other is not None
+    assert other.id in [capture_id(n) for n in range(40, 60)]

@@ -11,7 +11,7 @@ from agent.domain import Lane, SpoolEntry
 from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import LEDGER_NOTE, ClockReading, Ledger
-from agent.selection.budget.send_order import farthest
+from agent.selection.budget.send_order import farthest, sampled
 from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
 
 REMEMBERED_S = 3 * HALF_LIFE_S
@@ -131,10 +131,24 @@ class BudgetedOrder:
     def choose_unlike(
         self, refused: Sequence[SpoolEntry], last: Collection[str]
     ) -> SendDecision | None:
-        """Return a paid capture unlike the refused ones; None if no other is paid."""
+        """Return a paid capture unlike the refused ones, else what a credit buys that is.
+
+        Of the lanes that are random samples only the next in order is a candidate.
+        """
         self._bring_up()
         paid = [self._held[one].entry for one in self.ledger.paid if one in self._held]
-        return farthest((entry for entry in paid if entry.id not in last), refused)
+        found = farthest((entry for entry in paid if entry.id not in last), refused)
+        if found is not None:
+            return found
+        candidates = [
+            line[0] for lane, line in self._lanes.items() if line and self.ledger.may_buy(lane)
+        ]
+        if self.ledger.may_buy(Lane.SCORE):
+            line = self._by_value[False]
+            worth = [held for held in sampled(line, len(refused)) if held.value >= self.min_value]
+            candidates += [held.entry for held in worth]
+        found = farthest((entry for entry in candidates if entry.id not in last), refused)
+        return None if found is None else self._buy(found.entry)
 
     def take(self, choice: SendDecision) -> None:
         """Record that the choice is durable; it does not wait until it is given back."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from sortedcontainers import SortedKeyList
 
@@ -39,9 +40,7 @@ class ValueOrder:
         self, refused: Sequence[SpoolEntry], last: Collection[str]
     ) -> SendDecision | None:
         """Return the capture that is farthest from the refused ones, of a sample of all."""
-        step = max(len(self._waiting) // _SAMPLED, 1)
-        start = len(refused) % step  # another sample after each refusal
-        sample = [self._waiting[at] for at in range(start, len(self._waiting), step)]
+        sample: list[SpoolEntry] = sampled(self._waiting, len(refused))
         return farthest((entry for entry in sample if entry.id not in last), refused)
 
     def take(self, choice: SendDecision) -> None:
@@ -63,6 +62,12 @@ class ValueOrder:
     def report(self) -> Mapping[str, float]:
         """Return the value of the capture that is sent next; there are no credits."""
         return {"best_value": round(self._waiting[0].value, 2)} if self._waiting else {}
+
+
+def sampled(line: Sequence[Any], number: int) -> list[Any]:
+    """Return a sample from all parts of a line; another one for another `number`."""
+    step = max(len(line) // _SAMPLED, 1)
+    return [line[at] for at in range(number % step, len(line), step)]
 
 
 def farthest(
