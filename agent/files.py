@@ -271,7 +271,11 @@ class Disk:
         """The type of the file system of a folder, such as `ext4`; empty when it is unknown."""
         device = path.stat().st_dev
         number = f"{os.major(device)}:{os.minor(device)}"
-        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace")
+        except OSError:
+            return ""
+        for line in mounts.splitlines():
             mount, _, mounted = line.partition(" - ")
             if mount.split()[2] == number:
                 return mounted.split()[0]

@@ -197,8 +197,9 @@ def _unavailable(paths: SpoolPaths, disk: Disk, error: OSError) -> SpoolUnavaila
     what = f"cannot open the spool AGENT_SPOOL_DIR={paths.root}"
     if error.errno == errno.EROFS:
         return SpoolUnavailable(
-            f"{what}: its disk is read-only; a memory card becomes so when it is dying. Copy what "
-            "waits with `capture-agent export DIR`, then replace it."
+            f"{what}: it is read-only. Under systemd, the sandbox needs another folder than the "
+            "service's own in ReadWritePaths=. A memory card becomes read-only when it is dying: "
+            "copy what waits with `capture-agent export DIR`, then replace it."
         )
     if is_disk_full(error):
         full = "has no room for another file (inodes)"

@@ -254,7 +254,7 @@ def test_a_start_on_a_read_only_disk_is_refused_and_loses_nothing(small: SmallFi
         _put(spool, range(1, 11))
     small.remount("ro")
     with (
-        pytest.raises(SpoolUnavailable, match=r"read-only; .* `capture-agent export DIR`"),
+        pytest.raises(SpoolUnavailable, match=r"read-only\. .* `capture-agent export DIR`"),
         open_real(small.root / "spool"),
     ):
         pass

@@ -84,6 +84,13 @@ class SpoolMachine(RuleBasedStateMachine):
         with self._with_power(dice):
             getattr(self.checked, end)(identity)
 
+    @precondition(lambda self: self.checked.rejected)
+    @rule(dice=_dice)
+    def requeue(self, dice: random.Random) -> None:
+        identity = dice.choice(sorted(self.checked.rejected))
+        with self._with_power(dice):
+            self.checked.requeue(identity)
+
     @rule(steps=_steps)
     def cut_the_power_soon(self, steps: int) -> None:
         self.disk.inject(DiskFault(steps))
@@ -99,6 +106,10 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(dice=_dice, power=st.booleans())
     def stop_now(self, dice: random.Random, power: bool) -> None:
         self._end(dice, power=power)
+
+    @rule(dice=_dice)
+    def lose_power_and_index(self, dice: random.Random) -> None:
+        self._end(dice, power=True, is_index_lost=True)
 
     @invariant()
     def state_matches(self) -> None:
@@ -116,7 +127,7 @@ class SpoolMachine(RuleBasedStateMachine):
         except PowerCut:
             self._end(dice, power=dice.random() < 0.7)
 
-    def _end(self, dice: random.Random, *, power: bool) -> None:
+    def _end(self, dice: random.Random, *, power: bool, is_index_lost: bool = False) -> None:
         """End the process and start it again; the start may fail or lose power too."""
         machine = self.checked.machine
 
@@ -124,6 +135,8 @@ class SpoolMachine(RuleBasedStateMachine):
             machine.kill()
             if power:
                 machine.lose_power(lambda bound: dice.randint(0, bound))
+            if is_index_lost:
+                machine.lose_index()
             while True:
                 if dice.random() < 0.3:
                     error = dice.choice([None, None, errno.EIO, errno.ENOSPC])
@@ -138,7 +151,7 @@ class SpoolMachine(RuleBasedStateMachine):
                     self.disk.inject(None)
                     return
 
-        self.checked.start_again(start)
+        self.checked.start_again(start, is_index_lost=is_index_lost)
 
 
 def test_random_actions_break_no_promise() -> None:
