@@ -130,6 +130,20 @@ class Disk:
         self.write(path, data)
         self.sync_name(path)
 
+    def overwrite(self, path: Path, data: bytes) -> None:
+        """Write new content into a file that is there, durably.
+
+        That needs no room on most file systems, but a power cut leaves any mixture of old and new.
+        """
+        with self._open_folder(path.parent) as folder:
+            descriptor = os.open(path.name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            _write_all(descriptor, data)
+            os.ftruncate(descriptor, len(data))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def copy(self, source: Path, destination: Path) -> str:
         """`write` what another file holds, of any size; return its sha256 in hex."""
         digest = hashlib.sha256()

@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 from collections.abc import Mapping
 
-from agent.files import Disk
+from agent.files import Disk, is_disk_full
 from agent.selection.budget.ledger import LEDGER_NOTE, latest
 from agent.spool.layout import SpoolPaths
 
@@ -30,16 +30,24 @@ class LedgerFile:
         self._paths = paths
 
     def write(self, text: str) -> None:
-        """Replace both copies, durably; each is whole at every moment. Raises `OSError`."""
+        """Replace both copies, durably; one of them is whole at every moment. Raises `OSError`."""
         data = text.encode()
         digest = hashlib.sha256(data).hexdigest().encode()
         for path in self._paths.ledgers:
-            self._disk.write(path, digest + b"\n" + data)
+            try:
+                self._disk.write(path, digest + b"\n" + data)
+            except OSError as error:
+                if not is_disk_full(error):
+                    raise
+                self._disk.overwrite(path, digest + b"\n" + data)
         self._disk.sync_directory(self._paths.root)
 
     def repair(self, text: str) -> None:
-        """Replace both copies if one of them is missing or damaged. Raises `OSError`."""
-        if 0 < len(self.read()) < len(self._paths.ledgers):
+        """Write both copies if one of them is missing or damaged, and there is a ledger.
+
+        Raises `OSError`.
+        """
+        if text and len(self.read()) < len(self._paths.ledgers):
             self.write(text)
 
     def read(self) -> list[str]:

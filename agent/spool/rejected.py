@@ -26,7 +26,12 @@ def retry_rejected(
     """
     chosen = list(_chosen(disk, paths, ids))
     for entry in chosen:
-        spool.requeue(entry)
+        try:
+            spool.requeue(entry)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{error}. `capture-agent rejected drop {entry.id}` deletes the other file."
+            ) from error
     return len(chosen)
 
 

@@ -58,6 +58,17 @@ def test_writing_replaces_what_was_there_and_leaves_nothing_else(
     assert disk.read(tmp_path / "file") == b"67"
 
 
+@pytest.mark.parametrize("data", [b"", b"67", b"123456789"])
+def test_a_file_is_overwritten_in_place(disk: Disk, tmp_path: Path, data: bytes) -> None:
+    disk.write(tmp_path / "file", b"12345")
+    disk.overwrite(tmp_path / "file", data)
+
+    assert list(disk.files(tmp_path)) == [FileEntry("file", len(data))]
+    assert disk.read(tmp_path / "file") == data
+    with pytest.raises(FileNotFoundError):
+        disk.overwrite(tmp_path / "none", b"1")
+
+
 def test_a_copy_is_whole_and_its_checksum_is_returned(disk: Disk, tmp_path: Path) -> None:
     data = bytes(range(256)) * 10_000  # more than one piece
     disk.write(tmp_path / "file", data)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain import Lane
+from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
@@ -347,6 +348,18 @@ def test_captures_rejected_before_the_index_was_lost_are_retried(root: Path) -> 
         assert claimable(spool).keys() == {*WAITING, new_capture(6).id}
         assert counts_add_up(spool)
     assert "spool recovered" not in log.getvalue()
+
+
+def test_a_rejected_capture_that_waits_under_another_name_is_said(root: Path) -> None:
+    waiting = _records(root)[0]
+    other = waiting.name.replace("-000000000001-", "-000000000099-")
+    (root / "rejected" / other).write_bytes(waiting.read_bytes())
+
+    with (
+        open_real(root) as spool,
+        pytest.raises(ConfigurationError, match="it waits already"),
+    ):
+        retry_rejected(spool, Disk(), SpoolPaths(root), [new_capture(1).id])
 
 
 def _exchange(records: list[Path]) -> set[int]:

@@ -10,11 +10,16 @@ import pytest
 
 from agent.domain import Lane
 from agent.errors import SpoolUnavailable
+from agent.files import Disk
+from agent.selection.budget.ledger import DAY_S
 from agent.spool.index import JOURNAL_BYTES
 from agent.spool.index_reading import DATABASE
-from agent.spool.layout import RESERVE_BYTES
+from agent.spool.layout import RESERVE_BYTES, SpoolPaths
+from agent.spool.ledger_file import LedgerFile
 from agent.spool.spool import Spool
+from agent.spool.status import read_status
 from tests.fakes.captures import new_capture
+from tests.selection.budgeted_spool import capture_of_scene, clock_at_midnight, spool_at
 from tests.spool.small_file_system import SIZE, SmallFileSystem, mounted
 from tests.spool.spool_builders import claimable, counts_add_up, open_real
 
@@ -213,6 +218,28 @@ def test_a_full_disk_costs_nothing_that_has_to_be_kept(small: SmallFileSystem) -
 
     with open_real(small.root / "spool") as spool:
         assert spool.waiting() == 10
+
+
+def test_a_budget_lets_a_full_disk_be_drained(small: SmallFileSystem) -> None:
+    clock = clock_at_midnight()
+    with spool_at(small.root / "spool", clock, 100) as spool:
+        spool.put([capture_of_scene(number, 0.5) for number in range(1, 20)])
+        first = spool.claim()
+        clock.now += DAY_S / 5
+        assert first is None
+        first = spool.claim()  # the ledger is on disk before it is full
+        assert first
+        spool.acknowledge(first.id)
+        for _ in range(8):
+            small.fill()
+            (small.root / "spool" / "reserve").unlink(missing_ok=True)
+            small.fill()
+            capture = spool.claim()
+            assert capture
+            spool.acknowledge(capture.id)
+
+    assert read_status(small.root / "spool", now=0.0).delivered == 9
+    assert len(LedgerFile(Disk(), SpoolPaths(small.root / "spool")).read()) == 2
 
 
 def test_creating_a_spool_on_a_full_disk_is_refused(small: SmallFileSystem) -> None:

@@ -101,6 +101,13 @@ class PowerCutDisk(Disk):
             self.remove(temporary)
             raise
 
+    def overwrite(self, path: Path, data: bytes) -> None:
+        self.step()
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        self.names[path].written = data
+        self.sync_file(self.names[path])
+
     def copy(self, source: Path, destination: Path) -> str:
         data = self._any(source)
         self.write(destination, data)
