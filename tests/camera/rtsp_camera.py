@@ -11,18 +11,24 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 class RtspServer:
     """A process that can be suspended, killed and started again at the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, fps: int = 20, kind: str = "tcp") -> None:
+        """Serve `fps` frames a second; `kind` is explained in `rtsp_server.py`."""
         self.port = "0"
+        self._options = [str(fps), kind]
         self.error = ""
         self._process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
-        return f"rtsp://127.0.0.1:{self.port}/ball"
+        return self.at("ball")
+
+    def at(self, path: str, user: str = "") -> str:
+        """Return the address of one of the server's streams."""
+        return f"rtsp://{user}127.0.0.1:{self.port}/{path}"
 
     def start(self) -> bool:
         self._process = subprocess.Popen(
-            [SYSTEM_PYTHON, str(RTSP_SERVER), self.port],
+            [SYSTEM_PYTHON, str(RTSP_SERVER), self.port, *self._options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

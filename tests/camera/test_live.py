@@ -16,6 +16,7 @@ from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.redaction import redact_camera
 from agent.system import SystemClock
+from tests.camera.conftest import StartRtsp
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, MjpegServer, closed_port
 from tests.camera.rtsp_camera import RtspServer
 
@@ -84,6 +85,45 @@ def test_an_rtsp_camera_is_lost_and_recovers_after_each_failure(rtsp: RtspServer
     after_restart = camera.read()
     assert after_restart.sequence == before.sequence + 1 > 12
     camera.close()
+
+
+def test_an_rtsp_camera_that_changes_its_size_gives_each_frame_as_it_is(rtsp: RtspServer) -> None:
+    camera = live(rtsp.at("resized"))
+    shapes = [camera.read().pixels.shape]
+    while shapes[-1] != (720, 1280, 3) and len(shapes) < 300:
+        shapes.append(camera.read().pixels.shape)
+    camera.close()
+
+    assert set(shapes) == {(360, 640, 3), (720, 1280, 3)}
+
+
+def test_an_rtsp_camera_without_tcp_is_read_over_udp(start_rtsp: StartRtsp) -> None:
+    camera = live(start_rtsp(kind="udp").url)
+    seen = frames(camera, 5)
+    camera.close()
+
+    assert seen[0].pixels.shape == (240, 320, 3)
+
+
+def test_an_rtsp_camera_with_a_password_is_read(start_rtsp: StartRtsp) -> None:
+    server = start_rtsp(kind="locked")
+    camera = live(server.at("ball", "me:secret@"))
+    assert len(frames(camera, 2)) == 2
+    camera.close()
+
+    for user, why in (("", "it asks for user and password"), ("me:x@", "it refuses user and")):
+        message, _ = lost(live(server.at("ball", user)))
+        assert why in message
+
+
+def test_a_dark_rtsp_camera_is_not_frozen(rtsp: RtspServer) -> None:
+    """Its encoder drops the noise: all frames are equal in every bit."""
+    camera = live(rtsp.at("dark"))
+    seen = frames(camera, 70)
+    camera.close()
+
+    assert seen[-1].at - seen[20].at > STALL
+    assert np.array_equal(seen[20].pixels, seen[-1].pixels)
 
 
 def test_an_rtsp_camera_is_reduced_to_fps(rtsp: RtspServer) -> None:

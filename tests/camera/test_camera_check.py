@@ -1,0 +1,130 @@
+"""What `check` says of a camera: its rate, whether it changes, and why it cannot be read."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import pytest
+
+from agent.camera.address import parse_cameras
+from agent.cli import camera_check
+from agent.cli.camera_check import check_camera
+from agent.domain import Frame
+from agent.errors import CameraLost
+from agent.ports import FrameSource
+from agent.settings.load import without_environment
+from agent.system import SystemClock
+from tests.camera.conftest import StartRtsp
+from tests.fakes.captures import frame
+from tests.fakes.clock import ManualClock
+
+STALL = 5.0
+
+
+class Script:
+    """A live camera that gives frames at the given times, each with the given level."""
+
+    live = True
+    unreadable = 0
+    progress_at = 0.0
+    passed_over = ""
+
+    def __init__(self, clock: ManualClock, frames: Iterator[tuple[float, int]]) -> None:
+        self.clock = clock
+        self.closed = False
+        self._start = clock.now
+        self._frames = enumerate(frames)
+
+    def read(self) -> Frame:
+        number, (at, level) = next(self._frames)
+        self.clock.now = max(self.clock.now, self._start + at)
+        pixels = np.full((4, 6, 3), level, np.uint8)
+        return replace(frame(sequence=number, at=self.clock.now), pixels=pixels)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def checked(
+    monkeypatch: pytest.MonkeyPatch, source: FrameSource, clock: ManualClock | SystemClock
+) -> str:
+    monkeypatch.setattr(camera_check, "frame_source", lambda *_, **__: source)
+    [address] = parse_cameras("rtsp://host/live")
+    return check_camera(address, without_environment(camera_stall=STALL), clock)
+
+
+@pytest.mark.parametrize(
+    ("fps", "shown"), [(1, " at 1.0 fps"), (25, " at 25.0 fps"), (0.25, ", 15.0 a minute")]
+)
+def test_frames_that_were_stored_do_not_count_for_the_rate(
+    monkeypatch: pytest.MonkeyPatch, fps: float, shown: str
+) -> None:
+    clock = ManualClock()
+    stored = [(0.01 * n, n) for n in range(20)]
+    script = Script(clock, itertools.chain(stored, ((n / fps, n % 250) for n in itertools.count())))
+
+    fact = checked(monkeypatch, script, clock)
+    assert fact == f"rtsp://host/live: 6x4{shown}, fresh and changing"
+    assert script.closed
+
+
+def test_an_image_that_changes_late_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock()
+    script = Script(clock, ((n / 10, 7 if n < 80 else 8) for n in itertools.count()))
+
+    assert "fresh and changing" in checked(monkeypatch, script, clock)
+
+
+def test_an_image_that_does_not_change_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`LiveCamera` knows whether such a camera is frozen, and would be lost."""
+    clock = ManualClock()
+    script = Script(clock, ((n / 10, 7) for n in itertools.count()))
+
+    fact = checked(monkeypatch, script, clock)
+    assert "at 10.0 fps; warning: the image did not change for 9 s" in fact
+    assert "normal for a dark or empty scene" in fact
+
+
+def test_a_size_that_changes_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock()
+    script = Script(clock, ((n / 10, n % 250) for n in itertools.count()))
+    read = script.read
+
+    def grown() -> Frame:
+        got = read()
+        return got if got.sequence < 9 else replace(got, pixels=np.zeros((8, 6, 3), np.uint8))
+
+    monkeypatch.setattr(script, "read", grown)
+    assert "warning: its size changed to 6x8" in checked(monkeypatch, script, clock)
+
+
+def test_a_driver_that_hangs_does_not_hang_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hung(Script):
+        let_go = Event()
+
+        def read(self) -> Frame:
+            self.let_go.wait(60)
+            raise CameraLost("it was let go")
+
+    clock = ManualClock()
+    hung = Hung(clock, iter(()))
+
+    class Passing(SystemClock):
+        """Ten seconds pass at each look."""
+
+        def monotonic(self) -> float:
+            clock.now += 10
+            return clock.now
+
+    with pytest.raises(CameraLost, match="a call into its driver or connection has not returned"):
+        checked(monkeypatch, hung, Passing())
+    hung.let_go.set()
+
+
+def test_a_slow_rtsp_camera_has_its_true_rate(start_rtsp: StartRtsp) -> None:
+    [address] = parse_cameras(start_rtsp(fps=2).url)
+    fact = check_camera(address, without_environment(camera_stall=20.0), SystemClock())
+
+    assert "320x240 at 2.0 fps, fresh and changing" in fact
