@@ -114,6 +114,19 @@ def test_numbers_that_are_nan_or_infinite_contradict_nothing() -> None:
     assert choose("end2end", signature(outputs)).format.name == "end2end"
 
 
+def test_a_few_inverted_boxes_of_background_contradict_nothing() -> None:
+    """YOLO26 regresses the sides of a box directly: in empty places they may be negative."""
+    rows = np.zeros((7, 315), np.float32)
+    rows[:4] = np.array([[80], [48], [20], [20]])
+    rows[4:] = 0.001
+    rows[2, :50] = -3
+
+    assert choose("auto", signature({"output0": rows[None]})).format.name == "ultralytics"
+
+    rows[4, 0] = 0.3  # it would be shown
+    assert "inverted boxes" in error_of("auto", signature({"output0": rows[None]}))
+
+
 def test_auto_says_which_format_is_contradicted_and_does_not_offer_it() -> None:
     outputs = {"s": probabilities(90), "b": SHARES}
 
@@ -306,7 +319,7 @@ def test_random_numbers_are_refused_or_give_boxes_inside_of_the_image_with_label
         assert (found.class_ids < len(table)).all()
     sides = boxes[:, 2:] - boxes[:, :2]
     smaller = (sides < np.array([SIZE.width, SIZE.height]) * 0.95).any(axis=1)
-    assert len(boxes) < 5 or smaller.any()
+    assert len(boxes) < 10 or smaller.any()
 
 
 def test_a_contradicted_model_is_refused_with_its_outputs(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from agent.domain import FloatArray, Task
 
 MOST = 0.9
 HALF = 0.5
+FEW = 0.25
 MANY = 20  # numbers; fewer may be so by chance
-SEVERAL = 5  # boxes
+SEVERAL = 10  # boxes; one object may be in several, each of another class
 FAINT = 1e-6  # rows of unused places have a confidence of 0
 CELLS = 100  # boxes; before NMS, most are not objects
 OBJECT = 0.25  # confidence
@@ -53,11 +54,12 @@ def contradiction(
     finite = all(bool(np.isfinite(each).all()) for each in outputs)
     with np.errstate(all="ignore"):  # the numbers may be anything
         raw = known.decode(outputs, size=model.size, floor=FAINT)
+        shown = known.decode(outputs, size=model.size, floor=SEEN)
         everything = known.decode(outputs, size=model.size, floor=-np.inf)
     return (
         _logits(outputs, layout)
         or _confidences(outputs, layout)
-        or _rows(raw, finite=finite)
+        or (_rows(raw, shown) if finite else None)
         or _everywhere(raw, known)
         or _boxes(raw, model.size)
         or _class_ids(raw, layout, labels)
@@ -107,8 +109,12 @@ def _confidences(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
     return None
 
 
-def _rows(raw: DecodedDetections, *, finite: bool) -> str | None:
-    if raw.invalid and finite:
+def _rows(raw: DecodedDetections, shown: DecodedDetections) -> str | None:
+    """Say that rows are no detections; those of background may be, if they are few.
+
+    Heads that regress the sides of a box directly have inverted boxes in empty places.
+    """
+    if shown.invalid or raw.removed > FEW * (raw.removed + len(raw.boxes)):
         return (
             "it would have inverted boxes, confidences above 1, or class ids that are not whole "
             "numbers"

@@ -19,6 +19,7 @@ class DecodedDetections:
     confidences: FloatArray  # [n], 0 to 1
     class_ids: NDArray[np.intp]  # [n], the model's own ids
     invalid: bool = False  # some rows were invalid and are removed
+    removed: int = 0  # how many of them had impossible boxes or confidences
 
     @classmethod
     def validated(
@@ -51,6 +52,7 @@ class DecodedDetections:
             np.minimum(confidences[good], np.float32(1)),
             class_ids[good],
             invalid or not bool(right.all()),
+            int((~right).sum()),
         )
 
     @classmethod
