@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -30,7 +30,8 @@ _SLOW_COPY_S = 10.0
 """Files whose times of change are closer than this may as well have been copied one by one."""
 
 _HEADER_BYTES = 128 * 1024  # EXIF is at most 64 KB, near the start
-_SAMPLES = 5  # images that must all have an EXIF time before each image is asked for its own
+_SAMPLES = 5  # images; most must have an EXIF time before each image is asked for its own
+_MOSTLY = 0.6  # share of images with a time, from which on the times are used
 _MOST_SEARCHED = 10_000  # entries of subfolders, for a hint
 _DEEPEST = 4  # levels of subfolders, for a hint
 _MOST_NAMED = 3
@@ -55,8 +56,9 @@ class ImageFolder:
     def times(self, step: float) -> list[float]:
         """Return the seconds of each image after the first one; they always increase.
 
-        The times are those in EXIF; else those in the names; else those at which the files were
-        changed, if the images were then seconds apart. Images without a time are `step` apart.
+        The times are those in EXIF or else in the names, where most images have one; else those at
+        which the files were changed, if they were then seconds apart. Images without a time are
+        `step` apart.
         """
         stated = _exif_times(self.images) or _name_times(self.images) or _change_times(self.images)
         if stated is None:
@@ -116,9 +118,14 @@ def _exif_times(images: tuple[Path, ...]) -> list[float | None] | None:
     if not images:
         return None
     samples = {images[round(n * (len(images) - 1) / (_SAMPLES - 1))] for n in range(_SAMPLES)}
-    if any(_taken_at(image) is None for image in samples):
+    if not _mostly([_taken_at(image) for image in samples]):
         return None
     return [_taken_at(image) for image in images]
+
+
+def _mostly(times: Collection[float | None]) -> bool:
+    """Whether most of the times are known: a folder may contain a few damaged or other images."""
+    return sum(time is not None for time in times) >= _MOSTLY * len(times)
 
 
 def _taken_at(image: Path) -> float | None:
@@ -130,7 +137,7 @@ def _taken_at(image: Path) -> float | None:
 
 def _name_times(images: Iterable[Path]) -> list[float | None] | None:
     times = [_time_in(image.name) for image in images]
-    return None if None in times else times
+    return times if _mostly(times) else None
 
 
 def _time_in(name: str) -> float | None:

@@ -68,6 +68,14 @@ def test_images_that_are_not_in_the_order_of_time_are_as_far_apart_as_they_were(
     assert times(tmp_path) == [0, 300, 480]
 
 
+def test_a_damaged_image_does_not_hide_the_times_of_the_others(tmp_path: Path) -> None:
+    for number in range(4):
+        image(tmp_path / f"{number}.jpg", taken=f"2026:03:01 08:0{number}:00")
+    (tmp_path / "9.jpg").write_bytes(b"no image")
+
+    assert times(tmp_path) == [0, 60, 120, 180]
+
+
 NAMES = [
     pytest.param(["20260301_080000.jpg", "20260301_080500.jpg"], 300, id="date_time"),
     pytest.param(["IMG_20260301_235959.jpg", "IMG_20260302_000001.jpg"], 2, id="over midnight"),
