@@ -6,6 +6,7 @@ that the server offers, or `locked`: only for the user `me` with the password `s
 are H.264 with a key frame each second:
 
 - `/ball`: a moving ball, 320x240 pixels
+- `/interlaced`: the same, coded as two fields of which each has every second line
 - `/dark`: black without noise, as an encoder makes it of a dark scene
 - `/resized`: 640x360 pixels, and 1280x720 after 3 s
 """
@@ -42,6 +43,8 @@ def serve(port: str = "0", fps: str = "20", kind: str = "tcp") -> None:
     small = f"video/x-raw,width=320,height=240,{rate}"
     launches = {
         "/ball": f"( videotestsrc is-live=true pattern=ball ! {small} ! {encoder}",
+        "/interlaced": f"( videotestsrc is-live=true pattern=ball ! {small}"
+        f" ! interlace field-pattern=1:1 ! {encoder.replace('x264enc', 'x264enc interlaced=true')}",
         "/dark": f"( videotestsrc is-live=true pattern=black ! {small} ! {encoder}",
         "/resized": "( videotestsrc is-live=true pattern=ball ! videoscale"
         f" ! capsfilter name=size caps=video/x-raw,width=640,height=360,{rate} ! {encoder}",

@@ -126,6 +126,19 @@ def test_a_dark_rtsp_camera_is_not_frozen(rtsp: RtspServer) -> None:
     assert np.array_equal(seen[20].pixels, seen[-1].pixels)
 
 
+def test_interlaced_frames_of_an_rtsp_camera_are_decoded(rtsp: RtspServer) -> None:
+    """A decoder may report them without writing their pixels."""
+    camera = live(rtsp.url.replace("/ball", "/interlaced"))
+    seen = frames(camera, 5)
+    camera.close()
+
+    for frame in seen:
+        assert frame.pixels.shape == (240, 320, 3)
+        assert frame.pixels.max() > 200  # the ball
+        assert np.median(frame.pixels) < 20
+    assert not np.array_equal(seen[0].pixels, seen[-1].pixels)
+
+
 def test_an_rtsp_camera_is_reduced_to_fps(rtsp: RtspServer) -> None:
     camera = live(rtsp.url, fps=4)
     camera.read()
