@@ -17,14 +17,16 @@ SUFFIX = "ExecutionProvider"
 # TensorRT compiles the model for minutes at the first start.
 ONLY_BY_NAME = ("AzureExecutionProvider", "TensorrtExecutionProvider")
 
-# The device files without which a provider cannot work; a driver may make them after the boot.
-_DEVICE_FILES: Mapping[str, tuple[str, ...]] = {
-    "CUDAExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
-    "TensorrtExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
-    "NvTensorRTRTXExecutionProvider": ("nvidia[0-9]*", "nvhost-gpu", "nvgpu/*"),
-    "ROCMExecutionProvider": ("kfd",),
-    "MIGraphXExecutionProvider": ("kfd",),
-    "OpenVINOExecutionProvider": ("dri/renderD*", "accel/accel*"),
+_NVIDIA = (("nvidia[0-9]*", "nvidia-uvm"), ("nvhost-gpu",), ("nvgpu/*",))  # a card, or a Jetson
+# The device files without which a provider cannot work: one of several sets, all files of it. A
+# driver may make them after the boot.
+_DEVICE_FILES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "CUDAExecutionProvider": _NVIDIA,
+    "TensorrtExecutionProvider": _NVIDIA,
+    "NvTensorRTRTXExecutionProvider": _NVIDIA,
+    "ROCMExecutionProvider": (("kfd",),),
+    "MIGraphXExecutionProvider": (("kfd",),),
+    "OpenVINOExecutionProvider": (("dri/renderD*",), ("accel/accel*",)),
 }
 
 BUILDS_ENGINES = ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
@@ -80,8 +82,10 @@ def wanted_providers(
 
 def lacks_device(name: str, devices: Path = Path("/dev")) -> bool:
     """Whether a provider has no device file yet, so that it may work later without a change."""
-    patterns = _DEVICE_FILES.get(name, ())
-    return bool(patterns) and not any(any(devices.glob(pattern)) for pattern in patterns)
+    sets = _DEVICE_FILES.get(name, ())
+    return bool(sets) and not any(
+        all(any(devices.glob(pattern)) for pattern in patterns) for patterns in sets
+    )
 
 
 def builds_engines(names: Sequence[str]) -> bool:

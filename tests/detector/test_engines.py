@@ -44,7 +44,8 @@ def test_nothing_but_files_of_the_folder_is_deleted(tmp_path: Path) -> None:
     [
         ("CUDAExecutionProvider", [], True),
         ("CUDAExecutionProvider", ["nvidiactl"], True),
-        ("CUDAExecutionProvider", ["nvidia0"], False),
+        ("CUDAExecutionProvider", ["nvidia0"], True),
+        ("CUDAExecutionProvider", ["nvidia0", "nvidia-uvm"], False),
         ("TensorrtExecutionProvider", ["nvhost-gpu"], False),
         ("OpenVINOExecutionProvider", ["dri/card0"], True),
         ("OpenVINOExecutionProvider", ["dri/renderD128"], False),
