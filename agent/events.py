@@ -133,9 +133,11 @@ EVENTS: Mapping[str, Event] = {
     "model run failed": Event(
         "warning",
         "The model failed on a frame, which is captured with the rule `invalid_output`. While it "
-        "goes on, one line an hour counts the frames in `failed`.",
+        "goes on, one line an hour counts the frames in `failed`. An error after 30 failed frames "
+        "in a row, if there is no other known-good model to fall back to.",
         "Export the model again; if NMS in its graph fails where it finds nothing, export it "
         "without NMS.",
+        worst_level="error",
         facts="model camera failed error",
     ),
     "model reload failed": Event(

@@ -21,7 +21,6 @@ from agent.domain import ModelInfo, Pixels, Prediction
 from agent.errors import AgentError, ConfigurationError, ModelUnusable, TemporaryError
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
-from agent.progress import doing
 from agent.runtime.load_heartbeat import LoadHeartbeat
 
 ASKED_S = 0.5
@@ -182,6 +181,7 @@ class ModelChange:
             current.fallback_reason is None
         )  # until its prediction for a real frame is known
         self._alone = False  # there is no known-good model to fall back to
+        self._failure_logged = False
         self._wanted: int | None = None  # frames that the trial needs; None: not yet decided
         # Reentrant, unlike Event: a signal handler calls `put`.
         self._asked: SimpleQueue[None] = SimpleQueue()
@@ -199,14 +199,30 @@ class ModelChange:
             self._change()
         if self._on_trial:
             self._judge()
-        elif self.current.runs.failed_in_a_row >= MANY_FAILED and not self._alone:
+        elif self._fails_often() and not self._alone:
             self._go_back(_failed_on(f"the last {MANY_FAILED} frames", self.current.runs.failure))
+        self._log_lasting_failure()
         return 0.0
+
+    def _fails_often(self) -> bool:
+        return self.current.runs.failed_in_a_row >= MANY_FAILED
+
+    def _log_lasting_failure(self) -> None:
+        """Log once that each run of the model fails and that there is no other model."""
+        lasting = self._fails_often() and self._alone
+        if lasting and not self._failure_logged:
+            self._log.error(
+                "model run failed",
+                model=self.current.info.name,
+                failed=MANY_FAILED,
+                error=self.current.runs.failure,
+            )
+        self._failure_logged = lasting
 
     def _change(self) -> None:
         old = self.current
         try:
-            with self.heartbeat.under_way(), doing("loads the model"):
+            with self.heartbeat.under_way():
                 new = self._load()
                 seen = self._require_fit(new)
         except (ConfigurationError, TemporaryError) as error:
@@ -230,7 +246,7 @@ class ModelChange:
         elif has_frame and not runs.sound and not self._alone:
             self._go_back(f"cannot use the model: its output for the first frame {_BAD_OUTPUT}")
         elif runs.sound and (self._alone or runs.sound >= self._frames_wanted()):
-            self._on_trial = False
+            self._on_trial = self._alone = False
             self._store.keep(self.current.detector)
 
     def _frames_wanted(self) -> int:
@@ -243,7 +259,7 @@ class ModelChange:
         """Use the known-good model again, if there is one other than the model in use."""
         failure = ModelUnusable(reason)
         try:
-            with self.heartbeat.under_way(), doing("loads the known-good model"):
+            with self.heartbeat.under_way():
                 old = self._store.fallback(failure)
                 if old.info.sha256 == self.current.info.sha256:
                     raise failure

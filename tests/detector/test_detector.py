@@ -216,6 +216,14 @@ def test_parallel_threads_have_the_predictions_of_a_single_thread() -> None:
     assert together == alone
 
 
+def test_an_image_that_cannot_be_prepared_is_an_invalid_answer() -> None:
+    prediction = bundled().detect(np.zeros((0, 0, 3), np.uint8))
+
+    assert prediction.invalid
+    assert prediction.failure
+    assert prediction.detections == ()
+
+
 def test_class_numbers_of_any_size_have_no_label() -> None:
     ids = np.array([3, -1, 80, 2**62, -(2**63)], np.intp)
     boxes = np.array([[1, 1, 9, 9]] * len(ids), np.float32)

@@ -202,7 +202,18 @@ def test_a_model_whose_runs_fail_goes_on_where_there_is_no_other(log: Recorder) 
         change.step()
 
     assert current.detector is model
-    assert log.events == []
+    assert log.one("model run failed")["log_level"] == "error"
+    model.odd = "never"
+    current.detect(IMAGE)
+    change.step()
+    model.odd = "frames"
+    for _ in range(MANY_FAILED + 5):
+        current.detect(IMAGE)
+        change.step()
+
+    assert current.detector is model
+    assert log.events == ["model run failed"] * 2
+    assert [line["failed"] for line in log.lines] == [MANY_FAILED] * 2
 
 
 def test_a_model_whose_runs_fail_is_refused_on_a_start_and_on_a_reload(log: Recorder) -> None:
