@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from agent import __version__
 from agent.camera.causes import http_cause, no_connection
 from agent.camera.digest import Credentials
-from agent.camera.same_host import at_camera, joined, origin
+from agent.camera.same_host import at_camera, joined, origin, quoted
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
@@ -247,7 +247,7 @@ class HttpClient:
 def _target(url: str) -> str:
     parts = urlsplit(url)
     path = parts.path or "/"
-    return f"{path}?{parts.query}" if parts.query else path
+    return quoted(f"{path}?{parts.query}" if parts.query else path)
 
 
 def _connect(scheme: str, host: str, port: int, *, timeout: float) -> http.client.HTTPConnection:

@@ -16,7 +16,7 @@ from agent import __version__
 from agent.camera.causes import http_cause, no_connection, no_response, no_tls
 from agent.camera.digest import Credentials
 from agent.camera.http_client import unverified
-from agent.camera.same_host import at_camera, joined, origin
+from agent.camera.same_host import at_camera, joined, origin, quoted
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
@@ -125,7 +125,7 @@ class _Connection:
         if parts.username is not None:
             self._credentials = Credentials(unquote(parts.username), unquote(parts.password or ""))
         self.known = self._credentials is not None
-        self.uri = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self.uri = quoted(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
         try:
             self._socket = socket.create_connection((self._host, self._port), timeout)
         except (OSError, UnicodeError) as error:

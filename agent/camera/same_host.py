@@ -1,12 +1,21 @@
 """Whether an address that a camera gives is at the camera itself. Pure."""
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from agent.errors import CameraLost
 from agent.printable import printable
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _SECURE = {"rtsp": "rtsps", "rtsps": "rtsps", "http": "https", "https": "https"}
+
+
+_KEPT = "/?#[]@!$&'()*+,;=:%~"
+"""Characters that have a meaning in an address, or are quoted already."""
+
+
+def quoted(text: str) -> str:
+    """Return a path, query or address in ASCII without blanks, as a request line needs it."""
+    return quote(text, safe=_KEPT)
 
 
 def origin(url: str) -> tuple[str, str, int]:

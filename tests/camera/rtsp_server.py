@@ -8,6 +8,7 @@ are H.264 with a key frame each second:
 - `/ball`: a moving ball, 320x240 pixels
 - `/interlaced`: the same, coded as two fields of which each has every second line
 - `/dark`: black without noise, as an encoder makes it of a dark scene
+- `/lossy`: a moving pattern, of which 2 % of the packets are lost
 - `/resized`: 640x360 pixels, and 1280x720 after 3 s
 """
 
@@ -46,6 +47,9 @@ def serve(port: str = "0", fps: str = "20", kind: str = "tcp") -> None:
         "/interlaced": f"( videotestsrc is-live=true pattern=ball ! {small}"
         f" ! interlace field-pattern=1:1 ! {encoder.replace('x264enc', 'x264enc interlaced=true')}",
         "/dark": f"( videotestsrc is-live=true pattern=black ! {small} ! {encoder}",
+        "/lossy": "( videotestsrc is-live=true horizontal-speed=9 pattern=smpte"
+        f" ! {small} ! {encoder.replace('name=pay0', '')[:-2]}"
+        " ! identity drop-probability=0.02 name=pay0 )",
         "/resized": "( videotestsrc is-live=true pattern=ball ! videoscale"
         f" ! capsfilter name=size caps=video/x-raw,width=640,height=360,{rate} ! {encoder}",
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.camera.address import parse_cameras
+from agent.camera.address import parse_camera
 from agent.camera.frame_checks import MAX_SIDE
 from agent.camera.live import LiveCamera
 from agent.domain import Frame
@@ -53,7 +53,7 @@ def opened(clock: ManualClock) -> Iterator[Open]:
         clock.now += seconds
 
     def make(url: str, fps: float = 5.0, stall: float = STALL, *, real: bool = False) -> LiveCamera:
-        [address] = parse_cameras(f"yard={url}")
+        address = parse_camera(url, name="yard")
         camera = LiveCamera(
             address,
             fps=fps,
@@ -345,6 +345,13 @@ def test_a_redirect_at_the_camera_is_followed(server: HttpCamera, opened: Open) 
     server.pages["/new?a=b"] = counting()
 
     assert len(frames(opened(server.url()), 2)) == 2
+
+
+def test_an_address_may_have_blanks_and_letters_of_any_language(
+    server: HttpCamera, opened: Open
+) -> None:
+    server.pages["/b%20%C3%A9?c=%C3%A9%20%25"] = counting()
+    assert len(frames(opened(server.url("/b é?c=é %25")), 2)) == 2
 
 
 def test_a_circle_of_redirects_ends(server: HttpCamera, opened: Open) -> None:

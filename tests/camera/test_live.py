@@ -97,6 +97,16 @@ def test_an_rtsp_camera_that_changes_its_size_gives_each_frame_as_it_is(rtsp: Rt
     assert set(shapes) == {(360, 640, 3), (720, 1280, 3)}
 
 
+def test_smeared_frames_of_an_rtsp_camera_are_not_given(rtsp: RtspServer) -> None:
+    """Its image has the same colours in each row; where packets were lost, they differ."""
+    camera = live(rtsp.at("lossy"))
+    seen = [frame.pixels[8:140].astype(int) for frame in frames(camera, 60)]
+    camera.close()
+
+    assert camera.unreadable > 0
+    assert max(np.abs(rows - rows[:1]).mean(axis=(1, 2)).max() for rows in seen) < 4
+
+
 def test_an_rtsp_camera_without_tcp_is_read_over_udp(start_rtsp: StartRtsp) -> None:
     camera = live(start_rtsp(kind="udp").url)
     seen = frames(camera, 5)

@@ -1,5 +1,7 @@
 """Each frame is evaluated once, in order, with its neighbours; then its pixels are freed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,6 +56,22 @@ def test_frames_beyond_a_gap_are_no_neighbours(later: Observation) -> None:
 
     assert contexts[9].after == ()
     assert contexts[10].before == ()
+
+
+def test_frames_of_another_size_are_no_neighbours() -> None:
+    """Boxes are in pixels: those of frames of different sizes do not compare."""
+    frames = [at(n * 0.2, number=n) for n in range(6)]
+    small = [
+        replace(each, frame=replace(each.frame, pixels=np.zeros((2, 3, 3), np.uint8)))
+        for each in frames[3:]
+    ]
+    contexts = contexts_of(ContextBuilder(THRESHOLDS), frames[:3] + small)
+
+    sizes = [
+        {each.frame.pixels.shape for each in (*c.before, c.observation, *c.after)} for c in contexts
+    ]
+    assert len(contexts) == 6
+    assert all(len(each) == 1 for each in sizes)
 
 
 def test_a_slow_stream_disables_temporal_rules_and_is_evaluated_at_once() -> None:
