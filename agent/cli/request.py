@@ -20,7 +20,7 @@ MOST_S = 300.0
 _MEANING = {
     CaptureState.REQUESTED: "the camera has given no frame yet",
     CaptureState.CAPTURED: "captured, but not stored yet: the disk is slow or refuses writes",
-    CaptureState.WAITING: "stored; it is sent before all others",
+    CaptureState.WAITING: "stored, waits for delivery",
     CaptureState.DELIVERED: "delivered",
     CaptureState.REJECTED: "the endpoint refused it",
     CaptureState.EVICTED: "dropped for want of disk space",

@@ -13,6 +13,7 @@ import numpy as np
 from agent.camera.image_file import read_image
 from agent.domain import Pixels
 from agent.errors import UnusableImage
+from agent.printable import printable
 
 _WIDTH = 480  # pixels of one cell
 _CAPTION = 46
@@ -22,6 +23,7 @@ _INK = (40, 40, 40)
 _SURE = (80, 160, 0)  # BGR: green, at or above the threshold
 _SUSPECT = (0, 110, 240)  # orange: the model is probably wrong here
 _SUSPECTS_DRAWN = 5  # those with the highest `p`
+_LABEL_LENGTH = 60  # characters beside a box
 _REASONS = 2  # that fit under a cell; the record has all
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -78,8 +80,11 @@ def _image(dataset: Path, record: Mapping[str, Any]) -> Pixels:
 
 def _cell(chosen: Picked, width: int) -> Pixels:
     record = chosen.record
-    scale = width / chosen.image.shape[1]
-    small = cv2.resize(chosen.image, (width, max(1, round(chosen.image.shape[0] * scale))))
+    height = chosen.image.shape[0]
+    # A tall image gets the height of two squares: one of 1 x 65,000 pixels would fill the memory.
+    scale = min(width / chosen.image.shape[1], 2 * width / height)
+    size = max(1, round(chosen.image.shape[1] * scale)), max(1, round(height * scale))
+    small = cv2.resize(chosen.image, size)
     suspects = _strongest(record)
     for detection in record.get("detections", ()):  # a classifier has none
         if tuple(detection["box"]) not in suspects and is_sure(detection, record):
@@ -89,7 +94,7 @@ def _cell(chosen: Picked, width: int) -> Pixels:
         words = f"{suspect['label']}? p {suspect['p']:.2f}"
         _draw(small, box, words, scale, colour=_SUSPECT)
     cell = np.full((small.shape[0] + _CAPTION, width, 3), _PAPER, np.uint8)
-    cell[: small.shape[0]] = small
+    cell[: small.shape[0], : small.shape[1]] = small
     _text(cell, chosen.lines[0], (4, small.shape[0] + 18), 0.48, _INK)
     _text(cell, chosen.lines[1], (4, small.shape[0] + 38), 0.42, (110, 110, 110))
     return cell
@@ -119,6 +124,7 @@ def _draw(
     *,
     colour: tuple[int, int, int],
 ) -> None:
+    words = printable(words, _LABEL_LENGTH)
     x_min, y_min, x_max, y_max = (round(side * scale) for side in box)
     cv2.rectangle(cell, (x_min, y_min), (x_max, y_max), colour, 1, cv2.LINE_AA)
     (width, height), _ = cv2.getTextSize(words, _FONT, 0.36, 1)
@@ -149,4 +155,4 @@ def _grid(cells: Sequence[Pixels], columns: int, width: int) -> Pixels:
 def _text(
     image: Pixels, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int]
 ) -> None:
-    cv2.putText(image, text, at, _FONT, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, printable(text), at, _FONT, size, colour, 1, cv2.LINE_AA)

@@ -20,6 +20,9 @@ from agent.runtime.reader import CameraCondition, Reader
 FOLLOWED_S = 330.0
 """How long the answer to a request for captures is kept up to date."""
 
+MOST_OPEN = 64
+"""Answers in the folder at once; further requests are refused."""
+
 FETCHED_S = 30.0
 """How long a frame waits to be fetched."""
 
@@ -80,9 +83,9 @@ class Answers:
         asked = asks(folder)
         for ask in asked:
             self._disk.remove(folder / ask.name)  # first: an answer that fails is not repeated
-            if ask.kind is AskKind.CAPTURE:
+            if ask.kind is AskKind.CAPTURE and len(self._open) < 2 * MOST_OPEN:
                 self._request(ask)
-            elif ask.kind is AskKind.FRAMES:
+            elif ask.kind is AskKind.FRAMES and len(self._open) < 2 * MOST_OPEN:
                 self._disk.publish(folder / ask.answer_name, _json(self._frames(ask)))
                 self._open[ask.answer_name] = _Open(self._clock.monotonic() + FETCHED_S, {}, {})
         self._update(folder)
@@ -93,6 +96,8 @@ class Answers:
         ids = {}
         for name in self._cameras(ask):
             reason = self._refusal(name)
+            if reason is None and len(self._open) >= MOST_OPEN:
+                reason = f"{MOST_OPEN} requests are being followed; try again in a moment"
             if reason is None:
                 ids[name] = self._new_id(self._clock.wall())
                 self._followed.follow(ids[name])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.dataset.contact_sheet import contact_sheet
+from agent.dataset.contact_sheet import contact_sheet, picked, sheet
 from agent.dataset.folder import Dataset
 from agent.domain import Pixels, StoredCapture
 from agent.files import Disk
@@ -46,6 +46,32 @@ def test_suspects_are_drawn_over_what_is_sure(
     sheet = sheet_of(tmp_path, made)
 
     assert {colour for colour in (ORANGE, GREEN) if has(sheet, colour)} == colours
+
+
+@pytest.mark.parametrize("shape", [(1, 5000, 3), (5000, 1, 3), (1, 1, 3)])
+def test_an_image_of_any_shape_makes_a_bounded_sheet(shape: tuple[int, int, int]) -> None:
+    record = {**stored_capture(1).record, "suspects": [], "source_frame": None}
+    drawn = sheet([picked(record, np.zeros(shape, np.uint8))] * 2, width=100)
+
+    assert drawn.shape[0] <= 300
+    assert drawn.shape[1] == 230
+
+
+@pytest.mark.parametrize(
+    "label", ["\x1b[2J", "\udcff", "a\0b", "\u0448\u043a\u043e\u043b\u0430", "x" * 5000]
+)
+def test_any_label_is_drawn(label: str) -> None:
+    car = {**CAR, "label": label}
+    record = {**stored_capture(1).record, "detections": [car], "suspects": [], "camera": label}
+
+    sheet([picked({**record, "source_frame": 1}, np.zeros((100, 200, 3), np.uint8))])
+
+
+def test_a_classifier_has_no_boxes_to_draw() -> None:
+    record = {**stored_capture(1).record, "suspects": [], "source_frame": None, "classes": []}
+    del record["detections"]
+
+    sheet([picked(record, np.zeros((100, 200, 3), np.uint8))])
 
 
 def test_a_dataset_without_captures_has_no_sheet(tmp_path: Path) -> None:

@@ -183,5 +183,5 @@ def test_the_status_of_a_spool_that_was_never_made_is_empty(
 ) -> None:
     result = call(tmp_path, *command)
 
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 3, result.stderr
     assert not (tmp_path / "spool").exists()

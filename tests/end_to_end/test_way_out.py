@@ -156,9 +156,7 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
         if by == "command":
             result = call(tmp_path, "request")
             assert result.returncode == 0, result.stderr
-            assert re.fullmatch(
-                rf"street: {UUID} stored; it is sent before all others\n", result.stdout
-            )
+            assert re.fullmatch(rf"street: {UUID} stored, waits for delivery\n", result.stdout)
         else:
             daemon.signal(signal.SIGUSR1)
         line = daemon.wait_for("frame captured")

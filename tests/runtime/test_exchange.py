@@ -15,7 +15,7 @@ from agent.errors import CameraLost
 from agent.exchange.asks import Ask, AskKind, fetch, put
 from agent.exchange.state import STATE_FILE, DaemonState, Phase, read_state
 from agent.files import Disk
-from agent.runtime.answers import FETCHED_S, FOLLOWED_S, Answers, FrameView
+from agent.runtime.answers import FETCHED_S, FOLLOWED_S, MOST_OPEN, Answers, FrameView
 from agent.runtime.exchange import FLASH_S, MEMORY_S, Exchange, StatePublisher
 from agent.runtime.followed import CaptureState
 from agent.runtime.live import LiveState, Process
@@ -253,6 +253,19 @@ def test_a_capture_that_the_disk_has_no_room_for_is_told(beside: Beside) -> None
 
     [capture] = answer()["captures"]
     assert (capture["state"], capture["reason"]) == ("evicted", "disk_full")
+
+
+def test_a_flood_of_requests_is_bounded(beside: Beside) -> None:
+    for _ in range(3 * MOST_OPEN):
+        answer = beside.ask(AskKind.CAPTURE)
+
+    assert answer() is None
+    assert len(beside.names) == 2 * MOST_OPEN + 1
+    beside.clock.now += FOLLOWED_S
+    beside.exchange.step()
+    assert beside.names == [STATE_FILE]
+    [capture] = beside.ask(AskKind.CAPTURE)()["captures"]
+    assert capture["state"] == "requested"
 
 
 def test_a_frame_to_look_at_has_its_record_and_its_age(beside: Beside) -> None:
