@@ -72,6 +72,8 @@ class Recording:
         self._sequence = 0
         self.unreadable = 0
         """The number of skipped frames since this object was made."""
+        self.why_unreadable = ""
+        """Why the first of them was skipped: `7.jpg: cannot use the image: ...`."""
         self.passed_over = ""
         """What the folder contains besides images, such as `2 .heic, 1 folder`."""
 
@@ -125,9 +127,10 @@ class Recording:
                 at = clock.position(UNKNOWN if video.position is None else video.position)
                 if not schedule.due(at):
                     continue
-                pixels = _intact(video)
-                if pixels is None:
-                    self.unreadable += 1
+                try:
+                    pixels = _intact(video)
+                except UnusableImage as exc:
+                    self._skip(f"frame {index}: {exc}")
                     continue
                 schedule.take(at)
                 found = True
@@ -139,19 +142,22 @@ class Recording:
 
     def _images(self, folder: ImageFolder) -> Generator[_DecodedFrame, None, None]:
         times = folder.times(1.0 / (self._fps or FOLDER_FPS))
-        decoder, found, why = ImageDecoder(), False, ""
+        decoder, found = ImageDecoder(), False
         for index, (image, at) in enumerate(zip(folder.images, times, strict=True)):
             try:
                 pixels = decoder.read(image).pixels
             except (UnusableImage, OSError) as exc:
-                self.unreadable += 1
-                why = why or f"{printable(image.name)}: {printable(exc)}"
+                self._skip(f"{printable(image.name)}: {printable(exc)}")
                 continue
             found = True
             yield _DecodedFrame(index, at, pixels)
         if not found:
-            count = len(folder.images)
+            count, why = len(folder.images), self.why_unreadable
             raise self._lost(f"none of its {count} images can be read, {why}" if count > 1 else why)
+
+    def _skip(self, why: str) -> None:
+        self.unreadable += 1
+        self.why_unreadable = self.why_unreadable or why
 
     def _lost(self, why: str) -> CameraLost:
         return CameraLost(f"cannot read recording {self._address.shown}: {why}")
@@ -226,11 +232,11 @@ def _grab(video: Video) -> bool:
         return False
 
 
-def _intact(video: Video) -> Pixels | None:
-    """Return the grabbed frame, or None if it cannot be converted or shows missing data."""
+def _intact(video: Video) -> Pixels:
+    """Return the grabbed frame; raises `UnusableImage`."""
     if not video.intact:
-        return None
+        raise UnusableImage("data is missing; it would show the damage up to the next key frame")
     try:
         return video.retrieve()
-    except (FFmpegError, ValueError, UnusableImage):
-        return None
+    except (FFmpegError, ValueError) as exc:
+        raise UnusableImage(f"it cannot be converted ({printable(exc)})") from exc

@@ -242,7 +242,7 @@ def _show(
         if source["unreadable"]:
             print(
                 f"  {source['unreadable']} could not be decoded or show missing data, and were "
-                "skipped"
+                f"skipped; the first is {source['why_unreadable']}"
             )
         if source["passed_over"]:
             print(f"  passed over, as no images: {source['passed_over']}")

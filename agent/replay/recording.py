@@ -50,6 +50,7 @@ class RecordingResult:
     length: Length
     frames: int = 0  # analysed
     unreadable: int = 0  # skipped, because they could not be decoded or show missing data
+    why_unreadable: str = ""  # of the first one
     passed_over: str = ""  # what the folder contains besides images
     sizes: Counter[str] = field(default_factory=Counter)  # frames analysed of each `WIDTHxHEIGHT`
     seconds: float = 0.0  # run time of the replay
@@ -124,6 +125,7 @@ class Replay:
             self._store(self._spool.close())
         self._source.close()
         self.result.unreadable = self._source.unreadable
+        self.result.why_unreadable = self._source.why_unreadable
         self.result.passed_over = self._source.passed_over
         self.result.seconds = monotonic() - began
         if self._explainer is not None:

@@ -76,6 +76,7 @@ def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
         "seconds": round(result.length.seconds, 3),
         "frames_analysed": result.frames,
         "unreadable": result.unreadable,
+        "why_unreadable": result.why_unreadable,
         "passed_over": result.passed_over,
         "sizes": dict(result.sizes.most_common()),
         "held": result.held,

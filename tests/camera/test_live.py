@@ -138,7 +138,7 @@ def test_a_dark_rtsp_camera_is_not_frozen(rtsp: RtspServer) -> None:
 
 def test_interlaced_frames_of_an_rtsp_camera_are_decoded(rtsp: RtspServer) -> None:
     """A decoder may report them without writing their pixels."""
-    camera = live(rtsp.url.replace("/ball", "/interlaced"))
+    camera = live(rtsp.at("interlaced"))
     seen = frames(camera, 5)
     camera.close()
 

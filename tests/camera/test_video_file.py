@@ -210,6 +210,7 @@ def test_frames_with_missing_data_are_skipped_and_counted(tmp_path: Path) -> Non
         indexes.append(frame.source_frame)
 
     assert source.unreadable > 0
+    assert re.match(r"frame \d+: data is missing", source.why_unreadable)
     assert len(indexes) + source.unreadable in (39, 40)
     assert indexes[0] == 0
     assert indexes[-1] == len(indexes) + source.unreadable - 1  # intact again after a key frame

@@ -77,11 +77,15 @@ def test_what_was_not_read_is_told(tmp_path: Path) -> None:
     done = run_replay(tmp_path, str(folder), "--fps", "0")
 
     assert done.returncode == 0, done.stderr
-    assert "  2 could not be decoded or show missing data, and were skipped\n" in done.stdout
+    assert (
+        "  2 could not be decoded or show missing data, and were skipped; the first is 4.jpg: "
+        "cannot use the image: it is not an image of a supported format."
+    ) in done.stdout
     assert "  passed over, as no images: 1 .heic\n" in done.stdout
     assert "  its frames have 2 sizes: 320x180 (3), 50x40 (1)\n" in done.stdout
     [source] = json.loads((tmp_path / "capture-agent-replay/report.json").read_text())["sources"]
     assert (source["unreadable"], source["passed_over"]) == (2, "1 .heic")
+    assert source["why_unreadable"].startswith("4.jpg: cannot use the image")
     assert source["sizes"] == {"320x180": 3, "50x40": 1}
 
 
