@@ -1,5 +1,6 @@
 """A model file with damaged or hostile bytes is loaded or refused in one clean line."""
 
+import json
 import resource
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.detector.detector import load_detector
+from agent.detector.model_file.input_spec import InputSpec
 from agent.errors import ConfigurationError
 from tests.detector.planted_models import METADATA, dynamic_model, fixed_model, planted_rows
 
@@ -76,3 +78,60 @@ def run(path: Path) -> str:
 
 def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+KEYS = (
+    *("format", "labels", "input"),
+    *("id2label", "0", "1"),
+    *("do_normalize", "image_mean", "image_std", "rescale_factor"),
+    *("do_center_crop", "size", "crop_size"),
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats()
+    | st.text(max_size=10)
+    | st.sampled_from(["a\x1b[2J", "ca\ud800t", "bgr scale=1", "std=1e-300", "yolo\nx"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(KEYS),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON | st.text(max_size=30))
+def test_any_file_beside_the_model_is_used_ignored_or_refused_in_one_clean_line(
+    models: list[bytes], tmp_path_factory: pytest.TempPathFactory, content: object
+) -> None:
+    path = tmp_path_factory.mktemp("beside") / "model.onnx"
+    path.write_bytes(models[0])
+    for name in ("model.json", "config.json", "preprocessor_config.json"):
+        path.with_name(name).write_text(json.dumps(content))
+
+    message = run(path)
+
+    assert message.isprintable()
+    assert len(message) < 3000
+
+
+@settings(deadline=None)
+@given(
+    st.text(max_size=40) | st.text("rgbscale=meanstdfitpadkeepsize,.x0123456789e- ", max_size=40)
+)
+def test_any_words_of_the_input_are_read_or_refused_in_one_clean_line(text: str) -> None:
+    try:
+        words = InputSpec.parse(text)
+    except ValueError as error:
+        message = str(error)
+    else:
+        message = str(words)
+        assert InputSpec.parse(message) == words
+
+    assert message.isprintable()

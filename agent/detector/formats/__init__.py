@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigurationError
+from agent.printable import printable
 
 if TYPE_CHECKING:
     from agent.detector.formats.contract import AnyFormat, Layout, ModelSignature
@@ -109,7 +110,8 @@ def choose(
 
     if name not in (AUTO, *FORMAT_NAMES):
         raise ConfigurationError(
-            f"{named_by}: {name} is unknown; known are {AUTO}, {', '.join(FORMAT_NAMES)}"
+            f"{printable(named_by)}: {printable(name)} is unknown; known are {AUTO}, "
+            f"{', '.join(FORMAT_NAMES)}"
         )
     refuse_other_tasks(model)
     if name != AUTO:
