@@ -366,10 +366,9 @@ EVENTS: Mapping[str, Event] = {
     ),
     "upload stalled": Event(
         "error",
-        "A delivery makes no progress and cannot be ended; the field names what it waits for. "
-        "Capturing goes on, all captures are kept.",
-        "Check the disk or network mount of a `dir:` target; `systemctl restart capture-agent` "
-        "starts the deliveries again.",
+        "A delivery hangs; the field names what it waits for. Capturing goes on, all captures are "
+        "kept.",
+        "Check the mount of a `dir:` target, then restart the service.",
         facts="workers",
     ),
     "upload stall ended": Event(

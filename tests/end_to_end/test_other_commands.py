@@ -6,14 +6,28 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 import requests
 
 from agent import __version__
-from tests.end_to_end.command import COMMAND, NEVER_ENDS, Daemon, call, clip, environment
+from agent.errors import TargetBlocked
+from agent.system import SystemClock
+from agent.upload.targets.endpoint import EndpointTarget
+from tests.end_to_end.command import (
+    COMMAND,
+    LONG_CLIP,
+    NEVER_ENDS,
+    Daemon,
+    call,
+    clip,
+    environment,
+)
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.fakes.captures import stored_capture
+from tests.upload.hostile_server import HostileServer
 
 COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
 FEW = {
@@ -183,3 +197,68 @@ def test_receive_names_a_port_that_is_taken(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in line
     assert os.strerror(98) in line
     assert "--port" in line
+
+
+def test_receive_prints_what_arrives_and_what_it_refuses(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    process = subprocess.Popen(
+        [COMMAND, "receive", "--dir", "dataset", "--port", "0", "--token-file", str(token)],
+        env=environment(tmp_path, {}),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    made = stored_capture(1)
+    try:
+        with target_of(url, "s3cret") as target, target_of(url, "wrong") as stranger:
+            target.send(made)
+            target.send(made)
+            with pytest.raises(TargetBlocked):
+                stranger.send(made)
+    finally:
+        process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert printed.splitlines() == [
+        f"stored  test  gate  score  0 kB  {made.id}",
+        f"repeat  test  gate  score  0 kB  {made.id}",
+        "refused  127.0.0.1  401  the token is missing or wrong",
+    ]
+
+
+def target_of(url: str, token: str) -> EndpointTarget:
+    return EndpointTarget(url, token=token, clock=SystemClock())
+
+
+def test_no_response_of_the_endpoint_ends_the_capturing(tmp_path: Path) -> None:
+    """A project whose labels are null, and numbers that no float can hold."""
+    config = {
+        "objects": {
+            "type": "RectangleLabels",
+            "to_name": ["photo"],
+            "inputs": [{"type": "Image", "value": "image"}],
+            "labels": None,
+        }
+    }
+    body = json.dumps({"parsed_label_config": config, "tasks": [], "task_ids": [[]]})[:-1]
+    responses = cycle(
+        [
+            f'HTTP/1.1 200 OK\r\n\r\n{body}, "total_predictions": 1e999}}',
+            f'HTTP/1.1 200 OK\r\n\r\n{body}, "total_predictions": 0}}',
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset\r\n\r\n{}",
+        ]
+    )
+    with HostileServer(lambda _request: [next(responses).encode()]) as server:
+        url = f"label-studio+http://{server.host}/projects/7"
+        settings = {"AGENT_UPLOAD_URL": url, "AGENT_UPLOAD_TOKEN": "0123456789abcdef"}
+        with Daemon(tmp_path, **{**FEW, "AGENT_CAMERAS": LONG_CLIP}, **settings) as daemon:
+            daemon.wait_for("upload blocked")
+            daemon.wait_for("capture stored", len(daemon.events("capture stored")) + 3)
+            daemon.signal(signal.SIGTERM)
+            assert daemon.ends() == 0
+        assert "Traceback" not in daemon.text

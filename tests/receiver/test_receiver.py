@@ -15,13 +15,14 @@ from urllib3.filepost import encode_multipart_formdata
 
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
+from agent.factories import dataset_at
 from agent.files import Disk
 from agent.receiver import connections, server
 from agent.receiver.connections import ADDRESS_MAX, CONNECTIONS_MAX, Connections
 from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
 from agent.receiver.report import REPEAT_S, ArrivalReport
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.fakes.captures import of_first_schema, stored_capture
+from tests.fakes.captures import CAR, of_first_schema, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 
@@ -551,3 +552,24 @@ def test_any_bytes_get_a_response_or_a_closed_connection(
 
     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("link", ["data.yaml.tmp", "data.yaml", "images"])
+def test_a_capture_is_never_written_through_a_planted_link(tmp_path: Path, link: str) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "set"
+    outside.mkdir()
+    folder.mkdir()
+    (outside / "file").write_bytes(b"precious")
+    to_folder = link == "images"
+    (folder / link).symlink_to(outside if to_folder else outside / "file")
+    receiver = Receiver(dataset_at(folder), token=TOKEN)
+    receiver.start()
+    body, headers = form(stored_capture(1, detections=[CAR]))
+    try:
+        status, _, _ = ask(receiver, body=body, headers=headers)
+    finally:
+        receiver.stop()
+
+    assert status in (201, 503)
+    assert (outside / "file").read_bytes() == b"precious"
+    assert [path.name for path in outside.iterdir()] == ["file"]

@@ -361,3 +361,23 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=re.escape(f"pip install '{S3_EXTRA}'")):
         target_of("s3://bucket/x")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["ftp://x", "http://[::1", "x", "http://", "http://a b/", "file:///etc/x", "http://h:99999"],
+)
+def test_a_wrong_address_of_the_store_names_its_variable(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL: must be https://HOST"):
+        target_of(store.url)
+
+
+def test_the_rate_limit_holds_for_a_store_too(store: S3Store) -> None:
+    sent = stored_capture(1, bytes(20_000))
+    began = time.monotonic()
+    target_of(store.url, max_rate=40_000).send(sent)
+
+    assert time.monotonic() - began > 0.3

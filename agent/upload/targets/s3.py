@@ -15,6 +15,7 @@ import re
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked
@@ -84,7 +85,7 @@ class S3Target(AbstractContextManager["S3Target"]):
         self._library = obstore
         self._expected = (BaseError, OSError, ValueError)
         _require_credentials()
-        endpoint = _endpoint()
+        endpoint = _checked_endpoint()
         try:
             self._store = S3Store(bucket, client_options=_client_options(network, endpoint))
             self._client = Client(
@@ -201,10 +202,23 @@ def _require_credentials() -> None:
         )
 
 
-def _endpoint() -> str:
-    """The store's address where it is not Amazon's."""
+def _checked_endpoint() -> str:
+    """Return the store's address, empty where it is Amazon's; raise `ConfigurationError`."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+    name = next((name for name in names if os.environ.get(name)), None)
+    if name is None:
+        return ""
+    endpoint = os.environ[name]
+    try:
+        parsed = urlsplit(endpoint)
+        usable = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
+    except ValueError:  # its text may repeat a password
+        usable = False
+    if not usable or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise ConfigurationError(
+            f"{name}: must be https://HOST or http://HOST:PORT, not {redact_endpoint(endpoint)!r}"
+        )
+    return endpoint
 
 
 def _safe(name: str) -> str:
