@@ -73,12 +73,11 @@ SHARES = np.tile(np.array([0.5, 0.5, 0.2, 0.2], np.float32), (90, 1))[None]
 @pytest.mark.parametrize(
     ("name", "outputs", "words"),
     [
-        (
-            "rtdetr",
-            {"s": probabilities(90), "b": SHARES},
-            "between 0 and 1, so they are not logits",
-        ),
-        ("detr", {"s": probabilities(90), "b": SHARES}, "between 0 and 1, so they are not logits"),
+        ("rtdetr", {"s": probabilities(90), "b": SHARES}, "add up to 1, so they are not logits"),
+        ("detr", {"s": probabilities(90), "b": SHARES}, "add up to 1, so they are not logits"),
+        ("rtdetr", {"s": probabilities(90) / 2, "b": SHARES}, "all between 0 and 1, so they are"),
+        ("classifier-logits", {"s": probabilities(1)[0]}, "add up to 1, so they are not logits"),
+        ("classifier-logits", {"s": np.linspace(0, 1, 30)[None]}, "between 0 and 1, so they are"),
         (
             "rtdetr",
             {"s": -probabilities(3000), "b": np.tile(SHARES[:, :1], (1, 3000, 1))},
@@ -132,7 +131,7 @@ def test_auto_says_which_format_is_contradicted_and_does_not_offer_it() -> None:
 
     error = error_of("auto", signature(outputs))
 
-    assert "not rtdetr: its scores are all between 0 and 1" in error
+    assert "not rtdetr: its scores add up to 1" in error
     assert "could be" not in error
 
 

@@ -39,6 +39,7 @@ class _Classifier:
 
     name: str
     task: Literal[Task.CLASSIFY] = Task.CLASSIFY
+    logits: int | None = None  # as in `Layout`
 
     def layout(self, model: ModelSignature) -> Layout:
         """Return how to read the output.
@@ -58,7 +59,7 @@ class _Classifier:
                 numbering = (
                     ClassNumbering.FROM_ONE if classes == WITH_BACKGROUND else ClassNumbering.PLAIN
                 )
-                return Layout((0,), classes, numbering)
+                return Layout((0,), classes, numbering, logits=self.logits)
         raise ConfigurationError(f"{self.name} has one output [1, classes]")
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -115,6 +116,7 @@ class Logits(_Classifier):
     """Classifiers without a softmax in the graph."""
 
     name = "classifier-logits"
+    logits = 0
 
     def recognise(self, model: ModelSignature) -> str | None:
         """Return why this model certainly has this format, or None."""

@@ -18,6 +18,7 @@ from agent.detector.formats.contract import (
     ModelSignature,
 )
 from agent.detector.formats.decoded import CONFIDENCE_LIMIT, DecodedDetections
+from agent.detector.formats.geometry import add_up_to_one
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
 
@@ -48,9 +49,11 @@ def contradiction(
         model: With the output values of the trial run; without them nothing is contradicted.
         labels: The model's labels, if they are known.
     """
-    if not model.values or known.task is Task.CLASSIFY:
+    if not model.values:
         return None
     outputs = [model.values[index] for index in layout.outputs]
+    if known.task is Task.CLASSIFY:
+        return _logits(outputs, layout)
     finite = all(bool(np.isfinite(each).all()) for each in outputs)
     with np.errstate(all="ignore"):  # the numbers may be anything
         raw = known.decode(outputs, size=model.size, floor=FAINT)
@@ -91,6 +94,9 @@ def _logits(outputs: Sequence[FloatArray], layout: Layout) -> str | None:
     if layout.logits is None:
         return None
     scores = outputs[layout.logits]
+    rows = scores.reshape(-1, layout.classes or 1)
+    if len(rows) and rows.shape[1] > 1 and add_up_to_one(rows):
+        return "its scores add up to 1, so they are not logits"
     if scores.size >= MANY and bool(((scores >= 0) & (scores <= 1)).all()):
         return "its scores are all between 0 and 1, so they are not logits"
     return None

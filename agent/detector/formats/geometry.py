@@ -55,8 +55,9 @@ def softmax(logits: FloatArray) -> FloatArray:
 
 
 def add_up_to_one(scores: FloatArray) -> bool:
-    """Whether the finite rows of `[n, classes]` are probabilities."""
+    """Whether the finite rows of `[n, classes]` are probabilities; False if there is none."""
     with np.errstate(invalid="ignore", over="ignore"):
         sums = scores.sum(axis=1)
         rows = np.isfinite(sums)
-        return bool((np.abs(sums[rows] - 1) <= SUM_TOLERANCE).all() and (scores[rows] >= 0).all())
+        whole = bool((np.abs(sums[rows] - 1) <= SUM_TOLERANCE).all())
+        return whole and bool(rows.any()) and bool((scores[rows] >= 0).all())
