@@ -1,7 +1,7 @@
 """Runs a model on an image: preprocessing, session, format, NMS, letterbox."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -14,16 +14,15 @@ from agent.detector.formats.contract import (
     AnyFormat,
     ClassNumbering,
     Layout,
-    ModelSignature,
     Preprocessing,
 )
-from agent.detector.formats.contradictions import lowest_confidence, misplaced
+from agent.detector.formats.contradictions import misplaced
 from agent.detector.formats.decoded import DecodedDetections
+from agent.detector.graph_limits import NO_LIMITS, GraphLimits, find_graph_limits
 from agent.detector.letterbox import Letterbox, Size
 from agent.detector.map_outputs import ASK, custom_vision_input
 from agent.detector.model_file.bundled import FILE_NAME, bundled_model
 from agent.detector.model_file.file import ModelFile
-from agent.detector.model_file.graph import score_thresholds
 from agent.detector.model_file.huggingface import hub_input, hub_labels
 from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.model_file.labels import find_labels, fitting_labels
@@ -49,9 +48,6 @@ RUN_ERRORS: tuple[type[Exception], ...] = (
 )
 """What preprocessing, a run, and the decoding of its outputs raise for a single image."""
 
-ROUNDING = 1e-3
-"""Of a confidence, half-precision."""
-
 MIN_SIDE = 0.01
 """Pixels. Narrower boxes are dropped: they are in the padding, and records round them to 0."""
 
@@ -69,7 +65,7 @@ class OnnxDetector:
         labels: tuple[str, ...],
         preprocessing: Preprocessing,
         floor: float,
-        graph_limits: Sequence[float] = (),
+        graph_limits: GraphLimits = NO_LIMITS,
     ) -> None:
         """Use the parts that `load_detector` made; `labels` must fit `layout`."""
         self.info = ModelInfo(
@@ -89,7 +85,7 @@ class OnnxDetector:
         table = label_table(layout, labels)
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
-        self._graph_limits = graph_limits  # the lowest first
+        self._graph_limits = graph_limits
         self._thread_local = threading.local()
 
     @property
@@ -103,26 +99,8 @@ class OnnxDetector:
         return self._session.batch_waste
 
     def discarded(self, seen: Collection[float] = ()) -> str | None:
-        """Return which detections the graph itself discards, and how to fix it; None: none known.
-
-        Only detections at or above the agent's own lowest confidence would be missed.
-
-        Args:
-            seen: Confidences of detections, which refute limits above them.
-        """
-        limits = [
-            limit
-            for limit in self._graph_limits
-            if limit > self._floor and all(each >= limit - ROUNDING for each in seen)
-        ]
-        if not limits:
-            return None
-        limit = limits[-1] if seen else limits[0]
-        return (
-            f"its graph discards detections below a confidence of {limit:g}, so the rules never "
-            f"see those between {self._floor:g} and {limit:g}, and low_confidence rarely fires; "
-            f"export it with a confidence of {self._floor:g} (Ultralytics: conf=), or without NMS"
-        )
+        """Return which detections the graph itself discards; see `GraphLimits.discarded`."""
+        return self._graph_limits.discarded(self._floor, seen)
 
     @property
     def description(self) -> Sidecar:
@@ -296,7 +274,7 @@ def load_detector(
             raise ModelUnusable(f"cannot use the model {session.path} (AGENT_MODEL): {ASK}")
     for words in described:
         preprocessing = words.apply_to(preprocessing) if words else preprocessing
-    graph_limits = _graph_limits(session.path, choice.format, layout, model)
+    graph_limits = find_graph_limits(session.path, choice.format, layout, model)
     session.discard_trial_outputs()
     session.require_size(preprocessing)
     return OnnxDetector(
@@ -308,19 +286,4 @@ def load_detector(
         preprocessing=preprocessing,
         floor=floor,
         graph_limits=graph_limits,
-    )
-
-
-def _graph_limits(
-    path: Path, known: AnyFormat, layout: Layout, model: ModelSignature
-) -> tuple[float, ...]:
-    """Return the confidences below which the graph may discard detections, the lowest first.
-
-    A constant above the lowest confidence of the trial run is not such a limit.
-    """
-    if known.task is Task.CLASSIFY:
-        return ()
-    lowest = lowest_confidence(known, layout, model)
-    return tuple(
-        limit for limit in score_thresholds(path) if lowest is None or lowest >= limit - ROUNDING
     )
