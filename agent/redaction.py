@@ -117,19 +117,12 @@ def remember_secrets(texts: Iterable[str]) -> None:
     _known = re.compile("|".join(map(_whole, longest_first))) if forms else None
 
 
-def secrets_of(address: str) -> Iterator[str]:
-    """Yield what `redact_camera` masks in an address and nobody would write for another reason."""
-    _, slashes, rest = address.partition("://")
-    if not slashes:
-        return
-    login, _, rest = rest.rpartition("@")
-    user, colon, password = login.partition(":")
-    yield password if colon else user
-    rest, _, _ = rest.partition("#")
-    rest, _, query = rest.partition("?")
-    _, slash, path = rest.partition("/")
+def secrets_of_camera(address: str) -> Iterator[str]:
+    """Yield what `redact_camera` masks and nobody would write for another reason."""
+    login, path, query = _parts(address)
+    yield _password(login)
     if _camera_path(path) != path:
-        yield slash + path
+        yield "/" + path
         has_login = any(_LOGIN.fullmatch(part) for part in path.split("/")) or "=" in path
         for item in re.split(r"[/&;]|_(?=[A-Za-z]+=)", path):
             part = item.rpartition("=")[2]
@@ -137,8 +130,32 @@ def secrets_of(address: str) -> Iterator[str]:
             if not plain and (has_login or not _WORD_SEGMENT.fullmatch(part)):
                 yield part
     for pair in query.split("&"):
-        if _query(pair) != pair:
-            yield pair.partition("=")[2] or pair
+        value = pair.partition("=")[2] or pair
+        if _query(pair) != pair and not _LOGIN.fullmatch(value):
+            yield value
+
+
+def secrets_of_endpoint(address: str) -> Iterator[str]:
+    """Yield what `redact_endpoint` masks and is no word, which may stand for something else."""
+    login, path, query = _parts(address)
+    yield _password(login)
+    yield from (part for part in path.split("/") if part and _endpoint_path(part) != part)
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if SECRET_NAME.fullmatch(name) or not _WORD_SEGMENT.fullmatch(value or name):
+            yield value or name
+
+
+def _parts(address: str) -> tuple[str, str, str]:
+    """Login, path and query of an address; empty where it has none."""
+    login, _, rest = address.partition("://")[2].rpartition("@")
+    rest, _, query = rest.partition("#")[0].partition("?")
+    return login, rest.partition("/")[2], query
+
+
+def _password(login: str) -> str:
+    user, colon, password = login.partition(":")
+    return password if colon else user
 
 
 def _masked_value(found: re.Match[str]) -> str:

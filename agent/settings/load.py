@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
 from agent.printable import printable
-from agent.redaction import MASK, redact, remember_secrets, secrets_of
+from agent.redaction import MASK, redact, remember_secrets, secrets_of_camera, secrets_of_endpoint
 from agent.settings.declarations import PREFIX, Settings, variable
 from agent.settings.describe import OWN_WORDS, explain, is_secret
 from agent.settings.foreign import is_foreign
@@ -27,6 +27,7 @@ PATH_SETTINGS = (
     "upload_ca",
     "upload_client_cert",
 )
+_OTHER_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _PROBLEM_MAX = 2000  # characters of one problem, whose value may have any length
 _VARIABLES = tuple(variable(field) for field in Settings.model_fields)
 
@@ -113,13 +114,12 @@ def token_file() -> Path | None:
 def _secrets(settings: Settings) -> Iterator[str]:
     """Yield every secret in the settings; the name of a camera is none."""
     names = {camera.name for camera in settings.cameras}
-    addresses = [camera.source for camera in settings.cameras]
-    if settings.upload_proxy:
-        addresses.append(settings.upload_proxy.get_secret_value())
-    for address in addresses:
-        yield from (each for each in secrets_of(address) if each not in names)
-    if settings.token:
-        yield settings.token
+    for camera in settings.cameras:
+        yield from (each for each in secrets_of_camera(camera.source) if each not in names)
+    proxy = settings.upload_proxy.get_secret_value() if settings.upload_proxy else ""
+    for address in (settings.upload_url or "", proxy):
+        yield from secrets_of_endpoint(address)
+    yield from filter(None, [settings.token, *map(os.environ.get, _OTHER_SECRETS)])
 
 
 def _valid_ones(wrong: set[str]) -> Settings:

@@ -3,10 +3,12 @@
 import errno
 import os
 import pwd
+import re
 import stat
 from pathlib import Path
 
 _HIDDEN_BY_UNIT = ("/home", "/root", "/run/user")
+_PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 (names, no files)
 _RUNS_AS_SERVICE = ("STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "INVOCATION_ID")
 
 
@@ -15,6 +17,11 @@ def unreachable(path: Path) -> str | None:
 
     A path that does not exist yet is reachable when the folders above it are.
     """
+    if any(map(path.is_relative_to, _PRIVATE)) and has_private_tmp():
+        return (
+            "the service has a /tmp of its own (PrivateTmp=yes), which systemd deletes at each "
+            "stop; move it to /var/lib/capture-agent, /srv or /mnt"
+        )
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -22,6 +29,17 @@ def unreachable(path: Path) -> str | None:
     if stat.S_ISREG(mode) and not os.access(path, os.R_OK, effective_ids=True):
         return f"this user may not read it; give it to the user: chown {_user()} {path}"
     return None
+
+
+def has_private_tmp(mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether this is the service, and systemd gave it a /tmp that no other process sees."""
+    if not os.environ.get("STATE_DIRECTORY"):
+        return False
+    try:
+        text = mounts.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return re.search(r"(?m)^\S+ \S+ \S+ \S*systemd-private-\S* /tmp ", text) is not None
 
 
 def _why(path: Path, error: OSError) -> str | None:

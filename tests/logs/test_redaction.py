@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.logs import Log
-from agent.redaction import redact, remember_secrets, secrets_of
+from agent.redaction import redact, remember_secrets, secrets_of_camera, secrets_of_endpoint
 from tests.logs.log_lines import lines_of
 
 MARK = "Zq7"  # what no text of ours holds
@@ -107,7 +107,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
 )
 def test_a_secret_that_the_settings_hold_is_masked_wherever_it_stands(address: str) -> None:
     """A library's error repeats a part of the address, escaped or not."""
-    remember_secrets(secrets_of(address))
+    remember_secrets(secrets_of_camera(address))
     try:
         for spelt in (address, unquote(address)):
             found = re.search(r"Zq7[%\w @]*?secret", spelt)
@@ -120,9 +120,15 @@ def test_a_secret_that_the_settings_hold_is_masked_wherever_it_stands(address: s
 
 def test_the_words_of_an_address_are_no_secrets() -> None:
     """A camera is often called as its stream is."""
-    assert "/frontdoor" in set(secrets_of("rtsp://10.0.0.7/frontdoor"))
-    assert "frontdoor" not in set(secrets_of("rtsp://10.0.0.7/frontdoor"))
-    assert set(secrets_of("rtsp://10.0.0.7/Streaming/Channels/101?channel=1")) == {""}
+    assert "/frontdoor" in set(secrets_of_camera("rtsp://10.0.0.7/frontdoor"))
+    assert "frontdoor" not in set(secrets_of_camera("rtsp://10.0.0.7/frontdoor"))
+    assert set(secrets_of_camera("rtsp://10.0.0.7/Streaming/Channels/101?channel=1")) == {""}
+
+
+def test_only_what_is_no_word_of_an_endpoints_address_is_a_secret() -> None:
+    url = "https://hooks.example/services/T0A1B2C3D/incoming?api_key=s3cret&tag=train&x=a8F3-k2L"
+
+    assert set(secrets_of_endpoint(url)) - {""} == {"T0A1B2C3D", "s3cret", "a8F3-k2L"}
 
 
 def fail(text: str) -> None:

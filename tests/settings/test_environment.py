@@ -14,6 +14,7 @@ from agent.factories import selection_plan, upload_target
 from agent.path_text import path_problem
 from agent.settings.declarations import Settings, variable
 from agent.settings.load import PATH_SETTINGS, foreign_variables, load
+from agent.settings.reach import has_private_tmp
 from agent.settings.secret_file import read_secret, secret_problem
 from tests.end_to_end.command import call
 from tests.fakes.clock import ManualClock
@@ -217,6 +218,30 @@ def test_a_file_in_the_place_of_a_folder_is_named(name: str, tmp_path: Path) -> 
     problems = problems_of(**{name: f"{tmp_path}/file/inner"})
 
     assert f"{name}: cannot reach {tmp_path}/file/inner: {tmp_path}/file is a file" in problems[0]
+
+
+MOUNTS = """\
+24 1 8:1 / / rw,relatime shared:1 - ext4 /dev/mmcblk0p2 rw
+61 24 8:1 /tmp/systemd-private-3f-capture-agent.service-Xy/tmp /tmp rw shared:9 - ext4 /dev/x rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("mounts", "state", "private"),
+    [
+        (MOUNTS, "/var/lib/capture-agent", True),
+        (MOUNTS, "", False),  # another service runs this
+        (MOUNTS.partition("61 ")[0], "/var/lib/capture-agent", False),
+    ],
+)
+def test_the_services_own_tmp_is_recognised(
+    mounts: str, state: str, private: bool, tmp_path: Path
+) -> None:
+    """A spool there would be deleted at each stop."""
+    (tmp_path / "mountinfo").write_text(mounts, encoding="utf-8")
+
+    with environment({"STATE_DIRECTORY": state}):
+        assert has_private_tmp(tmp_path / "mountinfo") == private
 
 
 def test_a_circle_of_links_is_named(tmp_path: Path) -> None:
