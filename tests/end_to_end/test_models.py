@@ -116,6 +116,8 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
         family_model(tmp_path / "new", FAMILIES["rtdetr"], objects).rename(path)
         daemon.signal(signal.SIGHUP)
         daemon.wait_for("model changed")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("model unchanged")
         daemon.signal(signal.SIGTERM)
         assert daemon.ends() == 0, daemon.text
 
@@ -142,6 +144,9 @@ def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path)
     (tmp_path / "text").write_text("<html>")
     (tmp_path / "text").rename(path)
 
+    planted = tmp_path / "agent"  # in the working directory of the daemon
+    planted.mkdir()
+    (planted / "__init__.py").write_text(f"open({str(tmp_path / 'planted ran')!r}, 'w')")
     checked = call(tmp_path, "check", **settings)
     with Daemon(tmp_path, **settings) as daemon:
         daemon.wait_for("capture stored")
@@ -162,6 +167,7 @@ def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path)
     assert "cannot load the model" in told["model_error"]
     used = f"street ({good['sha256']}), the known-good model: cannot load the model"
     assert used in " ".join(shown.split())
+    assert not (tmp_path / "planted ran").exists()
     assert checked.returncode == 78
     assert "`run` uses the known-good model, street" in checked.stdout.replace("\n", " ")
 
