@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -53,24 +53,21 @@ class ImageFolder:
     passed_over: dict[str, int]
     """Files and folders that are not read: how many there are of each suffix, or of `folder`."""
 
-    def times(self, step: float) -> list[float]:
-        """Return the seconds of each image after the first one; they always increase.
+    def clock(self, step: float) -> "ImageClock":
+        """Return the clock of the images.
 
-        The times are those in EXIF or else in the names, where most images have one; else those at
-        which the files were changed, if they were then seconds apart. Images without a time are
-        `step` apart.
+        Their times are those in EXIF or else in the names, where most images have one; else those
+        at which the files were changed, if they were then seconds apart. Images without a time are
+        `step` seconds apart.
         """
-        stated = _exif_times(self.images) or _name_times(self.images) or _change_times(self.images)
-        if stated is None:
-            return [index * step for index in range(len(self.images))]
-        times, at, before = [], 0.0, None
-        for index, now in enumerate(stated):
-            if index:
-                gap = 0.0 if now is None or before is None else abs(now - before)
-                at += gap or step
-            times.append(at)
-            before = now if now is not None else before
-        return times
+        if _have_exif_times(self.images):
+            return ImageClock(step, exif=True)
+        return ImageClock(step, _name_times(self.images) or _change_times(self.images))
+
+    def times(self, step: float) -> list[float]:
+        """Return the time of each image by `clock`; looks into each file if EXIF states them."""
+        clock = self.clock(step)
+        return [clock.at(_taken_at(image) if clock.exif else None) for image in self.images]
 
     def why_empty(self) -> str:
         """Return why there is no image, and where there are some."""
@@ -87,6 +84,33 @@ class ImageFolder:
             more = f" and {len(nested) - _MOST_NAMED} more" if len(nested) > _MOST_NAMED else ""
             return f"{why}. Folders in it are not read; give the one with the images: {named}{more}"
         return why
+
+
+class ImageClock:
+    """Times of images in seconds after the first one; they always increase."""
+
+    def __init__(
+        self, step: float, stated: Sequence[float | None] | None = None, *, exif: bool = False
+    ) -> None:
+        """`stated` are the times of all images; with `exif`, `at` gets that of each."""
+        self.exif = exif
+        self._step = step
+        self._stated = stated
+        self._index = -1
+        self._at = 0.0
+        self._before: float | None = None  # what the latest image with a time stated
+
+    def at(self, taken_at: float | None) -> float:
+        """Return the time of the next image; `taken_at` is what its EXIF states."""
+        self._index += 1
+        if not self.exif and self._stated is None:
+            return self._index * self._step
+        now = taken_at if self._stated is None else self._stated[self._index]
+        if self._index:
+            gap = 0.0 if now is None or self._before is None else abs(now - self._before)
+            self._at += gap or self._step
+        self._before = self._before if now is None else now
+        return self._at
 
 
 def image_folder(path: Path) -> ImageFolder:
@@ -114,13 +138,9 @@ def counted(numbers: dict[str, int]) -> str:
     return ", ".join([*shown, *([f"{rest} others"] if rest else [])])
 
 
-def _exif_times(images: tuple[Path, ...]) -> list[float | None] | None:
-    if not images:
-        return None
+def _have_exif_times(images: tuple[Path, ...]) -> bool:
     samples = {images[round(n * (len(images) - 1) / (_SAMPLES - 1))] for n in range(_SAMPLES)}
-    if not _mostly([_taken_at(image) for image in samples]):
-        return None
-    return [_taken_at(image) for image in images]
+    return _mostly([_taken_at(image) for image in samples])
 
 
 def _mostly(times: Collection[float | None]) -> bool:

@@ -51,7 +51,7 @@ class Recording:
     first frame; every frame for an fps of 0. Other frames are skipped without decoding.
 
     Every image of a folder is returned, at the time that EXIF, its name or its file states, see
-    `ImageFolder.times`; images without a time are 1/fps apart, 1/5 s for an fps of 0.
+    `ImageFolder.clock`; images without a time are 1/fps apart, 1/5 s for an fps of 0.
 
     A frame that cannot be decoded, or that shows the damage of missing data, is skipped, and
     counted in `unreadable`.
@@ -141,16 +141,17 @@ class Recording:
             video.close()
 
     def _images(self, folder: ImageFolder) -> Generator[_DecodedFrame, None, None]:
-        times = folder.times(1.0 / (self._fps or FOLDER_FPS))
+        clock = folder.clock(1.0 / (self._fps or FOLDER_FPS))
         decoder, found = ImageDecoder(), False
-        for index, (image, at) in enumerate(zip(folder.images, times, strict=True)):
+        for index, image in enumerate(folder.images):
             try:
-                pixels = decoder.read(image).pixels
+                decoded = decoder.read(image)
             except (UnusableImage, OSError) as exc:
+                clock.at(None)
                 self._skip(f"{printable(image.name)}: {printable(exc)}")
                 continue
             found = True
-            yield _DecodedFrame(index, at, pixels)
+            yield _DecodedFrame(index, clock.at(decoded.header.taken_at), decoded.pixels)
         if not found:
             count, why = len(folder.images), self.why_unreadable
             raise self._lost(f"none of its {count} images can be read, {why}" if count > 1 else why)
