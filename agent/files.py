@@ -16,6 +16,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -299,6 +300,11 @@ class Disk:
         """The number of the file system of a path."""
         return path.stat().st_dev
 
+    def mounted(self) -> frozenset[Path]:
+        """The folders that something is mounted at now, in the view of this process."""
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+        return frozenset(Path(_unescaped(line.split()[4])) for line in lines)
+
     def mount_points(self) -> tuple[Path, ...]:
         """The folders that /etc/fstab mounts something at, mounted or not; without the root."""
         try:
@@ -306,7 +312,7 @@ class Disk:
         except (OSError, ValueError):
             return ()
         fields = (line.split() for line in lines if not line.lstrip().startswith("#"))
-        places = (Path(each[1].replace("\\040", " ")) for each in fields if len(each) > 1)
+        places = (Path(_unescaped(each[1])) for each in fields if len(each) > 1)
         return tuple(place for place in places if place.is_absolute() and place != Path("/"))
 
     @contextlib.contextmanager
@@ -474,6 +480,11 @@ def _refusal(why: str, path: Path) -> OSError:
 def _unlink(folder: int, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
+
+
+def _unescaped(name: str) -> str:
+    """Return a name in a table of mounts as it is: blanks and backslashes are octal there."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)
 
 
 def _lock(descriptor: int, seconds: float) -> None:

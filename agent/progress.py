@@ -7,7 +7,7 @@ without being passed down; in a thread without a worker nothing happens.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from threading import Lock
+from threading import Event, Lock
 from typing import Protocol
 
 _POLL_S = 0.5  # between two looks of a waiting thread at whether it is asked to stop
@@ -16,7 +16,7 @@ _current: ContextVar["Progress"] = ContextVar("the progress of this thread's wor
 
 
 class Stopping(Exception):
-    """The worker was asked to stop while it waited for its turn."""
+    """The worker was asked to stop while it waited for somebody else."""
 
 
 class Progress(Protocol):
@@ -50,6 +50,22 @@ def doing(what: str, *, limited: bool = True) -> Iterator[None]:
         yield
     finally:
         progress.begin(before, limited=True)
+
+
+def wait(done: Event, seconds: float) -> bool:
+    """Wait for an event at most `seconds`; return whether it came.
+
+    Raises `Stopping` when the worker is asked to stop meanwhile.
+    """
+    progress = _current.get(None)
+    left = seconds
+    while not done.wait(min(left, _POLL_S)):
+        left -= _POLL_S
+        if left <= 0:
+            return False
+        if progress is not None and progress.stopping:
+            raise Stopping
+    return True
 
 
 @contextmanager

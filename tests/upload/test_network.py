@@ -10,11 +10,14 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from agent.errors import ConfigurationError, TargetBlocked, TargetUnavailable
+from agent.progress import Stopping
+from agent.runtime.worker import Worker
 from agent.upload.http.options import HttpOptions
 from agent.upload.http.transport import IDLE_MAX
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
 
@@ -258,3 +261,43 @@ def test_after_a_look_up_that_hung_the_name_is_looked_up_again(
             hung.join(10)
 
             assert target.send(stored_capture(1)).id == stored_capture(1).id
+
+
+def test_name_resolution_that_hangs_does_not_hold_up_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on, asked, ends = threading.Event(), threading.Event(), []
+
+    def hang(*_: object, **__: object) -> list[object]:
+        asked.set()
+        go_on.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with target_of("http://stop.example/upload", HttpOptions(timeout=60.0)) as target:
+
+        def step() -> None:
+            try:
+                target.send(stored_capture(1))
+            except Stopping:
+                ends.append("stopping")
+
+        worker = Worker(
+            "upload 0",
+            step,
+            timeout=60.0,
+            clock=ManualClock(),
+            log=Recorder().log,
+            ended=lambda: None,
+        )
+        worker.start()
+        try:
+            assert asked.wait(10)
+            assert worker.description == "upload 0 (looks up the name stop.example)"
+            worker.stop()
+            assert worker.join(5)
+        finally:
+            go_on.set()
+
+    assert ends == ["stopping"]
+    assert not worker.failed

@@ -249,3 +249,10 @@ def test_nothing_is_written_through_a_link_that_others_planted(tmp_path: Path, l
 
     assert (outside / "file").read_bytes() == b"precious"
     assert [path.name for path in outside.iterdir()] == ["file"]
+
+
+def test_what_is_mounted_is_what_the_kernel_says() -> None:
+    mounted = Disk().mounted()
+
+    assert {Path("/"), Path("/proc")} <= mounted
+    assert all(place.is_absolute() for place in mounted)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.ports import Clock
-from agent.progress import doing
+from agent.progress import doing, wait
 from agent.upload.connection_errors import NameTimeout
 from agent.upload.http.rate_limit import RateLimit
 from agent.upload.http.timer_thread import Timer, TimerThread
@@ -161,7 +161,7 @@ def _resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
             look_up = _look_ups[host, port] = _LookUp(host, port)
             Thread(target=look_up.run, name="look up", daemon=True).start()
     with doing(f"looks up the name {host}"):
-        is_done = look_up.done.wait(deadline.remaining)
+        is_done = wait(look_up.done, deadline.remaining)
     if not is_done:
         raise NameTimeout(host)
     if look_up.failure is not None:

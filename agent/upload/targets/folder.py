@@ -122,11 +122,12 @@ class FolderTarget:
 
     def _require_mounted(self) -> None:
         """Raise `TargetUnavailable` where a disk should be mounted and none is."""
-        place = existing_folder(self._directory)
-        mounts = (*_MOUNT_ROOTS, *self._disk.mount_points())
-        if not any(mount in (self._directory, *self._directory.parents) for mount in mounts):
+        above = (self._directory, *self._directory.parents)
+        roots = [one for one in (*_MOUNT_ROOTS, *self._disk.mount_points()) if one in above]
+        if not roots:
             return
-        if self._disk.device(place) == self._disk.device(Path("/")):
+        mounted = self._disk.mounted().intersection(above)
+        if not any(one.is_relative_to(root) for one in mounted for root in roots):
             raise TargetUnavailable(
                 f"cannot store captures in {printable(self._directory)}: nothing is mounted there, "
                 "it is on the device's own disk; plug the disk in and mount it, or choose a folder "

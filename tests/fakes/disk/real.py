@@ -133,6 +133,9 @@ class TwoDisks(Disk):
     def mount_points(self) -> tuple[Path, ...]:
         return (self.mount,)
 
+    def mounted(self) -> frozenset[Path]:
+        return frozenset([Path("/"), Path("/run")] + [self.mount] * self.is_mounted)
+
     def free_bytes(self, path: Path) -> int:
         del path
         return self.free
