@@ -1,7 +1,7 @@
 """Asks an RTSP camera for its streams: where they are, or why there are none.
 
 FFmpeg reports most causes with one text, and follows a redirect to any host. So the camera is asked
-first, with the request that FFmpeg would send next.
+first, with the requests that FFmpeg would send next.
 """
 
 import re
@@ -92,7 +92,9 @@ class RtspClient:
         for _ in range(_MOST_REDIRECTS + 1):
             self.close()
             connection = self._described = _Connection(url, self._timeout, self._clock)
-            response = connection.request("DESCRIBE", {"Accept": "application/sdp"})
+            response = connection.request("OPTIONS", {})
+            if response.status // 100 != _REDIRECTS // 100:  # others are no obstacle
+                response = connection.request("DESCRIBE", {"Accept": "application/sdp"})
             if response.status < _REDIRECTS:
                 return url
             if response.status >= _CLIENT_ERRORS:

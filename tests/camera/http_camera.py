@@ -1,5 +1,6 @@
 """An HTTP camera for the tests: each path answers as it is told."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ Answer = Page | Callable[[Mapping[str, str]], Page]
 class HttpCamera:
     """Serves `pages` by path; counts the requests."""
 
-    def __init__(self, pages: Mapping[str, Answer] | None = None) -> None:
+    def __init__(
+        self, pages: Mapping[str, Answer] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.pages = dict(pages or {})
         self.requests: list[str] = []
         camera = self
@@ -44,11 +47,15 @@ class HttpCamera:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     def url(self, path: str = "/image") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}{path}"
 
     def stop(self) -> None:
         self._server.shutdown()

@@ -1,19 +1,28 @@
 """HTTP cameras: still images, MJPEG in its dialects, other video; never another host."""
 
+import contextlib
 import itertools
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.camera.address import parse_camera
 from agent.camera.frame_checks import MAX_SIDE
+from agent.camera.http_client import Body, HttpClient, Response
+from agent.camera.http_frames import MjpegParts
 from agent.camera.live import LiveCamera
 from agent.domain import Frame
-from agent.errors import CameraLost
+from agent.errors import CameraLost, UnusableImage
 from agent.system import SystemClock
 from tests.camera.encoded import clip_frames, mux
 from tests.camera.http_camera import HttpCamera, Page, jpeg, multipart
@@ -434,6 +443,69 @@ def test_other_lists_are_refused(
 
     assert message.startswith("cannot open camera ")
     assert other.requests == []
+
+
+def test_a_redirect_to_https_at_the_camera_is_followed(server: HttpCamera, opened: Open) -> None:
+    """Its certificate is not verified: cameras sign their own."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("camera.example").configure_cert(tls)
+    secure = HttpCamera({"/image": counting()}, tls=tls)
+    server.pages["/image"] = Page(status=301, headers={"Location": secure.url()})
+    assert secure.url().startswith("https://127.0.0.1:")
+
+    assert len(frames(opened(server.url()), 3)) == 3
+    back = opened(secure.url())
+    secure.pages["/image"] = Page(status=302, headers={"Location": server.url()})
+    assert "which is not followed" in lost(back)  # the password would be sent in the clear
+    secure.stop()
+
+
+PIECES = st.sampled_from(
+    [
+        b"--frame",
+        b"\r\n",
+        b"Content-Length: ",
+        b"7",
+        b"99999999",
+        b"Content-Type: image/jpeg",
+        jpeg(),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=st.lists(PIECES | st.binary(max_size=20), max_size=30), has_boundary=st.booleans())
+def test_any_parts_give_frames_or_a_loss(pieces: list[bytes], *, has_boundary: bool) -> None:
+    data = b"".join(pieces)
+
+    class Raw:
+        chunks: ClassVar = [data[at : at + 50] for at in range(0, len(data), 50)]
+
+        def read1(self, _: int) -> bytes:
+            return self.chunks.pop(0) if self.chunks else b""
+
+        def settimeout(self, _: float) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    raw: Any = Raw()
+    headers = Message()
+    headers["Content-Type"] = "multipart/x-mixed-replace" + ("; boundary=frame" * has_boundary)
+    body = Body(raw, raw, SystemClock())
+    response = Response("http://camera/", changed=True, headers=headers, body=body)
+    parts = MjpegParts(
+        response, HttpClient("http://camera/", timeout=1, clock=SystemClock()), timeout=1
+    )
+    message = ""
+    try:
+        while parts.grab():
+            with contextlib.suppress(UnusableImage):
+                assert parts.retrieve().ndim == 3
+    except CameraLost as error:
+        message = str(error)
+    assert message.isprintable()
 
 
 # Causes

@@ -1,9 +1,12 @@
 """Each cause for which an RTSP camera gives no video has its own message, with the fix."""
 
+import itertools
 import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.camera.rtsp_client import RtspClient
 from agent.camera.stream import open_rtsp
@@ -68,8 +71,8 @@ def test_a_wrong_password_is_told_apart_from_a_missing_one(server: ScriptedRtsp,
     assert "it refuses user and password (status 401). Check both" in message
     assert "p%40ss" not in message
     assert "p@ss" not in message
-    assert server.methods() == ["DESCRIBE", "DESCRIBE"]  # more would lock the user
-    assert f"Authorization: {kind} " in server.requests[1]
+    assert server.methods() == ["OPTIONS", "DESCRIBE", "DESCRIBE"]  # more would lock the user
+    assert f"Authorization: {kind} " in server.requests[2]
 
 
 def test_a_host_that_does_not_answer_is_told(server: ScriptedRtsp) -> None:
@@ -135,8 +138,15 @@ def test_a_camera_without_tls_is_told(server: ScriptedRtsp) -> None:
 def test_a_redirect_to_another_place_is_not_followed(server: ScriptedRtsp) -> None:
     other = socket.create_server(("127.0.0.1", 0))
     place = f"rtsp://127.0.0.1:{other.getsockname()[1]}"
-    for target in (f"{place}/x", "rtsp://127.0.0.2/x", "http://127.0.0.1/", "file:///etc/passwd"):
-        server.answers["DESCRIBE"] = Answer(302, {"Location": target})
+    targets = [
+        f"{place}/x",
+        "rtsp://127.0.0.2/x",
+        "http://127.0.0.1/",
+        "file:///etc/passwd",
+        "//[x",
+    ]
+    for method, target in itertools.product(["DESCRIBE", "OPTIONS"], targets):
+        server.answers[method] = Answer(302, {"Location": target})
         message = cause(server.url)
         assert "which is not followed" in message
     other.settimeout(0.1)
@@ -155,3 +165,22 @@ def test_a_redirect_at_the_camera_is_followed_with_its_password() -> None:
     assert client.describe() == f"rtsp://me:pw@127.0.0.1:{server.port}/other"
     client.close()
     server.stop()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", b"RTSP/1.0 200 OK\r\n", b"RTSP/1.0 302 X\r\n"])
+)
+def test_any_answer_is_a_cause_in_one_printable_line(data: bytes, before: bytes) -> None:
+    server = ScriptedRtsp({"*": Answer(raw=before + data), "DESCRIBE": Answer(raw=before + data)})
+    client = RtspClient(server.url, timeout=5, clock=CLOCK)
+    message = ""
+    try:
+        client.describe()
+    except CameraLost as error:
+        message = str(error)
+    finally:
+        client.close()
+        server.stop()
+    assert message.isprintable()
+    assert len(message) < 1000
