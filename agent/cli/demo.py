@@ -56,7 +56,7 @@ def demo(
     """
     folder = directory or console.new_folder(Path("capture-agent-demo"))
     try:
-        folder.mkdir(parents=True, exist_ok=directory is None)
+        folder.mkdir(parents=True)
     except OSError as error:
         raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
     screen = Console(highlight=False)

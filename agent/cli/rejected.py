@@ -11,8 +11,9 @@ from agent.cli import CommandGroup, console
 from agent.errors import DamagedRecord
 from agent.factories import spool_of
 from agent.files import Disk
+from agent.printable import printable
 from agent.record import file_format as record
-from agent.record.file_format import file_name
+from agent.record.file_format import LARGEST_BYTES, file_name
 from agent.spool.layout import SpoolPaths
 from agent.spool.rejected import drop_rejected, list_rejected, retry_rejected
 from agent.spool.spool import Spool
@@ -42,7 +43,8 @@ def show(
     rows: list[dict[str, object]] = []
     for entry in list_rejected(disk, paths):
         try:
-            made = record.decode(disk.read(paths.rejected / file_name(entry))).record
+            data, _ = disk.beginning(paths.rejected / file_name(entry), LARGEST_BYTES + 1)
+            made = record.decode_as(entry, data).record
         except (DamagedRecord, OSError) as error:
             rows.append({"id": entry.id, "error": str(error)})
             continue
@@ -59,7 +61,7 @@ def show(
         print(json.dumps({"rejected": rows}))
         return
     for row in rows:
-        print("  ".join(str(value) for value in row.values()))
+        print("  ".join(printable(value) for value in row.values()))
     print(f"{len(rows)} rejected captures in {paths.rejected}")
 
 

@@ -151,13 +151,13 @@ _FIELDS: Mapping[str, _Check] = {
     ),
     "schema": _optional(_is_natural),
     "sequence": _optional(_is_natural),
-    "device": _optional(_is_text),
-    "camera": _optional(_is_text),
-    "captured_at": _optional(_is_text),
+    "device": _is_text,
+    "camera": _is_text,
+    "captured_at": _is_text,
     "boot_id": _optional(_is_text),
     "monotonic_ns": _optional(_is_number),
     "source_frame": _optional(_is_natural),
-    "lane": _optional(_is_text),
+    "lane": _is_text,
     "value": _optional(_is_number),
     "model": _optional(
         _object(

@@ -9,8 +9,10 @@ from agent.domain import StoredCapture
 from agent.errors import DamagedRecord
 from agent.files import Disk
 from agent.record.file_format import (
+    LARGEST_BYTES,
     decode,
     file_name,
+    occupied_bytes,
     parse_name,
     time_from_name,
     time_in_name,
@@ -62,7 +64,8 @@ def best_waiting(directory: Path, most: int, *, camera: str = "") -> list[Stored
     captures = []
     for entry in entries:
         with contextlib.suppress(FileNotFoundError, DamagedRecord):
-            capture = decode(disk.read(records / file_name(entry)))
+            data, _ = disk.beginning(records / file_name(entry), LARGEST_BYTES + 1)
+            capture = decode(data)
             if camera in {"", capture.record["camera"]}:
                 captures.append(capture)
         if len(captures) == most:
@@ -78,7 +81,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     disk = disk or Disk()
     paths = SpoolPaths(directory.absolute())
     if not (paths.cache / DATABASE).exists():
-        return SpoolStatus(owner_of(paths.lock), 0, 0, None, 0.0, 0, 0, 0, 0, {}, None, 0)
+        return _without_index(disk, paths)
     span = time_in_name(now - _RECENT_S), time_in_name(now)
     totals = read_totals(paths.cache, span, ("last_delivered", "ledger"))
     counts = Counter(totals.counts)
@@ -103,4 +106,29 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
         in_rejected=len(rejected),
         ledger=totals.notes.get("ledger"),
+    )
+
+
+def _without_index(disk: Disk, paths: SpoolPaths) -> SpoolStatus:
+    """Return the state of a spool that is missing, or whose index is: what the file names say.
+
+    The next start rebuilds the index from them.
+    """
+    found = (parse_name(file.name, file.size) for file in disk.files(paths.records))
+    entries = [entry for entry in found if entry is not None]
+    size = sum(map(occupied_bytes, entries))
+    return SpoolStatus(
+        owner=owner_of(paths.lock),
+        waiting=len(entries),
+        waiting_bytes=size,
+        oldest_waiting=None,
+        recent_bytes_per_hour=0.0,
+        stored=len(entries),
+        delivered=0,
+        rejected=0,
+        damaged=0,
+        evicted_by_reason={},
+        last_delivered=None,
+        occupied=size,
+        in_rejected=sum(1 for _ in disk.files(paths.rejected)),
     )

@@ -333,6 +333,15 @@ def test_a_damaged_counter_costs_neither_the_index_nor_the_start(
     assert status.stored == 6 + status.delivered + status.rejected
 
 
+def test_the_status_of_a_spool_whose_index_is_lost_says_what_waits(root: Path) -> None:
+    (root / "cache" / DATABASE).unlink()
+
+    status = read_status(root, now=0.0)
+
+    assert (status.waiting, status.stored, status.in_rejected) == (5, 5, 1)
+    assert status.waiting_bytes == 5 * 4096
+
+
 def test_captures_rejected_before_the_index_was_lost_are_retried(root: Path) -> None:
     (root / "cache" / DATABASE).unlink()
     with open_real(root) as spool:
