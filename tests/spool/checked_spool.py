@@ -27,6 +27,7 @@ class CheckedSpool:
         self.evictable: set[str] = set()  # candidates of an interrupted put
         self.evicted: set[str] = set()
         self.rejected: dict[str, SpoolEntry] = {}
+        self.not_unlinked: set[str] = set()  # acknowledged while the disk refused something
         self.requeued: set[str] = set()  # interrupted while being requeued: waiting or rejected
         self.is_index_lost = False
         self.spool = machine.start()
@@ -143,12 +144,14 @@ class CheckedSpool:
         self.claimed.clear()
         found = claimable(self.spool)
         counts = Counter(self.spool.counts())
+        if is_index_lost:  # and before it, the disk refused to unlink or to sync
+            self.finished -= self.not_unlinked & found.keys()
         for identity, image in found.items():
             assert identity not in self.finished, "a finished capture reappeared"
             assert image == self.images[identity], "the image has other bytes"
         surprising = found.keys() - self.waiting.keys() - self.unstored.keys() - self.requeued
         if is_index_lost:  # nothing was sent of those that were evicted
-            surprising -= self.evicted
+            surprising -= self.evicted | self.not_unlinked
         assert not surprising, "an unknown capture appeared"
         missing = self.waiting.keys() - found.keys() - self.doubtful
         assert missing <= self.evictable, "a stored capture was lost"
@@ -189,6 +192,7 @@ class CheckedSpool:
     def _finish(
         self, identity: str, action: Callable[[str], None], *, may_have_moved: bool = False
     ) -> None:
+        errors = self.machine.disk.errors
         try:
             action(identity)
         except SpoolUnavailable:
@@ -201,6 +205,8 @@ class CheckedSpool:
             raise
         self.claimed.remove(identity)
         entry = self.waiting.pop(identity)
+        if self.machine.disk.errors > errors:
+            self.not_unlinked.add(identity)
         if may_have_moved:
             self.rejected[identity] = entry
         self.finished.add(identity)
