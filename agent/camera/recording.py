@@ -136,7 +136,10 @@ class Recording:
                 found = True
                 yield _DecodedFrame(index, at, pixels)
             if not found:
-                raise self._lost("no frame of the video can be decoded. Convert it to H.264")
+                raise self._lost(
+                    "no frame of the video can be decoded. Copy it again if it is incomplete, or "
+                    "convert it to H.264"
+                )
         finally:
             video.close()
 

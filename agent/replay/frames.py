@@ -13,6 +13,7 @@ from agent.camera.recording import Recording
 from agent.camera.thumbnail import small_grey
 from agent.domain import Frame, Observation
 from agent.ports import Detector
+from agent.printable import printable
 from agent.redaction import redact_camera
 from agent.system import uuid7
 
@@ -24,7 +25,7 @@ def address_of(source: str) -> CameraAddress:
     try:
         address = parse_camera(source)
     except ValueError as error:
-        raise ValueError(f"{redact_camera(source)}: {error}") from None
+        raise ValueError(f"{printable(redact_camera(source))}: {error}") from None
     if address.live:
         raise ValueError(f"{address.shown} is a camera; give a video file or a folder of images")
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).absolute().stem).strip("-")[:64]

@@ -107,3 +107,14 @@ def test_a_fifo_with_the_name_of_an_image_does_not_hang_the_replay(tmp_path: Pat
 
     assert done.returncode == 78
     assert "it is neither a file nor a folder: it is a FIFO" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m.mp4", "new\nline.mp4", "no\x1b[31m/folder.mp4"])
+def test_a_name_with_control_characters_is_shown_without_them(tmp_path: Path, name: str) -> None:
+    if "/" not in name:
+        (tmp_path / name).write_bytes(b"x")
+
+    done = run_replay(tmp_path, name)
+
+    assert done.returncode == 78
+    assert done.stderr.rstrip("\n").isprintable()
