@@ -162,7 +162,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "threshold unused": Event(
         "warning",
-        "`AGENT_THRESHOLDS` has labels that the model does not have; these thresholds have no "
+        "In `AGENT_THRESHOLDS` are labels that the model does not have; these thresholds have no "
         "effect. `labels` names them, with the nearest label of the model.",
         "Write the labels as the model does; `capture-agent check` tells them too.",
         facts="model labels",

@@ -32,15 +32,18 @@ _OPTION = re.compile(
 _USER_OPTION = re.compile(
     r"((?<![\w-])(?:(?:-u|--user|--proxy-user)[ =]+(?=\S+:)|sshpass +-p *))\S+"
 )
-_USER_AT_HOST = re.compile(r"(?<![\w/*])(?:[a-z]+:/)?[^\s/\"'=]+:(?!//)\S+@(?=[\w\[])")
 _LONE_PATH = re.compile(r"(\burl: )(/\S*)")  # requests repeats an address without its host
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*"
-_URL = re.compile(rf"({_SCHEME}:(?:\\?/){{2}})(\S*)")
+_SCHEME_MAX = 32  # characters before "://" that are looked at
+_URL = re.compile(r"(:(?:\\?/){2})(\S*)")
 # `rtsp%3A%2F%2F...`: an address inside another one, escaped once or more often.
-_ESCAPED_URL = re.compile(rf"(?i)({_SCHEME}%(?:25)*3A(?:%(?:25)*2F){{2}})[^\s&\"'<>]+")
+_ESCAPED_URL = re.compile(r"(?i)(%(?:25)*3A(?:%(?:25)*2F){2})[^\s&\"'<>]+")
+_TOKEN = re.compile(r"\S+")
+_OPENING = "\"'=([{<"
 _URL_END = re.compile(r"[<>]|[\"'](?=[^\w%]|$)")
-_TRAILING = re.compile(r"[.,:;!?)\]}]+$")
+_TRAILING = ".,:;!?)]}"
+_SEGMENT_MAX = 64  # characters of a segment that may be harmless
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+(?:%25\w+)?\]|[\w.*-]+)?(?::\d{0,5})?")
 _CAMERA_SCHEMES = frozenset(
     {"rtsp", "rtsps", "rtspt", "rtspu", "rtmp", "rtmps", "rtp", "srt", "mms", "udp", "tcp", "onvif"}
@@ -81,9 +84,10 @@ def redact(text: str) -> str:
     them: the error of a library may repeat half an address.
     """
     text = _ESCAPED_URL.sub(rf"\1{MASK}", text)
-    text = _URL.sub(lambda found: found[1] + _rest_of_url(found[1], found[2]), text)
+    text = _URL.sub(_masked_url, text)
     text = _LONE_PATH.sub(lambda found: found[1] + _masked(found[2], _endpoint_path), text)
-    text = _USER_AT_HOST.sub(f"{MASK}@", text)
+    if "@" in text:
+        text = _TOKEN.sub(_masked_login, text)
     text = _HEADER.sub(rf"\1{MASK}", text)
     text = _KEY_VALUE.sub(_masked_value, text)
     text = _OPTION.sub(rf"\1{MASK}", text)
@@ -184,16 +188,27 @@ def _redact_address(address: str, show_path: Callable[[str], str]) -> str:
     return redact(address)
 
 
-def _rest_of_url(start: str, rest: str) -> str:
-    """Mask the rest of an address in a text, and keep what follows it."""
-    login, at, address = rest.rpartition("@")
+def _masked_url(found: re.Match[str]) -> str:
+    """Mask the rest of an address in a text, from "://" on, and keep what follows it."""
+    before = found.string[max(0, found.start() - _SCHEME_MAX) : found.start()]
+    scheme = re.split(r"[^A-Za-z0-9+.-]", before)[-1]
+    login, at, address = found[2].rpartition("@")
     end = _URL_END.search(address)
     stop = end.start() if end else len(address)
-    trailing = _TRAILING.search(address, 0, stop)
-    stop = trailing.start() if trailing else stop
-    is_camera = start.partition(":")[0].lower() in _CAMERA_SCHEMES
-    show_path = _camera_path if is_camera else _endpoint_path
-    return _masked(f"{login}{at}{address[:stop]}", show_path) + address[stop:]
+    stop = len(address[:stop].rstrip(_TRAILING)) if not address[:stop].endswith("]") else stop
+    show_path = _camera_path if scheme.lower() in _CAMERA_SCHEMES else _endpoint_path
+    return found[1] + _masked(f"{login}{at}{address[:stop]}", show_path) + address[stop:]
+
+
+def _masked_login(found: re.Match[str]) -> str:
+    """Mask `user:password` before an "@", where no "://" told that it is an address."""
+    login, at, host = found[0].rpartition("@")
+    user, colon, _ = login.partition(":")
+    is_login = at and colon and "://" not in login and re.match(r"[\w\[]", host)
+    if not is_login or user.startswith("/") or not user.strip(_OPENING):
+        return found[0]
+    begin = max(user.rfind(char) for char in _OPENING) + 1
+    return f"{user[:begin]}{MASK}@{host}"
 
 
 def _masked(rest: str, show_path: Callable[[str], str]) -> str:
@@ -216,7 +231,8 @@ def _camera_path(path: str) -> str:
     kept: list[str] = []
     for segment in path.split("/"):
         is_number = bool(kept) and _NUMBER.fullmatch(segment)
-        if segment and not is_number and not _CAMERA_SEGMENT.fullmatch(segment):
+        is_harmless = len(segment) <= _SEGMENT_MAX and _CAMERA_SEGMENT.fullmatch(segment)
+        if segment and not is_number and not is_harmless:
             return "/".join([*kept, MASK])
         kept.append(segment)
     return path
@@ -228,7 +244,9 @@ def _endpoint_path(path: str) -> str:
     for segment in path.split("/"):
         if _LOGIN.fullmatch(segment):
             return "/".join([*kept, MASK])
-        harmless = not segment or _WORD_SEGMENT.fullmatch(segment)
+        harmless = len(segment) <= _SEGMENT_MAX and (
+            not segment or _WORD_SEGMENT.fullmatch(segment)
+        )
         kept.append(segment if harmless else MASK)
     return "/".join(kept)
 

@@ -2,6 +2,7 @@
 
 import re
 import string
+import time
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -10,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.logs import Log
-from agent.redaction import redact, remember_secrets, secrets_of_camera, secrets_of_endpoint
+from agent.redaction import (
+    redact,
+    redact_camera,
+    redact_endpoint,
+    remember_secrets,
+    secrets_of_camera,
+    secrets_of_endpoint,
+)
 from tests.logs.log_lines import lines_of
 
 MARK = "Zq7"  # what no text of ours holds
@@ -129,6 +137,40 @@ def test_only_what_is_no_word_of_an_endpoints_address_is_a_secret() -> None:
     url = "https://hooks.example/services/T0A1B2C3D/incoming?api_key=s3cret&tag=train&x=a8F3-k2L"
 
     assert set(secrets_of_endpoint(url)) - {""} == {"T0A1B2C3D", "s3cret", "a8F3-k2L"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(
+            "x",
+            "a:",
+            "a@",
+            "a:b@",
+            "://",
+            "a/",
+            "token ",
+            "token=",
+            "-",
+            "--a",
+            "a.",
+            "a-",
+            "_",
+            ".",
+        ),
+        *("h264", "video-", "a1-", "&a=b", "%3A", "%25", "'", '"\\', "authorization:", "bearer "),
+        *("-u a:", "url: /", ":\\/\\/", "AGENT_A", "[::1", "1"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "rtsp://h/", "https://h/?", "token=", "AGENT_"])
+def test_a_long_text_takes_a_time_in_proportion_to_its_length(part: str, before: str) -> None:
+    """An endpoint or a camera can send any text; with its square, this would take minutes."""
+    text = f"{before}{part * 20_000}!"
+    began = time.process_time()
+    for mask in (redact, redact_camera, redact_endpoint):
+        mask(text)
+
+    assert time.process_time() - began < 5
 
 
 def fail(text: str) -> None:
