@@ -7,6 +7,7 @@ oldest that waits for a request, which costs its sender a new connection. One th
 capture is never closed so.
 """
 
+import resource
 import socket
 import time
 from collections import Counter
@@ -59,10 +60,18 @@ class Connection:
             return  # the sender was faster
 
 
+def connections_limit() -> int:
+    """Return how many connections there may be: half of the files that the process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(CONNECTIONS_MAX, max(soft // 2, 1)) if soft > 0 else CONNECTIONS_MAX
+
+
 class Connections:
     """All connections of a server."""
 
     def __init__(self) -> None:
+        self._most = connections_limit()
+        self._most_of_address = min(ADDRESS_MAX, max(self._most // 2, 1))
         self._open: dict[socket.socket, Connection] = {}
         self._lock = Lock()
 
@@ -73,10 +82,10 @@ class Connections:
         """Add a connection, if need be in place of one that waits; False where all work."""
         with self._lock:
             mine = [one for one in self._alive() if one.address == address]
-            if len(mine) >= ADDRESS_MAX and not _end_oldest(mine):
+            if len(mine) >= self._most_of_address and not _end_oldest(mine):
                 return False
             alive = self._alive()
-            if len(alive) >= CONNECTIONS_MAX:
+            if len(alive) >= self._most:
                 of = Counter(one.address for one in alive)
                 busiest = [one for one in alive if of[one.address] == max(of.values())]
                 if not _end_oldest(busiest) and not _end_oldest(alive):

@@ -3,6 +3,8 @@
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -21,6 +23,7 @@ from agent.receiver import connections, server
 from agent.receiver.connections import ADDRESS_MAX, CONNECTIONS_MAX, Connections
 from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
 from agent.receiver.report import REPEAT_S, ArrivalReport
+from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import CAR, of_first_schema, stored_capture
 from tests.fakes.clock import ManualClock
@@ -573,3 +576,36 @@ def test_a_capture_is_never_written_through_a_planted_link(tmp_path: Path, link:
     assert status in (201, 503)
     assert (outside / "file").read_bytes() == b"precious"
     assert [path.name for path in outside.iterdir()] == ["file"]
+
+
+def test_half_open_connections_do_not_use_up_the_files_of_the_process(tmp_path: Path) -> None:
+    """A process may have few files: at their end no connection would be accepted."""
+    script = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from pathlib import Path
+from agent.factories import dataset_at, receiver_of
+receiver = receiver_of(dataset_at(Path({str(tmp_path / "set")!r})))
+receiver.start()
+print(receiver.url, flush=True)
+sys.stdin.read()
+receiver.stop()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        place = ("127.0.0.1", int(url.rpartition(":")[2].partition("/")[0]))
+        half_open = [socket.create_connection(place, timeout=5) for _ in range(120)]
+        try:
+            network = HttpOptions(timeout=5.0)  # less than a head may take
+            clock = ManualClock()
+            with EndpointTarget(url, token=None, clock=clock, network=network) as target:
+                assert target.send(stored_capture(1)).duplicate is False
+        finally:
+            for connection in half_open:
+                connection.close()
+            process.communicate(timeout=30)
+
+    assert process.returncode == 0
