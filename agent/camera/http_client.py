@@ -19,6 +19,7 @@ _CHUNK = 65536
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED = 401
+_MOST_ERROR_BYTES = 65536
 _NOT_MODIFIED = 304
 _OK = 200
 
@@ -155,6 +156,7 @@ class HttpClient:
         self._origin = ("", "", 0)  # of the connection
         parts = urlsplit(url)
         self._credentials = None
+        self._challenges: list[str] = []  # of the latest response with status 401
         if parts.username is not None:
             self._credentials = Credentials(unquote(parts.username), unquote(parts.password or ""))
 
@@ -199,14 +201,24 @@ class HttpClient:
 
     def _answer(self, url: str, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, Body]:
         """Send the request, a second time with credentials if the camera asks for them."""
-        response, body = self._send(url, headers)
+        response, body = self._send(url, {**headers, **self._authorization(url)})
         if response.status == _UNAUTHORIZED and self._credentials is not None:
-            challenges = response.headers.get_all("WWW-Authenticate") or []
-            answer = self._credentials.answer(challenges, method="GET", uri=_target(url))
-            if answer is not None:
-                self.close()
-                response, body = self._send(url, {**headers, "Authorization": answer})
+            self._challenges = response.headers.get_all("WWW-Authenticate") or []
+            authorization = self._authorization(url)
+            if authorization:
+                try:
+                    body.rest(_MOST_ERROR_BYTES)  # then the connection takes the next request
+                except OSError:
+                    self.close()
+                response, body = self._send(url, {**headers, **authorization})
         return response, body
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        """Return the header that answers the camera's latest challenge, if there was one."""
+        if self._credentials is None or not self._challenges:
+            return {}
+        answer = self._credentials.answer(self._challenges, method="GET", uri=_target(url))
+        return {} if answer is None else {"Authorization": answer}
 
     def _send(self, url: str, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, Body]:
         scheme, host, port = origin(url)

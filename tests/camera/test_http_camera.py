@@ -238,6 +238,28 @@ def test_an_image_with_data_behind_its_end_is_complete(server: HttpCamera, opene
     assert opened(server.url()).read().pixels.shape == (48, 64, 3)
 
 
+def test_a_password_is_sent_with_each_request_once_it_was_asked_for(
+    server: HttpCamera, opened: Open
+) -> None:
+    """A camera that changes its nonce, as all do after some time, asks again."""
+    answer, statuses = counting(), []
+    nonces = itertools.chain(["a"] * 4, itertools.repeat("b"))
+
+    def page(headers: Mapping[str, str]) -> Page:
+        nonce = next(nonces)
+        is_known = f'nonce="{nonce}"' in headers.get("Authorization", "")
+        statuses.append(200 if is_known else 401)
+        if is_known:
+            return answer(headers)
+        challenge = f'Digest realm="camera", qop="auth", nonce="{nonce}"'
+        return Page(b"no", "text/plain", 401, {"WWW-Authenticate": challenge})
+
+    server.pages["/image"] = page
+    url = server.url().replace("//", "//me:p%40ss@")
+    assert len(frames(opened(url), 6)) == 6
+    assert statuses == [401, 200, 200, 200, 401, 200, 200, 200]
+
+
 # MJPEG
 
 
