@@ -1,5 +1,6 @@
 """The sample clip of the demo is drawn, is the same everywhere, and shows the model something."""
 
+import tomllib
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from agent.camera.length import Length, length_of
 from agent.cli.sample_clip import clip_pixels, sample_clip
 from agent.factories import detector_of
 from agent.settings.load import without_environment
+from tests import ROOT
 
 
 def test_the_bundled_model_finds_people_vehicles_and_signs_in_the_clip() -> None:
@@ -37,3 +39,9 @@ def test_the_clip_is_a_readable_video_of_ten_seconds(tmp_path: Path) -> None:
     path.write_bytes(sample_clip())
 
     assert length_of(parse_camera(str(path)), fps=10) == Length(250, 10.0)
+
+
+def test_the_demo_needs_no_library_of_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert project["optional-dependencies"]["demo"] == []
