@@ -21,7 +21,7 @@ _PROBLEMS = (
     (r".*\s", "it has blanks or several lines; write only the secret, on one line"),
     (r".*[^!-~]", "it has characters that no HTTP header takes; copy the secret again"),
 )
-BYTES_MAX = 65_536
+BYTES_MAX = 16_384
 """Bytes that are read of a file: more than any token has."""
 
 

@@ -150,6 +150,15 @@ def test_a_comment_or_a_shells_sign_is_named_in_other_settings_too(name: str, te
     assert "comment" in problem or "not expanded" in problem
 
 
+@pytest.mark.parametrize("name", ["AGENT_DEVICE_ID", "AGENT_UPLOAD_URL", "AGENT_MODEL_LABELS"])
+@pytest.mark.parametrize("mark", ["'", '"'])
+def test_quotes_that_nobody_removed_are_named(name: str, mark: str) -> None:
+    """Docker keeps the quotes of an env file."""
+    (problem,) = problems_of(**{name: f"{mark}https://host/x{mark}"})
+
+    assert problem.endswith("the quotes would belong to the value; remove them")
+
+
 @pytest.fixture
 def another_user() -> Iterator[None]:
     """Run as a user without rights."""

@@ -75,6 +75,11 @@ class SettingsGroup(BaseSettings):
                 "the value, because systemd knows no comment behind a value; move it to a line of "
                 "its own"
             )
+        elif str in kinds and re.fullmatch(r"(['\"])[^'\"]*\1", text):
+            problem = (
+                f"cannot use {printable(redact(text))}: the quotes would belong to the value; "
+                "remove them"
+            )
         elif SecretStr in kinds and info.field_name != "upload_proxy":
             problem = secret_problem(text)
         if problem:
