@@ -33,6 +33,7 @@ class Body:
         self._clock = clock
         self._buffer = b""
         self._deadline = 0.0
+        self._ended = False
 
     def allow(self, seconds: float) -> None:
         """Let the following reads take so long in all, however slowly the bytes arrive."""
@@ -47,6 +48,8 @@ class Body:
         if self._buffer:
             data, self._buffer = self._buffer, b""
             return data
+        if self._ended:
+            return b""
         left = self._deadline - self._clock.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -56,6 +59,7 @@ class Body:
         except (http.client.HTTPException, ValueError) as error:  # a chunk without a size
             raise ConnectionError(f"an invalid response: {printable(str(error))}") from error
         if not data:
+            self._ended = True
             self._response.close()  # the connection can take the next request
         return data
 

@@ -112,7 +112,7 @@ class StillImages:
         timeout: float,
         clock: Clock,
     ) -> None:
-        """`timeout`: seconds without a image after which the camera is lost."""
+        """`timeout`: seconds without an image after which the camera is lost."""
         self._client = client
         self._timeout = timeout
         self._step = 1.0 / (fps or STILL_FPS)

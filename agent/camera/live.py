@@ -25,7 +25,7 @@ class LiveCamera:
     """A camera, reduced to `fps` by the monotonic clock.
 
     Every frame is taken from the camera immediately, so that no backlog grows, but only due frames
-    are converted. A still-image address is requested `fps` times a second; a image that it has
+    are converted. A still-image address is requested `fps` times a second; an image that it has
     not renewed is no new frame.
 
     `read` blocks until a frame is due: up to 1/fps, or up to `stall` if a stream sends nothing, or

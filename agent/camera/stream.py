@@ -189,7 +189,7 @@ def open_http_video(
             raise file.failure from error
         kind = f" of the type {printable(response.media_type)}" if response.media_type else ""
         raise CameraLost(
-            f"its response{kind} is neither MJPEG, nor a image, nor a video "
+            f"its response{kind} is neither MJPEG, nor an image, nor a video "
             f"({_reason(error)}). Write the address of such a stream"
         ) from error
     return Stream(video, file)

@@ -395,7 +395,8 @@ def test_a_video_in_one_response_is_read(server: HttpCamera, opened: Open, segme
     serve_files(server, segments)
     camera = opened(server.url("/list0.ts"), fps=0, real=True)
 
-    assert [frame.pixels.shape for frame in frames(camera, 20)] == [(272, 640, 3)] * 20
+    assert [frame.pixels.shape for frame in frames(camera, 25)] == [(272, 640, 3)] * 25
+    assert "it stopped sending frames" in lost(camera, reads=1)
 
 
 def test_a_playlist_of_the_camera_is_read(server: HttpCamera, opened: Open, segments: Path) -> None:
