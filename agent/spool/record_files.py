@@ -108,10 +108,6 @@ class RecordFiles:
             self._paths.rejected / file_name(entry), self._paths.records / file_name(entry)
         )
 
-    def is_in_rejected(self, entry: SpoolEntry) -> bool:
-        """Return whether the file is in `rejected/`."""
-        return self._disk.size(self._paths.rejected / file_name(entry)) > 0
-
     def move_reason(self, entry: SpoolEntry) -> MoveReason:
         """Return why a file that cannot be read has to be moved."""
         return move_reason(self._disk, self._paths, file_name(entry))

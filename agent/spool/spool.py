@@ -275,15 +275,20 @@ class Spool:
             self.arrived.notify()
 
     def _move_back(self, entry: SpoolEntry, counts: Mapping[str, int]) -> None:
-        """Move a file back, or else undo the commit before it. Raises `OSError`."""
+        """Move a file back, or undo the commit before it and raise `OSError`.
+
+        If that cannot be undone either, the capture waits, as the index says: a claim or the next
+        start finds where its file is.
+        """
         try:
             self._files.move_back(entry)
         except OSError:
-            if not self._files.is_in_rejected(entry):
-                return  # moved; a power cut may still undo it, as if it had been rejected again
             undone = {name: -count for name, count in counts.items()}
-            with contextlib.suppress(OSError):  # the next start undoes it too
+            try:
+                self._files.move_away(entry, MoveReason.REJECTED)
                 self._commit(IndexChange(unlisted=(file_name(entry),), counts=undone))
+            except OSError:
+                return
             raise
 
     def wait_reason(self) -> str | None:

@@ -119,6 +119,7 @@ class CheckedSpool:
         """Let a rejected capture wait again."""
         entry = self.rejected.pop(identity)
         self.finished.remove(identity)
+        errors = self.machine.disk.errors
         try:
             self.spool.requeue(entry)
         except SpoolUnavailable:
@@ -130,6 +131,8 @@ class CheckedSpool:
             self.requeued.add(identity)
             raise
         self.waiting[identity] = entry
+        if self.machine.disk.errors > errors:
+            self.doubtful.add(identity)  # its file may be in `rejected/`
         self.check()
 
     def release(self, identity: str) -> None:

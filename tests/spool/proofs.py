@@ -173,6 +173,22 @@ def finishes_what_the_disk_refused(make_machine: MakeMachine) -> None:
         checked.machine.kill()
 
 
+def requeues_or_leaves_rejected(make_machine: MakeMachine) -> None:
+    """The disk fails at each step of a retried rejection, and then the power is lost."""
+    for step, is_lasting, choose in product(
+        range(1, 12), (False, True), (keep_nothing, _every_other(0))
+    ):
+        checked = CheckedSpool(make_machine())
+        checked.put([new_capture(1), new_capture(2)])
+        identity = _claim(checked)
+        checked.reject(identity)
+        checked.machine.disk.inject(DiskFault(step, errno.EIO, is_lasting))
+        checked.requeue(identity)
+        checked.machine.disk.inject(None)
+        checked.start_again(partial(_start_again, checked.machine, choose))
+        checked.machine.kill()
+
+
 def survives_a_lost_index(make_machine: MakeMachine) -> None:
     """Power is lost at each step, and the index with it: what was delivered does not come back."""
     for choose in (keep_nothing, keep_everything, _every_other(0), _every_other(1)):

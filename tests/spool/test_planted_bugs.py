@@ -1,6 +1,6 @@
 """Tests of the tests: a proof must detect each planted bug."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from tests.spool.proofs import (
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
     keeps_the_budget,
+    requeues_or_leaves_rejected,
     survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
@@ -158,6 +159,12 @@ class RequeueMovesFirst(Spool):
         super().requeue(entry)
 
 
+class FailedRequeueNotUndone(Spool):
+    def _move_back(self, entry: SpoolEntry, counts: Mapping[str, int]) -> None:
+        del counts
+        self._files.move_back(entry)
+
+
 class UnlinksNotSynced(RecordFiles):
     def unlink_durably(self, entries: Iterable[SpoolEntry]) -> None:
         self.unlink(entries)
@@ -237,6 +244,7 @@ def test_a_failed_commit_that_is_not_overwritten_is_seen(make_machine: MakeMachi
         (RefusedPutLeftBehind, gives_up_a_refused_put_for_good),
         (GivenUpPutLeftBehind, gives_up_a_refused_put_for_good),
         (RequeueMovesFirst, survives_power_cuts),
+        (FailedRequeueNotUndone, requeues_or_leaves_rejected),
         (UnlinksNotSynced, survives_a_lost_index),
         (LedgerOnlyInTheIndex, keeps_the_budget),
         (LedgerAfterTheIndex, keeps_the_budget),

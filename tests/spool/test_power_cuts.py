@@ -14,6 +14,7 @@ from tests.spool.proofs import (
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
     keeps_the_budget,
+    requeues_or_leaves_rejected,
     survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
@@ -35,6 +36,7 @@ from tests.spool.proofs import (
         gives_up_a_refused_put_for_good,
         survives_a_lost_index,
         keeps_the_budget,
+        requeues_or_leaves_rejected,
     ],
 )
 def test_the_spool_keeps_its_promise(proof: Proof, make_machine: MakeMachine) -> None:
