@@ -40,6 +40,7 @@ from agent.settings.declarations import Settings
 from agent.settings.load import foreign_variables, token_file
 from agent.settings.units import show_size
 from agent.spool.layout import existing_parent, refuse_torn
+from agent.spool.lock import Owner
 from agent.spool.status import read_status
 from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
@@ -179,6 +180,13 @@ def _test_images() -> Iterator[Pixels]:
         yield noise.repeat(cell, axis=0).repeat(cell, axis=1)
 
 
+def _named(owner: Owner | None) -> str:
+    if owner is None:  # it ended just now
+        return "no daemon runs"
+    who = "the daemon" if owner.is_daemon else "another command"
+    return f"{who} (process {owner.process}) owns it"
+
+
 def check_spool(settings: Settings, clock: Clock) -> str:
     """Open the spool unless a daemon has it; raises `ConfigurationError` or `SpoolUnavailable`."""
     directory = settings.spool_dir
@@ -198,7 +206,7 @@ def check_spool(settings: Settings, clock: Clock) -> str:
             waiting, owner = spool.waiting(), "no daemon runs"
     except TemporaryError:
         status = read_status(directory, now=clock.wall())
-        waiting, owner = status.waiting, "the daemon owns it"
+        waiting, owner = status.waiting, _named(status.owner)
     free = _enough(directory, settings)
     return f"{directory}: writable, {waiting} waiting, {owner}, {free}"
 

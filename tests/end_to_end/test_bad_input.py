@@ -46,7 +46,10 @@ SETTINGS = [
     ),
     ({"AGENT_CAMERAS": CLIP, "AGENT_UPLOAD_URL": "dir:x"}, ["AGENT_UPLOAD_URL", "dir:/", "dir:x"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL": "no.onnx"}, ["no.onnx", "No such file", "AGENT_MODEL"]),
-    ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL": "text.onnx"}, ["text.onnx", "AGENT_MODEL to an ONNX"]),
+    (
+        {"AGENT_CAMERAS": CLIP, "AGENT_MODEL": "text.onnx"},
+        ["text.onnx", "not an ONNX model"],
+    ),
     ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL": "strange.onnx"}, ["strange.onnx", "AGENT_MODEL"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_PROVIDERS": "CUDA"}, ["AGENT_PROVIDERS", "CUDA", "CPU"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_MODEL_SHA256": "0" * 64}, ["sha256", "AGENT_MODEL_SHA256"]),

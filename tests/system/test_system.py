@@ -4,6 +4,7 @@ import os
 import re
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -185,6 +186,6 @@ def test_the_journal_reads_us_under_systemd_but_not_on_a_terminal(
         monkeypatch.delenv(name, raising=False)
     if variable:
         monkeypatch.setenv(variable, "8:1234")
-    monkeypatch.setattr(os, "isatty", lambda descriptor: on_a_terminal)
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: on_a_terminal))
 
     assert under_systemd() is expected
