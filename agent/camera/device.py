@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 
-from agent.camera.frame_checks import checked
 from agent.camera.opencv import as_bgr, grab, prepare, retrieve
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
@@ -49,11 +48,19 @@ class Device:
         raw = retrieve(self._capture)
         if raw is None:
             raise UnusableImage("cannot use an image: the device sent one that cannot be decoded")
-        return checked(as_bgr(raw))
+        return converted(raw)
 
     def close(self) -> None:
         """See `Connection`."""
         self._capture.release()
+
+
+def converted(raw: Any) -> Pixels:
+    """Convert an image of a driver to BGR; raises `UnusableImage` if its format is unknown."""
+    try:
+        return as_bgr(raw)
+    except (TypeError, ValueError, IndexError, cv2.error) as error:
+        raise UnusableImage("cannot use an image of the device: its format is unknown") from error
 
 
 def _why_no_device(source: str) -> str:

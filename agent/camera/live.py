@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agent.camera.address import CameraAddress, SourceKind
 from agent.camera.connection import Connection
+from agent.camera.frame_checks import checked
 from agent.camera.schedule import FrameSchedule, FreezeWatch
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
@@ -126,7 +127,7 @@ class LiveCamera:
                 decoded_at = now
                 continue
             try:
-                pixels = connection.retrieve()
+                pixels = checked(connection.retrieve())
             except UnusableImage as error:
                 self.unreadable += 1
                 why = str(error)

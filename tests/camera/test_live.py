@@ -1,18 +1,21 @@
 """Cameras that freeze, fail and recover: real servers, real sockets, real time."""
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from agent.camera.address import parse_cameras
+from agent.camera.device import converted
 from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
-from agent.domain import Frame
+from agent.domain import Frame, Pixels
 from agent.errors import CameraLost
 from agent.redaction import redact_camera
 from agent.system import SystemClock
@@ -351,3 +354,45 @@ def test_libraries_write_nothing_to_stderr(
     lost(camera)
 
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 6, 3), np.float32),
+        np.zeros((4, 6, 2), np.uint8),
+        np.zeros((4, 6, 5), np.uint16),
+        np.zeros((0, 6, 3), np.uint8),
+        np.zeros(24, np.uint8),
+        np.broadcast_to(np.uint8(0), (20_000, 20_000, 3)),
+    ],
+)
+def test_an_odd_image_of_a_driver_is_no_frame(
+    monkeypatch: pytest.MonkeyPatch, image: np.ndarray[Any, Any]
+) -> None:
+    """Whatever a driver hands on, one check lies before all others."""
+    good = np.full((4, 6, 3), 90, np.uint8)
+    images = itertools.cycle([image, good, good + 1])
+
+    class Driver:
+        paced, fresh = False, True
+
+        def due_in(self) -> float:
+            return 0.0
+
+        def grab(self) -> bool:
+            return True
+
+        def retrieve(self) -> Pixels:
+            return converted(next(images))
+
+        def close(self) -> None:
+            pass
+
+    camera = live("0")
+    monkeypatch.setattr(camera, "_open", Driver)
+    seen = frames(camera, 4)
+    camera.close()
+
+    assert camera.unreadable == 2
+    assert all(frame.pixels.shape == (4, 6, 3) for frame in seen)
