@@ -83,6 +83,8 @@ def redact(text: str) -> str:
     Also masks the secrets of the settings wherever they stand, once `remember_secrets` was told
     them: the error of a library may repeat half an address.
     """
+    if _known:  # first: they may have blanks, which end an address in a text
+        text = _known.sub(lambda found: f"/{MASK}" if found[0].startswith("/") else MASK, text)
     text = _ESCAPED_URL.sub(rf"\1{MASK}", text)
     text = _URL.sub(_masked_url, text)
     text = _LONE_PATH.sub(lambda found: found[1] + _masked(found[2], _endpoint_path), text)
@@ -92,8 +94,7 @@ def redact(text: str) -> str:
     text = _KEY_VALUE.sub(_masked_value, text)
     text = _OPTION.sub(rf"\1{MASK}", text)
     text = _USER_OPTION.sub(rf"\1{MASK}", text)
-    text = _BEARER.sub(rf"\1 {MASK}", text)
-    return _known.sub(MASK, text) if _known else text
+    return _BEARER.sub(rf"\1 {MASK}", text)
 
 
 def redact_camera(source: str) -> str:

@@ -121,6 +121,7 @@ def test_a_secret_that_the_settings_hold_is_masked_wherever_it_stands(address: s
             found = re.search(r"Zq7[%\w @]*?secret", spelt)
             assert found is not None
             assert MARK not in redact(f"no answer to {found[0]}, giving up")
+            assert not {MARK, "secret"} & set(re.split(r"\W", redact(f"cannot open {spelt}: 401")))
             assert MARK not in redact(f"[http] bad path {spelt.partition('10.0.0.7')[2]}")
     finally:
         remember_secrets([])
