@@ -12,6 +12,8 @@ from typing import Literal
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
 
+REPORT_BUG = "Report it with its traceback."
+
 _DISK = "Free some space on the disk, or lower `AGENT_SPOOL_MAX` and `AGENT_SPOOL_MIN_FREE`."
 
 
@@ -255,7 +257,7 @@ EVENTS: Mapping[str, Event] = {
         "critical",
         "A bug in the code of the target; the traceback follows, once for each kind. All captures "
         "are kept, capturing goes on, and deliveries are tried again as when they are blocked.",
-        "Report it with its traceback.",
+        REPORT_BUG,
         facts="target capture",
     ),
     "upload delayed": Event(
@@ -349,7 +351,7 @@ EVENTS: Mapping[str, Event] = {
     "worker failed": Event(
         "critical",
         "A bug: the traceback follows, the process exits, and systemd restarts it.",
-        "Report it with its traceback.",
+        REPORT_BUG,
         facts="worker",
     ),
     "worker stalled": Event(

@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from agent.events import EVENTS
+from agent.events import EVENTS, REPORT_BUG
 from agent.selection.rules import rules
 from agent.settings.declarations import Settings, variable
 from agent.settings.describe import allowed, doc_of, kind, shown_default
@@ -134,12 +134,14 @@ def urgent_events_table() -> str:
     """Return the README's table of events that need a person, in Markdown.
 
     These are problems at level error or above, or that become so when they are final;
-    of their meaning and of what to do, the first sentence.
+    of their meaning and of what to do, the first sentence. A bug, which is only to be reported,
+    says so itself.
     """
     rows = ["| Event | Meaning | What to do |", "| --- | --- | --- |"]
     for name, event in EVENTS.items():
         is_problem = bool(event.fix) and event.level != "info"
-        if is_problem and {event.level, event.worst_level} & {"error", "critical"}:
+        is_bug = event.fix == REPORT_BUG
+        if is_problem and not is_bug and {event.level, event.worst_level} & {"error", "critical"}:
             meaning = re.split(r"[;.](?: |$)", event.meaning)[0]
             fix = re.split(r"[.](?: |$)", event.fix)[0]
             rows.append(f"| `{name}` | {meaning}. | {fix}. |")
