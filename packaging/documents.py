@@ -27,6 +27,21 @@ _APACHE = """\
 License: Apache-2.0
  On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.
 """
+# A wheel's metadata names the licence of its Python code, not that of the binaries in it.
+_BINARIES = {
+    "av": (
+        ("av.libs/libx264-* av.libs/libx265-*", "VideoLAN, MulticoreWare", "GPL-2+"),
+        ("av.libs/libav* av.libs/libsw*", "the FFmpeg developers", "LGPL-3+"),
+    ),
+    "opencv-python-headless": (
+        ("*_headless.libs/libav* *_headless.libs/libsw*", "the FFmpeg developers", "LGPL-2.1+"),
+    ),
+}
+_COMMON = {
+    "GPL-2+": "GPL-2",
+    "LGPL-3+": "LGPL-3",
+    "LGPL-2.1+": "LGPL-2.1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,21 @@ def copyright_text(libraries: Sequence[Library]) -> str:
         "Comment: RECORD there lists its files; the licence is beside it or in METADATA\n"
         for each in libraries
     )
-    return "\n".join([*parts, _APACHE])
+    for each in libraries:
+        parts += [_of_binaries(*row) for row in _BINARIES.get(each.name.lower(), ())]
+    return "\n".join([*parts, _APACHE, *(_common(*names) for names in _COMMON.items())])
+
+
+def _of_binaries(files: str, authors: str, licence: str) -> str:
+    places = " ".join(f"opt/capture-agent/lib/*/site-packages/{file}" for file in files.split())
+    return (
+        f"Files: {places}\nCopyright: {authors}\nLicense: {licence}\n"
+        "Comment: in the wheel as its makers built it; whoever passes it on owes the source\n"
+    )
+
+
+def _common(licence: str, text: str) -> str:
+    return f"License: {licence}\n The full text is in /usr/share/common-licenses/{text}.\n"
 
 
 def changelog(root: Path, version: str, maintainer: str, at: int) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from debian import SCRIPTS, Build
-from documents import bundled, changelog, copyright_text
+from documents import Library, bundled, changelog, copyright_text
 
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 
@@ -82,3 +82,11 @@ def test_each_library_is_named_with_its_licence(
 
     assert (library.name, library.licence) == ("other", licence)
     assert f"the authors of other 1\nLicense: {licence}\n" in copyright_text([library])
+
+
+def test_binaries_in_a_wheel_have_their_own_licence() -> None:
+    text = copyright_text([Library("av", "18.1.0", "BSD-3-Clause", "av-18.1.0.dist-info")])
+
+    assert "/av.libs/libx264-*" in text
+    assert "License: GPL-2+\nComment" in text
+    assert "/usr/share/common-licenses/GPL-2.\n" in text
