@@ -86,7 +86,7 @@ def _of_binaries(files: str, authors: str, licence: str) -> str:
     places = " ".join(f"opt/capture-agent/lib/*/site-packages/{file}" for file in files.split())
     return (
         f"Files: {places}\nCopyright: {authors}\nLicense: {licence}\n"
-        "Comment: in the wheel as its makers built it; whoever passes it on owes the source\n"
+        "Comment: in the wheel as its makers built it; to pass it on, offer the source\n"
     )
 
 
