@@ -19,7 +19,7 @@ from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
-from agent.exchange.state import Phase
+from agent.exchange.state import Limits, Phase
 from agent.factories import (
     detector_of,
     engine_folder,
@@ -173,6 +173,13 @@ def _process(settings: Settings, target: UploadTarget | None, *, clock: Clock) -
         device=settings.device_id,
         started_at=clock.monotonic(),
         target=target.name if target else None,
+        limits=Limits(
+            budget_per_day=settings.budget_per_day,
+            spool_max=int(settings.spool_max),
+            spool_min_free=int(settings.spool_min_free),
+            camera_stall=settings.camera_stall,
+            fps=settings.fps,
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """What `status` knows, as one JSON object, and whether a person is needed."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
     """Return the facts by name, as docs/operating.md describes them."""
     state = view.state
     running = state if view.presence.is_there else None
+    if running is not None:
+        # The daemon may have been started with other settings than those of this terminal.
+        settings = settings.model_copy(update=dataclasses.asdict(running.limits))
     facts: dict[str, Any] = {
         "spool_dir": str(settings.spool_dir),
         "daemon": view.presence.value,

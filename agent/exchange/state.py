@@ -49,6 +49,17 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings of the daemon without which its figures cannot be understood."""
+
+    budget_per_day: float  # captures; 0: no limit
+    spool_max: int  # bytes
+    spool_min_free: int  # bytes
+    camera_stall: float  # seconds
+    fps: float  # of each camera; 0: as many as arrive
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonState:
     """The daemon at one moment."""
 
@@ -62,6 +73,7 @@ class DaemonState:
     interval: float  # seconds until the next state is due; 0 when none follows
     version: str
     device: str
+    limits: Limits
     cameras: tuple[CameraState, ...] = ()
     stalled: tuple[str, ...] = ()  # workers without progress
     model: str | None = None  # name
@@ -102,6 +114,7 @@ def decoded(data: bytes) -> DaemonState:
     if not isinstance(cameras, list) or not isinstance(stalled, list):
         raise ValueError("cameras and stalled must be lists")  # noqa: TRY004 (one error for all)
     raw["cameras"] = tuple(_made(CameraState, camera) for camera in cameras)
+    raw["limits"] = _made(Limits, raw.pop("limits", None))
     raw["stalled"] = tuple(str(name) for name in stalled)
     return _made(DaemonState, raw)
 
@@ -110,7 +123,7 @@ def _refuse_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_Made = TypeVar("_Made", CameraState, DaemonState)
+_Made = TypeVar("_Made", CameraState, DaemonState, Limits)
 
 
 def _made(kind: type[_Made], raw: Any) -> _Made:
@@ -125,7 +138,7 @@ def _made(kind: type[_Made], raw: Any) -> _Made:
         allowed = get_args(field.type) or (field.type,)
         if float in allowed and type(value) is int:
             value = float(value)
-        if type(value) not in allowed and not isinstance(value, tuple):
+        if type(value) not in allowed and not isinstance(value, tuple | Limits):
             raise ValueError(f"{field.name} has the wrong type")
         values[field.name] = value
     return kind(**values)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent.exchange.state import CameraState, DaemonState, Phase
+from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.ports import Clock
 from agent.printable import printable
 from agent.redaction import redact
@@ -35,6 +35,7 @@ class Process:
     device: str
     started_at: float  # seconds of the monotonic clock
     target: str | None  # the endpoint without secrets
+    limits: Limits
 
     def state(self, phase: Phase, clock: Clock, *, interval: float) -> DaemonState:
         """Return the state of a daemon of which nothing else is known."""
@@ -49,6 +50,7 @@ class Process:
             interval=interval,
             version=self.version,
             device=self.device,
+            limits=self.limits,
             target=self.target,
         )
 

@@ -14,7 +14,7 @@ from agent.cli.status_facts import exit_code, facts_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
 from agent.exchange.folder import exchange_path, prepare
-from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Phase, encoded
+from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Limits, Phase, encoded
 from agent.files import Disk
 from agent.settings.declarations import Settings
 from agent.settings.load import load
@@ -25,6 +25,9 @@ from agent.system import SystemClock, boot_id, process_start
 from tests.fakes.clock import ManualClock
 
 NOW = 5000.0
+LIMITS = Limits(
+    budget_per_day=100.0, spool_max=2_000_000_000, spool_min_free=0, camera_stall=20.0, fps=5.0
+)
 
 
 def state(**facts: Any) -> DaemonState:
@@ -41,6 +44,7 @@ def state(**facts: Any) -> DaemonState:
         interval=2.0,
         version="0.1.0",
         device="gate-3",
+        limits=LIMITS,
         cameras=(camera,),
         model="nanodet",
         model_sha256="0" * 64,
@@ -294,15 +298,26 @@ def test_what_recovers_without_help_needs_nobody(machine: Machine, published: Da
 
 
 def test_slow_cameras_are_given_their_time(machine: Machine) -> None:
-    slow = lost(last_frame_at=NOW - 90)
+    slow = replace(lost(last_frame_at=NOW - 90), limits=replace(LIMITS, fps=0.02))
 
-    assert facts(machine, slow, FPS="0.02")["needs"] == []
+    assert facts(machine, slow)["needs"] == []
+
+
+def test_limits_are_those_of_the_daemon_whatever_the_terminal_has_set(machine: Machine) -> None:
+    """A second terminal rarely has the variables of the daemon."""
+    limits = replace(LIMITS, budget_per_day=0.0, spool_max=5_000_000, spool_min_free=7)
+    here = {"BUDGET_PER_DAY": "30", "SPOOL_MAX": "1GB"}
+
+    found = facts(machine, state(limits=limits), **here)
+    names = ("budget_per_day", "credits_left", "max_bytes", "min_free_bytes")
+    assert [found[name] for name in names] == [0.0, -1, 5_000_000, 7]
+    assert facts(machine, None, **here)["budget_per_day"] == 30
 
 
 def test_a_full_disk_is_not_well_and_is_not_far_away(machine: Machine) -> None:
     found = facts(machine, state())
     assert (found["disk"], found["hours_until_full"]) == ("ok", None)
-    full = facts(machine, state(), SPOOL_MIN_FREE="900TB")
+    full = facts(machine, state(limits=replace(LIMITS, spool_min_free=900 * 10**12)))
     assert (full["disk"], full["hours_until_full"], exit_code(full)) == ("full", 0.0, 1)
     assert "900TB must stay free" in str(full["needs"])
 

@@ -15,6 +15,7 @@ from agent.exchange.state import (
     STATE_FILE,
     CameraState,
     DaemonState,
+    Limits,
     decoded,
     encoded,
     read_state,
@@ -32,6 +33,7 @@ STATE = DaemonState(
     interval=2.0,
     version="0.1.0",
     device="gate-3",
+    limits=Limits(100.0, 2_000_000_000, 0, 20.0, 5.0),
     cameras=(CAMERA,),
     stalled=("writer",),
 )
@@ -90,5 +92,5 @@ def test_a_missing_field_is_no_state() -> None:
     raw = json.loads(encoded(STATE))
     for field in raw:
         less = {name: value for name, value in raw.items() if name != field}
-        with pytest.raises(ValueError, match=r"missing|version|lists"):
+        with pytest.raises(ValueError, match=r"missing|version|lists|object"):
             decoded(json.dumps(less).encode())

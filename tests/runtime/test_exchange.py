@@ -13,7 +13,7 @@ import pytest
 
 from agent.errors import CameraLost
 from agent.exchange.asks import Ask, AskKind, fetch, put
-from agent.exchange.state import STATE_FILE, DaemonState, Phase, read_state
+from agent.exchange.state import STATE_FILE, DaemonState, Limits, Phase, read_state
 from agent.files import Disk
 from agent.runtime.answers import FETCHED_S, FOLLOWED_S, MOST_OPEN, Answers, FrameView
 from agent.runtime.exchange import FLASH_S, MEMORY_S, Exchange, StatePublisher
@@ -27,7 +27,8 @@ from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import MAKER, PlainEncoder
 from tests.runtime.whole_agent import HungCamera, Recording, WholeAgent
 
-PROCESS = Process(7, 70, "boot", "0.1.0", "gate-3", started_at=0.0, target="test://")
+LIMITS = Limits(100.0, 2_000_000_000, 0, 20.0, 5.0)
+PROCESS = Process(7, 70, "boot", "0.1.0", "gate-3", started_at=0.0, target="test://", limits=LIMITS)
 
 
 class FlakyCamera(HungCamera):
