@@ -18,6 +18,7 @@ from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
 from agent.evaluation.yolo_labels import read_folder
+from agent.printable import printable
 
 METHOD = (
     "weighted ratios over randomly drawn frames, linearised variance, Wilson intervals with the "
@@ -120,6 +121,7 @@ def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool)
         if not review.is_coco(content):
             return _Said({}, review.verdicts(labels, text, records))
         truth = review.coco_labels(labels, content, records)
+    review.require_labels_of_model(labels, truth, records)
     drawn = [name for name in truth if records[name]["lane"] == "random"]
     untouched = all(review.is_untouched(records[name], truth[name]) for name in drawn)
     if drawn and untouched and not is_reviewed:
@@ -136,6 +138,11 @@ def _folder_truth(
     """The boxes of a folder of label files; many tools write none for an empty image."""
     detected = {name: record for name, record in records.items() if "detections" in record}
     folder = read_folder(labels, directory, detected)
+    if not folder.files and not folder.images and any(labels.rglob("*.txt")):
+        raise ConfigurationError(
+            f"cannot use {printable(labels)}: no file in it has the id of a capture of "
+            f"{printable(directory)} in its name; export the labels under the names of the images"
+        )
     truth = dict(folder.truth(detected))
     truth |= {name: [] for name in folder.images & detected.keys() - truth.keys()}
     missing = [
@@ -203,7 +210,7 @@ def _show(
     table = Table("", "estimate", "95 % interval", "from", box=None, padding=(0, 3, 0, 0))
     table.add_row("failure rate", *_cells(rate, "frames"))
     for each in measured:
-        name = "" if each.label is None else f" {escape(each.label)}"
+        name = "" if each.label is None else f" {escape(printable(each.label))}"
         table.add_row(f"precision{name}", *_cells(each.precision, "boxes"))
         table.add_row(f"recall{name}", *_cells(each.recall, "objects"))
     screen = Console(highlight=False)

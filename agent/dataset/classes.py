@@ -20,7 +20,7 @@ def with_classes_of(names: Sequence[str], record: Mapping[str, Any]) -> list[str
     The model's list is taken as it is where it agrees with `names`; a dataset that began with
     another model keeps its numbers.
     """
-    theirs = _labels_of_model(record)
+    theirs = labels_of_model(record)
     is_same = len(theirs) >= len(names) and all(
         name in (label, placeholder(number))
         for number, (name, label) in enumerate(zip(names, theirs, strict=False))
@@ -49,7 +49,7 @@ def number_of(names: list[str], detection: Mapping[str, Any]) -> int:
     return len(names) - 1
 
 
-def _labels_of_model(record: Mapping[str, Any]) -> list[str]:
+def labels_of_model(record: Mapping[str, Any]) -> list[str]:
     """Return the labels of the record's model by class id; none where it does not state them."""
     model = record.get("model")
     labels = model.get("labels") if isinstance(model, dict) else None

@@ -14,6 +14,9 @@ from agent.record.summary import Annotate, class_of, confident, positive_number,
 RECORD_MAX = 4_000_000
 """Bytes of a record; those of the agent have some thousands."""
 
+SIDE_MAX = 1_000_000
+"""Pixels of a side of an image."""
+
 Records = Mapping[str, Mapping[str, Any]]
 """Records by id."""
 
@@ -60,8 +63,8 @@ def _check(record: Mapping[str, Any], name: str) -> None:
     image = record.get("image")
     for side in ("width", "height"):
         value = image.get(side) if isinstance(image, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-            raise ValueError(f"its `image.{side}` is not a positive number of pixels")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= SIDE_MAX:
+            raise ValueError(f"its `image.{side}` is not a number of pixels from 1 to {SIDE_MAX}")
     if record["lane"] == "random":
         sampling = record.get("sampling")
         positive_number(sampling.get("weight") if isinstance(sampling, dict) else None, "weight")

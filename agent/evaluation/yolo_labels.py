@@ -141,7 +141,13 @@ def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator
 
 
 def _row(parts: Sequence[str], names: Sequence[str], size: Mapping[str, Any]) -> AnnotatedBox:
-    place = int(parts[0])
+    try:
+        place = int(parts[0])
+    except ValueError:
+        raise ValueError(
+            f"its class, '{printable(parts[0], 40)}', must be a whole number; columns are "
+            "separated by spaces"
+        ) from None
     if not 0 <= place < len(names):
         raise ValueError(f"class {place} has no name; there are {len(names)}")
     values = [finite(part) for part in parts[1:]]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_POSITIVE_MIN, _POSITIVE_MAX = 1e-9, 1e15
 
 
 class Annotate(StrEnum):
@@ -136,13 +137,18 @@ def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None
 
 
 def positive_number(value: object, name: str) -> float:
-    """Return a number above 0 of a record; raise `ValueError` for anything else."""
+    """Return a number above 0 of a record; raise `ValueError` for anything else.
+
+    Numbers whose square overflows, or is 0, are refused too: estimates square them.
+    """
     try:
         number = _number(value)
     except ValueError:
         number = 0.0
-    if number <= 0:
-        raise ValueError(f"`{name}` must be a number above 0")
+    if not _POSITIVE_MIN <= number <= _POSITIVE_MAX:
+        raise ValueError(
+            f"`{name}` must be a number above 0, from {_POSITIVE_MIN:g} to {_POSITIVE_MAX:g}"
+        )
     return number
 
 
@@ -190,6 +196,11 @@ def _unlimited(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("thresholds, confidences and boxes must be finite numbers")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of more than 308 digits
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise ValueError("thresholds, confidences and boxes must be finite numbers")

@@ -111,6 +111,47 @@ def test_the_whole_export_may_be_named_instead_of_its_labels(tmp_path: Path) -> 
     assert facts(folder, "--labels", tmp_path / "export")["reviewed"] == DRAWN
 
 
+@pytest.mark.parametrize("name", ["Car", "car ", "CAR"])
+def test_a_class_that_differs_in_spelling_from_the_models_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    labels = export(tmp_path / "export", file="data.yaml", classes=f"names: ['{name}', lorry]")
+
+    assert f"a class '{name}', and the model 'car'" in refused(folder, "--labels", labels)
+
+
+def test_classes_of_which_none_is_the_models_are_refused(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    for path in (folder / "records").glob("*.json"):
+        broken(model={"labels": ["car", "dog"]})(path)
+    labels = export(tmp_path / "export", file="data.yaml", classes="names: [ship, lorry]")
+
+    assert "none of its classes (lorry, ship)" in refused(folder, "--labels", labels)
+
+
+def test_files_that_are_of_no_capture_are_no_review(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    labels = export(tmp_path / "export", file="data.yaml", classes=YAML, name="frame{}".format)
+
+    for words in ((), ("--reviewed",)):
+        assert "no file in it has the id" in refused(folder, "--labels", labels, *words)
+
+
+def test_labels_with_control_characters_are_shown_escaped(tmp_path: Path) -> None:
+    folder = captures(tmp_path, drawn=2)
+    for path in (folder / "records").glob("*.json"):
+        record = json.loads(path.read_text())
+        record["detections"][0]["label"] = "\x1b[31m\ncar"
+        path.write_text(json.dumps(record))
+    labels = export(tmp_path / "export", file="data.yaml", classes=YAML)
+
+    shown = estimate(folder, "--labels", labels).stdout
+
+    assert "\x1b" not in shown
+    assert r"precision \x1b[31m\ncar" in shown
+
+
 def without_empty_files(at: Path) -> Path:
     place = FORMS["list"](at)
     (place / f"{name_of(DRAWN - 1)}.txt").unlink()
@@ -265,6 +306,11 @@ def with_fifo(path: Path) -> None:
         broken(sampling={"weight": "1"}),
         broken(sampling={"weight": float("inf")}),
         broken(sampling={"weight": -1}),
+        broken(sampling={"weight": 10**400}),
+        broken(sampling={"weight": 1e308}),
+        broken(sampling={"weight": 1e-200}),
+        broken(image={"width": 10**400, "height": 10}),
+        broken(detections=[{"label": "car", "confidence": 10**400, "box": [1, 2, 3, 4]}]),
         broken(detections=[{"label": "car", "confidence": 0.1, "box": [1, 2, float("nan"), 4]}]),
         broken(detections={"label": "car"}),
         broken(thresholds={"labels": {"car": None}}),
