@@ -259,6 +259,7 @@ def test_the_bytes_of_deep_pixels_count() -> None:
         read_header(huge_png(8_000, depth=16, colour=6))
 
 
+@pytest.mark.slow
 def test_the_largest_accepted_image_takes_the_memory_that_the_module_promises() -> None:
     side = int(MAX_PIXELS**0.5)
     rows = zlib.compressobj(1)

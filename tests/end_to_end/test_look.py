@@ -80,6 +80,7 @@ def test_the_image_goes_to_standard_output(tmp_path: Path) -> None:
     assert b"street: " in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
 def test_what_others_put_into_the_folder_stops_nobody(tmp_path: Path, kind: str) -> None:
     with Daemon(tmp_path, **TWO) as daemon:

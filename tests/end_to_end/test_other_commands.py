@@ -104,6 +104,7 @@ def test_flush_with_nothing_to_do_is_done(tmp_path: Path) -> None:
     assert result.stdout == "delivered 0, waiting 0, rejected 0\n"
 
 
+@pytest.mark.slow
 def test_flush_gives_up_on_a_receiver_that_is_down_and_delivers_when_it_is_back(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:

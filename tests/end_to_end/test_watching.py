@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pytest
+
 from tests import ROOT
 from tests.end_to_end.command import (
     COMMAND,
@@ -127,6 +129,7 @@ def test_a_daemon_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path)
     assert dead["needs"] == ["the daemon does not run: it was killed or crashed"]
 
 
+@pytest.mark.slow
 def test_a_daemon_that_hangs_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
     """Its process and its lock are there; its state in memory gets old."""
     (tmp_path / "run").mkdir(mode=0o700)

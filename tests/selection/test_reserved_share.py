@@ -15,6 +15,7 @@ from agent.settings.load import without_environment
 from agent.spool.spool import Spool
 from agent.spool.types import NewCapture
 from agent.system import new_id
+from tests.fakes.captures import record_of
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import quiet_log
 from tests.selection.budgeted_spool import hint_of_scene
@@ -92,6 +93,6 @@ def test_a_day_with_enough_captures_spends_the_whole_budget(
 def put(spool: Spool, lane: Lane, count: int) -> None:
     for n in range(count):
         name = new_id(NOON)
-        record = {"schema": 2, "id": name, "lane": lane.value, "sampling": None}
+        record = record_of(n, b"x", id=name, lane=lane.value)
         hint = hint_of_scene(n, 0.5)
         spool.put([NewCapture(name, lane, 0.5, record, b"x", hint=hint)])

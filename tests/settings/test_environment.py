@@ -382,7 +382,7 @@ def every_part(read: Settings) -> None:
         max_size=12,
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_value_of_any_setting_ends_in_a_traceback(values: dict[str, str]) -> None:
     """Every problem is one printable line of bounded length that names its variable."""
     with environment(values):
