@@ -179,7 +179,11 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
 
 def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> dict[str, Any]:
     """Return the facts of the disk as it is now, whatever the daemon knows of it."""
-    free, total = _file_system(settings.spool_dir)
+    free, total, is_read_only = _file_system(settings.spool_dir)
+    refusal = state.disk_error if state else None
+    if state is None and is_read_only:
+        refusal = "it is read-only; a memory card becomes so when it is dying: save the captures "
+        refusal += "with `capture-agent export DIR`, then replace it"
     most, least = int(settings.spool_max), max(int(settings.spool_min_free), RESERVE_BYTES)
     room = most - spool.occupied
     condition = "spool full" if room <= 0 else "ok"
@@ -188,13 +192,13 @@ def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> 
         # A daemon that found the disk full says so until clearly more is free.
         is_short = state is not None and state.is_disk_short and free - least <= 2 * RESERVE_BYTES
         condition = "full" if is_short or free - least < _ONE_CAPTURE else condition
-    if state is not None and state.disk_error is not None:
+    if refusal is not None:
         condition = "refused"
     rate = spool.recent_bytes_per_hour
     hours = round(max(0, room) / rate, 2) if rate > 0 else None
     return {
         "disk": condition,
-        "disk_error": state.disk_error if state else None,
+        "disk_error": refusal,
         "disk_free_bytes": free,
         "disk_total_bytes": total,
         "min_free_bytes": int(settings.spool_min_free),
@@ -204,13 +208,15 @@ def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> 
     }
 
 
-def _file_system(path: Path) -> tuple[int | None, int | None]:
-    """Return free and all bytes of the file system of a folder, or of its first parent."""
+def _file_system(path: Path) -> tuple[int | None, int | None, bool]:
+    """Return free bytes, all bytes and whether it is read-only, of a folder or its first parent."""
     for folder in (path, *path.parents):
         with contextlib.suppress(OSError):
             found = os.statvfs(folder)
-            return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    return None, None
+            is_read_only = bool(found.f_flag & os.ST_RDONLY)
+            free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+            return free, total, is_read_only
+    return None, None, False
 
 
 def _credits_left(spool: SpoolStatus, settings: Settings) -> float:

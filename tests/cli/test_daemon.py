@@ -327,7 +327,7 @@ def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
 ) -> None:
     """On a full disk the reserve was freed, so that some bytes are free again."""
     free = [RESERVE_BYTES + 1_000_000]
-    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (free[0], 10**9))
+    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (free[0], 10**9, False))
     assert facts(machine, state())["disk"] == "ok"
     full = facts(machine, state(is_disk_short=True))
     assert (full["disk"], exit_code(full)) == ("full", 1)
@@ -335,6 +335,17 @@ def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
     assert facts(machine, state(is_disk_short=True))["disk"] == "ok"
     free[0] = RESERVE_BYTES
     assert facts(machine, None)["disk"] == "full"
+
+
+def test_a_disk_that_became_read_only_is_said_without_a_daemon(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that waits for such a disk cannot publish its state there."""
+    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (10**9, 10**9, True))
+    found = facts(machine, None)
+
+    assert found["disk"] == "refused"
+    assert "capture-agent export DIR" in str(found["needs"])
 
 
 def test_a_full_spool_needs_nobody(machine: Machine) -> None:

@@ -43,6 +43,9 @@ BUILD_AGENT = {
     "AGENT_WORKFOLDER": "/agent/_work",
     "AGENT_JOBSTATUS": "Succeeded",
     "AGENT_MACHINENAME": "build-7",
+    "AGENT_ISSELFHOSTED": "1",
+    "AGENT_USEWORKSPACEID": "true",
+    "AGENT_DEPLOYMENTGROUPID": "4",
 }
 
 
