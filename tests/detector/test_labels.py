@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.detector.formats.class_ids import label_table
 from agent.detector.formats.contract import Layout
 from agent.detector.model_file.labels import find_labels, fitting_labels
 from agent.errors import ConfigurationError
@@ -102,6 +103,22 @@ def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"{words}; set AGENT_MODEL_LABELS"):
         resolve(model, setting, from_model=from_model)
+
+
+@pytest.mark.parametrize("first", ["background", "__background__", "???"])
+def test_a_background_before_the_labels_of_a_model_without_one_is_left_out(
+    model: Path, first: str
+) -> None:
+    layout = Layout((0,), 2)
+    labels = (first, "cat", "dog")
+
+    found = fitting_labels(
+        find_labels(",".join(labels), from_model=None, model=model), layout, model
+    )
+
+    table = label_table(layout, found)
+    assert table is not None
+    assert [found[index] for index in table] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ def _table(layout: Layout, labels: tuple[str, ...]) -> NDArray[np.intp] | None:
         return np.append(NO_LABEL, plain) if fits else None
     if layout.numbering is ClassNumbering.BACKGROUND_LAST and layout.classes == len(labels) + 1:
         return np.append(plain, NO_LABEL)
+    if layout.numbering is ClassNumbering.PLAIN and layout.classes == len(labels) - 1:
+        return plain[1:] if _is_background(labels[0]) else None
     return plain if layout.classes in (None, len(labels)) else None
 
 

@@ -19,6 +19,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import yaml
+
 from agent.detector.model_file.words import LONGEST_TEXT, MOST_LABELS, labels_of, literal
 from agent.printable import printable
 
@@ -57,6 +59,10 @@ _NUMBER_LAST = re.compile(r"(.{1,2000}?)\s*[:=,;]\s*(\d{1,6})", re.ASCII)
 _ITEM = re.compile(r"item\s*:?\s*\{((?:[^{}'\"]|'[^']*'|\"[^\"]*\")*)\}")
 _ITEM_FIELD = re.compile(r"(\w+)\s*:\s*('[^']*'|\"[^\"]*\"|-?\d{1,6})")
 _SETTING = re.compile(r"[\w.-]+\s*[:=](?:\s.*)?")
+_NAMES_KEY = re.compile(rf"""['"]?(?:{"|".join(NAME_KEYS)})['"]?\s*:(?:\s+(\S.*))?""")
+_SYNSET = re.compile(r"n\d{8}[\s:,]+(\S.*)")
+_COMMENT = re.compile(r"\S\s+#(?:\s|$)")
+_ASSIGNED = re.compile(r"\w+\s*=\s*[\[({].*")
 _STRUCTURE = ("[", "]", "{", "}", "<", "(", "- ")
 _COLUMNS = (re.compile(r"\S\t+\S"), re.compile(r",(?=\S)"), re.compile(r";(?=\S)"))
 _QUOTED = re.compile(r"""(['"])(.*)\1,?""")
@@ -71,11 +77,19 @@ class LabelList:
 
 
 def labels_in_text(text: str) -> LabelList:
-    """Return the labels in a text.
+    """Return the labels in a text, without ImageNet's numbers (`n01440764 tench`).
 
     Raises:
         ValueError: It is none of the forms above; the message says what is wrong.
     """
+    found = _labels_in_text(text)
+    named = [_SYNSET.fullmatch(label) for label in found.labels]
+    if not all(named):
+        return found
+    return LabelList(labels_of(each[1] for each in named if each), found.first)
+
+
+def _labels_in_text(text: str) -> LabelList:
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"it is longer than {LONGEST_TEXT} characters")
     if "\0" in text:
@@ -91,11 +105,8 @@ def labels_in_text(text: str) -> LabelList:
         raise ValueError("it has no labels")
     if len(lines) > 1 and max(map(len, lines)) > LONGEST_LINE:
         raise ValueError(f"it has a line of more than {LONGEST_LINE} characters")
-    for read in (_from_yaml, _from_csv):
-        found = read(lines)
-        if found is not None:
-            return found
-    return _from_lines([line.strip() for line in lines])
+    found = _from_yaml(text, lines) or _from_csv(lines)
+    return found or _from_lines([line.strip() for line in lines])
 
 
 def _parsed(text: str) -> object:
@@ -125,12 +136,16 @@ def _from_value(value: object) -> LabelList:
 
 def _from_mapping(value: Mapping[object, object]) -> LabelList:
     """Return the labels of a dictionary from class ids to labels, or from labels to class ids."""
+    return _from_pairs(list(value.items()))
+
+
+def _from_pairs(pairs: Sequence[tuple[object, object]]) -> LabelList:
     try:
-        return _by_id((_class_id(key), _without_synset(label)) for key, label in value.items())
+        return _by_id((_class_id(key), _without_synset(label)) for key, label in pairs)
     except ValueError:
-        if not all(isinstance(key, str) for key in value):
+        if any(_is_class_id(key) for key, _ in pairs):
             raise
-    return _by_id((_class_id(number), label) for label, number in value.items())
+    return _by_id((_class_id(number), label) for label, number in pairs)
 
 
 def _without_synset(value: object) -> object:
@@ -156,6 +171,14 @@ def _from_rows(rows: Sequence[Mapping[str, object]]) -> LabelList:
     if all(number is None for number, _ in pairs):
         return LabelList(labels_of(name for _, name in pairs))
     return _by_id((_class_id(number), name) for number, name in pairs)
+
+
+def _is_class_id(value: object) -> bool:
+    try:
+        _class_id(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _class_id(value: object) -> int:
@@ -203,67 +226,45 @@ def _from_items(text: str) -> LabelList:
     return _by_id(pairs)
 
 
-def _from_yaml(lines: Sequence[str]) -> LabelList | None:
-    """Return the labels under `names:` of a YAML text; None if there is no such key."""
-    keys = "|".join(NAME_KEYS)
-    heads = [re.fullmatch(rf"({keys})\s*:(?:\s+([\[{{#].*))?", line) for line in lines]
-    starts = [row for row, head in enumerate(heads) if head]
-    if not starts:
+def _from_yaml(text: str, lines: Sequence[str]) -> LabelList | None:
+    """Return the labels of a YAML text: a list, or what `names:` holds; None if it has neither."""
+    is_list = all(line.startswith("- ") for line in lines)
+    heads = [found for line in lines if (found := _NAMES_KEY.fullmatch(line))]
+    if not heads and not is_list:
         return None
-    if len(starts) > 1:
+    if len(heads) > 1:
         raise ValueError("it has several lists of labels")
-    head = heads[starts[0]]
-    begun = _without_comment((head and head[2]) or "")
-    below = lines[starts[0] + 1 :]
-    if begun:
-        flow = begun
-        for line in below:
-            if _is_closed(flow):
-                break
-            flow += " " + _without_comment(line.strip())
-        return _from_value(_flow(flow))
-    block = []
-    for line in below:
-        if not line.startswith((" ", "\t", "-")):
-            break
-        block.append(_without_comment(line.strip()))
-    if not block:
-        raise ValueError("there is nothing under `names:`")
-    return _from_lines([line for line in block if line and not line.startswith("#")])
+    if heads and heads[0][1]:
+        try:
+            return _from_value(literal(heads[0][1]))  # `{0:'a'}`, which YAML reads as one word
+        except ValueError:
+            pass
+    root = _yaml_root(text)
+    if isinstance(root, yaml.MappingNode):
+        root = next((value for key, value in root.value if key.value in NAME_KEYS), None)
+    if isinstance(root, yaml.SequenceNode):
+        return LabelList(labels_of(_scalar(node) for node in root.value))
+    if isinstance(root, yaml.MappingNode):
+        return _from_pairs([(_scalar(key), _scalar(value)) for key, value in root.value])
+    if root is not None and root.value:
+        raise ValueError(f"'{printable(root.value, 40)}' is a setting, not a list of labels")
+    raise ValueError("there is nothing under `names:`")
 
 
-def _without_comment(line: str) -> str:
-    """Return a line of YAML without its comment."""
-    quote = ""
-    for position, character in enumerate(line):
-        before = line[position - 1] if position else " "
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"" and before in " \t[{,:":
-            quote = character
-        elif character == "#" and before in " \t":
-            return line[:position].strip()
-    return line.strip()
+def _yaml_root(text: str) -> yaml.Node | None:
+    try:  # the nodes keep each word as it is written: `no`, `1.50`, a key that comes twice
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"it is not valid YAML: {printable(error)}") from error
+    return root
 
 
-def _is_closed(flow: str) -> bool:
-    plain = re.sub(r"'[^']*'|\"[^\"]*\"", "", flow)
-    return plain.count("[") + plain.count("{") == plain.count("]") + plain.count("}")
-
-
-def _flow(text: str) -> object:
-    """Parse a list or dictionary of YAML, in which words need no quotes."""
-    quoted = re.sub(
-        r"""('[^']*'|"[^"]*")|([^\s\[\]{},:'"][^\[\]{},:]*)""",
-        lambda found: found[1] or _quoted(found[2]),
-        text,
-    )
-    return literal(quoted)
-
-
-def _quoted(word: str) -> str:
-    word = word.strip()
-    return word if re.fullmatch(r"\d{1,6}", word, re.ASCII) else json.dumps(word)
+def _scalar(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise ValueError("a label is not a text")  # noqa: TRY004  # an error of the file
+    return str(node.value)
 
 
 def _from_csv(lines: Sequence[str]) -> LabelList | None:
@@ -285,8 +286,7 @@ def _from_csv(lines: Sequence[str]) -> LabelList | None:
 
 def _from_lines(lines: Sequence[str]) -> LabelList:
     """Return the labels of lines that have one label each, or one line with several."""
-    if all(line.startswith("- ") for line in lines):  # as in YAML
-        return LabelList(labels_of(_unquoted(line[2:].strip()) for line in lines))
+    _require_no_comment(lines)
     if len(lines) > 1 and all(line.endswith(",") for line in lines[:-1]):
         lines = [line.removesuffix(",").rstrip() for line in lines]
     readers: tuple[Callable[[Sequence[str]], LabelList | None], ...] = (
@@ -298,12 +298,16 @@ def _from_lines(lines: Sequence[str]) -> LabelList:
         found = read(lines)
         if found is not None:
             return found
-    if len(lines) == 1 and "," in lines[0]:
+    if len(lines) == 1 and "," in lines[0] and not _ASSIGNED.fullmatch(lines[0]):
         return LabelList(
             labels_of(part.strip(" \t'\"") for part in lines[0].rstrip(",").split(","))
         )
     for number, line in enumerate(lines, start=1):
-        if line.startswith(_STRUCTURE) or line.endswith(("[", "{", "(")):
+        if (
+            line.startswith(_STRUCTURE)
+            or line.endswith(("[", "{", "("))
+            or _ASSIGNED.fullmatch(line)
+        ):
             raise ValueError(f"line {number}, '{printable(line, 40)}', is not understood")
     if len(lines) > 1 and any(all(mark.search(line) for line in lines) for mark in _COLUMNS):
         raise ValueError("it has several columns, but no header such as `id,name`")
@@ -312,12 +316,21 @@ def _from_lines(lines: Sequence[str]) -> LabelList:
     return LabelList(labels_of(lines))
 
 
+def _require_no_comment(lines: Sequence[str]) -> None:
+    for number, line in enumerate(lines, start=1):
+        if _COMMENT.search(line):
+            raise ValueError(
+                f"line {number}, '{printable(line, 40)}', seems to end in a comment; remove it, or "
+                "write the labels as a JSON list"
+            )
+
+
 def _numbered(lines: Sequence[str]) -> LabelList | None:
     """Return the labels after the number on each line; None if a line has none."""
     found = [_NUMBERED.fullmatch(line) for line in lines]
     pairs = [(int(each[1]), _unquoted(each[2])) for each in found if each]
     if len(pairs) == len(lines):
-        if all(re.match(r"\d+\s*[,;].*[,;]", line) for line in lines):
+        if all(re.match(r"\d+\s*[,;\t].*[,;\t]", line) for line in lines):
             raise ValueError("it has more than two columns, but no header such as `id,name`")
         return _by_id(pairs)
     if len(pairs) > 1 and len(pairs) > len(lines) / 2:
