@@ -119,6 +119,9 @@ class LiveCamera:
                 raise CameraLost("it stopped sending frames")
             before = now
             if not connection.fresh:
+                if why:  # what was not renewed is an image that could not be used
+                    _check_intact(now - decoded_at, self._stall, why)
+                    continue
                 decoded_at = now
                 self._watch.repeat(now)
                 self._check_frozen(connection)
@@ -135,12 +138,11 @@ class LiveCamera:
                 sample = pixels[::_HASH_ROWS]
                 changed = self._watch.record(zlib.crc32(sample.tobytes()), now)
                 if not changed and _is_blank(sample):
-                    self._watch.restart()
+                    self._watch.restart(since=now)
                 self._check_frozen(connection)
                 self._schedule.take(now)
                 return now, pixels
-            if now - decoded_at >= self._stall:
-                raise CameraLost(f"no intact frame for {now - decoded_at:.1f} s: {why}")
+            _check_intact(now - decoded_at, self._stall, why)
 
     def _await(self, connection: Connection) -> None:
         """Wait until a still image is due."""
@@ -175,6 +177,12 @@ class LiveCamera:
             )
         except CameraLost as error:
             raise CameraLost(f"cannot open camera {self._address.shown}: {error}") from error
+
+
+def _check_intact(seconds: float, stall: float, why: str) -> None:
+    """Raise `CameraLost` if there has been no frame that can be used for `stall` seconds."""
+    if seconds >= stall:
+        raise CameraLost(f"no intact frame for {seconds:.1f} s: {why}")
 
 
 def _is_blank(sample: Pixels) -> bool:

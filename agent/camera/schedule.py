@@ -91,7 +91,7 @@ class FreezeWatch:
     def __init__(self, stall: float) -> None:
         self._stall = stall
         self._pixel_hash: int | None = None
-        self._since = 0.0
+        self._since: float | None = None  # when the image arrived; None before the first
         self._longest = 0.0  # seconds between two renewals of a still image
         self._repeated = False  # since the image changed, it was requested without being renewed
         self.same_for = 0.0
@@ -110,21 +110,30 @@ class FreezeWatch:
         """
         changed = pixel_hash != self._pixel_hash
         if changed:
-            if self._repeated:
+            if self._repeated and self._since is not None:
                 self._longest = min(max(self._longest, now - self._since), _LONGEST_GAP_S)
             self._pixel_hash = pixel_hash
             self._since = now
             self._repeated = False
-        self.same_for = now - self._since
+        self.same_for = 0.0 if self._since is None else now - self._since
         return changed
 
     def repeat(self, now: float) -> None:
-        """Record that a still image was requested at `now` and was the same as before."""
+        """Record that a still image was requested at `now` and was the same as before.
+
+        Before an image was recorded, there is nothing that could be the same.
+        """
+        if self._since is None:
+            return
         self._repeated = True
         self.same_for = now - self._since
 
-    def restart(self) -> None:
-        """Forget the image: the time until the camera is opened again does not count."""
+    def restart(self, since: float | None = None) -> None:
+        """Forget the image: the time until the camera is opened again does not count.
+
+        `since` is when the image arrived, if it may still be repeated.
+        """
         self._pixel_hash = None
+        self._since = since
         self._repeated = False
         self.same_for = 0.0

@@ -229,7 +229,21 @@ def test_a_damaged_or_enormous_image_is_no_frame(
     assert len(frames(camera, 5)) == 5
     assert camera.unreadable > 0
     server.pages["/image"] = Page(data)
-    assert "no intact frame for" in lost(camera) or "frozen" in lost(camera)
+    assert "no intact frame for 2." in lost(camera)
+    assert "no intact frame for 2." in lost(opened(server.url()))
+
+
+def test_an_image_that_never_arrives_whole_is_not_called_frozen(
+    server: HttpCamera, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pages["/image"] = counting()
+    camera = opened(server.url())
+    camera.read()
+    camera.close()
+    monkeypatch.setattr("agent.camera.http_frames._MOST_BYTES", 100)
+
+    assert "the image did not arrive" in lost(camera)
+    assert "the image did not arrive" in lost(opened(server.url()))
 
 
 def test_an_image_with_data_behind_its_end_is_complete(server: HttpCamera, opened: Open) -> None:
