@@ -127,7 +127,11 @@ def wired(
     opening = open_spool()
     if timing.waits_for_disk:
         report = partial(_report_disk, publisher, process, clock)
-        opening = once_usable(open_spool, notifier=notifier, log=log, report=report)
+        # Evicting made no room the first time, and each further time would cost captures.
+        again = partial(open_spool, evicts=False)
+        opening = once_usable(
+            open_spool, open_again=again, notifier=notifier, log=log, report=report
+        )
     with opening as spool:
         publisher.begin(process.state(Phase.STARTING, clock, interval=0.0))
         log.info(

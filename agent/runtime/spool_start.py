@@ -35,11 +35,12 @@ def once_usable(
     notifier: Notifier,
     log: Log,
     report: Callable[[str], None] = lambda _why: None,
+    open_again: OpenSpool | None = None,
     wait: Callable[[float], None] = _wait,
 ) -> Iterator[Spool]:
     """Open the spool for the `with` block; while it is unavailable, say so once and try again.
 
-    `report` gets the reason before each wait.
+    `report` gets the reason before each wait. `open_again` is used from the second time on.
 
     Raises what `open_spool` raises but for `SpoolUnavailable`.
     """
@@ -51,6 +52,7 @@ def once_usable(
                 break
             except SpoolUnavailable as error:
                 why = str(error)
+                open_spool = open_again or open_spool
             if not is_refused:
                 log.error("spool unavailable", error=why, pending=0)
             is_refused = True

@@ -31,7 +31,7 @@ from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.files import TEMPORARY_SUFFIX, Disk, is_disk_full
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
-from agent.record.file_format import BLOCK_BYTES, file_name, occupied_bytes, parse_name
+from agent.record.file_format import BLOCK_BYTES, file_name, parse_name
 from agent.selection.budget.ledger import LEDGER_NOTE
 from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.eviction import EvictionQueue
@@ -57,6 +57,8 @@ OpenIndex = Callable[[Path], Index]
 _ROOM_TO_OPEN = MIN_FREE_TO_OPEN + 8 * BLOCK_BYTES  # bytes, with the first changes of the index
 _FILES_TO_OPEN = 2
 """Files that SQLite makes when it opens the index."""
+_FREED_S = 0.2
+"""Seconds that a file system may take to free the blocks of a deleted file."""
 
 
 @contextlib.contextmanager
@@ -154,8 +156,8 @@ def _make_room(
 ) -> list[SpoolEntry]:
     """Make room for the index on a full disk; return the captures that had to be evicted for it.
 
-    They are the least valuable ones, and few: the others can be delivered then. Raises `OSError`
-    when nothing makes enough room.
+    They are the least valuable ones, and few: the others can be delivered then. The first one
+    whose deletion makes no room is the last. Raises `OSError` when nothing makes enough room.
     """
     if disk.free_bytes(paths.root) < RESERVE_BYTES:
         disk.remove(paths.reserve)
@@ -170,26 +172,48 @@ def _make_room(
     disk.sync_directory(paths.records)  # frees the blocks on most file systems
     evicted: list[SpoolEntry] = []
     if evicts and not _has_room(paths, disk):
-        missing = _ROOM_TO_OPEN - disk.free_bytes(paths.root)
         queue = EvictionQueue(entries)
         quota = int(RANDOM_SHARE * limits.max_bytes)
         for entry in queue.plan((), excess=sys.maxsize, random_quota=quota):
+            before = _room(paths, disk)
             disk.remove(paths.records / file_name(entry))
+            disk.sync_directory(paths.records)
             evicted.append(entry)
-            missing -= occupied_bytes(entry)
-            if missing <= 0 and len(evicted) >= _FILES_TO_OPEN:
-                break
-        disk.sync_directory(paths.records)
+            if not _made_room(paths, disk, before) or not any(_missing(_room(paths, disk))):
+                break  # no room: all captures would go in vain
     if not _has_room(paths, disk):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return evicted
 
 
 def _has_room(paths: SpoolPaths, disk: Disk) -> bool:
-    return (
-        disk.free_bytes(paths.root) >= MIN_FREE_TO_OPEN
-        and disk.free_files(paths.root) >= _FILES_TO_OPEN
-    )
+    free, files = _room(paths, disk)
+    return free >= MIN_FREE_TO_OPEN and files >= _FILES_TO_OPEN
+
+
+def _room(paths: SpoolPaths, disk: Disk) -> tuple[int, int]:
+    """Return the bytes and the files that the file system still takes."""
+    return disk.free_bytes(paths.root), disk.free_files(paths.root)
+
+
+def _missing(room: tuple[int, int]) -> tuple[int, int]:
+    """Return the bytes and the files that are missing to open the index."""
+    free, files = room
+    return max(0, _ROOM_TO_OPEN - free), max(0, _FILES_TO_OPEN - files)
+
+
+def _made_room(paths: SpoolPaths, disk: Disk, before: tuple[int, int]) -> bool:
+    """Whether a deletion made some of the room that was missing; xfs takes about 1 ms for it.
+
+    It makes none where root has filled the blocks that ext4 reserves for it: those are refilled
+    first.
+    """
+    deadline = time.monotonic() + _FREED_S
+    while time.monotonic() < deadline:
+        if sum(_missing(_room(paths, disk))) < sum(_missing(before)):
+            return True
+        time.sleep(_FREED_S / 100)
+    return False
 
 
 def _unavailable(paths: SpoolPaths, disk: Disk, error: OSError) -> SpoolUnavailable:

@@ -53,6 +53,18 @@ def test_it_waits_says_it_once_and_begins_when_the_disk_has_room() -> None:
         assert status.startswith("STATUS=spool unavailable: cannot open the spool /s: the disk is")
 
 
+def test_captures_may_be_evicted_for_the_first_opening_alone() -> None:
+    first, again = _opens_after(1), _opens_after(2)
+    waits = list[float]()
+
+    with once_usable(
+        first, open_again=again, notifier=_Told(), log=Recorder().log, wait=waits.append
+    ) as spool:
+        assert spool is SPOOL
+
+    assert waits == [1, 2, 4]
+
+
 def test_a_usable_disk_is_not_mentioned() -> None:
     log, told = Recorder(), _Told()
 

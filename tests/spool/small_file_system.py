@@ -78,11 +78,12 @@ class SmallFileSystem:
 
 
 @contextmanager
-def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]:
+def mounted(kind: str, folder: Path, *options: str, reserved: int = 0) -> Iterator[SmallFileSystem]:
     """Mount a tmpfs, or another kind in a file; skip the test if that fails, but fail in CI.
 
     `kind` is `tmpfs`, or what `mkfs` makes: `ext2`, `ext3`, `ext4`, `vfat`. `options` are further
-    mount options of a tmpfs, such as `nr_inodes=100`.
+    mount options of a tmpfs, such as `nr_inodes=100`; `reserved` is the percentage of the blocks
+    of an ext file system that only root may fill.
     """
     root = folder / kind
     root.mkdir()
@@ -94,7 +95,7 @@ def mounted(kind: str, folder: Path, *options: str) -> Iterator[SmallFileSystem]
             image = folder / "image"
             with image.open("wb") as file:
                 file.truncate(SIZE)
-            quiet = ("-q", "-m", "0") if kind.startswith("ext") else ()
+            quiet = ("-q", "-m", str(reserved)) if kind.startswith("ext") else ()
             _run(f"mkfs.{kind}", *quiet, str(image))
             _run("mount", "-o", "loop,errors=remount-ro", str(image), str(root))
     except (OSError, subprocess.CalledProcessError) as error:

@@ -191,6 +191,26 @@ def test_a_start_without_inodes_drains_and_stores_later(tmp_path: Path) -> None:
             assert len(_put(spool, range(11, 13))) == 2
 
 
+def test_captures_are_kept_where_deleting_them_makes_no_room(tmp_path: Path) -> None:
+    """Root has filled the blocks that are reserved for it: what is deleted refills those first."""
+    with mounted("ext4", tmp_path, reserved=20) as small:
+        with open_real(small.root / "spool") as spool:
+            _put(spool, range(1, 11))
+        (small.root / "spool" / "reserve").unlink()
+        small.fill()
+
+        for evicts in (True, False, False):
+            with (
+                pytest.raises(SpoolUnavailable, match="the disk is full"),
+                open_real(small.root / "spool", evicts=evicts),
+            ):
+                pass
+        small.make_room()
+        with open_real(small.root / "spool") as spool:
+            assert len(claimable(spool)) == 9
+            assert counts_add_up(spool)
+
+
 @pytest.mark.parametrize("lane", [Lane.RANDOM, Lane.REQUESTED])
 def test_captures_of_other_lanes_make_room_too(small: SmallFileSystem, lane: Lane) -> None:
     with open_real(small.root / "spool") as spool:
