@@ -157,6 +157,11 @@ def rtdetr_rows(objects: Sequence[Planted]) -> Outputs:
     return {"output0": np.concatenate([rows, rest])[None]}
 
 
+def rtdetr_rows_unsorted(objects: Sequence[Planted]) -> Outputs:
+    """Return 300 pairs, the most confident last."""
+    return {"output0": rtdetr_rows(objects)["output0"][:, ::-1]}
+
+
 def rfdetr(objects: Sequence[Planted]) -> Outputs:
     return {
         "dets": with_empty(normalized(centre_boxes(objects)), 0.5)[None],
@@ -405,6 +410,7 @@ FAMILIES = {
         "rtdetr-rows", rtdetr_rows, "stretch", metadata={"head": "RTDETRDecoder", "task": "detect"}
     ),
     "rtdetr rows without metadata": Family("rtdetr-rows", rtdetr_rows, "stretch"),
+    "rtdetr rows unsorted": Family("rtdetr-rows", rtdetr_rows_unsorted, "stretch"),
     "rtdetr deployed": Family("rtdetr-deployed", rtdetr_deployed, "stretch", has_size_input=True),
     "rfdetr": Family("rfdetr", rfdetr, "stretch"),
     "rfdetr of coco": Family("rfdetr", rfdetr_coco, "stretch", labels="coco"),

@@ -84,6 +84,7 @@ SHARES = np.tile(np.array([0.5, 0.5, 0.2, 0.2], np.float32), (90, 1))[None]
             "3000 rows are not queries",
         ),
         ("rtdetr-joined", rows_of(*[0.5] * 7, count=8400), "at most 1000 queries"),
+        ("rtdetr-joined", rows_of(0.5, 0.5, 0.1, 0.1, 0.6, 1), "last column has class ids"),
         (
             "rtdetr",
             {"s": np.full((1, 90, 3), 2.0), "b": SHARES * 0 + [0.5, 0.5, 1.0, 1.0]},

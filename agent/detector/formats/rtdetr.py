@@ -157,12 +157,22 @@ class RtDetrRows:
 
 
 def is_final(rows: FloatArray) -> bool:
-    """Whether `[n, columns]` ends in a descending confidence and a class id."""
+    """Whether `[n, columns]` ends in a confidence and a class id.
+
+    A sigmoid is never exactly 0 or 1 in all rows, so whole numbers are class ids.
+    """
     if rows.shape[1] != COLUMNS or not len(rows):
         return False
     confidences, class_ids = rows[:, 4], rows[:, 5]
-    sorted_ = (np.diff(confidences) <= 0).all() and (confidences >= 0).all()
-    return bool(sorted_ and (confidences <= 1).all() and (class_ids == np.rint(class_ids)).all())
+    within = ((confidences >= 0) & (confidences <= 1)).all()
+    return bool(within and (class_ids == np.rint(class_ids)).all())
+
+
+def _has_class_ids(model: ModelSignature) -> bool:
+    """Whether the last of six columns has class ids."""
+    if model.metadata.entries.get("head") == RTDETR_HEAD:
+        return True
+    return bool(model.values) and is_final(model.values[0][0])
 
 
 class RtDetrJoined:
@@ -181,8 +191,6 @@ class RtDetrJoined:
         if not model.values:
             return None
         boxes, scores = model.values[0][0, :, :BOX_ROWS], model.values[0][0, :, BOX_ROWS:]
-        if is_final(model.values[0][0]):
-            return None
         normalized = (boxes >= 0).all() and (boxes <= 1).all() and boxes.any()
         if normalized and (scores >= 0).all() and (scores <= 1).all():
             return f"4 + {classes} columns, boxes and confidences all between 0 and 1"
@@ -195,6 +203,11 @@ class RtDetrJoined:
             queries, columns = shapes[0][1:]
             few = queries is not None and queries <= MOST_QUERIES
             if few and columns is not None and columns > BOX_ROWS:
+                if columns == COLUMNS and _has_class_ids(model):
+                    raise ConfigurationError(
+                        f"{self.name} has confidences in all columns after the box, but this "
+                        "model's last column has class ids"
+                    )
                 confidences = Columns(0, begin=BOX_ROWS)
                 return Layout((0,), columns - BOX_ROWS, confidences=(confidences,))
         raise ConfigurationError(
