@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from agent.camera.address import CameraAddress
-from agent.camera.image_folder import FOLDER_FPS
+from agent.camera.images.folder import FOLDER_FPS
 from agent.camera.recording import UNKNOWN, VideoFile, open_recording
 from agent.camera.schedule import FALLBACK_FPS, RESTART_S, SANE_FPS, RecordingClock
 

@@ -167,10 +167,10 @@ class LiveCamera:
 
                 return Device(source)
             if source.startswith("rtsp"):
-                from agent.camera.stream import open_rtsp
+                from agent.camera.video.stream import open_rtsp
 
                 return open_rtsp(source, open_s=open_s, read_s=self._stall, clock=self._clock)
-            from agent.camera.http_open import open_http
+            from agent.camera.network.http_open import open_http
 
             return open_http(
                 source, fps=self._fps, open_s=open_s, read_s=self._stall, clock=self._clock

@@ -10,8 +10,8 @@ from typing import BinaryIO
 from av.error import FFmpegError
 
 from agent.camera.address import CameraAddress
-from agent.camera.image_file import ImageDecoder
-from agent.camera.image_folder import (
+from agent.camera.images.file import ImageDecoder
+from agent.camera.images.folder import (
     FOLDER_FPS,
     IMAGE_SUFFIXES,
     ImageFolder,
@@ -19,7 +19,7 @@ from agent.camera.image_folder import (
     image_folder,
 )
 from agent.camera.schedule import FrameSchedule, RecordingClock
-from agent.camera.video import FORMATS, Video
+from agent.camera.video.decoder import FORMATS, Video
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.files import open_regular

@@ -76,7 +76,7 @@ def look(
 
 
 def _waiting(camera: str) -> "list[Picked]":
-    from agent.camera.image_file import decode_image
+    from agent.camera.images.file import decode_image
     from agent.dataset.contact_sheet import picked
 
     settings = console.settings()
@@ -92,7 +92,7 @@ def _waiting(camera: str) -> "list[Picked]":
 
 
 def _picked(frame: Mapping[str, Any]) -> "Picked":
-    from agent.camera.image_file import decode_image
+    from agent.camera.images.file import decode_image
     from agent.dataset.contact_sheet import Picked
 
     record = frame["record"]

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent.camera.image_file import read_image
+from agent.camera.images.file import read_image
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from agent.printable import printable

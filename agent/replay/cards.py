@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from agent.camera.image_file import read_image
+from agent.camera.images.file import read_image
 from agent.errors import UnusableImage
 
 _WIDTH = 480  # of an image on the page, in pixels

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from agent.camera.digest import Credentials
+from agent.camera.network.digest import Credentials
 
 USER = Credentials("Mufasa", "Circle Of Life")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.camera.h264_frame_numbers import FrameNumbers
+from agent.camera.video.h264_frame_numbers import FrameNumbers
 from tests.camera.encoded import H264, clip_frames, encode
 
 VARIANTS = {

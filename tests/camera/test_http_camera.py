@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from agent.camera.address import parse_camera
 from agent.camera.frame_checks import MAX_SIDE
-from agent.camera.http_client import Body, HttpClient, Response
-from agent.camera.http_frames import MjpegParts
 from agent.camera.live import LiveCamera
+from agent.camera.network.http_client import Body, HttpClient, Response
+from agent.camera.network.http_frames import MjpegParts
 from agent.domain import Frame
 from agent.errors import CameraLost, UnusableImage
 from agent.system import SystemClock
@@ -240,7 +240,7 @@ def test_an_image_that_never_arrives_whole_is_not_called_frozen(
     camera = opened(server.url())
     camera.read()
     camera.close()
-    monkeypatch.setattr("agent.camera.http_frames._MOST_BYTES", 100)
+    monkeypatch.setattr("agent.camera.network.http_frames._MOST_BYTES", 100)
 
     assert "the image did not arrive" in lost(camera)
     assert "the image did not arrive" in lost(opened(server.url()))

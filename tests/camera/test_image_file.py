@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from agent.camera.frame_checks import MAX_PIXELS
-from agent.camera.image_file import BACKGROUND, ImageDecoder, decode_image, read_image
-from agent.camera.image_header import read_header
+from agent.camera.images.file import BACKGROUND, ImageDecoder, decode_image, read_image
+from agent.camera.images.header import read_header
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from tests.camera.peak_memory import peak_memory
@@ -268,7 +268,7 @@ def test_the_largest_accepted_image_takes_the_memory_that_the_module_promises() 
     data = PNG + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
 
     printed, memory = peak_memory(
-        "from agent.camera.image_file import decode_image\n"
+        "from agent.camera.images.file import decode_image\n"
         "data = sys.stdin.buffer.read()\n"
         "begin()\n"
         "print(decode_image(data).shape)\n",

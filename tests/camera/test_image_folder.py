@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from agent.camera.address import parse_cameras
-from agent.camera.image_folder import image_folder
+from agent.camera.images.folder import image_folder
 from agent.camera.length import Length, length_of
 from agent.camera.recording import Recording
 from agent.errors import CameraLost

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.camera.rtsp_client import RtspClient
-from agent.camera.stream import open_rtsp
+from agent.camera.network.rtsp_client import RtspClient
+from agent.camera.video.stream import open_rtsp
 from agent.errors import CameraLost
 from agent.system import SystemClock
 from tests.camera.mjpeg_server import MjpegServer, closed_port

@@ -12,7 +12,7 @@ import pytest
 from av.error import FFmpegError
 
 from agent.camera.frame_checks import MAX_PIXELS
-from agent.camera.video import FORMATS, Video
+from agent.camera.video.decoder import FORMATS, Video
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 from tests.camera.encoded import H264, clip_frames, encode

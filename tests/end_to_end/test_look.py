@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.camera.image_file import read_image
+from agent.camera.images.file import read_image
 from agent.exchange.asks import Ask, AskKind
 from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment, until
 

@@ -1,8 +1,8 @@
 """Opens an HTTP camera as what its response says it is."""
 
 from agent.camera.connection import Connection
-from agent.camera.http_client import HttpClient
-from agent.camera.http_frames import MjpegParts, StillImages, is_mjpeg, is_still
+from agent.camera.network.http_client import HttpClient
+from agent.camera.network.http_frames import MjpegParts, StillImages, is_mjpeg, is_still
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
@@ -28,7 +28,7 @@ def open_http(url: str, *, fps: float, open_s: float, read_s: float, clock: Cloc
             return MjpegParts(response, client, timeout=read_s)
         if is_still(response):
             return StillImages(response, client, fps=fps, timeout=read_s, clock=clock)
-        from agent.camera.stream import open_http_video
+        from agent.camera.video.stream import open_http_video
 
         return open_http_video(response, client, open_s=open_s, read_s=read_s)
     except OSError as error:

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, cast
 
 from av.error import FFmpegError, HTTPClientError, HTTPServerError
 
-from agent.camera.http_client import HttpClient, Response
-from agent.camera.rtsp_client import RtspClient
-from agent.camera.video import FORMATS, NO_DECODER, Video
+from agent.camera.network.http_client import HttpClient, Response
+from agent.camera.network.rtsp_client import RtspClient
+from agent.camera.video.decoder import FORMATS, NO_DECODER, Video
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock

@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from agent import __version__
 from agent.camera.causes import http_cause, no_connection, no_response, no_tls
-from agent.camera.digest import Credentials
-from agent.camera.http_client import unverified
-from agent.camera.same_host import at_camera, joined, origin, quoted
+from agent.camera.network.digest import Credentials
+from agent.camera.network.http_client import unverified
+from agent.camera.network.same_host import at_camera, joined, origin, quoted
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable

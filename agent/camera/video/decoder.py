@@ -14,8 +14,8 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from agent.camera.frame_checks import MAX_PIXELS, check_size, checked
-from agent.camera.h264_frame_numbers import FrameNumbers
-from agent.camera.image_file import ImageDecoder, on_background
+from agent.camera.images.file import ImageDecoder, on_background
+from agent.camera.video.h264_frame_numbers import FrameNumbers
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 

@@ -3,8 +3,8 @@
 import re
 import zlib
 
-from agent.camera.http_client import HttpClient, Response
-from agent.camera.image_file import decode_image
+from agent.camera.images.file import decode_image
+from agent.camera.network.http_client import HttpClient, Response
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock

@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent.camera import tiff_tags
 from agent.camera.frame_checks import checked
-from agent.camera.image_header import ImageFormat, ImageHeader, read_header
+from agent.camera.images import tiff_tags
+from agent.camera.images.header import ImageFormat, ImageHeader, read_header
 from agent.camera.opencv import prepare
 from agent.domain import Pixels
 from agent.errors import UnusableImage

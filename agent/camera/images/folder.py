@@ -10,8 +10,8 @@ from os import DirEntry, scandir
 from pathlib import Path
 from statistics import median
 
-from agent.camera.image_file import read_image_bytes
-from agent.camera.image_header import read_header
+from agent.camera.images.file import read_image_bytes
+from agent.camera.images.header import read_header
 from agent.errors import UnusableImage
 from agent.printable import printable
 

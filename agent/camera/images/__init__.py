@@ -1,0 +1,1 @@
+"""Image files, read after their header was checked, and folders of them."""

@@ -1,0 +1,1 @@
+"""Cameras on the network: HTTP requests, still images and MJPEG, and what RTSP cameras answer."""
