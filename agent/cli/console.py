@@ -1,5 +1,6 @@
 """What all commands share: settings, log, and the way errors are shown."""
 
+import errno
 import functools
 import itertools
 import os
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from agent.errors import AgentError
+from agent.errors import AgentError, ConfigurationError
 from agent.library_output import LibraryOutput
+from agent.printable import printable
 from agent.redaction import redact
 from agent.system import SystemClock, under_systemd
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:  # a command that needs no settings, or no log, does not wait 
     from agent.settings.declarations import Settings
 
 P = ParamSpec("P")
+
+_WRONG_PATH = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS}
+)
 
 _library_output: ContextVar[LibraryOutput] = ContextVar("library output of this command")
 
@@ -39,15 +45,29 @@ def errors_shown(command: Callable[P, None]) -> Callable[P, None]:
                 _library_output.set(output)
                 command(*args, **kwargs)
         except AgentError as error:
-            prefix = "<3>" if under_systemd() else ""
-            for line in redact(str(error)).splitlines():
-                print(f"{prefix}capture-agent: {line}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from error
+            raise _shown(error) from error
+        except OSError as error:
+            if error.filename is None or error.errno not in _WRONG_PATH:
+                raise  # a bug, which is shown with its traceback
+            raise _shown(
+                ConfigurationError(
+                    f"cannot use the path {printable(os.fsdecode(error.filename))}: "
+                    f"{error.strerror}; check it, and the rights of the folders above it"
+                )
+            ) from error
         finally:
             for line in _library_output.get().unreported:
                 print(f"capture-agent: a library says: {redact(line)}", file=sys.stderr)
 
     return wrapped
+
+
+def _shown(error: AgentError) -> typer.Exit:
+    """Show an error, and return how the process ends."""
+    prefix = "<3>" if under_systemd() else ""
+    for line in redact(str(error)).splitlines():
+        print(f"{prefix}capture-agent: {line}", file=sys.stderr)
+    return typer.Exit(error.exit_code)
 
 
 def log_library_output(log: "Log") -> None:

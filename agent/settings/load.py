@@ -51,7 +51,7 @@ def load(
     if needs_cameras and not os.environ.get(variable("cameras")):
         problems.append(
             f"{variable('cameras')}: required; set it to a camera such as /dev/video0, "
-            "rtsp://host/path, or a video file"
+            "rtsp://HOST/stream, or a video file"
         )
     settings = None
     wrong: set[str] = set()

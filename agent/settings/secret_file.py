@@ -1,6 +1,8 @@
 """Reads a secret from a file or a variable, as the endpoint must get it."""
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from agent.errors import ConfigurationError
@@ -35,7 +37,13 @@ def read_secret(file: Path, *, what: str) -> str:
             message never repeats what it holds.
     """
     try:
-        with file.open("rb") as stream:
+        # A FIFO would be awaited otherwise.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ConfigurationError(
+                    f"cannot read {what} {file}: it is not a regular file; write the secret into "
+                    "one"
+                )
             content = stream.read(BYTES_MAX + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot read {what} {file}: {error.strerror}") from error

@@ -317,6 +317,13 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(content: bytes, tmp_path
         read_secret(tmp_path / "token", what="the credential")
 
 
+def test_a_secret_is_not_awaited_from_a_fifo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+
+    with pytest.raises(ConfigurationError, match="it is not a regular file"):
+        read_secret(tmp_path / "token", what="the credential")
+
+
 @given(st.text("ABCDEFxyz019+/_-.~", min_size=8).flatmap(lambda t: st.sampled_from([t, t + "=="])))
 @settings(deadline=None)
 def test_a_random_token_is_no_problem(token: str) -> None:

@@ -119,6 +119,13 @@ def test_a_folder_is_made_inside_one_that_exists(tmp_path: Path) -> None:
     assert (tmp_path / "set/images").is_dir()
 
 
+def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "set").write_text("hello")
+
+    with pytest.raises(TargetBlocked, match="it is not a folder"):
+        FolderTarget(Dataset(tmp_path / "set", Disk()), Disk()).probe()
+
+
 def test_a_missing_mount_point_is_never_made(tmp_path: Path) -> None:
     target = FolderTarget(Dataset(tmp_path / "usb/set", Disk()), Disk())
     for attempt in (target.probe, lambda: target.send(stored_capture(1))):

@@ -1,5 +1,6 @@
 """Certificates that are right, wrong, too old, too new, or for somebody else."""
 
+import os
 import socket
 import ssl
 from dataclasses import replace
@@ -150,11 +151,13 @@ def test_a_server_without_tls_behind_https_holds() -> None:
         thread.join()
 
 
-@pytest.fixture(params=["missing", "no PEM"])
+@pytest.fixture(params=["missing", "no PEM", "FIFO"])
 def bad_ca(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
     if request.param == "no PEM":
         path.write_text("hello")
+    if request.param == "FIFO":
+        os.mkfifo(path)
     return path
 
 

@@ -1,11 +1,13 @@
 """How requests travel, the same for every target that speaks HTTP."""
 
+import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from agent.errors import ConfigurationError
+from agent.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ def tls_context(network: HttpOptions) -> ssl.SSLContext:
         path = network.client_cert
         try:
             # Without the empty password a locked key would ask for one at the terminal.
+            os.close(open_regular(path))  # TLS would wait for the writer of a FIFO
             context.load_cert_chain(path, password="")
         except (OSError, ValueError) as error:  # SSLError is an OSError
             raise ConfigurationError(
@@ -64,8 +67,9 @@ def checked_proxy(network: HttpOptions) -> SplitResult | None:
 def _trusting(ca: Path | None) -> ssl.SSLContext:
     if ca is not None:
         try:
+            os.close(open_regular(ca))
             return ssl.create_default_context(cafile=ca)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"AGENT_UPLOAD_CA: must be a PEM file of certificates, not {str(ca)!r}: "
                 f"{_reason(error)}"

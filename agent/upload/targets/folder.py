@@ -95,6 +95,11 @@ class FolderTarget:
     def probe(self) -> str:
         """Look whether the folder is there and lets us write; see `UploadTarget`."""
         self._require_directory()
+        if not self._directory.is_dir() and os.path.lexists(self._directory):
+            raise TargetBlocked(
+                f"cannot store captures in {printable(self._directory)}: it is not a folder; "
+                "name another one"
+            )
         place = self._directory if self._directory.is_dir() else self._directory.parent
         if not os.access(place, os.W_OK | os.X_OK):
             raise TargetBlocked(
