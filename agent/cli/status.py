@@ -1,6 +1,7 @@
 """`capture-agent status`."""
 
 import contextlib
+import errno
 import json
 import sys
 from typing import Annotated, Any
@@ -21,6 +22,11 @@ from agent.spool.status import read_status
 from agent.system import SystemClock
 
 WATCH_S = 2.0
+
+_REBUILDS = (
+    ". If the index is damaged, the next `run`, `flush` or `export` builds it again from the "
+    "captures"
+)
 
 
 def status(
@@ -77,5 +83,8 @@ def _facts(settings: Settings) -> dict[str, Any]:
     try:
         spool = read_status(settings.spool_dir, now=clock.wall())
     except OSError as error:
-        raise TemporaryError(f"cannot read the spool {settings.spool_dir}: {error}") from error
+        advice = _REBUILDS if error.errno == errno.EIO else ""
+        raise TemporaryError(
+            f"cannot read the spool {settings.spool_dir}: {error}{advice}"
+        ) from error
     return facts_of(spool, daemon_of(settings.spool_dir, clock), settings)

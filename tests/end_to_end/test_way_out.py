@@ -99,6 +99,19 @@ def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> 
     assert {**status(spool), "disk_free_bytes": before["disk_free_bytes"]} == before
 
 
+def test_the_status_of_a_damaged_index_says_what_repairs_it(spool: Path) -> None:
+    before = status(spool)["waiting"]
+    index = spool / "spool" / "cache" / "cache.db"
+    for damaged in (b"", b"no database" * 1000):
+        index.write_bytes(damaged)
+
+        result = call(spool, "status")
+        assert result.returncode == 75
+        assert "the next `run`, `flush` or `export` builds it again" in result.stderr
+        assert call(spool, "export", "stick").returncode == 0
+        assert status(spool)["waiting"] == before
+
+
 def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
     with Daemon(tmp_path, **FEW | {"AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}) as daemon:
         daemon.wait_for("capture stored")

@@ -22,6 +22,7 @@ from agent.upload.targets.s3 import S3Target
 from tests.fakes.captures import CAR, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import TwoDisks
+from tests.spool.small_file_system import mounted
 
 
 def target_for(url: str) -> UploadTarget:
@@ -148,8 +149,21 @@ def test_a_folder_that_was_there_is_not_made_again_below_its_mount_point(tmp_pat
 
 def test_a_folder_that_is_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "set").write_text("x")
-    with pytest.raises(TargetUnavailable):
-        FolderTarget(Dataset(tmp_path / "set", Disk()), Disk()).send(stored_capture(1))
+    target = FolderTarget(Dataset(tmp_path / "set", Disk()), Disk())
+    with pytest.raises(TargetBlocked, match="it is not a folder"):
+        target.probe()
+    with pytest.raises(TargetBlocked, match="it is not a folder"):
+        target.send(stored_capture(1))
+
+
+def test_a_folder_on_a_read_only_disk_is_said(tmp_path: Path) -> None:
+    with mounted("tmpfs", tmp_path) as small:
+        (small.root / "set").mkdir()
+        small.remount("ro")
+        target = FolderTarget(Dataset(small.root / "set", Disk()), Disk())
+
+        with pytest.raises(TargetBlocked, match=r"Read-only file system; .* mount the disk"):
+            target.probe()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Self
 
@@ -102,6 +103,8 @@ class FolderTarget:
             )
         place = self._directory if self._directory.is_dir() else self._directory.parent
         if not os.access(place, os.W_OK | os.X_OK):
+            if os.statvfs(place).f_flag & os.ST_RDONLY:
+                raise self._explained(OSError(errno.EROFS, os.strerror(errno.EROFS)))
             raise TargetBlocked(
                 f"cannot store captures in {self._directory}: this user may not write there; "
                 "change the owner or the rights"
@@ -116,8 +119,19 @@ class FolderTarget:
     def _require_directory(self) -> None:
         self._require_mounted()
         was_seen = self._seen  # before the look: another thread may be making it right now
-        if self._directory.is_dir():
+        try:
+            mode = self._directory.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            mode = None
+        except OSError as error:
+            raise self._explained(error) from error
+        if mode is not None and stat.S_ISDIR(mode):
             self._seen = True
+        elif mode is not None:
+            raise TargetBlocked(
+                f"cannot store captures in {printable(self._directory)}: it is not a folder; "
+                "set AGENT_UPLOAD_URL to dir: and a folder"
+            )
         elif was_seen or not self._directory.parent.is_dir():
             raise TargetUnavailable(
                 f"cannot store captures in {self._directory}: it is not there; "
