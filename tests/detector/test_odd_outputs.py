@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from agent.detector.formats import FORMAT_NAMES, choose, formats
 from agent.detector.formats.contract import AnyFormat, Metadata, ModelSignature, Tensor
+from agent.detector.formats.geometry import rows_of
 from agent.detector.letterbox import Size
 from agent.detector.nms import non_maximum_suppression
 from agent.domain import FloatArray, Task
@@ -79,3 +81,16 @@ def test_any_model_is_decoded_or_refused_by_a_named_format(
     except ConfigurationError:
         return
     check(known, [model.values[index] for index in layout.outputs])
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5), (5, 12), (1, 30, 1), (36,)])
+def test_an_output_whose_columns_changed_is_not_read_as_other_numbers(
+    shape: tuple[int, ...],
+) -> None:
+    with pytest.raises(ValueError, match=r"not \[n, 6\]"):
+        rows_of(np.zeros(shape, np.float32), 6)
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 6), (0,), (0, 5), (1, 1, 6), (2, 6)])
+def test_rows_and_none_are_read(shape: tuple[int, ...]) -> None:
+    assert rows_of(np.zeros(shape, np.float32), 6).shape[1] == 6

@@ -7,6 +7,7 @@ import numpy as np
 
 from agent.detector.formats.contract import ClassNumbering, Layout, ModelSignature, Tensor
 from agent.detector.formats.decoded import MOST_CLASSES, DecodedDetections
+from agent.detector.formats.geometry import rows_of
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
 
@@ -70,7 +71,7 @@ def find_outputs(outputs: Sequence[Tensor]) -> tuple[int, ...] | None:
 
 def decode_boxes_classes_scores(outputs: Sequence[FloatArray], floor: float) -> DecodedDetections:
     """Return the detections at or above `floor`; `outputs[0]` has box corners in pixels."""
-    boxes, numbers, scores = outputs[0].reshape(-1, BOX), outputs[1].ravel(), outputs[2].ravel()
+    boxes, numbers, scores = rows_of(outputs[0], BOX), outputs[1].ravel(), outputs[2].ravel()
     if len(outputs) > 3:  # noqa: PLR2004  # there is a count
         count = float(outputs[3].ravel()[0])
         if not 0 <= count <= len(scores):

@@ -22,6 +22,7 @@ from agent.detector.formats.end2end import (
     largest_coordinate,
     trial_rows,
 )
+from agent.detector.formats.geometry import rows_of
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray
 from agent.errors import ConfigurationError
@@ -70,4 +71,4 @@ class CenterNet(End2End):
         floor: float,
     ) -> DecodedDetections:  # cells are 4 pixels in every input
         """Return the detections at or above `floor`."""
-        return decode_rows(outputs[0].reshape(-1, COLUMNS), floor, scale=CELL)
+        return decode_rows(rows_of(outputs[0], COLUMNS), floor, scale=CELL)

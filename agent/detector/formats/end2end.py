@@ -16,7 +16,7 @@ import numpy as np
 
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import MOST_CLASSES, DecodedDetections
-from agent.detector.formats.geometry import scaled
+from agent.detector.formats.geometry import rows_of, scaled
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
@@ -78,7 +78,7 @@ class End2End:
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_rows(outputs[0].reshape(-1, COLUMNS), floor)
+        return decode_rows(rows_of(outputs[0], COLUMNS), floor)
 
 
 def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> DecodedDetections:

@@ -23,6 +23,16 @@ def cells_of(size: Size, strides: Iterable[int]) -> int:
     return sum(cells(size, stride) for stride in strides)
 
 
+def rows_of(output: FloatArray, columns: int) -> FloatArray:
+    """Return an output `[..., columns]` as `[n, columns]`; one without values has no rows.
+
+    Raises `ValueError` for another number of columns: a graph may change it from run to run.
+    """
+    if output.size and output.shape[-1:] != (columns,):
+        raise ValueError(f"the output has the shape {list(output.shape)}, not [n, {columns}]")
+    return output.reshape(-1, columns)
+
+
 def corners(boxes: FloatArray) -> FloatArray:
     """Convert `[n, 4]` centre x, centre y, width, height to x_min, y_min, x_max, y_max."""
     with np.errstate(invalid="ignore", over="ignore"):

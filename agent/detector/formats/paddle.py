@@ -22,7 +22,7 @@ import numpy as np
 from agent.detector.formats.contract import IMAGENET, Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.end2end import COLUMNS, decode_rows
-from agent.detector.formats.geometry import STRIDES, cells_of
+from agent.detector.formats.geometry import STRIDES, cells_of, rows_of
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
@@ -67,7 +67,7 @@ class PpYoloeNms:
         floor: float,
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        return decode_rows(outputs[0].reshape(-1, COLUMNS)[:, CORNERS_FIRST], floor)
+        return decode_rows(rows_of(outputs[0], COLUMNS)[:, CORNERS_FIRST], floor)
 
 
 class PicoDetNms(PpYoloeNms):

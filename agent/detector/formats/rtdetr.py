@@ -43,7 +43,7 @@ from agent.detector.formats.detr_queries import (
     unbatched,
 )
 from agent.detector.formats.end2end import COLUMNS, decode_rows
-from agent.detector.formats.geometry import corners, sigmoid, to_pixels
+from agent.detector.formats.geometry import corners, rows_of, sigmoid, to_pixels
 from agent.detector.formats.ultralytics import BOX_ROWS, ultralytics_preprocessing
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
@@ -151,7 +151,7 @@ class RtDetrRows:
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
-        rows = outputs[0].reshape(-1, COLUMNS)
+        rows = rows_of(outputs[0], COLUMNS)
         pixels = corners(to_pixels(rows[:, :BOX_ROWS], size))
         return decode_rows(np.concatenate([pixels, rows[:, BOX_ROWS:]], axis=1), floor)
 

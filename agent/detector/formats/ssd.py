@@ -32,7 +32,7 @@ from agent.detector.formats.contract import (
     Preprocessing,
 )
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.geometry import to_pixels
+from agent.detector.formats.geometry import rows_of, to_pixels
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray
@@ -82,7 +82,7 @@ class Ssd(BoxesClassesScores):
     ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
         return decode_boxes_classes_scores(
-            [to_pixels(outputs[0].reshape(-1, BOX), size), *outputs[1:]], floor
+            [to_pixels(rows_of(outputs[0], BOX), size), *outputs[1:]], floor
         )
 
 
@@ -113,5 +113,5 @@ class TensorFlowSsd(Ssd):
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
         """Return the detections at or above `floor`."""
-        swapped = outputs[0].reshape(-1, BOX)[:, [1, 0, 3, 2]]
+        swapped = rows_of(outputs[0], BOX)[:, [1, 0, 3, 2]]
         return super().decode([swapped, *outputs[1:]], size=size, floor=floor)
