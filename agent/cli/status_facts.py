@@ -97,7 +97,9 @@ def needs(facts: Mapping[str, Any], view: DaemonView, settings: Settings) -> lis
         found.append(f"the disk refuses writes: {facts['disk_error']}")
     elif facts["disk"] == "full":
         least = facts["min_free_bytes"]
-        limit = f", {show_size(least)} must stay free (AGENT_SPOOL_MIN_FREE)" if least else ""
+        limit = f", {show_size(least)} must stay free (AGENT_SPOOL_MIN_FREE)"
+        if least < RESERVE_BYTES:
+            limit = f", the spool needs {show_size(RESERVE_BYTES)} to go on"
         found.append(f"the disk is full: {show_size(facts['disk_free_bytes'])} free{limit}")
     if facts["in_rejected"]:
         found.append(

@@ -18,6 +18,7 @@ from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Limits, P
 from agent.files import Disk
 from agent.settings.declarations import Settings
 from agent.settings.load import load
+from agent.settings.units import show_size
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import owned
 from agent.spool.status import SpoolStatus, read_status
@@ -331,6 +332,7 @@ def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
     assert facts(machine, state())["disk"] == "ok"
     full = facts(machine, state(is_disk_short=True))
     assert (full["disk"], exit_code(full)) == ("full", 1)
+    assert f"the spool needs {show_size(RESERVE_BYTES)}" in str(full["needs"])
     free[0] = 10 * RESERVE_BYTES
     assert facts(machine, state(is_disk_short=True))["disk"] == "ok"
     free[0] = RESERVE_BYTES
