@@ -1,5 +1,6 @@
 """`capture-agent flush`."""
 
+import contextlib
 import sys
 
 import typer
@@ -7,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent.cli import console
-from agent.errors import ConfigurationError, TemporaryError
+from agent.errors import ConfigurationError, SpoolUnavailable, TemporaryError
 from agent.redaction import redact
 from agent.system import SystemClock
 
@@ -44,6 +45,9 @@ def flush() -> None:
         ) as progress:
             task = progress.add_task("", total=total)
             drain.run(lambda: progress.update(task, completed=total - spool.waiting()))
+        if refusal is None:
+            with contextlib.suppress(SpoolUnavailable):
+                spool.keep_notes({})  # with the ledger: credits accrue from the first flush on
         left = spool.waiting()
         damaged = spool.counts().get(MoveReason.DAMAGED, 0) - damaged
     print(f"delivered {drain.delivered}, waiting {left}, rejected {drain.rejected}")

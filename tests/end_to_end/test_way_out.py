@@ -112,6 +112,16 @@ def test_the_status_of_a_damaged_index_says_what_repairs_it(spool: Path) -> None
         assert status(spool)["waiting"] == before
 
 
+def test_credits_accrue_from_the_first_flush_on(
+    spool: Path, endpoint: Callable[..., LocalEndpoint]
+) -> None:
+    budget = {"AGENT_UPLOAD_URL": endpoint().url, "AGENT_BUDGET_PER_DAY": 1_000_000}
+    for _ in range(2):  # 11 credits a second
+        assert call(spool, "flush", **budget).returncode in {0, 75}
+
+    assert status(spool)["delivered"] > 0
+
+
 def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
     with Daemon(tmp_path, **FEW | {"AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}) as daemon:
         daemon.wait_for("capture stored")
