@@ -21,7 +21,7 @@ FRAMES = 250
 
 
 def check_record(record: Any, image: bytes) -> None:
-    """All of SPEC 6, and the image is the one that the record speaks of."""
+    """Each field of a record is there, and the image is the one that it speaks of."""
     assert record.keys() >= RECORD_KEYS
     assert record["schema"] == 2
     assert record["image"]["sha256"] == hashlib.sha256(image).hexdigest()
