@@ -132,6 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._is_answered = False
         super().handle_one_request()
 
+    def handle_expect_100(self) -> bool:
+        """Let the client send its body now; unflushed, it would wait for this until it gives up."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def do_GET(self) -> None:
         self._guarded(self._get)
 

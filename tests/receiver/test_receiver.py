@@ -306,6 +306,17 @@ ODD_REQUESTS = {
 }
 
 
+def test_a_client_that_asks_before_it_sends_its_body_is_let_go_on(receiver: Receiver) -> None:
+    head = (
+        b"POST /captures HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        connection.sendall(head)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"no parts!")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 4")
+
+
 def raw(receiver: Receiver, data: bytes) -> bytes:
     """Send bytes, and return all that comes until the connection is closed."""
     answer = b""
