@@ -68,6 +68,7 @@ def test_the_scheme_picks_the_target(
     ("url", "says"),
     [
         ("ftp://host/x", r"https://HOST/PATH, .* s3://BUCKET/PREFIX, .* not 'ftp://host/x'"),
+        ("/mnt/share", r"for a folder write dir: before its path"),
         ("s3://key:s3cret@bucket/x", r"not 's3://\*\*\*@bucket/x'"),
         ("host.example/x", "must be one of"),
         ("", "must be one of"),

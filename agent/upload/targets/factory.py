@@ -35,9 +35,10 @@ def make_target(
     url = target_address(url)
     row = find_target(url, targets)
     if row is None:
+        hint = "; for a folder write dir: before its path" if url.startswith("/") else ""
         raise ConfigurationError(
             f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, "
-            f"not {redact_endpoint(url)!r}"
+            f"not {redact_endpoint(url)!r}{hint}"
         )
     context = TargetContext(
         token=token,
