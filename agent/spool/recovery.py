@@ -202,7 +202,13 @@ def _missing(room: tuple[int, int]) -> tuple[int, int]:
     return max(0, _ROOM_TO_OPEN - free), max(0, _FILES_TO_OPEN - files)
 
 
-def _made_room(paths: SpoolPaths, disk: Disk, before: tuple[int, int]) -> bool:
+def _made_room(
+    paths: SpoolPaths,
+    disk: Disk,
+    before: tuple[int, int],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
     """Whether a deletion made some of the room that was missing; xfs takes about 1 ms for it.
 
     It makes none where root has filled the blocks that ext4 reserves for it: those are refilled
@@ -212,7 +218,7 @@ def _made_room(paths: SpoolPaths, disk: Disk, before: tuple[int, int]) -> bool:
     while time.monotonic() < deadline:
         if sum(_missing(_room(paths, disk))) < sum(_missing(before)):
             return True
-        time.sleep(_FREED_S / 100)
+        sleep(_FREED_S / 100)
     return False
 
 
