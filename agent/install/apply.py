@@ -18,7 +18,8 @@ _LINKS_MAX = 40  # as the kernel follows at most
 _INTEL = "0x8086"
 _ELSEWHERE = (
     "by the Debian package (apt install ./capture-agent_VERSION_ARCHITECTURE.deb), or in its "
-    "source's folder: python3 -m venv /opt/capture-agent && /opt/capture-agent/bin/pip install ."
+    "source's folder: python3 -m venv /opt/capture-agent && /opt/capture-agent/bin/pip install . "
+    "(or PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx install .)"
 )
 
 

@@ -34,6 +34,7 @@ from agent.system import SystemClock, full_jitter, new_id
 from agent.upload.backoff import Backoff
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
+from tests.fakes.captures import record_of
 
 IMAGE_BYTES = 200_000
 _ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
@@ -84,14 +85,7 @@ def realistic_capture(number: int) -> NewCapture:
     identity = new_id(time.time())
     image = hashlib.shake_256(number.to_bytes(4, "big")).digest(IMAGE_BYTES)
     box = {"label": "car", "class_id": 2, "confidence": 0.4321, "box": [1.5, 2.5, 100.5, 200.5]}
-    record = {
-        "schema": 1,
-        "id": identity,
-        "device": "bench",
-        "image": {"bytes": len(image), "sha256": hashlib.sha256(image).hexdigest()},
-        "detections": [box] * 8,
-        "sampling": None,
-    }
+    record = record_of(number, image, id=identity, device="bench", detections=[box] * 8)
     return NewCapture(identity, Lane.SCORE, 0.5, record, image)
 
 

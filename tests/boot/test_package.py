@@ -15,7 +15,11 @@ from agent import __version__
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 MACHINE_OF = {"amd64": 62, "arm64": 183}  # e_machine, elf(5)
-PLACES = ("opt/capture-agent/", "usr/bin/capture-agent", "usr/share/doc/", "usr/share/lintian/")
+PLACES = (
+    *("opt/capture-agent/", "usr/bin/capture-agent", "usr/share/doc/", "usr/share/lintian/"),
+    *("usr/share/man/man1/", "usr/share/bash-completion/completions/"),
+    *("usr/share/zsh/vendor-completions/", "usr/share/fish/vendor_completions.d/"),
+)
 
 
 @pytest.fixture(scope="module", params=sorted(MACHINE_OF))

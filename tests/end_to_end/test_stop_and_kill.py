@@ -86,8 +86,7 @@ def test_a_target_and_a_camera_that_hang_end_within_twenty_seconds(tmp_path: Pat
 
             assert daemon.ends(seconds=20) == 0, daemon.text
             late = ",".join(line["workers"] for line in daemon.events("stop overdue"))
-            assert "upload" in late
-            assert "camera dead" in late
+            assert "upload" in late  # a camera that does not respond is left at once
             assert daemon.events("agent stopped")[0]["lost"] == 0
 
 
