@@ -38,7 +38,12 @@ def look(root: Path, executable: str) -> Machine:
         files=_present(root),
         folders=frozenset(
             place
-            for place in (plan.SETTINGS_FOLDER, plan.STATE_FOLDER, plan.DROP_IN_FOLDER)
+            for place in (
+                plan.SETTINGS_FOLDER,
+                plan.STATE_FOLDER,
+                plan.RUNTIME_FOLDER,
+                plan.DROP_IN_FOLDER,
+            )
             if within(root, place).is_dir()
         ),
         image=image,

@@ -17,6 +17,7 @@ SETTINGS_FOLDER = Place("/etc/capture-agent")
 ENV_FILE = SETTINGS_FOLDER / "capture-agent.env"
 TOKEN_FILE = SETTINGS_FOLDER / "upload_token"
 STATE_FOLDER = Place("/var/lib/capture-agent")
+RUNTIME_FOLDER = Place("/run/capture-agent")  # the unit preserves it for `as-service status`
 UNIT = Place("/etc/systemd/system") / UNIT_NAME
 ENABLED = UNIT.parent / "multi-user.target.wants" / UNIT_NAME
 DROP_IN_FOLDER = UNIT.with_name(f"{UNIT_NAME}.d")
@@ -115,6 +116,8 @@ def plan_uninstall(machine: Machine, *, purge: bool) -> list[Step]:
     steps += [Remove(path) for path in _ours(machine) if path in machine.files]
     if DROP_IN_FOLDER in machine.folders and not _foreign_drop_ins(machine):
         steps.append(Remove(DROP_IN_FOLDER))
+    if RUNTIME_FOLDER in machine.folders:
+        steps.append(Remove(RUNTIME_FOLDER))
     steps.append(_reload(machine))
     kept = [path for path in (SETTINGS_FOLDER, STATE_FOLDER) if path in machine.folders]
     if not purge:

@@ -8,6 +8,7 @@ import pytest
 from agent.install.plan import (
     DROP_IN_FOLDER,
     ENV_FILE,
+    RUNTIME_FOLDER,
     SETTINGS_FOLDER,
     STATE_FOLDER,
     TOKEN_FILE,
@@ -163,6 +164,12 @@ def test_uninstalling_keeps_captures_and_settings() -> None:
     assert commands(steps)[0] == "systemctl disable --now capture-agent.service"
     assert removed(steps) == [UNIT, DROP_IN_FOLDER]
     assert f"kept: {SETTINGS_FOLDER} and {STATE_FOLDER}" in notes(steps)
+
+
+def test_what_a_daemon_published_goes_with_it() -> None:
+    here = replace(INSTALLED, folders=INSTALLED.folders | {RUNTIME_FOLDER})
+
+    assert removed(plan_uninstall(here, purge=False)) == [UNIT, DROP_IN_FOLDER, RUNTIME_FOLDER]
 
 
 def test_purging_leaves_captures_that_are_elsewhere_to_a_person() -> None:
