@@ -151,6 +151,7 @@ def test_a_wrong_token_fails_without_showing_it(
     assert "wrong-token" not in result.stdout
 
 
+@pytest.mark.slow
 def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: str) -> None:
     """Neither for `check` nor for the daemon, which must keep what the page swallows."""
     result = call(tmp_path, "check", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)

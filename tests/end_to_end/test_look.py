@@ -64,6 +64,7 @@ def test_without_a_daemon_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     assert "no daemon runs" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_image_goes_to_standard_output(tmp_path: Path) -> None:
     with Daemon(tmp_path, **TWO) as daemon:
         daemon.wait_for("camera ended")

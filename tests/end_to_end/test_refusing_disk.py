@@ -44,6 +44,7 @@ def _ids(folder: Path) -> set[str]:
     return {file.stem for file in folder.glob("records/*.json")}
 
 
+@pytest.mark.slow
 def test_captures_leave_a_read_only_card(
     card: SmallFileSystem, tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_flickering_lamp_costs_at_most_two_credits(frames: int) -> None:
     assert 1 <= len(outcome.purchases) <= 2
 
 
+@pytest.mark.slow
 def test_a_crowd_of_60_faint_boxes_has_a_bounded_number_of_suspects() -> None:
     draw = random.Random(4)
     places = [(20 + 120 * (n % 10), 20 + 110 * (n // 10)) for n in range(60)]
