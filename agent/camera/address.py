@@ -142,7 +142,7 @@ def _shown(part: str, parts: Sequence[str]) -> str:
     name, separator, source = part.partition("=")
     if not separator or not (_NAME.fullmatch(name) or _URL_BEGIN.match(source)):
         name, separator, source = "", "", part
-    # A blank in a password that nobody quoted makes parts of it.
+    # An unquoted blank splits a password; the second part has no scheme, so mask it whole.
     is_rest = not name and len(parts) > 1 and "://" not in part and "://" in "".join(parts)
     shown = MASK if is_rest else redact_camera(source)
     return f"'{printable(name + separator + shown)}'"

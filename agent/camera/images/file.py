@@ -33,8 +33,8 @@ _BYTE_MAX = 255
 _BAND_PIXELS = 1_000_000
 
 _WITHOUT_ALPHA = frozenset({ImageFormat.JPEG, ImageFormat.BMP})
-"""Of these OpenCV makes BGR itself: from CMYK, grey and palettes; it turns JPEGs upright. The
-fourth byte of a BMP is no alpha in most files that have one."""
+"""Formats that OpenCV decodes to BGR of three channels, whatever the file holds: CMYK, grey or a
+palette. A BMP may have a fourth byte for each pixel, but few programs use it as alpha."""
 
 _TURNED_BY_OPENCV = frozenset({ImageFormat.JPEG, ImageFormat.TIFF})
 

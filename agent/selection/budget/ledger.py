@@ -38,7 +38,8 @@ _DATES_KEPT_S = 100 * DAY_S
 count: a clock that steps often must not make a date forgotten."""
 
 _MOST_DATES = 1000
-"""With more, nothing is purchased under a new date: a clock steps all the time."""
+"""The most dates that are remembered. At this number the clock is known to be wrong, and no credit
+is spent under a further date."""
 
 _ROUNDING = 1e-6  # credits; tolerance of sums
 
