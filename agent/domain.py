@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # numpy takes 0.1 s to import, and `status` needs none of it
     import numpy as np
@@ -17,8 +17,14 @@ if TYPE_CHECKING:  # numpy takes 0.1 s to import, and `status` needs none of it
     """A grey thumbnail of a frame as `[180, 320]`, 0 to 255, whatever the frame's own shape."""
 
     FloatArray = NDArray[np.float32]
+
+    Feature = NDArray[np.float16]
+    """What an object looks like to the model, as `[64 to 256]`; near objects look alike."""
 else:
-    Pixels = Grey = FloatArray = Any
+    Pixels = Grey = FloatArray = Feature = Any
+
+Polygon = tuple[tuple[float, float], ...]
+"""Three or more corners (x, y) in pixels of the frame as read; the last joins the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,22 @@ class Box:
     y_max: float
 
 
+class Mask(Protocol):
+    """The pixels of one object. They are computed when they are asked for: most never are."""
+
+    def polygon(self) -> Polygon:
+        """Return the outline of the object's largest part; empty if the mask has no area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """A named point of an object, such as an elbow; its number in the tuple is its name."""
+
+    x: float  # pixels of the frame as read
+    y: float
+    confidence: float  # 0 to 1, that the point is there and visible; 1 if the model does not say
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One object that the model reported in one frame."""
@@ -39,6 +61,10 @@ class Detection:
     class_id: int
     confidence: float  # 0 to 1
     box: Box  # pixels of the frame as read, not of the model's input
+    mask: Mask | None = field(default=None, compare=False, repr=False)  # of a segmentation model
+    keypoints: tuple[Keypoint, ...] = ()  # of a pose model
+    corners: Polygon = ()  # the four of a rotated box; `box` is the upright box around them
+    feature: Feature | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +88,18 @@ class Frame:
     monotonic_ns: int
     source_frame: int | None = None  # 0-based index in the recording, as decoded
     stream: str = ""  # names the clock of `at`: the boot for a camera, the file for a recording
+    jpeg: bytes | None = field(default=None, repr=False)
+    """The camera's own JPEG of exactly these pixels; None if there is none."""
+    masks: tuple[Polygon, ...] = ()  # regions that were painted over, of `AGENT_MASKS`
 
 
 class Task(StrEnum):
     """What a model was trained for."""
 
     DETECT = "detect"  # objects in a frame, each with its box
+    SEGMENT = "segment"  # objects, each with its box and mask
+    POSE = "pose"  # objects, each with its box and keypoints
+    OBB = "obb"  # objects, each with a rotated box
     CLASSIFY = "classify"  # the class of a frame as a whole
 
 
@@ -119,6 +151,10 @@ class Observation:
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
     invalid: bool = False  # some of the model's output was discarded
     model: ModelInfo | None = None  # None if there is only one model
+
+
+OBJECT_TASKS = (Task.DETECT, Task.SEGMENT, Task.POSE, Task.OBB)
+"""The tasks whose models report objects with boxes."""
 
 
 class Lane(StrEnum):
@@ -212,6 +248,22 @@ class Capture:
     replaces: str | None = None  # id of a stored capture that this one makes unnecessary
 
 
+class EncodedBy(StrEnum):
+    """Who made the bytes of an image."""
+
+    AGENT = "agent"  # the agent encoded the pixels
+    CAMERA = "camera"  # the camera's own JPEG, unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenPart:
+    """A part of a frame that nobody can recognize in the stored image."""
+
+    polygon: Polygon = ()  # a region of `AGENT_MASKS`
+    box: Box | None = None  # or the place of a label of `AGENT_REDACT`; in pixels of the frame
+    label: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
     """An image as stored and sent: encoded once, the bytes never change."""
@@ -220,6 +272,8 @@ class EncodedImage:
     width: int
     height: int
     media_type: str = "image/jpeg"
+    encoded_by: EncodedBy = EncodedBy.AGENT
+    hidden: tuple[HiddenPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

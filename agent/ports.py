@@ -9,6 +9,7 @@ from agent.domain import (
     EncodedImage,
     Frame,
     ModelInfo,
+    Observation,
     Pixels,
     Prediction,
     Receipt,
@@ -104,10 +105,13 @@ class ModelStore(Protocol):
 
 
 class ImageEncoder(Protocol):
-    """Turns pixels into the bytes that are stored and sent."""
+    """The one door through which a frame becomes bytes that are stored, sent or shown."""
 
-    def encode(self, pixels: Pixels) -> EncodedImage:
-        """Encode once; the result is never encoded again."""
+    def encode(self, observation: Observation) -> EncodedImage:
+        """Encode once; the result is never encoded again.
+
+        It gets the detections too: what must not be recognized is where they are.
+        """
 
 
 class CaptureFolder(Protocol):
@@ -154,14 +158,6 @@ class KnowsLabels(Protocol):
 
         Raises as `UploadTarget.send` does.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The capture to send next, and what must be durable before it is sent."""
-
-    entry: SpoolEntry
-    notes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

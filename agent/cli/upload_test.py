@@ -34,7 +34,7 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     seen = detector.detect(frame.pixels)
     observation = Observation(frame, seen.detections, classes=seen.classes, model=seen.model)
     hits = (RuleHit(RULE, 1.0),)
-    image = image_encoder(settings).encode(frame.pixels)
+    image = image_encoder(settings).encode(observation)
     maker = record_maker(settings, detector.info)
     wall = clock.wall()
     record = maker.make(

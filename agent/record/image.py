@@ -2,7 +2,7 @@
 
 import cv2
 
-from agent.domain import EncodedImage, Pixels
+from agent.domain import EncodedImage, Observation
 
 LONGEST_SIDE = 65500  # pixels, the limit of libjpeg; images in a folder may be larger
 
@@ -17,8 +17,9 @@ class JpegEncoder:
         self._parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
         self._max_side = min(max_side or LONGEST_SIDE, LONGEST_SIDE)
 
-    def encode(self, pixels: Pixels) -> EncodedImage:
-        """Encode pixels of the shape `[height, width, 3]`, BGR."""
+    def encode(self, observation: Observation) -> EncodedImage:
+        """Encode the frame of an observation."""
+        pixels = observation.frame.pixels
         height, width = pixels.shape[:2]
         if self._max_side < max(height, width):
             scale = self._max_side / max(height, width)

@@ -11,8 +11,11 @@ from agent.domain import (
     ClassScore,
     Detection,
     EncodedImage,
+    HiddenPart,
+    Keypoint,
     ModelInfo,
     Observation,
+    Polygon,
     Sampling,
     Suspect,
     Task,
@@ -60,6 +63,7 @@ class RecordMaker:
                 "media_type": image.media_type,
                 "bytes": len(image.data),
                 "sha256": hashlib.sha256(image.data).hexdigest(),
+                "encoded_by": image.encoded_by,
             },
             "model": {
                 "name": model.name,
@@ -78,6 +82,7 @@ class RecordMaker:
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
             "value": round(capture.value, 4),
+            "masks": [_hidden(part, scale, image) for part in image.hidden],
             "sampling": _sampling(capture.sampling),
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
@@ -118,12 +123,48 @@ def _class(score: ClassScore) -> dict[str, Any]:
 def _detection(
     detection: Detection, scale: tuple[float, float], image: EncodedImage
 ) -> dict[str, Any]:
-    return {
+    made: dict[str, Any] = {
         "label": detection.label,
         "class_id": detection.class_id,
         "confidence": round(detection.confidence, 4),
         "box": _box(detection.box, scale, image),
     }
+    polygon = detection.mask.polygon() if detection.mask is not None else ()
+    if polygon:
+        made["polygon"] = _polygon(polygon, scale, image)
+    if detection.keypoints:
+        made["keypoints"] = [_keypoint(point, scale, image) for point in detection.keypoints]
+    if detection.corners:
+        made["corners"] = [
+            [round(x * scale[0], 2), round(y * scale[1], 2)] for x, y in detection.corners
+        ]
+    return made
+
+
+def _polygon(
+    polygon: Polygon, scale: tuple[float, float], image: EncodedImage
+) -> list[list[float]]:
+    """Return corners in pixels of the stored image, clipped to it."""
+    across, down = scale
+    return [
+        [_clipped(x * across, image.width), _clipped(y * down, image.height)] for x, y in polygon
+    ]
+
+
+def _keypoint(point: Keypoint, scale: tuple[float, float], image: EncodedImage) -> list[float]:
+    """Return x, y and confidence."""
+    across, down = scale
+    return [
+        _clipped(point.x * across, image.width),
+        _clipped(point.y * down, image.height),
+        round(point.confidence, 4),
+    ]
+
+
+def _hidden(part: HiddenPart, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:
+    if part.box is not None:
+        return {"label": part.label, "box": _box(part.box, scale, image)}
+    return {"polygon": _polygon(part.polygon, scale, image)}
 
 
 def _suspect(suspect: Suspect, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:

@@ -122,6 +122,22 @@ def _is_box(value: object) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))  # noqa: PLR2004
 
 
+def _is_points(value: object) -> bool:
+    """Whether it is a list of `[x, y]`."""
+    return isinstance(value, list) and all(
+        isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))  # noqa: PLR2004
+        for point in value
+    )
+
+
+def _is_keypoints(value: object) -> bool:
+    """Whether it is a list of `[x, y, confidence]`."""
+    return isinstance(value, list) and all(
+        isinstance(point, list) and len(point) == 3 and all(map(_is_number, point))  # noqa: PLR2004
+        for point in value
+    )
+
+
 def _optional(check: _Check) -> _Check:
     return lambda value: value is None or check(value)
 
@@ -148,6 +164,7 @@ _FIELDS: Mapping[str, _Check] = {
         height=_optional(_is_side),
         bytes=_optional(_is_natural),
         media_type=_optional(_is_text),
+        encoded_by=_optional(_is_text),
     ),
     "schema": _optional(_is_natural),
     "sequence": _optional(_is_natural),
@@ -175,7 +192,13 @@ _FIELDS: Mapping[str, _Check] = {
     "detections": _optional(
         _list_of(
             _object(
-                label=_is_text, confidence=_is_number, box=_is_box, class_id=_optional(_is_integer)
+                label=_is_text,
+                confidence=_is_number,
+                box=_is_box,
+                class_id=_optional(_is_integer),
+                polygon=_optional(_is_points),
+                keypoints=_optional(_is_keypoints),
+                corners=_optional(_is_points),
             )
         )
     ),
@@ -191,6 +214,13 @@ _FIELDS: Mapping[str, _Check] = {
                 p=_is_number,
                 box=_optional(_is_box),
                 track=_optional(_is_natural),
+            )
+        )
+    ),
+    "masks": _optional(
+        _list_of(
+            _object(
+                polygon=_optional(_is_points), box=_optional(_is_box), label=_optional(_is_text)
             )
         )
     ),

@@ -36,7 +36,7 @@ class FrameView:
 
     def shown(self, observation: Observation) -> dict[str, Any]:
         """Return the record of a frame, its boxes in pixels of `jpeg`, which is base64."""
-        image = self._encoder.encode(observation.frame.pixels)
+        image = self._encoder.encode(observation)
         capture = Capture(observation, Lane.REQUESTED, (), 0.0)
         record = self._maker.make("", capture, image, clock_synchronized=False)
         return {"record": record, "jpeg": base64.b64encode(image.data).decode("ascii")}

@@ -82,6 +82,11 @@ def frame(
     )
 
 
+def observed(pixels: Pixels, *detections: Detection) -> Observation:
+    """Return a frame of these pixels and what the model sees in it."""
+    return Observation(frame(pixels=pixels), detections)
+
+
 def detection(confidence: float, label: str = "car") -> Detection:
     return Detection(label, 0, confidence, Box(0.0, 0.0, 2.0, 2.0))
 

@@ -15,11 +15,15 @@ from agent.domain import (
     Box,
     Capture,
     Detection,
+    EncodedBy,
     EncodedImage,
     Frame,
+    HiddenPart,
+    Keypoint,
     Lane,
     ModelInfo,
     Observation,
+    Polygon,
     RuleHit,
     Sampling,
     Suspect,
@@ -96,6 +100,7 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
             "media_type": "image/jpeg",
             "bytes": 4,
             "sha256": hashlib.sha256(b"jpeg").hexdigest(),
+            "encoded_by": "agent",
         },
         "model": {
             "name": "nano",
@@ -121,6 +126,7 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
             {"rule": "count_change", "label": "", "track": 2, "box": None, "p": 0.1},
         ],
         "value": 12.3457,
+        "masks": [],
         "sampling": {
             "slot_start": "2026-07-20T01:45:00.000Z",
             "slot_seconds": 900.0,
@@ -234,3 +240,46 @@ def test_a_time_is_written_as_rfc_3339_with_milliseconds(wall: float, text: str)
 @given(st.floats(-1e6, 2.5e11))
 def test_every_time_has_the_same_form(wall: float) -> None:
     assert RFC_3339.fullmatch(timestamp(wall))
+
+
+class Triangle:
+    """A mask of three corners."""
+
+    def polygon(self) -> Polygon:
+        return ((0.0, 0.0), (40.0, 0.0), (70.0, 48.0))
+
+
+def test_the_form_of_an_object_is_scaled_and_clipped_like_its_box() -> None:
+    seen = frame_of_size(64, 48)
+    form = Detection(
+        "car",
+        0,
+        0.9,
+        Box(0.0, 0.0, 64.0, 48.0),
+        mask=Triangle(),
+        keypoints=(Keypoint(10.0, 20.0, 0.123456), Keypoint(99.0, 20.0, 1.0)),
+        corners=((-4.0, 0.0), (20.0, 10.0), (10.0, 20.0), (0.0, 10.0)),
+    )
+    image = EncodedImage(b"jpeg", 32, 24)
+
+    (stored,) = made_record(seen, form, image=image)["detections"]
+
+    assert stored["polygon"] == [[0.0, 0.0], [20.0, 0.0], [32.0, 24.0]]
+    assert stored["keypoints"] == [[5.0, 10.0, 0.1235], [32.0, 10.0, 1.0]]
+    assert stored["corners"] == [[-2.0, 0.0], [10.0, 5.0], [5.0, 10.0], [0.0, 5.0]]
+
+
+def test_the_record_says_what_is_hidden_and_who_encoded_the_image() -> None:
+    parts = (
+        HiddenPart(polygon=((0.0, 0.0), (64.0, 0.0), (64.0, 10.0))),
+        HiddenPart(box=Box(10.0, 20.0, 30.0, 40.0), label="face"),
+    )
+    image = EncodedImage(b"jpeg", 32, 24, encoded_by=EncodedBy.CAMERA, hidden=parts)
+
+    record = made_record(frame_of_size(64, 48), image=image)
+
+    assert record["image"]["encoded_by"] == "camera"
+    assert record["masks"] == [
+        {"polygon": [[0.0, 0.0], [32.0, 0.0], [32.0, 5.0]]},
+        {"label": "face", "box": [5.0, 10.0, 15.0, 20.0]},
+    ]

@@ -11,6 +11,7 @@ from agent.domain import (
     EncodedImage,
     Grey,
     ModelInfo,
+    Observation,
     Pixels,
     Task,
     Thresholds,
@@ -80,7 +81,8 @@ def no_thumbnail(pixels: Pixels) -> Grey:
 class PlainEncoder:
     """Encodes the first pixel alone."""
 
-    def encode(self, pixels: Pixels) -> EncodedImage:
+    def encode(self, observation: Observation) -> EncodedImage:
+        pixels = observation.frame.pixels
         height, width = pixels.shape[:2]
         return EncodedImage(bytes([int(pixels[0, 0, 0])]) * 50, width, height)
 

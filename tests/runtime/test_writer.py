@@ -7,7 +7,7 @@ from queue import Queue
 
 import pytest
 
-from agent.domain import Capture, EncodedImage, Pixels
+from agent.domain import Capture, EncodedImage, Observation
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
@@ -142,6 +142,6 @@ def test_it_ends_only_when_nothing_more_will_come_and_all_is_stored(desk: Desk) 
 class Heavy(PlainEncoder):
     """Encode images of one megabyte."""
 
-    def encode(self, pixels: Pixels) -> EncodedImage:
-        image = super().encode(pixels)
+    def encode(self, observation: Observation) -> EncodedImage:
+        image = super().encode(observation)
         return EncodedImage(image.data * 20_000, image.width, image.height)

@@ -29,7 +29,7 @@ def refuse_other_tasks(model: ModelSignature) -> None:
             f"it is a segmentation model: an output of mask prototypes [1, {MASKS}, h, w] and "
             f"{MASKS} more columns than a detector; {_advice()}"
         )
-    if task is not None and task not in tuple(Task):
+    if task is not None and task not in (Task.DETECT, Task.CLASSIFY):
         words = f" ({TASKS[task]})" if task in TASKS else ""
         raise ConfigurationError(
             f"its metadata says `task: {printable(task, 40)}`{words}, which cannot be read yet; "

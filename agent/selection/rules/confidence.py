@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Suspect, Task, Thresholds
+from agent.domain import OBJECT_TASKS, Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.suspects import LEAST_P, nearness
 
@@ -20,7 +20,7 @@ class LowConfidence:
     name: ClassVar[str] = "low_confidence"
     prior: ClassVar[float] = 0.25
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT, Task.CLASSIFY)
+    tasks: ClassVar[tuple[Task, ...]] = (*OBJECT_TASKS, Task.CLASSIFY)
 
     thresholds: Thresholds
 

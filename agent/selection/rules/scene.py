@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Suspect, Task, Thresholds
+from agent.domain import OBJECT_TASKS, Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
 from agent.selection.suspects import LEAST_P, margin
@@ -61,7 +61,7 @@ class Clash:
     name: ClassVar[str] = "clash"
     prior: ClassVar[float] = 0.35
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
 
@@ -103,7 +103,7 @@ class CountChange:
     name: ClassVar[str] = "count_change"
     prior: ClassVar[float] = 0.15
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
     least_deviation: float = option(
@@ -154,7 +154,7 @@ class RareLabel:
     name: ClassVar[str] = "rare_label"
     prior: ClassVar[float] = 0.3
     is_temporal: ClassVar[bool] = False
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
     _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -210,7 +210,7 @@ class MotionWithoutDetection:
     name: ClassVar[str] = "motion_without_detection"
     prior: ClassVar[float] = 0.15
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
 

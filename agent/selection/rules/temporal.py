@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.domain import Box, Detection, Observation, Suspect, Task, Thresholds
+from agent.domain import OBJECT_TASKS, Box, Detection, Observation, Suspect, Task, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
 from agent.selection.suspects import LEAST_P, margin, nearness
@@ -30,7 +30,7 @@ class Flicker:
     name: ClassVar[str] = "flicker"
     prior: ClassVar[float] = 0.65
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
 
@@ -79,7 +79,7 @@ class Isolated:
     name: ClassVar[str] = "isolated"
     prior: ClassVar[float] = 0.65
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
 
@@ -131,7 +131,7 @@ class ClassFlip:
     name: ClassVar[str] = "class_flip"
     prior: ClassVar[float] = 0.5
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
 
@@ -170,7 +170,7 @@ class WeakTrack:
     name: ClassVar[str] = "weak_track"
     prior: ClassVar[float] = 0.12
     is_temporal: ClassVar[bool] = True
-    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECT,)
+    tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
     least_frames: int = option(
