@@ -12,7 +12,7 @@ from agent.dataset.folder import Dataset
 from agent.domain import Pixels, StoredCapture
 from agent.files import Disk
 from agent.record.image import JpegEncoder
-from tests.fakes.captures import CAR, observed, of_first_schema, stored_capture
+from tests.fakes.captures import CAR, observed_pixels, of_first_schema, stored_capture
 
 ORANGE, GREEN = (0, 110, 240), (80, 160, 0)  # BGR: a suspect, and a detection at its threshold
 FAINT_CAR = {**CAR, "confidence": 0.4}
@@ -20,7 +20,9 @@ FAINT_CAR = {**CAR, "confidence": 0.4}
 
 def sheet_of(folder: Path, made: StoredCapture) -> Pixels:
     """Return the contact sheet of a dataset with one grey image."""
-    data = JpegEncoder(quality=90).encode(observed(np.full((100, 200, 3), 128, np.uint8))).data
+    data = (
+        JpegEncoder(quality=90).encode(observed_pixels(np.full((100, 200, 3), 128, np.uint8))).data
+    )
     image = {**made.record["image"], "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     record = {**made.record, "image": image, "sequence": 1, "source_frame": 1}
     Dataset(folder, Disk()).store(json.dumps(record).encode(), data)

@@ -82,7 +82,7 @@ def frame(
     )
 
 
-def observed(pixels: Pixels, *detections: Detection) -> Observation:
+def observed_pixels(pixels: Pixels, *detections: Detection) -> Observation:
     """Return a frame of these pixels and what the model sees in it."""
     return Observation(frame(pixels=pixels), detections)
 

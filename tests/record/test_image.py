@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.domain import EncodedImage, Pixels
 from agent.record.image import LONGEST_SIDE, JpegEncoder
-from tests.fakes.captures import observed
+from tests.fakes.captures import observed_pixels
 
 
 def gradient(width: int, height: int) -> Pixels:
@@ -27,7 +27,7 @@ def decoded(image: EncodedImage) -> Pixels:
 def test_an_image_is_stored_as_it_was_read() -> None:
     pixels = gradient(320, 240)
 
-    image = JpegEncoder(quality=95).encode(observed(pixels))
+    image = JpegEncoder(quality=95).encode(observed_pixels(pixels))
 
     assert image.media_type == "image/jpeg"
     assert image.data[:2] == b"\xff\xd8"
@@ -55,21 +55,23 @@ def test_an_image_is_stored_as_it_was_read() -> None:
 def test_no_side_is_longer_than_allowed(
     size: tuple[int, int], max_side: int, stored: tuple[int, int]
 ) -> None:
-    image = JpegEncoder(quality=90, max_side=max_side).encode(observed(gradient(*size)))
+    image = JpegEncoder(quality=90, max_side=max_side).encode(observed_pixels(gradient(*size)))
 
     assert (image.width, image.height) == stored
     assert decoded(image).shape == (stored[1], stored[0], 3)
 
 
 def test_a_shrunken_image_shows_the_same() -> None:
-    image = JpegEncoder(quality=95, max_side=160).encode(observed(gradient(320, 240)))
+    image = JpegEncoder(quality=95, max_side=160).encode(observed_pixels(gradient(320, 240)))
 
     assert np.abs(decoded(image).astype(int) - gradient(160, 120)).mean() < 4
 
 
 def test_a_higher_quality_has_more_bytes_and_less_error() -> None:
     pixels = np.random.default_rng(7).integers(0, 256, (64, 64, 3), np.uint8)
-    images = [JpegEncoder(quality=quality).encode(observed(pixels)) for quality in (1, 50, 100)]
+    images = [
+        JpegEncoder(quality=quality).encode(observed_pixels(pixels)) for quality in (1, 50, 100)
+    ]
     errors = [np.abs(decoded(image).astype(int) - pixels).mean() for image in images]
 
     assert sorted(len(image.data) for image in images) == [len(image.data) for image in images]
@@ -78,7 +80,7 @@ def test_a_higher_quality_has_more_bytes_and_less_error() -> None:
 
 def test_encoding_does_not_change_the_frame() -> None:
     pixels = gradient(64, 48)
-    JpegEncoder(quality=50, max_side=10).encode(observed(pixels))
+    JpegEncoder(quality=50, max_side=10).encode(observed_pixels(pixels))
 
     assert (pixels == gradient(64, 48)).all()
 
@@ -86,7 +88,9 @@ def test_encoding_does_not_change_the_frame() -> None:
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 300))
 @settings(deadline=None, max_examples=60)
 def test_any_shape_keeps_its_aspect_ratio(width: int, height: int, max_side: int) -> None:
-    image = JpegEncoder(quality=50, max_side=max_side).encode(observed(gradient(width, height)))
+    image = JpegEncoder(quality=50, max_side=max_side).encode(
+        observed_pixels(gradient(width, height))
+    )
 
     limit = max_side or max(width, height)
     assert max(image.width, image.height) == min(limit, max(width, height))

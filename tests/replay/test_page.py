@@ -11,7 +11,7 @@ import pytest
 
 from agent.record.image import JpegEncoder
 from agent.replay.page import page_of
-from tests.fakes.captures import observed
+from tests.fakes.captures import observed_pixels
 
 HTML_LABEL = "<script>alert('&')</script>\"x"
 NAME = "00000000-0000-7000-8000-000000000001"
@@ -83,7 +83,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    image = JpegEncoder(quality=80).encode(observed(np.full((90, 160, 3), 99, np.uint8)))
+    image = JpegEncoder(quality=80).encode(observed_pixels(np.full((90, 160, 3), 99, np.uint8)))
     detections = [
         {"label": HTML_LABEL, "class_id": 0, "confidence": 0.6, "box": [10, 10, 60, 60]},
         {"label": "dog", "class_id": 1, "confidence": 0.3, "box": [0, 0, 160, 90]},
