@@ -9,6 +9,7 @@ import pytest
 from agent.detector.detector import load_detector
 from agent.detector.formats.contract import ChannelOrder
 from agent.detector.model_file.huggingface import hub_input, hub_labels
+from agent.errors import ModelUnusable
 from tests.detector.planted_families import FAMILIES, Planted, family_model
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75)]
@@ -69,35 +70,49 @@ def test_disabled_normalization_and_a_centre_crop_are_read(
         '{"id2label": {"0": 5}}',
         '{"id2label": {}}',
         '{"id2label": []}',
-        '{"do_normalize": true}',
-        '{"image_mean": [1, 2], "image_std": [1, 1, 1]}',
-        '{"image_mean": [1, 2, 3], "image_std": [0, 1, 1]}',
-        '{"image_mean": [1, 2, 3], "image_std": [1, 1, 1], "rescale_factor": 0}',
     ],
 )
-def test_files_that_cannot_be_understood_are_ignored(text: str, tmp_path: Path) -> None:
-    for name in ("config.json", "preprocessor_config.json"):
-        (tmp_path / name).write_text(text)
+def test_labels_that_cannot_be_understood_are_ignored(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
 
     assert hub_labels(tmp_path / "model.onnx") is None
+
+
+def test_a_file_without_preprocessing_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "preprocessor_config.json").write_text('{"size": {"height": 640}}')
+
     assert hub_input(tmp_path / "model.onnx") is None
+    assert hub_input(tmp_path / "elsewhere" / "model.onnx") is None
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("text", "why"),
     [
-        f'"image_mean": [1{"0" * 400}, 1, 1], "image_std": [1, 1, 1]',
-        '"image_mean": [1e400, 1, 1], "image_std": [1, 1, 1]',
-        '"image_mean": [NaN, 1, 1], "image_std": [1, 1, 1]',
-        '"image_mean": [1, 1, 1], "image_std": [1e-300, 1, 1]',
-        f'"image_mean": [1, 1, 1], "image_std": [1, 1, 1], "rescale_factor": 1{"0" * 5000}',
+        (b"{", "not valid JSON"),
+        (b"", "not valid JSON"),
+        (b"[" * 5000, "nested|recursion"),
+        (b"[]", "not a JSON object"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"do_normalize": true}', "`image_mean` and `image_std`"),
+        (b'{"image_mean": [1, 2], "image_std": [1, 1, 1]}', "three numbers each"),
+        (b'{"image_mean": [1, 2, 3], "image_std": [0, 1, 1]}', "at least 1e-06"),
+        (b'{"image_mean": [1e400, 1, 1], "image_std": [1, 1, 1]}', "three numbers"),
+        (b'{"image_mean": [NaN, 1, 1], "image_std": [1, 1, 1]}', "three numbers"),
+        (b'{"image_mean": [1%s, 1, 1], "image_std": [1, 1, 1]}' % (b"0" * 400), "three numbers"),
+        (b'{"do_rescale": true, "rescale_factor": 0}', "`rescale_factor`"),
+        (b'{"do_rescale": true, "rescale_factor": 1%s}' % (b"0" * 5000), "digits|rescale"),
     ],
-    ids=["400 digits", "infinite", "NaN", "tiny", "5000 digits"],
+    ids=lambda value: value[:30] if isinstance(value, bytes) else None,
 )
-def test_numbers_out_of_bounds_are_ignored(entry: str, tmp_path: Path) -> None:
-    (tmp_path / "preprocessor_config.json").write_text(f'{{"do_normalize": true, {entry}}}')
+def test_a_preprocessing_that_cannot_be_used_is_an_error(
+    text: bytes, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "preprocessor_config.json").write_bytes(text)
 
-    assert hub_input(tmp_path / "model.onnx") is None
+    with pytest.raises(ModelUnusable, match=why) as raised:
+        hub_input(tmp_path / "model.onnx")
+    assert "preprocessor_config.json" in str(raised.value)
+    assert "copy it again" in str(raised.value)
 
 
 @pytest.mark.parametrize("label", ["ca\\ud800t", "a\\u001b[2J", "", "x" * 500])

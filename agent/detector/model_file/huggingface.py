@@ -1,8 +1,9 @@
 """The files beside a model that was exported from the Hugging Face hub.
 
 The exporters write `config.json`, whose `id2label` names the classes, and
-`preprocessor_config.json` with the preprocessing. Entries that are missing or cannot be understood
-are never an error: the format's values are used instead.
+`preprocessor_config.json` with the preprocessing. Labels that cannot be understood are not used. A
+preprocessing that cannot be understood is an error: a model that gets other numbers than in its
+training detects less, and nobody would see why.
 
 Source: the documentation of transformers, "Image Processor" and "Configuration".
 """
@@ -15,6 +16,8 @@ from agent.detector.formats.contract import ChannelOrder
 from agent.detector.model_file.input_spec import LARGEST_SIDE, InputSpec
 from agent.detector.model_file.small_file import read_small_text
 from agent.detector.model_file.words import labels_of, number_of, numbers_of
+from agent.errors import ModelUnusable
+from agent.printable import printable
 
 MAX_VALUE = 255.0
 LEAST = 1e-6
@@ -23,7 +26,10 @@ LEAST = 1e-6
 
 def hub_labels(model: Path) -> tuple[str, ...] | None:
     """Return the labels of `config.json` by class id; None if class ids have gaps."""
-    named = _read(model.with_name("config.json")).get("id2label")
+    try:
+        named = _read(model.with_name("config.json")).get("id2label")
+    except (OSError, ValueError, RecursionError):
+        return None
     if not isinstance(named, dict):
         return None
     labels = [named.get(str(number)) for number in range(len(named))]
@@ -36,20 +42,43 @@ def hub_labels(model: Path) -> tuple[str, ...] | None:
 
 
 def hub_input(model: Path) -> InputSpec | None:
-    """Return normalization and crop from `preprocessor_config.json`; None if it has neither."""
-    data = _read(model.with_name("preprocessor_config.json"))
+    """Return normalization and crop from `preprocessor_config.json`.
+
+    None if there is no such file, or if it has neither.
+
+    Raises:
+        ModelUnusable: The file cannot be read, or its numbers cannot be used.
+    """
+    path = model.with_name("preprocessor_config.json")
+    try:
+        return _input_of(_read(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelUnusable(
+            f"cannot use {printable(path)}: {printable(why or error)}; copy it again from the "
+            "model's export, or delete it: then the model gets the usual input of its format"
+        ) from error
+
+
+def _input_of(data: dict[str, Any]) -> InputSpec | None:
+    """Return the preprocessing of the file's content; raise `ValueError` if it is invalid."""
     if not any(key in data for key in ("do_rescale", "do_normalize", "image_mean")):
         return None
     rescales = data.get("do_rescale", True) is not False
     factor = number_of(data.get("rescale_factor", 1 / MAX_VALUE))
     if factor is None or not LEAST <= factor <= 1:
         if rescales:
-            return None
+            raise ValueError(f"`rescale_factor` must be a number from {LEAST:g} to 1")
         factor = 1.0
     normalises = data.get("do_normalize", True) is not False
     mean, std = _per_channel(data.get("image_mean")), _per_channel(data.get("image_std"))
     if normalises and (mean is None or std is None or min(std) < LEAST):
-        return None
+        raise ValueError(
+            "`image_mean` and `image_std` must have three numbers each, those of `image_std` "
+            f"at least {LEAST:g}"
+        )
     keep = _crop_share(data)
     return InputSpec(
         channel_order=ChannelOrder.RGB,
@@ -79,8 +108,11 @@ def _per_channel(value: object) -> tuple[float, float, float] | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a file; raise `OSError` or `ValueError` if it is no JSON object."""
     try:
         data = json.loads(read_small_text(path))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not valid JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004
+    return data
