@@ -112,6 +112,7 @@ class ModelInfo:
     task: Task
     provider: str  # the onnxruntime execution provider really used
     labels: tuple[str, ...]  # by class id
+    keypoint_count: int = 0  # keypoints of each object of a pose model
 
 
 @dataclass(frozen=True, slots=True)

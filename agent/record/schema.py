@@ -71,6 +71,7 @@ class RecordMaker:
                 "task": model.task,
                 "provider": model.provider,
                 **_labels(model),
+                **({"keypoints": model.keypoint_count} if model.keypoint_count else {}),
             },
             "thresholds": {
                 "default": self.thresholds.default,

@@ -183,6 +183,7 @@ _FIELDS: Mapping[str, _Check] = {
             task=_optional(_is_text),
             provider=_optional(_is_text),
             labels=_optional(_list_of(_is_text)),
+            keypoints=_optional(_is_natural),
         )
     ),
     "agent": _optional(_object(name=_optional(_is_text), version=_optional(_is_text))),

@@ -283,3 +283,11 @@ def test_the_record_says_what_is_hidden_and_who_encoded_the_image() -> None:
         {"polygon": [[0.0, 0.0], [32.0, 0.0], [32.0, 5.0]]},
         {"label": "face", "box": [5.0, 10.0, 15.0, 20.0]},
     ]
+
+
+def test_the_record_of_a_pose_model_says_how_many_keypoints_each_object_has() -> None:
+    """Frames without objects have it too."""
+    pose = replace(MODEL, task=Task.POSE, keypoint_count=17)
+
+    assert made_record(frame_of_size(64, 48), model=pose)["model"]["keypoints"] == 17
+    assert "keypoints" not in made_record(frame_of_size(64, 48))["model"]
