@@ -93,19 +93,32 @@ def needs(facts: Mapping[str, Any], view: DaemonView, settings: Settings) -> lis
         found.append(f"the known-good model runs: {facts['model_error']}")
     if facts["upload"] == "blocked":
         found.append(f"nothing can be delivered: {facts['last_error']}")
-    if facts["disk"] == "refused":
-        found.append(f"the disk refuses writes: {facts['disk_error']}")
-    elif facts["disk"] == "full":
-        least = facts["min_free_bytes"]
-        limit = f", {show_size(least)} must stay free (AGENT_SPOOL_MIN_FREE)"
-        if least < RESERVE_BYTES:
-            limit = f", the spool needs {show_size(RESERVE_BYTES)} to go on"
-        found.append(f"the disk is full: {show_size(facts['disk_free_bytes'])} free{limit}")
+    disk = _disk_need(facts)
+    if disk:
+        found.append(disk)
     if facts["in_rejected"]:
         found.append(
             f"the endpoint refused {facts['in_rejected']} captures: capture-agent rejected list"
         )
     return found
+
+
+def _disk_need(facts: Mapping[str, Any]) -> str:
+    if facts["disk"] == "refused":
+        return f"the disk refuses writes: {facts['disk_error']}"
+    if facts["disk"] != "full":
+        return ""
+    free, least = show_size(facts["disk_free_bytes"]), facts["min_free_bytes"]
+    if facts["disk_free_files"] == 0:
+        return (
+            f"the file system has no room for another file (inodes), though {free} are free: "
+            "delete files that nobody needs"
+        )
+    if least < RESERVE_BYTES:
+        return f"the disk is full: {free} free, the spool needs {show_size(RESERVE_BYTES)} to go on"
+    return (
+        f"the disk is full: {free} free, {show_size(least)} must stay free (AGENT_SPOOL_MIN_FREE)"
+    )
 
 
 def _daemon_need(facts: Mapping[str, Any], view: DaemonView) -> str:
@@ -181,19 +194,21 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
 
 def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> dict[str, Any]:
     """Return the facts of the disk as it is now, whatever the daemon knows of it."""
-    free, total, is_read_only = _file_system(settings.spool_dir)
+    system = _file_system(settings.spool_dir)
+    free = None if system is None else system.free_bytes
     refusal = state.disk_error if state else None
-    if state is None and is_read_only:
+    if state is None and system is not None and system.is_read_only:
         refusal = "it is read-only; a memory card becomes so when it is dying: save the captures "
         refusal += "with `capture-agent export DIR`, then replace it"
     most, least = int(settings.spool_max), max(int(settings.spool_min_free), RESERVE_BYTES)
     room = most - spool.occupied
     condition = "spool full" if room <= 0 else "ok"
-    if free is not None:
+    if system is not None and free is not None:
         room = min(room, free - least)
         # A daemon that found the disk full says so until clearly more is free.
         is_short = state is not None and state.is_disk_short and free - least <= 2 * RESERVE_BYTES
-        condition = "full" if is_short or free - least < _ONE_CAPTURE else condition
+        no_room = free - least < _ONE_CAPTURE or system.free_files == 0
+        condition = "full" if is_short or no_room else condition
     if refusal is not None:
         condition = "refused"
     rate = spool.recent_bytes_per_hour
@@ -202,7 +217,8 @@ def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> 
         "disk": condition,
         "disk_error": refusal,
         "disk_free_bytes": free,
-        "disk_total_bytes": total,
+        "disk_total_bytes": None if system is None else system.total_bytes,
+        "disk_free_files": None if system is None else system.free_files,
         "min_free_bytes": int(settings.spool_min_free),
         "occupied_bytes": spool.occupied,
         "max_bytes": most,
@@ -210,15 +226,28 @@ def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> 
     }
 
 
-def _file_system(path: Path) -> tuple[int | None, int | None, bool]:
-    """Return free bytes, all bytes and whether it is read-only, of a folder or its first parent."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileSystem:
+    """What `statvfs` tells of the file system of the spool."""
+
+    free_bytes: int
+    total_bytes: int
+    free_files: int | None  # how many more files it may have; None: it has no limit
+    is_read_only: bool
+
+
+def _file_system(path: Path) -> FileSystem | None:
+    """Return what is known of the file system of a folder, or of its first parent."""
     for folder in (path, *path.parents):
         with contextlib.suppress(OSError):
             found = os.statvfs(folder)
-            is_read_only = bool(found.f_flag & os.ST_RDONLY)
-            free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-            return free, total, is_read_only
-    return None, None, False
+            return FileSystem(
+                free_bytes=found.f_bavail * found.f_frsize,
+                total_bytes=found.f_blocks * found.f_frsize,
+                free_files=found.f_favail if found.f_files else None,
+                is_read_only=bool(found.f_flag & os.ST_RDONLY),
+            )
+    return None
 
 
 def _credits_left(spool: SpoolStatus, settings: Settings) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.cli.daemon import SILENT_S, NoDaemon, Presence, asked, daemon_of
-from agent.cli.status_facts import exit_code, facts_of
+from agent.cli.status_facts import FileSystem, exit_code, facts_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
 from agent.exchange.folder import exchange_path, prepare
@@ -328,7 +328,9 @@ def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
 ) -> None:
     """On a full disk the reserve was freed, so that some bytes are free again."""
     free = [RESERVE_BYTES + 1_000_000]
-    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (free[0], 10**9, False))
+    monkeypatch.setattr(
+        "agent.cli.status_facts._file_system", lambda _: FileSystem(free[0], 10**9, None, False)
+    )
     assert facts(machine, state())["disk"] == "ok"
     full = facts(machine, state(is_disk_short=True))
     assert (full["disk"], exit_code(full)) == ("full", 1)
@@ -343,11 +345,27 @@ def test_a_disk_that_became_read_only_is_said_without_a_daemon(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A daemon that waits for such a disk cannot publish its state there."""
-    monkeypatch.setattr("agent.cli.status_facts._file_system", lambda _: (10**9, 10**9, True))
+    monkeypatch.setattr(
+        "agent.cli.status_facts._file_system", lambda _: FileSystem(10**9, 10**9, 500, True)
+    )
     found = facts(machine, None)
 
     assert found["disk"] == "refused"
     assert "capture-agent export DIR" in str(found["needs"])
+
+
+def test_a_file_system_without_room_for_files_is_full_though_bytes_are_free(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [0]
+    monkeypatch.setattr(
+        "agent.cli.status_facts._file_system", lambda _: FileSystem(10**10, 10**11, left[0], False)
+    )
+    full = facts(machine, None)
+    assert full["disk"] == "full"
+    assert any("inodes" in need and "10GB are free" in need for need in full["needs"])
+    left[0] = 1
+    assert facts(machine, None)["disk"] == "ok"
 
 
 def test_a_full_spool_needs_nobody(machine: Machine) -> None:

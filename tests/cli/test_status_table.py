@@ -60,6 +60,7 @@ QUIET: dict[str, Any] = {
     "disk": "ok",
     "disk_free_bytes": 20_000_000_000,
     "disk_total_bytes": 64_000_000_000,
+    "disk_free_files": 1_000_000,
     "min_free_bytes": 512_000_000,
     "occupied_bytes": 4_000_000,
     "max_bytes": 2_000_000_000,
