@@ -390,7 +390,7 @@ def drain_of(
 ) -> Drain:
     """What delivers a spool's waiting captures without a daemon, beginning at once."""
     from agent.runtime.drain import Drain
-    from agent.upload.backoff import Backoff
+    from agent.upload.backoff import REJECTED_RETRY_BY_HAND_S, Backoff
 
     return Drain(
         spool,
@@ -399,6 +399,7 @@ def drain_of(
             full_jitter,
             first_bound=0.0,
             rejected_max=max(1, min(spool.waiting(), _FLUSH_REJECTED_MAX)),
+            rejected_retry=REJECTED_RETRY_BY_HAND_S,
         ),
         workers=settings.upload_workers,
         clock=clock,

@@ -26,6 +26,7 @@ BLOCKED_MIN = 60.0
 BLOCKED_MAX = 900.0
 REJECTIONS_MAX = 3
 REJECTED_RETRY_S = 30.0  # seconds between two attempts with one rejected capture
+REJECTED_RETRY_BY_HAND_S = 5.0  # the same while a person waits for the end
 
 REJECTED_IN_ORDER = 3  # distinct captures rejected in a row, before others than the next are tried
 REJECTED_MAX = 12  # the same that block all: 9 that are as unlike them as the spool has
@@ -63,7 +64,8 @@ class Backoff:
 
     `jitter` spreads a fleet of devices; `first_bound` is the longest wait, in seconds, before the
     very first request; `rejected_max` is how many distinct captures in a row must be rejected until
-    the cause cannot be one of them.
+    the cause cannot be one of them; `rejected_retry` is the number of seconds between two attempts
+    with one rejected capture.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Backoff:
         *,
         first_bound: float = FIRST_BOUND,
         rejected_max: int = REJECTED_MAX,
+        rejected_retry: float = REJECTED_RETRY_S,
     ) -> None:
         self._jitter = jitter
         self._first_bound = first_bound
         self._rejected_max = rejected_max
+        self._rejected_retry = rejected_retry
         self._state = UploadState.FLOWING
         self._next_at: float | None = None  # None: before the first call
         self._asked_until = float("-inf")  # the end of the pause that the endpoint asked for
@@ -149,7 +153,7 @@ class Backoff:
             return
         if self._state is UploadState.BLOCKED:
             for rejections in self._rejections.values():
-                rejections.retry_at = min(rejections.retry_at, now + REJECTED_RETRY_S)
+                rejections.retry_at = min(rejections.retry_at, now + self._rejected_retry)
         self._state = UploadState.FLOWING
         self._start_at(now)
         self._failures //= (
@@ -201,7 +205,7 @@ class Backoff:
         self._starts += 1
         rejections = self._rejections_of(capture_id)
         rejections.count += 1
-        rejections.retry_at = now + REJECTED_RETRY_S
+        rejections.retry_at = now + self._rejected_retry
         # Another rejection of one that was rejected while others passed says nothing new.
         if rejections.count == 1 or not self._proven:
             self._rejected_ids.add(capture_id)

@@ -10,6 +10,7 @@ from agent.ports import Jitter
 from agent.upload.backoff import (
     REJECTED_IN_ORDER,
     REJECTED_MAX,
+    REJECTED_RETRY_BY_HAND_S,
     Backoff,
     RejectionAction,
     UploadState,
@@ -298,6 +299,15 @@ def test_rest_is_told_in_seconds() -> None:
 
     assert backoff.deferred(10.0) == {"bad": 20.0}
     assert backoff.deferred(30.0) == {}
+
+
+def test_a_person_who_waits_for_the_end_does_not_wait_long_for_a_rejected_capture() -> None:
+    backoff = Backoff(no_jitter, rejected_retry=REJECTED_RETRY_BY_HAND_S)
+    backoff.admit(0.0)
+    backoff.rejected(0.0, "bad")
+
+    assert backoff.deferred(1.0) == {"bad": 4.0}
+    assert backoff.deferred(5.0) == {}
 
 
 def test_when_the_first_three_captures_are_rejected_others_are_tried_before_it_is_us() -> None:
