@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from tests import ROOT
-from tests.docs.reader import short_clip
 
 SMALLEST: dict[str, list[str]] = {
     "detector": ["--rounds", "1"],
     "drain": ["--captures", "20", "--rounds", "1"],
     "labelled": ["sequence", "--seeds", "1", "--starts", "2", "--repeat", "2", "--join"],
+    "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "2"],
     "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
-    "run_on_clip": ["--fps", "0", "--clip", "short.mp4"],
     "selection.chances": ["--seeds", "1", "--frames", "30"],
     "selection.run": ["1", "still", "--frames", "30"],
     "selection.signs": ["1", "--frames", "30"],
@@ -32,7 +31,7 @@ SMALLEST: dict[str, list[str]] = {
 def test_every_bench_script_has_a_smallest_input() -> None:
     folder = Path(__file__).parent
     scripts = {
-        ".".join(path.relative_to(folder).with_suffix("").parts)
+        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__main__")
         for path in folder.rglob("*.py")
         if "def main(" in path.read_text(encoding="utf-8") and path != Path(__file__)
     }
@@ -44,7 +43,6 @@ def test_every_bench_script_has_a_smallest_input() -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_bench_script_runs_and_prints_figures(name: str, tmp_path: Path) -> None:
-    short_clip(tmp_path / "short.mp4")
     short_sequence(tmp_path / "sequence")
 
     done = subprocess.run(
