@@ -93,6 +93,36 @@ class Frame:
     masks: tuple[Polygon, ...] = ()  # regions that were painted over, of `AGENT_MASKS`
 
 
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """One frame of a clip, encoded smaller than a capture's own image."""
+
+    at: float  # seconds on the stream's own clock, as `Frame.at`
+    data: bytes = field(repr=False)  # JPEG
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What was analysed before and after a capture, in order; its own moment is in it."""
+
+    frames: tuple[ClipFrame, ...]  # at least one; all of one size
+    dropped: int = 0  # analysed frames between the first and the last that are not in it
+
+    @property
+    def data(self) -> bytes:
+        """All images, one after the other: a Motion JPEG stream."""
+        return b"".join(frame.data for frame in self.frames)
+
+
+class Surroundings(Protocol):
+    """The clip around one frame. It grows while later frames arrive."""
+
+    def clip(self) -> Clip | None:
+        """Return what there is so far; None if no frame of it was encoded."""
+
+
 class Task(StrEnum):
     """What a model was trained for."""
 
@@ -152,6 +182,8 @@ class Observation:
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
     invalid: bool = False  # some of the model's output was discarded
     model: ModelInfo | None = None  # None if there is only one model
+    surroundings: Surroundings | None = field(default=None, compare=False, repr=False)
+    """The clip around the frame; None without `AGENT_CLIP`."""
 
 
 OBJECT_TASKS = (Task.DETECT, Task.SEGMENT, Task.POSE, Task.OBB)
@@ -247,6 +279,7 @@ class Capture:
     suspects: tuple[Suspect, ...] = ()  # the highest `p` first
     hint: str = ""  # what the purchase of credits compares, as `SendHint.text` writes it
     replaces: str | None = None  # id of a stored capture that this one makes unnecessary
+    clip: Clip | None = None  # what was analysed before and after
 
 
 class EncodedBy(StrEnum):
@@ -285,11 +318,17 @@ class StoredCapture:
     record_json: bytes = field(repr=False)  # as made at capture time; sent unchanged
     record: Mapping[str, Any] = field(repr=False)  # the same, parsed
     image: bytes = field(repr=False)
+    clip: bytes = field(default=b"", repr=False)  # JPEGs, one after the other; empty if it has none
 
     @property
     def image_sha256(self) -> str:
         """Hex digest of the image bytes, as the record states it."""
         return str(self.record["image"]["sha256"])
+
+    @property
+    def clip_sha256(self) -> str | None:
+        """Hex digest of the clip's bytes, as the record states it; None if it has none."""
+        return str(self.record["clip"]["sha256"]) if self.clip else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,17 @@
     52             the record: one JSON object, UTF-8
                    the image: JPEG
 
+A capture with a clip has another header, so that earlier versions still read those without:
+
+    offset  bytes  content
+    0       8      magic "ECAPREC2"
+    8       4      length of the record, big endian
+    12      8      length of the image, big endian
+    20      8      length of the clip, big endian
+    28      32     SHA-256 of all the other bytes
+    60             the record, the image
+                   the clip: JPEGs, one after the other; the record has the length of each
+
 The file name repeats what the index needs, so that a directory listing can rebuild the index:
 `<lane letter><value in thousandths>-<sequence>-<id>.capture`.
 """
@@ -17,14 +28,16 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from agent.domain import LANES, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord
 from agent.record.validation import parse_record
 
 SUFFIX = ".capture"
-HEADER_BYTES = 52
+HEADER_BYTES = 60
+"""The longest header."""
 LARGEST_BYTES = 100_000_000
 """A longer file is not a record file: an image of 8K, hardly compressed, has a third of it."""
 
@@ -32,8 +45,10 @@ TIME_IN_NAME = slice(19, 32)
 """The characters of a file name that hold the time of the capture."""
 
 _MAGIC = b"ECAPREC1"
+_CLIP_MAGIC = b"ECAPREC2"
 _LENGTHS = struct.Struct(">8sIQ")
-_HEADER = struct.Struct(">8sIQ32s")
+_CLIP_LENGTHS = struct.Struct(">8sIQQ")
+_DIGEST_BYTES = 32
 _BY_LETTER = {traits.letter: lane for lane, traits in LANES.items()}
 _NAME = re.compile(
     rf"([{''.join(_BY_LETTER)}])(0[0-9]{{3}}|[1-9][0-9]{{3,5}})-([0-9]{{12}})-"
@@ -79,12 +94,43 @@ def time_from_name(text: str) -> float:
     return int(text.replace("-", ""), 16) / 1000
 
 
-def encode(record: Mapping[str, Any], image: bytes) -> bytes:
+class _Header(NamedTuple):
+    """Lengths of the parts of a record file, in bytes."""
+
+    lengths: int  # of the header without its digest
+    record: int
+    image: int
+    clip: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the header."""
+        return self.lengths + _DIGEST_BYTES
+
+    @property
+    def total(self) -> int:
+        """Bytes of the whole file."""
+        return self.size + self.record + self.image + self.clip
+
+
+def _header(data: bytes) -> _Header | None:
+    """Return the header at the beginning of a file; None if there is no whole one."""
+    found = None
+    if data.startswith(_MAGIC) and len(data) >= _LENGTHS.size:
+        found = _Header(_LENGTHS.size, *_LENGTHS.unpack_from(data)[1:])
+    elif data.startswith(_CLIP_MAGIC) and len(data) >= _CLIP_LENGTHS.size:
+        found = _Header(_CLIP_LENGTHS.size, *_CLIP_LENGTHS.unpack_from(data)[1:])
+    return found if found is not None and len(data) >= found.size else None
+
+
+def encode(record: Mapping[str, Any], image: bytes, clip: bytes = b"") -> bytes:
     """Return the bytes of a record file. Raises `ValueError` if `decode` could not read them."""
     text = _to_json(record)
-    parse_record(text, image)
+    parse_record(text, image, clip)
     lengths = _LENGTHS.pack(_MAGIC, len(text), len(image))
-    return b"".join((lengths, _digest(lengths, text, image), text, image))
+    if clip:
+        lengths = _CLIP_LENGTHS.pack(_CLIP_MAGIC, len(text), len(image), len(clip))
+    return b"".join((lengths, _digest(lengths, text, image, clip), text, image, clip))
 
 
 def decode(data: bytes) -> StoredCapture:
@@ -93,29 +139,32 @@ def decode(data: bytes) -> StoredCapture:
     Raises `DamagedRecord` if any byte differs from what was written, and for a file that this
     program did not write.
     """
-    if len(data) < HEADER_BYTES:
+    header = _header(data)
+    if header is None:
+        if len(data) < _LENGTHS.size + _DIGEST_BYTES or data.startswith(_CLIP_MAGIC):
+            raise DamagedRecord(
+                f"cannot read the record file: {len(data)} bytes are less than a header"
+            )
         raise DamagedRecord(
-            f"cannot read the record file: {len(data)} bytes are less than a header"
+            f"cannot read the record file: it does not begin with {_MAGIC.decode()} or "
+            f"{_CLIP_MAGIC.decode()}"
         )
-    magic, record_length, image_length, digest = _HEADER.unpack_from(data)
-    if magic != _MAGIC:
+    if len(data) != header.total:
         raise DamagedRecord(
-            f"cannot read the record file: it does not begin with {_MAGIC.decode()}"
+            f"cannot read the record file: {len(data)} bytes, but its header says {header.total}"
         )
-    if len(data) != HEADER_BYTES + record_length + image_length:
-        raise DamagedRecord(
-            f"cannot read the record file: {len(data)} bytes, but its header says "
-            f"{HEADER_BYTES + record_length + image_length}"
-        )
-    text = data[HEADER_BYTES : HEADER_BYTES + record_length]
-    image = data[HEADER_BYTES + record_length :]
-    if _digest(data[: _LENGTHS.size], text, image) != digest:
+    end = header.size + header.record
+    text = data[header.size : end]
+    image = data[end : end + header.image]
+    clip = data[end + header.image :]
+    digest = data[header.lengths : header.size]
+    if _digest(data[: header.lengths], text, image, clip) != digest:
         raise DamagedRecord("cannot read the record file: its checksum does not match")
     try:
-        record = parse_record(text, image)
+        record = parse_record(text, image, clip)
     except ValueError as error:
         raise DamagedRecord(f"cannot read the record file: {error}") from error
-    return StoredCapture(record["id"], text, record, image)
+    return StoredCapture(record["id"], text, record, image, clip)
 
 
 def decode_as(entry: SpoolEntry, data: bytes) -> StoredCapture:
@@ -143,15 +192,13 @@ def reweighted(capture: StoredCapture, inclusion_probability: float) -> StoredCa
         return capture
     weight = sampling["weight"] / inclusion_probability
     record = {**capture.record, "sampling": {**sampling, "weight": weight}}
-    return StoredCapture(capture.id, _to_json(record), record, capture.image)
+    return replace(capture, record_json=_to_json(record), record=record)
 
 
 def has_whole_length(header: bytes, size: int) -> bool:
     """Return whether a file of `size` bytes that begins with `header` is complete."""
-    if len(header) < HEADER_BYTES:
-        return False
-    magic, record_length, image_length, _ = _HEADER.unpack_from(header)
-    return bool(magic == _MAGIC and size == HEADER_BYTES + record_length + image_length)
+    found = _header(header)
+    return found is not None and size == found.total
 
 
 def _digest(*parts: bytes) -> bytes:

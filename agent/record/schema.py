@@ -9,6 +9,7 @@ from agent.domain import (
     Box,
     Capture,
     ClassScore,
+    Clip,
     Detection,
     EncodedImage,
     HiddenPart,
@@ -84,6 +85,7 @@ class RecordMaker:
             "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
             "value": round(capture.value, 4),
             "masks": [_hidden(part, scale, image) for part in image.hidden],
+            "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
@@ -197,6 +199,27 @@ def _box(box: Box, scale: tuple[float, float], image: EncodedImage) -> list[floa
 
 def _clipped(position: float, size: int) -> float:
     return round(min(max(position, 0.0), float(size)), 2)
+
+
+def _clip(clip: Clip | None, at: float) -> dict[str, Any] | None:
+    """Describe a clip of which the capture was at `at`, on the clock of its frames."""
+    if clip is None:
+        return None
+    first, last = clip.frames[0], clip.frames[-1]
+    data = clip.data
+    return {
+        "media_type": "image/jpeg",
+        "width": first.width,
+        "height": first.height,
+        "lead": round(max(0.0, at - first.at), 3),
+        "tail": round(max(0.0, last.at - at), 3),
+        "dropped": clip.dropped,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "frames": [
+            {"at": round(frame.at - at, 3), "bytes": len(frame.data)} for frame in clip.frames
+        ],
+    }
 
 
 def _sampling(sampling: Sampling | None) -> dict[str, Any] | None:

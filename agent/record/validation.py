@@ -24,14 +24,17 @@ LONGEST = 2_000_000
 
 DEEPEST = 20
 
+MOST_CLIP_FRAMES = 5000
+"""Frames of a clip; the agent makes clips of some hundred."""
+
 _LARGEST_INTEGER = 2**63
 _MOST_PIXELS = 1_000_000  # of one side of an image
 
 _Check = Callable[[object], bool]
 
 
-def parse_record(text: bytes, image: bytes) -> dict[str, Any]:
-    """Parse the JSON text of a record, and check it against its image.
+def parse_record(text: bytes, image: bytes, clip: bytes = b"") -> dict[str, Any]:
+    """Parse the JSON text of a record, and check it against its image and its clip.
 
     Raises `ValueError`, with the reason, for everything that is not a valid record.
     """
@@ -54,7 +57,43 @@ def parse_record(text: bytes, image: bytes) -> dict[str, Any]:
         raise ValueError("its `image.sha256` is not that of the image")
     if about.get("bytes", len(image)) != len(image):
         raise ValueError("its `image.bytes` is not the length of the image")
+    check_clip(record, clip)
     return record
+
+
+def check_clip(record: Mapping[str, Any], clip: bytes) -> None:
+    """Check the form of a record's clip, and the bytes against it; empty bytes are no clip.
+
+    Raises `ValueError`, with the reason.
+    """
+    about = record.get("clip")
+    if about is None:
+        if clip:
+            raise ValueError("its `clip` is missing, and there is a clip")
+        return
+    if not _is_clip(about):
+        raise ValueError("its field `clip` is missing or invalid")
+    frames = about["frames"]
+    if not clip:
+        raise ValueError("its `clip` is there, and the clip is missing")
+    if not 1 <= len(frames) <= MOST_CLIP_FRAMES:
+        raise ValueError(f"its `clip.frames` are not 1 to {MOST_CLIP_FRAMES}")
+    if sum(frame["bytes"] for frame in frames) != len(clip) or about["bytes"] != len(clip):
+        raise ValueError("the `bytes` of its `clip` are not the length of the clip")
+    if about["sha256"] != hashlib.sha256(clip).hexdigest():
+        raise ValueError("its `clip.sha256` is not that of the clip")
+    times = [frame["at"] for frame in frames]
+    if times != sorted(times):
+        raise ValueError("its `clip.frames` are not in order")
+
+
+def split_clip(record: Mapping[str, Any], clip: bytes) -> list[tuple[float, bytes]]:
+    """Return the frames of a checked clip: seconds from the capture, and a JPEG."""
+    frames, begin = [], 0
+    for frame in record["clip"]["frames"] if clip else ():
+        frames.append((float(frame["at"]), clip[begin : begin + frame["bytes"]]))
+        begin += frame["bytes"]
+    return frames
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -155,6 +194,18 @@ def _object(**fields: _Check) -> _Check:
         isinstance(value, dict) and all(check(value.get(name)) for name, check in fields.items())
     )
 
+
+_is_clip: _Check = _object(
+    sha256=_is_text,
+    bytes=_is_natural,
+    width=_is_side,
+    height=_is_side,
+    media_type=_optional(_is_text),
+    lead=_optional(_is_number),
+    tail=_optional(_is_number),
+    dropped=_optional(_is_natural),
+    frames=_list_of(_object(at=_is_number, bytes=_is_natural)),
+)
 
 _FIELDS: Mapping[str, _Check] = {
     "id": _is_id,

@@ -115,4 +115,5 @@ class Writer:
             image.data,
             hint=capture.hint,
             replaces=capture.replaces,
+            clip=capture.clip.data if capture.clip is not None else b"",
         )

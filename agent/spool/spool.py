@@ -322,7 +322,7 @@ class Spool:
     def _encode(self, captures: Sequence[NewCapture]) -> list[EncodedCapture]:
         batch = []
         for sequence, new in enumerate(captures, start=self._sequence + 1):
-            data = record.encode({**new.record, "sequence": sequence}, new.image)
+            data = record.encode({**new.record, "sequence": sequence}, new.image, new.clip)
             entry = SpoolEntry(new.id, new.lane, round(new.value, 3), sequence, len(data))
             if record.parse_name(file_name(entry), entry.size) != entry:
                 raise ValueError(

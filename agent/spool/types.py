@@ -81,6 +81,7 @@ class NewCapture:
     hint: str = ""  # for the send order
     replaces: str | None = None
     """Id of a worse capture of the same scene, which is evicted if it still waits."""
+    clip: bytes = field(default=b"", repr=False)  # as the record describes it; empty for none
 
 
 @dataclass(frozen=True, slots=True)

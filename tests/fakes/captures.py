@@ -6,6 +6,7 @@ have the id `capture_id(3)`.
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,26 @@ def record_of(number: int, image: bytes, **changes: Any) -> dict[str, Any]:
     }
 
 
+def clip_field(*images: bytes) -> dict[str, Any]:
+    """Return the field `clip` of a record whose clip has these images, 0.2 s apart."""
+    data = b"".join(images)
+    last = len(images) - 1
+    return {
+        "media_type": "image/jpeg",
+        "width": 64,
+        "height": 36,
+        "lead": round(0.2 * last, 3),
+        "tail": 0.0,
+        "dropped": 0,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "frames": [
+            {"at": round(0.2 * (place - last), 3), "bytes": len(image)}
+            for place, image in enumerate(images)
+        ],
+    }
+
+
 def new_capture(
     number: int,
     *,
@@ -143,13 +164,19 @@ def new_capture(
     size: int = 3000,
     tag: int | None = None,
     hint: str = "",
+    clip: tuple[bytes, ...] = (),
 ) -> NewCapture:
-    """Return a capture to put into a spool; `size` is the length of its image in bytes."""
+    """Return a capture to put into a spool; `size` is the length of its image in bytes.
+
+    `clip` are the images of its clip.
+    """
     identity = capture_id(number, tag)
     image = bytes([number % 256]) * size
     sampling = RANDOM_SLOT if lane is Lane.RANDOM else None
     record = record_of(number, image, id=identity, lane=lane.value, value=value, sampling=sampling)
-    return NewCapture(identity, lane, value, record, image, hint)
+    if clip:
+        record["clip"] = clip_field(*clip)
+    return NewCapture(identity, lane, value, record, image, hint, clip=b"".join(clip))
 
 
 def entry(
@@ -168,6 +195,12 @@ def stored_capture(number: int, image: bytes | None = None, **changes: Any) -> S
     """Return a capture as a spool returns it; `changes` replace fields of its record."""
     data = image if image is not None else b"\xff\xd8 image %d \xff\xd9" % number
     return _stored(record_of(number, data, **changes), data)
+
+
+def with_clip(number: int, *images: bytes) -> StoredCapture:
+    """Return a capture with a clip of these images, as a spool returns it."""
+    made = stored_capture(number, clip=clip_field(*images))
+    return replace(made, clip=b"".join(images))
 
 
 def classified(number: int, *classes: tuple[str, float]) -> StoredCapture:

@@ -37,7 +37,7 @@ class CheckedSpool:
     def put(self, captures: Sequence[NewCapture]) -> PutResult | None:
         """Store captures; return None when the disk refused."""
         for one in captures:
-            self.images[one.id] = one.image
+            self.images[one.id] = one.image + one.clip
         self.unstored |= {one.id: one for one in captures}
         budget = self.machine.limits.max_bytes
         over = self.spool.occupied() + 65_536 - budget
@@ -103,7 +103,7 @@ class CheckedSpool:
         assert (capture.id if capture else None) == (rest[0].id if rest else None)
         if capture is None:
             return None
-        assert capture.image == self.images[capture.id]
+        assert capture.image + capture.clip == self.images[capture.id]
         self.claimed.add(capture.id)
         return capture.id
 

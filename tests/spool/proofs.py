@@ -10,7 +10,7 @@ from agent.domain import Lane
 from agent.selection.budget.ledger import Ledger
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.layout import RESERVE_BYTES
-from agent.spool.types import SpoolLimits
+from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.captures import new_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.power_cut import (
@@ -261,10 +261,11 @@ def _start_again(machine: Machine, choose: ChooseKept | None = None) -> None:
 def _live(checked: CheckedSpool) -> bool:
     """Do everything that can happen to a capture; return whether the power stayed on."""
     try:
-        checked.put([new_capture(1, value=0.3), new_capture(2, value=0.4)])
-        checked.put([new_capture(3, lane=Lane.RANDOM), new_capture(4, value=0.6)])
+        checked.put([new_capture(1, value=0.3), _with_clip(2, value=0.4)])
+        checked.put([_with_clip(3, lane=Lane.RANDOM), new_capture(4, value=0.6)])
         first, second = _claim(checked), _claim(checked)
-        best = [new_capture(number, value=number / 10) for number in (7, 8, 9)]
+        best = [new_capture(number, value=number / 10) for number in (7, 8)]
+        best.append(_with_clip(9, value=0.9))
         checked.put([*best, new_capture(5, lane=Lane.RANDOM)])
         checked.acknowledge(first)
         checked.release(second)
@@ -276,6 +277,12 @@ def _live(checked: CheckedSpool) -> bool:
     except PowerCut:
         return False
     return True
+
+
+def _with_clip(number: int, *, lane: Lane = Lane.SCORE, value: float = 0.5) -> NewCapture:
+    """Return a capture with a clip that occupies one block, as those without do."""
+    clip = (b"before" * 100, b"after" * 100)
+    return new_capture(number, lane=lane, value=value, size=1200, clip=clip)
 
 
 def _claim(checked: CheckedSpool) -> str:

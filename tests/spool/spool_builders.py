@@ -77,10 +77,10 @@ class Machine:
 
 
 def claimable(spool: Spool) -> dict[str, bytes]:
-    """Return id and image of every waiting capture; claim and release each."""
+    """Return id, image and clip of every waiting capture; claim and release each."""
     found = {}
     while capture := spool.claim():
-        found[capture.id] = capture.image
+        found[capture.id] = capture.image + capture.clip
     for identity in found:
         spool.release(identity)
     return found

@@ -62,7 +62,8 @@ class SpoolMachine(RuleBasedStateMachine):
         captures = []
         for lane, value, size in shapes:
             self.number += 1
-            captures.append(new_capture(self.number, lane=lane, value=value, size=size))
+            clip = (b"a" * size, b"b") if size % 2 else ()
+            captures.append(new_capture(self.number, lane=lane, value=value, size=size, clip=clip))
         self._put(captures, dice)
 
     @precondition(lambda self: self.checked.unstored)
