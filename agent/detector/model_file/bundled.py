@@ -1,4 +1,4 @@
-"""The bundled model: NanoDet-g at 416 pixels, the 80 classes of COCO."""
+"""The bundled model: NanoDet-g, 416 pixels on the longer side, the 80 classes of COCO."""
 
 from pathlib import Path
 
