@@ -1,12 +1,20 @@
 """A folder of captures that training tools can read without conversion.
 
 images/<id>.jpg     the image, the bytes as captured
-labels/<id>.txt     boxes at or above their threshold; empty where there is none
+labels/<id>.txt     objects at or above their threshold, in the form that trainers of the model's
+                    task read (`agent.dataset.yolo`); empty where there is none
 classes/<label>/<id>.jpg    of a classifier: the image again under the label it was given, where it
                     was sure enough, as trainers of classifiers open a dataset
 unclassified/<id>.jpg       where it was not
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
-data.yaml           where the images are, and the name of each class, in the model's own order
+data.yaml           where the images are, the task, and the name of each class, in the model's own
+                    order
+<task>/             the same again for captures of another task
+
+A trainer reads one task from a folder, and takes an image without labels for an empty one. So the
+first capture of a detector decides the task, and captures of another one, such as those of the
+pose model of a second device, become a dataset of their own in `segment/`, `pose-17/`, `obb/` or
+`detect/`.
 """
 
 import hashlib
@@ -20,6 +28,7 @@ from uuid import UUID
 
 from agent.dataset import yolo
 from agent.dataset.classes import number_of, with_classes_of
+from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.record.summary import Annotate, class_of, confident
@@ -32,15 +41,27 @@ _LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
 
 
+class _OtherTaskError(Exception):
+    """A capture is of another task than the dataset."""
+
+    def __init__(self, form: LabelForm) -> None:
+        super().__init__(form)
+        self.form = form
+
+
 class Dataset:
     """The dataset in `directory`; several processes may write it, with locks also over a network.
 
     A power cut leaves each capture stored or not; one that was not whole is made so by storing
     it again.
+
+    `only`: the folder is for captures of this task.
     """
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    def __init__(self, directory: Path, disk: Disk, *, only: LabelForm | None = None) -> None:
         self.directory = directory.absolute()
+        self._only = only
+        self._part_by_form: dict[LabelForm, Dataset] = {}
         self._disk = disk
         self._images = self.directory / "images"
         self._labels = self.directory / "labels"
@@ -49,8 +70,15 @@ class Dataset:
         self._names_lock = Lock()
 
     def count(self) -> int:
-        """Return the number of stored captures."""
-        return sum(file.name.endswith(".json") for file in self._disk.files(self._records))
+        """Return the number of stored captures, of all tasks."""
+        found = sum(file.name.endswith(".json") for file in self._disk.files(self._records))
+        return found if self._only else found + sum(part.count() for part in self.parts())
+
+    def parts(self) -> "list[Dataset]":
+        """Return the datasets inside of this one that hold the captures of other tasks."""
+        names = [path.name for path in self.directory.iterdir()] if self.directory.is_dir() else []
+        forms = [LabelForm.of_folder(name) for name in sorted(names)]
+        return [self._part(form) for form in forms if form is not None]
 
     def store(self, record_json: bytes, image: bytes) -> bool:
         """Store one capture; return True if it is new, False if it was stored with the same image.
@@ -70,7 +98,15 @@ class Dataset:
                 # The process may have ended between the file and the sync of its name.
                 self._disk.sync_name(self._records / f"{identity}.json")
                 return False
-            labels, named = self._label_text(record), _class_folder(record)
+            try:
+                labels, named = self._label_text(record), _class_folder(record)
+            except _OtherTaskError as other:
+                if self._only is None:
+                    return self._part(other.form).store(record_json, image)
+                raise DamagedDataset(
+                    f"cannot store captures in {self.directory}: its data.yaml is of another task "
+                    "than the folder's name; bring it back, or move the folder away"
+                ) from None
             for folder in (self._images, self._labels, self._records):
                 self._disk.make_directory(folder)
             self._disk.write_durably(self._images / f"{identity}.jpg", image)
@@ -83,6 +119,11 @@ class Dataset:
                 self._disk.sync_name(folder / f"{identity}.jpg")
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
+
+    def _part(self, form: LabelForm) -> "Dataset":
+        with self._names_lock:
+            made = Dataset(self.directory / form.folder, self._disk, only=form)
+            return self._part_by_form.setdefault(form, made)
 
     def _is_stored(self, identity: str, sha256: str) -> bool:
         try:
@@ -105,13 +146,17 @@ class Dataset:
             yolo.rows(chosen, [0] * len(chosen), width=width, height=height)
         except ValueError as error:
             raise UnfitCapture(f"cannot store {record['id']}: {error}") from error
-        numbers = self._numbered(record, chosen)
-        return yolo.rows(chosen, numbers, width=width, height=height)
+        numbers, form = self._numbered(record, chosen)
+        return yolo.rows(chosen, numbers, width=width, height=height, form=form)
 
     def _numbered(
         self, record: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]
-    ) -> list[int]:
-        """Return the class of each detection, after the names of all classes are stored durably."""
+    ) -> tuple[list[int], LabelForm]:
+        """Return the class of each detection, after the names of all classes are stored durably.
+
+        The form of the rows comes with them. Raises `_OtherTaskError` if the dataset has another.
+        """
+        mine = form_of_record(record)
         path = self.directory / "data.yaml"
         self._disk.make_directory(self.directory)
         # Other devices may write here too, as on a share. So the names are read each time, and read
@@ -120,24 +165,29 @@ class Dataset:
             self._names_lock,
             self._disk.locked(self.directory / _NAMES_LOCK, seconds=_LOCK_WAIT_S),
         ):
-            names, is_written = self._read_names(path)
+            names, stored = self._read_names(path)
+            form = stored or self._only or mine
+            if not form.takes(mine):
+                raise _OtherTaskError(mine)
+            form = LabelForm(form.task, form.keypoints or mine.keypoints)
             extended = with_classes_of(names, record)
             numbers = [number_of(extended, detection) for detection in detections]
-            if extended != names or not is_written:
-                self._disk.write_durably(path, yolo.data_yaml(extended).encode())
-            return numbers
+            if extended != names or form != stored:
+                self._disk.write_durably(path, yolo.data_yaml(extended, form).encode())
+            return numbers, form
 
-    def _read_names(self, path: Path) -> tuple[list[str], bool]:
-        """Return the classes of earlier runs, and whether they are stored."""
+    def _read_names(self, path: Path) -> tuple[list[str], LabelForm | None]:
+        """Return the classes of earlier runs, and the form of the labels if they are stored."""
         try:
-            return yolo.names_of(self._disk.read(path).decode()), True
+            text = self._disk.read(path).decode()
+            return yolo.names_of(text), yolo.form_of(text)
         except FileNotFoundError:
             if any(file.size for file in self._disk.files(self._labels)):
                 raise DamagedDataset(
                     f"cannot store captures in {self.directory}: data.yaml is missing, so the "
                     "numbers in labels/ mean nothing; bring it back, or move the folder away"
                 ) from None
-            return [], False
+            return [], None
         except ValueError as error:
             raise DamagedDataset(
                 f"cannot store captures in {self.directory}: data.yaml is not as written here: "

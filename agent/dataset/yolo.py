@@ -1,16 +1,63 @@
-"""YOLO labels: one text row for each box, and a `data.yaml` with the class names.
+"""YOLO labels: one text row for each object, and a `data.yaml` with the class names.
 
 Pure text in, text out. No YAML library: names are written as JSON strings, which YAML reads too.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from agent.record.summary import sides
+from agent.domain import OBJECT_TASKS, Task
+from agent.record.shapes import (
+    KEYPOINTS_MAX,
+    Visibility,
+    area,
+    keypoint_count,
+    task_of,
+    visibility,
+    within,
+)
+from agent.record.summary import LabelledBox, labelled_box
 
 _NAME = re.compile(r" {2}(\d{1,9}): (\".*\")")
+_TASK = re.compile(r"task: (\w+)")
+_COUNT = re.compile("[0-9]{0,4}")
+_KEYPOINTS = re.compile(r"kpt_shape: \[(\d{1,4}), 3\]")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelForm:
+    """The form of all rows of one dataset, as trainers want it."""
+
+    task: Task = Task.DETECT
+    keypoints: int = 0  # of each object of a pose model; 0 while nothing says it
+
+    def takes(self, other: "LabelForm") -> bool:
+        """Whether rows of `other` fit a dataset of this form."""
+        known = {self.keypoints, other.keypoints} - {0}
+        return self.task is other.task and len(known) <= 1
+
+    @property
+    def folder(self) -> str:
+        """The name of a folder for labels of this form: `pose-17`, or `segment`."""
+        return f"{self.task}-{self.keypoints}" if self.keypoints else str(self.task)
+
+    @classmethod
+    def of_folder(cls, name: str) -> "LabelForm | None":
+        """Return the form that a folder's name states; None for any other folder."""
+        task, _, count = name.partition("-")
+        if task not in OBJECT_TASKS or not _COUNT.fullmatch(count):
+            return None
+        form = cls(Task(task), int(count or "0"))
+        return form if form.folder == name else None
+
+
+def form_of_record(record: Mapping[str, Any]) -> LabelForm:
+    """Return the form in which the labels of a record are written."""
+    task = task_of(record)
+    return LabelForm(task, keypoint_count(record) if task is Task.POSE else 0)
 
 
 def rows(
@@ -19,25 +66,31 @@ def rows(
     *,
     width: int,
     height: int,
+    form: LabelForm = LabelForm(),
 ) -> str:
-    """Return a row `class x_centre y_centre width height` per box, in normalized coordinates.
+    """Return a row for each object, in normalized coordinates, as the task wants it.
 
-    `classes` has the class of each detection. Boxes are cut at the edges of the image; of one that
-    is outside of it nothing remains. Raises `ValueError` for a box that is not four finite numbers.
+    | task | row |
+    | --- | --- |
+    | detect | `class x_centre y_centre width height` |
+    | segment | `class x1 y1 x2 y2 x3 y3 ...`; an object without a mask has its box as polygon |
+    | pose | `class x_centre y_centre width height`, then `x y visibility` of each keypoint |
+    | obb | `class x1 y1 x2 y2 x3 y3 x4 y4`; an object without rotation has its upright box |
+
+    `classes` has the class of each detection. Everything is cut at the edges of the image; of an
+    object that is outside of it nothing remains. Raises `ValueError` for a box that is not four
+    finite numbers.
     """
     lines = []
     for detection, number in zip(detections, classes, strict=True):
-        x_min, y_min, x_max, y_max = sides(detection)
-        left, right = _cut(x_min / width), _cut(x_max / width)
-        top, bottom = _cut(y_min / height), _cut(y_max / height)
-        if right > left and bottom > top:
-            shares = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-            texts = " ".join(f"{share:.6f}" for share in shares)
+        box = labelled_box(detection, width, height)
+        if box is not None:
+            texts = " ".join(_numbers(box, width, height, form))
             lines.append(f"{number} {texts}\n")
     return "".join(lines)
 
 
-def data_yaml(names: Sequence[str]) -> str:
+def data_yaml(names: Sequence[str], form: LabelForm = LabelForm()) -> str:
     """Return the `data.yaml` of a dataset whose class i is `names[i]`.
 
     Without `path`, trainers look beside the file, so the folder may be moved or read elsewhere.
@@ -47,6 +100,8 @@ def data_yaml(names: Sequence[str]) -> str:
         "# train and val are the same images: split them by camera and time before you train.",
         "train: images",
         "val: images",
+        *([f"task: {form.task}"] if form.task is not Task.DETECT else []),
+        *([f"kpt_shape: [{form.keypoints}, 3]"] if form.keypoints else []),
         "names:" if names else "names: {}",
         *(f"  {index}: {_quoted(name)}" for index, name in enumerate(names)),
     ]
@@ -70,8 +125,53 @@ def names_of(text: str) -> list[str]:
     return names
 
 
-def _cut(share: float) -> float:
-    return min(max(share, 0.0), 1.0)
+def form_of(text: str) -> LabelForm:
+    """Return the form of the labels by a `data.yaml` that the agent wrote.
+
+    One without a task is of boxes, as are all that older versions wrote. Raises `ValueError` for a
+    task that this version cannot write.
+    """
+    head = text.splitlines()
+    head = head[: next((n for n, line in enumerate(head) if line.startswith("names:")), None)]
+    task, keypoints = Task.DETECT, 0
+    for line in head:
+        if stated := _TASK.fullmatch(line):
+            task = Task(stated[1])
+        elif shape := _KEYPOINTS.fullmatch(line):
+            keypoints = int(shape[1])
+    if task is Task.CLASSIFY or keypoints > KEYPOINTS_MAX:
+        raise ValueError(f"it has no labels of the task {task}")
+    return LabelForm(task, keypoints)
+
+
+def _numbers(box: LabelledBox, width: int, height: int, form: LabelForm) -> Iterator[str]:
+    """Return the numbers of a row after its class."""
+    if form.task is Task.SEGMENT:
+        yield from _positions(box.outline, width, height)
+        return
+    if form.task is Task.OBB:
+        corners = within(box.corners, width, height)
+        # What is left of a corner in the image can be a line, which is no object to a trainer.
+        outline = corners if corners and area(corners) > 0 else box.rectangle
+        yield from _positions(outline, width, height)
+        return
+    left, right = box.x_min / width, box.x_max / width
+    top, bottom = box.y_min / height, box.y_max / height
+    for share in ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top):
+        yield f"{share:.6f}"
+    if form.task is Task.POSE:
+        missing = (0.0, 0.0, 0.0)
+        found = box.keypoints[: form.keypoints]
+        for x, y, confidence in (*found, *[missing] * (form.keypoints - len(found))):
+            seen = visibility(confidence)
+            if seen is Visibility.NOT_LABELLED:
+                x = y = 0.0  # noqa: PLW2901 (as COCO writes it)
+            yield from (f"{x / width:.6f}", f"{y / height:.6f}", f"{seen:d}")
+
+
+def _positions(points: Sequence[tuple[float, float]], width: int, height: int) -> Iterator[str]:
+    for x, y in points:
+        yield from (f"{x / width:.6f}", f"{y / height:.6f}")
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from agent.domain import Polygon
+from agent.record.shapes import Keypoints, corners_of, keypoints_of, polygon_of
+
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _POSITIVE_MIN, _POSITIVE_MAX = 1e-9, 1e15
 
@@ -36,6 +39,20 @@ class LabelledBox:
     y_min: float
     x_max: float
     y_max: float
+    polygon: Polygon = ()  # of a mask, within the image; empty without a valid one
+    keypoints: Keypoints = ()  # of a pose, within the image
+    corners: Polygon = ()  # the four of a rotated box, clockwise; may lie outside of the image
+
+    @property
+    def rectangle(self) -> Polygon:
+        """The four corners of the upright box, clockwise from the top left."""
+        left, top, right, bottom = self.x_min, self.y_min, self.x_max, self.y_max
+        return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+    @property
+    def outline(self) -> Polygon:
+        """The object's polygon; without one, the corners of its box."""
+        return self.polygon or self.rectangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +115,35 @@ def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
     width, height = image.get("width"), image.get("height")
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
         raise ValueError("`image.width` and `image.height` must be positive")
-    boxes = []
-    for detection in detections:
-        x_min, y_min, x_max, y_max = sides(detection)
-        x_min, x_max = (min(max(x, 0.0), float(width)) for x in (x_min, x_max))
-        y_min, y_max = (min(max(y, 0.0), float(height)) for y in (y_min, y_max))
-        if x_max > x_min and y_max > y_min:
-            class_id = detection.get("class_id")
-            boxes.append(
-                LabelledBox(
-                    detection["label"],
-                    class_id if isinstance(class_id, int) else 0,
-                    float(detection["confidence"]),
-                    x_min,
-                    y_min,
-                    x_max,
-                    y_max,
-                )
-            )
-    return Labels(width, height, tuple(boxes)) if boxes else None
+    found = (labelled_box(detection, width, height) for detection in detections)
+    boxes = tuple(box for box in found if box is not None)
+    return Labels(width, height, boxes) if boxes else None
+
+
+def labelled_box(detection: Mapping[str, Any], width: int, height: int) -> LabelledBox | None:
+    """Return a detection within an image of `width` x `height` pixels; None if it is outside.
+
+    A polygon, keypoints or corners that are not valid are left out: the box remains. Raises
+    `ValueError` for a box that is not four finite numbers.
+    """
+    x_min, y_min, x_max, y_max = sides(detection)
+    x_min, x_max = (min(max(x, 0.0), float(width)) for x in (x_min, x_max))
+    y_min, y_max = (min(max(y, 0.0), float(height)) for y in (y_min, y_max))
+    if x_max <= x_min or y_max <= y_min:
+        return None
+    class_id = detection.get("class_id")
+    return LabelledBox(
+        detection["label"],
+        class_id if isinstance(class_id, int) else 0,
+        _number(detection.get("confidence")),
+        x_min,
+        y_min,
+        x_max,
+        y_max,
+        polygon_of(detection, width, height),
+        keypoints_of(detection, width, height),
+        corners_of(detection, width, height),
+    )
 
 
 def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None:
