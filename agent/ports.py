@@ -15,6 +15,7 @@ from agent.domain import (
     Receipt,
     SpoolEntry,
     StoredCapture,
+    Task,
 )
 from agent.errors import ModelUnusable
 
@@ -153,8 +154,8 @@ class UploadTarget(Protocol):
 class KnowsLabels(Protocol):
     """A target whose endpoint has a list of labels of its own."""
 
-    def compare_labels(self, labels: Sequence[str]) -> str | None:
-        """Return what would not arrive of a model with these labels; None if all would.
+    def compare_labels(self, labels: Sequence[str], task: Task = Task.DETECT) -> str | None:
+        """Return what would not arrive of a model of this task and labels; None if all would.
 
         Raises as `UploadTarget.send` does.
         """

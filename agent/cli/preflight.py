@@ -246,10 +246,10 @@ def _differing_labels(target: UploadTarget, settings: Settings) -> str | None:
     if not isinstance(target, KnowsLabels):
         return None
     try:
-        labels = detector_of(settings).info.labels
+        model = detector_of(settings).info
     except ConfigurationError:  # the model's own line says so
         return None
-    return target.compare_labels(labels)
+    return target.compare_labels(model.labels, model.task)
 
 
 def _enough(directory: Path, settings: Settings) -> str:

@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Self
 
-from agent.domain import Receipt, StoredCapture
+from agent.domain import Receipt, StoredCapture, Task
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.printable import printable
 from agent.progress import turn
+from agent.record.shapes import task_of
 from agent.record.summary import Annotate, LabelledClass, class_of, labels_of
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
@@ -40,6 +41,7 @@ from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.label_names import comparison, missing
 from agent.upload.targets.label_studio_login import login_with
+from agent.upload.targets.label_studio_regions import Regions, cannot_show, regions_of
 from agent.upload.targets.label_studio_task import (
     Interface,
     choice_of,
@@ -119,8 +121,10 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
         interface = self._known_interface()
         if self._annotate is not Annotate.OFF:
-            _require_place(interface, capture.record)
-        prediction = prediction_of(capture.record, labels, interface)
+            is_class = "classes" in capture.record
+            _require_place(interface, Task.CLASSIFY if is_class else task_of(capture.record))
+        regions = Regions() if labels is None else regions_of(labels, interface.controls)
+        prediction = prediction_of(capture.record, regions)
         prediction = prediction or choice_of(capture.record, best, interface)
         found = None if self._is_new(capture) else self._look(capture)
         self._note_attempt(capture.id)
@@ -129,13 +133,12 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             if prediction is not None and not task.has_boxes:
                 self._add(task, prediction)
         self._attempted.discard(capture.id)
-        used = {box.label for box in labels.boxes} if labels is not None else set()
-        left_out = (*missing(used, interface.labels), *missing(_names(best), interface.classes))
+        classes = interface.choices.labels if interface.choices is not None else frozenset()
         return Receipt(
             capture.id,
             capture.image_sha256,
             duplicate=found is not None,
-            left_out=tuple(left_out),
+            left_out=(*regions.left_out, *missing(_names(best), classes)),
         )
 
     def probe(self) -> str:
@@ -144,17 +147,25 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         interface = self._usable(project)
         title, tasks = project.text("title"), project.count("task_number")
         shown = f" '{printable(title)}'" if title else ""
-        places = {"boxes": interface.boxes, "classes": interface.choices}
-        told = [f"{what} in {name!r}" for what, name in places.items() if name is not None]
+        controls = interface.controls
+        places = {
+            "boxes": controls.boxes,
+            "polygons": controls.polygons,
+            "keypoints": controls.keypoints,
+            "classes": interface.choices,
+        }
+        told = [f"{what} in {tag.name!r}" for what, tag in places.items() if tag is not None]
         takes = "no boxes" if self._annotate is Annotate.OFF else ", ".join(told)
-        return f"the project{shown} has {tasks or 0} tasks; images in {interface.image!r}, {takes}"
+        return f"the project{shown} has {tasks or 0} tasks; images in {controls.image!r}, {takes}"
 
-    def compare_labels(self, labels: Sequence[str]) -> str | None:
-        """Compare the model's labels with the project's; see `KnowsLabels`."""
+    def compare_labels(self, labels: Sequence[str], task: Task = Task.DETECT) -> str | None:
+        """Compare the model's labels and task with the project's; see `KnowsLabels`."""
         if self._annotate is Annotate.OFF:
             return None
         interface = self._known_interface()
-        return comparison(labels, interface.labels | interface.classes)
+        _require_place(interface, task)
+        said = (comparison(labels, interface.labels), cannot_show(task, interface.controls))
+        return ". ".join(text for text in said if text) or None
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether no process, this one or an earlier one, can have sent this capture before."""
@@ -257,7 +268,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
                 '<Image name="image" value="$image"/> and a <RectangleLabels> with your labels'
             )
         if interface.choices is None and self._annotate is not Annotate.OFF:
-            _require_place(interface, {})
+            _require_place(interface, Task.SEGMENT)  # which most interfaces can show
         return interface
 
     def _ask(self, method: str, path: str, *, repeatable: bool = True, **request: Any) -> Response:
@@ -298,13 +309,19 @@ def _names(best: LabelledClass | None) -> set[str]:
     return set() if best is None else {best.label}
 
 
-def _require_place(interface: Interface, record: Mapping[str, Any]) -> None:
-    """Raise `TargetBlocked` if the interface cannot show what is sent with an image."""
-    what = ("a class", "Choices") if "classes" in record else ("the boxes", "RectangleLabels")
-    if (interface.choices if "classes" in record else interface.boxes) is None:
+def _require_place(interface: Interface, task: Task) -> None:
+    """Raise `TargetBlocked` if the interface cannot show what is sent of a model of this task."""
+    controls = interface.controls
+    if task is Task.CLASSIFY:
+        place, what, tag = interface.choices, "a class", "Choices"
+    else:
+        place, what, tag = controls.boxes, "the boxes", "RectangleLabels"
+    if place is None and task in {Task.SEGMENT, Task.OBB}:
+        place = controls.polygons
+    if place is None:
         raise TargetBlocked(
-            f"cannot use the project: its labelling interface has no <{what[1]}>, so nobody would "
-            f"see {what[0]}; add it with your labels, or annotate=off to AGENT_UPLOAD_URL"
+            f"cannot use the project: its labelling interface has no <{tag}>, so nobody would "
+            f"see {what}; add it with your labels, or annotate=off to AGENT_UPLOAD_URL"
         )
 
 

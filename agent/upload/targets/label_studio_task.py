@@ -6,8 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.domain import StoredCapture
-from agent.record.summary import LabelledClass, Labels, flat
+from agent.record.summary import LabelledClass, flat
 from agent.upload.response_json import Fields
+from agent.upload.targets.label_studio_regions import Control, Controls, Regions
+
+_USES = ("RectangleLabels", "PolygonLabels", "Choices")
+"""Types of tags, the one that decides which image is shown first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +19,22 @@ class Interface:
     """The names that a project's labelling interface gives to what a task holds."""
 
     data_key: str  # under which a task has its image
-    image: str  # name of the tag that shows it
-    boxes: str | None = None  # name of the tag that takes boxes; None where there is none
-    labels: frozenset[str] = frozenset()  # that boxes may have
-    choices: str | None = None  # name of the tag that takes a class of the whole image
-    classes: frozenset[str] = frozenset()  # that it may have
+    controls: Controls  # what takes objects
+    choices: Control | None = None  # what takes a class of the whole image
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All labels of objects and images."""
+        return self.controls.labels | (self.choices.labels if self.choices else frozenset())
 
 
 def interface_of(config: Fields) -> Interface | None:
-    """Read a parsed labelling interface: an image, and the first tags that take boxes or a choice.
+    """Read a parsed labelling interface: an image, and the first tag of each kind for it.
 
-    The image is the one that takes boxes, else the one that takes a choice, else the first. None
-    where there is none.
+    The image is the one that takes boxes, else polygons, else a choice, else the first. None where
+    there is none.
     """
-    found: dict[str, list[tuple[str, Interface, frozenset[str]]]] = {}
+    found: dict[str, list[tuple[Control, Interface]]] = {}
     for name in config:
         tag = config.fields(name)
         source, images = (tag.objects("inputs") or (Fields(),))[0], tag.texts("to_name")
@@ -36,19 +42,22 @@ def interface_of(config: Fields) -> Interface | None:
         if source.text("type") == "Image" and data_key is not None and images:
             # With dynamic labels each task would have to bring the list.
             use = "" if tag.has_value("dynamic_labels") else tag.text("type") or ""
-            labels = frozenset(tag.texts("labels"))
-            found.setdefault(use, []).append((name, Interface(data_key, images[0]), labels))
-    boxes, choices = found.get("RectangleLabels", []), found.get("Choices", [])
-    first = [*boxes, *choices, *(tag for tags in found.values() for tag in tags)]
+            control = Control(name, frozenset(tag.texts("labels")))
+            found.setdefault(use, []).append((control, Interface(data_key, Controls(images[0]))))
+    first = [tag for use in _USES for tag in found.get(use, [])]
+    first += [tag for tags in found.values() for tag in tags]
     if not first:
         return None
     interface = first[0][1]
-    if boxes:
-        interface = replace(interface, boxes=boxes[0][0], labels=boxes[0][2])
-    for name, shown, classes in choices:
-        if (shown.image, interface.choices) == (interface.image, None):
-            interface = replace(interface, choices=name, classes=classes)
-    return interface
+    image = interface.controls.image
+    by_use = {
+        use: next((c for c, shown in found.get(use, []) if shown.controls.image == image), None)
+        for use in (*_USES, "KeyPointLabels")
+    }
+    controls = Controls(
+        image, by_use["RectangleLabels"], by_use["PolygonLabels"], by_use["KeyPointLabels"]
+    )
+    return replace(interface, controls=controls, choices=by_use["Choices"])
 
 
 def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
@@ -63,11 +72,11 @@ def choice_of(
     record: Mapping[str, Any], best: LabelledClass | None, interface: Interface
 ) -> dict[str, Any] | None:
     """Return the class of a task; None if the interface has no choice for it."""
-    if best is None or interface.choices is None or best.label not in interface.classes:
+    if best is None or interface.choices is None or not interface.choices.takes(best.label):
         return None
     choice = {
-        "from_name": interface.choices,
-        "to_name": interface.image,
+        "from_name": interface.choices.name,
+        "to_name": interface.controls.image,
         "type": "choices",
         "score": best.confidence,
         "value": {"choices": [best.label]},
@@ -75,42 +84,14 @@ def choice_of(
     return {"model_version": _model(record), "score": best.confidence, "result": [choice]}
 
 
-def prediction_of(
-    record: Mapping[str, Any], labels: Labels | None, interface: Interface
-) -> dict[str, Any] | None:
-    """Return the boxes of a task; None if the interface has a label for none of them.
-
-    Label Studio refuses a prediction whole, or hides it, for one label that it does not know.
-    """
-    if labels is None or interface.boxes is None:
+def prediction_of(record: Mapping[str, Any], regions: Regions) -> dict[str, Any] | None:
+    """Return the objects of a task; None if the interface has a label for none of them."""
+    if not regions.result:
         return None
-    boxes = [box for box in labels.boxes if box.label in interface.labels]
-    if not boxes:
-        return None
-    result = [
-        {
-            "from_name": interface.boxes,
-            "to_name": interface.image,
-            "type": "rectanglelabels",
-            "original_width": labels.width,
-            "original_height": labels.height,
-            "image_rotation": 0,
-            "score": box.confidence,
-            "value": {
-                "x": 100 * box.x_min / labels.width,
-                "y": 100 * box.y_min / labels.height,
-                "width": 100 * (box.x_max - box.x_min) / labels.width,
-                "height": 100 * (box.y_max - box.y_min) / labels.height,
-                "rotation": 0,
-                "rectanglelabels": [box.label],
-            },
-        }
-        for box in boxes
-    ]
     return {
         "model_version": _model(record),
-        "score": sum(box.confidence for box in boxes) / len(boxes),
-        "result": result,
+        "score": sum(regions.confidences) / len(regions.confidences),
+        "result": regions.result,
     }
 
 

@@ -20,18 +20,11 @@ from enum import StrEnum
 from threading import Lock
 from typing import Any, Self
 
-from agent.domain import Receipt, StoredCapture
+from agent.domain import Receipt, StoredCapture, Task
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
-from agent.record.summary import (
-    Annotate,
-    Labels,
-    capture_day,
-    class_of,
-    flat,
-    labels_of,
-    rule_names,
-)
+from agent.record.shapes import task_of
+from agent.record.summary import Annotate, capture_day, flat, rule_names
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
@@ -39,6 +32,7 @@ from agent.upload.response import Response, error_reason, error_text, no_object,
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
+from agent.upload.targets.roboflow_annotation import annotation_of
 from agent.upload.targets.url_options import UrlOptions
 
 CLOUD = "https://api.roboflow.com"
@@ -51,6 +45,7 @@ _REFUSED = frozenset({400, 413, 415, 422})
 _PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
 _WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
 _FIX = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
+_NO_ROTATION = "Roboflow has no rotated boxes, so they arrive as polygons of four corners"
 _REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
 
 
@@ -110,7 +105,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
         try:
-            annotation = _annotation(capture, self._annotate)
+            annotation = annotation_of(capture, self._annotate)
         except ValueError as error:
             raise CaptureRejected(f"cannot deliver {capture.id}: {error}") from error
         with self._lock:
@@ -120,7 +115,9 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             self._remember(capture.id, (image_id, was_there))
             self._attach(capture, image_id, annotation)
             self._remember(capture.id, None)
-        return Receipt(capture.id, capture.image_sha256, duplicate=was_there)
+        rotated = annotation is not None and task_of(capture.record) is Task.OBB
+        left_out = (_NO_ROTATION,) if rotated else ()
+        return Receipt(capture.id, capture.image_sha256, duplicate=was_there, left_out=left_out)
 
     def probe(self) -> str:
         """Look the project up; see `UploadTarget`."""
@@ -240,31 +237,3 @@ def _tags(record: Mapping[str, Any]) -> list[str]:
     """Return the tags by which a labeller filters images."""
     named = [record.get(name) for name in ("device", "camera", "lane")]
     return [tag for tag in (*named, *rule_names(record)) if isinstance(tag, str) and tag]
-
-
-def _annotation(capture: StoredCapture, which: Annotate) -> tuple[str, str] | None:
-    """Return name and text of an image's annotation; None if there is nothing to show."""
-    best = class_of(capture.record, which)
-    if best is not None:
-        return f"{capture.id}.txt", best.label
-    labels = labels_of(capture.record, which)
-    return None if labels is None else (f"{capture.id}.json", json.dumps(_predictions(labels)))
-
-
-def _predictions(labels: Labels) -> dict[str, Any]:
-    """Return boxes by their centres, in pixels of the image."""
-    return {
-        "image": {"width": labels.width, "height": labels.height},
-        "predictions": [
-            {
-                "x": (box.x_min + box.x_max) / 2,
-                "y": (box.y_min + box.y_max) / 2,
-                "width": box.x_max - box.x_min,
-                "height": box.y_max - box.y_min,
-                "confidence": box.confidence,
-                "class": box.label,
-                "class_id": box.class_id,
-            }
-            for box in labels.boxes
-        ],
-    }
