@@ -146,7 +146,7 @@ def wired(
         model = _model(settings, notifier=notifier, clock=clock, log=log)
         stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
         live = _live(stages, process, clock=clock)
-        exchange = _exchange(stages, publisher, live, clock=clock)
+        exchange = _exchange(settings, stages, publisher, live, clock=clock)
         metrics = _metrics(settings, stages, live, clock=clock, log=log)
         stages = replace(stages, exchange=exchange, metrics=metrics)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
@@ -223,9 +223,14 @@ def _metrics(
 
 
 def _exchange(
-    stages: Stages, publisher: StatePublisher, live: LiveState, *, clock: Clock
+    settings: Settings,
+    stages: Stages,
+    publisher: StatePublisher,
+    live: LiveState,
+    *,
+    clock: Clock,
 ) -> Exchange:
-    view = FrameView(viewing_encoder(), stages.writer.maker)
+    view = FrameView(viewing_encoder(settings), stages.writer.maker)
     answers = Answers(
         stages.readers,
         stages.inference,
@@ -386,7 +391,7 @@ def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) ->
     return [
         Reader(
             camera.name,
-            frame_source(camera, settings, fps=settings.fps, clock=clock),
+            frame_source(camera, settings, fps=settings.fps, clock=clock, log=log),
             mailbox,
             real_time=settings.fps > 0,
             longest_pause=max(1.0, 2.0 / settings.fps) if settings.fps else 0.0,

@@ -83,6 +83,19 @@ EVENTS: Mapping[str, Event] = {
         "its automatic choice.",
         facts="camera width height before",
     ),
+    "mask misfit": Event(
+        "warning",
+        "The masks of a camera do not fit its frames; its whole image is hidden until they do, "
+        "because what was meant to be hidden may be anywhere.",
+        "Write the mask for the size that `error` states, or in shares of the image.",
+        facts="camera error",
+    ),
+    "mask fits": Event(
+        "warning",
+        "The masks of a camera fit its frames again.",
+        facts="camera",
+        ends=("mask misfit",),
+    ),
     "frames damaged": Event(
         "warning",
         "Frames of a camera were not analysed, because packets of its stream were lost or it could "

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import __version__
-from agent.errors import SpoolUnavailable
+from agent.errors import ConfigurationError, SpoolUnavailable
 from agent.files import Disk
 from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.plan import SelectionPlan
@@ -25,9 +25,10 @@ from agent.selection.rules import supported
 from agent.system import boot_id, full_jitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from agent.camera.address import CameraAddress
+    from agent.camera.masks import CameraMask
     from agent.dataset.folder import Dataset
     from agent.detector.detector import OnnxDetector
     from agent.detector.fallback.fallback import ModelFallback
@@ -221,10 +222,13 @@ def upload_timeout(settings: Settings) -> float:
 
 
 def detector_of(settings: Settings) -> OnnxDetector:
-    """The model that the settings name, loaded; raises `ConfigurationError`."""
+    """The model that the settings name, loaded; raises `ConfigurationError`.
+
+    It has each label of AGENT_REDACT.
+    """
     from agent.detector.detector import load_detector
 
-    return load_detector(
+    detector = load_detector(
         settings.model,
         model_format=settings.model_format,
         labels=settings.model_labels,
@@ -233,6 +237,28 @@ def detector_of(settings: Settings) -> OnnxDetector:
         hardware=_hardware(settings),
         floor=settings.floor,
     )
+    require_labels(detector.info, settings.redact)
+    return detector
+
+
+def require_labels(model: ModelInfo, redact: Collection[str]) -> None:
+    """Raise `ConfigurationError` unless a model finds all labels that are to be pixelated."""
+    from agent.detector.threshold_labels import unknown_labels
+    from agent.domain import OBJECT_TASKS
+
+    if not redact:
+        return
+    if model.task not in OBJECT_TASKS:
+        raise ConfigurationError(
+            f"AGENT_REDACT: the model {model.name} is a classifier, which says nowhere where "
+            "something is; unset AGENT_REDACT and hide regions with AGENT_MASKS, or use a detector"
+        )
+    unknown = unknown_labels(redact, model.labels)
+    if unknown:
+        raise ConfigurationError(
+            f"AGENT_REDACT: the model {model.name} has no label {unknown}, so it would stay "
+            "visible; use the labels of the model, or another model"
+        )
 
 
 def model_seconds(settings: Settings) -> float:
@@ -264,6 +290,17 @@ def model_fallback(settings: Settings, *, log: Log) -> ModelFallback:
     from agent.detector.fallback.known_good import KnownGoodStore, known_good_folder
 
     folder = known_good_folder(settings.state_dir, settings.spool_dir)
+
+    def load(path: Path) -> OnnxDetector:
+        copy = load_detector(
+            path,
+            sha256=settings.model_sha256,
+            hardware=_hardware(settings),
+            floor=settings.floor,
+        )
+        require_labels(copy.info, settings.redact)
+        return copy
+
     return ModelFallback(
         KnownGoodStore(
             folder, Disk(), spool=settings.spool_dir, min_free=int(settings.spool_min_free)
@@ -277,12 +314,7 @@ def model_fallback(settings: Settings, *, log: Log) -> ModelFallback:
                 "AGENT_MODEL_INPUT": str(settings.model_input or ""),
             },
         ),
-        partial(
-            load_detector,
-            sha256=settings.model_sha256,
-            hardware=_hardware(settings),
-            floor=settings.floor,
-        ),
+        load,
         log=log,
     )
 
@@ -306,26 +338,79 @@ def inference_workers(settings: Settings) -> int:
 
 
 def frame_source(
-    camera: CameraAddress, settings: Settings, *, fps: float, clock: Clock
+    camera: CameraAddress, settings: Settings, *, fps: float, clock: Clock, log: Log | None = None
 ) -> FrameSource:
-    """The source of one camera, thinned to `fps`."""
+    """The source of one camera, thinned to `fps`, with its masks painted over.
+
+    `log` gets masks that do not fit the frames.
+    """
+    from agent.camera.masks import masks_of
     from agent.camera.open import make_source
 
-    return make_source(camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id())
+    source = make_source(
+        camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id()
+    )
+    masks = masks_of(settings.masks, camera.name)
+    if not masks:
+        return source
+    from agent.camera.masked import MaskedSource
+
+    if log is None:
+        return MaskedSource(source, masks)
+    return MaskedSource(source, masks, changed=partial(_log_misfit, log, camera.name))
+
+
+def _log_misfit(log: Log, camera: str, misfit: str) -> None:
+    if misfit:
+        log.warning("mask misfit", camera=camera, error=misfit)
+    else:
+        log.warning("mask fits", camera=camera)
+
+
+def masks_of_recording(recording: CameraAddress, settings: Settings) -> tuple[CameraMask, ...]:
+    """Return the masks of the camera that a recording is of.
+
+    It is the camera whose source in AGENT_CAMERAS is this recording, or whose name the recording
+    has, or the only one. Raises `ConfigurationError` where it may be of a camera with masks, and
+    nobody knows of which.
+    """
+    from agent.camera.masks import masks_of
+
+    by_path = {
+        Path(camera.source).absolute(): camera.name
+        for camera in settings.cameras
+        if not camera.live
+    }
+    names = {camera.name for camera in settings.cameras} | {m.camera for m in settings.masks} - {""}
+    name = by_path.get(Path(recording.source).absolute())
+    if name is None and recording.name in names:
+        name = recording.name
+    if name is None and len(names) <= 1:
+        return settings.masks
+    if name is not None or not settings.masks:
+        return masks_of(settings.masks, name or "")
+    hidden = " and ".join(dict.fromkeys(mask.camera for mask in settings.masks))
+    raise ConfigurationError(
+        f"cannot replay {recording.shown}: AGENT_MASKS hides parts of {hidden}, and nothing says "
+        f"which camera this recording is of. Name it in AGENT_CAMERAS, such as "
+        f"{next(iter(names))}={recording.shown}, or unset AGENT_MASKS"
+    )
 
 
 def image_encoder(settings: Settings) -> JpegEncoder:
     """What turns frames into stored images."""
     from agent.record.image import JpegEncoder
 
-    return JpegEncoder(quality=settings.jpeg_quality, max_side=settings.max_side)
+    return JpegEncoder(
+        quality=settings.jpeg_quality, max_side=settings.max_side, redact=settings.redact
+    )
 
 
-def viewing_encoder() -> JpegEncoder:
+def viewing_encoder(settings: Settings) -> JpegEncoder:
     """What makes images of frames that a person looks at, not stored ones."""
     from agent.record.image import JpegEncoder
 
-    return JpegEncoder(quality=_VIEW_QUALITY, max_side=_VIEW_MAX_SIDE)
+    return JpegEncoder(quality=_VIEW_QUALITY, max_side=_VIEW_MAX_SIDE, redact=settings.redact)
 
 
 def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:

@@ -33,20 +33,24 @@ class Clock(Protocol):
 class FrameSource(Protocol):
     """One camera or one recording. Used by one thread."""
 
-    live: bool
-    """True for a camera: its newest frame counts. False for a recording: each frame counts."""
+    @property
+    def live(self) -> bool:
+        """True for a camera: its newest frame counts. False for a recording: each frame counts."""
 
-    unreadable: int
-    """Frames so far that were skipped: damaged in transmission, or not decodable."""
+    @property
+    def unreadable(self) -> int:
+        """Frames so far that were skipped: damaged in transmission, or not decodable."""
 
-    passed_over: str
-    """What a folder of images contains besides, such as `2 .heic, 1 folder`; else empty."""
+    @property
+    def passed_over(self) -> str:
+        """What a folder of images contains besides, such as `2 .heic, 1 folder`; else empty."""
 
-    progress_at: float
-    """When the source last did anything, in monotonic seconds; another thread reads it.
+    @property
+    def progress_at(self) -> float:
+        """When the source last did anything, in monotonic seconds; another thread reads it.
 
-    It stands still while a call into a driver, a library or a file system does not return.
-    """
+        It stands still while a call into a driver, a library or a file system does not return.
+        """
 
     def read(self) -> Frame | None:
         """Return the next frame due for analysis, or None at the end of a recording.

@@ -6,8 +6,9 @@ from threading import Thread
 import numpy as np
 
 from agent.camera.address import CameraAddress
+from agent.camera.masked import MaskedSource
 from agent.domain import Frame
-from agent.errors import CameraLost
+from agent.errors import CameraLost, ConfigurationError
 from agent.factories import frame_source
 from agent.ports import Clock, FrameSource
 from agent.settings.declarations import Settings
@@ -25,14 +26,15 @@ def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> st
 
     Raises:
         CameraLost: It cannot be read, is frozen, or a call into its driver does not return.
+        ConfigurationError: Its masks do not fit its frames.
     """
     source = frame_source(address, settings, fps=0, clock=clock)
-    found: SimpleQueue[str | CameraLost | None] = SimpleQueue()
+    found: SimpleQueue[str | CameraLost | ConfigurationError | None] = SimpleQueue()
 
     def read() -> None:
         try:
             found.put(_fact(address, source, clock, settings.camera_stall))
-        except CameraLost as error:
+        except (CameraLost, ConfigurationError) as error:
             found.put(error)
         finally:
             found.put(None)  # after a bug, whose traceback is on stderr
@@ -63,7 +65,7 @@ def _fact(address: CameraAddress, source: FrameSource, clock: Clock, stall: floa
         if first is None:
             raise CameraLost(f"cannot read {address.shown}: it has no frames")
         height, width = first.pixels.shape[:2]
-        text = f"{address.shown}: {width}x{height}"
+        text = f"{address.shown}: {width}x{height}{_hidden(source)}"
         if not source.live:
             others = source.passed_over and f"; passed over, as no images: {source.passed_over}"
             return f"{text}, a recording{others}"
@@ -83,6 +85,15 @@ def _fact(address: CameraAddress, source: FrameSource, clock: Clock, stall: floa
         return f"{text}, fresh and changing"
     finally:
         source.close()
+
+
+def _hidden(source: FrameSource) -> str:
+    """Return how much of the image the masks hide; raise `ConfigurationError` if they misfit."""
+    if not isinstance(source, MaskedSource):
+        return ""
+    if source.misfit:
+        raise ConfigurationError(f"{source.misfit}. Until then its whole image is hidden")
+    return f" ({source.share:.1%} hidden by AGENT_MASKS)"
 
 
 def _measured(source: FrameSource, first: Frame) -> tuple[Frame, float]:

@@ -17,6 +17,7 @@ from agent.errors import CameraLost, ConfigurationError
 if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
     from agent.camera.length import Length
+    from agent.camera.masks import CameraMask
     from agent.domain import Task
     from agent.replay.recording import RecordingResult, ReplayParts
     from agent.selection.plan import SelectionPlan
@@ -33,6 +34,7 @@ class _Input:
     address: "CameraAddress"
     length: "Length"
     name: str  # sets apart recordings of the same name
+    masks: "tuple[CameraMask, ...]"
 
 
 def replay(
@@ -78,7 +80,7 @@ def replay(
 
     settings = console.settings()
     rate = settings.fps if fps is None else fps
-    inputs = _inputs(sources, rate)
+    inputs = _inputs(sources, rate, settings)
     folder = _folder(out)
     _check_page(page)
     detector = detector_of(settings)
@@ -116,10 +118,11 @@ def replay(
         _show(report, results, folder, page)
 
 
-def _inputs(sources: list[str], fps: float) -> list[_Input]:
+def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input]:
     """All recordings, measured, so that none is missing after an hour of work on another."""
     from agent.camera.length import length_of
     from agent.camera.recording import Recording
+    from agent.factories import masks_of_recording
     from agent.replay.frames import RecordingTime, address_of
 
     inputs: list[_Input] = []
@@ -135,7 +138,7 @@ def _inputs(sources: list[str], fps: float) -> list[_Input]:
         stem = Path(source).absolute().name
         same = sum(Path(each.address.source).absolute().name == stem for each in inputs)
         name = f"{stem}\0{same}" if same else stem
-        inputs.append(_Input(address, length, name))
+        inputs.append(_Input(address, length, name, masks_of_recording(address, settings)))
     return inputs
 
 
@@ -214,7 +217,14 @@ def _play(
             task = progress.add_task(Path(each.address.source).name, total=total)
             own = replace(plan, period_s=max(each.length.seconds, 1e-3))
             run = Replay(
-                each.address, each.length, own, parts, fps=fps, name=each.name, explain=explain
+                each.address,
+                each.length,
+                own,
+                parts,
+                fps=fps,
+                name=each.name,
+                masks=each.masks,
+                explain=explain,
             )
             results.append(run.run(lambda done, task=task: progress.update(task, completed=done)))  # type: ignore[misc]
     return results

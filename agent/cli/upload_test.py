@@ -32,7 +32,9 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     frame = _frame(settings, clock)
     detector = detector_of(settings)
     seen = detector.detect(frame.pixels)
-    observation = Observation(frame, seen.detections, classes=seen.classes, model=seen.model)
+    observation = Observation(
+        frame, seen.detections, classes=seen.classes, invalid=seen.invalid, model=seen.model
+    )
     hits = (RuleHit(RULE, 1.0),)
     image = image_encoder(settings).encode(observation)
     maker = record_maker(settings, detector.info)

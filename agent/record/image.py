@@ -1,29 +1,60 @@
-"""Encodes frames as JPEG."""
+"""Encodes frames as JPEG, or keeps the camera's own."""
+
+from collections.abc import Collection
 
 import cv2
 
-from agent.domain import EncodedImage, Observation
+from agent.domain import EncodedBy, EncodedImage, Frame, HiddenPart, Observation
+from agent.record.jpeg_header import is_complete_jpeg
+from agent.record.redacted import pixelated, redacted_parts
 
 LONGEST_SIDE = 65500  # pixels, the limit of libjpeg; images in a folder may be larger
 
+LARGEST_OWN = 32_000_000
+"""Bytes up to which the camera's own JPEG is kept: more cannot be sent in time."""
+
 
 class JpegEncoder:
-    """Encodes frames as JPEG, shrunk so that no side is longer than `max_side`.
+    """Makes the images that are stored, sent or shown; no image leaves in another way.
 
-    `quality` is 1 to 100; `max_side` is in pixels, 0 = no limit.
+    An image is shrunk so that no side is longer than `max_side`. `quality` is 1 to 100; `max_side`
+    is in pixels, 0 = no limit. Places of the labels in `redact` are pixelated.
+
+    The camera's own JPEG is kept, byte for byte, where the image would show the same: nothing is
+    hidden in it, and it is not shrunk. So `quality` is that of the images that are encoded here.
     """
 
-    def __init__(self, *, quality: int, max_side: int = 0) -> None:
+    def __init__(self, *, quality: int, max_side: int = 0, redact: Collection[str] = ()) -> None:
         self._parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
         self._max_side = min(max_side or LONGEST_SIDE, LONGEST_SIDE)
+        self._redact = frozenset(redact)
 
     def encode(self, observation: Observation) -> EncodedImage:
-        """Encode the frame of an observation."""
-        pixels = observation.frame.pixels
-        height, width = pixels.shape[:2]
-        if self._max_side < max(height, width):
+        """Encode the frame of an observation; the frame's pixels stay as they are.
+
+        An observation whose frame the model did not analyse must be `invalid`: with `redact` its
+        whole image is pixelated then.
+        """
+        frame = observation.frame
+        height, width = frame.pixels.shape[:2]
+        redacted = redacted_parts(observation, self._redact)
+        is_shrunk = self._max_side < max(height, width)
+        if not redacted and not is_shrunk and (own := _own_jpeg(frame)) is not None:
+            return EncodedImage(own, width, height, encoded_by=EncodedBy.CAMERA)
+        pixels = pixelated(frame.pixels, redacted) if redacted else frame.pixels
+        if is_shrunk:
             scale = self._max_side / max(height, width)
             width, height = max(1, round(width * scale)), max(1, round(height * scale))
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", pixels, self._parameters)
-        return EncodedImage(data.tobytes(), width, height)
+        masked = tuple(HiddenPart(polygon=polygon) for polygon in frame.masks)
+        return EncodedImage(data.tobytes(), width, height, hidden=masked + redacted)
+
+
+def _own_jpeg(frame: Frame) -> bytes | None:
+    """Return the camera's JPEG if it shows exactly the frame, and every reader can show it."""
+    own = frame.jpeg
+    if own is None or frame.masks or len(own) > LARGEST_OWN:
+        return None
+    height, width = frame.pixels.shape[:2]
+    return own if is_complete_jpeg(own, width, height) else None

@@ -9,10 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_camera
-from agent.camera.recording import Recording
 from agent.camera.thumbnail import small_grey
 from agent.domain import Frame, Observation
-from agent.ports import Detector
+from agent.ports import Detector, FrameSource
 from agent.printable import printable
 from agent.redaction import redact_camera
 from agent.system import uuid7
@@ -56,7 +55,7 @@ class CaptureIds:
         return uuid7(wall, int.from_bytes(digest))
 
 
-def observations(source: Recording, detector: Detector, *, workers: int) -> Iterator[Observation]:
+def observations(source: FrameSource, detector: Detector, *, workers: int) -> Iterator[Observation]:
     """Analyse each due frame; raises as `Recording.read`."""
     waiting: deque[Future[Observation]] = deque()
     with ThreadPoolExecutor(workers, "inference") as pool:

@@ -3,17 +3,19 @@
 import json
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 from agent.camera.address import CameraAddress
 from agent.camera.length import Length
+from agent.camera.masked import MaskedSource
+from agent.camera.masks import CameraMask
 from agent.camera.recording import Recording
 from agent.dataset.folder import Dataset
 from agent.domain import Capture, Observation
-from agent.ports import Detector, ImageEncoder
+from agent.ports import Detector, FrameSource, ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.replay.explanation import Explainer, Explanation
 from agent.replay.frames import CaptureIds, RecordingTime, observations
@@ -83,11 +85,18 @@ class Replay:
         *,
         fps: float,
         name: str,
+        masks: Sequence[CameraMask] = (),
         explain: Collection[int] = (),
     ) -> None:
-        """`plan.period_s` is the recording's length; `name` is unique among the recordings."""
+        """`plan.period_s` is the recording's length; `name` is unique among the recordings.
+
+        `masks` are painted over each frame.
+        """
         self._parts = parts
-        self._source = Recording(address, fps=fps, clock=RecordingTime())
+        self._recording = Recording(address, fps=fps, clock=RecordingTime())
+        self._source: FrameSource = (
+            MaskedSource(self._recording, masks) if masks else self._recording
+        )
         cover = Cover()
         self._spool = MemorySpool(plan, cover)
         names = CaptureIds(plan.seed, name)
@@ -125,7 +134,7 @@ class Replay:
             self._store(self._spool.close())
         self._source.close()
         self.result.unreadable = self._source.unreadable
-        self.result.why_unreadable = self._source.why_unreadable
+        self.result.why_unreadable = self._recording.why_unreadable
         self.result.passed_over = self._source.passed_over
         self.result.seconds = monotonic() - began
         if self._explainer is not None:

@@ -9,6 +9,7 @@ from agent.settings.groups.base import PREFIX, variable
 from agent.settings.groups.cameras import CameraSettings
 from agent.settings.groups.logs import LogSettings
 from agent.settings.groups.model import ModelSettings
+from agent.settings.groups.privacy import PrivacySettings
 from agent.settings.groups.selection import SelectionSettings
 from agent.settings.groups.storage import StorageSettings
 from agent.settings.groups.upload import UploadSettings
@@ -22,6 +23,7 @@ class Settings(
     StorageSettings,
     SelectionSettings,
     ModelSettings,
+    PrivacySettings,
     CameraSettings,
 ):
     """Every setting of the operator. `load` reads them and reports every problem.

@@ -31,6 +31,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.detector.letterbox",
         "agent.detector.model_file.input_spec",
         "agent.camera.address",
+        "agent.camera.masks",
+        "agent.camera.polygons",
         "agent.camera.schedule",
         "agent.spool.eviction",
         "agent.upload.response",
