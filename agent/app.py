@@ -21,6 +21,8 @@ from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
 from agent.factories import (
+    clip_encoder,
+    clip_span,
     detector_of,
     engine_folder,
     frame_source,
@@ -47,6 +49,7 @@ from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import DiskSpace, Metrics
 from agent.runtime.model import ModelChange, first_model
+from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.spool_start import once_usable
 from agent.runtime.stats import Stats
@@ -318,6 +321,7 @@ def _stages(
         unfinished=workers + AHEAD,
     )
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
+    clips, chosen = _clips(settings, target, queue, stats=stats, clock=clock, log=log)
     info = change.current.info
     maker = record_maker(settings, info)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
@@ -328,11 +332,12 @@ def _stages(
             mailbox,
             change.current,
             _selection(settings, cover, spool, task=info.task, log=log),
-            queue,
+            chosen,
             shrink=small_grey,
             stats=stats,
             clock=clock,
             log=log,
+            clips=clips,
         ),
         inference_workers=workers,
         queue=queue,
@@ -351,7 +356,30 @@ def _stages(
         upload_timeout=upload_timeout(settings),
         stats=stats,
         model_change=change,
+        clips=clips,
     )
+
+
+def _clips(
+    settings: Settings,
+    target: UploadTarget | None,
+    queue: "Queue[Capture]",
+    *,
+    stats: Stats,
+    clock: Clock,
+    log: Log,
+) -> "tuple[ClipStage | None, Queue[Capture]]":
+    """Return the stage that gives captures their clips, and the queue that the inference fills."""
+    span = clip_span(settings)
+    if span is None:
+        if settings.clip is not None:
+            log.warning("clips disabled", target=target.name if target else "none")
+        return None, queue
+    chosen: Queue[Capture] = Queue(QUEUE_LENGTH)
+    stage = ClipStage(
+        span, clip_encoder(settings), chosen, queue, stats=stats, clock=clock, log=log
+    )
+    return stage, chosen
 
 
 def _selection(

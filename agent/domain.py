@@ -94,6 +94,17 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipSpan:
+    """How much of what was analysed a clip holds, in seconds before and after its capture."""
+
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        return f"{self.before:g}s {self.after:g}s"
+
+
+@dataclass(frozen=True, slots=True)
 class ClipFrame:
     """One frame of a clip, encoded smaller than a capture's own image."""
 

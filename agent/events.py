@@ -427,6 +427,20 @@ EVENTS: Mapping[str, Event] = {
         facts="folder",
         ends=("status unavailable",),
     ),
+    "clip shortened": Event(
+        "warning",
+        "Clips of a camera begin later than `AGENT_CLIP` says, because its frames do not fit into "
+        "the memory for clips; `lead_s` is what they have now. Told once; the summary counts "
+        "`clips_shortened`.",
+        "Choose a shorter `AGENT_CLIP`, or a lower `AGENT_FPS`.",
+        facts="camera lead_s wanted_s limit",
+    ),
+    "clips disabled": Event(
+        "warning",
+        "`AGENT_CLIP` is set, and the endpoint takes no clips, so none are made.",
+        "Set `AGENT_CLIP=off`, or deliver to an endpoint that takes clips: docs/clips.md.",
+        facts="target",
+    ),
     "summary": Event(
         "info",
         "Counts and latencies of the last minute.",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
     from agent.detector.fallback.fallback import ModelFallback
     from agent.detector.providers import Hardware
-    from agent.domain import ModelInfo, Task
+    from agent.domain import ClipSpan, ModelInfo, Task
     from agent.logs import Log
     from agent.ports import Clock, FrameSource, UploadTarget
     from agent.receiver.receiver import Receiver
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
 _MODEL_S, _ENGINE_S = 120.0, 1800.0
-_LARGEST_CAPTURE = 32_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
+_LARGEST_CAPTURE = 48_000_000  # bytes; the watchdog gives one that is sent at a limited rate time
 
 
 def selection_plan(settings: Settings) -> SelectionPlan:
@@ -404,6 +404,28 @@ def image_encoder(settings: Settings) -> JpegEncoder:
     return JpegEncoder(
         quality=settings.jpeg_quality, max_side=settings.max_side, redact=settings.redact
     )
+
+
+def clip_encoder(settings: Settings) -> JpegEncoder:
+    """What makes the small images of clips."""
+    from agent.record.clips import QUALITY, SIDE
+    from agent.record.image import JpegEncoder
+
+    return JpegEncoder(
+        quality=QUALITY, max_side=min(SIDE, settings.max_side or SIDE), redact=settings.redact
+    )
+
+
+def clip_span(settings: Settings) -> ClipSpan | None:
+    """Return what the clips of captures hold; None where there are none.
+
+    None are made for an endpoint that has no place for them.
+    """
+    from agent.upload.targets.factory import refuses_clips
+
+    if settings.clip is None or refuses_clips(settings.upload_url):
+        return None
+    return settings.clip
 
 
 def viewing_encoder(settings: Settings) -> JpegEncoder:

@@ -12,6 +12,7 @@ from agent.progress import doing
 from agent.runtime.failed_runs import FailedRuns
 from agent.runtime.followed import CaptureState
 from agent.runtime.mailbox import Mailbox, Ticket
+from agent.runtime.preroll import ClipStage
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
 from agent.selection.image_quality import ImageQuality
@@ -68,8 +69,10 @@ class Inference:
         stats: Stats,
         clock: Clock,
         log: Log,
+        clips: ClipStage | None = None,
     ) -> None:
         self._mailbox = mailbox
+        self._clips = clips
         self._detector = detector
         self._selection = selection
         self._reorderers = {name: FrameReorderer(self._select) for name in selection.selectors}
@@ -178,6 +181,8 @@ class Inference:
         return None if self._forward() else FULL_S
 
     def _select(self, observation: Observation) -> None:
+        if self._clips is not None:
+            observation = self._clips.observe(observation)
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
         self._newest[observation.frame.camera] = observation, self._clock.monotonic()

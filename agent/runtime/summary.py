@@ -2,6 +2,7 @@
 
 from agent.logs import Log
 from agent.runtime.mailbox import FrameCounts, Mailbox
+from agent.runtime.preroll import DROPPED, SHORTENED
 from agent.runtime.stats import Stats, percentile
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -46,6 +47,7 @@ class Summary:
             delivered=recent["delivered"],
             evicted=recent["evicted"],
             rejected=recent["rejected"],
+            **{name: recent[name] for name in (DROPPED, SHORTENED) if recent[name]},
             waiting=waiting,
             upload=upload,
             **self._spool.report(),

@@ -18,6 +18,7 @@ from agent.runtime.inference import FULL_S, Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange
+from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.summary import Summary
@@ -75,6 +76,7 @@ class Stages:
     model_change: ModelChange | None = None  # None: the model is never replaced
     metrics: Metrics | None = None
     exchange: Exchange | None = None  # None: no other process can watch or ask
+    clips: ClipStage | None = None  # None: captures have no clips
 
 
 class Supervisor:
@@ -116,6 +118,9 @@ class Supervisor:
             for n in range(stages.inference_workers)
         ]
         self._writer = self._worker("writer", stages.writer.step, timeout=_DISK_TIMEOUT_S)
+        self._clips: list[Worker] = []
+        if stages.clips is not None:
+            self._clips = [self._worker("clips", stages.clips.step, timeout=_INFERENCE_TIMEOUT_S)]
         self._uploaders: list[Worker] = []
         if stages.uploader is not None:
             timeout = stages.upload_timeout + _DISK_TIMEOUT_S
@@ -159,6 +164,7 @@ class Supervisor:
             *self._uploaders,
             self._housekeeping,
             self._writer,
+            *self._clips,
             *self._inference,
             *self._readers,
             *self._change,
@@ -265,16 +271,19 @@ class Supervisor:
         self._await(self._inference, STOP_S / 2)
         while not stages.inference.abandon_runs() and self._writes_in_time():
             self._pause(FULL_S)
+        if stages.clips is not None:
+            stages.clips.finishing = True
+            self._await(self._clips, _WRITER_STOP_S)
         stages.writer.finishing = True
         self._await([self._writer], _WRITER_STOP_S)
         self._hurry()  # a delivery can be cut short: it is on disk
-        for worker in (self._writer, *self._inference, *self._uploaders):
+        for worker in (self._writer, *self._clips, *self._inference, *self._uploaders):
             worker.stop()
         self._await(self._uploaders, _UPLOAD_STOP_S)
         self._await([*self._readers, *self._change], _CAMERA_STOP_S)
         self._housekeeping.stop()
         self._await([self._housekeeping], STOP_S)
-        lost = stages.inference.pending + stages.writer.pending
+        lost = stages.inference.pending + self._held + stages.writer.pending
         code = self._exit_code()
         if stages.exchange is not None:
             stages.exchange.live.end = int(code), self._reason().value
@@ -322,6 +331,9 @@ class Supervisor:
                 "the frames that are being analysed, and their captures if they become any"
                 + (f"; {stages.inference.pending} captures that wait" if captures else "")
             )
+        if any(worker in self._clips for worker in late):
+            captures += self._held
+            costs.append(f"{self._held} captures that wait for their clip")
         if self._writer in late:
             captures += stages.writer.pending
             costs.append(f"{stages.writer.pending} captures in memory that are not on disk")
@@ -340,6 +352,11 @@ class Supervisor:
         """Whether the writer still works, and the time that it has in a stop is not over."""
         over = self._clock.monotonic() >= self._urgent_since + _WRITER_STOP_S
         return not over and not self._writer.ended
+
+    @property
+    def _held(self) -> int:
+        """Captures that wait for their clip."""
+        return 0 if self._stages.clips is None else self._stages.clips.pending
 
     def _hurry(self) -> None:
         self._urgent_since = min(self._urgent_since, self._clock.monotonic())

@@ -7,6 +7,7 @@ systemd reads the env file.
 
 from agent.settings.groups.base import PREFIX, variable
 from agent.settings.groups.cameras import CameraSettings
+from agent.settings.groups.clips import ClipSettings
 from agent.settings.groups.logs import LogSettings
 from agent.settings.groups.model import ModelSettings
 from agent.settings.groups.privacy import PrivacySettings
@@ -20,6 +21,7 @@ __all__ = ["PREFIX", "Settings", "variable"]
 class Settings(
     LogSettings,
     UploadSettings,
+    ClipSettings,
     StorageSettings,
     SelectionSettings,
     ModelSettings,

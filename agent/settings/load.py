@@ -126,6 +126,8 @@ def _valid_ones(wrong: set[str]) -> Settings:
     """Settings from the environment; the invalid ones have their defaults."""
     if "floor" in wrong:  # the default may be above such a threshold as well
         wrong = wrong | {"threshold", "thresholds"}
+    if {"fps", "cameras"} & wrong:  # the default may be too many frames for such a clip
+        wrong = wrong | {"clip"}
     given = {field: os.environ.get(variable(field)) for field in Settings.model_fields}
     kept = {field: value for field, value in given.items() if value and field not in wrong}
     folders = {_name(each): folder for each, folder in _state_folders().items()}

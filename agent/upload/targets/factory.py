@@ -53,6 +53,12 @@ def make_target(
     return target_class(row).from_url(url, context)
 
 
+def refuses_clips(url: str | None) -> str | None:
+    """Return the kind of endpoint that `url` names if it has no place for clips, else None."""
+    row = find_target(target_address(url)) if url else None
+    return row.name if row is not None and not row.takes_clips else None
+
+
 def target_class(row: TargetRow) -> OpensTarget:
     """Import the class that a row names."""
     module, _, name = row.target_class.partition(":")

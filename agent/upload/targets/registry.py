@@ -24,6 +24,8 @@ class TargetRow:
     """What `AGENT_UPLOAD_TOKEN` must be, or where else the secret comes from; None: no secret."""
     extra: str | None = None
     """What pip must install besides the agent."""
+    takes_clips: bool = False
+    """Whether it has a place for the clip of a capture."""
     target_class: str
     """The class as "module:Class"; it has a classmethod `from_url`, see `OpensTarget`."""
 
@@ -40,6 +42,7 @@ TARGETS: tuple[TargetRow, ...] = (
         arrives="one POST each, with image and record",
         proof="the response repeats the capture's id and the image's SHA-256",
         credential="`AGENT_UPLOAD_TOKEN`: sent as `Bearer`",
+        takes_clips=True,
         target_class="agent.upload.targets.endpoint:EndpointTarget",
     ),
     TargetRow(
@@ -48,6 +51,7 @@ TARGETS: tuple[TargetRow, ...] = (
         arrives="a dataset on a USB disk or network mount: images, records, YOLO labels",
         proof="the files are written and flushed to the disk",
         credential=None,
+        takes_clips=True,
         target_class="agent.upload.targets.folder:FolderTarget",
     ),
     TargetRow(
@@ -69,6 +73,7 @@ TARGETS: tuple[TargetRow, ...] = (
         proof="the store's tag is the image's MD5, or the object reads back the same",
         credential="the usual `AWS_` variables",
         extra=S3_EXTRA,
+        takes_clips=True,
         target_class="agent.upload.targets.s3:S3Target",
     ),
     TargetRow(
