@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,17 @@ from typing import Any
 import cv2
 
 from agent.camera.images.file import read_image
+from agent.dataset.captions import places
+from agent.dataset.shape_drawing import joints
 from agent.errors import UnusableImage
+from agent.record.shapes import Visibility, visibility
+from agent.record.summary import LabelledBox, labelled_box
 
 _WIDTH = 480  # of an image on the page, in pixels
 _QUALITY = 72  # of its JPEG
 _LETTER = 0.62  # width of a letter as a share of its height
+_LINE = 1.25  # height of a caption, as a share of that of a letter
+_DOT = 0.14  # radius of a keypoint, as a share of that too
 _MOST_DRAWN = 8  # suspects, those with the highest `p`
 _LEAST_DRAWN = 0.05  # `p` of a suspect that is drawn
 
@@ -62,47 +68,66 @@ def _data_url(path: Path) -> str:
 
 
 def _boxes(record: Mapping[str, Any]) -> Iterator[str]:
-    """Return rectangles, in pixels of the stored image, then their captions on top of all."""
-    width = record["image"]["width"]
+    """Return the objects, in pixels of the stored image, then their captions on top of all."""
+    width, height = record["image"]["width"], record["image"]["height"]
     size = width / 30
-    taken: list[tuple[float, float, float]] = []  # left, right and baseline of captions
-    captions = []
-    for kind, box, words in _drawn(record):
-        x_min, y_min, x_max, y_max = box
+    drawn = list(_drawn(record, width, height))
+    for kind, box, _ in reversed(drawn):
+        yield from _shape(kind, box, size)
+    room = [(len(words) * size * _LETTER, size * _LINE) for *_, words in drawn]
+    sides = [(box.x_min, box.y_min, box.x_max, box.y_max) for _, box, _ in drawn]
+    found = places(sides, room, width, height)
+    for (kind, _, words), place in zip(drawn, found, strict=True):
+        if place is not None:
+            yield (
+                f'<text class="{kind}" x="{place[0]:.1f}" y="{place[1] + size:.1f}" '
+                f'font-size="{size:.1f}">{escape(words)}</text>'
+            )
+
+
+def _shape(kind: str, box: LabelledBox, size: float) -> Iterator[str]:
+    """Return an object's outline or rotated box, else its box; and its keypoints."""
+    outline = box.polygon or box.corners
+    if outline:
+        points = " ".join(f"{x:g},{y:g}" for x, y in outline)
+        hollow = "" if box.polygon else " rotated"
+        yield f'<polygon class="{kind}{hollow}" points="{points}"/>'
+    else:
         yield (
-            f'<rect class="{kind}" x="{x_min:g}" y="{y_min:g}" width="{x_max - x_min:g}" '
-            f'height="{y_max - y_min:g}"/>'
+            f'<rect class="{kind}" x="{box.x_min:g}" y="{box.y_min:g}" '
+            f'width="{box.x_max - box.x_min:g}" height="{box.y_max - box.y_min:g}"/>'
         )
-        long = len(words) * size * _LETTER
-        left = max(0.0, min(x_min, width - long))
-        foot = max(y_min - size * 0.25, size)
-        while any(
-            left < end and begin < left + long and abs(foot - other) < size
-            for begin, end, other in taken
-        ):
-            foot += size * 0.25
-        taken.append((left, left + long, foot))
-        captions.append(
-            f'<text class="{kind}" x="{left:.1f}" y="{foot:.1f}" font-size="{size:.1f}">'
-            f"{escape(words)}</text>"
-        )
-    yield from captions
+    for (x1, y1), (x2, y2) in joints(box.keypoints):
+        yield f'<line class="{kind}" x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}"/>'
+    for x, y, confidence in box.keypoints:
+        if visibility(confidence) is not Visibility.NOT_LABELLED:
+            yield f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="{size * _DOT:.1f}"/>'
 
 
-def _drawn(record: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[float], str]]:
-    """Return the boxes to draw, with a class and a caption: detections, then suspects on top."""
+def _drawn(
+    record: Mapping[str, Any], width: int, height: int
+) -> Iterator[tuple[str, LabelledBox, str]]:
+    """Return what is drawn, with a class and a caption: suspects, then detections below them."""
     limits = record["thresholds"]
     suspects: dict[tuple[float, ...], Mapping[str, Any]] = {}
     for suspect in sorted(record.get("suspects", []), key=lambda each: -each["p"]):
         if suspect["box"] is not None and suspect["p"] >= _LEAST_DRAWN:
             suspects.setdefault(tuple(suspect["box"]), suspect)
-    for detection in reversed(record.get("detections", [])):
+    detections = record.get("detections", [])
+    by_box = {tuple(each["box"]): each for each in reversed(detections)}
+    found = [
+        ("suspect", by_box.get(box, suspect), f"{suspect['label']}? p {suspect['p']:.2f}")
+        for box, suspect in list(suspects.items())[:_MOST_DRAWN]
+    ]
+    for detection in detections:
         label, confidence = detection["label"], detection["confidence"]
         is_certain = confidence >= limits["labels"].get(label, limits["default"])
         if is_certain and tuple(detection["box"]) not in suspects:
-            yield "certain", detection["box"], f"{label} {confidence:.2f}"
-    for box, suspect in reversed(list(suspects.items())[:_MOST_DRAWN]):
-        yield "suspect", box, f"{suspect['label']}? p {suspect['p']:.2f}"
+            found.append(("certain", detection, f"{label} {confidence:.2f}"))
+    for kind, each, words in found:
+        box = labelled_box({"confidence": 0.0, **each}, width, height)
+        if box is not None:
+            yield kind, box, words
 
 
 def _classes(record: Mapping[str, Any]) -> str:

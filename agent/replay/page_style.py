@@ -44,8 +44,14 @@ article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
 .image{position:relative;line-height:0;background:#000}
 .image img{width:100%;height:auto}
 .image svg{position:absolute;inset:0;width:100%;height:100%}
-.image rect{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;stroke:#35d070}
-.image rect.suspect{stroke:#ffa24d;stroke-dasharray:5 3}
+.image rect,.image polygon,.image line{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke;
+stroke:#35d070}
+.image polygon{fill:#35d070;fill-opacity:.2}.image polygon.suspect{fill:#ffa24d}
+.image polygon.rotated{fill:none}.image line{stroke-width:1.5px}
+.image rect.suspect,.image polygon.suspect{stroke:#ffa24d;stroke-dasharray:5 3}
+.image line.suspect{stroke:#ffa24d}
+.image circle{fill:#35d070;fill-opacity:1;stroke:#000a;stroke-width:1px;
+vector-effect:non-scaling-stroke}.image circle.suspect{fill:#ffa24d}
 .image text{fill:#8ff0b2;font-weight:600;paint-order:stroke;stroke:#000b;stroke-width:.28em;
 stroke-linejoin:round}
 .image text.suspect{fill:#ffc48f}

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agent.dataset.captions import places
 from agent.dataset.contact_sheet import contact_sheet, picked, sheet
 from agent.dataset.folder import Dataset
 from agent.domain import Pixels, StoredCapture
@@ -79,3 +82,96 @@ def test_a_classifier_has_no_boxes_to_draw() -> None:
 def test_a_dataset_without_captures_has_no_sheet(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         contact_sheet(tmp_path)
+
+
+def painted(**shapes: object) -> Pixels:
+    """Which pixels of a white image of 200 x 100 a sure detection without caption changes."""
+    car = {**CAR, "label": "", **shapes}
+    record = {**stored_capture(1, detections=[car], suspects=[], source_frame=1).record}
+    drawn = sheet([picked(record, np.full((100, 200, 3), 255, np.uint8))], width=200)
+    image = drawn[10:110, 10:210]
+    changed: Pixels = (image != 255).any(axis=2)
+    return changed
+
+
+def test_an_outline_is_drawn_filled_in_place_of_the_box() -> None:
+    """The centre of the triangle is coloured, the corner of the box is not."""
+    drawn = painted(polygon=[[10, 20], [110, 20], [60, 70]])
+
+    assert drawn[45, 60]
+    assert not drawn[66:70, 11:30].any()
+    assert not painted()[45, 60], "a box is hollow"
+
+
+def test_a_rotated_box_is_drawn_by_its_corners() -> None:
+    drawn = painted(corners=[[60, 20], [110, 45], [60, 70], [10, 45]])
+
+    assert drawn[70, 60]
+    assert drawn[45, 10]
+    assert not drawn[66:70, 11:40].any()
+
+
+def test_keypoints_are_dots_and_those_of_coco_are_joined() -> None:
+    three = painted(keypoints=[[30, 60, 0.9], [90, 60, 0.9], [60, 40, 0.1]])
+    assert three[60, 30]
+    assert three[60, 90]
+    assert not three[40, 60], "too unsure to be drawn"
+    assert not three[60, 60], "not joined"
+
+    shoulders = [[0, 0, 0.0]] * 5 + [[30, 60, 0.9], [90, 60, 0.9]] + [[0, 0, 0.0]] * 10
+    assert painted(keypoints=shoulders)[60, 60]
+
+
+numbers = st.floats(-1e10, 1e10) | st.floats(-50, 300)
+
+
+@given(
+    st.lists(st.lists(numbers, min_size=2, max_size=2), max_size=8),
+    st.lists(st.lists(numbers, min_size=3, max_size=3), max_size=18),
+    st.lists(st.lists(numbers, min_size=2, max_size=2), min_size=4, max_size=4),
+)
+def test_any_shape_is_drawn(
+    polygon: list[list[float]], keypoints: list[list[float]], corners: list[list[float]]
+) -> None:
+    painted(polygon=polygon, keypoints=keypoints, corners=corners)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            *[st.floats(-20, 120)] * 2, *[st.floats(0, 80)] * 2, st.floats(1, 60), st.floats(1, 12)
+        ),
+        max_size=25,
+    )
+)
+def test_no_caption_covers_another_or_leaves_the_image(
+    made: list[tuple[float, float, float, float, float, float]],
+) -> None:
+    boxes = [(x, y, x + width, y + height) for x, y, width, height, *_ in made]
+    sizes = [(wide, high) for *_, wide, high in made]
+    found = [
+        (left, top, left + wide, top + high)
+        for (left, top), (wide, high) in (
+            (place, size)
+            for place, size in zip(places(boxes, sizes, 100, 80), sizes, strict=True)
+            if place is not None
+        )
+    ]
+    for number, (left, top, right, bottom) in enumerate(found):
+        assert 0 <= left <= right <= 100.001
+        assert 0 <= top <= bottom <= 80.001
+        for others_left, others_top, others_right, others_bottom in found[:number]:
+            assert (
+                left >= others_right
+                or others_left >= right
+                or top >= others_bottom
+                or others_top >= bottom
+            )
+
+
+def test_boxes_at_one_place_have_a_readable_caption_each() -> None:
+    found = places([(40, 40, 80, 80)] * 8, [(30, 10)] * 8, 200, 200)
+
+    assert None not in found
+    assert len(set(found)) == 8
+    assert found[0] == (40, 30), "above its box"

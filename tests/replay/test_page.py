@@ -191,3 +191,32 @@ def test_an_image_that_cannot_be_decoded_is_an_error(dataset: Path) -> None:
 
     with pytest.raises(OSError, match="not an image"):
         page_of(report(), dataset)
+
+
+def test_shapes_are_drawn_in_place_of_boxes(dataset: Path) -> None:
+    """Outlines, rotated boxes, keypoints with COCO's skeleton; the page stays well-formed."""
+    path = dataset / f"records/{NAME}.json"
+    record = json.loads(path.read_text())
+    shoulders = [[0, 0, 0.0]] * 5 + [[30, 30, 0.9], [50, 30, 0.9]] + [[0, 0, 0.0]] * 10
+    box = {"label": "dog", "class_id": 1, "confidence": 0.9}
+    record["suspects"] = record["suspects"][:1]
+    record["detections"] = [
+        {**box, "box": [0, 0, 160, 90], "polygon": [[0, 0], [160, 0], [80, 90]]},
+        {**box, "box": [10, 10, 50, 50], "corners": [[30, 10], [50, 30], [30, 50], [10, 30]]},
+        {**box, "box": [20, 10, 60, 80], "keypoints": shoulders},
+        {**box, "box": [20, 10, 60, 80], "polygon": "none"},
+    ]
+    path.write_text(json.dumps(record))
+    text = page_of(report(), dataset)
+    start = text.index('<svg viewBox="0 0 160 90"')
+    drawing = ET.fromstring(text[start : text.index("</svg>", start) + 6])
+
+    kinds = [(each.tag, each.get("class")) for each in drawing]
+    assert ("polygon", "suspect") in kinds, "the suspect is the first detection"
+    assert ("polygon", "certain rotated") in kinds
+    assert kinds.count(("circle", "certain")) == 2
+    assert kinds.count(("line", "certain")) == 1
+    assert kinds.count(("rect", "certain")) == 2
+    captions = [each for each in drawing if each.tag == "text"]
+    places = {(each.get("x"), each.get("y")) for each in captions}
+    assert len(places) == len(captions) == 4
