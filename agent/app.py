@@ -280,6 +280,7 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
         provider=detector.info.provider,
         labels=len(detector.info.labels),
         decided=detector.decided,
+        features=detector.object_features,
     )
     current.threshold_labels = tuple(settings.thresholds)
     current.warn(log)

@@ -44,6 +44,21 @@ class Mask(Protocol):
         """Return the outline of the object's largest part; empty if the mask has no area."""
 
 
+class ObjectFeatures(Protocol):
+    """What the model computed of one frame: gives a feature for any box of it, when asked."""
+
+    @property
+    def source(self) -> str:
+        """Names the model and its tensor: only features of one source can be compared."""
+
+    def feature_of(self, box: Box) -> Feature | None:
+        """Return the feature of a box in pixels of the frame as read, of length 1.
+
+        The cosine of two features tells how alike they are. None if the box looks like the frame
+        as a whole, or the model's numbers are not finite.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Keypoint:
     """A named point of an object, such as an elbow; its number in the tuple is its name."""
@@ -165,6 +180,7 @@ class Prediction:
     classes: tuple[ClassScore, ...] = ()  # the best few of a classifier, highest confidence first
     invalid: bool = False  # some of the output was discarded: NaN or Inf, inverted boxes
     failure: str = ""  # why the model gave no output at all; `invalid` is then True
+    features: ObjectFeatures | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +209,7 @@ class Observation:
     classes: tuple[ClassScore, ...] = ()  # of a classifier, highest confidence first
     invalid: bool = False  # some of the model's output was discarded
     model: ModelInfo | None = None  # None if there is only one model
+    features: ObjectFeatures | None = field(default=None, compare=False, repr=False)
     surroundings: Surroundings | None = field(default=None, compare=False, repr=False)
     """The clip around the frame; None without `AGENT_CLIP`."""
 

@@ -124,8 +124,9 @@ EVENTS: Mapping[str, Event] = {
     ),
     "model loaded": Event(
         "info",
-        "The model is loaded; `decided` says how its outputs are read.",
-        facts="model sha256 provider labels decided",
+        "The model is loaded; `decided` says how its outputs are read, `features` whether objects "
+        "are recognized by its own features.",
+        facts="model sha256 provider labels decided features",
     ),
     "provider unavailable": Event(
         "warning",

@@ -136,7 +136,7 @@ def _check_model(settings: Settings) -> str:
     return (
         f"{detector.info.name}: {detector.decided}; {detector.info.task}, "
         f"{len(detector.info.labels)} labels, {detector.info.provider}{nodes}, "
-        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame{warnings}"
+        f"{sorted(times)[_RUNS // 2] * 1000:.0f} ms a frame; {detector.object_features}{warnings}"
     )
 
 

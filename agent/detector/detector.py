@@ -1,5 +1,6 @@
 """Runs a model on an image: preprocessing, session, format, NMS, letterbox."""
 
+import hashlib
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from agent.detector.features import FeatureMap
 from agent.detector.formats import AUTO, choose
 from agent.detector.formats.class_ids import NO_LABEL, label_table
 from agent.detector.formats.coco import COCO_80
@@ -31,7 +33,17 @@ from agent.detector.nms import non_maximum_suppression
 from agent.detector.preprocessing import InputBuffer, centre_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import MODEL_ERRORS, OnnxSession, one_line
-from agent.domain import Box, ClassScore, Detection, FloatArray, ModelInfo, Pixels, Prediction, Task
+from agent.domain import (
+    OBJECT_TASKS,
+    Box,
+    ClassScore,
+    Detection,
+    FloatArray,
+    ModelInfo,
+    Pixels,
+    Prediction,
+    Task,
+)
 from agent.errors import ConfigurationError, ModelUnusable
 from agent.printable import printable
 
@@ -86,6 +98,8 @@ class OnnxDetector:
         self._table = np.arange(len(labels)) if table is None else table
         self._floor = floor
         self._graph_limits = graph_limits
+        key = f"{session.file.sha256} {session.feature_tensor.name}"
+        self._feature_source = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
         self._thread_local = threading.local()
 
     @property
@@ -97,6 +111,14 @@ class OnnxDetector:
     def batch_waste(self) -> str | None:
         """What work each run wastes, and how to fix it; None if it wastes none."""
         return self._session.batch_waste
+
+    @property
+    def object_features(self) -> str:
+        """Say what features of objects are made from, or why there are none."""
+        tensor = self._session.feature_tensor
+        if not tensor.name:
+            return f"no object features: {tensor.reason}"
+        return f"object features from {printable(tensor.name)!r}"
 
     def discarded(self, seen: Collection[float] = ()) -> str | None:
         """Return which detections the graph itself discards; see `GraphLimits.discarded`."""
@@ -134,7 +156,7 @@ class OnnxDetector:
     def _predict(self, letterbox: Letterbox, shown: Pixels) -> Prediction:
         """Run the model on an image; raises `RUN_ERRORS`."""
         tensor = self._buffer().fill(shown, letterbox)
-        outputs = self._session.run(tensor, letterbox.input, self._layout.outputs)
+        outputs, found = self._session.run_with_map(tensor, letterbox.input, self._layout.outputs)
         if self._format.task is Task.CLASSIFY:
             return self._classes(self._format.probabilities(outputs))
         with np.errstate(all="ignore"):  # a damaged model returns anything
@@ -147,6 +169,9 @@ class OnnxDetector:
             self.info,
             self._detections(kept, letterbox),
             invalid=raw.invalid or odd or misread,
+            features=FeatureMap(found, letterbox, self._feature_source)
+            if found is not None
+            else None,
         )
 
     def _letterbox(self, pixels: Pixels) -> tuple[Letterbox, Pixels]:
@@ -277,6 +302,8 @@ def load_detector(
     graph_limits = find_graph_limits(session.path, choice.format, layout, model)
     session.discard_trial_outputs()
     session.require_size(preprocessing)
+    if choice.format.task not in OBJECT_TASKS:
+        session.leave_out_map("it names no objects")
     return OnnxDetector(
         session,
         choice.format,

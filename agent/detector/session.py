@@ -25,6 +25,8 @@ from agent.detector.formats.contract import (
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Size
 from agent.detector.map_outputs import Key, is_map, keys_of, readable, to_array, with_labels
+from agent.detector.model_file.extra_output import with_feature_output
+from agent.detector.model_file.feature_tensor import FeatureTensor, wrong_map
 from agent.detector.model_file.file import load_verified
 from agent.detector.model_file.kind import kind_by_name
 from agent.detector.model_file.metadata import read_metadata
@@ -105,15 +107,35 @@ class OnnxSession:
         available = onnxruntime.get_available_providers()
         automatic = is_auto(hardware.providers)
         wanted = wanted_providers(hardware.providers, available, engines=hardware.engines)
-        self.file, self._session = load_verified(
-            path, sha256, lambda: _open(path, wanted, hardware.threads, may_use_cpu=automatic)
-        )
+        self.feature_tensor = FeatureTensor()
+        """The tensor that `run_with_map` returns too; without a name there is none."""
+
+        def plain() -> onnxruntime.InferenceSession:
+            return _open(path, path, wanted, hardware.threads, may_use_cpu=automatic)
+
+        def load(weights: frozenset[Path]) -> onnxruntime.InferenceSession:
+            names = [each.name for each in wanted]
+            self.feature_tensor, extended = with_feature_output(path, names, weights)
+            if extended is not None:
+                try:
+                    return _open(path, extended, wanted, hardware.threads, may_use_cpu=automatic)
+                except ModelUnusable:
+                    self.leave_out_map("onnxruntime cannot load the model with it")
+            return plain()
+
+        self.file, self._session = load_verified(path, sha256, load)
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         if not automatic:
             _require_used(wanted, self.providers)
         try:
             self._inputs = [_tensor(each) for each in self._session.get_inputs()]
-            self._outputs = readable([_tensor(each) for each in self._session.get_outputs()])
+            self._outputs = readable(
+                [
+                    _tensor(each)
+                    for each in self._session.get_outputs()
+                    if each.name != self.feature_tensor.name
+                ]
+            )
         except ValueError as error:
             raise ModelUnusable(
                 f"cannot use the model {path} (AGENT_MODEL): the name of an input or output is not "
@@ -131,7 +153,14 @@ class OnnxSession:
         self._stride = 1
         self._proven: set[Size] = set()
         self._avoided: set[Size] = set()
-        self.signature = self._run_trial(size)
+        try:
+            self.signature = self._run_trial(size)
+        except ModelUnusable:
+            if not self.feature_tensor.name:
+                raise
+            self.leave_out_map("the model does not run with it")
+            self._session = plain()
+            self.signature = self._run_trial(size)
 
     @property
     def batch_waste(self) -> str | None:
@@ -207,21 +236,36 @@ class OnnxSession:
             size: The image's size.
             outputs: The indices of the outputs; None for all, in the model's order.
         """
+        return self.run_with_map(tensor, size, outputs)[0]
+
+    def run_with_map(
+        self, tensor: InputTensor, size: Size, outputs: Sequence[int] | None = None
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        """Return outputs as `run` does, and the map `[channels, height, width]` for features.
+
+        The map is None if the model has none.
+        """
         feed: dict[str, object] = {self._inputs[0].name: tensor}
         for other in self._inputs[1:]:
             sides = np.array([_values_of_input(other.name, size)], other.dtype)
             feed[other.name] = np.repeat(sides, self.image_input.batch, axis=0)
         indices = range(len(self._outputs)) if outputs is None else outputs
         names = [self._outputs[index].name for index in indices]
-        values = self._session.run(names, feed)
+        extra = [self.feature_tensor.name] if self.feature_tensor.name else []
+        values = self._session.run(names + extra, feed)
+        found = _of_first_image(values.pop()) if extra else None
         arrays = [self._array(index, each) for index, each in zip(indices, values, strict=True)]
         self._proven.add(size)
         if self.image_input.batch == 1:
-            return arrays
+            return arrays, found
         return [
             array[:1] if self._outputs[index].shape[:1] == (self.image_input.batch,) else array
             for index, array in zip(indices, arrays, strict=True)
-        ]
+        ], found
+
+    def leave_out_map(self, reason: str) -> None:
+        """Return no map from now on, for this reason."""
+        self.feature_tensor = FeatureTensor(reason=reason)
 
     @property
     def has_map_output(self) -> bool:
@@ -278,10 +322,14 @@ class OnnxSession:
         for draw in (_gradient, _noise):
             for trial in trials:
                 try:
-                    arrays = self.run(draw(self.image_input, trial.size), trial.size)
+                    tensor = draw(self.image_input, trial.size)
+                    arrays, found = self.run_with_map(tensor, trial.size)
                 except TRIAL_ERRORS as error:
                     first_error = first_error or error
                     continue
+                wrong = found is not None and wrong_map(found, trial.size)
+                if wrong:
+                    self.leave_out_map(wrong)
                 self._stride = trial.stride or 1
                 if trial.stride is None:
                     self._only_size = trial.size
@@ -359,9 +407,17 @@ def _odd(number: int) -> int:
 
 
 def _open(
-    path: Path, providers: Sequence[Provider], threads: int, *, may_use_cpu: bool
+    path: Path,
+    model: Path | bytes,
+    providers: Sequence[Provider],
+    threads: int,
+    *,
+    may_use_cpu: bool,
 ) -> onnxruntime.InferenceSession:
-    """Load the model; with `may_use_cpu` on the CPU alone if it cannot run on `providers`."""
+    """Load the model; with `may_use_cpu` on the CPU alone if it cannot run on `providers`.
+
+    `model` is the file `path` itself, or its bytes with one more output.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -373,11 +429,11 @@ def _open(
     named = [(each.name, dict(each.options)) if each.options else each.name for each in providers]
     try:
         try:
-            return _session(path, options, named)
+            return _session(model, options, named)
         except RuntimeError:
             if not may_use_cpu or len(named) == 1:
                 raise
-            return _session(path, options, ["CPUExecutionProvider"])
+            return _session(model, options, ["CPUExecutionProvider"])
     except MODEL_ERRORS as error:
         reason, fix = one_line(error), kind_by_name(path)
         if isinstance(error, UnicodeDecodeError):
@@ -389,12 +445,15 @@ def _open(
 
 
 def _session(
-    path: Path, options: onnxruntime.SessionOptions, providers: Sequence[object]
+    model: Path | bytes, options: onnxruntime.SessionOptions, providers: Sequence[object]
 ) -> onnxruntime.InferenceSession:
     # The file itself, whose weights were checked. onnxruntime's own fallback prints to stdout, and
     # would change the provider in the middle of a run.
     return onnxruntime.InferenceSession(
-        path.resolve(), options, providers=providers, enable_fallback=0
+        model.resolve() if isinstance(model, Path) else model,
+        options,
+        providers=providers,
+        enable_fallback=0,
     )
 
 
@@ -439,6 +498,12 @@ def _noise(image_input: ImageInput, size: Size) -> InputTensor:
     top = 256 if image_input.dtype == "uint8" else 1
     values = np.random.default_rng(0).random(image_input.shape(size), np.float32)
     return (values * top).astype(image_input.dtype)
+
+
+def _of_first_image(value: Any) -> FloatArray:
+    """Return the part of a tensor `[batch, ...]` that belongs to the first image."""
+    array = np.asarray(value, np.float32)
+    return array[0] if array.ndim else array
 
 
 def _tensor(described: onnxruntime.NodeArg) -> Tensor:

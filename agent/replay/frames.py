@@ -79,4 +79,5 @@ def _observe(detector: Detector, frame: Frame) -> Observation:
         classes=prediction.classes,
         invalid=prediction.invalid,
         model=prediction.model,
+        features=prediction.features,
     )

@@ -166,6 +166,7 @@ class Inference:
             classes=prediction.classes,
             invalid=prediction.invalid,
             model=prediction.model,
+            features=prediction.features,
         )
         with self._selecting:
             reorderer = self._reorderers[ticket.frame.camera]

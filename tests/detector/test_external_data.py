@@ -207,7 +207,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> 
 
     path = fixed_model(tmp_path / "model.onnx", ROWS, metadata=METADATA)
 
-    def replace_it() -> None:
+    def replace_it(_weight_files: frozenset[Path]) -> None:
         other = fixed_model(tmp_path / "other.onnx", ROWS)
         other.rename(path)
 

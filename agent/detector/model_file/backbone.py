@@ -5,7 +5,7 @@ enlarged: the neck of a detector begins there, and what depends on it is no long
 Nodes are visited once, in the order of the file; onnxruntime demands that producers come first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agent.detector.model_file.graph_nodes import Constants, Node
@@ -31,6 +31,7 @@ ACTIVATIONS = frozenset(
 COMBINE = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean"})
 MEASURE = frozenset({"Shape", "Size"})  # their outputs are numbers about a map, not the image
 
+_SAME = UNCHANGED | NORMALIZATIONS | ACTIVATIONS
 _SHUFFLE = (0, 2, 1, 3, 4)
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 _AXES = 4
@@ -56,6 +57,14 @@ class Backbone:
         self.is_quantized = False
         self._beyond: set[str] = set()  # tensors that depend on an enlarged map
         self._constants = constants
+        self._steps: dict[str, Callable[[Node, Map], Map | None]] = {
+            **dict.fromkeys(CONVOLUTIONS | POOLS, self._strided),
+            "Reshape": self._folded,
+            "Slice": self._sliced,
+            "SpaceToDepth": _rearranged,
+            "Split": _split,
+            "Transpose": _transposed,
+        }
 
     def visit(self, node: Node) -> None:
         """Take the next node."""
@@ -85,22 +94,10 @@ class Backbone:
             return _combined(inputs)
         if kind == "Concat":
             return self._concatenated(node, inputs)
-        if first is None:
-            return None
-        if kind in UNCHANGED or kind in NORMALIZATIONS or kind in ACTIVATIONS:
+        if first is None or kind in _SAME:
             return first
-        if kind in CONVOLUTIONS or kind in POOLS:
-            return self._strided(node, first)
-        if kind == "Split":
-            return replace(first, channels=0) if _is_channel_axis(node, first) else None
-        if kind == "Slice":
-            return self._sliced(node, first)
-        if kind == "SpaceToDepth":
-            size = node.number("blocksize", 1)
-            return _shrunk(replace(first, channels=0), size, size)
-        if kind == "Transpose":
-            return _transposed(node, first)
-        return self._folded(node, first) if kind == "Reshape" else None
+        step = self._steps.get(kind)
+        return step(node, first) if step is not None else None
 
     def _strided(self, node: Node, before: Map) -> Map | None:
         strides = node.numbers("strides") or (1, 1)
@@ -164,6 +161,15 @@ def _shrunk(before: Map, down: int, across: int) -> Map | None:
     if down < 1 or across < 1:
         return None
     return replace(before, stride=(before.stride[0] * down, before.stride[1] * across))
+
+
+def _rearranged(node: Node, before: Map) -> Map | None:
+    size = node.number("blocksize", 1)
+    return _shrunk(replace(before, channels=0), size, size)
+
+
+def _split(node: Node, before: Map) -> Map | None:
+    return replace(before, channels=0) if _is_channel_axis(node, before) else None
 
 
 def _transposed(node: Node, before: Map) -> Map | None:

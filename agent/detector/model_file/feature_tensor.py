@@ -12,6 +12,9 @@ patches, quantized graphs, and graphs that resize the image themselves. All work
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from agent.detector.letterbox import Size
 from agent.detector.model_file.backbone import (
     CONVOLUTIONS,
     NCHW,
@@ -21,13 +24,17 @@ from agent.detector.model_file.backbone import (
     Backbone,
 )
 from agent.detector.model_file.graph_nodes import MainGraph, Node
+from agent.domain import FloatArray
 
 STRIDE = 16
 LEAST_CHANNELS = 64
 MOST_CHANNELS = 4096
 """No backbone has more at this stride; bounds the memory of a map."""
 
-_PLAIN = CONVOLUTIONS - {"FusedConv"} | NORMALIZATIONS | UNCHANGED | {"Slice", "Split", "Transpose"}
+_MAP_AXES = 3  # without the batch
+_MOST_APART = 2  # cells: four halvings, each with its own rounding
+_MOVES = {"Reshape", "Slice", "Split", "Transpose"}
+_PLAIN = CONVOLUTIONS - {"FusedConv"} | NORMALIZATIONS | UNCHANGED | _MOVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,25 @@ def choose_feature_tensor(model: memoryview) -> FeatureTensor:
         return _choose(MainGraph.read(model))
     except ValueError as error:
         return FeatureTensor(reason=f"its graph cannot be read: {error}")
+
+
+def wrong_map(found: FloatArray, size: Size) -> str:
+    """Return why what a run returned is not the expected map `[channels, height, width]`; or "".
+
+    Args:
+        found: The tensor of the trial run.
+        size: Of the model's input in this run.
+    """
+    sides = size.height / STRIDE, size.width / STRIDE
+    if found.ndim != _MAP_AXES or any(
+        abs(cells - side) >= _MOST_APART for cells, side in zip(found.shape[1:], sides, strict=True)
+    ):
+        return f"the tensor that seemed to be its map of stride {STRIDE} has another shape"
+    if not LEAST_CHANNELS <= found.shape[0] <= MOST_CHANNELS:
+        return f"its map of stride {STRIDE} has {found.shape[0]} channels"
+    if not np.isfinite(found).all():
+        return f"its map of stride {STRIDE} has values that are not finite"
+    return ""
 
 
 def _choose(graph: MainGraph) -> FeatureTensor:
@@ -106,4 +132,3 @@ def _stride(backbone: Backbone, name: str) -> int:
     """Return the stride of a map that is the same in both directions; 0 for anything else."""
     known = backbone.maps.get(name)
     return known.stride[0] if known is not None and known.stride[0] == known.stride[1] else 0
-

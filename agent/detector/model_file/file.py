@@ -45,14 +45,14 @@ def checksum(path: Path) -> str:
 
 
 def load_verified(
-    path: Path, expected: str | None, load: Callable[[], Loaded]
+    path: Path, expected: str | None, load: Callable[[frozenset[Path]], Loaded]
 ) -> tuple[ModelFile, Loaded]:
     """Check the file, load it, and check that it did not change in the meantime.
 
     Args:
         path: The model.
         expected: The sha256 in hex that it must have, or None for any.
-        load: Reads the file.
+        load: Reads the file; it gets the other files with weights of the model.
 
     Returns:
         The file, and the result of `load`.
@@ -83,7 +83,7 @@ def load_verified(
             f"cannot use the model {path}: AGENT_MODEL_SHA256 does not cover its weights in "
             f"{names}; export it in a single file, or unset AGENT_MODEL_SHA256"
         )
-    loaded = load()
+    loaded = load(beside)
     file = ModelFile(path, found, beside, before)
     try:
         file.require_unchanged()

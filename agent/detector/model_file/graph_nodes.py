@@ -15,8 +15,8 @@ import numpy as np
 
 from agent.detector.model_file.protobuf import fields, messages, varint
 
-MOST_NODES = 50_000
-"""Large detectors have some 10,000."""
+MOST_NODES = 20_000
+"""The largest detectors have some 5,000."""
 
 MOST_NUMBERS = 16
 """Of a constant whose values are read: axes, steps and shapes."""
