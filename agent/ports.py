@@ -88,6 +88,10 @@ class LoadedModel(Detector, Protocol):
         """The format in which its outputs are read, and why this one."""
 
     @property
+    def object_features(self) -> str:
+        """What features of objects are made from, or why there are none; for people."""
+
+    @property
     def description(self) -> object:
         """Everything besides the file that decides its output; equal for the same output."""
 

@@ -51,7 +51,7 @@ def sampled(values: np.ndarray, letterbox: Letterbox, box: Box) -> np.ndarray:
     columns = (x * letterbox.resized.width + letterbox.left) // 16
     rows = (y * letterbox.resized.height + letterbox.top) // 16
     columns, rows = columns.clip(0, 5).astype(int), rows.clip(0, 3).astype(int)
-    return values[:, rows][:, :, columns].mean(axis=(1, 2))
+    return np.asarray(values[:, rows][:, :, columns].mean(axis=(1, 2)))
 
 
 @given(shares, shares, shares, shares)

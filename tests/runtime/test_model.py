@@ -38,6 +38,7 @@ class Fixed:
     """
 
     decided = "by the test"
+    object_features = "no object features: a test"
     description = "by the test"
     batch_waste: str | None = None
 
