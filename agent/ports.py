@@ -129,8 +129,10 @@ class CaptureFolder(Protocol):
     directory: Path
     """Where it is; absolute."""
 
-    def store(self, record_json: bytes, image: bytes) -> bool:
+    def store(self, record_json: bytes, image: bytes, clip: bytes = b"") -> bool:
         """Store one capture durably; True when it is new, False when it was there already.
+
+        `clip` is what the record describes as its clip; empty for none.
 
         Raises `UnfitCapture`, `DamagedDataset`, or `OSError` when the disk refuses.
         """

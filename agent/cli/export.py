@@ -92,7 +92,7 @@ def _copy_all(spool: Spool, dataset: Dataset, *, total: int, acknowledge: bool) 
 def _copy(capture: StoredCapture, dataset: Dataset, *, done: int) -> None:
     where = f"cannot export to {dataset.directory}"
     try:
-        dataset.store(capture.record_json, capture.image)
+        dataset.store(capture.record_json, capture.image, capture.clip)
     except UnfitCapture as error:
         raise ConfigurationError(f"{where}: {error}. Choose another folder.") from error
     except DamagedDataset as error:

@@ -6,6 +6,7 @@ labels/<id>.txt     objects at or above their threshold, in the form that traine
 classes/<label>/<id>.jpg    of a classifier: the image again under the label it was given, where it
                     was sure enough, as trainers of classifiers open a dataset
 unclassified/<id>.jpg       where it was not
+clips/<id>/         the frames around it, where the capture has a clip (`agent.dataset.clip_files`)
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
 data.yaml           where the images are, the task, and the name of each class, in the model's own
                     order
@@ -26,7 +27,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from agent.dataset import yolo
+from agent.dataset import clip_files, yolo
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
@@ -66,6 +67,7 @@ class Dataset:
         self._images = self.directory / "images"
         self._labels = self.directory / "labels"
         self._records = self.directory / "records"
+        self._clips = self.directory / "clips"
         self._locks = tuple(Lock() for _ in range(_LOCKS))
         self._names_lock = Lock()
 
@@ -80,21 +82,26 @@ class Dataset:
         forms = [LabelForm.of_folder(name) for name in sorted(names)]
         return [self._part(form) for form in forms if form is not None]
 
-    def store(self, record_json: bytes, image: bytes) -> bool:
+    def store(self, record_json: bytes, image: bytes, clip: bytes = b"") -> bool:
         """Store one capture; return True if it is new, False if it was stored with the same image.
+
+        `clip` is the clip that the record describes; empty for none.
 
         Either way it survives a power cut once this returns. Several threads may call it.
 
         Raises:
-            UnfitCapture: id, checksum, lengths or boxes do not fit, or another image has
-                the id.
+            UnfitCapture: id, checksum, lengths, clip or boxes do not fit, or another image or
+                clip has the id.
             DamagedDataset: `data.yaml` is missing or not ours, so classes have no number.
             OSError: the disk refuses; the capture is not stored.
         """
         record = _parsed(record_json)
         identity = _checked(record, image)
+        clip_files.require_clip(record, clip)
         with self._locks[UUID(identity).int % _LOCKS]:
-            if self._is_stored(identity, record["image"]["sha256"]):
+            if self._is_stored(identity, record):
+                if clip and not clip_files.is_written(self._disk, self._clips / identity):
+                    clip_files.write_clip(self._disk, self._clips / identity, record, clip)
                 # The process may have ended between the file and the sync of its name.
                 self._disk.sync_name(self._records / f"{identity}.json")
                 return False
@@ -102,7 +109,7 @@ class Dataset:
                 labels, named = self._label_text(record), _class_folder(record)
             except _OtherTaskError as other:
                 if self._only is None:
-                    return self._part(other.form).store(record_json, image)
+                    return self._part(other.form).store(record_json, image, clip)
                 raise DamagedDataset(
                     f"cannot store captures in {self.directory}: its data.yaml is of another task "
                     "than the folder's name; bring it back, or move the folder away"
@@ -117,6 +124,8 @@ class Dataset:
                 self._disk.make_directory(folder)
                 self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
                 self._disk.sync_name(folder / f"{identity}.jpg")
+            if clip:
+                clip_files.write_clip(self._disk, self._clips / identity, record, clip)
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
 
@@ -125,14 +134,17 @@ class Dataset:
             made = Dataset(self.directory / form.folder, self._disk, only=form)
             return self._part_by_form.setdefault(form, made)
 
-    def _is_stored(self, identity: str, sha256: str) -> bool:
+    def _is_stored(self, identity: str, record: Mapping[str, Any]) -> bool:
         try:
             stored = json.loads(self._disk.read(self._records / f"{identity}.json"))
             theirs = stored["image"]["sha256"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            their_clip = (stored.get("clip") or {}).get("sha256")
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if theirs != sha256:
+        if theirs != record["image"]["sha256"]:
             raise UnfitCapture(f"cannot store {identity}: another image has this id")
+        if their_clip != (record.get("clip") or {}).get("sha256"):
+            raise UnfitCapture(f"cannot store {identity}: another clip has this id")
         return True
 
     def _label_text(self, record: Mapping[str, Any]) -> str | None:

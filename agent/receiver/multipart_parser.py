@@ -40,10 +40,16 @@ class Body:
             pass
 
 
-def read_form(body: Body, content_type: str, names: frozenset[str]) -> dict[str, bytes]:
-    """The parts called `names`; other parts are skipped.
+def read_form(
+    body: Body,
+    content_type: str,
+    names: frozenset[str],
+    optional: frozenset[str] = frozenset(),
+) -> dict[str, bytes]:
+    """The parts called `names`, and those of `optional` that are there; other parts are skipped.
 
-    Raises `FormError` unless the body is a whole form that has each of them once.
+    Raises `FormError` unless the body is a whole form that has each of `names` once, and none of
+    `optional` twice.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get("boundary")
@@ -51,7 +57,7 @@ def read_form(body: Body, content_type: str, names: frozenset[str]) -> dict[str,
         raise FormError("the body must be multipart/form-data with a boundary")
     parts: dict[str, bytes] = {}
     try:
-        for name, data in _parts(body, boundary, names):
+        for name, data in _parts(body, boundary, names | optional):
             if name in parts:
                 raise FormError(f"the part `{name}` is there twice")
             parts[name] = data

@@ -21,7 +21,7 @@ class ReceivedCapture:
     """One capture that was stored, now or earlier."""
 
     id: str
-    size: int  # bytes of the image
+    size: int  # bytes of the image and the clip
     is_new: bool
     device: str = ""
     camera: str = ""
@@ -107,15 +107,18 @@ class Receiver:
         self._server.end_connections()
         self._server.server_close()
 
-    def store(self, record: Mapping[str, Any], record_json: bytes, image: bytes) -> bool:
+    def store(
+        self, record: Mapping[str, Any], record_json: bytes, image: bytes, clip: bytes
+    ) -> bool:
         """Store one capture, count it and tell it; True when it is new. Raises as `Dataset`."""
-        is_new = self._dataset.store(record_json, image)
+        is_new = self._dataset.store(record_json, image, clip)
         with self._counting:
             self.received += is_new
             self.duplicates += not is_new
             if self._on_capture is not None:
                 names = (str(record.get(name, "")) for name in ("device", "camera", "lane"))
-                self._on_capture(ReceivedCapture(str(record.get("id")), len(image), is_new, *names))
+                size = len(image) + len(clip)
+                self._on_capture(ReceivedCapture(str(record.get("id")), size, is_new, *names))
         return is_new
 
     def refused(self, address: str, status: int, reason: str) -> None:

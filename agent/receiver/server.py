@@ -32,6 +32,7 @@ _BODY_S = 60.0  # seconds that a body may take, and more for its length
 _RATE_MIN = 1000.0  # bytes per second of a slow sender
 _SKIP_S = 30.0  # seconds that the body of a refused request is read past
 _PARTS = frozenset({"image", "record"})
+_OPTIONAL_PARTS = frozenset({"clip"})
 _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
@@ -49,8 +50,13 @@ class CaptureSink(Protocol):
     def captures(self) -> int:
         """Return the number of captures in the dataset."""
 
-    def store(self, record: Mapping[str, Any], record_json: bytes, image: bytes) -> bool:
-        """Store one capture; return True if it is new. Raises what `Dataset.store` raises."""
+    def store(
+        self, record: Mapping[str, Any], record_json: bytes, image: bytes, clip: bytes
+    ) -> bool:
+        """Store one capture; return True if it is new. Raises what `Dataset.store` raises.
+
+        `clip` is empty for a capture without one.
+        """
 
     def refused(self, address: str, status: int, reason: str) -> None:
         """Tell that a request was refused."""
@@ -182,7 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse_oversized(body)
             return
         try:
-            parts = read_form(body, self.headers.get("Content-Type", ""), _PARTS)
+            content_type = self.headers.get("Content-Type", "")
+            parts = read_form(body, content_type, _PARTS, _OPTIONAL_PARTS)
         except FormError as error:
             body.skip()
             if body.is_cut:
@@ -192,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
         body.skip()  # whatever follows the form
-        self._store(parts["record"], parts["image"])
+        self._store(parts["record"], parts["image"], parts.get("clip", b""))
 
     def _other(self) -> None:
         self._connection.works(_SKIP_S)
@@ -201,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _other  # noqa: N815
 
-    def _store(self, record_json: bytes, image: bytes) -> None:
+    def _store(self, record_json: bytes, image: bytes, clip: bytes) -> None:
         try:
             record = json.loads(record_json)
         except (ValueError, RecursionError):
@@ -216,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         try:
-            is_new = self.sink.store(record, record_json, image)
+            is_new = self.sink.store(record, record_json, image, clip)
         except UnfitCapture as error:
             self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, printable(error))
         except DamagedDataset as error:
@@ -232,10 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
                 f"cannot store the capture: its record is unfit: {printable(error)}",
             )
         else:
-            proof: dict[str, object] = {
-                "id": record["id"],
-                "sha256": hashlib.sha256(image).hexdigest(),
-            }
+            proof = _proof(record, image, clip)
             if is_new:
                 self._answer(HTTPStatus.CREATED, proof)
             else:
@@ -308,3 +312,9 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         if self.sink.log is not None:
             self.sink.log(f"{self.address_string()} {printable(format % args)}")
+
+
+def _proof(record: Mapping[str, Any], image: bytes, clip: bytes) -> dict[str, object]:
+    """Return what proves that a capture is stored."""
+    proof: dict[str, object] = {"id": record["id"], "sha256": hashlib.sha256(image).hexdigest()}
+    return proof | ({"clip_sha256": hashlib.sha256(clip).hexdigest()} if clip else {})

@@ -1,7 +1,8 @@
 """What an HTTP response means: one table, the only place that interprets a status.
 
-A capture is delivered only on proof: a 2xx or 409 whose JSON body repeats our id and the image's
-SHA-256. Every other response becomes one of three errors, and the capture stays in the spool.
+A capture is delivered only on proof: a 2xx or 409 whose JSON body repeats our id, the image's
+SHA-256, and the clip's if it has one. Every other response becomes one of three errors, and the
+capture stays in the spool.
 """
 
 import re
@@ -63,17 +64,23 @@ class Response:
 
 
 def require_proof(
-    response: Response, capture_id: str, sha256: str, *, secret: str | None = None
+    response: Response,
+    capture_id: str,
+    sha256: str,
+    *,
+    clip_sha256: str | None = None,
+    secret: str | None = None,
 ) -> Receipt:
     """Return the receipt of a capture from the response to it.
 
-    `secret` never appears in a message, even if the endpoint repeats it.
+    `clip_sha256` is that of its clip, which must be proved too; None if it has none. `secret` never
+    appears in a message, even if the endpoint repeats it.
 
     Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the response is proof.
     """
     status = response.status
     if status in _SUCCESS or status == _CONFLICT:
-        missing = _missing_proof(response.body, capture_id, sha256)
+        missing = _missing_proof(response.body, capture_id, sha256, clip_sha256)
         if missing is None:
             return Receipt(capture_id, sha256, duplicate=_says_duplicate(response))
         if status in _SUCCESS:
@@ -178,7 +185,9 @@ def no_object(body: bytes) -> str | None:
     return None
 
 
-def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
+def _missing_proof(
+    body: bytes, capture_id: str, sha256: str, clip_sha256: str | None
+) -> str | None:
     """What keeps this body from being a receipt; None when it is one."""
     missing = no_object(body)
     if missing is not None:
@@ -188,6 +197,11 @@ def _missing_proof(body: bytes, capture_id: str, sha256: str) -> str | None:
         return "is not a receipt for this capture: its `id` is missing or another"
     if not _same(parsed.text("sha256"), sha256):
         return "is not a receipt for this image: its `sha256` is missing or another"
+    if clip_sha256 is not None and not _same(parsed.text("clip_sha256"), clip_sha256):
+        return (
+            "proves the image but not the clip: its `clip_sha256` is missing or another; let the "
+            "endpoint store the part `clip` and answer with its SHA-256, or set AGENT_CLIP=off"
+        )
     return None
 
 

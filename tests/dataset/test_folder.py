@@ -21,6 +21,7 @@ from tests.fakes.captures import (
     of_first_schema,
     record_of,
     stored_capture,
+    with_clip,
 )
 from tests.fakes.disk.real import OrderedDisk, RefusingDisk
 
@@ -215,6 +216,55 @@ def test_a_capture_cut_short_is_stored_by_storing_it_again(tmp_path: Path, stop_
     assert dataset.count() == 0
     assert store(Dataset(tmp_path, Disk()), 1) is True
     assert len(list(tmp_path.rglob("[!.]*.*"))) == 4
+
+
+JPEGS = (b"\xff\xd8 before \xff\xd9", b"\xff\xd8 at it \xff\xd9")
+
+
+def test_a_clip_is_a_folder_of_frames_with_their_times(tmp_path: Path) -> None:
+    dataset, made = Dataset(tmp_path, Disk()), with_clip(1, *JPEGS)
+
+    assert dataset.store(made.record_json, made.image, made.clip) is True
+    assert dataset.store(made.record_json, made.image, made.clip) is False
+    clip = tmp_path / "clips" / made.id
+    times = json.loads((clip / "times.json").read_bytes())
+    assert times == {"frames": [{"file": "001.jpg", "at": -0.2}, {"file": "002.jpg", "at": 0.0}]}
+    assert [(clip / row["file"]).read_bytes() for row in times["frames"]] == list(JPEGS)
+
+
+@pytest.mark.parametrize("stop_at", ["001.jpg", "002.jpg", "times.json", f"{capture_id(1)}.json"])
+def test_a_clip_cut_short_is_stored_by_storing_it_again(tmp_path: Path, stop_at: str) -> None:
+    made = with_clip(1, *JPEGS)
+    dataset = Dataset(tmp_path, RefusingDisk(DISK_FULL, suffix=stop_at))
+    with pytest.raises(OSError, match="No space"):
+        dataset.store(made.record_json, made.image, made.clip)
+
+    assert dataset.count() == 0
+    assert Dataset(tmp_path, Disk()).store(made.record_json, made.image, made.clip) is True
+    assert len(list((tmp_path / "clips" / made.id).iterdir())) == 3
+
+
+def test_a_clip_that_is_missing_beside_its_record_is_written_before_a_duplicate_is_confirmed(
+    tmp_path: Path,
+) -> None:
+    """A receiver of an older version stored the record and ignored the clip."""
+    dataset, made = Dataset(tmp_path, Disk()), with_clip(1, *JPEGS)
+    dataset.store(made.record_json, made.image, made.clip)
+    clip = tmp_path / "clips" / made.id
+    for file in list(clip.iterdir()):
+        file.unlink()
+
+    assert dataset.store(made.record_json, made.image, made.clip) is False
+    assert len(list(clip.iterdir())) == 3
+
+
+def test_another_clip_never_replaces_the_first(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path, Disk())
+    first, second = with_clip(1, *JPEGS), with_clip(1, JPEGS[0])
+    dataset.store(first.record_json, first.image, first.clip)
+
+    with pytest.raises(UnfitCapture, match="another clip"):
+        dataset.store(second.record_json, second.image, second.clip)
 
 
 def test_a_damaged_record_is_no_commit_mark(tmp_path: Path) -> None:

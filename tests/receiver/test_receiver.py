@@ -25,7 +25,7 @@ from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
 from agent.receiver.report import REPEAT_S, ArrivalReport
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.fakes.captures import CAR, of_first_schema, stored_capture
+from tests.fakes.captures import CAR, of_first_schema, stored_capture, with_clip
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 
@@ -92,6 +92,50 @@ def test_a_new_capture_is_201_and_the_same_again_200(
         ReceivedCapture(made.id, len(made.image), is_new=False, **names),
     ]
     assert (receiver.received, receiver.duplicates, receiver.captures) == (1, 1, 1)
+
+
+JPEGS = (b"\xff\xd8 before \xff\xd9", b"\xff\xd8 at it \xff\xd9")
+
+
+def clip_part(data: bytes) -> tuple[str, bytes, str]:
+    return ("x.mjpeg", data, "video/x-motion-jpeg")
+
+
+def test_a_clip_is_stored_and_proved_with_its_capture(
+    receiver: Receiver, arrivals: list[ReceivedCapture], tmp_path: Path
+) -> None:
+    made = with_clip(1, *JPEGS)
+    body, headers = form(made, clip=clip_part(made.clip))
+    proof = {"id": made.id, "sha256": made.image_sha256, "clip_sha256": made.clip_sha256}
+
+    assert ask(receiver, body=body, headers=headers)[:2] == (201, proof)
+    assert ask(receiver, body=body, headers=headers)[:2] == (200, proof | {"duplicate": True})
+    frames = sorted((tmp_path / f"clips/{made.id}").glob("*.jpg"))
+    assert tuple(each.read_bytes() for each in frames) == JPEGS
+    assert arrivals[0].size == len(made.image) + len(made.clip)
+
+
+@pytest.mark.parametrize(
+    ("images", "sent"),
+    [
+        (JPEGS, None),
+        (JPEGS, b""),
+        (JPEGS, b"".join(JPEGS) + b"x"),
+        (JPEGS, b"".join(reversed(JPEGS))),
+        ((b"no jpeg", b"nor this"), b"no jpegnor this"),
+        ((), b"".join(JPEGS)),
+    ],
+)
+def test_a_clip_that_is_not_the_one_of_the_record_is_refused(
+    receiver: Receiver, tmp_path: Path, images: tuple[bytes, ...], sent: bytes | None
+) -> None:
+    made = with_clip(1, *images) if images else stored_capture(1)
+    body, headers = form(made, clip=None if sent is None else clip_part(sent))
+    status, said, _ = ask(receiver, body=body, headers=headers)
+
+    assert status == 422
+    assert "clip" in said["error"]
+    assert not list(tmp_path.rglob("*.jpg"))
 
 
 def test_a_record_of_an_older_version_is_stored_as_sent(receiver: Receiver, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from agent.upload.targets.label_studio import LabelStudioTarget
 from agent.upload.targets.registry import TARGETS, TargetRow
 from agent.upload.targets.roboflow import RoboflowTarget
 from agent.upload.targets.s3 import S3Target
-from tests.fakes.captures import of_first_schema, stored_capture
+from tests.fakes.captures import of_first_schema, stored_capture, with_clip
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.upload.fake_target import FakeTarget
@@ -265,6 +265,26 @@ def test_a_receipt_repeats_id_and_checksum_and_the_endpoint_has_the_image(side: 
 
     assert (receipt.id, receipt.sha256, receipt.duplicate) == (sent.id, sent.image_sha256, False)
     assert side.images() == {sent.id: sent.image}
+
+
+FRAMES = (b"\xff\xd8 before \xff\xd9", b"\xff\xd8 at it \xff\xd9")
+
+
+def test_a_capture_with_a_clip_is_delivered_once(side: Side) -> None:
+    sent = with_clip(1, *FRAMES)
+    receipt = side.target.send(sent)
+
+    assert (receipt.id, receipt.sha256) == (sent.id, sent.image_sha256)
+    assert side.images() == {sent.id: sent.image}
+    assert side.target.send(sent).duplicate is True
+
+
+@pytest.mark.parametrize("row", TARGETS, ids=lambda row: row.forms[0])
+def test_a_target_that_has_no_place_for_clips_says_so(row: TargetRow, tmp_path: Path) -> None:
+    for side in SIDES[row.target_class](tmp_path / "set"):
+        said = " ".join(side.target.send(with_clip(1, *FRAMES)).left_out)
+        assert ("clip" in said) is not row.takes_clips
+        assert "clip" not in " ".join(side.target.send(stored_capture(2)).left_out)
 
 
 def test_a_record_of_an_older_version_is_delivered(side: Side) -> None:

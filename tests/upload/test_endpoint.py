@@ -1,5 +1,6 @@
 """The generic target against servers on loopback that behave well, badly, and slowly."""
 
+import json
 import socket
 import threading
 import time
@@ -19,7 +20,7 @@ from agent.errors import (
 from agent.redaction import redact_endpoint
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.fakes.captures import stored_capture
+from tests.fakes.captures import stored_capture, with_clip
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer, response
@@ -55,6 +56,50 @@ def test_the_request_is_what_the_contract_says() -> None:
     )
     assert image_head.encode() + sent.image + b"\r\n--" in request.body
     assert record_head.encode() + sent.record_json + b"\r\n--" in request.body
+
+
+def test_the_clip_is_a_part_of_the_same_request() -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9", b"\xff\xd8 two \xff\xd9")
+    proof = {"id": sent.id, "sha256": sent.image_sha256, "clip_sha256": sent.clip_sha256}
+    with (
+        FaultyServer(response(201, json.dumps(proof).encode())) as server,
+        target_of(server.url) as target,
+    ):
+        receipt = target.send(sent)
+
+    (request,) = server.requests
+    head = (
+        f'Content-Disposition: form-data; name="clip"; filename="{sent.id}.mjpeg"\r\n'
+        "Content-Type: video/x-motion-jpeg\r\n\r\n"
+    )
+    assert receipt.id == sent.id
+    assert head.encode() + sent.clip + b"\r\n--" in request.body
+
+
+@pytest.mark.parametrize("clip_sha256", [None, "", "0" * 64, 7])
+@pytest.mark.parametrize("status", [200, 201])
+def test_an_endpoint_that_proves_the_image_alone_is_blocked(
+    status: int, clip_sha256: object
+) -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9")
+    proof = {"id": sent.id, "sha256": sent.image_sha256, "clip_sha256": clip_sha256}
+    with (
+        FaultyServer(response(status, json.dumps(proof).encode())) as server,
+        target_of(server.url) as target,
+        pytest.raises(TargetBlocked, match=r"proves the image but not the clip.*AGENT_CLIP=off"),
+    ):
+        target.send(sent)
+
+
+def test_a_conflict_without_proof_of_the_clip_is_tried_again() -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9")
+    proof = {"id": sent.id, "sha256": sent.image_sha256}
+    with (
+        FaultyServer(response(409, json.dumps(proof).encode())) as server,
+        target_of(server.url) as target,
+        pytest.raises(TargetUnavailable),
+    ):
+        target.send(sent)
 
 
 def test_connections_are_kept_and_cookies_are_not() -> None:

@@ -5,8 +5,10 @@ from typing import Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.ports import Clock
+from agent.record.clips import CLIP_TYPE
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
+from agent.upload.http.multipart import Part
 from agent.upload.http.options import HttpOptions
 from agent.upload.response import describe_probe, require_proof
 from agent.upload.targets.address import parse_http
@@ -44,16 +46,25 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
 
     def send(self, capture: StoredCapture) -> Receipt:
         """Deliver one capture; see `UploadTarget`."""
+        body: dict[str, Part] = {
+            "record": (None, capture.record_json, "application/json"),
+            "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
+        }
+        if capture.clip:
+            body["clip"] = (f"{capture.id}.mjpeg", capture.clip, CLIP_TYPE)
         response = self._client.request(
             "POST",
             headers=self._headers | {"Idempotency-Key": f'"{capture.id}"'},
-            body={
-                "record": (None, capture.record_json, "application/json"),
-                "image": (f"{capture.id}.jpg", capture.image, "image/jpeg"),
-            },
+            body=body,
             repeatable=True,  # the endpoint recognises a repeated capture by its key
         )
-        return require_proof(response, capture.id, capture.image_sha256, secret=self._token)
+        return require_proof(
+            response,
+            capture.id,
+            capture.image_sha256,
+            clip_sha256=capture.clip_sha256,
+            secret=self._token,
+        )
 
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""

@@ -81,9 +81,9 @@ class FolderTarget:
         """Store one capture; see `UploadTarget`."""
         self._require_directory()
         try:
-            self._require_room(len(capture.image) + len(capture.record_json))
+            self._require_room(len(capture.image) + len(capture.clip) + len(capture.record_json))
             with doing(f"writes to {self.name}"):
-                is_new = self._folder.store(capture.record_json, capture.image)
+                is_new = self._folder.store(capture.record_json, capture.image, capture.clip)
         except UnfitCapture as error:
             raise CaptureRejected(str(error)) from error
         except DamagedDataset as error:

@@ -39,8 +39,8 @@ TARGETS: tuple[TargetRow, ...] = (
     TargetRow(
         name="any HTTP endpoint",
         forms=("https://HOST/PATH", "http://HOST/PATH"),
-        arrives="one POST each, with image and record",
-        proof="the response repeats the capture's id and the image's SHA-256",
+        arrives="one POST each, with image, record and clip",
+        proof="the response repeats the capture's id, and the SHA-256 of image and clip",
         credential="`AGENT_UPLOAD_TOKEN`: sent as `Bearer`",
         takes_clips=True,
         target_class="agent.upload.targets.endpoint:EndpointTarget",
@@ -48,7 +48,7 @@ TARGETS: tuple[TargetRow, ...] = (
     TargetRow(
         name="a folder",
         forms=("dir:/PATH",),
-        arrives="a dataset on a USB disk or network mount: images, records, YOLO labels",
+        arrives="a dataset on a USB disk or network mount: images, records, YOLO labels, clips",
         proof="the files are written and flushed to the disk",
         credential=None,
         takes_clips=True,
@@ -69,7 +69,7 @@ TARGETS: tuple[TargetRow, ...] = (
     TargetRow(
         name="an S3 bucket",
         forms=("s3://BUCKET/PREFIX",),
-        arrives="two objects each in Amazon S3, MinIO, R2 or Ceph: image and record",
+        arrives="objects in Amazon S3, MinIO, R2 or Ceph: image, record, and clip if there is one",
         proof="the store's tag is the image's MD5, or the object reads back the same",
         credential="the usual `AWS_` variables",
         extra=S3_EXTRA,

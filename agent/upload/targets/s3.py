@@ -1,9 +1,10 @@
 """The target `s3://BUCKET/PREFIX`: an image and its record as two objects, in any S3 store.
 
 PREFIX/DEVICE/yyyy-mm-dd/ID.jpg     the image, the bytes as captured
+PREFIX/DEVICE/yyyy-mm-dd/ID.mjpeg   the frames around it, where the capture has a clip
 PREFIX/DEVICE/yyyy-mm-dd/ID.json    the record, written last: a capture is stored when this is
 
-Both are created only where nothing has their key (`If-None-Match: *`), so nothing is overwritten
+All are created only where nothing has their key (`If-None-Match: *`), so nothing is overwritten
 and a capture that is sent again is compared with what is there. Credentials, region and endpoint
 come from the variables that all S3 tools read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_REGION, AWS_ENDPOINT_URL.
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked
 from agent.ports import Clock
+from agent.record.clips import CLIP_TYPE
 from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import USER_AGENT, Client
@@ -116,9 +118,13 @@ class S3Target(AbstractContextManager["S3Target"]):
             )
         )
         sha256 = capture.image_sha256
-        is_new = self._create(f"{key}.jpg", capture.image, "image/jpeg")
-        if not is_new and self._read(f"{key}.jpg", len(capture.image)) != capture.image:
-            raise CaptureRejected(f"cannot deliver {capture.id}: another image has this id")
+        parts = [("image", "jpg", capture.image, "image/jpeg")]
+        if capture.clip:
+            parts.append(("clip", "mjpeg", capture.clip, CLIP_TYPE))
+        for what, ending, data, media_type in parts:
+            is_new = self._create(f"{key}.{ending}", data, media_type)
+            if not is_new and self._read(f"{key}.{ending}", len(data)) != data:
+                raise CaptureRejected(f"cannot deliver {capture.id}: another {what} has this id")
         if self._create(f"{key}.json", capture.record_json, "application/json"):
             return Receipt(capture.id, sha256)
         if _stated_sha256(self._read(f"{key}.json", _RECORD_MAX)) != sha256:
