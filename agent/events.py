@@ -96,6 +96,12 @@ EVENTS: Mapping[str, Event] = {
         facts="camera",
         ends=("mask misfit",),
     ),
+    "program message": Event(
+        "info",
+        "The program of an `exec:` camera wrote `text` to standard error. Lines that differ in "
+        "their numbers alone are logged once an hour; `left_out` counts those since the last one.",
+        facts="camera text left_out",
+    ),
     "frames damaged": Event(
         "warning",
         "Frames of a camera were not analysed, because packets of its stream were lost or it could "

@@ -342,13 +342,13 @@ def frame_source(
 ) -> FrameSource:
     """The source of one camera, thinned to `fps`, with its masks painted over.
 
-    `log` gets masks that do not fit the frames.
+    `log` gets masks that do not fit the frames, and what a driver or program says.
     """
     from agent.camera.masks import masks_of
     from agent.camera.open import make_source
 
     source = make_source(
-        camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id()
+        camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id(), log=log
     )
     masks = masks_of(settings.masks, camera.name)
     if not masks:

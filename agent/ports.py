@@ -64,6 +64,14 @@ class FrameSource(Protocol):
         """Release the device or connection; harmless when it is not open."""
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source whose wait for a frame can be ended, so that a stop does not take its timeout."""
+
+    def interrupt(self) -> None:
+        """Let the wait end soon with `CameraLost`; any thread may call it, once."""
+
+
 class Detector(Protocol):
     """A loaded model. `detect` may be called by several threads at once."""
 

@@ -66,13 +66,19 @@ _WORD_SEGMENT = re.compile(r"(?:(?:[A-Za-z]{1,20}\d{0,4}|\d{1,8})(?:[-_.]+|$))+"
 _LOGIN = re.compile(r"(?i)(?:admin|administrator|root|user|operator|guest|login)\w{0,3}")
 # fmt: off
 _PARAMETERS = frozenset({
-    "camera", "cam", "ch", "channel", "codec", "compression", "fps", "framerate", "height",
-    "linktype", "page", "profile", "proto", "quality", "res", "resolution", "size", "stream",
-    "streamtype", "streamprofile", "subtype", "trackid", "transportmode", "unicast", "videocodec",
-    "width",
+    "camera", "cam", "ch", "channel", "codec", "compression", "format", "fps", "framerate",
+    "height", "linktype", "page", "profile", "proto", "quality", "res", "resolution", "size",
+    "stream", "streamtype", "streamprofile", "subtype", "trackid", "transportmode", "unicast",
+    "videocodec", "width",
 })
 # fmt: on
-_PARAMETER_VALUE = re.compile(rf"(?i)\d{{1,4}}|\d{{1,4}}x\d{{1,4}}|\w|(?:{_PATH_WORDS})\d{{0,3}}")
+_PARAMETER_VALUE = re.compile(
+    rf"(?i)\d{{1,4}}|\d{{1,4}}x\d{{1,4}}|\w|i420|(?:{_PATH_WORDS})\d{{0,3}}"
+)
+
+_COMMAND = re.compile(r"(?i)exec:")
+_ADDRESS = re.compile(rf"{_SCHEME}://.*")
+_SECRET_OPTION = re.compile(r"(?i)(?:\w+[_.-])?(?:pass|pw|key)")
 
 _known: re.Pattern[str] | None = None
 
@@ -100,8 +106,11 @@ def redact(text: str) -> str:
 def redact_camera(source: str) -> str:
     """Return the source of a camera as it may be shown; a path of this computer stays as it is.
 
-    The whole text is one address, so that blanks in it hide nothing.
+    The whole text is one address, so that blanks in it hide nothing. A command is a text with
+    addresses and options in it.
     """
+    if _COMMAND.match(source):
+        return redact(source)
     return _redact_address(source, _camera_path)
 
 
@@ -124,6 +133,9 @@ def remember_secrets(texts: Iterable[str]) -> None:
 
 def secrets_of_camera(address: str) -> Iterator[str]:
     """Yield what `redact_camera` masks and nobody would write for another reason."""
+    if _COMMAND.match(address):
+        yield from _secrets_of_command(address)
+        return
     login, path, query = _parts(address)
     yield _password(login)
     if _camera_path(path) != path:
@@ -138,6 +150,21 @@ def secrets_of_camera(address: str) -> Iterator[str]:
         value = pair.partition("=")[2] or pair
         if _query(pair) != pair and not _LOGIN.fullmatch(value):
             yield value
+
+
+def _secrets_of_command(command: str) -> Iterator[str]:
+    """Yield the secrets of the addresses in a command, and the values of its secret options."""
+    words = [word.strip(_OPENING + _TRAILING) for word in command.split()]
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        address = _ADDRESS.search(word)
+        if address is not None:
+            yield from secrets_of_camera(address[0])
+        name, equals, value = word.lstrip("-").partition("=")
+        if SECRET_NAME.fullmatch(name) or _SECRET_OPTION.fullmatch(name):
+            if equals:
+                yield value.strip(_OPENING)
+            elif word.startswith("-"):
+                yield following
 
 
 def secrets_of_endpoint(address: str) -> Iterator[str]:

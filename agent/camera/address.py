@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from agent.camera.device_options import parse_device
+from agent.camera.program_address import is_program, lone_program, parse_program
 from agent.path_text import path_problem
 from agent.printable import printable
 from agent.quoted_words import split_words
@@ -29,7 +31,8 @@ _LOST_COLON = re.compile(rf"(?:{'|'.join(STREAM_SCHEMES)});?//", re.IGNORECASE)
 _LOCAL_DOMAINS = (".local", ".lan", ".home", ".internal", ".localdomain", ".arpa", ".box")
 _ALLOWED = (
     "a device (/dev/video0, 0, /dev/v4l/by-id/...), "
-    "a stream (rtsp://, rtsps://, http://, https://), a video file or a folder of images"
+    "a stream (rtsp://, rtsps://, http://, https://), a program (exec:COMMAND), a video file or a "
+    "folder of images"
 )
 
 
@@ -38,6 +41,7 @@ class SourceKind(StrEnum):
 
     DEVICE = "device"
     STREAM = "stream"
+    PROGRAM = "program"  # a command whose output is the video
     FILE = "file"  # a path; if it is a folder, it is read as a folder
     FOLDER = "folder"  # a path that ends with a slash
 
@@ -53,7 +57,7 @@ class CameraAddress:
     @property
     def live(self) -> bool:
         """True for a camera, False for a recording."""
-        return self.kind in (SourceKind.DEVICE, SourceKind.STREAM)
+        return self.kind in (SourceKind.DEVICE, SourceKind.STREAM, SourceKind.PROGRAM)
 
     @property
     def shown(self) -> str:
@@ -65,14 +69,16 @@ def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
     """Parse `name=source` parts, separated by blanks; quotes group (`agent.quoted_words`).
 
     A single camera needs no name; it is then called "camera". The text before the first `=` is the
-    name unless it contains a `/`: the `=` in a URL's query is not a separator.
+    name unless it contains a `/` or `?`: the `=` in a query is not a separator. A command needs no
+    quotes around it if it is the only camera (`program_address.lone_program`).
 
     Raises:
         ValueError: Parts are invalid; the message names each, without secrets, and says what is
             allowed.
     """
+    alone = lone_program(text)
     try:
-        parts = split_words(text)
+        parts = split_words(text) if alone is None else [alone]
     except ValueError as error:
         raise ValueError(f"{error}; quote the whole part: 'front=/data/my clip.mp4'") from None
     comment = next((part for part in parts if part.startswith("#")), None)
@@ -112,7 +118,7 @@ def parse_camera(source: str, *, name: str = DEFAULT_NAME) -> CameraAddress:
 
 def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
     before, separator, after = part.partition("=")
-    named = bool(separator) and "/" not in before
+    named = bool(separator) and not {"/", "?"} & set(before) and not is_program(part)
     shown = _shown(part, parts)
     alone = len(parts) == 1
     if named and not _NAME.fullmatch(before):
@@ -131,7 +137,8 @@ def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
         camera = parse_camera(source, name=name)
     except ValueError as exc:
         raise ValueError(f"{shown}: {exc}") from None
-    problem = None if camera.kind is SourceKind.STREAM else path_problem(source, quoted=True)
+    is_path = camera.kind not in (SourceKind.STREAM, SourceKind.PROGRAM)
+    problem = path_problem(source, quoted=True) if is_path else None
     if problem is not None:
         raise ValueError(f"{shown}: {problem}")
     return camera
@@ -140,7 +147,7 @@ def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
 def _shown(part: str, parts: Sequence[str]) -> str:
     """The part as a message may show it."""
     name, separator, source = part.partition("=")
-    if not separator or not (_NAME.fullmatch(name) or _URL_BEGIN.match(source)):
+    if is_program(part) or not separator or not (_NAME.fullmatch(name) or _URL_BEGIN.match(source)):
         name, separator, source = "", "", part
     # An unquoted blank splits a password; the second part has no scheme, so mask it whole.
     is_rest = not name and len(parts) > 1 and "://" not in part and "://" in "".join(parts)
@@ -153,12 +160,17 @@ def _classify(source: str) -> tuple[SourceKind, str]:
         raise ValueError(f"no source after the name; allowed is {_ALLOWED}")
     if not source.isprintable():  # also refuses lone surrogates, which crash OpenCV
         raise ValueError("contains a control character, or bytes that are not UTF-8")
-    if source.isdigit():
-        return SourceKind.DEVICE, _numbered_device(source)
+    if is_program(source):
+        parse_program(source)
+        return SourceKind.PROGRAM, source
+    number, question, options = source.partition("?")
+    if number.isdigit():
+        source = _numbered_device(number) + question + options
     scheme = _SCHEME.match(source)
     if scheme and (scheme[2] or _LONE_SCHEME.match(source)):
         return SourceKind.STREAM, _checked_url(source)
     if source.startswith("/dev/"):
+        parse_device(source)
         return SourceKind.DEVICE, source
     if _is_host(source):
         raise ValueError(

@@ -1,8 +1,18 @@
 """An open camera, whatever its kind."""
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.domain import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class CameraImage:
+    """One image of a camera."""
+
+    pixels: Pixels = field(repr=False)  # BGR `[height, width, 3]`, 0 to 255
+    jpeg: bytes | None = field(default=None, repr=False)
+    """A JPEG of exactly these pixels, as the camera made it, without metadata; None if none."""
 
 
 class Connection(Protocol):
@@ -28,8 +38,8 @@ class Connection(Protocol):
             CameraLost: The connection failed; the message is the reason alone.
         """
 
-    def retrieve(self) -> Pixels:
-        """Return the grabbed frame as BGR `[height, width, 3]`, 0 to 255.
+    def retrieve(self) -> CameraImage:
+        """Return the grabbed frame.
 
         Raises:
             UnusableImage: It is damaged, cannot be decoded, or is beyond the limits of size.

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 
+from agent.camera.connection import CameraImage
 from agent.camera.opencv import as_bgr, grab, prepare, retrieve
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
@@ -43,12 +44,12 @@ class Device:
         """See `Connection`."""
         return grab(self._capture)
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> CameraImage:
         """See `Connection`."""
         raw = retrieve(self._capture)
         if raw is None:
             raise UnusableImage("cannot use an image: the device sent one that cannot be decoded")
-        return converted(raw)
+        return CameraImage(converted(raw))
 
     def close(self) -> None:
         """See `Connection`."""

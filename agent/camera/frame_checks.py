@@ -2,14 +2,9 @@
 
 import numpy as np
 
+from agent.camera.source_options import MAX_PIXELS, MAX_SIDE
 from agent.domain import Pixels
 from agent.errors import UnusableImage
-
-MAX_SIDE = 16_384
-"""The longest side in pixels that is accepted."""
-
-MAX_PIXELS = 64_000_000
-"""The largest area that is accepted: 192 MB as BGR. The largest camera sensors have 64 MP."""
 
 _CHANNELS = 3
 _DIMENSIONS = 3

@@ -1,4 +1,4 @@
-"""V4L2 devices, RTSP and HTTP cameras as frame sources; they return the newest frame."""
+"""Devices, RTSP and HTTP cameras, programs as frame sources; they return the newest frame."""
 
 import time
 import zlib
@@ -10,7 +10,8 @@ from agent.camera.frame_checks import checked
 from agent.camera.schedule import FrameSchedule, FreezeWatch
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
-from agent.ports import Clock
+from agent.logs import Log
+from agent.ports import Clock, Interruptible
 
 OPEN_AT_LEAST_S = 5.0
 """The minimum timeout for opening a stream: many send a key frame only every few seconds."""
@@ -53,15 +54,18 @@ class LiveCamera:
         stall: float,
         clock: Clock,
         boot_id: str,
+        log: Log | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
+        self._log = None if log is None else log.bind(camera=address.name)
         self._stall = stall
         self._fps = fps
         self._clock = clock
         self._boot_id = boot_id
         self._wait = wait
         self._connection: Connection | None = None
+        self._interrupted = False
         self._schedule = FrameSchedule(0)
         self._watch = FreezeWatch(stall)
         self._sequence = 0
@@ -79,10 +83,12 @@ class LiveCamera:
         self.progress_at = self._clock.monotonic()
         if self._connection is None:
             connection = self._connection = self._open()
+            if self._interrupted:
+                raise CameraLost(f"cannot read camera {self._address.shown}: it was stopped")
             self.progress_at = self._clock.monotonic()
             self._schedule = FrameSchedule(0 if connection.paced else self._fps, jitter=_JITTER)
         try:
-            at, pixels = self._next_due(self._connection)
+            at, pixels, jpeg = self._next_due(self._connection)
         except CameraLost as error:
             raise CameraLost(f"cannot read camera {self._address.shown}: {error}") from error
         frame = Frame(
@@ -93,9 +99,17 @@ class LiveCamera:
             captured_at=self._clock.wall(),
             monotonic_ns=int(at * 1e9),
             stream=self._boot_id,
+            jpeg=jpeg,
         )
         self._sequence += 1
         return frame
+
+    def interrupt(self) -> None:
+        """End a wait for a program; `read` raises `CameraLost` then. Any thread may call it."""
+        self._interrupted = True
+        connection = self._connection
+        if isinstance(connection, Interruptible):
+            connection.interrupt()
 
     def close(self) -> None:
         """Release the device or connection; does nothing if it is not open."""
@@ -106,7 +120,7 @@ class LiveCamera:
         if not self._watch.frozen:
             self._watch.restart()
 
-    def _next_due(self, connection: Connection) -> tuple[float, Pixels]:
+    def _next_due(self, connection: Connection) -> tuple[float, Pixels, bytes | None]:
         before = decoded_at = self.progress_at
         why = ""
         while True:
@@ -130,7 +144,8 @@ class LiveCamera:
                 decoded_at = now
                 continue
             try:
-                pixels = checked(connection.retrieve())
+                image = connection.retrieve()
+                pixels = checked(image.pixels)
             except UnusableImage as error:
                 self.unreadable += 1
                 why = str(error)
@@ -141,7 +156,7 @@ class LiveCamera:
                     self._watch.restart(since=now)
                 self._check_frozen(connection)
                 self._schedule.take(now)
-                return now, pixels
+                return now, pixels, image.jpeg
             _check_intact(now - decoded_at, self._stall, why)
 
     def _await(self, connection: Connection) -> None:
@@ -166,6 +181,16 @@ class LiveCamera:
                 from agent.camera.device import Device
 
                 return Device(source)
+            if self._address.kind is SourceKind.PROGRAM:
+                from agent.camera.program.connection import Program
+
+                return Program(
+                    source,
+                    open_s=open_s,
+                    read_s=self._stall,
+                    clock=self._clock,
+                    report=self._report_line,
+                )
             if source.startswith("rtsp"):
                 from agent.camera.video.stream import open_rtsp
 
@@ -177,6 +202,11 @@ class LiveCamera:
             )
         except CameraLost as error:
             raise CameraLost(f"cannot open camera {self._address.shown}: {error}") from error
+
+    def _report_line(self, text: str, left_out: int) -> None:
+        if self._log is not None:
+            facts = {"left_out": left_out} if left_out else {}
+            self._log.info("program message", text=text, **facts)
 
 
 def _check_intact(seconds: float, stall: float, why: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from agent.camera.mask_area import Rows, rectangles, touched
 from agent.camera.masks import CameraMask
 from agent.domain import Frame, Polygon
-from agent.ports import FrameSource
+from agent.ports import FrameSource, Interruptible
 
 GREY = 114
 """What a region is painted with: letterboxing uses it too, and detectors see nothing in it."""
@@ -81,6 +81,11 @@ class MaskedSource:
     def close(self) -> None:
         """See `FrameSource`."""
         self._source.close()
+
+    def interrupt(self) -> None:
+        """See `Interruptible`."""
+        if isinstance(self._source, Interruptible):
+            self._source.interrupt()
 
     def _masked(self, frame: Frame) -> Frame:
         height, width = frame.pixels.shape[:2]

@@ -3,11 +3,18 @@
 from agent.camera.address import CameraAddress
 from agent.camera.live import LiveCamera
 from agent.camera.recording import Recording
+from agent.logs import Log
 from agent.ports import Clock, FrameSource
 
 
 def make_source(
-    address: CameraAddress, *, fps: float, stall: float, clock: Clock, boot_id: str
+    address: CameraAddress,
+    *,
+    fps: float,
+    stall: float,
+    clock: Clock,
+    boot_id: str,
+    log: Log | None = None,
 ) -> FrameSource:
     """Return the source of `address`; its first `read` opens it.
 
@@ -17,7 +24,8 @@ def make_source(
         stall: Seconds without a new frame after which a camera is lost; above 0.
         clock: The time of the frames.
         boot_id: Identifies the monotonic clock; becomes `Frame.stream` of a camera.
+        log: Gets what a driver or a program says; None for nowhere.
     """
     if address.live:
-        return LiveCamera(address, fps=fps, stall=stall, clock=clock, boot_id=boot_id)
+        return LiveCamera(address, fps=fps, stall=stall, clock=clock, boot_id=boot_id, log=log)
     return Recording(address, fps=fps, clock=clock)

@@ -10,7 +10,7 @@ from math import inf
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.logs import Log
-from agent.ports import Clock, FrameSource
+from agent.ports import Clock, FrameSource, Interruptible
 from agent.runtime.mailbox import Mailbox
 
 FIRST_RETRY_S = 1.0
@@ -127,6 +127,11 @@ class Reader:
         """Release the camera: some serve one connection only, and the next start needs it."""
         with self._busy():
             self._source.close()
+
+    def interrupt(self) -> None:
+        """Let a wait for the source end, where it can be ended; any thread may call it."""
+        if isinstance(self._source, Interruptible):
+            self._source.interrupt()
 
     def watch(self, now: float) -> None:
         """Report a call into the source that has not returned by `now`, in monotonic seconds.

@@ -267,6 +267,8 @@ class Supervisor:
         self._log.info("agent stopping", reason=self._reason().value)
         for worker in (*self._readers, *self._change):
             worker.stop()
+        for reader in stages.readers:
+            reader.interrupt()
         stages.mailbox.close()
         self._await(self._inference, STOP_S / 2)
         while not stages.inference.abandon_runs() and self._writes_in_time():

@@ -9,9 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.camera.address import CameraAddress, SourceKind, parse_camera, parse_cameras
+from agent.camera.device_options import DeviceSource, parse_device
+from agent.camera.program_address import ProgramSource, parse_program
 from agent.quoted_words import split_words
+from agent.redaction import redact, remember_secrets, secrets_of_camera
 
-DEVICE, STREAM, FILE, FOLDER = SourceKind
+DEVICE, STREAM, PROGRAM, FILE, FOLDER = SourceKind
+
+BY_PATH = "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0"
 
 ACCEPTED = [
     ("0", "camera", "/dev/video0", DEVICE),
@@ -45,6 +50,26 @@ ACCEPTED = [
     ("gate.mp4/", "camera", "gate.mp4/", FOLDER),
     ("rtsp/clip.mp4", "camera", "rtsp/clip.mp4", FILE),
     ("10:30.mp4", "camera", "10:30.mp4", FILE),
+    ("2?size=640x480", "camera", "/dev/video2?size=640x480", DEVICE),
+    (f"a={BY_PATH}?fps=7.5&format=mjpg", "a", f"{BY_PATH}?fps=7.5&format=mjpg", DEVICE),
+    ("exec:rpicam-vid -t 0 -o -", "camera", "exec:rpicam-vid -t 0 -o -", PROGRAM),
+    ("exec:env A=1 grab b=/dev/video0", "camera", "exec:env A=1 grab b=/dev/video0", PROGRAM),
+    ("'line=exec:rpicam-vid -t 0 -o -'", "line", "exec:rpicam-vid -t 0 -o -", PROGRAM),
+    ("line='exec:grab -t 0'", "line", "exec:grab -t 0", PROGRAM),
+    (
+        " line=exec:grab device=/dev/video0 ! x ",
+        "line",
+        "exec:grab device=/dev/video0 ! x",
+        PROGRAM,
+    ),
+    ("line=exec:sh -c 'a | b'", "line", "exec:sh -c 'a | b'", PROGRAM),
+    (
+        "'line=exec:sh -c \"a | b\"?format=mjpeg'",
+        "line",
+        'exec:sh -c "a | b"?format=mjpeg',
+        PROGRAM,
+    ),
+    ("exec:/opt/grab", "camera", "exec:/opt/grab", PROGRAM),
 ]
 
 HOSTS = [
@@ -95,6 +120,33 @@ REFUSED = [
     ("a=0 b\0", "'b\\x00' has no name"),
     ("a\x00b", "a control character"),
     ("a=/data/\udcff.mp4", "bytes that are not UTF-8"),
+    ("/dev/video0?sise=1x1", "the option 'sise' is unknown; allowed are size, fps, format"),
+    ("0?size=1280", "size=1280 is no size; write WIDTHxHEIGHT in pixels, such as 1280x720"),
+    ("0?size=99999x2", "size=99999x2 is not possible; allowed are 1 to 16384 pixels a side"),
+    ("0?size=0x2", "is not possible"),
+    ("0?fps=0", "fps=0 is not allowed; write a number above 0 and up to 1000"),
+    ("0?fps=1e3", "fps=1e3 is not allowed"),
+    ("0?fps=5&fps=6", "the option fps is given twice"),
+    ("0?fps", "the option fps has no value; write fps=..."),
+    ("a=/dev/video0?format=h264", "format=h264 is unknown; allowed are MJPG, YUYV, UYVY"),
+    ("exec:", "no command after exec:; write one, such as exec:rpicam-vid"),
+    ("line=exec:", "no command after exec:"),
+    ("exec://usr/bin/grab", "write exec: without //"),
+    ("exec:a | b", "'|' needs a shell, and the command runs without one; write exec:sh -c '"),
+    ("exec:a >/dev/null", "'>/' needs a shell"),
+    ("exec:a 2>&1", "'2>' needs a shell"),
+    ("exec:a && b", "'&&' needs a shell"),
+    ("exec:a # note", "a # begins no comment here"),
+    ("exec:~/grab", "~ and $ are not expanded; write the whole path of the program"),
+    ("exec:A=1 grab", "write exec:env NAME=VALUE COMMAND"),
+    ("exec:sh -c 'a", "a quote in the command is not closed"),
+    ("exec:grab?format=yuyv", "format=yuyv is unknown; allowed are mjpeg and i420"),
+    ("exec:grab?format=i420", "format=i420 needs the size of the frames: add &size=1280x720"),
+    ("exec:grab?size=64x48", "size goes with format=i420"),
+    ("exec:grab?format=mjpeg&size=64x48", "size goes with format=i420; JPEG images state their"),
+    ("exec:grab?format=i420&size=65x48", "size=65x48 is odd; I420 has one colour for 2 x 2 pixels"),
+    ("exec:grab?format=i420&size=64x48&fps=5", "the option 'fps' is unknown; allowed are format"),
+    ("a=exec:x -t 0 b=exec:y", "it is not clear where the first command ends; quote each camera"),
 ]
 
 SHOWN = [
@@ -150,7 +202,74 @@ def test_several_cameras_keep_their_order() -> None:
     ]
 
 
-@given(st.text() | st.text("=/:@?&# '\"ab0.\\", max_size=30))
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a=exec:/opt/a b=exec:/opt/b", ["a", "b"]),
+        ("a=exec:/opt/a b=rtsp://h/x", ["a", "b"]),
+        ("b=0 'a=exec:grab -t 0' c='exec:grab -t 1'", ["b", "a", "c"]),
+    ],
+)
+def test_programs_stand_beside_other_cameras(text: str, names: list[str]) -> None:
+    assert [camera.name for camera in parse_cameras(text)] == names
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "size"),
+    [
+        ("exec:grab -o -", ("grab", "-o", "-"), None),
+        ("exec:grab 'a b' c\\ d", ("grab", "a b", "c d"), None),
+        ("exec:grab?format=mjpeg", ("grab",), None),
+        ("exec:grab -?format=I420&size=64x48", ("grab", "-"), (64, 48)),
+        ("exec:grab -?size=64X48&format=i420", ("grab", "-"), (64, 48)),
+        ("exec:sh -c 'a'?format=i420&size=64x48", ("sh", "-c", "a"), (64, 48)),
+        ("exec:curl http://h/x?format=mjpeg&a=b", ("curl", "http://h/x?format=mjpeg&a=b"), None),
+        ("exec:curl http://h/x?size=64x48", ("curl", "http://h/x?size=64x48"), None),
+        ("exec:curl http://h/x?a=b?format=i420&size=64x48", ("curl", "http://h/x?a=b"), (64, 48)),
+        ("exec:curl http://h/x?format=mjpeg", ("curl", "http://h/x?format=mjpeg"), None),
+        ("exec:ls /x?a=b", ("ls", "/x?a=b"), None),
+        ("exec:sh -c 'a ! b | c'", ("sh", "-c", "a ! b | c"), None),
+    ],
+)
+def test_a_command_is_split_and_its_options_are_taken_from_its_end(
+    source: str, words: tuple[str, ...], size: tuple[int, int] | None
+) -> None:
+    assert parse_program(source) == ProgramSource(words, size)
+
+
+def test_what_is_asked_of_a_driver_is_read() -> None:
+    asked = parse_device("/dev/video0?size=1280x720&fps=7.5&format=mjpeg")
+
+    assert asked == DeviceSource("/dev/video0", (1280, 720), 7.5, "MJPG")
+    assert parse_device("/dev/video0") == DeviceSource("/dev/video0")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exec:ffmpeg -i rtsp://me:hunter2@h/live -f mjpeg -",
+        "exec:gst-launch-1.0 rtspsrc location=rtsp://h/x user-pw=hunter2 ! fakesink",
+        "exec:grab --password hunter2 -o -",
+        "exec:grab --api-key=hunter2 -o -",
+        "exec:sh -c 'TOKEN=hunter2 grab'",
+    ],
+)
+def test_secrets_of_a_command_are_masked_wherever_they_stand(source: str) -> None:
+    [camera] = parse_cameras(source)
+    remember_secrets(secrets_of_camera(source))
+    try:
+        assert "hunter2" not in camera.shown + repr(camera)
+        assert "hunter2" not in redact("cannot log in with hunter2")
+        assert camera.shown.startswith("exec:")
+    finally:
+        remember_secrets([])
+
+
+@given(
+    st.text()
+    | st.text("=/:@?&# '\"ab0.\\", max_size=30)
+    | st.text("=?& 'ab|", max_size=20).map("exec:{}".format)
+)
 def test_any_text_is_parsed_or_refused_with_a_value_error(text: str) -> None:
     try:
         cameras = parse_cameras(text)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from agent.camera.frame_checks import MAX_PIXELS, MAX_SIDE, check_size, checked
+from agent.camera.frame_checks import check_size, checked
+from agent.camera.source_options import MAX_PIXELS, MAX_SIDE
 from agent.errors import UnusableImage
 
 ANY_ARRAY = arrays.arrays(

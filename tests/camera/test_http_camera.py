@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.camera.address import parse_camera
-from agent.camera.frame_checks import MAX_SIDE
 from agent.camera.live import LiveCamera
 from agent.camera.network.http_client import Body, HttpClient, Response
 from agent.camera.network.http_frames import MjpegParts
+from agent.camera.source_options import MAX_SIDE
 from agent.domain import Frame
 from agent.errors import CameraLost, UnusableImage
 from agent.system import SystemClock
@@ -240,7 +240,7 @@ def test_an_image_that_never_arrives_whole_is_not_called_frozen(
     camera = opened(server.url())
     camera.read()
     camera.close()
-    monkeypatch.setattr("agent.camera.network.http_frames._MOST_BYTES", 100)
+    monkeypatch.setattr("agent.camera.network.http_frames.MOST_BYTES", 100)
 
     assert "the image did not arrive" in lost(camera)
     assert "the image did not arrive" in lost(opened(server.url()))
@@ -539,7 +539,7 @@ def test_any_parts_give_frames_or_a_loss(pieces: list[bytes], *, has_boundary: b
     try:
         while parts.grab():
             with contextlib.suppress(UnusableImage):
-                assert parts.retrieve().ndim == 3
+                assert parts.retrieve().pixels.ndim == 3
     except CameraLost as error:
         message = str(error)
     assert message.isprintable()

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from agent.camera.frame_checks import MAX_PIXELS
 from agent.camera.images.file import BACKGROUND, ImageDecoder, decode_image, read_image
 from agent.camera.images.header import read_header
+from agent.camera.source_options import MAX_PIXELS
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from tests.camera.peak_memory import peak_memory

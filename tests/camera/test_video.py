@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.error import FFmpegError
 
-from agent.camera.frame_checks import MAX_PIXELS
+from agent.camera.source_options import MAX_PIXELS
 from agent.camera.video.decoder import FORMATS, Video
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.camera.frame_checks import MAX_PIXELS, check_size
+from agent.camera.frame_checks import check_size
 from agent.camera.images import tiff_tags
 from agent.camera.images.tiff_tags import Directory
+from agent.camera.source_options import MAX_PIXELS
 from agent.errors import UnusableImage
 
 DECODED_MAX = 4 * MAX_PIXELS

@@ -3,21 +3,18 @@
 import re
 import zlib
 
-from agent.camera.images.file import decode_image
+from agent.camera.connection import CameraImage
+from agent.camera.images.camera_image import decode_camera_image
+from agent.camera.images.own_jpeg import BEGIN, MOST_BYTES
 from agent.camera.network.http_client import HttpClient, Response
-from agent.domain import Pixels
-from agent.errors import CameraLost, UnusableImage
+from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
 
 STILL_FPS = 5.0
 """Requests per second to a still-image address if every frame is requested."""
 
-_MOST_BYTES = 32_000_000  # of one image
 _MOST_HEADER = 16_384  # bytes of one part's header
-_JPEG = b"\xff\xd8"
-_END_OF_JPEG = b"\xff\xd9"
-_TRAILER = 4096  # bytes in which the end of a JPEG is expected: some cameras append data
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,8})[ \t]*\r?$")
 
 
@@ -55,9 +52,9 @@ class MjpegParts:
         self._image = image
         return True
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> CameraImage:
         """See `Connection`."""
-        return decode_complete(self._image)
+        return decode_camera_image(self._image)
 
     def close(self) -> None:
         """See `Connection`."""
@@ -72,7 +69,7 @@ class MjpegParts:
             if first is None:
                 return None
             self._delimiter, self._found = first, True
-        if not self._found and self._body.until(self._delimiter, _MOST_BYTES) is None:
+        if not self._found and self._body.until(self._delimiter, MOST_BYTES) is None:
             return None
         header = bytearray()
         while (line := self._line(_MOST_HEADER)) != b"" or not header:
@@ -83,10 +80,10 @@ class MjpegParts:
                 return None
         self._found = False
         length = _LENGTH.search(header)
-        if length is not None and 0 < int(length[1]) <= _MOST_BYTES:
+        if length is not None and 0 < int(length[1]) <= MOST_BYTES:
             return self._body.exactly(int(length[1]))
         self._found = True
-        data = self._body.until(self._delimiter, _MOST_BYTES)
+        data = self._body.until(self._delimiter, MOST_BYTES)
         return None if data is None else data.rstrip(b"\r\n")
 
     def _line(self, limit: int) -> bytes | None:
@@ -144,9 +141,9 @@ class StillImages:
             self._answered = self._clock.monotonic()
         return True
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> CameraImage:
         """See `Connection`."""
-        return decode_complete(self._image)
+        return decode_camera_image(self._image)
 
     def close(self) -> None:
         """See `Connection`."""
@@ -158,7 +155,7 @@ class StillImages:
             response = self._client.get(headers=self._validators)
         try:
             response.body.allow(self._timeout)
-            data = response.body.rest(_MOST_BYTES)
+            data = response.body.rest(MOST_BYTES)
         except OSError as error:
             self._client.close()
             raise CameraLost(f"the image did not arrive ({printable(error)})") from error
@@ -177,26 +174,14 @@ class StillImages:
 
 def is_still(response: Response) -> bool:
     """Whether a response is one image, rather than a stream."""
-    beginning = response.body.peek(len(_JPEG))
+    beginning = response.body.peek(len(BEGIN))
     finite = "Content-Length" in response.headers or response.media_type.startswith("image/")
-    return finite and (beginning == _JPEG or response.media_type.startswith("image/"))
+    return finite and (beginning == BEGIN or response.media_type.startswith("image/"))
 
 
 def is_mjpeg(response: Response) -> bool:
     """Whether a response consists of parts."""
     return response.media_type.startswith("multipart/") or response.body.peek(2) == b"--"
-
-
-def decode_complete(data: bytes) -> Pixels:
-    """Decode an image that a camera sent.
-
-    Raises:
-        UnusableImage: As `decode_image`, or it is a JPEG without its end, of which the decoder
-            would return a part.
-    """
-    if data.startswith(_JPEG) and _END_OF_JPEG not in data[-_TRAILER:]:
-        raise UnusableImage("cannot use an image: it arrived incomplete")
-    return decode_image(data)
 
 
 def _delimiter(boundary: str) -> bytes:

@@ -13,8 +13,9 @@ from av.stream import Disposition
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from agent.camera.frame_checks import MAX_PIXELS, check_size, checked
+from agent.camera.frame_checks import check_size, checked
 from agent.camera.images.file import ImageDecoder, on_background
+from agent.camera.source_options import MAX_PIXELS
 from agent.camera.video.h264_frame_numbers import FrameNumbers
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage

@@ -8,10 +8,10 @@ from typing import Any, BinaryIO, cast
 
 from av.error import FFmpegError, HTTPClientError, HTTPServerError
 
+from agent.camera.connection import CameraImage
 from agent.camera.network.http_client import HttpClient, Response
 from agent.camera.network.rtsp_client import RtspClient
 from agent.camera.video.decoder import FORMATS, NO_DECODER, Video
-from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.ports import Clock
 from agent.printable import printable
@@ -76,7 +76,7 @@ class Stream:
             self._check_playlist()
         return grabbed
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> CameraImage:
         """See `Connection`."""
         if not self._video.intact:
             raise UnusableImage(
@@ -84,7 +84,7 @@ class Stream:
                 "instead of Wi-Fi, or lower the camera's bit rate"
             )
         try:
-            return self._video.retrieve()
+            return CameraImage(self._video.retrieve())
         except (FFmpegError, ValueError) as error:
             raise UnusableImage(f"cannot use a frame: {_reason(error)}") from error
 

@@ -1,0 +1,1 @@
+"""Programs whose standard output is a camera's video: started, read, ended."""

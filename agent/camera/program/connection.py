@@ -1,0 +1,229 @@
+"""A program as a camera: a thread takes all that it writes and keeps the newest frame."""
+
+import contextlib
+import fcntl
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from agent.camera.connection import CameraImage
+from agent.camera.images.camera_image import decode_camera_image
+from agent.camera.program.output import FrameCutter, JpegCutter, NotFrames, RawCutter
+from agent.camera.program.process import Process, is_readable
+from agent.camera.program_address import parse_program
+from agent.errors import CameraLost, UnusableImage
+from agent.library_output import LineLimit
+from agent.ports import Clock
+from agent.printable import printable
+from agent.redaction import redact
+
+Report = Callable[[str, int], None]
+"""Takes a line of a program, and how many lines like it were left out since the last one."""
+
+LINE_MAX = 300
+"""Characters of a line that are reported."""
+
+_CHUNK = 1 << 20  # bytes; as much as a pipe holds that a user may ask for
+_LINES_AT_ONCE = 50  # of one read: a program that writes without end must not cost a processor
+_LAST_LINES = 3  # that tell why a program ended
+_EXIT_S = 0.3
+_JOIN_S = 0.5
+
+
+class Program:
+    """A running program, as a `Connection`. Old frames never wait: the newest one replaces them."""
+
+    paced = False
+    fresh = True
+
+    def __init__(
+        self, source: str, *, open_s: float, read_s: float, clock: Clock, report: Report
+    ) -> None:
+        """Start the command of `source` and wait for its first frame.
+
+        Args:
+            source: `exec:COMMAND`, see `program_address`.
+            open_s: Seconds for the first frame.
+            read_s: Seconds for each further one.
+            clock: For the limit of lines.
+            report: Gets the lines that the program writes to standard error; another thread calls.
+
+        Raises:
+            CameraLost: It cannot be started, ends, or writes no frame; the message is the reason
+                alone.
+        """
+        parsed = parse_program(source)
+        self._size = parsed.size
+        self._timeout = read_s
+        self._clock = clock
+        self._report = report
+        self._limit = LineLimit()
+        self._cutter: FrameCutter = JpegCutter() if self._size is None else RawCutter(*self._size)
+        self._changed = threading.Condition()
+        self._newest: tuple[bytes | None] | None = None  # None inside: a damaged frame
+        self._grabbed: bytes | None = None
+        self._end: str | None = None  # why no frame will come
+        self._frames = 0
+        self._bytes = 0
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._output_ended = threading.Event()
+        self._process = Process(parsed.words)
+        self._wake = os.eventfd(0)
+        self._thread = threading.Thread(
+            target=self._drain, name=f"program {self._process.name}", daemon=True
+        )
+        self._thread.start()
+        try:
+            self._await(open_s)
+        except CameraLost:
+            self.close()
+            raise
+
+    def due_in(self) -> float:
+        """See `Connection`."""
+        return 0.0
+
+    def grab(self) -> bool:
+        """See `Connection`."""
+        self._await(self._timeout)
+        with self._changed:
+            newest, self._newest = self._newest, None
+            self._grabbed = None if newest is None else newest[0]
+        return True
+
+    def retrieve(self) -> CameraImage:
+        """See `Connection`."""
+        if self._grabbed is None:
+            raise UnusableImage("cannot use an image: the program wrote it incomplete")
+        if self._size is None:
+            return decode_camera_image(self._grabbed)
+        width, height = self._size
+        planes = np.frombuffer(self._grabbed, np.uint8).reshape(height * 3 // 2, width)
+        return CameraImage(np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8))
+
+    def interrupt(self) -> None:
+        """Let `grab` raise `CameraLost`, and the program begin to end; any thread may call it."""
+        self._finish("it was stopped")
+        self._process.ask_to_end()
+
+    def close(self) -> None:
+        """See `Connection`. Takes up to 2 s, if the program does not end by itself."""
+        self._finish("it was closed")
+        self._process.end(self._output_ended)
+        os.eventfd_write(self._wake, 1)
+        self._thread.join(_JOIN_S)
+        if not self._thread.is_alive():
+            os.close(self._wake)
+
+    def _await(self, seconds: float) -> None:
+        """Wait for a frame; raises `CameraLost` if the program ended or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._end, seconds)
+            if self._newest is not None:
+                return
+            if self._end is not None:
+                raise CameraLost(self._end)
+            why = f"no new frame for {seconds:.1f} s"
+            if not self._bytes:
+                why = f"it wrote nothing for {seconds:.1f} s"
+            elif not self._frames:
+                rest = self._cutter.rest()
+                why = f"no frame for {seconds:.1f} s. It wrote {self._bytes} bytes" + (
+                    rest and f": {rest}"
+                )
+        raise CameraLost(redact(f"{why}{self._last_words()}"))
+
+    def _finish(self, why: str) -> None:
+        with self._changed:
+            if self._end is None:
+                self._end = redact(why)
+            self._changed.notify_all()
+
+    def _drain(self) -> None:
+        """Read both outputs until their ends, or until `close` wakes it."""
+        stdout, stderr = self._process.stdout, self._process.stderr
+        with stdout, stderr:
+            with contextlib.suppress(OSError):  # more than this user may have
+                fcntl.fcntl(stdout, fcntl.F_SETPIPE_SZ, _CHUNK)
+            out, err = stdout.fileno(), stderr.fileno()
+            poll = select.poll()
+            for descriptor in (out, err, self._wake):
+                poll.register(descriptor, select.POLLIN)
+            open_ends, rest = {out, err}, b""
+            while open_ends:
+                ready = {descriptor for descriptor, _ in poll.poll()}
+                if self._wake in ready:
+                    break
+                if err in ready:
+                    data = os.read(err, _CHUNK)
+                    rest = self._take_lines(rest + data, is_end=not data)
+                    if not data:
+                        open_ends.discard(err)
+                        poll.unregister(err)
+                if out in ready:
+                    data = os.read(out, _CHUNK)
+                    if data:
+                        self._take(data)
+                    else:
+                        open_ends.discard(out)
+                        poll.unregister(out)
+                        how = self._process.exit_text(_EXIT_S)
+                        rest = self._take_lines(rest + _available(err), is_end=True)
+                        self._finish(self._why_ended(how))
+            self._output_ended.set()
+
+    def _take(self, data: bytes) -> None:
+        """Keep the newest frame of `data`; what comes after the end is read and forgotten."""
+        self._bytes += len(data)
+        if self._end is not None:
+            return
+        newest: tuple[bytes | None] | None = None
+        frames = 0
+        try:
+            for frame in self._cutter.feed(data):
+                newest = (frame,)
+                frames += 1
+        except NotFrames as error:
+            self._finish(f"{error}{self._last_words()}")
+        if newest is not None:
+            with self._changed:
+                self._newest = newest
+                self._frames += frames
+                self._changed.notify_all()
+
+    def _why_ended(self, how: str) -> str:
+        rest = self._cutter.rest()
+        rest = rest and f"; it wrote {rest}"
+        before = "" if self._frames else f" after {self._process.ran_for:.1f} s without a frame"
+        return f"{how}{before}{rest}{self._last_words()}"
+
+    def _last_words(self) -> str:
+        shown = " / ".join(self._last_lines)
+        return f". Its last lines: {shown}" if shown else ""
+
+    def _take_lines(self, data: bytes, *, is_end: bool) -> bytes:
+        """Report the lines of `data`; return the rest without a line end."""
+        *lines, rest = data.replace(b"\r", b"\n").split(b"\n")
+        if is_end:
+            lines.append(rest)
+            rest = b""
+        for line in lines[-_LINES_AT_ONCE:]:
+            text = line[: 4 * LINE_MAX].decode(errors="replace").strip()
+            if not text:
+                continue
+            shown = redact(printable(text, LINE_MAX))
+            self._last_lines.append(shown)
+            left_out = self._limit.admit(shown, self._clock.monotonic())
+            if left_out is not None:
+                self._report(shown, left_out)
+        return rest[: 4 * LINE_MAX]
+
+
+def _available(descriptor: int) -> bytes:
+    """Return what can be read at once."""
+    return os.read(descriptor, _CHUNK) if is_readable(descriptor, 0.0) else b""
