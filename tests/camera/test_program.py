@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from agent.camera.address import parse_cameras
+from agent.camera.images.file import decode_image
 from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
 from agent.camera.program import process
@@ -128,7 +129,7 @@ def test_old_frames_of_a_program_do_not_wait(run: Run, tmp_path: Path) -> None:
     camera = run(sh(f"cat {tmp_path}/clip; echo 1 > {tmp_path}/written; sleep 60"))
     camera.read()
     pids_in(tmp_path / "written", 1)
-    last = cv2.imdecode(np.frombuffer(images[-1], np.uint8), cv2.IMREAD_COLOR)
+    last = decode_image(images[-1])
     reads = 1
     while not np.array_equal(camera.read().pixels, last):
         reads += 1
