@@ -49,6 +49,7 @@ from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import DiskSpace, Metrics
 from agent.runtime.model import ModelChange, first_model
+from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.spool_start import once_usable
@@ -325,6 +326,7 @@ def _stages(
     clips, chosen = _clips(settings, target, queue, stats=stats, clock=clock, log=log)
     info = change.current.info
     maker = record_maker(settings, info)
+    selection = _selection(settings, cover, spool, task=info.task, log=log)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
     return Stages(
         readers=_readers(settings, mailbox, clock=clock, log=log),
@@ -332,9 +334,12 @@ def _stages(
         inference=Inference(
             mailbox,
             change.current,
-            _selection(settings, cover, spool, task=info.task, log=log),
+            selection,
             chosen,
             shrink=small_grey,
+            still=StillFrames(selection.selectors, settings.all_thresholds)
+            if settings.motion_gate == "auto"
+            else None,
             stats=stats,
             clock=clock,
             log=log,

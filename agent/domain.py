@@ -210,6 +210,8 @@ class Observation:
     invalid: bool = False  # some of the model's output was discarded
     model: ModelInfo | None = None  # None if there is only one model
     features: ObjectFeatures | None = field(default=None, compare=False, repr=False)
+    is_still: bool = False
+    """Nothing has moved, so the model did not run: the output is that of an earlier frame."""
     surroundings: Surroundings | None = field(default=None, compare=False, repr=False)
     """The clip around the frame; None without `AGENT_CLIP`."""
 

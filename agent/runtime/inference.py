@@ -12,6 +12,7 @@ from agent.progress import doing
 from agent.runtime.failed_runs import FailedRuns
 from agent.runtime.followed import CaptureState
 from agent.runtime.mailbox import Mailbox, Ticket
+from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
@@ -66,6 +67,7 @@ class Inference:
         queue: "Queue[Capture]",
         *,
         shrink: Callable[[Pixels], Grey],
+        still: StillFrames | None = None,
         stats: Stats,
         clock: Clock,
         log: Log,
@@ -78,6 +80,7 @@ class Inference:
         self._reorderers = {name: FrameReorderer(self._select) for name in selection.selectors}
         self._queue = queue
         self._shrink = shrink
+        self._still = still  # None: the model runs on every frame
         self._stats = stats
         self._clock = clock
         self._log = log
@@ -154,6 +157,11 @@ class Inference:
 
     def _analyse(self, ticket: Ticket) -> None:
         pixels = ticket.frame.pixels
+        grey = self._shrink(pixels)
+        if self._still is not None and self._still.skips(ticket, grey):
+            self._stats.count("still")
+            self._hand_in(ticket, Observation(ticket.frame, (), grey=grey, is_still=True))
+            return
         began = self._clock.monotonic()
         with doing(f"runs the model on a frame of {ticket.frame.camera}"):
             prediction = self._detector.detect(pixels)
@@ -162,12 +170,15 @@ class Inference:
         observation = Observation(
             ticket.frame,
             prediction.detections,
-            grey=self._shrink(pixels),
+            grey=grey,
             classes=prediction.classes,
             invalid=prediction.invalid,
             model=prediction.model,
             features=prediction.features,
         )
+        self._hand_in(ticket, observation)
+
+    def _hand_in(self, ticket: Ticket, observation: Observation) -> None:
         with self._selecting:
             reorderer = self._reorderers[ticket.frame.camera]
             reorderer.finish(ticket.order, observation)
@@ -182,6 +193,8 @@ class Inference:
         return None if self._forward() else FULL_S
 
     def _select(self, observation: Observation) -> None:
+        if self._still is not None:
+            observation = self._still.completed(observation)
         if self._clips is not None:
             observation = self._clips.observe(observation)
         for capture in self._selection.observe(observation, self._clock.monotonic()):

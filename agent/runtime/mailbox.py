@@ -24,6 +24,8 @@ class Ticket:
 
     frame: Frame
     order: int
+    previous_at: float | None = None
+    """`at` of the frame taken before it from this camera; None if its stream is another one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +33,7 @@ class _Slot:
     lossless: bool
     frame: Frame | None = None
     taken: int = 0
+    previous: tuple[str, float] | None = None  # stream and time of the frame taken last
     finished: int = 0  # of those taken, in their order
     offered: int = 0
     dropped: int = 0
@@ -84,7 +87,10 @@ class Mailbox:
                 return None
             self._turn.remove(slot)
             self._turn.append(slot)
-            ticket = Ticket(slot.frame, slot.taken)
+            frame = slot.frame
+            stream, at = slot.previous or (None, None)
+            ticket = Ticket(frame, slot.taken, at if stream == frame.stream else None)
+            slot.previous = frame.stream, frame.at
             slot.frame = None
             slot.taken += 1
             self._changed.notify_all()

@@ -100,6 +100,12 @@ class _Ring:
             self.frames.append(frame)
             self.bytes += len(frame.data)
         self.open.append((at, moment))
+        return whole + self.advance(at)
+
+    def advance(self, at: float) -> list[Moment]:
+        """Return the moments that are complete at `at`, and forget frames that none needs."""
+        whole = []
+        self.last_at = at
         while self.open and self.open[0][0] + self.span.after <= at:
             _, reference = self.open.popleft()
             found = reference()
@@ -240,8 +246,8 @@ class ClipStage:
         made = replace(observation, surroundings=moment)
         now = self._clock.monotonic()
         with self._changed:
-            is_full = self._backlog >= BACKLOG
-            self._backlog += not is_full
+            is_full = self._backlog >= BACKLOG and not observation.is_still
+            self._backlog += not (is_full or observation.is_still)
             self._analysed.append(
                 (frame.camera, frame.at, now, weakref.ref(moment), None if is_full else made)
             )
@@ -278,7 +284,7 @@ class ClipStage:
         while self._analysed:
             item = self._analysed.popleft()
             yield item
-            if item[-1] is not None:
+            if item[-1] is not None and not item[-1].is_still:
                 with self._changed:
                     self._backlog -= 1
 
@@ -292,6 +298,10 @@ class ClipStage:
     ) -> None:
         ring = self._rings.setdefault(camera, _Ring(self._span))
         ring.arrived_at = arrived_at
+        if observation is not None and observation.is_still and at >= ring.last_at:
+            # A clip has the analysed frames; this one only shows that time has passed.
+            self._closed += [weakref.ref(whole) for whole in ring.advance(at)]
+            return
         frame = self._encoded(observation) if observation is not None else None
         self._closed += [weakref.ref(whole) for whole in ring.add(at, frame, moment)]
         self._keep_limit()

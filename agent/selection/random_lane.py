@@ -31,14 +31,21 @@ class RandomLane:
             # previous process.
             self._stream, self._previous = frame.stream, frame.at
         previous, self._previous = self._previous, frame.at
-        start, instant = self.drawn(frame, self.interval)
-        if not previous < instant <= frame.at:
+        if not self.is_due(frame, previous):
             return None
+        start, _ = self.drawn(frame, self.interval)
         return Sampling(
             slot_start=frame.captured_at - (frame.at - start),
             slot_seconds=self.interval,
             weight=self.interval,
         )
+
+    def is_due(self, frame: Frame, previous: float) -> bool:
+        """Return whether `draw` draws a frame; `previous`: time of the frame before it."""
+        if self.interval is None:
+            return False
+        _, instant = self.drawn(frame, self.interval)
+        return previous < instant <= frame.at
 
     def drawn(self, frame: Frame, interval: float) -> tuple[float, float]:
         """Return the start and the drawn instant of a frame's slot, on the stream's clock."""

@@ -13,7 +13,7 @@ from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameConte
 from agent.selection.image_quality import ImageQuality, QualityMonitor
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import Remembers, make_rules
+from agent.selection.rules import CountsFrames, Remembers, make_rules
 from agent.selection.rules.scene import InvalidOutput
 from agent.selection.suspects import MOST_SUSPECTS, strongest
 from agent.selection.view import View, view_of
@@ -31,6 +31,7 @@ class SelectionOutcome(StrEnum):
     SCORE = "score"
     BEST_OF_CELL = "score, unless a better frame follows in its cell of time"
     NO_SUSPECT = "no rule names a suspect"
+    STILL = "nothing moved, so the model did not run"
     UNUSABLE_IMAGE = "image is unusable"
     LOW_VALUE = "value is below AGENT_MIN_VALUE"
     ANOTHER_IS_BETTER = "another frame of its cell of time has a higher value"
@@ -105,6 +106,22 @@ class Selector:
         """
         self._requests.append(capture_id)
 
+    def needs_run(self, frame: Frame, order: int, previous_at: float | None) -> bool:
+        """Return whether the model must run on a frame even if nothing moves.
+
+        Every frame that a lane captures whatever it shows, and all while somebody waits for one.
+        Any thread may call it.
+
+        Args:
+            frame: The frame.
+            order: Number of frames of this camera before it.
+            previous_at: `at` of the frame before it; None if its stream is another one.
+        """
+        nth = self._plan.every_nth
+        is_nth = nth > 0 and (order + 1) % nth == 0
+        is_drawn = previous_at is not None and self._random.is_due(frame, previous_at)
+        return is_nth or is_drawn or bool(self._requests)
+
     def observe(self, observation: Observation, now: float) -> list[Capture]:
         """Take the next frame and return the captures to store now.
 
@@ -123,11 +140,13 @@ class Selector:
         frame = observation.frame
         self._evaluated += 1
         sampling = self._random.draw(frame)
-        named = self._suspects(context)
-        suspects = strongest(named)
         quality = ImageQuality.CLEAR
         if observation.grey is not None:
             quality = self.quality_monitor.assess(observation.grey, frame.at)
+        if observation.is_still:
+            return self._pass(context, quality)
+        named = self._suspects(context)
+        suspects = strongest(named)
         requested = self._requests.popleft() if self._requests else None
         lane, reason = self._lane(sampling, is_requested=requested is not None)
         evaluation = FrameEvaluation(frame, SelectionOutcome(lane.value), suspects, quality=quality)
@@ -145,6 +164,19 @@ class Selector:
             return self._compete(capture, evaluation, context, now)
         view = self._view(context, suspects, now)
         return [self._completed(capture, self._with_value(evaluation, view, now), view, now)]
+
+    def _pass(self, context: FrameContext, quality: ImageQuality) -> list[Capture]:
+        """Capture nothing: what the model would say of this frame is not known.
+
+        Rules that count frames count it, with the output that still holds.
+        """
+        for rule in self._rules:
+            if isinstance(rule, CountsFrames) and (context.is_timed or not rule.is_temporal):
+                deque(rule.suspects(context), maxlen=0)
+        frame = context.observation.frame
+        return self._reject(
+            FrameEvaluation(frame, SelectionOutcome.STILL, quality=quality), SelectionOutcome.STILL
+        )
 
     def _suspects(self, context: FrameContext) -> tuple[Suspect, ...]:
         """Return what all rules name, the highest `p` first, at most `MOST_NAMED`."""

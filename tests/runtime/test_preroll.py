@@ -320,3 +320,22 @@ def test_the_frames_are_small_jpegs_of_what_was_seen() -> None:
     assert decoded is not None
     assert decoded.shape == (360, 640, 3)
     assert decoded[180, 320, 2] > 240
+
+
+def test_frames_on_which_the_model_did_not_run_are_in_no_clip_and_make_none_wait() -> None:
+    stage = Stage()
+    stage.play(0.0, 1.0)
+    seen = stage.analyse(2.0)
+    stage.stage.step()
+    stage.capture(seen)
+    for number in range(BACKLOG + 3):  # even more than may wait to be encoded
+        at = 2.5 + 0.5 * number
+        stage.stage.observe(Observation(frame(at), (), is_still=True))
+    stage.stage.step()
+
+    clip = stage.passed_on()["one"].clip
+    assert clip is not None
+    assert [each.at for each in clip.frames] == [0.0, 1.0, 2.0]
+    assert clip.dropped == 0
+    assert stage.encoder.encoded == [0.0, 1.0, 2.0]
+    assert stage.stats.total()[DROPPED] == 0

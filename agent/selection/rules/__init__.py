@@ -50,6 +50,21 @@ class Remembers(Protocol):
         """Restore what `memory` returned; raise `ValueError` for anything else."""
 
 
+@runtime_checkable
+class CountsFrames(Protocol):
+    """A rule that compares with what the frames before showed, however many they were.
+
+    Its `suspects` is also called, and its result ignored, for frames in which nothing moved and on
+    which the model did not run.
+    """
+
+    counts_frames: ClassVar[bool]
+    is_temporal: ClassVar[bool]
+
+    def suspects(self, context: "FrameContext") -> "Iterable[Suspect]":
+        """See `Rule`."""
+
+
 _CLASSES: Mapping[str, str] = {
     "low_confidence": "confidence:LowConfidence",
     "low_margin": "confidence:LowMargin",

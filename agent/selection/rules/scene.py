@@ -102,6 +102,7 @@ class CountChange:
 
     name: ClassVar[str] = "count_change"
     prior: ClassVar[float] = 0.15
+    counts_frames: ClassVar[bool] = True
     is_temporal: ClassVar[bool] = True
     tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
@@ -153,6 +154,7 @@ class RareLabel:
 
     name: ClassVar[str] = "rare_label"
     prior: ClassVar[float] = 0.3
+    counts_frames: ClassVar[bool] = True
     is_temporal: ClassVar[bool] = False
     tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 

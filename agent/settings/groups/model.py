@@ -135,6 +135,25 @@ class ModelSettings(SettingsGroup):
         ),
     ] = Field(1, ge=1, le=64)
 
+    motion_gate: Annotated[
+        Literal["off", "auto"],
+        SettingDoc(
+            meaning=(
+                "`auto` does not run the model on frames in which nothing has moved since its "
+                "last run."
+            ),
+            example="auto",
+            effect=(
+                "A scene that stands still costs little processor time. Random, interval and "
+                "requested captures are the same, and the model runs at least once in 10 s. "
+                "docs/performance.md says what it saves and what it misses."
+            ),
+            allowed="off or auto",
+            choices=("off", "auto"),
+            kind="word",
+        ),
+    ] = Field("off")
+
     @field_validator("model_format")
     @classmethod
     def _known_format(cls, value: str) -> str:
