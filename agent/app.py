@@ -203,6 +203,7 @@ def _live(stages: Stages, process: Process, *, clock: Clock) -> LiveState:
         uploader=stages.uploader,
         model=model,
         clock=clock,
+        clips=stages.clips,
     )
 
 

@@ -55,6 +55,7 @@ def check(
 def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
     from agent.cli.camera_check import check_camera
     from agent.cli.preflight import (
+        check_clips,
         check_endpoint,
         check_model,
         check_secrets,
@@ -72,6 +73,8 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
     for camera in settings.cameras:
         yield _tried(camera.name, partial(check_camera, camera, settings, clock))
     yield _tried("spool", lambda: check_spool(settings, clock))
+    if settings.clip is not None:
+        yield _tried("clips", lambda: check_clips(settings))
     yield _tried("endpoint", lambda: check_endpoint(settings, clock))
     if upload_test:
         from agent.cli.upload_test import send_marked_frame

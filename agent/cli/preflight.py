@@ -34,6 +34,7 @@ from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log
 from agent.ports import Clock, KnowsLabels, UploadTarget
 from agent.printable import printable
+from agent.record.clips import FRAME_BYTES, RING_BYTES
 from agent.runtime.abandonable import within
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
@@ -46,6 +47,7 @@ from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
 from agent.upload.guard import target_errors_only
 from agent.upload.targets.address import insecure_token_warning
+from agent.upload.targets.factory import refuses_clips
 
 if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
@@ -209,6 +211,25 @@ def check_spool(settings: Settings, clock: Clock) -> str:
         waiting, owner = status.waiting, _named(status.owner)
     free = _enough(directory, settings)
     return f"{directory}: writable, {waiting} waiting, {owner}, {free}"
+
+
+def check_clips(settings: Settings) -> str:
+    """Say what the clips of captures hold, what they cost, and whether the endpoint takes them."""
+    span = settings.clip
+    if span is None:
+        return "AGENT_CLIP is off: captures have no clips"
+    kind = refuses_clips(settings.upload_url)
+    if kind is not None:
+        return (
+            f"warning: {kind} has no place for clips, so none are made; set AGENT_CLIP=off, or "
+            "deliver to an HTTP endpoint, a folder or an S3 bucket"
+        )
+    frames = round((span.before + span.after) * settings.fps)
+    size = f"about {show_size(frames * FRAME_BYTES)} each" if frames else "size unknown"
+    return (
+        f"{span.before:g}s before and {span.after:g}s after each capture, {size}; at most "
+        f"{show_size(RING_BYTES)} of memory for {len(settings.cameras)} cameras"
+    )
 
 
 def check_endpoint(settings: Settings, clock: Clock) -> str:

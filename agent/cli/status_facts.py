@@ -62,6 +62,8 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "target": running.target if running else None,
         "upload": running.upload if running else None,
         "best_value": running.best_value if running else None,
+        "clip_bytes": running.clip_bytes if running else None,
+        "clip_max_bytes": running.clip_limit if running else None,
         "model": running.model if running else None,
         "model_sha256": running.model_sha256 if running else None,
         "model_provider": running.model_provider if running else None,

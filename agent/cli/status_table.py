@@ -50,6 +50,9 @@ def _rows(facts: Mapping[str, Any], now: float) -> Iterator[Row]:
     yield "evicted", f"{facts['evicted']} ({reasons})" if reasons else "0", ""
     yield "credits left", _credits(facts), ""
     yield "spool", f"{show_size(facts['occupied_bytes'])} of {_most(facts)}", ""
+    if facts["clip_bytes"] is not None:
+        most = show_size(facts["clip_max_bytes"])
+        yield "clips", f"{show_size(facts['clip_bytes'])} of {most} in memory", ""
     yield "disk", _disk(facts), _DISK[facts["disk"]]
     yield "full in", _full_in(facts), _DISK[facts["disk"]]
 

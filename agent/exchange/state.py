@@ -86,6 +86,8 @@ class DaemonState:
     disk_error: str | None = None  # why the disk refuses writes
     is_disk_short: bool = False  # the latest captures were stored only in place of others
     in_flight: int = 0  # captures that are being sent
+    clip_bytes: int | None = None  # of encoded frames in memory; None without clips
+    clip_limit: int | None = None  # of these, in bytes
     best_value: float | None = None  # expected new failures of the best that waits for a credit
     exit_code: int | None = None  # of a daemon that stopped
     stop_reason: str | None = None

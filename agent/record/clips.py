@@ -42,13 +42,13 @@ def clip_problem(span: ClipSpan, *, fps: float, cameras: int) -> str | None:
     cannot = f"cannot keep {span} at AGENT_FPS={fps:g}"
     if frames > MOST_FRAMES:
         return (
-            f"{cannot}: that are {frames} frames, and a clip holds {MOST_FRAMES}; choose a shorter "
+            f"{cannot}: it has {frames} frames, and a clip holds {MOST_FRAMES}; choose a shorter "
             "clip, or a lower AGENT_FPS"
         )
     most = RING_BYTES // FRAME_BYTES
     if frames * cameras > most:
         return (
-            f"{cannot} for {cameras} cameras: that are {frames * cameras} frames, and the memory "
+            f"{cannot} for {cameras} cameras: they have {frames * cameras} frames, and the memory "
             f"for clips holds {most}; choose a shorter clip, or a lower AGENT_FPS"
         )
     return None

@@ -12,6 +12,7 @@ from agent.redaction import redact
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.model import CurrentModel
+from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
@@ -106,8 +107,10 @@ class LiveState:
         uploader: Uploader | None,
         model: CurrentModel | None,
         clock: Clock,
+        clips: ClipStage | None = None,
     ) -> None:
         self._process = process
+        self._clips = clips
         self._readers = readers
         self._mailbox = mailbox
         self._inference = inference
@@ -158,6 +161,8 @@ class LiveState:
             in_flight=self._in_flight,
             best_value=self._best_value,
         )
+        if self._clips is not None:
+            state = replace(state, clip_bytes=self._clips.used, clip_limit=self._clips.limit)
         if self.end is not None:
             state = replace(state, exit_code=self.end[0], stop_reason=self.end[1])
         if self._model is None:

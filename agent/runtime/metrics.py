@@ -12,6 +12,7 @@ from agent.ports import Clock
 from agent.printable import printable
 from agent.runtime.live import LiveState
 from agent.runtime.mailbox import FrameCounts, Mailbox
+from agent.runtime.preroll import DROPPED, SHORTENED
 from agent.runtime.reader import CameraCondition
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
@@ -64,6 +65,9 @@ class Figures:
     disk_min_free: int = 0  # bytes that must stay free
     disk_refuses: bool = False
     info: Mapping[str, str] = field(default_factory=dict)  # labels of the daemon
+    clip_bytes: int | None = None  # of encoded frames in memory; None without clips
+    clip_frames_dropped: int = 0
+    clips_shortened: int = 0
 
 
 class Metrics:
@@ -154,6 +158,8 @@ class Metrics:
             occupied=self._spool.occupied(),
             credits_left=self._spool.report().get("credits_left"),
             flowing=None if self._uploader is None else self._uploader.condition == "flowing",
+            clip_frames_dropped=total[DROPPED],
+            clips_shortened=total[SHORTENED],
         )
         if self._disk is not None:
             figures = replace(
@@ -178,6 +184,7 @@ class Metrics:
                 for camera in state.cameras
             ),
             disk_refuses=state.disk_error is not None,
+            clip_bytes=state.clip_bytes,
             info={
                 "version": state.version,
                 "device": state.device,
@@ -230,7 +237,7 @@ def exposition(figures: Figures) -> str:
         ("captures_in_flight", "gauge", "Captures being sent.", {"": figures.in_flight}),
         ("spool_bytes", "gauge", "Bytes of the spool on disk.", {"": figures.occupied}),
     ]
-    families += _camera_families(figures.cameras)
+    families += _clip_families(figures) + _camera_families(figures.cameras)
     if figures.disk_free is not None:
         free, least = {"": figures.disk_free}, {"": figures.disk_min_free}
         families += [
@@ -260,6 +267,31 @@ def exposition(figures: Figures) -> str:
 
 Family = tuple[str, str, str, Mapping[str, float]]
 """Name, type, help, and the samples by their labels."""
+
+
+def _clip_families(figures: Figures) -> list[Family]:
+    if figures.clip_bytes is None:
+        return []
+    return [
+        (
+            "clip_ring_bytes",
+            "gauge",
+            "Bytes of encoded frames in memory that clips may need.",
+            {"": figures.clip_bytes},
+        ),
+        (
+            "clip_frames_dropped_total",
+            "counter",
+            "Analysed frames that clips have to do without.",
+            {"": figures.clip_frames_dropped},
+        ),
+        (
+            "clips_shortened_total",
+            "counter",
+            "Clips that begin later than AGENT_CLIP says, though it was analysed.",
+            {"": figures.clips_shortened},
+        ),
+    ]
 
 
 def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.cli.preflight import check_endpoint, check_model, check_spool, exposed_files
+from agent.cli.preflight import (
+    check_clips,
+    check_endpoint,
+    check_model,
+    check_spool,
+    exposed_files,
+)
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
@@ -33,6 +39,21 @@ def spool_settings(directory: Path) -> Settings:
 def told(error: pytest.ExceptionInfo[AgentError], *words: str) -> None:
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (None, "3s before and 2s after each capture, about 1.25MB each; at most 64MB of memory"),
+        ("https://example.org/captures", "3s before and 2s after each capture"),
+        ("roboflow://cars", "warning: Roboflow has no place for clips, so none are made"),
+        ("label-studio+https://labels.example/projects/1", "warning: Label Studio has no place"),
+    ],
+)
+def test_the_cost_of_clips_is_told_and_an_endpoint_that_takes_none(
+    url: str | None, says: str
+) -> None:
+    assert says in check_clips(without_environment(clip="3s 2s", fps=5, upload_url=url))
 
 
 def test_a_captive_portal_that_redirects_is_named() -> None:

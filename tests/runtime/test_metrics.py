@@ -39,6 +39,18 @@ FIGURES = Figures(
 )
 
 
+def test_the_figures_of_clips_are_there_where_there_are_clips() -> None:
+    with_clips = replace(FIGURES, clip_bytes=4096, clip_frames_dropped=3, clips_shortened=1)
+
+    assert "clip" not in exposition(FIGURES)
+    found = [line for line in exposition(with_clips).splitlines() if "_clip" in line]
+    assert [line for line in found if not line.startswith("#")] == [
+        "capture_agent_clip_ring_bytes 4096",
+        "capture_agent_clip_frames_dropped_total 3",
+        "capture_agent_clips_shortened_total 1",
+    ]
+
+
 def metrics_of(agent: WholeAgent, path: Path, log: Recorder, publish: Publish) -> Metrics:
     stages = agent.stages
     return Metrics(

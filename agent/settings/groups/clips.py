@@ -13,10 +13,7 @@ from agent.settings.documentation import SettingDoc
 from agent.settings.groups.base import SettingsGroup
 from agent.settings.units import parse_duration
 
-_ALLOWED = (
-    "off, or one or two durations between 0s and 60s, not both 0: before and after a capture, such "
-    "as 3s 2s"
-)
+_ALLOWED = "off, or one or two durations between 0s and 60s, not both 0, such as 3s 2s"
 _PARTS = 2
 
 
