@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detector.features import FeatureMap
 from agent.detector.formats import AUTO, choose
@@ -30,6 +31,7 @@ from agent.detector.model_file.input_spec import InputSpec
 from agent.detector.model_file.labels import find_labels, fitting_labels
 from agent.detector.model_file.sidecar import Sidecar, read_sidecar
 from agent.detector.nms import non_maximum_suppression
+from agent.detector.parts import with_parts
 from agent.detector.preprocessing import InputBuffer, centre_crop
 from agent.detector.providers import ANY_HARDWARE, Hardware
 from agent.detector.session import MODEL_ERRORS, OnnxSession, one_line
@@ -86,6 +88,7 @@ class OnnxDetector:
             task=model_format.task,
             provider=session.provider,
             labels=labels,
+            keypoint_count=(model_format.keypoint_count if model_format.task is Task.POSE else 0),
         )
         self.decided = decided
         """The format's name, and the reason for the choice."""
@@ -165,10 +168,17 @@ class OnnxDetector:
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
         # One misread output has all of its boxes in the wrong place.
         misread = len(kept.boxes) in misplaced(kept, letterbox.input) and len(kept.boxes) > 0
+        invalid = raw.invalid or odd or misread
+        detections, rows = self._detections(kept, letterbox)
+        if self._format.task is not Task.DETECT:
+            detections, damaged = with_parts(
+                self._format, outputs, kept.select(rows), detections, letterbox
+            )
+            invalid = invalid or damaged
         return Prediction(
             self.info,
-            self._detections(kept, letterbox),
-            invalid=raw.invalid or odd or misread,
+            detections,
+            invalid=invalid,
             features=FeatureMap(found, letterbox, self._feature_source)
             if found is not None
             else None,
@@ -201,15 +211,18 @@ class OnnxDetector:
         known = (raw.class_ids >= 0) & (raw.class_ids < len(self._table))
         labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NO_LABEL)
         rows = np.flatnonzero(labels != NO_LABEL)
-        named = DecodedDetections(raw.boxes[rows], raw.confidences[rows], labels[rows])
+        named = raw.relabelled(rows, labels)
         from_one = self._layout.numbering is ClassNumbering.FROM_ONE
         return named, not bool(known.all()) or (from_one and bool((raw.class_ids == 0).any()))
 
-    def _detections(self, raw: DecodedDetections, letterbox: Letterbox) -> tuple[Detection, ...]:
+    def _detections(
+        self, raw: DecodedDetections, letterbox: Letterbox
+    ) -> tuple[tuple[Detection, ...], NDArray[np.intp]]:
+        """Return the detections that have an area in the frame, and which of `raw` they are."""
         boxes = letterbox.to_frame(raw.boxes)
         with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > MIN_SIDE).all(axis=1))
         labels = self.info.labels
-        return tuple(
+        detections = tuple(
             Detection(labels[class_id], class_id, confidence, Box(*box))
             for box, confidence, class_id in zip(
                 boxes[with_area].tolist(),
@@ -218,6 +231,7 @@ class OnnxDetector:
                 strict=True,
             )
         )
+        return detections, with_area
 
     def _classes(self, probabilities: FloatArray) -> Prediction:
         """Return the best classes; an invalid prediction if the output has NaN."""

@@ -61,9 +61,7 @@ class Letterbox:
             `[n, 4]` in pixels of the frame, within `[0, width]` and `[0, height]`. A box that is
             completely in the padding has no area.
         """
-        # One ratio per axis, because sizes are rounded: 1000 x 1 becomes 640 x 1, not 640 x 0.64.
-        across = self.frame.width / self.resized.width
-        down = self.frame.height / self.resized.height
+        across, down = self.ratios
         import numpy as np  # not at the top: the settings import `Size` without numpy
 
         offset = np.array([self.left, self.top, self.left, self.top], np.float32)
@@ -73,6 +71,21 @@ class Letterbox:
         # Clip before the multiplication, so that very large values do not overflow.
         placed: FloatArray = np.clip(boxes - offset, np.float32(0), shown) * ratio
         return np.minimum(placed, edge)
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Pixels of the frame for each pixel of the input, across and down.
+
+        One for each axis, because sizes are rounded: 1000 x 1 becomes 640 x 1, not 640 x 0.64.
+        """
+        return self.frame.width / self.resized.width, self.frame.height / self.resized.height
+
+    def points_to_frame(self, points: FloatArray) -> FloatArray:
+        """Convert points `[..., 2]` of the input to points of the frame; they may be outside."""
+        import numpy as np  # not at the top, as above
+
+        placed = (points - np.array([self.left, self.top], np.float32)) * np.array(self.ratios)
+        return np.asarray(placed, np.float32)
 
 
 def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:

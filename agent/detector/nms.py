@@ -1,4 +1,11 @@
-"""Non-maximum suppression (NMS): of overlapping boxes of one class, keep the most confident."""
+"""Non-maximum suppression (NMS): of overlapping boxes of one class, keep the most confident.
+
+Rotated boxes are compared as Ultralytics' models of rotated boxes do it in their own validation:
+by the probabilistic IoU (Murrugarra-Llerena et al., "Probabilistic Intersection-over-Union for
+Training and Evaluation of Oriented Object Detectors", arXiv 2106.06072), where a box is removed by
+any more confident one, even by one that is removed itself (Fast NMS: Bolya et al., "YOLACT", arXiv
+1904.02689).
+"""
 
 import cv2
 import numpy as np
@@ -26,8 +33,9 @@ def non_maximum_suppression(raw: DecodedDetections, *, iou: float | None) -> Dec
     if iou is None or len(ordered.confidences) == 0:
         return ordered.select(np.arange(min(MAX_DETECTIONS, len(ordered.confidences))))
     rows = np.empty(0, np.intp)
+    suppress = _suppress if ordered.rotated is None else _suppress_rotated
     for count in CANDIDATES:
-        rows = _suppress(ordered, count, iou)
+        rows = suppress(ordered, count, iou)
         if len(rows) >= MAX_DETECTIONS or count >= len(ordered.confidences):
             break
     return ordered.select(rows[:MAX_DETECTIONS])
@@ -48,3 +56,54 @@ def _suppress(ordered: DecodedDetections, count: int, iou: float) -> NDArray[np.
         iou,
     )
     return np.sort(np.asarray(rows, np.intp))
+
+
+def _suppress_rotated(ordered: DecodedDetections, count: int, iou: float) -> NDArray[np.intp]:
+    """Return which of the first `count` rotated boxes remain after NMS.
+
+    Only pairs whose upright boxes overlap are compared: others have a low IoU.
+    """
+    assert ordered.rotated is not None  # noqa: S101  # the caller checked
+    boxes = ordered.boxes[:count]
+    class_ids = ordered.class_ids[:count]
+    low, high = boxes[:, :2], boxes[:, 2:]
+    near = np.triu(class_ids[:, None] == class_ids, 1)
+    for axis in (0, 1):
+        near &= low[:, None, axis] < high[None, :, axis]
+        near &= low[None, :, axis] < high[:, None, axis]
+    better, worse = np.nonzero(near)
+    rotated = ordered.rotated[:count].astype(np.float64)
+    overlaps = probabilistic_iou(rotated[better], rotated[worse])
+    kept = np.ones(len(boxes), bool)
+    kept[worse[overlaps > iou]] = False
+    return np.flatnonzero(kept)
+
+
+def probabilistic_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilistic IoU of rotated boxes `[n, 5]` with others, `[n]`, 0 to 1.
+
+    Each box is taken for a normal distribution with its mean and covariance; the result is 1 minus
+    the Hellinger distance of the two.
+    """
+    a_xx, a_yy, a_xy = _covariance(a)
+    b_xx, b_yy, b_xy = _covariance(b)
+    across, down = a[:, 0] - b[:, 0], a[:, 1] - b[:, 1]
+    xx, yy, xy = a_xx + b_xx, a_yy + b_yy, a_xy + b_xy
+    tiny = 1e-7
+    determinant = xx * yy - xy**2
+    distance = (xx * down**2 + yy * across**2 - 2 * xy * across * down) / (determinant + tiny) / 4
+    own = np.maximum(a_xx * a_yy - a_xy**2, 0) * np.maximum(b_xx * b_yy - b_xy**2, 0)
+    shape = np.log(determinant / (4 * np.sqrt(own) + tiny) + tiny) / 2
+    bhattacharyya = np.clip(distance + shape, tiny, 100.0)
+    return np.asarray(1 - np.sqrt(1 - np.exp(-bhattacharyya) + tiny))
+
+
+def _covariance(rotated: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Return xx, yy and xy of the covariance of the uniform distribution over each box."""
+    along, across = rotated[:, 2] ** 2 / 12, rotated[:, 3] ** 2 / 12
+    cosines, sines = np.cos(rotated[:, 4]), np.sin(rotated[:, 4])
+    return (
+        along * cosines**2 + across * sines**2,
+        along * sines**2 + across * cosines**2,
+        (along - across) * cosines * sines,
+    )

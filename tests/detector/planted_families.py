@@ -375,6 +375,118 @@ def with_image_index(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([ours, [[1, 2, 3, 40, 50, *ours[0, 5:]]]]).astype(np.float32)
 
 
+PROTOTYPES = 8
+STEP = 4  # pixels of the input for each of a prototype
+KEYPOINTS = 4
+UNITS = 100.0  # pixels; half-precision numbers are exact enough around 1
+
+
+def coefficients(objects: Sequence[Planted]) -> NDArray[np.float32]:
+    """Return `[n, prototypes]`: each mask is the left half of its box."""
+    rows = np.zeros((len(objects), PROTOTYPES), np.float32)
+    rows[:, 0] = centre_boxes(objects)[:, 0] / UNITS
+    rows[:, 1] = -1
+    return rows
+
+
+def prototypes() -> NDArray[np.float32]:
+    """Return prototypes: the first is 1, the second grows with x."""
+    maps = np.zeros((1, PROTOTYPES, SIDES[0] // STEP, SIDES[1] // STEP), np.float32)
+    maps[0, 0] = 1
+    maps[0, 1] = (np.arange(SIDES[1] // STEP) + 0.5) * STEP / UNITS
+    return maps
+
+
+def joined(*parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate(parts, axis=1)
+
+
+def ultralytics_segment(objects: Sequence[Planted]) -> Outputs:
+    rows = joined(centre_boxes(objects), scores(objects), coefficients(objects))
+    return {"output0": filled(rows, CELLS).T[None], "output1": prototypes()}
+
+
+def end2end_segment(objects: Sequence[Planted]) -> Outputs:
+    rows = joined(final_rows(objects), coefficients(objects))
+    return {"output0": filled(rows, 300)[None], "output1": prototypes()}
+
+
+def yolov5_segment(objects: Sequence[Planted]) -> Outputs:
+    objectness = np.full((len(objects), 1), 0.8, np.float32)
+    parts = centre_boxes(objects), objectness, scores(objects) / 0.8, coefficients(objects)
+    return {"output0": filled(joined(*parts), 3 * CELLS)[None], "output1": prototypes()}
+
+
+def keypoint_rows(objects: Sequence[Planted], numbers: int = 3) -> NDArray[np.float32]:
+    """Return `[n, keypoints * numbers]`: the corners of each box, clockwise from the top left.
+
+    Their visibilities are 0.9, 0.8, 0.7 and 0.6.
+    """
+    rows = [
+        [(x_min, y_min, 0.9), (x_max, y_min, 0.8), (x_max, y_max, 0.7), (x_min, y_max, 0.6)]
+        for x_min, y_min, x_max, y_max in (each.box for each in objects)
+    ]
+    points = np.array(rows, np.float32).reshape(-1, KEYPOINTS, 3)
+    return points[:, :, :numbers].reshape(len(objects), -1)
+
+
+def ultralytics_pose(objects: Sequence[Planted]) -> Outputs:
+    rows = joined(centre_boxes(objects), scores(objects), keypoint_rows(objects))
+    return {"output0": filled(rows, CELLS).T[None]}
+
+
+def ultralytics_pose_places(objects: Sequence[Planted]) -> Outputs:
+    rows = joined(centre_boxes(objects), scores(objects), keypoint_rows(objects, 2))
+    return {"output0": filled(rows, CELLS).T[None]}
+
+
+def end2end_pose(objects: Sequence[Planted]) -> Outputs:
+    return {"output0": filled(joined(final_rows(objects), keypoint_rows(objects)), 300)[None]}
+
+
+def rotated_rows(objects: Sequence[Planted]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the boxes and angles of upright boxes: every second one lies on its side."""
+    boxes = centre_boxes(objects)
+    angles = np.zeros((len(boxes), 1), np.float32)
+    boxes[1::2] = boxes[1::2][:, [0, 1, 3, 2]]
+    angles[1::2] = np.pi / 2
+    return boxes, angles
+
+
+def ultralytics_obb(objects: Sequence[Planted]) -> Outputs:
+    boxes, angles = rotated_rows(objects)
+    rows = filled(joined(boxes, scores(objects), angles), CELLS)
+    rows[len(objects) :, -1] = -0.5
+    return {"output0": rows.T[None]}
+
+
+def end2end_obb(objects: Sequence[Planted]) -> Outputs:
+    boxes, angles = rotated_rows(objects)
+    rows = joined(boxes, final_rows(objects)[:, 4:], angles)
+    return {"output0": filled(rows, 300)[None]}
+
+
+def torchvision_masks(objects: Sequence[Planted]) -> Outputs:
+    masks = np.zeros((len(objects), 1, *SIDES), np.float32)
+    for mask, each in zip(masks, objects, strict=True):
+        x_min, y_min, x_max, y_max = each.box
+        mask[0, int(y_min) : int(y_max), int(x_min) : int(x_min + x_max) // 2] = 0.9
+    return torchvision(objects) | {"masks": masks}
+
+
+def torchvision_box_masks(objects: Sequence[Planted]) -> Outputs:
+    masks = np.zeros((len(objects), 1, 28, 28), np.float32)
+    masks[:, :, :, :14] = 0.9
+    return torchvision(objects) | {"masks": masks}
+
+
+def torchvision_keypoints(objects: Sequence[Planted]) -> Outputs:
+    points = keypoint_rows(objects).reshape(-1, KEYPOINTS, 3)
+    heights = np.log(points[:, :, 2] / (1 - points[:, :, 2]))
+    points[:, :, 2] = 1
+    return torchvision(objects) | {"keypoints": points, "keypoints_scores": heights}
+
+
 @dataclass(frozen=True)
 class Family:
     """One format, and the properties of its planted graph."""
@@ -445,6 +557,22 @@ FAMILIES = {
     "yolov7 with NMS": Family("yolov7-nms", yolov7_nms, "letterbox"),
     "torchvision": Family("torchvision", torchvision, "corner"),
     "torchvision without a batch": Family("torchvision", torchvision, "corner", shape=(3, *SIDES)),
+    "segment": Family("ultralytics-segment", ultralytics_segment, "letterbox"),
+    "segment half": Family("ultralytics-segment", ultralytics_segment, "letterbox", "float16"),
+    "segment after NMS": Family("end2end-segment", end2end_segment, "letterbox"),
+    "segment v5": Family("yolov5-segment", yolov5_segment, "letterbox"),
+    "pose": Family(
+        "ultralytics-pose", ultralytics_pose, "letterbox", metadata={"kpt_shape": "[4, 3]"}
+    ),
+    "pose without visibility": Family(
+        "ultralytics-pose", ultralytics_pose_places, "letterbox", metadata={"kpt_shape": "(4, 2)"}
+    ),
+    "pose after NMS": Family("end2end-pose", end2end_pose, "letterbox"),
+    "obb": Family("ultralytics-obb", ultralytics_obb, "letterbox"),
+    "obb after NMS": Family("end2end-obb", end2end_obb, "letterbox"),
+    "mask R-CNN": Family("torchvision-masks", torchvision_masks, "corner"),
+    "mask R-CNN, masks over boxes": Family("torchvision-masks", torchvision_box_masks, "corner"),
+    "keypoint R-CNN": Family("torchvision-keypoints", torchvision_keypoints, "corner"),
 }
 
 

@@ -219,8 +219,8 @@ def test_exactly_one_format_fits_each_family(family: Family) -> None:
     assert choose("auto", model).format.name == family.name
 
 
-@pytest.mark.parametrize("task", ["segment", "pose", "obb", "semantic", "<b>depth</b>"])
-@pytest.mark.parametrize("name", ["auto", "ultralytics", "end2end"])
+@pytest.mark.parametrize("task", ["semantic", "depth", "<b>track</b>"])
+@pytest.mark.parametrize("name", ["auto", "ultralytics", "ultralytics-segment", "end2end"])
 def test_another_task_is_refused_by_its_name(name: str, task: str) -> None:
     model = signature(
         {"output0": np.full((1, 56, 315), 0.5, np.float32)}, Metadata(("person",), task=task)
@@ -233,11 +233,31 @@ def test_another_task_is_refused_by_its_name(name: str, task: str) -> None:
     assert "yolov5" not in error
 
 
-@pytest.mark.parametrize("shape", [(1, 39, 315), (1, 300, 38)], ids=["all cells", "final"])
-def test_masks_are_refused_without_metadata(shape: tuple[int, ...]) -> None:
-    outputs = {"output0": np.full(shape, 0.5), "output1": np.zeros((1, 32, 24, 40))}
+@pytest.mark.parametrize("task", ["segment", "pose", "obb", "classify"])
+@pytest.mark.parametrize("name", ["ultralytics", "end2end", "yolov5", "torchvision"])
+def test_a_format_of_another_task_is_refused(name: str, task: str) -> None:
+    model = signature(
+        {"output0": np.full((1, 56, 315), 0.5, np.float32)}, Metadata(("person",), task=task)
+    )
 
-    assert "it is a segmentation model" in error_of("auto", signature(outputs))
+    assert f"this model's task is {task}" in error_of(name, model)
+
+
+@pytest.mark.parametrize("task", ["segment", "pose", "obb"])
+def test_outputs_that_contradict_the_task_in_the_metadata_are_refused(task: str) -> None:
+    """No detection format gets them: it would take something else for confidences."""
+    model = signature({"output0": np.full((1, 5, 6, 7), 0.5)}, Metadata(LABELS, task=task))
+
+    error = error_of("auto", model)
+
+    assert f"its metadata says `task: {task}`, but no format of this task fits: " in error
+    assert "ultralytics-" in error or "pose model" in error
+
+
+def test_a_class_for_each_pixel_is_refused_without_metadata() -> None:
+    maps = np.zeros((1, 19, *SIDES))
+
+    assert "its only output is an image" in error_of("auto", signature({"output0": maps}))
 
 
 def keypoints() -> Outputs:
@@ -258,17 +278,25 @@ def rotated_boxes(first: float = -0.7, last: float = 2.3) -> Outputs:
 
 
 @pytest.mark.parametrize(
-    "outputs",
-    [keypoints(), rotated_boxes(), rotated_boxes(0.3, 0.9)],
-    ids=["keypoints", "rotated", "rotated to one side"],
+    ("outputs", "offered"),
+    [(keypoints(), ""), (rotated_boxes(0.3, 0.9), "they could be ultralytics-obb;")],
+    ids=["keypoints", "rotated to one side"],
 )
-def test_keypoints_and_angles_are_never_taken_for_confidences(outputs: Outputs) -> None:
+def test_keypoints_and_angles_are_never_taken_for_confidences(
+    outputs: Outputs, offered: str
+) -> None:
     """Without metadata: also not if a person names the format, and the labels count them."""
     error = error_of("auto", signature(outputs))
 
     assert "not ultralytics: " in error
-    assert "could be" not in error
+    assert offered in error
+    assert ("could be" in error) == bool(offered)
     assert "does not fit the trial run" in error_of("ultralytics", signature(outputs))
+
+
+def test_angles_to_both_sides_tell_a_model_of_rotated_boxes() -> None:
+    assert choose("auto", signature(rotated_boxes())).format.name == "ultralytics-obb"
+    assert "does not fit the trial run" in error_of("ultralytics", signature(rotated_boxes()))
 
 
 @st.composite

@@ -13,6 +13,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from agent.domain import Task
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -34,12 +35,19 @@ _CLASSES: Mapping[str, str] = {
     "ppyoloe-nms": "paddle:PpYoloeNms",
     "yunet": "yunet:YuNet",
     "ultralytics": "ultralytics:Ultralytics",
+    "ultralytics-segment": "ultralytics_segment:UltralyticsSegment",
+    "ultralytics-pose": "ultralytics_pose:UltralyticsPose",
+    "ultralytics-obb": "ultralytics_obb:UltralyticsObb",
     "yolov5": "yolov5:YoloV5",
+    "yolov5-segment": "ultralytics_segment:YoloV5Segment",
     "yolox": "yolox:YoloX",
     "yolox-decoded": "yolox:YoloXDecoded",
     "rtdetr-joined": "rtdetr:RtDetrJoined",
     "rtdetr-rows": "rtdetr:RtDetrRows",
     "end2end": "end2end:End2End",
+    "end2end-segment": "ultralytics_segment:End2EndSegment",
+    "end2end-pose": "ultralytics_pose:End2EndPose",
+    "end2end-obb": "ultralytics_obb:End2EndObb",
     "centernet": "centernet:CenterNet",
     "yolov7-nms": "rows7:YoloV7Nms",
     "yolo-nas-flat": "rows7:YoloNasFlat",
@@ -49,6 +57,8 @@ _CLASSES: Mapping[str, str] = {
     "rtdetr": "rtdetr:RtDetr",
     "rtdetr-deployed": "torchvision_like:RtDetrDeployed",
     "torchvision": "torchvision_like:TorchVision",
+    "torchvision-masks": "torchvision_parts:TorchVisionMasks",
+    "torchvision-keypoints": "torchvision_parts:TorchVisionKeypoints",
     "tf-ssd": "ssd:TensorFlowSsd",
     "yolo-nas-batched": "yolo_nas:YoloNasBatched",
     "ssd": "ssd:Ssd",
@@ -103,10 +113,8 @@ def choose(
         ConfigurationError: The name is unknown, the model has another task, no format or more than
             one fits, or the named one does not.
     """
-    import numpy as np  # the settings do not need it
-
     from agent.detector.formats.contradictions import contradiction
-    from agent.detector.formats.other_tasks import refuse_other_tasks
+    from agent.detector.formats.other_tasks import refuse_other_tasks, require_task
 
     if name not in (AUTO, *FORMAT_NAMES):
         raise ConfigurationError(
@@ -114,19 +122,36 @@ def choose(
             f"{', '.join(FORMAT_NAMES)}"
         )
     refuse_other_tasks(model)
-    if name != AUTO:
-        named = formats()[name]
-        against = contradiction(named, named.layout(model), model, labels)
-        if against is not None:
-            raise ConfigurationError(f"{named_by}: {name} does not fit the trial run: {against}")
-        return FormatChoice(named, f"named by {named_by}")
+    if name == AUTO:
+        return _choose(model, labels)
+    named = formats()[name]
+    require_task(named, model)
+    named = _for_model(named, model, labels)
+    against = contradiction(named, named.layout(model), model, labels)
+    if against is not None:
+        raise ConfigurationError(f"{named_by}: {name} does not fit the trial run: {against}")
+    return FormatChoice(named, f"named by {named_by}")
+
+
+def _choose(model: "ModelSignature", labels: Sequence[str] | None) -> FormatChoice:
+    """Return the only format that fits; raises `ConfigurationError`."""
+    import numpy as np  # the settings do not need it
+
+    from agent.detector.formats.contradictions import contradiction
+    from agent.detector.formats.other_tasks import has_task, refuse_undecided
+
     fitting: list[FormatChoice] = []
     possible: list[str] = []
     refused: list[str] = []
-    for known in formats().values():
+    unfit: list[str] = []
+    for each in formats().values():
+        if not has_task(each, model):
+            continue
         try:
+            known = _for_model(each, model, labels)
             layout = known.layout(model)
-        except ConfigurationError:
+        except ConfigurationError as error:
+            unfit.append(str(error))
             continue
         with np.errstate(all="ignore"):  # the numbers may be anything
             reason = known.recognise(model)
@@ -137,7 +162,16 @@ def choose(
             refused.append(f"not {known.name}: {against}")
         elif reason is not None:
             fitting.append(FormatChoice(known, reason))
+    if not fitting:
+        refuse_undecided(model, [*refused, *unfit])
     return _only(fitting, possible, refused, model, labels)
+
+
+def _for_model(
+    known: "AnyFormat", model: "ModelSignature", labels: Sequence[str] | None
+) -> "AnyFormat":
+    """Return the format as it reads this model; raises `ConfigurationError` if it cannot."""
+    return known.for_model(model, labels) if known.task is Task.POSE else known
 
 
 def _only(
@@ -165,8 +199,7 @@ def _only(
         "; ".join(["no format recognises its outputs", *refused])
         + (f"; they could be {' or '.join(possible)}" if possible else "")
         + "; if you know the format, set AGENT_MODEL_FORMAT to its name in docs/models.md, "
-        "otherwise export the model in one of these formats (masks, keypoints and rotated boxes "
-        "cannot be read yet)"
+        "otherwise export the model in one of these formats"
     )
 
 

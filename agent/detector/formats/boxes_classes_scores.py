@@ -85,6 +85,7 @@ def decode_boxes_classes_scores(outputs: Sequence[FloatArray], floor: float) -> 
         scores[rows],
         np.rint(numbers[rows]).astype(np.intp),
         invalid=bool(np.isnan(scores).any()) or not bool(whole.all()),
+        rows=rows,
     )
 
 

@@ -13,7 +13,10 @@ from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.printable import printable
 
-if TYPE_CHECKING:  # it imports numpy, which the settings do not need
+if TYPE_CHECKING:  # they import numpy, which the settings do not need
+    import numpy as np
+    from numpy.typing import NDArray
+
     from agent.detector.formats.decoded import DecodedDetections
 
 
@@ -154,10 +157,8 @@ class Format(Protocol):
         """Return how frames become this model's input."""
 
 
-class DetectionFormat(Format, Protocol):
-    """A family of models that detect objects, each with a box."""
-
-    task: Literal[Task.DETECT]
+class BoxFormat(Format, Protocol):
+    """A family of models that report objects, each with a box."""
 
     nms_iou: float | None
     """IoU above which NMS removes boxes of one class; None if the graph contains NMS."""
@@ -174,6 +175,72 @@ class DetectionFormat(Format, Protocol):
         """
 
 
+class DetectionFormat(BoxFormat, Protocol):
+    """A family of models that report nothing else."""
+
+    task: Literal[Task.DETECT]
+
+
+class RotatedFormat(BoxFormat, Protocol):
+    """A family of models whose boxes are rotated. `decode` sets `rotated`."""
+
+    task: Literal[Task.OBB]
+
+
+class MaskFormat(BoxFormat, Protocol):
+    """A family of models that report a mask of each object. `decode` sets the rows."""
+
+    task: Literal[Task.SEGMENT]
+
+    def masks(
+        self, outputs: Sequence[FloatArray], rows: "NDArray[np.intp]", size: Size
+    ) -> "PrototypeMasks | ImageMasks":
+        """Return what the masks of these rows are computed from; nothing is computed yet.
+
+        Args:
+            outputs: As for `decode`.
+            rows: Of the detections.
+            size: Input size of this run, pixels.
+        """
+
+
+class PoseFormat(BoxFormat, Protocol):
+    """A family of models that report keypoints of each object. `decode` sets the rows."""
+
+    task: Literal[Task.POSE]
+
+    keypoint_count: int
+    """Keypoints of each object; 0 before `for_model` found out."""
+
+    def for_model(self, model: ModelSignature, labels: Sequence[str] | None) -> "PoseFormat":
+        """Return the format as it reads this model: with its number of keypoints.
+
+        Raises:
+            ConfigurationError: Neither the metadata nor the shapes and labels tell the number, or
+                they contradict each other.
+        """
+
+    def keypoints(self, outputs: Sequence[FloatArray], rows: "NDArray[np.intp]") -> FloatArray:
+        """Return `[n, keypoints, 3]` of these rows: x, y in pixels of the input, confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrototypeMasks:
+    """Masks as sums of prototypes: above 0 is inside."""
+
+    coefficients: FloatArray  # [n, prototypes]
+    prototypes: FloatArray  # [prototypes, height, width], over the whole input
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMasks:
+    """Masks as probabilities: above 0.5 is inside."""
+
+    images: FloatArray  # [rows, height, width], of all rows of the output
+    rows: "NDArray[np.intp]"  # [n], those of the detections
+    over_box: bool  # whether each covers its box; otherwise it covers the input
+
+
 class ClassificationFormat(Format, Protocol):
     """A family of models that classify a whole image."""
 
@@ -183,4 +250,5 @@ class ClassificationFormat(Format, Protocol):
         """Return `[classes]`, 0 to 1 each; NaN if the output is not a set of probabilities."""
 
 
-AnyFormat = DetectionFormat | ClassificationFormat
+ObjectFormat = DetectionFormat | RotatedFormat | MaskFormat | PoseFormat
+AnyFormat = ObjectFormat | ClassificationFormat

@@ -13,9 +13,9 @@ from agent.detector.formats.class_ids import label_table
 from agent.detector.formats.contract import (
     AnyFormat,
     ClassNumbering,
-    DetectionFormat,
     Layout,
     ModelSignature,
+    ObjectFormat,
 )
 from agent.detector.formats.decoded import CONFIDENCE_LIMIT, DecodedDetections
 from agent.detector.formats.geometry import add_up_to_one
@@ -128,7 +128,7 @@ def _rows(raw: DecodedDetections, shown: DecodedDetections) -> str | None:
     return None
 
 
-def _everywhere(raw: DecodedDetections, known: DetectionFormat) -> str | None:
+def _everywhere(raw: DecodedDetections, known: ObjectFormat) -> str | None:
     """Say that nearly every cell has an object: then another number was taken for a confidence."""
     count = len(raw.confidences)
     if known.nms_iou is None or count < CELLS:

@@ -20,6 +20,10 @@ class DecodedDetections:
     class_ids: NDArray[np.intp]  # [n], the model's own ids
     invalid: bool = False  # some rows were invalid and are removed
     removed: int = 0  # how many of them had impossible boxes or confidences
+    rows: NDArray[np.intp] | None = None
+    """`[n]`, which row of the output each one is: a format finds its mask or keypoints there."""
+    rotated: FloatArray | None = None
+    """`[n, 5]` of rotated boxes: centre x and y, width, height, angle as in `rotated_corners`."""
 
     @classmethod
     def validated(
@@ -29,6 +33,8 @@ class DecodedDetections:
         class_ids: NDArray[np.intp],
         *,
         invalid: bool = False,
+        rows: NDArray[np.intp] | None = None,
+        rotated: FloatArray | None = None,
     ) -> "DecodedDetections":
         """Keep the valid rows: finite values, an area, a confidence up to 1.
 
@@ -41,6 +47,8 @@ class DecodedDetections:
             confidences: `[n]`.
             class_ids: `[n]`.
             invalid: Whether the format found invalid values in the rows that it removed.
+            rows: `[n]`, the rows of the output, or None.
+            rotated: `[n, 5]`, or None.
         """
         with np.errstate(invalid="ignore", over="ignore"):
             sides = boxes[:, 2:] - boxes[:, :2]
@@ -53,6 +61,8 @@ class DecodedDetections:
             class_ids[good],
             invalid or not bool(right.all()),
             int((~right).sum()),
+            None if rows is None else rows[good],
+            None if rotated is None else rotated[good],
         )
 
     @classmethod
@@ -63,6 +73,22 @@ class DecodedDetections:
 
     def select(self, rows: NDArray[np.intp]) -> "DecodedDetections":
         """Return these rows, in this order."""
+        return self.relabelled(rows, self.class_ids)
+
+    def relabelled(
+        self, rows: NDArray[np.intp], class_ids: NDArray[np.intp]
+    ) -> "DecodedDetections":
+        """Return these rows, in this order, of other class ids.
+
+        Args:
+            rows: Indices of detections.
+            class_ids: `[n]`, for all detections.
+        """
         return DecodedDetections(
-            self.boxes[rows], self.confidences[rows], self.class_ids[rows], self.invalid
+            self.boxes[rows],
+            self.confidences[rows],
+            class_ids[rows],
+            self.invalid,
+            rows=None if self.rows is None else self.rows[rows],
+            rotated=None if self.rotated is None else self.rotated[rows],
         )

@@ -10,9 +10,11 @@ needs no NMS.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detector.formats.contract import Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import MOST_CLASSES, DecodedDetections
@@ -89,17 +91,35 @@ def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Decode
         floor: Lowest confidence, 0 to 1.
         scale: Pixels of the input for each unit of the corners.
     """
-    chosen = rows[rows[:, 4] >= floor]
-    numbers = chosen[:, 5]
+    found = whole_classes(rows, floor)
+    return DecodedDetections.validated(
+        scaled(rows[found.rows, :4], np.float32(scale)),
+        rows[found.rows, 4],
+        found.class_ids,
+        invalid=found.invalid,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WholeClasses:
+    """The rows of final detections that reach the floor and have a class."""
+
+    rows: NDArray[np.intp]  # [n]
+    class_ids: NDArray[np.intp]  # [n]
+    invalid: bool  # a confidence is NaN, or a class id is not a whole number
+
+
+def whole_classes(rows: FloatArray, floor: float) -> WholeClasses:
+    """Return which of the rows `[n, 6 or more]` with confidence and class id are detections."""
+    chosen = np.flatnonzero(rows[:, 4] >= floor)
+    numbers = rows[chosen, 5]
     with np.errstate(invalid="ignore"):  # infinity minus infinity is not below a hundredth
         whole = (np.abs(numbers - np.rint(numbers)) < 0.01) & (numbers > -1)  # noqa: PLR2004  # rounding
         whole &= numbers < MOST_CLASSES
-    counted = chosen[whole]
-    return DecodedDetections.validated(
-        scaled(counted[:, :4], np.float32(scale)),
-        counted[:, 4],
-        np.rint(counted[:, 5]).astype(np.intp),
-        invalid=bool(np.isnan(rows[:, 4]).any()) or not bool(whole.all()),
+    return WholeClasses(
+        chosen[whole],
+        np.rint(numbers[whole]).astype(np.intp),
+        bool(np.isnan(rows[:, 4]).any()) or not bool(whole.all()),
     )
 
 

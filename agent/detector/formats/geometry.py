@@ -40,6 +40,34 @@ def corners(boxes: FloatArray) -> FloatArray:
         return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
+def rotated_corners(rotated: FloatArray) -> FloatArray:
+    """Return the corners `[n, 4, 2]` of `[n, 5]` centre x, centre y, width, height, angle.
+
+    The angle is in radians, from the x axis towards the y axis: clockwise, because y points down.
+    At 0 the corners are top left, top right, bottom right, bottom left.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        angles = rotated[:, 4]
+        cosines, sines = np.cos(angles), np.sin(angles)
+        along = np.stack([cosines, sines], axis=1) * rotated[:, 2:3] / 2
+        across = np.stack([-sines, cosines], axis=1) * rotated[:, 3:4] / 2
+        signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+        moved = signs[None, :, :1] * along[:, None] + signs[None, :, 1:] * across[:, None]
+        return np.asarray(rotated[:, None, :2] + moved, np.float32)
+
+
+def bounds(rotated: FloatArray) -> FloatArray:
+    """Return the upright boxes `[n, 4]` around rotated boxes `[n, 5]`; see `rotated_corners`.
+
+    A box with a negative width or height becomes inverted, which `DecodedDetections` removes.
+    """
+    points = rotated_corners(rotated)
+    boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    for row in np.flatnonzero((rotated[:, 2:4] < 0).any(axis=1)).tolist():
+        boxes[row] = boxes[row, [2, 3, 0, 1]]
+    return boxes
+
+
 def to_pixels(boxes: FloatArray, size: Size) -> FloatArray:
     """Convert `[n, 4]` boxes from normalized coordinates to pixels of the input."""
     return scaled(boxes, np.array([size.width, size.height] * 2, np.float32))

@@ -1,52 +1,83 @@
-"""Refuses models of tasks that the agent cannot read: masks, keypoints, rotated boxes.
+"""Refuses models of tasks that the agent does not read, and formats of another task.
 
-Their outputs look like those of detectors with other columns behind the classes, so a detection
-format would take mask coefficients, coordinates or an angle for confidences.
+The outputs of different tasks look alike: a format of another task would take mask coefficients,
+coordinates or an angle for confidences.
 """
 
-from agent.detector.formats.contract import ModelSignature
+from collections.abc import Sequence
+
+from agent.detector.formats.contract import AnyFormat, ModelSignature
 from agent.domain import Task
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
-TASKS = {
-    "segment": "segmentation",
-    "pose": "keypoints",
-    "obb": "rotated boxes",
+OTHERS = {
+    "semantic": "a class for each pixel",
+    "depth": "distances",
 }
-MASKS = 32  # mask coefficients of each box
+DECLARED = (Task.SEGMENT, Task.POSE, Task.OBB)
+"""Tasks whose formats say what is wrong with a model that declares them."""
+
+MAP_AXES = 4
+COARSEST = 8  # pixels of the input for each of the output, in a model that classifies pixels
 
 
 def refuse_other_tasks(model: ModelSignature) -> None:
-    """Raise if the metadata, or the shapes, are those of a model that is not read.
+    """Raise if the metadata names a task that is not read.
 
     Raises:
-        ConfigurationError: The model's task is neither detection nor classification.
+        ConfigurationError: The task is none of `Task`.
     """
     task = model.metadata.task
-    if task is None and _has_masks(model):
+    if task is not None and task not in list(Task):
+        words = f" ({OTHERS[task]})" if task in OTHERS else ""
         raise ConfigurationError(
-            f"it is a segmentation model: an output of mask prototypes [1, {MASKS}, h, w] and "
-            f"{MASKS} more columns than a detector; {_advice()}"
-        )
-    if task is not None and task not in (Task.DETECT, Task.CLASSIFY):
-        words = f" ({TASKS[task]})" if task in TASKS else ""
-        raise ConfigurationError(
-            f"its metadata says `task: {printable(task, 40)}`{words}, which cannot be read yet; "
+            f"its metadata says `task: {printable(task, 40)}`{words}, which cannot be read; "
             f"{_advice()}"
         )
 
 
-def _advice() -> str:
-    return "export a model that was trained for detection or classification"
+def has_task(known: AnyFormat, model: ModelSignature) -> bool:
+    """Whether a format is for the task that the model's metadata names, if it names one."""
+    return model.metadata.task in (None, known.task)
 
 
-def _has_masks(model: ModelSignature) -> bool:
+def require_task(known: AnyFormat, model: ModelSignature) -> None:
+    """Raise `ConfigurationError` if the format is for another task than the model."""
+    if not has_task(known, model):
+        raise ConfigurationError(
+            f"{known.name} reads models of the task {known.task}; this model's task is "
+            f"{model.metadata.task}"
+        )
+
+
+def refuse_undecided(model: ModelSignature, reasons: Sequence[str]) -> None:
+    """Raise if a model that no format recognises has a task that explains it.
+
+    Args:
+        model: Without a format.
+        reasons: Why the formats of its task do not fit.
+
+    Raises:
+        ConfigurationError: The metadata names a task, but the outputs are not those of such a
+            model; or the outputs are images.
+    """
+    if model.metadata.task in DECLARED:
+        raise ConfigurationError(
+            f"its metadata says `task: {model.metadata.task}`, but no format of this task fits: "
+            f"{'; '.join(reasons)}"
+        )
     shapes = [output.shape for output in model.outputs]
-    prototypes = [shape for shape in shapes if len(shape) == 4 and shape[1] == MASKS]  # noqa: PLR2004  # axes
-    tables = [shape for shape in shapes if len(shape) == 3]  # noqa: PLR2004  # axes
-    return (
-        len(shapes) == len(prototypes) + len(tables) == 2  # noqa: PLR2004  # one of each
-        and len(prototypes) == 1
-        and min(side or 0 for side in tables[0][1:]) > MASKS
-    )
+    if model.metadata.task is None and len(shapes) == 1 and len(shapes[0]) == MAP_AXES:
+        _, _, height, width = shapes[0]
+        if COARSEST * (height or 0) >= model.size.height > COARSEST and (
+            COARSEST * (width or 0) >= model.size.width
+        ):
+            raise ConfigurationError(
+                "its only output is an image, as of a model that says the class of each pixel, or "
+                f"its distance; {_advice()}"
+            )
+
+
+def _advice() -> str:
+    return "export a model for objects (detect, segment, pose, obb) or for classification"

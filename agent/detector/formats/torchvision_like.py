@@ -19,7 +19,7 @@ from agent.detector.formats.boxes_classes_scores import (
     BoxesClassesScores,
     decode_boxes_classes_scores,
 )
-from agent.detector.formats.contract import ClassNumbering, ModelSignature, Preprocessing
+from agent.detector.formats.contract import ClassNumbering, ModelSignature, Preprocessing, Tensor
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.rtdetr import rtdetr_preprocessing
 from agent.detector.formats.ultralytics import ultralytics_preprocessing
@@ -43,6 +43,8 @@ class TorchVision(BoxesClassesScores):
             return None
         if model.has_size_input or len(model.outputs[boxes].shape) != 2:  # noqa: PLR2004  # no batch
             return None
+        if mask_output(model.outputs, boxes) is not None or keypoint_outputs(model.outputs, boxes):
+            return None  # it reads only the boxes of a model that has more
         return "boxes, labels from 1 and scores without a batch axis"
 
     def preprocessing(self, model: ModelSignature) -> Preprocessing:
@@ -63,6 +65,30 @@ class TorchVision(BoxesClassesScores):
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
         return decode_boxes_classes_scores(outputs, floor)
+
+
+def mask_output(outputs: Sequence[Tensor], boxes: int) -> int | None:
+    """Return which output has masks `[n, 1, height, width]` of the boxes; None if none has."""
+    count = outputs[boxes].shape[0]
+    for index, output in enumerate(outputs):
+        if len(output.shape) == 4 and output.shape[:2] == (count, 1):  # noqa: PLR2004  # axes
+            return index
+    return None
+
+
+def keypoint_outputs(outputs: Sequence[Tensor], boxes: int) -> tuple[int, ...]:
+    """Return which outputs have keypoints `[n, k, 3]` and their scores `[n, k]`, if there are."""
+    count = outputs[boxes].shape[0]
+    for index, output in enumerate(outputs):
+        shape = output.shape
+        if len(shape) == 3 and shape[0] == count and shape[2] == 3 and shape[1]:  # noqa: PLR2004  # axes, numbers
+            scores = [
+                other
+                for other, each in enumerate(outputs)
+                if each.shape == shape[:2] and other != boxes
+            ]
+            return (index, *scores[:1])
+    return ()
 
 
 class RtDetrDeployed(BoxesClassesScores):

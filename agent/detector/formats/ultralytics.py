@@ -10,9 +10,11 @@ shapes: `yolov5.py`, `end2end.py`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.detector.formats.contract import (
     TO_ONE,
@@ -101,12 +103,34 @@ class Ultralytics:
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`; only the best class of each cell."""
         rows = outputs[0][0]
-        scores = rows[BOX_ROWS:]
-        best = scores.max(axis=0, initial=-np.inf)
-        cells = np.flatnonzero(best >= floor)
+        found = best_classes(rows[BOX_ROWS:], floor)
         return DecodedDetections.validated(
-            corners(rows[:BOX_ROWS, cells].T),
-            best[cells],
-            scores[:, cells].argmax(axis=0),
-            invalid=bool(np.isnan(best).any()),
+            corners(rows[:BOX_ROWS, found.cells].T),
+            found.confidences,
+            found.class_ids,
+            invalid=found.invalid,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BestClasses:
+    """The best class of each cell where it reaches the floor."""
+
+    cells: NDArray[np.intp]  # [n]
+    confidences: FloatArray  # [n]
+    class_ids: NDArray[np.intp]  # [n]
+    invalid: bool  # some cells have a confidence of NaN
+
+
+def best_classes(scores: FloatArray, floor: float) -> BestClasses:
+    """Return the best class of each cell of `[classes, cells]` where it is at least `floor`."""
+    best = scores.max(axis=0, initial=-np.inf)
+    cells = np.flatnonzero(best >= floor)
+    return BestClasses(
+        cells, best[cells], scores[:, cells].argmax(axis=0), bool(np.isnan(best).any())
+    )
+
+
+def is_over_cells(model: ModelSignature, count: int | None) -> bool:
+    """Whether a number of columns is that of the cells of one of the usual pyramids."""
+    return any(count == cells_of(model.size, strides) for strides in PYRAMIDS)

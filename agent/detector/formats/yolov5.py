@@ -18,7 +18,7 @@ import numpy as np
 from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import PYRAMIDS, cells_of, corners
-from agent.detector.formats.ultralytics import ultralytics_preprocessing
+from agent.detector.formats.ultralytics import BestClasses, ultralytics_preprocessing
 from agent.detector.letterbox import Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
@@ -50,17 +50,25 @@ def objectness_is_one(model: ModelSignature) -> bool:
 
 def decode_joined(rows: FloatArray, floor: float) -> DecodedDetections:
     """Return the detections of `[n, 5 + classes]` with boxes in pixels."""
+    found = likely_classes(rows, floor)
+    return DecodedDetections.validated(
+        corners(rows[found.cells, :4]), found.confidences, found.class_ids, invalid=found.invalid
+    )
+
+
+def likely_classes(rows: FloatArray, floor: float) -> BestClasses:
+    """Return the best class of each row of `[n, 5 + classes]` where it is at least `floor`."""
     # The product is at most the objectness, so most rows need no comparison of their classes.
-    likely = rows[~(rows[:, 4] < floor)]  # includes NaN, which is not below the floor
+    likely = np.flatnonzero(~(rows[:, 4] < floor))  # includes NaN, which is not below the floor
     with np.errstate(over="ignore", invalid="ignore"):
-        confidences = likely[:, 4:5] * likely[:, BOX_COLUMNS:]
+        confidences = rows[likely, 4:5] * rows[likely, BOX_COLUMNS:]
     best = confidences.max(axis=1, initial=-np.inf)
     chosen = np.flatnonzero(best >= floor)
-    return DecodedDetections.validated(
-        corners(likely[chosen, :4]),
+    return BestClasses(
+        likely[chosen],
         best[chosen],
         confidences[chosen].argmax(axis=1),
-        invalid=bool(np.isnan(best).any()),
+        bool(np.isnan(best).any()),
     )
 
 

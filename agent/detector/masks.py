@@ -1,0 +1,279 @@
+"""Masks of a segmentation model. Their outlines are computed when somebody asks for them.
+
+Of the many detections of all frames few are stored. Until then a mask is a few numbers and a
+reference to what all masks of its frame share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.detector.formats.contract import ImageMasks, PrototypeMasks
+from agent.detector.letterbox import Letterbox
+from agent.domain import Box, FloatArray, Mask, Polygon
+
+MOST_POINTS = 500
+"""Corners of a polygon. A finer outline is simplified more."""
+
+COARSEST, FINEST, USUAL = 1024, 4, 256
+"""The raster on which an outline is found: up to 4 pixels for each of the frame where that makes at
+most 256 on the longer side, so that the edges of small objects are exact; at most 1024."""
+
+TOLERANCE = 1.0
+"""Pixels of the frame by which a polygon may differ from the outline."""
+
+SMALL = 64
+"""Pixels of the frame: smaller objects have a smaller tolerance, in proportion."""
+
+MARGIN = 2
+"""Pixels of a mask around a box that the interpolation inside of it needs."""
+
+PROBABLE = 0.5
+"""Probability above which a pixel is inside of a mask."""
+
+Values = NDArray[np.float16]
+"""A part of prototypes or of masks. Half precision: they are kept while a frame may be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where a part of a map lies in the frame: both are linear in the other."""
+
+    left: float  # x in the frame, pixels, of the left edge of the first column
+    top: float
+    column: float  # pixels of the frame for each column
+    row: float
+
+
+class _LazyMask:
+    """Base of masks: computes its polygon once."""
+
+    __slots__ = ("_box", "_polygon")
+
+    def __init__(self, box: Box) -> None:
+        """Use the box that limits the mask: in pixels of the frame, with an area."""
+        self._box = box
+        self._polygon: Polygon | None = None
+
+    def polygon(self) -> Polygon:
+        """Return the outline of the object's largest part; empty if the mask has no area.
+
+        Several threads may ask at once: then it is computed more than once, with one result.
+        """
+        if self._polygon is None:
+            values, grid = self._values()
+            self._polygon = _outline(values, grid, self._box)
+        return self._polygon
+
+    def _values(self) -> tuple[FloatArray, Grid]:
+        """Return numbers around the box, above 0 inside of the object, and their place."""
+        raise NotImplementedError
+
+
+class PrototypeMask(_LazyMask):
+    """A mask as a sum of prototypes that all masks of a frame share."""
+
+    __slots__ = ("_coefficients", "_grid", "_prototypes")
+
+    def __init__(
+        self,
+        box: Box,
+        coefficients: FloatArray,
+        prototypes: Values,
+        grid: Grid,
+    ) -> None:
+        """Use `[prototypes]` and `[prototypes, height, width]`, the latter at `grid`."""
+        super().__init__(box)
+        self._coefficients = coefficients
+        self._prototypes = prototypes
+        self._grid = grid
+
+    def _values(self) -> tuple[FloatArray, Grid]:
+        _, height, width = self._prototypes.shape
+        columns, rows = _around(self._box, self._grid, width, height)
+        part = self._prototypes[:, rows.start : rows.stop, columns.start : columns.stop]
+        flat = part.reshape(len(part), -1).astype(np.float32)
+        values = (self._coefficients @ flat).reshape(len(rows), len(columns))
+        return values, _moved(self._grid, columns.start, rows.start)
+
+
+class ImageMask(_LazyMask):
+    """A mask that the model computed, as probabilities."""
+
+    __slots__ = ("_grid", "_image")
+
+    def __init__(self, box: Box, image: Values, grid: Grid) -> None:
+        """Use `[height, width]`, 0 to 1, which lies in the frame at `grid`."""
+        super().__init__(box)
+        self._image = image
+        self._grid = grid
+
+    def _values(self) -> tuple[FloatArray, Grid]:
+        return np.asarray(self._image, np.float32) - np.float32(PROBABLE), self._grid
+
+
+def masks_of(
+    source: PrototypeMasks | ImageMasks,
+    boxes: Sequence[Box],
+    corners: FloatArray,
+    letterbox: Letterbox,
+) -> tuple[Mask | None, ...]:
+    """Return the mask of each object; None if a number that it needs is NaN or infinite.
+
+    What the masks refer to is copied, so that the model's whole output can be freed.
+
+    Args:
+        source: What the model said.
+        boxes: Of the same objects, in pixels of the frame, inside its edges, with an area.
+        corners: The same `[n, 4]` in pixels of the input, not clipped.
+        letterbox: The frame's place in the input.
+    """
+    if not boxes:
+        return ()
+    if isinstance(source, PrototypeMasks):
+        return _from_prototypes(source, boxes, letterbox)
+    return _from_images(source, boxes, corners, letterbox)
+
+
+def _from_prototypes(
+    source: PrototypeMasks, boxes: Sequence[Box], letterbox: Letterbox
+) -> tuple[Mask | None, ...]:
+    _, height, width = source.prototypes.shape
+    whole = _whole_input(letterbox, width, height)
+    sides = np.array([(each.x_min, each.y_min, each.x_max, each.y_max) for each in boxes])
+    union = Box(*sides[:, :2].min(axis=0).tolist(), *sides[:, 2:].max(axis=0).tolist())
+    columns, rows = _around(union, whole, width, height)
+    part = source.prototypes[:, rows.start : rows.stop, columns.start : columns.stop]
+    if not np.isfinite(part).all():
+        return (None,) * len(boxes)
+    prototypes = np.ascontiguousarray(part, np.float16)
+    grid = _moved(whole, columns.start, rows.start)
+    valid = [bool(np.isfinite(row).all()) for row in source.coefficients]
+    return tuple(
+        PrototypeMask(box, row, prototypes, grid) if is_valid else None
+        for box, row, is_valid in zip(boxes, source.coefficients, valid, strict=True)
+    )
+
+
+def _from_images(
+    source: ImageMasks, boxes: Sequence[Box], corners: FloatArray, letterbox: Letterbox
+) -> tuple[Mask | None, ...]:
+    _, height, width = source.images.shape
+    made: list[Mask | None] = []
+    for box, row, inner in zip(boxes, source.rows.tolist(), corners, strict=True):
+        image = source.images[row]
+        if source.over_box:
+            grid, part = _over_box(inner, letterbox, width, height), image
+        else:
+            whole = _whole_input(letterbox, width, height)
+            columns, rows = _around(box, whole, width, height)
+            part = image[rows.start : rows.stop, columns.start : columns.stop]
+            grid = _moved(whole, columns.start, rows.start)
+        valid = bool(np.isfinite(part).all())
+        made.append(ImageMask(box, part.astype(np.float16), grid) if valid else None)
+    return tuple(made)
+
+
+def _whole_input(letterbox: Letterbox, width: int, height: int) -> Grid:
+    """Return the place of a map that covers the whole input."""
+    across, down = letterbox.ratios
+    return Grid(
+        -letterbox.left * across,
+        -letterbox.top * down,
+        letterbox.input.width / width * across,
+        letterbox.input.height / height * down,
+    )
+
+
+def _over_box(corners: FloatArray, letterbox: Letterbox, width: int, height: int) -> Grid:
+    """Return the place of a map that covers a box of the input."""
+    across, down = letterbox.ratios
+    left, top, right, bottom = corners.tolist()
+    return Grid(
+        (left - letterbox.left) * across,
+        (top - letterbox.top) * down,
+        (right - left) * across / width,
+        (bottom - top) * down / height,
+    )
+
+
+def _around(box: Box, grid: Grid, width: int, height: int) -> tuple[range, range]:
+    """Return the columns and rows of a map that a box needs; at least one each."""
+    return (
+        _needed(box.x_min, box.x_max, grid.left, grid.column, width),
+        _needed(box.y_min, box.y_max, grid.top, grid.row, height),
+    )
+
+
+def _needed(low: float, high: float, start: float, step: float, count: int) -> range:
+    first = min(max(int((low - start) / step) - MARGIN, 0), count - 1)
+    return range(first, min(max(int((high - start) / step) + 1 + MARGIN, first + 1), count))
+
+
+def _moved(grid: Grid, column: int, row: int) -> Grid:
+    """Return the place of the part that begins at this column and row."""
+    return Grid(grid.left + column * grid.column, grid.top + row * grid.row, grid.column, grid.row)
+
+
+def _outline(values: FloatArray, grid: Grid, box: Box) -> Polygon:
+    """Return the polygon around the numbers above 0, inside of the box."""
+    across, down = box.x_max - box.x_min, box.y_max - box.y_min
+    longest = max(across, down)
+    step = longest / min(max(longest, min(longest * FINEST, USUAL)), COARSEST)
+    width, height = max(1, round(across / step)), max(1, round(down / step))
+    wide, high = across / width, down / height  # pixels of the frame for each of the raster
+    # The centre of a raster's pixel i is at (i + 0.5) * wide + x_min of the frame, and that of a
+    # map's column k at (k + 0.5) * column + left.
+    place = np.array(
+        [
+            [wide / grid.column, 0, _shift(box.x_min, wide, grid.left, grid.column)],
+            [0, high / grid.row, _shift(box.y_min, high, grid.top, grid.row)],
+        ]
+    )
+    raster = cv2.warpAffine(
+        values,
+        place,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    tolerance = min(TOLERANCE, longest / SMALL) / step
+    points = _largest_part(np.asarray(raster > 0, np.uint8), tolerance)
+    return tuple(
+        (min(box.x_min + x * wide, box.x_max), min(box.y_min + y * high, box.y_max))
+        for x, y in points
+    )
+
+
+def _shift(low: float, step: float, start: float, column: float) -> float:
+    return (low + step / 2 - start) / column - 0.5
+
+
+def _largest_part(mask: NDArray[np.uint8], tolerance: float) -> list[tuple[float, float]]:
+    """Return the simplified outline of the part with the largest area; empty if there is none.
+
+    The outline goes along the edges of the pixels, `[0, width]` and `[0, height]`.
+    """
+    height, width = mask.shape
+    # OpenCV's contours go through the centres of pixels. Here those are the corners of the mask's
+    # pixels: a corner is inside if one of its four pixels is.
+    edges = np.zeros((height + 1, width + 1), np.uint8)
+    for down in (0, 1):
+        for across in (0, 1):
+            edges[down : down + height, across : across + width] |= mask
+    found, _ = cv2.findContours(edges, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not found:
+        return []
+    largest = max(found, key=cv2.contourArea)
+    points = cv2.approxPolyDP(largest, tolerance, closed=True)
+    while len(points) > MOST_POINTS:
+        tolerance *= 2
+        points = cv2.approxPolyDP(largest, tolerance, closed=True)
+    if len(points) < 3:  # noqa: PLR2004  # a line: the part is thinner than the tolerance
+        left, top, wide, high = cv2.boundingRect(largest)
+        right, bottom = left + wide - 1, top + high - 1
+        return [(left, top), (right, top), (right, bottom), (left, bottom)]
+    return [(float(x), float(y)) for x, y in points.reshape(-1, 2)]
