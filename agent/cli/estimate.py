@@ -11,19 +11,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.dataset.records import Records, read_records
+from agent.dataset.records import Records, part_folders, read_records
+from agent.domain import Task
 from agent.errors import ConfigurationError
 from agent.evaluation import annotations as review
 from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
+from agent.evaluation.label_studio_export import is_label_studio, label_studio_boxes
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
+from agent.evaluation.model_boxes import is_untouched, reported_boxes
 from agent.evaluation.yolo_labels import read_folder
 from agent.printable import printable
+from agent.record.shapes import task_of
 
 METHOD = (
     "weighted ratios over randomly drawn frames, linearised variance, Wilson intervals with the "
     "effective sample size"
 )
+
+_BY_BOUNDS = "Outlines, keypoints and rotated boxes are measured by the upright boxes around them."
 
 _BIASED = (
     "those were chosen because of what the model said of them, so an average over them says "
@@ -44,8 +50,8 @@ def estimate(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of corrected YOLO labels, a COCO file, or verdicts as CSV or JSON "
-            "(id, verdict: ok or fail). [default: DIR/labels]"
+            help="Folder of corrected YOLO labels, a COCO file, a JSON export of Label Studio, or "
+            "verdicts as CSV or JSON (id, verdict: ok or fail). [default: DIR/labels]"
         ),
     ] = None,
     reviewed: Annotated[
@@ -90,8 +96,14 @@ def estimate(
     left_out = len(records) - len(drawn)
     if as_json:
         print(json.dumps(_facts(rate, measured, frames, len(drawn), left_out), ensure_ascii=False))
-    else:
-        _show(rate, measured, frames, len(drawn), left_out)
+        return
+    _show(rate, measured, frames, len(drawn), left_out)
+    if any(box.is_bounds for name in drawn for box in said.truth.get(name, ())) or any(
+        task_of(record) is not Task.DETECT for record in drawn.values()
+    ):
+        print(_BY_BOUNDS)
+    for part in part_folders(directory):
+        print(f"Captures of another task are in {printable(part)}: estimate them by themselves.")
 
 
 def _records(directory: Path) -> Records:
@@ -118,12 +130,15 @@ def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool)
                 content = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise ConfigurationError(f"cannot read {labels}: it is no JSON: {error}") from error
-        if not review.is_coco(content):
+        if review.is_coco(content):
+            truth = review.coco_labels(labels, content, records)
+        elif is_label_studio(content):
+            truth = label_studio_boxes(labels, content, records)
+        else:
             return _Said({}, review.verdicts(labels, text, records))
-        truth = review.coco_labels(labels, content, records)
     review.require_labels_of_model(labels, truth, records)
     drawn = [name for name in truth if records[name]["lane"] == "random"]
-    untouched = all(review.is_untouched(records[name], truth[name]) for name in drawn)
+    untouched = all(is_untouched(records[name], truth[name]) for name in drawn)
     if drawn and untouched and not is_reviewed:
         raise ConfigurationError(
             f"cannot estimate: every label of a random capture in {labels} is the model's own. "
@@ -166,7 +181,7 @@ def _frames(drawn: Records, said: _Said) -> list[Reviewed]:
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
         if name in said.truth and "detections" in record:
-            found = match_boxes(review.reported_boxes(record), said.truth[name])
+            found = match_boxes(reported_boxes(record), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:
             frames.append(Reviewed(weight, said.verdicts[name]))
@@ -195,6 +210,7 @@ def _facts(
             }
             for each in measured[1:]
         },
+        "measured_by": "upright boxes",
         "confidence": 0.95,
         "method": METHOD,
     }

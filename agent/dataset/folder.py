@@ -29,6 +29,7 @@ from uuid import UUID
 
 from agent.dataset import clip_files, yolo
 from agent.dataset.classes import number_of, with_classes_of
+from agent.dataset.records import part_folders
 from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
@@ -78,8 +79,7 @@ class Dataset:
 
     def parts(self) -> "list[Dataset]":
         """Return the datasets inside of this one that hold the captures of other tasks."""
-        names = [path.name for path in self.directory.iterdir()] if self.directory.is_dir() else []
-        forms = [LabelForm.of_folder(name) for name in sorted(names)]
+        forms = [LabelForm.of_folder(path.name) for path in part_folders(self.directory)]
         return [self._part(form) for form in forms if form is not None]
 
     def store(self, record_json: bytes, image: bytes, clip: bytes = b"") -> bool:

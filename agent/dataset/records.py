@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from agent.dataset.yolo import LabelForm
 from agent.errors import ConfigurationError
 from agent.files import read_regular_file
 from agent.printable import printable
@@ -42,6 +43,12 @@ def read_records(directory: Path) -> dict[str, Mapping[str, Any]]:
             ) from error
         records[path.stem] = record
     return records
+
+
+def part_folders(directory: Path) -> list[Path]:
+    """Return the folders inside of a dataset that hold the captures of other tasks."""
+    found = directory.iterdir() if directory.is_dir() else ()
+    return sorted(path for path in found if LabelForm.of_folder(path.name) and path.is_dir())
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from agent.errors import ConfigurationError
 from agent.evaluation.box_matching import AnnotatedBox
 from agent.files import read_regular_file
 from agent.printable import printable
-from agent.record.summary import confident, sides
+from agent.record.shapes import bounds
 
 Truth = Mapping[str, Sequence[AnnotatedBox]]
 """The boxes of each capture that has an annotation; none where nothing is in the image."""
@@ -32,7 +32,6 @@ FILE_MAX = 500_000_000
 _GOOD, _BAD = frozenset({"ok", "pass", "good", "right"}), frozenset({"fail", "bad", "wrong"})
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_SAME = 0.01  # of the side of the image; tools round the numbers of a box
 
 
 class ReviewError(ConfigurationError):
@@ -55,26 +54,6 @@ def text_of(file: Path) -> str:
 def capture_in(name: str, records: Records) -> str | None:
     """Return the id that stands in a file's name, or None if none of `records` has it."""
     return next((found for found in _ID.findall(name.lower()) if found in records), None)
-
-
-def is_untouched(record: Mapping[str, Any], boxes: Sequence[AnnotatedBox]) -> bool:
-    """Whether the boxes are those that the model reported at or above its thresholds."""
-    reported = reported_boxes(record)
-    width, height = record["image"]["width"], record["image"]["height"]
-    return len(reported) == len(boxes) and all(
-        mine.label == theirs.label and _is_same_place(mine.box, theirs.box, width, height)
-        for mine, theirs in zip(
-            sorted(reported, key=_place), sorted(boxes, key=_place), strict=True
-        )
-    )
-
-
-def reported_boxes(record: Mapping[str, Any]) -> list[AnnotatedBox]:
-    """Return what the application acted on: detections at or above their threshold."""
-    return [
-        AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
-        for each in confident(record)
-    ]
 
 
 def require_labels_of_model(
@@ -118,7 +97,7 @@ def coco_labels(file: Path, content: Any, records: Records) -> Truth:
         for image in content["images"]:
             name = capture_in(str(image["file_name"]), records)
             if name is not None:
-                _require_first(name, truth, file)
+                require_first(name, truth, file)
                 size = records[name]["image"]
                 across = size["width"] / (image.get("width") or size["width"])
                 down = size["height"] / (image.get("height") or size["height"])
@@ -127,15 +106,32 @@ def coco_labels(file: Path, content: Any, records: Records) -> Truth:
         for each in content["annotations"]:
             if each["image_id"] in found:
                 name, across, down = found[each["image_id"]]
-                x, y, width, height = (finite(side) for side in each["bbox"])
-                box = Box(x * across, y * down, (x + width) * across, (y + height) * down)
-                crowd = bool(each.get("iscrowd"))
-                truth[name].append(AnnotatedBox(labels[each["category_id"]], box, is_crowd=crowd))
+                left, top, right, bottom = _coco_sides(each)
+                box = Box(left * across, top * down, right * across, bottom * down)
+                truth[name].append(
+                    AnnotatedBox(
+                        labels[each["category_id"]],
+                        box,
+                        is_crowd=bool(each.get("iscrowd")),
+                        is_bounds=bool(each.get("segmentation") or each.get("keypoints")),
+                    )
+                )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ReviewError(
             f"cannot read {printable(file)} as COCO: {printable(repr(error))}"
         ) from error
     return truth
+
+
+def _coco_sides(annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Return the sides of an annotation's `bbox`; without one, of its polygons."""
+    bbox, polygons = annotation.get("bbox"), annotation.get("segmentation")
+    if not bbox and isinstance(polygons, list) and polygons:
+        numbers = [[finite(number) for number in polygon] for polygon in polygons]
+        points = [point for each in numbers for point in zip(each[::2], each[1::2], strict=True)]
+        return bounds(points)
+    x, y, width, height = (finite(side) for side in annotation["bbox"])
+    return x, y, x + width, y + height
 
 
 def verdicts(file: Path, text: str, records: Records) -> Mapping[str, bool]:
@@ -178,7 +174,8 @@ def finite(value: object) -> float:
     return number
 
 
-def _require_first(name: str, truth: Mapping[str, object], file: Path) -> None:
+def require_first(name: str, truth: Mapping[str, object], file: Path) -> None:
+    """Raise `ReviewError` for a second image of a capture."""
     if name in truth:
         raise ReviewError(
             f"cannot use {printable(file)}: it has several images of the capture {name}; export "
@@ -202,24 +199,3 @@ def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
         cells = {str(key).strip().lower(): str(value) for key, value in row.items()}
         if any(cell.strip() for cell in cells.values()):
             yield cells["id"], cells["verdict"]
-
-
-def _place(each: AnnotatedBox) -> tuple[str, int, int, int, int]:
-    box = each.box
-    corners = (box.x_min, box.y_min, box.x_max, box.y_max)
-    left, top, right, bottom = (round(side) for side in corners)
-    return each.label, left, top, right, bottom
-
-
-def _is_same_place(mine: Box, theirs: Box, width: int, height: int) -> bool:
-    """Whether two boxes differ by rounding alone; the model's may be cut at the edges."""
-    cut = Box(
-        min(max(mine.x_min, 0.0), width),
-        min(max(mine.y_min, 0.0), height),
-        min(max(mine.x_max, 0.0), width),
-        min(max(mine.y_max, 0.0), height),
-    )
-    return (
-        max(abs(cut.x_min - theirs.x_min), abs(cut.x_max - theirs.x_max)) <= _SAME * width
-        and max(abs(cut.y_min - theirs.y_min), abs(cut.y_max - theirs.y_max)) <= _SAME * height
-    )

@@ -17,6 +17,8 @@ class AnnotatedBox:
     box: Box
     confidence: float = 1.0
     is_crowd: bool = False  # by a person: many objects, of which none is asked for
+    is_bounds: bool = field(default=False, compare=False)
+    """Whether it is the upright box around a polygon, a rotated box or a pose."""
 
 
 @dataclass(frozen=True, slots=True)

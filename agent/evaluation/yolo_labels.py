@@ -1,6 +1,6 @@
 """Reads folders of YOLO labels as annotation tools export them.
 
-Each tool names the classes in a file of its own; a row is a box, or the corners of a polygon.
+Each tool names the classes in a file of its own; rows are of any task (`yolo_rows`).
 """
 
 import itertools
@@ -12,18 +12,15 @@ from typing import Any
 import yaml
 
 from agent.dataset.records import Records
-from agent.domain import Box
-from agent.evaluation.annotations import ReviewError, Truth, capture_in, finite, text_of
+from agent.evaluation.annotations import ReviewError, Truth, capture_in, text_of
 from agent.evaluation.box_matching import AnnotatedBox
+from agent.evaluation.yolo_rows import PoseShape, box_of_row, pose_of
 from agent.printable import printable
 
 _YAML = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 _LISTS = ("classes.txt", "obj.names")
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-_BOX = 5  # columns: class, centre, size
-_BOX_WITH_CONFIDENCE = 6
-_POLYGON = 7  # columns at least: class and three corners
-_TOLERANCE = 0.01  # tools round, and let a box reach a little out of the image
+_LINE_SHOWN = 200  # characters of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +30,12 @@ class LabelFolder:
     names: Sequence[str]  # the label of each class number
     files: Mapping[str, Path]
     images: frozenset[str]  # captures whose image lies there too, so that it was looked at
+    pose: PoseShape | None = None  # the `kpt_shape` of its YAML file
 
     def truth(self, records: Records) -> Truth:
         """Return the boxes by capture; raise `ReviewError` for a row that is not understood."""
         return {
-            name: list(_rows(path, self.names, records[name]["image"]))
+            name: list(_rows(path, self.names, records[name], pose_of(self.pose, records[name])))
             for name, path in self.files.items()
             if name in records
         }
@@ -69,7 +67,8 @@ def read_folder(folder: Path, dataset: Path, records: Records) -> LabelFolder:
     beside = folder.parent / "images"
     if folder.parent.resolve() != dataset.resolve() and beside.is_dir():
         images |= {name for path in beside.rglob("*") if (name := capture_in(path.name, records))}
-    return LabelFolder(_names(folder, dataset), files, frozenset(images))
+    names, place = _names(folder, dataset)
+    return LabelFolder(names, files, frozenset(images), _pose(place))
 
 
 def class_names(file: Path) -> list[str]:
@@ -81,11 +80,7 @@ def class_names(file: Path) -> list[str]:
         if not lines or not all(line.strip() for line in lines):
             raise ReviewError(f"cannot read {printable(file)}: it must have a name in each line")
         return [line.strip() for line in lines]
-    try:
-        content = yaml.safe_load(text_of(file))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ReviewError(f"cannot read {printable(file)}: {printable(error)}") from error
-    names = content.get("names") if isinstance(content, dict) else None
+    names = _content(file).get("names")
     if names is None:
         raise ReviewError(f"cannot read {printable(file)}: it has no `names`")
     if isinstance(names, dict):
@@ -102,8 +97,38 @@ def class_names(file: Path) -> list[str]:
     return [str(name) for name in names]
 
 
-def _names(folder: Path, dataset: Path) -> list[str]:
-    """Return the class names of the nearest folder that has them, from `folder` upwards."""
+def _content(file: Path) -> Mapping[Any, Any]:
+    """Return what a YAML file holds; nothing if it is not an object."""
+    try:
+        content = yaml.safe_load(text_of(file))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ReviewError(f"cannot read {printable(file)}: {printable(error)}") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _pose(place: Path) -> PoseShape | None:
+    """Return the keypoints that a YAML file in a folder states, if it has one that does."""
+    for file in (place / name for name in _YAML if (place / name).is_file()):
+        stated = _content(file).get("kpt_shape")
+        if stated is None:
+            continue
+        fits = isinstance(stated, list) and len(stated) == 2  # noqa: PLR2004
+        if not fits or not all(isinstance(each, int) and each > 0 for each in stated):
+            raise ReviewError(f"cannot read {printable(file)}: `kpt_shape` must be two numbers")
+        if stated[1] not in {2, 3}:
+            raise ReviewError(
+                f"cannot read {printable(file)}: the second number of `kpt_shape` must be 2 or 3, "
+                f"not {stated[1]}"
+            )
+        return PoseShape(*stated)
+    return None
+
+
+def _names(folder: Path, dataset: Path) -> tuple[list[str], Path]:
+    """Return the class names of the nearest folder that has them, from `folder` upwards.
+
+    That folder comes with them.
+    """
     inside = folder.resolve().is_relative_to(dataset.resolve())
     for place in itertools.islice((folder, *folder.parents), 3):
         found = [place / name for name in (*_YAML, *_LISTS) if (place / name).is_file()]
@@ -116,59 +141,28 @@ def _names(folder: Path, dataset: Path) -> list[str]:
                         f"cannot use {printable(folder)}: {found[0].name} and {name} in "
                         f"{printable(place)} name other classes; keep the one of the labels"
                     )
-            return first
+            return first, place
         if place == dataset:
             break
     if inside:
-        return class_names(dataset / _YAML[0])
+        return class_names(dataset / _YAML[0]), dataset
     raise ReviewError(
         f"cannot use {printable(folder)}: nothing names its classes; put the data.yaml, "
         "classes.txt or obj.names of the export beside the labels"
     )
 
 
-def _rows(path: Path, names: Sequence[str], size: Mapping[str, Any]) -> Iterator[AnnotatedBox]:
+def _rows(
+    path: Path, names: Sequence[str], record: Mapping[str, Any], pose: PoseShape | None
+) -> Iterator[AnnotatedBox]:
     for number, line in enumerate(text_of(path).splitlines(), 1):
         parts = line.split()
         if not parts:
             continue
         try:
-            yield _row(parts, names, size)
+            yield box_of_row(parts, names, record["image"], pose)
         except ValueError as error:
             raise ReviewError(
-                f"cannot read {printable(path)}, line {number}: '{printable(line)}': {error}"
+                f"cannot read {printable(path)}, line {number}: "
+                f"'{printable(line, _LINE_SHOWN)}': {error}"
             ) from error
-
-
-def _row(parts: Sequence[str], names: Sequence[str], size: Mapping[str, Any]) -> AnnotatedBox:
-    try:
-        place = int(parts[0])
-    except ValueError:
-        raise ValueError(
-            f"its class, '{printable(parts[0], 40)}', must be a whole number; columns are "
-            "separated by spaces"
-        ) from None
-    if not 0 <= place < len(names):
-        raise ValueError(f"class {place} has no name; there are {len(names)}")
-    values = [finite(part) for part in parts[1:]]
-    if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values):
-        raise ValueError("its numbers must be from 0 to 1, as shares of the image")
-    if len(parts) == _BOX:
-        x, y, width, height = values
-        corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    elif len(parts) >= _POLYGON and len(parts) % 2:
-        across, down = values[::2], values[1::2]
-        corners = (min(across), min(down), max(across), max(down))
-    else:
-        kind = (
-            "a prediction with its confidence" if len(parts) == _BOX_WITH_CONFIDENCE else "no row"
-        )
-        raise ValueError(
-            f"{len(parts)} columns are {kind}; it must be a class, centre and size, or a class and "
-            "the corners of a polygon"
-        )
-    left, top, right, bottom = corners
-    width, height = size["width"], size["height"]
-    return AnnotatedBox(
-        names[place], Box(left * width, top * height, right * width, bottom * height)
-    )
