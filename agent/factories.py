@@ -68,6 +68,7 @@ def selection_plan(settings: Settings) -> SelectionPlan:
         random_share=settings.random_share,
         min_value=settings.min_value,
         rule_options=settings.rule_options,
+        redact=settings.redact,
     )
 
 

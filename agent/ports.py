@@ -15,6 +15,7 @@ from agent.domain import (
     Receipt,
     SpoolEntry,
     StoredCapture,
+    Suspect,
     Task,
 )
 from agent.errors import ModelUnusable
@@ -124,10 +125,11 @@ class ModelStore(Protocol):
 class ImageEncoder(Protocol):
     """The one door through which a frame becomes bytes that are stored, sent or shown."""
 
-    def encode(self, observation: Observation) -> EncodedImage:
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
         """Encode once; the result is never encoded again.
 
-        It gets the detections too: what must not be recognized is where they are.
+        It gets the detections, and the suspects of a capture: what must not be recognized is where
+        they are.
         """
 
 

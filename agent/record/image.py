@@ -1,12 +1,13 @@
 """Encodes frames as JPEG, or keeps the camera's own."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import cv2
 
-from agent.domain import EncodedBy, EncodedImage, Frame, HiddenPart, Observation
+from agent.domain import EncodedBy, EncodedImage, Frame, HiddenPart, Observation, Suspect
 from agent.record.jpeg_header import is_complete_jpeg
-from agent.record.redacted import pixelated, redacted_parts
+from agent.record.pixelate import pixelated
+from agent.record.redacted import redacted_parts
 
 LONGEST_SIDE = 65500  # pixels, the limit of libjpeg; images in a folder may be larger
 
@@ -29,7 +30,7 @@ class JpegEncoder:
         self._max_side = min(max_side or LONGEST_SIDE, LONGEST_SIDE)
         self._redact = frozenset(redact)
 
-    def encode(self, observation: Observation) -> EncodedImage:
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
         """Encode the frame of an observation; the frame's pixels stay as they are.
 
         An observation whose frame the model did not analyse must be `invalid`: with `redact` its
@@ -37,7 +38,7 @@ class JpegEncoder:
         """
         frame = observation.frame
         height, width = frame.pixels.shape[:2]
-        redacted = redacted_parts(observation, self._redact)
+        redacted = redacted_parts(observation, self._redact, suspects)
         is_shrunk = self._max_side < max(height, width)
         if not redacted and not is_shrunk and (own := _own_jpeg(frame)) is not None:
             return EncodedImage(own, width, height, encoded_by=EncodedBy.CAMERA)

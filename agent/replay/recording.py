@@ -160,7 +160,7 @@ class Replay:
     def _take(self, captures: Iterable[Capture], at: float) -> None:
         """Put captures into the memory spool, encoded as the daemon encodes them."""
         for capture in captures:
-            image = self._parts.encoder.encode(capture.observation)
+            image = self._parts.encoder.encode(capture.observation, capture.suspects)
             self._sequence += 1
             record = self._parts.maker.make(
                 capture.id, capture, image, clock_synchronized=False

@@ -104,7 +104,7 @@ class Writer:
 
     def _encode(self, capture: Capture) -> NewCapture:
         frame = capture.observation.frame
-        image = self._encoder.encode(capture.observation)
+        image = self._encoder.encode(capture.observation, capture.suspects)
         synchronized = self._synchronized(frame.captured_at)
         record = self.maker.make(capture.id, capture, image, clock_synchronized=synchronized)
         return NewCapture(

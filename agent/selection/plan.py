@@ -23,6 +23,7 @@ class SelectionPlan:
     random_share: float = 0.2
     min_value: float = 0.1  # expected new failures; less is never captured for its value
     rule_options: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    redact: tuple[str, ...] = ()  # labels of which nothing recognizable is kept
     period_s: float = DAY_S  # in which the credits accrue: a day, or a recording's length
 
     def interval_for(self, cameras: int) -> float | None:

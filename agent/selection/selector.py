@@ -261,7 +261,12 @@ class Selector:
 
     def _view(self, context: FrameContext, suspects: Sequence[Suspect], now: float) -> View:
         return view_of(
-            context.observation, suspects, bits=context.bits, now=now, run=self._shared.run
+            context.observation,
+            suspects,
+            bits=context.bits,
+            now=now,
+            run=self._shared.run,
+            redact=self._plan.redact,
         )
 
     def _reject(self, evaluation: FrameEvaluation, why: SelectionOutcome) -> list[Capture]:

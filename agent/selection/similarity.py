@@ -25,6 +25,9 @@ CROP_SIDE = 12
 Crop = bytes
 """`CROP_SIDE` x `CROP_SIDE` grey levels, row by row."""
 
+COARSE_SIDE = 3
+"""Blocks across and down of a crop of what nobody may recognize."""
+
 _HASH_SIDE = 16
 _BRIGHTER = 1.0  # grey levels; less is noise, so that a dark wall has the same hash in each frame
 _FAR_BITS = 48  # hashes that differ in more bits are of different scenes
@@ -80,6 +83,17 @@ def crops(grey: Grey, pixels: Pixels, boxes: FloatArray) -> list[Crop]:
     parts = [_sampled(green, regions[is_small], part).astype(np.uint16) for part in (0.25, 0.75)]
     found[is_small] = (parts[0] + parts[1]) // 2
     return [each.tobytes() for each in found]
+
+
+def coarse(crop: Crop) -> Crop:
+    """Return a crop of `COARSE_SIDE` x `COARSE_SIDE` blocks, each the mean of its samples.
+
+    The box is about two of them wide: no face is in it, but a parked car still looks the same.
+    """
+    step = CROP_SIDE // COARSE_SIDE
+    levels = np.frombuffer(crop, np.uint8).reshape(COARSE_SIDE, step, COARSE_SIDE, step)
+    means: NDArray[np.uint8] = levels.mean(axis=(1, 3)).astype(np.uint8)
+    return means.repeat(step, axis=0).repeat(step, axis=1).tobytes()
 
 
 def _sampled(image: NDArray[np.uint8], regions: FloatArray, part: float) -> NDArray[np.uint8]:

@@ -2,15 +2,16 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import inf, isfinite
 
 import numpy as np
 
-from agent.domain import Observation, Suspect
-from agent.selection.similarity import CROP_SIDE, Crop, crops
+from agent.domain import FloatArray, HiddenPart, Observation, Suspect
+from agent.record.redacted import redacted_parts
+from agent.selection.similarity import CROP_SIDE, Crop, coarse, crops, grown
 
 _DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
 _CROP_BYTES = CROP_SIDE * CROP_SIDE
@@ -110,8 +111,12 @@ def view_of(
     bits: int | None,
     now: float,
     run: str = "",
+    redact: Collection[str] = (),
 ) -> View:
-    """Return what a frame shows; `suspects` are one for each track or place."""
+    """Return what a frame shows; `suspects` are one for each track or place.
+
+    Nothing recognizable of the labels in `redact` is in it: the spool keeps it as text.
+    """
     frame = observation.frame
     height, width = frame.pixels.shape[:2]
     boxes = [
@@ -131,7 +136,11 @@ def view_of(
         with_box = [n for n, box in enumerate(boxes) if box is not None]
         if with_box:
             array = np.array([boxes[n] for n in with_box], np.float32)
-            found = dict(zip(with_box, crops(observation.grey, frame.pixels, array), strict=True))
+            cut = crops(observation.grey, frame.pixels, array)
+            if redact:
+                parts = redacted_parts(observation, redact, suspects)
+                cut = _coarsened(cut, array * (width, height, width, height), parts)
+            found = dict(zip(with_box, cut, strict=True))
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
     places = tuple(
         Place(
@@ -145,6 +154,23 @@ def view_of(
         for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
     )
     return View(frame.camera, now, bits, digest, places, run)
+
+
+def _coarsened(cut: Sequence[Crop], boxes: FloatArray, hidden: Sequence[HiddenPart]) -> list[Crop]:
+    """Return the crops of boxes in pixels; each that shows a hidden part is coarse."""
+    parts = [part.box for part in hidden if part.box is not None]
+    return [
+        coarse(crop)
+        if any(
+            region[0] < part.x_max
+            and part.x_min < region[2]
+            and region[1] < part.y_max
+            and part.y_min < region[3]
+            for part in parts
+        )
+        else crop
+        for crop, region in zip(cut, grown(boxes), strict=True)
+    ]
 
 
 def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -59,6 +59,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.detector",
         "agent.exchange",
         "agent.record.image",  # OpenCV
+        "agent.record.pixelate",
         "agent.spool",
         "agent.upload",
         "agent.system",

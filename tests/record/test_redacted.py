@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import Box, Detection, EncodedImage, ModelInfo, Observation, Pixels, Task
+from agent.domain import Box, Detection, EncodedImage, ModelInfo, Observation, Pixels, Suspect, Task
 from agent.record.image import JpegEncoder
-from agent.record.redacted import BLOCKS, pixelated, redacted_parts
+from agent.record.pixelate import BLOCKS, pixelated
+from agent.record.redacted import redacted_parts
 from tests.fakes.captures import observed_pixels
 
 REDACT = ("person", "license plate")
@@ -60,6 +61,23 @@ def test_a_faint_detection_is_pixelated_too() -> None:
     )
 
     assert detail(decoded(image)[10:50, 10:90]) < 12
+
+
+def test_a_person_that_the_model_missed_here_and_saw_before_is_pixelated() -> None:
+    missed = Suspect("flicker", 0.6, "person", Box(100.0, 40.0, 160.0, 200.0))
+    other = Suspect("flicker", 0.6, "dog", Box(200.0, 40.0, 300.0, 200.0))
+
+    image = JpegEncoder(quality=95, redact=REDACT).encode(seen(), [missed, other])
+
+    assert detail(decoded(image)[40:200, 100:160]) < 12
+    assert [part.label for part in image.hidden] == ["person"]
+
+
+def test_a_suspect_that_is_a_detection_is_one_part() -> None:
+    person = found("person", 100, 40, 160, 200)
+    suspect = Suspect("low_confidence", 0.6, "person", person.box)
+
+    assert len(redacted_parts(seen(person), REDACT, [suspect])) == 1
 
 
 def test_a_margin_ends_at_the_edge_of_the_frame() -> None:

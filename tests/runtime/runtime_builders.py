@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from agent.domain import (
     ModelInfo,
     Observation,
     Pixels,
+    Suspect,
     Task,
     Thresholds,
 )
@@ -81,7 +82,8 @@ def no_thumbnail(pixels: Pixels) -> Grey:
 class PlainEncoder:
     """Encodes the first pixel alone."""
 
-    def encode(self, observation: Observation) -> EncodedImage:
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
+        del suspects
         pixels = observation.frame.pixels
         height, width = pixels.shape[:2]
         return EncodedImage(bytes([int(pixels[0, 0, 0])]) * 50, width, height)

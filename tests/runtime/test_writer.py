@@ -1,13 +1,13 @@
 """A capture leaves memory only for the disk."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Queue
 
 import pytest
 
-from agent.domain import Capture, EncodedImage, Observation
+from agent.domain import Capture, EncodedImage, Observation, Suspect
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
@@ -142,6 +142,6 @@ def test_it_ends_only_when_nothing_more_will_come_and_all_is_stored(desk: Desk) 
 class Heavy(PlainEncoder):
     """Encode images of one megabyte."""
 
-    def encode(self, observation: Observation) -> EncodedImage:
-        image = super().encode(observation)
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
+        image = super().encode(observation, suspects)
         return EncodedImage(image.data * 20_000, image.width, image.height)

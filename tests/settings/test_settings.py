@@ -49,6 +49,8 @@ DIGEST = "0123456789abcdefABCDEF0123456789" * 2
         ("AGENT_BUDGET_PER_DAY", "10000", 10_000.0),
         ("AGENT_MIN_VALUE", "0", 0.0),
         ("AGENT_MIN_VALUE", "1.5", 1.5),
+        ("AGENT_REDACT", "person, face person", ("person", "face")),
+        ("AGENT_REDACT", "person 'traffic light'", ("person", "traffic light")),
         ("AGENT_JPEG_QUALITY", "100", 100),
         ("AGENT_MAX_SIDE", "1280", 1280),
         ("AGENT_SPOOL_DIR", "/data/spool", Path("/data/spool")),
