@@ -21,10 +21,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, Full, Queue
 
-from agent.domain import Capture, Clip, ClipFrame, ClipSpan, Observation
+from agent.domain import Capture, Clip, ClipFrame, ClipSpan, Observation, Suspect
 from agent.logs import Log
 from agent.ports import Clock, ImageEncoder
 from agent.record.clips import MOST_BYTES, MOST_FRAMES, RING_BYTES
+from agent.record.redacted import RecentPlaces
 from agent.runtime.stats import Stats
 
 BACKLOG = 8
@@ -206,6 +207,7 @@ class ClipStage:
         self._idle = idle
         self._span = span
         self._encoder = encoder
+        self._places = RecentPlaces()
         self._queue = queue
         self._out = out
         self._stats = stats
@@ -302,12 +304,14 @@ class ClipStage:
             # A clip has the analysed frames; this one only shows that time has passed.
             self._closed += [weakref.ref(whole) for whole in ring.advance(at)]
             return
-        frame = self._encoded(observation) if observation is not None else None
+        frame = None
+        if observation is not None:
+            frame = self._encoded(observation, self._places.before(observation))
         self._closed += [weakref.ref(whole) for whole in ring.add(at, frame, moment)]
         self._keep_limit()
 
-    def _encoded(self, observation: Observation) -> ClipFrame:
-        image = self._encoder.encode(observation)
+    def _encoded(self, observation: Observation, suspects: Sequence[Suspect]) -> ClipFrame:
+        image = self._encoder.encode(observation, suspects)
         return ClipFrame(observation.frame.at, image.data, image.width, image.height)
 
     def _keep_limit(self) -> None:
@@ -376,7 +380,7 @@ class ClipStage:
         clip = moment.clip()
         frames = list(clip.frames) if clip is not None else []
         if at not in {frame.at for frame in frames}:
-            own = self._encoded(capture.observation)
+            own = self._encoded(capture.observation, capture.suspects)
             same = [frame for frame in frames if _same_size(frame, own)]
             frames = sorted([*same, own], key=lambda frame: frame.at)
             dropped = clip.dropped - 1 if clip is not None else 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.domain import Box, Detection, EncodedImage, ModelInfo, Observation, Pixels, Suspect, Task
 from agent.record.image import JpegEncoder
 from agent.record.pixelate import BLOCKS, pixelated
-from agent.record.redacted import redacted_parts
+from agent.record.redacted import RecentPlaces, redacted_parts
 from tests.fakes.captures import observed_pixels
 
 REDACT = ("person", "license plate")
@@ -80,6 +80,22 @@ def test_a_suspect_that_is_a_detection_is_one_part() -> None:
     assert len(redacted_parts(seen(person), REDACT, [suspect])) == 1
 
 
+def test_a_place_stays_hidden_for_a_moment_in_the_frames_of_a_clip() -> None:
+    places = RecentPlaces()
+    person = found("person", 100, 40, 160, 200)
+
+    def at(seconds: float, *detections: Detection) -> Observation:
+        made = seen(*detections)
+        return replace(made, frame=replace(made.frame, at=seconds))
+
+    assert places.before(at(0.0, person)) == []
+    assert [each.box for each in places.before(at(0.5))] == [person.box]
+    assert [each.box for each in places.before(at(0.9))] == [person.box]
+    assert places.before(at(1.6)) == []
+    places.before(at(1.7, person))
+    assert places.before(at(0.0)) == []  # another recording
+
+
 def test_a_margin_ends_at_the_edge_of_the_frame() -> None:
     [part] = redacted_parts(seen(found("person", 0, 0, 320, 240)), REDACT)
 
@@ -101,9 +117,10 @@ MODEL = ModelInfo("m", "0" * 64, Task.DETECT, "CPU", ("person", "license plate",
     "observation",
     [
         replace(seen(), invalid=True),
+        replace(seen(), is_still=True),
         replace(seen(found("dog", 0, 0, 9, 9)), model=replace(MODEL, labels=("dog", "person"))),
     ],
-    ids=["output incomplete", "model without the label"],
+    ids=["output incomplete", "output of another frame", "model without the label"],
 )
 def test_where_nobody_knows_the_places_the_whole_image_is_pixelated(
     observation: Observation,

@@ -1,5 +1,6 @@
 """A clip holds what was analysed before and after its capture, whenever that was decided."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 from queue import Queue
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Capture, ClipSpan, EncodedImage, Lane, Observation
+from agent.domain import Capture, ClipSpan, EncodedImage, Lane, Observation, Suspect
 from agent.record.clips import MOST_FRAMES, QUALITY, RING_BYTES, SIDE
 from agent.record.image import JpegEncoder
 from agent.runtime import preroll
@@ -29,7 +30,8 @@ class Sized:
         self.size = size
         self.encoded: list[float] = []
 
-    def encode(self, observation: Observation) -> EncodedImage:
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
+        del suspects
         at = observation.frame.at
         self.encoded.append(at)
         height, width = observation.frame.pixels.shape[:2]
