@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from agent.camera.address import CameraAddress
     from agent.camera.masks import CameraMask
+    from agent.dataset.clip_files import ClipForm
     from agent.dataset.folder import Dataset
     from agent.detector.detector import OnnxDetector
     from agent.detector.fallback.fallback import ModelFallback
@@ -422,11 +423,14 @@ def clip_span(settings: Settings) -> ClipSpan | None:
 
     None are made for an endpoint that has no place for them.
     """
+    return None if no_place_for_clips(settings) else settings.clip
+
+
+def no_place_for_clips(settings: Settings) -> str | None:
+    """Return the kind of the settings' endpoint if it cannot take clips; None if it can."""
     from agent.upload.targets.factory import refuses_clips
 
-    if settings.clip is None or refuses_clips(settings.upload_url):
-        return None
-    return settings.clip
+    return refuses_clips(settings.upload_url)
 
 
 def viewing_encoder(settings: Settings) -> JpegEncoder:
@@ -444,24 +448,27 @@ def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = Non
     return RecordMaker(settings.device_id, boot, model, settings.all_thresholds, __version__)
 
 
-def dataset_at(directory: Path) -> Dataset:
-    """The dataset folder at a path, private to this user."""
+def dataset_at(directory: Path, *, clips: ClipForm | None = None) -> Dataset:
+    """The dataset folder at a path, private to this user; clips become frames, or as `clips`."""
+    from agent.dataset.clip_files import ClipForm
     from agent.dataset.folder import Dataset
 
     directory = directory.absolute()
-    return Dataset(directory, Disk(inside=directory))
+    return Dataset(directory, Disk(inside=directory), clips=clips or ClipForm.FRAMES)
 
 
-def shared_dataset_at(directory: Path) -> Dataset:
+def shared_dataset_at(directory: Path, *, clips: ClipForm | None = None) -> Dataset:
     """The dataset folder at a path, for those who may read the folder that it lies in.
 
     It leaves the device, on a stick or a share, and the person who opens it there is not the user
     of the service.
     """
+    from agent.dataset.clip_files import ClipForm
     from agent.dataset.folder import Dataset
 
     directory = directory.absolute()
-    return Dataset(directory, Disk(inside=directory, is_shared=True))
+    disk = Disk(inside=directory, is_shared=True)
+    return Dataset(directory, disk, clips=clips or ClipForm.FRAMES)
 
 
 def receiver_of(

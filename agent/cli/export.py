@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli import console
+from agent.dataset.clip_files import ClipForm
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
 from agent.errors import (
@@ -31,6 +32,9 @@ def export(
         bool,
         typer.Option("--acknowledge", help="Delete each capture here once it is safe there."),
     ] = False,
+    clips: Annotated[
+        ClipForm, typer.Option(help="What the clip of a capture becomes, in clips/ID.")
+    ] = ClipForm.FRAMES,
 ) -> None:
     """Copy all waiting captures into a dataset folder, on a USB stick for example.
 
@@ -44,7 +48,7 @@ def export(
     if directory.exists() and not directory.is_dir():
         raise ConfigurationError(f"cannot export to {directory}: it is not a folder")
     log = console.log_of(settings, level="error")
-    dataset = shared_dataset_at(directory)
+    dataset = shared_dataset_at(directory, clips=clips)
     clock = SystemClock()
     reading = readable_spool_of(settings, clock=clock, log=log, within_budget=False, evicts=False)
     with reading as (spool, refusal):

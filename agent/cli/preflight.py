@@ -26,6 +26,7 @@ from agent.factories import (
     detector_of,
     model_fallback,
     model_seconds,
+    no_place_for_clips,
     spool_of,
     upload_target,
 )
@@ -47,7 +48,6 @@ from agent.system import clock_synchronized
 from agent.upload.connection_errors import PLAUSIBLE_SINCE
 from agent.upload.guard import target_errors_only
 from agent.upload.targets.address import insecure_token_warning
-from agent.upload.targets.factory import refuses_clips
 
 if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
@@ -218,7 +218,7 @@ def check_clips(settings: Settings) -> str:
     span = settings.clip
     if span is None:
         return "AGENT_CLIP is off: captures have no clips"
-    kind = refuses_clips(settings.upload_url)
+    kind = no_place_for_clips(settings)
     if kind is not None:
         return (
             f"warning: {kind} has no place for clips, so none are made; set AGENT_CLIP=off, or "

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent.dataset.clip_files import ClipForm
 from agent.errors import ConfigurationError
 from agent.settings.secret_file import read_secret
 
@@ -25,6 +26,9 @@ def receive(
     token_file: Annotated[
         Path | None, typer.Option(help="File that holds the token agents must send.")
     ] = None,
+    clips: Annotated[
+        ClipForm, typer.Option(help="What the clip of a capture becomes, in clips/ID.")
+    ] = ClipForm.FRAMES,
 ) -> None:
     """Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.
 
@@ -37,7 +41,7 @@ def receive(
     from agent.log_queue import LogQueue
 
     token = _token(token_file)
-    dataset = dataset_at(directory)
+    dataset = dataset_at(directory, clips=clips)
     try:
         dataset.count()
     except OSError as error:

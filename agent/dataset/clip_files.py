@@ -1,11 +1,14 @@
 """The clip of a capture as files that every tool opens.
 
 clips/<id>/001.jpg, 002.jpg, ...    the frames, in order
-clips/<id>/times.json               of each its file and its seconds from the capture, written last
+clips/<id>/clip.mp4                 or in place of them one video, in which each has its own time
+clips/<id>/times.json               of each frame its seconds from the capture, and the file that
+                                    it is in; written last
 """
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,15 @@ from agent.files import Disk
 from agent.record.validation import check_clip, split_clip
 
 TIMES = "times.json"
+VIDEO = "clip.mp4"
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+
+class ClipForm(StrEnum):
+    """What the clip of a capture becomes."""
+
+    FRAMES = "frames"  # the JPEGs as they were sent
+    MP4 = "mp4"  # one video of them; a clip that cannot be decoded stays frames
 
 
 def require_clip(record: Mapping[str, Any], clip: bytes) -> None:
@@ -31,17 +42,29 @@ def require_clip(record: Mapping[str, Any], clip: bytes) -> None:
             raise UnfitCapture(f"cannot store {record.get('id')}: its clip is not of JPEGs")
 
 
-def write_clip(disk: Disk, folder: Path, record: Mapping[str, Any], clip: bytes) -> None:
-    """Write the frames of a checked clip into `folder`, durably. Raises `OSError`."""
+def write_clip(
+    disk: Disk, folder: Path, record: Mapping[str, Any], clip: bytes, form: ClipForm
+) -> None:
+    """Write a checked clip into `folder`, durably. Raises `OSError`."""
+    frames = split_clip(record, clip)
+    files = {f"{number:03d}.jpg": image for number, (_, image) in enumerate(frames, start=1)}
+    names = list(files)
+    if form is ClipForm.MP4 and (video := _video(record, frames)) is not None:
+        files, names = {VIDEO: video}, [VIDEO] * len(frames)
     disk.make_directory(folder)
-    rows = []
-    for number, (at, image) in enumerate(split_clip(record, clip), start=1):
-        name = f"{number:03d}.jpg"
-        disk.write_durably(folder / name, image)
-        rows.append({"file": name, "at": at})
+    for name, data in files.items():
+        disk.write_durably(folder / name, data)
+    rows = [{"file": name, "at": at} for name, (at, _) in zip(names, frames, strict=True)]
     disk.write_durably(folder / TIMES, json.dumps({"frames": rows}, indent=1).encode())
 
 
 def is_written(disk: Disk, folder: Path) -> bool:
     """Return whether `folder` has a whole clip."""
     return disk.size(folder / TIMES) > 0
+
+
+def _video(record: Mapping[str, Any], frames: list[tuple[float, bytes]]) -> bytes | None:
+    from agent.dataset.clip_video import mp4_of  # loads PyAV, which the form `frames` needs not
+
+    about = record["clip"]
+    return mp4_of(frames, width=about["width"], height=about["height"])

@@ -29,6 +29,7 @@ from uuid import UUID
 
 from agent.dataset import clip_files, yolo
 from agent.dataset.classes import number_of, with_classes_of
+from agent.dataset.clip_files import ClipForm
 from agent.dataset.records import part_folders
 from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
@@ -57,11 +58,19 @@ class Dataset:
     A power cut leaves each capture stored or not; one that was not whole is made so by storing
     it again.
 
-    `only`: the folder is for captures of this task.
+    `only`: the folder is for captures of this task. `clips`: what a clip becomes.
     """
 
-    def __init__(self, directory: Path, disk: Disk, *, only: LabelForm | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        disk: Disk,
+        *,
+        only: LabelForm | None = None,
+        clips: ClipForm = ClipForm.FRAMES,
+    ) -> None:
         self.directory = directory.absolute()
+        self._form = clips
         self._only = only
         self._part_by_form: dict[LabelForm, Dataset] = {}
         self._disk = disk
@@ -101,7 +110,9 @@ class Dataset:
         with self._locks[UUID(identity).int % _LOCKS]:
             if self._is_stored(identity, record):
                 if clip and not clip_files.is_written(self._disk, self._clips / identity):
-                    clip_files.write_clip(self._disk, self._clips / identity, record, clip)
+                    clip_files.write_clip(
+                        self._disk, self._clips / identity, record, clip, self._form
+                    )
                 # The process may have ended between the file and the sync of its name.
                 self._disk.sync_name(self._records / f"{identity}.json")
                 return False
@@ -125,13 +136,13 @@ class Dataset:
                 self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
                 self._disk.sync_name(folder / f"{identity}.jpg")
             if clip:
-                clip_files.write_clip(self._disk, self._clips / identity, record, clip)
+                clip_files.write_clip(self._disk, self._clips / identity, record, clip, self._form)
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
 
     def _part(self, form: LabelForm) -> "Dataset":
         with self._names_lock:
-            made = Dataset(self.directory / form.folder, self._disk, only=form)
+            made = Dataset(self.directory / form.folder, self._disk, only=form, clips=self._form)
             return self._part_by_form.setdefault(form, made)
 
     def _is_stored(self, identity: str, record: Mapping[str, Any]) -> bool:
