@@ -96,6 +96,14 @@ EVENTS: Mapping[str, Event] = {
         facts="camera",
         ends=("mask misfit",),
     ),
+    "driver configured": Event(
+        "info",
+        "What the driver of a V4L2 device says that it gives. A warning if it refused what the "
+        "options of the source ask for; `refused` names that.",
+        "Ask for what the camera has: `v4l2-ctl --list-formats-ext -d DEVICE` lists it.",
+        worst_level="warning",
+        facts="camera size fps format refused",
+    ),
     "program message": Event(
         "info",
         "The program of an `exec:` camera wrote `text` to standard error. Lines that differ in "

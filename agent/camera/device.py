@@ -8,9 +8,13 @@ from typing import Any
 import cv2
 
 from agent.camera.connection import CameraImage
+from agent.camera.device_options import DeviceSource, parse_device
 from agent.camera.opencv import as_bgr, grab, prepare, retrieve
+from agent.camera.source_options import MAX_SIDE
 from agent.domain import Pixels
 from agent.errors import CameraLost, UnusableImage
+
+_MOST_FPS = 10_000.0
 
 
 class Device:
@@ -23,18 +27,23 @@ class Device:
     fresh = True
 
     def __init__(self, source: str) -> None:
-        """Open the device at the path `source`.
+        """Open the device at the path `source`, and ask its driver for what the options say.
 
         Raises:
             CameraLost: It cannot be opened; the message is the reason alone.
         """
         prepare()
+        self.asked = parse_device(source)
+        path = self.asked.path
         # OpenCV's V4L2 backend takes no timeout.
-        self._capture: Any = cv2.VideoCapture(os.path.realpath(source), cv2.CAP_V4L2)
+        self._capture: Any = cv2.VideoCapture(os.path.realpath(path), cv2.CAP_V4L2)
+        if self._capture.isOpened():
+            self._ask()
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraLost(_why_no_device(source))
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            raise CameraLost(_why_no_device(path))
+        self.given = self._given()
+        """What the driver says that it gives; None where it does not say."""
 
     def due_in(self) -> float:
         """See `Connection`."""
@@ -54,6 +63,44 @@ class Device:
     def close(self) -> None:
         """See `Connection`."""
         self._capture.release()
+
+    def _ask(self) -> None:
+        """Set the options; a driver takes the nearest that it has, which `given` tells."""
+        asked = self.asked
+        if asked.format is not None:  # first: it decides which sizes and rates there are
+            self._set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*asked.format))
+        if asked.size is not None:
+            self._set(cv2.CAP_PROP_FRAME_WIDTH, asked.size[0])
+            self._set(cv2.CAP_PROP_FRAME_HEIGHT, asked.size[1])
+        if asked.fps is not None:
+            self._set(cv2.CAP_PROP_FPS, asked.fps)
+        self._set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def _set(self, setting: int, value: float) -> None:
+        try:
+            self._capture.set(setting, value)
+        except cv2.error:  # refused, like a return of False
+            return
+
+    def _get(self, setting: int) -> float:
+        try:
+            return float(self._capture.get(setting))
+        except cv2.error:
+            return 0.0
+
+    def _given(self) -> DeviceSource:
+        width = self._get(cv2.CAP_PROP_FRAME_WIDTH)
+        height = self._get(cv2.CAP_PROP_FRAME_HEIGHT)
+        fps, code = self._get(cv2.CAP_PROP_FPS), self._get(cv2.CAP_PROP_FOURCC)
+        known = all(0 < side <= MAX_SIDE for side in (width, height))
+        letters = int(code).to_bytes(4, "little") if 0 < code < 2**32 else b""
+        form = letters.decode("ascii", "replace").strip()
+        return DeviceSource(
+            self.asked.path,
+            (int(width), int(height)) if known else None,
+            round(fps, 2) if 0 < fps <= _MOST_FPS else None,
+            form if form.isprintable() and form else None,
+        )
 
 
 def converted(raw: Any) -> Pixels:

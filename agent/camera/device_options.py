@@ -14,6 +14,7 @@ _KEYS = ("size", "fps", "format")
 _ALIASES = {"MJPEG": "MJPG", "YUY2": "YUYV", "I420": "YU12", "GRAY": "GREY"}
 _FPS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?")
 _MOST_FPS = 1000.0
+_FPS_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,16 @@ def parse_device(source: str) -> DeviceSource:
                 f"format={options['format']} is unknown; allowed are {', '.join(FORMATS)}"
             )
     return DeviceSource(path, size, fps, form)
+
+
+def refused(asked: DeviceSource, given: DeviceSource) -> str:
+    """Return what was asked of a driver and not given, such as `size=1280x720 fps=30`."""
+    found = []
+    if asked.size is not None and given.size not in (None, asked.size):
+        found.append(f"size={asked.size[0]}x{asked.size[1]}")
+    tolerance = _FPS_TOLERANCE * (asked.fps or 0)
+    if asked.fps is not None and abs((given.fps or asked.fps) - asked.fps) > tolerance:
+        found.append(f"fps={asked.fps:g}")
+    if asked.format is not None and given.format not in (None, asked.format):
+        found.append(f"format={asked.format}")
+    return " ".join(found)

@@ -8,6 +8,7 @@ from agent.camera.address import CameraAddress, SourceKind
 from agent.camera.connection import Connection
 from agent.camera.frame_checks import checked
 from agent.camera.schedule import FrameSchedule, FreezeWatch
+from agent.camera.source_log import SourceLog
 from agent.domain import Frame, Pixels
 from agent.errors import CameraLost, UnusableImage
 from agent.logs import Log
@@ -58,7 +59,7 @@ class LiveCamera:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
-        self._log = None if log is None else log.bind(camera=address.name)
+        self._told = SourceLog(log, address.name)
         self._stall = stall
         self._fps = fps
         self._clock = clock
@@ -180,7 +181,9 @@ class LiveCamera:
             if self._address.kind is SourceKind.DEVICE:
                 from agent.camera.device import Device
 
-                return Device(source)
+                device = Device(source)
+                self._told.driver(device.asked, device.given)
+                return device
             if self._address.kind is SourceKind.PROGRAM:
                 from agent.camera.program.connection import Program
 
@@ -189,7 +192,7 @@ class LiveCamera:
                     open_s=open_s,
                     read_s=self._stall,
                     clock=self._clock,
-                    report=self._report_line,
+                    report=self._told.line,
                 )
             if source.startswith("rtsp"):
                 from agent.camera.video.stream import open_rtsp
@@ -202,11 +205,6 @@ class LiveCamera:
             )
         except CameraLost as error:
             raise CameraLost(f"cannot open camera {self._address.shown}: {error}") from error
-
-    def _report_line(self, text: str, left_out: int) -> None:
-        if self._log is not None:
-            facts = {"left_out": left_out} if left_out else {}
-            self._log.info("program message", text=text, **facts)
 
 
 def _check_intact(seconds: float, stall: float, why: str) -> None:

@@ -1,11 +1,14 @@
 """What `check` looks at in a camera: it opens, its size and rate, and whether its image changes."""
 
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 import numpy as np
 
-from agent.camera.address import CameraAddress
+from agent.camera.address import CameraAddress, SourceKind
+from agent.camera.device_names import name_advice
+from agent.camera.device_options import parse_device, refused
 from agent.camera.masked import MaskedSource
 from agent.domain import Frame
 from agent.errors import CameraLost, ConfigurationError
@@ -74,6 +77,7 @@ def _fact(address: CameraAddress, source: FrameSource, clock: Clock, stall: floa
         if last.pixels.shape[:2] != (height, width):
             height, width = last.pixels.shape[:2]
             return f"{text}; warning: its size changed to {width}x{height} meanwhile"
+        advice = _device_advice(address, (width, height), rate)
         until = clock.monotonic() + stall
         while np.array_equal(first.pixels, last.pixels):
             if clock.monotonic() >= until:
@@ -82,7 +86,7 @@ def _fact(address: CameraAddress, source: FrameSource, clock: Clock, stall: floa
                     "That is normal for a dark or empty scene; otherwise restart the camera"
                 )
             last = _next(source, last)
-        return f"{text}, fresh and changing"
+        return f"{text}, fresh and changing{advice}"
     finally:
         source.close()
 
@@ -94,6 +98,16 @@ def _hidden(source: FrameSource) -> str:
     if source.misfit:
         raise ConfigurationError(f"{source.misfit}. Until then its whole image is hidden")
     return f" ({source.share:.1%} hidden by AGENT_MASKS)"
+
+
+def _device_advice(address: CameraAddress, size: tuple[int, int], fps: float) -> str:
+    """Say what a device gives otherwise than asked, and which name of it lasts."""
+    if address.kind is not SourceKind.DEVICE:
+        return ""
+    asked = parse_device(address.source)
+    missed = refused(asked, replace(asked, size=size, fps=round(fps, 1)))
+    advice = name_advice(asked.path)
+    return (missed and f"; warning: it does not give {missed}") + (advice and f"; {advice}")
 
 
 def _measured(source: FrameSource, first: Frame) -> tuple[Frame, float]:

@@ -43,8 +43,8 @@ def keepable(data: bytes, *, width: int, height: int) -> bytes | None:
     out: EXIF, positions, comments, thumbnails, and what stands after the end.
 
     None if the file is not a colour JPEG of 8 bits and of this size, if it is incomplete, or if it
-    lacks what other programs need: some devices leave out the Huffman tables. The caller checks
-    that no orientation was applied to the pixels.
+    lacks what other programs need: some devices leave out the Huffman tables. An orientation in
+    its EXIF is lost: the caller checks that there is none.
     """
     try:
         return _stripped(data, width, height)
