@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.camera import device
 from agent.camera.address import parse_cameras
 from agent.camera.device_names import name_advice
 from agent.camera.open import make_source
@@ -69,7 +68,7 @@ class Webcam:
 
 def first_line(monkeypatch: pytest.MonkeyPatch, options: str) -> dict[str, object]:
     """Open the fake with these options; return the line that tells what its driver gives."""
-    monkeypatch.setattr(device.cv2, "VideoCapture", Webcam)
+    monkeypatch.setattr("agent.camera.device.cv2.VideoCapture", Webcam)
     recorder = Recorder()
     [address] = parse_cameras(f"yard=/dev/video7{options}")
     camera = make_source(
@@ -113,7 +112,7 @@ def test_what_a_driver_gives_is_logged(
 def test_a_device_is_told_once_until_its_driver_gives_something_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(device.cv2, "VideoCapture", Webcam)
+    monkeypatch.setattr("agent.camera.device.cv2.VideoCapture", Webcam)
     recorder = Recorder()
     [address] = parse_cameras("/dev/video7?fps=15")
     camera = make_source(
