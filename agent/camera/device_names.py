@@ -19,8 +19,8 @@ def name_advice(source: str, *, dev: Path = Path("/dev"), sys: Path = Path("/sys
     """
     device = os.path.realpath(source)
     by_id, by_path = _links(dev / "v4l/by-id"), _links(dev / "v4l/by-path")
-    twins = _twins(device, set(by_path.values()), sys)
-    shared = any(twin not in by_id.values() for twin in twins)
+    same = _same_model(device, set(by_path.values()), sys)
+    shared = any(other not in by_id.values() for other in same)
     if shared:
         name = next((link for link, to in by_path.items() if to == device), None)
         if name is None or Path(source).parent.name == "by-path":
@@ -44,7 +44,7 @@ def _links(folder: Path) -> dict[str, str]:
     return {str(link): os.path.realpath(link) for link in links}
 
 
-def _twins(device: str, devices: set[str], sys: Path) -> set[str]:
+def _same_model(device: str, devices: set[str], sys: Path) -> set[str]:
     """Return the other devices with the same model name as `device`, and `device`."""
     model = _model(device, sys)
     if not model:

@@ -1,12 +1,12 @@
 """The whole daemon of real stages, with a camera, a model and an endpoint in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from queue import Queue
 from threading import Event
 
 from agent.domain import Capture, Frame, Pixels, Prediction
 from agent.errors import CameraLost
-from agent.ports import Clock, UploadTarget
+from agent.ports import Clock, FrameSource, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import Reader
@@ -95,11 +95,11 @@ class Model:
 
 
 class WholeAgent:
-    """Every frame becomes a capture."""
+    """Every frame becomes a capture; a source alone is the camera "gate"."""
 
     def __init__(
         self,
-        source: Recording | HungCamera,
+        source: FrameSource | Mapping[str, FrameSource],
         spool: Spool,
         log: Recorder,
         *,
@@ -107,6 +107,7 @@ class WholeAgent:
         clock: Clock | None = None,
         queue_length: int = 8,
         watchdog: float | None = None,
+        stall: float = 20,
     ) -> None:
         self.clock = clock or ManualClock()
         self.says = Says()
@@ -114,25 +115,27 @@ class WholeAgent:
         self.target = target or FakeTarget()
         self.stats = Stats()
         self.queue: Queue[Capture] = Queue(queue_length)
-        mailbox = Mailbox({"gate": not source.live})
+        sources = source if isinstance(source, Mapping) else {"gate": source}
+        mailbox = Mailbox({name: not each.live for name, each in sources.items()})
         pace = Backoff(lambda _: 0.0, first_bound=0.0)
         self.stages = Stages(
             readers=[
                 Reader(
-                    "gate",
-                    source,
+                    name,
+                    each,
                     mailbox,
                     real_time=False,
-                    stall=20,
+                    stall=stall,
                     clock=self.clock,
                     log=log.log,
                 )
+                for name, each in sources.items()
             ],
             mailbox=mailbox,
             inference=Inference(
                 mailbox,
                 self.model,
-                every_frame("gate"),
+                every_frame(*sources),
                 self.queue,
                 shrink=no_thumbnail,
                 stats=self.stats,
