@@ -459,7 +459,7 @@ EVENTS: Mapping[str, Event] = {
     "summary": Event(
         "info",
         "Counts and latencies of the last minute.",
-        facts="frames_read frames_dropped frames_analysed inference_p50_ms inference_p95_ms "
-        "captured stored delivered evicted rejected waiting upload ...",
+        facts="frames_read frames_dropped frames_analysed frames_still inference_p50_ms "
+        "inference_p95_ms captured stored delivered evicted rejected waiting upload ...",
     ),
 }

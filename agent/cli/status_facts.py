@@ -185,6 +185,7 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
         "since_s": _rounded(view.seconds_since(camera.since_at)),
         "fps": camera.fps,
         "analysed_fps": camera.analysed_fps,
+        "still_fps": camera.still_fps,
         "last_frame_age_s": _rounded(view.seconds_since(camera.last_frame_at)),
         "width": camera.width,
         "height": camera.height,

@@ -78,6 +78,8 @@ def _camera(camera: Mapping[str, Any], now: float) -> Row:
         words.append(f"{camera['fps']:.1f} fps")
         if camera["analysed_fps"] < camera["fps"] - 0.1:
             words.append(f"{camera['analysed_fps']:.1f} analysed")
+        if camera["still_fps"] > 0:
+            words.append(f"{camera['still_fps']:.1f} still")
         words.append("no frame yet" if age is None else f"frame {show_span(age)} old")
         words.append(f"{camera['width']}x{camera['height']}")
         words += [camera["quality"]] if camera["quality"] else []

@@ -41,6 +41,7 @@ class CameraState:
     last_frame_at: float | None = None
     fps: float = 0.0  # frames offered for analysis per second, over the last seconds
     analysed_fps: float = 0.0
+    still_fps: float = 0.0  # frames per second that were not analysed, because nothing moved
     width: int | None = None  # pixels of the last frame
     height: int | None = None
     quality: str | None = None  # image quality that has lasted; None before the first frame

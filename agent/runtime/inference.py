@@ -135,6 +135,10 @@ class Inference:
         """Return id and wall time of a camera's latest capture; None before the first."""
         return self._last_captures.get(camera)
 
+    def still(self, camera: str) -> int:
+        """Return on how many frames of a camera the model did not run: nothing moved."""
+        return 0 if self._still is None else self._still.skipped(camera)
+
     def memory(self) -> dict[str, str]:
         """Return the state of the selection that should survive a restart, by name."""
         with self._selecting:

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.ports import Clock
@@ -62,27 +63,38 @@ class FrameRate:
 
     offered: float
     analysed: float
+    still: float = 0.0  # on which the model did not run, because nothing moved
 
 
 class FrameRates:
     """Frames per second of each camera over the last `RATE_S`."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, Mapping[str, FrameCounts]]] = deque()
+        self._samples: deque[tuple[float, Mapping[str, FrameCounts], Mapping[str, int]]] = deque()
 
-    def measure(self, now: float, counts: Mapping[str, FrameCounts]) -> dict[str, FrameRate]:
-        """Take a sample and return the rates since the oldest one within the span."""
-        self._samples.append((now, counts))
+    def measure(
+        self,
+        now: float,
+        counts: Mapping[str, FrameCounts],
+        still: Mapping[str, int] = MappingProxyType({}),
+    ) -> dict[str, FrameRate]:
+        """Take a sample and return the rates since the oldest one within the span.
+
+        `still`: frames of each camera on which the model did not run; none by default.
+        """
+        still = {name: still.get(name, 0) for name in counts}
+        self._samples.append((now, counts, still))
         while now - self._samples[0][0] > RATE_S and now - self._samples[1][0] >= RATE_S:
             self._samples.popleft()
-        began, before = self._samples[0]
+        began, before, still_before = self._samples[0]
         seconds = now - began
         if seconds <= 0:
             return dict.fromkeys(counts, FrameRate(0.0, 0.0))
         return {
             name: FrameRate(
                 (count.offered - before[name].offered) / seconds,
-                (count.taken - before[name].taken) / seconds,
+                (count.taken - before[name].taken - still[name] + still_before[name]) / seconds,
+                (still[name] - still_before[name]) / seconds,
             )
             for name, count in counts.items()
         }
@@ -148,7 +160,8 @@ class LiveState:
         """Return the state now; the next one is due in `interval` seconds."""
         with self._lock:
             now = self._clock.monotonic()
-            rates = self._rates.measure(now, self._mailbox.camera_counts())
+            still = {each.camera: self._inference.still(each.camera) for each in self._readers}
+            rates = self._rates.measure(now, self._mailbox.camera_counts(), still)
         state = self._process.state(self.phase, self._clock, interval=interval)
         state = replace(
             state,
@@ -176,6 +189,10 @@ class LiveState:
             model_error=shown_error(self._model.fallback_reason),
         )
 
+    def still(self, camera: str) -> int:
+        """Return on how many frames of a camera the model did not run: nothing moved."""
+        return self._inference.still(camera)
+
     def _camera(self, reader: Reader, rate: FrameRate) -> CameraState:
         report, name = reader.report, reader.camera
         quality = self._inference.quality(name)
@@ -187,7 +204,8 @@ class LiveState:
             since_at=report.since,
             last_frame_at=reader.last_frame_at,
             fps=round(rate.offered, 2),
-            analysed_fps=round(rate.analysed, 2),
+            analysed_fps=max(0.0, round(rate.analysed, 2)),
+            still_fps=round(rate.still, 2),
             width=report.width,
             height=report.height,
             quality=None if quality is None else quality.value,

@@ -45,6 +45,7 @@ class CameraFigures:
     frames: FrameCounts
     last_frame: int | None  # seconds since 1970 UTC
     quality: str | None
+    still: int = 0  # of the frames taken, those that were not analysed because nothing moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Figures:
     clip_bytes: int | None = None  # of encoded frames in memory; None without clips
     clip_frames_dropped: int = 0
     clips_shortened: int = 0
+    still: int = 0  # frames that were not analysed because nothing moved
 
 
 class Metrics:
@@ -147,6 +149,7 @@ class Metrics:
         figures = Figures(
             frames=self._mailbox.counts(),
             analysed=total["analysed"],
+            still=total["still"],
             captured={
                 name.removeprefix("captured/"): count
                 for name, count in sorted(total.items())
@@ -180,6 +183,7 @@ class Metrics:
                     counts[camera.name],
                     None if (at := camera.last_frame_at) is None else round(at + wall_offset),
                     camera.quality,
+                    live.still(camera.name),
                 )
                 for camera in state.cameras
             ),
@@ -211,6 +215,12 @@ def exposition(figures: Figures) -> str:
             "counter",
             "Frames analysed by the model.",
             {"": figures.analysed},
+        ),
+        (
+            "frames_still_total",
+            "counter",
+            "Frames that were not analysed because nothing moved.",
+            {"": figures.still},
         ),
         (
             "rule_captures_total",
@@ -314,7 +324,13 @@ def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
             "camera_frames_analysed_total",
             "counter",
             "Frames of each camera that were analysed.",
-            _labelled("camera", {each.name: each.frames.taken for each in cameras}),
+            _labelled("camera", {each.name: each.frames.taken - each.still for each in cameras}),
+        ),
+        (
+            "camera_frames_still_total",
+            "counter",
+            "Frames of each camera that were not analysed because nothing moved.",
+            _labelled("camera", {each.name: each.still for each in cameras}),
         ),
         (
             "camera_last_frame_timestamp_seconds",

@@ -39,6 +39,7 @@ class Summary:
             frames_read=counts.offered - self._before.offered,
             frames_dropped=counts.dropped - self._before.dropped,
             frames_analysed=recent["analysed"],
+            frames_still=recent["still"],
             inference_p50_ms=round(percentile(seconds, 0.5) * 1000, 1),
             inference_p95_ms=round(percentile(seconds, 0.95) * 1000, 1),
             captured=recent["captured"],

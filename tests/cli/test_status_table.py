@@ -17,6 +17,7 @@ CAMERA: dict[str, Any] = {
     "since_s": 400.0,
     "fps": 5.0,
     "analysed_fps": 5.0,
+    "still_fps": 0.0,
     "last_frame_age_s": 0.2,
     "width": 640,
     "height": 480,
@@ -115,6 +116,11 @@ def camera(**facts: Any) -> dict[str, Any]:
         ("needs you", {"needs": ["camera gate: lost for 40s"]}, "camera gate: lost for 40s"),
         ("camera gate", {}, "live, 5.0 fps, frame 0.2s old, 640x480, clear"),
         ("camera gate", camera(analysed_fps=2.0), "5.0 fps, 2.0 analysed"),
+        (
+            "camera gate",
+            camera(analysed_fps=0.2, still_fps=4.8),
+            "5.0 fps, 0.2 analysed, 4.8 still",
+        ),
         ("camera gate", camera(last_capture="2026-05-28T20:26:00+00:00"), "last capture 40s ago"),
         (
             "camera gate",

@@ -89,7 +89,9 @@ def test_each_camera_the_disk_and_the_model_are_in_the_metrics() -> None:
         replace(
             FIGURES,
             cameras=(
-                CameraFigures("gate", is_live=True, frames=counts, last_frame=5, quality="dark"),
+                CameraFigures(
+                    "gate", is_live=True, frames=counts, last_frame=5, quality="dark", still=2
+                ),
                 CameraFigures("yard", is_live=False, frames=counts, last_frame=None, quality=None),
             ),
             disk_free=100,
@@ -103,7 +105,8 @@ def test_each_camera_the_disk_and_the_model_are_in_the_metrics() -> None:
         'capture_agent_camera_live{camera="gate"} 1',
         'capture_agent_camera_live{camera="yard"} 0',
         'capture_agent_camera_frames_read_total{camera="gate"} 10',
-        'capture_agent_camera_frames_analysed_total{camera="gate"} 6',
+        'capture_agent_camera_frames_analysed_total{camera="gate"} 4',
+        'capture_agent_camera_frames_still_total{camera="gate"} 2',
         'capture_agent_camera_last_frame_timestamp_seconds{camera="gate"} 5',
         'capture_agent_camera_image_quality{camera="gate",quality="dark"} 1',
         "capture_agent_disk_free_bytes 100",

@@ -8,7 +8,8 @@ import pytest
 from agent.domain import Capture, Detection, Grey, Lane, Observation, Pixels, Prediction, Thresholds
 from agent.ports import Clock
 from agent.runtime.inference import Inference
-from agent.runtime.mailbox import Mailbox
+from agent.runtime.live import FrameRate, FrameRates
+from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.motion import StillFrames
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
@@ -224,3 +225,11 @@ def test_a_camera_whose_frames_change_their_size_is_learnt_again() -> None:
     watched.see(150)
 
     assert watched.model.runs - runs == 150
+
+
+def test_still_frames_are_not_shown_as_analysed() -> None:
+    rates = FrameRates()
+    for now, taken, still in ((0.0, 0, 0), (10.0, 50, 45)):
+        found = rates.measure(now, {"gate": FrameCounts(taken, 0, taken)}, {"gate": still})
+
+    assert found["gate"] == FrameRate(offered=5.0, analysed=0.5, still=4.5)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.pipeline.plan import Plan
 from tests.bench.pipeline.recordings import Recordings
+from tests.bench.pipeline.soak import soak
 from tests.bench.pipeline.speed import paced, throughput
 from tests.bench.pipeline.start import start
 from tests.bench.pipeline.table import Row, as_markdown, as_text, machine
@@ -17,6 +18,7 @@ PARTS: Mapping[str, Callable[[Plan], list[Row]]] = {
     "throughput": throughput,
     "paced": paced,
     "start": start,
+    "soak": soak,
 }
 SLOW = frozenset({"soak"})
 """Parts that run only if they are named."""

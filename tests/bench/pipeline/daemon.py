@@ -45,7 +45,6 @@ class Daemon:
         (self._folder / "spool").mkdir(parents=True, exist_ok=True)
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._manager.bind(self._environment["NOTIFY_SOCKET"])
-        self._manager.settimeout(LONGEST_WAIT_S)
         self.began = time.monotonic()
         self._process = subprocess.Popen(
             [COMMAND, "run"], env=self._environment, stderr=subprocess.PIPE, text=True
@@ -71,6 +70,10 @@ class Daemon:
         self._manager.close()
         (self._folder / "notify").unlink(missing_ok=True)
 
+    def stop(self) -> None:
+        """Ask for an orderly stop."""
+        self._process.send_signal(signal.SIGTERM)
+
     @property
     def process(self) -> int:
         """Its id."""
@@ -83,9 +86,14 @@ class Daemon:
 
     def ready(self) -> float:
         """Wait until it is ready; return the monotonic time."""
-        while b"READY=1" not in self._manager.recv(4096):
-            continue
-        return time.monotonic()
+        self._manager.settimeout(0.5)
+        for _ in range(round(2 * LONGEST_WAIT_S)):
+            with contextlib.suppress(TimeoutError):
+                if b"READY=1" in self._manager.recv(4096):
+                    return time.monotonic()
+            if self.has_ended:
+                break
+        raise SystemExit("the daemon was not ready in time:\n" + self._log())
 
     def event(self, name: str, wait: float = LONGEST_WAIT_S) -> float:
         """Wait for the next event of this name; return the monotonic time at which it came."""
@@ -96,8 +104,7 @@ class Daemon:
             except queue.Empty:
                 raise SystemExit(f"no event {name!r} within {wait:.0f} s") from None
             if item is None:
-                log = "\n".join(str(line) for line in self.lines[-20:])
-                raise SystemExit(f"the daemon ended without the event {name!r}:\n{log}")
+                raise SystemExit(f"the daemon ended without the event {name!r}:\n{self._log()}")
             at, line = item
             if line["event"] == name:
                 return at
@@ -125,6 +132,9 @@ class Daemon:
     def sum_of(self, fact: str) -> int:
         """Add a fact of all summaries: there is one per minute, and one at the end."""
         return sum(line.get(fact, 0) for line in self.lines if line["event"] == "summary")
+
+    def _log(self) -> str:
+        return "\n".join(str(line) for line in self.lines[-20:])
 
     def _read(self) -> None:
         assert self._process.stderr is not None
