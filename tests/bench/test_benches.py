@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import ROOT
+from tests.bench.pipeline.soak import soaked
 
 SMALLEST: dict[str, list[str]] = {
     "detector": ["--rounds", "1"],
@@ -70,3 +71,17 @@ def short_sequence(folder: Path) -> None:
     for n in range(1, 13):
         noise = np.random.default_rng(n).integers(0, 255, (180, 320, 3), np.uint8)
         cv2.imwrite(str(folder / "img1" / f"{n:06d}.jpg"), noise)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_files_and_threads_stay_flat_among_faults_of_cameras_and_endpoint() -> None:
+    """Their least number in the second half is no higher than before: nothing is left open."""
+    samples = soaked(60)
+
+    assert samples.facts["cameras lost"] >= 3
+    assert samples.facts["captures stored"] > 0
+    for figures in (samples.open_files, samples.threads):
+        half = len(figures) // 2
+        assert half >= 10
+        assert min(figures[half:]) <= max(figures[3:half])

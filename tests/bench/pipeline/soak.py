@@ -1,4 +1,4 @@
-"""Hours of trouble in minutes: whether memory, file descriptors and threads stay flat."""
+"""Faults all the time: whether memory, file descriptors and threads stay flat."""
 
 import time
 from dataclasses import dataclass, field
