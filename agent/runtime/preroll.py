@@ -49,6 +49,7 @@ SHORTENED = "clips_shortened"
 IDLE_S = 0.2
 """How long a step waits for a frame."""
 
+_SAME_S = 1e-6  # times nearer than this are the same: 0.3 is not 3 x 0.1
 _PINNED_S = 0.5  # how old the count of bytes that only moments hold may be
 
 
@@ -107,7 +108,7 @@ class _Ring:
         """Return the moments that are complete at `at`, and forget frames that none needs."""
         whole = []
         self.last_at = at
-        while self.open and self.open[0][0] + self.span.after <= at:
+        while self.open and self.open[0][0] + self.span.after <= at + _SAME_S:
             _, reference = self.open.popleft()
             found = reference()
             if found is not None and not found.is_whole:
@@ -116,7 +117,7 @@ class _Ring:
         while self.open and self.open[0][1]() is None:
             self.open.popleft()
         begin = self.needed_from()
-        while len(self.frames) > 1 and self.frames[1].at <= begin:
+        while len(self.frames) > 1 and self.frames[1].at <= begin + _SAME_S:
             self.bytes -= len(self.frames.popleft().data)
         while self.missing and self.missing[0] < begin - self.span.before:
             self.missing.popleft()
@@ -155,9 +156,12 @@ class _Ring:
         """Return the frames around a time: the last one before the lead, to the first after."""
         frames = list(self.frames)
         begin = max(
-            (n for n, each in enumerate(frames) if each.at <= at - self.span.before), default=0
+            (n for n, each in enumerate(frames) if each.at <= at - self.span.before + _SAME_S),
+            default=0,
         )
-        end = next((n for n, each in enumerate(frames) if each.at >= at + self.span.after), None)
+        end = next(
+            (n for n, each in enumerate(frames) if each.at >= at + self.span.after - _SAME_S), None
+        )
         chosen = frames[begin : None if end is None else end + 1]
         return self.clip_of(chosen, at)
 

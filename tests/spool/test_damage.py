@@ -410,3 +410,23 @@ def test_a_file_that_holds_another_capture_is_damaged_and_blocks_no_other(
         assert counts_add_up(spool)
         assert spool.waiting() == 0
     assert log.getvalue().count("capture damaged") >= len(wrong) - 1
+
+
+@pytest.mark.parametrize("place", [-1, -600, -1199])
+def test_a_clip_with_one_changed_byte_is_damage_and_blocks_nothing(
+    tmp_path: Path, place: int
+) -> None:
+    with open_real(tmp_path / "spool") as spool:
+        clip = (b"before" * 100, b"after" * 120)
+        spool.put([new_capture(1, value=0.9, clip=clip), new_capture(2, value=0.1, clip=clip)])
+        [file] = [each for each in _records(tmp_path / "spool") if each.name.startswith("s0900")]
+        data = bytearray(file.read_bytes())
+        data[place] ^= 1
+        file.write_bytes(data)
+        found = claimable(spool)
+
+        assert list(found) == [new_capture(2).id]
+        assert found[new_capture(2).id].endswith(b"".join(clip))
+        assert spool.counts()["damaged"] == 1
+        assert counts_add_up(spool)
+        assert (tmp_path / "spool" / "damaged" / file.name).exists()
