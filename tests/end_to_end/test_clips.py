@@ -61,6 +61,7 @@ def records_in(folder: Path) -> list[Any]:
     return [json.loads(file.read_bytes()) for file in sorted(folder.glob("records/*.json"))]
 
 
+@pytest.mark.slow
 def test_a_recording_s_clips_show_what_came_before_and_after(tmp_path: Path, images: Path) -> None:
     settings = {"AGENT_CAMERAS": images, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 6} | EACH
     done = call(tmp_path, "run", AGENT_CLIP="1s 600ms", **settings)

@@ -6,8 +6,10 @@ from threading import Event, Thread
 
 import pytest
 
-from agent.domain import Pixels, Prediction
+from agent.domain import ClipSpan, Pixels, Prediction
+from agent.errors import TargetUnavailable
 from agent.progress import doing
+from agent.record.validation import split_clip
 from agent.runtime.metrics import Metrics
 from agent.runtime.supervisor import STOP_S, TICK_S, ExitCode, Supervisor
 from agent.spool.spool import Spool
@@ -39,6 +41,28 @@ def test_a_recording_is_analysed_stored_and_ends_with_nothing_lost(
     assert log.events.index("agent stopping") < log.events.index("agent stopped")
     assert log.events[-1] == "agent stopped"
     assert not agent.supervisor.left_behind
+
+
+def test_each_capture_is_stored_with_what_was_analysed_around_it(
+    spool: Spool, log: Recorder
+) -> None:
+    target = FakeTarget()
+    target.failure = TargetUnavailable("down")
+    agent = WholeAgent(recording(30), spool, log, target=target, span=ClipSpan(3.0, 2.0))
+    assert agent.supervisor.run() is ExitCode.STOPPED
+
+    numbers = set()
+    while capture := spool.claim():
+        number = capture.image[0]
+        numbers.add(number)
+        shown = {at: image[0] for at, image in split_clip(capture.record, capture.clip)}
+        assert list(shown) == sorted(shown)
+        assert shown == {at: number + at for at in shown}
+        assert shown[0.0] == number
+        analysed = min(number, 3) + 1 + min(29 - number, 2)
+        assert len(shown) + capture.record["clip"]["dropped"] >= analysed
+    assert numbers == set(range(30))
+    assert log.one("agent stopped")["lost"] == 0
 
 
 def test_the_service_manager_hears_of_start_and_stop(spool: Spool, log: Recorder) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from queue import Queue
 from threading import Event
 
-from agent.domain import Capture, Frame, Pixels, Prediction
+from agent.domain import Capture, ClipSpan, Frame, Pixels, Prediction
 from agent.errors import CameraLost
 from agent.ports import Clock, FrameSource, UploadTarget
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stages, Supervisor
@@ -108,6 +109,7 @@ class WholeAgent:
         queue_length: int = 8,
         watchdog: float | None = None,
         stall: float = 20,
+        span: ClipSpan | None = None,
     ) -> None:
         self.clock = clock or ManualClock()
         self.says = Says()
@@ -115,6 +117,18 @@ class WholeAgent:
         self.target = target or FakeTarget()
         self.stats = Stats()
         self.queue: Queue[Capture] = Queue(queue_length)
+        chosen, clips = self.queue, None
+        if span is not None:
+            chosen = Queue(queue_length)
+            clips = ClipStage(
+                span,
+                PlainEncoder(),
+                chosen,
+                self.queue,
+                stats=self.stats,
+                clock=self.clock,
+                log=log.log,
+            )
         sources = source if isinstance(source, Mapping) else {"gate": source}
         mailbox = Mailbox({name: not each.live for name, each in sources.items()})
         pace = Backoff(lambda _: 0.0, first_bound=0.0)
@@ -136,12 +150,14 @@ class WholeAgent:
                 mailbox,
                 self.model,
                 every_frame(*sources),
-                self.queue,
+                chosen,
                 shrink=no_thumbnail,
                 stats=self.stats,
                 clock=self.clock,
                 log=log.log,
+                clips=clips,
             ),
+            clips=clips,
             inference_workers=2,
             queue=self.queue,
             writer=Writer(
