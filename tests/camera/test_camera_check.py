@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from agent.camera.address import parse_cameras
+from agent.camera.masked import MaskedSource
+from agent.camera.masks import parse_masks
 from agent.cli import camera_check
 from agent.cli.camera_check import check_camera
 from agent.domain import Frame
-from agent.errors import CameraLost
+from agent.errors import CameraLost, ConfigurationError
 from agent.ports import FrameSource
 from agent.settings.load import without_environment
 from agent.system import SystemClock
@@ -120,3 +122,18 @@ def test_a_slow_rtsp_camera_has_its_true_rate(start_rtsp: StartRtsp) -> None:
     fact = check_camera(address, without_environment(camera_stall=20.0), SystemClock())
 
     assert "320x240 at 2.0 fps, fresh and changing" in fact
+
+
+def masked_check(monkeypatch: pytest.MonkeyPatch, masks: str) -> str:
+    clock = ManualClock()
+    script = Script(clock, ((n * 0.2, n % 200) for n in itertools.count()))
+    return checked(monkeypatch, MaskedSource(script, parse_masks(masks)), clock)
+
+
+def test_what_masks_hide_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "6x4 (50.0% hidden by AGENT_MASKS)" in masked_check(monkeypatch, "0,0 3,0 3,4 0,4")
+
+
+def test_a_mask_outside_of_the_frames_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="lies outside of its frames, which have 6x4"):
+        masked_check(monkeypatch, "9,0 12,0 12,4")

@@ -38,6 +38,10 @@ def folder(tmp_path: Path) -> Path:
 SETTINGS = [
     ({}, ["AGENT_CAMERAS: required", "/dev/video0"]),
     ({"AGENT_CAMERAS": CLIP, "AGENT_THRESHOLD": 50}, ["AGENT_THRESHOLD", "between 0 and 1", "50"]),
+    (
+        {"AGENT_CAMERAS": CLIP, "AGENT_REDACT": "persn"},
+        ["AGENT_REDACT", "no label persn (did you mean person?)"],
+    ),
     ({"AGENT_CAMERAS": CLIP, "AGENT_FSP": 5}, ["AGENT_FSP: unknown", "AGENT_FPS?"]),
     ({"AGENT_CAMERAS": "gopher://x/y"}, ["AGENT_CAMERAS", "gopher", "rtsp"]),
     (
