@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli import console
 from agent.dataset.clip_files import ClipForm
+from agent.dataset.coco import write_coco
 from agent.dataset.folder import Dataset
+from agent.dataset.records import part_folders
 from agent.domain import StoredCapture
 from agent.errors import (
     ConfigurationError,
@@ -21,9 +24,21 @@ from agent.errors import (
     UnfitCapture,
 )
 from agent.factories import readable_spool_of, shared_dataset_at, spool_of
+from agent.files import Disk
+from agent.printable import printable
 from agent.redaction import redact
 from agent.spool.spool import Spool
 from agent.system import SystemClock
+
+
+class Format(StrEnum):
+    """In which form the labels lie in the folder."""
+
+    YOLO = "yolo"
+    """`labels/` and `data.yaml`."""
+
+    COCO = "coco"
+    """`annotations.json` beside them."""
 
 
 def export(
@@ -35,6 +50,14 @@ def export(
     clips: Annotated[
         ClipForm, typer.Option(help="What the clip of a capture becomes, in clips/ID.")
     ] = ClipForm.FRAMES,
+    labels: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="Form of the labels: yolo, or coco, which adds annotations.json for all captures "
+            "in the folder.",
+        ),
+    ] = Format.YOLO,
 ) -> None:
     """Copy all waiting captures into a dataset folder, on a USB stick for example.
 
@@ -67,8 +90,24 @@ def export(
             ) from error
     kept = "deleted here" if acknowledge else "kept here too"
     print(f"exported {copied} of {total} captures to {directory}, {kept}")
+    for part in part_folders(directory):
+        print(f"captures of another task are in {printable(part)}")
+    if labels is Format.COCO:
+        _write_coco(directory)
     if refusal is not None and not acknowledge:
         print(f"capture-agent: {redact(refusal)}", file=sys.stderr)
+
+
+def _write_coco(directory: Path) -> None:
+    try:
+        written = write_coco(directory, Disk(inside=directory.absolute(), is_shared=True))
+    except OSError as error:
+        raise TemporaryError(
+            f"cannot write the COCO annotations to {printable(directory)}: "
+            f"{error.strerror or error}; the captures are there. Make room, and call it again."
+        ) from error
+    for path in written:
+        print(f"COCO annotations: {printable(path)}")
 
 
 def _copy_all(spool: Spool, dataset: Dataset, *, total: int, acknowledge: bool) -> int:

@@ -64,6 +64,21 @@ def test_an_export_copies_and_deletes_nothing(spool: Path) -> None:
     assert status(spool)["waiting"] == waiting
 
 
+def test_an_export_may_add_coco_annotations(spool: Path) -> None:
+    """The folder stays a dataset, and the file speaks of all captures in it."""
+    result = call(spool, "export", "stick", "--format", "coco")
+
+    assert result.returncode == 0, result.stderr
+    assert "COCO annotations: " in result.stdout
+    content = json.loads((spool / "stick/annotations.json").read_text())
+    named = {image["file_name"].removesuffix(".jpg") for image in content["images"]}
+    assert named == set(ids(spool / "stick"))
+    assert {each["category_id"] for each in content["annotations"]} <= {
+        each["id"] for each in content["categories"]
+    }
+    assert call(spool, "export", "stick", "--format", "voc").returncode == 2
+
+
 def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) -> None:
     before = status(spool)
 

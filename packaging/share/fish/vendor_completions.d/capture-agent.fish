@@ -16,6 +16,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from status' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a export -d 'Copy all waiting captures into a dataset folder, on a USB stick for example.'
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l acknowledge
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l clips
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l format
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a request -d 'Ask the running daemon to capture the next frame of a camera, or of each, and say its id.'
 complete -c capture-agent -n '__fish_seen_subcommand_from request' -l wait

@@ -1,0 +1,138 @@
+"""COCO annotations from records: boxes, outlines, keypoints; rotated boxes as outlines.
+
+Pure rows from `coco_of`; `write_coco` puts them beside the images of a dataset folder.
+Format: the data format page of COCO (cocodataset.org).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.dataset.classes import number_of, with_classes_of
+from agent.dataset.records import Records, part_folders, read_records
+from agent.dataset.yolo import LabelForm, form_of_record, names_of
+from agent.domain import Polygon, Task
+from agent.files import Disk
+from agent.record.shapes import (
+    COCO_KEYPOINTS,
+    COCO_SKELETON,
+    Keypoints,
+    Visibility,
+    area,
+    clipped,
+    keypoint_names,
+    visibility,
+)
+from agent.record.summary import Annotate, LabelledBox, labels_of
+
+FILE = "annotations.json"
+
+_DIGITS = 2  # of positions in pixels, as records have them
+
+
+def write_coco(directory: Path, disk: Disk) -> list[Path]:
+    """Write a COCO file for the dataset in `directory`, and for each of another task inside of it.
+
+    Category i + 1 is class i of `data.yaml`, so trainers may count from 1. A file that is there is
+    replaced. Raises `ConfigurationError` for records that are not valid, `OSError` if the disk
+    refuses.
+    """
+    written = []
+    for folder in (directory, *part_folders(directory)):
+        records = read_records(folder)
+        try:
+            names = names_of((folder / "data.yaml").read_text("utf-8"))
+        except (FileNotFoundError, ValueError):  # classifiers have none; a person may write another
+            names = []
+        path = folder.absolute() / FILE
+        disk.write_durably(path, json.dumps(coco_of(records, names), ensure_ascii=False).encode())
+        written.append(path)
+    return written
+
+
+def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Return images, annotations and categories of captures; `names` are classes known before.
+
+    Annotated are the objects at or above their threshold, each with its `score`. What a detection
+    becomes:
+
+    - `segmentation`: the outline; of a segmentation model without one, the corners of the box; of a
+      rotated box, the part of it inside of the image; else none;
+    - `area`: that of the outline, else of the box;
+    - `keypoints` of a pose model: x, y and visibility, 0 0 0 where the model saw none.
+    """
+    classes = list(names)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    keypoints = 0
+    for image, (name, record) in enumerate(sorted(records.items()), 1):
+        classes = with_classes_of(classes, record)
+        images.append(_image(image, name, record))
+        form = form_of_record(record)
+        keypoints = max(keypoints, form.keypoints)
+        labels = labels_of(record, Annotate.THRESHOLD) if "detections" in record else None
+        for box in labels.boxes if labels is not None else ():
+            number = number_of(classes, {"label": box.label, "class_id": box.class_id})
+            about = {
+                "id": len(annotations) + 1,
+                "image_id": image,
+                "category_id": number + 1,
+                "iscrowd": 0,
+                "score": round(box.confidence, 4),
+            }
+            size = record["image"]["width"], record["image"]["height"]
+            annotations.append({**about, **_shape(box, form, *size)})
+    return {
+        "info": {"description": "Captures of capture-agent, with what its model reported"},
+        "images": images,
+        "annotations": annotations,
+        "categories": [_category(n, label, keypoints) for n, label in enumerate(classes, 1)],
+    }
+
+
+def _image(number: int, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "file_name": f"{name}.jpg",
+        "width": record["image"]["width"],
+        "height": record["image"]["height"],
+        "date_captured": str(record.get("captured_at", "")),
+    }
+
+
+def _category(number: int, label: str, keypoints: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"id": number, "name": label, "supercategory": ""}
+    if keypoints:
+        made["keypoints"] = keypoint_names(keypoints)
+        is_coco = keypoints == len(COCO_KEYPOINTS)
+        made["skeleton"] = [[a + 1, b + 1] for a, b in COCO_SKELETON] if is_coco else []
+    return made
+
+
+def _shape(box: LabelledBox, form: LabelForm, width: int, height: int) -> dict[str, Any]:
+    outline: Polygon = ()
+    if form.task is Task.SEGMENT:
+        outline = box.outline
+    elif form.task is Task.OBB:
+        outline = clipped(box.corners, width, height) or box.rectangle
+    sides = (box.x_min, box.y_min, box.x_max - box.x_min, box.y_max - box.y_min)
+    made: dict[str, Any] = {
+        "bbox": [round(side, _DIGITS) for side in sides],
+        "area": round(area(outline or box.rectangle), _DIGITS),
+        "segmentation": [[round(n, _DIGITS) for x_y in outline for n in x_y]] if outline else [],
+    }
+    if form.task is Task.POSE:
+        made["keypoints"] = list(_keypoints(box.keypoints, form.keypoints))
+        made["num_keypoints"] = sum(seen > 0 for seen in made["keypoints"][2::3])
+    return made
+
+
+def _keypoints(found: Keypoints, count: int) -> Iterator[float]:
+    """Return x, y and visibility of `count` keypoints."""
+    for x, y, confidence in (*found[:count], *[(0.0, 0.0, 0.0)] * (count - len(found))):
+        seen = visibility(confidence)
+        if seen is Visibility.NOT_LABELLED:
+            yield from (0, 0, 0)
+        else:
+            yield from (round(x, _DIGITS), round(y, _DIGITS), int(seen))
