@@ -160,6 +160,10 @@ class LiveCamera:
                 return now, pixels, image.jpeg
             _check_intact(now - decoded_at, self._stall, why)
 
+    def _go_on(self) -> None:
+        """Tell other threads that this one waits, and does not hang."""
+        self.progress_at = self._clock.monotonic()
+
     def _await(self, connection: Connection) -> None:
         """Wait until a still image is due."""
         while (left := connection.due_in()) > 0:
@@ -193,6 +197,7 @@ class LiveCamera:
                     read_s=self._stall,
                     clock=self._clock,
                     report=self._told.line,
+                    waiting=self._go_on,
                 )
             if source.startswith("rtsp"):
                 from agent.camera.video.stream import open_rtsp

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from agent.camera.address import DEFAULT_NAME, CameraAddress, parse_camera
+from agent.camera.address import DEFAULT_NAME, CameraAddress, SourceKind, parse_camera
 from agent.camera.thumbnail import small_grey
 from agent.domain import Frame, Observation
 from agent.ports import Detector, FrameSource
@@ -26,7 +26,11 @@ def address_of(source: str) -> CameraAddress:
     except ValueError as error:
         raise ValueError(f"{printable(redact_camera(source))}: {error}") from None
     if address.live:
-        raise ValueError(f"{address.shown} is a camera; give a video file or a folder of images")
+        kind = "program" if address.kind is SourceKind.PROGRAM else "camera"
+        raise ValueError(
+            f"{printable(address.shown)} is a {kind}; replay reads recordings: give a video file "
+            "or a folder of images"
+        )
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source).absolute().stem).strip("-")[:64]
     return replace(address, name=name or DEFAULT_NAME)
 

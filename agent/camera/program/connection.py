@@ -5,6 +5,7 @@ import fcntl
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -31,6 +32,7 @@ LINE_MAX = 300
 _CHUNK = 1 << 20  # bytes; as much as a pipe holds that a user may ask for
 _LINES_AT_ONCE = 50  # of one read: a program that writes without end must not cost a processor
 _LAST_LINES = 3  # that tell why a program ended
+_SLICE_S = 0.5
 _EXIT_S = 0.3
 _JOIN_S = 0.5
 
@@ -42,7 +44,14 @@ class Program:
     fresh = True
 
     def __init__(
-        self, source: str, *, open_s: float, read_s: float, clock: Clock, report: Report
+        self,
+        source: str,
+        *,
+        open_s: float,
+        read_s: float,
+        clock: Clock,
+        report: Report,
+        waiting: Callable[[], object] = lambda: None,
     ) -> None:
         """Start the command of `source` and wait for its first frame.
 
@@ -52,6 +61,7 @@ class Program:
             read_s: Seconds for each further one.
             clock: For the limit of lines.
             report: Gets the lines that the program writes to standard error; another thread calls.
+            waiting: Called now and then while this thread waits for a frame.
 
         Raises:
             CameraLost: It cannot be started, ends, or writes no frame; the message is the reason
@@ -62,6 +72,7 @@ class Program:
         self._timeout = read_s
         self._clock = clock
         self._report = report
+        self._waiting = waiting
         self._limit = LineLimit()
         self._cutter: FrameCutter = JpegCutter() if self._size is None else RawCutter(*self._size)
         self._changed = threading.Condition()
@@ -122,8 +133,14 @@ class Program:
 
     def _await(self, seconds: float) -> None:
         """Wait for a frame; raises `CameraLost` if the program ended or the time is over."""
+        until = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: self._newest is not None or self._end, seconds)
+            while self._newest is None and self._end is None:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(min(left, _SLICE_S))
+                self._waiting()
             if self._newest is not None:
                 return
             if self._end is not None:
