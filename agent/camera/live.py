@@ -161,8 +161,10 @@ class LiveCamera:
             _check_intact(now - decoded_at, self._stall, why)
 
     def _go_on(self) -> None:
-        """Tell other threads that this one waits, and does not hang."""
+        """Tell other threads that this one waits, and does not hang; end the wait at a stop."""
         self.progress_at = self._clock.monotonic()
+        if self._interrupted:
+            raise CameraLost("it was stopped")
 
     def _await(self, connection: Connection) -> None:
         """Wait until a still image is due."""

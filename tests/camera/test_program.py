@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import cv2
 import numpy as np
@@ -281,6 +282,15 @@ def test_a_wait_for_a_silent_program_ends_at_a_stop(run: Run, clip: Path) -> Non
     assert "it was stopped" in why_lost(camera)
     assert time.monotonic() - started < STALL / 2, "it does not wait for the next frame"
     assert "it was stopped" in why_lost(camera), "it is not started again"
+
+
+def test_a_wait_for_the_first_frame_ends_at_a_stop(run: Run) -> None:
+    camera = run("sleep 60")
+    Timer(0.3, camera.interrupt).start()
+    started = time.monotonic()
+
+    assert "it was stopped" in why_lost(camera)
+    assert time.monotonic() - started < STALL / 2
 
 
 def test_a_silent_program_ends_when_the_agent_is_killed(tmp_path: Path, clip: Path) -> None:

@@ -178,7 +178,7 @@ def test_motion_is_read(
     )
     wait_for_port(port)
     until = time.monotonic() + 20
-    seen = []
+    seen: list[Frame] = []
     while not seen and time.monotonic() < until:  # it closes connections until its camera is there
         with contextlib.suppress(CameraLost):
             seen = frames(f"http://127.0.0.1:{port}/")

@@ -32,7 +32,7 @@ LINE_MAX = 300
 _CHUNK = 1 << 20  # bytes; as much as a pipe holds that a user may ask for
 _LINES_AT_ONCE = 50  # of one read: a program that writes without end must not cost a processor
 _LAST_LINES = 3  # that tell why a program ended
-_SLICE_S = 0.5
+_SLICE_S = 0.2
 _EXIT_S = 0.3
 _JOIN_S = 0.5
 
@@ -61,7 +61,8 @@ class Program:
             read_s: Seconds for each further one.
             clock: For the limit of lines.
             report: Gets the lines that the program writes to standard error; another thread calls.
-            waiting: Called now and then while this thread waits for a frame.
+            waiting: Called now and then while this thread waits for a frame; it may raise
+                `CameraLost`.
 
         Raises:
             CameraLost: It cannot be started, ends, or writes no frame; the message is the reason
