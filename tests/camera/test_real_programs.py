@@ -169,7 +169,7 @@ def test_motion_is_read(
     settings.write_text(
         f"netcam_url {mjpeg.url}\nwidth 320\nheight 240\nframerate 15\nstream_maxrate 15\n"
         f"stream_port {port}\nstream_localhost on\nwebcontrol_port 0\ntarget_dir {tmp_path}\n"
-        "picture_output off\nmovie_output off\n"
+        "movie_output off\n"
     )
     served.append(
         subprocess.Popen(
