@@ -20,10 +20,12 @@ from dataclasses import dataclass, field
 from math import exp, inf, isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.domain import FloatArray, Suspect
 from agent.selection.similarity import (
     NEAR_IDENTICAL_BITS,
+    features_agree,
     grown,
     hash_distance,
     image_similarity,
@@ -206,6 +208,7 @@ def _compare_places(cover: _CameraCover, view: View, known: list[float], now: fl
         grown(cover.boxes[columns]),
         [cover.places[column][1].crop or b"" for column in columns],
     )
+    _compare_features(cover, view, [mine[row] for row in rows], columns, same)
     # Nothing to see in both, on a near-identical image: the wall has not changed.
     same |= is_flat & same_image[columns] & (overlap[rows, columns] >= _SAME_FLAT_IOU)
     for row, column in zip(rows[same], columns[same], strict=True):
@@ -213,6 +216,33 @@ def _compare_places(cover: _CameraCover, view: View, known: list[float], now: fl
         n = mine[row]
         p = max(place.p, view.places[n].p) if same_image[column] else place.p
         known[n] = max(known[n], p * shown.fade(now))
+
+
+def _compare_features(
+    cover: _CameraCover,
+    view: View,
+    mine: Sequence[int],
+    columns: NDArray[np.intp],
+    same: NDArray[np.bool_],
+) -> None:
+    """Replace what the crops say by what the model's features say, where both places have one.
+
+    Args:
+        cover: With the places that were shown.
+        view: Of the frame.
+        mine: The place of the view in each pair.
+        columns: The place that was shown in each pair.
+        same: Of each pair, whether the crops look the same; changed here.
+    """
+    pairs = []
+    for n, (place, column) in enumerate(zip(mine, columns, strict=True)):
+        shown, other = cover.places[column]
+        one, two = view.places[place].feature, other.feature
+        if view.source == shown.view.source and one is not None and two is not None:
+            pairs.append((n, one, two))
+    if pairs:
+        numbers, ours, theirs = zip(*pairs, strict=True)
+        same[list(numbers)] = features_agree(ours, theirs)
 
 
 def _iou(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -160,13 +160,14 @@ class ContextBuilder:
         )
 
     def _drop_pixels(self) -> None:
-        """Free the pixels of evaluated frames, which stay as neighbours; keep their shape."""
+        """Free pixels and maps of evaluated frames, which stay as neighbours; keep their shape."""
         for n, (position, observation) in enumerate(self._frames):
-            if position <= self._evaluated and any(observation.frame.pixels.strides):
+            is_full = observation.features is not None or any(observation.frame.pixels.strides)
+            if position <= self._evaluated and is_full:
                 shape = observation.frame.pixels.shape
                 blank = np.broadcast_to(np.zeros((), np.uint8), shape)
                 frame = replace(observation.frame, pixels=blank)
-                self._frames[n] = (position, replace(observation, frame=frame))
+                self._frames[n] = (position, replace(observation, frame=frame, features=None))
 
 
 def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool_]:

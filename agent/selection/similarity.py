@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import FloatArray, Grey, Pixels
+from agent.domain import Feature, FloatArray, Grey, Pixels
 
 NEAR_IDENTICAL_BITS = 8
 """Bits of the hash in which two images of one scene differ at most."""
@@ -27,6 +27,9 @@ Crop = bytes
 
 COARSE_SIDE = 3
 """Blocks across and down of a crop of what nobody may recognize."""
+
+SAME_FEATURE = 0.88
+"""Cosine of two features from which they are of the same object."""
 
 _HASH_SIDE = 16
 _BRIGHTER = 1.0  # grey levels; less is noise, so that a dark wall has the same hash in each frame
@@ -154,6 +157,12 @@ def look_same(
     )
     whole_a, whole_b = _levels(crops_a), _levels(crops_b)
     return place | _equal(whole_a, whole_b), ~_has_contrast(whole_a, whole_b)
+
+
+def features_agree(a: Sequence[Feature], b: Sequence[Feature]) -> NDArray[np.bool_]:
+    """Return, pair by pair, whether two features of one source are of the same object."""
+    cosines = (np.array(a, np.float32) * np.array(b, np.float32)).sum(axis=1)
+    return np.asarray(cosines >= SAME_FEATURE)
 
 
 def _equal(a: FloatArray, b: FloatArray) -> NDArray[np.bool_]:

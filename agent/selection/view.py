@@ -9,11 +9,12 @@ from math import inf, isfinite
 
 import numpy as np
 
-from agent.domain import FloatArray, HiddenPart, Observation, Suspect
+from agent.domain import Feature, FloatArray, HiddenPart, Observation, Suspect
 from agent.record.redacted import redacted_parts
 from agent.selection.similarity import CROP_SIDE, Crop, coarse, crops, grown
 
 _DIGITS = 4  # of normalized coordinates: a fifth of a pixel at 1080p
+_MOST_NUMBERS = 256  # of a feature
 _CROP_BYTES = CROP_SIDE * CROP_SIDE
 
 
@@ -27,6 +28,7 @@ class Place:
     track: int | None = None
     box: tuple[float, float, float, float] | None = None  # normalized; None = the whole frame
     crop: Crop | None = field(default=None, repr=False)
+    feature: Feature | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class View:
     digest: str = ""  # of the thumbnail: equal for equal images
     places: tuple[Place, ...] = ()
     run: str = ""  # process in which the numbers of the tracks are unique
+    source: str = ""  # of the features; those of another source cannot be compared
 
     @property
     def text(self) -> str:
@@ -56,20 +59,30 @@ class View:
         ]
         at = round(self.at, 3) if isfinite(self.at) else None
         bits = f"{self.bits:x}" if self.bits is not None else None
-        return json.dumps([self.run, at, bits, self.digest, places], separators=(",", ":"))
+        parts: list[object] = [self.run, at, bits, self.digest, places]
+        if self.source:
+            features = [_feature_text(each.feature) for each in self.places]
+            parts += [self.source, features]
+        return json.dumps(parts, separators=(",", ":"))
 
     @classmethod
     def from_text(cls, camera: str, text: str) -> "View":
         """Read what `text` wrote; raises `ValueError` for anything else."""
         try:
-            run, at, bits, digest, places = json.loads(text)
+            run, at, bits, digest, places, *more = json.loads(text)
+            # Earlier versions wrote no features.
+            source, features = more or ("", [None] * len(places))
             return cls(
                 camera,
                 _number(at) if at is not None else -inf,
                 bits=int(bits, 16) if bits is not None else None,
                 digest=str(digest),
-                places=tuple(_place(*each) for each in places),
+                places=tuple(
+                    replace(_place(*each), feature=_feature(code))
+                    for each, code in zip(places, features, strict=True)
+                ),
                 run=str(run),
+                source=str(source),
             )
         except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError("not the view of a capture") from error
@@ -96,6 +109,25 @@ def _place(
         raise ValueError("not a crop of a box")
     number = int(track) if track is not None else None
     return Place(min(1.0, max(0.0, _number(p))), str(rule), str(label), number, corners, crop)
+
+
+def _feature_text(feature: Feature | None) -> str | None:
+    """Write a feature in bytes, of which the largest is 127: half of float16, and near enough."""
+    if feature is None:
+        return None
+    numbers = feature.astype(np.float32)
+    rounded = np.rint(numbers * (127 / max(float(np.abs(numbers).max()), 1e-6)))
+    return base64.b85encode(rounded.astype(np.int8).tobytes()).decode()
+
+
+def _feature(code: str | None) -> Feature | None:
+    if code is None:
+        return None
+    numbers = np.frombuffer(base64.b85decode(code), np.int8).astype(np.float32)
+    length = float(np.linalg.norm(numbers))
+    if not 0 < len(numbers) <= _MOST_NUMBERS or not length:
+        raise ValueError("not a feature")
+    return (numbers / length).astype(np.float16)
 
 
 def _number(value: float) -> float:
@@ -142,6 +174,7 @@ def view_of(
                 cut = _coarsened(cut, array * (width, height, width, height), parts)
             found = dict(zip(with_box, cut, strict=True))
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
+    maker = observation.features
     places = tuple(
         Place(
             each.p,
@@ -150,10 +183,12 @@ def view_of(
             each.track,
             _rounded(box) if box is not None else None,
             found.get(n),
+            maker.feature_of(each.box) if maker is not None and each.box is not None else None,
         )
         for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
     )
-    return View(frame.camera, now, bits, digest, places, run)
+    source = maker.source if maker is not None else ""
+    return View(frame.camera, now, bits, digest, places, run, source)
 
 
 def _coarsened(cut: Sequence[Crop], boxes: FloatArray, hidden: Sequence[HiddenPart]) -> list[Crop]:

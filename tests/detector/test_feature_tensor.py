@@ -96,6 +96,26 @@ def shuffle() -> Built:
     return graph.model(graph.neck(deep, wanted)), below  # has the same channels
 
 
+def computed_shapes() -> Built:
+    """The graph computes the limits of slices and the shape of a shuffle (no simplification)."""
+    graph = Graph()
+    below = graph.relu(graph.conv(graph.stem(), CHANNELS, stride=2))
+    shape = graph.node("Shape", below)
+    one, two = graph.constant(np.array([1])), graph.constant(np.array([2]))
+    half = graph.node("Div", graph.node("Gather", shape, one), two)
+    parts = [
+        graph.node("Slice", below, graph.constant(np.array([0])), half, one),
+        graph.node("Slice", below, half, graph.node("Mul", half, two), one),
+    ]
+    joined = graph.node("Concat", *parts, channels=CHANNELS, axis=1)
+    ends = [graph.node("Slice", shape, *[graph.constant(np.array([n])) for n in (2, 4)])]
+    five = graph.node("Concat", one, two, half, *ends, axis=0)
+    turned = graph.node("Transpose", graph.node("Reshape", joined, five), perm=[0, 2, 1, 3, 4])
+    wanted = graph.relu(graph.node("Reshape", turned, shape, channels=CHANNELS))
+    deep = graph.relu(graph.conv(wanted, 96, stride=2))
+    return graph.model(graph.neck(deep, wanted)), wanted
+
+
 def expanded() -> Built:
     """Narrow sums, and wide maps between them; the last wide one shrinks (MobileNet, SSDlite)."""
     graph = Graph()
@@ -180,8 +200,8 @@ def attention() -> Built:
 
 
 KINDS: tuple[Callable[[], Built], ...] = (
-    plain, residual, csp, elan, shuffle, expanded, squeezed, focus, channels_last, normalized,
-    lateral_first, attention,
+    plain, residual, csp, elan, shuffle, computed_shapes, expanded, squeezed, focus, channels_last,
+    normalized, lateral_first, attention,
 )  # fmt: skip
 
 

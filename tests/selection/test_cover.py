@@ -262,6 +262,13 @@ def test_a_view_survives_as_text(shown: View, is_degraded: bool) -> None:
         '[null,"ff","",[[0.5,"","",null,[0,0,1,1],"short"]]]',
         '[null,"ff","",[[NaN,"","",null,[0,0,1,1],null]]]',
         '[null,"ff","",[[0.5,"","",null,null,"' + "0" * 180 + '"]]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source"]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[3]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[""]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["00000"]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["' + "1" * 400 + '"]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[null],"more"]',
     ],
 )
 def test_a_text_that_is_no_view_is_refused(text: str) -> None:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 
 from agent.detector.model_file.graph_nodes import Constants, Node
 
-NCHW, NHWC, FOLDED = "NCHW", "NHWC", "folded"  # folded: channels split in two axes, to shuffle them
+NCHW, NHWC = "NCHW", "NHWC"
+FOLDED, RESHAPED, SHUFFLED = "folded", "reshaped", "shuffled"
+"""Channels are split into two axes; perhaps, as the shape is unknown; the two are exchanged."""
+
 ENLARGE = frozenset({"Resize", "Upsample", "ConvTranspose", "DepthToSpace", "GridSample"})
 QUANTIZED = frozenset(
     {"QuantizeLinear", "QLinearConv", "ConvInteger", "QLinearAdd", "DynamicQuantizeLinear"}
@@ -120,29 +123,36 @@ class Backbone:
         """Return the map after a slice: of channels, or of every nth row or column (Focus)."""
         if before.layout != NCHW:
             return None
-        if len(node.inputs) > 1:
-            named = [self._constants.numbers(name) for name in node.inputs[1:]]
-            starts, ends, axes, steps = (*named, *[None] * 4)[:4]
-        else:  # opset 9 and older
-            starts, ends, axes = (node.numbers(name) for name in ("starts", "ends", "axes"))
-            steps = None
-        axes = axes or (tuple(range(len(starts))) if starts else None)
-        if axes is None or ends is None:
+        axes, steps = self._axes_and_steps(node)
+        if axes is None or steps is None:
             return None
-        strides = {axis % _AXES: step for axis, step in zip(axes, steps or (), strict=False)}
+        strides = {axis % _AXES: step for axis, step in zip(axes, steps, strict=False)}
         if any(step < 1 for step in strides.values()):
             return None
         channels = 0 if 1 in [axis % _AXES for axis in axes] else before.channels
         return _shrunk(replace(before, channels=channels), strides.get(2, 1), strides.get(3, 1))
 
+    def _axes_and_steps(self, node: Node) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+        """Return the axes and steps of a slice; None for what the graph computes."""
+        if len(node.inputs) == 1:  # opset 9 and older
+            count = len(node.numbers("starts") or ())
+            return node.numbers("axes") or tuple(range(count)), ()
+        starts, _, axes, steps = (*node.inputs[1:], "", "", "")[:4]
+        found = self._constants.numbers(axes)
+        if not axes:
+            known = self._constants.numbers(starts)
+            found = None if known is None else tuple(range(len(known)))
+        return found, self._constants.numbers(steps) if steps else ()
+
     def _folded(self, node: Node, before: Map) -> Map | None:
-        """Return the map after a reshape that splits or joins the channels, to shuffle them."""
+        """Return the map after a reshape that splits or joins the channels, to shuffle them.
+
+        Many graphs compute the new shape. The transpose that follows then tells.
+        """
         shape = self._constants.numbers(node.inputs[1]) if len(node.inputs) > 1 else None
-        if shape is None:
-            return None
-        if before.layout == NCHW and len(shape) == _AXES + 1:
-            return replace(before, layout=FOLDED)
-        if before.layout == FOLDED and len(shape) == _AXES:
+        if before.layout == NCHW and (shape is None or len(shape) == _AXES + 1):
+            return replace(before, layout=FOLDED if shape else RESHAPED)
+        if before.layout == SHUFFLED and (shape is None or len(shape) == _AXES):
             return replace(before, layout=NCHW)
         return None
 
@@ -174,8 +184,8 @@ def _split(node: Node, before: Map) -> Map | None:
 
 def _transposed(node: Node, before: Map) -> Map | None:
     order = node.numbers("perm")
-    if before.layout == FOLDED and order == _SHUFFLE:
-        return before
+    if before.layout in (FOLDED, RESHAPED) and order == _SHUFFLE:
+        return replace(before, layout=SHUFFLED)
     if (before.layout, order) == (NHWC, _TO_NCHW):
         return replace(before, layout=NCHW)
     if (before.layout, order) == (NCHW, _TO_NHWC):

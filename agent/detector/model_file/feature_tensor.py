@@ -20,6 +20,7 @@ from agent.detector.model_file.backbone import (
     NCHW,
     NHWC,
     NORMALIZATIONS,
+    POOLS,
     UNCHANGED,
     Backbone,
 )
@@ -34,7 +35,7 @@ MOST_CHANNELS = 4096
 _MAP_AXES = 3  # without the batch
 _MOST_APART = 2  # cells: four halvings, each with its own rounding
 _MOVES = {"Reshape", "Slice", "Split", "Transpose"}
-_PLAIN = CONVOLUTIONS - {"FusedConv"} | NORMALIZATIONS | UNCHANGED | _MOVES
+_PLAIN = CONVOLUTIONS - {"FusedConv"} | NORMALIZATIONS | UNCHANGED | POOLS | _MOVES
 
 
 @dataclass(frozen=True, slots=True)

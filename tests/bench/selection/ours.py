@@ -127,6 +127,13 @@ class TracksOnly(Cover):
         return super().unseen(_without_looks(view))
 
 
+class CropsOnly(Cover):
+    """A change for comparison: looks are compared by the grey crop, not by the model's features."""
+
+    def contributions(self, view: View, now: float) -> list[float]:
+        return super().contributions(replace(view, source=""), now)
+
+
 def _without_looks(view: View) -> View:
-    places = tuple(replace(place, crop=None) for place in view.places)
+    places = tuple(replace(place, crop=None, feature=None) for place in view.places)
     return replace(view, bits=None, digest="", places=places)
