@@ -1,6 +1,7 @@
 """The selection of a whole device: its cameras share one budget, its cells, and the cover."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from agent.domain import Capture, Observation
 from agent.selection.budget.ledger import DEGRADED_SHARE
@@ -48,12 +49,14 @@ class Selection:
     def observe(self, observation: Observation, now: float) -> list[Capture]:
         """Take a camera's next frame; `now` is a clock that all cameras share, in seconds."""
         due = [capture for cell in self._cells.values() for capture in cell.advance(now)]
-        return due + self.selectors[observation.frame.camera].observe(observation, now)
+        due += self.selectors[observation.frame.camera].observe(observation, now)
+        return [with_features(capture) for capture in due]
 
     def finish(self, now: float) -> list[Capture]:
         """Return the last captures: no frame comes any more."""
         last = [capture for selector in self.selectors.values() for capture in selector.finish(now)]
-        return last + [capture for cell in self._cells.values() for capture in cell.close()]
+        last += [capture for cell in self._cells.values() for capture in cell.close()]
+        return [with_features(capture) for capture in last]
 
     def request(self, ids: Mapping[str, str] | None = None) -> None:
         """Capture the next frame of each camera, or of those in `ids`, under the id given there."""
@@ -73,3 +76,16 @@ class Selection:
         for camera, selector in self.selectors.items():
             texts = {name: recall(f"{camera}/{name}") for name in selector.memory()}
             selector.remember({name: text for name, text in texts.items() if text is not None})
+
+
+def with_features(capture: Capture) -> Capture:
+    """Return a capture whose detections have their features, without the model's map."""
+    observation = capture.observation
+    maker = observation.features
+    if maker is None:
+        return capture
+    detections = tuple(
+        replace(each, feature=maker.feature_of(each.box)) for each in observation.detections
+    )
+    shown = replace(observation, detections=detections, features=None)
+    return replace(capture, observation=shown)

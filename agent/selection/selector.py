@@ -257,8 +257,7 @@ class Selector:
         else:
             self._shared.cover.add(view, now)
         name = capture.id or self._new_id(evaluation.frame.captured_at)
-        shown = with_features(capture.observation)
-        return replace(capture, observation=shown, id=name, value=evaluation.value, hint=hint)
+        return replace(capture, id=name, value=evaluation.value, hint=hint)
 
     def _view(self, context: FrameContext, suspects: Sequence[Suspect], now: float) -> View:
         return view_of(
@@ -293,17 +292,6 @@ class Selector:
                     rule.remember(text)
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     continue
-
-
-def with_features(observation: Observation) -> Observation:
-    """Return a captured frame whose detections have their features, without the model's map."""
-    maker = observation.features
-    if maker is None:
-        return observation
-    detections = tuple(
-        replace(each, feature=maker.feature_of(each.box)) for each in observation.detections
-    )
-    return replace(observation, detections=detections, features=None)
 
 
 def hits_of(suspects: Sequence[Suspect]) -> tuple[RuleHit, ...]:

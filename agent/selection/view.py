@@ -117,13 +117,13 @@ def _feature_text(feature: Feature | None) -> str | None:
         return None
     numbers = feature.astype(np.float32)
     rounded = np.rint(numbers * (127 / max(float(np.abs(numbers).max()), 1e-6)))
-    return base64.b85encode(rounded.astype(np.int8).tobytes()).decode()
+    return base64.b64encode(rounded.astype(np.int8).tobytes()).decode()
 
 
 def _feature(code: str | None) -> Feature | None:
     if code is None:
         return None
-    numbers = np.frombuffer(base64.b85decode(code), np.int8).astype(np.float32)
+    numbers = np.frombuffer(base64.b64decode(code, validate=True), np.int8).astype(np.float32)
     length = float(np.linalg.norm(numbers))
     if not 0 < len(numbers) <= _MOST_NUMBERS or not length:
         raise ValueError("not a feature")

@@ -266,8 +266,8 @@ def test_a_view_survives_as_text(shown: View, is_degraded: bool) -> None:
         '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[]]',
         '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[3]]',
         '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[""]]',
-        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["00000"]]',
-        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["' + "1" * 400 + '"]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["AAAA"]]',
+        '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",["' + "1" * 344 + '"]]',
         '["x",1,"ff","",[[0.5,"","",null,null,null]],"source",[null],"more"]',
     ],
 )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from agent.domain import Box, Detection, Feature, Suspect
 from agent.selection.budget.hint import SendHint
+from agent.selection.device import Selection, with_features
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder
-from agent.selection.selector import with_features
+from agent.selection.plan import SelectionPlan
 from agent.selection.similarity import SAME_FEATURE, features_agree
 from agent.selection.suspects import MOST_SUSPECTS
 from agent.selection.view import View, view_of
@@ -164,16 +165,18 @@ def test_a_capture_keeps_the_features_of_its_detections_and_not_the_map() -> Non
     boxes = [Box(10, 10, 50, 90), Box(60, 10, 90, 90)]
     detections = [Detection("person", 0, 0.9, box) for box in boxes]
     planted = PlantedFeatures("model", {boxes[0]: feature(1)})
-    observation = replace(observed(0, detections), features=planted)
+    plan = SelectionPlan(("low_confidence",), THRESHOLDS, "seed", every_nth=1)
+    selection = Selection(["street"], plan, new_id=str)
 
-    kept = with_features(observation)
+    captures = selection.observe(replace(observed(0, detections), features=planted), 0.0)
+    captures += selection.finish(1.0)
 
-    assert kept.features is None
-    first, second = kept.detections
+    [kept] = captures
+    first, second = kept.observation.detections
+    assert kept.observation.features is None
     assert first.feature is not None
     assert cosine(first.feature, feature(1)) == pytest.approx(1, abs=0.01)
     assert second.feature is None
-    assert kept == observation  # features are no part of what is compared
     assert with_features(kept) is kept
 
 
