@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.detector.formats.contract import ImageMasks, PrototypeMasks
+from agent.detector.formats.decoded import CONFIDENCE_LIMIT
 from agent.detector.letterbox import Letterbox
 from agent.domain import Box, FloatArray, Mask, Polygon
 
@@ -33,6 +34,9 @@ MARGIN = 2
 
 PROBABLE = 0.5
 """Probability above which a pixel is inside of a mask."""
+
+LARGEST = 6e4
+"""Numbers from here on are damage; half precision ends at 65,504."""
 
 Values = NDArray[np.float16]
 """A part of prototypes or of masks. Half precision: they are kept while a frame may be stored."""
@@ -147,11 +151,11 @@ def _from_prototypes(
     union = Box(*sides[:, :2].min(axis=0).tolist(), *sides[:, 2:].max(axis=0).tolist())
     columns, rows = _around(union, whole, width, height)
     part = source.prototypes[:, rows.start : rows.stop, columns.start : columns.stop]
-    if not np.isfinite(part).all():
+    if not _within(part, -LARGEST, LARGEST):
         return (None,) * len(boxes)
     prototypes = np.ascontiguousarray(part, np.float16)
     grid = _moved(whole, columns.start, rows.start)
-    valid = [bool(np.isfinite(row).all()) for row in source.coefficients]
+    valid = [_within(row, -LARGEST, LARGEST) for row in source.coefficients]
     return tuple(
         PrototypeMask(box, row, prototypes, grid) if is_valid else None
         for box, row, is_valid in zip(boxes, source.coefficients, valid, strict=True)
@@ -172,9 +176,14 @@ def _from_images(
             columns, rows = _around(box, whole, width, height)
             part = image[rows.start : rows.stop, columns.start : columns.stop]
             grid = _moved(whole, columns.start, rows.start)
-        valid = bool(np.isfinite(part).all())
+        valid = _within(part, 1 - CONFIDENCE_LIMIT, CONFIDENCE_LIMIT)
         made.append(ImageMask(box, part.astype(np.float16), grid) if valid else None)
     return tuple(made)
+
+
+def _within(numbers: FloatArray, low: float, high: float) -> bool:
+    """Whether all numbers are in this range; NaN is not."""
+    return numbers.size == 0 or bool(numbers.min() >= low and numbers.max() <= high)
 
 
 def _whole_input(letterbox: Letterbox, width: int, height: int) -> Grid:

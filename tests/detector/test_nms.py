@@ -2,9 +2,11 @@ import time
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.nms import MAX_DETECTIONS, non_maximum_suppression
+from agent.detector.formats.geometry import bounds
+from agent.detector.nms import MAX_DETECTIONS, non_maximum_suppression, probabilistic_iou
 
 
 def raw(*rows: tuple[list[float], float, int]) -> DecodedDetections:
@@ -105,3 +107,80 @@ def test_in_a_crowd_the_first_attempt_keeps_the_same_boxes_as_all_candidates(
     of_all = non_maximum_suppression(crowd, iou=0.5)
 
     assert kept.boxes.tolist() == of_all.boxes.tolist()
+
+
+def turned(*rows: tuple[list[float], float, int]) -> DecodedDetections:
+    """Return rotated boxes: centre, sides and angle; confidence; class id."""
+    boxes, confidences, class_ids = zip(*rows, strict=True)
+    rotated = np.array(boxes, np.float32)
+    return DecodedDetections(
+        bounds(rotated),
+        np.array(confidences, np.float32),
+        np.array(class_ids, np.intp),
+        rotated=rotated,
+    )
+
+
+def test_rotated_boxes_are_compared_with_their_angles() -> None:
+    """A crossed pair has the same upright box; the third lies on the first, and the fourth too."""
+    kept = non_maximum_suppression(
+        turned(
+            ([50, 50, 80, 10, 0.7], 0.9, 0),
+            ([50, 50, 80, 10, -0.7], 0.8, 0),
+            ([50, 51, 80, 10, 0.7], 0.7, 0),
+            ([50, 50, 10, 80, 0.7 - np.pi / 2], 0.6, 0),
+            ([50, 50, 80, 10, 0.7], 0.5, 1),
+        ),
+        iou=0.7,
+    )
+
+    np.testing.assert_allclose(kept.confidences, [0.9, 0.8, 0.5], atol=1e-6)
+    assert kept.rotated is not None
+    assert len(kept.rotated) == 3
+
+
+def test_a_removed_rotated_box_removes_others_as_in_fast_nms() -> None:
+    """Each is close to its neighbour alone: greedy NMS would keep the third."""
+    chain = turned(*(([50.0 + 12 * n, 50.0, 80.0, 40.0, 0.0], 0.9 - n / 10, 0) for n in range(3)))
+
+    assert len(non_maximum_suppression(chain, iou=0.7).confidences) == 1
+
+
+def pairs(count: int = 200) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    random = np.random.default_rng(4)
+    low, high = [0, 0, 5, 5, -3], [40, 40, 60, 60, 3]
+    return random.uniform(low, high, (count, 5)), random.uniform(low, high, (count, 5))
+
+
+def test_the_probabilistic_iou_is_one_minus_the_hellinger_distance() -> None:
+    """Compared with the definition, in matrices."""
+    a, b = pairs()
+    found = probabilistic_iou(a, b)
+
+    for one, other, overlap in zip(a, b, found, strict=True):
+        first, second = covariance(one), covariance(other)
+        mean = (first + second) / 2
+        apart = one[:2] - other[:2]
+        bhattacharyya = (
+            apart @ np.linalg.inv(mean) @ apart / 8
+            + np.log(np.linalg.det(mean) / np.sqrt(np.linalg.det(first) * np.linalg.det(second)))
+            / 2
+        )
+        assert overlap == pytest.approx(1 - np.sqrt(1 - np.exp(-bhattacharyya)), abs=1e-3)
+
+
+def covariance(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance of the uniform distribution over a rotated box."""
+    cosine, sine = np.cos(box[4]), np.sin(box[4])
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.asarray(turn @ np.diag(box[2:4] ** 2 / 12) @ turn.T)
+
+
+def test_the_probabilistic_iou_knows_equal_boxes() -> None:
+    a, b = pairs()
+    half_turn = a + np.array([0, 0, 0, 0, np.pi])
+    on_its_side = np.column_stack([a[:, :2], a[:, 3], a[:, 2], a[:, 4] + np.pi / 2])
+
+    np.testing.assert_allclose(probabilistic_iou(a, b), probabilistic_iou(b, a), atol=1e-9)
+    for same in (a, half_turn, on_its_side):
+        np.testing.assert_allclose(probabilistic_iou(a, same), 1, atol=2e-3)

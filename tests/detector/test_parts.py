@@ -1,17 +1,26 @@
 """Masks, keypoints and rotated corners, from a graph with known outputs to pixels of the frame."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from agent.detector import masks
 from agent.detector.detector import load_detector
-from agent.domain import Box, Polygon, Task
+from agent.detector.formats.contract import ImageMasks, PrototypeMasks
+from agent.detector.letterbox import Letterbox, Padding, Size
+from agent.detector.masks import MOST_POINTS, masks_of
+from agent.domain import Box, FloatArray, Polygon, Task
 from tests.detector.planted_families import (
     FAMILIES,
     LABELS,
+    PROTOTYPES,
     SIDES,
+    UNITS,
     Outputs,
     Planted,
     constant_output_model,
@@ -140,3 +149,167 @@ def test_corners_may_be_outside_of_the_frame_but_the_box_is_not(tmp_path: Path) 
 
     assert min(x for x, _ in each.corners) < 0
     assert each.box.x_min == 0
+
+
+def test_nothing_of_a_mask_is_computed_before_its_polygon_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most masks are never asked for: those of frames that are not captured."""
+    path = family_model(tmp_path / "model.onnx", FAMILIES["segment"], OBJECTS)
+    detector = load_detector(path, labels=LABELS)
+    outlined: list[Box] = []
+    outline = masks._outline
+
+    def counted(values: FloatArray, grid: masks.Grid, box: Box) -> Polygon:
+        outlined.append(box)
+        return outline(values, grid, box)
+
+    monkeypatch.setattr(masks, "_outline", counted)
+
+    first = next(detector.detect(BLACK) for _ in range(5)).detections[0]
+    same = replace(first)
+    assert (same == first, repr(first), hash(first)) == (True, repr(same), hash(same))
+    assert outlined == []
+
+    assert first.mask is not None
+    assert first.mask.polygon() == first.mask.polygon()
+    assert len(outlined) == 1
+
+
+def test_a_mask_keeps_no_more_than_the_part_of_the_prototypes_around_the_objects(
+    tmp_path: Path,
+) -> None:
+    """Frames are kept for a while before it is known whether they are captured."""
+    path = family_model(tmp_path / "model.onnx", FAMILIES["segment"], OBJECTS[:1])
+
+    (found,) = load_detector(path, labels=LABELS).detect(BLACK).detections
+
+    kept = found.mask._prototypes  # type: ignore[union-attr]
+    assert kept.base is None
+    assert kept.nbytes <= 2 * PROTOTYPES * 15 * 16
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("title", "output", "place"),
+    [
+        ("segment", "output0", (0, -1, 0)),
+        ("segment", "output1", (0, 3, 12, 10)),
+        ("segment after NMS", "output0", (0, 0, -1)),
+        ("segment after NMS", "output1", (0, 3, 12, 10)),
+        ("segment v5", "output0", (0, 0, -1)),
+        ("mask R-CNN", "masks", (0, 0, 40, 30)),
+        ("mask R-CNN, masks over boxes", "masks", (0, 0, 3, 3)),
+        ("pose", "output0", (0, -1, 0)),
+        ("pose", "output0", (0, -2, 0)),
+        ("pose after NMS", "output0", (0, 0, -3)),
+        ("keypoint R-CNN", "keypoints", (0, 2, 1)),
+        ("obb", "output0", (0, -1, 0)),
+        ("obb after NMS", "output0", (0, 0, -1)),
+    ],
+)
+def test_invalid_parts_make_the_prediction_invalid(
+    title: str, output: str, place: tuple[int, ...], bad: float, tmp_path: Path
+) -> None:
+    """The object without valid parts is left out; the other stays, unless both need the number."""
+    family = FAMILIES[title]
+    outputs = family.plant(OBJECTS)
+    outputs[output][place] = bad
+    path = constant_output_model(tmp_path / "model.onnx", outputs, metadata=family.metadata)
+
+    found = load_detector(path, model_format=family.name, labels=LABELS).detect(BLACK)
+
+    assert (found.invalid, found.failure) == (True, "")
+    assert [each.label for each in found.detections] == ([] if output == "output1" else ["ant"])
+
+
+def test_a_mask_without_any_pixel_has_no_polygon(tmp_path: Path) -> None:
+    outputs = FAMILIES["segment"].plant(OBJECTS)
+    outputs["output1"][:] *= -1
+
+    path = constant_output_model(tmp_path / "model.onnx", outputs)
+    found = load_detector(path, labels=LABELS).detect(BLACK)
+
+    outputs["output1"][:] = 0
+    path = constant_output_model(tmp_path / "model.onnx", outputs)
+    empty = load_detector(path, labels=LABELS).detect(BLACK)
+
+    assert [bool(each.mask and each.mask.polygon()) for each in found.detections] == [True, True]
+    assert [each.mask and each.mask.polygon() for each in empty.detections] == [(), ()]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    frame=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    padding=st.sampled_from(Padding),
+    shares=st.tuples(*[st.floats(0, 1)] * 4),
+    scale=st.sampled_from([0.01, 1.0, 1e4]),
+    seed=st.integers(0, 1000),
+    over_box=st.booleans(),
+)
+def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
+    frame: tuple[int, int],
+    padding: Padding,
+    shares: tuple[float, ...],
+    scale: float,
+    seed: int,
+    over_box: bool,
+) -> None:
+    """For any frame, box and mask, also of noise."""
+    random = np.random.default_rng(seed)
+    letterbox = Letterbox.fit(Size(*frame), Size(160, 96), padding=padding)
+    across, down = sorted(shares[:2]), sorted(shares[2:])
+    corners = np.array([[across[0] * 160, down[0] * 96, across[1] * 160, down[1] * 96]], np.float32)
+    (sides,) = letterbox.to_frame(corners).tolist()
+    assume(sides[2] - sides[0] > 0.01 and sides[3] - sides[1] > 0.01)
+    prototypes = (random.normal(0, 1, (4, 24, 40)) * scale).astype(np.float32)
+    coefficients = random.normal(0, 1, (1, 4)).astype(np.float32)
+    images = random.uniform(0, 1, (1, 24, 40)).astype(np.float32)
+    sources = (
+        PrototypeMasks(coefficients, prototypes),
+        ImageMasks(images, np.array([0]), over_box=over_box),
+    )
+
+    for source in sources:
+        (mask,) = masks_of(source, [Box(*sides)], corners, letterbox)
+
+        assert mask is not None
+        polygon = mask.polygon()
+        assert len(polygon) == 0 or 3 <= len(polygon) <= MOST_POINTS
+        for x, y in polygon:
+            assert sides[0] <= x <= sides[2]
+            assert sides[1] <= y <= sides[3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frame=st.tuples(st.integers(200, 2000), st.integers(200, 2000)),
+    centre=st.tuples(st.floats(60, 100), st.floats(40, 56)),
+    radius=st.floats(12, 35),
+)
+def test_the_polygon_of_a_disc_is_that_disc(
+    frame: tuple[int, int], centre: tuple[float, float], radius: float
+) -> None:
+    """A mask that the prototypes describe exactly: its area, and where it is."""
+    letterbox = Letterbox.fit(Size(*frame), Size(160, 96), padding=Padding.CENTRED)
+    x, y = (np.arange(40) + 0.5) * 4 / UNITS, (np.arange(24)[:, None] + 0.5) * 4 / UNITS
+    at, size = np.array(centre) / UNITS, radius / UNITS
+    inside = size**2 - (x - at[0]) ** 2 - (y - at[1]) ** 2
+    box = np.array([[*np.subtract(centre, radius), *np.add(centre, radius)]], np.float32)
+    (sides,) = letterbox.to_frame(box).tolist()
+    placed = letterbox.points_to_frame(np.array([centre], np.float32))[0]
+    ratio = letterbox.ratios
+    assume(sides[0] < placed[0] - radius * ratio[0] * 0.99)  # the whole disc is in the frame
+    assume(sides[2] > placed[0] + radius * ratio[0] * 0.99)
+    assume(sides[1] < placed[1] - radius * ratio[1] * 0.99)
+    assume(sides[3] > placed[1] + radius * ratio[1] * 0.99)
+
+    source = PrototypeMasks(np.ones((1, 1), np.float32), inside[None].astype(np.float32))
+    (mask,) = masks_of(source, [Box(*sides)], box, letterbox)
+
+    assert mask is not None
+    points = np.array(mask.polygon(), np.float32)
+    area = np.pi * radius**2 * ratio[0] * ratio[1]
+    assert cv2.contourArea(points) == pytest.approx(area, rel=0.06)
+    distances = np.hypot(*((points - placed) / (radius * np.array(ratio))).T)
+    assert (np.abs(distances - 1) < 0.06).all()

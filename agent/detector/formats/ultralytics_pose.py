@@ -126,7 +126,8 @@ class UltralyticsPose(_Pose):
             classes = self.layout(model).classes
         except ConfigurationError:
             return None
-        if model.metadata.task is not None or is_over_cells(model, model.outputs[0].shape[2]):
+        declared = model.metadata.task is not None and declared_shape(model) is not None
+        if declared or is_over_cells(model, model.outputs[0].shape[2]):
             return (
                 f"rows of 4 + {classes} + {self.shape.columns}: {self.shape.count} keypoints of "
                 f"{self.shape.numbers} numbers"
@@ -182,6 +183,8 @@ class End2EndPose(_Pose):
                     f"but it is [1, {rows}, {columns}]; export it again"
                 )
             return type(self)(declared)
+        if is_over_cells(model, columns):
+            raise ConfigurationError(f"{self.name} has one output [1, n, 6 + keypoints]")
         values = model.values[0][0, :, COLUMNS:] if model.values else None
         return type(self)(_derived(columns - COLUMNS, values, f"{columns} columns"))
 
