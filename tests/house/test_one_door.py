@@ -33,6 +33,8 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
         frozenset({"add_stream"}),
         "a drawn clip, of no camera",
     ),
+    "agent.camera.device": (frozenset({"VideoWriter"}), "for the code of a pixel format alone"),
+    "agent.dataset.clip_video": (frozenset({"add_stream"}), "a stored clip, encoded again"),
     "agent.camera.live": (frozenset({"tobytes"}), "a checksum that is compared, and not kept"),
     "agent.selection.view": (
         frozenset({"tobytes", "b85encode"}),

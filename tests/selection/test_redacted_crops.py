@@ -22,7 +22,7 @@ ELSEWHERE = Box(900, 500, 1100, 700)
 BOXES = {"person": PERSON, "face": INSIDE, "car": ELSEWHERE}
 
 
-def observation(*labels: str) -> Observation:
+def doubtful(*labels: str) -> Observation:
     found = [Detection(label, 0, 0.3, BOXES[label]) for label in labels]
     grey = np.random.default_rng(2).integers(0, 256, (180, 320), np.uint8)
     return replace(observed(0, [], grey), detections=tuple(found))
@@ -39,7 +39,7 @@ def levels(view: View, place: int) -> int:
 
 
 def test_a_crop_that_shows_a_redacted_label_has_a_few_blocks() -> None:
-    view = seen(observation("person", "car"), "person", "face", "car")
+    view = seen(doubtful("person", "car"), "person", "face", "car")
 
     assert levels(view, 0) <= COARSE_SIDE**2
     assert levels(view, 1) <= COARSE_SIDE**2  # another label, at the same place
@@ -47,17 +47,17 @@ def test_a_crop_that_shows_a_redacted_label_has_a_few_blocks() -> None:
 
 
 def test_one_that_the_model_missed_in_this_frame_is_coarse_too() -> None:
-    assert levels(seen(observation("car"), "person"), 0) <= COARSE_SIDE**2
+    assert levels(seen(doubtful("car"), "person"), 0) <= COARSE_SIDE**2
 
 
 def test_all_crops_are_coarse_where_nobody_knows_the_places() -> None:
-    invalid = replace(observation("car"), invalid=True)
+    invalid = replace(doubtful("car"), invalid=True)
 
     assert levels(seen(invalid, "car"), 0) <= COARSE_SIDE**2
 
 
 def test_without_the_setting_crops_are_as_they_were() -> None:
-    assert levels(seen(observation("person"), "person", redact=()), 0) > COARSE_SIDE**2
+    assert levels(seen(doubtful("person"), "person", redact=()), 0) > COARSE_SIDE**2
 
 
 def test_coarse_blocks_are_means() -> None:
@@ -76,7 +76,7 @@ def test_the_hint_of_a_capture_has_coarse_crops_alone(redact: tuple[str, ...]) -
         ["low_confidence"], Thresholds(0.5), "seed", is_random=False, per_day=1000, redact=redact
     )
     selection = Selection(["gate"], plan, new_id=lambda _wall: capture_id(1))
-    frame = observation("person")
+    frame = doubtful("person")
     captures = []
     for n in range(12):
         grey = scene(n)

@@ -15,11 +15,12 @@ class StorageSettings(SettingsGroup):
     jpeg_quality: Annotated[
         int,
         SettingDoc(
-            meaning="JPEG quality of stored images.",
+            meaning="JPEG quality of stored images that the agent encodes.",
             example="80",
             effect=(
                 "Lower makes smaller images with visible compression. Above 80 it does not "
-                "affect labelling."
+                "affect labelling. A camera's own JPEG is kept as it is, where nothing is hidden "
+                "in it and it need not be made smaller: set the quality in the camera then."
             ),
             group="Storage",
         ),
