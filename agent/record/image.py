@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import cv2
 
 from agent.domain import EncodedBy, EncodedImage, Frame, HiddenPart, Observation, Suspect
+from agent.record.jpeg_header import is_complete_jpeg
 from agent.record.pixelate import pixelated
 from agent.record.redacted import redacted_parts
 
@@ -52,6 +53,9 @@ class JpegEncoder:
 
 
 def _own_jpeg(frame: Frame) -> bytes | None:
-    """Return the camera's JPEG if it shows exactly the frame."""
+    """Return the camera's JPEG if it is whole, of the frame's size, and shown by every reader."""
     own = frame.jpeg
-    return own if own is not None and not frame.masks and len(own) <= LARGEST_OWN else None
+    if own is None or frame.masks or len(own) > LARGEST_OWN:
+        return None
+    height, width = frame.pixels.shape[:2]
+    return own if is_complete_jpeg(own, width, height) else None
