@@ -13,6 +13,7 @@ all by looks.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from statistics import mean
 
 import numpy as np
 
+from agent.camera.thumbnail import small_grey
 from agent.domain import Box, Feature, FloatArray, Frame, Pixels, Prediction, Thresholds
 from agent.ports import Detector
 from agent.selection.cover import Cover
@@ -115,7 +117,10 @@ def recognized(objects: Objects, apart: float) -> dict[str, float]:
 
 
 def taken_for_same(objects: Objects) -> dict[str, tuple[float, float]]:
-    """Return which share of equal and of different objects at one place counts as the same."""
+    """Return which share of equal and of different objects at one place counts as the same.
+
+    NaN where there is no such pair.
+    """
     boxes = [Box(*box) for box in objects.boxes.tolist()]
     rows, columns = np.nonzero(np.triu(overlaps(boxes, boxes) >= SAME_PLACE_IOU, 1))
     frame, track = np.array(objects.frame), np.array(objects.track)
@@ -124,6 +129,10 @@ def taken_for_same(objects: Objects) -> dict[str, tuple[float, float]]:
     for is_same in (True, False):
         wanted = (frame[rows] != frame[columns]) & ((track[rows] == track[columns]) == is_same)
         chosen = draw.permutation(np.flatnonzero(wanted))[:MOST_PAIRS]
+        if not len(chosen):
+            for values in shares.values():
+                values.append(math.nan)
+            continue
         a, b = rows[chosen], columns[chosen]
         by_features = features_agree(
             [objects.features[n] for n in a], [objects.features[n] for n in b]
@@ -162,8 +171,6 @@ def changed(pixels: Pixels, factor: float) -> Pixels:
 
 def passes(folder: Path, detector: Detector, label: str, thresholds: Thresholds) -> list[Piece]:
     """Return the passes of one sequence; a failure that comes again is the same episode."""
-    from agent.camera.thumbnail import small_grey
-
     read_passes = [
         read(folder, InOtherLight(detector, factor), label=label, keep_pixels=True)
         for factor in LIGHTS

@@ -14,6 +14,7 @@ from tests.bench.pipeline.soak import soaked
 SMALLEST: dict[str, list[str]] = {
     "detector": ["--rounds", "1"],
     "drain": ["--captures", "20", "--rounds", "1"],
+    "features": ["sequence", "--apart", "0.1", "--again", "--starts", "1"],
     "labelled": ["sequence", "--seeds", "1", "--starts", "2", "--repeat", "2", "--join"],
     "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "2"],
     "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
