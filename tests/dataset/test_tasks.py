@@ -179,6 +179,41 @@ def test_writers_of_several_tasks_at_the_same_time_keep_them_apart(tmp_path: Pat
     assert columns == {5: Task.DETECT, 7: Task.SEGMENT, 9: Task.OBB}
 
 
+def rows_of_another_task(folder: Path) -> list[str]:
+    """Label files with rows that the `data.yaml` beside them does not announce."""
+    wrong = []
+    for path in sorted(folder.rglob("labels/*.txt")):
+        form = yolo.form_of((path.parents[1] / "data.yaml").read_text())
+        columns = {
+            Task.DETECT: {5},
+            Task.SEGMENT: set(range(7, 99, 2)),
+            Task.POSE: {5 + 3 * form.keypoints},
+            Task.OBB: {9},
+        }[form.task]
+        if not {len(row.split()) for row in path.read_text().splitlines()} <= columns:
+            wrong.append(path.stem)
+    return wrong
+
+
+@pytest.mark.parametrize("is_planted", [False, True])
+def test_a_dataset_that_takes_any_task_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_planted: bool
+) -> None:
+    """The planted fault writes a capture of another task in the form of its own model."""
+    if is_planted:
+        monkeypatch.setattr(
+            Dataset,
+            "_numbered",
+            lambda _, record, found: ([2] * len(found), yolo.form_of_record(record)),
+        )
+    (tmp_path / "data.yaml").write_text(yolo.data_yaml(["a", "b", "car"]))
+    store(tmp_path, 1, "detect", CAR)
+    store(tmp_path, 2, "obb", DIAMOND)
+    store(tmp_path, 3, "pose", POSE)
+
+    assert bool(rows_of_another_task(tmp_path)) == is_planted
+
+
 shapes = st.lists(
     st.lists(st.floats(-1e12, 1e12) | st.integers() | st.none(), max_size=4), max_size=8
 )

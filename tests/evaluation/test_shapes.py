@@ -23,7 +23,7 @@ POSE_YAML = f"{YAML}kpt_shape: [3, 3]\n"
 BOX = "0 0.2 0.3 0.2 0.4"
 SEGMENT = "0 0.1 0.1 0.3 0.1 0.3 0.5 0.2 0.3 0.1 0.5"
 ROTATED = "0 0.2 0.1 0.3 0.3 0.2 0.5 0.1 0.3"
-POSE = f"{BOX} 0.15 0.2 2 0.25 0.4 1 0 0 0"
+POSE = f"{BOX} 0.15 0.2 2 0.25 0.4 1 -1 -1 0"  # tools write any place for a keypoint not labelled
 FLAT_POSE = f"{BOX} 0.15 0.2 0.25 0.4 0.2 0.2"
 
 

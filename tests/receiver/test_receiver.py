@@ -664,3 +664,23 @@ receiver.stop()
             process.communicate(timeout=30)
 
     assert process.returncode == 0
+
+
+def test_a_capture_of_another_task_is_proved_when_its_own_dataset_holds_it(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Two devices with other kinds of models, and one receiver."""
+    boxes = stored_capture(1)
+    model = {"name": "m", "sha256": "ab", "task": "segment", "provider": "cpu"}
+    outline = {**CAR, "polygon": [[10, 20], [110, 20], [60, 70]]}
+    outlines = stored_capture(2, model=model, detections=[outline])
+
+    for made in (boxes, outlines):
+        body, headers = form(made)
+        proof = {"id": made.id, "sha256": made.image_sha256}
+        assert ask(receiver, body=body, headers=headers)[:2] == (201, proof)
+        assert ask(receiver, body=body, headers=headers)[:2] == (200, proof | {"duplicate": True})
+    part = tmp_path / "segment"
+    assert (part / f"images/{outlines.id}.jpg").read_bytes() == outlines.image
+    assert (part / f"records/{outlines.id}.json").read_bytes() == outlines.record_json
+    assert not (tmp_path / f"labels/{outlines.id}.txt").exists()

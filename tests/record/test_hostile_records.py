@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.domain import StoredCapture
 from agent.errors import DamagedRecord
 from agent.record import file_format as record
-from agent.record import summary
+from agent.record import shapes, summary
 from agent.record.summary import Annotate
 from agent.record.validation import DEEPEST, LONGEST
 from tests.fakes.captures import classified, of_first_schema, record_of, stored_capture
@@ -37,6 +37,7 @@ def _readers(capture: StoredCapture) -> Iterator[Callable[[], object]]:
     yield lambda: summary.capture_day(made)
     yield lambda: capture.image_sha256
     yield lambda: record.reweighted(capture, 0.5)
+    yield lambda: (shapes.task_of(made), shapes.keypoint_count(made))
     yield lambda: record.decode(record.encode(made, capture.image))
     for which in Annotate:
         yield lambda which=which: summary.labels_of(made, which)  # type: ignore[misc]
