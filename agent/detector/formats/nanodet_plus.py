@@ -27,7 +27,7 @@ import numpy as np
 from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import STRIDES, cells, cells_of
-from agent.detector.formats.nanodet import NanoDet, decoded_cells
+from agent.detector.formats.nanodet import Grid, NanoDet, decoded_grids
 from agent.detector.letterbox import Padding, Size
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
@@ -85,20 +85,16 @@ class NanoDetPlus:
         if len(rows) != cells_of(size, self.strides):
             return DecodedDetections.empty(invalid=True)
         ends = np.cumsum([cells(size, stride) for stride in self.strides])
-        parts = [
-            decoded_cells(
+        grids = [
+            Grid(
                 level[:, : -self._sides],
                 level[:, -self._sides :],
-                stride=stride,
-                columns=-(-size.width // stride),
-                centre=self.centre,
-                floor=floor,
+                stride,
+                -(-size.width // stride),
             )
             for level, stride in zip(np.split(rows, ends[:-1]), self.strides, strict=True)
         ]
-        boxes, confidences, class_ids = (np.concatenate(each) for each in zip(*parts, strict=True))
-        odd = bool(np.isnan(rows[:, : -self._sides].sum()))
-        return DecodedDetections.validated(boxes, confidences, class_ids, invalid=odd)
+        return decoded_grids(grids, centre=self.centre, floor=floor)
 
     @property
     def _sides(self) -> int:
