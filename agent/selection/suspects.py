@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from functools import lru_cache
 
-from agent.domain import Suspect
+from agent.domain import Suspect, Thresholds
 
 NEARNESS_DECAY = 1.6
 """Per logit of distance to the threshold, the chance of an error falls by exp(-1.6).
@@ -26,6 +26,7 @@ MOST_SUSPECTS = 32
 """Of one frame; those with the highest `p` are kept. Bounds time and memory in a crowd."""
 
 _CACHED = 8192  # each rule asks for the same confidences, in seven frames each
+_ROUNDING = 1e-9  # relative
 _EDGE = 1e-3  # confidences of 0 and 1 have no logit
 
 
@@ -45,6 +46,28 @@ def margin(confidence: float, threshold: float) -> float:
 def nearness(confidence: float, threshold: float) -> float:
     """Return how near to the threshold a confidence is, on either side: 1 at it, falling to 0."""
     return math.exp(-NEARNESS_DECAY * abs(margin(confidence, threshold)))
+
+
+class ConfidenceAt(dict[str, float]):
+    """The confidence that has a given distance to the threshold, by label.
+
+    A fainter detection is further below its threshold than that: of many detections few are near,
+    and one comparison finds them. Equal up to rounding; who needs more compares `margin`, too.
+    """
+
+    def __init__(self, thresholds: Thresholds, distance: float) -> None:
+        """`distance` is in logits, negative below the threshold."""
+        super().__init__()
+        self._thresholds = thresholds
+        self._distance = distance
+
+    def __missing__(self, label: str) -> float:
+        threshold = self._thresholds.of(label)
+        confidence = 1 / (1 + math.exp(-logit(threshold) - self._distance))
+        # Confidences beyond the edge count as those at it.
+        confidence = 0.0 if confidence <= _EDGE else min(confidence, 1 - _EDGE)
+        self[label] = confidence = confidence * (1 - _ROUNDING)
+        return confidence
 
 
 def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agent.domain import Box, Detection, FloatArray, Thresholds
-from agent.selection.suspects import margin
+from agent.selection.suspects import ConfidenceAt, margin
 
 MATCH_IOU = 0.2
 SAME_LABEL_BONUS = 0.1  # overlap that a detection of the track's own label is ahead
@@ -28,6 +28,9 @@ _FIRST_ROUND_MARGIN = -0.8  # logits; detections above it choose their tracks fi
 _NEIGHBOURS = 3  # tracks whose median velocity a new track is expected to have
 _REACH = 1.25  # a step of a track without velocity, in lengths of the object
 _SIZE_RATIO = 2.0  # an object changes its width and height by less than that in a step
+
+Corners = tuple[float, float, float, float]
+"""x_min, y_min, x_max, y_max of a box, in pixels."""
 
 
 @dataclass(slots=True)
@@ -41,11 +44,11 @@ class Track:
     frames: int = 0  # in which it was detected, over its whole life
     velocity: tuple[float, float] | None = None  # of the centre, in pixels per frame
 
-    def expected(self, position: int, velocity: tuple[float, float]) -> Box:
+    def expected(self, position: int, velocity: tuple[float, float]) -> Corners:
         """Return where it is at a later position if it moves at `velocity`."""
         box, ahead = self.seen[self.last].box, position - self.last
         dx, dy = velocity[0] * ahead, velocity[1] * ahead
-        return Box(box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy)
+        return box.x_min + dx, box.y_min + dy, box.x_max + dx, box.y_max + dy
 
     def add(self, position: int, detection: Detection) -> None:
         """Add the detection of a later position."""
@@ -76,6 +79,7 @@ class Tracker:
         self.tracks: list[Track] = []
         self.next_number = first_number
         self._thresholds = thresholds
+        self._least = ConfidenceAt(thresholds, _LEAST_MARGIN)
         self._memory = memory
         self._max_missed = max_missed
         self._position = -1
@@ -84,13 +88,15 @@ class Tracker:
         """Add the next frame's detections, most confident first, and return its position."""
         self._position += 1
         now = self._position
-        margins = {
-            id(d): margin(d.confidence, self._thresholds.of(d.label))
-            for d in detections[:MOST_DETECTIONS]
-        }
-        tracked = [d for d in detections[:MOST_DETECTIONS] if margins[id(d)] >= _LEAST_MARGIN]
-        near = [d for d in tracked if margins[id(d)] >= _FIRST_ROUND_MARGIN]
-        faint = [d for d in tracked if margins[id(d)] < _FIRST_ROUND_MARGIN]
+        near, faint = [], []
+        for detection in detections[:MOST_DETECTIONS]:
+            if detection.confidence < self._least[detection.label]:
+                continue
+            above = margin(detection.confidence, self._thresholds.of(detection.label))
+            if above >= _FIRST_ROUND_MARGIN:
+                near.append(detection)
+            elif above >= _LEAST_MARGIN:
+                faint.append(detection)
         alive = [t for t in self.tracks if now - t.last <= self._max_missed + 1]
         places = _expected(alive, now)
         unmatched, places = self._match(near, places, now)
@@ -104,31 +110,32 @@ class Tracker:
         return now
 
     def _match(
-        self, detections: list[Detection], places: list[tuple[Track, Box]], now: int
-    ) -> tuple[list[Detection], list[tuple[Track, Box]]]:
+        self, detections: list[Detection], places: list[tuple[Track, Corners]], now: int
+    ) -> tuple[list[Detection], list[tuple[Track, Corners]]]:
         """Match each detection to the free track that it overlaps most; return what is left."""
         if not detections or not places:
             return detections, places
-        overlap = iou_matrix([d.box for d in detections], [box for _, box in places])
+        others = np.array([corners for _, corners in places], np.float32)
+        overlap = _iou(_array([d.box for d in detections]), others)
+        rows, columns = np.nonzero(overlap >= MATCH_IOU)
+        labels = [track.seen[track.last].label for track, _ in places]
         pairs = [
-            (
-                -float(overlap[i, j]) - SAME_LABEL_BONUS * _same_label(places[j][0], detections[i]),
-                i,
-                j,
+            (-iou - SAME_LABEL_BONUS * (labels[j] == detections[i].label), i, j)
+            for iou, i, j in zip(
+                overlap[rows, columns].tolist(), rows.tolist(), columns.tolist(), strict=True
             )
-            for i, j in np.argwhere(overlap >= MATCH_IOU).tolist()
         ]
         return _assign(sorted(pairs), detections, places, now)
 
     def _match_by_distance(
-        self, detections: list[Detection], places: list[tuple[Track, Box]], now: int
+        self, detections: list[Detection], places: list[tuple[Track, Corners]], now: int
     ) -> list[Detection]:
         """Match what no overlap explains: an object that was seen once and moves fast."""
-        young = [(t, box) for t, box in places if t.velocity is None and t.last == now - 1]
+        young = [(t, corners) for t, corners in places if t.velocity is None and t.last == now - 1]
         if not detections or not young:
             return detections
         boxes = _array([d.box for d in detections])
-        others = _array([box for _, box in young])
+        others = np.array([corners for _, corners in young], np.float32)
         sizes, other_sizes = boxes[:, 2:] - boxes[:, :2], others[:, 2:] - others[:, :2]
         larger = np.maximum(sizes[:, None], other_sizes[None])
         smaller = np.minimum(sizes[:, None], other_sizes[None])
@@ -147,31 +154,37 @@ class Tracker:
             track.seen.pop(oldest - 1, None)
 
 
-def _expected(tracks: Sequence[Track], now: int) -> list[tuple[Track, Box]]:
+def _expected(tracks: Sequence[Track], now: int) -> list[tuple[Track, Corners]]:
     """Where each track should be now."""
-    known = [(t, t.velocity) for t in tracks if t.velocity is not None]
-    centres = np.array([_centre(t.seen[t.last].box) for t, _ in known]).reshape(-1, 2)
-    velocities = np.array([velocity for _, velocity in known]).reshape(-1, 2)
-    places = []
-    for track in tracks:
-        velocity = track.velocity
-        if velocity is None:
-            velocity = (0.0, 0.0)
-            if known:
-                distances = np.abs(centres - _centre(track.seen[track.last].box)).sum(axis=1)
-                nearest = np.argsort(distances, kind="stable")[:_NEIGHBOURS]
-                dx, dy = np.median(velocities[nearest], axis=0).tolist()
-                velocity = (dx, dy)
-        places.append((track, track.expected(now, velocity)))
-    return places
+    known = [t for t in tracks if t.velocity is not None]
+    young = [t for t in tracks if t.velocity is None]
+    borrowed = _velocities_beside(young, known) if known else [(0.0, 0.0)] * len(young)
+    velocity_of = {t.number: velocity for t, velocity in zip(young, borrowed, strict=True)}
+    return [(t, t.expected(now, t.velocity or velocity_of[t.number])) for t in tracks]
+
+
+def _velocities_beside(
+    young: Sequence[Track], known: Sequence[Track]
+) -> Sequence[tuple[float, float]]:
+    """Return for each of the young tracks the median velocity of its nearest neighbours."""
+    if not young:
+        return []
+    centres = np.array([_centre(t.seen[t.last].box) for t in known])
+    own = np.array([_centre(t.seen[t.last].box) for t in young])
+    distances = np.abs(own[:, None] - centres).sum(axis=2)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    beside = np.sort(np.array([t.velocity for t in known])[nearest], axis=1)
+    count = beside.shape[1]
+    medians = (beside[:, (count - 1) // 2] + beside[:, count // 2]) / 2
+    return [(dx, dy) for dx, dy in medians.tolist()]
 
 
 def _assign(
     pairs: Sequence[tuple[float, int, int]],
     detections: list[Detection],
-    places: list[tuple[Track, Box]],
+    places: list[tuple[Track, Corners]],
     now: int,
-) -> tuple[list[Detection], list[tuple[Track, Box]]]:
+) -> tuple[list[Detection], list[tuple[Track, Corners]]]:
     """Give each track at most one detection, the best pair first; return what is left."""
     detections_left, tracks_left = set(range(len(detections))), set(range(len(places)))
     for _, i, j in pairs:
@@ -184,13 +197,12 @@ def _assign(
     ]
 
 
-def _same_label(track: Track, detection: Detection) -> bool:
-    return track.seen[track.last].label == detection.label
-
-
 def iou_matrix(a: Sequence[Box], b: Sequence[Box]) -> FloatArray:
     """Return the intersection over union of each pair, `[len(a), len(b)]`, 0 to 1."""
-    left, right = _array(a), _array(b)
+    return _iou(_array(a), _array(b))
+
+
+def _iou(left: FloatArray, right: FloatArray) -> FloatArray:
     x_min = np.maximum(left[:, None, 0], right[None, :, 0])
     y_min = np.maximum(left[:, None, 1], right[None, :, 1])
     x_max = np.minimum(left[:, None, 2], right[None, :, 2])

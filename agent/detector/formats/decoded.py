@@ -56,7 +56,7 @@ class DecodedDetections:
             # of each row below takes ten times as long.
             finite_sums = len(boxes) > 0 and np.isfinite(boxes.sum()) and np.isfinite(sides.sum())
             if finite_sums and sides.min() > 0 and confidences.max() <= 1:
-                return cls(boxes, confidences, class_ids, invalid)
+                return cls(boxes, confidences, class_ids, invalid, rows=rows, rotated=rotated)
             finite = np.isfinite(sides).all(axis=1) & np.isfinite(boxes).all(axis=1)
             right = finite & (sides >= 0).all(axis=1) & (confidences <= CONFIDENCE_LIMIT)
             good = right & (sides > 0).all(axis=1)
