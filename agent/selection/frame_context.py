@@ -5,7 +5,7 @@ follows. Frames keep their pixels until they are evaluated: 4 per camera, 25 MB 
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,13 +44,19 @@ class FrameContext:
     moving: NDArray[np.bool_] | None = field(default=None, repr=False)  # [90, 160]
     bits: int | None = None  # the frame's `difference_hash`; None without an image
     is_timed: bool = False  # frames certainly come fast enough for temporal rules
+    _objects: list[tuple[Detection, ContextTrack | None]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
-    def objects(self) -> list[tuple[Detection, ContextTrack | None]]:
+    def objects(self) -> Sequence[tuple[Detection, ContextTrack | None]]:
         """Return each detection of the frame with its track, if it has one that can be trusted."""
-        tracks = {}
-        if self.is_timed:  # objects of slow frames are elsewhere in the next one
-            tracks = {id(track.seen[0]): track for track in self.tracks if 0 in track.seen}
-        return [(each, tracks.get(id(each))) for each in self.observation.detections]
+        if not self._objects:  # several rules ask
+            tracks = {}
+            if self.is_timed:  # objects of slow frames are elsewhere in the next one
+                tracks = {id(track.seen[0]): track for track in self.tracks if 0 in track.seen}
+            detections = self.observation.detections
+            self._objects.extend((each, tracks.get(id(each))) for each in detections)
+        return self._objects
 
 
 class ContextBuilder:
@@ -144,13 +150,15 @@ class ContextBuilder:
         return contexts
 
     def _context(self, position: int) -> FrameContext:
-        frames = dict(self._frames)
+        first = self._frames[0][0]  # positions follow each other without a gap
+        observations = [observation for _, observation in self._frames]
+        at = position - first
         return FrameContext(
-            observation=frames[position],
-            before=tuple(frames[p] for p in sorted(frames, reverse=True) if p < position),
-            after=tuple(frames[p] for p in sorted(frames) if p > position),
+            observation=observations[at],
+            before=tuple(reversed(observations[:at])),
+            after=tuple(observations[at + 1 :]),
             tracks=tuple(
-                _seen_from(track, position, frames)
+                _seen_from(track, position, first)
                 for track in self._tracker.tracks
                 if track.first <= position <= track.last
             ),
@@ -190,8 +198,6 @@ def shrunk(grey: Grey) -> NDArray[np.int16]:
     return np.asarray(rows[:, 0::2] + rows[:, 1::2])
 
 
-def _seen_from(track: Track, position: int, frames: Mapping[int, Observation]) -> ContextTrack:
-    seen: Mapping[int, Detection] = {
-        p - position: detection for p, detection in track.seen.items() if p in frames
-    }
+def _seen_from(track: Track, position: int, first: int) -> ContextTrack:
+    seen = {p - position: each for p, each in track.seen.items() if p >= first}
     return ContextTrack(track.number, seen, track.frames)

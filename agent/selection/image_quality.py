@@ -99,10 +99,10 @@ class QualityMonitor:
 def laplacian_variance(grey: Grey) -> float:
     """Return an image's sharpness: the variance of its Laplacian (Pech-Pacheco, ICPR 2000)."""
     grey_levels = grey.astype(np.int16)
-    second = grey_levels[1:-1, 1:-1] * np.int16(-4)
-    above, below = grey_levels[:-2, 1:-1], grey_levels[2:, 1:-1]
-    left, right = grey_levels[1:-1, :-2], grey_levels[1:-1, 2:]
-    for neighbour in (above, below, left, right):
-        second += neighbour
+    inner = grey_levels[:, 1:-1]
+    second = grey_levels[1:-1, :-2] + grey_levels[1:-1, 2:]
+    second += inner[:-2]
+    second += inner[2:]
+    second -= inner[1:-1] << 2
     flat = second.astype(np.float32).ravel()
     return max(0.0, float(np.dot(flat, flat)) / flat.size - float(flat.mean()) ** 2)

@@ -182,9 +182,9 @@ def _mean_distances(logits: FloatArray) -> FloatArray:
     with np.errstate(invalid="ignore", over="ignore"):
         by_bin -= by_bin.max(axis=0)
         np.exp(by_bin, out=by_bin)
-        steps = np.arange(len(by_bin), dtype=np.float32)
-        weighted, total = np.stack([steps, np.ones_like(steps)]) @ by_bin
-        return np.asarray(weighted / total, np.float32)
+        total = by_bin.sum(axis=0)
+        by_bin *= np.arange(len(by_bin), dtype=np.float32)[:, None]
+        return np.asarray(by_bin.sum(axis=0) / total, np.float32)
 
 
 def _cells_from(scores: FloatArray, floor: float) -> NDArray[np.intp]:

@@ -1,12 +1,13 @@
 """Rules that look at the confidences of a single frame."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from agent.domain import OBJECT_TASKS, Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
-from agent.selection.suspects import LEAST_P, nearness
+from agent.selection.suspects import LEAST_P, NEARNESS_DECAY, ConfidenceAt, nearness
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,18 @@ class LowConfidence:
     tasks: ClassVar[tuple[Task, ...]] = (*OBJECT_TASKS, Task.CLASSIFY)
 
     thresholds: Thresholds
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the confidences below which `p` is less than `LEAST_P`."""
+        least = ConfidenceAt(self.thresholds, -math.log(self.prior / LEAST_P) / NEARNESS_DECAY)
+        object.__setattr__(self, "_least", least)
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each detection; `p` falls from 0.25 at the threshold by the distance in logits."""
         for detection, track in context.objects():
+            if detection.confidence < self._least[detection.label]:
+                continue
             p = self._p(detection.label, detection.confidence)
             if p >= LEAST_P:
                 number = track.number if track is not None else None

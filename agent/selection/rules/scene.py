@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agent.domain import OBJECT_TASKS, Suspect, Task, Thresholds
 from agent.selection.frame_context import FrameContext
 from agent.selection.rules.options import option
-from agent.selection.suspects import LEAST_P, margin
+from agent.selection.suspects import LEAST_P, ConfidenceAt, margin
 from agent.selection.tracker import MOST_DETECTIONS, iou_matrix
 
 EVENT_GAP_S = 10.0
@@ -64,6 +64,11 @@ class Clash:
     tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the confidences below which a box claims nothing."""
+        object.__setattr__(self, "_least", ConfidenceAt(self.thresholds, -_CLASH_MARGIN))
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield the less confident box of each pair of which one reaches its threshold.
@@ -74,6 +79,7 @@ class Clash:
         claims = [
             (margin(d.confidence, self.thresholds.of(d.label)), d, track)
             for d, track in context.objects()
+            if d.confidence >= self._least[d.label]
         ]
         claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN][:MOST_DETECTIONS]
         if len({claim[1].label for claim in claims}) < 2:  # noqa: PLR2004 (a pair)
@@ -120,9 +126,9 @@ class CountChange:
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield the frame; `p` is 0.15 times the robust z-score of the count, 10 counting as 1."""
         at = context.observation.frame.at
-        count = sum(
-            d.confidence >= self.thresholds.of(d.label) for d in context.observation.detections
-        )
+        count = 0
+        for detection in context.observation.detections:
+            count += detection.confidence >= self.thresholds.of(detection.label)
         if self._counts and at < self._counts[-1][0]:
             self._counts.clear()  # the stream started again
         while self._counts and at - self._counts[0][0] > _COUNT_WINDOW_S:
@@ -217,6 +223,11 @@ class MotionWithoutDetection:
     thresholds: Thresholds
 
     _events: Events = field(default_factory=Events)
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the confidences below which a box covers nothing."""
+        self._least = ConfidenceAt(self.thresholds, -_CLASH_MARGIN)
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield the frame; `p` is 0.15 if 6 % of the image move outside of all boxes, else less.
@@ -244,8 +255,7 @@ class MotionWithoutDetection:
         for observation in (context.observation, *context.before[:1]):
             height, width = observation.frame.pixels.shape[:2]
             for detection in observation.detections:
-                threshold = self.thresholds.of(detection.label)
-                if margin(detection.confidence, threshold) < -_CLASH_MARGIN:
+                if detection.confidence < self._least[detection.label]:
                     continue
                 box = detection.box
                 dx = _COVER * (box.x_max - box.x_min) + width / columns

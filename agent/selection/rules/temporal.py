@@ -8,7 +8,7 @@ from typing import ClassVar
 from agent.domain import OBJECT_TASKS, Box, Detection, Observation, Suspect, Task, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
-from agent.selection.suspects import LEAST_P, margin, nearness
+from agent.selection.suspects import LEAST_P, nearness
 from agent.selection.tracker import iou_matrix
 
 _ONE_SIDE = 0.7  # factor of the prior for a track that crosses the threshold on one side only
@@ -38,7 +38,9 @@ class Flicker:
         """Yield each track below its threshold that is above it nearby; `p` by nearness."""
         for track in context.tracks:
             now = track.seen.get(0)
-            before, after = (self._above(track, direction) for direction in (-1, 1))
+            if now is not None and now.confidence >= self.thresholds.of(now.label):
+                continue
+            before, after = self._above(track)
             if now is None:
                 if before and after and not self._is_elsewhere(track, context):
                     box = _between(track.seen)
@@ -46,16 +48,18 @@ class Flicker:
                     p = self.prior * _GAP
                     yield Suspect(self.name, p, label, box, track.number, "is gone in this frame")
                 continue
-            threshold = self.thresholds.of(now.label)
-            if now.confidence < threshold and (before or after):
+            if before or after:
+                threshold = self.thresholds.of(now.label)
                 yield from _crossing(self, track, now, threshold, both=before and after)
 
-    def _above(self, track: ContextTrack, direction: int) -> bool:
-        return any(
-            each.confidence >= self.thresholds.of(each.label)
-            for offset, each in track.seen.items()
-            if offset * direction > 0
-        )
+    def _above(self, track: ContextTrack) -> tuple[bool, bool]:
+        """Return whether it is above its threshold before, and after."""
+        before = after = False
+        for offset, each in track.seen.items():
+            if each.confidence >= self.thresholds.of(each.label):
+                before |= offset < 0
+                after |= offset > 0
+        return before, after
 
     def _is_elsewhere(self, track: ContextTrack, context: FrameContext) -> bool:
         """Whether another box of the frame is at its place: two boxes of one object alternate."""
@@ -138,14 +142,11 @@ class ClassFlip:
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each track with two labels above their thresholds; 0.5, or 0.35 for one change."""
         for track in context.tracks:
-            now, before, after = (
-                track.seen.get(0),
-                self._nearest(track, -1),
-                self._nearest(track, 1),
-            )
-            if now is None or before is None or after is None or not self._counts(now):
+            now = track.seen.get(0)
+            if now is None or not self._counts(now):
                 continue
-            if now.label == before.label:
+            before, after = self._nearest(track, -1), self._nearest(track, 1)
+            if before is None or after is None or now.label == before.label:
                 continue
             p = self.prior * (1.0 if after.label == before.label else _TRANSITION)
             reason = f"was called {before.label} before"
@@ -184,10 +185,12 @@ class WeakTrack:
             if now is None or track.frames < self.least_frames:
                 continue
             threshold = self.thresholds.of(now.label)
-            near = [nearness(each.confidence, threshold) for each in track.seen.values()]
+            confidences = [each.confidence for each in track.seen.values()]
+            if max(confidences) >= threshold:
+                continue
+            near = [nearness(confidence, threshold) for confidence in confidences]
             p = self.prior * sum(near) / len(near)
-            above = any(margin(d.confidence, threshold) >= 0 for d in track.seen.values())
-            if p >= LEAST_P and not above:
+            if p >= LEAST_P:
                 reason = f"has stayed below the threshold for {track.frames} frames"
                 yield Suspect(self.name, p, now.label, now.box, track.number, reason)
 
