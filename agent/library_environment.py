@@ -14,6 +14,8 @@ _FORCED = {
     # OpenCV compiles kernels for a GPU that nothing here uses, and caches them in the home folder.
     "OPENCV_OPENCL_RUNTIME": "disabled",
     "OPENCV_OPENCL_CACHE_ENABLE": "0",
+    # numpy's matrix products would start a thread for each core, which wait in a busy loop.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 

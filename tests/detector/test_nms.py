@@ -1,15 +1,24 @@
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from agent.detector import nms
 from agent.detector.formats.decoded import DecodedDetections
 from agent.detector.formats.geometry import bounds
-from agent.detector.nms import MAX_DETECTIONS, non_maximum_suppression, probabilistic_iou
+from agent.detector.nms import (
+    MAX_DETECTIONS,
+    MOST_PAIRS,
+    non_maximum_suppression,
+    probabilistic_iou,
+)
 
 
-def raw(*rows: tuple[list[float], float, int]) -> DecodedDetections:
+def raw(*rows: tuple[Sequence[float], float, int]) -> DecodedDetections:
     boxes, confidences, class_ids = zip(*rows, strict=True)
     return DecodedDetections(
         np.array(boxes, np.float32), np.array(confidences, np.float32), np.array(class_ids, np.intp)
@@ -42,6 +51,41 @@ def test_boxes_with_a_lower_iou_than_the_limit_are_kept(iou: float, count: int) 
     two = raw(([0, 0, 10, 10], 0.9, 0), ([5, 0, 15, 10], 0.8, 0))  # the IoU is a third
 
     assert len(non_maximum_suppression(two, iou=iou).confidences) == count
+
+
+@given(
+    boxes=st.lists(
+        st.tuples(*[st.integers(-20, 60)] * 2, *[st.integers(1, 40)] * 2, st.integers(0, 2)),
+        min_size=1,
+        max_size=120,
+    ),
+    iou=st.sampled_from([0.3001, 0.4501, 0.6001]),
+    most_pairs=st.sampled_from([0, MOST_PAIRS]),  # 0: all boxes are taken for piles
+)
+def test_it_keeps_what_the_comparison_of_each_box_with_those_kept_before_keeps(
+    boxes: list[tuple[int, int, int, int, int]], iou: float, most_pairs: int
+) -> None:
+    rows = [
+        ([x, y, x + w, y + h], 1 - n / 1000, kind) for n, (x, y, w, h, kind) in enumerate(boxes)
+    ]
+    expected: list[tuple[list[int], float, int]] = []
+    for row in rows:
+        if all(row[2] != other[2] or overlap(row[0], other[0]) <= iou for other in expected):
+            expected.append(row)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nms, "MOST_PAIRS", most_pairs)
+        kept = non_maximum_suppression(raw(*rows), iou=iou)
+
+    assert kept.boxes.tolist() == [box for box, _, _ in expected]
+
+
+def overlap(a: list[int], b: list[int]) -> float:
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    inner = max(across, 0) * max(down, 0)
+    areas = [(each[2] - each[0]) * (each[3] - each[1]) for each in (a, b)]
+    return inner / (sum(areas) - inner)
 
 
 def test_one_very_large_box_does_not_remove_the_others() -> None:

@@ -193,4 +193,4 @@ def _cells_from(scores: FloatArray, floor: float) -> NDArray[np.intp]:
     rows = np.flatnonzero(scores >= floor) // scores.shape[1]
     is_first = np.ones(len(rows), np.bool_)
     np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
-    return rows[is_first]
+    return np.asarray(rows[is_first], np.intp)
