@@ -25,7 +25,7 @@ from agent.detector.formats.contract import (
 from agent.detector.image_input import TYPES, Axes, ImageInput
 from agent.detector.letterbox import Size
 from agent.detector.map_outputs import Key, is_map, keys_of, readable, to_array, with_labels
-from agent.detector.model_file.extra_output import with_feature_output
+from agent.detector.model_file.extra_output import extended, feature_tensor_of
 from agent.detector.model_file.feature_tensor import FeatureTensor, wrong_map
 from agent.detector.model_file.file import load_verified
 from agent.detector.model_file.kind import kind_by_name
@@ -111,15 +111,16 @@ class OnnxSession:
         """The tensor that `run_with_map` returns too; without a name there is none."""
 
         def plain() -> onnxruntime.InferenceSession:
-            return _open(path, path, wanted, hardware.threads, may_use_cpu=automatic)
+            return _open(path, path.resolve(), wanted, hardware.threads, may_use_cpu=automatic)
 
         def load(weights: frozenset[Path]) -> onnxruntime.InferenceSession:
             names = [each.name for each in wanted]
-            self.feature_tensor, extended = with_feature_output(path, names, weights)
-            if extended is not None:
+            self.feature_tensor = feature_tensor_of(path, names, weights)
+            if self.feature_tensor.name:
                 try:
-                    return _open(path, extended, wanted, hardware.threads, may_use_cpu=automatic)
-                except ModelUnusable:
+                    with extended(path, self.feature_tensor.name) as copy:
+                        return _open(path, copy, wanted, hardware.threads, may_use_cpu=automatic)
+                except (ModelUnusable, OSError):
                     self.leave_out_map("onnxruntime cannot load the model with it")
             return plain()
 
@@ -408,7 +409,7 @@ def _odd(number: int) -> int:
 
 def _open(
     path: Path,
-    model: Path | bytes,
+    model: Path,
     providers: Sequence[Provider],
     threads: int,
     *,
@@ -416,7 +417,7 @@ def _open(
 ) -> onnxruntime.InferenceSession:
     """Load the model; with `may_use_cpu` on the CPU alone if it cannot run on `providers`.
 
-    `model` is the file `path` itself, or its bytes with one more output.
+    `model` is the file `path` itself, or a copy with one more output.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -445,12 +446,12 @@ def _open(
 
 
 def _session(
-    model: Path | bytes, options: onnxruntime.SessionOptions, providers: Sequence[object]
+    model: Path, options: onnxruntime.SessionOptions, providers: Sequence[object]
 ) -> onnxruntime.InferenceSession:
     # The file itself, whose weights were checked. onnxruntime's own fallback prints to stdout, and
     # would change the provider in the middle of a run.
     return onnxruntime.InferenceSession(
-        model.resolve() if isinstance(model, Path) else model,
+        model,
         options,
         providers=providers,
         enable_fallback=0,

@@ -16,7 +16,7 @@ from agent.detector.detector import load_detector
 from agent.detector.letterbox import Size
 from agent.detector.model_file import extra_output
 from agent.detector.model_file.bundled import bundled_model
-from agent.detector.model_file.extra_output import with_feature_output, with_output
+from agent.detector.model_file.extra_output import feature_tensor_of, one_more_output
 from agent.detector.model_file.feature_tensor import (
     FeatureTensor,
     choose_feature_tensor,
@@ -341,8 +341,7 @@ def test_only_a_session_on_the_cpu_returns_the_map(tmp_path: Path) -> None:
     path = saved(plain()[0], tmp_path / "m.onnx")
 
     for providers in (["CUDAExecutionProvider", *CPU], ["OpenVINOExecutionProvider"]):
-        found, model = with_feature_output(path, providers, ())
-        assert (found.reason, model) == ("only on the CPU", None)
+        assert feature_tensor_of(path, providers, ()) == FeatureTensor(reason="only on the CPU")
 
 
 def test_a_model_with_weights_in_other_files_is_opened_as_a_file(tmp_path: Path) -> None:
@@ -464,7 +463,7 @@ def test_a_graph_of_a_million_nodes_is_not_walked() -> None:
 @given(st.text(min_size=1, max_size=300))
 def test_the_appended_bytes_are_one_more_output(name: str) -> None:
     before = _EMPTY
-    merged = onnx.load_from_string(with_output(before.SerializeToString(), name))
+    merged = onnx.load_from_string(before.SerializeToString() + one_more_output(name))
 
     assert [each.name for each in merged.graph.output] == ["first", name]
     del merged.graph.output[1]
