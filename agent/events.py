@@ -263,9 +263,10 @@ EVENTS: Mapping[str, Event] = {
     ),
     "labels left out": Event(
         "warning",
-        "The labelling project has no such label, so its boxes or classes were left out of what "
-        "was delivered; the image and the other boxes arrived. Said once for each label.",
-        "Add the label to the project's labelling interface, spelt as the model spells it.",
+        "The endpoint has no place for a part of what was delivered, such as a label or an "
+        "outline. The image and the rest arrived; `error` says what did not, once for each.",
+        "Add the label, spelt as the model spells it, or the tag that `error` names, to the "
+        "project's labelling interface.",
         facts="error target capture",
     ),
     "capture damaged": Event(
