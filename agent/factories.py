@@ -393,7 +393,7 @@ def masks_of_recording(recording: CameraAddress, settings: Settings) -> tuple[Ca
         return masks_of(settings.masks, name or "")
     hidden = " and ".join(dict.fromkeys(mask.camera for mask in settings.masks))
     raise ConfigurationError(
-        f"cannot replay {recording.shown}: AGENT_MASKS hides parts of {hidden}, and nothing says "
+        f"cannot use {recording.shown}: AGENT_MASKS hides parts of {hidden}, and nothing says "
         f"which camera this recording is of. Name it in AGENT_CAMERAS, such as "
         f"{next(iter(names))}={recording.shown}, or unset AGENT_MASKS"
     )

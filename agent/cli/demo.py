@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -61,7 +61,7 @@ def demo(
         raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
     screen = Console(highlight=False)
     source = clip or _sample_clip(folder / "street.mp4")
-    outcome = play(source, folder.absolute(), screen)
+    outcome = play(source, folder.absolute(), screen, **_hidden(clip))
     screen.print(_table(outcome))
     sheet = _draw_sheet(folder)
     screen.print(f"dataset        {folder / 'dataset'}", soft_wrap=True)
@@ -69,8 +69,26 @@ def demo(
     screen.print(f"daemon's log   {folder / 'agent.log'}", soft_wrap=True)
 
 
-def play(source: Path, folder: Path, screen: Console) -> DemoResult:
-    """Run the real daemon on a recording, with a real endpoint that is away for a while."""
+def _hidden(clip: Path | None) -> dict[str, Any]:
+    """Return what must not be seen of an own clip; raises `ConfigurationError`."""
+    if clip is None:
+        return {}
+    from agent.factories import masks_of_recording
+    from agent.replay.frames import address_of
+
+    settings = console.settings()
+    try:
+        masks = masks_of_recording(address_of(str(clip)), settings)
+    except ValueError as error:
+        raise ConfigurationError(f"cannot play {error}") from error
+    return {"masks": tuple(replace(mask, camera="") for mask in masks), "redact": settings.redact}
+
+
+def play(source: Path, folder: Path, screen: Console, **hidden: Any) -> DemoResult:
+    """Run the real daemon on a recording, with a real endpoint that is away for a while.
+
+    `hidden` are the settings of what nobody may see.
+    """
     from agent.app import Timing, wired
     from agent.camera.address import parse_camera
     from agent.factories import dataset_at, drain_of, upload_target
@@ -90,6 +108,7 @@ def play(source: Path, folder: Path, screen: Console) -> DemoResult:
         spool_dir=folder / "spool",
         spool_min_free=0,
         upload_url=network.url,
+        **hidden,
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:
         log = make_log(form="logfmt", stream=file)

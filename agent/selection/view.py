@@ -9,7 +9,7 @@ from math import inf, isfinite
 
 import numpy as np
 
-from agent.domain import Feature, FloatArray, HiddenPart, Observation, Suspect
+from agent.domain import Feature, HiddenPart, Observation, Suspect
 from agent.record.redacted import redacted_parts
 from agent.selection.similarity import CROP_SIDE, Crop, coarse, crops, grown
 
@@ -162,6 +162,7 @@ def view_of(
         else None
         for each in suspects
     ]
+    hidden = _touching(suspects, redacted_parts(observation, redact, suspects))
     found: dict[int, Crop] = {}
     digest = ""
     if observation.grey is not None:
@@ -169,10 +170,10 @@ def view_of(
         if with_box:
             array = np.array([boxes[n] for n in with_box], np.float32)
             cut = crops(observation.grey, frame.pixels, array)
-            if redact:
-                parts = redacted_parts(observation, redact, suspects)
-                cut = _coarsened(cut, array * (width, height, width, height), parts)
-            found = dict(zip(with_box, cut, strict=True))
+            found = {
+                n: coarse(crop) if n in hidden else crop
+                for n, crop in zip(with_box, cut, strict=True)
+            }
         digest = blake2b(observation.grey.tobytes(), digest_size=8).hexdigest()
     maker = observation.features
     places = tuple(
@@ -183,7 +184,9 @@ def view_of(
             each.track,
             _rounded(box) if box is not None else None,
             found.get(n),
-            maker.feature_of(each.box) if maker is not None and each.box is not None else None,
+            maker.feature_of(each.box)
+            if maker is not None and each.box is not None and n not in hidden
+            else None,
         )
         for n, (each, box) in enumerate(zip(suspects, boxes, strict=True))
     )
@@ -191,21 +194,22 @@ def view_of(
     return View(frame.camera, now, bits, digest, places, run, source)
 
 
-def _coarsened(cut: Sequence[Crop], boxes: FloatArray, hidden: Sequence[HiddenPart]) -> list[Crop]:
-    """Return the crops of boxes in pixels; each that shows a hidden part is coarse."""
+def _touching(suspects: Sequence[Suspect], hidden: Sequence[HiddenPart]) -> set[int]:
+    """Return the numbers of the suspects whose crops would show a hidden part."""
     parts = [part.box for part in hidden if part.box is not None]
-    return [
-        coarse(crop)
+    found = set()
+    for n, suspect in enumerate(suspects):
+        box = suspect.box
+        if box is None or not parts:
+            continue
+        corners = np.array([[box.x_min, box.y_min, box.x_max, box.y_max]], np.float32)
+        left, top, right, bottom = grown(corners)[0]
         if any(
-            region[0] < part.x_max
-            and part.x_min < region[2]
-            and region[1] < part.y_max
-            and part.y_min < region[3]
+            left < part.x_max and part.x_min < right and top < part.y_max and part.y_min < bottom
             for part in parts
-        )
-        else crop
-        for crop, region in zip(cut, grown(boxes), strict=True)
-    ]
+        ):
+            found.add(n)
+    return found
 
 
 def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

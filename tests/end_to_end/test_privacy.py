@@ -4,12 +4,16 @@ The planted bugs show that the search would find it.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
+from agent.camera.images.file import decode_image, read_image
 from tests.end_to_end.command import NEVER_ENDS, Daemon, call
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.end_to_end.planted_scene import (
@@ -56,10 +60,14 @@ def settings_in(folder: Path, *, bug: str = "") -> dict[str, object]:
     return settings
 
 
-def run_and_look(folder: Path, settings: dict[str, object]) -> None:
-    """Run the daemon over the scene, and look at it, at what waits and at its answers."""
+def run_and_look(folder: Path, settings: dict[str, object], *, ends: bool = True) -> None:
+    """Run the daemon over the scene, and look at it, at what waits and at its answers.
+
+    `ends`: the camera is a recording.
+    """
     with Daemon(folder, **settings) as daemon:
-        daemon.wait_for("camera ended")
+        if ends:
+            daemon.wait_for("camera ended")
         daemon.wait_for("capture stored", 4)
         looked = call(folder, "look", "scene", "--out", "look.jpg", **settings)
         waiting = call(folder, "look", "--waiting", "--out", "waiting.jpg", **settings)
@@ -107,6 +115,62 @@ def test_nothing_that_is_hidden_is_found_anywhere(
         assert {tuple(corner) for corner in region["polygon"]} >= {(160, 0), (320, 0)}
         assert person["label"] == "person"
         assert {each["label"] for each in record["detections"]} == {"person", "car"}
+
+
+WRITER = """
+import sys, time, pathlib, cv2
+images = [cv2.imread(str(path)) for path in sorted(pathlib.Path(sys.argv[1]).glob("*.png"))]
+for number in range(10_000):
+    sys.stdout.buffer.write(cv2.imencode(".jpg", images[number % len(images)])[1].tobytes())
+    sys.stdout.buffer.flush()
+    time.sleep(0.05)
+"""
+
+
+def from_a_camera(folder: Path, **more: object) -> list[Any]:
+    """Run the daemon on a camera that sends JPEGs; return the records of what it captured."""
+    settings = settings_in(folder)
+    (folder / "scene" / "writer.py").write_text(WRITER, encoding="utf-8")
+    program = f"{sys.executable} {folder}/scene/writer.py {folder}/scene"
+    settings |= {"AGENT_CAMERAS": f"'scene=exec:{program}'", "AGENT_FPS": 10, **more}
+    run_and_look(folder, settings, ends=False)
+    exported = call(folder, "export", "stick", **settings)
+    assert exported.returncode == 0, exported.stderr
+    return records_in(folder / "stick")
+
+
+@pytest.mark.slow
+def test_a_camera_s_own_jpeg_does_not_lead_around_the_masks(tmp_path: Path) -> None:
+    records = from_a_camera(tmp_path)
+
+    assert search(tmp_path, without=INPUTS) == {}
+    assert {record["image"]["encoded_by"] for record in records} == {"agent"}
+
+
+@pytest.mark.slow
+def test_a_camera_s_own_jpeg_is_stored_where_nothing_is_hidden(tmp_path: Path) -> None:
+    records = from_a_camera(tmp_path, AGENT_MASKS="", AGENT_REDACT="", AGENT_JPEG_QUALITY=1)
+
+    assert {record["image"]["encoded_by"] for record in records} == {"camera"}
+    assert all(record["masks"] == [] for record in records)
+    sent = [
+        decode_image(cv2.imencode(".jpg", read_image(path))[1].tobytes())
+        for path in (tmp_path / "scene").glob("*.png")
+    ]
+    for path in (tmp_path / "stick" / "images").iterdir():
+        stored = read_image(path)
+        assert any(np.array_equal(stored, image) for image in sent)
+
+
+@pytest.mark.slow
+def test_a_clip_of_one_s_own_is_masked_in_the_demo(tmp_path: Path) -> None:
+    planted_frames(tmp_path / "scene")
+    shown = call(tmp_path, "demo", "--clip", "scene", "--dir", "demo", AGENT_MASKS=MASK)
+
+    assert shown.returncode == 0, shown.stderr
+    found = search(tmp_path, without=INPUTS)
+    assert (tmp_path / "demo" / "contact-sheet.jpg").exists()
+    assert set().union(*found.values()) & set(IN_REGION) == set()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.domain import Box, Detection, Observation, Suspect, Thresholds
+from agent.domain import Box, Detection, Feature, Observation, Suspect, Thresholds
 from agent.selection.budget.hint import SendHint
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
@@ -44,6 +44,27 @@ def test_a_crop_that_shows_a_redacted_label_has_a_few_blocks() -> None:
     assert levels(view, 0) <= COARSE_SIDE**2
     assert levels(view, 1) <= COARSE_SIDE**2  # another label, at the same place
     assert levels(view, 2) > COARSE_SIDE**2
+
+
+class SameFeature:
+    """Gives each box the same feature."""
+
+    source = "m"
+
+    def feature_of(self, box: Box) -> Feature | None:
+        del box
+        return np.ones(64, np.float16) / np.float16(8)
+
+
+def test_the_spool_keeps_no_feature_of_a_redacted_label() -> None:
+    featured = replace(doubtful("person", "car"), features=SameFeature())
+
+    view = seen(featured, "person", "face", "car")
+
+    assert [place.feature is None for place in view.places] == [True, True, False]
+    assert [place.feature is None for place in seen(featured, "person", redact=()).places] == [
+        False
+    ]
 
 
 def test_one_that_the_model_missed_in_this_frame_is_coarse_too() -> None:
