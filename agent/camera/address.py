@@ -101,6 +101,7 @@ def parse_cameras(text: str) -> tuple[CameraAddress, ...]:
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
+    problems += _same_devices(cameras)
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(cameras)
@@ -114,6 +115,20 @@ def parse_camera(source: str, *, name: str = DEFAULT_NAME) -> CameraAddress:
     """
     kind, checked = _classify(source)
     return CameraAddress(name, checked, kind)
+
+
+def _same_devices(cameras: Sequence[CameraAddress]) -> list[str]:
+    """Return a problem for each device that several cameras name: only one can open it."""
+    names: dict[str, list[str]] = {}
+    for camera in cameras:
+        if camera.kind is SourceKind.DEVICE:
+            names.setdefault(parse_device(camera.source).path, []).append(camera.name)
+    return [
+        f"the cameras {', '.join(sharing)} are the same device {path}; two cameras of one model "
+        "may share a by-id name: write their names of /dev/v4l/by-path"
+        for path, sharing in names.items()
+        if len(sharing) > 1
+    ]
 
 
 def _parse(part: str, parts: Sequence[str]) -> CameraAddress:

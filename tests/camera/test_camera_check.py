@@ -50,10 +50,13 @@ class Script:
 
 
 def checked(
-    monkeypatch: pytest.MonkeyPatch, source: FrameSource, clock: ManualClock | SystemClock
+    monkeypatch: pytest.MonkeyPatch,
+    source: FrameSource,
+    clock: ManualClock | SystemClock,
+    address_text: str = "rtsp://host/live",
 ) -> str:
     monkeypatch.setattr(camera_check, "frame_source", lambda *_, **__: source)
-    [address] = parse_cameras("rtsp://host/live")
+    [address] = parse_cameras(address_text)
     return check_camera(address, without_environment(camera_stall=STALL), clock)
 
 
@@ -100,6 +103,23 @@ def test_a_size_that_changes_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(script, "read", grown)
     assert "warning: its size changed to 6x8" in checked(monkeypatch, script, clock)
+
+
+def test_a_device_that_gives_something_else_than_asked_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its frames, whatever its driver says; and its lasting name is told."""
+    monkeypatch.setattr(camera_check, "name_advice", lambda path: f"write {path}-by-id: it lasts")
+    clock = ManualClock()
+
+    def fact(options: str) -> str:
+        script = Script(clock, ((n / 10, n % 250) for n in itertools.count()))
+        return checked(monkeypatch, script, clock, f"/dev/video7{options}")
+
+    advice = "; write /dev/video7-by-id: it lasts"
+    asked = "/dev/video7?size=6x4&fps=10"
+    assert fact("?size=6x4&fps=10") == f"{asked}: 6x4 at 10.0 fps, fresh and changing{advice}"
+    assert "; warning: it does not give size=8x4 fps=25" in fact("?size=8x4&fps=25&format=MJPG")
 
 
 def test_a_driver_that_hangs_does_not_hang_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
