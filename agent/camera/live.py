@@ -59,7 +59,7 @@ class LiveCamera:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
-        self._told = SourceLog(log, address.name)
+        self._told = SourceLog(log, address.name, clock)
         self._stall = stall
         self._fps = fps
         self._clock = clock
@@ -197,7 +197,6 @@ class LiveCamera:
                     source,
                     open_s=open_s,
                     read_s=self._stall,
-                    clock=self._clock,
                     report=self._told.line,
                     waiting=self._go_on,
                 )

@@ -74,7 +74,7 @@ def test_programs_are_cameras_inside_the_sandbox_and_end_with_the_service(device
     device.wait_for("camera opened", since)
     assert 'text="looking at the street"' in device.wait_for("program message", since)
     device.wait_for("capture delivered", since)
-    [program] = device.run("pgrep", "-f", "grab.py").split()
+    [program] = programs(device)
     facts = device.run("cat", f"/proc/{program}/status")
     owner = device.run("stat", "--format=%U", f"/proc/{program}").strip()
     environment = device.run("cat", f"/proc/{program}/environ")
@@ -86,18 +86,24 @@ def test_programs_are_cameras_inside_the_sandbox_and_end_with_the_service(device
     both = f"\"'a={grab}' 'b={grab} hang'\""
     since = device.start(AGENT_CAMERAS=both, AGENT_CAMERA_STALL="3s")
     assert 'camera="b"' in device.wait_for("camera lost", since)
-    assert len(device.run("pgrep", "-f", "grab.py").split()) >= 1
+    assert programs(device)
     device.run("systemctl", "stop", UNIT)
-    assert device.try_to("pgrep", "-f", "grab.py")[1] == ""
+    assert not programs(device)
     assert "stop overdue" not in "".join(device.journal(since))
 
     device.start(AGENT_CAMERAS=both, AGENT_CAMERA_STALL="30s")
-    device.machine.until(lambda: len(device.machine.look("pgrep", "-f", "grab.py")[1].split()) == 2)
-    programs = device.run("pgrep", "-f", "grab.py").split()
+    device.machine.until(lambda: len(programs(device)) == len("ab"), seconds=60)
+    killed = programs(device)
     before = device.main_process()
     device.run("kill", "-KILL", str(before))
     device.wait_for_another(before)
-    assert not set(device.run("pgrep", "-f", "grab.py").split()) & set(programs)
+    assert not programs(device) & killed
+
+
+def programs(device: Device) -> set[str]:
+    """The numbers of the camera's programs that run."""
+    find = "grep -l 'grab[.]py' /proc/[0-9]*/cmdline 2>/dev/null"
+    return {path.split("/")[2] for path in device.machine.look("sh", "-c", find)[1].split()}
 
 
 def test_what_waits_is_taken_away_on_a_stick(device: Device) -> None:

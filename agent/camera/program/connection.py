@@ -18,13 +18,8 @@ from agent.camera.program.output import FrameCutter, JpegCutter, NotFrames, RawC
 from agent.camera.program.process import Process, is_readable
 from agent.camera.program_address import parse_program
 from agent.errors import CameraLost, UnusableImage
-from agent.library_output import LineLimit
-from agent.ports import Clock
 from agent.printable import printable
 from agent.redaction import redact
-
-Report = Callable[[str, int], None]
-"""Takes a line of a program, and how many lines like it were left out since the last one."""
 
 LINE_MAX = 300
 """Characters of a line that are reported."""
@@ -49,8 +44,7 @@ class Program:
         *,
         open_s: float,
         read_s: float,
-        clock: Clock,
-        report: Report,
+        report: Callable[[str], None],
         waiting: Callable[[], object] = lambda: None,
     ) -> None:
         """Start the command of `source` and wait for its first frame.
@@ -59,8 +53,8 @@ class Program:
             source: `exec:COMMAND`, see `program_address`.
             open_s: Seconds for the first frame.
             read_s: Seconds for each further one.
-            clock: For the limit of lines.
-            report: Gets the lines that the program writes to standard error; another thread calls.
+            report: Gets the lines that the program writes to standard error, printable and without
+                secrets; another thread calls it.
             waiting: Called now and then while this thread waits for a frame; it may raise
                 `CameraLost`.
 
@@ -71,10 +65,8 @@ class Program:
         parsed = parse_program(source)
         self._size = parsed.size
         self._timeout = read_s
-        self._clock = clock
         self._report = report
         self._waiting = waiting
-        self._limit = LineLimit()
         self._cutter: FrameCutter = JpegCutter() if self._size is None else RawCutter(*self._size)
         self._changed = threading.Condition()
         self._newest: tuple[bytes | None] | None = None  # None inside: a damaged frame
@@ -236,9 +228,7 @@ class Program:
                 continue
             shown = redact(printable(text, LINE_MAX))
             self._last_lines.append(shown)
-            left_out = self._limit.admit(shown, self._clock.monotonic())
-            if left_out is not None:
-                self._report(shown, left_out)
+            self._report(shown)
         return rest[: 4 * LINE_MAX]
 
 
