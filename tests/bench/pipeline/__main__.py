@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.bench.pipeline.gate import gate
 from tests.bench.pipeline.plan import Plan
 from tests.bench.pipeline.recordings import Recordings
 from tests.bench.pipeline.soak import soak
@@ -17,6 +18,7 @@ from tests.bench.pipeline.table import Row, as_markdown, as_text, machine
 PARTS: Mapping[str, Callable[[Plan], list[Row]]] = {
     "throughput": throughput,
     "paced": paced,
+    "gate": gate,
     "start": start,
     "soak": soak,
 }

@@ -1,6 +1,6 @@
 """Makes the recordings of the bench: the drawn street of `demo`, and a mostly still scene."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle, islice
@@ -31,47 +31,57 @@ class Recordings:
         """Return an H.264 file of the drawn street, repeated as often as needed."""
         path = self.folder / f"street-{size[0]}x{size[1]}-{frames}-{fps}.mp4"
         if not path.exists():
-            write_video(path, _resized(islice(cycle(_street()), frames), size), fps)
+            drawn = (_enlarged(pixels, size) for pixels in _street()[:frames])
+            write_video(path, drawn, fps, length=frames)
         return path
 
-    def mostly_still(self, *, seconds: int, fps: int = 10, noise: float = 5.0) -> Path:
-        """Return an H.264 file at 720p that moves 10 % of the time; see `still_frames`."""
-        path = self.folder / f"still-{seconds}-{fps}-{noise}.mp4"
+    def mostly_still(
+        self,
+        *,
+        seconds: int,
+        fps: int = 10,
+        noise: float = 5.0,
+        motion: Sequence[Pixels] = (),
+        name: str = "drawn",
+    ) -> Path:
+        """Return an H.264 file that moves 10 % of the time; see `still_frames`.
+
+        `motion`: a scene of some seconds; by default the first of the drawn street, at 720p.
+        """
+        path = self.folder / f"still-{name}-{seconds}-{fps}-{noise}.mp4"
         if not path.exists():
-            write_video(path, still_frames(seconds=seconds, fps=fps, noise=noise), fps)
+            scene = motion or [_enlarged(pixels, HD) for pixels in _street()[:100:2]]
+            write_video(path, still_frames(scene, noise=noise), fps, length=seconds * fps)
         return path
 
 
-def still_frames(*, seconds: int, fps: int, noise: float) -> Iterator[Pixels]:
-    """Yield frames of a still street with sensor noise, crossed now and then.
+def still_frames(motion: Sequence[Pixels], *, noise: float) -> Iterator[Pixels]:
+    """Yield frames of a still scene with sensor noise, in which then something moves.
 
-    In each minute the scene stands still for 54 seconds, and in the other 6 somebody crosses it.
+    Nine tenths of them show the first frame of `motion`; then the scene plays once.
 
     Args:
-        seconds: Length.
-        fps: Frames per second.
+        motion: The frames of the scene.
         noise: Standard deviation of each pixel's noise, in grey levels.
     """
-    street = [_enlarged(pixels, HD) for pixels in _street()]
-    still = street[0]
     random = np.random.default_rng(5)
-    sheets = [random.normal(0, noise, still.shape).astype(np.float32) for _ in range(7)]
-    for number in range(seconds * fps):
-        second = number / fps
-        shown = still
-        if second % 60 >= 54:
-            # The first scene of the street: its frames come at 25 a second.
-            shown = street[min(99, int((second % 60 - 54) * 100 / 6))]
-        sheet = np.roll(sheets[number % 7], int(random.integers(still.shape[1])), axis=1)
-        yield np.clip(shown + sheet, 0, 255).astype(np.uint8)
+    shape = motion[0].shape
+    sheets = [random.normal(0, noise, shape).round().astype(np.int16) for _ in range(7)]
+    for number in range(10 * len(motion)):
+        shown = motion[max(0, number - 9 * len(motion))]
+        sheet = np.roll(sheets[number % 7], int(random.integers(shape[0])), axis=0)
+        yield np.asarray(cv2.add(shown, sheet, dtype=cv2.CV_8U), np.uint8)
 
 
-def write_video(path: Path, frames: Iterable[Pixels], fps: int) -> None:
-    """Write frames as H.264, with the options that cameras use: no B-frames, one key a while."""
-    part = path.with_suffix(".part")
-    with av.open(str(part), "w", format="mp4") as container:
+def write_video(path: Path, frames: Iterable[Pixels], fps: int, *, length: int) -> None:
+    """Write H.264 as cameras send it: no B-frames, and a key frame now and then.
+
+    The frames are repeated, or cut off, up to `length` frames; each is encoded once.
+    """
+    once, part = path.with_suffix(".once"), path.with_suffix(".part")
+    with av.open(str(once), "w", format="mp4") as container:
         stream: Any = None
-        for number, pixels in enumerate(frames):
+        for number, pixels in enumerate(islice(frames, length)):
             if stream is None:
                 options = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
                 stream = container.add_stream("libx264", rate=fps, options=options)
@@ -81,6 +91,16 @@ def write_video(path: Path, frames: Iterable[Pixels], fps: int) -> None:
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    with av.open(str(once)) as source, av.open(str(part), "w", format="mp4") as container:
+        track = source.streams.video[0]
+        packets = [(bytes(each), each.is_keyframe) for each in source.demux(track) if each.size]
+        stream = container.add_stream_from_template(track)
+        for number, (data, is_key) in enumerate(islice(cycle(packets), length)):
+            packet: Any = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, fps), stream, is_key
+            container.mux(packet)
+    once.unlink()
     part.rename(path)
 
 
@@ -91,11 +111,6 @@ def _street() -> list[Pixels]:
 
 
 _CACHE: list[Pixels] = []
-
-
-def _resized(frames: Iterable[Pixels], size: tuple[int, int]) -> Iterator[Pixels]:
-    for pixels in frames:
-        yield _enlarged(pixels, size)
 
 
 def _enlarged(pixels: Pixels, size: tuple[int, int]) -> Pixels:
