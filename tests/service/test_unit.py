@@ -95,6 +95,7 @@ def test_the_unit_keeps_the_promises_of_a_device_in_the_field() -> None:
     assert keys["After"] == ["network.target"]  # both others may wait for a network for ever
     assert keys["LimitCORE"] == ["0"]
     assert {"MemoryMax", "TasksMax"} <= set(keys)
+    assert keys["OOMPolicy"] == ["continue"]  # for the programs of exec: cameras
     assert {"DynamicUser", "ConditionPathExists", "PrivateDevices"}.isdisjoint(keys)
 
 

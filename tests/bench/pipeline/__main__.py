@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.pipeline.gate import gate
+from tests.bench.pipeline.memory import memory
 from tests.bench.pipeline.plan import Plan
 from tests.bench.pipeline.recordings import Recordings
 from tests.bench.pipeline.soak import soak
@@ -20,6 +21,7 @@ PARTS: Mapping[str, Callable[[Plan], list[Row]]] = {
     "paced": paced,
     "gate": gate,
     "start": start,
+    "memory": memory,
     "soak": soak,
 }
 SLOW = frozenset({"soak"})
