@@ -19,7 +19,7 @@ from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.label_studio_export import is_label_studio, label_studio_boxes
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
-from agent.evaluation.model_boxes import is_untouched, reported_boxes
+from agent.evaluation.model_boxes import compared_boxes, is_untouched
 from agent.evaluation.yolo_labels import read_folder
 from agent.printable import printable
 from agent.record.shapes import task_of
@@ -181,7 +181,7 @@ def _frames(drawn: Records, said: _Said) -> list[Reviewed]:
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
         if name in said.truth and "detections" in record:
-            found = match_boxes(reported_boxes(record), said.truth[name])
+            found = match_boxes(compared_boxes(record, said.truth[name]), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:
             frames.append(Reviewed(weight, said.verdicts[name]))

@@ -20,6 +20,7 @@ from agent.record.shapes import (
     Keypoints,
     Visibility,
     area,
+    bounds,
     clipped,
     keypoint_names,
     visibility,
@@ -59,7 +60,7 @@ def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
 
     - `segmentation`: the outline; of a segmentation model without one, the corners of the box; of a
       rotated box, the part of it inside of the image; else none;
-    - `area`: that of the outline, else of the box;
+    - `bbox`: the upright box around the outline, else the box; `area` alike;
     - `keypoints` of a pose model: x, y and visibility, 0 0 0 where the model saw none.
     """
     classes = list(names)
@@ -116,9 +117,9 @@ def _shape(box: LabelledBox, form: LabelForm, width: int, height: int) -> dict[s
         outline = box.outline
     elif form.task is Task.OBB:
         outline = clipped(box.corners, width, height) or box.rectangle
-    sides = (box.x_min, box.y_min, box.x_max - box.x_min, box.y_max - box.y_min)
+    left, top, right, bottom = bounds(outline or box.rectangle)
     made: dict[str, Any] = {
-        "bbox": [round(side, _DIGITS) for side in sides],
+        "bbox": [round(side, _DIGITS) for side in (left, top, right - left, bottom - top)],
         "area": round(area(outline or box.rectangle), _DIGITS),
         "segmentation": [[round(n, _DIGITS) for x_y in outline for n in x_y]] if outline else [],
     }

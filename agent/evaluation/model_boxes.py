@@ -16,7 +16,7 @@ def is_untouched(record: Mapping[str, Any], boxes: Sequence[AnnotatedBox]) -> bo
 
     Of outlines and rotated boxes: whether they, or their bounds, are.
     """
-    return _are_same(record, reported_boxes(record), boxes) or (
+    return _are_same(record, _reported(record), boxes) or (
         any(box.is_bounds for box in boxes) and _are_same(record, _reported_bounds(record), boxes)
     )
 
@@ -33,8 +33,16 @@ def _are_same(
     )
 
 
-def reported_boxes(record: Mapping[str, Any]) -> list[AnnotatedBox]:
-    """Return what the application acted on: detections at or above their threshold."""
+def compared_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> list[AnnotatedBox]:
+    """Return what the application acted on: detections at or above their threshold.
+
+    Where people drew outlines, it is the bounds of the model's outlines: its boxes can be larger.
+    """
+    is_by_bounds = any(each.is_bounds for each in truth)
+    return _reported_bounds(record) if is_by_bounds else _reported(record)
+
+
+def _reported(record: Mapping[str, Any]) -> list[AnnotatedBox]:
     return [
         AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
         for each in confident(record)
@@ -42,14 +50,13 @@ def reported_boxes(record: Mapping[str, Any]) -> list[AnnotatedBox]:
 
 
 def _reported_bounds(record: Mapping[str, Any]) -> list[AnnotatedBox]:
-    """Return what the application acted on, as the bounds of outlines and rotated boxes."""
     width, height = record["image"]["width"], record["image"]["height"]
     found = []
     for each in confident(record):
         box = labelled_box(each, width, height)
         if box is not None:
             outline = box.polygon or within(box.corners, width, height) or box.rectangle
-            found.append(AnnotatedBox(box.label, Box(*bounds(outline))))
+            found.append(AnnotatedBox(box.label, Box(*bounds(outline)), box.confidence))
     return found
 
 

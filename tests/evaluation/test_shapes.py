@@ -188,6 +188,22 @@ def test_the_models_own_outlines_are_no_review(tmp_path: Path, row: str) -> None
     assert "the model's own" in refused(folder, "--labels", labels)
 
 
+def test_an_outline_much_smaller_than_the_models_box_is_right_if_nobody_changed_it(
+    tmp_path: Path,
+) -> None:
+    """Both sides are measured by the bounds of outlines."""
+    folder = captures(tmp_path, drawn=DRAWN)
+    for path in (folder / "records").iterdir():
+        record = json.loads(path.read_text())
+        record["model"] = {"task": "segment"}
+        record["detections"][0]["polygon"] = [[20, 10], [30, 10], [30, 20], [20, 20]]
+        path.write_text(json.dumps(record))
+    labels = export(tmp_path / "export", "0 0.1 0.1 0.15 0.1 0.15 0.2 0.1 0.2")
+    (labels / f"{name_of(0)}.txt").write_text((labels / f"{name_of(1)}.txt").read_text())
+
+    assert facts(folder, "--labels", labels, "--reviewed")["failure_rate"]["value"] == 0.0
+
+
 def test_a_pose_model_decides_what_an_odd_count_of_columns_is() -> None:
     """Of 17 columns: a polygon of 8 corners, or 4 keypoints."""
     row = f"{BOX} 0.5 0.5 2 0.6 0.6 2 0.7 0.7 2 0.8 0.8 1".split()
