@@ -385,3 +385,4 @@ class Receipt:
     sha256: str
     duplicate: bool = False  # the endpoint had it already
     left_out: tuple[str, ...] = ()  # sentences: what of the capture it has no place for
+    clip_sha256: str | None = None  # of the clip, if the endpoint stored it too

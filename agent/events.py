@@ -451,6 +451,13 @@ EVENTS: Mapping[str, Event] = {
         "Choose a shorter `AGENT_CLIP`, or a lower `AGENT_FPS`.",
         facts="camera lead_s wanted_s limit",
     ),
+    "clips left out": Event(
+        "warning",
+        "Captures in the spool have clips, and the endpoint has no place for them: they are "
+        "delivered without. Said once.",
+        "Before they are sent, `capture-agent export` copies captures with their clips.",
+        facts="target capture",
+    ),
     "clips disabled": Event(
         "warning",
         "`AGENT_CLIP` is set, and the endpoint takes no clips, so none are made.",

@@ -26,9 +26,6 @@ QUALITY = 75
 CLIP_TYPE = "video/x-motion-jpeg"
 """Media type of a clip as it is sent: its JPEGs, one after the other."""
 
-LEFT_OUT = "it has no place for the clip of a capture; clips do not arrive"
-"""What is told of an endpoint that cannot take clips."""
-
 LONGEST_S = 60.0
 """Each part of a clip, in seconds: a capture waits that long in memory for what comes after it."""
 

@@ -79,6 +79,7 @@ class Uploader:
         self._deferred: set[str] = set()  # claimed, rejected captures that wait for a retry
         self._retry_order = RetryOrder()
         self._left_out: set[str] = set()  # what was said to be left out
+        self._leaves_clips = False  # it was said
         self._bugs: set[str] = set()  # messages of the bugs whose traceback was logged
         self._reported = UploadState.FLOWING
         self._since = clock.monotonic()  # when `_reported` began
@@ -240,6 +241,11 @@ class Uploader:
 
     def _report_left_out(self, capture: StoredCapture, receipt: Receipt) -> None:
         """Log each thing that the endpoint has no place for once."""
+        if capture.clip and receipt.clip_sha256 != capture.clip_sha256:
+            with self._lock:
+                is_new, self._leaves_clips = not self._leaves_clips, True
+            if is_new:
+                self._log.warning("clips left out", target=self._target.name, capture=capture.id)
         for text in receipt.left_out:
             with self._lock:
                 is_new = text not in self._left_out and len(self._left_out) < _LEFT_OUT_MAX

@@ -82,7 +82,12 @@ def require_proof(
     if status in _SUCCESS or status == _CONFLICT:
         missing = _missing_proof(response.body, capture_id, sha256, clip_sha256)
         if missing is None:
-            return Receipt(capture_id, sha256, duplicate=_says_duplicate(response))
+            return Receipt(
+                capture_id,
+                sha256,
+                duplicate=_says_duplicate(response),
+                clip_sha256=clip_sha256,
+            )
         if status in _SUCCESS:
             raise TargetBlocked(f"cannot deliver captures: the response {status} {missing}")
     if status in _REJECT:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Capture, ClipSpan, EncodedImage, Lane, Observation, Suspect
+from agent.domain import Capture, Clip, ClipSpan, EncodedImage, Lane, Observation, Suspect
 from agent.record.clips import MOST_FRAMES, QUALITY, RING_BYTES, SIDE
 from agent.record.image import JpegEncoder
 from agent.runtime import preroll
+from agent.runtime.clip_ring import ClipRing, Moment
 from agent.runtime.preroll import BACKLOG, DROPPED, SHORTENED, SILENCE_S, ClipStage
 from agent.runtime.stats import Stats
 from tests.fakes.captures import frame
@@ -99,19 +100,8 @@ def ticks(fps: float, seconds: float, start: float = 0.0) -> list[float]:
     return [start + n / fps for n in range(round(fps * seconds) + 1)]
 
 
-@given(
-    gaps=st.lists(st.floats(0.01, 4.0), min_size=1, max_size=60),
-    before=st.floats(0.0, 6.0),
-    after=st.floats(0.0, 6.0),
-    data=st.data(),
-)
-def test_a_clip_covers_its_span_as_far_as_it_was_analysed(
-    gaps: list[float], before: float, after: float, data: st.DataObject
-) -> None:
-    span = ClipSpan(before, after)
-    moments = list(accumulate(gaps))
-    chosen = data.draw(st.integers(0, len(moments) - 1))
-    decided = data.draw(st.integers(chosen, len(moments) - 1))
+def require_whole_clip(moments: list[float], span: ClipSpan, chosen: int, decided: int) -> None:
+    """Fail unless the clip of a frame, of which is known later that it is kept, is as promised."""
     made = Stage(span)
     candidate = None
     for number, at in enumerate(moments):
@@ -127,10 +117,61 @@ def test_a_clip_covers_its_span_as_far_as_it_was_analysed(
     found, at = [each.at for each in capture.clip.frames], moments[chosen]
     assert at in found
     assert found == [each for each in moments if found[0] <= each <= found[-1]], "a gap"
-    assert found[0] <= at - before + 1e-6 or found[0] == moments[0], "the lead is too short"
-    assert found[-1] >= at + after - 1e-6 or found[-1] == moments[-1], "the tail is too short"
-    assert sum(each < at - before - 1e-6 for each in found) <= 1, "the lead is too long"
+    assert found[0] <= at - span.before + 1e-6 or found[0] == moments[0], "the lead is too short"
+    assert found[-1] >= at + span.after - 1e-6 or found[-1] == moments[-1], "the tail is too short"
+    assert sum(each < at - span.before - 1e-6 for each in found) <= 1, "the lead is too long"
     assert capture.clip.dropped == 0
+
+
+@given(
+    gaps=st.lists(st.floats(0.01, 4.0), min_size=1, max_size=60),
+    before=st.floats(0.0, 6.0),
+    after=st.floats(0.0, 6.0),
+    data=st.data(),
+)
+def test_a_clip_covers_its_span_as_far_as_it_was_analysed(
+    gaps: list[float], before: float, after: float, data: st.DataObject
+) -> None:
+    moments = list(accumulate(gaps))
+    chosen = data.draw(st.integers(0, len(moments) - 1))
+    decided = data.draw(st.integers(chosen, len(moments) - 1))
+    require_whole_clip(moments, ClipSpan(before, after), chosen, decided)
+
+
+def _without_lead(ring: ClipRing) -> float:
+    return ring.last_at
+
+
+def _closed_at_once(ring: ClipRing, at: float) -> list[Moment]:
+    for _, reference in ring.open:
+        found = reference()
+        if found is not None and not found.is_whole:
+            ring.complete(found)
+    return []
+
+
+def _one_frame_short(ring: ClipRing, at: float) -> Clip:
+    frames = [each for each in ring.frames if at - ring.span.before < each.at]
+    return Clip(tuple(frames))
+
+
+@pytest.mark.parametrize(
+    ("name", "planted", "says"),
+    [
+        ("needed_from", _without_lead, "a gap"),
+        ("advance", _closed_at_once, "tail is too short"),
+        ("around", _one_frame_short, "lead is too short"),
+    ],
+)
+def test_a_planted_bug_breaks_the_promise(
+    monkeypatch: pytest.MonkeyPatch, name: str, planted: object, says: str
+) -> None:
+    moments = [0.21 * n for n in range(60)]
+    require_whole_clip(moments, SPAN, 30, 59)
+    monkeypatch.setattr(ClipRing, name, planted)
+
+    with pytest.raises(AssertionError, match=says):
+        require_whole_clip(moments, SPAN, 30, 59)
 
 
 def test_a_capture_waits_for_what_comes_after_it_and_no_longer() -> None:

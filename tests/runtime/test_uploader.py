@@ -13,6 +13,7 @@ from agent.runtime.stats import Stats
 from agent.runtime.uploader import DISK_RETRY_S, SETTLE_S, Uploader
 from agent.spool.spool import Spool
 from agent.upload.backoff import BLOCKED_MIN, REJECTED_RETRY_S, Backoff, UploadState
+from tests.fakes.captures import new_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.fakes.log import Recorder
@@ -307,6 +308,14 @@ def test_what_an_endpoint_has_no_place_for_is_told_once(line: Line, log: Recorde
     assert line.spool.waiting() == 0
     assert log.one("labels left out")["error"] == texts[0]
     assert log.one("labels left out")["log_level"] == "warning"
+
+
+def test_an_endpoint_that_stores_no_clips_is_told_once(line: Line, log: Recorder) -> None:
+    line.spool.put([new_capture(number, clip=(b"frame",)) for number in range(1, 4)])
+    line.steps_for(5)
+
+    assert line.spool.waiting() == 0
+    assert log.one("clips left out")["log_level"] == "warning"
 
 
 def test_a_bug_of_the_target_holds_and_does_not_end_the_worker(line: Line, log: Recorder) -> None:

@@ -280,11 +280,15 @@ def test_a_capture_with_a_clip_is_delivered_once(side: Side) -> None:
 
 
 @pytest.mark.parametrize("row", TARGETS, ids=lambda row: row.forms[0])
-def test_a_target_that_has_no_place_for_clips_says_so(row: TargetRow, tmp_path: Path) -> None:
+def test_the_receipt_of_a_target_that_takes_clips_proves_them(
+    row: TargetRow, tmp_path: Path
+) -> None:
+    sent = with_clip(1, *FRAMES)
     for side in SIDES[row.target_class](tmp_path / "set"):
-        said = " ".join(side.target.send(with_clip(1, *FRAMES)).left_out)
-        assert ("clip" in said) is not row.takes_clips
-        assert "clip" not in " ".join(side.target.send(stored_capture(2)).left_out)
+        for _ in range(2):
+            proved = side.target.send(sent).clip_sha256
+            assert proved == (sent.clip_sha256 if row.takes_clips else None)
+        assert side.target.send(stored_capture(2)).clip_sha256 is None
 
 
 def test_a_record_of_an_older_version_is_delivered(side: Side) -> None:

@@ -91,7 +91,12 @@ class FolderTarget:
         except OSError as error:
             raise self._explained(error) from error
         self._seen = True
-        return Receipt(capture.id, capture.image_sha256, duplicate=not is_new)
+        return Receipt(
+            capture.id,
+            capture.image_sha256,
+            duplicate=not is_new,
+            clip_sha256=capture.clip_sha256,
+        )
 
     def probe(self) -> str:
         """Look whether the folder is there and lets us write; see `UploadTarget`."""

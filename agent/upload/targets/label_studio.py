@@ -30,7 +30,6 @@ from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, Tar
 from agent.ports import Clock
 from agent.printable import printable
 from agent.progress import turn
-from agent.record.clips import LEFT_OUT
 from agent.record.shapes import task_of
 from agent.record.summary import Annotate, LabelledClass, class_of, labels_of
 from agent.redaction import redact_endpoint
@@ -139,11 +138,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
             capture.id,
             capture.image_sha256,
             duplicate=found is not None,
-            left_out=(
-                *regions.left_out,
-                *missing(_names(best), classes),
-                *((LEFT_OUT,) if capture.clip else ()),
-            ),
+            left_out=(*regions.left_out, *missing(_names(best), classes)),
         )
 
     def probe(self) -> str:

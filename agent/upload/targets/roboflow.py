@@ -23,7 +23,6 @@ from typing import Any, Self
 from agent.domain import Receipt, StoredCapture, Task
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
-from agent.record.clips import LEFT_OUT
 from agent.record.shapes import task_of
 from agent.record.summary import Annotate, capture_day, flat, rule_names
 from agent.redaction import redact_endpoint
@@ -117,7 +116,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             self._attach(capture, image_id, annotation)
             self._remember(capture.id, None)
         rotated = annotation is not None and task_of(capture.record) is Task.OBB
-        left_out = ((_NO_ROTATION,) if rotated else ()) + ((LEFT_OUT,) if capture.clip else ())
+        left_out = (_NO_ROTATION,) if rotated else ()
         return Receipt(capture.id, capture.image_sha256, duplicate=was_there, left_out=left_out)
 
     def probe(self) -> str:

@@ -126,10 +126,10 @@ class S3Target(AbstractContextManager["S3Target"]):
             if not is_new and self._read(f"{key}.{ending}", len(data)) != data:
                 raise CaptureRejected(f"cannot deliver {capture.id}: another {what} has this id")
         if self._create(f"{key}.json", capture.record_json, "application/json"):
-            return Receipt(capture.id, sha256)
+            return Receipt(capture.id, sha256, clip_sha256=capture.clip_sha256)
         if _stated_sha256(self._read(f"{key}.json", _RECORD_MAX)) != sha256:
             raise CaptureRejected(f"cannot deliver {capture.id}: another record has this id")
-        return Receipt(capture.id, sha256, duplicate=True)
+        return Receipt(capture.id, sha256, duplicate=True, clip_sha256=capture.clip_sha256)
 
     def probe(self) -> str:
         """Ask for an object that is not there; see `UploadTarget`."""
