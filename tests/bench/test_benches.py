@@ -12,7 +12,7 @@ from tests import ROOT
 from tests.bench.pipeline.soak import soaked
 
 SMALLEST: dict[str, list[str]] = {
-    "clips": ["--seconds", "1", "--rounds", "1"],
+    "clips": ["--seconds", "1", "--rounds", "1", "--rates", "5"],
     "detector": ["--rounds", "1"],
     "drain": ["--captures", "20", "--rounds", "1"],
     "features": ["sequence", "--apart", "0.1", "--again", "--starts", "1"],
