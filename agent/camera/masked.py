@@ -11,12 +11,13 @@ from agent.ports import FrameSource, Interruptible
 GREY = 114
 """What a region is painted with: letterboxing uses it too, and detectors see nothing in it."""
 
+_MOST_SIZES = 16  # that are remembered: the images of a folder may all differ
+
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
     """The masks of frames of one size."""
 
-    size: tuple[int, int]  # width and height
     polygons: tuple[Polygon, ...]
     rows: list[Rows]
     share: float  # of the image, 0 to 1
@@ -40,12 +41,17 @@ class MaskedSource:
         *,
         changed: Callable[[str], None] = lambda _misfit: None,
     ) -> None:
-        """`changed` gets why the masks do not fit, once, and an empty text when they fit again."""
+        """`changed` gets why the masks do not fit, once, and an empty text when they fit again.
+
+        Of a recording it gets the first reason alone.
+        """
         self._source = source
         self._masks = masks
         self._changed = changed
         self._first: tuple[int, int] | None = None
-        self._cover: _Cover | None = None
+        self._covers: dict[tuple[int, int], _Cover] = {}  # by width and height
+        self._cover: _Cover | None = None  # of the latest frame
+        self._is_told = False
         self.live = source.live
 
     @property
@@ -89,12 +95,16 @@ class MaskedSource:
 
     def _masked(self, frame: Frame) -> Frame:
         height, width = frame.pixels.shape[:2]
-        before = self._cover
-        if before is None or before.size != (width, height):
-            self._cover = self._covered(width, height)
-            if self._cover.misfit != (before.misfit if before else ""):
-                self._changed(self._cover.misfit)
-        cover = self._cover or self._covered(width, height)
+        before, size = self.misfit, (width, height)
+        cover = self._covers.get(size)
+        if cover is None:
+            if len(self._covers) >= _MOST_SIZES:
+                self._covers.clear()
+            cover = self._covers[size] = self._covered(width, height)
+        self._cover = cover
+        if cover.misfit != before and (self.live or not self._is_told):
+            self._is_told = True  # once is enough of a recording: its images may all differ
+            self._changed(cover.misfit)
         pixels = frame.pixels.copy()  # the source may use its array again
         for rows, columns in cover.rows:
             pixels[rows, columns] = GREY
@@ -108,7 +118,7 @@ class MaskedSource:
         if misfit:
             polygons = (((0.0, 0.0), (width, 0.0), (width, height), (0.0, height)),)
         area = touched(polygons, width, height)
-        return _Cover(size, polygons, rectangles(area), float(area.mean()), misfit)
+        return _Cover(polygons, rectangles(area), float(area.mean()), misfit)
 
     def _misfit(self, size: tuple[int, int], polygons: Sequence[Polygon]) -> str:
         """Return what is wrong with the masks for frames of this size, and the fix."""

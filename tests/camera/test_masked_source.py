@@ -36,11 +36,13 @@ def noise(width: int, height: int) -> Pixels:
     return np.random.default_rng(3).integers(0, 100, (height, width, 3), np.uint8)
 
 
-def masked(text: str, *sizes: tuple[int, int]) -> tuple[list[Frame], list[str]]:
+def masked(text: str, *sizes: tuple[int, int], live: bool = True) -> tuple[list[Frame], list[str]]:
     """Read frames of these sizes; return them, and what was said of the masks."""
     said: list[str] = []
     frames = [frame(sequence=n, pixels=noise(*size)) for n, size in enumerate(sizes)]
-    source = MaskedSource(Frames(*frames), parse_masks(text, ["gate"]), changed=said.append)
+    inner = Frames(*frames)
+    inner.live = live
+    source = MaskedSource(inner, parse_masks(text, ["gate"]), changed=said.append)
     found = [source.read() for _ in sizes]
     return [each for each in found if each is not None], said
 
@@ -103,6 +105,17 @@ def test_masks_in_pixels_hide_all_while_the_camera_has_another_size() -> None:
     assert len(said) == 2
     assert "in pixels of 10x8, and the frames have 20x16" in said[0]
     assert said[1] == ""
+
+
+def test_a_recording_of_many_sizes_is_told_once() -> None:
+    sizes = [(10 + n, 8) for n in range(40)]
+    frames, said = masked("gate:0,0 6,0 6,2 0,2", *sizes, *sizes[::-1], live=False)
+
+    assert [len(hidden(read)) for read in frames[1:-1]] == [
+        8 * each.pixels.shape[1] for each in frames[1:-1]
+    ]
+    assert [len(hidden(frames[n])) for n in (0, -1)] == [12, 12]
+    assert len(said) == 1
 
 
 def test_masks_in_pixels_hide_all_where_another_size_than_the_stated_comes() -> None:

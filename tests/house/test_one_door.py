@@ -37,8 +37,8 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
     "agent.dataset.clip_video": (frozenset({"add_stream"}), "a stored clip, encoded again"),
     "agent.camera.live": (frozenset({"tobytes"}), "a checksum that is compared, and not kept"),
     "agent.selection.view": (
-        frozenset({"tobytes", "b85encode"}),
-        "a hash of the thumbnail, and crops of 12 x 12 that are coarse where a label is redacted",
+        frozenset({"tobytes", "b85encode", "b64encode"}),
+        "a hash of the thumbnail; crops, coarse where a label is redacted; features, none there",
     ),
     "agent.selection.similarity": (frozenset({"tobytes"}), "crops and hashes of the thumbnail"),
     "agent.upload.targets.label_studio_task": (frozenset({"b64encode"}), "a stored image, as text"),
