@@ -165,7 +165,7 @@ class LabelStudioTarget(AbstractContextManager["LabelStudioTarget"]):
         interface = self._known_interface()
         _require_place(interface, task)
         said = (comparison(labels, interface.labels), cannot_show(task, interface.controls))
-        return ". ".join(text for text in said if text) or None
+        return "; ".join(text for text in said if text) or None
 
     def _is_new(self, capture: StoredCapture) -> bool:
         """Whether no process, this one or an earlier one, can have sent this capture before."""
