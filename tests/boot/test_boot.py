@@ -85,7 +85,7 @@ def test_programs_are_cameras_inside_the_sandbox_and_end_with_the_service(device
 
     both = f"\"'a={grab}' 'b={grab} hang'\""
     since = device.start(AGENT_CAMERAS=both, AGENT_CAMERA_STALL="3s")
-    assert 'camera="b"' in device.wait_for("camera lost", since)
+    assert "camera=b " in device.wait_for("camera lost", since)
     assert programs(device)
     device.run("systemctl", "stop", UNIT)
     assert not programs(device)
@@ -95,7 +95,7 @@ def test_programs_are_cameras_inside_the_sandbox_and_end_with_the_service(device
     device.machine.until(lambda: len(programs(device)) == len("ab"), seconds=60)
     killed = programs(device)
     before = device.main_process()
-    device.run("kill", "-KILL", str(before))
+    device.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
     device.wait_for_another(before)
     assert not programs(device) & killed
 
