@@ -62,6 +62,14 @@ def test_a_camera_without_tcp_is_asked_for_udp(server: ScriptedRtsp) -> None:
     assert "status 453" in cause(server.url)
 
 
+def test_a_redirect_of_the_setup_is_told_and_not_followed(server: ScriptedRtsp) -> None:
+    server.answers["SETUP"] = Answer(302, {"Location": f"{server.url}/main?token=secret"})
+    assert f"it refers to {server.url}/main?token=*** as late as the stream" in cause(server.url)
+
+    server.answers["SETUP"] = Answer(302, {"Location": "rtsp://127.0.0.2/live"})
+    assert "another place, rtsp://127.0.0.2:554, which is not followed" in cause(server.url)
+
+
 @pytest.mark.parametrize("kind", ["Basic", "Digest"])
 def test_a_wrong_password_is_told_apart_from_a_missing_one(server: ScriptedRtsp, kind: str) -> None:
     challenge = f'{kind} realm="camera", nonce="12"'

@@ -20,6 +20,7 @@ from agent.camera.network.same_host import at_camera, joined, origin, quoted
 from agent.errors import CameraLost
 from agent.ports import Clock
 from agent.printable import printable
+from agent.redaction import redact_camera
 
 _MOST_REDIRECTS = 5
 _MOST_BYTES = 1_000_000  # of one response
@@ -86,6 +87,13 @@ class RtspClient:
                     return None
                 if response.status != _UNSUPPORTED_TRANSPORT:
                     break
+            location = response.headers.get("Location", "")
+            if _REDIRECTS <= response.status < _CLIENT_ERRORS and location:
+                target = at_camera(joined(uri, location), self._url)
+                return (
+                    f"it refers to {printable(redact_camera(target))} as late as the stream is set "
+                    "up, which is not followed. Write that address"
+                )
             return http_cause(response.status, known=connection.known)
 
     def _describe(self, url: str) -> str:
