@@ -5,7 +5,17 @@ from queue import Queue
 import numpy as np
 import pytest
 
-from agent.domain import Capture, Detection, Grey, Lane, Observation, Pixels, Prediction, Thresholds
+from agent.domain import (
+    Capture,
+    Detection,
+    Grey,
+    Lane,
+    Observation,
+    Pixels,
+    Prediction,
+    Sampling,
+    Thresholds,
+)
 from agent.ports import Clock
 from agent.runtime.inference import Inference
 from agent.runtime.live import FrameRate, FrameRates
@@ -14,6 +24,7 @@ from agent.runtime.motion import StillFrames
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
 from agent.selection.plan import SelectionPlan
+from agent.selection.selector import Selector
 from agent.system import new_id
 from tests.fakes.captures import detection, frame
 from tests.fakes.clock import ManualClock
@@ -134,15 +145,22 @@ def test_an_object_keeps_its_track_and_the_camera_is_not_called_slow(log: Record
     assert not [line for line in log.lines if line["event"] == "temporal rules disabled"]
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_random_captures_are_the_same_frames_with_the_same_weights(seed: int) -> None:
-    """On a scene that moves for a tenth of the time; not one of them is of a skipped frame."""
+Drawn = list[tuple[int, Sampling | None]]
+"""The frames of random captures, and how each was drawn."""
+
+
+def drawn_with_and_without(seed: int, *, frames: int) -> tuple[Drawn, Drawn, int]:
+    """Watch a scene that moves for a tenth of the time, with the gate and without it.
+
+    Returns:
+        The random captures of both, and the number of runs with the gate.
+    """
     found, runs = [], []
     for has_gate in (True, False):
         watched = Watched(plan(random_interval=7.0, is_random=True, rules=()), has_gate=has_gate)
         watched.selection.selectors["gate"]._random.seed = str(seed)
         moves = np.random.default_rng(seed)
-        for number in range(1000):
+        for number in range(frames):
             watched.shown = None
             if number % 300 >= 270:
                 watched.shown = moves.integers(60, 120, (180, 320)).astype(np.uint8)
@@ -151,10 +169,27 @@ def test_random_captures_are_the_same_frames_with_the_same_weights(seed: int) ->
         assert not any(each.observation.is_still for each in watched.captures)
         found.append([(each.observation.frame.sequence, each.sampling) for each in drawn])
         runs.append(watched.model.runs)
+    return found[0], found[1], runs[0]
 
-    assert found[0] == found[1]
-    assert len(found[0]) > 25
-    assert runs[0] < runs[1] == 1000
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_captures_are_the_same_frames_with_the_same_weights(seed: int) -> None:
+    """Not one of them is of a frame that was not analysed."""
+    gated, every, runs = drawn_with_and_without(seed, frames=900)
+
+    assert gated == every
+    assert len(gated) > 25
+    assert runs < 900
+
+
+def test_a_gate_that_does_not_know_the_random_instants_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A planted bug: without it, the test above would prove nothing."""
+    monkeypatch.setattr(Selector, "needs_run", lambda *_facts: False)
+    gated, every, _ = drawn_with_and_without(0, frames=400)
+
+    assert gated != every
 
 
 def test_the_random_instants_of_a_gated_camera_are_uniform() -> None:
