@@ -173,7 +173,7 @@ def _plan(settings: "Settings", budget: float | None, task: "Task") -> "Selectio
 
 
 def _parts(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
-    from agent.factories import dataset_at, image_encoder, record_maker
+    from agent.factories import clip_encoder, dataset_at, image_encoder, record_maker
     from agent.replay.recording import ReplayParts
     from agent.selection.threshold_check import ThresholdCheck
 
@@ -187,6 +187,7 @@ def _parts(settings: "Settings", folder: Path, detector: Any, workers: int) -> "
         dataset_at(folder),
         ThresholdCheck(maker.thresholds),
         workers,
+        None if settings.clip is None else (settings.clip, clip_encoder(settings)),
     )
 
 

@@ -14,9 +14,10 @@ from agent.camera.masked import MaskedSource
 from agent.camera.masks import CameraMask
 from agent.camera.recording import Recording
 from agent.dataset.folder import Dataset
-from agent.domain import Capture, Observation
+from agent.domain import Capture, ClipSpan, Observation
 from agent.ports import Detector, FrameSource, ImageEncoder
 from agent.record.schema import RecordMaker
+from agent.replay.clips import ReplayClips
 from agent.replay.explanation import Explainer, Explanation
 from agent.replay.frames import CaptureIds, RecordingTime, observations
 from agent.replay.memory_spool import MemorySpool, Purchase
@@ -42,6 +43,7 @@ class ReplayParts:
     dataset: Dataset
     thresholds: ThresholdCheck
     workers: int
+    clips: tuple[ClipSpan, ImageEncoder] | None = None  # what clips hold, and who makes them
 
 
 @dataclass(slots=True)
@@ -70,7 +72,13 @@ class RecordingResult:
 class _Kept:
     record: Mapping[str, Any]
     offset: int
-    size: int
+    size: int  # of the image, in bytes
+    clip_size: int  # behind it
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of image and clip."""
+        return self.size + self.clip_size
 
 
 class Replay:
@@ -108,6 +116,7 @@ class Replay:
             cover=cover,
             explain=self._record_evaluation if explain else None,
         )
+        self._clips = ReplayClips(*parts.clips) if parts.clips is not None else None
         self._begin: float | None = None
         self._kept: dict[str, _Kept] = {}
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (`run` closes it)
@@ -127,10 +136,11 @@ class Replay:
                 at = observation.frame.at
                 self._begin = at if self._begin is None else self._begin
                 self._count(observation)
-                self._take(self._selection.observe(observation, at), at)
+                self._take(self._chosen(observation), at)
                 self._store(self._spool.buy(at - self._begin))
                 progress(self.result.frames)
-            self._take(self._selection.finish(at), at)
+            last = self._selection.finish(at)
+            self._take(self._clips.end(last) if self._clips is not None else last, at)
             self._store(self._spool.close())
         self._source.close()
         self.result.unreadable = self._source.unreadable
@@ -142,6 +152,13 @@ class Replay:
                 self.result.source, self.result.length.frames, self._spool.current_value
             )
         return self.result
+
+    def _chosen(self, observation: Observation) -> list[Capture]:
+        """Return the captures to store after this observation, with their clips."""
+        at = observation.frame.at
+        if self._clips is None:
+            return self._selection.observe(observation, at)
+        return self._clips.whole(self._selection.observe(self._clips.add(observation), at))
 
     def _record_evaluation(self, evaluation: FrameEvaluation) -> None:
         if self._explainer is not None:
@@ -165,12 +182,13 @@ class Replay:
             record = self._parts.maker.make(
                 capture.id, capture, image, clock_synchronized=False
             ) | {"sequence": self._sequence}
-            replaced = self._spool.put(capture, len(image.data))
-            offset = self._file.seek(0, 2)
-            self._file.write(image.data)
-            self._kept[capture.id] = _Kept(record, offset, len(image.data))
+            clip = capture.clip.data if capture.clip is not None else b""
+            kept = _Kept(record, self._file.seek(0, 2), len(image.data), len(clip))
+            replaced = self._spool.put(capture, kept.bytes)
+            self._file.write(image.data + clip)
+            self._kept[capture.id] = kept
             self.result.held += 1
-            self.result.held_bytes += len(image.data)
+            self.result.held_bytes += kept.bytes
             if replaced is not None:
                 del self._kept[replaced]
             if self._explainer is not None:
@@ -183,8 +201,8 @@ class Replay:
             self._file.seek(kept.offset)
             image = self._file.read(kept.size)
             text = json.dumps(kept.record, ensure_ascii=False, separators=(",", ":"))
-            self._parts.dataset.store(text.encode(), image)
-            self.result.chosen_bytes += kept.size
+            self._parts.dataset.store(text.encode(), image, self._file.read(kept.clip_size))
+            self.result.chosen_bytes += kept.bytes
             self.result.chosen.append(
                 {
                     "id": each.id,
@@ -196,7 +214,7 @@ class Replay:
                     "value": kept.record["value"],
                     "purchased_at": round(each.at, 3),
                     "added": round(each.value, 3),
-                    "bytes": kept.size,
+                    "bytes": kept.bytes,
                 }
             )
             if self._explainer is not None:

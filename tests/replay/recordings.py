@@ -13,7 +13,7 @@ import numpy as np
 from agent.camera.length import length_of
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
-from agent.domain import Box, Detection, ModelInfo, Pixels, Prediction, Task
+from agent.domain import Box, ClipSpan, Detection, ModelInfo, Pixels, Prediction, Task
 from agent.factories import selection_plan
 from agent.files import Disk
 from agent.ports import Detector
@@ -72,6 +72,7 @@ def replayed(
     plan: SelectionPlan,
     fps: float = 5.0,
     explain: tuple[int, ...] = (),
+    span: ClipSpan | None = None,
 ) -> RecordingResult:
     """Replay one recording as the command does."""
     address = address_of(str(source))
@@ -83,6 +84,7 @@ def replayed(
         Dataset(folder, Disk()),
         ThresholdCheck(plan.thresholds),
         workers=2,
+        clips=None if span is None else (span, JpegEncoder(quality=75, max_side=160)),
     )
     own = replace(plan, period_s=length.seconds)
     run = Replay(address, length, own, parts, fps=fps, name=source.name, explain=explain)
