@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Capture, Clip, ClipSpan, EncodedImage, Lane, Observation, Suspect
+from agent.domain import (
+    Box,
+    Capture,
+    Clip,
+    ClipSpan,
+    Detection,
+    EncodedImage,
+    Lane,
+    Observation,
+    Suspect,
+)
 from agent.record.clips import MOST_FRAMES, QUALITY, RING_BYTES, SIDE
 from agent.record.image import JpegEncoder
 from agent.runtime import preroll
@@ -30,9 +40,10 @@ class Sized:
     def __init__(self, size: int = 100) -> None:
         self.size = size
         self.encoded: list[float] = []
+        self.suspects: list[Sequence[Suspect]] = []
 
     def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
-        del suspects
+        self.suspects.append(suspects)
         at = observation.frame.at
         self.encoded.append(at)
         height, width = observation.frame.pixels.shape[:2]
@@ -382,3 +393,18 @@ def test_frames_on_which_the_model_did_not_run_are_in_no_clip_and_make_none_wait
     assert clip.dropped == 0
     assert stage.encoder.encoded == [0.0, 1.0, 2.0]
     assert stage.stats.total()[DROPPED] == 0
+
+
+def test_the_encoder_gets_the_places_of_a_moment_ago() -> None:
+    """What must not be recognized is there, though the model misses it: see `RecentPlaces`."""
+    stage = Stage()
+    person = Detection("person", 0, 0.9, Box(0.0, 0.0, 2.0, 2.0))
+    for at, found in ((0.0, (person,)), (0.5, ()), (3.0, ())):
+        stage.stage.observe(Observation(frame(at, pixels=np.zeros((4, 6, 3), np.uint8)), found))
+        stage.stage.step()
+
+    assert [[each.box for each in suspects] for suspects in stage.encoder.suspects] == [
+        [],
+        [person.box],
+        [],
+    ]

@@ -2,12 +2,13 @@
 
 import errno
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 
 import pytest
 
-from agent.domain import Capture, EncodedImage, Observation, Suspect
+from agent.domain import Box, Capture, EncodedImage, Observation, Suspect
 from agent.runtime.stats import Stats
 from agent.runtime.writer import GROUP, Writer
 from agent.spool.spool import Spool
@@ -129,6 +130,18 @@ def test_an_eviction_is_logged_with_its_reason(
         assert spool.waiting() + len(evicted) == 16
 
 
+def test_the_encoder_gets_what_the_model_missed(desk: Desk) -> None:
+    """What must not be recognized is there too: see `redacted_parts`."""
+    encoder = Noting()
+    desk.writer._encoder = encoder
+    missed = (Suspect("flicker", 0.6, "person", Box(0.0, 0.0, 2.0, 2.0)),)
+    desk.queue.put(replace(capture(0), suspects=missed))
+
+    desk.writer.step()
+
+    assert encoder.noted == [missed]
+
+
 def test_it_ends_only_when_nothing_more_will_come_and_all_is_stored(desk: Desk) -> None:
     assert desk.writer.step() == 0.0
     desk.bring(1)
@@ -137,6 +150,17 @@ def test_it_ends_only_when_nothing_more_will_come_and_all_is_stored(desk: Desk) 
     assert desk.writer.step() == 0.0
     assert desk.writer.step() is None
     assert desk.spool.waiting() == 1
+
+
+class Noting(PlainEncoder):
+    """Notes the suspects that it gets."""
+
+    def __init__(self) -> None:
+        self.noted: list[Sequence[Suspect]] = []
+
+    def encode(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
+        self.noted.append(suspects)
+        return super().encode(observation, suspects)
 
 
 class Heavy(PlainEncoder):

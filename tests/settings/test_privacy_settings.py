@@ -164,6 +164,8 @@ def test_no_model_is_loaded_that_lacks_a_label(tmp_path: Path) -> None:
 
     loaded = detector_of(has_label)
     model_fallback(has_label, log=log).keep(loaded)
+    with pytest.raises(ConfigurationError, match="AGENT_REDACT: the model model has no"):
+        detector_of(lacks_label)
     model.write_bytes(b"another file")
 
     assert model_fallback(has_label, log=log).fallback(ModelUnusable("broken")).info == loaded.info
