@@ -29,8 +29,14 @@ Crop = bytes
 COARSE_SIDE = 3
 """Blocks across and down of a crop of what nobody may recognize."""
 
-SAME_FEATURE = 0.88
-"""Cosine of two features from which they are of the same object."""
+SAME_FEATURE = 0.85
+"""Cosine of two features from which they are of the same object.
+
+Measured with the bundled model on doubtful boxes of two labelled sequences, seen again in other
+light: of different objects at one place 2 to 3 % are at or above it, of the same persons 32 to
+49 %, of the same places of the background 68 to 92 %. Grey crops: 1 to 3, 16 to 23, 26 to 79 %. As
+the mean of the frame is subtracted, it is nearly the same for maps of other strides.
+"""
 
 _HASH_SIDE = 16
 _BRIGHTER = 1.0  # grey levels; less is noise, so that a dark wall has the same hash in each frame

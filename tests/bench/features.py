@@ -4,12 +4,12 @@ python -m tests.bench.features SEQUENCE... [--model FILE] [--label person] [--ap
 
 A sequence is a MOTChallenge folder: `img1/`, `gt/gt.txt` and `seqinfo.ini`. First table: for each
 labelled object the most alike one is searched in all frames that are at least `--apart` seconds
-away; how often is it the same object? Second table: of boxes at one place (IoU from 0.1), how many
-does the cover take for the same where they are, and where they are not?
+away; how often is it the same object?
 
-`--again`: a day on which each sequence comes three times, in other light and with noise. Distinct
-failures that the selection finds if it knows what it purchased by features, by crops, or not at
-all by looks.
+`--again`: a day on which each sequence comes three times, in other light and with noise. Of two
+doubtful boxes at one place (IoU from 0.1) in two passes, how many does the cover take for the same,
+where they are and where they are not? And how many distinct failures does the selection find if it
+knows what it purchased by features, by crops, or not at all by looks?
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.camera.thumbnail import small_grey
 from agent.domain import Box, Feature, FloatArray, Frame, Pixels, Prediction, Thresholds
@@ -33,8 +34,9 @@ from agent.selection.similarity import (
     hash_distance,
     look_same,
 )
+from agent.selection.suspects import margin
 from tests.bench.labelled import detector_of
-from tests.bench.selection.failures import GAP_S, Episodes, Seen, Truth, overlaps
+from tests.bench.selection.failures import GAP_S, MATCH_IOU, Episodes, Seen, Truth, overlaps
 from tests.bench.selection.mot import FLOOR, Labelled, read
 from tests.bench.selection.ours import CropsOnly, Piece, TracksOnly, choose, plan_of, stream
 from tests.bench.selection.policies import found
@@ -42,6 +44,7 @@ from tests.bench.selection.table import half_width, interval
 
 SAME_PLACE_IOU = 0.1
 MOST_PAIRS = 5000
+NEAR_LOGITS = 1.6
 BREAK_S = 30.0
 NOISE = 4.0  # grey levels, standard deviation
 LIGHTS = (1.0, 0.7, 1.2)
@@ -116,38 +119,6 @@ def recognized(objects: Objects, apart: float) -> dict[str, float]:
     return shares
 
 
-def taken_for_same(objects: Objects) -> dict[str, tuple[float, float]]:
-    """Return which share of equal and of different objects at one place counts as the same.
-
-    NaN where there is no such pair.
-    """
-    boxes = [Box(*box) for box in objects.boxes.tolist()]
-    rows, columns = np.nonzero(np.triu(overlaps(boxes, boxes) >= SAME_PLACE_IOU, 1))
-    frame, track = np.array(objects.frame), np.array(objects.track)
-    draw = np.random.default_rng(0)
-    shares: dict[str, list[float]] = {"features": [], "grey crops": []}
-    for is_same in (True, False):
-        wanted = (frame[rows] != frame[columns]) & ((track[rows] == track[columns]) == is_same)
-        chosen = draw.permutation(np.flatnonzero(wanted))[:MOST_PAIRS]
-        if not len(chosen):
-            for values in shares.values():
-                values.append(math.nan)
-            continue
-        a, b = rows[chosen], columns[chosen]
-        by_features = features_agree(
-            [objects.features[n] for n in a], [objects.features[n] for n in b]
-        )
-        by_crops, _ = look_same(
-            grown(objects.boxes[a]),
-            [objects.crops[n] for n in a],
-            grown(objects.boxes[b]),
-            [objects.crops[n] for n in b],
-        )
-        shares["features"].append(float(by_features.mean()))
-        shares["grey crops"].append(float(by_crops.mean()))
-    return {name: (both[0], both[1]) for name, both in shares.items()}
-
-
 class InOtherLight:
     """A detector that sees each frame darker or brighter, and with noise."""
 
@@ -169,16 +140,24 @@ def changed(pixels: Pixels, factor: float) -> Pixels:
     return np.clip(pixels * np.float32(factor) + noise, 0, 255).astype(np.uint8)
 
 
-def passes(folder: Path, detector: Detector, label: str, thresholds: Thresholds) -> list[Piece]:
+@dataclass(frozen=True)
+class Passes:
+    """One sequence, seen several times in other light."""
+
+    pieces: Sequence[Piece]
+    truth: Sequence[Truth]  # of each frame of a pass
+
+
+def passes(folder: Path, detector: Detector, label: str, thresholds: Thresholds) -> Passes:
     """Return the passes of one sequence; a failure that comes again is the same episode."""
     read_passes = [
         read(folder, InOtherLight(detector, factor), label=label, keep_pixels=True)
         for factor in LIGHTS
     ]
-    fps = read_passes[0].fps
+    fps, all_truth = read_passes[0].fps, read_passes[0].truth
     episodes = Episodes(int(GAP_S * fps))
     seen: list[list[Seen]] = [[] for _ in LIGHTS]
-    for n, truth in enumerate(read_passes[0].truth):
+    for n, truth in enumerate(all_truth):
         for factor, one, frames in zip(LIGHTS, read_passes, seen, strict=True):
             observation = one.observations[n]
             pixels = changed(observation.frame.pixels, factor)
@@ -189,9 +168,92 @@ def passes(folder: Path, detector: Detector, label: str, thresholds: Thresholds)
                 for each in observation.detections
                 if each.label == label and each.confidence >= thresholds.of(label)
             ]
-            failures = episodes.failures(n, acted_on, Truth(truth.objects, truth.ignored))
-            frames.append(Seen(observation, failures))
-    return [Piece(frames, fps, BREAK_S) for frames in seen]
+            frames.append(Seen(observation, episodes.failures(n, acted_on, truth)))
+    return Passes([Piece(frames, fps, BREAK_S) for frames in seen], all_truth)
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """Boxes with a confidence near the threshold, in all passes."""
+
+    run: NDArray[np.intp]  # number of the pass
+    thing: NDArray[np.intp]  # a track, or one of the numbers below
+    boxes: FloatArray  # [n, 4], as shares of the frame
+    features: Sequence[Feature]
+    crops: Sequence[bytes]
+
+
+BACKGROUND, UNCLEAR = -1, -2
+BESIDE = 0.2
+"""A box with less overlap shows no labelled object, one with less than `MATCH_IOU` is unclear."""
+
+
+def doubtful(seen: Passes, label: str, threshold: float) -> Doubtful:
+    """Collect the boxes that rules would name: at most 1.6 logits from the threshold."""
+    runs, things, boxes, features, looks = [], [], [], [], []
+    for run, piece in enumerate(seen.pieces):
+        for each, truth in zip(piece.frames, seen.truth, strict=True):
+            observation = each.observation
+            height, width = observation.frame.pixels.shape[:2]
+            assert observation.grey is not None
+            for detection in observation.detections:
+                box = detection.box
+                feature = observation.features.feature_of(box) if observation.features else None
+                is_near = abs(margin(detection.confidence, threshold)) < NEAR_LOGITS
+                if detection.label != label or feature is None or not is_near:
+                    continue
+                share = np.array([box.x_min, box.y_min, box.x_max, box.y_max], np.float32)
+                share /= (width, height, width, height)
+                runs.append(run)
+                things.append(_thing(box, truth))
+                boxes.append(share)
+                features.append(feature)
+                looks += crops(observation.grey, observation.frame.pixels, share[None])
+    return Doubtful(np.array(runs), np.array(things), np.array(boxes), features, looks)
+
+
+def _thing(box: Box, truth: Truth) -> int:
+    overlap = overlaps([box], [each for _, each in truth.objects])[0]
+    if not overlap.size or overlap.max() < BESIDE:
+        return BACKGROUND
+    best = int(overlap.argmax())
+    return truth.objects[best][0] if overlap[best] >= MATCH_IOU else UNCLEAR
+
+
+def taken_for_same(found: Doubtful) -> dict[str, tuple[float, float]]:
+    """Return which share of pairs from two passes counts as the same, by features and crops.
+
+    The boxes of a pair are at one place; NaN where there is no such pair.
+    """
+    boxes = [Box(*box) for box in found.boxes.tolist()]
+    overlap = overlaps(boxes, boxes)
+    rows, columns = np.nonzero(np.triu(overlap >= SAME_PLACE_IOU, 1))
+    rows, columns = (each[found.run[rows] != found.run[columns]] for each in (rows, columns))
+    one, other = found.thing[rows], found.thing[columns]
+    kinds = {
+        "the same object": (one == other) & (one >= 0),
+        "the same background": (one == BACKGROUND)
+        & (other == BACKGROUND)
+        & (overlap[rows, columns] >= MATCH_IOU),
+        "something else": (one != other) & (one != UNCLEAR) & (other != UNCLEAR),
+    }
+    draw = np.random.default_rng(0)
+    shares = {}
+    for kind, wanted in kinds.items():
+        chosen = draw.permutation(np.flatnonzero(wanted))[:MOST_PAIRS]
+        if not len(chosen):
+            shares[kind] = math.nan, math.nan
+            continue
+        a, b = rows[chosen], columns[chosen]
+        agree = features_agree([found.features[n] for n in a], [found.features[n] for n in b])
+        alike, _ = look_same(
+            grown(found.boxes[a]),
+            [found.crops[n] for n in a],
+            grown(found.boxes[b]),
+            [found.crops[n] for n in b],
+        )
+        shares[kind] = float(agree.mean()), float(alike.mean())
+    return shares
 
 
 COVERS: Mapping[str, Callable[[], Cover]] = {
@@ -204,7 +266,14 @@ COVERS: Mapping[str, Callable[[], Cover]] = {
 def again(folders: Sequence[Path], detector: Detector, options: argparse.Namespace) -> None:
     """Print what the selection finds on a day whose scenes come three times."""
     thresholds = Thresholds(options.threshold, floor=min(FLOOR, options.threshold))
-    pieces = [passes(folder, detector, options.label, thresholds) for folder in folders]
+    seen = [passes(folder, detector, options.label, thresholds) for folder in folders]
+    for folder, each in zip(folders, seen, strict=True):
+        print(f"{folder.name}: doubtful boxes at one place, seen again in other light")
+        found_boxes = doubtful(each, options.label, options.threshold)
+        for kind, (by_features, by_crops) in taken_for_same(found_boxes).items():
+            print(f"  {kind:20s} is taken for the same: features {by_features:.3f}", end="")
+            print(f", grey crops {by_crops:.3f}")
+    pieces = [each.pieces for each in seen]
     for share in (0.01, 0.02, 0.05):
         results: dict[str, list[float]] = {name: [] for name in COVERS}
         for three in pieces:
@@ -251,10 +320,6 @@ def main() -> None:
         print(f"{sequence.name}: {len(objects.frame)} objects")
         for name, share in recognized(objects, options.apart * sequence.fps).items():
             print(f"  the most alike is the same, by {name:24s} {share:.3f}")
-        for name, (same, other) in taken_for_same(objects).items():
-            print(
-                f"  taken for the same at one place, by {name:10s} {same:.3f}, others {other:.3f}"
-            )
     if options.again:
         again(options.sequences, detector, options)
 
