@@ -99,6 +99,7 @@ class Reader:
         self._hung = False  # that call was reported
         self._lock = threading.Lock()  # of what `watch` changes
         self._resized = False  # once is enough of a recording: images of a folder may all differ
+        self._stopping = False
         self._damaged = 0  # frames that were reported
         self._damage_due = 0.0  # when the next report may be
 
@@ -129,7 +130,8 @@ class Reader:
             self._source.close()
 
     def interrupt(self) -> None:
-        """Let a wait for the source end, where it can be ended; any thread may call it."""
+        """Let a wait for the source end at a stop, where it can be ended; any thread may call it."""
+        self._stopping = True
         if isinstance(self._source, Interruptible):
             self._source.interrupt()
 
@@ -205,6 +207,8 @@ class Reader:
     def _lost(self, why: str) -> float | None:
         self._report_damage()
         self.close()
+        if self._stopping:  # the source was told to end: that is no loss
+            return LAST_RETRY_S
         if not self._source.live:
             self.failed = True
             self._log.error("camera lost", error=why)

@@ -28,7 +28,7 @@ from tests.camera.mjpeg_server import HEIGHT, WIDTH, jpeg
 from tests.fakes.log import Recorder
 
 STALL = 10.0  # for a program that is expected to write
-SHORT = 0.6  # for one that is not
+SHORT = 0.3  # for one that is not
 Run = Callable[..., LiveCamera]
 
 
@@ -159,8 +159,8 @@ def connection_of(camera: LiveCamera) -> Program:
         (sh("kill -9 $$"), "", "sh was ended by SIGKILL after 0."),
         ("true", "", "exit code 0 (let it run without end: rpicam-vid needs -t 0)"),
         (sh("exec >&-; sleep 60"), "", "sh closed its output"),
-        ("sleep 60", "", "it wrote nothing for 0.6 s"),
-        (sh("echo Setting up; sleep 60"), "", "no frame for 0.6 s. It wrote 11 bytes: text: "),
+        ("sleep 60", "", "it wrote nothing for 0.3 s"),
+        (sh("echo Setting up; sleep 60"), "", "no frame for 0.3 s. It wrote 11 bytes: text: "),
         (sh("echo Setting up; sleep 60"), "", "text: 'Setting up'. Let it write the video alone"),
         ("yes video", "", "it writes text: 'video\\nvideo"),
         ("cat /dev/zero", "", "neither JPEG nor a known video; it begins with 00 00 00 00"),
@@ -193,7 +193,7 @@ def test_a_program_that_ends_in_an_image_says_so(run: Run, clip: Path) -> None:
 
 def test_a_program_that_falls_silent_is_lost_and_started_again(run: Run, clip: Path) -> None:
     camera = run(sh(f"cat {clip}; sleep 60"), stall=SHORT)
-    assert "no new frame for 0.6 s" in why_lost(camera)
+    assert "no new frame for 0.3 s" in why_lost(camera)
     camera.close()
 
     assert camera.read().sequence >= 1
@@ -253,9 +253,10 @@ def test_the_environment_of_a_real_program_holds_no_setting(
 
 
 def test_all_that_a_program_started_ends_when_it_is_closed(
-    run: Run, clip: Path, tmp_path: Path
+    run: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also what ignores SIGTERM. Nothing stays as a zombie."""
+    monkeypatch.setattr(process, "TERM_S", 0.2)
     script = f"trap '' TERM; sleep 60 & echo $$ $! > {tmp_path}/pids; cat {clip}; sleep 60"
     camera = run(sh(script))
     camera.read()

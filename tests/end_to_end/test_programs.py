@@ -80,6 +80,7 @@ def test_nine_programs_work_while_the_tenth_hangs_and_all_end_at_a_stop(
         assert daemon.ends(seconds=10) == 0, daemon.text
         assert PASSWORD not in daemon.text
         assert not daemon.events("stop overdue")
+        assert {line["camera"] for line in daemon.events("camera lost")} == {"c0"}
     until(lambda: not alive(tmp_path), seconds=5)
 
 
@@ -97,6 +98,7 @@ def test_no_program_outlives_a_daemon_that_was_killed(tmp_path: Path, cameras: s
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_replay_takes_no_program(tmp_path: Path) -> None:
     done = call(tmp_path, "replay", f"exec:touch {tmp_path}/ran --password {PASSWORD}")
 

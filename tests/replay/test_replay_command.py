@@ -120,6 +120,7 @@ def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
         (["nothing.mp4"], "not found"),
         (["rtsp://camera/1"], "is a camera"),
         (["/dev/video0"], "is a camera"),
+        (["exec:true"], "is a program"),
         (["notes.txt"], "no video"),
         (["frames", "--out", "full"], "it is not empty"),
         (["frames", "--report", "full"], "cannot write --report"),

@@ -363,3 +363,14 @@ def test_damaged_frames_are_told_at_most_every_ten_minutes(
         told.append([line["frames"] for line in log.lines if line["event"] == "frames damaged"])
 
     assert told == [[], [3], [3], [3, 6], [3, 6]]
+
+
+def test_a_source_that_a_stop_interrupts_is_not_lost(clock: ManualClock, log: Recorder) -> None:
+    source = ScriptedSource(frame(), CameraLost("cannot read camera gate: it was stopped"))
+    reader, _ = reader_of(source, clock, log)
+    reader.step()
+    reader.interrupt()
+    reader.step()
+
+    assert log.events == ["camera opened"]
+    assert source.closed == 1

@@ -28,7 +28,7 @@ _CHUNK = 1 << 20  # bytes; as much as a pipe holds that a user may ask for
 _LINES_AT_ONCE = 50  # of one read: a program that writes without end must not cost a processor
 _LAST_LINES = 3  # that tell why a program ended
 _SLICE_S = 0.2
-_EXIT_S = 0.3
+_EXIT_S = 0.2
 _JOIN_S = 0.5
 
 
