@@ -130,7 +130,7 @@ class Reader:
             self._source.close()
 
     def interrupt(self) -> None:
-        """Let a wait for the source end at a stop, where it can be ended; any thread may call it."""
+        """End a wait for the source at a stop, where it can be ended; any thread may call it."""
         self._stopping = True
         if isinstance(self._source, Interruptible):
             self._source.interrupt()
