@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from agent.upload.response import Response
 from agent.upload.targets.registry import S3_EXTRA
 from agent.upload.targets.s3 import S3Target
 from agent.upload.targets.s3_responses import explain_response
-from tests.fakes.captures import classified, stored_capture
+from tests.fakes.captures import classified, stored_capture, with_clip
 from tests.fakes.clock import ManualClock
 from tests.upload import faulty_server as faults
 from tests.upload.faulty_server import FaultyServer
@@ -53,6 +54,22 @@ def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
 
 def target_of(url: str, **network: Any) -> S3Target:
     return S3Target(url, clock=ManualClock(), network=HttpOptions(**{"timeout": 5.0, **network}))
+
+
+def test_a_clip_is_an_object_of_its_own_that_is_there_before_the_record(store: S3Store) -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9", b"\xff\xd8 two \xff\xd9")
+    receipt = target_of(store.url).send(sent)
+
+    name = f"{PLACE}/{sent.id}"
+    assert receipt.clip_sha256 == sent.clip_sha256
+    assert store.read(f"{name}.mjpeg") == sent.clip
+    assert set(store.stored()) == {f"{name}.jpg", f"{name}.mjpeg", f"{name}.json"}
+    store.delete(f"{name}.json")  # the power failed before the commit mark
+    assert target_of(store.url).send(sent).duplicate is False
+
+    other = replace(sent, clip=b"\xff\xd8 other \xff\xd9")
+    with pytest.raises(CaptureRejected, match="another clip has this id"):
+        target_of(store.url).send(other)
 
 
 def test_image_and_record_arrive_under_device_and_day(store: S3Store) -> None:
