@@ -331,5 +331,31 @@ def test_shapes_are_fields_of_a_prediction_in_roboflow() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "task", "says"),
+    [
+        ("object-detection", Task.DETECT, None),
+        ("object-detection", Task.SEGMENT, "boxes alone; for the rest, make one of the type inst"),
+        ("object-detection", Task.POSE, "make one of the type keypoint-detection"),
+        ("instance-segmentation", Task.SEGMENT, None),
+        ("instance-segmentation", Task.OBB, "Roboflow has no rotated boxes"),
+        ("keypoint-detection", Task.POSE, None),
+    ],
+)
+def test_a_roboflow_project_of_another_type_is_said_before_anything_is_sent(
+    kind: str, task: Task, says: str | None
+) -> None:
+    with RoboflowServer("key") as server:
+        server.kind = kind
+        with RoboflowTarget(server.url, token="key", clock=ManualClock()) as target:
+            said = target.compare_labels(["car"], task)
+        with RoboflowTarget(
+            f"{server.url}?annotate=off", token="key", clock=ManualClock()
+        ) as without:
+            assert without.compare_labels(["car"], task) is None
+
+    assert (says in said) if says is not None and said is not None else said == says
+
+
 def test_no_annotation_is_sent_where_it_is_off() -> None:
     assert annotation_of(of_task("segment", TRIANGLE), Annotate.OFF) is None

@@ -14,7 +14,7 @@ a classifier's predictions to projects so.
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from threading import Lock
@@ -32,7 +32,7 @@ from agent.upload.response import Response, error_reason, error_text, no_object,
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
-from agent.upload.targets.roboflow_annotation import annotation_of
+from agent.upload.targets.roboflow_annotation import NO_ROTATION, annotation_of, cannot_show
 from agent.upload.targets.url_options import UrlOptions
 
 CLOUD = "https://api.roboflow.com"
@@ -45,7 +45,6 @@ _REFUSED = frozenset({400, 413, 415, 422})
 _PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
 _WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
 _FIX = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
-_NO_ROTATION = "Roboflow has no rotated boxes, so they arrive as polygons of four corners"
 _REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
 
 
@@ -90,6 +89,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         self.name = redact_endpoint(url)
         self._pause = pause
         self._client = Client(base, clock=clock, network=network)
+        self._kind: str | None = None  # the project's type, once it was looked up
         self._lock = Lock()
         self._uploaded: dict[str, tuple[str, bool]] = {}  # by capture id: image id, was there
 
@@ -116,7 +116,7 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             self._attach(capture, image_id, annotation)
             self._remember(capture.id, None)
         rotated = annotation is not None and task_of(capture.record) is Task.OBB
-        left_out = (_NO_ROTATION,) if rotated else ()
+        left_out = (NO_ROTATION,) if rotated else ()
         return Receipt(capture.id, capture.image_sha256, duplicate=was_there, left_out=left_out)
 
     def probe(self) -> str:
@@ -126,9 +126,20 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             return "the key is accepted; the workspace is not told"
         facts = self._look_up(f"{workspace}/{self._project}").fields("project")
         images, kind = facts.count("images"), facts.text("type")
+        self._kind = kind
         holds = "is there" if images is None else f"holds {images} images"
         of_kind = f" ({kind})" if kind is not None and _NAME.fullmatch(kind) else ""
         return f"the project {workspace}/{self._project}{of_kind} {holds}"
+
+    def compare_labels(self, labels: Sequence[str], task: Task = Task.DETECT) -> str | None:
+        """Compare the model's task with the type of the project; see `KnowsLabels`.
+
+        Roboflow takes any label, and adds it to the project.
+        """
+        del labels
+        if self._kind is None and self._annotate is not Annotate.OFF:
+            self.probe()
+        return None if self._annotate is Annotate.OFF else cannot_show(task, self._kind)
 
     def _upload(self, capture: StoredCapture) -> tuple[str, bool]:
         """Store the image; return its id there, and whether it was stored before."""

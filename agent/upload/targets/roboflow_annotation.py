@@ -6,11 +6,32 @@ It has no rotated boxes.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from agent.domain import StoredCapture
+from agent.domain import StoredCapture, Task
 from agent.record.shapes import Visibility, keypoint_names, visibility, within
 from agent.record.summary import Annotate, LabelledBox, Labels, class_of, labels_of
+
+NO_ROTATION = "Roboflow has no rotated boxes, so they arrive as polygons of four corners"
+
+_KIND: Mapping[Task, str] = {
+    Task.SEGMENT: "instance-segmentation",
+    Task.POSE: "keypoint-detection",
+    Task.OBB: "instance-segmentation",
+}
+"""The type of project, as Roboflow names it, that holds what a task has beside boxes."""
+
+
+def cannot_show(task: Task, kind: str | None) -> str | None:
+    """Return what of a model's output a project of this type does not show; None if all."""
+    said = [NO_ROTATION] if task is Task.OBB else []
+    if kind == "object-detection" and task in _KIND:
+        said.append(
+            f"a project of the type {kind} shows boxes alone; for the rest, make one of the type "
+            f"{_KIND[task]}"
+        )
+    return "; ".join(said) or None
 
 
 def annotation_of(capture: StoredCapture, which: Annotate) -> tuple[str, str] | None:
