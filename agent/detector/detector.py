@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -189,10 +190,12 @@ class OnnxDetector:
         height, width = pixels.shape[:2]
         wanted = self.preprocessing
         size = self._session.input_size(Size(width, height), wanted)
-        if wanted.crop is not None:
-            pixels = centre_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
-            height, width = pixels.shape[:2]
-        return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
+        if wanted.crop is None:
+            return Letterbox.fit(Size(width, height), size, padding=wanted.padding), pixels
+        pixels = centre_crop(pixels, width=size.width, height=size.height, share=wanted.crop)
+        rows, columns = pixels.shape[:2]
+        letterbox = Letterbox.fit(Size(columns, rows), size, padding=wanted.padding)
+        return replace(letterbox, origin=((width - columns) // 2, (height - rows) // 2)), pixels
 
     def _buffer(self) -> InputBuffer:
         """Return the buffer of this thread."""

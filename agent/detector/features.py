@@ -40,7 +40,8 @@ class FeatureMap:
         """Return the feature of a box in pixels of the frame; see `ObjectFeatures`."""
         if self._mean is None:
             frame = self._letterbox.frame
-            self._mean = self._average(Box(0, 0, frame.width, frame.height))
+            left, top = self._letterbox.origin
+            self._mean = self._average(Box(left, top, left + frame.width, top + frame.height))
         with np.errstate(all="ignore"):  # a damaged model returns anything
             feature = grouped(self._average(box) - self._mean)
             length = float(np.linalg.norm(feature))
@@ -55,14 +56,15 @@ class FeatureMap:
         across = letterbox.resized.width / letterbox.frame.width
         down = letterbox.resized.height / letterbox.frame.height
         cell_width, cell_height = letterbox.input.width / columns, letterbox.input.height / rows
+        before, above = letterbox.origin
         left, wide = _weights(
-            (box.x_min * across + letterbox.left) / cell_width,
-            (box.x_max * across + letterbox.left) / cell_width,
+            ((box.x_min - before) * across + letterbox.left) / cell_width,
+            ((box.x_max - before) * across + letterbox.left) / cell_width,
             columns,
         )
         top, high = _weights(
-            (box.y_min * down + letterbox.top) / cell_height,
-            (box.y_max * down + letterbox.top) / cell_height,
+            ((box.y_min - above) * down + letterbox.top) / cell_height,
+            ((box.y_max - above) * down + letterbox.top) / cell_height,
             rows,
         )
         part = self._values[:, top : top + len(high), left : left + len(wide)]

@@ -50,10 +50,9 @@ def find_graph_limits(
     if known.task is Task.CLASSIFY:
         return NO_LIMITS
     lowest = lowest_confidence(known, layout, model)
+    found = score_thresholds(path)
+    if known.task is Task.OBB:
+        found = found[:1]  # the NMS of rotated boxes compares IoUs in the same way, with more
     return GraphLimits(
-        tuple(
-            limit
-            for limit in score_thresholds(path)
-            if lowest is None or lowest >= limit - ROUNDING
-        )
+        tuple(limit for limit in found if lowest is None or lowest >= limit - ROUNDING)
     )

@@ -41,6 +41,8 @@ class Letterbox:
     resized: Size  # the frame's size in the input; at most `input`
     left: int  # pixels of padding
     top: int  # pixels of padding
+    origin: tuple[int, int] = (0, 0)
+    """x and y of `frame` in the image that was read, pixels; not 0 if the image was cropped."""
 
     @classmethod
     def fit(cls, frame: Size, into: Size, *, padding: Padding) -> "Letterbox":
@@ -58,8 +60,8 @@ class Letterbox:
             boxes: `[n, 4]`, x_min, y_min, x_max, y_max in pixels of the input, finite.
 
         Returns:
-            `[n, 4]` in pixels of the frame, within `[0, width]` and `[0, height]`. A box that is
-            completely in the padding has no area.
+            `[n, 4]` in pixels of the image, within the frame: `[0, width]` and `[0, height]` from
+            `origin` on. A box that is completely in the padding has no area.
         """
         across, down = self.ratios
         import numpy as np  # not at the top: the settings import `Size` without numpy
@@ -70,7 +72,7 @@ class Letterbox:
         edge = np.array([self.frame.width, self.frame.height] * 2, np.float32)
         # Clip before the multiplication, so that very large values do not overflow.
         placed: FloatArray = np.clip(boxes - offset, np.float32(0), shown) * ratio
-        return np.minimum(placed, edge)
+        return np.minimum(placed, edge) + np.array(self.origin * 2, np.float32)
 
     @property
     def ratios(self) -> tuple[float, float]:
@@ -85,7 +87,7 @@ class Letterbox:
         import numpy as np  # not at the top, as above
 
         placed = (points - np.array([self.left, self.top], np.float32)) * np.array(self.ratios)
-        return np.asarray(placed, np.float32)
+        return np.asarray(placed + np.array(self.origin), np.float32)
 
 
 def smallest_input(frame: Size, limit: Size, *, stride: int) -> Size:

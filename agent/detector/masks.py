@@ -201,8 +201,8 @@ def _whole_input(letterbox: Letterbox, width: int, height: int) -> Grid:
     """Return the place of a map that covers the whole input."""
     across, down = letterbox.ratios
     return Grid(
-        -letterbox.left * across,
-        -letterbox.top * down,
+        letterbox.origin[0] - letterbox.left * across,
+        letterbox.origin[1] - letterbox.top * down,
         letterbox.input.width / width * across,
         letterbox.input.height / height * down,
     )
@@ -213,8 +213,8 @@ def _over_box(corners: FloatArray, letterbox: Letterbox, width: int, height: int
     across, down = letterbox.ratios
     left, top, right, bottom = corners.tolist()
     return Grid(
-        (left - letterbox.left) * across,
-        (top - letterbox.top) * down,
+        letterbox.origin[0] + (left - letterbox.left) * across,
+        letterbox.origin[1] + (top - letterbox.top) * down,
         (right - left) * across / width,
         (bottom - top) * down / height,
     )

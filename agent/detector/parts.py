@@ -74,8 +74,9 @@ def _with_keypoints(
     good = (confidences >= 1 - CONFIDENCE_LIMIT) & (confidences <= CONFIDENCE_LIMIT)
     good &= np.isfinite(points).all(axis=2)
     placed = letterbox.points_to_frame(points[:, :, :2])
-    edge = np.array([letterbox.frame.width, letterbox.frame.height], np.float32)
-    placed = np.clip(placed, np.float32(0), edge)
+    origin = np.array(letterbox.origin, np.float32)
+    edge = origin + np.array([letterbox.frame.width, letterbox.frame.height], np.float32)
+    placed = np.clip(placed, origin, edge)
     good &= np.isfinite(placed).all(axis=2)
     numbers = np.concatenate([placed, np.clip(confidences, 0, 1)[:, :, None]], axis=2)
     return tuple(

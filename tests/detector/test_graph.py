@@ -136,6 +136,16 @@ def test_detections_refute_limits_above_them(tmp_path: Path) -> None:
     assert detector.discarded([0.1, 0.9]) is None
 
 
+def test_the_iou_of_rotated_nms_is_not_taken_for_a_confidence(tmp_path: Path) -> None:
+    """Both are compared with a constant: the exports of Ultralytics with 0.25 and 0.7."""
+    compare = helper.make_node("Greater", ["all scores", "iou"], ["few"])
+    nodes = [*compared(), constant("iou", 0.7), compare]
+    detector = load(tmp_path / "m.onnx", nodes, FAMILIES["obb after NMS"])
+
+    assert "below a confidence of 0.25" in str(detector.discarded())
+    assert "below a confidence of 0.25" in str(detector.discarded([0.8, 0.9]))
+
+
 def test_a_detector_says_what_its_graph_discards(tmp_path: Path) -> None:
     detector = load(tmp_path / "m.onnx", compared(), FAMILIES["NMS in the graph"])
 

@@ -14,7 +14,20 @@ from agent.detector.detector import load_detector
 from agent.detector.formats.contract import ImageMasks, PrototypeMasks
 from agent.detector.letterbox import Letterbox, Padding, Size
 from agent.detector.masks import MOST_POINTS, PrototypeMask, masks_of
-from agent.domain import Box, FloatArray, Polygon, Task
+from agent.detector.model_file.input_spec import InputSpec
+from agent.domain import (
+    Box,
+    Capture,
+    Detection,
+    EncodedImage,
+    FloatArray,
+    Lane,
+    Observation,
+    Polygon,
+    Task,
+    Thresholds,
+)
+from agent.record.schema import RecordMaker
 from tests.detector.planted_families import (
     FAMILIES,
     LABELS,
@@ -26,6 +39,7 @@ from tests.detector.planted_families import (
     constant_output_model,
     family_model,
 )
+from tests.fakes.captures import frame
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75), Planted((70, 24, 90, 80), 0, 0.5)]
 FRAMES = [(96, 160), (480, 800), (300, 480), (97, 161)]
@@ -37,7 +51,7 @@ def around(polygon: Polygon) -> Box:
     return Box(min(across), min(down), max(across), max(down))
 
 
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("shape", FRAMES)
 @pytest.mark.parametrize(
     "title",
     [
@@ -47,18 +61,18 @@ def around(polygon: Polygon) -> Box:
     ],
 )
 def test_a_mask_becomes_a_polygon_in_pixels_of_the_frame(
-    title: str, frame: tuple[int, int], tmp_path: Path
+    title: str, shape: tuple[int, int], tmp_path: Path
 ) -> None:
     """The planted masks are the left halves of the boxes."""
     family = FAMILIES[title]
     path = family_model(tmp_path / "model.onnx", family, OBJECTS)
     detector = load_detector(path, model_format=family.name, labels=LABELS)
 
-    found = detector.detect(np.zeros((*frame, 3), np.uint8))
+    found = detector.detect(np.zeros((*shape, 3), np.uint8))
 
     assert detector.info.task is Task.SEGMENT
     assert (len(found.detections), found.invalid) == (2, False)
-    step = max(frame[0] / SIDES[0], frame[1] / SIDES[1])  # pixels of the frame
+    step = max(shape[0] / SIDES[0], shape[1] / SIDES[1])  # pixels of the frame
     for each in found.detections:
         assert each.mask is not None
         polygon = each.mask.polygon()
@@ -75,7 +89,7 @@ def test_a_mask_becomes_a_polygon_in_pixels_of_the_frame(
         )
 
 
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("shape", FRAMES)
 @pytest.mark.parametrize(
     "title",
     [
@@ -85,14 +99,14 @@ def test_a_mask_becomes_a_polygon_in_pixels_of_the_frame(
     ],
 )
 def test_keypoints_are_in_pixels_of_the_frame(
-    title: str, frame: tuple[int, int], tmp_path: Path
+    title: str, shape: tuple[int, int], tmp_path: Path
 ) -> None:
     """The planted keypoints are the corners of the boxes."""
     family = FAMILIES[title]
     path = family_model(tmp_path / "model.onnx", family, OBJECTS)
     detector = load_detector(path, model_format=family.name, labels=LABELS)
 
-    found = detector.detect(np.zeros((*frame, 3), np.uint8))
+    found = detector.detect(np.zeros((*shape, 3), np.uint8))
 
     assert (detector.info.task, detector.info.keypoint_count) == (Task.POSE, 4)
     assert (len(found.detections), found.invalid) == (2, False)
@@ -242,7 +256,7 @@ def test_a_mask_without_any_pixel_has_no_polygon(tmp_path: Path) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    frame=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    shape=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
     padding=st.sampled_from(Padding),
     shares=st.tuples(*[st.floats(0, 1)] * 4),
     scale=st.sampled_from([0.01, 1.0, 1e4]),
@@ -250,7 +264,7 @@ def test_a_mask_without_any_pixel_has_no_polygon(tmp_path: Path) -> None:
     over_box=st.booleans(),
 )
 def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
-    frame: tuple[int, int],
+    shape: tuple[int, int],
     padding: Padding,
     shares: tuple[float, ...],
     scale: float,
@@ -259,7 +273,7 @@ def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
 ) -> None:
     """For any frame, box and mask, also of noise."""
     random = np.random.default_rng(seed)
-    letterbox = Letterbox.fit(Size(*frame), Size(160, 96), padding=padding)
+    letterbox = Letterbox.fit(Size(*shape), Size(160, 96), padding=padding)
     across, down = sorted(shares[:2]), sorted(shares[2:])
     corners = np.array([[across[0] * 160, down[0] * 96, across[1] * 160, down[1] * 96]], np.float32)
     (sides,) = letterbox.to_frame(corners).tolist()
@@ -285,15 +299,15 @@ def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    frame=st.tuples(st.integers(200, 2000), st.integers(200, 2000)),
+    shape=st.tuples(st.integers(200, 2000), st.integers(200, 2000)),
     centre=st.tuples(st.floats(60, 100), st.floats(40, 56)),
     radius=st.floats(12, 35),
 )
 def test_the_polygon_of_a_disc_is_that_disc(
-    frame: tuple[int, int], centre: tuple[float, float], radius: float
+    shape: tuple[int, int], centre: tuple[float, float], radius: float
 ) -> None:
     """A mask that the prototypes describe exactly: its area, and where it is."""
-    letterbox = Letterbox.fit(Size(*frame), Size(160, 96), padding=Padding.CENTRED)
+    letterbox = Letterbox.fit(Size(*shape), Size(160, 96), padding=Padding.CENTRED)
     x, y = (np.arange(40) + 0.5) * 4 / UNITS, (np.arange(24)[:, None] + 0.5) * 4 / UNITS
     at, size = np.array(centre) / UNITS, radius / UNITS
     inside = size**2 - (x - at[0]) ** 2 - (y - at[1]) ** 2
@@ -315,3 +329,47 @@ def test_the_polygon_of_a_disc_is_that_disc(
     assert cv2.contourArea(points) == pytest.approx(area, rel=0.06)
     distances = np.hypot(*((points - placed) / (radius * np.array(ratio))).T)
     assert (np.abs(distances - 1) < 0.06).all()
+
+
+def test_boxes_and_parts_of_a_cropped_frame_are_in_pixels_of_the_whole(tmp_path: Path) -> None:
+    """With `fit=crop` the model sees the middle: here 160 of 320 pixels, from 80 on."""
+    crop = InputSpec.parse("fit=crop")
+    moved: dict[str, Detection] = {}
+    for title in ("segment", "pose", "obb"):
+        family = FAMILIES[title]
+        path = family_model(tmp_path / f"{title}.onnx", family, OBJECTS[:1])
+        detector = load_detector(path, model_format=family.name, labels=LABELS, model_input=crop)
+        (moved[title],) = detector.detect(np.zeros((96, 320, 3), np.uint8)).detections
+
+    for each in moved.values():
+        assert each.box == Box(100, 30, 140, 70)
+    mask = moved["segment"].mask
+    assert mask is not None
+    inside = around(mask.polygon())
+    assert inside.x_min == pytest.approx(100, abs=1)
+    assert inside.x_max == pytest.approx(120, abs=1)
+    assert (moved["pose"].keypoints[0].x, moved["pose"].keypoints[2].x) == (100, 140)
+    np.testing.assert_allclose(sorted(x for x, _ in moved["obb"].corners), [100, 100, 140, 140])
+
+
+@pytest.mark.parametrize(
+    ("title", "part"), [("segment", "polygon"), ("pose", "keypoints"), ("obb", "corners")]
+)
+def test_the_record_has_the_parts_of_each_object(title: str, part: str, tmp_path: Path) -> None:
+    family = FAMILIES[title]
+    path = family_model(tmp_path / "model.onnx", family, OBJECTS)
+    detector = load_detector(path, model_format=family.name, labels=LABELS)
+    found = detector.detect(BLACK)
+    seen = Observation(frame(pixels=BLACK), found.detections, model=found.model)
+    maker = RecordMaker("gate-7", "boot-1", detector.info, Thresholds(0.5), "1.2.3")
+
+    capture = Capture(seen, Lane.SCORE, (), 1.0)
+    image = EncodedImage(b"jpeg", SIDES[1], SIDES[0])
+    made = maker.make("", capture, image, clock_synchronized=True)
+
+    assert made["model"]["task"] == detector.info.task
+    assert made["model"].get("keypoints") == (4 if title == "pose" else None)
+    others = {"polygon", "keypoints", "corners"} - {part}
+    for each in made["detections"]:
+        assert len(each[part]) >= 4
+        assert others.isdisjoint(each)
