@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.detector.columns import from_columns
 from agent.detector.features import FeatureMap
 from agent.detector.formats import AUTO, choose
 from agent.detector.formats.class_ids import NO_LABEL, label_table
@@ -224,17 +225,18 @@ class OnnxDetector:
         """Return the detections that have an area in the frame, and which of `raw` they are."""
         boxes = letterbox.to_frame(raw.boxes)
         with_area = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] > MIN_SIDE).all(axis=1))
-        labels = self.info.labels
-        detections = tuple(
-            Detection(labels[class_id], class_id, confidence, Box(*box))
-            for box, confidence, class_id in zip(
-                boxes[with_area].tolist(),
-                raw.confidences[with_area].tolist(),
-                raw.class_ids[with_area].tolist(),
-                strict=True,
-            )
+        labels, count = self.info.labels, len(with_area)
+        x_min, y_min, x_max, y_max = boxes[with_area].T.tolist()
+        class_ids = raw.class_ids[with_area].tolist()
+        detections = from_columns(
+            Detection,
+            count,
+            label=[labels[class_id] for class_id in class_ids],
+            class_id=class_ids,
+            confidence=raw.confidences[with_area].tolist(),
+            box=from_columns(Box, count, x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max),
         )
-        return detections, with_area
+        return tuple(detections), with_area
 
     def _classes(self, probabilities: FloatArray) -> Prediction:
         """Return the best classes; an invalid prediction if the output has NaN."""
