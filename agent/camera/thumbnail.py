@@ -21,7 +21,7 @@ def small_grey(pixels: Pixels) -> Grey:
         if image.ndim > 2:  # noqa: PLR2004  # not grey yet
             image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image is pixels else image
-    # Up to a factor of 2 bilinear sampling uses each pixel, too, in a sixth of the time.
-    uses_all = height <= 2 * HEIGHT and width <= 2 * WIDTH
+    # From a factor of 1 to 2 bilinear sampling uses each pixel, too, in a sixth of the time.
+    uses_all = HEIGHT <= height <= 2 * HEIGHT and WIDTH <= width <= 2 * WIDTH
     sampling = cv2.INTER_LINEAR if uses_all else cv2.INTER_AREA
     return np.asarray(cv2.resize(grey, (WIDTH, HEIGHT), interpolation=sampling), np.uint8)

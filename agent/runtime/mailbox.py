@@ -59,29 +59,33 @@ class Mailbox:
             unfinished: Most frames of one camera that are taken and not finished.
         """
         self._most_unfinished = unfinished
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # One for those who wait for a frame, one for those who wait for an empty slot: to wake a
+        # thread that finds nothing to do costs as much as half the letterbox of a frame.
+        self._frame_came = threading.Condition(self._lock)
+        self._slot_emptied = threading.Condition(self._lock)
         self._slots = {name: _Slot(lossless) for name, lossless in cameras.items()}
         self._turn = list(self._slots.values())  # round-robin order, next first
         self._closed = False
 
     def put(self, frame: Frame) -> None:
         """Offer a frame. An unread one is dropped and counted; a lossless camera waits instead."""
-        with self._changed:
+        with self._lock:
             slot = self._slots[frame.camera]
             if slot.lossless:
-                self._changed.wait_for(lambda: slot.frame is None or self._closed)
+                self._slot_emptied.wait_for(lambda: slot.frame is None or self._closed)
             slot.offered += 1
             if self._closed:
                 slot.dropped += 1
                 return
             slot.dropped += slot.frame is not None
             slot.frame = frame
-            self._changed.notify_all()
+            self._frame_came.notify()
 
     def take(self, timeout: float) -> Ticket | None:
         """Return the next frame, or None if none arrived within `timeout` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ready() or self._ended(), timeout)
+        with self._lock:
+            self._frame_came.wait_for(lambda: self._ready() or self._ended(), timeout)
             slot = self._ready()
             if slot is None or slot.frame is None:
                 return None
@@ -93,30 +97,37 @@ class Mailbox:
             slot.previous = frame.stream, frame.at
             slot.frame = None
             slot.taken += 1
-            self._changed.notify_all()
+            if slot.lossless:
+                self._slot_emptied.notify_all()
+            if self._ended():  # the others need not wait for another frame
+                self._frame_came.notify_all()
             return ticket
 
     def finished(self, camera: str, count: int) -> None:
         """The first `count` taken frames of a camera have been evaluated."""
-        with self._changed:
-            self._slots[camera].finished = count
-            self._changed.notify_all()
+        with self._lock:
+            slot = self._slots[camera]
+            had_room = self._has_room(slot)
+            slot.finished = count
+            if slot.frame is not None and not had_room and self._has_room(slot):
+                self._frame_came.notify()
 
     def close(self) -> None:
         """Take no more frames; those inside can still be taken."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._frame_came.notify_all()
+            self._slot_emptied.notify_all()
 
     @property
     def drained(self) -> bool:
         """Closed, and nothing is left inside."""
-        with self._changed:
+        with self._lock:
             return self._ended()
 
     def counts(self) -> FrameCounts:
         """Totals over all cameras."""
-        with self._changed:
+        with self._lock:
             slots = self._slots.values()
             return FrameCounts(
                 sum(slot.offered for slot in slots),
@@ -126,7 +137,7 @@ class Mailbox:
 
     def camera_counts(self) -> dict[str, FrameCounts]:
         """Totals of each camera."""
-        with self._changed:
+        with self._lock:
             return {
                 name: FrameCounts(slot.offered, slot.dropped, slot.taken)
                 for name, slot in self._slots.items()
