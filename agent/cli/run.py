@@ -61,6 +61,7 @@ def _queued_log(settings: Settings, signals: "_Signals") -> Iterator[Log]:
 
 def _run(settings: Settings, signals: "_Signals", log: Log) -> ExitCode:
     from agent.app import wired  # loads the camera and model libraries
+    from agent.runtime.garbage import look_less_often
 
     # A crash in native code: the journal gets the line of each thread that led there.
     with contextlib.suppress(OSError, ValueError, AttributeError):  # standard error may be closed
@@ -75,6 +76,7 @@ def _run(settings: Settings, signals: "_Signals", log: Log) -> ExitCode:
     ) as agent:
         signals.supervisor = agent.supervisor
         threading.excepthook = agent.supervisor.thread_failed
+        look_less_often()
         code = agent.supervisor.run()
         if agent.supervisor.left_behind:
             # A thread that hangs in a driver or a request would use what is freed from here on.

@@ -86,6 +86,8 @@ class Inference:
         self._log = log
         self._failed_runs = FailedRuns(clock=clock, log=log)
         self._selecting = threading.Lock()  # cameras share a pool, and frames must stay in order
+        self._arrived: deque[tuple[Ticket, Observation]] = deque()  # not evaluated yet
+        self._counting = threading.Lock()
         self._in_progress = 0  # workers between taking a frame and handing in its observation
         self._qualities = dict.fromkeys(selection.selectors, ImageQuality.CLEAR)
         self._slow: set[str] = set()
@@ -103,7 +105,7 @@ class Inference:
         """Analyse one frame; None when the mailbox is closed and empty and all is queued."""
         if not self._forward():
             return FULL_S
-        with self._selecting:
+        with self._counting:
             self._in_progress += 1
         try:
             ticket = self._mailbox.take(TAKE_TIMEOUT_S)
@@ -111,7 +113,7 @@ class Inference:
                 self._analyse(ticket)
                 return 0.0
         finally:
-            with self._selecting:
+            with self._counting:
                 self._in_progress -= 1
         return self._end() if self._mailbox.drained else 0.0
 
@@ -119,6 +121,7 @@ class Inference:
         """Capture the next frame of each camera, or of those in `ids`, under the id given there."""
         with self._selecting:
             self._selection.request(ids)
+        self._evaluate_arrived()
 
     def newest(self, camera: str) -> tuple[Observation, float] | None:
         """Return the newest analysed frame of a camera, and the monotonic time of its analysis.
@@ -142,7 +145,9 @@ class Inference:
     def memory(self) -> dict[str, str]:
         """Return the state of the selection that should survive a restart, by name."""
         with self._selecting:
-            return self._selection.memory()
+            memory = self._selection.memory()
+        self._evaluate_arrived()
+        return memory
 
     def abandon_runs(self) -> bool:
         """Evaluate all other frames without those whose runs hang, at a stop.
@@ -151,12 +156,14 @@ class Inference:
             Whether their captures are in the queue; if not, call it again when there is room.
         """
         with self._selecting:
+            self._evaluate_all()
             if not self._in_progress:
                 return True
             for reorderer in self._reorderers.values():
                 reorderer.skip_missing()
             for capture in self._selection.finish(self._clock.monotonic()):
                 self._accept(capture)
+        self._evaluate_arrived()
         return self._forward()
 
     def _analyse(self, ticket: Ticket) -> None:
@@ -183,7 +190,25 @@ class Inference:
         self._hand_in(ticket, observation)
 
     def _hand_in(self, ticket: Ticket, observation: Observation) -> None:
-        with self._selecting:
+        self._arrived.append((ticket, observation))
+        self._evaluate_arrived()
+
+    def _evaluate_arrived(self) -> None:
+        """Evaluate what workers have handed in, unless another thread does it already.
+
+        No worker waits for the lock: who holds it looks again after its release, and so evaluates
+        what came meanwhile.
+        """
+        while self._arrived and self._selecting.acquire(blocking=False):
+            try:
+                self._evaluate_all()
+            finally:
+                self._selecting.release()
+
+    def _evaluate_all(self) -> None:
+        """Evaluate what workers have handed in; the caller holds the lock."""
+        while self._arrived:
+            ticket, observation = self._arrived.popleft()
             reorderer = self._reorderers[ticket.frame.camera]
             reorderer.finish(ticket.order, observation)
             self._mailbox.finished(ticket.frame.camera, reorderer.next)
@@ -191,6 +216,7 @@ class Inference:
     def _end(self) -> float | None:
         """After the last frame, the last worker evaluates frames that waited for later ones."""
         with self._selecting:
+            self._evaluate_all()
             if self._in_progress == 0:
                 for capture in self._selection.finish(self._clock.monotonic()):
                     self._accept(capture)

@@ -1,6 +1,7 @@
 """Each minute a line; each second a word for `status`; now and then what was learnt."""
 
 import errno
+import weakref
 from pathlib import Path
 
 from agent.runtime.housekeeping import MEMORY_S, SUMMARY_S, TICK_S, Housekeeping
@@ -56,6 +57,25 @@ def test_each_minute_has_one_summary_and_a_status(spool: Spool, log: Recorder) -
     clock.now += SUMMARY_S
     housekeeping.step()
     assert log.lines[-1]["frames_read"] == 0
+
+
+def test_each_minute_frees_objects_that_refer_to_each_other(spool: Spool, log: Recorder) -> None:
+    """Python itself looks for them too rarely: the traceback of an error may hold frames."""
+
+    class Holder:
+        own: object = None
+
+    clock = ManualClock()
+    housekeeping = housekeeping_of(WholeAgent(HungCamera(), spool, log, clock=clock), log)
+    holder = Holder()
+    holder.own = holder
+    is_alive = weakref.ref(holder)
+    del holder
+
+    clock.now += SUMMARY_S
+    housekeeping.step()
+
+    assert is_alive() is None
 
 
 def test_a_disk_that_refuses_to_keep_what_was_learnt_is_no_bug(

@@ -76,10 +76,11 @@ class InferenceStage:
         self.mailbox = Mailbox({"gate": False, "yard": False}, unfinished=3)
         self.queue: Queue[Capture] = Queue(2)
         self.stats = Stats()
+        self.selection = selection or every_frame("gate", "yard")
         self.inference = Inference(
             self.mailbox,
             detector,
-            selection or every_frame("gate", "yard"),
+            self.selection,
             self.queue,
             shrink=no_thumbnail,
             stats=self.stats,
@@ -96,6 +97,28 @@ class InferenceStage:
 @pytest.fixture
 def stage(clock: ManualClock, log: Recorder) -> InferenceStage:
     return InferenceStage(clock, log, Scripted())
+
+
+def test_no_worker_waits_while_another_one_evaluates(
+    stage: InferenceStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second frame is handed in in the middle of the evaluation of the first."""
+    observe = stage.selection.observe
+    evaluated: list[str] = []
+
+    def observe_slowly(observation: Observation, now: float) -> list[Capture]:
+        if not evaluated:
+            assert stage.inference.step() == 0.0
+        evaluated.append(observation.frame.camera)
+        return observe(observation, now)
+
+    monkeypatch.setattr(stage.selection, "observe", observe_slowly)
+    stage.mailbox.put(frame(camera="gate"))
+    stage.mailbox.put(frame(camera="yard"))
+
+    assert stage.inference.step() == 0.0
+
+    assert evaluated == ["gate", "yard"]
 
 
 def test_a_frame_becomes_a_capture_with_a_name_and_one_line(
