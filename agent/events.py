@@ -460,7 +460,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "clips disabled": Event(
         "warning",
-        "`AGENT_CLIP` is set, and the endpoint takes no clips, so none are made.",
+        "The endpoint takes no clips, so none are made although `AGENT_CLIP` is set.",
         "Set `AGENT_CLIP=off`, or deliver to an endpoint that takes clips: docs/clips.md.",
         facts="target",
     ),

@@ -45,6 +45,7 @@ def report_of(
             "min_value": plan.min_value,
             "random_interval": _random_interval(plan),
             "every_nth": plan.every_nth,
+            "redact": list(plan.redact),
             "seed": plan.seed,
         },
         "sources": [_source(result, plan) for result in results],

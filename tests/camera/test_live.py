@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from agent.camera.address import parse_cameras
+from agent.camera.connection import CameraImage
 from agent.camera.device import converted
 from agent.camera.live import LiveCamera
 from agent.camera.open import make_source
-from agent.domain import Frame, Pixels
+from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.redaction import redact_camera
 from agent.system import SystemClock
@@ -383,8 +384,8 @@ def test_an_odd_image_of_a_driver_is_no_frame(
         def grab(self) -> bool:
             return True
 
-        def retrieve(self) -> Pixels:
-            return converted(next(images))
+        def retrieve(self) -> CameraImage:
+            return CameraImage(converted(next(images)))
 
         def close(self) -> None:
             pass

@@ -17,6 +17,8 @@ WRITERS = {
     "agent.spool.index": "takes room for SQLite's own files, and writes nothing into them",
     "agent.cli.streams": "puts /dev/null in the place of a closed stream",
     "agent.cli.sample_clip": "the clip is encoded into memory",
+    "agent.dataset.clip_video": "PyAV writes into memory",
+    "agent.detector.model_file.extra_output": "a copy in memory, which no file system holds",
     "agent.cli.demo": "the log of a demonstration is written as it grows; nothing depends on it",
 }
 BROAD_HANDLERS = {

@@ -127,6 +127,7 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
         ],
         "value": 12.3457,
         "masks": [],
+        "clip": None,
         "sampling": {
             "slot_start": "2026-07-20T01:45:00.000Z",
             "slot_seconds": 900.0,
