@@ -7,7 +7,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -76,12 +76,16 @@ class Program:
         self._bytes = 0
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._output_ended = threading.Event()
-        self._process = Process(parsed.words)
-        self._wake = os.eventfd(0)
+        self._process, self._wake = _started(parsed.words)
         self._thread = threading.Thread(
             target=self._drain, name=f"program {self._process.name}", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # there are as many threads as the service may have
+            self._process.end(self._output_ended)
+            os.close(self._wake)
+            raise CameraLost(f"cannot read {self._process.name}: {error}") from error
         try:
             self._await(open_s)
         except CameraLost:
@@ -230,6 +234,19 @@ class Program:
             self._last_lines.append(shown)
             self._report(shown)
         return rest[: 4 * LINE_MAX]
+
+
+def _started(words: Sequence[str]) -> tuple[Process, int]:
+    """Start a program; return it and what wakes its thread. Raises `CameraLost`."""
+    try:
+        wake = os.eventfd(0)
+    except OSError as error:  # there are as many files as the process may have
+        raise CameraLost(f"cannot start a program: {error.strerror}") from error
+    try:
+        return Process(words), wake
+    except CameraLost:
+        os.close(wake)
+        raise
 
 
 def _available(descriptor: int) -> bytes:
