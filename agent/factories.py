@@ -391,11 +391,11 @@ def masks_of_recording(recording: CameraAddress, settings: Settings) -> tuple[Ca
         return settings.masks
     if name is not None or not settings.masks:
         return masks_of(settings.masks, name or "")
-    hidden = " and ".join(dict.fromkeys(mask.camera for mask in settings.masks))
+    masked = list(dict.fromkeys(mask.camera for mask in settings.masks))
     raise ConfigurationError(
-        f"cannot use {recording.shown}: AGENT_MASKS hides parts of {hidden}, and nothing says "
-        f"which camera this recording is of. Name it in AGENT_CAMERAS, such as "
-        f"{next(iter(names))}={recording.shown}, or unset AGENT_MASKS"
+        f"cannot use {recording.shown}: AGENT_MASKS hides parts of {' and '.join(masked)}, and "
+        "nothing says which camera this recording is of. Name it in AGENT_CAMERAS, such as "
+        f"{masked[0]}={recording.shown}, or unset AGENT_MASKS"
     )
 
 
