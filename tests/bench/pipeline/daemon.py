@@ -74,6 +74,13 @@ class Daemon:
         """Ask for an orderly stop."""
         self._process.send_signal(signal.SIGTERM)
 
+    def dump_threads(self) -> None:
+        """End a daemon that does not stop, and print where each of its threads is."""
+        self._process.send_signal(signal.SIGABRT)
+        self._reading.join(10)
+        for line in self.lines[-200:]:
+            print(line.get("text", line), file=sys.stderr)
+
     @property
     def process(self) -> int:
         """Its id."""

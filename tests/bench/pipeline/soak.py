@@ -1,5 +1,6 @@
 """Faults all the time: whether memory, file descriptors and threads stay flat."""
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +20,7 @@ from tests.bench.pipeline.table import Row
 
 CAMERAS = 4
 SAMPLE_S = 10.0
+STOP_S = 60.0
 WARM_SHARE = 0.2
 """Share of the time in which caches and the spool fill; it is left out of the slope."""
 
@@ -32,6 +34,7 @@ class Samples:
     open_files: list[float] = field(default_factory=list)
     threads: list[float] = field(default_factory=list)
     facts: dict[str, int] = field(default_factory=dict)
+    stopped_s: float | None = None  # how long the stop took; None if it did not come to its end
 
     def take(self, daemon: Daemon, seconds: float) -> None:
         """Measure once."""
@@ -72,6 +75,8 @@ def soak(plan: Plan) -> list[Row]:
             Row(title, unit, [max(figures)], other_name=f"{change} an hour", aim="flat", digits=0)
         )
     rows.append(Row("in these minutes", "", other_name=facts))
+    stop = [] if samples.stopped_s is None else [samples.stopped_s]
+    rows.append(Row("stop after these minutes", "s", stop, aim="at most 20 s"))
     return rows
 
 
@@ -89,8 +94,12 @@ def soaked(seconds: float) -> Samples:
         while time.monotonic() - began < seconds and not daemon.has_ended:
             time.sleep(every)
             samples.take(daemon, time.monotonic() - began)
+        asked = time.monotonic()
         daemon.stop()
-        daemon.event("agent stopped")
+        with contextlib.suppress(SystemExit):  # the samples are there all the same
+            samples.stopped_s = daemon.event("agent stopped", wait=STOP_S) - asked
+        if samples.stopped_s is None:
+            daemon.dump_threads()
     events = [line["event"] for line in daemon.lines]
     samples.facts = {
         "frames analysed": daemon.sum_of("frames_analysed"),
