@@ -28,6 +28,7 @@ MOST_CLIP_FRAMES = 5000
 """Frames of a clip; the agent makes clips of some hundred."""
 
 _LARGEST_INTEGER = 2**63
+_YEAR_S = 366 * 86400
 _MOST_PIXELS = 1_000_000  # of one side of an image
 
 _Check = Callable[[object], bool]
@@ -142,6 +143,11 @@ def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_seconds(value: object) -> bool:
+    """Whether it is a time within a year; false for NaN. Records of the network pass here too."""
+    return _is_number(value) and abs(value) <= _YEAR_S
+
+
 def _is_natural(value: object) -> TypeGuard[int]:
     return _is_integer(value) and value >= 0
 
@@ -204,7 +210,7 @@ _is_clip: _Check = _object(
     lead=_optional(_is_number),
     tail=_optional(_is_number),
     dropped=_optional(_is_natural),
-    frames=_list_of(_object(at=_is_number, bytes=_is_natural)),
+    frames=_list_of(_object(at=_is_seconds, bytes=_is_natural)),
 )
 
 _FIELDS: Mapping[str, _Check] = {

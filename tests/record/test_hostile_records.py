@@ -16,17 +16,25 @@ from agent.errors import DamagedRecord
 from agent.record import file_format as record
 from agent.record import shapes, summary
 from agent.record.summary import Annotate
-from agent.record.validation import DEEPEST, LONGEST
-from tests.fakes.captures import classified, of_first_schema, record_of, stored_capture
+from agent.record.validation import DEEPEST, LONGEST, check_clip, split_clip
+from tests.fakes.captures import classified, clip_field, of_first_schema, record_of, stored_capture
 
 IMAGE = b"\xff\xd8 image \xff\xd9"
-WHOLE = record_of(1, IMAGE, sequence=1, sampling={"slot_seconds": 60.0, "weight": 60.0})
+CLIP = (b"\xff\xd8 one \xff\xd9", b"\xff\xd8 two \xff\xd9")
+WHOLE = record_of(
+    1,
+    IMAGE,
+    sequence=1,
+    sampling={"slot_seconds": 60.0, "weight": 60.0},
+    clip=clip_field(*CLIP),
+)
 
 
-def _file(text: bytes, image: bytes = IMAGE) -> bytes:
+def _file(text: bytes, image: bytes = IMAGE, clip: bytes = b"".join(CLIP)) -> bytes:
     """Return a record file whose checksum is right, whatever its record is."""
-    lengths = record._LENGTHS.pack(record._MAGIC, len(text), len(image))
-    return b"".join((lengths, record._digest(lengths, text, image), text, image))
+    sizes = len(text), len(image), len(clip)
+    lengths = record._CLIP_LENGTHS.pack(record._CLIP_MAGIC, *sizes)
+    return b"".join((lengths, record._digest(lengths, text, image, clip), text, image, clip))
 
 
 def _readers(capture: StoredCapture) -> Iterator[Callable[[], object]]:
@@ -38,7 +46,8 @@ def _readers(capture: StoredCapture) -> Iterator[Callable[[], object]]:
     yield lambda: capture.image_sha256
     yield lambda: record.reweighted(capture, 0.5)
     yield lambda: (shapes.task_of(made), shapes.keypoint_count(made))
-    yield lambda: record.decode(record.encode(made, capture.image))
+    yield lambda: record.decode(record.encode(made, capture.image, capture.clip))
+    yield lambda: split_clip(made, capture.clip)
     for which in Annotate:
         yield lambda which=which: summary.labels_of(made, which)  # type: ignore[misc]
         yield lambda which=which: summary.class_of(made, which)  # type: ignore[misc]
@@ -104,6 +113,26 @@ def test_a_record_with_one_hostile_field_is_refused_or_harms_no_reader(
     _check(_file(json.dumps(made).encode()))
 
 
+@given(
+    path=st.sampled_from([path for path in PATHS if path[0] == "clip"]),
+    value=_hostile | st.sampled_from([float("nan"), float("inf"), 10**400, -(10**400)]),
+)
+@settings(max_examples=200)
+def test_a_clip_from_the_network_with_one_hostile_field_is_refused_or_split(
+    path: tuple[Any, ...], value: object
+) -> None:
+    """Its record is no record file's: nothing has looked at its numbers before."""
+    made: Any = copy.deepcopy(WHOLE)
+    inner = made
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    clip = b"".join(CLIP)
+    with suppress(ValueError):
+        check_clip(made, clip)
+        assert b"".join(image for _, image in split_clip(made, clip)) == clip
+
+
 @given(text=st.binary(max_size=200) | st.text().map(lambda text: json.dumps(text).encode()))
 @settings(max_examples=300)
 def test_any_other_text_is_refused(text: bytes) -> None:
@@ -163,7 +192,7 @@ def test_the_reason_is_said(text: bytes, reason: str) -> None:
     "capture", [stored_capture(1), of_first_schema(2), classified(3, ("a cat", 0.9))]
 )
 def test_records_of_each_version_and_task_are_read(capture: StoredCapture) -> None:
-    assert _check(_file(capture.record_json, capture.image))
+    assert _check(_file(capture.record_json, capture.image, b""))
 
 
 def test_fields_of_newer_versions_stay() -> None:

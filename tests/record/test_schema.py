@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from agent.domain import (
     Box,
     Capture,
+    Clip,
+    ClipFrame,
     Detection,
     EncodedBy,
     EncodedImage,
@@ -292,3 +294,34 @@ def test_the_record_of_a_pose_model_says_how_many_keypoints_each_object_has() ->
 
     assert made_record(frame_of_size(64, 48), model=pose)["model"]["keypoints"] == 17
     assert "keypoints" not in made_record(frame_of_size(64, 48))["model"]
+
+
+def test_the_record_describes_the_clip_by_the_moment_of_the_capture() -> None:
+    images = (b"one", b"four4", b"seven")
+    frames = tuple(
+        ClipFrame(at, data, 640, 360)
+        for at, data in zip((97.4, 100.0, 101.25), images, strict=True)
+    )
+    seen = Observation(frame(100.0), ())
+    made = MAKER.make(
+        "id",
+        Capture(seen, Lane.SCORE, (), 0.5, clip=Clip(frames, dropped=2)),
+        EncodedImage(b"image", 4, 6),
+        clock_synchronized=True,
+    )
+
+    assert made["clip"] == {
+        "media_type": "image/jpeg",
+        "width": 640,
+        "height": 360,
+        "lead": 2.6,
+        "tail": 1.25,
+        "dropped": 2,
+        "bytes": 13,
+        "sha256": hashlib.sha256(b"onefour4seven").hexdigest(),
+        "frames": [
+            {"at": -2.6, "bytes": 3},
+            {"at": 0.0, "bytes": 5},
+            {"at": 1.25, "bytes": 5},
+        ],
+    }
