@@ -19,7 +19,7 @@ from agent.cli.preflight import (
 from agent.errors import AgentError, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
-from tests.detector.planted_families import FAMILIES, Planted, constant_output_model
+from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
 from tests.detector.test_graph import threshold_of_nms
 from tests.fakes.clock import ManualClock
 from tests.spool.small_file_system import mounted, skip_or_fail
@@ -220,3 +220,21 @@ def test_a_labelling_project_with_other_labels_is_a_warning_with_both_lists(
     assert "; warning: the project lacks all labels of the model" in fact
     assert "person is there as Person" in fact
     assert "the project has Car, Person" in fact
+
+
+def test_a_labelling_project_without_a_place_for_outlines_is_a_warning(tmp_path: Path) -> None:
+    """The model of the settings says what would arrive."""
+    path = family_model(tmp_path / "m.onnx", FAMILIES["segment"], [])
+    with LabelStudioServer() as server:
+        server.config = {"objects": {**RECTANGLES["objects"], "labels": ["ant", "bee", "cat"]}}
+        settings = without_environment(
+            upload_url=server.url, upload_token=LEGACY, model=path, model_labels="ant bee cat"
+        )
+        fact = check_endpoint(settings, NOW)
+        outlines = {**RECTANGLES["objects"], "type": "PolygonLabels", "labels": ["ant"]}
+        server.config = {**server.config, "outlines": outlines}
+        with_outlines = check_endpoint(settings, NOW)
+
+    assert "warning: the project has no <PolygonLabels>, so outlines arrive as rectangles" in fact
+    assert "warning" not in with_outlines
+    assert "polygons in 'outlines'" in with_outlines
