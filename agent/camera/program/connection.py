@@ -6,7 +6,6 @@ import os
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -14,19 +13,14 @@ import numpy as np
 
 from agent.camera.connection import CameraImage
 from agent.camera.images.camera_image import decode_camera_image
+from agent.camera.program.lines import ErrorLines
 from agent.camera.program.output import FrameCutter, JpegCutter, NotFrames, RawCutter
 from agent.camera.program.process import Process, is_readable
 from agent.camera.program_address import parse_program
 from agent.errors import CameraLost, UnusableImage
-from agent.printable import printable
 from agent.redaction import redact
 
-LINE_MAX = 300
-"""Characters of a line that are reported."""
-
 _CHUNK = 1 << 20  # bytes; as much as a pipe holds that a user may ask for
-_LINES_AT_ONCE = 50  # of one read: a program that writes without end must not cost a processor
-_LAST_LINES = 3  # that tell why a program ended
 _SLICE_S = 0.2
 _EXIT_S = 0.2
 _JOIN_S = 0.5
@@ -65,7 +59,7 @@ class Program:
         parsed = parse_program(source)
         self._size = parsed.size
         self._timeout = read_s
-        self._report = report
+        self._lines = ErrorLines(report)
         self._waiting = waiting
         self._cutter: FrameCutter = JpegCutter() if self._size is None else RawCutter(*self._size)
         self._changed = threading.Condition()
@@ -74,7 +68,6 @@ class Program:
         self._end: str | None = None  # why no frame will come
         self._frames = 0
         self._bytes = 0
-        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._output_ended = threading.Event()
         self._process, self._wake = _started(parsed.words)
         self._thread = threading.Thread(
@@ -84,6 +77,8 @@ class Program:
             self._thread.start()
         except RuntimeError as error:  # there are as many threads as the service may have
             self._process.end(self._output_ended)
+            for end in (self._process.stdout, self._process.stderr):
+                end.close()
             os.close(self._wake)
             raise CameraLost(f"cannot read {self._process.name}: {error}") from error
         try:
@@ -150,7 +145,7 @@ class Program:
                 why = f"no frame for {seconds:.1f} s. It wrote {self._bytes} bytes" + (
                     rest and f": {rest}"
                 )
-        raise CameraLost(redact(f"{why}{self._last_words()}"))
+        raise CameraLost(redact(f"{why}{self._lines.last()}"))
 
     def _finish(self, why: str) -> None:
         with self._changed:
@@ -160,22 +155,21 @@ class Program:
 
     def _drain(self) -> None:
         """Read both outputs until their ends, or until `close` wakes it."""
-        stdout, stderr = self._process.stdout, self._process.stderr
-        with stdout, stderr:
+        with self._process.stdout as stdout, self._process.stderr as stderr:
             with contextlib.suppress(OSError):  # more than this user may have
                 fcntl.fcntl(stdout, fcntl.F_SETPIPE_SZ, _CHUNK)
             out, err = stdout.fileno(), stderr.fileno()
             poll = select.poll()
             for descriptor in (out, err, self._wake):
                 poll.register(descriptor, select.POLLIN)
-            open_ends, rest = {out, err}, b""
+            open_ends = {out, err}
             while open_ends:
                 ready = {descriptor for descriptor, _ in poll.poll()}
                 if self._wake in ready:
                     break
                 if err in ready:
                     data = os.read(err, _CHUNK)
-                    rest = self._take_lines(rest + data, is_end=not data)
+                    self._lines.take(data, is_end=not data)
                     if not data:
                         open_ends.discard(err)
                         poll.unregister(err)
@@ -187,7 +181,7 @@ class Program:
                         open_ends.discard(out)
                         poll.unregister(out)
                         how = self._process.exit_text(_EXIT_S)
-                        rest = self._take_lines(rest + _available(err), is_end=True)
+                        self._lines.take(_available(err), is_end=True)
                         self._finish(self._why_ended(how))
             self._output_ended.set()
 
@@ -203,7 +197,7 @@ class Program:
                 newest = (frame,)
                 frames += 1
         except NotFrames as error:
-            self._finish(f"{error}{self._last_words()}")
+            self._finish(f"{error}{self._lines.last()}")
         if newest is not None:
             with self._changed:
                 self._newest = newest
@@ -214,26 +208,7 @@ class Program:
         rest = self._cutter.rest()
         rest = rest and f"; it wrote {rest}"
         before = "" if self._frames else f" after {self._process.ran_for:.1f} s without a frame"
-        return f"{how}{before}{rest}{self._last_words()}"
-
-    def _last_words(self) -> str:
-        shown = " / ".join(self._last_lines)
-        return f". Its last lines: {shown}" if shown else ""
-
-    def _take_lines(self, data: bytes, *, is_end: bool) -> bytes:
-        """Report the lines of `data`; return the rest without a line end."""
-        *lines, rest = data.replace(b"\r", b"\n").split(b"\n")
-        if is_end:
-            lines.append(rest)
-            rest = b""
-        for line in lines[-_LINES_AT_ONCE:]:
-            text = line[: 4 * LINE_MAX].decode(errors="replace").strip()
-            if not text:
-                continue
-            shown = redact(printable(text, LINE_MAX))
-            self._last_lines.append(shown)
-            self._report(shown)
-        return rest[: 4 * LINE_MAX]
+        return f"{how}{before}{rest}{self._lines.last()}"
 
 
 def _started(words: Sequence[str]) -> tuple[Process, int]:
