@@ -187,6 +187,20 @@ def lateral_first() -> Built:
     return graph.model(graph.neck(graph.conv(deep, 8), lateral), lateral), wanted
 
 
+def down_again() -> Built:
+    """The neck goes up to stride 8 and down again: its maps of stride 16 and 32 do not count."""
+    graph = Graph()
+    shallow = graph.stem()
+    wanted = graph.relu(graph.conv(shallow, CHANNELS, stride=2))
+    deep = graph.relu(graph.conv(wanted, 96, stride=2))
+    lateral = graph.conv(wanted, CHANNELS, side=1)
+    middle = graph.relu(graph.node("Add", lateral, graph.enlarged(graph.conv(deep, CHANNELS))))
+    lateral = graph.conv(shallow, CHANNELS, side=1)
+    fine = graph.relu(graph.node("Add", lateral, graph.enlarged(middle)))
+    below = graph.relu(graph.concat(graph.conv(fine, CHANNELS, stride=2), middle))
+    return graph.model(fine, below, graph.relu(graph.conv(below, CHANNELS, stride=2))), wanted
+
+
 def attention() -> Built:
     """A part of a stage is no convolution; it is added to the map (YOLO12)."""
     graph = Graph()
@@ -201,7 +215,7 @@ def attention() -> Built:
 
 KINDS: tuple[Callable[[], Built], ...] = (
     plain, residual, csp, elan, shuffle, computed_shapes, expanded, squeezed, focus, channels_last,
-    normalized, lateral_first, attention,
+    normalized, lateral_first, down_again, attention,
 )  # fmt: skip
 
 
