@@ -144,9 +144,10 @@ class OnnxDetector:
         """Return the model's prediction for an image of at least 1 x 1.
 
         For a detector: at most 300 detections at or above the floor, highest confidence first;
-        boxes are in pixels of `pixels`, inside its edges, and have an area. For a classifier: the
-        best five classes. Invalid values in the output are removed, and the prediction is marked as
-        invalid. So is one without any output, because the run failed: `failure` says why.
+        boxes are in pixels of `pixels`, inside its edges, and have an area; a mask is computed when
+        its polygon is asked for. For a classifier: the best five classes. Invalid values in the
+        output are removed, and the prediction is marked as invalid. So is one without any output,
+        because the run failed: `failure` says why.
         """
         letterbox = None
         try:

@@ -140,7 +140,8 @@ def test_the_iou_of_rotated_nms_is_not_taken_for_a_confidence(tmp_path: Path) ->
     """Both are compared with a constant: the exports of Ultralytics with 0.25 and 0.7."""
     compare = helper.make_node("Greater", ["all scores", "iou"], ["few"])
     nodes = [*compared(), constant("iou", 0.7), compare]
-    detector = load(tmp_path / "m.onnx", nodes, FAMILIES["obb after NMS"])
+    certain = Planted((20, 30, 50, 60), 2, 0.95)
+    detector = load(tmp_path / "m.onnx", nodes, FAMILIES["obb after NMS"], certain)
 
     assert "below a confidence of 0.25" in str(detector.discarded())
     assert "below a confidence of 0.25" in str(detector.discarded([0.8, 0.9]))

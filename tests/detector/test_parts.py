@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from agent.detector import masks
@@ -254,7 +254,7 @@ def test_a_mask_without_any_pixel_has_no_polygon(tmp_path: Path) -> None:
     assert [each.mask and each.mask.polygon() for each in empty.detections] == [(), ()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     shape=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
     padding=st.sampled_from(Padding),
@@ -299,15 +299,17 @@ def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    shape=st.tuples(st.integers(200, 2000), st.integers(200, 2000)),
-    centre=st.tuples(st.floats(60, 100), st.floats(40, 56)),
-    radius=st.floats(12, 35),
+    width=st.integers(200, 2000),
+    stretch=st.floats(0.9, 1.1),
+    centre=st.tuples(st.floats(60, 100), st.floats(44, 52)),
+    radius=st.floats(12, 30),
 )
 def test_the_polygon_of_a_disc_is_that_disc(
-    shape: tuple[int, int], centre: tuple[float, float], radius: float
+    width: int, stretch: float, centre: tuple[float, float], radius: float
 ) -> None:
     """A mask that the prototypes describe exactly: its area, and where it is."""
-    letterbox = Letterbox.fit(Size(*shape), Size(160, 96), padding=Padding.CENTRED)
+    shape = Size(width, round(width * 96 / 160 * stretch))  # the whole disc is in each frame
+    letterbox = Letterbox.fit(shape, Size(160, 96), padding=Padding.CENTRED)
     x, y = (np.arange(40) + 0.5) * 4 / UNITS, (np.arange(24)[:, None] + 0.5) * 4 / UNITS
     at, size = np.array(centre) / UNITS, radius / UNITS
     inside = size**2 - (x - at[0]) ** 2 - (y - at[1]) ** 2
@@ -315,10 +317,6 @@ def test_the_polygon_of_a_disc_is_that_disc(
     (sides,) = letterbox.to_frame(box).tolist()
     placed = letterbox.points_to_frame(np.array([centre], np.float32))[0]
     ratio = letterbox.ratios
-    assume(sides[0] < placed[0] - radius * ratio[0] * 0.99)  # the whole disc is in the frame
-    assume(sides[2] > placed[0] + radius * ratio[0] * 0.99)
-    assume(sides[1] < placed[1] - radius * ratio[1] * 0.99)
-    assume(sides[3] > placed[1] + radius * ratio[1] * 0.99)
 
     source = PrototypeMasks(np.ones((1, 1), np.float32), inside[None].astype(np.float32))
     (mask,) = masks_of(source, [Box(*sides)], box, letterbox)
