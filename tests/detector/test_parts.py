@@ -13,8 +13,9 @@ from agent.detector import masks
 from agent.detector.detector import load_detector
 from agent.detector.formats.contract import ImageMasks, PrototypeMasks
 from agent.detector.letterbox import Letterbox, Padding, Size
-from agent.detector.masks import MOST_POINTS, PrototypeMask, masks_of
+from agent.detector.masks import PrototypeMask, masks_of
 from agent.detector.model_file.input_spec import InputSpec
+from agent.detector.outline import MOST_POINTS, Grid, outline
 from agent.domain import (
     Box,
     Capture,
@@ -172,13 +173,12 @@ def test_nothing_of_a_mask_is_computed_before_its_polygon_is_asked_for(
     path = family_model(tmp_path / "model.onnx", FAMILIES["segment"], OBJECTS)
     detector = load_detector(path, labels=LABELS)
     outlined: list[Box] = []
-    outline = masks._outline
 
-    def counted(values: FloatArray, grid: masks.Grid, box: Box) -> Polygon:
+    def counted(values: FloatArray, grid: Grid, box: Box) -> Polygon:
         outlined.append(box)
         return outline(values, grid, box)
 
-    monkeypatch.setattr(masks, "_outline", counted)
+    monkeypatch.setattr(masks, "outline", counted)
 
     first = next(detector.detect(BLACK) for _ in range(5)).detections[0]
     same = replace(first)
