@@ -85,15 +85,18 @@ def full_jitter(bound: float) -> float:
 class SystemdNotifier:
     """Speaks sd_notify(3) to the socket that systemd named; without one it says nothing."""
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, *, timeout: float = 1.0) -> None:
+        """`timeout`: seconds for which a manager that does not read is awaited."""
         self._address = address
+        self._timeout = timeout
 
     def notify(self, state: str) -> None:
-        """Send `state`; a manager that does not listen is no reason to stop."""
+        """Send `state`; a manager that does not listen, or does not read, is no reason to stop."""
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.settimeout(self._timeout)  # a socket that is full would block for ever
             out.sendto(state.encode(), address)
 
 

@@ -110,8 +110,9 @@ def _python(words: list[str]) -> str | None:
     if words[:2] == ["-m", "pytest"]:
         return None
     if words[0] == "-m":
-        module = words[1].replace(".", "/") + ".py"
-        return None if (ROOT / module).is_file() else f"no such module: {words[1]}"
+        module = ROOT / words[1].replace(".", "/")
+        is_there = module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()
+        return None if is_there else f"no such module: {words[1]}"
     return None if (ROOT / words[0]).is_file() else f"no such file: {words[0]}"
 
 

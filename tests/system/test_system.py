@@ -137,6 +137,19 @@ def test_a_manager_that_does_not_listen_is_no_reason_to_stop(address: str | None
     SystemdNotifier(address).notify("READY=1")
 
 
+def test_a_service_manager_that_reads_nothing_holds_nobody(tmp_path: Path) -> None:
+    """Its socket takes some ten messages, and then blocks who sends."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        limit = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+        notifier = SystemdNotifier(address, timeout=0.001)
+        for _ in range(limit + 20):
+            notifier.notify("WATCHDOG=1")
+
+        assert manager.recv(100) == b"WATCHDOG=1"
+
+
 @pytest.mark.parametrize(
     ("microseconds", "process", "seconds"),
     [
