@@ -73,6 +73,15 @@ class Interruptible(Protocol):
         """Let the wait end soon with `CameraLost`; any thread may call it, once."""
 
 
+@runtime_checkable
+class HidesImages(Protocol):
+    """A source that hides its whole image while its masks do not fit."""
+
+    @property
+    def misfit(self) -> str:
+        """Why the whole of the latest image is hidden; empty if it is not. For any thread."""
+
+
 class Detector(Protocol):
     """A loaded model. `detect` may be called by several threads at once."""
 

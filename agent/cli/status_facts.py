@@ -164,6 +164,8 @@ def _live_need(camera: Mapping[str, Any], limit: float) -> str | None:
     age = camera["last_frame_age_s"]
     if age is not None and age > limit:
         return f"no frame for {show_span(age)}"
+    if camera["error"]:
+        return f"its whole image is hidden: {camera['error']}"
     if camera["quality"] in {"frozen", "covered"}:
         return f"the image is {camera['quality']}"
     return None

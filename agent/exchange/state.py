@@ -36,7 +36,7 @@ class CameraState:
 
     name: str
     state: str  # a value of `runtime.reader.CameraCondition`
-    error: str | None = None  # why it gives no frames
+    error: str | None = None  # why it gives no frames, or why its whole image is hidden
     since_at: float | None = None  # when `state` began
     last_frame_at: float | None = None
     fps: float = 0.0  # frames offered for analysis per second, over the last seconds

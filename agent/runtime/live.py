@@ -200,7 +200,7 @@ class LiveState:
         return CameraState(
             name,
             report.condition,
-            error=shown_error(report.error),
+            error=shown_error(report.error or reader.hidden),
             since_at=report.since,
             last_frame_at=reader.last_frame_at,
             fps=round(rate.offered, 2),

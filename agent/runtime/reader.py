@@ -10,7 +10,7 @@ from math import inf
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.logs import Log
-from agent.ports import Clock, FrameSource, Interruptible
+from agent.ports import Clock, FrameSource, HidesImages, Interruptible
 from agent.runtime.mailbox import Mailbox
 
 FIRST_RETRY_S = 1.0
@@ -134,6 +134,11 @@ class Reader:
         self._stopping = True
         if isinstance(self._source, Interruptible):
             self._source.interrupt()
+
+    @property
+    def hidden(self) -> str | None:
+        """Why the whole of the latest image is hidden; None if it is not."""
+        return (self._source.misfit or None) if isinstance(self._source, HidesImages) else None
 
     def watch(self, now: float) -> None:
         """Report a call into the source that has not returned by `now`, in monotonic seconds.

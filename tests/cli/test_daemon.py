@@ -266,6 +266,10 @@ def lost(**more: Any) -> DaemonState:
         (lost(last_frame_at=NOW - 90), "camera gate: no frame for 1.5 m"),
         (lost(quality="frozen"), "camera gate: the image is frozen"),
         (
+            lost(quality="frozen", error="mask 1 lies outside"),
+            "camera gate: its whole image is hidden: mask 1 lies outside",
+        ),
+        (
             lost(state="opening", last_frame_at=None, since_at=NOW - 90),
             "camera gate: no frame since it was opened 1.5 m ago",
         ),

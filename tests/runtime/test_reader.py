@@ -9,8 +9,11 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from agent.camera.masked import MaskedSource
+from agent.camera.masks import parse_masks
 from agent.domain import Frame
 from agent.errors import CameraLost
+from agent.ports import FrameSource
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.reader import FIRST_RETRY_S, LAST_RETRY_S, Reader
 from tests.fakes.captures import frame
@@ -42,7 +45,7 @@ class ScriptedSource:
 
 
 def reader_of(
-    source: ScriptedSource,
+    source: FrameSource,
     clock: ManualClock,
     log: Recorder,
     *,
@@ -374,3 +377,23 @@ def test_a_source_that_a_stop_interrupts_is_not_lost(clock: ManualClock, log: Re
 
     assert log.events == ["camera opened"]
     assert source.closed == 1
+
+
+def test_why_the_whole_image_is_hidden_is_known_while_it_is(
+    clock: ManualClock, log: Recorder
+) -> None:
+    """Masks in pixels of 6 x 4 meet another size, and then their own again."""
+    wide = np.zeros((8, 12, 3), np.uint8)
+    script = ScriptedSource(frame(), frame(sequence=1, pixels=wide), frame(sequence=2), live=True)
+    plain, _ = reader_of(script, clock, log)
+    assert plain.hidden is None
+
+    masks = parse_masks("0,0 3,0 3,3", ["gate"])
+    reader, _ = reader_of(MaskedSource(script, masks), clock, log)
+    reasons = []
+    for _ in range(3):
+        reader.step()
+        reasons.append(reader.hidden)
+
+    assert (reasons[0], reasons[2]) == (None, None)
+    assert "the frames have 12x8" in str(reasons[1])
