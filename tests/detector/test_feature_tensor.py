@@ -233,6 +233,18 @@ def test_the_last_map_of_stride_16_before_the_neck_is_chosen(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_the_nodes_in_the_file_does_not_matter(kind: Callable[[], Built]) -> None:
+    model, wanted = kind()
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[1:], nodes[0]])  # as a conversion to half precision does
+
+    found = choose_feature_tensor(memoryview(model.SerializeToString()))
+
+    assert found == FeatureTensor(wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_outputs_are_bit_for_bit_those_of_the_file(
     kind: Callable[[], Built], tmp_path: Path
 ) -> None:

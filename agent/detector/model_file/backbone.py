@@ -2,7 +2,7 @@
 
 A map is a tensor `[batch, channels, height / stride, width / stride]`. The walk ends where a map is
 enlarged: the neck of a detector begins there, and what depends on it is no longer the backbone.
-Nodes are visited once, in the order of the file; onnxruntime demands that producers come first.
+Nodes are visited once, producers first.
 """
 
 from collections.abc import Callable, Sequence

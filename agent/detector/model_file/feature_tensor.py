@@ -25,6 +25,7 @@ from agent.detector.model_file.backbone import (
     Backbone,
 )
 from agent.detector.model_file.graph_nodes import MainGraph, Node
+from agent.detector.model_file.node_order import in_order
 from agent.domain import FloatArray
 
 STRIDE = 16
@@ -79,14 +80,15 @@ def _choose(graph: MainGraph) -> FeatureTensor:
         return FeatureTensor(reason="it has no input of a batch of images")
     name, is_nhwc = image
     backbone = Backbone(name, NHWC if is_nhwc else NCHW, graph.constants)
-    for node in graph.nodes:
+    nodes = in_order(graph.nodes)
+    for node in nodes:
         backbone.visit(node)
     if backbone.is_quantized:
         return FeatureTensor(reason="its maps are quantized")
-    found = _trunk(graph.nodes, backbone)
+    found = _trunk(nodes, backbone)
     if not found:
         return FeatureTensor(reason=f"no map of stride {STRIDE} leads to one of {2 * STRIDE}")
-    kinds = {output: node.kind for node in graph.nodes for output in node.outputs}
+    kinds = {output: node.kind for node in nodes for output in node.outputs}
     activated = [each for each in found if kinds.get(each) not in _PLAIN]
     chosen = (activated or found)[-1]
     channels = backbone.maps[chosen].channels
