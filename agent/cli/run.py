@@ -85,8 +85,13 @@ def _run(settings: Settings, signals: "_Signals", log: Log) -> ExitCode:
     return code
 
 
+_ONE_STOP_S = 0.1
+"""Signals that are closer together ask for one stop: timeout(1) signals its command and then the
+whole group, and a terminal may signal beside it."""
+
+
 class _Signals:
-    """SIGTERM and SIGINT: the first asks for an orderly stop, the second forces it.
+    """SIGTERM and SIGINT: the first asks for an orderly stop, a later one forces it.
 
     SIGUSR1 asks for the next frame of each camera, SIGHUP for a look at the model file, which may
     be a new one. SIGHUP of a terminal that was closed stops: nobody would read the log any more.
@@ -96,7 +101,8 @@ class _Signals:
         self.log_queue: LogQueue | None = None
         self.supervisor: Supervisor | None = None
         """Who stops; before there is one, nothing is in memory that could be lost."""
-        self._asked = False
+        self._clock = SystemClock()
+        self._asked_at: float | None = None
         self._terminal = Terminal()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
@@ -114,13 +120,14 @@ class _Signals:
             self.supervisor.change_model()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        now = self._clock.monotonic()
         if self.supervisor is None:
             self.end_now(0)
-        elif self._asked:
-            self.end_now(128 + number)
-        else:
-            self._asked = True
+        elif self._asked_at is None:
+            self._asked_at = now
             self.supervisor.stop()
+        elif now - self._asked_at >= _ONE_STOP_S:
+            self.end_now(128 + number)
 
     def end_now(self, code: int) -> NoReturn:
         """End the process without waiting for a thread, or for the reader of the log."""

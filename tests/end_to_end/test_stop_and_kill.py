@@ -65,10 +65,25 @@ def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
         until(lambda: server.connections, what=daemon.describe)
         daemon.signal(signal.SIGTERM)
         daemon.wait_for("agent stopping")
-        daemon.signal(signal.SIGTERM)
 
-        assert daemon.ends(seconds=5) == 128 + signal.SIGTERM
+        def ends() -> bool:
+            daemon.signal(signal.SIGTERM)
+            return daemon.process.poll() is not None
+
+        until(ends, what=daemon.describe, seconds=5)
+        assert daemon.ends() == 128 + signal.SIGTERM
         assert_law(status(tmp_path))
+
+
+def test_two_signals_at_once_are_one_stop(tmp_path: Path) -> None:
+    """So does `timeout 60 capture-agent run` end it."""
+    with Daemon(tmp_path, **MANY) as daemon:
+        daemon.wait_for("capture stored", 3)
+        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGINT)
+
+        assert daemon.ends(seconds=20) == 0, daemon.text
+        assert daemon.events("agent stopped")[0]["lost"] == 0
 
 
 @pytest.mark.slow
