@@ -453,8 +453,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "clips left out": Event(
         "warning",
-        "Captures in the spool have clips, and the endpoint has no place for them: they are "
-        "delivered without. Said once.",
+        "Captures in the spool have clips, and the endpoint has no place for them, or does not "
+        "prove them while `AGENT_CLIP` is `off`: they are delivered without. Said once.",
         "Before they are sent, `capture-agent export` copies captures with their clips.",
         facts="target capture",
     ),

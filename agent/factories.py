@@ -197,6 +197,7 @@ def upload_target(settings: Settings, *, clock: Clock) -> UploadTarget | None:
         own_folders=(Path("/"), settings.spool_dir.absolute()),
         min_free=int(settings.spool_min_free),
         boot=boot_id(),
+        needs_clips=settings.clip is not None,
     )
 
 

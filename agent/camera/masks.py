@@ -79,7 +79,7 @@ def masks_of(masks: Iterable[CameraMask], camera: str) -> tuple[CameraMask, ...]
 
 def _parts(text: str) -> Iterator[str]:
     """Yield each polygon with its head: parts end at `;`, and before a word with a name."""
-    tidy = re.sub(r"\s*,\s*", ",", text)
+    tidy = re.sub(r"\s*,\s*|\s+(?=:)", lambda found: found[0].strip(), text)
     for piece in tidy.split(";"):
         part: list[str] = []
         for word in piece.split():
@@ -112,7 +112,7 @@ def _parse(part: str, cameras: Collection[str]) -> CameraMask:
     if in_shares and size is not None:
         raise ValueError(f"shares fit each size: leave @{stated} away")
     if size is not None and not clipped(corners, *size):
-        raise ValueError(f"it lies outside of a image of {stated}")
+        raise ValueError(f"it lies outside of an image of {stated}")
     return CameraMask(name, corners, in_shares, size)
 
 

@@ -2,9 +2,17 @@
 
 import numpy as np
 
-from agent.domain import Capture, Frame, Lane, Observation, RuleHit, StoredCapture
+from agent.domain import Capture, Clip, ClipFrame, Frame, Lane, Observation, RuleHit, StoredCapture
 from agent.errors import CameraLost
-from agent.factories import detector_of, frame_source, image_encoder, record_maker, upload_target
+from agent.factories import (
+    clip_encoder,
+    clip_span,
+    detector_of,
+    frame_source,
+    image_encoder,
+    record_maker,
+    upload_target,
+)
 from agent.ports import Clock
 from agent.record.file_format import decode, encode
 from agent.settings.declarations import Settings
@@ -28,7 +36,10 @@ def send_marked_frame(settings: Settings, clock: Clock) -> str:
 
 
 def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
-    """A frame of the first camera, or a grey one where it gives none, as a capture."""
+    """A frame of the first camera, or a grey one where it gives none, as a capture.
+
+    With AGENT_CLIP it has a clip of this one frame, as the endpoint must prove clips too.
+    """
     frame = _frame(settings, clock)
     detector = detector_of(settings)
     seen = detector.detect(frame.pixels)
@@ -38,14 +49,24 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     hits = (RuleHit(RULE, 1.0),)
     image = image_encoder(settings).encode(observation)
     maker = record_maker(settings, detector.info)
+    clip = _clip(observation, settings)
     wall = clock.wall()
     record = maker.make(
         new_id(wall),
-        Capture(observation, Lane.REQUESTED, hits, value=1.0),
+        Capture(observation, Lane.REQUESTED, hits, value=1.0, clip=clip),
         image,
         clock_synchronized=clock_synchronized(wall),
     )
-    return decode(encode({**record, "sequence": 0}, image.data))
+    frames = clip.data if clip is not None else b""
+    return decode(encode({**record, "sequence": 0}, image.data, frames))
+
+
+def _clip(observation: Observation, settings: Settings) -> Clip | None:
+    """Return a clip of this frame; None where captures have no clips."""
+    if clip_span(settings) is None:
+        return None
+    image = clip_encoder(settings).encode(observation)
+    return Clip((ClipFrame(observation.frame.at, image.data, image.width, image.height),))
 
 
 def _frame(settings: Settings, clock: Clock) -> Frame:

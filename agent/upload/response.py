@@ -48,6 +48,7 @@ _PORTAL = "captive portal or wrong address; log the network in or check AGENT_UP
 _PROBE_MAY_BE_FINE = frozenset({404, 405, 501}) | _REJECT
 
 _SECONDS = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?", re.ASCII)
+_CLIP_PROOF = "clip_sha256"
 _HTML = re.compile(rb"\s*(<!doctype html|<html|<head|<body|<script|<!--)", re.IGNORECASE)
 
 
@@ -69,17 +70,21 @@ def require_proof(
     sha256: str,
     *,
     clip_sha256: str | None = None,
+    needs_clip: bool = True,
     secret: str | None = None,
 ) -> Receipt:
     """Return the receipt of a capture from the response to it.
 
-    `clip_sha256` is that of its clip, which must be proved too; None if it has none. `secret` never
-    appears in a message, even if the endpoint repeats it.
+    `clip_sha256` is that of its clip, which must be proved too; None if it has none. Unless it
+    `needs_clip`, a response that does not mention the clip is proof of the image alone, and the
+    receipt says so. `secret` never appears in a message, even if the endpoint repeats it.
 
     Raises `TargetUnavailable`, `TargetBlocked` or `CaptureRejected` unless the response is proof.
     """
     status = response.status
     if status in _SUCCESS or status == _CONFLICT:
+        if not needs_clip and not (json_object(response.body) or Fields()).has_value(_CLIP_PROOF):
+            clip_sha256 = None
         missing = _missing_proof(response.body, capture_id, sha256, clip_sha256)
         if missing is None:
             return Receipt(
@@ -202,12 +207,18 @@ def _missing_proof(
         return "is not a receipt for this capture: its `id` is missing or another"
     if not _same(parsed.text("sha256"), sha256):
         return "is not a receipt for this image: its `sha256` is missing or another"
-    if clip_sha256 is not None and not _same(parsed.text("clip_sha256"), clip_sha256):
+    if clip_sha256 is None or _same(parsed.text(_CLIP_PROOF), clip_sha256):
+        return None
+    if parsed.has_value(_CLIP_PROOF):
         return (
-            "proves the image but not the clip: its `clip_sha256` is missing or another; let the "
-            "endpoint store the part `clip` and answer with its SHA-256, or set AGENT_CLIP=off"
+            "proves the image but not the clip: its `clip_sha256` is another; let the endpoint "
+            "store the whole part `clip` and answer with its SHA-256"
         )
-    return None
+    return (
+        "proves the image but not the clip: it has no `clip_sha256`; let the endpoint store the "
+        "part `clip` and answer with its SHA-256, or set AGENT_CLIP=off: those that wait are "
+        "then delivered without their clip"
+    )
 
 
 def _same(theirs: str | None, ours: str) -> bool:

@@ -25,6 +25,7 @@ SHARES = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.3), (0.0, 0.3))
         ("gate:0,0 640,0 640,200 0,200", [("gate", SQUARE, False)]),
         ("0,0 640,0 640,200 0,200", [("", SQUARE, False)]),
         ("gate: 0, 0  640 ,0 640,200\n0,200 ;", [("gate", SQUARE, False)]),
+        ("gate : 0,0 640,0 640,200 0,200", [("gate", SQUARE, False)]),
         ("gate:0,0 640,0 640,200 0,200 0,0", [("gate", SQUARE, False)]),  # closed
         ("gate:0,0 0,0 640,0 640,200 0,200", [("gate", SQUARE, False)]),  # a corner twice
         ("gate:0,0 1,0 1,0.3 0,.3", [("gate", SHARES, True)]),

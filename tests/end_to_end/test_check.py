@@ -81,7 +81,12 @@ def test_one_marked_frame_goes_the_whole_way(
 ) -> None:
     receiver = endpoint()
     result = call(
-        tmp_path, "check", "--upload-test", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=receiver.url
+        tmp_path,
+        "check",
+        "--upload-test",
+        AGENT_CAMERAS=CLIP,
+        AGENT_UPLOAD_URL=receiver.url,
+        AGENT_CLIP="1s",
     )
 
     assert result.returncode == 0, result.stdout + result.stderr
@@ -89,6 +94,7 @@ def test_one_marked_frame_goes_the_whole_way(
     assert record["lane"] == "requested"
     assert record["rules"] == [{"name": "upload_test", "score": 1.0}]
     assert record["camera"] == "street"
+    assert len(record["clip"]["frames"]) == 1  # the endpoint must prove clips too
     assert identity in result.stdout.splitlines()[-1]
     assert not (tmp_path / "spool").exists()
 

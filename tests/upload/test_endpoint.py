@@ -28,10 +28,12 @@ from tests.upload.faulty_server import FaultyServer, response
 TOKEN = "s3cret"
 
 
-def target_of(url: str, *, timeout: float = 5.0, wall: float | None = None) -> EndpointTarget:
+def target_of(
+    url: str, *, timeout: float = 5.0, wall: float | None = None, needs_clips: bool = True
+) -> EndpointTarget:
     clock = ManualClock(wall=wall)
     network = HttpOptions(timeout=timeout, workers=2)
-    return EndpointTarget(url, token=TOKEN, clock=clock, network=network)
+    return EndpointTarget(url, token=TOKEN, clock=clock, network=network, needs_clips=needs_clips)
 
 
 def test_the_request_is_what_the_contract_says() -> None:
@@ -76,17 +78,49 @@ def test_the_clip_is_a_part_of_the_same_request() -> None:
     assert head.encode() + sent.clip + b"\r\n--" in request.body
 
 
-@pytest.mark.parametrize("clip_sha256", [None, "", "0" * 64, 7])
+@pytest.mark.parametrize(
+    ("clip_sha256", "why"),
+    [
+        (None, "it has no `clip_sha256`.*AGENT_CLIP=off"),
+        ("", "it has no `clip_sha256`.*AGENT_CLIP=off"),
+        ("0" * 64, "its `clip_sha256` is another.*store the whole part"),
+        (7, "its `clip_sha256` is another.*store the whole part"),
+    ],
+)
 @pytest.mark.parametrize("status", [200, 201])
 def test_an_endpoint_that_proves_the_image_alone_is_blocked(
-    status: int, clip_sha256: object
+    status: int, clip_sha256: object, why: str
 ) -> None:
     sent = with_clip(1, b"\xff\xd8 one \xff\xd9")
     proof = {"id": sent.id, "sha256": sent.image_sha256, "clip_sha256": clip_sha256}
     with (
         FaultyServer(response(status, json.dumps(proof).encode())) as server,
         target_of(server.url) as target,
-        pytest.raises(TargetBlocked, match=r"proves the image but not the clip.*AGENT_CLIP=off"),
+        pytest.raises(TargetBlocked, match=f"proves the image but not the clip: {why}"),
+    ):
+        target.send(sent)
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_without_clips_the_image_alone_needs_proof(status: int) -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9")
+    proof = {"id": sent.id, "sha256": sent.image_sha256}
+    with (
+        FaultyServer(response(status, json.dumps(proof).encode())) as server,
+        target_of(server.url, needs_clips=False) as target,
+    ):
+        receipt = target.send(sent)
+    assert receipt.sha256 == sent.image_sha256
+    assert receipt.clip_sha256 is None
+
+
+def test_without_clips_a_wrong_hash_of_one_proves_nothing() -> None:
+    sent = with_clip(1, b"\xff\xd8 one \xff\xd9")
+    proof = {"id": sent.id, "sha256": sent.image_sha256, "clip_sha256": "0" * 64}
+    with (
+        FaultyServer(response(200, json.dumps(proof).encode())) as server,
+        target_of(server.url, needs_clips=False) as target,
+        pytest.raises(TargetBlocked, match="its `clip_sha256` is another"),
     ):
         target.send(sent)
 

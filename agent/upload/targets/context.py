@@ -22,6 +22,7 @@ class TargetContext:
     own_folders: tuple[Path, ...]  # on the disks that the device itself needs
     min_free: int  # bytes that must stay free there
     boot: str  # name of this boot as records have it; empty where it is unknown
+    needs_clips: bool = True  # a capture may not go without the clip that it has
 
 
 class OpensTarget(Protocol):

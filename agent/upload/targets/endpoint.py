@@ -28,17 +28,26 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
         token: str | None,
         clock: Clock,
         network: HttpOptions | None = None,
+        needs_clips: bool = True,
     ) -> None:
+        """`needs_clips`: a capture counts as delivered only if its clip is proved too."""
         parse_http(url)
         self.name = redact_endpoint(url)
         self._token = checked_token(token)
         self._headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        self._needs_clips = needs_clips
         self._client = Client(url, clock=clock, network=network)
 
     @classmethod
     def from_url(cls, url: str, context: TargetContext) -> Self:
         """Make the target for `url`; see `OpensTarget`."""
-        return cls(url, token=context.token, clock=context.clock, network=context.network)
+        return cls(
+            url,
+            token=context.token,
+            clock=context.clock,
+            network=context.network,
+            needs_clips=context.needs_clips,
+        )
 
     def __exit__(self, *_: object) -> None:
         """Close the connections that are kept alive."""
@@ -63,6 +72,7 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
             capture.id,
             capture.image_sha256,
             clip_sha256=capture.clip_sha256,
+            needs_clip=self._needs_clips,
             secret=self._token,
         )
 

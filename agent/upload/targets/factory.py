@@ -26,6 +26,7 @@ def make_target(
     own_folders: tuple[Path, ...] = (Path("/"),),
     min_free: int = 0,
     boot: str = "",
+    needs_clips: bool = True,
     targets: tuple[TargetRow, ...] = TARGETS,
 ) -> UploadTarget:
     """Make the target that `url` names; nothing is contacted yet.
@@ -49,6 +50,7 @@ def make_target(
         own_folders=own_folders,
         min_free=min_free,
         boot=boot,
+        needs_clips=needs_clips,
     )
     return target_class(row).from_url(url, context)
 
