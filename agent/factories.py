@@ -183,21 +183,24 @@ def _send_order(
 
 def upload_target(settings: Settings, *, clock: Clock) -> UploadTarget | None:
     """The target that the settings name, or None; raises `ConfigurationError`."""
+    from agent.upload.targets.context import TargetContext
     from agent.upload.targets.factory import make_target
 
     if settings.upload_url is None:
         return None
     return make_target(
         settings.upload_url,
-        token=settings.token,
-        network=network_of(settings),
-        clock=clock,
-        disk=Disk(),
-        capture_folder=shared_dataset_at,
-        own_folders=(Path("/"), settings.spool_dir.absolute()),
-        min_free=int(settings.spool_min_free),
-        boot=boot_id(),
-        needs_clips=settings.clip is not None,
+        TargetContext(
+            token=settings.token,
+            network=network_of(settings),
+            clock=clock,
+            disk=Disk(),
+            capture_folder=shared_dataset_at,
+            own_folders=(Path("/"), settings.spool_dir.absolute()),
+            min_free=int(settings.spool_min_free),
+            boot=boot_id(),
+            needs_clips=settings.clip is not None,
+        ),
     )
 
 

@@ -78,7 +78,7 @@ def test_the_size_of_the_frames_may_be_stated() -> None:
         ("0,0 640,0 640,200", "Write the camera before it; the cameras are gate, yard"),
         (":0,0 640,0 640,200", "no name before the colon"),
         ("gate@1280:0,0 640,0 640,200", "such as @1280x720, not @1280"),
-        ("gate@640x480:700,0 900,0 900,200", "it lies outside of a image of 640x480"),
+        ("gate@640x480:700,0 900,0 900,200", "it lies outside of an image of 640x480"),
         ("gate@640x480:0,0 1,0 1,1", "shares fit each size: leave @640x480 away"),
         ("gate:" + " ".join(f"{n},{n * n}" for n in range(MOST_CORNERS + 1)), "has 101 corners"),
     ],

@@ -186,11 +186,13 @@ def without_proof(row: TargetRow, directory: Path) -> Iterator[UploadTarget]:
         address = address.replace("HOST", host).replace("/ID", "/1")
         target = make_target(
             address.replace(":/PATH", f":{directory}"),
-            token=TOKEN,
-            network=HttpOptions(timeout=5.0),
-            clock=ManualClock(),
-            disk=disk,
-            capture_folder=lambda path: Dataset(path, disk),
+            TargetContext(
+                token=TOKEN,
+                network=HttpOptions(timeout=5.0),
+                clock=ManualClock(),
+                disk=disk,
+                capture_folder=lambda path: Dataset(path, disk),
+            ),
             targets=(row,),
         )
         with target if isinstance(target, AbstractContextManager) else nullcontext():

@@ -23,6 +23,7 @@ from agent.upload.http.options import HttpOptions
 from agent.upload.http.transport import HEAD_MAX
 from agent.upload.response import RESPONSE_MAX
 from agent.upload.response_json import json_object
+from agent.upload.targets.context import TargetContext
 from agent.upload.targets.factory import make_target
 from agent.upload.targets.registry import TARGETS
 from tests import ROOT
@@ -53,11 +54,13 @@ class Line:
         for kind, address in ADDRESSES.items():
             target = make_target(
                 address.format(host=server.host),
-                token="s3cret",
-                network=HttpOptions(timeout=TIMEOUT, workers=1),
-                clock=ManualClock(),
-                disk=Disk(),
-                capture_folder=lambda path: Dataset(path, Disk()),
+                TargetContext(
+                    token="s3cret",
+                    network=HttpOptions(timeout=TIMEOUT, workers=1),
+                    clock=ManualClock(),
+                    disk=Disk(),
+                    capture_folder=lambda path: Dataset(path, Disk()),
+                ),
             )
             self.targets[kind] = target
             if isinstance(target, AbstractContextManager):

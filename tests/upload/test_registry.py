@@ -13,6 +13,7 @@ from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.address import insecure_token_warning
+from agent.upload.targets.context import TargetContext
 from agent.upload.targets.endpoint import EndpointTarget
 from agent.upload.targets.factory import make_target
 from agent.upload.targets.folder import FolderTarget
@@ -28,11 +29,13 @@ from tests.spool.small_file_system import mounted
 def target_for(url: str) -> UploadTarget:
     return make_target(
         url,
-        token="s3cret",
-        network=HttpOptions(),
-        clock=ManualClock(),
-        disk=Disk(),
-        capture_folder=lambda path: Dataset(path, Disk()),
+        TargetContext(
+            token="s3cret",
+            network=HttpOptions(),
+            clock=ManualClock(),
+            disk=Disk(),
+            capture_folder=lambda path: Dataset(path, Disk()),
+        ),
     )
 
 

@@ -15,13 +15,13 @@ class TargetContext:
     """What a target may need besides its address."""
 
     token: str | None = field(repr=False)
-    network: HttpOptions
     clock: Clock
     disk: Disk
     capture_folder: Callable[[Path], CaptureFolder]  # opens the dataset folder at a path
-    own_folders: tuple[Path, ...]  # on the disks that the device itself needs
-    min_free: int  # bytes that must stay free there
-    boot: str  # name of this boot as records have it; empty where it is unknown
+    network: HttpOptions = field(default_factory=HttpOptions)
+    own_folders: tuple[Path, ...] = (Path("/"),)  # on the disks that the device itself needs
+    min_free: int = 0  # bytes that must stay free there
+    boot: str = ""  # name of this boot as records have it; empty where it is unknown
     needs_clips: bool = True  # a capture may not go without the clip that it has
 
 

@@ -1,33 +1,18 @@
 """From AGENT_UPLOAD_URL to the target that it names."""
 
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import cast
 
 from agent.errors import ConfigurationError
-from agent.files import Disk
-from agent.ports import CaptureFolder, Clock, UploadTarget
+from agent.ports import UploadTarget
 from agent.redaction import redact_endpoint
-from agent.upload.http.options import HttpOptions
 from agent.upload.targets.browser_address import target_address
 from agent.upload.targets.context import OpensTarget, TargetContext
 from agent.upload.targets.registry import TARGETS, TargetRow, address_forms, find_target
 
 
 def make_target(
-    url: str,
-    *,
-    token: str | None,
-    network: HttpOptions | None = None,
-    clock: Clock,
-    disk: Disk,
-    capture_folder: Callable[[Path], CaptureFolder],
-    own_folders: tuple[Path, ...] = (Path("/"),),
-    min_free: int = 0,
-    boot: str = "",
-    needs_clips: bool = True,
-    targets: tuple[TargetRow, ...] = TARGETS,
+    url: str, context: TargetContext, *, targets: tuple[TargetRow, ...] = TARGETS
 ) -> UploadTarget:
     """Make the target that `url` names; nothing is contacted yet.
 
@@ -41,17 +26,6 @@ def make_target(
             f"AGENT_UPLOAD_URL: must be one of {address_forms(targets)}, "
             f"not {redact_endpoint(url)!r}{hint}"
         )
-    context = TargetContext(
-        token=token,
-        network=network or HttpOptions(),
-        clock=clock,
-        disk=disk,
-        capture_folder=capture_folder,
-        own_folders=own_folders,
-        min_free=min_free,
-        boot=boot,
-        needs_clips=needs_clips,
-    )
     return target_class(row).from_url(url, context)
 
 
