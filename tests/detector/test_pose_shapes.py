@@ -51,6 +51,29 @@ def test_a_pose_model_without_its_number_of_keypoints_is_refused(name: str, tmp_
 
 
 @pytest.mark.parametrize(
+    ("title", "labels", "advice"),
+    [
+        ("pose", "auto", "or name its labels in AGENT_MODEL_LABELS"),
+        ("pose", "ant bee", "19 rows and 2 labels leave 13 numbers"),
+        ("detects nothing", LABELS, "could be 6 of 2 numbers or 4 of 3 numbers"),
+    ],
+)
+def test_a_pose_model_without_any_metadata_is_refused_with_its_way_out(
+    title: str, labels: str, advice: str, tmp_path: Path
+) -> None:
+    nothing: Outputs = {"output0": np.zeros((1, 300, 18), np.float32)}
+    outputs = FAMILIES[title].plant(OBJECTS) if title in FAMILIES else nothing
+    path = constant_output_model(tmp_path / "model.onnx", outputs, metadata={})
+
+    with pytest.raises(ModelUnusable, match="no format recognises its outputs") as refused:
+        load_detector(path, labels=labels)
+
+    error = str(refused.value)
+    assert "perhaps a pose model without its number of keypoints: its metadata has no" in error
+    assert advice in error
+
+
+@pytest.mark.parametrize(
     ("title", "labels", "words"),
     [
         ("pose", "ant bee", "19 rows and 2 labels leave 13 numbers .* fit no number of them"),

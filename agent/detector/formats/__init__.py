@@ -139,11 +139,13 @@ def _choose(model: "ModelSignature", labels: Sequence[str] | None) -> FormatChoi
 
     from agent.detector.formats.contradictions import contradiction
     from agent.detector.formats.other_tasks import has_task, refuse_undecided
+    from agent.detector.formats.ultralytics_pose import KeypointsUnknown
 
     fitting: list[FormatChoice] = []
     possible: list[str] = []
     refused: list[str] = []
     unfit: list[str] = []
+    keypoints_unknown = ""
     for each in formats().values():
         if not has_task(each, model):
             continue
@@ -152,6 +154,8 @@ def _choose(model: "ModelSignature", labels: Sequence[str] | None) -> FormatChoi
             layout = known.layout(model)
         except ConfigurationError as error:
             unfit.append(str(error))
+            if isinstance(error, KeypointsUnknown):
+                keypoints_unknown = f"perhaps {error}"  # of the later format: it reads less tables
             continue
         with np.errstate(all="ignore"):  # the numbers may be anything
             reason = known.recognise(model)
@@ -164,6 +168,7 @@ def _choose(model: "ModelSignature", labels: Sequence[str] | None) -> FormatChoi
             fitting.append(FormatChoice(known, reason))
     if not fitting:
         refuse_undecided(model, [*refused, *unfit])
+        refused += [keypoints_unknown] if keypoints_unknown else []
     return _only(fitting, possible, refused, model, labels)
 
 

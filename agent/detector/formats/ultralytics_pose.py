@@ -62,6 +62,14 @@ class KeypointShape:
 UNKNOWN = KeypointShape(0, 2)
 
 
+class KeypointsUnknown(ConfigurationError):
+    """A table that may be a pose model's, but nothing says how many keypoints it has."""
+
+    def __init__(self, how_to_fix: str) -> None:
+        """Say what is missing, and then how to fix it."""
+        super().__init__(f"a pose model without its number of keypoints: {how_to_fix}")
+
+
 class _Pose:
     """What both formats share."""
 
@@ -112,9 +120,9 @@ class UltralyticsPose(_Pose):
                 )
             return type(self)(declared)
         if not labels:
-            raise ConfigurationError(
-                f"a pose model without its number of keypoints: {_WITHOUT}; or name its labels in "
-                "AGENT_MODEL_LABELS: then the number follows from the rows of its output"
+            raise KeypointsUnknown(
+                f"{_WITHOUT}; or name its labels in AGENT_MODEL_LABELS: then the number "
+                "follows from the rows of its output"
             )
         rest = rows - BOX_ROWS - len(labels)
         values = model.values[0][0, BOX_ROWS + len(labels) :].T if model.values else None
@@ -268,7 +276,7 @@ def _derived(rest: int, values: FloatArray | None, known: str) -> KeypointShape:
     if len(fitting) == 1:
         return fitting[0]
     could = " or ".join(f"{each.count} of {each.numbers} numbers" for each in fitting)
-    raise ConfigurationError(
-        f"a pose model without its number of keypoints: {_WITHOUT}; {known} leave {rest} numbers "
+    raise KeypointsUnknown(
+        f"{_WITHOUT}; {known} leave {rest} numbers "
         f"for keypoints, which {f'could be {could}' if could else 'fit no number of them'}"
     )
