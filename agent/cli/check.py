@@ -34,7 +34,7 @@ def check(
     one frame in the lane `requested` with the rule `upload_test`, which no budget counts.
     """
     findings = []
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = Console(highlight=False, emoji=False, soft_wrap=True)
     for finding in _findings(upload_test=upload_test):
         findings.append(finding)
         if not as_json:

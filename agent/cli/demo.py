@@ -59,14 +59,14 @@ def demo(
         folder.mkdir(parents=True)
     except OSError as error:
         raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, emoji=False)
     source = clip or _sample_clip(folder / "street.mp4")
     outcome = play(source, folder.absolute(), screen, **_hidden(clip))
     screen.print(_table(outcome))
     sheet = _draw_sheet(folder)
-    screen.print(f"dataset        {folder / 'dataset'}", soft_wrap=True)
-    screen.print(f"contact sheet  {sheet}", soft_wrap=True)
-    screen.print(f"daemon's log   {folder / 'agent.log'}", soft_wrap=True)
+    screen.print(f"dataset        {folder / 'dataset'}", markup=False, soft_wrap=True)
+    screen.print(f"contact sheet  {sheet}", markup=False, soft_wrap=True)
+    screen.print(f"daemon's log   {folder / 'agent.log'}", markup=False, soft_wrap=True)
 
 
 def _hidden(clip: Path | None) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def _show(
         name = "" if each.label is None else f" {escape(printable(each.label))}"
         table.add_row(f"precision{name}", *_cells(each.precision, "boxes"))
         table.add_row(f"recall{name}", *_cells(each.recall, "objects"))
-    screen = Console(highlight=False)
+    screen = Console(highlight=False, emoji=False)
     screen.print(table)
     screen.print(f"{len(frames)} of {drawn} random captures reviewed.", soft_wrap=True)
     if len(frames) < drawn:
