@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agent.domain import Detection, Grey, Observation, Thresholds
 from agent.selection.frame_rate import FrameRate
 from agent.selection.similarity import CUT_BITS, difference_hash, hash_distance
+from agent.selection.suspects import ConfidenceAt
 from agent.selection.tracker import Track, Tracker
 
 LOOK_AHEAD = 3
@@ -44,19 +45,24 @@ class FrameContext:
     moving: NDArray[np.bool_] | None = field(default=None, repr=False)  # [90, 160]
     bits: int | None = None  # the frame's `difference_hash`; None without an image
     is_timed: bool = False  # frames certainly come fast enough for temporal rules
-    _objects: list[tuple[Detection, ContextTrack | None]] = field(
-        default_factory=list, init=False, repr=False, compare=False
+    _tracked: dict[int, ContextTrack] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def objects(self) -> Sequence[tuple[Detection, ContextTrack | None]]:
-        """Return each detection of the frame with its track, if it has one that can be trusted."""
-        if not self._objects:  # several rules ask
-            tracks = {}
-            if self.is_timed:  # objects of slow frames are elsewhere in the next one
-                tracks = {id(track.seen[0]): track for track in self.tracks if 0 in track.seen}
-            detections = self.observation.detections
-            self._objects.extend((each, tracks.get(id(each))) for each in detections)
-        return self._objects
+    def objects(
+        self, least: ConfidenceAt | None = None
+    ) -> Sequence[tuple[Detection, ContextTrack | None]]:
+        """Return each detection of the frame with its track, if it has one that can be trusted.
+
+        `least`: fainter detections are left out.
+        """
+        if self.is_timed and not self._tracked:  # objects of slow frames are elsewhere in the next
+            seen = ((track.seen.get(0), track) for track in self.tracks)
+            self._tracked.update((id(each), track) for each, track in seen if each is not None)
+        detections: Sequence[Detection] = self.observation.detections
+        if least is not None:
+            detections = least.reached_by(detections)
+        return [(each, self._tracked.get(id(each))) for each in detections]
 
 
 class ContextBuilder:
@@ -184,8 +190,8 @@ def moving(before: NDArray[np.int16], now: NDArray[np.int16]) -> NDArray[np.bool
     It is everywhere if most of the image changed: the camera moves, or the light.
     """
     change = np.abs(now - before)
-    some = np.sort(change[::3, ::3], axis=None)
-    median = float(some[some.size // 2]) / 4
+    some = change[::3, ::3].ravel()
+    median = float(np.partition(some, some.size // 2)[some.size // 2]) / 4
     if median > _NOISE_MOST:
         return np.ones(change.shape, np.bool_)
     return np.asarray(change > 4 * max(_NOISE_FLOOR, _NOISE_FACTOR * median))

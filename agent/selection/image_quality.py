@@ -7,6 +7,7 @@ dataset includes night; a frozen or covered frame is never purchased.
 from collections import deque
 from enum import StrEnum
 
+import cv2
 import numpy as np
 
 from agent.domain import Grey
@@ -73,8 +74,7 @@ class QualityMonitor:
     def _quality(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and _are_equal(grey, self._previous):
             return ImageQuality.FROZEN
-        mean = int(grey.sum(dtype=np.uint32)) / grey.size
-        if mean < _DARK:
+        if cv2.mean(grey)[0] < _DARK:
             return ImageQuality.DARK
         if np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
             return ImageQuality.OVEREXPOSED
@@ -103,11 +103,6 @@ def _are_equal(a: Grey, b: Grey) -> bool:
 
 def laplacian_variance(grey: Grey) -> float:
     """Return an image's sharpness: the variance of its Laplacian (Pech-Pacheco, ICPR 2000)."""
-    grey_levels = grey.astype(np.int16)
-    inner = grey_levels[:, 1:-1]
-    second = grey_levels[1:-1, :-2] + grey_levels[1:-1, 2:]
-    second += inner[:-2]
-    second += inner[2:]
-    second -= inner[1:-1] << 2
-    flat = second.astype(np.float32).ravel()
-    return max(0.0, float(np.dot(flat, flat)) / flat.size - float(flat.mean()) ** 2)
+    second = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
+    mean_square = float(cv2.norm(second, cv2.NORM_L2SQR)) / second.size
+    return max(0.0, mean_square - float(cv2.mean(second)[0]) ** 2)

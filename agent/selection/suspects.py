@@ -5,10 +5,11 @@ No rule and no tracker knows an absolute confidence: one model calls a car with 
 """
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from agent.domain import Suspect, Thresholds
+from agent.domain import Detection, Suspect, Thresholds
 
 NEARNESS_DECAY = 1.6
 """Per logit of distance to the threshold, the chance of an error falls by exp(-1.6).
@@ -53,6 +54,7 @@ class ConfidenceAt(dict[str, float]):
 
     A fainter detection is further below its threshold than that: of many detections few are near,
     and one comparison finds them. Equal up to rounding; who needs more compares `margin`, too.
+    The confidence at a distance of 0 is the threshold itself.
     """
 
     def __init__(self, thresholds: Thresholds, distance: float) -> None:
@@ -60,14 +62,30 @@ class ConfidenceAt(dict[str, float]):
         super().__init__()
         self._thresholds = thresholds
         self._distance = distance
+        self._lowest = min(self[""], *(self[label] for label in thresholds.labels), 1.0)
+
+    def reached_by(self, detections: Sequence[Detection]) -> list[Detection]:
+        """Return the detections that are not fainter; the highest confidence comes first.
+
+        None is looked at that follows the last one which could reach any label's confidence.
+        """
+        end = bisect_right(detections, -self._lowest, key=_falling)
+        return [each for each in detections[:end] if each.confidence >= self[each.label]]
 
     def __missing__(self, label: str) -> float:
         threshold = self._thresholds.of(label)
+        if not self._distance:
+            self[label] = threshold
+            return threshold
         confidence = 1 / (1 + math.exp(-logit(threshold) - self._distance))
         # Confidences beyond the edge count as those at it.
         confidence = 0.0 if confidence <= _EDGE else min(confidence, 1 - _EDGE)
         self[label] = confidence = confidence * (1 - _ROUNDING)
         return confidence
+
+
+def _falling(detection: Detection) -> float:
+    return -detection.confidence
 
 
 def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:

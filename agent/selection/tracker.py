@@ -11,7 +11,7 @@ low is tracked as well as another. Labels do not take part, because a label that
 of the rules looks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,9 +89,7 @@ class Tracker:
         self._position += 1
         now = self._position
         near, faint = [], []
-        for detection in detections[:MOST_DETECTIONS]:
-            if detection.confidence < self._least[detection.label]:
-                continue
+        for detection in self._least.reached_by(detections[:MOST_DETECTIONS]):
             above = margin(detection.confidence, self._thresholds.of(detection.label))
             if above >= _FIRST_ROUND_MARGIN:
                 near.append(detection)
@@ -117,15 +115,20 @@ class Tracker:
             return detections, places
         others = np.array([corners for _, corners in places], np.float32)
         overlap = _iou(_array([d.box for d in detections]), others)
-        rows, columns = np.nonzero(overlap >= MATCH_IOU)
-        labels = [track.seen[track.last].label for track, _ in places]
-        pairs = [
-            (-iou - SAME_LABEL_BONUS * (labels[j] == detections[i].label), i, j)
-            for iou, i, j in zip(
-                overlap[rows, columns].tolist(), rows.tolist(), columns.tolist(), strict=True
+        cells = np.flatnonzero(overlap >= MATCH_IOU)
+        rows, columns = np.divmod(cells, len(places))
+        numbers: dict[str, int] = {}
+        own, known = (
+            np.array([numbers.setdefault(label, len(numbers)) for label in labels])
+            for labels in (
+                [each.label for each in detections],
+                [track.seen[track.last].label for track, _ in places],
             )
-        ]
-        return _assign(sorted(pairs), detections, places, now)
+        )
+        weight = overlap.ravel()[cells] + SAME_LABEL_BONUS * (own[rows] == known[columns])
+        best = np.argsort(-weight, kind="stable")
+        pairs = zip(rows[best].tolist(), columns[best].tolist(), strict=True)
+        return _assign(pairs, detections, places, now)
 
     def _match_by_distance(
         self, detections: list[Detection], places: list[tuple[Track, Corners]], now: int
@@ -144,8 +147,8 @@ class Tracker:
         ) / 2
         steps = np.hypot(shift[..., 0], shift[..., 1]) / np.maximum(larger.max(axis=2), 1e-6)
         fits = (steps <= _REACH) & (larger <= _SIZE_RATIO * smaller).all(axis=2)
-        pairs = [(float(steps[i, j]), i, j) for i, j in np.argwhere(fits).tolist()]
-        return _assign(sorted(pairs), detections, young, now)[0]
+        pairs = sorted((float(steps[i, j]), i, j) for i, j in np.argwhere(fits).tolist())
+        return _assign([(i, j) for _, i, j in pairs], detections, young, now)[0]
 
     def _forget(self, now: int) -> None:
         oldest = now - self._memory + 1
@@ -180,14 +183,14 @@ def _velocities_beside(
 
 
 def _assign(
-    pairs: Sequence[tuple[float, int, int]],
+    pairs: Iterable[tuple[int, int]],
     detections: list[Detection],
     places: list[tuple[Track, Corners]],
     now: int,
 ) -> tuple[list[Detection], list[tuple[Track, Corners]]]:
     """Give each track at most one detection, the best pair first; return what is left."""
     detections_left, tracks_left = set(range(len(detections))), set(range(len(places)))
-    for _, i, j in pairs:
+    for i, j in pairs:
         if i in detections_left and j in tracks_left:
             places[j][0].add(now, detections[i])
             detections_left.remove(i)

@@ -33,9 +33,7 @@ class LowConfidence:
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each detection; `p` falls from 0.25 at the threshold by the distance in logits."""
-        for detection, track in context.objects():
-            if detection.confidence < self._least[detection.label]:
-                continue
+        for detection, track in context.objects(self._least):
             p = self._p(detection.label, detection.confidence)
             if p >= LEAST_P:
                 number = track.number if track is not None else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,8 +79,7 @@ class Clash:
         """
         claims = [
             (margin(d.confidence, self.thresholds.of(d.label)), d, track)
-            for d, track in context.objects()
-            if d.confidence >= self._least[d.label]
+            for d, track in context.objects(self._least)
         ]
         claims = [claim for claim in claims if claim[0] >= -_CLASH_MARGIN][:MOST_DETECTIONS]
         if len({claim[1].label for claim in claims}) < 2:  # noqa: PLR2004 (a pair)
@@ -122,13 +122,16 @@ class CountChange:
     )
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
     _events: Events = field(default_factory=Events)
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the thresholds."""
+        self._least = ConfidenceAt(self.thresholds, 0)
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield the frame; `p` is 0.15 times the robust z-score of the count, 10 counting as 1."""
         at = context.observation.frame.at
-        count = 0
-        for detection in context.observation.detections:
-            count += detection.confidence >= self.thresholds.of(detection.label)
+        count = len(self._least.reached_by(context.observation.detections))
         if self._counts and at < self._counts[-1][0]:
             self._counts.clear()  # the stream started again
         while self._counts and at - self._counts[0][0] > _COUNT_WINDOW_S:
@@ -168,6 +171,11 @@ class RareLabel:
     _seen: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _unit: float = 1.0  # weight of a detection now; it grows, which ages all earlier ones
     _at: float | None = None
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the thresholds."""
+        self._least = ConfidenceAt(self.thresholds, 0)
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield objects whose label is in at most 2 % of the frames; `p` is 0.3 (1 - sqrt(share)).
@@ -178,9 +186,7 @@ class RareLabel:
         frames = self._seen[_FRAMES]
         is_known = frames >= _RARE_LEAST * self._unit
         labels = set()
-        for detection, track in context.objects():
-            if detection.confidence < self.thresholds.of(detection.label):
-                continue
+        for detection, track in context.objects(self._least):
             labels.add(detection.label)
             share = self._seen[detection.label] / frames if is_known else 1.0
             if share <= _RARE_SHARE:
@@ -254,9 +260,7 @@ class MotionWithoutDetection:
         rows, columns = context.moving.shape[0], context.moving.shape[1]
         for observation in (context.observation, *context.before[:1]):
             height, width = observation.frame.pixels.shape[:2]
-            for detection in observation.detections:
-                if detection.confidence < self._least[detection.label]:
-                    continue
+            for detection in self._least.reached_by(observation.detections):
                 box = detection.box
                 dx = _COVER * (box.x_max - box.x_min) + width / columns
                 dy = _COVER * (box.y_max - box.y_min) + height / rows
@@ -270,23 +274,19 @@ class MotionWithoutDetection:
 
 def _is_everywhere(moving: NDArray[np.bool_]) -> bool:
     """Whether more than half of the parts of an image move: no object is in all of them."""
-    rows, columns = (size // _MOTION_PART for size in moving.shape)
-    cells = moving.reshape(rows, _MOTION_PART, columns, _MOTION_PART)
-    parts = np.count_nonzero(cells, axis=(1, 3)) >= _MOTION_IN_PART * _MOTION_PART**2
+    corners = cv2.integral(moving.view(np.uint8))[::_MOTION_PART, ::_MOTION_PART]
+    strips = corners[1:] - corners[:-1]
+    parts = strips[:, 1:] - strips[:, :-1] >= _MOTION_IN_PART * _MOTION_PART**2
     return bool(np.count_nonzero(parts) > _MOTION_ALL * parts.size)
 
 
 def _without_specks(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells that lie in a moving block of 3 x 3 (a morphological opening)."""
-    core = moving[:-2, :-2].copy()
-    for down in range(3):
-        for right in range(3):
-            core &= moving[down : down + core.shape[0], right : right + core.shape[1]]
-    opened = np.zeros_like(moving)
-    for down in range(3):
-        for right in range(3):
-            opened[down : down + core.shape[0], right : right + core.shape[1]] |= core
-    return opened
+    block = np.ones((3, 3), np.uint8)
+    core = cv2.erode(
+        moving.view(np.uint8), block, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)
+    )
+    return cv2.dilate(core, block).view(np.bool_)
 
 
 @dataclass(slots=True)

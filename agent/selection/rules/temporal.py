@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from agent.domain import OBJECT_TASKS, Box, Detection, Observation, Suspect, Task, Thresholds
 from agent.selection.frame_context import ContextTrack, FrameContext
 from agent.selection.rules.options import option
-from agent.selection.suspects import LEAST_P, nearness
+from agent.selection.suspects import LEAST_P, NEARNESS_DECAY, ConfidenceAt, nearness
 from agent.selection.tracker import iou_matrix
 
 _ONE_SIDE = 0.7  # factor of the prior for a track that crosses the threshold on one side only
@@ -33,12 +33,17 @@ class Flicker:
     tasks: ClassVar[tuple[Task, ...]] = OBJECT_TASKS
 
     thresholds: Thresholds
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the thresholds."""
+        object.__setattr__(self, "_least", ConfidenceAt(self.thresholds, 0))
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each track below its threshold that is above it nearby; `p` by nearness."""
         for track in context.tracks:
             now = track.seen.get(0)
-            if now is not None and now.confidence >= self.thresholds.of(now.label):
+            if now is not None and now.confidence >= self._least[now.label]:
                 continue
             before, after = self._above(track)
             if now is None:
@@ -55,19 +60,16 @@ class Flicker:
     def _above(self, track: ContextTrack) -> tuple[bool, bool]:
         """Return whether it is above its threshold before, and after."""
         before = after = False
+        least = self._least
         for offset, each in track.seen.items():
-            if each.confidence >= self.thresholds.of(each.label):
+            if each.confidence >= least[each.label]:
                 before |= offset < 0
                 after |= offset > 0
         return before, after
 
     def _is_elsewhere(self, track: ContextTrack, context: FrameContext) -> bool:
         """Whether another box of the frame is at its place: two boxes of one object alternate."""
-        others = [
-            each.box
-            for each in context.observation.detections
-            if each.confidence >= self.thresholds.of(each.label)
-        ]
+        others = [each.box for each in self._least.reached_by(context.observation.detections)]
         overlap = iou_matrix([_between(track.seen)], others) if others else None
         return overlap is not None and bool((overlap >= _SAME_OBJECT_IOU).any())
 
@@ -177,6 +179,12 @@ class WeakTrack:
     least_frames: int = option(
         3, ge=1, le=1000, unit="frames", meaning="How many frames the object must be followed."
     )
+    _least: ConfidenceAt = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the confidences of which one must be reached for `p` to be `LEAST_P`."""
+        least = ConfidenceAt(self.thresholds, -math.log(self.prior / LEAST_P) / NEARNESS_DECAY)
+        object.__setattr__(self, "_least", least)
 
     def suspects(self, context: FrameContext) -> Iterator[Suspect]:
         """Yield each such track; `p` falls with the mean distance to the threshold in logits."""
@@ -186,7 +194,7 @@ class WeakTrack:
                 continue
             threshold = self.thresholds.of(now.label)
             confidences = [each.confidence for each in track.seen.values()]
-            if max(confidences) >= threshold:
+            if not self._least[now.label] <= max(confidences) < threshold:
                 continue
             near = [nearness(confidence, threshold) for confidence in confidences]
             p = self.prior * sum(near) / len(near)
