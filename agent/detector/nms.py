@@ -15,11 +15,9 @@ from agent.detector.formats.decoded import DecodedDetections
 from agent.domain import FloatArray
 
 MAX_DETECTIONS = 300  # per frame; the limit of the models' own evaluations
-CANDIDATES = (500, 1000)
-"""The number of boxes in the first and the second attempt: 0.2 ms for 500 boxes of a busy street,
-at most 8 ms for 1000, whatever they are. Less confident boxes never
-remove more confident ones, so the second attempt is needed only if the first keeps fewer than
-`MAX_DETECTIONS`."""
+MOST_CANDIDATES = 1000
+"""The most confident boxes that are compared: 0.2 ms for 500 boxes of a busy street, at most 8 ms
+for 1000, whatever they are."""
 MOST_PAIRS = 50
 """Pairs of boxes that are compared, for each box; frames of a busy street have 15."""
 COORDINATE_LIMIT = 1e5  # pixels; larger than any input
@@ -33,28 +31,21 @@ def non_maximum_suppression(raw: DecodedDetections, *, iou: float | None) -> Dec
         iou: Of two boxes of one class with a higher intersection over union, the less confident one
             is removed. None if the model contains NMS: then the boxes are only sorted.
     """
-    order = np.argsort(-raw.confidences, kind="stable")[: CANDIDATES[-1]]
+    order = np.argsort(-raw.confidences, kind="stable")[:MOST_CANDIDATES]
     if iou is None or len(order) == 0:
         return raw.select(order[:MAX_DETECTIONS])
     remaining = _remaining if raw.rotated is None else _remaining_rotated
-    rows = order[:0]
-    for count in CANDIDATES:
-        rows = order[:count][remaining(raw, order[:count], iou)]
-        if len(rows) >= MAX_DETECTIONS or count >= len(order):
-            break
-    return raw.select(rows[:MAX_DETECTIONS])
+    return raw.select(order[remaining(raw, order, iou)[:MAX_DETECTIONS]])
 
 
 def _remaining(raw: DecodedDetections, rows: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
     """Return which of `rows`, highest confidence first, remain after NMS."""
     boxes, class_ids = raw.boxes[rows], raw.class_ids[rows]
     boxes = np.clip(boxes, -COORDINATE_LIMIT, COORDINATE_LIMIT)
-    close = _close_pairs(boxes, class_ids, iou)
-    if close is None:
+    pairs = _overlapping(boxes, class_ids, iou)
+    if pairs is None:
         return _remaining_in_piles(boxes, raw.confidences[rows], class_ids, iou)
-    first, second = close
-    overlap = _overlap(boxes, first, second, iou)
-    first, second = first[overlap], second[overlap]
+    first, second = pairs
     stronger, weaker = np.minimum(first, second), np.maximum(first, second)
     is_removed = np.zeros(len(rows), np.bool_)
     while len(stronger):
@@ -68,38 +59,37 @@ def _remaining(raw: DecodedDetections, rows: NDArray[np.intp], iou: float) -> ND
     return np.flatnonzero(~is_removed)
 
 
-def _close_pairs(
+def _overlapping(
     boxes: FloatArray, class_ids: NDArray[np.intp], iou: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """Return all pairs of rows of one class whose IoU exceeds `iou`, and some others.
+    """Return all pairs of rows of one class whose IoU exceeds `iou`.
 
     Boxes are sorted by class and left edge. The left edge of the other box is at most (1 - iou) of
     this one's width further right, or the widths alone have a lower IoU: most pairs are left out.
     None if there are too many all the same.
     """
-    order = np.lexsort((boxes[:, 0], class_ids))
-    x_min, x_max = boxes[order, 0], boxes[order, 2]
     # Classes lie beside each other on one axis, further apart than any box is wide.
-    left = x_min + class_ids[order] * (4 * COORDINATE_LIMIT)
-    ends = np.searchsorted(left, left + (1 - iou) * (x_max - x_min), side="right")
-    counts = np.maximum(ends - np.arange(1, len(ends) + 1), 0)
-    if counts.sum() > MOST_PAIRS * len(boxes):
+    left = boxes[:, 0] + class_ids * (4 * COORDINATE_LIMIT)
+    order = np.argsort(left, kind="stable")
+    x_min, y_min, x_max, y_max = boxes.T.take(order, axis=1)
+    width = x_max - x_min
+    left = left[order]
+    numbers = np.arange(1, len(order) + 1)
+    counts = np.maximum(left.searchsorted(left + (1 - iou) * width, side="right") - numbers, 0)
+    ends = counts.cumsum()
+    if ends[-1] > MOST_PAIRS * len(boxes):
         return None
-    first = np.repeat(np.arange(len(counts)), counts)
-    second = np.arange(1, len(first) + 1) + first - (np.cumsum(counts) - counts)[first]
-    return order[first], order[second]
-
-
-def _overlap(
-    boxes: FloatArray, first: NDArray[np.intp], second: NDArray[np.intp], iou: float
-) -> NDArray[np.intp]:
-    """Return which pairs of rows have a higher IoU than `iou`."""
-    x_min, y_min, x_max, y_max = np.ascontiguousarray(boxes.T)
-    area = (x_max - x_min) * (y_max - y_min)
-    across = np.minimum(x_max[first], x_max[second]) - np.maximum(x_min[first], x_min[second])
-    down = np.minimum(y_max[first], y_max[second]) - np.maximum(y_min[first], y_min[second])
-    inner = across * np.maximum(down, 0)
-    return np.flatnonzero(inner > iou * (area[first] + area[second] - inner))
+    first = (numbers - 1).repeat(counts)
+    second = np.arange(ends[-1]) + (numbers - ends + counts).repeat(counts)
+    area = width * (y_max - y_min)
+    across = np.minimum(x_max.take(first), x_max.take(second))
+    across -= x_min.take(second)  # the right one's, as they are sorted
+    down = np.minimum(y_max.take(first), y_max.take(second))
+    down -= np.maximum(y_min.take(first), y_min.take(second))
+    inner = across * np.maximum(down, 0, out=down)
+    both = area.take(first) + area.take(second)
+    found = np.flatnonzero(inner > iou * (both - inner))
+    return order[first[found]], order[second[found]]
 
 
 def _remaining_in_piles(
