@@ -104,5 +104,6 @@ def _are_equal(a: Grey, b: Grey) -> bool:
 def laplacian_variance(grey: Grey) -> float:
     """Return an image's sharpness: the variance of its Laplacian (Pech-Pacheco, ICPR 2000)."""
     second = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
-    mean_square = float(cv2.norm(second, cv2.NORM_L2SQR)) / second.size
-    return max(0.0, mean_square - float(cv2.mean(second)[0]) ** 2)
+    mean_square: float = cv2.norm(second, cv2.NORM_L2SQR) / second.size
+    mean: float = cv2.mean(second)[0]
+    return max(0.0, mean_square - mean * mean)

@@ -286,7 +286,7 @@ def _without_specks(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
     core = cv2.erode(
         moving.view(np.uint8), block, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)
     )
-    return cv2.dilate(core, block).view(np.bool_)
+    return np.asarray(cv2.dilate(core, block), np.uint8).view(np.bool_)
 
 
 @dataclass(slots=True)
