@@ -7,8 +7,8 @@ dataset includes night; a frozen or covered frame is never purchased.
 from collections import deque
 from enum import StrEnum
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.domain import Grey
 
@@ -74,7 +74,7 @@ class QualityMonitor:
     def _quality(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and _are_equal(grey, self._previous):
             return ImageQuality.FROZEN
-        if cv2.mean(grey)[0] < _DARK:
+        if _mean(grey) < _DARK:
             return ImageQuality.DARK
         if np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
             return ImageQuality.OVEREXPOSED
@@ -101,9 +101,17 @@ def _are_equal(a: Grey, b: Grey) -> bool:
     return np.array_equal(a[::16], b[::16]) and np.array_equal(a, b)
 
 
+def _mean(image: NDArray[np.integer]) -> float:
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
+    return float(cv2.mean(image)[0])
+
+
 def laplacian_variance(grey: Grey) -> float:
     """Return an image's sharpness: the variance of its Laplacian (Pech-Pacheco, ICPR 2000)."""
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
     second = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
     mean_square: float = cv2.norm(second, cv2.NORM_L2SQR) / second.size
-    mean: float = cv2.mean(second)[0]
+    mean = _mean(second)
     return max(0.0, mean_square - mean * mean)

@@ -9,7 +9,6 @@ passes the same place does not.
 from collections.abc import Sequence
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +52,8 @@ def difference_hash(grey: Grey) -> int:
 
     `grey` is any `[height, width]` of at least 16 x 17 pixels.
     """
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
     rows, columns, areas = _cells(*grey.shape)
     corners = cv2.integral(grey)[rows, columns]
     strips = corners[1:] - corners[:-1]

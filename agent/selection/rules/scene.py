@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -274,6 +273,8 @@ class MotionWithoutDetection:
 
 def _is_everywhere(moving: NDArray[np.bool_]) -> bool:
     """Whether more than half of the parts of an image move: no object is in all of them."""
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
     corners = cv2.integral(moving.view(np.uint8))[::_MOTION_PART, ::_MOTION_PART]
     strips = corners[1:] - corners[:-1]
     parts = strips[:, 1:] - strips[:, :-1] >= _MOTION_IN_PART * _MOTION_PART**2
@@ -282,6 +283,8 @@ def _is_everywhere(moving: NDArray[np.bool_]) -> bool:
 
 def _without_specks(moving: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the cells that lie in a moving block of 3 x 3 (a morphological opening)."""
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
     block = np.ones((3, 3), np.uint8)
     core = cv2.erode(
         moving.view(np.uint8), block, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)
