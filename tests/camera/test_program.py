@@ -189,6 +189,13 @@ def test_jpeg_is_not_taken_for_raw_frames(run: Run, clip: Path) -> None:
     assert "it writes JPEG, not raw I420. Leave format=i420 and the size away" in message
 
 
+def test_raw_frames_of_another_size_are_refused(run: Run) -> None:
+    frames = "while head -c 4896 /dev/zero; do sleep 0.03; done"  # of 68x48
+    message = why_lost(run(sh(frames), "?format=i420&size=64x48", stall=5.0))
+
+    assert "it writes 4896 bytes at a time, but a frame of 64x48 has 4608: check that" in message
+
+
 def test_a_program_that_ends_in_an_image_says_so(run: Run, clip: Path) -> None:
     message = why_lost(run(f"head -c -9 {clip}"))
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from agent.camera.connection import CameraImage
 from agent.camera.images.camera_image import decode_camera_image
+from agent.camera.program.bursts import PAUSE_MS, FrameBursts
 from agent.camera.program.lines import ErrorLines
-from agent.camera.program.output import FrameCutter, JpegCutter, NotFrames, RawCutter
+from agent.camera.program.output import FrameCutter, JpegCutter, NotFrames, RawCutter, i420_bytes
 from agent.camera.program.process import Process, is_readable
 from agent.camera.program_address import parse_program
 from agent.errors import CameraLost, UnusableImage
@@ -61,7 +62,12 @@ class Program:
         self._timeout = read_s
         self._lines = ErrorLines(report)
         self._waiting = waiting
-        self._cutter: FrameCutter = JpegCutter() if self._size is None else RawCutter(*self._size)
+        self._cutter: FrameCutter = JpegCutter()
+        self._bursts: FrameBursts | None = None
+        if self._size is not None:
+            self._cutter = RawCutter(*self._size)
+            self._bursts = FrameBursts(*self._size, i420_bytes(*self._size))
+        self._held: tuple[bytes | None] | None = None  # until the size is known to be right
         self._changed = threading.Condition()
         self._newest: tuple[bytes | None] | None = None  # None inside: a damaged frame
         self._grabbed: bytes | None = None
@@ -164,7 +170,9 @@ class Program:
                 poll.register(descriptor, select.POLLIN)
             open_ends = {out, err}
             while open_ends:
-                ready = {descriptor for descriptor, _ in poll.poll()}
+                ready = {descriptor for descriptor, _ in poll.poll(self._pause_ms())}
+                if not ready:
+                    self._take(b"")
                 if self._wake in ready:
                     break
                 if err in ready:
@@ -182,6 +190,7 @@ class Program:
                         poll.unregister(out)
                         how = self._process.exit_text(_EXIT_S)
                         self._lines.take(_available(err), is_end=True)
+                        self._publish()
                         self._finish(self._why_ended(how))
             self._output_ended.set()
 
@@ -190,18 +199,33 @@ class Program:
         self._bytes += len(data)
         if self._end is not None:
             return
-        newest: tuple[bytes | None] | None = None
-        frames = 0
         try:
             for frame in self._cutter.feed(data):
-                newest = (frame,)
-                frames += 1
+                self._held = (frame,)
+                self._frames += 1
+            self._note_burst(len(data))
         except NotFrames as error:
+            self._held = None
             self._finish(f"{error}{self._lines.last()}")
-        if newest is not None:
+        if not self._bursts or self._bursts.settled:
+            self._publish()
+
+    def _note_burst(self, count: int) -> None:
+        """Count bytes, or note a pause, where 0; raises `NotFrames`."""
+        if self._bursts and count:
+            self._bursts.take(count)
+        elif self._bursts:
+            self._bursts.pause()
+
+    def _pause_ms(self) -> float | None:
+        """Return how long to wait for the end of a burst, None for ever."""
+        return PAUSE_MS if self._bursts and not self._bursts.settled else None
+
+    def _publish(self) -> None:
+        """Let `grab` have the frame that is held."""
+        if self._held is not None:
             with self._changed:
-                self._newest = newest
-                self._frames += frames
+                self._newest, self._held = self._held, None
                 self._changed.notify_all()
 
     def _why_ended(self, how: str) -> str:

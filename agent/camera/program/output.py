@@ -145,7 +145,7 @@ class RawCutter:
 
     def __init__(self, width: int, height: int) -> None:
         """`width` and `height`: of I420 frames in pixels, even numbers."""
-        self._size = int(width * height * _I420_BYTES)
+        self._size = i420_bytes(width, height)
         self._shown = f"{width}x{height}"
         self._buffer = bytearray()
         self._checked = False
@@ -170,6 +170,11 @@ class RawCutter:
             f"{len(self._buffer)} bytes of a frame; one of {self._shown} has {self._size}: check "
             "that size and format are those of the program"
         )
+
+
+def i420_bytes(width: int, height: int) -> int:
+    """Return the bytes of a frame; `width` and `height` in pixels are even."""
+    return int(width * height * _I420_BYTES)
 
 
 def kind_of(beginning: bytes) -> str:
