@@ -23,6 +23,7 @@ _SHOWN = 60  # characters of a polygon in a message
 _LEAST_CORNERS = 3
 _HEAD = re.compile(r"([^:\s]*):(.*)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAMED = re.compile(r"[A-Za-z0-9_-]+(@[0-9x]+)?=")  # a name as AGENT_CAMERAS has it
 _SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", re.ASCII)
 _POINT = re.compile(r"([-+]?[0-9]*\.?[0-9]+|[-+]?[0-9]+\.),([-+]?[0-9]*\.?[0-9]+|[-+]?[0-9]+\.)")
 
@@ -158,6 +159,8 @@ def _corners(words: Sequence[str], problems: list[str]) -> Polygon:
     if wrong:
         shown = ", ".join(f"'{word}'" for word in wrong[:3])
         problems.append(f"{shown}: a corner is x,y, such as 640,200 or 0.5,0.25")
+        if _NAMED.match(words[0]):
+            problems.append("a colon, not =, is between the camera's name and its corners")
         return ()
     if len(words) > MOST_CORNERS:
         problems.append(f"it has {len(words)} corners; at most {MOST_CORNERS} are allowed")

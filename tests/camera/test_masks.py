@@ -65,6 +65,7 @@ def test_the_size_of_the_frames_may_be_stated() -> None:
         ("gate:0,0 640,0 0,0 640,0", "a polygon needs 3 different corners or more, not 2"),
         ("gate:0,0 64O,0 640,200", "'64O,0': a corner is x,y, such as 640,200 or 0.5,0.25"),
         ("gate:0,0 640 640,200", "'640': a corner is x,y"),
+        ("gate=0,0 640,0 640,200", "a colon, not =, is between the camera's name"),
         ("gate:0,0 nan,0 640,200", "'nan,0': a corner is x,y"),
         ("gate:0,0 1e3,0 640,200", "'1e3,0': a corner is x,y"),
         ("gate:0,0 9999999999,0 640,200", "'9999999999,0': a corner is x,y"),
