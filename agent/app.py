@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -397,8 +398,9 @@ def _selection(
     if disabled:
         log.info("rules disabled", rules=",".join(disabled), task=task)
     names = [camera.name for camera in settings.cameras]
+    explained = partial(explain, log) if log.is_enabled_for(logging.DEBUG) else None
     selection = Selection(
-        names, plan, new_id=new_id, cover=cover, run=token_hex(4), explain=partial(explain, log)
+        names, plan, new_id=new_id, cover=cover, run=token_hex(4), explain=explained
     )
     selection.remember(spool.note)
     return selection

@@ -95,7 +95,7 @@ class Selector:
         self._plan = plan
         self._shared = shared
         self._new_id = new_id
-        self._explain = explain or (lambda _evaluation: None)
+        self._explain = explain
         self._evaluated = 0
         self._requests: deque[str] = deque()  # the id of each capture, or ""
 
@@ -150,20 +150,23 @@ class Selector:
         requested = self._requests.popleft() if self._requests else None
         lane, reason = self._lane(sampling, is_requested=requested is not None)
         evaluation = FrameEvaluation(frame, SelectionOutcome(lane.value), suspects, quality=quality)
-        capture = Capture(
-            observation,
-            lane,
-            (*reason, *hits_of(named)),
-            0.0,
-            sampling,
-            is_degraded=quality.is_degraded,
-            suspects=named,
-            id=requested or "",
-        )
+
+        def capture() -> Capture:  # of few frames
+            return Capture(
+                observation,
+                lane,
+                (*reason, *hits_of(named)),
+                0.0,
+                sampling,
+                is_degraded=quality.is_degraded,
+                suspects=named,
+                id=requested or "",
+            )
+
         if lane is Lane.SCORE:
             return self._compete(capture, evaluation, context, now)
         view = self._view(context, suspects, now)
-        return [self._completed(capture, self._with_value(evaluation, view, now), view, now)]
+        return [self._completed(capture(), self._with_value(evaluation, view, now), view, now)]
 
     def _pass(self, context: FrameContext, quality: ImageQuality) -> list[Capture]:
         """Capture nothing: what the model would say of this frame is not known.
@@ -202,42 +205,43 @@ class Selector:
         return lane, reason
 
     def _compete(
-        self, capture: Capture, evaluation: FrameEvaluation, context: FrameContext, now: float
+        self,
+        capture: Callable[[], Capture],
+        evaluation: FrameEvaluation,
+        context: FrameContext,
+        now: float,
     ) -> list[Capture]:
         """Capture the frame if its value is high enough, and the best of its cell so far."""
-        cell = self._shared.cells.get(capture.is_degraded)
+        cell = self._shared.cells.get(evaluation.quality.is_degraded)
         best = cell.cutoff(now) if cell is not None else 0.0
-        evaluation = replace(evaluation, cutoff=max(self._plan.min_value, best))
+        cutoff = max(self._plan.min_value, best)
         if evaluation.quality.is_unusable:
-            return self._reject(evaluation, SelectionOutcome.UNUSABLE_IMAGE)
+            return self._reject(evaluation, SelectionOutcome.UNUSABLE_IMAGE, cutoff=cutoff)
         if not evaluation.suspects:
-            return self._reject(evaluation, SelectionOutcome.NO_SUSPECT)
+            return self._reject(evaluation, SelectionOutcome.NO_SUSPECT, cutoff=cutoff)
         # Most frames are outdone by what their tracks show alone; to compare images costs more.
         camera = evaluation.frame.camera
         bound = self._shared.cover.bound(camera, evaluation.suspects, now, run=self._shared.run)
-        too_low = self._too_low(replace(evaluation, value=bound), cell, best)
-        if too_low is not None:
-            return too_low
+        why = self._too_low(bound, cell, best)
+        if why is not None:
+            return self._reject(evaluation, why, value=bound, cutoff=cutoff, cell=cell)
         view = self._view(context, evaluation.suspects, now)
-        evaluation = self._with_value(evaluation, view, now)
-        too_low = self._too_low(evaluation, cell, best)
-        if too_low is not None:
-            return too_low
+        evaluation = replace(self._with_value(evaluation, view, now), cutoff=cutoff)
+        why = self._too_low(evaluation.value, cell, best)
+        if why is not None:
+            return self._reject(evaluation, why, value=evaluation.value, cutoff=cutoff, cell=cell)
         if cell is None:
-            return [self._completed(capture, evaluation, view, now)]
+            return [self._completed(capture(), evaluation, view, now)]
         evaluation = replace(evaluation, outcome=SelectionOutcome.BEST_OF_CELL)
-        cell.offer(self._completed(capture, evaluation, view, now), view, now)
+        cell.offer(self._completed(capture(), evaluation, view, now), view, now)
         return []
 
-    def _too_low(
-        self, evaluation: FrameEvaluation, cell: Cell | None, best: float
-    ) -> list[Capture] | None:
-        """Reject a frame whose value is too low to be captured; None if it is high enough."""
-        if evaluation.value < self._plan.min_value:
-            return self._reject(evaluation, SelectionOutcome.LOW_VALUE)
-        if cell is not None and evaluation.value <= best:
-            outdone = replace(evaluation, other=cell.best_id)
-            return self._reject(outdone, SelectionOutcome.ANOTHER_IS_BETTER)
+    def _too_low(self, value: float, cell: Cell | None, best: float) -> SelectionOutcome | None:
+        """Return why a frame's value is too low to be captured; None if it is high enough."""
+        if value < self._plan.min_value:
+            return SelectionOutcome.LOW_VALUE
+        if cell is not None and value <= best:
+            return SelectionOutcome.ANOTHER_IS_BETTER
         return None
 
     def _with_value(self, evaluation: FrameEvaluation, view: View, now: float) -> FrameEvaluation:
@@ -250,7 +254,8 @@ class Selector:
         self, capture: Capture, evaluation: FrameEvaluation, view: View, now: float
     ) -> Capture:
         """Add id, value and hint; without a budget all is delivered, so that it is covered now."""
-        self._explain(evaluation)
+        if self._explain is not None:
+            self._explain(evaluation)
         hint = ""
         if self._shared.cells:
             hint = SendHint(view, capture.is_degraded).text
@@ -269,8 +274,19 @@ class Selector:
             redact=self._plan.redact,
         )
 
-    def _reject(self, evaluation: FrameEvaluation, why: SelectionOutcome) -> list[Capture]:
-        self._explain(replace(evaluation, outcome=why))
+    def _reject(
+        self,
+        evaluation: FrameEvaluation,
+        why: SelectionOutcome,
+        *,
+        value: float = 0.0,
+        cutoff: float = 0.0,
+        cell: Cell | None = None,
+    ) -> list[Capture]:
+        if self._explain is not None:
+            is_outdone = why is SelectionOutcome.ANOTHER_IS_BETTER
+            other = cell.best_id if is_outdone and cell is not None else None
+            self._explain(replace(evaluation, outcome=why, value=value, cutoff=cutoff, other=other))
         return []
 
     # Over restarts

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agent.domain import Box, Detection, FloatArray, Thresholds
-from agent.selection.suspects import ConfidenceAt, margin
+from agent.selection.suspects import ConfidenceAt
 
 MATCH_IOU = 0.2
 SAME_LABEL_BONUS = 0.1  # overlap that a detection of the track's own label is ahead
@@ -78,8 +78,8 @@ class Tracker:
         """
         self.tracks: list[Track] = []
         self.next_number = first_number
-        self._thresholds = thresholds
         self._least = ConfidenceAt(thresholds, _LEAST_MARGIN)
+        self._near = ConfidenceAt(thresholds, _FIRST_ROUND_MARGIN)
         self._memory = memory
         self._max_missed = max_missed
         self._position = -1
@@ -88,13 +88,11 @@ class Tracker:
         """Add the next frame's detections, most confident first, and return its position."""
         self._position += 1
         now = self._position
-        near, faint = [], []
+        near: list[Detection] = []
+        faint: list[Detection] = []
         for detection in self._least.reached_by(detections[:MOST_DETECTIONS]):
-            above = margin(detection.confidence, self._thresholds.of(detection.label))
-            if above >= _FIRST_ROUND_MARGIN:
-                near.append(detection)
-            elif above >= _LEAST_MARGIN:
-                faint.append(detection)
+            is_near = detection.confidence >= self._near[detection.label]
+            (near if is_near else faint).append(detection)
         alive = [t for t in self.tracks if now - t.last <= self._max_missed + 1]
         places = _expected(alive, now)
         unmatched, places = self._match(near, places, now)

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Box, Suspect
-from agent.selection.suspects import MOST_SUSPECTS, logit, margin, nearness, strongest
+from agent.domain import Box, Detection, Suspect, Thresholds
+from agent.selection.suspects import (
+    MOST_SUSPECTS,
+    ConfidenceAt,
+    logit,
+    margin,
+    nearness,
+    strongest,
+)
 
 INSIDE = st.floats(0.01, 0.99)
 BOX, OTHER = Box(0, 0, 10, 10), Box(50, 0, 60, 10)
@@ -71,3 +78,23 @@ def test_of_many_suspects_those_with_the_highest_p_are_kept() -> None:
     many = [Suspect("a", n / 1000, box=BOX, track=n) for n in range(300)]
 
     assert [each.track for each in strongest(many)] == list(range(299, 299 - MOST_SUSPECTS, -1))
+
+
+@given(
+    confidences=st.lists(st.floats(0, 1), max_size=12),
+    default=st.floats(0.01, 0.99),
+    other=st.floats(0.01, 0.99),
+    distance=st.sampled_from([0.0, -1.0, -2.0, 0.5]),
+)
+def test_all_detections_that_reach_a_confidence_are_found_at_the_start_of_a_frame(
+    confidences: list[float], default: float, other: float, distance: float
+) -> None:
+    least = ConfidenceAt(Thresholds(default, {"bus": other}), distance)
+    detections = [
+        Detection(("car", "bus")[n % 2], n % 2, confidence, Box(0, 0, 1, 1))
+        for n, confidence in enumerate(sorted(confidences, reverse=True))
+    ]
+
+    found = least.reached_by(detections)
+
+    assert found == [each for each in detections if each.confidence >= least[each.label]]
