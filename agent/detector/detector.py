@@ -101,6 +101,8 @@ class OnnxDetector:
         self._layout = layout
         table = label_table(layout, labels)
         self._table = np.arange(len(labels)) if table is None else table
+        is_same = np.array_equal(self._table, np.arange(len(self._table)))
+        self._ids_are_labels = is_same and layout.numbering is not ClassNumbering.FROM_ONE
         self._floor = floor
         self._graph_limits = graph_limits
         key = f"{session.file.sha256} {session.feature_tensor.name}"
@@ -158,15 +160,14 @@ class OnnxDetector:
                 return self.detect(pixels)
             return Prediction(self.info, invalid=True, failure=one_line(error))
 
-    @np.errstate(all="ignore")  # of outputs that are checked below
+    @np.errstate(all="ignore")  # a damaged model returns anything; it is checked below
     def _predict(self, letterbox: Letterbox, shown: Pixels) -> Prediction:
         """Run the model on an image; raises `RUN_ERRORS`."""
         tensor = self._buffer().fill(shown, letterbox)
         outputs, found = self._session.run_with_map(tensor, letterbox.input, self._layout.outputs)
         if self._format.task is Task.CLASSIFY:
             return self._classes(self._format.probabilities(outputs))
-        with np.errstate(all="ignore"):  # a damaged model returns anything
-            raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
+        raw = self._format.decode(outputs, size=letterbox.input, floor=self._floor)
         named, odd = self._with_labels(raw)
         kept = non_maximum_suppression(named, iou=self._format.nms_iou)
         # One misread output has all of its boxes in the wrong place.
@@ -214,6 +215,8 @@ class OnnxDetector:
         impossible: it would be of the background.
         """
         known = (raw.class_ids >= 0) & (raw.class_ids < len(self._table))
+        if self._ids_are_labels and known.all():
+            return raw, False
         labels = np.where(known, self._table[np.where(known, raw.class_ids, 0)], NO_LABEL)
         rows = np.flatnonzero(labels != NO_LABEL)
         named = raw.relabelled(rows, labels)

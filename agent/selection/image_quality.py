@@ -74,9 +74,11 @@ class QualityMonitor:
     def _quality(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and _are_equal(grey, self._previous):
             return ImageQuality.FROZEN
-        if _mean(grey) < _DARK:
+        mean = _mean(grey)
+        if mean < _DARK:
             return ImageQuality.DARK
-        if np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
+        is_bright = mean >= _OVEREXPOSED * _WHITE  # or so many pixels cannot be white
+        if is_bright and np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
             return ImageQuality.OVEREXPOSED
         sharpness = laplacian_variance(grey)
         usual = self._usual(sharpness, at)

@@ -19,6 +19,7 @@ deviation of ImageNet); Li et al., "Generalized Focal Loss", 2020, for the distr
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -65,7 +66,7 @@ class NanoDet:
             ConfigurationError: There is not one pair of outputs for each stride.
         """
         shapes = [output.shape for output in model.outputs]
-        levels = _levels(shapes, model.size, self.strides)
+        levels = _levels(tuple(shapes), model.size, self.strides)
         widths = {(shapes[level.scores][2], shapes[level.bins][2]) for level in levels}
         if len(levels) == len(self.strides) and 2 * len(levels) == len(shapes) and len(widths) == 1:
             classes, bins = widths.pop()
@@ -95,7 +96,7 @@ class NanoDet:
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:
         """Return the detections at or above `floor`; only the best class of each cell."""
-        levels = _levels([output.shape for output in outputs], size, self.strides)
+        levels = _levels(tuple(output.shape for output in outputs), size, self.strides)
         grids = [
             Grid(outputs[level.scores][0], outputs[level.bins][0], level.stride, level.columns)
             for level in levels
@@ -113,9 +114,10 @@ class _Level:
     bins: int
 
 
+@lru_cache(64)  # the same for each frame of a camera
 def _levels(
-    shapes: Sequence[tuple[int | None, ...]], size: Size, strides: Sequence[int]
-) -> list[_Level]:
+    shapes: tuple[tuple[int | None, ...], ...], size: Size, strides: tuple[int, ...]
+) -> tuple[_Level, ...]:
     """Pair the outputs of each stride by their number of cells; omit a stride without two.
 
     The exporter's names are of no use. The bins are the output with one of `WIDTHS`; if both have
@@ -128,7 +130,7 @@ def _levels(
         if len(pair) == 2:  # noqa: PLR2004  # a pair
             scores, bins = sorted(pair, key=lambda index: (shapes[index][-1] in WIDTHS, index))
             levels.append(_Level(stride, math.ceil(size.width / stride), scores, bins))
-    return levels
+    return tuple(levels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,8 @@ class WeakTrack:
             if now is None or track.frames < self.least_frames:
                 continue
             threshold = self.thresholds.of(now.label)
+            if now.confidence >= threshold:
+                continue
             confidences = [each.confidence for each in track.seen.values()]
             if not self._least[now.label] <= max(confidences) < threshold:
                 continue
