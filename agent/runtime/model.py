@@ -295,7 +295,7 @@ class ModelChange:
         old = self.current.info
         if new.info.task != old.task:
             raise ConfigurationError(
-                f"cannot change from a model that must {old.task} to one that must "
+                f"cannot change from a model of the task {old.task} to one of the task "
                 f"{new.info.task} while running: restart capture-agent"
             )
         latest = self.current.latest
