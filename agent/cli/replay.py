@@ -101,7 +101,14 @@ def replay(
         plan=plan,
         model=parts.detector.info,
         fps=rate,
-        warnings=parts.thresholds.warnings(),
+        warnings=[
+            *(
+                f"{result.source}: the whole image of frames is hidden: {result.misfit}"
+                for result in results
+                if result.misfit
+            ),
+            *parts.thresholds.warnings(),
+        ],
     )
     text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
     disk = Disk()

@@ -55,6 +55,7 @@ class RecordingResult:
     frames: int = 0  # analysed
     unreadable: int = 0  # skipped, because they could not be decoded or show missing data
     why_unreadable: str = ""  # of the first one
+    misfit: str = ""  # why AGENT_MASKS hid a whole image; empty if all fit
     passed_over: str = ""  # what the folder contains besides images
     sizes: Counter[str] = field(default_factory=Counter)  # frames analysed of each `WIDTHxHEIGHT`
     seconds: float = 0.0  # run time of the replay
@@ -103,7 +104,9 @@ class Replay:
         self._parts = parts
         self._recording = Recording(address, fps=fps, clock=RecordingTime())
         self._source: FrameSource = (
-            MaskedSource(self._recording, masks) if masks else self._recording
+            MaskedSource(self._recording, masks, changed=self._note_misfit)
+            if masks
+            else self._recording
         )
         cover = Cover()
         self._spool = MemorySpool(plan, cover)
@@ -122,6 +125,10 @@ class Replay:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (`run` closes it)
         self._sequence = 0
         self.result = RecordingResult(address.source, length)
+
+    def _note_misfit(self, misfit: str) -> None:
+        """Keep the first reason why a whole image is hidden."""
+        self.result.misfit = self.result.misfit or misfit
 
     def run(self, progress: Callable[[int], None] = lambda _frames: None) -> RecordingResult:
         """Read the recording to its end; `progress` gets the number of frames analysed so far.

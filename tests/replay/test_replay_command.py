@@ -71,6 +71,19 @@ def test_a_threshold_that_no_confidence_reaches_is_told(
     assert warning in Path("page.html").read_text()
 
 
+def test_masks_that_do_not_fit_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENT_MASKS", "9000,0 9100,0 9100,90")
+    noise_folder(tmp_path / "yard", 2)
+
+    result = CliRunner().invoke(app, ["replay", "yard"])
+
+    assert result.exit_code == 0, result.stderr
+    [warning] = json.loads(Path("capture-agent-replay/report.json").read_text())["warnings"]
+    assert warning.startswith("yard: the whole image of frames is hidden: mask 1 of this camera")
+    assert f"warning: {warning}\n" in result.stdout
+
+
 def test_a_budget_may_be_a_fraction(tmp_path: Path) -> None:
     noise_folder(tmp_path / "a", 6)
 
