@@ -13,14 +13,12 @@ def small_grey(pixels: Pixels) -> Grey:
 
     Larger frames are averaged over areas, which also reduces sensor noise.
     """
-    image, height, width = pixels, *pixels.shape[:2]
+    # Grey first: one channel is averaged faster than three, to the same level or one beside it.
+    grey, height, width = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), *pixels.shape[:2]
     while height % 2 == 0 and width % 2 == 0 and height >= 2 * HEIGHT and width >= 2 * WIDTH:
-        # OpenCV averages 2 x 2 pixels fast; then only a quarter of the pixels becomes grey.
+        # OpenCV averages 2 x 2 pixels fast.
         height, width = height // 2, width // 2
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        if image.ndim > 2:  # noqa: PLR2004  # not grey yet
-            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image is pixels else image
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     # From a factor of 1 to 2 bilinear sampling uses each pixel, too, in a sixth of the time.
     uses_all = HEIGHT <= height <= 2 * HEIGHT and WIDTH <= width <= 2 * WIDTH
     sampling = cv2.INTER_LINEAR if uses_all else cv2.INTER_AREA
