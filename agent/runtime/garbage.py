@@ -1,5 +1,6 @@
-"""How often Python looks for objects that refer to each other in a circle."""
+"""When memory is freed: objects that refer to each other in a circle, and what the heap keeps."""
 
+import ctypes
 import gc
 
 NEW_OBJECTS = 50_000
@@ -14,6 +15,13 @@ def look_less_often() -> None:
     gc.set_threshold(NEW_OBJECTS)
 
 
-def free_circles() -> None:
-    """Free what nothing but itself refers to, such as the frames in an exception's traceback."""
+def free_memory() -> None:
+    """Free what nothing but itself refers to, such as the frames in an exception's traceback.
+
+    The pages that this or a former model leaves free go back to the system: after each reload of a
+    model glibc kept some 10 MB more. That takes 20 ms then, and 0.2 ms when there is nothing.
+    """
     gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+    if trim is not None:
+        trim(0)

@@ -4,7 +4,7 @@ import contextlib
 
 from agent.errors import SpoolUnavailable
 from agent.ports import Clock, Notifier
-from agent.runtime.garbage import free_circles
+from agent.runtime.garbage import free_memory
 from agent.runtime.inference import Inference
 from agent.runtime.live import LiveState
 from agent.runtime.metrics import Metrics
@@ -55,7 +55,7 @@ class Housekeeping:
         if now >= self._next_summary:
             self._notifier.notify(f"STATUS={self._summary.report()}")
             self._next_summary = now + SUMMARY_S
-            free_circles()
+            free_memory()
         if now >= self._next_memory:
             self._save_selection()
             self._next_memory = now + MEMORY_S

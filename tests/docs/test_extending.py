@@ -69,6 +69,7 @@ def run_tests(copy: Path, *words: str) -> None:
     assert re.search(r"\d+ passed", output), output
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_and_of_the_contracts_pass(copy: Path) -> None:
     run_tests(
         copy,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
 from tests.detector.planted_models import METADATA, failing_model, planted_rows
@@ -126,6 +127,7 @@ def test_a_new_model_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None
     assert changed["before"] == kept["sha256"]
 
 
+@pytest.mark.slow
 def test_a_restart_with_a_bad_new_file_runs_the_known_good_model(tmp_path: Path) -> None:
     objects = [Planted((20, 30, 60, 70), 1, 0.75)]
     path = family_model(tmp_path / "street.onnx", FAMILIES["ultralytics"], objects)

@@ -35,6 +35,7 @@ def shell(folder: Path, command: str, **settings: object) -> subprocess.Complete
     )
 
 
+@pytest.mark.slow
 def test_the_daemon_works_without_standard_error(tmp_path: Path) -> None:
     done = shell(
         tmp_path,

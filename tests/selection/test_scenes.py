@@ -35,6 +35,7 @@ PARKED = Detection("car", 2, 0.9, Box(800, 400, 1000, 500))
 TEMPORAL = {name for name in RULE_NAMES if rule_class(name).is_temporal}
 
 
+@pytest.mark.slow
 def test_a_still_scene_with_an_object_at_the_threshold_costs_at_most_3_of_20_credits() -> None:
     draw = random.Random(1)
     outcome = run(
@@ -162,6 +163,7 @@ def test_a_moving_camera_costs_nothing_unless_the_model_is_in_doubt() -> None:
     assert all(c.observation.frame.sequence % 300 > 197 for c in doubtful.purchased)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "least", "most"), [(0, 1, 1), (30, 25, 30)])
 def test_of_a_classifier_each_doubtful_scene_is_purchased_once(
     changes: int, least: int, most: int
