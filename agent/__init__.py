@@ -17,6 +17,8 @@ The package has two halves. On the device, data flows one way, and each folder i
     camera threads         inference workers         writer            uploader threads
     FrameSource -mailbox-> Detector, Selector -queue-> encode, Spool -> UploadTarget
 
+With `AGENT_CLIP` one more thread before the writer adds the frames before and after a capture.
+
 At the desk, people work with the captures that arrived:
 
     receiver/ -> dataset/ -> evaluation/
@@ -27,12 +29,13 @@ At the desk, people work with the captures that arrived:
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
 Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,
-`settings/`, `logs`, `files` and `system`. Above them: `factories` builds each part from the
+`settings/`, `logs`, `files` and `system`. Above them: `factories/` builds each part from the
 settings, `app` connects the parts to a daemon, `install/` sets up the service, `cli/` is the
 command line.
 
 Exactly two places may lose data, and both count it: a camera's one-frame mailbox
-(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). The spool accounts for every capture:
+(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). Frames that a clip lacks are counted too.
+The spool accounts for every capture:
 
     stored = delivered + rejected and damaged + evicted + waiting
 

@@ -21,24 +21,25 @@ from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
-from agent.factories import (
+from agent.factories.cameras import frame_source
+from agent.factories.delivery import upload_target, upload_timeout
+from agent.factories.images import (
     clip_encoder,
     clip_span,
+    image_encoder,
+    record_maker,
+    viewing_encoder,
+)
+from agent.factories.model import (
     detector_of,
     engine_folder,
-    frame_source,
-    image_encoder,
     inference_workers,
     model_fallback,
     model_seconds,
     model_variables,
-    plan_for,
-    record_maker,
-    spool_of,
-    upload_target,
-    upload_timeout,
-    viewing_encoder,
 )
+from agent.factories.selection import plan_for
+from agent.factories.spool import spool_of
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget

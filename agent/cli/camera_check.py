@@ -12,7 +12,7 @@ from agent.camera.device_options import parse_device, refused
 from agent.camera.masked import MaskedSource
 from agent.domain import Frame
 from agent.errors import CameraLost, ConfigurationError
-from agent.factories import frame_source
+from agent.factories.cameras import frame_source
 from agent.ports import Clock, FrameSource
 from agent.settings.declarations import Settings
 

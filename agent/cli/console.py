@@ -100,7 +100,7 @@ def new_folder(wanted: Path) -> Path:
 
 
 def _make_target(settings: "Settings") -> None:
-    from agent.factories import upload_target
+    from agent.factories.delivery import upload_target
 
     upload_target(settings, clock=SystemClock())
 

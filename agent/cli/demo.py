@@ -73,7 +73,7 @@ def _hidden(clip: Path | None) -> dict[str, Any]:
     """Return what must not be seen of an own clip; raises `ConfigurationError`."""
     if clip is None:
         return {}
-    from agent.factories import masks_of_recording
+    from agent.factories.cameras import masks_of_recording
     from agent.replay.frames import address_of
 
     settings = console.settings()
@@ -91,7 +91,8 @@ def play(source: Path, folder: Path, screen: Console, **hidden: Any) -> DemoResu
     """
     from agent.app import Timing, wired
     from agent.camera.address import parse_camera
-    from agent.factories import dataset_at, drain_of, upload_target
+    from agent.factories.datasets import dataset_at
+    from agent.factories.delivery import drain_of, upload_target
     from agent.logs import make_log
     from agent.settings.load import without_environment
 
@@ -182,7 +183,7 @@ class SimulatedNetwork:
             self.duplicates += self._receiver.duplicates
 
     def _listen(self, port: int) -> "Receiver":
-        from agent.factories import receiver_of
+        from agent.factories.datasets import receiver_of
 
         receiver = receiver_of(self._dataset, port=port)
         receiver.start()

@@ -23,7 +23,8 @@ from agent.errors import (
     TemporaryError,
     UnfitCapture,
 )
-from agent.factories import readable_spool_of, shared_dataset_at, spool_of
+from agent.factories.datasets import shared_dataset_at
+from agent.factories.spool import readable_spool_of, spool_of
 from agent.files import Disk
 from agent.printable import printable
 from agent.redaction import redact

@@ -20,7 +20,8 @@ def flush() -> None:
 
     Refuses while a daemon owns the spool: that one delivers already.
     """
-    from agent.factories import drain_of, readable_spool_of, upload_target
+    from agent.factories.delivery import drain_of, upload_target
+    from agent.factories.spool import readable_spool_of
     from agent.spool.types import MoveReason
 
     settings = console.settings(needs_target=True)

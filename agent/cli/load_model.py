@@ -10,7 +10,7 @@ from agent.errors import ConfigurationError
 def main() -> int:
     """Return 0, or 78 if the model cannot be used; the daemon, which loads it next, says why."""
     from agent.cli import console
-    from agent.factories import detector_of
+    from agent.factories.model import detector_of
     from agent.runtime.model import synthetic_image
 
     try:

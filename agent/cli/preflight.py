@@ -22,14 +22,9 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
-from agent.factories import (
-    detector_of,
-    model_fallback,
-    model_seconds,
-    no_place_for_clips,
-    spool_of,
-    upload_target,
-)
+from agent.factories.delivery import no_place_for_clips, upload_target
+from agent.factories.model import detector_of, model_fallback, model_seconds
+from agent.factories.spool import spool_of
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
 from agent.logs import make_log

@@ -37,7 +37,7 @@ def receive(
     Prints a line for each capture: stored or repeat, device, camera, lane, size, id; and for each
     refused request the sender, the HTTP status and the reason, repeats within 10 s as a number.
     """
-    from agent.factories import dataset_at, receiver_of
+    from agent.factories.datasets import dataset_at, receiver_of
     from agent.log_queue import LogQueue
 
     token = _token(token_file)

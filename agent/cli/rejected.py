@@ -9,7 +9,7 @@ import typer
 
 from agent.cli import CommandGroup, console
 from agent.errors import DamagedRecord
-from agent.factories import spool_of
+from agent.factories.spool import spool_of
 from agent.files import Disk
 from agent.printable import printable
 from agent.record import file_format as record

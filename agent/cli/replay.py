@@ -76,7 +76,7 @@ def replay(
     Model, thresholds, rules and AGENT_MIN_VALUE come from the settings, where they are set. Each
     recording counts as one day: its credits accrue over its length. Nothing is uploaded.
     """
-    from agent.factories import detector_of, inference_workers
+    from agent.factories.model import detector_of, inference_workers
 
     settings = console.settings()
     rate = settings.fps if fps is None else fps
@@ -129,7 +129,7 @@ def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input
     """All recordings, measured, so that none is missing after an hour of work on another."""
     from agent.camera.length import length_of
     from agent.camera.recording import Recording
-    from agent.factories import masks_of_recording
+    from agent.factories.cameras import masks_of_recording
     from agent.replay.frames import RecordingTime, address_of
 
     inputs: list[_Input] = []
@@ -171,7 +171,7 @@ def _check_page(page: Path | None) -> None:
 
 
 def _plan(settings: "Settings", budget: float | None, task: "Task") -> "SelectionPlan":
-    from agent.factories import plan_for
+    from agent.factories.selection import plan_for
 
     plan, _ = plan_for(settings, task)
     if "device_id" not in settings.model_fields_set:
@@ -180,7 +180,8 @@ def _plan(settings: "Settings", budget: float | None, task: "Task") -> "Selectio
 
 
 def _parts(settings: "Settings", folder: Path, detector: Any, workers: int) -> "ReplayParts":
-    from agent.factories import clip_encoder, dataset_at, image_encoder, record_maker
+    from agent.factories.datasets import dataset_at
+    from agent.factories.images import clip_encoder, image_encoder, record_maker
     from agent.replay.recording import ReplayParts
     from agent.selection.threshold_check import ThresholdCheck
 

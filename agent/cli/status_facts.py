@@ -11,7 +11,7 @@ from typing import Any
 from agent import __version__
 from agent.cli.daemon import DaemonView, Presence, other_owner
 from agent.exchange.state import CameraState, DaemonState
-from agent.factories import ledger_of
+from agent.factories.selection import ledger_of
 from agent.selection.budget.ledger import ClockReading
 from agent.settings.declarations import Settings
 from agent.settings.units import show_size, show_span

@@ -4,15 +4,10 @@ import numpy as np
 
 from agent.domain import Capture, Clip, ClipFrame, Frame, Lane, Observation, RuleHit, StoredCapture
 from agent.errors import CameraLost
-from agent.factories import (
-    clip_encoder,
-    clip_span,
-    detector_of,
-    frame_source,
-    image_encoder,
-    record_maker,
-    upload_target,
-)
+from agent.factories.cameras import frame_source
+from agent.factories.delivery import upload_target
+from agent.factories.images import clip_encoder, clip_span, image_encoder, record_maker
+from agent.factories.model import detector_of
 from agent.ports import Clock
 from agent.record.file_format import decode, encode
 from agent.settings.declarations import Settings

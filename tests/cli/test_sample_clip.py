@@ -9,7 +9,7 @@ import numpy as np
 from agent.camera.address import parse_camera
 from agent.camera.length import Length, length_of
 from agent.cli.sample_clip import clip_pixels, sample_clip
-from agent.factories import detector_of
+from agent.factories.model import detector_of
 from agent.settings.load import without_environment
 from tests import ROOT
 

@@ -15,7 +15,7 @@ from agent.detector.fallback.subprocess_check import (
     environment,
 )
 from agent.errors import ModelUnusable
-from agent.factories import model_variables
+from agent.factories.model import model_variables
 from agent.settings.load import without_environment
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from agent.cli import app
 from agent.errors import ConfigurationError
 from agent.events import EVENTS
-from agent.factories import upload_target
+from agent.factories.delivery import upload_target
 from agent.install.plan import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
 from agent.ports import Clock
 from agent.settings.declarations import Settings, variable

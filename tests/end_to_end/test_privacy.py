@@ -35,7 +35,7 @@ BUGS = {
     "source": "import agent.camera.masked as m\nm.MaskedSource._masked = lambda _, frame: frame\n",
     "encoder": "import agent.record.image as m\nm.pixelated = lambda pixels, parts: pixels\n",
     "look": (
-        "import agent.factories as f\nfrom agent.record.image import JpegEncoder\n"
+        "import agent.factories.images as f\nfrom agent.record.image import JpegEncoder\n"
         "f.viewing_encoder = lambda settings: JpegEncoder(quality=90)\n"
     ),
     "crops": "import agent.selection.view as m\nm.coarse = lambda crop: crop\n",

@@ -106,7 +106,7 @@ def test_frames_are_read_through_the_masks_alone() -> None:
         "agent.camera.open",
         "agent.camera.live",
         "agent.camera.recording",
-        "agent.factories",
+        "agent.factories.cameras",
         "agent.replay.recording",  # with the masks that it was given
         "agent.cli.replay",  # looks whether a recording can be read
     }

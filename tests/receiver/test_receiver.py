@@ -17,7 +17,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from agent.dataset.folder import Dataset
 from agent.domain import StoredCapture
-from agent.factories import dataset_at
+from agent.factories.datasets import dataset_at
 from agent.files import Disk
 from agent.receiver import connections, server
 from agent.receiver.connections import ADDRESS_MAX, CONNECTIONS_MAX, Connections
@@ -639,7 +639,7 @@ def test_half_open_connections_do_not_use_up_the_files_of_the_process(tmp_path: 
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 from pathlib import Path
-from agent.factories import dataset_at, receiver_of
+from agent.factories.datasets import dataset_at, receiver_of
 receiver = receiver_of(dataset_at(Path({str(tmp_path / "set")!r})))
 receiver.start()
 print(receiver.url, flush=True)

@@ -14,7 +14,7 @@ from agent.camera.length import length_of
 from agent.dataset.folder import Dataset
 from agent.detector.detector import OnnxDetector, load_detector
 from agent.domain import Box, ClipSpan, Detection, ModelInfo, Pixels, Prediction, Task
-from agent.factories import selection_plan
+from agent.factories.selection import selection_plan
 from agent.files import Disk
 from agent.ports import Detector
 from agent.record.image import JpegEncoder

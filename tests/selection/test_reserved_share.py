@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.camera.address import parse_cameras
 from agent.domain import Lane, Thresholds
-from agent.factories import spool_of
+from agent.factories.spool import spool_of
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.plan import SelectionPlan
 from agent.settings.load import without_environment

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import ClipSpan
-from agent.factories import clip_span
+from agent.factories.images import clip_span
 from agent.record.clips import FRAME_BYTES, MOST_FRAMES, RING_BYTES, clip_problem
 from agent.settings.load import without_environment
 from tests.settings.operator_environment import problems_of, settings_of

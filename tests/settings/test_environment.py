@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agent.cli.settings_warnings import settings_warnings
 from agent.errors import ConfigurationError
-from agent.factories import selection_plan, upload_target
+from agent.factories.delivery import upload_target
+from agent.factories.selection import selection_plan
 from agent.path_text import path_problem
 from agent.settings.declarations import Settings, variable
 from agent.settings.load import PATH_SETTINGS, foreign_variables, load

@@ -10,17 +10,10 @@ from agent.camera.address import parse_camera
 from agent.camera.masked import MaskedSource
 from agent.domain import Box, Detection, ModelInfo, Task
 from agent.errors import ConfigurationError, ModelUnusable
-from agent.factories import (
-    clip_encoder,
-    detector_of,
-    frame_source,
-    image_encoder,
-    masks_of_recording,
-    model_fallback,
-    require_labels,
-    selection_plan,
-    viewing_encoder,
-)
+from agent.factories.cameras import frame_source, masks_of_recording
+from agent.factories.images import clip_encoder, image_encoder, viewing_encoder
+from agent.factories.model import detector_of, model_fallback, require_labels
+from agent.factories.selection import selection_plan
 from agent.replay.frames import address_of
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment

@@ -7,7 +7,7 @@ import pytest
 
 from agent.detector.formats import FORMAT_NAMES
 from agent.errors import ConfigurationError
-from agent.factories import selection_plan
+from agent.factories.selection import selection_plan
 from agent.settings.declarations import Settings
 from agent.settings.load import load, without_environment
 from tests.settings.operator_environment import environment, problems_of, settings_of

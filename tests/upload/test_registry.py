@@ -8,7 +8,7 @@ import pytest
 
 from agent.dataset.folder import Dataset
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
-from agent.factories import dataset_at
+from agent.factories.datasets import dataset_at
 from agent.files import Disk
 from agent.ports import UploadTarget
 from agent.upload.http.options import HttpOptions

@@ -1,0 +1,60 @@
+"""What turns frames into images and records by the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.factories.delivery import no_place_for_clips
+from agent.system import boot_id
+
+if TYPE_CHECKING:
+    from agent.domain import ClipSpan, ModelInfo
+    from agent.record.image import JpegEncoder
+    from agent.record.schema import RecordMaker
+    from agent.settings.declarations import Settings
+
+
+_VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
+
+
+def image_encoder(settings: Settings) -> JpegEncoder:
+    """What turns frames into stored images."""
+    from agent.record.image import JpegEncoder
+
+    return JpegEncoder(
+        quality=settings.jpeg_quality, max_side=settings.max_side, redact=settings.redact
+    )
+
+
+def clip_encoder(settings: Settings) -> JpegEncoder:
+    """What makes the small images of clips."""
+    from agent.record.clips import QUALITY, SIDE
+    from agent.record.image import JpegEncoder
+
+    return JpegEncoder(
+        quality=QUALITY, max_side=min(SIDE, settings.max_side or SIDE), redact=settings.redact
+    )
+
+
+def clip_span(settings: Settings) -> ClipSpan | None:
+    """Return what the clips of captures hold; None where there are none.
+
+    None are made for an endpoint that has no place for them.
+    """
+    return None if no_place_for_clips(settings) else settings.clip
+
+
+def viewing_encoder(settings: Settings) -> JpegEncoder:
+    """What makes images of frames that a person looks at, not stored ones."""
+    from agent.record.image import JpegEncoder
+
+    return JpegEncoder(quality=_VIEW_QUALITY, max_side=_VIEW_MAX_SIDE, redact=settings.redact)
+
+
+def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:
+    """What makes the records of this device; `boot` names the clock, by default this boot."""
+    from agent.record.schema import RecordMaker
+
+    boot = boot_id() if boot is None else boot
+    return RecordMaker(settings.device_id, boot, model, settings.all_thresholds, __version__)
