@@ -18,7 +18,7 @@ committed. So an in-doubt put keeps its files, and the next put first overwrites
 import contextlib
 import errno
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agent.domain import LANES, EvictionClass, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
@@ -90,6 +90,7 @@ class Spool:
         self._lock = threading.RLock()
         self._entries = state.entries
         self._claimed: dict[str, SpoolEntry] = {}
+        self._half_moved: set[str] = set()  # ids of rejections that failed; may be in `rejected/`
         waiting = state.entries.values()
         self._eviction_queue = EvictionQueue(waiting, attempted=self._index_notes.attempted())
         self._order = order or ValueOrder()
@@ -226,6 +227,7 @@ class Spool:
                 notes=notes,
             )
             try:
+                self._undo_moves(entries)
                 self._commit(change)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot delete delivered captures: {error}") from error
@@ -431,9 +433,22 @@ class Spool:
                     )
                 )
             except OSError as error:
+                self._half_moved.add(entry.id)
                 raise SpoolUnavailable(f"cannot move a capture to {why}/: {error}") from error
+            self._half_moved.discard(entry.id)
             self._drop(entry)
             self._disk_budget.after_move(why, file_name(entry))
+
+    def _undo_moves(self, entries: Iterable[SpoolEntry]) -> None:
+        """Move back files whose rejection failed halfway, since they were delivered after all.
+
+        Otherwise `rejected/` would hold a capture that is counted as delivered. Raises `OSError`.
+        """
+        for entry in entries:
+            if entry.id in self._half_moved:
+                with contextlib.suppress(FileNotFoundError):  # it was not moved
+                    self._files.move_back(entry)
+                self._half_moved.discard(entry.id)
 
     def _copy_ledger(self, text: str | None) -> None:
         """Write the ledger, if it is given, to its own file too. Raises `OSError`."""

@@ -67,7 +67,7 @@ def test_a_recording_s_clips_show_what_came_before_and_after(tmp_path: Path, ima
     done = call(tmp_path, "run", AGENT_CLIP="1s 600ms", **settings)
     assert done.returncode == 0, done.stderr
     with FaultyServer(faults.store) as older:  # it proves the image, and knows no clips
-        kept = call(tmp_path, "flush", AGENT_UPLOAD_URL=older.url)
+        kept = call(tmp_path, "flush", AGENT_CLIP="1s 600ms", AGENT_UPLOAD_URL=older.url)
     assert kept.returncode == 75
     assert "proves the image but not the clip" in kept.stderr + kept.stdout
     assert status(tmp_path)["waiting"] == 6

@@ -1,5 +1,6 @@
 """Damaged indexes and files, foreign files and planted rows: no valid capture is lost."""
 
+import errno
 import io
 import os
 import pickle
@@ -19,10 +20,12 @@ from agent.spool.layout import SpoolPaths
 from agent.spool.rejected import retry_rejected
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
-from agent.spool.types import NewCapture
+from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.captures import new_capture, of_first_schema
+from tests.fakes.disk.power_cut import DiskFault
 from tests.fakes.disk.real import BadBlockDisk
-from tests.spool.spool_builders import claimable, counts_add_up, open_real
+from tests.spool.checked_spool import CheckedSpool
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable, counts_add_up, open_real
 
 
 @pytest.fixture
@@ -256,6 +259,29 @@ def test_foreign_files_are_moved_to_damaged_and_folders_are_left_alone(root: Pat
     assert (root / "damaged" / "holiday.jpg").exists()
     assert (records / "folder").is_dir()
     assert not (records / (new_capture(1).id + ".tmp")).exists()
+
+
+@pytest.mark.parametrize("end", ["acknowledge", "release", "reject"])
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_rejection_that_failed_halfway_may_end_otherwise(
+    tmp_path: Path, step: int, end: str
+) -> None:
+    """The disk refuses one step of it: the move, the syncs of both folders, or the commit."""
+    checked = CheckedSpool(Machine(tmp_path / "spool", SpoolLimits(OVERHEAD + 4 * 4096)))
+    checked.put([new_capture(0, lane=Lane.RANDOM, value=0.0)])
+    identity = checked.claim()
+    assert identity is not None
+    checked.machine.disk.inject(DiskFault(step, errno.ENOSPC))
+    checked.reject(identity)
+    assert identity in checked.claimed
+    getattr(checked, end)(identity)
+
+    def start() -> None:
+        checked.machine.kill()
+        checked.machine.start()
+
+    checked.start_again(start)
+    checked.machine.kill()
 
 
 def test_rejected_and_damaged_files_do_not_fill_the_disk(tmp_path: Path) -> None:

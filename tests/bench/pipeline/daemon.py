@@ -70,6 +70,8 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         self._reading.join(5)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
         self._manager.shutdown(socket.SHUT_RDWR)
         self._manager.close()
         (self._folder / "notify").unlink(missing_ok=True)
