@@ -120,7 +120,23 @@ class Reconciliation:
             # An index without counters is new, so it was rebuilt from these files.
             found = {finding.value: count for finding, count in self.found.items()}
             self.log.warning("spool recovered", index_rebuilt=not contents.counts, **found)
-        return RecoveredState(self.entries, counts, contents.notes | notes, moved_bytes)
+        notes = {"sequence": str(self._last_moved())} | contents.notes | notes
+        return RecoveredState(self.entries, counts, notes, moved_bytes)
+
+    def _last_moved(self) -> int:
+        """Return the highest sequence of a file that was moved away; 0 if there is none.
+
+        Where the index was lost, no new capture may have the sequence of one that can come back.
+        """
+        return max(
+            (
+                entry.sequence
+                for folder in (self.paths.rejected, self.paths.damaged)
+                for file in self.disk.files(folder)
+                if (entry := parse_name(file.name, file.size)) is not None
+            ),
+            default=0,
+        )
 
     def _keep_one_of_two(self, names: set[str], contents: IndexContents) -> set[str]:
         """Handle files that are in `rejected/` too; return those removed from the record folder.

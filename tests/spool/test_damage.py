@@ -17,7 +17,7 @@ from agent.files import Disk
 from agent.spool import reconciliation
 from agent.spool.index_reading import DATABASE
 from agent.spool.layout import SpoolPaths
-from agent.spool.rejected import retry_rejected
+from agent.spool.rejected import list_rejected, retry_rejected
 from agent.spool.spool import Spool
 from agent.spool.status import read_status
 from agent.spool.types import NewCapture, SpoolLimits
@@ -383,6 +383,18 @@ def test_captures_rejected_before_the_index_was_lost_are_retried(root: Path) -> 
         assert claimable(spool).keys() == {*WAITING, new_capture(6).id}
         assert counts_add_up(spool)
     assert "spool recovered" not in log.getvalue()
+
+
+def test_no_new_capture_has_the_sequence_of_a_rejected_one_after_a_lost_index(root: Path) -> None:
+    """The rejected one may come back, and would be taken for the new one."""
+    [rejected] = list_rejected(Disk(), SpoolPaths(root))
+    for file in (root / "cache" / "records").glob("*.capture"):
+        file.unlink()
+    (root / "cache" / DATABASE).unlink()
+    with open_real(root) as spool:
+        [stored] = spool.put([new_capture(90)]).kept
+
+    assert stored.sequence > rejected.sequence
 
 
 def test_a_rejected_capture_that_waits_under_another_name_is_said(root: Path) -> None:
