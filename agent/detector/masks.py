@@ -4,6 +4,7 @@ Of the many detections of all frames few are stored. Until then a mask is a few 
 reference to what all masks of its frame share.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ Precision = TypeVar("Precision", np.float16, np.float32)
 _OPENCV_CONVERTS = int(cv2.__version__.partition(".")[0]) >= 5  # noqa: PLR2004  # to half precision
 
 
-class _LazyMask:
+class _LazyMask(ABC):
     """Base of masks: computes its polygon once."""
 
     __slots__ = ("_box", "_polygon")
@@ -55,9 +56,9 @@ class _LazyMask:
             self._polygon = outline(values, grid, self._box)
         return self._polygon
 
+    @abstractmethod
     def _values(self) -> tuple[FloatArray, Grid]:
         """Return numbers around the box, above 0 inside of the object, and their place."""
-        raise NotImplementedError
 
 
 class PrototypeMask(_LazyMask):

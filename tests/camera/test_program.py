@@ -28,6 +28,7 @@ from agent.errors import CameraLost
 from agent.system import SystemClock
 from tests.camera.mjpeg_server import HEIGHT, WIDTH, jpeg
 from tests.fakes.log import Recorder
+from tests.spool.small_file_system import skip_or_fail
 
 STALL = 10.0  # for a program that is expected to write
 SHORT = 0.3  # for one that is not
@@ -322,7 +323,7 @@ def test_a_wait_for_the_first_frame_ends_at_a_stop(run: Run, is_masked: bool) ->
 def test_a_silent_program_ends_when_the_agent_is_killed(tmp_path: Path, clip: Path) -> None:
     """It never notices that nobody reads its output."""
     if shutil.which("setpriv") is None:
-        pytest.skip("needs setpriv of util-linux")
+        skip_or_fail("needs setpriv of util-linux")
     script = f"echo $$ > {tmp_path}/pids; cat {clip}; exec sleep 60"
     code = f"""
 import sys, time

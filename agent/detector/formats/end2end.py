@@ -84,7 +84,7 @@ class End2End:
 
 
 def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> DecodedDetections:
-    """Return the detections of `[n, 6]`: corners, confidence, class id.
+    """Return the detections of `[n, 6 or more]`: corners, confidence, class id, others.
 
     Args:
         rows: The model's output.
@@ -97,6 +97,7 @@ def decode_rows(rows: FloatArray, floor: float, *, scale: float = 1.0) -> Decode
         rows[found.rows, 4],
         found.class_ids,
         invalid=found.invalid,
+        rows=found.rows,
     )
 
 

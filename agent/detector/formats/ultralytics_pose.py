@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from agent.detector.formats.contract import Columns, Layout, ModelSignature, Preprocessing
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.end2end import COLUMNS, USUAL_ROWS, whole_classes
+from agent.detector.formats.end2end import COLUMNS, USUAL_ROWS, decode_rows
 from agent.detector.formats.geometry import corners
 from agent.detector.formats.ultralytics import (
     BOX_ROWS,
@@ -218,15 +218,7 @@ class End2EndPose(_Pose):
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        table = outputs[0][0]
-        found = whole_classes(table, floor)
-        return DecodedDetections.validated(
-            table[found.rows, :4],
-            table[found.rows, 4],
-            found.class_ids,
-            invalid=found.invalid,
-            rows=found.rows,
-        )
+        return decode_rows(outputs[0][0], floor)
 
     def keypoints(self, outputs: Sequence[FloatArray], rows: NDArray[np.intp]) -> FloatArray:
         """Return the keypoints of these rows; see `PoseFormat`."""

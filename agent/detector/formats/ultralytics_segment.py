@@ -29,7 +29,7 @@ from agent.detector.formats.contract import (
     PrototypeMasks,
 )
 from agent.detector.formats.decoded import DecodedDetections
-from agent.detector.formats.end2end import COLUMNS, whole_classes
+from agent.detector.formats.end2end import COLUMNS, decode_rows
 from agent.detector.formats.geometry import corners
 from agent.detector.formats.ultralytics import (
     BOX_ROWS,
@@ -150,15 +150,7 @@ class End2EndSegment(_Segment):
         self, outputs: Sequence[FloatArray], *, size: Size, floor: float
     ) -> DecodedDetections:  # the boxes are in pixels already
         """Return the detections at or above `floor`."""
-        table = outputs[0][0]
-        found = whole_classes(table, floor)
-        return DecodedDetections.validated(
-            table[found.rows, :4],
-            table[found.rows, 4],
-            found.class_ids,
-            invalid=found.invalid,
-            rows=found.rows,
-        )
+        return decode_rows(outputs[0][0], floor)
 
     def masks(
         self, outputs: Sequence[FloatArray], rows: NDArray[np.intp], size: Size
