@@ -138,8 +138,8 @@ EVENTS: Mapping[str, Event] = {
     ),
     "model loaded": Event(
         "info",
-        "The model is loaded; `decided` says how its outputs are read, `features` whether objects "
-        "are recognized by its own features.",
+        "The model is loaded; `decided` says how its outputs are read, `features` which tensor "
+        "object features are made from, or why there are none.",
         facts="model sha256 provider labels decided features",
     ),
     "provider unavailable": Event(

@@ -144,7 +144,7 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 
 def _is_seconds(value: object) -> bool:
-    """Whether it is a time within a year; false for NaN. Records of the network pass here too."""
+    """Whether it is a number of seconds within a year; false for NaN, as a sender may write it."""
     return _is_number(value) and abs(value) <= _YEAR_S
 
 

@@ -20,7 +20,7 @@ _WIDTH = 480  # of an image on the page, in pixels
 _QUALITY = 72  # of its JPEG
 _LETTER = 0.62  # width of a letter as a share of its height
 _LINE = 1.25  # height of a caption, as a share of that of a letter
-_DOT = 0.14  # radius of a keypoint, as a share of that too
+_DOT = 0.14  # radius of a keypoint, as a share of the height of a letter
 _MOST_DRAWN = 8  # suspects, those with the highest `p`
 _LEAST_DRAWN = 0.05  # `p` of a suspect that is drawn
 

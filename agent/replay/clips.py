@@ -53,7 +53,7 @@ class ReplayClips:
         return found
 
     def _is_full(self) -> bool:
-        """Whether the captures that wait have too many pixels; the oldest then goes as it is."""
+        """Whether the captures that wait have too many pixels; then the oldest does not wait."""
         return sum(each.observation.frame.pixels.nbytes for each in self._waiting) >= HELD_BYTES
 
     def end(self, captures: Iterable[Capture]) -> list[Capture]:

@@ -44,7 +44,7 @@ class ClipRing:
     bytes: int = 0
     arrived_at: float = 0.0  # when the latest frame was handed over, in monotonic seconds
     last_at: float = float("-inf")
-    is_short: bool = False  # it was reported that frames were given up
+    is_short: bool = False  # dropped frames were reported
 
     def add(
         self, at: float, frame: ClipFrame | None, moment: "weakref.ref[Moment]"

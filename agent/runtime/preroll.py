@@ -33,7 +33,7 @@ BACKLOG = 8
 """Frames that may wait for their encoding, with all their pixels."""
 
 HELD_BYTES = 64_000_000
-"""Pixels of captures that wait for what comes after them; beyond it the oldest goes as it is."""
+"""Pixels of captures that wait for what comes after them; beyond it, the oldest stops waiting."""
 
 FULL_S = 0.05
 """How long the stage waits before it retries a full queue."""

@@ -13,7 +13,7 @@ MOST_BYTES = 32_000_000
 """Bytes of the largest image that is accepted from a camera."""
 
 _TRAILER = 4096  # bytes in which the end of a JPEG is expected: some cameras append data
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a scan: none of stuffing, fill, restart
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # ends a scan: no stuffed byte, no restart
 _SCAN, _END, _COMMENT = 0xDA, 0xD9, 0xFE
 _HUFFMAN, _QUANTIZATION, _RESTART = 0xC4, 0xDB, 0xDD
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive: all with Huffman codes
