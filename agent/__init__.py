@@ -11,6 +11,7 @@ The package has two halves. On the device, data flows one way, and each folder i
 - `spool/` keeps captures through power cuts and full disks until they are delivered.
 - `exchange/` is the folder through which other processes watch the daemon and ask it.
 - `upload/` has one target per kind of endpoint: it builds requests and checks responses.
+- `api/` and `mqtt/` let applications and people beside the daemon see and say; off by default.
 
 `runtime/` moves the data through these stages in threads, and controls start and stop:
 
@@ -42,8 +43,8 @@ The spool accounts for every capture:
 Modules are layers. A module imports only from its own layer and those below; a test
 (`tests/house/test_layers.py`) checks it:
 
-    nouns < ports < record < pure code < shared < adapters < runtime < dataset < desk
-    < factories < app < install < cli
+    nouns < ports < record < pure code < shared < adapters < runtime < doors < dataset
+    < desk < factories < app < install < cli
 
 Settings are declared once, in `settings/groups`. The parser, the error messages, the env
 file and the tables in the documentation are generated from there.

@@ -21,6 +21,7 @@ from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
+from agent.factories.api import side_workers
 from agent.factories.cameras import frame_source
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.images import (
@@ -44,6 +45,7 @@ from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.answers import Answers, FrameView
+from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.inference import Inference
 from agent.runtime.live import LiveState, Process, shown_error
@@ -154,7 +156,14 @@ def wired(
         live = _live(stages, process, clock=clock)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         metrics = _metrics(settings, stages, live, clock=clock, log=log)
-        stages = replace(stages, exchange=exchange, metrics=metrics)
+        application = Application(
+            cameras=tuple(camera.name for camera in settings.cameras),
+            live=live,
+            events=stages.inference.events,
+            clock=clock,
+        )
+        sides = side_workers(settings, application)
+        stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
 

@@ -91,6 +91,13 @@ class ClassScore:
     confidence: float  # 0 to 1
 
 
+class EncodedBy(StrEnum):
+    """Who made the bytes of an image."""
+
+    AGENT = "agent"  # the agent encoded the pixels
+    CAMERA = "camera"  # the camera's own JPEG, unchanged
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One image of one camera, as read."""
@@ -104,8 +111,11 @@ class Frame:
     source_frame: int | None = None  # 0-based index in the recording, as decoded
     stream: str = ""  # names the clock of `at`: the boot for a camera, the file for a recording
     jpeg: bytes | None = field(default=None, repr=False)
-    """The camera's own JPEG of exactly these pixels; None if there is none."""
+    """A JPEG of exactly these pixels; None if there is none."""
     masks: tuple[Polygon, ...] = ()  # regions that were painted over, of `AGENT_MASKS`
+    encoded_by: EncodedBy = EncodedBy.CAMERA  # who made `jpeg`
+    prediction: "Prediction | None" = field(default=None, compare=False, repr=False)
+    """What the application's own model found in it; the agent's model does not run then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +237,7 @@ class Lane(StrEnum):
     INTERVAL = "interval"  # every nth frame
     SCORE = "score"  # a rule found it informative
     REQUESTED = "requested"  # a person or a program asked for it
+    VERDICT = "verdict"  # a person said that the model is wrong there, or did not object to it
 
 
 class BudgetPart(StrEnum):
@@ -257,10 +268,11 @@ class LaneTraits:
 
 LANES: Mapping[Lane, LaneTraits] = MappingProxyType(
     {
-        Lane.REQUESTED: LaneTraits("q", BudgetPart.SCORE, EvictionClass.LAST, 0, 0.1),
-        Lane.RANDOM: LaneTraits("r", BudgetPart.RANDOM, EvictionClass.BY_TAG, 1),
-        Lane.INTERVAL: LaneTraits("i", BudgetPart.RANDOM, EvictionClass.BY_VALUE, 2),
-        Lane.SCORE: LaneTraits("s", BudgetPart.SCORE, EvictionClass.BY_VALUE, 3),
+        Lane.VERDICT: LaneTraits("v", BudgetPart.SCORE, EvictionClass.LAST, 0, 0.1),
+        Lane.REQUESTED: LaneTraits("q", BudgetPart.SCORE, EvictionClass.LAST, 1, 0.1),
+        Lane.RANDOM: LaneTraits("r", BudgetPart.RANDOM, EvictionClass.BY_TAG, 2),
+        Lane.INTERVAL: LaneTraits("i", BudgetPart.RANDOM, EvictionClass.BY_VALUE, 3),
+        Lane.SCORE: LaneTraits("s", BudgetPart.SCORE, EvictionClass.BY_VALUE, 4),
     }
 )
 """The one table of lanes: a lane without a row here cannot be stored, paid for or sent."""
@@ -295,6 +307,35 @@ class Sampling:
     weight: float  # seconds of the stream that this capture stands for
 
 
+class VerdictKind(StrEnum):
+    """What a person says of the model's output for one frame."""
+
+    RIGHT = "right"
+    WRONG = "wrong"  # something that the model reported is false, or has the wrong label
+    MISSING = "missing"  # something is not reported
+    UNUSABLE = "unusable"  # the image cannot be judged
+    UNOBJECTED = "unobjected"  # it was shown, and nobody contradicted: no review
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether it says that the model failed."""
+        return self in {VerdictKind.WRONG, VerdictKind.MISSING}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of one frame of one camera; a fact that is never changed."""
+
+    verdict: VerdictKind
+    camera: str
+    moment: float  # when the frame was captured, in seconds since 1970 UTC
+    at: float  # when the verdict was given, in seconds since 1970 UTC
+    capture: str = ""  # id of the capture of that frame; empty if there is none
+    by: str = ""  # who gave it
+    note: str = ""
+    inclusion_probability: float | None = None  # of `UNOBJECTED`: with which it was sampled
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """A frame to keep, with the reasons, before its image is encoded."""
@@ -310,13 +351,8 @@ class Capture:
     hint: str = ""  # what the purchase of credits compares, as `SendHint.text` writes it
     replaces: str | None = None  # id of a stored capture that this one makes unnecessary
     clip: Clip | None = None  # what was analysed before and after
-
-
-class EncodedBy(StrEnum):
-    """Who made the bytes of an image."""
-
-    AGENT = "agent"  # the agent encoded the pixels
-    CAMERA = "camera"  # the camera's own JPEG, unchanged
+    note: str = ""  # of the person or program that asked for it
+    verdict: Verdict | None = None  # why it is a capture of the lane `verdict`
 
 
 @dataclass(frozen=True, slots=True)

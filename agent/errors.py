@@ -3,6 +3,8 @@
 Messages read "cannot X: why"; where a person can fix it, the last sentence says how.
 """
 
+from enum import StrEnum
+
 
 class AgentError(Exception):
     """Anything that the agent reports in one line instead of a traceback."""
@@ -18,6 +20,23 @@ class ConfigurationError(AgentError):
 
 class ModelUnusable(ConfigurationError):
     """The file at AGENT_MODEL, or one beside it, is bad; use another model if there is one."""
+
+
+class RefusalKind(StrEnum):
+    """Why what a person or program asked of the daemon is refused."""
+
+    INVALID = "invalid"  # what is asked makes no sense; change it
+    UNKNOWN = "unknown"  # there is no such camera, capture or page
+    GONE = "gone"  # the frame is too old
+    NOT_NOW = "not now"  # the same may work in a moment
+
+
+class RequestRefused(AgentError):
+    """The daemon does not do what another program asked; tell it why and go on."""
+
+    def __init__(self, kind: RefusalKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class TemporaryError(AgentError):

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from agent.domain import (
@@ -22,6 +21,8 @@ from agent.domain import (
     Task,
     Thresholds,
 )
+from agent.record.timestamp import timestamp
+from agent.record.verdicts import verdict_line
 
 SCHEMA = 2
 
@@ -87,6 +88,8 @@ class RecordMaker:
             "masks": [_hidden(part, scale, image) for part in image.hidden],
             "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
+            "note": capture.note or None,
+            "verdicts": [] if capture.verdict is None else [verdict_line(capture.verdict)],
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
 
@@ -100,11 +103,6 @@ def _labels(model: ModelInfo) -> dict[str, Any]:
     if model.task is Task.CLASSIFY or sum(map(len, model.labels)) > _LABELS_MAX:
         return {}
     return {"labels": list(model.labels)}
-
-
-def timestamp(wall: float) -> str:
-    """Return a time, in seconds since 1970 UTC, as RFC 3339 with milliseconds."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _model_output(observation: Observation, task: Task, image: EncodedImage) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from agent.ports import Clock, Detector
 from agent.progress import doing
 from agent.runtime.failed_runs import FailedRuns
 from agent.runtime.followed import CaptureState
+from agent.runtime.listeners import PipelineEvents
 from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
@@ -74,6 +75,7 @@ class Inference:
         clips: ClipStage | None = None,
     ) -> None:
         self._mailbox = mailbox
+        self.events = PipelineEvents()
         self._clips = clips
         self._detector = detector
         self._selection = selection
@@ -174,8 +176,10 @@ class Inference:
             self._hand_in(ticket, Observation(ticket.frame, (), grey=grey, is_still=True))
             return
         began = self._clock.monotonic()
-        with doing(f"runs the model on a frame of {ticket.frame.camera}"):
-            prediction = self._detector.detect(pixels)
+        prediction = ticket.frame.prediction
+        if prediction is None:
+            with doing(f"runs the model on a frame of {ticket.frame.camera}"):
+                prediction = self._detector.detect(pixels)
         self._stats.inferred(self._clock.monotonic() - began)
         self._failed_runs.note(ticket.frame.camera, prediction)
         observation = Observation(
@@ -230,6 +234,7 @@ class Inference:
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
         self._newest[observation.frame.camera] = observation, self._clock.monotonic()
+        self.events.analysed.tell(observation)
         self._log_changes(observation.frame.camera)
 
     def _log_changes(self, camera: str) -> None:
@@ -264,6 +269,7 @@ class Inference:
             rules=",".join(hit.name for hit in capture.rules),
             value=round(capture.value, 3),
         )
+        self.events.captured.tell(capture)
         self._chosen.append(capture)
 
     def _forward(self) -> bool:

@@ -59,6 +59,15 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SideWorker:
+    """A worker beside the pipeline: it may hang, and neither that nor its end ends the process."""
+
+    name: str
+    step: Step
+    close: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stages:
     """All connected parts of the pipeline."""
 
@@ -77,6 +86,7 @@ class Stages:
     metrics: Metrics | None = None
     exchange: Exchange | None = None  # None: no other process can watch or ask
     clips: ClipStage | None = None  # None: captures have no clips
+    sides: tuple[SideWorker, ...] = ()
 
 
 class Supervisor:
@@ -159,6 +169,10 @@ class Supervisor:
             self._side.append(
                 self._worker("exchange", exchange.step, timeout=math.inf, close=exchange.close)
             )
+        self._side += [
+            self._worker(side.name, side.step, timeout=math.inf, close=side.close)
+            for side in stages.sides
+        ]
         self._workers = [
             *self._side,
             *self._uploaders,

@@ -28,6 +28,7 @@ class SelectionOutcome(StrEnum):
     RANDOM = "random"
     INTERVAL = "interval"
     REQUESTED = "requested"
+    VERDICT = "verdict"
     SCORE = "score"
     BEST_OF_CELL = "score, unless a better frame follows in its cell of time"
     NO_SUSPECT = "no rule names a suspect"

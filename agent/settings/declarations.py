@@ -5,6 +5,7 @@ these declarations; a test fails when a copy drifts. A setting is read from the 
 systemd reads the env file.
 """
 
+from agent.settings.groups.application import ApplicationSettings
 from agent.settings.groups.base import PREFIX, variable
 from agent.settings.groups.cameras import CameraSettings
 from agent.settings.groups.clips import ClipSettings
@@ -20,6 +21,7 @@ __all__ = ["PREFIX", "Settings", "variable"]
 
 class Settings(
     LogSettings,
+    ApplicationSettings,
     UploadSettings,
     ClipSettings,
     StorageSettings,

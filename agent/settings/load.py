@@ -20,6 +20,7 @@ from agent.settings.secret_file import read_secret
 from agent.settings.units import closest_name
 
 PATH_SETTINGS = (
+    "api_tls_cert",
     "model",
     "spool_dir",
     "state_dir",

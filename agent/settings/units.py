@@ -98,7 +98,9 @@ def closest_name(name: str, names: Collection[str]) -> str | None:
     words = name.split("_")
     related = [each for each in names if {words[0], words[-1]} & {*each.split("_")}]
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.65)  # "FSP" is near "FPS"
-    found = near or difflib.get_close_matches(name, related, n=1, cutoff=0.4)
+    alike = difflib.get_close_matches(name, related, n=len(names), cutoff=0.4)
+    # Of several, the one that is declared first is used most.
+    found = near or [each for each in related if each in alike]
     return found[0] if found else None
 
 

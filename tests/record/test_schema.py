@@ -32,7 +32,8 @@ from agent.domain import (
     Task,
     Thresholds,
 )
-from agent.record.schema import RecordMaker, timestamp
+from agent.record.schema import RecordMaker
+from agent.record.timestamp import timestamp
 from tests.fakes.captures import detection, frame
 
 ID = "01970f7e-4c00-7abc-8def-0123456789ab"
@@ -135,6 +136,8 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
             "slot_seconds": 900.0,
             "weight": 900.0,
         },
+        "note": None,
+        "verdicts": [],
         "agent": {"name": "edge-capture-agent", "version": "1.2.3"},
     }
     assert json.loads(json.dumps(record)) == record

@@ -155,7 +155,7 @@ def test_a_credential_that_cannot_be_read_is_one_of_the_problems(tmp_path: Path,
 def test_what_the_type_of_a_setting_calls_secret_is_not_shown() -> None:
     secret = {name for name, field in Settings.model_fields.items() if is_secret(field)}
 
-    assert secret == {"upload_token", "upload_proxy"}
+    assert secret == {"upload_token", "upload_proxy", "mqtt_url"}
     shown = repr(without_environment(upload_token="a-token", upload_proxy="http://u:pw@10.0.0.1:1"))
     assert "a-token" not in shown
     assert "pw" not in shown

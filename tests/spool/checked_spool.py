@@ -77,7 +77,11 @@ class CheckedSpool:
         """Claim the next; return None when the disk refused or nothing waits."""
         order = sorted(
             (one for key, one in self.waiting.items() if key not in self.claimed),
-            key=lambda one: (one.lane is not Lane.REQUESTED, -one.value, one.sequence),
+            key=lambda one: (
+                one.lane not in {Lane.REQUESTED, Lane.VERDICT},
+                -one.value,
+                one.sequence,
+            ),
         )
         before = self.spool.counts()
         refused = False

@@ -14,7 +14,7 @@ def naive_plan(
     evicted: list[SpoolEntry] = []
     while left and sum(occupied_bytes(one) for one in evicted) < excess:
         drawn = [one for one in left if one.lane is Lane.RANDOM]
-        asked = [one for one in left if one.lane is Lane.REQUESTED]
+        asked = [one for one in left if one.lane in {Lane.REQUESTED, Lane.VERDICT}]
         chosen = [one for one in left if one.lane in {Lane.SCORE, Lane.INTERVAL}]
         over_share = sum(occupied_bytes(one) for one in drawn) > random_quota
         if drawn and (over_share or not chosen):

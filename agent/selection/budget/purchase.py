@@ -55,6 +55,7 @@ class BudgetedOrder:
 
     def __post_init__(self) -> None:
         self._lanes = {
+            Lane.VERDICT: SortedKeyList(key=_by_age),
             Lane.REQUESTED: SortedKeyList(key=_by_age),
             Lane.RANDOM: SortedKeyList(key=_random_order),
             Lane.INTERVAL: SortedKeyList(key=_random_order),

@@ -13,7 +13,7 @@ _SAMPLED = 64  # captures that are compared with the refused ones
 
 
 class ValueOrder:
-    """Sends everything: requested captures first, then by value, then the oldest."""
+    """Sends everything: what people asked for first, then by value, then the oldest."""
 
     def __init__(self) -> None:
         self._waiting = SortedKeyList(key=_urgency)
@@ -93,4 +93,4 @@ def _distance(one: SpoolEntry, other: SpoolEntry) -> float:
 
 
 def _urgency(entry: SpoolEntry) -> tuple[bool, float, int]:
-    return LANES[entry.lane].send_order > 0, -entry.value, entry.sequence
+    return LANES[entry.lane].budget_limit is None, -entry.value, entry.sequence

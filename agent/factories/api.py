@@ -1,0 +1,38 @@
+"""The API and the MQTT client of the settings, as workers beside the pipeline."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigurationError
+from agent.runtime.supervisor import SideWorker
+
+if TYPE_CHECKING:
+    from agent.runtime.application import Application
+    from agent.settings.declarations import Settings
+
+
+def side_workers(settings: Settings, application: Application) -> tuple[SideWorker, ...]:
+    """Return the workers that the settings ask for. Raises `ConfigurationError`."""
+    return tuple(_api(settings, application))
+
+
+def _api(settings: Settings, application: Application) -> list[SideWorker]:
+    if settings.api is None:
+        return []
+    try:
+        from agent.api.app import make_app
+        from agent.api.server import ApiServer
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"AGENT_API needs {error.name}: pip install 'edge-capture-agent[web]', or unset "
+            "AGENT_API"
+        ) from None
+    if settings.api.path:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(settings.api.path)
+    else:
+        listening = socket.create_server((settings.api.host, settings.api.port))
+    server = ApiServer(make_app(application), listening)
+    return [SideWorker("api", server.step, server.close)]

@@ -1,0 +1,99 @@
+"""What applications and people beside the daemon can see and say: all that `api` and `mqtt` use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agent.ports import Clock
+from agent.runtime.listeners import PipelineEvents
+from agent.runtime.live import LiveState
+
+
+class Captures(Protocol):
+    """Asks for captures, and says what became of them. Thread-safe; never waits for the disk."""
+
+    def request(self, camera: str, at: str | float | None = None, *, note: str = "") -> str:
+        """Capture the frame nearest to `at`, and return the id of the capture.
+
+        Args:
+            camera: Its name.
+            at: RFC 3339, or seconds before now such as "-3s"; None for the newest analysed frame.
+                At most 10 s ago.
+            note: Becomes part of the record.
+
+        Raises `RequestRefused`.
+        """
+
+    def state(self, capture_id: str) -> Mapping[str, Any]:
+        """Return `id`, `state`, `lane`, `rules` and more of a capture. Raises `RequestRefused`."""
+
+    def latest(self) -> Sequence[Mapping[str, Any]]:
+        """Return the last captures, newest first, each as `state` does."""
+
+
+class Verdicts(Protocol):
+    """Takes what people say about the model's output. Thread-safe; never waits for the disk."""
+
+    def give(
+        self,
+        verdict: str,
+        *,
+        capture: str | None = None,
+        camera: str | None = None,
+        at: str | float | None = None,
+        by: str = "",
+        note: str = "",
+    ) -> Mapping[str, Any]:
+        """Take a verdict about a capture, or about the frame of a camera nearest to `at`.
+
+        Returns the verdict as a line of `verdicts.jsonl`; `id` is null where there is no capture.
+        Raises `RequestRefused`.
+        """
+
+    def shown(self, camera: str, at: str | float, *, seconds: float) -> None:
+        """Note that a person saw the prediction for `seconds`. Raises `RequestRefused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveImage:
+    """A frame as it may be looked at."""
+
+    jpeg: bytes = field(repr=False)
+    record: Mapping[str, Any] = field(repr=False)  # as of a capture, boxes in pixels of `jpeg`
+    captured_at: str  # RFC 3339: what `at` takes
+    age_s: float  # since it was analysed
+    error: str | None  # why the camera gives no newer one
+
+
+class LiveImages(Protocol):
+    """Draws the newest frames; nothing is computed while nobody asks. Thread-safe."""
+
+    def newest(self, camera: str, *, boxes: bool) -> LiveImage:
+        """Return the newest analysed frame, with the model's boxes or without.
+
+        One image of a frame is made once, however many ask for it. Raises `RequestRefused`.
+        """
+
+
+class FrameIntake(Protocol):
+    """Takes the frames of `push:` cameras. Thread-safe; never waits."""
+
+    def put(self, camera: str, image: bytes, predictions: bytes | None) -> Mapping[str, Any]:
+        """Offer a JPEG and, if there are any, the application's predictions as JSON.
+
+        Returns what becomes of the frame. Raises `RequestRefused`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The doors of the running daemon."""
+
+    cameras: tuple[str, ...]
+    live: LiveState
+    events: PipelineEvents
+    clock: Clock
+    captures: Captures | None = None
+    verdicts: Verdicts | None = None
+    images: LiveImages | None = None
+    intake: FrameIntake | None = None
