@@ -21,13 +21,14 @@ from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
-from agent.factories.api import side_workers
+from agent.factories.api import has_doors, side_workers
 from agent.factories.cameras import frame_source
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.images import (
     clip_encoder,
     clip_span,
     image_encoder,
+    recent_encoder,
     record_maker,
     viewing_encoder,
 )
@@ -48,14 +49,17 @@ from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.inference import Inference
-from agent.runtime.live import LiveState, Process, shown_error
+from agent.runtime.listeners import PipelineEvents
+from agent.runtime.live import LiveState, Process
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import DiskSpace, Metrics
 from agent.runtime.model import ModelChange, first_model
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
-from agent.runtime.reader import Reader
+from agent.runtime.reader import Reader, no_frames
+from agent.runtime.recent import RecentFrames
+from agent.runtime.shown_error import shown_error
 from agent.runtime.spool_start import once_usable
 from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stages, Supervisor
@@ -154,6 +158,7 @@ def wired(
         model = _model(settings, notifier=notifier, clock=clock, log=log)
         stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
         live = _live(stages, process, clock=clock)
+        recent = _recent(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         metrics = _metrics(settings, stages, live, clock=clock, log=log)
         application = Application(
@@ -161,6 +166,7 @@ def wired(
             live=live,
             events=stages.inference.events,
             clock=clock,
+            recent=recent,
         )
         sides = side_workers(settings, application)
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
@@ -216,6 +222,24 @@ def _live(stages: Stages, process: Process, *, clock: Clock) -> LiveState:
         clock=clock,
         clips=stages.clips,
     )
+
+
+def _recent(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> RecentFrames | None:
+    """Keep the frames of the last seconds if somebody may ask for one."""
+    if not has_doors(settings):
+        return None
+    readers = {reader.camera: reader for reader in stages.readers}
+    recent = RecentFrames(
+        list(readers),
+        recent_encoder(settings),
+        fps=settings.fps,
+        why=lambda camera: no_frames(readers[camera].report),
+        stats=stages.stats,
+        clock=clock,
+        log=log,
+    )
+    recent.listen(stages.inference.events)
+    return recent
 
 
 def _metrics(
@@ -338,25 +362,28 @@ def _stages(
     clips, chosen = _clips(settings, target, queue, stats=stats, clock=clock, log=log)
     info = change.current.info
     maker = record_maker(settings, info)
-    selection = _selection(settings, cover, spool, task=info.task, log=log)
+    events = PipelineEvents()
+    selection = _selection(settings, cover, spool, events, task=info.task, log=log)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
+    inference = Inference(
+        mailbox,
+        change.current,
+        selection,
+        chosen,
+        shrink=small_grey,
+        still=StillFrames(selection.selectors, settings.all_thresholds)
+        if settings.motion_gate == "auto"
+        else None,
+        stats=stats,
+        clock=clock,
+        log=log,
+        clips=clips,
+    )
+    inference.events = events
     return Stages(
         readers=_readers(settings, mailbox, clock=clock, log=log),
         mailbox=mailbox,
-        inference=Inference(
-            mailbox,
-            change.current,
-            selection,
-            chosen,
-            shrink=small_grey,
-            still=StillFrames(selection.selectors, settings.all_thresholds)
-            if settings.motion_gate == "auto"
-            else None,
-            stats=stats,
-            clock=clock,
-            log=log,
-            clips=clips,
-        ),
+        inference=inference,
         inference_workers=workers,
         queue=queue,
         writer=Writer(
@@ -401,16 +428,34 @@ def _clips(
 
 
 def _selection(
-    settings: Settings, cover: Cover, spool: Spool, *, task: Task, log: Log
+    settings: Settings,
+    cover: Cover,
+    spool: Spool,
+    events: PipelineEvents,
+    *,
+    task: Task,
+    log: Log,
 ) -> Selection:
     """Build the selection with the rules that fit the model, and restore its stored state."""
     plan, disabled = plan_for(settings, task)
     if disabled:
         log.info("rules disabled", rules=",".join(disabled), task=task)
     names = [camera.name for camera in settings.cameras]
-    explained = partial(explain, log) if log.is_enabled_for(logging.DEBUG) else None
+    listeners = [events.evaluated.tell] if has_doors(settings) else []
+    if log.is_enabled_for(logging.DEBUG):
+        listeners.append(partial(explain, log))
+
+    def explained(evaluation: FrameEvaluation) -> None:
+        for listener in listeners:
+            listener(evaluation)
+
     selection = Selection(
-        names, plan, new_id=new_id, cover=cover, run=token_hex(4), explain=explained
+        names,
+        plan,
+        new_id=new_id,
+        cover=cover,
+        run=token_hex(4),
+        explain=explained if listeners else None,
     )
     selection.remember(spool.note)
     return selection

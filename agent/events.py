@@ -117,6 +117,15 @@ EVENTS: Mapping[str, Event] = {
         "Use a cable instead of Wi-Fi, or lower bit rate and key frame interval of the camera.",
         facts="camera frames",
     ),
+    "recent frames shortened": Event(
+        "warning",
+        "The frames of the last seconds, of which an application can ask for one, take more memory "
+        "than they may; the oldest are given up, and a camera has those of `kept_s` alone. Logged "
+        "once for each camera.",
+        "Nothing if so many seconds are enough; otherwise lower `AGENT_FPS` or the resolution of "
+        "the camera.",
+        facts="camera kept_s wanted_s limit",
+    ),
     "camera ended": Event(
         "info",
         "A recording was read to its end; `unreadable` counts its frames that could not be "

@@ -13,9 +13,19 @@ if TYPE_CHECKING:
     from agent.settings.declarations import Settings
 
 
+def has_doors(settings: Settings) -> bool:
+    """Whether people or programs beside the daemon can ask it for anything."""
+    return settings.api is not None or settings.mqtt_url is not None
+
+
 def side_workers(settings: Settings, application: Application) -> tuple[SideWorker, ...]:
     """Return the workers that the settings ask for. Raises `ConfigurationError`."""
-    return tuple(_api(settings, application))
+    return (*_recent(application), *_api(settings, application))
+
+
+def _recent(application: Application) -> list[SideWorker]:
+    recent = application.recent
+    return [] if recent is None else [SideWorker("recent frames", recent.step)]
 
 
 def _api(settings: Settings, application: Application) -> list[SideWorker]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import __version__
@@ -9,13 +10,18 @@ from agent.factories.delivery import no_place_for_clips
 from agent.system import boot_id
 
 if TYPE_CHECKING:
-    from agent.domain import ClipSpan, ModelInfo
+    from collections.abc import Callable
+
+    from agent.domain import ClipSpan, Frame, ModelInfo
     from agent.record.image import JpegEncoder
     from agent.record.schema import RecordMaker
     from agent.settings.declarations import Settings
 
 
 _VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
+
+_TWICE_QUALITY = 95
+"""Of what is encoded a second time, smaller or with hidden parts: the first time costs little."""
 
 
 def image_encoder(settings: Settings) -> JpegEncoder:
@@ -43,6 +49,18 @@ def clip_span(settings: Settings) -> ClipSpan | None:
     None are made for an endpoint that has no place for them.
     """
     return None if no_place_for_clips(settings) else settings.clip
+
+
+def recent_encoder(settings: Settings) -> Callable[[Frame], bytes]:
+    """What makes the JPEGs of the frames of the last seconds.
+
+    Where nothing will be hidden or shrunk they are what a capture stores, byte for byte.
+    """
+    from agent.record.image import faithful_jpeg
+
+    is_final = not settings.redact and not settings.max_side
+    quality = settings.jpeg_quality if is_final else max(_TWICE_QUALITY, settings.jpeg_quality)
+    return partial(faithful_jpeg, quality=quality)
 
 
 def viewing_encoder(settings: Settings) -> JpegEncoder:

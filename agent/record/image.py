@@ -3,8 +3,17 @@
 from collections.abc import Collection, Sequence
 
 import cv2
+import numpy as np
 
-from agent.domain import EncodedBy, EncodedImage, Frame, HiddenPart, Observation, Suspect
+from agent.domain import (
+    EncodedBy,
+    EncodedImage,
+    Frame,
+    HiddenPart,
+    Observation,
+    Pixels,
+    Suspect,
+)
 from agent.record.jpeg_header import is_complete_jpeg
 from agent.record.pixelate import pixelated
 from agent.record.redacted import redacted_parts
@@ -21,8 +30,9 @@ class JpegEncoder:
     An image is shrunk so that no side is longer than `max_side`. `quality` is 1 to 100; `max_side`
     is in pixels, 0 = no limit. Places of the labels in `redact` are pixelated.
 
-    The camera's own JPEG is kept, byte for byte, where the image would show the same: nothing is
-    hidden in it, and it is not shrunk. So `quality` is that of the images that are encoded here.
+    The JPEG that a frame has, mostly the camera's own, is kept, byte for byte, where the image
+    would show the same: nothing is hidden in it, and it is not shrunk. So `quality` is that of the
+    images that are encoded here.
     """
 
     def __init__(self, *, quality: int, max_side: int = 0, redact: Collection[str] = ()) -> None:
@@ -41,21 +51,48 @@ class JpegEncoder:
         redacted = redacted_parts(observation, self._redact, suspects)
         is_shrunk = self._max_side < max(height, width)
         if not redacted and not is_shrunk and (own := _own_jpeg(frame)) is not None:
-            return EncodedImage(own, width, height, encoded_by=EncodedBy.CAMERA)
+            return EncodedImage(
+                own, width, height, encoded_by=frame.encoded_by, hidden=_masked(frame)
+            )
         pixels = pixelated(frame.pixels, redacted) if redacted else frame.pixels
         if is_shrunk:
             scale = self._max_side / max(height, width)
             width, height = max(1, round(width * scale)), max(1, round(height * scale))
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", pixels, self._parameters)
-        masked = tuple(HiddenPart(polygon=polygon) for polygon in frame.masks)
-        return EncodedImage(data.tobytes(), width, height, hidden=masked + redacted)
+        return EncodedImage(data.tobytes(), width, height, hidden=_masked(frame) + redacted)
+
+
+def faithful_jpeg(frame: Frame, *, quality: int) -> bytes:
+    """Return a JPEG of the whole frame; empty if it is too large for one.
+
+    It stays in memory as `Frame.jpeg`, and is neither stored nor shown but by `JpegEncoder`, which
+    hides what must not be seen.
+    """
+    if max(frame.pixels.shape[:2]) > LONGEST_SIDE:
+        return b""
+    _, data = cv2.imencode(".jpg", frame.pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()
+
+
+def pixels_of(jpeg: bytes) -> Pixels:
+    """Return the pixels of a JPEG that was decoded or made here before."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags), np.uint8)
+
+
+def _masked(frame: Frame) -> tuple[HiddenPart, ...]:
+    return tuple(HiddenPart(polygon=polygon) for polygon in frame.masks)
 
 
 def _own_jpeg(frame: Frame) -> bytes | None:
-    """Return the camera's JPEG if it is whole, of the frame's size, and shown by every reader."""
+    """Return the frame's JPEG if it is whole, of the frame's size, and shown by every reader.
+
+    A camera knows nothing of the masks.
+    """
     own = frame.jpeg
-    if own is None or frame.masks or len(own) > LARGEST_OWN:
+    is_unmasked = frame.masks and frame.encoded_by is not EncodedBy.AGENT
+    if own is None or is_unmasked or len(own) > LARGEST_OWN:
         return None
     height, width = frame.pixels.shape[:2]
     return own if is_complete_jpeg(own, width, height) else None

@@ -14,8 +14,7 @@ from agent.ports import Clock, ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.runtime.followed import CaptureState, FollowedCaptures, Outcome
 from agent.runtime.inference import Inference
-from agent.runtime.live import shown_error
-from agent.runtime.reader import CameraCondition, Reader
+from agent.runtime.reader import Reader, no_frames
 
 FOLLOWED_S = 330.0
 """How long the answer to a request for captures is kept up to date."""
@@ -115,15 +114,7 @@ class Answers:
         if camera not in self._readers:
             names = ", ".join(self._readers)
             return f"there is no such camera; the cameras are {names}"
-        report = self._readers[camera].report
-        error = shown_error(report.error)
-        if report.condition is CameraCondition.LOST:
-            return f"the camera is lost: {error}"
-        if report.condition is CameraCondition.FAILED:
-            return f"the recording cannot be read: {error}"
-        if report.condition is CameraCondition.ENDED:
-            return "the recording has ended"
-        return None
+        return no_frames(self._readers[camera].report)
 
     def _frames(self, ask: Ask) -> dict[str, Any]:
         return {"frames": [self._frame(name) for name in self._cameras(ask)]}

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agent.domain import Verdict
 from agent.ports import Clock
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState
+from agent.runtime.recent import RecentFrames
 
 
 class Captures(Protocol):
@@ -54,6 +56,13 @@ class Verdicts(Protocol):
         """Note that a person saw the prediction for `seconds`. Raises `RequestRefused`."""
 
 
+class FactStore(Protocol):
+    """Where verdicts go that need no image of their own. Thread-safe."""
+
+    def keep(self, verdict: Verdict) -> None:
+        """Take a fact; return at once. It is durable soon, and then delivered exactly once."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveImage:
     """A frame as it may be looked at."""
@@ -93,6 +102,7 @@ class Application:
     live: LiveState
     events: PipelineEvents
     clock: Clock
+    recent: RecentFrames | None = None  # the frames of the last 10 s; None if nobody can ask
     captures: Captures | None = None
     verdicts: Verdicts | None = None
     images: LiveImages | None = None

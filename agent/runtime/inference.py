@@ -76,6 +76,7 @@ class Inference:
     ) -> None:
         self._mailbox = mailbox
         self.events = PipelineEvents()
+        """What others can listen to; who makes the selection tells `evaluated`."""
         self._clips = clips
         self._detector = detector
         self._selection = selection
@@ -231,10 +232,10 @@ class Inference:
             observation = self._still.completed(observation)
         if self._clips is not None:
             observation = self._clips.observe(observation)
+        self._newest[observation.frame.camera] = observation, self._clock.monotonic()
+        self.events.analysed.tell(observation)  # before the rules have judged it
         for capture in self._selection.observe(observation, self._clock.monotonic()):
             self._accept(capture)
-        self._newest[observation.frame.camera] = observation, self._clock.monotonic()
-        self.events.analysed.tell(observation)
         self._log_changes(observation.frame.camera)
 
     def _log_changes(self, camera: str) -> None:

@@ -9,21 +9,18 @@ from types import MappingProxyType
 from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.ports import Clock
 from agent.printable import printable
-from agent.redaction import redact
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.model import CurrentModel
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
+from agent.runtime.shown_error import shown_error
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
 from agent.spool.spool import Spool
 
 RATE_S = 20.0
 """Span over which frame rates are measured."""
-
-ERROR_LENGTH = 600
-"""Characters of an error that the state repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +209,3 @@ class LiveState:
             last_capture=None if capture is None else capture[0],
             last_capture_time=None if capture is None else capture[1],
         )
-
-
-def shown_error(error: str | None) -> str | None:
-    """Return an error as it may be shown: one line, no secret, not endless."""
-    return None if error is None else printable(redact(error), ERROR_LENGTH)

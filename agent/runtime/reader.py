@@ -12,6 +12,7 @@ from agent.errors import CameraLost
 from agent.logs import Log
 from agent.ports import Clock, FrameSource, HidesImages, Interruptible
 from agent.runtime.mailbox import Mailbox
+from agent.runtime.shown_error import shown_error
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 30.0
@@ -42,6 +43,18 @@ class CameraReport:
     since: float | None = None  # when `condition` began
     width: int | None = None  # pixels of the latest frame
     height: int | None = None
+
+
+def no_frames(report: CameraReport) -> str | None:
+    """Return why no frame can be expected of a camera now; None if one can."""
+    error = shown_error(report.error)
+    if report.condition is CameraCondition.LOST:
+        return f"the camera is lost: {error}"
+    if report.condition is CameraCondition.FAILED:
+        return f"the recording cannot be read: {error}"
+    if report.condition is CameraCondition.ENDED:
+        return "the recording has ended"
+    return None
 
 
 class Reader:
@@ -120,6 +133,10 @@ class Reader:
         if wait > 0:
             return wait
         frame, self._next = self._next, None
+        if self._paced:  # it was read before it was due
+            now = self._clock.monotonic()
+            wall = self._clock.wall()
+            frame = replace(frame, captured_at=wall, monotonic_ns=int(now * 1e9))
         self._mailbox.put(frame)
         self.last_frame_at = self._clock.monotonic()
         return 0.0

@@ -17,7 +17,7 @@ CALLS = frozenset(
 MAY: Mapping[str, tuple[frozenset[str], str]] = {
     "agent.record.image": (
         frozenset({"imencode", "tobytes"}),
-        "the door: what must not be seen is hidden here",
+        "the door: what must not be seen is hidden here. Its faithful copies stay in memory",
     ),
     "agent.runtime.answers": (frozenset({"b64encode"}), "an image of the door, as text"),
     "agent.cli.look": (
