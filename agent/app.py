@@ -168,7 +168,7 @@ def wired(
             clock=clock,
             recent=recent,
         )
-        sides = side_workers(settings, application)
+        sides = side_workers(settings, application, log=log)
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)

@@ -473,6 +473,25 @@ EVENTS: Mapping[str, Event] = {
         "Set `AGENT_CLIP=off`, or deliver to an endpoint that takes clips: docs/clips.md.",
         facts="target",
     ),
+    "api started": Event(
+        "info",
+        "Applications and browsers can reach the agent at `address`.",
+        facts="address tls token",
+    ),
+    "api refused": Event(
+        "warning",
+        "A client of the API was sent away; `reason` says which limit or check it met. One line a "
+        "minute for each reason; `count` counts those since the last one. No camera waits for it.",
+        "Nothing, if nobody misses an answer. Otherwise docs/api.md explains the reasons.",
+        facts="reason client count",
+    ),
+    "api failed": Event(
+        "critical",
+        "A bug in a call of the API, which was answered with the status 500; the traceback "
+        "follows, at most once a minute for each place. Everything else goes on.",
+        REPORT_BUG,
+        facts="call",
+    ),
     "summary": Event(
         "info",
         "Counts and latencies of the last minute.",

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from agent.api.routes import status
 from agent.errors import RefusalKind, RequestRefused
@@ -22,14 +24,48 @@ STATUS: Mapping[RefusalKind, int] = MappingProxyType(
 
 
 def make_app(application: Application) -> Starlette:
-    """Return the application with all routes."""
-    return Starlette(
-        routes=[*status.routes(application)],
-        exception_handlers={RequestRefused: refused},
+    """Return the application with all routes.
+
+    Their endpoints are coroutines, and never wait: what reads a file or draws an image goes through
+    `asyncio.to_thread`, whose few threads are counted as the API's own.
+    """
+    app = Starlette(
+        routes=routes(application),
+        exception_handlers={
+            RequestRefused: refused,
+            HTTPException: not_there,
+            Exception: failed,
+        },
     )
+    app.router.redirect_slashes = False
+    return app
+
+
+def routes(application: Application) -> list[Route]:
+    """Return all routes."""
+    return [*status.routes(application)]
 
 
 async def refused(_: Request, error: Exception) -> Response:
     """Return the response to a request that is refused."""
     assert isinstance(error, RequestRefused)  # noqa: S101 (registered for it alone)
-    return JSONResponse({"error": str(error)}, STATUS[error.kind])
+    headers = {"Retry-After": "1"} if error.kind is RefusalKind.NOT_NOW else None
+    return JSONResponse({"error": str(error)}, STATUS[error.kind], headers)
+
+
+async def not_there(request: Request, error: Exception) -> Response:
+    """Return the response to a call that does not exist, or not with this method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (registered for it alone)
+    if error.status_code == 404:  # noqa: PLR2004
+        text = "cannot find this call: docs/api.md lists all, such as GET /v1/status"
+    elif error.status_code == 405:  # noqa: PLR2004
+        allowed = (error.headers or {}).get("Allow", "")
+        text = f"cannot {request.method} here: allowed is {allowed}"
+    else:
+        text = error.detail
+    return JSONResponse({"error": text}, error.status_code, error.headers)
+
+
+async def failed(_: Request, __: Exception) -> Response:
+    """Return the response to a call in which a bug was met; `Connection` reports it."""
+    return JSONResponse({"error": "a bug in the agent; its log has the traceback"}, 500)

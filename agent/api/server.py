@@ -1,32 +1,143 @@
-"""Runs the HTTP server in a thread of its own."""
+"""Runs the HTTP server in a thread of its own, with an event loop of its own."""
 
 import asyncio
-import socket
+import contextlib
+import logging
+import ssl
 import threading
+from collections.abc import Sequence
+from pathlib import Path
+from socket import socket
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from agent.api.connection import Connection, Connections
+from agent.api.executor import CallThreads
+from agent.api.governor import GovernedSelector, Governor
+from agent.api.limits import LIMITS, ApiLimits
+from agent.api.observer import ApiObserver
+
+_WAIT_S = 3600.0
+_JOIN_S = 0.8  # the supervisor waits a second for it
+_BACKLOG = 16  # connections that one turn of the loop accepts at most
 
 
 class ApiServer:
     """The server of one daemon; `step` and `close` are those of a side worker."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: Sequence[socket],
+        observer: ApiObserver,
+        *,
+        limits: ApiLimits = LIMITS,
+        tls: ssl.SSLContext | None = None,
+        path: Path | None = None,
+    ) -> None:
+        """Make the server of sockets that are bound; it listens from the first step on.
+
+        Args:
+            app: What is called.
+            listening: Sockets that are bound.
+            observer: Counts and reports.
+            limits: What clients may take.
+            tls: The certificate, where the API has one.
+            path: Of a unix socket; removed at the end.
+        """
+        self._app = app
         self._listening = listening
+        self._observer = observer
+        self._limits = limits
+        self._tls = tls
+        self._path = path
+        self.governor = Governor(limits.cpu_share)
+        self.connections = Connections(limits)
+        self._loop = asyncio.SelectorEventLoop(GovernedSelector(self.governor))
+        self._threads = CallThreads(limits.threads, self.governor.used)
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)
+        quiet_libraries()
 
     def step(self) -> float:
         """Start the server at the first call."""
         if self._thread.ident is None:
             self._thread.start()
-        return 1.0
+        return _WAIT_S
 
     def close(self) -> None:
-        """End all connections."""
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(1.0)
+        """End all connections at once."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        for each in self._listening:
+            each.close()
+        if self._thread.ident is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_JOIN_S)
 
     def _serve(self) -> None:
-        asyncio.run(self._server.serve([self._listening]))
+        loop = self._loop
+        asyncio.set_event_loop(loop)
+        loop.set_default_executor(self._threads)
+        loop.set_exception_handler(self._loop_failed)
+        try:
+            loop.run_until_complete(self._listen())
+            loop.run_forever()
+            loop.run_until_complete(self._end())
+        finally:
+            self._threads.shutdown()
+            loop.close()
+
+    async def _listen(self) -> None:
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=self._limits.head_bytes,
+            timeout_keep_alive=round(self._limits.idle_s),
+        )
+        config.load()
+
+        def connection() -> Connection:
+            return Connection(config, self._app, self.connections, self._observer, self._limits)
+
+        handshake = self._limits.head_s if self._tls else None
+        for each in self._listening:
+            await asyncio.get_running_loop().create_server(
+                connection,
+                sock=each,
+                ssl=self._tls,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=handshake,
+            )
+
+    async def _end(self) -> None:
+        """Abort all connections, and give the calls a moment to notice."""
+        self.connections.abort_all()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_JOIN_S / 2)
+
+    def _loop_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError | asyncio.CancelledError) or error is None:
+            return  # a client that is gone, a handshake that failed
+        self._observer.failed(error, "connection")
+
+
+def quiet_libraries() -> None:
+    """Keep what the libraries log from standard error: what matters is reported by `Connection`."""
+    for name in ("uvicorn", "uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())

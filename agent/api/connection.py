@@ -1,0 +1,294 @@
+"""One connection of the API: uvicorn's HTTP/1.1, with a limit for everything that may take time."""
+
+import asyncio
+import ipaddress
+import json
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Protocol
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from agent.api.limits import ApiLimits
+from agent.errors import RefusalKind, RequestRefused
+
+HANDLE = "agent.connection"
+"""Key of the connection in the scope of its calls."""
+
+
+class Phase(StrEnum):
+    """What a connection does."""
+
+    IDLE = "idle"  # between two requests
+    HEAD = "head"  # a request is awaited or began to arrive
+    CALL = "call"  # its body arrives, it is worked on, or its response is sent
+    STREAM = "stream"
+    REFUSED = "refused"  # it is told why and closed
+
+
+class Observer(Protocol):
+    """Counts and reports what connections meet."""
+
+    def refused(self, why: str, client: str) -> None:
+        """Note that a client met a limit."""
+
+    def failed(self, error: BaseException, call: str) -> None:
+        """Report a bug in a call."""
+
+
+class Connections:
+    """All connections of one server; used by the thread of its loop alone."""
+
+    def __init__(self, limits: ApiLimits) -> None:
+        self._limits = limits
+        self._open: dict[Connection, None] = {}  # the oldest first
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def streams(self) -> int:
+        """How many of them are event streams."""
+        return sum(each.phase is Phase.STREAM for each in self._open)
+
+    def add(self, new: "Connection") -> bool:
+        """Add a connection, if need be in place of one that waits for a request.
+
+        Returns False where there is no place: all others are at work.
+        """
+        same = [each for each in self._open if each.address == new.address]
+        if new.address and len(same) >= self._limits.address_connections:
+            if not _end_oldest(same):
+                return False
+        elif len(self._open) >= self._limits.connections and not _end_oldest([*self._open]):
+            return False
+        self._open[new] = None
+        return True
+
+    def remove(self, one: "Connection") -> None:
+        """Forget a connection, if it was added."""
+        self._open.pop(one, None)
+
+    def abort_all(self) -> None:
+        """End all at once, whatever is still to be sent."""
+        for each in list(self._open):
+            each.abort()
+
+
+class Connection(H11Protocol):
+    """One connection; each of its phases has a deadline."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: ASGIApp,
+        connections: Connections,
+        observer: Observer,
+        limits: ApiLimits,
+    ) -> None:
+        super().__init__(config, ServerState(), {}, asyncio.get_running_loop())
+        self.app = self._call
+        self.phase = Phase.HEAD
+        self.address = ""
+        """IP address of a client on another computer, else empty."""
+        self._inner = app
+        self._all = connections
+        self._observer = observer
+        self._limits = limits
+        self._timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
+        self._limit: asyncio.Timeout | None = None
+
+    @property
+    def client_name(self) -> str:
+        """Who is at the other end, as the log names it."""
+        return self.client[0] if self.client else "unix socket"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, or refuse the connection where there are too many."""
+        super().connection_made(transport)
+        self.address = _remote_address(self.client)
+        if self._all.add(self):
+            self._due(self._limits.head_s)
+        else:
+            self._observer.refused("connections", self.client_name)
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._all.remove(self)
+        for timer in (self._timer, self._send_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request."""
+        if self.phase is Phase.REFUSED:
+            return
+        if self.phase is Phase.IDLE:
+            self.phase = Phase.HEAD
+            self._due(self._limits.head_s)
+        try:
+            super().data_received(data)
+        except Exception as error:  # noqa: BLE001 (a bug ends the connection, not the daemon)
+            self._observer.failed(error, "request")
+            self.abort()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        super().pause_writing()
+        self._send_timer = self.loop.call_later(self._limits.send_s, self._late)
+
+    def resume_writing(self) -> None:
+        """Note that the client reads again."""
+        super().resume_writing()
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self.phase = Phase.IDLE
+        # Not only closed: what a client never reads would be kept for it.
+        self._due(self._limits.idle_s + self._limits.linger_s)
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        del msg
+        self._observer.refused("invalid request", self.client_name)
+        text = (
+            "cannot read the request: it is no valid HTTP/1.1, or its head is larger than "
+            f"{self._limits.head_bytes} bytes"
+        )
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._refuse(HTTPStatus.BAD_REQUEST, text)
+
+    def begin_stream(self) -> None:
+        """Make the present call an event stream, which has no end of its own.
+
+        Raises `RequestRefused` where there are too many.
+        """
+        if self.phase is Phase.STREAM:
+            return
+        if self._all.streams >= self._limits.streams:
+            self._observer.refused("streams", self.client_name)
+            raise RequestRefused(
+                RefusalKind.NOT_NOW,
+                f"cannot open another event stream: {self._limits.streams} are open; close one",
+            )
+        self.phase = Phase.STREAM
+        if self._limit is not None:
+            self._limit.reschedule(None)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def abort(self) -> None:
+        """End at once; what was not sent yet is lost."""
+        self.transport.abort()
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application for one request."""
+        self.phase = Phase.CALL
+        # What comes after the call's own limit: a response that nobody reads.
+        self._due(self._limits.call_s + self._limits.send_s)
+        scope[HANDLE] = self
+        answer = _Answer(send)
+        try:
+            async with asyncio.timeout(self._limits.call_s) as limit:
+                self._limit = limit
+                await self._inner(scope, receive, answer)
+        except TimeoutError as error:
+            if limit.expired():
+                self._observer.refused("time", self.client_name)
+                text = f"the call took more than {self._limits.call_s:.0f} s"
+                await self._end(answer, HTTPStatus.SERVICE_UNAVAILABLE, text)
+            else:
+                await self._fail(answer, error, scope)
+        except Exception as error:  # noqa: BLE001 (a bug in a call is reported, and ends only it)
+            await self._fail(answer, error, scope)
+
+    async def _fail(self, answer: "_Answer", error: Exception, scope: Scope) -> None:
+        self._observer.failed(error, f"{scope['method']} {scope['path']}")
+        text = "a bug in the agent; its log has the traceback"
+        await self._end(answer, HTTPStatus.INTERNAL_SERVER_ERROR, text)
+
+    async def _end(self, answer: "_Answer", status: HTTPStatus, text: str) -> None:
+        if answer.started:
+            self.abort()
+            return
+        body = _json(text)
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await answer({"type": "http.response.start", "status": status.value, "headers": headers})
+        await answer({"type": "http.response.body", "body": body})
+
+    def _refuse(self, status: HTTPStatus, text: str) -> None:
+        """Say why without a call, and close."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE} and not self.transport.is_closing():
+            self.transport.write(plain_response(status, text))
+        self.phase = Phase.REFUSED
+        self.transport.close()
+        self._due(self._limits.linger_s)
+
+    def _due(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        if self.phase in {Phase.HEAD, Phase.CALL, Phase.STREAM}:
+            self._observer.refused("time", self.client_name)
+        self.abort()
+
+
+class _Answer:
+    """Sends, and knows whether a response has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.started = self.started or message["type"] == "http.response.start"
+        await self._send(message)
+
+
+def plain_response(status: HTTPStatus, text: str) -> bytes:
+    """Return a whole response that closes the connection."""
+    body = _json(text)
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n"
+    )
+    head += "Retry-After: 1\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+    return head.encode() + b"\r\n" + body
+
+
+def _json(text: str) -> bytes:
+    return json.dumps({"error": text}).encode()
+
+
+def _end_oldest(connections: list[Connection]) -> bool:
+    """End the one that has waited longest for a request; False where none waits."""
+    for each in connections:
+        if each.phase in {Phase.IDLE, Phase.HEAD}:
+            each.abort()
+            return True
+    return False
+
+
+def _remote_address(client: tuple[str, int] | None) -> str:
+    if client is None:
+        return ""
+    try:
+        address = ipaddress.ip_address(client[0].partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return "" if mapped.is_loopback else str(mapped)

@@ -1,0 +1,1 @@
+"""The socket for applications: real servers, real clients."""

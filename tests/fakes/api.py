@@ -1,0 +1,157 @@
+"""A real server of the API on a free port and on a unix socket, and a client for both."""
+
+import contextlib
+import http.client
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Route
+
+from agent.api.app import make_app
+from agent.api.limits import LIMITS, ApiLimits
+from agent.api.observer import ApiObserver
+from agent.api.server import ApiServer
+from agent.runtime.application import Application
+from tests.fakes.log import Recorder
+
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the server answered."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        """The text of an error, whose JSON has nothing else."""
+        [(name, text)] = self.json.items()
+        assert name == "error"
+        return str(text)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection to a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT_S)
+        self.sock.connect(str(self._path))
+
+
+class ApiClient:
+    """Calls the API as a program beside the daemon does; a connection for each call."""
+
+    def __init__(self, *, port: int = 0, path: Path | None = None) -> None:
+        self.port = port
+        self.path = path
+
+    @property
+    def url(self) -> str:
+        """The address without a path; a browser takes it."""
+        assert self.path is None
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        return self.call("GET", path, None, headers)
+
+    def post(
+        self,
+        path: str,
+        body: bytes | Mapping[str, Any] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send bytes as they are, or an object as JSON."""
+        if isinstance(body, bytes):
+            return self.call("POST", path, body, headers)
+        as_json = {"Content-Type": "application/json", **(headers or {})}
+        return self.call("POST", path, json.dumps(body).encode(), as_json)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        with contextlib.closing(self.connection()) as connection:
+            connection.request(method, path, body, dict(headers or {}))
+            found = connection.getresponse()
+            return Response(found.status, found.headers, found.read())
+
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str] | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Open a response that does not end, such as server-sent events: `readline()` it."""
+        with contextlib.closing(self.connection()) as connection:
+            connection.request("GET", path, None, dict(headers or {}))
+            with connection.getresponse() as response:
+                yield response
+
+    def connection(self) -> http.client.HTTPConnection:
+        if self.path is not None:
+            return _UnixConnection(self.path)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+
+    def socket(self) -> socket.socket:
+        """Connect for bytes that no client would send."""
+        connection = self.connection()
+        connection.connect()
+        return connection.sock
+
+
+@dataclass(frozen=True, slots=True)
+class ServedApi:
+    """A server that runs, with a client for each of its two addresses."""
+
+    server: ApiServer
+    tcp: ApiClient
+    unix: ApiClient
+    observer: ApiObserver
+
+
+Serve = Callable[..., ServedApi]
+"""`serve(application, limits=...)`: what the fixture of tests/api/conftest.py gives."""
+
+
+@contextlib.contextmanager
+def served_api(
+    application: Application,
+    folder: Path,
+    *,
+    log: Recorder | None = None,
+    limits: ApiLimits = LIMITS,
+    more: Sequence[Route] = (),
+) -> Iterator[ServedApi]:
+    """Serve the application on 127.0.0.1 and on a unix socket in `folder`, and `more` routes."""
+    path = folder / "api.sock"
+    tcp = socket.create_server(("127.0.0.1", 0))
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(str(path))
+    unix.listen()
+    observer = ApiObserver((log or Recorder()).log, application.clock.monotonic)
+    app = make_app(application)
+    app.router.routes.extend(more)
+    server = ApiServer(app, [tcp, unix], observer, limits=limits, path=path)
+    port = tcp.getsockname()[1]
+    server.step()
+    try:
+        yield ServedApi(server, ApiClient(port=port), ApiClient(path=path), observer)
+    finally:
+        server.close()
