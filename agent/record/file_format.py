@@ -27,13 +27,14 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.domain import LANES, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord
 from agent.record.validation import parse_record
+from agent.record.verdicts import verdicts_of
 
 SUFFIX = ".capture"
 HEADER_BYTES = 60
@@ -192,6 +193,17 @@ def reweighted(capture: StoredCapture, inclusion_probability: float) -> StoredCa
         return capture
     weight = sampling["weight"] / inclusion_probability
     record = {**capture.record, "sampling": {**sampling, "weight": weight}}
+    return replace(capture, record_json=_to_json(record), record=record)
+
+
+def with_verdicts(capture: StoredCapture, lines: Sequence[Mapping[str, Any]]) -> StoredCapture:
+    """Return a capture whose record has these verdicts after its own; unchanged if there is none.
+
+    `lines` are checked, and few enough for `MOST_VERDICTS`.
+    """
+    if not lines:
+        return capture
+    record = {**capture.record, "verdicts": [*verdicts_of(capture.record), *lines]}
     return replace(capture, record_json=_to_json(record), record=record)
 
 

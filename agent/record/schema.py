@@ -22,7 +22,7 @@ from agent.domain import (
     Thresholds,
 )
 from agent.record.timestamp import timestamp
-from agent.record.verdicts import verdict_line
+from agent.record.verdicts import LONGEST_NOTE, clean_text, verdict_line
 
 SCHEMA = 2
 
@@ -88,7 +88,7 @@ class RecordMaker:
             "masks": [_hidden(part, scale, image) for part in image.hidden],
             "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
-            "note": capture.note or None,
+            "note": clean_text(capture.note, LONGEST_NOTE) or None,
             "verdicts": [] if capture.verdict is None else [verdict_line(capture.verdict)],
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }

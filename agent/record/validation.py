@@ -16,7 +16,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeGuard
-from uuid import UUID
+
+from agent.record.verdicts import are_verdicts, is_capture_id, is_note
 
 LONGEST = 2_000_000
 """Bytes of a record. 300 detections with their suspects have about 100,000. Parsing takes at most
@@ -156,13 +157,6 @@ def _is_side(value: object) -> bool:
     return _is_natural(value) and 1 <= value <= _MOST_PIXELS
 
 
-def _is_id(value: object) -> bool:
-    try:
-        return isinstance(value, str) and str(UUID(value)) == value
-    except ValueError:
-        return False
-
-
 def _is_box(value: object) -> bool:
     return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))  # noqa: PLR2004
 
@@ -214,7 +208,7 @@ _is_clip: _Check = _object(
 )
 
 _FIELDS: Mapping[str, _Check] = {
-    "id": _is_id,
+    "id": is_capture_id,
     "image": _object(
         sha256=_is_text,
         width=_optional(_is_side),
@@ -282,5 +276,7 @@ _FIELDS: Mapping[str, _Check] = {
             )
         )
     ),
+    "note": _optional(is_note),
+    "verdicts": are_verdicts,
     "sampling": _optional(_object(weight=_is_number, slot_seconds=_optional(_is_number))),
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.domain import SpoolEntry
 from agent.spool.disk_budget import DiskBudget
+from agent.spool.facts import Facts, Notes
 from agent.spool.index import Index, IndexChange
 from agent.spool.types import RecoveredState
 
@@ -22,6 +23,7 @@ class IndexNotes:
         self._notes = state.notes
         self._pending: dict[str, str] = {}  # notes to write with the next commit
         self.counts = state.counts
+        self.facts = Facts(state.notes)
 
     def commit(self, change: IndexChange, also: Mapping[str, str | None]) -> None:
         """Commit a change and the pending notes; on a full disk retry once with the reserve freed.
@@ -44,6 +46,7 @@ class IndexNotes:
                 self._notes.pop(name, None)
             else:
                 self._notes[name] = text
+        self.facts.committed(change.notes)
 
     def discard_failed(self) -> None:
         """Ensure that no later start finds a commit that raised. Raises `OSError`."""
@@ -86,7 +89,13 @@ class IndexNotes:
         """Forget a probability that is not durable yet: the capture was not sent."""
         self._pending.pop(_INCLUSION + entry.id, None)
 
-    def deletions(self, entry: SpoolEntry) -> dict[str, None]:
-        """Return the changes that delete all notes of a capture."""
+    def deletions(self, entry: SpoolEntry, *, is_delivered: bool = False) -> Notes:
+        """Return the changes that delete all notes of a capture; what it carried waits again.
+
+        What a delivered capture carried is delivered too.
+        """
         names = (_HINT + entry.id, _INCLUSION + entry.id)
-        return {name: None for name in names if name in self._notes or name in self._pending}
+        facts = self.facts.delivered if is_delivered else self.facts.returned
+        return facts(entry.id) | {
+            name: None for name in names if name in self._notes or name in self._pending
+        }

@@ -13,6 +13,7 @@ from agent.logs import Log
 from agent.record.file_format import HEADER_BYTES, file_name, has_whole_length, parse_name
 from agent.spool.disk_budget import log_pruned
 from agent.spool.eviction import INCLUSION_NOTE, InclusionProbabilities
+from agent.spool.facts import Facts, Notes
 from agent.spool.index import Index, IndexChange, RecordFile
 from agent.spool.index_reading import IndexContents
 from agent.spool.layout import SpoolPaths, move_reason, prune
@@ -80,7 +81,7 @@ class Reconciliation:
 
     def run(self, contents: IndexContents) -> RecoveredState:
         """Handle every row and every file. Raises `OSError`; the next start then continues."""
-        notes = self._count_evicted(contents)
+        notes: Notes = {**self._count_evicted(contents)}
         names = set(self.disk.file_names(self.paths.records))
         names -= self._keep_one_of_two(names, contents)
         # Files with a row first: of two files of one capture, keep the one that `put` returned for.
@@ -97,6 +98,7 @@ class Reconciliation:
         # The folder that a file was moved to first, so that it is always in one of the two.
         for folder in (self.paths.rejected, self.paths.damaged, self.paths.records):
             self.disk.sync_directory(folder)
+        notes |= Facts(contents.notes).orphaned(self.entries)
         for begin in range(0, len(self.adopted), GROUP):
             group = self.adopted[begin : begin + GROUP]
             self.index.commit(IndexChange(added=tuple(group), counts={"stored": len(group)}))
@@ -120,8 +122,9 @@ class Reconciliation:
             # An index without counters is new, so it was rebuilt from these files.
             found = {finding.value: count for finding, count in self.found.items()}
             self.log.warning("spool recovered", index_rebuilt=not contents.counts, **found)
-        notes = {"sequence": str(self._last_moved())} | contents.notes | notes
-        return RecoveredState(self.entries, counts, notes, moved_bytes)
+        notes = {"sequence": str(self._last_moved()), **contents.notes, **notes}
+        present = {name: text for name, text in notes.items() if text is not None}
+        return RecoveredState(self.entries, counts, present, moved_bytes)
 
     def _last_moved(self) -> int:
         """Return the highest sequence of a file that was moved away; 0 if there is none.

@@ -85,6 +85,7 @@ class Spool:
         self._ledger_file = ledger_file
         self._disk_budget = DiskBudget(paths, limits, disk, state.moved_bytes, log)
         self._index_notes = IndexNotes(index, self._disk_budget, state)
+        self._facts = self._index_notes.facts
         self._clock = clock
         self._log = log
         self._lock = threading.RLock()
@@ -181,22 +182,25 @@ class Spool:
                     inclusion = self._index_notes.fix_inclusion(
                         entry, self._inclusion.probability_of(entry.sequence)
                     )
+                notes = {**choice.notes, **self._facts.attach(entry.id)}
                 try:
-                    if choice.notes or self._index_notes.must_commit(entry):
+                    if notes or self._index_notes.must_commit(entry):
                         self._copy_ledger(choice.notes.get(LEDGER_NOTE))
-                        self._commit(IndexChange(notes=choice.notes))
+                        self._commit(IndexChange(notes=notes))
                 except OSError as error:
                     self._index_notes.release_inclusion(entry)
                     raise SpoolUnavailable(f"cannot record a send attempt: {error}") from error
                 self._order.take(choice)
                 self._eviction_queue.remove(entry)
                 self._claimed[entry.id] = entry
+                self._facts.sent(entry.id)
+                carried = self._facts.carried_by(entry.id)
             try:
                 capture = record.decode_as(entry, self._files.read(entry))
             except (DamagedRecord, OSError) as error:
                 self._move_unreadable(entry, error)
             else:
-                return record.reweighted(capture, inclusion)
+                return record.with_verdicts(record.reweighted(capture, inclusion), carried)
 
     def _choose(self, last: Sequence[str]) -> SendDecision | None:
         """Return the next in order that is not in `last`, or the first of those that are."""
@@ -220,7 +224,7 @@ class Spool:
             entries = [self._claimed[capture_id] for capture_id in capture_ids]
             notes: dict[str, str | None] = {"last_delivered": f"{self._clock.wall():.3f}"}
             for entry in entries:
-                notes |= self._index_notes.deletions(entry)
+                notes |= self._index_notes.deletions(entry, is_delivered=True)
             change = IndexChange(
                 removed=tuple(file_name(entry) for entry in entries),
                 counts={"delivered": len(entries)},
@@ -319,6 +323,25 @@ class Spool:
             except OSError as error:
                 raise SpoolUnavailable(f"cannot save notes for the next start: {error}") from error
 
+    def keep_facts(self, lines: Sequence[str]) -> int:
+        """Store verdicts, each a line as `line_text` returns it, to be sent with later captures.
+
+        Returns once they would survive a power cut. If too many wait, the oldest are dropped and
+        counted; returns how many. Raises `SpoolUnavailable`.
+        """
+        with self._lock:
+            before = self._facts.dropped
+            try:
+                self._commit(IndexChange(notes=self._facts.keep(lines)))
+            except OSError as error:
+                raise SpoolUnavailable(f"cannot store a verdict: {error}") from error
+            return self._facts.dropped - before
+
+    def facts_waiting(self) -> int:
+        """Return the number of verdicts that were stored by `keep_facts` and not delivered."""
+        with self._lock:
+            return self._facts.count
+
     # Storing
 
     def _encode(self, captures: Sequence[NewCapture]) -> list[EncodedCapture]:
@@ -386,6 +409,7 @@ class Spool:
             self._entries[entry.id] = entry
             self._eviction_queue.add(entry)
             self._order.arrive(entry, capture.hint)
+            self._facts.stored(entry.id)
             self._used += occupied_bytes(entry)
         self.arrived.notify(len(batch))
 
@@ -396,6 +420,7 @@ class Spool:
         if self._claimed.pop(entry.id, None) is None:
             self._eviction_queue.remove(entry)
         self._order.leave(entry)
+        self._facts.sent(entry.id)
         self._used -= occupied_bytes(entry)
 
     def _clear_tombstones(self) -> None:

@@ -7,10 +7,11 @@ from agent.domain import Lane, SpoolEntry
 from agent.errors import SpoolUnavailable
 from agent.record.file_format import occupied_bytes
 from agent.spool.disk_budget import RANDOM_SHARE
+from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, PutResult
 from tests.fakes.disk.power_cut import PowerCut
 from tests.spool.naive_eviction import naive_plan
-from tests.spool.spool_builders import Machine, claimable, counts_add_up
+from tests.spool.spool_builders import Machine, claim_all, counts_add_up, facts_in
 
 
 class CheckedSpool:
@@ -30,6 +31,9 @@ class CheckedSpool:
         self.not_unlinked: set[str] = set()  # acknowledged while the disk refused something
         self.requeued: set[str] = set()  # interrupted while being requeued: waiting or rejected
         self.is_index_lost = False
+        self.facts: set[str] = set()  # kept, and not delivered
+        self.facts_in_doubt: set[str] = set()  # may be there or not after a start
+        self.sent: dict[str, list[str]] = {}  # by id: the facts in the record, as it was sent
         self.spool = machine.start()
 
     # Actions
@@ -63,6 +67,8 @@ class CheckedSpool:
                 [*was_there, *new], excess=excess, random_quota=quota, attempted=attempted
             )
             assert list(stored.evicted) == expected
+        for entry in stored.evicted:
+            self.sent.pop(entry.id, None)
         self.waiting |= {entry.id: entry for entry in stored.kept}
         self.evicted |= {entry.id for entry in stored.evicted}
         for entry in stored.evicted:
@@ -109,7 +115,25 @@ class CheckedSpool:
             return None
         assert capture.image + capture.clip == self.images[capture.id]
         self.claimed.add(capture.id)
+        facts = facts_in(capture)
+        assert self.sent.setdefault(capture.id, facts) == facts, "sent with other facts"
+        assert self.facts >= set(facts), "a fact is sent that was delivered"
+        self.check()
         return capture.id
+
+    def keep_facts(self, texts: Sequence[str]) -> None:
+        """Keep facts; the disk may refuse."""
+        try:
+            self.spool.keep_facts(texts)
+        except SpoolUnavailable:
+            self.facts_in_doubt |= set(texts)
+            return
+        except PowerCut:
+            self.facts_in_doubt |= set(texts)
+            raise
+        self.facts |= set(texts)
+        self.facts_in_doubt -= set(texts)
+        self.check()
 
     def acknowledge(self, identity: str) -> None:
         """Acknowledge a claimed capture."""
@@ -149,7 +173,11 @@ class CheckedSpool:
         start()
         self.spool = self.machine.spool
         self.claimed.clear()
-        found = claimable(self.spool)
+        self._check_facts(is_index_lost=is_index_lost)
+        captures = claim_all(self.spool)
+        found = {one.id: one.image + one.clip for one in captures}
+        for one in captures:
+            assert self.sent.setdefault(one.id, facts_in(one)) == facts_in(one), "other facts"
         counts = Counter(self.spool.counts())
         if is_index_lost:  # and before it, the disk refused to unlink or to sync
             self.finished -= self.not_unlinked & found.keys()
@@ -178,6 +206,22 @@ class CheckedSpool:
         self.evictable.clear()
         self.check()
 
+    def free_facts(self) -> set[str]:
+        """Return the facts that no capture which waited at the last start carries."""
+        carried = {text for each in self.spool._facts._carried for text in self.sent.get(each, ())}
+        return self.facts - carried
+
+    def _check_facts(self, *, is_index_lost: bool) -> None:
+        """Each fact that was kept and is not delivered is there; it goes with the index alone."""
+        found = set(_facts_of(self.spool))
+        if not is_index_lost:
+            assert self.facts - self.facts_in_doubt <= found, "a fact was lost"
+        assert found <= self.facts | self.facts_in_doubt, "a fact came back"
+        self.facts = found
+        self.facts_in_doubt.clear()
+        if is_index_lost:
+            self.sent.clear()
+
     def _check_places(self, counts: Counter[str]) -> None:
         """Each file is in one place, and `rejected/` has what is counted."""
         root, disk = self.machine.root, self.machine.disk
@@ -192,6 +236,7 @@ class CheckedSpool:
         """Check what holds between any two actions."""
         assert self.spool.waiting() == len(self.waiting)
         assert self.spool.in_flight() == len(self.claimed)
+        assert _facts_of(self.spool) == sorted(self.facts), "a fact is lost, or is there twice"
         assert counts_add_up(self.spool), (
             "stored != delivered + rejected + damaged + evicted + waiting"
         )
@@ -200,16 +245,22 @@ class CheckedSpool:
         self, identity: str, action: Callable[[str], None], *, may_have_moved: bool = False
     ) -> None:
         errors = self.machine.disk.errors
+        facts = set() if may_have_moved else set(self.sent[identity])
         try:
             action(identity)
         except SpoolUnavailable:
             if may_have_moved or self.machine.medium.doubtful:
                 self.doubtful.add(identity)
+                self.facts_in_doubt |= facts
             self.check()
             return
         except PowerCut:
             self.doubtful.add(identity)
+            self.facts_in_doubt |= facts
             raise
+        del self.sent[identity]
+        self.facts -= facts
+        self.facts_in_doubt -= facts
         self.claimed.remove(identity)
         entry = self.waiting.pop(identity)
         if self.machine.disk.errors > errors:
@@ -218,3 +269,10 @@ class CheckedSpool:
             self.rejected[identity] = entry
         self.finished.add(identity)
         self.check()
+
+
+def _facts_of(spool: Spool) -> list[str]:
+    """Return the texts of all facts in a spool; one that is there twice, twice."""
+    facts = spool._facts
+    carried = [fact for each in facts._carried.values() for fact in each]
+    return sorted(fact.text for fact in (*facts._waiting.values(), *carried))

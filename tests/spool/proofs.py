@@ -11,7 +11,7 @@ from agent.selection.budget.ledger import Ledger
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.layout import RESERVE_BYTES
 from agent.spool.types import NewCapture, SpoolLimits
-from tests.fakes.captures import new_capture
+from tests.fakes.captures import capture_id, new_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.power_cut import (
     ChooseKept,
@@ -21,7 +21,7 @@ from tests.fakes.disk.power_cut import (
     keep_nothing,
 )
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.spool_builders import OVERHEAD, Machine, claimable
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable, fact_text
 
 MakeMachine = Callable[..., Machine]
 """Makes a `Machine` in its own folder, from keywords of `Machine`."""
@@ -207,6 +207,24 @@ def survives_a_lost_index(make_machine: MakeMachine) -> None:
                 break
 
 
+def delivers_each_fact_once(make_machine: MakeMachine) -> None:
+    """Power is lost at each step of what can happen to a capture that carries facts."""
+    for choose in (keep_nothing, _every_other(1)):
+        for step in count(1):
+            checked = CheckedSpool(make_machine(limits=SpoolLimits(OVERHEAD + 3 * 4096)))
+            machine = checked.machine
+            machine.disk.inject(DiskFault(step))
+            finished = _live_with_facts(checked)
+            checked.start_again(partial(_start_again, machine, choose))
+            checked.put([new_capture(100, lane=Lane.REQUESTED)])
+            if _claim(checked) == capture_id(100):
+                assert set(checked.sent[capture_id(100)]) >= checked.free_facts(), "never sent"
+            checked.start_again(partial(_start_again, machine, choose))
+            machine.kill()
+            if finished:
+                break
+
+
 def keeps_the_budget(make_machine: MakeMachine) -> None:
     """Power is lost at each step of sending, and the index or a copy of the ledger with it."""
     losses = ((), ("index",), ("index", "a copy"))
@@ -274,6 +292,30 @@ def _live(checked: CheckedSpool) -> bool:
         checked.acknowledge(_claim(checked))
         checked.requeue(rejected)
         checked.put([new_capture(10, value=1.0, size=9000)])
+    except PowerCut:
+        return False
+    return True
+
+
+def _live_with_facts(checked: CheckedSpool) -> bool:
+    """Deliver, reject, requeue and evict what carries facts; False after a power cut."""
+    try:
+        checked.put([new_capture(number, value=number / 10) for number in (1, 2, 3)])
+        checked.keep_facts([fact_text(1), fact_text(2, capture_id(2))])
+        third = _claim(checked)
+        checked.keep_facts([fact_text(3, third), fact_text(4, capture_id(1))])
+        checked.release(third)
+        checked.acknowledge(_claim(checked))
+        second = _claim(checked)
+        checked.reject(second)
+        first = _claim(checked)
+        checked.release(first)
+        checked.put([new_capture(number, value=number / 10) for number in (5, 6, 7)])
+        checked.requeue(second)
+        checked.acknowledge(_claim(checked))
+        carrier = _claim(checked)
+        checked.release(carrier)
+        checked.put([new_capture(number, value=number / 10) for number in (8, 9)])
     except PowerCut:
         return False
     return True

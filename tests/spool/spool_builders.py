@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.domain import StoredCapture, Verdict, VerdictKind
 from agent.files import Disk
 from agent.ports import SendOrder
+from agent.record.verdicts import line_text, verdict_line, verdicts_of
 from agent.spool.reconciliation import Progress
 from agent.spool.recovery import open_spool
 from agent.spool.spool import Spool
@@ -76,13 +78,32 @@ class Machine:
         self.disk.cut_power(choose)
 
 
+def fact_text(number: int, capture: str = "") -> str:
+    """Return the line of a verdict; each number gives another one."""
+    return line_text(
+        verdict_line(
+            Verdict(VerdictKind.RIGHT, "gate", 1_700_000_000.0, 1_700_000_000.0 + number, capture)
+        )
+    )
+
+
+def facts_in(capture: StoredCapture) -> list[str]:
+    """Return the lines of the verdicts in the record of a capture."""
+    return [line_text(line) for line in verdicts_of(capture.record)]
+
+
 def claimable(spool: Spool) -> dict[str, bytes]:
     """Return id, image and clip of every waiting capture; claim and release each."""
-    found = {}
+    return {capture.id: capture.image + capture.clip for capture in claim_all(spool)}
+
+
+def claim_all(spool: Spool) -> list[StoredCapture]:
+    """Claim every waiting capture, and release it."""
+    found = []
     while capture := spool.claim():
-        found[capture.id] = capture.image + capture.clip
-    for identity in found:
-        spool.release(identity)
+        found.append(capture)
+    for one in found:
+        spool.release(one.id)
     return found
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from agent.domain import SpoolEntry
 from agent.record.file_format import file_name
-from agent.spool import eviction, recovery, spool
+from agent.spool import eviction, index_notes, reconciliation, recovery, spool
 from agent.spool.disk_budget import DiskBudget, Shortage
+from agent.spool.facts import CARRIED_NOTE, Facts, Notes
 from agent.spool.index import IndexChange
 from agent.spool.index_reading import IndexContents
 from agent.spool.ledger_file import LedgerFile
@@ -23,6 +24,7 @@ from tests.spool.proofs import (
     MakeMachine,
     Proof,
     delivers_a_refused_put_once,
+    delivers_each_fact_once,
     drains_a_full_disk,
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
@@ -194,6 +196,62 @@ class OneCopyOfTheLedger(LedgerFile):
         self._disk.remove(self._paths.ledgers[1])
 
 
+class FactsDeletedAtTheFirstAttempt(Facts):
+    """They are deleted before the capture that carries them is acknowledged."""
+
+    def attach(self, capture_id: str) -> Notes:
+        notes = super().attach(capture_id)
+        return {name: text for name, text in notes.items() if not name.startswith(CARRIED_NOTE)}
+
+
+class FactsAtEachAttempt(Facts):
+    """A capture that was sent takes further facts."""
+
+    def attach(self, capture_id: str) -> Notes:
+        self.stored(capture_id)
+        return super().attach(capture_id)
+
+
+class FactsLostWithTheirCarrier(Facts):
+    """What a capture carried is forgotten when it is evicted, replaced or rejected."""
+
+    def returned(self, capture_id: str) -> Notes:
+        return self.delivered(capture_id)
+
+
+class FactsComeBack(Facts):
+    """What was delivered is sent again."""
+
+    def delivered(self, capture_id: str) -> Notes:
+        return {**self.returned(capture_id)} if capture_id in self._carried else {}
+
+    def returned(self, capture_id: str) -> Notes:
+        back = {f"fact/{fact.number}": fact.text for fact in self._carried.get(capture_id, ())}
+        return {**back, CARRIED_NOTE + capture_id: None}
+
+
+class FactsCarriedAndFree(Facts):
+    """A fact is attached and stays free, so that two captures carry it."""
+
+    def attach(self, capture_id: str) -> Notes:
+        notes = super().attach(capture_id)
+        return {name: text for name, text in notes.items() if text is not None}
+
+
+class FactsNotFixed(Facts):
+    """What a capture carries is written with a later change, after the request."""
+
+    _owed: Notes = {}  # noqa: RUF012
+
+    def attach(self, capture_id: str) -> Notes:
+        self._owed = super().attach(capture_id)
+        self.committed(self._owed)
+        return {}
+
+    def keep(self, lines: Sequence[str]) -> Notes:
+        return self._owed | super().keep(lines)
+
+
 class NeverOverwrites(MemoryIndex):
     def discard_failed(self) -> None:
         """Believe that a commit that raised changed nothing."""
@@ -263,6 +321,27 @@ def test_a_bug_in_the_spool_is_seen(
     monkeypatch.setattr(home, right.__name__, bug)
 
     _is_seen(proof, make_machine)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        FactsDeletedAtTheFirstAttempt,
+        FactsAtEachAttempt,
+        FactsLostWithTheirCarrier,
+        FactsComeBack,
+        FactsCarriedAndFree,
+        FactsNotFixed,
+    ],
+)
+def test_a_bug_in_the_facts_is_seen(
+    bug: type[Facts], make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (index_notes, reconciliation):
+        monkeypatch.setattr(module, "Facts", bug)
+
+    with pytest.raises(AssertionError, match="fact"):
+        delivers_each_fact_once(make_machine)
 
 
 def test_a_wrong_eviction_order_is_seen(

@@ -10,6 +10,7 @@ from tests.spool.proofs import (
     MakeMachine,
     Proof,
     delivers_a_refused_put_once,
+    delivers_each_fact_once,
     drains_a_full_disk,
     finishes_what_the_disk_refused,
     gives_up_a_refused_put_for_good,
@@ -36,6 +37,7 @@ from tests.spool.proofs import (
         gives_up_a_refused_put_for_good,
         survives_a_lost_index,
         keeps_the_budget,
+        delivers_each_fact_once,
         requeues_or_leaves_rejected,
     ],
 )

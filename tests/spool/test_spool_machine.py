@@ -25,7 +25,7 @@ from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.captures import new_capture
 from tests.fakes.disk.power_cut import DiskFault, PowerCut
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.spool_builders import OVERHEAD, Machine
+from tests.spool.spool_builders import OVERHEAD, Machine, fact_text
 
 _errors = st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])
 _steps = st.integers(1, 20)
@@ -77,6 +77,16 @@ class SpoolMachine(RuleBasedStateMachine):
     def claim(self, dice: random.Random) -> None:
         with self._with_power(dice):
             self.checked.claim()
+
+    @rule(dice=_dice, facts=st.integers(1, 3))
+    def keep_facts(self, dice: random.Random, facts: int) -> None:
+        known = ["", *sorted(self.checked.images)]
+        texts = []
+        for _ in range(facts):
+            self.number += 1
+            texts.append(fact_text(self.number, dice.choice(known)))
+        with self._with_power(dice):
+            self.checked.keep_facts(texts)
 
     @precondition(lambda self: self.checked.claimed)
     @rule(dice=_dice, end=st.sampled_from(["acknowledge", "acknowledge", "release", "reject"]))
