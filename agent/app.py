@@ -13,7 +13,9 @@ from secrets import token_hex
 from typing import TypeVar
 
 from agent import __version__
+from agent.camera.push.intake import PushIntake
 from agent.camera.thumbnail import small_grey
+from agent.detector.application_model import ApplicationModel
 from agent.detector.detector import OnnxDetector
 from agent.detector.engines import prune_engines
 from agent.detector.fallback.subprocess_check import check_in_subprocess
@@ -22,7 +24,7 @@ from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
 from agent.factories.api import has_doors, side_workers
-from agent.factories.cameras import frame_source
+from agent.factories.cameras import frame_source, push_intake
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.images import (
     clip_encoder,
@@ -33,12 +35,14 @@ from agent.factories.images import (
     viewing_encoder,
 )
 from agent.factories.model import (
+    application_task,
     detector_of,
     engine_folder,
     inference_workers,
     model_fallback,
     model_seconds,
     model_variables,
+    require_task,
 )
 from agent.factories.selection import plan_for
 from agent.factories.spool import spool_of
@@ -54,7 +58,7 @@ from agent.runtime.live import LiveState, Process
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import DiskSpace, Metrics
-from agent.runtime.model import ModelChange, first_model
+from agent.runtime.model import CurrentModel, ModelChange, first_model
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader, no_frames
@@ -155,9 +159,13 @@ def wired(
             waiting=spool.waiting(),
             target=target.name if target else "none",
         )
-        model = _model(settings, notifier=notifier, clock=clock, log=log)
-        stages = _stages(settings, timing, spool, cover, model, target, clock=clock, log=log)
-        live = _live(stages, process, clock=clock)
+        change, model = _model(settings, notifier=notifier, clock=clock, log=log)
+        intake = push_intake(settings, lambda: model.info, clock=clock)
+        stages = _stages(
+            settings, timing, spool, cover, model, target, clock=clock, log=log, intake=intake
+        )
+        stages = replace(stages, model_change=change)
+        live = _live(stages, process, model, clock=clock)
         recent = _recent(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         metrics = _metrics(settings, stages, live, clock=clock, log=log)
@@ -167,6 +175,7 @@ def wired(
             events=stages.inference.events,
             clock=clock,
             recent=recent,
+            intake=intake,
         )
         sides = side_workers(settings, application, log=log)
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
@@ -208,8 +217,7 @@ def _process(settings: Settings, target: UploadTarget | None, *, clock: Clock) -
     )
 
 
-def _live(stages: Stages, process: Process, *, clock: Clock) -> LiveState:
-    model = None if stages.model_change is None else stages.model_change.current
+def _live(stages: Stages, process: Process, model: CurrentModel, *, clock: Clock) -> LiveState:
     return LiveState(
         process,
         readers=stages.readers,
@@ -291,8 +299,17 @@ def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
     )
 
 
-def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) -> ModelChange:
-    """Load the model, or the known-good one, and return the step that can replace it."""
+def _model(
+    settings: Settings, *, notifier: Notifier, clock: Clock, log: Log
+) -> tuple[ModelChange | None, CurrentModel]:
+    """Load the model, or the known-good one, and return the step that can replace it.
+
+    There is no such step, and nothing is loaded, if an application sends all predictions.
+    """
+    task = application_task(settings)
+    if task is not None:
+        log.info("model not loaded", task=task.value)
+        return None, CurrentModel(ApplicationModel(task))
     store = model_fallback(settings, log=log)
     prune_engines(engine_folder(settings))
     limit = model_seconds(settings)
@@ -319,9 +336,10 @@ def _model(settings: Settings, *, notifier: Notifier, clock: Clock, log: Log) ->
         decided=detector.decided,
         features=detector.object_features,
     )
+    require_task(settings, detector.info.task)
     current.threshold_labels = tuple(settings.thresholds)
     current.warn(log)
-    return ModelChange(current, load, store, heartbeat=heartbeat, log=log)
+    return ModelChange(current, load, store, heartbeat=heartbeat, log=log), current
 
 
 def when_ready(load: Callable[[], Loaded], *, log: Log, pause: Callable[[float], object]) -> Loaded:
@@ -344,11 +362,12 @@ def _stages(
     timing: Timing,
     spool: Spool,
     cover: Cover,
-    change: ModelChange,
+    current: CurrentModel,
     target: UploadTarget | None,
     *,
     clock: Clock,
     log: Log,
+    intake: PushIntake | None,
 ) -> Stages:
     """Build all stages, from the cameras to the endpoint."""
     stats = Stats()
@@ -360,14 +379,14 @@ def _stages(
     )
     queue: Queue[Capture] = Queue(QUEUE_LENGTH)
     clips, chosen = _clips(settings, target, queue, stats=stats, clock=clock, log=log)
-    info = change.current.info
+    info = current.info
     maker = record_maker(settings, info)
     events = PipelineEvents()
     selection = _selection(settings, cover, spool, events, task=info.task, log=log)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
     inference = Inference(
         mailbox,
-        change.current,
+        current,
         selection,
         chosen,
         shrink=small_grey,
@@ -381,7 +400,7 @@ def _stages(
     )
     inference.events = events
     return Stages(
-        readers=_readers(settings, mailbox, clock=clock, log=log),
+        readers=_readers(settings, mailbox, intake, clock=clock, log=log),
         mailbox=mailbox,
         inference=inference,
         inference_workers=workers,
@@ -400,7 +419,6 @@ def _stages(
         upload_workers=settings.upload_workers,
         upload_timeout=upload_timeout(settings),
         stats=stats,
-        model_change=change,
         clips=clips,
     )
 
@@ -479,11 +497,21 @@ def _uploader(
     )
 
 
-def _readers(settings: Settings, mailbox: Mailbox, *, clock: Clock, log: Log) -> list[Reader]:
+def _readers(
+    settings: Settings, mailbox: Mailbox, intake: PushIntake | None, *, clock: Clock, log: Log
+) -> list[Reader]:
+    doors = intake.doors if intake is not None else {}
     return [
         Reader(
             camera.name,
-            frame_source(camera, settings, fps=settings.fps, clock=clock, log=log),
+            frame_source(
+                camera,
+                settings,
+                fps=settings.fps,
+                clock=clock,
+                log=log,
+                door=doors.get(camera.name),
+            ),
             mailbox,
             real_time=settings.fps > 0,
             longest_pause=max(1.0, 2.0 / settings.fps) if settings.fps else 0.0,

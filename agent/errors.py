@@ -28,6 +28,7 @@ class RefusalKind(StrEnum):
     INVALID = "invalid"  # what is asked makes no sense; change it
     UNKNOWN = "unknown"  # there is no such camera, capture or page
     GONE = "gone"  # the frame is too old
+    UNUSABLE = "unusable"  # the image or the predictions that were sent cannot be used
     NOT_NOW = "not now"  # the same may work in a moment
 
 

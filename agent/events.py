@@ -151,6 +151,11 @@ EVENTS: Mapping[str, Event] = {
         "object features are made from, or why there are none.",
         facts="model sha256 provider labels decided features",
     ),
+    "model not loaded": Event(
+        "info",
+        "The agent runs no model: an application sends predictions of this task with each frame.",
+        facts="task",
+    ),
     "provider unavailable": Event(
         "warning",
         "The hardware that `AGENT_PROVIDERS` names has no device file yet; the agent waits for it. "

@@ -74,6 +74,19 @@ class Interruptible(Protocol):
 
 
 @runtime_checkable
+class WaitsForFrames(Protocol):
+    """A source whose `read` waits for what others send, so that a loss ends when it comes."""
+
+    @property
+    def waits_for(self) -> str:
+        """What it waits for, in words; empty for a source that must be opened again."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames so far that a newer one replaced before `read` took them. For any thread."""
+
+
+@runtime_checkable
 class HidesImages(Protocol):
     """A source that hides its whole image while its masks do not fit."""
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.routes import status
+from agent.api.routes import frames, status
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.application import Application
 
@@ -18,6 +18,7 @@ STATUS: Mapping[RefusalKind, int] = MappingProxyType(
         RefusalKind.INVALID: 400,
         RefusalKind.UNKNOWN: 404,
         RefusalKind.GONE: 410,
+        RefusalKind.UNUSABLE: 422,
         RefusalKind.NOT_NOW: 503,
     }
 )
@@ -43,7 +44,7 @@ def make_app(application: Application) -> Starlette:
 
 def routes(application: Application) -> list[Route]:
     """Return all routes."""
-    return [*status.routes(application)]
+    return [*status.routes(application), *frames.routes(application)]
 
 
 async def refused(_: Request, error: Exception) -> Response:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from agent.camera.device_options import parse_device
 from agent.camera.program_address import is_program, lone_program, parse_program
+from agent.camera.push_address import is_push, push_task
+from agent.domain import Task
 from agent.path_text import path_problem
 from agent.printable import printable
 from agent.quoted_words import split_words
@@ -31,8 +33,8 @@ _LOST_COLON = re.compile(rf"(?:{'|'.join(STREAM_SCHEMES)});?//", re.IGNORECASE)
 _LOCAL_DOMAINS = (".local", ".lan", ".home", ".internal", ".localdomain", ".arpa", ".box")
 _ALLOWED = (
     "a device (/dev/video0, 0, /dev/v4l/by-id/...), "
-    "a stream (rtsp://, rtsps://, http://, https://), a program (exec:COMMAND), a video file or a "
-    "folder of images"
+    "a stream (rtsp://, rtsps://, http://, https://), a program (exec:COMMAND), an application "
+    "(push:), a video file or a folder of images"
 )
 
 
@@ -42,6 +44,7 @@ class SourceKind(StrEnum):
     DEVICE = "device"
     STREAM = "stream"
     PROGRAM = "program"  # a command whose output is the video
+    PUSH = "push"  # an application sends the frames
     FILE = "file"  # a path; if it is a folder, it is read as a folder
     FOLDER = "folder"  # a path that ends with a slash
 
@@ -57,7 +60,12 @@ class CameraAddress:
     @property
     def live(self) -> bool:
         """True for a camera, False for a recording."""
-        return self.kind in (SourceKind.DEVICE, SourceKind.STREAM, SourceKind.PROGRAM)
+        return self.kind not in (SourceKind.FILE, SourceKind.FOLDER)
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the predictions that an application sends with each frame; else None."""
+        return push_task(self.source) if self.kind is SourceKind.PUSH else None
 
     @property
     def shown(self) -> str:
@@ -152,7 +160,7 @@ def _parse(part: str, parts: Sequence[str]) -> CameraAddress:
         camera = parse_camera(source, name=name)
     except ValueError as exc:
         raise ValueError(f"{shown}: {exc}") from None
-    is_path = camera.kind not in (SourceKind.STREAM, SourceKind.PROGRAM)
+    is_path = camera.kind in (SourceKind.DEVICE, SourceKind.FILE, SourceKind.FOLDER)
     problem = path_problem(source, quoted=True) if is_path else None
     if problem is not None:
         raise ValueError(f"{shown}: {problem}")
@@ -178,6 +186,9 @@ def _classify(source: str) -> tuple[SourceKind, str]:
     if is_program(source):
         parse_program(source)
         return SourceKind.PROGRAM, source
+    if is_push(source):
+        push_task(source)
+        return SourceKind.PUSH, source
     number, question, options = source.partition("?")
     if number.isdigit():
         source = _numbered_device(number) + question + options

@@ -7,7 +7,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Polygon
+from agent.domain import Box, Polygon
 
 Rows = tuple[slice, slice]
 """A rectangle of pixels: its rows and its columns."""
@@ -77,3 +77,13 @@ def rectangles(area: NDArray[np.bool_]) -> list[Rows]:
             for left, right in ends.reshape(-1, 2)
         ]
     return found
+
+
+def covered_share(areas: Iterable[Rows], box: Box) -> float:
+    """Return the share of a box that lies in rectangles which do not overlap, 0 to 1."""
+    covered = 0.0
+    for rows, columns in areas:
+        down = min(box.y_max, rows.stop) - max(box.y_min, rows.start)
+        across = min(box.x_max, columns.stop) - max(box.x_min, columns.start)
+        covered += max(0.0, down) * max(0.0, across)
+    return covered / ((box.x_max - box.x_min) * (box.y_max - box.y_min))

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from agent.camera.mask_area import Rows, rectangles, touched
+from agent.camera.mask_area import Rows, covered_share, rectangles, touched
 from agent.camera.masks import CameraMask
 from agent.domain import Frame, Polygon
-from agent.ports import FrameSource, Interruptible
+from agent.ports import FrameSource, Interruptible, WaitsForFrames
 
 GREY = 114
 """What a region is painted with: letterboxing uses it too, and detectors see nothing in it."""
+
+_MOST_HIDDEN = 0.5
+"""Share of a box. What an application detected behind a mask is not reported: nobody may see it."""
 
 _MOST_SIZES = 16  # that are remembered: the images of a folder may all differ
 
@@ -79,6 +82,16 @@ class MaskedSource:
         """Return why the whole of the latest image is hidden; empty if the masks fit."""
         return self._cover.misfit if self._cover else ""
 
+    @property
+    def waits_for(self) -> str:
+        """See `WaitsForFrames`."""
+        return self._source.waits_for if isinstance(self._source, WaitsForFrames) else ""
+
+    @property
+    def dropped(self) -> int:
+        """See `WaitsForFrames`."""
+        return self._source.dropped if isinstance(self._source, WaitsForFrames) else 0
+
     def read(self) -> Frame | None:
         """Return the next frame, its masked regions painted over; raises as the source does."""
         frame = self._source.read()
@@ -108,7 +121,15 @@ class MaskedSource:
         pixels = frame.pixels.copy()  # the source may use its array again
         for rows, columns in cover.rows:
             pixels[rows, columns] = GREY
-        return replace(frame, pixels=pixels, jpeg=None, masks=cover.polygons)
+        prediction = frame.prediction
+        if prediction is not None:  # the application's model saw what is hidden here
+            seen = tuple(
+                each
+                for each in prediction.detections
+                if covered_share(cover.rows, each.box) <= _MOST_HIDDEN
+            )
+            prediction = replace(prediction, detections=seen)
+        return replace(frame, pixels=pixels, jpeg=None, masks=cover.polygons, prediction=prediction)
 
     def _covered(self, width: int, height: int) -> _Cover:
         size = (width, height)

@@ -31,6 +31,11 @@ def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> st
         CameraLost: It cannot be read, is frozen, or a call into its driver does not return.
         ConfigurationError: Its masks do not fit its frames.
     """
+    if address.kind is SourceKind.PUSH:
+        return (
+            f"{address.shown}: an application sends the frames to "
+            f"{settings.api or 'AGENT_API'}/v1/frames/{address.name}, which cannot be tried now"
+        )
     source = frame_source(address, settings, fps=0, clock=clock)
     found: SimpleQueue[str | CameraLost | ConfigurationError | None] = SimpleQueue()
 

@@ -23,7 +23,13 @@ from agent.errors import (
     TemporaryError,
 )
 from agent.factories.delivery import no_place_for_clips, upload_target
-from agent.factories.model import detector_of, model_fallback, model_seconds
+from agent.factories.model import (
+    application_task,
+    detector_of,
+    model_fallback,
+    model_seconds,
+    require_task,
+)
 from agent.factories.spool import spool_of
 from agent.files import Disk
 from agent.install.plan import TOKEN_FILE
@@ -94,6 +100,9 @@ def exposed_files(files: Iterable[Path]) -> list[Path]:
 
 def check_model(settings: Settings) -> str:
     """Load the model and time it; raises `ConfigurationError`, also if it takes too long."""
+    task = application_task(settings)
+    if task is not None:
+        return f"not loaded: the application sends predictions of the task {task} with each frame"
     limit = model_seconds(settings)
     fact = within(limit, partial(_check_model, settings), name="model")
     if fact is None:
@@ -114,6 +123,7 @@ def _check_model(settings: Settings) -> str:
             f"{error}. Until that is fixed `run` uses the known-good model, {other.info.name} "
             f"(sha256 {other.info.sha256[:12]})"
         ) from error
+    require_task(settings, detector.info.task)
     frame = np.zeros((720, 1280, 3), np.uint8)
     times = []
     for _ in range(_RUNS):
@@ -259,7 +269,7 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
 
 def _differing_labels(target: UploadTarget, settings: Settings) -> str | None:
     """Return which of the model's labels the endpoint does not have, where it has a list."""
-    if not isinstance(target, KnowsLabels):
+    if not isinstance(target, KnowsLabels) or application_task(settings) is not None:
         return None
     try:
         model = detector_of(settings).info

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from agent.camera.address import SourceKind
+from agent.detector.application_model import ApplicationModel
 from agent.domain import Capture, Clip, ClipFrame, Frame, Lane, Observation, RuleHit, StoredCapture
 from agent.errors import CameraLost
 from agent.factories.cameras import frame_source
 from agent.factories.delivery import upload_target
 from agent.factories.images import clip_encoder, clip_span, image_encoder, record_maker
-from agent.factories.model import detector_of
+from agent.factories.model import application_task, detector_of
 from agent.ports import Clock
 from agent.record.file_format import decode, encode
 from agent.settings.declarations import Settings
@@ -36,7 +38,8 @@ def marked_capture(settings: Settings, clock: Clock) -> StoredCapture:
     With AGENT_CLIP it has a clip of this one frame, as the endpoint must prove clips too.
     """
     frame = _frame(settings, clock)
-    detector = detector_of(settings)
+    task = application_task(settings)
+    detector = detector_of(settings) if task is None else ApplicationModel(task)
     seen = detector.detect(frame.pixels)
     observation = Observation(
         frame, seen.detections, classes=seen.classes, invalid=seen.invalid, model=seen.model
@@ -66,6 +69,8 @@ def _clip(observation: Observation, settings: Settings) -> Clip | None:
 
 def _frame(settings: Settings, clock: Clock) -> Frame:
     camera = settings.cameras[0]
+    if camera.kind is SourceKind.PUSH:  # nobody sends frames now
+        return _grey(camera.name, clock)
     source = frame_source(camera, settings, fps=0, clock=clock)
     try:
         frame = source.read()
@@ -73,8 +78,10 @@ def _frame(settings: Settings, clock: Clock) -> Frame:
         frame = None
     finally:
         source.close()
-    if frame is not None:
-        return frame
+    return frame or _grey(camera.name, clock)
+
+
+def _grey(camera: str, clock: Clock) -> Frame:
     grey = np.full((480, 640, 3), 128, np.uint8)
     now = clock.monotonic()
-    return Frame(camera.name, 0, grey, now, clock.wall(), int(now * 1e9))
+    return Frame(camera, 0, grey, now, clock.wall(), int(now * 1e9))

@@ -10,25 +10,69 @@ from agent.errors import ConfigurationError
 from agent.system import boot_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agent.camera.address import CameraAddress
     from agent.camera.masks import CameraMask
+    from agent.camera.push.door import PushDoor
+    from agent.camera.push.intake import PushIntake
+    from agent.domain import ModelInfo
     from agent.logs import Log
     from agent.ports import Clock, FrameSource
     from agent.settings.declarations import Settings
 
 
+def push_intake(
+    settings: Settings, model: Callable[[], ModelInfo], *, clock: Clock
+) -> PushIntake | None:
+    """Return what takes the frames of `push:` cameras; None if there are none.
+
+    `model` returns the agent's model in use.
+    """
+    from agent.camera.address import SourceKind
+    from agent.camera.push.door import PushDoor
+    from agent.camera.push.intake import PushCamera, PushIntake
+
+    pushed = [each for each in settings.cameras if each.kind is SourceKind.PUSH]
+    if not pushed:
+        return None
+    return PushIntake(
+        [
+            PushCamera(PushDoor(each.name, fps=settings.fps, clock=clock), each.task)
+            for each in pushed
+        ],
+        others=[each.name for each in settings.cameras if each.kind is not SourceKind.PUSH],
+        floor=settings.floor,
+        redact=settings.redact,
+        model=model,
+    )
+
+
 def frame_source(
-    camera: CameraAddress, settings: Settings, *, fps: float, clock: Clock, log: Log | None = None
+    camera: CameraAddress,
+    settings: Settings,
+    *,
+    fps: float,
+    clock: Clock,
+    log: Log | None = None,
+    door: PushDoor | None = None,
 ) -> FrameSource:
     """The source of one camera, thinned to `fps`, with its masks painted over.
 
-    `log` gets masks that do not fit the frames, and what a driver or program says.
+    `log` gets masks that do not fit the frames, and what a driver or program says; through `door`
+    come the frames of a `push:` camera.
     """
     from agent.camera.masks import masks_of
     from agent.camera.open import make_source
 
     source = make_source(
-        camera, fps=fps, stall=settings.camera_stall, clock=clock, boot_id=boot_id(), log=log
+        camera,
+        fps=fps,
+        stall=settings.camera_stall,
+        clock=clock,
+        boot_id=boot_id(),
+        log=log,
+        door=door,
     )
     masks = masks_of(settings.masks, camera.name)
     if not masks:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.detector.detector import OnnxDetector
     from agent.detector.fallback.fallback import ModelFallback
     from agent.detector.providers import Hardware
-    from agent.domain import ModelInfo
+    from agent.domain import ModelInfo, Task
     from agent.logs import Log
     from agent.settings.declarations import Settings
 
@@ -42,6 +42,27 @@ def detector_of(settings: Settings) -> OnnxDetector:
     )
     require_labels(detector.info, settings.redact)
     return detector
+
+
+def application_task(settings: Settings) -> Task | None:
+    """Return the task if each frame of each camera comes with predictions; else None.
+
+    The agent's model is not loaded then. All cameras have one task, see `settings/pushed.py`.
+    """
+    tasks = [camera.task for camera in settings.cameras]
+    return tasks[0] if tasks and all(tasks) else None
+
+
+def require_task(settings: Settings, task: Task) -> None:
+    """Raise `ConfigurationError` if an application sends predictions of another task."""
+    for camera in settings.cameras:
+        if camera.task is not None and camera.task is not task:
+            raise ConfigurationError(
+                f"AGENT_CAMERAS: {camera.name}={camera.shown}: the task of the model is {task}, "
+                "and one daemon has rules for one task; use a model of the task "
+                f"{camera.task} for the other cameras, write push:?task={task}, or run another "
+                "daemon for this camera"
+            )
 
 
 def require_labels(model: ModelInfo, redact: Collection[str]) -> None:

@@ -87,10 +87,27 @@ class LiveImages(Protocol):
 class FrameIntake(Protocol):
     """Takes the frames of `push:` cameras. Thread-safe; never waits."""
 
-    def put(self, camera: str, image: bytes, predictions: bytes | None) -> Mapping[str, Any]:
-        """Offer a JPEG and, if there are any, the application's predictions as JSON.
+    def require(self, camera: str) -> None:
+        """Raise `RequestRefused` unless frames can be pushed to this camera now."""
 
-        Returns what becomes of the frame. Raises `RequestRefused`.
+    def put(
+        self,
+        camera: str,
+        image: bytes,
+        predictions: bytes | None = None,
+        *,
+        captured_at: float | None = None,
+    ) -> Mapping[str, Any]:
+        """Offer a frame.
+
+        Args:
+            camera: Its name.
+            image: A JPEG or PNG file.
+            predictions: What the application's model found in it, as JSON; None if it did not run.
+            captured_at: Seconds since 1970 UTC; None for now.
+
+        Returns `camera`, `accepted`, and `sequence`, or the `reason` why it is not accepted.
+        Raises `RequestRefused`.
         """
 
 

@@ -82,6 +82,12 @@ class Mailbox:
             slot.frame = frame
             self._frame_came.notify()
 
+    def count_dropped(self, camera: str, frames: int) -> None:
+        """Count frames that were offered and dropped before they came here."""
+        with self._lock:
+            self._slots[camera].offered += frames
+            self._slots[camera].dropped += frames
+
     def take(self, timeout: float) -> Ticket | None:
         """Return the next frame, or None if none arrived within `timeout` seconds."""
         with self._lock:

@@ -39,6 +39,10 @@ class StillFrames:
         """Return whether the model need not run on a frame, whose thumbnail is `grey`."""
         frame, previous = ticket.frame, ticket.previous_at
         camera = self._cameras[frame.camera]
+        if frame.prediction is not None:  # another model's: its frames say nothing about ours
+            with camera.lock:
+                camera.situation = None
+            return False
         output = camera.output
         must_run = (
             output is None
@@ -59,6 +63,8 @@ class StillFrames:
         camera = self._cameras[observation.frame.camera]
         if observation.is_still and camera.output is not None:
             return replace(camera.output, frame=observation.frame, grey=observation.grey)
+        if observation.frame.prediction is not None:
+            return observation
         nothing = observation.frame.pixels[:0]
         frame = replace(observation.frame, pixels=nothing.copy(), jpeg=None)
         camera.output = replace(observation, frame=frame, grey=None, features=None, is_still=True)

@@ -10,7 +10,7 @@ from math import inf
 from agent.domain import Frame
 from agent.errors import CameraLost
 from agent.logs import Log
-from agent.ports import Clock, FrameSource, HidesImages, Interruptible
+from agent.ports import Clock, FrameSource, HidesImages, Interruptible, WaitsForFrames
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.shown_error import shown_error
 
@@ -98,7 +98,9 @@ class Reader:
         self._longest_pause = longest_pause
         self._clock = clock
         self._log = log.bind(camera=camera)
-        self.report = CameraReport(since=clock.monotonic())
+        self._waits_for = source.waits_for if isinstance(source, WaitsForFrames) else ""
+        awaited = f"waits for {self._waits_for}" if self._waits_for else None
+        self.report = CameraReport(error=awaited, since=clock.monotonic())
         """Replaced as a whole at each change, so that any thread may read it."""
         self.last_frame_at: float | None = None
         """When the latest frame was offered, on the monotonic clock."""
@@ -115,6 +117,7 @@ class Reader:
         self._stopping = False
         self._damaged = 0  # frames that were reported
         self._damage_due = 0.0  # when the next report may be
+        self._dropped = 0  # frames that the source dropped, as counted in the mailbox
 
     def step(self) -> float | None:
         """Read one frame and offer it; answers as a worker's step does."""
@@ -122,6 +125,7 @@ class Reader:
             try:
                 with self._busy():
                     self._next = self._source.read()
+                self._count_dropped()
             except CameraLost as error:
                 return self._lost(str(error))
             if self._next is None:
@@ -226,6 +230,13 @@ class Reader:
             self._damaged += frames
             self._damage_due = now + DAMAGE_REPORT_S
 
+    def _count_dropped(self) -> None:
+        """Add what the source dropped before `read` took it to the mailbox's count."""
+        if self._waits_for and isinstance(self._source, WaitsForFrames):
+            dropped = self._source.dropped
+            self._mailbox.count_dropped(self.camera, dropped - self._dropped)
+            self._dropped = dropped
+
     def _lost(self, why: str) -> float | None:
         self._report_damage()
         self.close()
@@ -246,7 +257,11 @@ class Reader:
             # A camera that flaps is not reopened and logged each second.
             if self._found_at is not None and now - self._found_at > LAST_RETRY_S:
                 self._retry = FIRST_RETRY_S
-            self._log.warning("camera lost", error=why, retry_in_s=self._retry)
+            self._log.warning(
+                "camera lost", error=why, retry_in_s=0.0 if self._waits_for else self._retry
+            )
+        if self._waits_for:  # `read` itself waits for the next frame: it must not find nobody
+            return 0.0
         wait, self._retry = self._retry, min(self._retry * 2, LAST_RETRY_S)
         return wait
 

@@ -15,6 +15,7 @@ from agent.redaction import MASK, redact, remember_secrets, secrets_of_camera, s
 from agent.settings.declarations import PREFIX, Settings, variable
 from agent.settings.describe import OWN_WORDS, explain, is_secret
 from agent.settings.foreign import is_foreign
+from agent.settings.pushed import pushed_problems
 from agent.settings.reach import unreachable
 from agent.settings.secret_file import read_secret
 from agent.settings.units import closest_name
@@ -65,6 +66,7 @@ def load(
         wrong = {_field(dict(item)) for item in error.errors()}
     if settings is not None:
         problems += _unreachable_paths(settings)
+        problems += (f"{variable('cameras')}: {each}" for each in pushed_problems(settings))
     if further is not None:
         try:
             further(settings or _valid_ones(wrong))

@@ -14,7 +14,7 @@ from agent.camera.program_address import ProgramSource, parse_program
 from agent.quoted_words import split_words
 from agent.redaction import redact, remember_secrets, secrets_of_camera
 
-DEVICE, STREAM, PROGRAM, FILE, FOLDER = SourceKind
+DEVICE, STREAM, PROGRAM, PUSH, FILE, FOLDER = SourceKind
 
 BY_PATH = "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0"
 

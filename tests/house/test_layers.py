@@ -35,6 +35,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera.polygons",
         "agent.camera.device_options",
         "agent.camera.program_address",
+        "agent.camera.push_address",
         "agent.camera.source_options",
         "agent.camera.schedule",
         "agent.spool.eviction",
