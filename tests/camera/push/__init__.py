@@ -1,0 +1,1 @@
+"""Frames that an application sends."""
