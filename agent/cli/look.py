@@ -14,6 +14,7 @@ from agent.errors import TemporaryError
 from agent.exchange.asks import AskKind
 from agent.files import Disk
 from agent.printable import printable
+from agent.record.seen import seen_words
 from agent.settings.units import show_span
 from agent.spool.status import best_waiting
 from agent.system import SystemClock
@@ -25,7 +26,6 @@ _DEFAULT = Path("look.jpg")
 _WAITING = 12  # captures of a contact sheet
 _COLUMNS = 3
 _WIDTHS = (1280, 960, 640)  # pixels of one image where there is one, where there are two, or more
-_SHOWN = 4  # detections or classes in a line of text
 _QUALITY = 90
 
 
@@ -97,7 +97,7 @@ def _picked(frame: Mapping[str, Any]) -> "Picked":
 
     record = frame["record"]
     first = f"{frame['camera']}   {record['captured_at']}   {show_span(frame['age_s'])} old"
-    second = frame["error"] or _seen(record)
+    second = frame["error"] or seen_words(record)
     image = decode_image(base64.b64decode(frame["jpeg"]))
     return Picked(image, record, (first, printable(second)))
 
@@ -108,24 +108,8 @@ def _line(frame: Mapping[str, Any]) -> str:
         return f"{name}: no frame: {printable(frame['error'])}"
     image = frame["record"]["image"]
     words = f"{name}: {show_span(frame['age_s'])} old, {image['width']}x{image['height']}"
-    words += f", {_seen(frame['record'])}"
+    words += f", {seen_words(frame['record'])}"
     return f"{words}; {printable(frame['error'])}" if frame["error"] else words
-
-
-def _seen(record: Mapping[str, Any]) -> str:
-    """What the model reported at or above the thresholds, or the best classes."""
-    if "classes" in record:
-        found: Sequence[Mapping[str, Any]] = record["classes"]
-    else:
-        from agent.dataset.contact_sheet import is_sure
-
-        found = [each for each in record["detections"] if is_sure(each, record)]
-    if not found:
-        return "no detections"
-    words = ", ".join(
-        f"{printable(each['label'], 40)} {each['confidence']:.2f}" for each in found[:_SHOWN]
-    )
-    return f"{words}, {len(found) - _SHOWN} more" if len(found) > _SHOWN else words
 
 
 def _write(chosen: "Sequence[Picked]", out: Path, what: str) -> None:

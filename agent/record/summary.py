@@ -44,9 +44,14 @@ class LabelledBox:
     corners: Polygon = ()  # the four of a rotated box, clockwise; may lie outside of the image
 
     @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom."""
+        return self.x_min, self.y_min, self.x_max, self.y_max
+
+    @property
     def rectangle(self) -> Polygon:
         """The four corners of the upright box, clockwise from the top left."""
-        left, top, right, bottom = self.x_min, self.y_min, self.x_max, self.y_max
+        left, top, right, bottom = self.sides
         return ((left, top), (right, top), (right, bottom), (left, bottom))
 
     @property

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 
 from agent.camera.images.file import read_image
-from agent.dataset.captions import places
-from agent.dataset.shape_drawing import joints
 from agent.errors import UnusableImage
+from agent.record.captions import places
+from agent.record.shape_drawing import joints
 from agent.record.shapes import Visibility, visibility
 from agent.record.summary import LabelledBox, labelled_box
 

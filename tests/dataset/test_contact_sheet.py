@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dataset.captions import places
 from agent.dataset.contact_sheet import contact_sheet, picked, sheet
 from agent.dataset.folder import Dataset
 from agent.domain import Pixels, StoredCapture
 from agent.files import Disk
+from agent.record.captions import places
 from agent.record.image import JpegEncoder
 from tests.fakes.captures import CAR, observed_pixels, of_first_schema, stored_capture
 

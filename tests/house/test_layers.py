@@ -60,8 +60,10 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera",
         "agent.detector",
         "agent.exchange",
-        "agent.record.image",  # OpenCV
+        "agent.record.drawing",  # OpenCV
+        "agent.record.image",
         "agent.record.pixelate",
+        "agent.record.shape_drawing",
         "agent.spool",
         "agent.upload",
         "agent.system",

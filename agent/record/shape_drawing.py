@@ -18,7 +18,7 @@ from agent.record.shapes import (
 from agent.record.summary import LabelledBox
 
 _FILL = 0.25  # share of the colour in what is inside of an outline
-_DOT = 2  # pixels, the radius of a keypoint; of one that is a guess, a ring
+_DOT = 2  # radius of a keypoint in widths of a line; one that is a guess is a ring
 _BITS = 4  # of a fraction of a pixel, for OpenCV
 
 _FAR = 100_000.0  # pixels; a corner of a rotated box may lie anywhere
@@ -26,26 +26,38 @@ _FAR = 100_000.0  # pixels; a corner of a rotated box may lie anywhere
 Colour = tuple[int, int, int]
 
 
-def draw_shape(image: Pixels, box: LabelledBox, scale: float, colour: Colour) -> None:
-    """Draw an object in place; `scale` is pixels of `image` for a pixel of the stored image."""
+def draw_shape(
+    image: Pixels, box: LabelledBox, scale: float, colour: Colour, *, thickness: int = 1
+) -> None:
+    """Draw an object in place; `scale` is pixels of `image` for a pixel of the stored image.
+
+    `thickness` of the lines is in pixels of `image`.
+    """
     if box.polygon:
         _fill(image, box.polygon, scale, colour)
     outline = box.polygon or box.corners
     if outline:
         points = [_fixed(outline, scale)]
-        cv2.polylines(image, points, isClosed=True, color=colour, lineType=cv2.LINE_AA, shift=_BITS)
-    else:
-        left, top, right, bottom = (
-            round(side * scale) for side in (box.x_min, box.y_min, box.x_max, box.y_max)
+        cv2.polylines(
+            image,
+            points,
+            isClosed=True,
+            color=colour,
+            thickness=thickness,
+            lineType=cv2.LINE_AA,
+            shift=_BITS,
         )
-        cv2.rectangle(image, (left, top), (right, bottom), colour, 1, cv2.LINE_AA)
+    else:
+        left, top, right, bottom = (round(side * scale) for side in box.sides)
+        cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
     for start, end in joints(box.keypoints):
-        cv2.line(image, _pixel(start, scale), _pixel(end, scale), colour, 1, cv2.LINE_AA)
+        cv2.line(image, _pixel(start, scale), _pixel(end, scale), colour, thickness, cv2.LINE_AA)
     for x, y, confidence in box.keypoints:
         seen = visibility(confidence)
         if seen is not Visibility.NOT_LABELLED:
-            width = cv2.FILLED if seen is Visibility.VISIBLE else 1
-            cv2.circle(image, _pixel((x, y), scale), _DOT, colour, width, cv2.LINE_AA)
+            width = cv2.FILLED if seen is Visibility.VISIBLE else thickness
+            dot = _DOT * thickness
+            cv2.circle(image, _pixel((x, y), scale), dot, colour, width, cv2.LINE_AA)
 
 
 def joints(keypoints: Keypoints) -> list[tuple[tuple[float, float], tuple[float, float]]]:
