@@ -49,12 +49,15 @@ from agent.factories.spool import spool_of
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
+from agent.record.drawing import draw_record
+from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
+from agent.runtime.live_images import SIZES, NewestImages
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import DiskSpace, Metrics
@@ -176,6 +179,9 @@ def wired(
             clock=clock,
             recent=recent,
             intake=intake,
+            images=_live_images(settings, stages, clock=clock),
+            affirms=settings.affirm_per_day > 0,
+            frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
         )
         sides = side_workers(settings, application, log=log)
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
@@ -289,6 +295,12 @@ def _exchange(
         clock=clock,
     )
     return Exchange(publisher, live, answers, user=os.geteuid(), clock=clock)
+
+
+def _live_images(settings: Settings, stages: Stages, *, clock: Clock) -> NewestImages:
+    maker = stages.writer.maker
+    views = {size: FrameView(viewing_encoder(settings, max_side=size), maker) for size in SIZES}
+    return NewestImages(stages.readers, stages.inference, views, draw_record, clock=clock)
 
 
 def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:

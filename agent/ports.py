@@ -155,6 +155,18 @@ class ImageEncoder(Protocol):
         """
 
 
+class ViewEncoder(ImageEncoder, Protocol):
+    """The same door, for images that a person looks at."""
+
+    def drawn(
+        self, observation: Observation, draw: Callable[[Pixels, EncodedImage], None]
+    ) -> EncodedImage:
+        """Encode with a drawing on it; `draw` changes the pixels, which are a copy.
+
+        The image that `draw` gets has the size, and no bytes yet.
+        """
+
+
 class CaptureFolder(Protocol):
     """A dataset folder, as the parts that put captures into it see it."""
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.routes import frames, status
+from agent.api.routes import cameras, detections, frames, page, status
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.application import Application
 
@@ -44,7 +44,13 @@ def make_app(application: Application) -> Starlette:
 
 def routes(application: Application) -> list[Route]:
     """Return all routes."""
-    return [*status.routes(application), *frames.routes(application)]
+    return [
+        *page.routes(application),
+        *status.routes(application),
+        *cameras.routes(application),
+        *detections.routes(application),
+        *frames.routes(application),
+    ]
 
 
 async def refused(_: Request, error: Exception) -> Response:
@@ -60,7 +66,7 @@ async def not_there(request: Request, error: Exception) -> Response:
     if error.status_code == 404:  # noqa: PLR2004
         text = "cannot find this call: docs/api.md lists all, such as GET /v1/status"
     elif error.status_code == 405:  # noqa: PLR2004
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         text = f"cannot {request.method} here: allowed is {allowed}"
     else:
         text = error.detail

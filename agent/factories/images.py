@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.settings.declarations import Settings
 
 
-_VIEW_QUALITY, _VIEW_MAX_SIDE = 85, 1920
+_VIEW_QUALITY, VIEW_MAX_SIDE = 85, 1920
 
 _TWICE_QUALITY = 95
 """Of what is encoded a second time, smaller or with hidden parts: the first time costs little."""
@@ -63,11 +63,11 @@ def recent_encoder(settings: Settings) -> Callable[[Frame], bytes]:
     return partial(faithful_jpeg, quality=quality)
 
 
-def viewing_encoder(settings: Settings) -> JpegEncoder:
+def viewing_encoder(settings: Settings, *, max_side: int = VIEW_MAX_SIDE) -> JpegEncoder:
     """What makes images of frames that a person looks at, not stored ones."""
     from agent.record.image import JpegEncoder
 
-    return JpegEncoder(quality=_VIEW_QUALITY, max_side=_VIEW_MAX_SIDE, redact=settings.redact)
+    return JpegEncoder(quality=_VIEW_QUALITY, max_side=max_side, redact=settings.redact)
 
 
 def record_maker(settings: Settings, model: ModelInfo, *, boot: str | None = None) -> RecordMaker:

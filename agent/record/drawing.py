@@ -103,10 +103,10 @@ def _write(
     edge = 2 * thickness
     words = [printable(each.words, _LABEL_LENGTH) for each in drawn]
     sizes = [cv2.getTextSize(text, _FONT, letters, thickness)[0] for text in words]
-    sides: list[Sides] = [
-        (0.0, 0.0, 0.0, 0.0) if each.box is None else tuple(side * scale for side in each.box.sides)
-        for each in drawn
-    ]
+    sides: list[Sides] = []
+    for each in drawn:
+        left, top, right, bottom = (0.0, 0.0, 0.0, 0.0) if each.box is None else each.box.sides
+        sides.append((left * scale, top * scale, right * scale, bottom * scale))
     room = [(width + 2 * edge, height + 2 * edge) for width, height in sizes]
     found = places(sides, room, image.shape[1], image.shape[0])
     for place, text, (width, height), each in zip(found, words, room, drawn, strict=True):

@@ -1,6 +1,6 @@
 """Encodes frames as JPEG, or keeps the camera's own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import cv2
 import numpy as np
@@ -54,13 +54,41 @@ class JpegEncoder:
             return EncodedImage(
                 own, width, height, encoded_by=frame.encoded_by, hidden=_masked(frame)
             )
+        return self._encoded(self._prepared(frame, redacted), frame, redacted)
+
+    def drawn(
+        self, observation: Observation, draw: Callable[[Pixels, EncodedImage], None]
+    ) -> EncodedImage:
+        """Encode the frame with a drawing on it, for a person to look at: never a stored image.
+
+        `draw` changes the pixels that it gets: a copy, as large as the image will be. The image
+        that it gets has no bytes yet.
+        """
+        frame = observation.frame
+        redacted = redacted_parts(observation, self._redact)
+        pixels = self._prepared(frame, redacted)
+        if pixels is frame.pixels:
+            pixels = pixels.copy()
+        height, width = pixels.shape[:2]
+        draw(pixels, EncodedImage(b"", width, height, hidden=_hidden(frame, redacted)))
+        return self._encoded(pixels, frame, redacted)
+
+    def _prepared(self, frame: Frame, redacted: tuple[HiddenPart, ...]) -> Pixels:
+        """Return the pixels as they may be seen, shrunk; the frame's own where nothing is done."""
         pixels = pixelated(frame.pixels, redacted) if redacted else frame.pixels
-        if is_shrunk:
-            scale = self._max_side / max(height, width)
-            width, height = max(1, round(width * scale)), max(1, round(height * scale))
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        height, width = pixels.shape[:2]
+        if self._max_side >= max(height, width):
+            return pixels
+        scale = self._max_side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    def _encoded(
+        self, pixels: Pixels, frame: Frame, redacted: tuple[HiddenPart, ...]
+    ) -> EncodedImage:
         _, data = cv2.imencode(".jpg", pixels, self._parameters)
-        return EncodedImage(data.tobytes(), width, height, hidden=_masked(frame) + redacted)
+        height, width = pixels.shape[:2]
+        return EncodedImage(data.tobytes(), width, height, hidden=_hidden(frame, redacted))
 
 
 def faithful_jpeg(frame: Frame, *, quality: int) -> bytes:
@@ -79,6 +107,10 @@ def pixels_of(jpeg: bytes) -> Pixels:
     """Return the pixels of a JPEG that was decoded or made here before."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags), np.uint8)
+
+
+def _hidden(frame: Frame, redacted: tuple[HiddenPart, ...]) -> tuple[HiddenPart, ...]:
+    return _masked(frame) + redacted
 
 
 def _masked(frame: Frame) -> tuple[HiddenPart, ...]:

@@ -59,14 +59,7 @@ class RecordMaker:
             "boot_id": self.boot_id,
             "monotonic_ns": frame.monotonic_ns,
             "source_frame": frame.source_frame,
-            "image": {
-                "width": image.width,
-                "height": image.height,
-                "media_type": image.media_type,
-                "bytes": len(image.data),
-                "sha256": hashlib.sha256(image.data).hexdigest(),
-                "encoded_by": image.encoded_by,
-            },
+            "image": image_facts(image),
             "model": {
                 "name": model.name,
                 "sha256": model.sha256,
@@ -80,7 +73,7 @@ class RecordMaker:
                 "labels": dict(self.thresholds.labels),
                 "floor": self.thresholds.floor,
             },
-            **_model_output(capture.observation, model.task, image),
+            **model_output(capture.observation, model.task, image),
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
@@ -105,12 +98,30 @@ def _labels(model: ModelInfo) -> dict[str, Any]:
     return {"labels": list(model.labels)}
 
 
-def _model_output(observation: Observation, task: Task, image: EncodedImage) -> dict[str, Any]:
-    """Return `classes` of a classifier and `detections` of a detector: never both."""
+def image_facts(image: EncodedImage) -> dict[str, Any]:
+    """Return what a record says of its image."""
+    return {
+        "width": image.width,
+        "height": image.height,
+        "media_type": image.media_type,
+        "bytes": len(image.data),
+        "sha256": hashlib.sha256(image.data).hexdigest(),
+        "encoded_by": image.encoded_by,
+    }
+
+
+def model_output(
+    observation: Observation, task: Task, image: EncodedImage, *, shapes: bool = True
+) -> dict[str, Any]:
+    """Return `classes` of a classifier and `detections` of a detector: never both.
+
+    Without `shapes` no outline of a mask is computed: it takes most of the time.
+    """
     if task is Task.CLASSIFY:
         return {"classes": [_class(score) for score in observation.classes]}
     scale = _scale(observation, image)
-    return {"detections": [_detection(each, scale, image) for each in observation.detections]}
+    detections = observation.detections
+    return {"detections": [_detection(each, scale, image, shapes=shapes) for each in detections]}
 
 
 def _class(score: ClassScore) -> dict[str, Any]:
@@ -122,7 +133,7 @@ def _class(score: ClassScore) -> dict[str, Any]:
 
 
 def _detection(
-    detection: Detection, scale: tuple[float, float], image: EncodedImage
+    detection: Detection, scale: tuple[float, float], image: EncodedImage, *, shapes: bool
 ) -> dict[str, Any]:
     made: dict[str, Any] = {
         "label": detection.label,
@@ -130,7 +141,7 @@ def _detection(
         "confidence": round(detection.confidence, 4),
         "box": _box(detection.box, scale, image),
     }
-    polygon = detection.mask.polygon() if detection.mask is not None else ()
+    polygon = detection.mask.polygon() if shapes and detection.mask is not None else ()
     if polygon:
         made["polygon"] = _polygon(polygon, scale, image)
     if detection.keypoints:

@@ -2,16 +2,16 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.domain import Capture, Lane, Observation
+from agent.domain import Capture, EncodedImage, Lane, Observation, Pixels
 from agent.exchange.asks import Ask, AskKind, asks
 from agent.files import Disk
-from agent.ports import Clock, ImageEncoder
-from agent.record.schema import RecordMaker
+from agent.ports import Clock, ViewEncoder
+from agent.record.schema import RecordMaker, image_facts
 from agent.runtime.followed import CaptureState, FollowedCaptures, Outcome
 from agent.runtime.inference import Inference
 from agent.runtime.reader import Reader, no_frames
@@ -26,19 +26,42 @@ FETCHED_S = 30.0
 """How long a frame waits to be fetched."""
 
 
+Draw = Callable[[Pixels, Mapping[str, Any]], None]
+"""Draws a record onto pixels of its image."""
+
+
 class FrameView:
     """The one way in which a frame leaves the process to be looked at: a record and a JPEG."""
 
-    def __init__(self, encoder: ImageEncoder, maker: RecordMaker) -> None:
+    def __init__(self, encoder: ViewEncoder, maker: RecordMaker) -> None:
         self._encoder = encoder
         self._maker = maker
 
     def shown(self, observation: Observation) -> dict[str, Any]:
         """Return the record of a frame, its boxes in pixels of `jpeg`, which is base64."""
         image = self._encoder.encode(observation)
-        capture = Capture(observation, Lane.REQUESTED, (), 0.0)
-        record = self._maker.make("", capture, image, clock_synchronized=False)
+        record = self._record(observation, image)
         return {"record": record, "jpeg": base64.b64encode(image.data).decode("ascii")}
+
+    def plain(self, observation: Observation) -> tuple[bytes, dict[str, Any]]:
+        """Return the JPEG and the record of a frame."""
+        image = self._encoder.encode(observation)
+        return image.data, self._record(observation, image)
+
+    def drawn(self, observation: Observation, draw: Draw) -> tuple[bytes, dict[str, Any]]:
+        """Return the JPEG with the record drawn onto it, and the record."""
+        record: dict[str, Any] = {}
+
+        def draw_on(pixels: Pixels, image: EncodedImage) -> None:
+            record.update(self._record(observation, image))
+            draw(pixels, record)
+
+        image = self._encoder.drawn(observation, draw_on)
+        return image.data, {**record, "image": image_facts(image)}
+
+    def _record(self, observation: Observation, image: EncodedImage) -> dict[str, Any]:
+        capture = Capture(observation, Lane.REQUESTED, (), 0.0)
+        return self._maker.make("", capture, image, clock_synchronized=False)
 
 
 @dataclass(slots=True)
@@ -112,8 +135,7 @@ class Answers:
     def _refusal(self, camera: str) -> str | None:
         """Return why no frame of this camera can be expected now; None if one can."""
         if camera not in self._readers:
-            names = ", ".join(self._readers)
-            return f"there is no such camera; the cameras are {names}"
+            return no_such_camera(self._readers)
         return no_frames(self._readers[camera].report)
 
     def _frames(self, ask: Ask) -> dict[str, Any]:
@@ -159,6 +181,11 @@ class Answers:
             }
             for camera, outcome in {**refused, **known}.items()
         ]
+
+
+def no_such_camera(names: Iterable[str]) -> str:
+    """Say that a name is that of no camera."""
+    return f"there is no such camera; the cameras are {', '.join(names)}"
 
 
 def _json(facts: Mapping[str, Any]) -> bytes:

@@ -1,10 +1,10 @@
 """What applications and people beside the daemon can see and say: all that `api` and `mqtt` use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agent.domain import Verdict
+from agent.domain import Observation, Verdict
 from agent.ports import Clock
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState
@@ -72,15 +72,40 @@ class LiveImage:
     captured_at: str  # RFC 3339: what `at` takes
     age_s: float  # since it was analysed
     error: str | None  # why the camera gives no newer one
+    sequence: int  # of the frame, counted by camera since the start
+    tag: str  # another one for each image, also after a restart: letters, digits and hyphens
 
 
 class LiveImages(Protocol):
     """Draws the newest frames; nothing is computed while nobody asks. Thread-safe."""
 
-    def newest(self, camera: str, *, boxes: bool) -> LiveImage:
+    def tag(self, camera: str, *, boxes: bool, size: int) -> str:
+        """Return the tag of the image that `newest` would return now; computes nothing.
+
+        Raises `RequestRefused`.
+        """
+
+    def newest(self, camera: str, *, boxes: bool, size: int = 1920) -> LiveImage:
         """Return the newest analysed frame, with the model's boxes or without.
 
-        One image of a frame is made once, however many ask for it. Raises `RequestRefused`.
+        One image of a frame is made once, however many ask for it. `size`: its longest side in
+        pixels is at most the smallest of `SIZES` that is not below it. Raises `RequestRefused`.
+        """
+
+
+class AnalysedFrames(Protocol):
+    """Tells each analysed frame to those who listen. Thread-safe."""
+
+    def listen(self, listener: Callable[[Observation], None]) -> Callable[[], None]:
+        """Call `listener` with each frame, without its pixels; return the function that ends it.
+
+        It is called in the thread of the pipeline: it returns at once and never raises.
+        """
+
+    def facts(self, observation: Observation, *, shapes: bool) -> Mapping[str, Any]:
+        """Return the frame's moment and the model's output, boxes in pixels of the frame.
+
+        With `shapes`, also the outlines of masks, which take time.
         """
 
 
@@ -123,4 +148,6 @@ class Application:
     captures: Captures | None = None
     verdicts: Verdicts | None = None
     images: LiveImages | None = None
+    frames: AnalysedFrames | None = None
     intake: FrameIntake | None = None
+    affirms: bool = False  # predictions that were shown and not contradicted are sampled

@@ -135,6 +135,8 @@ class LiveState:
         """Names of workers without progress."""
         self.end: tuple[int, str] | None = None
         """Exit code and reason of a stop."""
+        self.figures: Mapping[str, float | None] = MappingProxyType({})
+        """What the spool counts, as it was a moment ago; empty at the start."""
         self._upload: str | None = None
         self._last_error: str | None = None
         self._disk_error: str | None = None
@@ -145,6 +147,15 @@ class LiveState:
         """Read what the spool and the uploader know."""
         figures = self._spool.report()
         self._best_value = figures.get("best_value")
+        counts = self._spool.counts()
+        self.figures = {
+            "waiting": self._spool.waiting(),
+            "waiting_bytes": self._spool.occupied(),
+            "stored": counts.get("stored", 0),
+            "delivered": counts.get("delivered", 0),
+            "rejected": counts.get("rejected", 0),
+            "credits_left": figures.get("credits_left"),
+        }
         self._in_flight = self._spool.in_flight()
         refusals = [self._writer.refusal]
         if self._uploader is not None:

@@ -88,6 +88,14 @@ class PlainEncoder:
         height, width = pixels.shape[:2]
         return EncodedImage(bytes([int(pixels[0, 0, 0])]) * 50, width, height)
 
+    def drawn(
+        self, observation: Observation, draw: Callable[[Pixels, EncodedImage], None]
+    ) -> EncodedImage:
+        pixels = observation.frame.pixels.copy()
+        height, width = pixels.shape[:2]
+        draw(pixels, EncodedImage(b"", width, height))
+        return EncodedImage(bytes([int(pixels[0, 0, 0])]) * 50, width, height)
+
 
 def store(spool: Spool, count: int) -> list[str]:
     """Put captures of falling value, so that they are claimed in this order; return their ids."""

@@ -1,0 +1,104 @@
+"""What the live page shows beside the images: once a second, for all viewers together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from agent.api.client_queue import RETRY, ClientQueue
+from agent.api.page_files import page_files
+from agent.api.rule_words import rule_words
+from agent.api.streams import event
+from agent.exchange.state import CameraState
+from agent.record.timestamp import timestamp
+from agent.runtime.application import Application
+
+PERIOD_S = 1.0
+
+_QUEUED = 2  # an older one is worth nothing
+
+
+class LiveFeed:
+    """Computes the facts in a thread of its own while there is a viewer, and never otherwise."""
+
+    def __init__(self, facts: Callable[[], Mapping[str, Any]]) -> None:
+        self._facts = facts
+        self._viewers: list[ClientQueue] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def events(self) -> AsyncIterator[str]:
+        """Yield the events of a new viewer."""
+        viewer = ClientQueue(_QUEUED)
+        self._viewers.append(viewer)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        try:
+            yield RETRY
+            while True:
+                yield await viewer.get()
+        finally:
+            self._viewers.remove(viewer)
+
+    async def _run(self) -> None:
+        while self._viewers:
+            facts = event(await asyncio.to_thread(self._facts))
+            for viewer in self._viewers:
+                viewer.put(facts)
+            await asyncio.sleep(PERIOD_S)
+
+
+def live_facts(application: Application) -> dict[str, Any]:
+    """Return what the page shows, as JSON takes it; ages are in seconds."""
+    state = application.live.state(interval=0.0)
+    figures = application.live.figures
+    captures: Sequence[Mapping[str, Any]] = ()
+    if application.captures is not None:
+        captures = application.captures.latest()
+    return {
+        "page": page_files().tag,
+        "affirms": application.affirms,
+        "version": state.version,
+        "device": state.device,
+        "run": f"{state.process}-{state.process_start}",
+        "phase": state.phase,
+        "wall": timestamp(state.wall),
+        "uptime_s": round(state.at - state.started_at, 1),
+        "stalled": list(state.stalled),
+        "cameras": [_camera(camera, state.at) for camera in state.cameras],
+        "model": state.model,
+        "model_provider": state.model_provider,
+        "model_error": state.model_error,
+        "target": state.target,
+        "upload": state.upload,
+        "last_error": state.last_error,
+        "disk_error": state.disk_error,
+        "is_disk_short": state.is_disk_short,
+        "in_flight": state.in_flight,
+        "budget_per_day": state.limits.budget_per_day,
+        **figures,
+        "captures": [_capture(each) for each in captures],
+    }
+
+
+def _camera(camera: CameraState, now: float) -> dict[str, Any]:
+    return {
+        "name": camera.name,
+        "state": camera.state,
+        "error": camera.error,
+        "since_s": _age(camera.since_at, now),
+        "fps": camera.fps,
+        "analysed_fps": camera.analysed_fps,
+        "last_frame_age_s": _age(camera.last_frame_at, now),
+        "width": camera.width,
+        "height": camera.height,
+        "quality": camera.quality,
+    }
+
+
+def _capture(capture: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("id", "camera", "captured_at", "lane", "value", "state", "reason", "note")
+    facts = {name: capture[name] for name in names if name in capture}
+    return {**facts, "why": [rule_words(rule) for rule in capture.get("rules", ())]}
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else round(max(0.0, now - at), 1)

@@ -1,0 +1,492 @@
+// The live page. All text from outside is set as text, never as HTML.
+
+const PERIOD = 1000; // milliseconds between two pictures of a camera
+const RETRY = 2000;
+const SILENT = 6000; // without an event for so long, the connection counts as lost
+const STALE = 5; // seconds after which a picture says how old it is
+const JUDGED = 10; // seconds for which the daemon keeps a frame
+const TILE = 640;
+const FINAL = new Set(["delivered", "rejected", "evicted", "refused"]);
+
+const find = (id) => document.getElementById(id);
+const picture = find("picture");
+const note = find("note");
+const who = find("who");
+
+const cameras = new Map(); // by name: what is shown of it
+for (const tile of document.querySelectorAll("[data-camera]")) {
+  cameras.set(tile.dataset.camera, {
+    name: tile.dataset.camera, tile, image: tile.querySelector("img"), frame: tile.querySelector(".frame"),
+    state: tile.querySelector(".state"), inView: false,
+    small: slot(), large: slot(), facts: null,
+  });
+}
+let chosen = cameras.keys().next().value;
+let facts = null; // of the latest event
+let held = false;
+let stream = null;
+let lostAt = null;
+let heardAt = 0;
+let retry = 0;
+
+function slot() {
+  return { tag: "", url: "", at: null, analysed: 0, seen: "", error: "", busy: false };
+}
+
+// Words
+
+function time(at) {
+  return new Date(at).toLocaleTimeString([], { hour12: false });
+}
+
+function span(seconds) {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+function size(bytes) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let n = 0;
+  while (bytes >= 1000 && n < units.length - 1) { bytes /= 1000; n += 1; }
+  return `${n && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[n]}`;
+}
+
+function put(element, text, level) {
+  if (element.textContent !== text) element.textContent = text;
+  if (level !== undefined) element.dataset.level = level;
+}
+
+function made(tag, text, name) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (name) element.className = name;
+  return element;
+}
+
+// Pictures
+
+function visible() {
+  return document.visibilityState === "visible";
+}
+
+async function fetchPicture(camera, kind, width) {
+  const now = camera[kind];
+  if (now.busy) return;
+  now.busy = true;
+  try {
+    const headers = now.tag ? { "If-None-Match": now.tag } : {};
+    const path = `/v1/cameras/${encodeURIComponent(camera.name)}/latest.jpg?boxes=1&size=${width}`;
+    const response = await fetch(path, { headers, cache: "no-store" });
+    if (response.status === 304) return;
+    if (!response.ok) {
+      now.error = await refusal(response);
+      return;
+    }
+    const error = response.headers.get("Capture-Agent-Error");
+    const next = {
+      tag: response.headers.get("ETag"),
+      at: response.headers.get("Capture-Agent-Captured-At"),
+      analysed: performance.now() - 1000 * Number(response.headers.get("Capture-Agent-Age")),
+      seen: JSON.parse(response.headers.get("Capture-Agent-Seen")),
+      error: error ? JSON.parse(error) : "",
+    };
+    next.url = URL.createObjectURL(await response.blob());
+    await decoded(next.url);
+    show(camera, kind, next);
+  } catch {
+    // The connection's own line says it.
+  } finally {
+    now.busy = false;
+  }
+}
+
+async function decoded(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+}
+
+function show(camera, kind, next) {
+  const now = camera[kind];
+  if (kind === "large" && held && now.url) {
+    URL.revokeObjectURL(next.url);
+    return;
+  }
+  const before = now.url;
+  Object.assign(now, next);
+  if (kind === "large" && camera.name === chosen) showLarge();
+  if (kind === "small" || camera.small.url === "") {
+    camera.image.src = now.url;
+    camera.image.hidden = false;
+  }
+  // Only now, because an element may still show it.
+  if (before) setTimeout(() => URL.revokeObjectURL(before), PERIOD);
+}
+
+function showLarge() {
+  const camera = cameras.get(chosen);
+  const { url, at, seen } = camera.large;
+  picture.hidden = !url;
+  if (!url) {
+    put(find("seen"), "\u00a0");
+    put(find("moment"), "");
+    return;
+  }
+  picture.src = url;
+  picture.alt = `Camera ${chosen} at ${time(at)}: ${seen}`;
+  put(find("seen"), seen);
+  ages();
+}
+
+function ages() {
+  const { at, analysed, error } = cameras.get(chosen).large;
+  const over = find("picture-error");
+  if (!at) {
+    put(over, error);
+    over.hidden = !error;
+    return;
+  }
+  const age = (performance.now() - analysed) / 1000;
+  if (held && age > JUDGED) {
+    hold(false);
+    say("The held picture is older than 10 seconds; the page goes on.");
+  }
+  const left = Math.max(0, Math.ceil(JUDGED - age));
+  const old = age > STALE ? `, ${span(age)} old` : "";
+  put(find("moment"), held ? `${time(at)}, held for ${left} s` : time(at) + old);
+  find("frame").toggleAttribute("data-stale", age > STALE && !held);
+  const why = error || (age > STALE && !held ? `No new frame for ${span(age)}` : "");
+  put(over, why);
+  over.hidden = !why;
+}
+
+function tick() {
+  if (!visible()) return;
+  const width = Math.min(1920, Math.ceil(find("frame").clientWidth * devicePixelRatio));
+  for (const camera of cameras.values()) {
+    if (camera.name === chosen) fetchPicture(camera, "large", Math.max(1, width));
+    if (camera.inView && !find("others").hidden) fetchPicture(camera, "small", TILE);
+  }
+  ages();
+  tellShown();
+  if (stream && performance.now() - heardAt > SILENT) lost();
+}
+
+function tellShown() {
+  const { at, error } = cameras.get(chosen).large;
+  if (!facts?.affirms || !at || error || lostAt || picture.hidden) return;
+  post("/v1/shown", { camera: chosen, at, seconds: PERIOD / 1000 }).catch(() => {});
+}
+
+// The stream of facts
+
+function connect() {
+  clearTimeout(retry);
+  if (stream || !visible()) return;
+  heardAt = performance.now();
+  stream = new EventSource("/v1/live");
+  stream.onmessage = (event) => {
+    heardAt = performance.now();
+    lostAt = null;
+    render(JSON.parse(event.data));
+  };
+  stream.onerror = lost;
+}
+
+function close() {
+  clearTimeout(retry);
+  stream?.close();
+  stream = null;
+}
+
+function lost() {
+  close();
+  lostAt ??= new Date();
+  put(find("connection"), `No connection since ${time(lostAt)}; trying again`, "bad");
+  find("frame").toggleAttribute("data-stale", true);
+  retry = setTimeout(connect, RETRY);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (visible()) {
+    connect();
+    tick();
+  } else {
+    close();
+  }
+});
+
+function render(now) {
+  facts = now;
+  if (isAnother(now)) return;
+  const running = now.phase === "running";
+  put(find("connection"), running ? "Live" : `The agent is ${now.phase}`, running ? "good" : "warn");
+  for (const each of now.cameras) {
+    const camera = cameras.get(each.name);
+    camera.facts = each;
+    const [words, level] = condition(each);
+    put(camera.state, words, level);
+    if (each.name === chosen) put(find("stage-state"), words, level);
+  }
+  shape();
+  renderNeeds(now);
+  renderFacts(now);
+  renderCaptures(now.captures);
+}
+
+// Another version of the page, or other cameras, need a new document; once each, never in a circle.
+function isAnother(now) {
+  const names = now.cameras.map((each) => each.name);
+  const same = now.page === document.body.dataset.tag
+    && names.length === cameras.size && names.every((name) => cameras.has(name));
+  if (same || now.phase === "starting") return false;
+  const key = `${now.page} ${names.join()}`;
+  if (sessionStorage.getItem("reloaded") === key) return names.some((name) => !cameras.has(name));
+  sessionStorage.setItem("reloaded", key);
+  location.reload();
+  return true;
+}
+
+function condition(camera) {
+  const since = camera.since_s === null ? "" : ` for ${span(camera.since_s)}`;
+  if (camera.state === "live") {
+    const words = [`live, ${camera.fps.toFixed(1)} fps`];
+    if (camera.width) words.push(`${camera.width}×${camera.height}`);
+    if (camera.quality && camera.quality !== "clear") words.push(camera.quality);
+    if (camera.error) words.push(camera.error);
+    const bad = camera.error || ["frozen", "covered"].includes(camera.quality);
+    return [words.join(", "), bad ? "bad" : camera.quality && camera.quality !== "clear" ? "warn" : "good"];
+  }
+  const why = camera.error ? `: ${camera.error}` : "";
+  if (camera.state === "opening") return [`opening${since}${why}`, "warn"];
+  if (camera.state === "ended") return ["the recording has ended", "quiet"];
+  return [`${camera.state}${since}${why}`, "bad"];
+}
+
+function shape() {
+  for (const camera of cameras.values()) {
+    const { width, height } = camera.facts ?? {};
+    if (!width) continue;
+    camera.frame.style.aspectRatio = "16 / 9";
+    if (camera.name === chosen) find("frame").style.aspectRatio = `${width} / ${height}`;
+  }
+}
+
+function renderNeeds(now) {
+  const needs = [];
+  if (now.stalled.length) needs.push(`No progress in ${now.stalled.join(", ")}.`);
+  if (now.disk_error) needs.push(`The disk refuses writes: ${now.disk_error}`);
+  if (now.model_error) needs.push(`The known-good model runs: ${now.model_error}`);
+  if (now.upload === "blocked") needs.push(`Nothing can be delivered: ${now.last_error}`);
+  const list = find("needs");
+  if (list.dataset.text !== needs.join("\n")) {
+    list.dataset.text = needs.join("\n");
+    list.replaceChildren(...needs.map((need) => made("li", need)));
+  }
+  list.hidden = !needs.length;
+}
+
+function renderFacts(now) {
+  const rows = [
+    ["Waiting", now.waiting === undefined ? "-" : `${now.waiting} captures, ${size(now.waiting_bytes)}`],
+    ["Delivered", now.delivered === undefined ? "-" : `${now.delivered}`],
+    ["Credits", now.budget_per_day ? `${now.credits_left ?? "-"} left, ${now.budget_per_day} a day` : "no limit"],
+    ["Upload", ...upload(now)],
+    ["Disk", ...disk(now)],
+    ["Model", now.model ? `${now.model}, ${provider(now.model_provider)}` : "-"],
+    ["Running", `for ${span(now.uptime_s)}`],
+  ];
+  if (now.rejected) rows.splice(2, 0, ["Refused", `${now.rejected} by the endpoint`, "warn"]);
+  const list = find("facts");
+  while (list.children.length > rows.length) list.lastChild.remove();
+  rows.forEach(([name, value, level = ""], n) => {
+    if (!list.children[n]) {
+      const row = made("div");
+      row.append(made("dt"), made("dd"));
+      list.append(row);
+    }
+    put(list.children[n].firstChild, name);
+    put(list.children[n].lastChild, value, level);
+  });
+}
+
+function upload(now) {
+  if (!now.target) return ["off: captures stay on disk"];
+  const error = now.last_error ? `: ${now.last_error}` : `, ${now.target}`;
+  const level = { blocked: "bad", delayed: "warn" }[now.upload] ?? "";
+  return [`${now.upload ?? "nothing sent yet"}${error}`, level];
+}
+
+function disk(now) {
+  if (now.disk_error) return ["refuses writes", "bad"];
+  return now.is_disk_short ? ["full: a new capture replaces one of a lower value", "warn"] : ["accepts captures"];
+}
+
+function provider(name) {
+  return (name ?? "").replace(/ExecutionProvider$/, "");
+}
+
+function renderCaptures(captures) {
+  const list = find("captures");
+  const text = JSON.stringify(captures);
+  find("no-captures").hidden = captures.length > 0;
+  if (list.dataset.text === text) return;
+  list.dataset.text = text;
+  list.replaceChildren(...captures.map((capture) => {
+    const item = made("li");
+    const top = made("div", undefined, "top");
+    top.append(made("b", capture.camera ?? "-"), made("span", capture.captured_at ? time(capture.captured_at) : "", "soft"));
+    item.append(top, made("p", capture.why.join("; ") || capture.lane || ""));
+    const words = [capture.state];
+    if (capture.reason) words.push(capture.reason);
+    if (capture.lane) words.push(`lane ${capture.lane}`);
+    if (typeof capture.value === "number") words.push(`value ${capture.value.toFixed(2)}`);
+    item.append(made("p", words.join(", "), "soft"));
+    if (capture.note) item.append(made("p", `"${capture.note}"`, "soft"));
+    return item;
+  }));
+}
+
+// What a person says
+
+function say(text, level = "quiet") {
+  put(find("result"), text, level);
+}
+
+async function refusal(response) {
+  try {
+    return String((await response.json()).error);
+  } catch {
+    return `The agent answered with status ${response.status}.`;
+  }
+}
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST", cache: "no-store", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(await refusal(response));
+  return response.json();
+}
+
+let latest = 0; // of the messages, only that of the latest button is kept up to date
+
+async function act(what) {
+  if (what === "hold") return hold(!held);
+  const { at } = cameras.get(chosen).large;
+  const camera = chosen;
+  if (!at || picture.hidden) return say("There is no picture yet.", "bad");
+  const mine = (latest += 1);
+  const about = `${camera} at ${time(at)}`;
+  try {
+    const more = note.value.trim() ? { note: note.value.trim() } : {};
+    const by = who.value.trim() ? { by: who.value.trim() } : {};
+    const said = what === "capture"
+      ? await post("/v1/captures", { camera, at, ...more })
+      : await post("/v1/verdicts", { camera, at, verdict: what, ...by, ...more });
+    note.value = "";
+    hold(false);
+    const done = what === "capture"
+      ? `${about}: captured ${short(said.id)}`
+      : `${about}: ${what}` + (said.id ? `, captured ${short(said.id)}` : ", noted");
+    say(done, "good");
+    if (said.id) follow(said.id, done, mine);
+  } catch (error) {
+    const reason = error instanceof TypeError ? "there is no connection to the agent" : error.message;
+    if (mine === latest) say(`${about}: ${reason}`, "bad");
+  }
+}
+
+function short(id) {
+  return `${id.slice(0, 8)}…`;
+}
+
+async function follow(id, done, mine) {
+  for (let n = 0; n < 120 && mine === latest; n += 1) {
+    await new Promise((resolve) => setTimeout(resolve, PERIOD));
+    if (!visible()) continue;
+    try {
+      const response = await fetch(`/v1/captures/${encodeURIComponent(id)}`, { cache: "no-store" });
+      if (!response.ok) return;
+      const { state, reason } = await response.json();
+      const level = ["rejected", "refused"].includes(state) ? "bad" : "good";
+      if (mine === latest) say(`${done}: ${state}${reason ? `, ${reason}` : ""}`, level);
+      if (FINAL.has(state)) return;
+    } catch {
+      // Tried again: the connection's own line says it.
+    }
+  }
+}
+
+function hold(on) {
+  held = on;
+  find("frame").toggleAttribute("data-held", on);
+  document.querySelector('[data-do="hold"]').setAttribute("aria-pressed", String(on));
+  ages();
+}
+
+function choose(name) {
+  if (name !== chosen) hold(false);
+  chosen = name;
+  for (const camera of cameras.values()) camera.tile.setAttribute("aria-pressed", String(camera.name === name));
+  put(find("stage-name"), name);
+  const known = cameras.get(name).facts;
+  put(find("stage-state"), ...(known ? condition(known) : ["Waiting for the first picture", "quiet"]));
+  showLarge();
+  shape();
+  ages();
+  fetchPicture(cameras.get(name), "large", Math.max(1, Math.min(1920, Math.ceil(find("frame").clientWidth * devicePixelRatio))));
+}
+
+function step(by) {
+  const names = [...cameras.keys()];
+  choose(names[(names.indexOf(chosen) + by + names.length) % names.length]);
+  if (names.length > 1) say(`Camera ${chosen}`);
+}
+
+const KEYS = {
+  c: () => act("capture"), r: () => act("right"), w: () => act("wrong"), m: () => act("missing"),
+  u: () => act("unusable"), h: () => act("hold"),
+  ArrowLeft: () => step(-1), ArrowRight: () => step(1), "?": () => find("help").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  if (find("help").open || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (!Object.hasOwn(KEYS, key)) return;
+  event.preventDefault();
+  KEYS[key]();
+});
+
+for (const button of document.querySelectorAll("[data-do]")) {
+  button.addEventListener("click", () => act(button.dataset.do));
+}
+for (const camera of cameras.values()) {
+  camera.tile.addEventListener("click", () => choose(camera.name));
+}
+note.addEventListener("input", () => { if (note.value && !held) hold(true); });
+note.addEventListener("keydown", (event) => { if (event.key === "Escape") { note.value = ""; hold(false); note.blur(); } });
+who.addEventListener("change", () => store("who", who.value.trim()));
+find("help-open").addEventListener("click", () => find("help").showModal());
+find("help-close").addEventListener("click", () => find("help").close());
+
+// A browser may forbid storage.
+function store(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* it is asked again next time */ }
+}
+try { who.value = localStorage.getItem("who") ?? ""; } catch { /* as above */ }
+
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) cameras.get(entry.target.dataset.camera).inView = entry.isIntersecting;
+});
+for (const camera of cameras.values()) seen.observe(camera.tile);
+
+if (chosen !== undefined) {
+  choose(chosen);
+  setInterval(tick, PERIOD);
+  connect();
+}
