@@ -54,6 +54,7 @@ from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
+from agent.runtime.facts import FactWriter
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
@@ -182,6 +183,7 @@ def wired(
             images=_live_images(settings, stages, clock=clock),
             affirms=settings.affirm_per_day > 0,
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
+            facts=FactWriter(spool, log=log) if has_doors(settings) else None,
         )
         sides = side_workers(settings, application, log=log)
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)

@@ -359,6 +359,25 @@ EVENTS: Mapping[str, Event] = {
         "Fix what the endpoint refuses, then `capture-agent rejected retry` or `drop`.",
         facts="folder files bytes limit",
     ),
+    "verdicts delayed": Event(
+        "warning",
+        "The disk refuses writes; verdicts of people wait in memory.",
+        "Free some space on the disk, or replace a read-only one.",
+        facts="error pending",
+    ),
+    "verdicts stored": Event(
+        "warning",
+        "The disk accepts writes again; the verdicts that waited in memory are stored.",
+        facts="stored",
+        ends=("verdicts delayed",),
+    ),
+    "verdicts dropped": Event(
+        "warning",
+        "More verdicts wait for delivery than are kept, or the disk refused the last ones before "
+        "the process ended; the oldest were dropped. `total` counts them since the start.",
+        "Connect the device more often: verdicts leave it with the next captures.",
+        facts="dropped total",
+    ),
     "spool rebuilding": Event(
         "info",
         "Files are missing from the index; `read` of `files` have been read so far.",

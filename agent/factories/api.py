@@ -24,12 +24,17 @@ def side_workers(
     settings: Settings, application: Application, *, log: Log
 ) -> tuple[SideWorker, ...]:
     """Return the workers that the settings ask for. Raises `ConfigurationError`."""
-    return (*_recent(application), *_api(settings, application, log))
+    return (*_recent(application), *_facts(application), *_api(settings, application, log))
 
 
 def _recent(application: Application) -> list[SideWorker]:
     recent = application.recent
     return [] if recent is None else [SideWorker("recent frames", recent.step)]
+
+
+def _facts(application: Application) -> list[SideWorker]:
+    facts = application.facts
+    return [] if facts is None else [SideWorker("verdicts", facts.step, facts.close)]
 
 
 def _api(settings: Settings, application: Application, log: Log) -> list[SideWorker]:

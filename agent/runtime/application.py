@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from agent.domain import Observation, Verdict
 from agent.ports import Clock
+from agent.runtime.facts import FactWriter
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState
 from agent.runtime.recent import RecentFrames
@@ -145,6 +146,7 @@ class Application:
     events: PipelineEvents
     clock: Clock
     recent: RecentFrames | None = None  # the frames of the last 10 s; None if nobody can ask
+    facts: FactWriter | None = None  # where verdicts go; None if nobody can give one
     captures: Captures | None = None
     verdicts: Verdicts | None = None
     images: LiveImages | None = None
