@@ -24,13 +24,13 @@ from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
 from agent.factories.api import has_doors, side_workers
+from agent.factories.application import asking
 from agent.factories.cameras import frame_source, push_intake
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.images import (
     clip_encoder,
     clip_span,
     image_encoder,
-    recent_encoder,
     record_maker,
     viewing_encoder,
 )
@@ -65,8 +65,7 @@ from agent.runtime.metrics import DiskSpace, Metrics
 from agent.runtime.model import CurrentModel, ModelChange, first_model
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
-from agent.runtime.reader import Reader, no_frames
-from agent.runtime.recent import RecentFrames
+from agent.runtime.reader import Reader
 from agent.runtime.shown_error import shown_error
 from agent.runtime.spool_start import once_usable
 from agent.runtime.stats import Stats
@@ -170,7 +169,7 @@ def wired(
         )
         stages = replace(stages, model_change=change)
         live = _live(stages, process, model, clock=clock)
-        recent = _recent(settings, stages, clock=clock, log=log)
+        asked = asking(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         metrics = _metrics(settings, stages, live, clock=clock, log=log)
         application = Application(
@@ -178,15 +177,16 @@ def wired(
             live=live,
             events=stages.inference.events,
             clock=clock,
-            recent=recent,
+            recent=asked.recent,
+            captures=asked.captures,
             intake=intake,
             images=_live_images(settings, stages, clock=clock),
             affirms=settings.affirm_per_day > 0,
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
             facts=FactWriter(spool, log=log) if has_doors(settings) else None,
         )
-        sides = side_workers(settings, application, log=log)
-        stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides)
+        sides = (*asked.sides, *side_workers(settings, application, log=log))
+        stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides, asked=asked.past)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)
 
@@ -238,24 +238,6 @@ def _live(stages: Stages, process: Process, model: CurrentModel, *, clock: Clock
         clock=clock,
         clips=stages.clips,
     )
-
-
-def _recent(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> RecentFrames | None:
-    """Keep the frames of the last seconds if somebody may ask for one."""
-    if not has_doors(settings):
-        return None
-    readers = {reader.camera: reader for reader in stages.readers}
-    recent = RecentFrames(
-        list(readers),
-        recent_encoder(settings),
-        fps=settings.fps,
-        why=lambda camera: no_frames(readers[camera].report),
-        stats=stages.stats,
-        clock=clock,
-        log=log,
-    )
-    recent.listen(stages.inference.events)
-    return recent
 
 
 def _metrics(

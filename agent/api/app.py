@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.routes import cameras, detections, frames, page, status
+from agent.api.routes import cameras, captures, detections, frames, page, status
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.application import Application
 
@@ -49,6 +49,7 @@ def routes(application: Application) -> list[Route]:
         *status.routes(application),
         *cameras.routes(application),
         *detections.routes(application),
+        *captures.routes(application),
         *frames.routes(application),
     ]
 

@@ -24,12 +24,7 @@ def side_workers(
     settings: Settings, application: Application, *, log: Log
 ) -> tuple[SideWorker, ...]:
     """Return the workers that the settings ask for. Raises `ConfigurationError`."""
-    return (*_recent(application), *_facts(application), *_api(settings, application, log))
-
-
-def _recent(application: Application) -> list[SideWorker]:
-    recent = application.recent
-    return [] if recent is None else [SideWorker("recent frames", recent.step)]
+    return (*_facts(application), *_api(settings, application, log))
 
 
 def _facts(application: Application) -> list[SideWorker]:

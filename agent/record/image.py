@@ -1,6 +1,7 @@
 """Encodes frames as JPEG, or keeps the camera's own."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -103,10 +104,11 @@ def faithful_jpeg(frame: Frame, *, quality: int) -> bytes:
     return data.tobytes()
 
 
-def pixels_of(jpeg: bytes) -> Pixels:
-    """Return the pixels of a JPEG that was decoded or made here before."""
+def pixels_of(jpeg: bytes) -> Pixels | None:
+    """Return the pixels of a JPEG, turned as they are stored; None if it cannot be decoded."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags), np.uint8)
+    decoded: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+    return None if decoded is None else np.asarray(decoded, np.uint8)
 
 
 def _hidden(frame: Frame, redacted: tuple[HiddenPart, ...]) -> tuple[HiddenPart, ...]:

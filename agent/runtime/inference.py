@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from queue import Full, Queue
 
 from agent.domain import Capture, Grey, Observation, Pixels
@@ -18,6 +19,7 @@ from agent.runtime.preroll import ClipStage
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
 from agent.selection.image_quality import ImageQuality
+from agent.selection.selector import FrameEvaluation
 
 TAKE_TIMEOUT_S = 0.5
 FULL_S = 0.05
@@ -126,6 +128,19 @@ class Inference:
             self._selection.request(ids)
         self._evaluate_arrived()
 
+    def capture(self, capture: Capture, evaluation: FrameEvaluation | None, *, at: float) -> None:
+        """Make the capture of an earlier frame that somebody asked for; see `Selector.asked_for`.
+
+        A value that the capture has already is the least that it gets.
+        """
+        with self._selecting:
+            made = self._selection.asked_for(
+                capture, evaluation, at=at, now=self._clock.monotonic()
+            )
+            self._accept(replace(made, value=max(capture.value, made.value)))
+        self._evaluate_arrived()
+        self._forward()
+
     def newest(self, camera: str) -> tuple[Observation, float] | None:
         """Return the newest analysed frame of a camera, and the monotonic time of its analysis.
 
@@ -161,7 +176,7 @@ class Inference:
         with self._selecting:
             self._evaluate_all()
             if not self._in_progress:
-                return True
+                return self._forward()
             for reorderer in self._reorderers.values():
                 reorderer.skip_missing()
             for capture in self._selection.finish(self._clock.monotonic()):

@@ -18,6 +18,7 @@ from agent.runtime.inference import FULL_S, Inference
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.metrics import Metrics
 from agent.runtime.model import ModelChange
+from agent.runtime.past_captures import PastCaptures
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
 from agent.runtime.stats import Stats
@@ -87,6 +88,7 @@ class Stages:
     exchange: Exchange | None = None  # None: no other process can watch or ask
     clips: ClipStage | None = None  # None: captures have no clips
     sides: tuple[SideWorker, ...] = ()
+    asked: PastCaptures | None = None  # None: nobody can ask for an earlier frame
 
 
 class Supervisor:
@@ -285,6 +287,8 @@ class Supervisor:
             reader.interrupt()
         stages.mailbox.close()
         self._await(self._inference, STOP_S / 2)
+        if stages.asked is not None:
+            stages.asked.finish()
         while not stages.inference.abandon_runs() and self._writes_in_time():
             self._pause(FULL_S)
         if stages.clips is not None:

@@ -63,6 +63,13 @@ class Selection:
         for name in self.selectors if ids is None else ids:
             self.selectors[name].request("" if ids is None else ids[name])
 
+    def asked_for(
+        self, capture: Capture, evaluation: FrameEvaluation | None, *, at: float, now: float
+    ) -> Capture:
+        """Return the capture of an earlier frame that somebody asked for; see `Selector`."""
+        selector = self.selectors[capture.observation.frame.camera]
+        return selector.asked_for(capture, evaluation, at=at, now=now)
+
     def memory(self) -> dict[str, str]:
         """Return the state that should survive a restart, by name."""
         return {

@@ -15,6 +15,7 @@ from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
 from agent.selection.rules import CountsFrames, Remembers, make_rules
 from agent.selection.rules.scene import InvalidOutput
+from agent.selection.similarity import difference_hash
 from agent.selection.suspects import MOST_SUSPECTS, strongest
 from agent.selection.view import View, view_of
 
@@ -50,6 +51,7 @@ class FrameEvaluation:
     cutoff: float = 0.0  # what the value had to reach
     quality: ImageQuality = ImageQuality.CLEAR
     other: str | None = None  # id of the better frame
+    named: tuple[Suspect, ...] = ()  # all that the rules name, the highest `p` first
 
     @property
     def scores(self) -> Mapping[str, float]:
@@ -136,6 +138,43 @@ class Selector:
         contexts = self.context_builder.flush()
         return [capture for context in contexts for capture in self._evaluate(context, now)]
 
+    def asked_for(
+        self, capture: Capture, evaluation: FrameEvaluation | None, *, at: float, now: float
+    ) -> Capture:
+        """Return the capture of an earlier frame that somebody asked for, with all that it shows.
+
+        Args:
+            capture: With id, lane and the reason; its frame has pixels.
+            evaluation: What the rules found in that frame; None if they never judged it.
+            at: When the frame was captured, in seconds of the clock of `now`.
+            now: Seconds of a clock that all cameras share.
+        """
+        observation = capture.observation
+        if evaluation is None:
+            evaluation = FrameEvaluation(observation.frame, SelectionOutcome(capture.lane.value))
+        grey = observation.grey
+        view = view_of(
+            observation,
+            evaluation.suspects,
+            bits=None if grey is None else difference_hash(grey),
+            now=at,
+            run=self._shared.run,
+            redact=self._plan.redact,
+        )
+        cover = self._shared.cover
+        value = sum(cover.contributions(view, now)) + cover.unseen(view)
+        is_degraded = evaluation.quality.is_degraded
+        if not self._shared.cells:  # all is sent
+            cover.add(view, now)
+        return replace(
+            capture,
+            rules=(*capture.rules, *hits_of(evaluation.named)),
+            suspects=evaluation.named,
+            value=value,
+            hint=SendHint(view, is_degraded).text if self._shared.cells else "",
+            is_degraded=is_degraded,
+        )
+
     def _evaluate(self, context: FrameContext, now: float) -> list[Capture]:
         observation = context.observation
         frame = observation.frame
@@ -150,7 +189,9 @@ class Selector:
         suspects = strongest(named)
         requested = self._requests.popleft() if self._requests else None
         lane, reason = self._lane(sampling, is_requested=requested is not None)
-        evaluation = FrameEvaluation(frame, SelectionOutcome(lane.value), suspects, quality=quality)
+        evaluation = FrameEvaluation(
+            frame, SelectionOutcome(lane.value), suspects, quality=quality, named=named
+        )
 
         def capture() -> Capture:  # of few frames
             return Capture(

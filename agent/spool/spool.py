@@ -116,6 +116,20 @@ class Spool:
         with self._lock:
             return len(self._claimed)
 
+    def waits(self, capture_id: str) -> SpoolEntry | None:
+        """Return the entry of a capture that is not delivered; never waits for the disk."""
+        return self._entries.get(capture_id)  # without the lock, which is held during syncs
+
+    def read(self, capture_id: str) -> StoredCapture | None:
+        """Read a capture that waits, or is in flight; None if there is none that can be read."""
+        entry = self._entries.get(capture_id)
+        if entry is None:
+            return None
+        try:
+            return record.decode_as(entry, self._files.read(entry))
+        except (DamagedRecord, OSError):  # the claim of it says what is wrong
+            return None
+
     def counts(self) -> dict[str, int]:
         """Return totals since the spool was created.
 

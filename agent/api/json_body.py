@@ -1,0 +1,99 @@
+"""Reads the JSON body of a call; all that is wrong with it is said at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from starlette.requests import Request
+
+from agent.errors import RefusalKind, RequestRefused
+from agent.printable import printable
+
+_KINDS: Mapping[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """One field of a body; a number may stand where `number` is set, a text where `text` is."""
+
+    name: str
+    required: bool = False
+    text: bool = True
+    number: bool = False
+
+
+async def json_fields(request: Request, *fields: JsonField) -> dict[str, Any]:
+    """Return the fields of a body that is one JSON object; null is as if it were not there.
+
+    Raises `RequestRefused` with all that is wrong.
+    """
+    return fields_of(await request.body(), fields)
+
+
+def fields_of(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
+    """Return the fields of a body; see `json_fields`."""
+    if not body.strip():
+        raise _refused("it is empty", fields)
+    try:
+        found = json.loads(body, object_pairs_hook=_object, parse_constant=_no_number)
+    except RecursionError:
+        raise _refused("it is nested too deeply", fields) from None
+    except ValueError as error:  # also of bytes that are no text
+        raise _refused(f"it is not JSON: {printable(error)}", fields) from None
+    if not isinstance(found, dict):
+        raise _refused(f"it is {_KINDS[type(found)]}", fields)
+    known = {field.name: field for field in fields}
+    wrong = [_unknown(name, list(known)) for name in found if name not in known]
+    given = {name: value for name, value in found.items() if value is not None and name in known}
+    for name, field in known.items():
+        if name in given:
+            wrong += _wrong_kind(field, given[name])
+        elif field.required:
+            wrong.append(f"{name}: is missing")
+    if wrong:
+        raise RequestRefused(RefusalKind.INVALID, "; ".join(wrong))
+    return given
+
+
+def _wrong_kind(field: JsonField, value: object) -> list[str]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if (field.number and is_number) or (field.text and isinstance(value, str)):
+        return []
+    wanted = [word for word, may in (("a text", field.text), ("a number", field.number)) if may]
+    return [f"{field.name}: must be {' or '.join(wanted)}, not {_KINDS[type(value)]}"]
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(names)}"
+    return f"{printable(name, 60)}: unknown; {hint}"
+
+
+def _refused(why: str, fields: Sequence[JsonField]) -> RequestRefused:
+    names = ", ".join(field.name if field.required else f"{field.name}?" for field in fields)
+    return RequestRefused(
+        RefusalKind.INVALID, f"cannot read the body: {why}. Send a JSON object with {names}"
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} is there twice")
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")

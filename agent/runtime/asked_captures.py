@@ -1,0 +1,115 @@
+"""The captures that applications and people beside the daemon ask for."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent.domain import Capture, Lane, RuleHit
+from agent.errors import RefusalKind, RequestRefused
+from agent.printable import printable
+from agent.runtime.known_captures import KnownCaptures, facts_of_stored
+from agent.runtime.past_captures import PastCaptures
+from agent.runtime.recent import RecentFrames
+from agent.runtime.recent_frame import RecentFrame
+from agent.spool.spool import Spool
+
+MOST_NOTE = 500
+"""Characters of a note."""
+
+REQUESTED = RuleHit("requested", 1.0)
+
+
+class AskedCaptures:
+    """Implements `application.Captures`."""
+
+    def __init__(
+        self,
+        recent: RecentFrames,
+        past: PastCaptures,
+        known: KnownCaptures,
+        spool: Spool,
+        *,
+        new_id: Callable[[float], str],
+    ) -> None:
+        """`new_id` names a capture by its wall time."""
+        self._recent = recent
+        self._past = past
+        self._known = known
+        self._spool = spool
+        self._new_id = new_id
+        self._lock = threading.Lock()
+        self._asked: dict[RecentFrame, tuple[str, str]] = {}  # note and id, of recent frames
+
+    def request(self, camera: str, at: str | float | None = None, *, note: str = "") -> str:
+        """Capture the frame nearest to `at`; a frame that was asked for already is made once.
+
+        Raises `RequestRefused`.
+        """
+        note = checked_text("note", note, MOST_NOTE)
+        entry = self._recent.find(camera, at)
+        with self._lock:
+            asked = self._asked.get(entry)
+            if asked is not None and asked[0] == note:
+                return asked[1]
+            name = self._new_id(entry.frame.captured_at)
+            capture = Capture(
+                entry.observation,
+                Lane.REQUESTED,
+                (REQUESTED,),
+                0.0,
+                id=name,
+                note=note,
+                replaces=replaceable(self._spool, entry.capture),
+            )
+            self._past.want(entry, capture)
+            self._known.note(capture)
+            kept = set(self._recent.frames(camera))
+            self._asked = {
+                each: known
+                for each, known in self._asked.items()
+                if each in kept or each.frame.camera != camera
+            }
+            self._asked[entry] = note, name
+        return name
+
+    def state(self, capture_id: str) -> Mapping[str, Any]:
+        """Return what is known of a capture; may read its file. Raises `RequestRefused`."""
+        known = self._known.of(capture_id)
+        if known is not None:
+            return known
+        stored = self._spool.read(capture_id)
+        if stored is None:
+            raise RequestRefused(
+                RefusalKind.UNKNOWN,
+                f"there is no capture {printable(capture_id, 60)!r} that waits here, nor was it "
+                "one of the latest: a capture that was delivered is not known any more",
+            )
+        return facts_of_stored(stored)
+
+    def latest(self) -> Sequence[Mapping[str, Any]]:
+        """Return the last captures, newest first, each as `state` does."""
+        return self._known.latest()
+
+
+def replaceable(spool: Spool, capture_id: str) -> str | None:
+    """Return the id of a capture that another one of its frame makes unnecessary, if it waits.
+
+    Captures of the lanes that are samples stay: without them the sample would be biased.
+    """
+    entry = spool.waits(capture_id)
+    return entry.id if entry is not None and entry.lane is Lane.SCORE else None
+
+
+def checked_text(name: str, text: str, most: int) -> str:
+    """Return a text for the record, without spaces around it. Raises `RequestRefused`."""
+    text = text.strip()
+    if len(text) > most:
+        raise RequestRefused(
+            RefusalKind.INVALID, f"{name}: at most {most} characters, not {len(text)}"
+        )
+    if not text.isprintable():
+        raise RequestRefused(
+            RefusalKind.INVALID,
+            f"{name}: printable characters on one line alone, not {printable(text, 60)!r}",
+        )
+    return text

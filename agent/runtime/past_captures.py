@@ -1,0 +1,130 @@
+"""Makes captures of frames of the last seconds, in a thread of its own.
+
+Who asks gets the id at once. The capture follows when the rules have judged the frame, which takes
+three more frames, and when the pipeline has room; then it goes the way of all captures.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from agent.domain import Capture, Pixels
+from agent.errors import RefusalKind, RequestRefused
+from agent.ports import Clock
+from agent.runtime.followed import CaptureState, FollowedCaptures
+from agent.runtime.inference import Inference
+from agent.runtime.recent_frame import RecentFrame
+
+MOST_WAITING = 64
+"""Captures that were asked for and are not made yet; further requests are refused."""
+
+EVALUATION_S = 1.0
+"""How long a capture waits for what the rules say of its frame."""
+
+MOST_PENDING = 2
+"""Captures that may wait for room in the queue while another one is decoded."""
+
+POLL_S = 0.05
+IDLE_S = 0.5
+"""How long a step waits for a request."""
+
+
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    entry: RecentFrame
+    capture: Capture = field(repr=False)
+    until: float  # it waits no longer for the rules then, in monotonic seconds
+
+
+class PastCaptures:
+    """The captures that were asked for, oldest first; `step` makes them. Thread-safe."""
+
+    def __init__(
+        self,
+        inference: Inference,
+        followed: FollowedCaptures,
+        *,
+        decode: Callable[[bytes], Pixels | None],
+        clock: Clock,
+        idle: float = IDLE_S,
+    ) -> None:
+        """`decode` returns the pixels of a JPEG, None if it has none."""
+        self._inference = inference
+        self._followed = followed
+        self._decode = decode
+        self._clock = clock
+        self._idle = idle
+        self._changed = threading.Condition()
+        self._wanted: deque[_Wanted] = deque()
+        self._making = threading.Lock()  # two threads make captures at a stop
+        self._is_ending = False
+
+    def want(self, entry: RecentFrame, capture: Capture) -> None:
+        """Make a capture of a frame soon: `capture` with its pixels, suspects and value.
+
+        Raises `RequestRefused`, `NOT_NOW`, if too many wait.
+        """
+        with self._changed:
+            if self._is_ending:
+                raise RequestRefused(RefusalKind.NOT_NOW, "cannot capture: the agent is stopping")
+            if len(self._wanted) >= MOST_WAITING:
+                raise RequestRefused(
+                    RefusalKind.NOT_NOW,
+                    f"cannot capture: {MOST_WAITING} captures are being made; try again in a "
+                    "moment",
+                )
+            until = self._clock.monotonic() + EVALUATION_S
+            self._followed.follow(capture.id)
+            self._wanted.append(_Wanted(entry, capture, until))
+            self._changed.notify()
+
+    def step(self) -> float:
+        """Make the captures whose frames are judged; wait a moment if there are none."""
+        with self._changed:
+            if not self._wanted:
+                self._changed.wait(self._idle)
+        while self._inference.pending < MOST_PENDING and self._make_next():
+            pass
+        return POLL_S if self._wanted else 0.0
+
+    def finish(self) -> None:
+        """Make all that were asked for, at a stop; refuse what comes later."""
+        with self._changed:
+            self._is_ending = True
+        while self._make_next():
+            pass
+
+    def _make_next(self) -> bool:
+        """Make the oldest that is ready; return whether there was one."""
+        with self._making:
+            wanted = self._ready()
+            if wanted is None:
+                return False
+            self._make(wanted)
+            with self._changed:
+                self._wanted.remove(wanted)
+        return True
+
+    def _ready(self) -> _Wanted | None:
+        """Return the oldest that need not wait for the rules any more."""
+        now = self._clock.monotonic()
+        for wanted in tuple(self._wanted):
+            is_late = self._is_ending or now >= wanted.until
+            if wanted.entry.evaluation is not None or is_late:
+                return wanted
+        return None
+
+    def _make(self, wanted: _Wanted) -> None:
+        entry = wanted.entry
+        observation = entry.observation
+        jpeg = observation.frame.jpeg
+        if entry.is_encoded and jpeg is not None:
+            pixels = self._decode(jpeg)
+            if pixels is None or pixels.shape != observation.frame.pixels.shape:
+                why = "the JPEG of its frame cannot be decoded"
+                self._followed.became(wanted.capture.id, CaptureState.REFUSED, why)
+                return
+            observation = replace(observation, frame=replace(observation.frame, pixels=pixels))
+        capture = replace(wanted.capture, observation=observation)
+        self._inference.capture(capture, entry.evaluation, at=entry.at)
