@@ -8,7 +8,7 @@ MOST_FOLLOWED = 256
 """Captures that are followed at once; beyond it, the oldest is forgotten."""
 
 LATEST = 200
-"""Latest captures of which the state is known, whoever asked for them."""
+"""Latest captures of which the state is known, asked for or not."""
 
 
 class CaptureState(StrEnum):

@@ -15,7 +15,7 @@ SHOWN = 20
 
 
 class KnownCaptures:
-    """The facts of the last `LATEST` captures, whoever asked for them. Thread-safe."""
+    """The facts of the last `LATEST` captures, asked for or not. Thread-safe."""
 
     def __init__(self, followed: FollowedCaptures) -> None:
         self._followed = followed
