@@ -499,8 +499,11 @@ EVENTS: Mapping[str, Event] = {
     ),
     "api started": Event(
         "info",
-        "Applications and browsers can reach the agent at `address`.",
-        facts="address tls token",
+        "Applications and browsers can reach the agent at `address`; `tls` and `token` say whether "
+        "it is encrypted and asks for a token. A warning if no network interface has the address.",
+        "Correct the address, unless the network comes later than the agent.",
+        worst_level="warning",
+        facts="address tls token error",
     ),
     "api refused": Event(
         "warning",

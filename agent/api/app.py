@@ -1,6 +1,6 @@
 """The ASGI application: all routes, and how a refusal becomes a response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from starlette.applications import Starlette
@@ -9,6 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from agent.api.access import Access
+from agent.api.guard import Guard
+from agent.api.limits import LIMITS, ApiLimits
+from agent.api.observer import OTHER, ApiObserver
 from agent.api.routes import cameras, captures, detections, frames, page, status
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.application import Application
@@ -22,6 +26,28 @@ STATUS: Mapping[RefusalKind, int] = MappingProxyType(
         RefusalKind.NOT_NOW: 503,
     }
 )
+
+
+def guarded_app(
+    application: Application,
+    access: Access,
+    observer: ApiObserver,
+    limits: ApiLimits = LIMITS,
+    *,
+    more: Sequence[Route] = (),
+) -> Guard:
+    """Return what the server calls: the application behind its guard.
+
+    `access`: what the address asks of a request; `more`: further routes.
+    """
+    app = make_app(application)
+    app.router.routes.extend(more)
+    calls: dict[object, str] = {
+        each.endpoint: each.path for each in app.router.routes if isinstance(each, Route)
+    }
+    return Guard(
+        app, access, observer, limits, call_of=lambda scope: calls.get(scope.get("endpoint"), OTHER)
+    )
 
 
 def make_app(application: Application) -> Starlette:

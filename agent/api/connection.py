@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import socket
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
@@ -95,6 +96,7 @@ class Connection(H11Protocol):
         self.phase = Phase.HEAD
         self.address = ""
         """IP address of a client on another computer, else empty."""
+        self.is_unix = False
         self._inner = app
         self._all = connections
         self._observer = observer
@@ -108,9 +110,22 @@ class Connection(H11Protocol):
         """Who is at the other end, as the log names it."""
         return self.client[0] if self.client else "unix socket"
 
+    @property
+    def spare_rank(self) -> int | None:
+        """How early it may be ended for a new connection; None while we have to do for it.
+
+        What it waits for is its client: a request, the rest of a body, or that it reads.
+        """
+        if self.phase in {Phase.IDLE, Phase.HEAD}:
+            return 0
+        if self.phase is Phase.CALL and self.cycle is not None and self.cycle.more_body:
+            return 1
+        return 2 if self.flow.write_paused else None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or refuse the connection where there are too many."""
         super().connection_made(transport)
+        self.is_unix = transport.get_extra_info("socket").family == socket.AF_UNIX
         self.address = _remote_address(self.client)
         if self._all.add(self):
             self._due(self._limits.head_s)
@@ -195,19 +210,25 @@ class Connection(H11Protocol):
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application for one request."""
-        self.phase = Phase.CALL
+        limits, self.phase = self._limits, Phase.CALL
         # What comes after the call's own limit: a response that nobody reads.
-        self._due(self._limits.call_s + self._limits.send_s)
+        self._due(limits.call_s + limits.send_s)
         scope[HANDLE] = self
         answer = _Answer(send)
+        # h11 has the limit only for a head that comes in pieces.
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.head_bytes:
+            self._observer.refused("invalid request", self.client_name)
+            text = f"cannot read the request: its head is larger than {limits.head_bytes} bytes"
+            await self._end(answer, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+            return
         try:
-            async with asyncio.timeout(self._limits.call_s) as limit:
+            async with asyncio.timeout(limits.call_s) as limit:
                 self._limit = limit
                 await self._inner(scope, receive, answer)
         except TimeoutError as error:
             if limit.expired():
                 self._observer.refused("time", self.client_name)
-                text = f"the call took more than {self._limits.call_s:.0f} s"
+                text = f"the call took more than {limits.call_s:.0f} s"
                 await self._end(answer, HTTPStatus.SERVICE_UNAVAILABLE, text)
             else:
                 await self._fail(answer, error, scope)
@@ -275,12 +296,13 @@ def _json(text: str) -> bytes:
 
 
 def _end_oldest(connections: list[Connection]) -> bool:
-    """End the one that has waited longest for a request; False where none waits."""
-    for each in connections:
-        if each.phase in {Phase.IDLE, Phase.HEAD}:
-            each.abort()
-            return True
-    return False
+    """End the one that has waited longest for its client; False where none does."""
+    ranks = [(rank, each) for each in connections if (rank := each.spare_rank) is not None]
+    if not ranks:
+        return False
+    _, oldest = min(ranks, key=lambda pair: pair[0])
+    oldest.abort()
+    return True
 
 
 def _remote_address(client: tuple[str, int] | None) -> str:

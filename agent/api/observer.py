@@ -11,6 +11,9 @@ from agent.printable import printable
 REPEAT_S = 60.0
 """Seconds between two lines about the same."""
 
+OTHER = "other"
+"""The call of a request that no route takes, or that was refused before."""
+
 _REASON_LENGTH = 100
 
 
@@ -28,7 +31,7 @@ class ApiObserver:
         """Responses by call and status."""
 
     def answered(self, call: str, status: int) -> None:
-        """Count a response; `call` is one of a few: the path of a route, or "other"."""
+        """Count a response; `call` is one of a few: the path of a route, or `OTHER`."""
         with self._lock:
             self.answers[call, status] += 1
 

@@ -6,8 +6,6 @@ import logging
 import ssl
 import threading
 from collections.abc import Sequence
-from pathlib import Path
-from socket import socket
 from typing import Any
 
 import uvicorn
@@ -17,11 +15,11 @@ from agent.api.connection import Connection, Connections
 from agent.api.executor import CallThreads
 from agent.api.governor import GovernedSelector, Governor
 from agent.api.limits import LIMITS, ApiLimits
+from agent.api.listening import BACKLOG, Listening
 from agent.api.observer import ApiObserver
 
 _WAIT_S = 3600.0
 _JOIN_S = 0.8  # the supervisor waits a second for it
-_BACKLOG = 16  # connections that one turn of the loop accepts at most
 
 
 class ApiServer:
@@ -30,29 +28,26 @@ class ApiServer:
     def __init__(
         self,
         app: ASGIApp,
-        listening: Sequence[socket],
+        listening: Sequence[Listening],
         observer: ApiObserver,
         *,
         limits: ApiLimits = LIMITS,
         tls: ssl.SSLContext | None = None,
-        path: Path | None = None,
     ) -> None:
-        """Make the server of sockets that are bound; it listens from the first step on.
+        """Make the server; from the first step on it accepts connections.
 
         Args:
             app: What is called.
-            listening: Sockets that are bound.
+            listening: Sockets that listen; they are closed at the end.
             observer: Counts and reports.
             limits: What clients may take.
             tls: The certificate, where the API has one.
-            path: Of a unix socket; removed at the end.
         """
         self._app = app
         self._listening = listening
         self._observer = observer
         self._limits = limits
         self._tls = tls
-        self._path = path
         self.governor = Governor(limits.cpu_share)
         self.connections = Connections(limits)
         self._loop = asyncio.SelectorEventLoop(GovernedSelector(self.governor))
@@ -68,10 +63,8 @@ class ApiServer:
 
     def close(self) -> None:
         """End all connections at once."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
         for each in self._listening:
-            each.close()
+            each.remove()
         if self._thread.ident is None:
             return
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -112,9 +105,9 @@ class ApiServer:
         for each in self._listening:
             await asyncio.get_running_loop().create_server(
                 connection,
-                sock=each,
+                sock=each.socket,
                 ssl=self._tls,
-                backlog=_BACKLOG,
+                backlog=BACKLOG,
                 ssl_handshake_timeout=handshake,
             )
 

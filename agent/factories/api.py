@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
+import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.api.access import UNIX_ACCESS, Access
+from agent.api.hosts import own_hosts
+from agent.api.listening import listen_at
+from agent.api.tls import tls_context
 from agent.errors import ConfigurationError
+from agent.factories.extras import need
 from agent.logs import Log
 from agent.runtime.supervisor import SideWorker
+from agent.settings.load import api_token
 
 if TYPE_CHECKING:
     from agent.runtime.application import Application
     from agent.settings.declarations import Settings
+
+API_TOKEN_PLACE = "/etc/capture-agent/api_token"  # noqa: S105 (a path)
+"""Where the unit takes the credential from."""
 
 
 def has_doors(settings: Settings) -> bool:
@@ -35,21 +45,61 @@ def _facts(application: Application) -> list[SideWorker]:
 def _api(settings: Settings, application: Application, log: Log) -> list[SideWorker]:
     if settings.api is None:
         return []
-    try:
-        from agent.api.app import make_app
-        from agent.api.observer import ApiObserver
-        from agent.api.server import ApiServer
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"AGENT_API needs {error.name}: pip install 'edge-capture-agent[web]', or unset "
-            "AGENT_API"
-        ) from None
-    path = Path(settings.api.path) if settings.api.path else None
-    if path is not None:
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind(settings.api.path)
-    else:
-        listening = socket.create_server((settings.api.host, settings.api.port))
+    terms = api_terms(settings)
+    from agent.api.app import guarded_app
+    from agent.api.observer import ApiObserver
+    from agent.api.server import ApiServer
+
+    listening = listen_at(settings.api)
     observer = ApiObserver(log, application.clock.monotonic)
-    server = ApiServer(make_app(application), [listening], observer, path=path)
+    app = guarded_app(application, terms.access, observer)
+    server = ApiServer(app, [listening], observer, tls=terms.tls)
+    facts = {
+        "address": str(settings.api),
+        "tls": terms.tls is not None,
+        "token": terms.access.token is not None,
+    }
+    if listening.warning:
+        log.warning("api started", **facts, error=listening.warning)
+    else:
+        log.info("api started", **facts)
     return [SideWorker("api", server.step, server.close)]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTerms:
+    """On which terms the API serves."""
+
+    access: Access
+    tls: ssl.SSLContext | None
+
+
+def api_terms(settings: Settings) -> ApiTerms:
+    """Return what the API of the settings asks of its clients.
+
+    Raises `ConfigurationError` for all that a person must fix before it can listen: a library, the
+    token, the certificate.
+    """
+    address, certificate = settings.api, settings.api_tls_cert
+    if address is None:
+        raise ConfigurationError("AGENT_API: off")
+    need("web", "AGENT_API")
+    if address.path:
+        return ApiTerms(UNIX_ACCESS, None)
+    token = api_token()
+    lacking = []
+    if token is None:
+        lacking.append(
+            "a token (the file api_token in $CREDENTIALS_DIRECTORY; for the service, write one "
+            f"into {API_TOKEN_PLACE})"
+        )
+    if certificate is None:
+        lacking.append("a certificate (AGENT_API_TLS_CERT; docs/api.md shows how to make one)")
+    if lacking and not address.is_loopback:
+        raise ConfigurationError(
+            f"AGENT_API: cannot listen on {address}: other computers can reach it, so it needs "
+            f"{' and '.join(lacking)}; or use 127.0.0.1, or a unix socket"
+        )
+    tls = None if certificate is None else tls_context(certificate)
+    scheme = "http" if tls is None else "https"
+    return ApiTerms(Access(own_hosts(address, socket.gethostname()), scheme, token), tls)

@@ -1,5 +1,6 @@
 """Reads the environment into settings, or lists every problem in it."""
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -110,8 +111,20 @@ def without_environment(**values: Any) -> Settings:
 
 def token_file() -> Path | None:
     """Return where systemd puts the upload secret; None outside of a service."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(directory) / "upload_token" if directory else None
+    return _credential_file("upload_token")
+
+
+def api_token_file() -> Path | None:
+    """Return where systemd puts the token of the API; None outside of a service."""
+    return _credential_file("api_token")
+
+
+def api_token() -> str | None:
+    """Return the token that clients of the API must have; None where there is none.
+
+    Raises `ConfigurationError` when the file exists and cannot be used.
+    """
+    return _secret_of(api_token_file()) or None
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
@@ -123,6 +136,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
     for address in (settings.upload_url or "", proxy):
         yield from secrets_of_endpoint(address)
     yield from filter(None, [settings.token, *map(os.environ.get, _OTHER_SECRETS)])
+    with contextlib.suppress(ConfigurationError):  # who needs it says what is wrong with it
+        yield api_token() or ""
 
 
 def _valid_ones(wrong: set[str]) -> Settings:
@@ -151,9 +166,18 @@ def _credential() -> dict[str, str]:
 
     Raises `ConfigurationError` when the file exists and cannot be used.
     """
-    file = token_file()
-    text = read_secret(file, what="the credential") if file and os.path.lexists(file) else ""
+    text = _secret_of(token_file())
     return {variable("upload_token"): text} if text else {}
+
+
+def _credential_file(name: str) -> Path | None:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(directory) / name if directory else None
+
+
+def _secret_of(file: Path | None) -> str:
+    """Return what a credential holds, empty where there is none."""
+    return read_secret(file, what="the credential") if file and os.path.lexists(file) else ""
 
 
 def _unreachable_paths(settings: Settings) -> Iterator[str]:

@@ -11,8 +11,12 @@ from typing import Any
 
 from starlette.routing import Route
 
-from agent.api.app import make_app
+from agent.api.access import Access
+from agent.api.address import ApiAddress
+from agent.api.app import guarded_app
+from agent.api.hosts import own_hosts
 from agent.api.limits import LIMITS, ApiLimits
+from agent.api.listening import Listening, listen_at
 from agent.api.observer import ApiObserver
 from agent.api.server import ApiServer
 from agent.runtime.application import Application
@@ -138,20 +142,21 @@ def served_api(
     log: Recorder | None = None,
     limits: ApiLimits = LIMITS,
     more: Sequence[Route] = (),
+    token: str | None = None,
 ) -> Iterator[ServedApi]:
-    """Serve the application on 127.0.0.1 and on a unix socket in `folder`, and `more` routes."""
-    path = folder / "api.sock"
+    """Serve the application on 127.0.0.1 and on a unix socket in `folder`, and `more` routes.
+
+    `token`: what the port asks for; the client does not send it by itself.
+    """
+    unix = listen_at(ApiAddress(path=str(folder / "api.sock")))
     tcp = socket.create_server(("127.0.0.1", 0))
-    unix = socket.socket(socket.AF_UNIX)
-    unix.bind(str(path))
-    unix.listen()
-    observer = ApiObserver((log or Recorder()).log, application.clock.monotonic)
-    app = make_app(application)
-    app.router.routes.extend(more)
-    server = ApiServer(app, [tcp, unix], observer, limits=limits, path=path)
     port = tcp.getsockname()[1]
+    observer = ApiObserver((log or Recorder()).log, application.clock.monotonic)
+    access = Access(own_hosts(ApiAddress(host="127.0.0.1", port=port), "device"), token=token)
+    app = guarded_app(application, access, observer, limits, more=more)
+    server = ApiServer(app, [Listening(tcp), unix], observer, limits=limits)
     server.step()
     try:
-        yield ServedApi(server, ApiClient(port=port), ApiClient(path=path), observer)
+        yield ServedApi(server, ApiClient(port=port), ApiClient(path=unix.path), observer)
     finally:
         server.close()

@@ -1,0 +1,22 @@
+"""Whether the libraries of an extra are installed, asked before anything of it is imported."""
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+
+from agent.errors import ConfigurationError
+
+LIBRARIES: Mapping[str, Sequence[str]] = {
+    "web": ("starlette", "uvicorn", "jinja2"),
+    "mqtt": ("paho",),
+}
+"""What each extra that a setting needs brings."""
+
+
+def need(extra: str, setting: str) -> None:
+    """Raise `ConfigurationError` if a setting needs libraries that are not there."""
+    lacking = [name for name in LIBRARIES[extra] if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise ConfigurationError(
+            f"{setting} needs {' and '.join(lacking)}: pip install 'edge-capture-agent[{extra}]' "
+            f"in the agent's environment, or unset {setting}"
+        )
