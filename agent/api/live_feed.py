@@ -74,6 +74,7 @@ def live_facts(application: Application) -> dict[str, Any]:
         "is_disk_short": state.is_disk_short,
         "in_flight": state.in_flight,
         "budget_per_day": state.limits.budget_per_day,
+        "max_bytes": state.limits.spool_max,
         **figures,
         "captures": [_capture(each) for each in captures],
     }

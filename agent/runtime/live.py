@@ -150,7 +150,7 @@ class LiveState:
         counts = self._spool.counts()
         self.figures = {
             "waiting": self._spool.waiting(),
-            "waiting_bytes": self._spool.occupied(),
+            "occupied_bytes": self._spool.occupied(),
             "stored": counts.get("stored", 0),
             "delivered": counts.get("delivered", 0),
             "rejected": counts.get("rejected", 0),

@@ -73,7 +73,7 @@ function visible() {
 
 async function fetchPicture(camera, kind, width) {
   const now = camera[kind];
-  if (now.busy) return;
+  if (now.busy || (camera.facts && camera.facts.last_frame_age_s === null)) return; // it has none
   now.busy = true;
   try {
     const headers = now.tag ? { "If-None-Match": now.tag } : {};
@@ -144,8 +144,9 @@ function ages() {
   const { at, analysed, error } = cameras.get(chosen).large;
   const over = find("picture-error");
   if (!at) {
-    put(over, error);
-    over.hidden = !error;
+    const why = error || cameras.get(chosen).facts?.error || "";
+    put(over, why);
+    over.hidden = !why;
     return;
   }
   const age = (performance.now() - analysed) / 1000;
@@ -290,10 +291,11 @@ function renderNeeds(now) {
 
 function renderFacts(now) {
   const rows = [
-    ["Waiting", now.waiting === undefined ? "-" : `${now.waiting} captures, ${size(now.waiting_bytes)}`],
+    ["Waiting", now.waiting === undefined ? "-" : `${now.waiting} captures`],
     ["Delivered", now.delivered === undefined ? "-" : `${now.delivered}`],
     ["Credits", now.budget_per_day ? `${now.credits_left ?? "-"} left, ${now.budget_per_day} a day` : "no limit"],
     ["Upload", ...upload(now)],
+    ["Spool", now.occupied_bytes === undefined ? "-" : `${size(now.occupied_bytes)} of ${size(now.max_bytes)}`],
     ["Disk", ...disk(now)],
     ["Model", now.model ? `${now.model}, ${provider(now.model_provider)}` : "-"],
     ["Running", `for ${span(now.uptime_s)}`],
