@@ -55,6 +55,14 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerCondition:
+    """Whether there is a connection to the MQTT broker."""
+
+    is_connected: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRate:
     """Frames per second of one camera."""
 
@@ -137,6 +145,8 @@ class LiveState:
         """Exit code and reason of a stop."""
         self.figures: Mapping[str, float | None] = MappingProxyType({})
         """What the spool counts, as it was a moment ago; empty at the start."""
+        self.broker: BrokerCondition | None = None
+        """None without AGENT_MQTT_URL."""
         self._upload: str | None = None
         self._last_error: str | None = None
         self._disk_error: str | None = None
@@ -196,6 +206,10 @@ class LiveState:
             model_provider=info.provider,
             model_error=shown_error(self._model.fallback_reason),
         )
+
+    def frames(self, camera: str) -> int:
+        """Return how many frames of a camera were offered for analysis since the start."""
+        return self._mailbox.camera_counts()[camera].offered
 
     def still(self, camera: str) -> int:
         """Return on how many frames of a camera the model did not run: nothing moved."""
