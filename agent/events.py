@@ -476,6 +476,36 @@ EVENTS: Mapping[str, Event] = {
         facts="folder",
         ends=("status unavailable",),
     ),
+    "mqtt connected": Event(
+        "info",
+        "The MQTT broker took the connection for the first time.",
+        facts="broker",
+    ),
+    "mqtt disconnected": Event(
+        "warning",
+        "There is no connection to the MQTT broker; it is tried again after growing waits. Nothing "
+        "else is affected. Told once for each cause.",
+        "Do what `error` says; `capture-agent check` tries the broker.",
+        facts="error retry_in_s",
+    ),
+    "mqtt recovered": Event(
+        "warning",
+        "There is a connection to the MQTT broker again.",
+        facts="broker after_s",
+        ends=("mqtt disconnected",),
+    ),
+    "mqtt topic refused": Event(
+        "warning",
+        "The MQTT broker does not let this device use a topic. Told once for each kind.",
+        "Allow it in the broker; docs/mqtt.md lists all topics.",
+        facts="topic broker",
+    ),
+    "mqtt command refused": Event(
+        "info",
+        "A message on a command topic was not followed, as `error` says; `commands` counts those "
+        "since the last such line, a minute ago at least.",
+        facts="topic error commands",
+    ),
     "clip shortened": Event(
         "warning",
         "Clips of a camera begin later than `AGENT_CLIP` says, because its frames do not fit into "

@@ -13,6 +13,7 @@ from agent.api.listening import listen_at
 from agent.api.tls import tls_context
 from agent.errors import ConfigurationError
 from agent.factories.extras import need
+from agent.factories.mqtt import mqtt_workers
 from agent.logs import Log
 from agent.runtime.supervisor import SideWorker
 from agent.settings.load import api_token
@@ -34,7 +35,11 @@ def side_workers(
     settings: Settings, application: Application, *, log: Log
 ) -> tuple[SideWorker, ...]:
     """Return the workers that the settings ask for. Raises `ConfigurationError`."""
-    return (*_facts(application), *_api(settings, application, log))
+    return (
+        *_facts(application),
+        *_api(settings, application, log),
+        *mqtt_workers(settings, application, log),
+    )
 
 
 def _facts(application: Application) -> list[SideWorker]:

@@ -9,8 +9,8 @@ from agent.printable import printable
 
 CHECK_ADDRESS = "check AGENT_MQTT_URL"
 UNANSWERED = (
-    "it accepts connections and does not answer as a broker does; check the port in AGENT_MQTT_URL: "
-    "1883 is usual for mqtt://, 8883 for mqtts://"
+    "it accepts connections and does not answer as a broker does; check the port in "
+    "AGENT_MQTT_URL: 1883 is usual for mqtt://, 8883 for mqtts://"
 )
 NO_MQTT = f"what it sends is no MQTT; {CHECK_ADDRESS}"
 CLOSED = "it closed the connection"
@@ -40,9 +40,17 @@ _REFUSALS: Mapping[str, str] = {
     "Connection rate exceeded": "it says that there are too many connections",
     "Server shutting down": "it is shutting down",
     "Session taken over": TAKEN_OVER,
-    "Keep alive timeout": "it has not heard from this device for a while; check the network",
+    "Keep alive timeout": "nothing from this device reached it for a while; check the network",
     "Packet too large": "a message was larger than it takes; see the log of the broker",
 }
+_ERRORS: Mapping[type[OSError], str] = {
+    socket.gaierror: "its name cannot be resolved (DNS); check the network and AGENT_MQTT_URL",
+    ConnectionRefusedError: "it refuses connections; check that the broker runs, and its port in "
+    "AGENT_MQTT_URL",
+    TimeoutError: "no connection in time; check the network and AGENT_MQTT_URL",
+    ConnectionError: CLOSED,
+}
+"""In this order: a later one includes earlier ones."""
 
 
 def of_refusal(reason: str) -> str:
@@ -60,16 +68,11 @@ def of_error(error: OSError) -> str:
         )
     if isinstance(error, ssl.SSLError):
         return _tls(error)
-    if isinstance(error, socket.gaierror):
-        return f"its name cannot be resolved (DNS); check the network and {CHECK_ADDRESS[6:]}"
-    if isinstance(error, ConnectionRefusedError):
-        return f"it refuses connections; check that the broker runs, and {CHECK_ADDRESS[6:]}"
-    if isinstance(error, TimeoutError):
-        return f"no connection in time; check the network and {CHECK_ADDRESS[6:]}"
+    for kind, words in _ERRORS.items():
+        if isinstance(error, kind):
+            return words
     if error.errno in _NO_ROUTE:
         return "there is no route to it; check the network"
-    if isinstance(error, ConnectionError):
-        return CLOSED
     return printable(error.strerror or type(error).__name__)
 
 

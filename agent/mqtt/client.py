@@ -41,8 +41,9 @@ UNCONFIRMED_MAX = 64
 CONFIRM_S = 30.0
 """How long the broker may confirm nothing."""
 
+_PROPERTIES: Any = Properties  # its constructor has no types
 _IN_FLIGHT = 10  # messages on the way at once; brokers take 20 by default
-_MESSAGES_MAX = 500  # received and not yet handled; more come from nobody honest
+_MESSAGES_MAX = 500  # received and not yet handled; further ones displace the oldest
 _BYTES_THAT_ARE_NO_MQTT = (
     struct.error,
     ValueError,
@@ -76,8 +77,8 @@ class Wake:
 
     def __init__(self) -> None:
         self._read, self._write = socket.socketpair()
-        self._read.setblocking(False)
-        self._write.setblocking(False)
+        self._read.settimeout(0)
+        self._write.settimeout(0)
 
     def call(self) -> None:
         """End the wait now, or the next one at once."""
@@ -109,8 +110,8 @@ def tls_context(address: MqttAddress) -> ssl.SSLContext | None:
             context.load_cert_chain(address.cert, password="")
         except OSError as error:
             raise ConfigurationError(
-                f"AGENT_MQTT_URL: cannot use {address.cert} as cert=, which must hold a certificate "
-                f"and its key without a password: {_words(error)}"
+                f"AGENT_MQTT_URL: cannot use {address.cert} as cert=, which must hold a "
+                f"certificate and its key without a password: {_words(error)}"
             ) from None
     return context
 
@@ -176,9 +177,9 @@ class Connection:
 
     def open(self, wake: Wake, stopping: Callable[[], bool]) -> bool:
         """Connect, and wait until the broker lets us in; false if `stopping` became true."""
-        properties = None
+        properties: Any = None
         if self._is_new:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = _PROPERTIES(PacketTypes.CONNECT)
             properties.MaximumPacketSize = PACKET_BYTES
         more: dict[str, Any] = {"clean_start": True, "properties": properties}
         try:

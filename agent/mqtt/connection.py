@@ -203,30 +203,33 @@ class BrokerThread:
             self._publisher.found(message.topic, message.payload)
 
     def _obey(self, connection: Connection, message: Message, named: str) -> None:
-        try:
-            if message.is_retained:
-                raise RequestRefused(
-                    RefusalKind.INVALID,
-                    "cannot take the command: it is retained, so that it would come again with "
-                    "each connection; publish it without retain, and remove this one: "
-                    f"mosquitto_pub -r -n -t '{message.topic}'",
-                )
-            commands = commands_of(message.payload, named, self._application.cameras)
-        except RequestRefused as refused:
+        if message.is_retained:
+            refused = RequestRefused(
+                RefusalKind.INVALID,
+                "cannot take the command: it is retained, so that it would come again with each "
+                "connection; publish it without retain, and remove this one: "
+                f"mosquitto_pub -r -n -t '{message.topic}'",
+            )
             self._refuse(connection, message, refused)
+            return
+        try:
+            commands = commands_of(message.payload, named, self._application.cameras)
+        except RequestRefused as error:
+            self._refuse(connection, message, error)
             return
         for command in commands:
             try:
                 self._limit.take(command.camera, self._clock.monotonic())
                 self._request(command)
-            except RequestRefused as refused:
-                self._refuse(connection, message, refused)
+            except RequestRefused as error:
+                self._refuse(connection, message, error)
 
     def _request(self, command: Command) -> None:
         captures = self._application.captures
         if captures is None:
             raise RequestRefused(
-                RefusalKind.NOT_NOW, f"cannot capture {command.camera}: this daemon takes no requests"
+                RefusalKind.NOT_NOW,
+                f"cannot capture {command.camera}: this daemon takes no requests",
             )
         captures.request(command.camera, command.at, note=command.note)
 

@@ -39,7 +39,7 @@ def configs(
 ) -> dict[str, bytes]:
     """Return each discovery message by its topic, those of the device itself first."""
     node = node_id(topics.device)
-    agent = {
+    agent: Mapping[str, Any] = {
         "identifiers": [node],
         "name": topics.device,
         "manufacturer": ORIGIN,
@@ -51,7 +51,7 @@ def configs(
         (agent, "", _of_device(topics, has_budget=has_budget))
     ]
     for camera in cameras:
-        device = {
+        device: Mapping[str, Any] = {
             "identifiers": [f"{node}_camera_{object_id(camera)}"],
             "name": f"{topics.device} {camera}",
             "manufacturer": ORIGIN,
@@ -59,13 +59,13 @@ def configs(
             "via_device": node,
         }
         groups.append((device, f"camera_{object_id(camera)}_", _of_camera(topics, camera)))
-    for device, begin, entities in groups:
+    for group, begin, entities in groups:
         for component, name, config in entities:
             whole = {
                 **config,
                 "unique_id": f"{node}_{begin}{name}",
                 "availability_topic": topics.availability,
-                "device": device,
+                "device": group,
                 "origin": {"name": ORIGIN, "sw_version": version},
             }
             topic = f"{discovery}/{component}/{node}/{begin}{name}/config"
@@ -136,7 +136,8 @@ def _of_device(topics: Topics, *, has_budget: bool) -> Iterator[Entity]:
             entity_category="diagnostic",
             json_attributes_topic=topics.state,
             json_attributes_template=(
-                "{{ {'problem': value_json.problem, 'last_error': value_json.last_error} | tojson }}"
+                "{{ {'problem': value_json.problem, 'last_error': value_json.last_error} "
+                "| tojson }}"
             ),
         ),
     )

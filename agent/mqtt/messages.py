@@ -98,11 +98,11 @@ def seen(
     detections: Iterable[Detection], classes: Iterable[ClassScore], thresholds: Thresholds
 ) -> dict[str, Any]:
     """Return the message on `detections` of a camera: what the user's application acts on."""
-    counts = Counter(
-        printable(one.label)
-        for one in (*detections, *classes)
-        if one.confidence >= thresholds.of(one.label)
-    )
+    scores = [
+        *((each.label, each.confidence) for each in detections),
+        *((each.label, each.confidence) for each in classes),
+    ]
+    counts = Counter(printable(label) for label, score in scores if score >= thresholds.of(label))
     return {"total": counts.total(), "labels": dict(sorted(counts.most_common(LABELS_MAX)))}
 
 

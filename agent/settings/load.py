@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.errors import ConfigurationError
+from agent.mqtt.address import parse_mqtt
 from agent.printable import printable
 from agent.redaction import MASK, redact, remember_secrets, secrets_of_camera, secrets_of_endpoint
 from agent.settings.declarations import PREFIX, Settings, variable
@@ -135,6 +136,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
     proxy = settings.upload_proxy.get_secret_value() if settings.upload_proxy else ""
     for address in (settings.upload_url or "", proxy):
         yield from secrets_of_endpoint(address)
+    broker = settings.mqtt_url.get_secret_value() if settings.mqtt_url else ""
+    yield from parse_mqtt(broker).secrets() if broker else ()
     yield from filter(None, [settings.token, *map(os.environ.get, _OTHER_SECRETS)])
     with contextlib.suppress(ConfigurationError):  # who needs it says what is wrong with it
         yield api_token() or ""

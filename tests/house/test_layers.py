@@ -40,6 +40,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera.schedule",
         "agent.spool.eviction",
         "agent.api.address",
+        "agent.mqtt.address",
         "agent.upload.response",
         "agent.upload.response_json",
         "agent.upload.backoff",

@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
 from agent.api.address import ALLOWED, ApiAddress, parse_api
+from agent.mqtt.address import ALLOWED as MQTT_ALLOWED
+from agent.mqtt.address import parse_mqtt
 from agent.settings.describe import OWN_WORDS
 from agent.settings.documentation import SettingDoc
 from agent.settings.groups.base import Duration, SettingsGroup
@@ -85,6 +87,7 @@ class ApplicationSettings(SettingsGroup):
                 "Home Assistant finds them by itself: docs/mqtt.md."
             ),
             default="none",
+            allowed=MQTT_ALLOWED,
             kind="address",
         ),
     ] = Field(None)
@@ -100,3 +103,13 @@ class ApplicationSettings(SettingsGroup):
             return parse_api(value)
         except ValueError as error:
             raise PydanticCustomError(OWN_WORDS, "{why}", {"why": str(error)}) from None
+
+    @field_validator("mqtt_url", mode="before")
+    @classmethod
+    def _check_mqtt(cls, value: object) -> object:
+        if isinstance(value, str) and value:
+            try:
+                parse_mqtt(value)
+            except ValueError as error:
+                raise PydanticCustomError(OWN_WORDS, "{why}", {"why": str(error)}) from None
+        return value

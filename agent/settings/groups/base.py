@@ -80,7 +80,7 @@ class SettingsGroup(BaseSettings):
                 f"cannot use {printable(redact(text))}: the quotes would belong to the value; "
                 "remove them"
             )
-        elif SecretStr in kinds and info.field_name != "upload_proxy":
+        elif SecretStr in kinds and info.field_name not in {"mqtt_url", "upload_proxy"}:
             problem = secret_problem(text)
         if problem:
             raise PydanticCustomError(OWN_WORDS, "{why}", {"why": problem})
