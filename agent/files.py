@@ -145,6 +145,35 @@ class Disk:
         finally:
             os.close(descriptor)
 
+    def append(self, path: Path, data: bytes) -> None:
+        """Add bytes to the end of a file, which is made if it is missing, durably.
+
+        A power cut or an error may leave any beginning of them.
+        """
+        with self._open_folder(path.parent) as folder:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise _refusal("it is not a regular file", path)
+                if self._is_shared and os.fstat(descriptor).st_uid == os.geteuid():
+                    _share(descriptor, folder, 0o044)
+                _write_all(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        self.sync_directory(path.parent)
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Cut a file to its first `size` bytes, durably."""
+        with self._open_folder(path.parent) as folder:
+            descriptor = os.open(path.name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def copy(self, source: Path, destination: Path) -> str:
         """`write` what another file holds, of any size; return its sha256 in hex."""
         digest = hashlib.sha256()
@@ -228,6 +257,12 @@ class Disk:
     def read(self, path: Path) -> bytes:
         """All bytes of a file."""
         with self._opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+
+    def read_from(self, path: Path, begin: int) -> bytes:
+        """All bytes of a file from the byte `begin` on."""
+        with self._opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+            file.seek(begin)
             return file.read()
 
     def beginning(self, path: Path, length: int) -> tuple[bytes, int]:

@@ -8,6 +8,7 @@ classes/<label>/<id>.jpg    of a classifier: the image again under the label it 
 unclassified/<id>.jpg       where it was not
 clips/<id>/         the frames around it, where the capture has a clip (`agent.dataset.clip_files`)
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
+verdicts.jsonl      what people said of captures of any task (`agent.dataset.verdicts`)
 data.yaml           where the images are, the task, and the name of each class, in the model's own
                     order
 <task>/             the same again for captures of another task
@@ -31,10 +32,12 @@ from agent.dataset import clip_files, yolo
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.clip_files import ClipForm
 from agent.dataset.records import part_folders
+from agent.dataset.verdicts import VerdictLog
 from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.record.summary import Annotate, class_of, confident
+from agent.record.verdicts import MOST_VERDICTS, are_verdicts
 
 # What no file system, or not each, takes in a name; and what would lead elsewhere.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
@@ -78,6 +81,7 @@ class Dataset:
         self._labels = self.directory / "labels"
         self._records = self.directory / "records"
         self._clips = self.directory / "clips"
+        self._verdicts = VerdictLog(self.directory, disk)
         self._locks = tuple(Lock() for _ in range(_LOCKS))
         self._names_lock = Lock()
 
@@ -96,17 +100,39 @@ class Dataset:
 
         `clip` is the clip that the record describes; empty for none.
 
-        Either way it survives a power cut once this returns. Several threads may call it.
+        Either way it survives a power cut once this returns, and so do the verdicts in its record.
+        Several threads may call it.
 
         Raises:
-            UnfitCapture: id, checksum, lengths, clip or boxes do not fit, or another image or
-                clip has the id.
+            UnfitCapture: id, checksum, lengths, clip, boxes or verdicts do not fit, or another
+                image or clip has the id.
             DamagedDataset: `data.yaml` is missing or not ours, so classes have no number.
-            OSError: the disk refuses; the capture is not stored.
+            OSError: the disk refuses; store the capture again.
         """
         record = _parsed(record_json)
         identity = _checked(record, image)
         clip_files.require_clip(record, clip)
+        is_new = self._store(record, identity, record_json, image, clip)
+        # Also of a capture that was there: the process may have ended before they were written.
+        self._verdicts.add(record)
+        return is_new
+
+    def add_verdicts(self, lines: Sequence[str]) -> int:
+        """Add verdicts that came without a capture, as `line_text` returns them, durably.
+
+        Returns how many are new. Raises `OSError`.
+        """
+        return self._verdicts.add_lines([line.encode() for line in lines])
+
+    def _store(
+        self,
+        record: Mapping[str, Any],
+        identity: str,
+        record_json: bytes,
+        image: bytes,
+        clip: bytes,
+    ) -> bool:
+        """Store a checked capture without its verdicts; see `store`."""
         with self._locks[UUID(identity).int % _LOCKS]:
             if self._is_stored(identity, record):
                 if clip and not clip_files.is_written(self._disk, self._clips / identity):
@@ -120,7 +146,8 @@ class Dataset:
                 labels, named = self._label_text(record), _class_folder(record)
             except _OtherTaskError as other:
                 if self._only is None:
-                    return self._part(other.form).store(record_json, image, clip)
+                    part = self._part(other.form)
+                    return part._store(record, identity, record_json, image, clip)  # noqa: SLF001
                 raise DamagedDataset(
                     f"cannot store captures in {self.directory}: its data.yaml is of another task "
                     "than the folder's name; bring it back, or move the folder away"
@@ -260,6 +287,11 @@ def _checked(record: Mapping[str, Any], image: bytes) -> str:
         raise UnfitCapture(f"cannot store {identity}: the image has another length")
     if about.get("media_type", "image/jpeg") != "image/jpeg":
         raise UnfitCapture(f"cannot store {identity}: the image must be image/jpeg")
+    if not are_verdicts(record.get("verdicts")):
+        raise UnfitCapture(
+            f"cannot store {identity}: its `verdicts` are not a list of at most {MOST_VERDICTS} "
+            "valid verdicts"
+        )
     return identity
 
 

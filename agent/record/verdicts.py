@@ -25,7 +25,9 @@ LONGEST_BY = 200
 
 _LONGEST_CAMERA = 500  # characters; far more than the agent allows
 _KINDS = frozenset(kind.value for kind in VerdictKind)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and line ends
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters but for tabs and line ends, what some programs take for a line end, and half
+characters."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 _FIELDS = ("id", "camera", "moment", "at", "by", "verdict", "note", "inclusion_probability")
 _ALWAYS = frozenset({"id", "camera", "moment", "at", "by", "verdict"})
@@ -41,8 +43,9 @@ def verdict_line(verdict: Verdict) -> dict[str, Any]:
         "by": clean_text(verdict.by, LONGEST_BY) or None,
         "verdict": verdict.verdict.value,
     }
-    if verdict.note:
-        line["note"] = clean_text(verdict.note, LONGEST_NOTE)
+    note = clean_text(verdict.note, LONGEST_NOTE)
+    if note:
+        line["note"] = note
     if verdict.inclusion_probability is not None:
         line["inclusion_probability"] = verdict.inclusion_probability
     return line
@@ -50,8 +53,7 @@ def verdict_line(verdict: Verdict) -> dict[str, Any]:
 
 def clean_text(text: str, longest: int) -> str:
     """Return a text of a person as records hold it: no control characters, at most so long."""
-    encodable = text[:longest].encode(errors="replace").decode()  # a lone surrogate becomes a `?`
-    return _CONTROL.sub(" ", encodable).strip()
+    return _CONTROL.sub(" ", text[:longest]).strip()
 
 
 def line_text(line: Mapping[str, Any]) -> str:

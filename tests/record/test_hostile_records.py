@@ -11,13 +11,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import StoredCapture
+from agent.domain import StoredCapture, Verdict, VerdictKind
 from agent.errors import DamagedRecord
 from agent.record import file_format as record
 from agent.record import shapes, summary
 from agent.record.summary import Annotate
 from agent.record.validation import DEEPEST, LONGEST, check_clip, split_clip
-from tests.fakes.captures import classified, clip_field, of_first_schema, record_of, stored_capture
+from agent.record.verdicts import (
+    LONGEST_BY,
+    LONGEST_NOTE,
+    MOST_VERDICTS,
+    clean_text,
+    is_verdict,
+    line_text,
+    verdict_line,
+    verdicts_of,
+)
+from tests.fakes.captures import (
+    capture_id,
+    classified,
+    clip_field,
+    of_first_schema,
+    record_of,
+    stored_capture,
+)
 
 IMAGE = b"\xff\xd8 image \xff\xd9"
 CLIP = (b"\xff\xd8 one \xff\xd9", b"\xff\xd8 two \xff\xd9")
@@ -27,7 +44,21 @@ WHOLE = record_of(
     sequence=1,
     sampling={"slot_seconds": 60.0, "weight": 60.0},
     clip=clip_field(*CLIP),
+    note="a person asked",
+    verdicts=[
+        {
+            "id": capture_id(1),
+            "camera": "gate",
+            "moment": "2026-05-28T20:26:40.000Z",
+            "at": "2026-05-28T20:26:43.000Z",
+            "by": "ann",
+            "verdict": "unobjected",
+            "note": "shown for 60 s",
+            "inclusion_probability": 0.25,
+        }
+    ],
 )
+VERDICT = WHOLE["verdicts"][0]
 
 
 def _file(text: bytes, image: bytes = IMAGE, clip: bytes = b"".join(CLIP)) -> bytes:
@@ -45,6 +76,7 @@ def _readers(capture: StoredCapture) -> Iterator[Callable[[], object]]:
     yield lambda: summary.capture_day(made)
     yield lambda: capture.image_sha256
     yield lambda: record.reweighted(capture, 0.5)
+    yield lambda: [line_text(line).encode() for line in verdicts_of(made)]
     yield lambda: (shapes.task_of(made), shapes.keypoint_count(made))
     yield lambda: record.decode(record.encode(made, capture.image, capture.clip))
     yield lambda: split_clip(made, capture.clip)
@@ -181,6 +213,11 @@ def _with(field: str, text: str) -> bytes:
         (_with("sequence", "true"), "`sequence`"),
         (_with("rules", "[1]"), "`rules`"),
         (_with("thresholds", '{"labels": {"a": "b"}}'), "`thresholds`"),
+        (_with("note", "1"), "`note`"),
+        (_with("note", json.dumps("n" * (LONGEST_NOTE + 1))), "`note`"),
+        (_with("verdicts", "{}"), "`verdicts`"),
+        (_with("verdicts", "[null]"), "`verdicts`"),
+        (_with("verdicts", json.dumps([VERDICT] * (MOST_VERDICTS + 1))), "`verdicts`"),
     ],
 )
 def test_the_reason_is_said(text: bytes, reason: str) -> None:
@@ -193,6 +230,61 @@ def test_the_reason_is_said(text: bytes, reason: str) -> None:
 )
 def test_records_of_each_version_and_task_are_read(capture: StoredCapture) -> None:
     assert _check(_file(capture.record_json, capture.image, b""))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../../etc/passwd"},
+        {"id": 1},
+        {"camera": None},
+        {"camera": "gate\x1b[31m"},
+        {"moment": "yesterday"},
+        {"moment": "2026-02-31T00:00:00Z"},
+        {"at": 1.5},
+        {"at": "2026-05-28T20:26:43"},
+        {"by": ["ann"]},
+        {"by": "b" * (LONGEST_BY + 1)},
+        {"verdict": "perfect"},
+        {"verdict": ["right"]},
+        {"verdict": None},
+        {"note": "two\u2028lines"},
+        {"note": "\ud800"},
+        {"note": {}},
+        {"inclusion_probability": 0},
+        {"inclusion_probability": 1.5},
+        {"inclusion_probability": True},
+        {"inclusion_probability": "1"},
+        {"inclusion_probability": float("nan")},
+    ],
+)
+def test_what_is_no_verdict_is_told_apart(change: dict[str, Any]) -> None:
+    assert is_verdict(VERDICT)
+    assert not is_verdict({**VERDICT, **change})
+
+
+@given(
+    note=st.text(st.characters(), max_size=9).map(lambda text: text * 150),
+    by=st.text(st.characters(), max_size=9).map(lambda text: text * 30),
+    number=st.floats(0, 4e9),
+)
+def test_whatever_a_person_writes_becomes_a_valid_verdict(
+    note: str, by: str, number: float
+) -> None:
+    line = verdict_line(Verdict(VerdictKind.WRONG, "gate", number, number, "", by, note))
+
+    assert is_verdict(line)
+    assert json.loads(line_text(line).encode()) == line
+    assert clean_text(clean_text(note, LONGEST_NOTE), LONGEST_NOTE) == clean_text(
+        note, LONGEST_NOTE
+    )
+
+
+def test_a_line_has_the_known_fields_alone_in_one_order() -> None:
+    shuffled = dict(reversed([*VERDICT.items(), ("shell", "rm -rf /"), ("boxes", [[]])]))
+
+    assert line_text(shuffled) == line_text(VERDICT)
+    assert json.loads(line_text(VERDICT)) == VERDICT
 
 
 def test_fields_of_newer_versions_stay() -> None:
