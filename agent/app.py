@@ -54,7 +54,6 @@ from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
-from agent.runtime.facts import FactWriter
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
@@ -179,11 +178,12 @@ def wired(
             clock=clock,
             recent=asked.recent,
             captures=asked.captures,
+            verdicts=asked.verdicts,
             intake=intake,
             images=_live_images(settings, stages, clock=clock),
             affirms=settings.affirm_per_day > 0,
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
-            facts=FactWriter(spool, log=log) if has_doors(settings) else None,
+            facts=asked.facts,
         )
         sides = (*asked.sides, *side_workers(settings, application, log=log))
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides, asked=asked.past)

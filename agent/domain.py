@@ -334,6 +334,7 @@ class Verdict:
     by: str = ""  # who gave it
     note: str = ""
     inclusion_probability: float | None = None  # of `UNOBJECTED`: with which it was sampled
+    of: str = ""  # id of the other capture that it was said of, which `capture` has the image of
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,13 @@ EVENTS: Mapping[str, Event] = {
         "reach (`cutoff`), and the highest `p` of each rule.",
         facts="camera at source_frame outcome value cutoff quality other ...",
     ),
+    "verdict given": Event(
+        "info",
+        "A person said that the model is right or wrong in a frame, misses something there, or "
+        "that the image cannot be judged; `capture` is the one that the verdict is about, if there "
+        "is one.",
+        facts="camera capture verdict by",
+    ),
     "frame captured": Event(
         "info",
         "A frame was selected; `rules` says why, and `value` how many new failures a label of it "

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from agent.factories.api import has_doors
 from agent.factories.images import recent_encoder
 from agent.record.image import pixels_of
-from agent.runtime.asked_captures import AskedCaptures
+from agent.runtime.asked_captures import AskedCaptures, CaptureParts
+from agent.runtime.facts import FactWriter
 from agent.runtime.known_captures import KnownCaptures
 from agent.runtime.past_captures import PastCaptures
 from agent.runtime.reader import no_frames
 from agent.runtime.recent import RecentFrames
+from agent.runtime.stored_verdicts import StoredVerdicts
 from agent.runtime.supervisor import SideWorker
+from agent.runtime.verdicts import GivenVerdicts
 from agent.system import new_id
 
 if TYPE_CHECKING:
@@ -25,11 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The parts that let others ask for a frame that they saw; all None if nobody can ask."""
+    """The parts that let others ask for a frame that they saw, and say what they think of it.
+
+    All are None if nobody can ask.
+    """
 
     recent: RecentFrames | None = None
     past: PastCaptures | None = None
     captures: AskedCaptures | None = None
+    verdicts: GivenVerdicts | None = None
+    facts: FactWriter | None = None
     sides: tuple[SideWorker, ...] = ()
 
 
@@ -38,23 +46,32 @@ def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Ask
     if not has_doors(settings):
         return Asking()
     readers = {reader.camera: reader for reader in stages.readers}
-    followed = stages.stats.followed
+    spool, stats, events = stages.spool, stages.stats, stages.inference.events
     recent = RecentFrames(
         list(readers),
         recent_encoder(settings),
         fps=settings.fps,
         why=lambda camera: no_frames(readers[camera].report),
-        stats=stages.stats,
+        stats=stats,
         clock=clock,
         log=log,
     )
-    past = PastCaptures(stages.inference, followed, decode=pixels_of, clock=clock)
-    known = KnownCaptures(followed)
-    recent.listen(stages.inference.events)
-    stages.inference.events.captured.add(known.note)
+    past = PastCaptures(stages.inference, stats.followed, spool, decode=pixels_of, clock=clock)
+    known = KnownCaptures(stats.followed)
+    recent.listen(events)
+    events.captured.add(known.note)
+    facts = FactWriter(spool, log=log)
+    stored = StoredVerdicts(spool, stages.writer.add, facts.keep, stats.followed)
+    parts = CaptureParts(recent, past, known, spool, new_id)
     return Asking(
         recent,
         past,
-        AskedCaptures(recent, past, known, stages.spool, new_id=new_id),
-        (SideWorker("recent frames", recent.step), SideWorker("asked captures", past.step)),
+        AskedCaptures(parts),
+        GivenVerdicts(parts, stored, facts.keep, stats=stats, clock=clock, log=log),
+        facts,
+        (
+            SideWorker("recent frames", recent.step),
+            SideWorker("asked captures", past.step),
+            SideWorker("stored verdicts", stored.step, stored.close),
+        ),
     )

@@ -29,7 +29,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters but for tabs and line ends, what some programs take for a line end, and half
 characters."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
-_FIELDS = ("id", "camera", "moment", "at", "by", "verdict", "note", "inclusion_probability")
+_FIELDS = ("id", "camera", "moment", "at", "by", "verdict", "note", "inclusion_probability", "of")
 _ALWAYS = frozenset({"id", "camera", "moment", "at", "by", "verdict"})
 
 
@@ -48,6 +48,8 @@ def verdict_line(verdict: Verdict) -> dict[str, Any]:
         line["note"] = note
     if verdict.inclusion_probability is not None:
         line["inclusion_probability"] = verdict.inclusion_probability
+    if verdict.of:
+        line["of"] = verdict.of
     return line
 
 
@@ -78,6 +80,7 @@ def is_verdict(value: object) -> bool:
         and value["verdict"] in _KINDS
         and (value.get("note") is None or is_note(value["note"]))
         and _is_probability(value.get("inclusion_probability"))
+        and (value.get("of") is None or is_capture_id(value["of"]))
     )
 
 

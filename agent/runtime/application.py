@@ -35,7 +35,7 @@ class Captures(Protocol):
 
 
 class Verdicts(Protocol):
-    """Takes what people say about the model's output. Thread-safe; never waits for the disk."""
+    """Takes what people say about the model's output. Thread-safe."""
 
     def give(
         self,
@@ -49,9 +49,14 @@ class Verdicts(Protocol):
     ) -> Mapping[str, Any]:
         """Take a verdict about a capture, or about the frame of a camera nearest to `at`.
 
-        Returns the verdict as a line of `verdicts.jsonl`; `id` is null where there is no capture.
-        Raises `RequestRefused`.
+        Returns the verdict as a line of `verdicts.jsonl`, and the `state` of its capture; `id` is
+        null where there is no capture. May read the file of an older capture. Raises
+        `RequestRefused`.
         """
+
+
+class Shown(Protocol):
+    """Hears of predictions that people saw. Thread-safe; never waits for the disk."""
 
     def shown(self, camera: str, at: str | float, *, seconds: float) -> None:
         """Note that a person saw the prediction for `seconds`. Raises `RequestRefused`."""
@@ -149,6 +154,7 @@ class Application:
     facts: FactWriter | None = None  # where verdicts go; None if nobody can give one
     captures: Captures | None = None
     verdicts: Verdicts | None = None
+    shown: Shown | None = None
     images: LiveImages | None = None
     frames: AnalysedFrames | None = None
     intake: FrameIntake | None = None

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agent.domain import Capture, Lane, RuleHit
@@ -19,24 +20,22 @@ MOST_NOTE = 500
 REQUESTED = RuleHit("requested", 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureParts:
+    """What captures on request are made with."""
+
+    recent: RecentFrames
+    past: PastCaptures
+    known: KnownCaptures
+    spool: Spool
+    new_id: Callable[[float], str]  # names a capture by its wall time
+
+
 class AskedCaptures:
     """Implements `application.Captures`."""
 
-    def __init__(
-        self,
-        recent: RecentFrames,
-        past: PastCaptures,
-        known: KnownCaptures,
-        spool: Spool,
-        *,
-        new_id: Callable[[float], str],
-    ) -> None:
-        """`new_id` names a capture by its wall time."""
-        self._recent = recent
-        self._past = past
-        self._known = known
-        self._spool = spool
-        self._new_id = new_id
+    def __init__(self, parts: CaptureParts) -> None:
+        self._parts = parts
         self._lock = threading.Lock()
         self._asked: dict[RecentFrame, tuple[str, str]] = {}  # note and id, of recent frames
 
@@ -46,12 +45,12 @@ class AskedCaptures:
         Raises `RequestRefused`.
         """
         note = checked_text("note", note, MOST_NOTE)
-        entry = self._recent.find(camera, at)
+        entry = self._parts.recent.find(camera, at)
         with self._lock:
             asked = self._asked.get(entry)
             if asked is not None and asked[0] == note:
                 return asked[1]
-            name = self._new_id(entry.frame.captured_at)
+            name = self._parts.new_id(entry.frame.captured_at)
             capture = Capture(
                 entry.observation,
                 Lane.REQUESTED,
@@ -59,11 +58,10 @@ class AskedCaptures:
                 0.0,
                 id=name,
                 note=note,
-                replaces=replaceable(self._spool, entry.capture),
             )
-            self._past.want(entry, capture)
-            self._known.note(capture)
-            kept = set(self._recent.frames(camera))
+            self._parts.past.want(entry, capture)
+            self._parts.known.note(capture)
+            kept = set(self._parts.recent.frames(camera))
             self._asked = {
                 each: known
                 for each, known in self._asked.items()
@@ -74,10 +72,10 @@ class AskedCaptures:
 
     def state(self, capture_id: str) -> Mapping[str, Any]:
         """Return what is known of a capture; may read its file. Raises `RequestRefused`."""
-        known = self._known.of(capture_id)
+        known = self._parts.known.of(capture_id)
         if known is not None:
             return known
-        stored = self._spool.read(capture_id)
+        stored = self._parts.spool.read(capture_id)
         if stored is None:
             raise RequestRefused(
                 RefusalKind.UNKNOWN,
@@ -88,16 +86,7 @@ class AskedCaptures:
 
     def latest(self) -> Sequence[Mapping[str, Any]]:
         """Return the last captures, newest first, each as `state` does."""
-        return self._known.latest()
-
-
-def replaceable(spool: Spool, capture_id: str) -> str | None:
-    """Return the id of a capture that another one of its frame makes unnecessary, if it waits.
-
-    Captures of the lanes that are samples stay: without them the sample would be biased.
-    """
-    entry = spool.waits(capture_id)
-    return entry.id if entry is not None and entry.lane is Lane.SCORE else None
+        return self._parts.known.latest()
 
 
 def checked_text(name: str, text: str, most: int) -> str:

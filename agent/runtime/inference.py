@@ -3,7 +3,6 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from queue import Full, Queue
 
 from agent.domain import Capture, Grey, Observation, Pixels
@@ -129,15 +128,10 @@ class Inference:
         self._evaluate_arrived()
 
     def capture(self, capture: Capture, evaluation: FrameEvaluation | None, *, at: float) -> None:
-        """Make the capture of an earlier frame that somebody asked for; see `Selector.asked_for`.
-
-        A value that the capture has already is the least that it gets.
-        """
+        """Capture an earlier frame that somebody asked for; see `Selector.asked_for`."""
         with self._selecting:
-            made = self._selection.asked_for(
-                capture, evaluation, at=at, now=self._clock.monotonic()
-            )
-            self._accept(replace(made, value=max(capture.value, made.value)))
+            now = self._clock.monotonic()
+            self._accept(self._selection.asked_for(capture, evaluation, at=at, now=now))
         self._evaluate_arrived()
         self._forward()
 

@@ -24,13 +24,17 @@ class KnownCaptures:
 
     def note(self, capture: Capture) -> None:
         """Remember a capture: when it is asked for, and again when it is made."""
-        facts = _facts_of(capture)
+        self.remember(_facts_of(capture))
+
+    def remember(self, facts: Mapping[str, Any]) -> None:
+        """Remember the facts of a capture, with the verdicts about it that are known already."""
+        name = facts["id"]
         with self._lock:
-            while capture.id not in self._facts and len(self._facts) >= LATEST:
+            while name not in self._facts and len(self._facts) >= LATEST:
                 del self._facts[next(iter(self._facts))]
-            before = self._facts.get(capture.id, facts)
+            before = self._facts.get(name, facts)
             known = [line for line in before["verdicts"] if line not in facts["verdicts"]]
-            self._facts[capture.id] = {**facts, "verdicts": [*facts["verdicts"], *known]}
+            self._facts[name] = {**facts, "verdicts": [*facts["verdicts"], *known]}
 
     def add_verdict(self, capture_id: str, line: Mapping[str, Any]) -> None:
         """Remember a verdict about a capture."""
@@ -55,9 +59,13 @@ class KnownCaptures:
 
 def facts_of_stored(capture: StoredCapture) -> Mapping[str, Any]:
     """Return the same of a capture that waits in the spool."""
-    record = capture.record
-    facts = {
-        "id": capture.id,
+    return _with_state(facts_of_record(capture.record), Outcome(CaptureState.WAITING))
+
+
+def facts_of_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a record says of its capture."""
+    return {
+        "id": record["id"],
         "camera": record["camera"],
         "captured_at": record["captured_at"],
         "lane": record["lane"],
@@ -66,7 +74,6 @@ def facts_of_stored(capture: StoredCapture) -> Mapping[str, Any]:
         "note": record.get("note"),
         "verdicts": record.get("verdicts") or [],
     }
-    return _with_state(facts, Outcome(CaptureState.WAITING))
 
 
 def _facts_of(capture: Capture) -> dict[str, Any]:

@@ -6,15 +6,18 @@ three more frames, and when the pipeline has room; then it goes the way of all c
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 
-from agent.domain import Capture, Pixels
+from agent.domain import Capture, Lane, Pixels
 from agent.errors import RefusalKind, RequestRefused
 from agent.ports import Clock
 from agent.runtime.followed import CaptureState, FollowedCaptures
 from agent.runtime.inference import Inference
 from agent.runtime.recent_frame import RecentFrame
+from agent.spool.spool import Spool
 
 MOST_WAITING = 64
 """Captures that were asked for and are not made yet; further requests are refused."""
@@ -30,11 +33,23 @@ IDLE_S = 0.5
 """How long a step waits for a request."""
 
 
+REPLACED: Mapping[Lane, frozenset[Lane]] = MappingProxyType(
+    {
+        Lane.REQUESTED: frozenset({Lane.SCORE}),
+        Lane.VERDICT: frozenset({Lane.SCORE, Lane.REQUESTED}),
+    }
+)
+"""The lanes of captures that another one of the same frame makes unnecessary.
+
+The random and the interval lane are samples: without one of their captures they would be biased.
+"""
+
+
 @dataclass(slots=True, eq=False)
 class _Wanted:
     entry: RecentFrame
-    capture: Capture = field(repr=False)
     until: float  # it waits no longer for the rules then, in monotonic seconds
+    act: Callable[[RecentFrame], None]
 
 
 class PastCaptures:
@@ -44,6 +59,7 @@ class PastCaptures:
         self,
         inference: Inference,
         followed: FollowedCaptures,
+        spool: Spool,
         *,
         decode: Callable[[bytes], Pixels | None],
         clock: Clock,
@@ -52,6 +68,7 @@ class PastCaptures:
         """`decode` returns the pixels of a JPEG, None if it has none."""
         self._inference = inference
         self._followed = followed
+        self._spool = spool
         self._decode = decode
         self._clock = clock
         self._idle = idle
@@ -65,19 +82,14 @@ class PastCaptures:
 
         Raises `RequestRefused`, `NOT_NOW`, if too many wait.
         """
-        with self._changed:
-            if self._is_ending:
-                raise RequestRefused(RefusalKind.NOT_NOW, "cannot capture: the agent is stopping")
-            if len(self._wanted) >= MOST_WAITING:
-                raise RequestRefused(
-                    RefusalKind.NOT_NOW,
-                    f"cannot capture: {MOST_WAITING} captures are being made; try again in a "
-                    "moment",
-                )
-            until = self._clock.monotonic() + EVALUATION_S
-            self._followed.follow(capture.id)
-            self._wanted.append(_Wanted(entry, capture, until))
-            self._changed.notify()
+        self._add(entry, partial(self._make, capture), asked=capture.id)
+
+    def once_judged(self, entry: RecentFrame, act: Callable[[RecentFrame], None]) -> None:
+        """Call `act` once the rules have judged a frame, or soon after.
+
+        Raises `RequestRefused` as `want` does.
+        """
+        self._add(entry, act)
 
     def step(self) -> float:
         """Make the captures whose frames are judged; wait a moment if there are none."""
@@ -101,10 +113,28 @@ class PastCaptures:
             wanted = self._ready()
             if wanted is None:
                 return False
-            self._make(wanted)
+            wanted.act(wanted.entry)
             with self._changed:
                 self._wanted.remove(wanted)
         return True
+
+    def _add(
+        self, entry: RecentFrame, act: Callable[[RecentFrame], None], *, asked: str = ""
+    ) -> None:
+        with self._changed:
+            if self._is_ending:
+                raise RequestRefused(RefusalKind.NOT_NOW, "cannot capture: the agent is stopping")
+            if len(self._wanted) >= MOST_WAITING:
+                raise RequestRefused(
+                    RefusalKind.NOT_NOW,
+                    f"cannot capture: {MOST_WAITING} captures are being made; try again in a "
+                    "moment",
+                )
+            if asked:
+                self._followed.follow(asked)
+            until = self._clock.monotonic() + EVALUATION_S
+            self._wanted.append(_Wanted(entry, until, act))
+            self._changed.notify()
 
     def _ready(self) -> _Wanted | None:
         """Return the oldest that need not wait for the rules any more."""
@@ -115,16 +145,19 @@ class PastCaptures:
                 return wanted
         return None
 
-    def _make(self, wanted: _Wanted) -> None:
-        entry = wanted.entry
+    def _make(self, asked: Capture, entry: RecentFrame) -> None:
         observation = entry.observation
         jpeg = observation.frame.jpeg
         if entry.is_encoded and jpeg is not None:
             pixels = self._decode(jpeg)
             if pixels is None or pixels.shape != observation.frame.pixels.shape:
                 why = "the JPEG of its frame cannot be decoded"
-                self._followed.became(wanted.capture.id, CaptureState.REFUSED, why)
+                self._followed.became(asked.id, CaptureState.REFUSED, why)
                 return
             observation = replace(observation, frame=replace(observation.frame, pixels=pixels))
-        capture = replace(wanted.capture, observation=observation)
+        before = self._spool.waits(entry.capture)
+        is_replaced = before is not None and before.lane in REPLACED[asked.lane]
+        capture = replace(
+            asked, observation=observation, replaces=entry.capture if is_replaced else None
+        )
         self._inference.capture(capture, entry.evaluation, at=entry.at)

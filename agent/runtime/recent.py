@@ -173,6 +173,11 @@ class RecentFrames:
             ring = self._rings.get(camera)
             return () if ring is None else tuple(ring.frames)
 
+    def of_capture(self, capture_id: str) -> RecentFrame | None:
+        """Return the frame of a capture; None if it is not kept any more."""
+        frames = [entry for camera in self._rings for entry in self.frames(camera)]
+        return next((entry for entry in frames if entry.capture == capture_id), None)
+
     def find(self, camera: str, at: str | float | None = None) -> RecentFrame:
         """Return the frame of a camera that is nearest to `at`; None means the newest.
 

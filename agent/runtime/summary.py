@@ -32,7 +32,7 @@ class Summary:
         by_rule = {
             name.replace("/", "_"): count
             for name, count in sorted(recent.items())
-            if name.startswith("captured/")
+            if name.startswith(("captured/", "verdict/"))
         }
         self._log.info(
             "summary",

@@ -1,6 +1,7 @@
 """Encodes captures and stores them, several at a time when several wait."""
 
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, Queue
 
@@ -48,6 +49,7 @@ class Writer:
         self._stats = stats
         self._log = log
         self._encoded: list[NewCapture] = []
+        self._ready: deque[NewCapture] = deque()
         self.refusal: str | None = None
         """Why the disk refuses writes; None while it accepts them."""
         self._retry = _FIRST_RETRY_S
@@ -57,14 +59,19 @@ class Writer:
     @property
     def pending(self) -> int:
         """Captures that exist only in memory."""
-        return len(self._encoded) + self._queue.qsize()
+        return len(self._encoded) + len(self._ready) + self._queue.qsize()
+
+    def add(self, capture: NewCapture) -> None:
+        """Store a capture that has its record and its image already; returns at once."""
+        self._ready.append(capture)
 
     def step(self) -> float | None:
         """Store the queued captures; if the disk refuses, retry after growing waits."""
         if not self._encoded:
             self._encoded = [self._encode(capture) for capture in self._gather()]
+            self._encoded += [self._ready.popleft() for _ in range(min(GROUP, len(self._ready)))]
         if not self._encoded:
-            return None if self.finishing and self._queue.empty() else 0.0
+            return None if self.finishing and not self.pending else 0.0
         try:
             stored = self._spool.put(self._encoded)
         except SpoolUnavailable as error:

@@ -163,6 +163,8 @@ class Selector:
         )
         cover = self._shared.cover
         value = sum(cover.contributions(view, now)) + cover.unseen(view)
+        if capture.verdict is not None:  # a person saw a failure, or saw none
+            value = max(1.0, value) if capture.verdict.verdict.contradicts else 0.0
         is_degraded = evaluation.quality.is_degraded
         if not self._shared.cells:  # all is sent
             cover.add(view, now)

@@ -130,6 +130,12 @@ class Spool:
         except (DamagedRecord, OSError):  # the claim of it says what is wrong
             return None
 
+    def hint(self, capture_id: str) -> str:
+        """Return the hint for the send order of a capture that waits; empty if it has none."""
+        with self._lock:
+            entry = self._entries.get(capture_id)
+            return "" if entry is None else self._index_notes.hint(entry)
+
     def counts(self) -> dict[str, int]:
         """Return totals since the spool was created.
 
