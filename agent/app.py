@@ -46,6 +46,7 @@ from agent.factories.model import (
 )
 from agent.factories.selection import plan_for
 from agent.factories.spool import spool_of
+from agent.factories.status_facts import own_facts
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
@@ -54,13 +55,14 @@ from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
+from agent.runtime.figures import DiskSpace, FigureSource
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
 from agent.runtime.live_images import SIZES, NewestImages
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
-from agent.runtime.metrics import DiskSpace, Metrics
+from agent.runtime.metrics import Metrics
 from agent.runtime.model import CurrentModel, ModelChange, first_model
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
@@ -170,12 +172,15 @@ def wired(
         live = _live(stages, process, model, clock=clock)
         asked = asking(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
-        metrics = _metrics(settings, stages, live, clock=clock, log=log)
+        figures = _figures(settings, stages, live)
+        metrics = _metrics(settings, figures, clock=clock, log=log)
         application = Application(
             cameras=tuple(camera.name for camera in settings.cameras),
             live=live,
             events=stages.inference.events,
             clock=clock,
+            status=partial(own_facts, settings, live, clock),
+            figures=figures.figures,
             recent=asked.recent,
             captures=asked.captures,
             verdicts=asked.verdicts,
@@ -240,24 +245,20 @@ def _live(stages: Stages, process: Process, model: CurrentModel, *, clock: Clock
     )
 
 
+def _figures(settings: Settings, stages: Stages, live: LiveState) -> FigureSource:
+    disk = Disk()
+    space = DiskSpace(partial(disk.free_bytes, settings.spool_dir), int(settings.spool_min_free))
+    return FigureSource(
+        stages.mailbox, stages.stats, stages.spool, stages.uploader, live=live, disk=space
+    )
+
+
 def _metrics(
-    settings: Settings, stages: Stages, live: LiveState, *, clock: Clock, log: Log
+    settings: Settings, figures: FigureSource, *, clock: Clock, log: Log
 ) -> Metrics | None:
     if settings.metrics_file is None:
         return None
-    disk = Disk()
-    return Metrics(
-        settings.metrics_file,
-        stages.mailbox,
-        stages.stats,
-        stages.spool,
-        stages.uploader,
-        publish=disk.publish,
-        clock=clock,
-        log=log,
-        live=live,
-        disk=DiskSpace(partial(disk.free_bytes, settings.spool_dir), int(settings.spool_min_free)),
-    )
+    return Metrics(settings.metrics_file, figures, publish=Disk().publish, clock=clock, log=log)
 
 
 def _exchange(

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+from collections.abc import Callable
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
@@ -16,6 +17,7 @@ from uvicorn.server import ServerState
 
 from agent.api.limits import ApiLimits
 from agent.errors import RefusalKind, RequestRefused
+from agent.runtime.metrics import Family
 
 HANDLE = "agent.connection"
 """Key of the connection in the scope of its calls."""
@@ -40,12 +42,17 @@ class Observer(Protocol):
     def failed(self, error: BaseException, call: str) -> None:
         """Report a bug in a call."""
 
+    def families(self) -> list[Family]:
+        """Return the counters for Prometheus."""
+
 
 class Connections:
     """All connections of one server; used by the thread of its loop alone."""
 
-    def __init__(self, limits: ApiLimits) -> None:
+    def __init__(self, limits: ApiLimits, paused_s: Callable[[], float]) -> None:
+        """`paused_s`: seconds that the server slept, so that it used no more than its share."""
         self._limits = limits
+        self._paused_s = paused_s
         self._open: dict[Connection, None] = {}  # the oldest first
 
     def __len__(self) -> int:
@@ -73,6 +80,20 @@ class Connections:
     def remove(self, one: "Connection") -> None:
         """Forget a connection, if it was added."""
         self._open.pop(one, None)
+
+    def families(self) -> list[Family]:
+        """Return the gauges for Prometheus."""
+        paused = {"": round(self._paused_s(), 3)}
+        return [
+            ("api_connections", "gauge", "Open connections of the API.", {"": len(self)}),
+            ("api_streams", "gauge", "Of these, event streams.", {"": self.streams}),
+            (
+                "api_pause_seconds_total",
+                "counter",
+                "How long the API slept for the cameras.",
+                paused,
+            ),
+        ]
 
     def abort_all(self) -> None:
         """End all at once, whatever is still to be sent."""
@@ -203,6 +224,10 @@ class Connection(H11Protocol):
             self._limit.reschedule(None)
         if self._timer is not None:
             self._timer.cancel()
+
+    def families(self) -> list[Family]:
+        """Return the figures of the whole server for Prometheus."""
+        return [*self._observer.families(), *self._all.families()]
 
     def abort(self) -> None:
         """End at once; what was not sent yet is lost."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from agent.logs import Log
 from agent.printable import printable
+from agent.runtime.metrics import Family, labelled, labels_of
 
 REPEAT_S = 60.0
 """Seconds between two lines about the same."""
@@ -29,6 +30,8 @@ class ApiObserver:
         self._since: Counter[str] = Counter()
         self.answers: Counter[tuple[str, int]] = Counter()
         """Responses by call and status."""
+        self.refusals: Counter[str] = Counter()
+        """Clients that were sent away, by reason."""
 
     def answered(self, call: str, status: int) -> None:
         """Count a response; `call` is one of a few: the path of a route, or `OTHER`."""
@@ -39,6 +42,7 @@ class ApiObserver:
         """Note that a client was sent away; one line a minute for each of the few reasons."""
         with self._lock:
             self._since[why] += 1
+            self.refusals[why] += 1
             if not self._is_due(why):
                 return
             count = self._since.pop(why)
@@ -55,6 +59,20 @@ class ApiObserver:
                 return
         failure = (type(error), error, error.__traceback__)
         self._log.critical("api failed", call=printable(call, _REASON_LENGTH), exc_info=failure)
+
+    def families(self) -> list[Family]:
+        """Return the counters for Prometheus."""
+        with self._lock:
+            answers, refusals = dict(self.answers), dict(self.refusals)
+        calls = {
+            labels_of({"call": call, "status": str(status)}): count
+            for (call, status), count in sorted(answers.items())
+        }
+        text = "Clients of the API that were sent away, by reason."
+        return [
+            ("api_responses_total", "counter", "Responses of the API by call and status.", calls),
+            ("api_refusals_total", "counter", text, labelled("reason", refusals)),
+        ]
 
     def _is_due(self, what: str) -> bool:
         now = self._now()

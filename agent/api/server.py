@@ -49,7 +49,7 @@ class ApiServer:
         self._limits = limits
         self._tls = tls
         self.governor = Governor(limits.cpu_share)
-        self.connections = Connections(limits)
+        self.connections = Connections(limits, lambda: self.governor.paused_s)
         self._loop = asyncio.SelectorEventLoop(GovernedSelector(self.governor))
         self._threads = CallThreads(limits.threads, self.governor.used)
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)

@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,12 +15,10 @@ from agent.exchange.folder import exchange_path, opened
 from agent.exchange.state import DaemonState, Phase, read_state
 from agent.ports import Clock
 from agent.printable import printable
+from agent.runtime.daemon_view import DaemonView, Presence, other_owner, presence_of
 from agent.spool.layout import SpoolPaths
 from agent.spool.lock import Owner, exchange_folder, owner_of
 from agent.system import boot_id, process_start
-
-SILENT_S = 10.0
-"""How late a state may be before the daemon counts as silent, in seconds."""
 
 START_S = 600.0
 """How long a daemon without a state counts as starting: it may rebuild the index of its spool."""
@@ -38,38 +35,6 @@ class NoDaemon(AgentError):
     """There is no daemon that could answer."""
 
     exit_code = 3
-
-
-class Presence(StrEnum):
-    """Whether a daemon runs; the values are part of `status --json`."""
-
-    RUNNING = "running"
-    STARTING = "starting"
-    STOPPING = "stopping"
-    SILENT = "silent"  # the process is there, its state is old
-    STOPPED = "stopped"  # the latest one ended in order
-    KILLED = "killed"  # the latest one ended without a word
-    NONE = "none"  # there never was one since the boot
-
-    @property
-    def is_there(self) -> bool:
-        """Whether a process of the daemon exists."""
-        return self not in {Presence.STOPPED, Presence.KILLED, Presence.NONE}
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonView:
-    """A daemon as seen from another process."""
-
-    presence: Presence
-    owner: Owner | None  # of the spool; another command if it is no daemon
-    state: DaemonState | None  # of the daemon that runs, else of the latest one
-    age_s: float | None = None  # of the state, while the daemon runs
-    now: float = 0.0  # monotonic seconds of this view
-
-    def seconds_since(self, at: float | None) -> float | None:
-        """Return how long ago a time of the state was; None if that is not known."""
-        return None if at is None or not self.presence.is_there else max(0.0, self.now - at)
 
 
 def daemon_of(spool: Path, clock: Clock) -> DaemonView:
@@ -96,7 +61,7 @@ def daemon_of(spool: Path, clock: Clock) -> DaemonView:
         presence = Presence.STARTING if age < START_S else Presence.SILENT
         return DaemonView(presence, owner, None, now=now)
     age = max(0.0, now - state.at)
-    return DaemonView(_presence(state, age), owner, state, age, now)
+    return DaemonView(presence_of(state, age), owner, state, age, now)
 
 
 @contextlib.contextmanager
@@ -170,15 +135,6 @@ def _refuse_without_daemon(view: DaemonView, spool: Path) -> None:
     )
 
 
-def other_owner(owner: Owner) -> str:
-    """Name a process that owns the spool and is no daemon, with its command line."""
-    with contextlib.suppress(OSError, IndexError):
-        words = Path(f"/proc/{owner.process}/cmdline").read_bytes()[:400].split(b"\0")
-        command = " ".join([Path(os.fsdecode(words[1])).name, *map(os.fsdecode, words[2:3])])
-        return f"process {owner.process} ({printable(command.strip())})"
-    return f"process {owner.process}"
-
-
 def pause(seconds: float) -> None:
     """Wait; Ctrl-C ends it."""
     threading.Event().wait(seconds)
@@ -237,11 +193,3 @@ def _absence(state: DaemonState | None) -> Presence:
     if state is None:
         return Presence.NONE
     return Presence.STOPPED if state.phase == Phase.STOPPED else Presence.KILLED
-
-
-def _presence(state: DaemonState, age: float) -> Presence:
-    if state.phase == Phase.STARTING:
-        return Presence.STARTING
-    if age > state.interval * 2 + SILENT_S:
-        return Presence.SILENT
-    return Presence.RUNNING if state.phase == Phase.RUNNING else Presence.STOPPING

@@ -1,7 +1,6 @@
 """`capture-agent status`."""
 
 import contextlib
-import errno
 import json
 import sys
 from typing import Annotated, Any
@@ -14,19 +13,12 @@ from rich.table import Table
 from agent.cli import console
 from agent.cli.as_service import hint
 from agent.cli.daemon import daemon_of, pause
-from agent.cli.status_facts import exit_code, facts_of
 from agent.cli.status_table import table_of
-from agent.errors import TemporaryError
+from agent.factories.status_facts import exit_code, facts_of, spool_status
 from agent.settings.declarations import Settings
-from agent.spool.status import read_status
 from agent.system import SystemClock
 
 WATCH_S = 2.0
-
-_REBUILDS = (
-    ". If the index is damaged, the next `run`, `flush` or `export` builds it again from the "
-    "captures"
-)
 
 
 def status(
@@ -80,11 +72,5 @@ def _table(facts: dict[str, Any]) -> Table:
 
 def _facts(settings: Settings) -> dict[str, Any]:
     clock = SystemClock()
-    try:
-        spool = read_status(settings.spool_dir, now=clock.wall())
-    except OSError as error:
-        advice = _REBUILDS if error.errno == errno.EIO else ""
-        raise TemporaryError(
-            f"cannot read the spool {settings.spool_dir}: {error}{advice}"
-        ) from error
+    spool = spool_status(settings, clock)
     return facts_of(spool, daemon_of(settings.spool_dir, clock), settings)

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.daemon import Presence
 from agent.printable import printable
+from agent.runtime.daemon_view import Presence
 from agent.settings.units import show_size, show_span
 
 _GOOD, _WORTH_A_LOOK, _BAD = "green", "yellow", "red"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from agent.domain import Observation, Verdict
 from agent.ports import Clock
 from agent.runtime.facts import FactWriter
+from agent.runtime.figures import Figures
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState
 from agent.runtime.recent import RecentFrames
@@ -150,6 +151,8 @@ class Application:
     live: LiveState
     events: PipelineEvents
     clock: Clock
+    status: Callable[[], Mapping[str, Any]] | None = None  # as `status --json`; reads the disk
+    figures: Callable[[], Figures] | None = None  # for monitoring; may wait for the disk
     recent: RecentFrames | None = None  # the frames of the last 10 s; None if nobody can ask
     facts: FactWriter | None = None  # where verdicts go; None if nobody can give one
     captures: Captures | None = None

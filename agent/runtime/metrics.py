@@ -1,22 +1,15 @@
 """Metrics for Prometheus: a text file for the node exporter's textfile collector.
 
-No socket is opened; access to the metrics is access to the file.
+No socket is opened; access to the metrics is access to the file. The API serves the same text.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.logs import Log
 from agent.ports import Clock
 from agent.printable import printable
-from agent.runtime.live import LiveState
-from agent.runtime.mailbox import FrameCounts, Mailbox
-from agent.runtime.preroll import DROPPED, SHORTENED
-from agent.runtime.reader import CameraCondition
-from agent.runtime.stats import Stats
-from agent.runtime.uploader import Uploader
-from agent.spool.spool import Spool
+from agent.runtime.figures import CameraFigures, Figures, FigureSource
 from agent.spool.types import MoveReason, evicted_by_reason
 
 METRICS_S = 15.0
@@ -26,50 +19,6 @@ WRITE_S = 10.0
 """How long a write may take, in seconds, before it is reported: a dead mount never returns."""
 
 Publish = Callable[[Path, bytes], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DiskSpace:
-    """The file system of the spool."""
-
-    free: Callable[[], int]  # bytes
-    min_free: int  # bytes that must stay free
-
-
-@dataclass(frozen=True, slots=True)
-class CameraFigures:
-    """One camera at one moment."""
-
-    name: str
-    is_live: bool
-    frames: FrameCounts
-    last_frame: int | None  # seconds since 1970 UTC
-    quality: str | None
-    still: int = 0  # of the frames taken, those that were not analysed because nothing moved
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The daemon at one moment."""
-
-    frames: FrameCounts  # since the start, as all that is counted here and not on disk
-    analysed: int
-    captured: Mapping[str, int]  # by rule
-    counts: Mapping[str, int]  # of the spool, since it was made
-    waiting: int
-    in_flight: int
-    occupied: int  # bytes
-    credits_left: float | None  # None without a budget
-    flowing: bool | None  # None without an endpoint
-    cameras: tuple[CameraFigures, ...] = ()
-    disk_free: int | None = None  # bytes that may still be written
-    disk_min_free: int = 0  # bytes that must stay free
-    disk_refuses: bool = False
-    info: Mapping[str, str] = field(default_factory=dict)  # labels of the daemon
-    clip_bytes: int | None = None  # of encoded frames in memory; None without clips
-    clip_frames_dropped: int = 0
-    clips_shortened: int = 0
-    still: int = 0  # frames that were not analysed because nothing moved
 
 
 class Metrics:
@@ -82,26 +31,16 @@ class Metrics:
     def __init__(
         self,
         path: Path,
-        mailbox: Mailbox,
-        stats: Stats,
-        spool: Spool,
-        uploader: Uploader | None,
+        source: FigureSource,
         *,
         publish: Publish,
         clock: Clock,
         log: Log,
-        live: LiveState | None = None,
-        disk: DiskSpace | None = None,
     ) -> None:
         """`publish` puts a whole file in place; it may raise `OSError`."""
         self._path = path
-        self._mailbox = mailbox
-        self._stats = stats
-        self._spool = spool
-        self._uploader = uploader
+        self._source = source
         self._publish = publish
-        self._live = live
-        self._disk = disk
         self._clock = clock
         self._log = log
         self._written = ""
@@ -125,7 +64,7 @@ class Metrics:
 
     def _write(self) -> None:
         try:
-            text = exposition(self._figures())
+            text = exposition(self._source.figures())
             if text == self._written:
                 return
             self._writing_since = self._clock.monotonic()
@@ -144,62 +83,9 @@ class Metrics:
             self._log.warning("metrics unavailable", file=str(self._path), error=error)
         self._refused = True
 
-    def _figures(self) -> Figures:
-        total = self._stats.total()
-        figures = Figures(
-            frames=self._mailbox.counts(),
-            analysed=total["analysed"],
-            still=total["still"],
-            captured={
-                name.removeprefix("captured/"): count
-                for name, count in sorted(total.items())
-                if name.startswith("captured/")
-            },
-            counts=self._spool.counts(),
-            waiting=self._spool.waiting(),
-            in_flight=self._spool.in_flight(),
-            occupied=self._spool.occupied(),
-            credits_left=self._spool.report().get("credits_left"),
-            flowing=None if self._uploader is None else self._uploader.condition == "flowing",
-            clip_frames_dropped=total[DROPPED],
-            clips_shortened=total[SHORTENED],
-        )
-        if self._disk is not None:
-            figures = replace(
-                figures, disk_free=self._disk.free(), disk_min_free=self._disk.min_free
-            )
-        return figures if self._live is None else self._with_state(figures, self._live)
 
-    def _with_state(self, figures: Figures, live: LiveState) -> Figures:
-        state = live.state(interval=0.0)
-        counts = self._mailbox.camera_counts()
-        wall_offset = state.wall - state.at
-        return replace(
-            figures,
-            cameras=tuple(
-                CameraFigures(
-                    camera.name,
-                    camera.state == CameraCondition.LIVE,
-                    counts[camera.name],
-                    None if (at := camera.last_frame_at) is None else round(at + wall_offset),
-                    camera.quality,
-                    live.still(camera.name),
-                )
-                for camera in state.cameras
-            ),
-            disk_refuses=state.disk_error is not None,
-            clip_bytes=state.clip_bytes,
-            info={
-                "version": state.version,
-                "device": state.device,
-                "model": state.model or "",
-                "model_sha256": state.model_sha256 or "",
-            },
-        )
-
-
-def exposition(figures: Figures) -> str:
-    """The figures in Prometheus' text format, version 0.0.4."""
+def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
+    """The figures and `more` of them in Prometheus' text format, version 0.0.4."""
     counts = figures.counts
     evicted = dict(sorted(evicted_by_reason(counts).items()))
     families: list[Family] = [
@@ -226,7 +112,7 @@ def exposition(figures: Figures) -> str:
             "rule_captures_total",
             "counter",
             "Captures that each rule asked for; a capture counts for each of its rules.",
-            _labelled("rule", figures.captured),
+            labelled("rule", figures.captured),
         ),
         *(
             (f"captures_{name}_total", "counter", help_text, {"": counts.get(name, 0)})
@@ -241,7 +127,7 @@ def exposition(figures: Figures) -> str:
             "captures_evicted_total",
             "counter",
             "Captures evicted by a limit.",
-            _labelled("reason", evicted),
+            labelled("reason", evicted),
         ),
         ("captures_waiting", "gauge", "Captures on disk.", {"": figures.waiting}),
         ("captures_in_flight", "gauge", "Captures being sent.", {"": figures.in_flight}),
@@ -256,9 +142,15 @@ def exposition(figures: Figures) -> str:
         ]
     if figures.info:
         refuses = {"": int(figures.disk_refuses)}
+        names = {labels_of(figures.info): 1}
         families += [
             ("disk_refuses", "gauge", "1 while the disk refuses writes, else 0.", refuses),
-            ("info", "gauge", "Always 1; its labels name the daemon.", {_labels(figures.info): 1}),
+            (
+                "info",
+                "gauge",
+                "Always 1; its labels name the daemon.",
+                names,
+            ),
         ]
     if figures.credits_left is not None:
         left = {"": figures.credits_left}
@@ -266,6 +158,7 @@ def exposition(figures: Figures) -> str:
     if figures.flowing is not None:
         text = "1 while deliveries succeed, 0 while they are delayed or blocked."
         families.append(("upload_flowing", "gauge", text, {"": int(figures.flowing)}))
+    families += more
     lines = []
     for name, kind, text, samples in families:
         lines += [f"# HELP capture_agent_{name} {text}", f"# TYPE capture_agent_{name} {kind}"]
@@ -312,31 +205,31 @@ def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
             "camera_live",
             "gauge",
             "1 while the camera gives frames, else 0.",
-            _labelled("camera", {each.name: int(each.is_live) for each in cameras}),
+            labelled("camera", {each.name: int(each.is_live) for each in cameras}),
         ),
         (
             "camera_frames_read_total",
             "counter",
             "Frames read from each camera.",
-            _labelled("camera", {each.name: each.frames.offered for each in cameras}),
+            labelled("camera", {each.name: each.frames.offered for each in cameras}),
         ),
         (
             "camera_frames_analysed_total",
             "counter",
             "Frames of each camera that were analysed.",
-            _labelled("camera", {each.name: each.frames.taken - each.still for each in cameras}),
+            labelled("camera", {each.name: each.frames.taken - each.still for each in cameras}),
         ),
         (
             "camera_frames_still_total",
             "counter",
             "Frames of each camera that were not analysed because nothing moved.",
-            _labelled("camera", {each.name: each.still for each in cameras}),
+            labelled("camera", {each.name: each.still for each in cameras}),
         ),
         (
             "camera_last_frame_timestamp_seconds",
             "gauge",
             "When the latest frame of each camera was read, in seconds since 1970 UTC.",
-            _labelled(
+            labelled(
                 "camera",
                 {each.name: each.last_frame for each in cameras if each.last_frame is not None},
             ),
@@ -346,7 +239,7 @@ def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
             "gauge",
             "1 for the image quality that has lasted for 10 s.",
             {
-                _labels({"camera": each.name, "quality": each.quality}): 1
+                labels_of({"camera": each.name, "quality": each.quality}): 1
                 for each in cameras
                 if each.quality is not None
             },
@@ -354,11 +247,12 @@ def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
     ]
 
 
-def _labelled(label: str, counts: Mapping[str, int]) -> dict[str, float]:
-    return {_labels({label: name}): count for name, count in counts.items()}
+def labelled(label: str, counts: Mapping[str, int]) -> dict[str, float]:
+    """Return samples by the value of one label."""
+    return {labels_of({label: name}): count for name, count in counts.items()}
 
 
-def _labels(values: Mapping[str, str]) -> str:
+def labels_of(values: Mapping[str, str]) -> str:
     """Labels of a sample; the format escapes backslash, quote and line end in values."""
     escaped = {
         name: printable(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -2,13 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent.exchange.state import Limits
+from agent.factories.status_facts import own_facts
 from agent.runtime.application import Application
+from agent.runtime.figures import FigureSource
 from agent.runtime.live import LiveState, Process
+from agent.settings.load import without_environment
 from agent.spool.spool import Spool
 from tests.fakes.api import Serve, served_api
 from tests.fakes.clock import ManualClock
@@ -35,7 +39,7 @@ def spool(tmp_path: Path, clock: ManualClock, log: Recorder) -> Iterator[Spool]:
 
 
 @pytest.fixture
-def application(spool: Spool, clock: ManualClock, log: Recorder) -> Application:
+def application(tmp_path: Path, spool: Spool, clock: ManualClock, log: Recorder) -> Application:
     """The doors of a daemon with the camera "gate"; `dataclasses.replace` adds others."""
     whole = WholeAgent(Recording([]), spool, log, clock=clock)
     stages = whole.stages
@@ -60,7 +64,18 @@ def application(spool: Spool, clock: ManualClock, log: Recorder) -> Application:
         model=None,
         clock=clock,
     )
-    return Application(("gate",), live, stages.inference.events, clock)
+    settings = without_environment(
+        cameras="gate=/dev/video0", spool_dir=tmp_path / "spool", spool_min_free=0
+    )
+    figures = FigureSource(stages.mailbox, stages.stats, spool, stages.uploader, live=live)
+    return Application(
+        ("gate",),
+        live,
+        stages.inference.events,
+        clock,
+        status=partial(own_facts, settings, live, clock),
+        figures=figures.figures,
+    )
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from agent.cli.daemon import SILENT_S, NoDaemon, Presence, asked, daemon_of
-from agent.cli.status_facts import FileSystem, exit_code, facts_of
+from agent.cli.daemon import NoDaemon, asked, daemon_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
 from agent.exchange.folder import exchange_path, prepare
 from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Limits, Phase, encoded
+from agent.factories.status_facts import FileSystem, exit_code, facts_of
 from agent.files import Disk
+from agent.runtime.daemon_view import SILENT_S, Presence
 from agent.settings.declarations import Settings
 from agent.settings.load import load
 from agent.settings.units import show_size
@@ -29,6 +30,8 @@ NOW = 5000.0
 LIMITS = Limits(
     budget_per_day=100.0, spool_max=2_000_000_000, spool_min_free=0, camera_stall=20.0, fps=5.0
 )
+
+FILE_SYSTEM = "agent.factories.status_facts._file_system"
 
 
 def state(**facts: Any) -> DaemonState:
@@ -333,7 +336,8 @@ def test_a_disk_that_the_daemon_found_full_is_full_until_clearly_more_is_free(
     """On a full disk the reserve was freed, so that some bytes are free again."""
     free = [RESERVE_BYTES + 1_000_000]
     monkeypatch.setattr(
-        "agent.cli.status_facts._file_system", lambda _: FileSystem(free[0], 10**9, None, False)
+        FILE_SYSTEM,
+        lambda _: FileSystem(free[0], 10**9, None, False),
     )
     assert facts(machine, state())["disk"] == "ok"
     full = facts(machine, state(is_disk_short=True))
@@ -349,9 +353,7 @@ def test_a_disk_that_became_read_only_is_said_without_a_daemon(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A daemon that waits for such a disk cannot publish its state there."""
-    monkeypatch.setattr(
-        "agent.cli.status_facts._file_system", lambda _: FileSystem(10**9, 10**9, 500, True)
-    )
+    monkeypatch.setattr(FILE_SYSTEM, lambda _: FileSystem(10**9, 10**9, 500, True))
     found = facts(machine, None)
 
     assert found["disk"] == "refused"
@@ -363,7 +365,8 @@ def test_a_file_system_without_room_for_files_is_full_though_bytes_are_free(
 ) -> None:
     left = [0]
     monkeypatch.setattr(
-        "agent.cli.status_facts._file_system", lambda _: FileSystem(10**10, 10**11, left[0], False)
+        FILE_SYSTEM,
+        lambda _: FileSystem(10**10, 10**11, left[0], False),
     )
     full = facts(machine, None)
     assert full["disk"] == "full"

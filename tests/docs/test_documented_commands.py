@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import COMMANDS, command_app
-from agent.cli.status_facts import NO_DAEMON
+from agent.factories.status_facts import NO_DAEMON
 from agent.settings.declarations import Settings, variable
 from tests import ROOT
 from tests.docs.command_rules import RULES, complaint

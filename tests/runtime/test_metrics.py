@@ -10,16 +10,9 @@ from threading import Event, Thread
 import pytest
 
 from agent.files import Disk
+from agent.runtime.figures import CameraFigures, Figures, FigureSource
 from agent.runtime.mailbox import FrameCounts
-from agent.runtime.metrics import (
-    METRICS_S,
-    WRITE_S,
-    CameraFigures,
-    Figures,
-    Metrics,
-    Publish,
-    exposition,
-)
+from agent.runtime.metrics import METRICS_S, WRITE_S, Metrics, Publish, exposition
 from agent.spool.spool import Spool
 from tests.fakes.captures import frame
 from tests.fakes.clock import ManualClock
@@ -55,10 +48,7 @@ def metrics_of(agent: WholeAgent, path: Path, log: Recorder, publish: Publish) -
     stages = agent.stages
     return Metrics(
         path,
-        stages.mailbox,
-        stages.stats,
-        stages.spool,
-        stages.uploader,
+        FigureSource(stages.mailbox, stages.stats, stages.spool, stages.uploader),
         publish=publish,
         clock=agent.clock,
         log=log.log,

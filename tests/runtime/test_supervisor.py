@@ -10,6 +10,7 @@ from agent.domain import ClipSpan, Pixels, Prediction
 from agent.errors import TargetUnavailable
 from agent.progress import doing
 from agent.record.validation import split_clip
+from agent.runtime.figures import FigureSource
 from agent.runtime.metrics import Metrics
 from agent.runtime.supervisor import STOP_S, TICK_S, ExitCode, Supervisor
 from agent.spool.spool import Spool
@@ -273,10 +274,7 @@ def test_metrics_on_a_dead_mount_block_neither_the_watchdog_nor_the_stop(
     stages = agent.stages
     metrics = Metrics(
         tmp_path / "agent.prom",
-        stages.mailbox,
-        stages.stats,
-        spool,
-        stages.uploader,
+        FigureSource(stages.mailbox, stages.stats, spool, stages.uploader),
         publish=hang,
         clock=clock,
         log=log.log,

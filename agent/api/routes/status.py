@@ -1,18 +1,50 @@
-"""`GET /v1/status`."""
+"""`GET /v1/status` and `GET /metrics`."""
 
-import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from agent.api.connection import HANDLE
+from agent.api.recently import Recently
+from agent.errors import AgentError, RefusalKind, RequestRefused
 from agent.runtime.application import Application
+from agent.runtime.figures import Figures
+from agent.runtime.metrics import exposition
+
+FRESH_S = 0.5
+"""How old an answer may be, in seconds: many clients cost no more than one."""
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def routes(application: Application) -> list[Route]:
     """Return the routes that only show."""
+    found = []
+    now = application.clock.monotonic
+    if application.status is not None:
+        facts = Recently[Mapping[str, Any]](application.status, FRESH_S, now)
 
-    async def status(_: Request) -> JSONResponse:
-        return JSONResponse(dataclasses.asdict(application.live.state(interval=0.0)))
+        async def status(_: Request) -> JSONResponse:
+            try:
+                return JSONResponse(await facts.get())
+            except AgentError as error:
+                raise RequestRefused(RefusalKind.NOT_NOW, str(error)) from None
 
-    return [Route("/v1/status", status)]
+        found.append(Route("/v1/status", status))
+    if application.figures is not None:
+        figures = Recently[Figures](application.figures, FRESH_S, now)
+
+        async def metrics(request: Request) -> Response:
+            try:
+                present = await figures.get()
+            except OSError as error:
+                why = f"cannot read the spool: {error.strerror}"
+                raise RequestRefused(RefusalKind.NOT_NOW, why) from None
+            text = exposition(present, request.scope[HANDLE].families())
+            return Response(text, media_type=PROMETHEUS)
+
+        found.append(Route("/metrics", metrics))
+    return found

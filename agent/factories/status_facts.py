@@ -2,22 +2,28 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import __version__
-from agent.cli.daemon import DaemonView, Presence, other_owner
+from agent.errors import TemporaryError
 from agent.exchange.state import CameraState, DaemonState
 from agent.factories.selection import ledger_of
+from agent.ports import Clock
+from agent.runtime.daemon_view import DaemonView, Presence, other_owner, own_view
 from agent.selection.budget.ledger import ClockReading
 from agent.settings.declarations import Settings
 from agent.settings.units import show_size, show_span
 from agent.spool.layout import RESERVE_BYTES
-from agent.spool.status import SpoolStatus
+from agent.spool.status import SpoolStatus, read_status
 from agent.system import SystemClock, boot_id
+
+if TYPE_CHECKING:  # `status` does not wait for the libraries of the daemon
+    from agent.runtime.live import LiveState
 
 WELL, NEEDED, NO_DAEMON = 0, 1, 3
 """Exit codes of `status`."""
@@ -25,6 +31,29 @@ WELL, NEEDED, NO_DAEMON = 0, 1, 3
 _GRACE_S = 10.0  # that a camera may take beyond its own limit
 _FEW_FRAMES = 3.0
 _ONE_CAPTURE = 300_000  # bytes of a large one
+_REBUILDS = (
+    ". If the index is damaged, the next `run`, `flush` or `export` builds it again from the "
+    "captures"
+)
+
+
+def spool_status(settings: Settings, clock: Clock) -> SpoolStatus:
+    """Read the spool of the settings; raises `TemporaryError` where it cannot be read."""
+    try:
+        return read_status(settings.spool_dir, now=clock.wall())
+    except OSError as error:
+        advice = _REBUILDS if error.errno == errno.EIO else ""
+        raise TemporaryError(
+            f"cannot read the spool {settings.spool_dir}: {error}{advice}"
+        ) from error
+
+
+def own_facts(settings: Settings, live: "LiveState", clock: Clock) -> dict[str, Any]:
+    """Return what the daemon knows of itself: the same facts as in another process.
+
+    Reads the disk. Raises `TemporaryError`.
+    """
+    return facts_of(spool_status(settings, clock), own_view(live.state(interval=0.0)), settings)
 
 
 def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[str, Any]:
