@@ -24,7 +24,7 @@ from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
 from agent.factories.api import has_doors, side_workers
-from agent.factories.application import asking
+from agent.factories.application import asking, live_images
 from agent.factories.cameras import frame_source, push_intake
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.images import (
@@ -50,7 +50,6 @@ from agent.factories.status_facts import own_facts
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, Notifier, UploadTarget
-from agent.record.drawing import draw_record
 from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
@@ -59,7 +58,6 @@ from agent.runtime.figures import DiskSpace, FigureSource
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
-from agent.runtime.live_images import SIZES, NewestImages
 from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import Metrics
@@ -185,7 +183,7 @@ def wired(
             captures=asked.captures,
             verdicts=asked.verdicts,
             intake=intake,
-            images=_live_images(settings, stages, clock=clock),
+            images=live_images(settings, stages, clock=clock),
             affirms=settings.affirm_per_day > 0,
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
             facts=asked.facts,
@@ -280,12 +278,6 @@ def _exchange(
         clock=clock,
     )
     return Exchange(publisher, live, answers, user=os.geteuid(), clock=clock)
-
-
-def _live_images(settings: Settings, stages: Stages, *, clock: Clock) -> NewestImages:
-    maker = stages.writer.maker
-    views = {size: FrameView(viewing_encoder(settings, max_side=size), maker) for size in SIZES}
-    return NewestImages(stages.readers, stages.inference, views, draw_record, clock=clock)
 
 
 def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 
 from agent.api.client_queue import QUEUED, RETRY, ClientQueue
@@ -35,7 +35,7 @@ class DetectionFeed:
         self._dropped: Counter[str] = Counter()  # by camera, because the event loop was late
         self._noted: Counter[str] = Counter()  # of these, what the clients know
 
-    async def events(self, cameras: Collection[str], *, shapes: bool) -> AsyncIterator[str]:
+    async def events(self, cameras: Collection[str], *, shapes: bool) -> AsyncGenerator[str, None]:
         """Yield the events of a new client."""
         client = _Client(frozenset(cameras), shapes)
         self._enter(client)

@@ -1,7 +1,7 @@
 """What the live page shows beside the images: once a second, for all viewers together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from agent.api.client_queue import RETRY, ClientQueue
@@ -20,12 +20,13 @@ _QUEUED = 2  # an older one is worth nothing
 class LiveFeed:
     """Computes the facts in a thread of its own while there is a viewer, and never otherwise."""
 
-    def __init__(self, facts: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, facts: Callable[[], Mapping[str, Any]], *, period: float = PERIOD_S) -> None:
         self._facts = facts
+        self._period = period
         self._viewers: list[ClientQueue] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def events(self) -> AsyncIterator[str]:
+    async def events(self) -> AsyncGenerator[str, None]:
         """Yield the events of a new viewer."""
         viewer = ClientQueue(_QUEUED)
         self._viewers.append(viewer)
@@ -43,7 +44,7 @@ class LiveFeed:
             facts = event(await asyncio.to_thread(self._facts))
             for viewer in self._viewers:
                 viewer.put(facts)
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(self._period)
 
 
 def live_facts(application: Application) -> dict[str, Any]:
@@ -98,6 +99,9 @@ def _camera(camera: CameraState, now: float) -> dict[str, Any]:
 def _capture(capture: Mapping[str, Any]) -> dict[str, Any]:
     names = ("id", "camera", "captured_at", "lane", "value", "state", "reason", "note")
     facts = {name: capture[name] for name in names if name in capture}
+    facts["verdicts"] = [
+        {"verdict": each["verdict"], "by": each["by"]} for each in capture.get("verdicts", ())
+    ]
     return {**facts, "why": [rule_words(rule) for rule in capture.get("rules", ())]}
 
 

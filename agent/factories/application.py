@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.factories.api import has_doors
-from agent.factories.images import recent_encoder
+from agent.factories.images import recent_encoder, viewing_encoder
+from agent.record.drawing import draw_record
 from agent.record.image import pixels_of
+from agent.runtime.answers import FrameView
 from agent.runtime.asked_captures import AskedCaptures, CaptureParts
 from agent.runtime.facts import FactWriter
 from agent.runtime.known_captures import KnownCaptures
+from agent.runtime.live_images import SIZES, NewestImages
 from agent.runtime.past_captures import PastCaptures
 from agent.runtime.reader import no_frames
 from agent.runtime.recent import RecentFrames
@@ -74,4 +77,19 @@ def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Ask
             SideWorker("asked captures", past.step),
             SideWorker("stored verdicts", stored.step, stored.close),
         ),
+    )
+
+
+def live_images(settings: Settings, stages: Stages, *, clock: Clock) -> NewestImages:
+    """What draws the newest frames."""
+    readers = {reader.camera: reader for reader in stages.readers}
+    maker = stages.writer.maker
+    views = {size: FrameView(viewing_encoder(settings, max_side=size), maker) for size in SIZES}
+    return NewestImages(
+        list(readers),
+        views,
+        draw_record,
+        newest=stages.inference.newest,
+        why=lambda camera: no_frames(readers[camera].report),
+        clock=clock,
     )

@@ -2,9 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
-from types import MappingProxyType
 
 from agent.domain import Observation
 from agent.errors import RefusalKind, RequestRefused
@@ -13,8 +12,6 @@ from agent.printable import printable
 from agent.record.timestamp import timestamp
 from agent.runtime.answers import Draw, FrameView, no_such_camera
 from agent.runtime.application import LiveImage
-from agent.runtime.inference import Inference
-from agent.runtime.reader import Reader, no_frames
 
 SIZES = (640, 1280, 1920)
 """Longest sides of the images, in pixels; a page with many cameras needs the smallest."""
@@ -31,16 +28,28 @@ class NewestImages:
 
     def __init__(
         self,
-        readers: Sequence[Reader],
-        inference: Inference,
+        cameras: Sequence[str],
         views: Mapping[int, FrameView],
         draw: Draw,
         *,
+        newest: Callable[[str], tuple[Observation, float] | None],
+        why: Callable[[str], str | None],
         clock: Clock,
     ) -> None:
-        """`views`: how frames leave the process, by each of `SIZES`."""
-        self._readers = MappingProxyType({reader.camera: reader for reader in readers})
-        self._inference = inference
+        """Make images of `cameras`.
+
+        Args:
+            cameras: Their names.
+            views: How frames leave the process, by each of `SIZES`.
+            draw: Draws the boxes.
+            newest: Returns a camera's newest analysed frame, and the monotonic time of its
+                analysis; None before the first.
+            why: Returns why no newer frame can be expected of a camera; None if one can.
+            clock: For the age of frames.
+        """
+        self._cameras = tuple(cameras)
+        self._newest_of = newest
+        self._why = why
         self._views = views
         self._draw = draw
         self._clock = clock
@@ -64,28 +73,28 @@ class NewestImages:
                 image = self._make(observation, key)
             self._made[key] = image
             self._made.move_to_end(key)
-            while len(self._made) > 2 * len(self._readers):
+            while len(self._made) > 2 * len(self._cameras):
                 self._made.popitem(last=False)
         return LiveImage(
             image.jpeg,
             image.record,
             image.captured_at,
             max(0.0, self._clock.monotonic() - analysed_at),
-            no_frames(self._readers[camera].report),
+            self._why(camera),
             image.sequence,
             image.tag,
         )
 
     def _newest(self, camera: str) -> tuple[Observation, float]:
-        if camera not in self._readers:
+        if camera not in self._cameras:
             shown = printable(camera, 64)
             raise RequestRefused(
                 RefusalKind.UNKNOWN,
-                f"cannot show camera '{shown}': {no_such_camera(self._readers)}",
+                f"cannot show camera '{shown}': {no_such_camera(self._cameras)}",
             )
-        newest = self._inference.newest(camera)
+        newest = self._newest_of(camera)
         if newest is None:
-            why = no_frames(self._readers[camera].report) or "no frame was analysed yet"
+            why = self._why(camera) or "no frame was analysed yet"
             raise RequestRefused(RefusalKind.NOT_NOW, f"cannot show camera '{camera}': {why}")
         return newest
 

@@ -346,6 +346,7 @@ function renderCaptures(captures) {
     if (capture.lane) words.push(`lane ${capture.lane}`);
     if (typeof capture.value === "number") words.push(`value ${capture.value.toFixed(2)}`);
     item.append(made("p", words.join(", "), "soft"));
+    for (const each of capture.verdicts) item.append(made("p", `${each.verdict}${each.by ? `, says ${each.by}` : ""}`));
     if (capture.note) item.append(made("p", `"${capture.note}"`, "soft"));
     return item;
   }));
