@@ -124,5 +124,7 @@ def _check_length(request: Request, most: int) -> None:
 
 def _too_large(what: str, most: int) -> HTTPException:
     return HTTPException(
-        _TOO_LARGE, f"cannot take the frame: {what} has more than {most} bytes; send a smaller one"
+        _TOO_LARGE,
+        f"cannot take the frame: {what} has more than {most} bytes; send a smaller one",
+        {"Connection": "close"},  # else what is still sent would be read and thrown away
     )

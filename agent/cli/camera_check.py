@@ -33,8 +33,8 @@ def check_camera(address: CameraAddress, settings: Settings, clock: Clock) -> st
     """
     if address.kind is SourceKind.PUSH:
         return (
-            f"{address.shown}: an application sends the frames to "
-            f"{settings.api or 'AGENT_API'}/v1/frames/{address.name}, which cannot be tried now"
+            f"{address.shown}: the frames come from the application, with POST "
+            f"/v1/frames/{address.name} to {settings.api or 'AGENT_API'}, and cannot be tried now"
         )
     source = frame_source(address, settings, fps=0, clock=clock)
     found: SimpleQueue[str | CameraLost | ConfigurationError | None] = SimpleQueue()

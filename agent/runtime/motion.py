@@ -38,11 +38,9 @@ class StillFrames:
     def skips(self, ticket: Ticket, grey: Grey) -> bool:
         """Return whether the model need not run on a frame, whose thumbnail is `grey`."""
         frame, previous = ticket.frame, ticket.previous_at
-        camera = self._cameras[frame.camera]
-        if frame.prediction is not None:  # another model's: its frames say nothing about ours
-            with camera.lock:
-                camera.situation = None
+        if frame.prediction is not None:  # an application's, which knows nothing of the gate
             return False
+        camera = self._cameras[frame.camera]
         output = camera.output
         must_run = (
             output is None
@@ -63,7 +61,7 @@ class StillFrames:
         camera = self._cameras[observation.frame.camera]
         if observation.is_still and camera.output is not None:
             return replace(camera.output, frame=observation.frame, grey=observation.grey)
-        if observation.frame.prediction is not None:
+        if observation.frame.prediction is not None:  # not what our model would say of the next
             return observation
         nothing = observation.frame.pixels[:0]
         frame = replace(observation.frame, pixels=nothing.copy(), jpeg=None)
