@@ -118,7 +118,7 @@ class Access:
             return Refusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"cannot take {named}: a web page of others could send it; send Content-Type: "
-                "application/json",
+                "application/json, or image/jpeg for a frame",
             )
         if kind == _MULTIPART and self.hosts.port is not None and not self._is_deliberate(headers):
             return Refusal(

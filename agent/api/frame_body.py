@@ -1,4 +1,4 @@
-"""Reads the body of a pushed frame, piece by piece as it arrives, within its bounds."""
+"""Reads the body of a pushed frame piece by piece as it arrives; `Guard` bounds it as a whole."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,10 +13,8 @@ from multipart import (
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from agent.api.limits import LIMITS
 from agent.printable import printable
-
-IMAGE_BYTES = 32_000_000
-"""Of an image, as it is accepted from other cameras."""
 
 PREDICTIONS_BYTES = 1_000_000
 """Of the predictions of one frame."""
@@ -25,8 +23,7 @@ IMAGE, PREDICTIONS = "image", "predictions"
 IMAGE_TYPES = ("image/jpeg", "image/png")
 
 _FORM = "multipart/form-data"
-_LIMITS = {IMAGE: IMAGE_BYTES, PREDICTIONS: PREDICTIONS_BYTES}
-_FORM_BYTES = 10_000  # of boundaries and headers
+_LIMITS = {IMAGE: LIMITS.image_bytes, PREDICTIONS: PREDICTIONS_BYTES}
 _INVALID, _TOO_LARGE, _OTHER_TYPE = 400, 413, 415
 
 
@@ -45,9 +42,7 @@ async def read_frame(request: Request) -> FrameBody:
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind in IMAGE_TYPES:
-        _check_length(request, IMAGE_BYTES)
-        pieces = [piece async for piece in _bounded(request, IMAGE_BYTES)]
-        return FrameBody(b"".join(pieces), None)
+        return FrameBody(b"".join([piece async for piece in request.stream()]), None)
     if kind != _FORM:
         raise HTTPException(
             _OTHER_TYPE,
@@ -58,9 +53,7 @@ async def read_frame(request: Request) -> FrameBody:
         raise HTTPException(
             _INVALID, f"cannot read the form: its Content-Type {_FORM} has no boundary"
         )
-    most = sum(_LIMITS.values()) + _FORM_BYTES
-    _check_length(request, most)
-    parts = await _parts(_bounded(request, most), options["boundary"])
+    parts = await _parts(request.stream(), options["boundary"])
     if IMAGE not in parts:
         raise HTTPException(_INVALID, f"cannot read the form: the part {IMAGE} is missing")
     return FrameBody(parts[IMAGE], parts.get(PREDICTIONS))
@@ -73,7 +66,7 @@ async def _parts(pieces: AsyncIterator[bytes], boundary: str) -> dict[str, bytes
     try:
         with PushMultipartParser(boundary, max_segment_count=len(_LIMITS) + 1) as parser:
             async for piece in pieces:
-                for event in parser.parse(piece):
+                for event in parser.parse(piece) if piece else ():
                     if isinstance(event, MultipartSegment):
                         name, held, size = _name_of(event, parts), [], 0
                     elif event is None:
@@ -102,24 +95,6 @@ def _name_of(part: MultipartSegment, parts: dict[str, bytes]) -> str:
     if name in parts:
         raise HTTPException(_INVALID, f"cannot read the form: the part {name} is there twice")
     return name
-
-
-async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
-    """Yield the pieces of a body that may not state its length."""
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise _too_large("the body", most)
-        if piece:
-            yield piece
-
-
-def _check_length(request: Request, most: int) -> None:
-    """Refuse a body that is too large before it is sent."""
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > most:
-        raise _too_large("the body", most)
 
 
 def _too_large(what: str, most: int) -> HTTPException:

@@ -144,7 +144,11 @@ class _Body:
         self.read += more
         self._guard.hold(more)
         if self.read > self.most:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large_text(self.most))
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                _too_large_text(self.most),
+                {"Connection": "close"},  # else what is still sent would be read and thrown away
+            )
         return message
 
 

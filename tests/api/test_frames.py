@@ -13,7 +13,10 @@ from tests.camera.push.pushed import PushedCamera, image_file, one_pill, predict
 from tests.fakes.api import ApiClient, Response, Serve, ServedApi
 
 BOUNDARY = "a-boundary"
-FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+FORM = {
+    "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+    "X-Requested-With": "tests",
+}
 JPEG = {"Content-Type": "image/jpeg"}
 PATH = "/v1/frames/line"
 
@@ -131,14 +134,14 @@ def test_a_daemon_without_push_cameras_says_how_to_get_one(
 
 
 REFUSED: tuple[tuple[dict[str, str], bytes, int, str], ...] = (
-    ({}, image_file(), 415, "send the Content-Type image/jpeg or image/png, or multipart"),
-    ({"Content-Type": "application/json"}, b"{}", 415, "of the type 'application/json'"),
+    ({}, image_file(), 415, "application/json, or image/jpeg for a frame"),
+    ({"Content-Type": "application/json"}, b"{}", 415, "send the Content-Type image/jpeg or image"),
     ({"Content-Type": "multipart/form-data"}, form_of(), 400, "has no boundary"),
     (FORM, b"", 400, "it is not whole"),
     (FORM, form_of(image=image_file())[:-9], 400, "it is not whole"),
     (FORM, form_of(), 400, "the part image is missing"),
     (FORM, form_of(predictions=b"{}"), 400, "the part image is missing"),
-    (FORM, form_of(picture=image_file()), 400, "the part 'picture' is unknown; allowed are"),
+    (FORM, form_of(photo=image_file()), 400, "the part 'photo' is unknown; allowed are"),
     (FORM, form_of(image=image_file()) * 2, 202, ""),  # what follows the form is passed over
     (
         FORM,
