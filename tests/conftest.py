@@ -7,9 +7,10 @@ import pytest
 from hypothesis import settings
 
 from agent.camera.opencv import prepare
+from tests.search import examples
 
 # Machines differ in speed, and a slow one is no bug of the code.
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, max_examples=examples(100))
 settings.load_profile("any machine")
 
 # OpenCV reads its switches once, before the first video that any test opens or writes.

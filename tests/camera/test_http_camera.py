@@ -27,6 +27,7 @@ from agent.system import SystemClock
 from tests.camera.encoded import clip_frames, mux
 from tests.camera.http_camera import HttpCamera, Page, jpeg, multipart
 from tests.fakes.clock import ManualClock
+from tests.search import examples
 
 STALL = 2.0
 
@@ -510,7 +511,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(pieces=st.lists(PIECES | st.binary(max_size=20), max_size=30), has_boundary=st.booleans())
 def test_any_parts_give_frames_or_a_loss(pieces: list[bytes], *, has_boundary: bool) -> None:
     data = b"".join(pieces)

@@ -22,6 +22,7 @@ from agent.camera.source_options import MAX_PIXELS
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from tests.camera.peak_memory import peak_memory
+from tests.search import examples
 
 RED, BLUE = (200, 50, 30), (20, 60, 220)  # RGB
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
@@ -390,7 +391,7 @@ def decodes_or_refuses(data: bytes) -> None:
     assert pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     data=st.sampled_from(SEEDS),
     cut=st.floats(0, 1),
@@ -417,7 +418,7 @@ def test_damaged_images_are_decoded_or_refused(
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from([data[:12] for data in SEEDS]), st.binary(max_size=200))
 def test_random_bytes_after_a_signature_are_refused(signature: bytes, rest: bytes) -> None:
     decodes_or_refuses(signature + rest)

@@ -13,6 +13,7 @@ from agent.detector.detector import load_detector
 from agent.detector.model_file.input_spec import InputSpec
 from agent.errors import ConfigurationError
 from tests.detector.planted_models import METADATA, dynamic_model, fixed_model, planted_rows
+from tests.search import examples
 
 MOST_MEMORY = 300_000_000
 """Bytes that one bad file may add to the largest memory of the process."""
@@ -46,7 +47,7 @@ def edited(data: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1), EDITS)
 def test_any_file_is_loaded_or_refused_in_one_clean_line(
     models: list[bytes],
@@ -105,7 +106,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(JSON | st.text(max_size=30))
 def test_any_file_beside_the_model_is_used_ignored_or_refused_in_one_clean_line(
     models: list[bytes], tmp_path_factory: pytest.TempPathFactory, content: object

@@ -27,6 +27,7 @@ from tests.detector.planted_families import (
     Planted,
     constant_output_model,
 )
+from tests.search import examples
 
 SIZE = Size(SIDES[1], SIDES[0])
 OBJECTS = [
@@ -314,7 +315,7 @@ def numbers(draw: Any, outputs_by_name: Outputs) -> Outputs:
     return drawn
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_random_numbers_are_refused_or_give_boxes_inside_of_the_image_with_labels(
     data: st.DataObject,

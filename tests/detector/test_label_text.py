@@ -11,6 +11,7 @@ from agent.detector.formats.contract import ClassNumbering, Layout
 from agent.detector.model_file.label_text import labels_in_text
 from agent.detector.model_file.labels import find_labels, fitting_labels
 from agent.errors import ModelUnusable
+from tests.search import examples
 
 TWO = ("cat", "traffic light")
 DATA_YAML = """\
@@ -199,7 +200,7 @@ FORMS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.one_of(st.text(max_size=200), st.lists(FORMS, max_size=40).map("".join)))
 def test_any_text_gives_clean_labels_or_one_error(text: str) -> None:
     labels, error = labels_or_error(text)

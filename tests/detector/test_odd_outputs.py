@@ -15,6 +15,7 @@ from agent.detector.letterbox import Size
 from agent.detector.nms import non_maximum_suppression
 from agent.domain import FloatArray, Task
 from agent.errors import ConfigurationError
+from tests.search import examples
 
 SIZE = Size(64, 32)
 CELLS = (32, 8, 2, 42, 126)
@@ -59,7 +60,7 @@ def check(known: AnyFormat, outputs: list[FloatArray]) -> None:
     assert (raw.class_ids >= 0).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(models())
 def test_any_model_is_decoded_or_refused_by_auto(model: ModelSignature) -> None:
     try:
@@ -70,7 +71,7 @@ def test_any_model_is_decoded_or_refused_by_auto(model: ModelSignature) -> None:
     check(choice.format, [model.values[index] for index in layout.outputs])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(models(), st.sampled_from(sorted(FORMAT_NAMES)))
 def test_any_model_is_decoded_or_refused_by_a_named_format(
     model: ModelSignature, name: str

@@ -41,6 +41,7 @@ from tests.detector.planted_families import (
     family_model,
 )
 from tests.fakes.captures import frame
+from tests.search import examples
 
 OBJECTS = [Planted((20, 30, 60, 70), 1, 0.75), Planted((70, 24, 90, 80), 0, 0.5)]
 FRAMES = [(96, 160), (480, 800), (300, 480), (97, 161)]
@@ -254,7 +255,9 @@ def test_a_mask_without_any_pixel_has_no_polygon(tmp_path: Path) -> None:
     assert [each.mask and each.mask.polygon() for each in empty.detections] == [(), ()]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
 @given(
     shape=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
     padding=st.sampled_from(Padding),
@@ -297,7 +300,7 @@ def test_a_polygon_is_inside_of_its_box_and_has_few_corners(
             assert sides[1] <= y <= sides[3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     width=st.integers(200, 2000),
     stretch=st.floats(0.9, 1.1),

@@ -27,9 +27,15 @@ def modules() -> Mapping[str, ast.Module]:
     return found
 
 
+@functools.cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a module; walking through the package takes a second."""
+    return tuple(ast.walk(tree))
+
+
 def imported(tree: ast.Module, names: Collection[str]) -> Iterator[str]:
     """The modules among `names` that are imported, at the top, in functions or for types alone."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -43,7 +49,7 @@ def imported(tree: ast.Module, names: Collection[str]) -> Iterator[str]:
 def relative_imports(tree: ast.Module) -> list[str]:
     return [
         f"line {node.lineno}: relative import"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
 
@@ -63,7 +69,7 @@ def broad_handlers(tree: ast.Module) -> list[str]:
     broad = {"Exception", "BaseException"}
     handlers = [
         f"line {node.lineno}: catches everything"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or any(_name(part) in broad for part in ast.walk(node.type)))
     ]
@@ -82,13 +88,13 @@ def clocks_read(tree: ast.Module) -> list[str]:
     """
     named = [
         f"line {node.lineno}: {_name(node)}"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Attribute) and ".".join(_name(node).split(".")[-2:]) in _WALL_CLOCKS
     ]
     slept = [f"line {call.lineno}: {_SLEEP}" for call in _calls(tree) if _name(call.func) == _SLEEP]
     hidden = [
         f"line {node.lineno}: from time import {alias.name}"
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ImportFrom) and node.module == "time"
         for alias in node.names
         if f"time.{alias.name}" in {*_WALL_CLOCKS, _SLEEP}
@@ -100,7 +106,7 @@ def log_calls(tree: ast.Module) -> Iterator[ast.Call]:
     """Calls of a logger: `log.info(...)`, or of a name that stands for `log.info`."""
     stand_ins = {
         _name(target)
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Call)
         for target in node.targets
         if any(_is_log_method(part) for part in ast.walk(node.value))
@@ -125,7 +131,7 @@ def levels_of(tree: ast.Module, call: ast.Call) -> set[str]:
         return {_name(call.func).rpartition(".")[2]}
     return {
         _name(part).rpartition(".")[2]
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Assign) and _name(call.func) in map(_name, node.targets)
         for part in ast.walk(node.value)
         if _is_log_method(part)
@@ -156,7 +162,7 @@ def _is_log_method(node: ast.AST) -> bool:
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (node for node in nodes(tree) if isinstance(node, ast.Call))
 
 
 def _for_writing(call: ast.Call) -> bool:

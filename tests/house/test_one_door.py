@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.house.house_rules import modules
+from tests.house.house_rules import modules, nodes
 
 CALLS = frozenset(
     {"imencode", "imencodemulti", "imwrite", "imwritemulti", "VideoWriter", "tofile", "savez",
@@ -51,7 +51,7 @@ def calls(tree: ast.Module) -> set[str]:
     """Return the names of the calls and references that turn pixels into bytes."""
     return {
         name
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         for name in (
             [node.attr]
             if isinstance(node, ast.Attribute)
@@ -113,7 +113,7 @@ def test_frames_are_read_through_the_masks_alone() -> None:
     found = {
         name
         for name, tree in modules().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Name) and node.id in makers
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent.settings.declarations import Settings
-from tests.house.house_rules import modules
+from tests.house.house_rules import modules, nodes
 
 DECLARED_IN = "agent.settings"
 
@@ -18,7 +18,7 @@ def unread(fields: set[str], trees: Mapping[str, ast.Module]) -> set[str]:
         node.attr
         for name, tree in trees.items()
         if not name.startswith(DECLARED_IN)
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }
     if "all_thresholds" in read:

@@ -28,6 +28,7 @@ from agent.upload.targets.endpoint import EndpointTarget
 from tests.fakes.captures import CAR, of_first_schema, stored_capture, with_clip
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
+from tests.search import examples
 
 TOKEN = "s3cret"
 
@@ -600,7 +601,9 @@ PIECES = st.lists(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(PIECES)
 def test_any_bytes_get_a_response_or_a_closed_connection(

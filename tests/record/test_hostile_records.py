@@ -35,6 +35,7 @@ from tests.fakes.captures import (
     record_of,
     stored_capture,
 )
+from tests.search import examples
 
 IMAGE = b"\xff\xd8 image \xff\xd9"
 CLIP = (b"\xff\xd8 one \xff\xd9", b"\xff\xd8 two \xff\xd9")
@@ -129,7 +130,7 @@ PATHS = sorted((path for path in _paths(WHOLE) if path), key=str)
 
 
 @given(path=st.sampled_from(PATHS), value=_hostile, removed=st.booleans())
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_a_record_with_one_hostile_field_is_refused_or_harms_no_reader(
     path: tuple[Any, ...], value: object, removed: bool
 ) -> None:
@@ -149,7 +150,7 @@ def test_a_record_with_one_hostile_field_is_refused_or_harms_no_reader(
     path=st.sampled_from([path for path in PATHS if path[0] == "clip"]),
     value=_hostile | st.sampled_from([float("nan"), float("inf"), 10**400, -(10**400)]),
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_clip_from_the_network_with_one_hostile_field_is_refused_or_split(
     path: tuple[Any, ...], value: object
 ) -> None:
@@ -166,13 +167,13 @@ def test_a_clip_from_the_network_with_one_hostile_field_is_refused_or_split(
 
 
 @given(text=st.binary(max_size=200) | st.text().map(lambda text: json.dumps(text).encode()))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_other_text_is_refused(text: bytes) -> None:
     assert not _check(_file(text))
 
 
 @given(value=_hostile)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_other_json_is_refused(value: object) -> None:
     assert not _check(_file(json.dumps(value).encode()))
 

@@ -19,6 +19,7 @@ from agent.settings.reach import has_private_tmp
 from agent.settings.secret_file import read_secret, secret_problem
 from tests.end_to_end.command import call
 from tests.fakes.clock import ManualClock
+from tests.search import examples
 from tests.settings.operator_environment import environment, problems_of, settings_of
 
 KUBERNETES = {
@@ -393,7 +394,7 @@ def every_part(read: Settings) -> None:
         max_size=12,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_value_of_any_setting_ends_in_a_traceback(values: dict[str, str]) -> None:
     """Every problem is one printable line of bounded length that names its variable."""
     with environment(values):

@@ -14,6 +14,7 @@ from agent.logs import make_log
 from agent.settings.declarations import Settings
 from agent.settings.describe import is_secret
 from agent.settings.load import load, without_environment
+from tests.search import examples
 from tests.settings.operator_environment import environment, settings_of
 
 VARIABLES = [f"AGENT_{field.upper()}" for field in Settings.model_fields]
@@ -54,7 +55,7 @@ PASSWORDS = st.text(string.printable.strip() + "äß€", min_size=8, max_size=2
 @example({"AGENT_SPOOL_MAX": "9" * 400 + "GB"})
 @example({"AGENT_DEVICE_ID": "\udc80"})
 @example({"AGENT_THRESHOLDS": "a=" + "9" * 400})
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_text_is_read_or_refused_in_the_one_way(values: dict[str, str]) -> None:
     with environment(values):
         try:

@@ -169,7 +169,7 @@ def test_random_actions_break_no_promise() -> None:
     run_state_machine_as_test(
         SpoolMachine,
         settings=settings(
-            max_examples=150,
+            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

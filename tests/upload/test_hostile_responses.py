@@ -29,6 +29,7 @@ from agent.upload.targets.registry import TARGETS
 from tests import ROOT
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import ManualClock
+from tests.search import examples
 from tests.upload.hostile_server import HostileServer
 from tests.upload.s3_store import ENVIRONMENT
 
@@ -169,7 +170,9 @@ BYTES = st.one_of(
     st.builds(json_response, st.one_of(OBJECT, LABEL_STUDIO, VALUE), STATUS),
 )
 FUZZ = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
