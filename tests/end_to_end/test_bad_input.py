@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.end_to_end.command import LONG_CLIP, Daemon, call, clip, status
+from tests.end_to_end.command import Daemon, call, clip, long_recording, quick_model, status
 from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
@@ -154,9 +154,9 @@ def test_a_second_daemon_on_one_spool_names_the_first(folder: Path) -> None:
 
 
 HELD = {
-    "AGENT_FPS": 0,
-    "AGENT_EVERY_NTH_FRAME": 5,
-    "AGENT_CAMERAS": LONG_CLIP,
+    "AGENT_FPS": 5,
+    "AGENT_MODEL": quick_model(),
+    "AGENT_EVERY_NTH_FRAME": 2,
     "AGENT_MAX_SIDE": 64,
 }
 
@@ -165,7 +165,11 @@ def test_a_wrong_token_holds_all_and_says_so_once(
     folder: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint(token="right-token")
-    settings = {"AGENT_UPLOAD_URL": receiver.url, "AGENT_UPLOAD_TOKEN": "wrong-token"}
+    settings = {
+        "AGENT_CAMERAS": f"street={long_recording(folder)}",
+        "AGENT_UPLOAD_URL": receiver.url,
+        "AGENT_UPLOAD_TOKEN": "wrong-token",
+    }
     with Daemon(folder, **HELD, **settings) as daemon:
         held = daemon.wait_for("upload blocked")
         assert held["level"] == "error"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import LONG_CLIP, Daemon, call, clip
+from tests.end_to_end.command import Daemon, call, clip, long_recording
 from tests.end_to_end.endpoint import LocalEndpoint
 
 CLIP = f"street={clip()}"
@@ -164,7 +164,8 @@ def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: s
     assert result.returncode == 78, result.stdout
     assert "FAIL endpoint" in result.stdout
 
-    settings = {"AGENT_CAMERAS": LONG_CLIP, "AGENT_FPS": 0, "AGENT_EVERY_NTH_FRAME": 10}
+    recording = f"street={long_recording(tmp_path)}"
+    settings = {"AGENT_CAMERAS": recording, "AGENT_FPS": 5, "AGENT_EVERY_NTH_FRAME": 2}
     with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=web_page) as daemon:
         held = daemon.wait_for("upload blocked")
         assert held["target"] == web_page

@@ -11,11 +11,12 @@ import pytest
 
 from agent.camera.images.file import read_image
 from agent.exchange.asks import Ask, AskKind
-from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment, until
+from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment, quick_model, until
 
 TWO = {
     "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",
     "AGENT_FPS": 0,
+    "AGENT_MODEL": quick_model(),
     "AGENT_EVERY_NTH_FRAME": 50,
 }
 

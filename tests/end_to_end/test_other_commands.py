@@ -18,12 +18,13 @@ from agent.system import SystemClock
 from agent.upload.targets.endpoint import EndpointTarget
 from tests.end_to_end.command import (
     COMMAND,
-    LONG_CLIP,
     NEVER_ENDS,
     Daemon,
     call,
     clip,
     environment,
+    long_recording,
+    quick_model,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.fakes.captures import stored_capture
@@ -33,6 +34,7 @@ COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "rec
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",
     "AGENT_FPS": 2,
+    "AGENT_MODEL": quick_model(),
     "AGENT_EVERY_NTH_FRAME": 1,
     "AGENT_MAX_SIDE": 64,
 }
@@ -257,7 +259,8 @@ def test_no_response_of_the_endpoint_ends_the_capturing(tmp_path: Path) -> None:
     with HostileServer(lambda _request: [next(responses).encode()]) as server:
         url = f"label-studio+http://{server.host}/projects/7"
         settings = {"AGENT_UPLOAD_URL": url, "AGENT_UPLOAD_TOKEN": "0123456789abcdef"}
-        with Daemon(tmp_path, **{**FEW, "AGENT_CAMERAS": LONG_CLIP}, **settings) as daemon:
+        camera = f"street={long_recording(tmp_path)}"
+        with Daemon(tmp_path, **{**FEW, "AGENT_CAMERAS": camera}, **settings) as daemon:
             daemon.wait_for("upload blocked")
             daemon.wait_for("capture stored", len(daemon.events("capture stored")) + 3)
             daemon.signal(signal.SIGTERM)

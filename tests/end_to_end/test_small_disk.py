@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.end_to_end.command import Daemon, assert_law, call, status
+from tests.end_to_end.command import Daemon, assert_law, call, quick_model, status
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.spool.small_file_system import mounted
 
@@ -25,6 +25,7 @@ def test_a_full_disk_is_said_once_and_drains_when_the_endpoint_is_back(
     settings = {
         "AGENT_CAMERAS": f"noise={folder} none=/dev/video63",  # one that never ends
         "AGENT_FPS": 0,
+        "AGENT_MODEL": quick_model(),
         "AGENT_EVERY_NTH_FRAME": 1,
         "AGENT_JPEG_QUALITY": 100,
         "AGENT_UPLOAD_URL": receiver.url,

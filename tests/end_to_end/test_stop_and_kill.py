@@ -20,6 +20,7 @@ from tests.end_to_end.command import (
     call,
     clip,
     environment,
+    quick_model,
     status,
     until,
 )
@@ -29,6 +30,7 @@ from tests.end_to_end.silent_server import SilentServer
 MANY = {
     "AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}",
     "AGENT_FPS": 0,
+    "AGENT_MODEL": quick_model(),
     "AGENT_EVERY_NTH_FRAME": 2,
     "AGENT_MAX_SIDE": 160,
 }

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import COMMAND, NEVER_ENDS, call, clip, environment, until
+from tests.end_to_end.command import (
+    COMMAND,
+    NEVER_ENDS,
+    call,
+    clip,
+    environment,
+    quick_model,
+    until,
+)
 
 ENDS_S = 30.0
 
@@ -114,7 +122,8 @@ def test_a_blocked_standard_error_stops_neither_the_work_nor_the_end(tmp_path: P
     """As behind a pager that is stopped: nobody reads the pipe."""
     reading, writing = os.pipe()
     fill(writing)
-    settings = {"AGENT_CAMERAS": f"{NEVER_ENDS} street={clip()}", "AGENT_FPS": 0}
+    cameras = f"{NEVER_ENDS} street={clip()}"
+    settings = {"AGENT_CAMERAS": cameras, "AGENT_FPS": 0, "AGENT_MODEL": quick_model()}
     capture = {"AGENT_EVERY_NTH_FRAME": 20, "AGENT_MAX_SIDE": 160}
     daemon = subprocess.Popen(
         [COMMAND, "run"],
@@ -125,10 +134,7 @@ def test_a_blocked_standard_error_stops_neither_the_work_nor_the_end(tmp_path: P
     )
     os.close(writing)
     try:
-        until(
-            lambda: stored(tmp_path) > 3,
-            what=lambda: "no captures",
-        )
+        until(lambda: stored(tmp_path) > 3, what=lambda: "no captures", every_s=0.2)
         daemon.send_signal(signal.SIGINT)
         assert daemon.wait(ENDS_S) == 0
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.end_to_end.command import Daemon, call, clip, until
+from tests.end_to_end.command import Daemon, call, clip, quick_model, until
 
 
 def serious(text: str) -> list[str]:
@@ -21,6 +21,7 @@ def test_the_warnings_alone_tell_what_is_wrong(tmp_path: Path) -> None:
         NOTIFY_SOCKET=tmp_path / "nobody",
         AGENT_LOG_FORMAT="logfmt",
         AGENT_CAMERAS=f"gate=/dev/video63 street={clip()}",
+        AGENT_MODEL=quick_model(),
         AGENT_EVERY_NTH_FRAME=10,
         AGENT_UPLOAD_URL="http://127.0.0.1:9/captures",
     ) as daemon:

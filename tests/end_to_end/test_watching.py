@@ -21,6 +21,7 @@ from tests.end_to_end.command import (
     call,
     clip,
     environment,
+    quick_model,
     status,
     until,
 )
@@ -83,6 +84,7 @@ def test_the_status_is_what_the_page_says_of_it(
     with Daemon(
         tmp_path,
         AGENT_CAMERAS=f"street={clip()} none=/dev/video63",
+        AGENT_MODEL=quick_model(),
         AGENT_EVERY_NTH_FRAME=20,
         AGENT_CLIP="1s",
         AGENT_UPLOAD_URL=receiver.url,
@@ -157,6 +159,7 @@ def test_the_state_of_a_blocked_upload_survives_the_words_of_the_endpoint(
         Daemon(
             tmp_path,
             AGENT_CAMERAS=f"street={clip()} none=/dev/video63",
+            AGENT_MODEL=quick_model(),
             AGENT_EVERY_NTH_FRAME=20,
             AGENT_UPLOAD_URL=url,
         ) as daemon,
@@ -208,8 +211,8 @@ class HeldEndpoint:
 def test_the_daemon_writes_its_figures_for_prometheus(tmp_path: Path) -> None:
     """Also those of its last seconds."""
     file = tmp_path / "agent.prom"
-    recording = f"street={clip()}"
-    result = call(tmp_path, "run", AGENT_CAMERAS=recording, AGENT_METRICS_FILE=file, AGENT_FPS=0)
+    settings = {"AGENT_CAMERAS": f"street={clip()}", "AGENT_FPS": 0, "AGENT_MODEL": quick_model()}
+    result = call(tmp_path, "run", AGENT_METRICS_FILE=file, **settings)
     assert result.returncode == 0, result.stderr
     text = file.read_text("utf-8")
 

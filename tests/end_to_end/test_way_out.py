@@ -17,6 +17,7 @@ from tests.end_to_end.command import (
     call,
     clip,
     long_recording,
+    quick_model,
     status,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
@@ -27,6 +28,7 @@ UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FEW = {
     "AGENT_CAMERAS": f"street={clip()}",
     "AGENT_FPS": 2,
+    "AGENT_MODEL": quick_model(),
     "AGENT_EVERY_NTH_FRAME": 1,
     "AGENT_MAX_SIDE": 64,
 }
