@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "packaging" / "debian"
 NAME = "capture-agent"
 HOME = Path("opt") / NAME
-EXTRA = "s3"  # a device without a network cannot add it later
+EXTRA = "s3,web,mqtt"  # a device without a network cannot add it later
 
 SHARE = ROOT / "packaging" / "share"  # made by packaging/manual.py
 MAN_PAGE = f"man/man1/{NAME}.1"

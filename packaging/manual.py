@@ -84,6 +84,7 @@ def man_page() -> str:
             {
                 "/etc/capture-agent/capture-agent.env": "settings of the service",
                 "/etc/capture-agent/upload_token": "secret of the endpoint, readable by root alone",
+                "/etc/capture-agent/api_token": "token of the API, readable by root alone",
                 "/var/lib/capture-agent": "captures that wait, and the known-good model",
             }
         ),

@@ -76,6 +76,10 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
     if settings.clip is not None:
         yield _tried("clips", lambda: check_clips(settings))
     yield _tried("endpoint", lambda: check_endpoint(settings, clock))
+    if settings.api is not None:
+        from agent.cli.api_check import check_api
+
+        yield _tried("api", partial(check_api, settings, settings.api, clock))
     if upload_test:
         from agent.cli.upload_test import send_marked_frame
 

@@ -5,8 +5,9 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -82,15 +83,20 @@ def return_stderr() -> None:
     _library_output.get().close()
 
 
-def settings(*, needs_cameras: bool = False, needs_target: bool = False) -> "Settings":
+def settings(
+    *, needs_cameras: bool = False, needs_target: bool = False, needs_doors: bool = False
+) -> "Settings":
     """The settings of the environment; raises `ConfigurationError` with all that is wrong.
 
     `needs_target`: an address that makes no target is wrong too. That loads the libraries of the
-    daemon; who only looks at the spool does without.
+    daemon; who only looks at the spool does without. `needs_doors`: so is an API or a broker that
+    lacks a library, a token or a certificate.
     """
     from agent.settings.load import load
 
-    return load(needs_cameras=needs_cameras, further=_make_target if needs_target else None)
+    checks = [_make_target] if needs_target else []
+    checks += [_check_doors] if needs_doors else []
+    return load(needs_cameras=needs_cameras, further=partial(_all_of, checks) if checks else None)
 
 
 def new_folder(wanted: Path) -> Path:
@@ -103,6 +109,24 @@ def _make_target(settings: "Settings") -> None:
     from agent.factories.delivery import upload_target
 
     upload_target(settings, clock=SystemClock())
+
+
+def _check_doors(settings: "Settings") -> None:
+    from agent.factories.api import check_doors
+
+    check_doors(settings)
+
+
+def _all_of(checks: Sequence[Callable[["Settings"], None]], settings: "Settings") -> None:
+    """Make all checks; raises `ConfigurationError` with what each has found."""
+    problems = []
+    for check in checks:
+        try:
+            check(settings)
+        except ConfigurationError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigurationError("\n".join(problems))
 
 
 def log_of(

@@ -32,7 +32,7 @@ from agent.factories.model import (
 )
 from agent.factories.spool import spool_of
 from agent.files import Disk
-from agent.install.plan import TOKEN_FILE
+from agent.install.plan import API_TOKEN_FILE, TOKEN_FILE
 from agent.logs import make_log
 from agent.ports import Clock, KnowsLabels, UploadTarget
 from agent.printable import printable
@@ -40,7 +40,7 @@ from agent.record.clips import FRAME_BYTES, RING_BYTES
 from agent.runtime.abandonable import within
 from agent.runtime.model import sound
 from agent.settings.declarations import Settings
-from agent.settings.load import foreign_variables, token_file
+from agent.settings.load import api_token_file, foreign_variables, token_file
 from agent.settings.units import show_size
 from agent.spool.layout import existing_parent, refuse_torn
 from agent.spool.lock import Owner
@@ -70,12 +70,9 @@ class CheckResult:
 
 def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
     """Count the settings; raises `ConfigurationError` where others can read a secret's file."""
-    files = [Path(TOKEN_FILE)]
-    credential = token_file()
-    if credential is not None:
-        files.append(credential)
-    if settings.upload_client_cert is not None:
-        files.append(settings.upload_client_cert)
+    files = [Path(TOKEN_FILE), Path(API_TOKEN_FILE)]
+    others = token_file(), api_token_file(), settings.upload_client_cert, settings.api_tls_cert
+    files += [path for path in others if path is not None]
     exposed = exposed_files(files)
     if exposed:
         raise ConfigurationError(

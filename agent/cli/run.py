@@ -37,7 +37,7 @@ def run() -> None:
     wrong.
     """
     signals = _Signals()
-    settings = console.settings(needs_cameras=True, needs_target=True)
+    settings = console.settings(needs_cameras=True, needs_target=True, needs_doors=True)
     with _queued_log(settings, signals) as log:
         code = _run(settings, signals, log)
     raise typer.Exit(int(code))

@@ -13,7 +13,7 @@ from agent.api.listening import listen_at
 from agent.api.tls import tls_context
 from agent.errors import ConfigurationError
 from agent.factories.extras import need
-from agent.factories.mqtt import mqtt_workers
+from agent.factories.mqtt import broker_of, mqtt_address, mqtt_workers
 from agent.logs import Log
 from agent.runtime.supervisor import SideWorker
 from agent.settings.load import api_token
@@ -29,6 +29,15 @@ API_TOKEN_PLACE = "/etc/capture-agent/api_token"  # noqa: S105 (a path)
 def has_doors(settings: Settings) -> bool:
     """Whether people or programs beside the daemon can ask it for anything."""
     return settings.api is not None or settings.mqtt_url is not None
+
+
+def check_doors(settings: Settings) -> None:
+    """Raise `ConfigurationError` for what a person must fix before the daemon can be asked."""
+    if settings.api is not None:
+        api_terms(settings)
+    broker = mqtt_address(settings)
+    if broker is not None:
+        broker_of(settings, broker)
 
 
 def side_workers(

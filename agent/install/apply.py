@@ -210,12 +210,13 @@ def _own(path: Path, user: str, group: str) -> None:
 
 
 def _present(root: Path) -> dict[Place, str]:
-    ours = [plan.ENV_FILE, plan.TOKEN_FILE, plan.UNIT, plan.ENABLED, plan.SYSUSERS]
+    tokens = (plan.TOKEN_FILE, plan.API_TOKEN_FILE)
+    ours = [plan.ENV_FILE, *tokens, plan.UNIT, plan.ENABLED, plan.SYSUSERS]
     drop_ins = sorted(within(root, plan.DROP_IN_FOLDER).glob("*"))
     ours += [plan.DROP_IN_FOLDER / path.name for path in drop_ins]
-    # What is in the token's file is nobody's business here.
+    # What is in their files is nobody's business here.
     return {
-        place: "" if place == plan.TOKEN_FILE else _text(within(root, place))
+        place: "" if place in tokens else _text(within(root, place))
         for place in ours
         if os.path.lexists(
             within(root, place, follow=False)

@@ -16,6 +16,7 @@ UNIT_NAME = "capture-agent.service"
 SETTINGS_FOLDER = Place("/etc/capture-agent")
 ENV_FILE = SETTINGS_FOLDER / "capture-agent.env"
 TOKEN_FILE = SETTINGS_FOLDER / "upload_token"
+API_TOKEN_FILE = SETTINGS_FOLDER / "api_token"
 STATE_FOLDER = Place("/var/lib/capture-agent")
 RUNTIME_FOLDER = Place("/run/capture-agent")  # the unit preserves it for `as-service status`
 UNIT = Place("/etc/systemd/system") / UNIT_NAME
@@ -100,8 +101,8 @@ def plan_install(machine: Machine) -> list[Step]:
     steps: list[Step] = _user(machine)
     steps.append(Folder(SETTINGS_FOLDER, 0o755))
     steps += _env_file(machine, group)
-    token = None if TOKEN_FILE in machine.files else ""
-    steps.append(File(TOKEN_FILE, 0o600, token))
+    for path in (TOKEN_FILE, API_TOKEN_FILE):  # the unit fails without a file of a credential
+        steps.append(File(path, 0o600, None if path in machine.files else ""))
     if machine.image is None:  # in an image, StateDirectory= makes it at the first start
         steps.append(Folder(STATE_FOLDER, 0o700, USER))
     steps += [File(UNIT, 0o644, unit_text(machine)), *_drop_ins(machine)]

@@ -58,6 +58,7 @@ def test_an_image_holds_all_that_its_first_boot_needs(tmp_path: Path) -> None:
     found = contents(tmp_path)
     assert {name: mode for name, (mode, _) in found.items()} == {
         "etc/capture-agent/capture-agent.env": 0o640,
+        "etc/capture-agent/api_token": 0o600,
         "etc/capture-agent/upload_token": 0o600,
         "etc/sysusers.d/capture-agent.conf": 0o644,
         UNIT: 0o644,
@@ -97,6 +98,7 @@ def test_uninstalling_leaves_the_settings_and_purging_leaves_nothing(tmp_path: P
 
     assert call("uninstall", "--root", tmp_path).returncode == 0
     assert sorted(contents(tmp_path)) == [
+        "etc/capture-agent/api_token",
         "etc/capture-agent/capture-agent.env",
         "etc/capture-agent/upload_token",
     ]

@@ -5,7 +5,9 @@ from pathlib import PurePosixPath as Place
 
 import pytest
 
+from agent.factories.api import API_TOKEN_PLACE
 from agent.install.plan import (
+    API_TOKEN_FILE,
     DROP_IN_FOLDER,
     ENV_FILE,
     RUNTIME_FOLDER,
@@ -41,7 +43,7 @@ INSTALLED = replace(
     FRESH,
     groups=frozenset({"video", "render", USER}),
     users=frozenset({USER}),
-    files={ENV_FILE: env_file(), TOKEN_FILE: "", UNIT: "old"},
+    files={ENV_FILE: env_file(), TOKEN_FILE: "", API_TOKEN_FILE: "", UNIT: "old"},
     folders=frozenset({SETTINGS_FOLDER, STATE_FOLDER, DROP_IN_FOLDER}),
 )
 
@@ -69,9 +71,11 @@ def test_a_fresh_machine_gets_everything_with_its_mode() -> None:
     assert modes == {
         ENV_FILE: (0o640, USER),
         TOKEN_FILE: (0o600, "root"),
+        API_TOKEN_FILE: (0o600, "root"),
         UNIT: (0o644, "root"),
     }
     assert files(steps)[TOKEN_FILE].text == ""
+    assert files(steps)[API_TOKEN_FILE].text == ""
     assert Folder(STATE_FOLDER, 0o700, USER) in steps
     assert [line.split()[0] for line in commands(steps)] == ["useradd", "usermod", "systemctl"]
     assert steps[-1] == Command(("systemctl", "daemon-reload"))
@@ -82,6 +86,7 @@ def test_settings_and_token_that_exist_are_never_touched() -> None:
 
     assert ENV_FILE not in files(steps)
     assert files(steps)[TOKEN_FILE].text is None
+    assert files(steps)[API_TOKEN_FILE].text is None
     assert files(steps)[TOKEN_FILE].mode == 0o600
     assert "useradd" not in " ".join(commands(steps))
     assert removed(steps) == []
@@ -187,3 +192,12 @@ def test_what_the_sandbox_hides_cannot_be_started() -> None:
     assert hidden_from_the_service("/root/.venv/bin/capture-agent")
     assert not hidden_from_the_service("/opt/capture-agent/bin/capture-agent")
     assert not hidden_from_the_service("/homestead/capture-agent")
+
+
+def test_an_older_installation_gets_the_file_without_which_the_unit_would_not_start() -> None:
+    older = {path: text for path, text in INSTALLED.files.items() if path != API_TOKEN_FILE}
+
+    steps = plan_install(replace(INSTALLED, files=older))
+
+    assert files(steps)[API_TOKEN_FILE] == File(API_TOKEN_FILE, 0o600, "")
+    assert str(API_TOKEN_FILE) == API_TOKEN_PLACE

@@ -90,7 +90,11 @@ def test_the_unit_keeps_the_promises_of_a_device_in_the_field() -> None:
     assert keys["RestartPreventExitStatus"] == [str(int(ExitCode.CONFIGURATION))]
     assert keys["StateDirectoryMode"] == ["0700"]
     assert keys["RuntimeDirectory"] == ["capture-agent"]
-    assert keys["RuntimeDirectoryMode"] == ["0700"]
+    assert keys["RuntimeDirectoryMode"] == ["0710"]  # the group reaches api.sock, and lists nothing
+    assert keys["UMask"] == ["0077"]
+    assert keys["LoadCredential"] == [
+        f"{name}:/etc/capture-agent/{name}" for name in ("upload_token", "api_token")
+    ]
     assert keys["EnvironmentFile"] == ["/etc/capture-agent/capture-agent.env"]
     assert keys["After"] == ["network.target"]  # both others may wait for a network for ever
     assert keys["LimitCORE"] == ["0"]
