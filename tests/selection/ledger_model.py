@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.domain import Lane
-from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.selection.budget.ledger import UNOBJECTED, ClockReading, Ledger
 
 DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0
 SHARE = 0.2  # of the credits, for the random lane
 PAID_FROM_RANDOM = {Lane.RANDOM, Lane.INTERVAL}
-LANE_CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.INTERVAL)
+CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.VERDICT, Lane.INTERVAL, UNOBJECTED)
+"""What is bought in turn: lanes, and verdicts that affirm the model."""
+
 Action = tuple[str, float]
 
 
-State = tuple[float, float, int | None, float, Counter[Lane]]
+State = tuple[float, float, int | None, float, Counter[str]]
 
 
 @dataclass
@@ -29,9 +31,9 @@ class LedgerModel:
     began: float = 0.0  # value of `ran` at the start of this budget day
     date: int | None = None
     carried: float = 0.0  # credits left over from the day before, at most one
-    today: Counter[Lane] = field(default_factory=Counter)
+    today: Counter[str] = field(default_factory=Counter)  # by lane, or `UNOBJECTED`
     by_date: Counter[int] = field(default_factory=Counter)
-    paid: dict[str, Lane] = field(default_factory=dict)  # paid and not delivered
+    paid: dict[str, str] = field(default_factory=dict)  # paid and not delivered
     broken: set[str] = field(default_factory=set)
 
     def pass_time(self, seconds: float, wall: float) -> None:
@@ -43,7 +45,7 @@ class LedgerModel:
         elif self.ran - self.began >= DAY:
             self._new_day(date, self.ran - (self.ran - self.began) % DAY)
 
-    def buy(self, capture: str, lane: Lane, wall: float) -> None:
+    def buy(self, capture: str, lane: str, wall: float) -> None:
         self.today[lane] += 1
         self.by_date[int(wall // DAY)] += 1
         self.paid[capture] = lane
@@ -69,16 +71,20 @@ class LedgerModel:
         self.date, self.began = date, began
         self.today = Counter(self.paid.values())
 
-    def _check(self, lane: Lane) -> None:
+    def _check(self, lane: str) -> None:
         """Record which limits a purchase broke."""
         accrued, spent = self._accrued(self.ran) + 0.001, self.today.total()
         from_random = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
+        verdicts = self.today[Lane.VERDICT] + self.today[UNOBJECTED]
         rules = {
             "a date": max(self.by_date.values()) <= math.ceil(self.per_day),
             "a budget day": spent <= math.ceil(self.per_day),
             "accrual": spent <= accrued,
             "random share": lane not in PAID_FROM_RANDOM or from_random <= SHARE * accrued + 1,
-            "requested": lane is not Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
+            "verdicts": lane not in {Lane.VERDICT, UNOBJECTED}
+            or verdicts <= 0.1 * self.per_day + 1,
+            "unobjected": lane != UNOBJECTED or self.today[lane] <= 0.05 * self.per_day,
+            "requested": lane != Lane.REQUESTED or self.today[lane] <= 0.1 * self.per_day + 1,
         }
         self.broken |= {name for name, holds in rules.items() if not holds}
 
@@ -116,9 +122,11 @@ def broken_rules(  # noqa: C901 (one branch per kind of action)
         ledger.accrue(ClockReading(clock, wall, str(boots)))
         if kind == "buy":
             for one in range(int(amount)):
-                lane = LANE_CYCLE[(number + one) % 4] if amount % 1 else LANE_CYCLE[number % 4]
-                if ledger.may_buy(lane):
-                    ledger.buy(f"{number}/{one}", lane)
+                lane = CYCLE[(number + one) % 6] if amount % 1 else CYCLE[number % 6]
+                affirms = lane == UNOBJECTED
+                paid_as = Lane.VERDICT if affirms else Lane(lane)
+                if ledger.may_buy(paid_as, is_unobjected=affirms):
+                    ledger.buy(f"{number}/{one}", paid_as, is_unobjected=affirms)
                     model.buy(f"{number}/{one}", lane, wall)
                     kept = ledger.text, model.state, (boots, clock)
     return model.broken

@@ -1,6 +1,7 @@
 """The ledger keeps its limits through restarts, clock steps and bursts of purchases."""
 
 import json
+import math
 import time
 from collections import Counter
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Lane
-from agent.selection.budget.ledger import ClockReading, Ledger, latest
+from agent.selection.budget.ledger import ClockReading, Ledger, latest, unobjected_per_day
 from tests.selection.ledger_model import DAY, NOON_2026, SHARE, Action, broken_rules, random_actions
 
 MIDNIGHT_2026 = NOON_2026 - DAY / 2
@@ -49,9 +50,9 @@ def test_many_random_actions_with_large_clock_steps_break_no_limit(per_day: floa
 
 
 class ForgetsDates(Ledger):
-    def may_buy(self, lane: Lane) -> bool:
+    def may_buy(self, lane: Lane, *, is_unobjected: bool = False) -> bool:
         self._by_date.clear()
-        return super().may_buy(lane)
+        return super().may_buy(lane, is_unobjected=is_unobjected)
 
 
 class EarnsTheDayAtOnce(Ledger):
@@ -105,8 +106,22 @@ class ForgetsSpendingAtRestart(Ledger):
 
 
 class IgnoresTheLimitsOfLanes(Ledger):
-    def may_buy(self, lane: Lane) -> bool:
+    def may_buy(self, lane: Lane, *, is_unobjected: bool = False) -> bool:
+        del is_unobjected
         return super().may_buy(lane) or super().may_buy(Lane.SCORE)
+
+
+class TakesAffirmationsForFailures(Ledger):
+    def may_buy(self, lane: Lane, *, is_unobjected: bool = False) -> bool:
+        del is_unobjected
+        return super().may_buy(lane)
+
+
+class ForgetsVerdictsAtRestart(Ledger):
+    @classmethod
+    def from_text(cls, text: str, **budget: Any) -> Ledger:
+        state = json.loads(text)
+        return super().from_text(json.dumps(state | {"spent_on_verdicts": {}}), **budget)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +137,9 @@ class IgnoresTheLimitsOfLanes(Ledger):
         (ForgetsSpendingAtRestart, "accrual"),
         (IgnoresTheLimitsOfLanes, "random share"),
         (IgnoresTheLimitsOfLanes, "requested"),
+        (IgnoresTheLimitsOfLanes, "verdicts"),
+        (TakesAffirmationsForFailures, "unobjected"),
+        (ForgetsVerdictsAtRestart, "verdicts"),
     ],
 )
 def test_planted_bug_in_the_ledger_is_caught(bug: type[Ledger], rule: str) -> None:
@@ -350,6 +368,46 @@ def test_a_credit_that_no_random_capture_can_use_does_not_stop_the_others() -> N
             purchased += 1
 
     assert 75 <= purchased <= 100
+
+
+@pytest.mark.parametrize(
+    ("per_day", "unobjected"), [(0, math.inf), (100, 5), (25, 1), (20, 1), (19, 0), (0.5, 0)]
+)
+def test_affirmations_get_at_most_half_of_the_credits_of_verdicts(
+    per_day: float, unobjected: float
+) -> None:
+    assert unobjected_per_day(per_day) == unobjected
+
+
+def test_a_failure_that_a_person_saw_finds_a_credit_after_all_affirmations() -> None:
+    ledger = Ledger(100, SHARE)
+    ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))
+    ledger.accrue(ClockReading(0.9 * DAY, MIDNIGHT_2026 + 0.9 * DAY, "boot"))
+    bought: Counter[bool] = Counter()
+    for is_unobjected in [True] * 20 + [False] * 20:
+        if ledger.may_buy(Lane.VERDICT, is_unobjected=is_unobjected):
+            ledger.buy(str(bought.total()), Lane.VERDICT, is_unobjected=is_unobjected)
+            bought[is_unobjected] += 1
+
+    assert bought == {True: 5, False: 5}
+
+
+def test_the_former_version_reads_verdicts_as_requested_captures() -> None:
+    """It knows no other lanes, and would begin again without a credit."""
+    ledger = Ledger(100, SHARE)
+    ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))
+    ledger.accrue(ClockReading(0.5 * DAY, MIDNIGHT_2026 + 0.5 * DAY, "boot"))
+    ledger.buy("a", Lane.VERDICT)
+    ledger.buy("b", Lane.VERDICT, is_unobjected=True)
+    ledger.buy("c", Lane.REQUESTED)
+
+    state = json.loads(ledger.text)
+
+    assert state["spent"] == {"requested": 3}
+    assert state["paid"] == {"a": "requested", "b": "requested", "c": "requested"}
+    read = Ledger.from_text(ledger.text, per_day=100, random_share=SHARE)
+    assert json.loads(read.text) == state
+    assert set(read.paid) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

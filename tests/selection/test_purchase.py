@@ -353,12 +353,12 @@ def test_a_hint_that_cannot_be_read_leaves_the_value_of_the_capture() -> None:
     )
 
 
-@pytest.mark.parametrize("lane", [Lane.RANDOM, Lane.INTERVAL, Lane.REQUESTED])
+@pytest.mark.parametrize("lane", [Lane.RANDOM, Lane.INTERVAL, Lane.REQUESTED, Lane.VERDICT])
 def test_what_other_lanes_purchased_covers_too(lane: Lane) -> None:
     clock = clock_at_midnight()
     order = BudgetedOrder(Ledger(100, random_share=0.5), clock.reading)
     order.choose()
-    order.arrive(SpoolEntry(capture_id(1), lane, 0.0, 1, 1), hint_of_scene(1, 0.8, scene=1))
+    order.arrive(SpoolEntry(capture_id(1), lane, 1.0, 1, 1), hint_of_scene(1, 0.8, scene=1))
     order.arrive(SpoolEntry(capture_id(2), Lane.SCORE, 0.8, 2, 1), hint_of_scene(2, 0.8, scene=1))
     clock.now += 2 * HOUR
     before = order.current_value(capture_id(2))
@@ -369,6 +369,23 @@ def test_what_other_lanes_purchased_covers_too(lane: Lane) -> None:
     assert choice.entry.id == capture_id(1)
     assert before == pytest.approx(0.8 + UNSEEN)
     assert order.current_value(capture_id(2)) == pytest.approx(0.0)
+
+
+def test_failures_that_people_saw_come_first_and_affirmations_get_half_of_their_credits() -> None:
+    clock = clock_at_midnight()
+    waiting = WaitingCaptures(100, clock)
+    for number in range(33):
+        value = 0.0 if number < 20 else 1.0
+        waiting.arrive(number, hint_of_scene(number, 0.5), lane=Lane.VERDICT, value=value)
+        waiting.show(100 + number, view_of_scene(100 + number, 0.5, 100 + number))
+    clock.now += 12 * HOUR
+
+    bought = waiting.buy_all()
+
+    assert bought[:10] == list(range(20, 30))  # the tenth of the lane, the oldest first
+    assert all(number >= 100 for number in bought[10:])
+    clock.now += 24 * HOUR
+    assert waiting.buy_all() == [30, 31, 32, *range(5)]
 
 
 def weight_of_arrivals(seed: int) -> float:

@@ -5,9 +5,12 @@ from agent.selection.budget.send_order import ValueOrder
 from tests.fakes.captures import entry
 
 
-def test_requested_captures_are_sent_first_then_the_most_valuable_then_the_oldest() -> None:
+def test_what_people_saw_and_asked_for_is_sent_first_then_the_most_valuable() -> None:
     expected = [
+        entry(6, lane=Lane.VERDICT, value=1.0),
+        entry(7, lane=Lane.VERDICT, value=2.5),
         entry(9, lane=Lane.REQUESTED, value=0.1),
+        entry(2, lane=Lane.VERDICT, value=0.0),  # nobody objected
         entry(3, value=0.9),
         entry(4, value=0.9),
         entry(1, lane=Lane.RANDOM, value=0.5),

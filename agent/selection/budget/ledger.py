@@ -30,6 +30,12 @@ DAY_S = 86_400.0
 DEGRADED_SHARE = 0.05
 """Share of the credits that dark, overexposed and blurred images may use in the score lane."""
 
+UNOBJECTED = "unobjected"
+"""What captures of the lane `verdict` count as that affirm the model: nobody objected to it."""
+
+UNOBJECTED_SHARE = 0.5
+"""Of the credits of the lane `verdict`, so that people who see a failure always find one."""
+
 LEDGER_NOTE = "ledger"
 """Name of the note that has the ledger's text; the name on disk."""
 
@@ -42,6 +48,7 @@ _MOST_DATES = 1000
 is spent under a further date."""
 
 _ROUNDING = 1e-6  # credits; tolerance of sums
+_VERDICTS = (Lane.VERDICT.value, UNOBJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Ledger:
     period_s: float = DAY_S  # length of a budget day; a recording is one day
     _earned: float = 0.0  # credits accrued today, with what was carried over
     _carried: float = 0.0  # credits left over from the day before, at most 1
-    _spent: Counter[str] = field(default_factory=Counter)  # by lane, today
+    _spent: Counter[str] = field(default_factory=Counter)  # by lane or `UNOBJECTED`, today
     _accrued_before: float = 0.0  # credits accrued before today, also those that lapsed
     _degraded: float = 0.0  # credits accrued for dark, overexposed and blurred images
     _by_date: dict[int, tuple[int, float]] = field(
@@ -70,7 +77,7 @@ class Ledger:
     )  # credits spent, and `elapsed` at the last of them, by days since 1970
     _paid: dict[str, str] = field(
         default_factory=dict
-    )  # lane by id of captures paid and not finished
+    )  # the same, by id of captures paid and not finished
     elapsed: float = 0.0  # seconds of running time since the ledger was made
     is_closing: bool = False
     """The period is over: credits that one lane cannot use may pay for another lane."""
@@ -97,16 +104,24 @@ class Ledger:
         else:
             self._earn(passed)
 
-    def may_buy(self, lane: Lane) -> bool:
-        """Whether a credit may be spent on a capture of this lane now."""
+    def may_buy(self, lane: Lane, *, is_unobjected: bool = False) -> bool:
+        """Whether a credit may be spent on a capture of this lane now.
+
+        `is_unobjected`: it affirms the model; of the lane `verdict` alone.
+        """
         assert self._date is not None and self._last is not None, "accrue first"  # noqa: PT018, S101
         if self._spendable < 1 - self._rounding:
             return False
         limit = LANES[lane].budget_limit
+        if is_unobjected and self._spent[UNOBJECTED] >= unobjected_per_day(self.per_day):
+            return False
         if limit is not None:
-            return self._spent[lane] < max(1.0, self.per_day * limit)
+            spent = sum(n for name, n in self._spent.items() if _lane_of(name) is lane)
+            return spent < max(1.0, self.per_day * limit)
         part = LANES[lane].paid_from
-        from_part = sum(n for name, n in self._spent.items() if LANES[Lane(name)].paid_from is part)
+        from_part = sum(
+            n for name, n in self._spent.items() if LANES[_lane_of(name)].paid_from is part
+        )
         if self.is_closing and self._share_of(part) > 0:
             return True
         return from_part < self._credits_of(part)
@@ -116,15 +131,23 @@ class Ledger:
         """Whether the next capture of the score lane may be dark, overexposed or blurred."""
         return self._degraded >= 1 - self._rounding
 
-    def buy(self, capture_id: str, lane: Lane, *, is_degraded: bool = False) -> None:
+    def buy(
+        self,
+        capture_id: str,
+        lane: Lane,
+        *,
+        is_degraded: bool = False,
+        is_unobjected: bool = False,
+    ) -> None:
         """Spend a credit on a capture. It stays paid until `finished`, however often it is sent."""
         assert self._last is not None, "accrue first"  # noqa: S101
-        self._spent[lane.value] += 1
+        spent_on = UNOBJECTED if is_unobjected else lane.value
+        self._spent[spent_on] += 1
         # Image quality concerns the score lane only: random captures use no degraded share.
         self._degraded -= is_degraded and lane is Lane.SCORE
         today = int(self._last.wall // self.period_s)
         self._spend_under(today, 1)
-        self._paid[capture_id] = lane.value
+        self._paid[capture_id] = spent_on
 
     @property
     def paid(self) -> Collection[str]:
@@ -225,7 +248,16 @@ class Ledger:
 
     @property
     def text(self) -> str:
-        """The ledger as text, for the spool's index."""
+        """The ledger as text, for the spool's index.
+
+        For versions without the lane `verdict`, its captures stand there as requested ones; which
+        of them are verdicts is in fields that these versions ignore.
+        """
+        spent = Counter(self._spent)
+        verdicts = {name: spent.pop(name) for name in _VERDICTS if name in spent}
+        if verdicts:
+            spent[Lane.REQUESTED.value] += sum(verdicts.values())
+        paid_verdicts = {one: name for one, name in self._paid.items() if name in _VERDICTS}
         return json.dumps(
             {
                 "elapsed": round(self.elapsed, 3),
@@ -233,12 +265,14 @@ class Ledger:
                 "carried": round(self._carried, 6),
                 "degraded_credits": round(self._degraded, 6),
                 "date": self._date,
-                "spent": dict(self._spent),
+                "spent": dict(spent),
+                "spent_on_verdicts": verdicts,
                 "accrued_before": round(self._accrued_before, 6),
                 "by_date": [
                     (date, count, round(at)) for date, (count, at) in self._by_date.items()
                 ],
-                "paid": self._paid,
+                "paid": self._paid | dict.fromkeys(paid_verdicts, Lane.REQUESTED.value),
+                "paid_verdicts": paid_verdicts,
                 "monotonic": self._last.monotonic if self._last else 0.0,
                 "wall": self._last.wall if self._last else 0.0,
                 "boot": self._last.boot if self._last else "",
@@ -261,8 +295,19 @@ class Ledger:
             ledger._spent = Counter(
                 {Lane(lane).value: int(n) for lane, n in state["spent"].items()}
             )
+            verdicts = {
+                _verdict(name): int(n) for name, n in state.get("spent_on_verdicts", {}).items()
+            }
+            if verdicts:
+                ledger._spent[Lane.REQUESTED.value] -= sum(verdicts.values())
+                ledger._spent.update(verdicts)
             ledger._accrued_before = _finite(state.get("accrued_before", 0.0))
             ledger._paid = {str(name): Lane(lane).value for name, lane in state["paid"].items()}
+            ledger._paid |= {
+                str(one): _verdict(name)
+                for one, name in state.get("paid_verdicts", {}).items()
+                if one in ledger._paid
+            }
             ledger.elapsed = _finite(state["elapsed"])
             ledger._by_date = {
                 int(date): (int(count), _finite(at[0]) if at else ledger.elapsed)
@@ -289,6 +334,29 @@ def latest(texts: Iterable[str]) -> str | None:
             found.append((Ledger.from_text(text, per_day=1.0, random_share=0.0).elapsed, text))
     longest = max((elapsed for elapsed, _ in found), default=0.0)
     return next((text for elapsed, text in reversed(found) if elapsed == longest), None)
+
+
+def unobjected_per_day(per_day: float) -> float:
+    """Return how many captures that affirm the model a budget can pay for on one day.
+
+    `per_day` is in credits, 0 = no budget. Half of the credits of the lane `verdict`, rounded down.
+    """
+    limit = LANES[Lane.VERDICT].budget_limit
+    if per_day == 0 or limit is None:
+        return math.inf
+    return math.floor(per_day * limit * UNOBJECTED_SHARE + _ROUNDING)
+
+
+def _lane_of(name: str) -> Lane:
+    """Return the lane that a credit was spent in."""
+    return Lane.VERDICT if name == UNOBJECTED else Lane(name)
+
+
+def _verdict(name: object) -> str:
+    """Return what a credit of the lane `verdict` was spent on. Raises `ValueError`."""
+    if name not in _VERDICTS:
+        raise ValueError("not a verdict")
+    return str(name)
 
 
 def _part_of(count: int, share: float) -> int:

@@ -11,7 +11,7 @@ from agent.domain import Lane, SpoolEntry
 from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import LEDGER_NOTE, ClockReading, Ledger
-from agent.selection.budget.send_order import farthest, sampled
+from agent.selection.budget.send_order import farthest, is_unobjected, sampled
 from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
 
 REMEMBERED_S = 3 * HALF_LIFE_S
@@ -55,7 +55,7 @@ class BudgetedOrder:
 
     def __post_init__(self) -> None:
         self._lanes = {
-            Lane.VERDICT: SortedKeyList(key=_by_age),
+            Lane.VERDICT: SortedKeyList(key=_failures_first),
             Lane.REQUESTED: SortedKeyList(key=_by_age),
             Lane.RANDOM: SortedKeyList(key=_random_order),
             Lane.INTERVAL: SortedKeyList(key=_random_order),
@@ -120,8 +120,8 @@ class BudgetedOrder:
         for capture_id in self.ledger.paid:
             if capture_id in self._held:
                 return SendDecision(self._held[capture_id].entry)
-        for lane, line in self._lanes.items():
-            if line and self.ledger.may_buy(lane):
+        for line in self._lanes.values():
+            if line and self._may_buy(line[0]):
                 return self._buy(line[0])
         if self.ledger.may_buy(Lane.SCORE):
             best = self._best()
@@ -141,9 +141,7 @@ class BudgetedOrder:
         found = farthest((entry for entry in paid if entry.id not in last), refused)
         if found is not None:
             return found
-        candidates = [
-            line[0] for lane, line in self._lanes.items() if line and self.ledger.may_buy(lane)
-        ]
+        candidates = [line[0] for line in self._lanes.values() if line and self._may_buy(line[0])]
         if self.ledger.may_buy(Lane.SCORE):
             line = self._by_value[False]
             worth = [held for held in sampled(line, len(refused)) if held.value >= self.min_value]
@@ -156,7 +154,7 @@ class BudgetedOrder:
         entry = choice.entry
         hint = self._hints[entry.id]
         if LEDGER_NOTE in choice.notes:
-            self.ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+            _pay(self.ledger, entry, hint)
             for name, text in choice.notes.items():
                 if text is None:
                     self._notes.pop(name, None)
@@ -247,10 +245,13 @@ class BudgetedOrder:
             return held.entry.value
         return self.cover.value(held.hint.view, self.now().monotonic)
 
+    def _may_buy(self, entry: SpoolEntry) -> bool:
+        return self.ledger.may_buy(entry.lane, is_unobjected=is_unobjected(entry))
+
     def _buy(self, entry: SpoolEntry) -> SendDecision:
         ledger = self.ledger.copy()
         hint = self._hints[entry.id]
-        ledger.buy(entry.id, entry.lane, is_degraded=hint.is_degraded)
+        _pay(ledger, entry, hint)
         notes: dict[str, str | None] = {LEDGER_NOTE: ledger.text}
         for n, (name, at) in enumerate(self._notes.items()):
             if ledger.elapsed - at > REMEMBERED_S or n <= len(self._notes) - MOST_SHOWN:
@@ -289,6 +290,20 @@ def _most(entry: SpoolEntry, hint: SendHint) -> float:
 def _highest(held: _Held) -> tuple[float, int]:
     """The highest value first; of equals the older one."""
     return -held.value, held.entry.sequence
+
+
+def _pay(ledger: Ledger, entry: SpoolEntry, hint: SendHint) -> None:
+    ledger.buy(
+        entry.id,
+        entry.lane,
+        is_degraded=hint.is_degraded,
+        is_unobjected=is_unobjected(entry),
+    )
+
+
+def _failures_first(entry: SpoolEntry) -> tuple[bool, int]:
+    """What people saw of failures before what nobody objected to; each the oldest first."""
+    return is_unobjected(entry), entry.sequence
 
 
 def _by_age(entry: SpoolEntry) -> int:

@@ -6,14 +6,17 @@ from typing import Any
 
 from sortedcontainers import SortedKeyList
 
-from agent.domain import LANES, SpoolEntry
+from agent.domain import LANES, Lane, SpoolEntry
 from agent.ports import SendDecision
 
 _SAMPLED = 64  # captures that are compared with the refused ones
 
 
 class ValueOrder:
-    """Sends everything: what people asked for first, then by value, then the oldest."""
+    """Sends everything: failures that people saw, what they asked for, and then by value.
+
+    Of equals the oldest first.
+    """
 
     def __init__(self) -> None:
         self._waiting = SortedKeyList(key=_urgency)
@@ -92,5 +95,12 @@ def _distance(one: SpoolEntry, other: SpoolEntry) -> float:
     return (one.lane is not other.lane) + size + min(value, 1.0)
 
 
-def _urgency(entry: SpoolEntry) -> tuple[bool, float, int]:
-    return LANES[entry.lane].budget_limit is None, -entry.value, entry.sequence
+def is_unobjected(entry: SpoolEntry) -> bool:
+    """Whether a capture affirms the model: a verdict about a failure has a value of at least 1."""
+    return entry.lane is Lane.VERDICT and entry.value == 0
+
+
+def _urgency(entry: SpoolEntry) -> tuple[int, float, int]:
+    if entry.lane is Lane.VERDICT:
+        return (2 if is_unobjected(entry) else 0), 0.0, entry.sequence
+    return (1 if LANES[entry.lane].budget_limit is not None else 3), -entry.value, entry.sequence
