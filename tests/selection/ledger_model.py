@@ -14,7 +14,7 @@ NOON_2026 = 1_784_548_800.0
 SHARE = 0.2  # of the credits, for the random lane
 PAID_FROM_RANDOM = {Lane.RANDOM, Lane.INTERVAL}
 CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.VERDICT, Lane.INTERVAL, UNOBJECTED)
-"""What is bought in turn: lanes, and verdicts that affirm the model."""
+"""What is purchased in turn: lanes, and verdicts that affirm the model."""
 
 Action = tuple[str, float]
 

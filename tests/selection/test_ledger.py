@@ -383,13 +383,13 @@ def test_a_failure_that_a_person_saw_finds_a_credit_after_all_affirmations() -> 
     ledger = Ledger(100, SHARE)
     ledger.accrue(ClockReading(0.0, MIDNIGHT_2026, "boot"))
     ledger.accrue(ClockReading(0.9 * DAY, MIDNIGHT_2026 + 0.9 * DAY, "boot"))
-    bought: Counter[bool] = Counter()
+    purchased: Counter[bool] = Counter()
     for is_unobjected in [True] * 20 + [False] * 20:
         if ledger.may_buy(Lane.VERDICT, is_unobjected=is_unobjected):
-            ledger.buy(str(bought.total()), Lane.VERDICT, is_unobjected=is_unobjected)
-            bought[is_unobjected] += 1
+            ledger.buy(str(purchased.total()), Lane.VERDICT, is_unobjected=is_unobjected)
+            purchased[is_unobjected] += 1
 
-    assert bought == {True: 5, False: 5}
+    assert purchased == {True: 5, False: 5}
 
 
 def test_the_former_version_reads_verdicts_as_requested_captures() -> None:

@@ -380,10 +380,10 @@ def test_failures_that_people_saw_come_first_and_affirmations_get_half_of_their_
         waiting.show(100 + number, view_of_scene(100 + number, 0.5, 100 + number))
     clock.now += 12 * HOUR
 
-    bought = waiting.buy_all()
+    purchased = waiting.buy_all()
 
-    assert bought[:10] == list(range(20, 30))  # the tenth of the lane, the oldest first
-    assert all(number >= 100 for number in bought[10:])
+    assert purchased[:10] == list(range(20, 30))  # the tenth of the lane, the oldest first
+    assert all(number >= 100 for number in purchased[10:])
     clock.now += 24 * HOUR
     assert waiting.buy_all() == [30, 31, 32, *range(5)]
 
