@@ -65,6 +65,13 @@ function made(tag, text, name) {
   return element;
 }
 
+// Requests
+
+// Not relative to the page's own address: `fetch` refuses one that has a password in it.
+function ask(path, options) {
+  return fetch(location.origin + path, { cache: "no-store", ...options });
+}
+
 // Pictures
 
 function visible() {
@@ -78,7 +85,7 @@ async function fetchPicture(camera, kind, width) {
   try {
     const headers = now.tag ? { "If-None-Match": now.tag } : {};
     const path = `/v1/cameras/${encodeURIComponent(camera.name)}/latest.jpg?boxes=1&size=${width}`;
-    const response = await fetch(path, { headers, cache: "no-store" });
+    const response = await ask(path, { headers });
     if (response.status === 304) return;
     if (!response.ok) {
       now.error = await refusal(response);
@@ -367,8 +374,8 @@ async function refusal(response) {
 }
 
 async function post(path, body) {
-  const response = await fetch(path, {
-    method: "POST", cache: "no-store", headers: { "Content-Type": "application/json" },
+  const response = await ask(path, {
+    method: "POST", headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(await refusal(response));
@@ -412,7 +419,7 @@ async function follow(id, done, mine) {
     await new Promise((resolve) => setTimeout(resolve, PERIOD));
     if (!visible()) continue;
     try {
-      const response = await fetch(`/v1/captures/${encodeURIComponent(id)}`, { cache: "no-store" });
+      const response = await ask(`/v1/captures/${encodeURIComponent(id)}`);
       if (!response.ok) return;
       const { state, reason } = await response.json();
       const level = ["rejected", "refused"].includes(state) ? "bad" : "good";
