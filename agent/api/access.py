@@ -12,6 +12,9 @@ from agent.printable import printable
 Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""
 
+PAGE_TARGET = "/"
+"""Of the live page: the only one that a link on another page may lead to."""
+
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
@@ -45,7 +48,7 @@ class Access:
         return (
             self._of_target(target)
             or self._of_host(headers)
-            or self._of_origin(headers)
+            or self._of_origin(headers, is_link=_is_link(method, target, headers))
             or self._of_token(headers)
             or (None if method in READS else self._of_content(headers))
         )
@@ -74,13 +77,12 @@ class Access:
             "host",
         )
 
-    def _of_origin(self, headers: Headers) -> Refusal | None:
+    def _of_origin(self, headers: Headers, *, is_link: bool) -> Refusal | None:
         for site in _values(headers, b"sec-fetch-site"):
-            if site.strip().lower() not in _OWN_FETCH_SITES:
+            if site.strip().lower() not in _OWN_FETCH_SITES and not is_link:
                 return Refusal(
                     HTTPStatus.FORBIDDEN,
-                    "cannot answer a web page of another site, or a link on one; type the address "
-                    "into the browser",
+                    "cannot answer a web page of another site; type the address into the browser",
                     "origin",
                 )
         for origin in _values(headers, b"origin"):
@@ -145,6 +147,15 @@ class Access:
         asked = [parse_host(each, self.scheme) for each in _values(headers, b"host")]
         own = parse_origin(origin.strip())
         return own is not None and own in asked
+
+
+def _is_link(method: str, target: str, headers: Headers) -> bool:
+    """Whether a person follows a link to the live page, which then fills the tab.
+
+    No other page can read it there. A frame has another destination, a form another method.
+    """
+    asked = [_values(headers, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest")]
+    return method == "GET" and target == PAGE_TARGET and asked == [["navigate"], ["document"]]
 
 
 UNIX_ACCESS = Access(UNIX_HOSTS)

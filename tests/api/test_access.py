@@ -125,6 +125,29 @@ def test_pages_of_others_are_refused_for_reading_too(
     assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
 
+def test_a_link_on_another_page_may_lead_to_the_live_page_and_nowhere_else(
+    application: Application, serve: Serve
+) -> None:
+    client = serve(application).tcp
+    link = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
+    cases: list[tuple[str, str, Mapping[str, str], int]] = [
+        ("GET", "/", link, 200),
+        ("GET", "/", link | {"Sec-Fetch-Site": "same-site"}, 200),  # another port of this host
+        ("GET", "/", link | {"Sec-Fetch-Dest": "iframe"}, 403),
+        ("GET", "/", link | {"Sec-Fetch-Mode": "no-cors"}, 403),
+        ("GET", "/", link | {"Origin": "http://evil.example"}, 403),
+        ("GET", "/v1/status", link, 403),
+        ("POST", "/v1/captures", link | {"Content-Type": JSON}, 403),
+    ]
+    met = [client.call(method, path, None, headers).status for method, path, headers, _ in cases]
+
+    assert met == [code for *_, code in cases]
+
+
 def test_a_change_needs_what_a_foreign_form_cannot_send(
     application: Application, serve: Serve
 ) -> None:
@@ -252,7 +275,7 @@ def test_a_planted_hole_would_be_found(
     if plant == "host":
         monkeypatch.setattr(OwnHosts, "has", lambda *_: True)
     elif plant == "origin":
-        monkeypatch.setattr(Access, "_of_origin", lambda *_: None)
+        monkeypatch.setattr(Access, "_of_origin", lambda *_, **__: None)
     else:
         monkeypatch.setattr("agent.api.access.is_right", lambda given, token: token[0] == given)
     client = serve(application, token=TOKEN, limits=NO_WAIT).tcp
