@@ -1,12 +1,16 @@
 """The real daemon with its API on loopback, a numbered camera and a real endpoint."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-from tests.browser.numbered_camera import NumberedCamera, number_in_jpeg
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.browser.numbered_camera import StreamCamera, number_in_jpeg
 from tests.camera.mjpeg_server import closed_port
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 from tests.end_to_end.command import Daemon, until
@@ -27,15 +31,25 @@ def model(path: Path, labels: tuple[str, ...] = ("cat", "dog", "hen")) -> Path:
 class LiveDaemon:
     """Runs `capture-agent run`; `kill` and `start` restart it under the same address."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, *, cameras: Mapping[str, str | None] | None = None, **settings: object
+    ) -> None:
+        """Start it.
+
+        Args:
+            folder: For its spool, its log and the dataset.
+            cameras: More than `gate`, by name; None for one that shows what `gate` shows.
+            settings: Variables of the daemon.
+        """
         self.folder = folder
-        self.camera = NumberedCamera()
+        self.camera = StreamCamera()
         self.endpoint = LocalEndpoint(folder / "dataset")
         self.port = closed_port()
         self.url = f"http://127.0.0.1:{self.port}/"
+        named = {"gate": None, **(cameras or {})}.items()
         self._settings: dict[str, object] = {
             "AGENT_API": f"127.0.0.1:{self.port}",
-            "AGENT_CAMERAS": f"gate={self.camera.url}",
+            "AGENT_CAMERAS": " ".join(f"{name}={url or self.camera.url}" for name, url in named),
             "AGENT_MODEL": model(folder / "dog.onnx"),
             "AGENT_RANDOM_INTERVAL": "off",
             "AGENT_RULES": "low_confidence",  # which the model gives no reason for
@@ -70,6 +84,17 @@ class LiveDaemon:
         with urlopen(f"{self.url}{path}", timeout=20) as response:
             return json.load(response)
 
+    def answered(self) -> Counter[str]:
+        """Return how many responses of the API had each status, before this call."""
+        with urlopen(f"{self.url}metrics", timeout=20) as response:
+            families = text_string_to_metric_families(response.read().decode())
+        counts: Counter[str] = Counter()
+        for family in families:
+            for sample in family.samples:
+                if sample.name == "capture_agent_api_responses_total":
+                    counts[sample.labels["status"]] += round(sample.value)
+        return counts
+
     def post(self, path: str, body: object) -> Any:
         """Send JSON as an application does; return the JSON of the response."""
         headers = {"Content-Type": "application/json"}
@@ -83,7 +108,7 @@ class LiveDaemon:
 
     def arrived(self, count: int = 1) -> list[Any]:
         """Return the records at the endpoint, as soon as there are `count`."""
-        until(lambda: len(self.endpoint.records) >= count, what=self.daemon.describe, seconds=60)
+        until(lambda: len(self.endpoint.records) >= count, what=self.daemon.describe, seconds=30)
         records = list(self.endpoint.records.values())
         assert len(records) == count, records
         return sorted(records, key=lambda record: str(record["id"]))
@@ -95,7 +120,7 @@ class LiveDaemon:
         def lines() -> list[str]:
             return path.read_text("utf-8").splitlines() if path.exists() else []
 
-        until(lambda: len(lines()) >= count, what=self.daemon.describe, seconds=60)
+        until(lambda: len(lines()) >= count, what=self.daemon.describe, seconds=30)
         found = [json.loads(line) for line in lines()]
         assert len(found) == count, found
         return found

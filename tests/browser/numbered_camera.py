@@ -1,7 +1,7 @@
 """A camera whose frames tell their number, so that a stored image can be matched to a seen one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -51,7 +51,7 @@ function numberIn(image) {
   const canvas = document.createElement('canvas');
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
-  const context = canvas.getContext('2d');
+  const context = canvas.getContext('2d', {willReadFrequently: true});
   context.drawImage(image, 0, 0, WIDTH, HEIGHT);
   const isBright = (x, y) => context.getImageData(x, y, 1, 1).data[1] > 127;
   let number = 0;
@@ -67,11 +67,12 @@ function numberIn(image) {
 """The same as `number_in`, for an `<img>` or a `<canvas>` of the page."""
 
 
-class NumberedCamera:
-    """An MJPEG stream over HTTP; the numbers go on over all connections."""
+class StreamCamera:
+    """An MJPEG stream over HTTP; the numbers of its frames go on over all connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, image_of: Callable[[int], Pixels] = numbered) -> None:
         self.number = 0  # of the last frame that was sent
+        self._image_of = image_of
         self._stopping = threading.Event()
         self._server = HttpCamera({PATH: self._stream})
         self.url = self._server.url(PATH)
@@ -81,11 +82,10 @@ class NumberedCamera:
         self._server.stop()
 
     def _stream(self, headers: object) -> Page:
-        images = self._images()
         kind = "multipart/x-mixed-replace; boundary=frame"
-        return Page(kind=kind, parts=multipart(images))
+        return Page(kind=kind, parts=multipart(self._images()))
 
     def _images(self) -> Iterator[bytes]:
         while not self._stopping.wait(1 / FRAMES_PER_SECOND):
             self.number = (self.number + 1) % 2**BITS
-            yield bytes(cv2.imencode(".jpg", numbered(self.number))[1])
+            yield bytes(cv2.imencode(".jpg", self._image_of(self.number))[1])

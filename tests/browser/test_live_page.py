@@ -1,0 +1,143 @@
+"""What a person sees on the live page, and what becomes of what they say."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.chromium import Browser, host_of
+from tests.browser.connections import established
+from tests.browser.live_daemon import LiveDaemon
+from tests.browser.live_page import LivePage, named
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def live(running_browser: Browser, tmp_path: Path) -> Iterator[LiveDaemon]:
+    with LiveDaemon(tmp_path) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def page(browser: Browser, live: LiveDaemon) -> LivePage:
+    return LivePage(browser, live.url)
+
+
+def test_the_page_shows_each_new_frame_and_loads_nothing_from_elsewhere(
+    browser: Browser, live: LiveDaemon, page: LivePage
+) -> None:
+    page.goes_on("gate", times=3)
+
+    assert "gate" in browser.text
+    assert "device-1" in browser.text
+    assert browser.console() == []
+    hosts = {host_of(url) for url in browser.requests() if url.startswith(("http", "ws"))}
+    assert hosts == {f"127.0.0.1:{live.port}"}
+
+
+def with_the_mouse(page: LivePage) -> int:
+    page.button("Capture now").click()
+    return page.seen_at("click")
+
+
+def with_the_keyboard(page: LivePage) -> int:
+    page.browser.tab_to(lambda focused: named(focused, "Capture now"))
+    page.browser.press(Keys.ENTER)
+    return page.seen_at("keydown", "Enter")
+
+
+@pytest.mark.parametrize("capture", [with_the_mouse, with_the_keyboard])
+def test_the_frame_that_was_shown_is_captured_and_arrives(
+    live: LiveDaemon, page: LivePage, capture: Callable[[LivePage], int]
+) -> None:
+    """The camera makes ten frames a second and the page shows one: any other number is wrong."""
+    page.goes_on("gate")
+    page.watch("gate")
+    seen = capture(page)
+
+    [record] = live.arrived()
+    assert (record["lane"], record["camera"]) == ("requested", "gate")
+    assert live.number_of(record) == seen
+    page.says("requested")
+    page.says("delivered")
+
+
+@pytest.mark.parametrize("verdict", ["wrong", "missing"])
+def test_a_verdict_against_the_model_by_keyboard_alone_arrives(
+    live: LiveDaemon, page: LivePage, verdict: str
+) -> None:
+    page.goes_on("gate")
+    page.watch("gate")
+    page.browser.tab_to(lambda focused: named(focused, verdict))
+    page.browser.press(Keys.ENTER)
+    seen = page.seen_at("keydown", "Enter")
+
+    [record] = live.arrived()
+    assert (record["lane"], live.number_of(record)) == ("verdict", seen)
+    assert [line["verdict"] for line in record["verdicts"]] == [verdict]
+    [line] = live.verdict_lines()
+    assert (line["id"], line["verdict"], line["camera"]) == (record["id"], verdict, "gate")
+
+
+def test_right_is_a_fact_that_arrives_with_the_next_capture(
+    live: LiveDaemon, page: LivePage
+) -> None:
+    page.goes_on("gate")
+    page.button("right").click()
+    page.says("right")
+    assert live.captured() == []
+    page.button("Capture now").click()
+
+    live.arrived()
+    [line] = live.verdict_lines()
+    assert (line["verdict"], line["camera"]) == ("right", "gate")
+    assert [each["lane"] for each in live.captured()] == ["requested"]
+
+
+def test_the_page_survives_the_death_of_the_daemon(
+    browser: Browser, live: LiveDaemon, page: LivePage
+) -> None:
+    page.goes_on("gate")
+    before = page.number("gate")
+    browser.script("window.is_the_same_page = true")
+    live.kill()
+    page.says("no connection")
+    live.start()
+    browser.until(lambda: "no connection" not in browser.text.lower(), "it never came back")
+    page.goes_on("gate")
+    page.button("Capture now").click()
+
+    [record] = live.arrived()
+    assert (live.number_of(record) or 0) > before
+    assert browser.script("return window.is_the_same_page")
+
+
+def test_a_hidden_page_holds_no_connection(
+    browser: Browser, live: LiveDaemon, page: LivePage
+) -> None:
+    """So that nothing is computed for a tab that somebody forgot."""
+    page.goes_on("gate")
+
+    def connections() -> int:
+        return established(live.daemon.process.pid, live.port)
+
+    assert connections() > 0
+    page_tab = browser.driver.current_window_handle
+    browser.driver.switch_to.new_window("tab")
+    browser.until(lambda: connections() == 0, "the hidden page keeps its connection")
+    browser.driver.close()
+    browser.driver.switch_to.window(page_tab)
+    page.goes_on("gate", times=2)
+
+
+def test_two_people_look_and_each_sees_new_frames(
+    browser: Browser, live: LiveDaemon, page: LivePage
+) -> None:
+    page.goes_on("gate")
+    browser.driver.switch_to.new_window("window")
+    second = LivePage(browser, live.url)
+    second.goes_on("gate", times=2)
+
+    assert browser.console() == []
