@@ -37,7 +37,7 @@ class AskedCaptures:
     def __init__(self, parts: CaptureParts) -> None:
         self._parts = parts
         self._lock = threading.Lock()
-        self._asked: dict[RecentFrame, tuple[str, str]] = {}  # note and id, of recent frames
+        self._asked: dict[tuple[RecentFrame, str], str] = {}  # id, by recent frame and note
 
     def request(self, camera: str, at: str | float | None = None, *, note: str = "") -> str:
         """Capture the frame nearest to `at`; a frame that was asked for already is made once.
@@ -47,9 +47,9 @@ class AskedCaptures:
         note = checked_text("note", note, MOST_NOTE)
         entry = self._parts.recent.find(camera, at)
         with self._lock:
-            asked = self._asked.get(entry)
-            if asked is not None and asked[0] == note:
-                return asked[1]
+            asked = self._asked.get((entry, note))
+            if asked is not None:
+                return asked
             name = self._parts.new_id(entry.frame.captured_at)
             capture = Capture(
                 entry.observation,
@@ -63,11 +63,11 @@ class AskedCaptures:
             self._parts.known.note(capture)
             kept = set(self._parts.recent.frames(camera))
             self._asked = {
-                each: known
-                for each, known in self._asked.items()
+                (each, text): known
+                for (each, text), known in self._asked.items()
                 if each in kept or each.frame.camera != camera
             }
-            self._asked[entry] = note, name
+            self._asked[entry, note] = name
         return name
 
     def state(self, capture_id: str) -> Mapping[str, Any]:
@@ -79,7 +79,7 @@ class AskedCaptures:
         if stored is None:
             raise RequestRefused(
                 RefusalKind.UNKNOWN,
-                f"there is no capture {printable(capture_id, 60)!r} that waits here, nor was it "
+                f"there is no capture '{printable(capture_id, 60)}' that waits here, nor was it "
                 "one of the latest: a capture that was delivered is not known any more",
             )
         return facts_of_stored(stored)
@@ -99,6 +99,6 @@ def checked_text(name: str, text: str, most: int) -> str:
     if not text.isprintable():
         raise RequestRefused(
             RefusalKind.INVALID,
-            f"{name}: printable characters on one line alone, not {printable(text, 60)!r}",
+            f"{name}: printable characters on one line alone, not '{printable(text, 60)}'",
         )
     return text

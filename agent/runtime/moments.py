@@ -91,4 +91,4 @@ def _refused(at: object) -> RequestRefused:
 
 
 def _shown(at: object) -> str:
-    return repr(printable(at, _SHOWN)) if isinstance(at, str) else str(at)
+    return f"'{printable(at, _SHOWN)}'" if isinstance(at, str) else str(at)

@@ -17,6 +17,7 @@ from agent.domain import Capture, Frame, Observation
 from agent.errors import RefusalKind, RequestRefused
 from agent.logs import Log
 from agent.ports import Clock
+from agent.printable import printable
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.moments import Ago, WallTime, parse_moment
 from agent.runtime.recent_frame import RecentFrame, encoded, memory_of, nearest, without_pixels
@@ -186,7 +187,8 @@ class RecentFrames:
         if camera not in self._rings:
             names = ", ".join(self._rings)
             raise RequestRefused(
-                RefusalKind.UNKNOWN, f"there is no camera {camera!r}; the cameras are {names}"
+                RefusalKind.UNKNOWN,
+                f"there is no camera '{printable(camera, 60)}'; the cameras are {names}",
             )
         now, wall = self._clock.monotonic(), self._clock.wall()
         frames = self.frames(camera)

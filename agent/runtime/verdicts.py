@@ -189,5 +189,5 @@ def _kind(verdict: str) -> VerdictKind:
     near = get_close_matches(verdict.lower(), BY_PEOPLE, 1)
     hint = f"did you mean {near[0]}?" if near else allowed
     raise RequestRefused(
-        RefusalKind.INVALID, f"verdict: cannot be {printable(verdict, 60)!r}; {hint}"
+        RefusalKind.INVALID, f"verdict: cannot be '{printable(verdict, 60)}'; {hint}"
     )
