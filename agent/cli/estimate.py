@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.dataset.records import Records, part_folders, read_records
+from agent.dataset.verdicts import FILE as VERDICTS
 from agent.domain import Task
 from agent.errors import ConfigurationError
 from agent.evaluation import annotations as review
@@ -123,6 +124,12 @@ def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool)
     elif not labels.exists():
         raise ConfigurationError(f"cannot read --labels {labels}: there is no such file or folder")
     else:
+        if labels.name == VERDICTS:
+            raise ConfigurationError(
+                f"cannot use {labels} as a review: people gave these verdicts unasked, so the "
+                "frames are no random sample, and of `unobjected` nobody has looked; give a file "
+                "of a review of the random captures"
+            )
         text = review.text_of(labels)
         content = None
         if labels.suffix.lower() == ".json":

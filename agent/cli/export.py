@@ -1,7 +1,10 @@
 """`capture-agent export`: the way out without a network."""
 
+import contextlib
 import errno
+import json
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +18,7 @@ from agent.dataset.clip_files import ClipForm
 from agent.dataset.coco import write_coco
 from agent.dataset.folder import Dataset
 from agent.dataset.records import part_folders
-from agent.domain import StoredCapture
+from agent.dataset.verdicts import FILE as VERDICTS
 from agent.errors import (
     ConfigurationError,
     DamagedDataset,
@@ -27,6 +30,7 @@ from agent.factories.datasets import shared_dataset_at
 from agent.factories.spool import readable_spool_of, spool_of
 from agent.files import Disk
 from agent.printable import printable
+from agent.record.verdicts import counted, line_text, verdicts_of
 from agent.redaction import redact
 from agent.spool.spool import Spool
 from agent.system import SystemClock
@@ -64,6 +68,7 @@ def export(
 
     Example: capture-agent export /media/stick/gate --acknowledge
 
+    Verdicts become lines of verdicts.jsonl, also those that no capture carries.
     Labelling credits are not asked for: a person carries the stick. Stop the daemon first. With
     --acknowledge they count as delivered. A stick that is full or pulled out loses nothing.
     A dying card that is read-only and a full disk can be exported too.
@@ -78,12 +83,13 @@ def export(
     with reading as (spool, refusal):
         total = spool.waiting()
         is_final = acknowledge and refusal is None
-        copied = _copy_all(spool, dataset, total=total, acknowledge=is_final)
+        said: set[str] = set()
+        copied = _copy_all(spool, dataset, said, total=total, acknowledge=is_final)
     if acknowledge and refusal is not None:
         # All are safe there. So those that a full disk needs for its index are not lost.
         try:
             with spool_of(settings, clock=clock, log=log, within_budget=False) as spool:
-                _copy_all(spool, dataset, total=spool.waiting(), acknowledge=True)
+                _copy_all(spool, dataset, said, total=spool.waiting(), acknowledge=True)
         except SpoolUnavailable as error:
             raise TemporaryError(
                 f"cannot delete captures after the export: {error} {copied} of {total} captures "
@@ -91,6 +97,9 @@ def export(
             ) from error
     kept = "deleted here" if acknowledge else "kept here too"
     print(f"exported {copied} of {total} captures to {directory}, {kept}")
+    if said:
+        kinds = counted(json.loads(line)["verdict"] for line in said)
+        print(f"verdicts in {printable(directory / VERDICTS)}: {kinds}")
     for part in part_folders(directory):
         print(f"captures of another task are in {printable(part)}")
     if labels is Format.COCO:
@@ -111,8 +120,13 @@ def _write_coco(directory: Path) -> None:
         print(f"COCO annotations: {printable(path)}")
 
 
-def _copy_all(spool: Spool, dataset: Dataset, *, total: int, acknowledge: bool) -> int:
-    """Copy until nothing is left; what is only copied stays claimed until the end."""
+def _copy_all(
+    spool: Spool, dataset: Dataset, said: set[str], *, total: int, acknowledge: bool
+) -> int:
+    """Copy until nothing is left; what is only copied stays claimed until the end.
+
+    The lines of the verdicts that were copied are added to `said`.
+    """
     copied: list[str] = []
     screen = Console(stderr=True)
     with Progress(
@@ -125,18 +139,29 @@ def _copy_all(spool: Spool, dataset: Dataset, *, total: int, acknowledge: bool) 
     ) as progress:
         task = progress.add_task("", total=total)
         while (capture := spool.claim()) is not None:
-            _copy(capture, dataset, done=len(copied))
+            with _explained(dataset, done=len(copied)):
+                dataset.store(capture.record_json, capture.image, capture.clip)
+            said.update(map(line_text, verdicts_of(capture.record)))
             if acknowledge:
                 spool.acknowledge(capture.id)
             copied.append(capture.id)
             progress.update(task, completed=len(copied))
+    facts = spool.free_facts()
+    if facts:
+        with _explained(dataset, done=len(copied)):
+            dataset.add_verdicts(facts)
+        said.update(facts)
+        if acknowledge:
+            spool.acknowledge_facts(facts)
     return len(copied)
 
 
-def _copy(capture: StoredCapture, dataset: Dataset, *, done: int) -> None:
+@contextlib.contextmanager
+def _explained(dataset: Dataset, *, done: int) -> Iterator[None]:
+    """Raise errors of the dataset as those of the command."""
     where = f"cannot export to {dataset.directory}"
     try:
-        dataset.store(capture.record_json, capture.image, capture.clip)
+        yield
     except UnfitCapture as error:
         raise ConfigurationError(f"{where}: {error}. Choose another folder.") from error
     except DamagedDataset as error:

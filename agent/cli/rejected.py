@@ -14,6 +14,7 @@ from agent.files import Disk
 from agent.printable import printable
 from agent.record import file_format as record
 from agent.record.file_format import LARGEST_BYTES, file_name
+from agent.record.seen import said_words
 from agent.spool.layout import SpoolPaths
 from agent.spool.rejected import drop_rejected, list_rejected, retry_rejected
 from agent.spool.spool import Spool
@@ -55,6 +56,7 @@ def show(
                 "captured_at": made["captured_at"],
                 "lane": made["lane"],
                 "bytes": entry.size,
+                **({"said": said_words(made)} if said_words(made) else {}),
             }
         )
     if as_json:

@@ -131,6 +131,8 @@ def _waiting(facts: Mapping[str, Any], now: float) -> str:
         words.append(f"the oldest {_ago(facts['oldest_waiting'], now)}")
     if facts["waiting"] and facts["best_value"] is not None:
         words.append(f"the best {facts['best_value']:.2f} expected new failures")
+    if facts["facts_waiting"]:
+        words.append(f"{facts['facts_waiting']} verdicts that travel with the next captures")
     if facts["in_flight"]:
         words.append(f"{facts['in_flight']} being sent")
     return ", ".join(words)

@@ -25,7 +25,7 @@ from agent.record.shapes import (
     keypoint_names,
     visibility,
 )
-from agent.record.summary import Annotate, LabelledBox, labels_of
+from agent.record.summary import Annotate, LabelledBox, labels_of, verdict_tags
 
 FILE = "annotations.json"
 
@@ -55,8 +55,9 @@ def write_coco(directory: Path, disk: Disk) -> list[Path]:
 def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
     """Return images, annotations and categories of captures; `names` are classes known before.
 
-    Annotated are the objects at or above their threshold, each with its `score`. What a detection
-    becomes:
+    Annotated are the objects at or above their threshold, each with its `score`: they are the
+    model's. `tags` of an image are the verdicts on it, such as `verdict-wrong` or `unobjected`.
+    What a detection becomes:
 
     - `segmentation`: the outline; of a segmentation model without one, the corners of the box; of a
       rotated box, the part of it inside of the image; else none;
@@ -93,12 +94,14 @@ def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _image(number: int, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    verdicts = verdict_tags(record)
     return {
         "id": number,
         "file_name": f"{name}.jpg",
         "width": record["image"]["width"],
         "height": record["image"]["height"],
         "date_captured": str(record.get("captured_at", "")),
+        **({"tags": verdicts} if verdicts else {}),
     }
 
 

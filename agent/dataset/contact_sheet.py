@@ -14,6 +14,7 @@ from agent.camera.images.file import read_image
 from agent.domain import Pixels
 from agent.errors import UnusableImage
 from agent.record.drawing import draw_record, put_text
+from agent.record.seen import said_words
 
 _WIDTH = 480  # pixels of one cell
 _CAPTION = 46
@@ -57,6 +58,8 @@ def picked(record: Mapping[str, Any], image: Pixels) -> Picked:
     frame = record["source_frame"]
     where = record["camera"] if frame is None else f"{record['camera']} frame {frame}"
     line = f"{where}   lane {record['lane']}   {record['value']:.2f} expected new failures"
+    said = said_words(record)
+    reasons = "   ".join(filter(None, (reasons, said)))
     return Picked(image, record, (reasons, line))
 
 

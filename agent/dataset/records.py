@@ -11,6 +11,7 @@ from agent.errors import ConfigurationError
 from agent.files import read_regular_file
 from agent.printable import printable
 from agent.record.summary import Annotate, class_of, confident, positive_number, sides
+from agent.record.verdicts import are_verdicts
 
 RECORD_MAX = 4_000_000
 """Bytes of a record; those of the agent have some thousands."""
@@ -26,7 +27,8 @@ def read_records(directory: Path) -> dict[str, Mapping[str, Any]]:
     """Return the records of the dataset in `directory`, by id.
 
     Each has an `id`, the name of its file; a `lane`; positive `image.width` and `image.height`;
-    a `sampling.weight` above 0 if it was drawn at random; valid `detections` or `classes`.
+    a `sampling.weight` above 0 if it was drawn at random; valid `detections` or `classes`;
+    valid `verdicts` if it has any.
 
     Raises `ConfigurationError`, which names the file, for a record that does not.
     """
@@ -72,6 +74,8 @@ def _check(record: Mapping[str, Any], name: str) -> None:
         value = image.get(side) if isinstance(image, dict) else None
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= SIDE_MAX:
             raise ValueError(f"its `image.{side}` is not a number of pixels from 1 to {SIDE_MAX}")
+    if not are_verdicts(record.get("verdicts")):
+        raise ValueError("its `verdicts` are not a list of valid verdicts")
     if record["lane"] == "random":
         sampling = record.get("sampling")
         positive_number(sampling.get("weight") if isinstance(sampling, dict) else None, "weight")

@@ -77,6 +77,7 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "cameras": _cameras(view, settings),
         "waiting": spool.waiting,
         "waiting_bytes": spool.waiting_bytes,
+        "facts_waiting": spool.facts_waiting,
         "in_flight": running.in_flight if running else 0,
         "oldest_waiting": _iso(spool.oldest_waiting),
         "stored": spool.stored,

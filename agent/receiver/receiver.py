@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.dataset.folder import Dataset
 from agent.receiver.server import PATHS, Server
+from agent.record.verdicts import verdicts_of
 
 BODY_MAX = 64 * 1024 * 1024
 """Bytes of one request."""
@@ -26,6 +27,7 @@ class ReceivedCapture:
     device: str = ""
     camera: str = ""
     lane: str = ""
+    verdicts: tuple[str, ...] = ()  # kinds of those in its record
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,15 @@ class Receiver:
             self.received += is_new
             self.duplicates += not is_new
             if self._on_capture is not None:
-                names = (str(record.get(name, "")) for name in ("device", "camera", "lane"))
+                device, camera, lane = (
+                    str(record.get(name, "")) for name in ("device", "camera", "lane")
+                )
                 size = len(image) + len(clip)
-                self._on_capture(ReceivedCapture(str(record.get("id")), size, is_new, *names))
+                kinds = tuple(str(line["verdict"]) for line in verdicts_of(record))
+                identity = str(record.get("id"))
+                self._on_capture(
+                    ReceivedCapture(identity, size, is_new, device, camera, lane, kinds)
+                )
         return is_new
 
     def refused(self, address: str, status: int, reason: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.printable import printable
 from agent.receiver.receiver import ReceivedCapture, Refusal
+from agent.record.verdicts import counted
 
 REPEAT_S = 10.0
 """Seconds within which the same refusal of the same sender is counted instead of printed again."""
@@ -38,7 +39,9 @@ class ArrivalReport:
             for name in (capture.device, capture.camera, capture.lane)
         )
         size = f"{capture.size / 1000:.0f} kB"
-        self._write(f"{what}  {device}  {camera}  {lane}  {size}  {printable(capture.id)}\n")
+        said = f"  verdicts: {counted(capture.verdicts)}" if capture.verdicts else ""
+        identity = printable(capture.id)
+        self._write(f"{what}  {device}  {camera}  {lane}  {size}  {identity}{said}\n")
 
     def refused(self, refusal: Refusal) -> None:
         """Print that a request was refused, and why; repeats are counted."""

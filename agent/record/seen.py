@@ -1,14 +1,16 @@
-"""What the model saw in a frame, in a few words."""
+"""What the model saw in a frame, and what people said of it, in a few words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.printable import printable
+from agent.record.verdicts import own_verdicts
 
 SHOWN = 4
 """Detections or classes that are named."""
 
 _LABEL_LENGTH = 40  # characters
+_SAID_LENGTH = 80
 
 
 def is_sure(detection: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
@@ -31,3 +33,16 @@ def seen_words(record: Mapping[str, Any]) -> str:
         for each in found[:SHOWN]
     )
     return f"{words}, {len(found) - SHOWN} more" if len(found) > SHOWN else words
+
+
+def said_words(record: Mapping[str, Any]) -> str:
+    """Return the verdicts on a capture and its note, such as `wrong by ann: no car`; else empty."""
+    said = []
+    for line in own_verdicts(record):
+        by = f" by {line['by']}" if line.get("by") else ""
+        why = f": {line['note']}" if line.get("note") else ""
+        said.append(f"{line['verdict']}{by}{why}")
+    note = record.get("note")
+    if note and not any(note == line.get("note") for line in own_verdicts(record)):
+        said.append(f"note: {note}")
+    return printable("; ".join(said).replace("\n", " "), _SAID_LENGTH)

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from agent.domain import Polygon
+from agent.domain import Polygon, VerdictKind
 from agent.record.shapes import Keypoints, corners_of, keypoints_of, polygon_of
+from agent.record.verdicts import own_verdicts
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _POSITIVE_MIN, _POSITIVE_MAX = 1e-9, 1e15
@@ -201,8 +202,12 @@ def rule_names(record: Mapping[str, Any]) -> list[str]:
 def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
     """Return the fields for sorting and filtering captures, as plain values; omit absent ones.
 
-    `sampling_weight` is needed to estimate totals of the stream from its random sample.
+    `sampling_weight` is needed to estimate totals of the stream from its random sample. `verdict`
+    are the kinds of verdict on this capture; `unobjected` is no review, and was sampled with
+    `inclusion_probability`.
     """
+    verdicts = own_verdicts(record)
+    said = {name: _joined(verdicts, name) for name in ("verdict", "by", "note")}
     facts = {
         "id": record.get("id"),
         "device": record.get("device"),
@@ -211,11 +216,29 @@ def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
         "lane": record.get("lane"),
         "value": record.get("value"),
         "rules": ", ".join(rule_names(record)) or None,
+        "verdict": said["verdict"],
+        "verdict_by": said["by"],
+        "note": record.get("note") or said["note"],
+        "inclusion_probability": next(
+            (one["inclusion_probability"] for one in verdicts if "inclusion_probability" in one),
+            None,
+        ),
         "sampling_weight": _inner(record, "sampling", "weight"),
         "model": _inner(record, "model", "name"),
         "sha256": _inner(record, "image", "sha256"),
     }
     return {name: value for name, value in facts.items() if isinstance(value, str | int | float)}
+
+
+def verdict_tags(record: Mapping[str, Any]) -> list[str]:
+    """Return a tag for each kind of verdict on a capture; `unobjected` is no review."""
+    kinds = dict.fromkeys(line["verdict"] for line in own_verdicts(record))
+    return [kind if kind == VerdictKind.UNOBJECTED else f"verdict-{kind}" for kind in kinds]
+
+
+def _joined(verdicts: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    said = dict.fromkeys(str(line[name]) for line in verdicts if line.get(name))
+    return "; ".join(said) or None
 
 
 def _inner(record: Mapping[str, Any], name: str, key: str) -> object:

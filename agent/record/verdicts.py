@@ -6,7 +6,8 @@ that are known here. Equal texts are one verdict: a line may arrive twice, and c
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,17 @@ def is_note(value: object) -> bool:
 def verdicts_of(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the verdicts in a checked record; none in one of an older version."""
     return record.get("verdicts") or ()
+
+
+def own_verdicts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the verdicts in a checked record that are about its own capture."""
+    return [line for line in verdicts_of(record) if line.get("id") == record["id"]]
+
+
+def counted(kinds: Iterable[str]) -> str:
+    """Return how many verdicts there are of each kind, such as `2 wrong, 1 right`."""
+    counts = Counter(kinds)
+    return ", ".join(f"{counts[kind]} {kind}" for kind in VerdictKind if counts[kind])
 
 
 def is_capture_id(value: object) -> bool:

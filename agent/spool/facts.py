@@ -17,6 +17,7 @@ Two kinds of note in the index hold them, and each step is one transaction:
 | a capture is claimed for the first time | `fact/` deleted, `carried/` added, before the request |
 | it is sent again, also after a restart | none: it carries the same |
 | it is acknowledged | `carried/` deleted, with its row |
+| a person exports and acknowledges facts without a carrier | `fact/` deleted |
 | it is rejected, damaged, evicted or replaced | `carried/` deleted, `fact/` added, with its row |
 | a start finds that it is gone | the same |
 
@@ -27,7 +28,7 @@ lines are equal then, and count once. If the index is lost, the facts in it are 
 
 import contextlib
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +135,19 @@ class Facts:
         }
         return back | self.delivered(capture_id)
 
+    def free(self) -> list[str]:
+        """Return the lines that no capture carries."""
+        return [fact.text for fact in self._waiting.values()]
+
+    def handed_over(self, lines: Collection[str]) -> Notes:
+        """Forget lines of `free` that somebody else delivered."""
+        chosen = set(lines)
+        return {
+            f"{FACT_NOTE}{fact.number}": None
+            for fact in self._waiting.values()
+            if fact.text in chosen
+        }
+
     def orphaned(self, waiting: Container[str]) -> Notes:
         """Let what was carried by captures that do not wait any more wait again."""
         notes: Notes = {}
@@ -183,3 +197,12 @@ def _fact(number: int, text: str) -> Fact:
     if not is_verdict(line):
         raise ValueError("not a verdict")
     return Fact(number, text, line.get("id") or "")
+
+
+def count_in(waiting: Sequence[str], carried: Sequence[str]) -> int:
+    """Return how many facts there are in the texts of the notes of the two kinds."""
+    count = len(waiting)
+    for text in carried:
+        with contextlib.suppress(ValueError, TypeError):
+            count += len(json.loads(text))
+    return count

@@ -53,6 +53,7 @@ _COUNTS = """
     SELECT substr(key, 7), value FROM Cache
     WHERE raw = 1 AND key > 'count/' AND key < 'count0'
 """
+_NOTES_FROM = "SELECT value FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
 _NOTE = "SELECT value FROM Cache WHERE raw = 1 AND key = ?"
 _IN_NAMES = MappingProxyType(
     {
@@ -138,6 +139,8 @@ class IndexTotals:
     recent_bytes: int  # on disk, of captures within the requested span
     counts: dict[str, int]
     notes: dict[str, str]
+    listed: dict[str, list[str]] = field(default_factory=dict)
+    """Texts of the notes whose names begin with each of the requested prefixes."""
 
 
 def check(directory: Path, known_settings: frozenset[str]) -> None:
@@ -195,10 +198,17 @@ def read_all(directory: Path) -> IndexContents:
     return contents
 
 
-def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexTotals:
+def read_totals(
+    directory: Path,
+    span: tuple[str, str],
+    notes: tuple[str, ...],
+    prefixes: tuple[str, ...] = (),
+) -> IndexTotals:
     """Sum up the index from another process, without a lock that could block the daemon.
 
     `span` is the first and the last time that count as recent, in the form used in file names.
+    `prefixes` end with a slash: of each, all notes whose names begin so are read.
+
     Raises `OSError` when there is no readable index.
     """
     path = directory / DATABASE
@@ -207,9 +217,9 @@ def read_totals(directory: Path, span: tuple[str, str], notes: tuple[str, ...]) 
     try:
         if _is_safe_to_open(directory):
             with contextlib.suppress(sqlite3.OperationalError):
-                return _totals(path, span, notes)
+                return _totals(path, span, notes, prefixes)
         with readable_copy(directory) as copy:
-            return _totals(copy / DATABASE, span, notes)
+            return _totals(copy / DATABASE, span, notes, prefixes)
     except (sqlite3.Error, DamagedIndexError) as error:
         raise OSError(errno.EIO, f"cannot read the index: {error}", str(path)) from error
 
@@ -236,7 +246,9 @@ def _is_safe_to_open(directory: Path) -> bool:
     return shared.exists() or Disk().free_bytes(directory) >= MIN_FREE_TO_OPEN
 
 
-def _totals(path: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexTotals:
+def _totals(
+    path: Path, span: tuple[str, str], notes: tuple[str, ...], prefixes: tuple[str, ...]
+) -> IndexTotals:
     with _connection(path, "ro") as database:
         database.execute("BEGIN")  # one snapshot for all queries
         spanned = {**_IN_NAMES, "since": span[0], "until": span[1]}
@@ -247,7 +259,17 @@ def _totals(path: Path, span: tuple[str, str], notes: tuple[str, ...]) -> IndexT
             for name in notes
             for (value,) in database.execute(_NOTE, (NOTE + name,))
         }
-    return IndexTotals(waiting, size, oldest, recent, counts, found)
+        listed = {
+            prefix: [
+                str(value)
+                # The character after the slash ends the range.
+                for (value,) in database.execute(
+                    _NOTES_FROM, (NOTE + prefix, NOTE + prefix[:-1] + "0")
+                )
+            ]
+            for prefix in prefixes
+        }
+    return IndexTotals(waiting, size, oldest, recent, counts, found, listed)
 
 
 @contextlib.contextmanager

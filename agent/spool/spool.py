@@ -18,7 +18,7 @@ committed. So an in-doubt put keeps its files, and the next put first overwrites
 import contextlib
 import errno
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.domain import LANES, EvictionClass, SpoolEntry, StoredCapture
 from agent.errors import DamagedRecord, SpoolUnavailable
@@ -356,6 +356,19 @@ class Spool:
             except OSError as error:
                 raise SpoolUnavailable(f"cannot store a verdict: {error}") from error
             return self._facts.dropped - before
+
+    def free_facts(self) -> list[str]:
+        """Return the verdicts that no capture carries, for an export."""
+        with self._lock:
+            return self._facts.free()
+
+    def acknowledge_facts(self, lines: Collection[str]) -> None:
+        """Delete verdicts that `free_facts` returned. Raises `SpoolUnavailable`."""
+        with self._lock:
+            try:
+                self._commit(IndexChange(notes=self._facts.handed_over(lines)))
+            except OSError as error:
+                raise SpoolUnavailable(f"cannot delete delivered verdicts: {error}") from error
 
     def facts_waiting(self) -> int:
         """Return the number of verdicts that were stored by `keep_facts` and not delivered."""

@@ -17,6 +17,7 @@ from agent.record.file_format import (
     time_from_name,
     time_in_name,
 )
+from agent.spool.facts import CARRIED_NOTE, FACT_NOTE, count_in
 from agent.spool.index_reading import DATABASE, read_totals
 from agent.spool.layout import RESERVE_BYTES, SpoolPaths
 from agent.spool.lock import Owner, owner_of
@@ -43,6 +44,7 @@ class SpoolStatus:
     occupied: int  # bytes on disk of the whole folder
     in_rejected: int = 0  # files in `rejected/`
     ledger: str | None = None  # credit ledger, as last made durable
+    facts_waiting: int = 0  # verdicts that no endpoint has confirmed
 
     @property
     def evicted(self) -> int:
@@ -83,7 +85,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
     if not (paths.cache / DATABASE).exists():
         return _without_index(disk, paths)
     span = time_in_name(now - _RECENT_S), time_in_name(now)
-    totals = read_totals(paths.cache, span, ("last_delivered", "ledger"))
+    totals = read_totals(paths.cache, span, ("last_delivered", "ledger"), (FACT_NOTE, CARRIED_NOTE))
     counts = Counter(totals.counts)
     rejected = [file.size for file in disk.files(paths.rejected)]
     moved_bytes = sum(rejected) + sum(file.size for file in disk.files(paths.damaged))
@@ -106,6 +108,7 @@ def read_status(directory: Path, *, now: float, disk: Disk | None = None) -> Spo
         + min(RESERVE_BYTES, disk.size(paths.reserve)),
         in_rejected=len(rejected),
         ledger=totals.notes.get("ledger"),
+        facts_waiting=count_in(totals.listed[FACT_NOTE], totals.listed[CARRIED_NOTE]),
     )
 
 

@@ -38,6 +38,7 @@ QUIET: dict[str, Any] = {
     "cameras": [CAMERA],
     "waiting": 0,
     "waiting_bytes": 0,
+    "facts_waiting": 0,
     "in_flight": 0,
     "oldest_waiting": None,
     "stored": 0,
@@ -148,6 +149,7 @@ def camera(**facts: Any) -> dict[str, Any]:
         ("waiting", {"waiting": 3, "best_value": 1.418}, "the best 1.42 expected new failures"),
         ("waiting", {"best_value": 0.0}, "0 captures, 0B"),
         ("waiting", {"waiting": 3, "in_flight": 2}, "2 being sent"),
+        ("waiting", {"facts_waiting": 3}, "3 verdicts that travel with the next captures"),
         (
             "waiting",
             {"waiting": 1, "oldest_waiting": "2026-05-28T20:26:00+00:00"},

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from agent.dataset.coco import coco_of, write_coco
 from agent.dataset.folder import Dataset
 from agent.dataset.records import read_records
+from agent.domain import VerdictKind
 from agent.errors import ConfigurationError
 from agent.evaluation.annotations import coco_labels
 from agent.files import Disk
 from agent.record.shapes import COCO_KEYPOINTS
-from tests.fakes.captures import CAR, capture_id, stored_capture
+from tests.fakes.captures import CAR, capture_id, record_of, said, stored_capture
 
 TRIANGLE = {**CAR, "polygon": [[10, 20], [110, 20], [60, 70]]}
 DIAMOND = {**CAR, "box": [10, 10, 90, 90], "corners": [[50, 10], [90, 50], [50, 90], [10, 50]]}
@@ -144,6 +145,15 @@ def test_categories_are_the_classes_of_the_labels_from_1(tmp_path: Path) -> None
         row = (folder / f"labels/{image}.txt").read_text().split()
         assert annotation["category_id"] == int(row[0]) + 1
     assert names == {1: "person", 2: "class 1", 3: "car"}
+
+
+def test_an_image_has_the_verdicts_on_it_as_tags() -> None:
+    """Labels that nobody objected to are the model's, as all here: each has its score."""
+    unobjected = said(1, VerdictKind.UNOBJECTED, inclusion_probability=0.5)
+    made = coco_of({capture_id(1): record_of(1, b"", verdicts=[unobjected, said(2)])})
+
+    assert made["images"][0]["tags"] == ["unobjected"]
+    assert "tags" not in coco_of({capture_id(1): record_of(1, b"")})["images"][0]
 
 
 def test_it_is_read_back_as_what_the_model_reported(tmp_path: Path) -> None:

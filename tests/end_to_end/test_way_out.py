@@ -21,7 +21,7 @@ from tests.end_to_end.command import (
     status,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
-from tests.spool.spool_builders import open_real
+from tests.spool.spool_builders import fact_text, open_real
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -82,7 +82,10 @@ def test_an_export_may_add_coco_annotations(spool: Path) -> None:
 
 
 def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) -> None:
+    with open_real(spool / "spool") as opened:
+        opened.keep_facts([fact_text(1), fact_text(2)])
     before = status(spool)
+    assert before["facts_waiting"] == 2
 
     result = call(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
     after = status(spool)
@@ -90,6 +93,9 @@ def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) 
     assert result.returncode == 0, result.stderr
     assert len(ids(spool / "stick")) == before["waiting"]
     assert (after["waiting"], after["delivered"]) == (0, before["waiting"])
+    assert after["facts_waiting"] == 0
+    assert (spool / "stick/verdicts.jsonl").read_text().splitlines() == [fact_text(1), fact_text(2)]
+    assert "verdicts in stick/verdicts.jsonl: 2 right" in result.stdout
     assert_law(after)
 
 

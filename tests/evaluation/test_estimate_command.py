@@ -10,7 +10,9 @@ from typer.testing import CliRunner, Result
 
 from agent.cli import app
 from agent.dataset.folder import Dataset
+from agent.domain import Verdict, VerdictKind
 from agent.files import Disk
+from agent.record.verdicts import verdict_line
 
 IMAGE = b"the command reads no image"
 
@@ -174,6 +176,29 @@ def test_the_output_counts_reviewed_and_left_out_captures(tmp_path: Path) -> Non
     assert "2 of 4 random captures reviewed" in words
     assert "5 captures of other lanes left out" in words
     assert "Wilson" in words
+
+
+def test_what_people_said_unasked_is_no_review(tmp_path: Path) -> None:
+    """Verdicts, and captures that were made for them, change no figure."""
+    folder = captures(tmp_path / "dataset", drawn=4, chosen=2)
+    file = tmp_path / "v.csv"
+    file.write_text(f"id,verdict\n{name_of(0)},ok\n{name_of(1)},fail\n{name_of(5)},fail\n")
+    before = facts(folder, "--labels", file)
+    dataset = Dataset(folder, Disk())
+    for number, kind in ((10, VerdictKind.UNOBJECTED), (11, VerdictKind.WRONG)):
+        of_random = verdict_line(Verdict(kind, "gate", 0.0, number, name_of(2)))
+        verdicts = [verdict_line(Verdict(kind, "gate", 0.0, 1.0, name_of(number))), of_random]
+        record = json.loads((folder / "records" / f"{name_of(5)}.json").read_text())
+        record |= {"id": name_of(number), "lane": "verdict", "verdicts": verdicts}
+        dataset.store(json.dumps(record).encode(), IMAGE)
+    file.write_text(file.read_text() + f"{name_of(10)},ok\n{name_of(11)},fail\n")
+
+    after = facts(folder, "--labels", file)
+
+    assert after == {**before, "left_out": before["left_out"] + 2}
+    assert "people gave these verdicts unasked" in refused(
+        folder, "--labels", folder / "verdicts.jsonl"
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ from agent.domain import (
     RuleHit,
     SpoolEntry,
     StoredCapture,
+    Verdict,
+    VerdictKind,
 )
+from agent.record.verdicts import verdict_line
 from agent.spool.types import NewCapture
 from tests.fakes.clock import WALL
 
@@ -50,6 +53,11 @@ def capture_id(number: int, tag: int | None = None) -> str:
     bits = (FIRST_CAPTURE_MS + number) << 80 | 7 << 76 | (number & 0xFFF) << 64 | 2 << 62
     text = f"{bits | (number & 0x3FFF) << 48 | tag:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def said(number: int, kind: VerdictKind = VerdictKind.WRONG, **more: Any) -> dict[str, Any]:
+    """Return a verdict on the capture of this number, as it is in a record."""
+    return verdict_line(Verdict(kind, "gate", WALL, WALL + 3, capture_id(number), **more))
 
 
 def frame(

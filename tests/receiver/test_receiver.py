@@ -25,7 +25,14 @@ from agent.receiver.receiver import ReceivedCapture, Receiver, Refusal
 from agent.receiver.report import REPEAT_S, ArrivalReport
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.endpoint import EndpointTarget
-from tests.fakes.captures import CAR, of_first_schema, stored_capture, with_clip
+from tests.fakes.captures import (
+    CAR,
+    capture_id,
+    of_first_schema,
+    said,
+    stored_capture,
+    with_clip,
+)
 from tests.fakes.clock import ManualClock
 from tests.fakes.disk.real import RefusingDisk
 from tests.search import examples
@@ -551,6 +558,8 @@ def test_the_report_shows_each_capture_and_each_kind_of_refusal_once(tmp_path: P
         ask(receiver, body=body, headers=headers | {"Authorization": "Bearer wrong"})
         body, headers = form(stored_capture(1, b"other"))
         ask(receiver, body=body, headers=headers)
+        body, headers = form(stored_capture(2, verdicts=[said(2), said(1), said(1, note="no")]))
+        ask(receiver, body=body, headers=headers)
     finally:
         receiver.stop()
 
@@ -563,7 +572,9 @@ def test_the_report_shows_each_capture_and_each_kind_of_refusal_once(tmp_path: P
         f"{refused}\n",
         f"{refused} (2 more like the one before)\n",
         f"refused  127.0.0.1  422  cannot store {made.id}: another image has this id\n",
+        f"stored  {names}  0 kB  {capture_id(2)}  verdicts: 3 wrong\n",
     ]
+    assert len((tmp_path / "verdicts.jsonl").read_text().splitlines()) == 3
 
 
 def test_no_raw_control_character_is_printed() -> None:

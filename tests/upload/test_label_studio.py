@@ -23,7 +23,7 @@ from agent.runtime.worker import Worker
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_names import nearest
 from agent.upload.targets.label_studio import LabelStudioTarget
-from tests.fakes.captures import CAR, classified, stored_capture
+from tests.fakes.captures import CAR, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
@@ -62,6 +62,15 @@ def target_of(
         network=HttpOptions(timeout=5.0),
         boot=BOOT,
     )
+
+
+def test_a_task_says_what_people_said(server: LabelStudioServer) -> None:
+    with target_of(server.url) as target:
+        target.send(stored_capture(1, verdicts=[said(1, by="ann", note="no car")]))
+
+    (task,) = server.tasks
+    found = {name: task.data[name] for name in ("verdict", "verdict_by", "note")}
+    assert found == {"verdict": "wrong", "verdict_by": "ann", "note": "no car"}
 
 
 def paths(server: LabelStudioServer) -> list[str]:

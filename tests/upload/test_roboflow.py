@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.domain import VerdictKind
 from agent.errors import (
     AgentError,
     CaptureRejected,
@@ -20,7 +21,7 @@ from agent.errors import (
 )
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
-from tests.fakes.captures import CAR, classified, stored_capture
+from tests.fakes.captures import CAR, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
 
@@ -92,6 +93,25 @@ def test_the_weight_of_a_random_capture_arrives(server: RoboflowServer) -> None:
     (image,) = server.images.values()
     assert image.metadata["sampling_weight"] == 1800.0
     assert "rules" not in image.metadata
+
+
+def test_a_verdict_arrives_as_a_tag_and_in_the_metadata(server: RoboflowServer) -> None:
+    wrong = said(1, by="ann", note="no car")
+    unobjected = said(2, VerdictKind.UNOBJECTED, inclusion_probability=0.25)
+    with target_of(server.url) as target:
+        # A verdict on another capture says nothing of this one.
+        target.send(stored_capture(1, lane="verdict", verdicts=[wrong, said(9)]))
+        target.send(stored_capture(2, lane="verdict", verdicts=[unobjected], note="shown"))
+
+    first, second = server.images.values()
+    rules = ["low_confidence", "flicker"]
+    assert first.tags == ["test", "gate", "verdict", "verdict-wrong", *rules]
+    assert second.tags == ["test", "gate", "verdict", "unobjected", *rules]
+    said_of_first = {n: first.metadata.get(n) for n in ("verdict", "verdict_by", "note")}
+    assert said_of_first == {"verdict": "wrong", "verdict_by": "ann", "note": "no car"}
+    assert second.metadata["verdict"] == "unobjected"
+    assert second.metadata["inclusion_probability"] == 0.25
+    assert second.metadata["note"] == "shown"
 
 
 def test_the_address_chooses_batch_tags_split_and_boxes(server: RoboflowServer) -> None:

@@ -24,7 +24,7 @@ from agent.domain import Receipt, StoredCapture, Task
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
 from agent.record.shapes import task_of
-from agent.record.summary import Annotate, capture_day, flat, rule_names
+from agent.record.summary import Annotate, capture_day, flat, rule_names, verdict_tags
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
@@ -247,4 +247,5 @@ def _taken_apart(url: str) -> tuple[str, str, str]:
 def _tags(record: Mapping[str, Any]) -> list[str]:
     """Return the tags by which a labeller filters images."""
     named = [record.get(name) for name in ("device", "camera", "lane")]
-    return [tag for tag in (*named, *rule_names(record)) if isinstance(tag, str) and tag]
+    tags = (*named, *verdict_tags(record), *rule_names(record))
+    return [tag for tag in tags if isinstance(tag, str) and tag]
