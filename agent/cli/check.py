@@ -80,6 +80,10 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
         from agent.cli.api_check import check_api
 
         yield _tried("api", partial(check_api, settings, settings.api, clock))
+    if settings.mqtt_url is not None:
+        from agent.cli.broker_check import check_broker
+
+        yield _tried("mqtt", lambda: check_broker(settings, clock))
     if upload_test:
         from agent.cli.upload_test import send_marked_frame
 

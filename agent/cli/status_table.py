@@ -42,6 +42,10 @@ def _rows(facts: Mapping[str, Any], now: float) -> Iterator[Row]:
     yield "model", _model(facts), _BAD if facts["model_error"] else ""
     yield _upload(facts)
     yield _last_error(facts)
+    if facts["mqtt"] is not None:
+        is_good = facts["mqtt"] == "connected"
+        shown = facts["mqtt"] if is_good else f"{facts['mqtt']}: {facts['mqtt_error']}"
+        yield "mqtt", shown, _GOOD if is_good else _WORTH_A_LOOK
     yield "waiting", _waiting(facts, now), ""
     yield "delivered", _delivered(facts, now), ""
     yield "rejected", str(facts["rejected"]), _BAD if facts["in_rejected"] else ""

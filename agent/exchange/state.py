@@ -90,6 +90,8 @@ class DaemonState:
     clip_bytes: int | None = None  # of encoded frames in memory; None without clips
     clip_limit: int | None = None  # of these, in bytes
     best_value: float | None = None  # expected new failures of the best that waits for a credit
+    mqtt: str | None = None  # `connected` or `disconnected`; None without AGENT_MQTT_URL
+    mqtt_error: str | None = None  # why it is disconnected
     exit_code: int | None = None  # of a daemon that stopped
     stop_reason: str | None = None
 

@@ -94,6 +94,8 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "best_value": running.best_value if running else None,
         "clip_bytes": running.clip_bytes if running else None,
         "clip_max_bytes": running.clip_limit if running else None,
+        "mqtt": running.mqtt if running else None,
+        "mqtt_error": running.mqtt_error if running else None,
         "model": running.model if running else None,
         "model_sha256": running.model_sha256 if running else None,
         "model_provider": running.model_provider if running else None,

@@ -14,6 +14,10 @@ UNANSWERED = (
 )
 NO_MQTT = f"what it sends is no MQTT; {CHECK_ADDRESS}"
 CLOSED = "it closed the connection"
+CLOSED_EARLY = (
+    "it closes the connection without an answer; check the port in AGENT_MQTT_URL, and mqtt:// or "
+    "mqtts://"
+)
 SILENT = "it has not answered for a while; check the network and the broker"
 TAKEN_OVER = (
     "another client uses the same client id: give each device its own AGENT_DEVICE_ID, and run one "

@@ -82,7 +82,7 @@ class Wake:
 
     def call(self) -> None:
         """End the wait now, or the next one at once."""
-        with contextlib.suppress(BlockingIOError):  # it is about to end
+        with contextlib.suppress(OSError):  # full: it is about to end; closed: nobody waits
             self._write.send(b"\0")
 
     def fileno(self) -> int:
@@ -93,6 +93,11 @@ class Wake:
         """Forget the calls so far."""
         with contextlib.suppress(BlockingIOError):
             self._read.recv(4096)
+
+    def close(self) -> None:
+        """End its use."""
+        self._read.close()
+        self._write.close()
 
 
 def tls_context(address: MqttAddress) -> ssl.SSLContext | None:
@@ -305,7 +310,10 @@ class Connection:
         if self._refusal:
             is_old = self._refusal == "Unsupported protocol version"
             return NotConnected(causes.of_refusal(self._refusal), try_older=is_old and self._is_new)
-        return NotConnected(self._cause, try_older=self._is_new and not self._is_open)
+        if self._is_open:
+            return NotConnected(self._cause)
+        cause = causes.CLOSED_EARLY if self._cause == causes.CLOSED else self._cause
+        return NotConnected(cause, try_older=self._is_new)
 
     def _drop(self) -> None:
         sock = self._client.socket()

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
@@ -24,6 +25,7 @@ _PRESS = "PRESS"
 _FIELDS = frozenset({"camera", "at", "note"})
 _ALLOWED = 'nothing, PRESS, the name of a camera, or JSON such as {"camera": "gate", "at": "-3s"}'
 _SHOWN_MAX = 60
+_SECONDS_MAX = 1e9  # of a time before now
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,18 @@ def _from_json(text: str, named: str, cameras: tuple[str, ...]) -> list[Command]
     camera, at, note = value.get("camera"), value.get("at"), value.get("note", "")
     if not isinstance(camera, str | None):
         raise _invalid("camera must be a name")
-    if isinstance(at, bool) or not isinstance(at, str | int | float | None):
+    if not _may_be_time(at):
         raise _invalid('at must be a time such as "2026-05-28T20:26:40Z" or "-3s"')
     if not isinstance(note, str) or len(note) > NOTE_MAX:
         raise _invalid(f"note must be a text of at most {NOTE_MAX} characters")
-    if isinstance(at, int) and abs(at) > 2**53:  # no number of seconds, and no float
-        raise _invalid('at must be a time such as "2026-05-28T20:26:40Z" or "-3s"')
     asked = cameras if camera is None and not named else (_known(camera or named, named, cameras),)
     return [Command(each, at, note) for each in asked]
+
+
+def _may_be_time(at: object) -> TypeGuard[str | float | None]:
+    if isinstance(at, int | float) and not isinstance(at, bool):
+        return abs(at) <= _SECONDS_MAX  # neither NaN nor Inf
+    return isinstance(at, str | None)
 
 
 def _known(camera: str, named: str, cameras: tuple[str, ...]) -> str:

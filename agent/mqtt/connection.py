@@ -132,6 +132,7 @@ class BrokerThread:
                     self._stopping.wait(wait)
         finally:
             end()
+            self._wake.close()
 
     def _try(self) -> float:
         """Connect, and serve the connection until it ends; return the wait before the next try."""

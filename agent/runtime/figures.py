@@ -54,6 +54,7 @@ class Figures:
     clip_frames_dropped: int = 0
     clips_shortened: int = 0
     still: int = 0  # frames that were not analysed because nothing moved
+    mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
 
 
 class FigureSource:
@@ -122,6 +123,7 @@ class FigureSource:
             ),
             disk_refuses=state.disk_error is not None,
             clip_bytes=state.clip_bytes,
+            mqtt_connected=None if live.broker is None else live.broker.is_connected,
             info={
                 "version": state.version,
                 "device": state.device,

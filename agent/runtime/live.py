@@ -194,6 +194,10 @@ class LiveState:
         )
         if self._clips is not None:
             state = replace(state, clip_bytes=self._clips.used, clip_limit=self._clips.limit)
+        broker = self.broker
+        if broker is not None:
+            condition = "connected" if broker.is_connected else "disconnected"
+            state = replace(state, mqtt=condition, mqtt_error=shown_error(broker.error))
         if self.end is not None:
             state = replace(state, exit_code=self.end[0], stop_reason=self.end[1])
         if self._model is None:

@@ -52,6 +52,8 @@ QUIET: dict[str, Any] = {
     "last_error": None,
     "target": "https://example.org/captures",
     "upload": "flowing",
+    "mqtt": None,
+    "mqtt_error": None,
     "best_value": None,
     "clip_bytes": None,
     "clip_max_bytes": None,
@@ -139,6 +141,12 @@ def camera(**facts: Any) -> dict[str, Any]:
             "model",
             {"model": "b", "model_error": "cannot use a"},
             "b (0123456789ab), the known-good model: cannot use a",
+        ),
+        ("mqtt", {"mqtt": "connected"}, "connected"),
+        (
+            "mqtt",
+            {"mqtt": "disconnected", "mqtt_error": "cannot reach mqtt://broker:1883: no"},
+            "disconnected: cannot reach mqtt://broker:1883: no",
         ),
         ("waiting", {"waiting": 3, "waiting_bytes": 1500}, "3 captures, 1.5kB"),
         (

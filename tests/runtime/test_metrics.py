@@ -32,6 +32,13 @@ FIGURES = Figures(
 )
 
 
+def test_the_broker_has_a_figure_where_there_is_one() -> None:
+    with_broker = replace(FIGURES, mqtt_connected=False)
+
+    assert "capture_agent_mqtt_connected 0" in exposition(with_broker).splitlines()
+    assert "mqtt" not in exposition(FIGURES)
+
+
 def test_the_figures_of_clips_are_there_where_there_are_clips() -> None:
     with_clips = replace(FIGURES, clip_bytes=4096, clip_frames_dropped=3, clips_shortened=1)
 
