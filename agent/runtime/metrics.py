@@ -158,6 +158,9 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
     if figures.flowing is not None:
         text = "1 while deliveries succeed, 0 while they are delayed or blocked."
         families.append(("upload_flowing", "gauge", text, {"": int(figures.flowing)}))
+    if figures.mqtt_connected is not None:
+        text = "1 while there is a connection to the MQTT broker, else 0."
+        families.append(("mqtt_connected", "gauge", text, {"": int(figures.mqtt_connected)}))
     families += more
     lines = []
     for name, kind, text, samples in families:
