@@ -94,7 +94,7 @@ def test_a_stop_says_offline_and_a_broken_connection_does_too(
     until(lambda: not made.is_running)
 
 
-def test_a_broker_that_restarts_is_told_all_anew(
+def test_a_broker_that_restarts_is_told_everything_again(
     broker: Mosquitto, door: MakeDoor, log: Recorder
 ) -> None:
     made = door(broker.url)
