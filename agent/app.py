@@ -23,6 +23,7 @@ from agent.domain import Capture, Task
 from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
+from agent.factories.affirmation import affirmations_per_day
 from agent.factories.api import has_doors, side_workers
 from agent.factories.application import asking, live_images
 from agent.factories.cameras import frame_source, push_intake
@@ -182,9 +183,10 @@ def wired(
             recent=asked.recent,
             captures=asked.captures,
             verdicts=asked.verdicts,
+            shown=asked.shown,
             intake=intake,
             images=live_images(settings, stages, clock=clock),
-            affirms=settings.affirm_per_day > 0,
+            affirms=affirmations_per_day(settings) > 0,
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
             facts=asked.facts,
         )

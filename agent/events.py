@@ -260,6 +260,25 @@ EVENTS: Mapping[str, Event] = {
         "is one.",
         facts="camera capture verdict by",
     ),
+    "prediction affirmed": Event(
+        "info",
+        "A prediction that was shown and drawn was not contradicted in time; `capture` is the one "
+        "that says so. It is no review.",
+        facts="camera capture inclusion_probability",
+    ),
+    "affirmations limited": Event(
+        "warning",
+        "Fewer shown predictions are drawn than `AGENT_AFFIRM_PER_DAY` says, because no more could "
+        "be sent or kept; `error` says why.",
+        "Do what `error` says.",
+        facts="error",
+    ),
+    "affirmations dropped": Event(
+        "info",
+        "The daemon stopped before the time was over in which drawn predictions may be "
+        "contradicted: they are dropped.",
+        facts="dropped",
+    ),
     "frame captured": Event(
         "info",
         "A frame was selected; `rules` says why, and `value` how many new failures a label of it "

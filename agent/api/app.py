@@ -13,7 +13,7 @@ from agent.api.access import Access
 from agent.api.guard import Guard
 from agent.api.limits import LIMITS, ApiLimits
 from agent.api.observer import OTHER, ApiObserver
-from agent.api.routes import cameras, captures, detections, frames, page, status, verdicts
+from agent.api.routes import cameras, captures, detections, frames, page, shown, status, verdicts
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.application import Application
 
@@ -77,6 +77,7 @@ def routes(application: Application) -> list[Route]:
         *detections.routes(application),
         *captures.routes(application),
         *verdicts.routes(application),
+        *shown.routes(application),
         *frames.routes(application),
     ]
 

@@ -22,6 +22,7 @@ from agent.errors import (
     ModelUnusable,
     TemporaryError,
 )
+from agent.factories.affirmation import affirmation_warning
 from agent.factories.delivery import no_place_for_clips, upload_target
 from agent.factories.model import (
     application_task,
@@ -80,9 +81,9 @@ def check_secrets(settings: Settings, environ: Mapping[str, str]) -> str:
             f"{', '.join(map(str, exposed))}: chmod o= {' '.join(map(str, exposed))}"
         )
     given = sum(name.startswith("AGENT_") for name in environ) - len(foreign_variables())
-    return "; warning: ".join(
-        [f"all understood; AGENT_ variables set: {given}", *settings_warnings()]
-    )
+    affirmations = affirmation_warning(settings)
+    warnings = [*settings_warnings(), *([affirmations] if affirmations is not None else [])]
+    return "; warning: ".join([f"all understood; AGENT_ variables set: {given}", *warnings])
 
 
 def exposed_files(files: Iterable[Path]) -> list[Path]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.factories.affirmation import affirmation_warning, affirmations
 from agent.factories.api import has_doors
 from agent.factories.images import recent_encoder, viewing_encoder
 from agent.record.drawing import draw_record
 from agent.record.image import pixels_of
+from agent.runtime.affirmation import Affirmations
 from agent.runtime.answers import FrameView
 from agent.runtime.asked_captures import AskedCaptures, CaptureParts
 from agent.runtime.facts import FactWriter
@@ -41,11 +43,15 @@ class Asking:
     captures: AskedCaptures | None = None
     verdicts: GivenVerdicts | None = None
     facts: FactWriter | None = None
+    shown: Affirmations | None = None
     sides: tuple[SideWorker, ...] = ()
 
 
 def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Asking:
     """Keep the frames of the last seconds if somebody may ask for one."""
+    warning = affirmation_warning(settings)
+    if warning is not None:
+        log.warning("affirmations limited", error=warning)
     if not has_doors(settings):
         return Asking()
     readers = {reader.camera: reader for reader in stages.readers}
@@ -66,16 +72,21 @@ def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Ask
     facts = FactWriter(spool, log=log)
     stored = StoredVerdicts(spool, stages.writer.add, facts.keep, stats.followed)
     parts = CaptureParts(recent, past, known, spool, new_id)
+    verdicts = GivenVerdicts(parts, stored, facts.keep, stats=stats, clock=clock, log=log)
+    shown = affirmations(settings, parts, facts, stats=stats, clock=clock, log=log)
+    verdicts.given.add(shown.verdict_given)
     return Asking(
         recent,
         past,
         AskedCaptures(parts),
-        GivenVerdicts(parts, stored, facts.keep, stats=stats, clock=clock, log=log),
+        verdicts,
         facts,
+        shown,
         (
             SideWorker("recent frames", recent.step),
             SideWorker("asked captures", past.step),
             SideWorker("stored verdicts", stored.step, stored.close),
+            SideWorker("affirmations", shown.step, shown.close),
         ),
     )
 

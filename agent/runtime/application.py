@@ -59,8 +59,12 @@ class Verdicts(Protocol):
 class Shown(Protocol):
     """Hears of predictions that people saw. Thread-safe; never waits for the disk."""
 
-    def shown(self, camera: str, at: str | float, *, seconds: float) -> None:
-        """Note that a person saw the prediction for `seconds`. Raises `RequestRefused`."""
+    def shown(self, camera: str, at: str | float, *, seconds: float) -> Mapping[str, Any]:
+        """Note that a person saw the prediction of the frame nearest to `at` for `seconds`.
+
+        Returns its `camera` and `moment`, and whether it `counts` as shown. Raises
+        `RequestRefused`.
+        """
 
 
 class FactStore(Protocol):

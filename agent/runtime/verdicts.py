@@ -19,6 +19,7 @@ from agent.printable import printable
 from agent.record.timestamp import seconds_of
 from agent.record.verdicts import verdict_line
 from agent.runtime.asked_captures import MOST_NOTE, AskedCaptures, CaptureParts, checked_text
+from agent.runtime.listeners import Listeners
 from agent.runtime.recent_frame import RecentFrame
 from agent.runtime.stats import Stats
 from agent.runtime.stored_verdicts import StoredVerdicts
@@ -52,6 +53,8 @@ class GivenVerdicts:
         self._stats = stats
         self._clock = clock
         self._log = log
+        self.given: Listeners[Verdict] = Listeners()
+        """Who wants to know of each verdict."""
         self._lock = threading.Lock()
         self._made: dict[object, str] = {}  # id of its verdict capture, by what names a frame
 
@@ -93,6 +96,7 @@ class GivenVerdicts:
                 RefusalKind.INVALID,
                 "cannot take the verdict: give either capture, or camera and at",
             )
+        self.given.tell(made)
         self._stats.count(f"verdict/{kind.value}")
         self._log.info(
             "verdict given",
