@@ -1,6 +1,5 @@
 """Times as applications write them: RFC 3339, or seconds before now. Pure."""
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,10 +45,9 @@ def parse_moment(at: str | float) -> Ago | WallTime:
         raise _refused(at)
     if isinstance(at, str):
         return _parse_text(at)
-    seconds = abs(float(at))
-    if not math.isfinite(seconds) or seconds > _MOST_AGO:
+    if not abs(at) <= _MOST_AGO:  # also NaN; an integer may be too large for a float
         raise _refused(at)
-    return Ago(seconds)
+    return Ago(abs(float(at)))
 
 
 def _parse_text(at: str) -> Ago | WallTime:
@@ -91,4 +89,5 @@ def _refused(at: object) -> RequestRefused:
 
 
 def _shown(at: object) -> str:
-    return f"'{printable(at, _SHOWN)}'" if isinstance(at, str) else str(at)
+    shown = printable(at, _SHOWN)
+    return f"'{shown}'" if isinstance(at, str) else shown

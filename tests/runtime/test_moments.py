@@ -55,7 +55,7 @@ def test_a_leap_second_follows_the_second_before_it() -> None:
     "at",
     ["", "now", "yesterday", "+3s", "-3m", "--3s", "-3 s", "3e1", "-.5s", "2026-05-28", "20:26:40Z",
      "2026-13-28T20:26:40Z", "2026-05-28T24:26:40Z", "2026-05-28T20:26:40+25:00", "-99999999s",
-     "2026-05-28T20:26:40.Z", "٣s", "-3s\n", 1.78e9, -1.78e9, math.nan, math.inf, True],
+     "2026-05-28T20:26:40.Z", "٣s", "-3s\n", 1.78e9, -(10**400), math.nan, math.inf, True],
 )  # fmt: skip
 def test_anything_else_is_refused_with_what_may_be_written(at: str | float) -> None:
     with pytest.raises(RequestRefused) as refusal:
