@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Protocol
@@ -70,11 +70,21 @@ class Connections:
         """
         same = [each for each in self._open if each.address == new.address]
         if new.address and len(same) >= self._limits.address_connections:
-            if not _end_oldest(same):
+            if not self._end_oldest(same):
                 return False
-        elif len(self._open) >= self._limits.connections and not _end_oldest([*self._open]):
+        elif len(self._open) >= self._limits.connections and not self._end_oldest([*self._open]):
             return False
         self._open[new] = None
+        return True
+
+    def _end_oldest(self, connections: "Sequence[Connection]") -> bool:
+        """End the one that has waited longest for its client; False where none does."""
+        ranks = [(rank, each) for each in connections if (rank := each.spare_rank) is not None]
+        if not ranks:
+            return False
+        _, oldest = min(ranks, key=lambda pair: pair[0])
+        self.remove(oldest)  # now: the loop tells of its end later
+        oldest.abort()
         return True
 
     def remove(self, one: "Connection") -> None:
@@ -175,6 +185,15 @@ class Connection(H11Protocol):
             self._observer.failed(error, "request")
             self.abort()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep a connection whose client has sent its last request, until that is answered."""
+        cycle = self.cycle
+        is_asked = cycle is not None and not cycle.response_complete and not cycle.more_body
+        if not is_asked or self.phase is Phase.STREAM or self.scheme == "https":
+            return False
+        cycle.keep_alive = False
+        return True
+
     def pause_writing(self) -> None:
         """Note that the client does not read."""
         super().pause_writing()
@@ -257,6 +276,8 @@ class Connection(H11Protocol):
                 await self._end(answer, HTTPStatus.SERVICE_UNAVAILABLE, text)
             else:
                 await self._fail(answer, error, scope)
+        except asyncio.CancelledError:  # the server ends
+            self.abort()
         except Exception as error:  # noqa: BLE001 (a bug in a call is reported, and ends only it)
             await self._fail(answer, error, scope)
 
@@ -318,16 +339,6 @@ def plain_response(status: HTTPStatus, text: str) -> bytes:
 
 def _json(text: str) -> bytes:
     return json.dumps({"error": text}).encode()
-
-
-def _end_oldest(connections: list[Connection]) -> bool:
-    """End the one that has waited longest for its client; False where none does."""
-    ranks = [(rank, each) for each in connections if (rank := each.spare_rank) is not None]
-    if not ranks:
-        return False
-    _, oldest = min(ranks, key=lambda pair: pair[0])
-    oldest.abort()
-    return True
 
 
 def _remote_address(client: tuple[str, int] | None) -> str:

@@ -14,8 +14,8 @@ from agent.errors import ConfigurationError
 MODE = 0o660
 """Of the unix socket: its owner and its group may connect."""
 
-BACKLOG = 16
-"""Connections that the kernel keeps for us, and that one turn of the loop accepts at most."""
+BACKLOG = 128
+"""Connections that the kernel keeps until they are accepted."""
 
 _IP_FREEBIND = 15  # ip(7); the socket module does not name it
 _PRIVILEGED = 1024

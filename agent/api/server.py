@@ -19,6 +19,7 @@ from agent.api.listening import BACKLOG, Listening
 from agent.api.observer import ApiObserver
 
 _WAIT_S = 3600.0
+_ACCEPTS = 16  # connections in one turn of the loop
 _JOIN_S = 0.8  # the supervisor waits a second for it
 
 
@@ -71,6 +72,11 @@ class ApiServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_JOIN_S)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its thread has ended."""
+        return not self._thread.is_alive()
+
     def _serve(self) -> None:
         loop = self._loop
         asyncio.set_event_loop(loop)
@@ -107,9 +113,10 @@ class ApiServer:
                 connection,
                 sock=each.socket,
                 ssl=self._tls,
-                backlog=BACKLOG,
+                backlog=_ACCEPTS,
                 ssl_handshake_timeout=handshake,
             )
+            each.socket.listen(BACKLOG)  # asyncio has made it as short as `_ACCEPTS`
 
     async def _end(self) -> None:
         """Abort all connections, and give the calls a moment to notice."""
