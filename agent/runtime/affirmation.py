@@ -39,10 +39,13 @@ objects to a scene names the moment only roughly, and 10 s is how far back a mom
 MOST_CANDIDATES = 64
 """Drawn frames that are kept in memory at once."""
 
-SHOWN, DRAWN = "shown", "affirmation/drawn"
-AFFIRMED, CONTRADICTED = "affirmation/affirmed", "affirmation/contradicted"
-REVIEWED, LOST = "affirmation/reviewed", "affirmation/lost"
-"""Counters: shown predictions, those that were drawn, and what became of the drawn ones."""
+SHOWN = "shown"
+"""Counter of shown predictions."""
+
+AFFIRMATION = "affirmation/"
+OUTCOMES = ("drawn", "affirmed", "contradicted", "reviewed", "lost")
+DRAWN, AFFIRMED, CONTRADICTED, REVIEWED, LOST = (f"{AFFIRMATION}{name}" for name in OUTCOMES)
+"""Counters of the drawn ones, and of what became of them."""
 
 UNOBJECTED = RuleHit(VerdictKind.UNOBJECTED.value, 1.0)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from agent.runtime.affirmation import AFFIRMATION, OUTCOMES, SHOWN
 from agent.runtime.live import LiveState
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.preroll import DROPPED, SHORTENED
@@ -53,6 +54,8 @@ class Figures:
     clip_bytes: int | None = None  # of encoded frames in memory; None without clips
     clip_frames_dropped: int = 0
     clips_shortened: int = 0
+    shown: int = 0  # predictions of which it was told that a person saw them
+    affirmations: Mapping[str, int] = field(default_factory=dict)  # those drawn, and their outcomes
     still: int = 0  # frames that were not analysed because nothing moved
     mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
 
@@ -97,6 +100,8 @@ class FigureSource:
             flowing=None if self._uploader is None else self._uploader.condition == "flowing",
             clip_frames_dropped=total[DROPPED],
             clips_shortened=total[SHORTENED],
+            shown=total[SHOWN],
+            affirmations={name: total[f"{AFFIRMATION}{name}"] for name in OUTCOMES},
         )
         if self._disk is not None:
             figures = replace(

@@ -133,7 +133,9 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
         ("captures_in_flight", "gauge", "Captures being sent.", {"": figures.in_flight}),
         ("spool_bytes", "gauge", "Bytes of the spool on disk.", {"": figures.occupied}),
     ]
-    families += _clip_families(figures) + _camera_families(figures.cameras)
+    families += (
+        _affirmation_families(figures) + _clip_families(figures) + _camera_families(figures.cameras)
+    )
     if figures.disk_free is not None:
         free, least = {"": figures.disk_free}, {"": figures.disk_min_free}
         families += [
@@ -173,6 +175,25 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
 
 Family = tuple[str, str, str, Mapping[str, float]]
 """Name, type, help, and the samples by their labels."""
+
+
+def _affirmation_families(figures: Figures) -> list[Family]:
+    if not figures.shown:
+        return []
+    return [
+        (
+            "predictions_shown_total",
+            "counter",
+            "Predictions of which an application said that a person saw them.",
+            {"": figures.shown},
+        ),
+        (
+            "affirmations_total",
+            "counter",
+            "Shown predictions that were drawn, and what became of them.",
+            labelled("outcome", figures.affirmations),
+        ),
+    ]
 
 
 def _clip_families(figures: Figures) -> list[Family]:

@@ -39,6 +39,16 @@ def test_the_broker_has_a_figure_where_there_is_one() -> None:
     assert "mqtt" not in exposition(FIGURES)
 
 
+def test_the_figures_of_affirmations_are_there_once_something_was_shown() -> None:
+    with_some = replace(FIGURES, shown=7, affirmations={"drawn": 2, "contradicted": 1})
+
+    assert "shown" not in exposition(FIGURES)
+    found = exposition(with_some).splitlines()
+    assert "capture_agent_predictions_shown_total 7" in found
+    assert 'capture_agent_affirmations_total{outcome="drawn"} 2' in found
+    assert 'capture_agent_affirmations_total{outcome="contradicted"} 1' in found
+
+
 def test_the_figures_of_clips_are_there_where_there_are_clips() -> None:
     with_clips = replace(FIGURES, clip_bytes=4096, clip_frames_dropped=3, clips_shortened=1)
 
