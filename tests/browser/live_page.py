@@ -30,15 +30,19 @@ class LivePage:
         browser.open(url)
 
     def image(self, camera: str) -> WebElement:
-        """Return the image of a camera, once it has loaded."""
+        """Return the image of a camera, the large one if there is one, once it has loaded."""
+
+        code = "return arguments[0].complete && arguments[0].naturalWidth > 0"
 
         def loaded() -> WebElement | None:
-            for image in self.browser.all("img"):
-                if camera in (image.get_attribute("alt") or "") and self.browser.script(
-                    "return arguments[0].complete && arguments[0].naturalWidth > 0", image
-                ):
-                    return image
-            return None
+            images = self.browser.all(f"img[alt*='{camera}']")
+            images += [
+                image
+                for button in self.browser.all("button:has(img)")
+                if named(button, camera)
+                for image in button.find_elements("tag name", "img")
+            ]
+            return next((image for image in images if self.browser.script(code, image)), None)
 
         found = self.browser.until(loaded, f"no image of {camera}")
         assert isinstance(found, WebElement)

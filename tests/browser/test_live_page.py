@@ -10,6 +10,7 @@ from tests.browser.chromium import Browser, host_of
 from tests.browser.connections import established
 from tests.browser.live_daemon import LiveDaemon
 from tests.browser.live_page import LivePage, named
+from tests.browser.numbered_camera import FRAMES_PER_SECOND
 
 pytestmark = pytest.mark.slow
 
@@ -42,13 +43,18 @@ def with_the_mouse(page: LivePage) -> int:
     return page.seen_at("click")
 
 
-def with_the_keyboard(page: LivePage) -> int:
+def with_the_key(page: LivePage) -> int:
+    page.browser.press("c")
+    return page.seen_at("keydown", "c")
+
+
+def with_tab_and_enter(page: LivePage) -> int:
     page.browser.tab_to(lambda focused: named(focused, "Capture now"))
     page.browser.press(Keys.ENTER)
     return page.seen_at("keydown", "Enter")
 
 
-@pytest.mark.parametrize("capture", [with_the_mouse, with_the_keyboard])
+@pytest.mark.parametrize("capture", [with_the_mouse, with_the_key, with_tab_and_enter])
 def test_the_frame_that_was_shown_is_captured_and_arrives(
     live: LiveDaemon, page: LivePage, capture: Callable[[LivePage], int]
 ) -> None:
@@ -62,6 +68,39 @@ def test_the_frame_that_was_shown_is_captured_and_arrives(
     assert live.number_of(record) == seen
     page.says("requested")
     page.says("delivered")
+
+
+def test_what_is_typed_in_a_note_is_no_key_and_the_frame_is_held(
+    browser: Browser, live: LiveDaemon, page: LivePage
+) -> None:
+    """A person who writes a note means the frame that was there when they began."""
+    page.goes_on("gate")
+    browser.tab_to(lambda focused: named(focused, "note"))
+    page.watch("gate")
+    browser.press("c", "r")
+    held = page.seen_at("keydown", "r")
+    browser.press(*"ow w")
+    browser.until(lambda: live.camera.number > held + 2 * FRAMES_PER_SECOND, "no new frames")
+    page.button("Capture now").click()
+
+    [record] = live.arrived()
+    assert (record["note"], live.number_of(record)) == ("crow w", held)
+    assert len(live.captured()) == 1
+    page.goes_on("gate")
+
+
+def test_the_camera_that_was_chosen_is_captured(browser: Browser, tmp_path: Path) -> None:
+    with LiveDaemon(tmp_path, cameras={"yard": None}) as live:
+        page = LivePage(browser, live.url)
+        page.goes_on("gate")
+        browser.press(Keys.ARROW_RIGHT)
+        page.watch("yard")
+        page.goes_on("yard")
+        browser.press("c")
+        seen = page.seen_at("keydown", "c")
+
+        [record] = live.arrived()
+        assert (record["camera"], live.number_of(record)) == ("yard", seen)
 
 
 @pytest.mark.parametrize("verdict", ["wrong", "missing"])

@@ -66,8 +66,8 @@ def test_sixteen_cameras_fit(
 ) -> None:
     browser.show_on(screen)
     page = LivePage(browser, many.url)
-    for name in ("gate", "camera-01", f"camera-{MANY - 1}"):
-        browser.script("arguments[0].scrollIntoView()", page.image(name))
+    for name in ("camera-01", f"camera-{MANY - 1}", "gate"):
+        page.button(name).click()
         page.goes_on(name)
     page.shoot(tmp_path, "page")
 
