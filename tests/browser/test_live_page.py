@@ -56,11 +56,12 @@ def with_tab_and_enter(page: LivePage) -> int:
 
 @pytest.mark.parametrize("capture", [with_the_mouse, with_the_key, with_tab_and_enter])
 def test_the_frame_that_was_shown_is_captured_and_arrives(
-    live: LiveDaemon, page: LivePage, capture: Callable[[LivePage], int]
+    browser: Browser, live: LiveDaemon, page: LivePage, capture: Callable[[LivePage], int]
 ) -> None:
     """The camera makes ten frames a second and the page shows one: any other number is wrong."""
-    page.goes_on("gate")
     page.watch("gate")
+    page.goes_on("gate")
+    browser.until(lambda: live.camera.number > page.number("gate") + 4, "no newer frame")
     seen = capture(page)
 
     [record] = live.arrived()
