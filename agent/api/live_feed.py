@@ -14,6 +14,7 @@ from agent.runtime.application import Application
 
 PERIOD_S = 1.0
 
+_CAPTURES = 10
 _QUEUED = 2  # an older one is worth nothing
 
 
@@ -53,7 +54,7 @@ def live_facts(application: Application) -> dict[str, Any]:
     figures = application.live.figures
     captures: Sequence[Mapping[str, Any]] = ()
     if application.captures is not None:
-        captures = application.captures.latest()
+        captures = application.captures.latest()[:_CAPTURES]
     return {
         "page": page_files().tag,
         "affirms": application.affirms,
@@ -102,7 +103,8 @@ def _capture(capture: Mapping[str, Any]) -> dict[str, Any]:
     facts["verdicts"] = [
         {"verdict": each["verdict"], "by": each["by"]} for each in capture.get("verdicts", ())
     ]
-    return {**facts, "why": [rule_words(rule) for rule in capture.get("rules", ())]}
+    rules = [rule["name"] for rule in capture.get("rules", ())]  # the highest score first
+    return {**facts, "why": rule_words(rules[0]) if rules else "", "also": rules[1:]}
 
 
 def _age(at: float | None, now: float) -> float | None:

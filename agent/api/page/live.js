@@ -80,7 +80,7 @@ function visible() {
 
 async function fetchPicture(camera, kind, width) {
   const now = camera[kind];
-  if (now.busy || (camera.facts && camera.facts.last_frame_age_s === null)) return; // it has none
+  if (now.busy || lostAt || camera.facts?.last_frame_age_s == null) return; // there is none
   now.busy = true;
   try {
     const headers = now.tag ? { "If-None-Match": now.tag } : {};
@@ -164,7 +164,7 @@ function ages() {
   const left = Math.max(0, Math.ceil(JUDGED - age));
   const old = age > STALE ? `, ${span(age)} old` : "";
   put(find("moment"), held ? `${time(at)}, held for ${left} s` : time(at) + old);
-  find("frame").toggleAttribute("data-stale", age > STALE && !held);
+  find("frame").toggleAttribute("data-stale", !held && (age > STALE || lostAt !== null));
   const why = error || (age > STALE && !held ? `No new frame for ${span(age)}` : "");
   put(over, why);
   over.hidden = !why;
@@ -190,30 +190,55 @@ function tellShown() {
 
 // The stream of facts
 
-function connect() {
+// `fetch`, not `EventSource`: it tells why the agent refuses.
+async function connect() {
   clearTimeout(retry);
   if (stream || !visible()) return;
+  const mine = new AbortController();
+  stream = mine;
   heardAt = performance.now();
-  stream = new EventSource("/v1/live");
-  stream.onmessage = (event) => {
-    heardAt = performance.now();
-    lostAt = null;
-    render(JSON.parse(event.data));
-  };
-  stream.onerror = lost;
+  let why = "";
+  try {
+    const response = await ask("/v1/live", { signal: mine.signal });
+    if (response.ok) await listen(response.body);
+    else why = await refusal(response);
+  } catch {
+    // Gone, or closed here.
+  }
+  if (stream === mine) lost(why);
+}
+
+async function listen(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const lines = text.split("\n");
+    text = lines.pop();
+    for (const line of lines) if (line.startsWith("data: ")) heard(JSON.parse(line.slice(6)));
+  }
+}
+
+function heard(now) {
+  heardAt = performance.now();
+  lostAt = null;
+  render(now);
 }
 
 function close() {
   clearTimeout(retry);
-  stream?.close();
+  stream?.abort();
   stream = null;
 }
 
-function lost() {
+function lost(why = "") {
   close();
   lostAt ??= new Date();
-  put(find("connection"), `No connection since ${time(lostAt)}; trying again`, "bad");
-  find("frame").toggleAttribute("data-stale", true);
+  put(find("connection"), `${why || `No connection since ${time(lostAt)}`}; trying again`, "bad");
+  for (const camera of cameras.values()) put(camera.state, "no connection", "quiet");
+  put(find("stage-state"), "no connection", "quiet");
   retry = setTimeout(connect, RETRY);
 }
 
@@ -323,9 +348,9 @@ function renderFacts(now) {
 
 function upload(now) {
   if (!now.target) return ["off: captures stay on disk"];
+  if (now.upload === "blocked") return ["blocked, see above", "bad"];
   const error = now.last_error ? `: ${now.last_error}` : `, ${now.target}`;
-  const level = { blocked: "bad", delayed: "warn" }[now.upload] ?? "";
-  return [`${now.upload ?? "nothing sent yet"}${error}`, level];
+  return [`${now.upload ?? "nothing sent yet"}${error}`, now.upload === "delayed" ? "warn" : ""];
 }
 
 function disk(now) {
@@ -347,13 +372,16 @@ function renderCaptures(captures) {
     const item = made("li");
     const top = made("div", undefined, "top");
     top.append(made("b", capture.camera ?? "-"), made("span", capture.captured_at ? time(capture.captured_at) : "", "soft"));
-    item.append(top, made("p", capture.why.join("; ") || capture.lane || ""));
+    item.append(top, made("p", capture.why || capture.lane || ""));
+    if (capture.also.length) item.append(made("p", `also ${capture.also.join(", ").replaceAll("_", " ")}`, "soft"));
     const words = [capture.state];
     if (capture.reason) words.push(capture.reason);
     if (capture.lane) words.push(`lane ${capture.lane}`);
     if (typeof capture.value === "number") words.push(`value ${capture.value.toFixed(2)}`);
     item.append(made("p", words.join(", "), "soft"));
-    for (const each of capture.verdicts) item.append(made("p", `${each.verdict}${each.by ? `, says ${each.by}` : ""}`));
+    for (const each of capture.verdicts) {
+      item.append(made("p", `verdict ${each.verdict}${each.by ? `, by ${each.by}` : ""}`, "soft"));
+    }
     if (capture.note) item.append(made("p", `"${capture.note}"`, "soft"));
     return item;
   }));
@@ -411,13 +439,13 @@ async function act(what) {
 }
 
 function short(id) {
-  return `${id.slice(0, 8)}…`;
+  return id.slice(0, 13); // the time and a few digits: enough to find it in a list
 }
 
 async function follow(id, done, mine) {
   for (let n = 0; n < 120 && mine === latest; n += 1) {
     await new Promise((resolve) => setTimeout(resolve, PERIOD));
-    if (!visible()) continue;
+    if (!visible() || lostAt) continue;
     try {
       const response = await ask(`/v1/captures/${encodeURIComponent(id)}`);
       if (!response.ok) return;
@@ -454,7 +482,7 @@ function choose(name) {
 function step(by) {
   const names = [...cameras.keys()];
   choose(names[(names.indexOf(chosen) + by + names.length) % names.length]);
-  if (names.length > 1) say(`Camera ${chosen}`);
+  put(find("told"), `Camera ${chosen}`);
 }
 
 const KEYS = {
