@@ -238,6 +238,7 @@ class Reader:
             self._dropped = dropped
 
     def _lost(self, why: str) -> float | None:
+        self._count_dropped()
         self._report_damage()
         self.close()
         if self._stopping:  # the source was told to end: that is no loss

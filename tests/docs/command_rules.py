@@ -158,6 +158,15 @@ def _grep(words: list[str]) -> str | None:
     return None if event and event[1] in EVENTS else f"no event: {words[-1]}"
 
 
+def _curl(words: list[str]) -> str | None:
+    """The API is called, at one of its usual addresses."""
+    ours = re.compile(
+        r"http://(localhost|127\.0\.0\.1:8787|\[::1\]:8787)/(v1/[\w/.?=&%-]+|metrics)?"
+    )
+    calls = [word for word in words if "://" in word]
+    return None if len(calls) == 1 and ours.fullmatch(calls[0]) else f"not our API: {calls}"
+
+
 def _files(words: list[str]) -> str | None:
     missing = [word for word in words if not (ROOT / word).is_file()]
     return f"no such file: {missing}" if missing else None
@@ -189,6 +198,7 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "chmod": _of_our_user,
     "grep": _grep,
     "sha256sum": _files,
+    "curl": _curl,
     "ln": _link,
     ".": lambda words: None if words[0].endswith("/bin/activate") else f"unknown: {words}",
     "mount": _of_our_user,

@@ -237,7 +237,8 @@ def test_systemd_takes_each_drop_in_of_a_page(block: Block, tmp_path: Path) -> N
         ("python tests/nowhere.py", "nowhere"),
         ("pip install edge-agent", "edge-agent"),
         ("pip install '.[fast]'", "fast"),
-        ("sha256sum models/README.md && curl https://example.org", "no rule for the program curl"),
+        ("wget https://example.org", "no rule for the program wget"),
+        ("sha256sum models/README.md && curl https://example.org", "not our API"),
     ],
 )
 def test_a_wrong_command_is_found(line: str, why: str) -> None:

@@ -81,6 +81,18 @@ def test_frames_that_were_replaced_before_the_reader_took_them_are_counted(log: 
     assert (counts.offered, counts.dropped, counts.taken) == (10, 9, 0)
 
 
+def test_a_frame_that_a_stop_leaves_behind_is_counted(log: Recorder) -> None:
+    camera = PushedCamera()
+    reader, mailbox = reader_of_pushed(camera, log)
+    camera.intake.put("line", image_file())
+
+    reader.interrupt()
+    reader.step()
+
+    assert (mailbox.counts().offered, mailbox.counts().dropped) == (1, 1)
+    assert log.events == []
+
+
 def test_frames_are_counted_behind_masks_too(log: Recorder) -> None:
     camera = PushedCamera()
     masked = MaskedSource(camera.source, parse_masks("0,0 0.5,0 0.5,1 0,1", ["line"]))

@@ -65,10 +65,12 @@ class PushDoor:
         with self._came:
             self._came.wait_for(lambda: self._newest is not None or self.is_closed, timeout)
             frame, self._newest = self._newest, None
-            return None if self.is_closed else frame
+            return frame
 
     def close(self) -> None:
-        """End all waits; frames are refused from now on."""
+        """End all waits; frames are refused from now on, and one that waits is dropped."""
         with self._came:
             self.is_closed = True
+            self.dropped += self._newest is not None
+            self._newest = None
             self._came.notify_all()
