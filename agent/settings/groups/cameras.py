@@ -23,8 +23,8 @@ class CameraSettings(SettingsGroup):
             meaning=(
                 "Cameras as space-separated `name=source`; the name may be left out for one. "
                 "Sources: `/dev/video0`, `0`, `/dev/v4l/by-id/...`, `rtsp://`, `rtsps://`, "
-                "`http(s)://`, `exec:COMMAND` (a program that writes MJPEG), `push:` (an "
-                "application sends the frames), a video file, a folder of images."
+                "`http(s)://`, `exec:COMMAND` (a program's MJPEG), `push:` (an application's "
+                "frames), a video file, a folder of images."
             ),
             example="yard=/dev/video0 gate=rtsp://user:password@10.0.0.7/stream1",
             effect=(
