@@ -48,7 +48,7 @@ def listen_at(address: ApiAddress) -> Listening:
     try:
         return _unix(Path(address.path)) if address.path else _tcp(address)
     except OSError as error:
-        raise _refused(address, _reason(address, error)) from None
+        raise _refused(address, reason_of(address, error)) from None
 
 
 def _unix(path: Path) -> Listening:
@@ -131,7 +131,7 @@ def _refused(address: ApiAddress, why: str) -> ConfigurationError:
     return ConfigurationError(f"AGENT_API: cannot listen on {address}: {why}")
 
 
-def _reason(address: ApiAddress, error: OSError) -> str:
+def reason_of(address: ApiAddress, error: OSError) -> str:
     """Say what is wrong, and the fix."""
     reasons = _of_path(Path(address.path).parent) if address.path else _of_port(address.port)
     return reasons.get(error.errno or 0, f"{error.strerror}; choose another address")

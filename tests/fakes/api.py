@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,18 +148,21 @@ def served_api(
     limits: ApiLimits = LIMITS,
     more: Sequence[Route] = (),
     token: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[ServedApi]:
     """Serve the application on 127.0.0.1 and on a unix socket in `folder`, and `more` routes.
 
-    `token`: what the port asks for; the client does not send it by itself.
+    `token`: what the port asks for; the client does not send it by itself. `tls`: of both
+    addresses; the clients speak HTTP without it.
     """
     unix = listen_at(ApiAddress(path=str(folder / "api.sock")))
     tcp = socket.create_server(("127.0.0.1", 0))
     port = tcp.getsockname()[1]
     observer = ApiObserver((log or Recorder()).log, application.clock.monotonic)
-    access = Access(own_hosts(ApiAddress(host="127.0.0.1", port=port), "device"), token=token)
+    hosts = own_hosts(ApiAddress(host="127.0.0.1", port=port), "device")
+    access = Access(hosts, "http" if tls is None else "https", token)
     app = guarded_app(application, access, observer, limits, more=more)
-    server = ApiServer(app, [Listening(tcp), unix], observer, limits=limits)
+    server = ApiServer(app, [Listening(tcp), unix], observer, limits=limits, tls=tls)
     server.step()
     try:
         yield ServedApi(server, ApiClient(port=port), ApiClient(path=unix.path), observer)

@@ -4,7 +4,7 @@ import ast
 import graphlib
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -165,9 +165,9 @@ def test_a_circle_of_imports_is_found() -> None:
     assert set(cycles({"agent": ast.parse(""), **planted})) == {"agent.a", "agent.b"}
 
 
-def loaded_by(script: str) -> set[str]:
+def loaded_by(script: str, costly: Sequence[str] = COSTLY) -> set[str]:
     """The costly libraries that a script of its own process has imported at its end."""
-    report = f"import sys\nprint(*[m for m in {COSTLY} if m in sys.modules], file=sys.stderr)"
+    report = f"import sys\nprint(*[m for m in {costly} if m in sys.modules], file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", f"{script}\n{report}"],
         capture_output=True,
@@ -182,6 +182,21 @@ def test_the_runtime_knows_the_libraries_through_its_ports_alone() -> None:
     names = [name for name in modules() if name.startswith("agent.runtime")]
 
     assert loaded_by(f"import {', '.join(names)}") - {"numpy", "structlog", "diskcache"} == set()
+
+
+def test_a_daemon_without_api_and_broker_loads_no_library_of_theirs() -> None:
+    script = (
+        "from types import SimpleNamespace\n"
+        "import agent.app\n"
+        "from agent.factories.api import check_doors, side_workers\n"
+        "from agent.settings.load import without_environment\n"
+        "settings = without_environment()\n"
+        "check_doors(settings)\n"
+        "doors = SimpleNamespace(facts=None)\n"
+        "assert side_workers(settings, doors, log=None) == ()"
+    )
+
+    assert loaded_by(script, ("starlette", "uvicorn", "jinja2", "paho", "h11", "anyio")) == set()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,222 @@
+"""What the API of given settings asks of its clients; the certificate; what `check` says of it."""
+
+import datetime as dt
+import importlib.util
+import ssl
+import subprocess
+from collections.abc import Callable
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from agent.api.tls import tls_context
+from agent.cli.api_check import check_api
+from agent.errors import ConfigurationError
+from agent.factories.api import api_terms, check_doors
+from agent.factories.extras import need
+from agent.runtime.application import Application
+from agent.settings.declarations import Settings
+from agent.settings.load import without_environment
+from agent.system import SystemClock
+from tests.fakes.api import Serve
+from tests.fakes.clock import ManualClock
+
+TOKEN = "a-long-random-token"
+AUTHORITY = trustme.CA()
+
+
+def pem(folder: Path, **how: Any) -> Path:
+    made = AUTHORITY.issue_cert("127.0.0.1", **how)
+    file = folder / "api.pem"
+    made.private_key_and_cert_chain_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        (tmp_path / "api_token").write_text(text, "utf-8")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    return write
+
+
+def settings(api: str, folder: Path, **more: object) -> Settings:
+    return without_environment(api=api, spool_dir=folder / "spool", **more)
+
+
+def refusal(found: Settings) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        api_terms(found)
+    return str(refused.value)
+
+
+def test_this_computer_needs_no_token_and_is_asked_for_one_that_is_there(
+    tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    port, path = "127.0.0.1:8787", f"unix:{tmp_path}/api.sock"
+    assert api_terms(settings(port, tmp_path)).access.token is None
+    token("")  # as the installer leaves it
+    assert api_terms(settings(port, tmp_path)).access.token is None
+    token(f"{TOKEN}\n")
+    assert api_terms(settings(port, tmp_path)).access.token == TOKEN
+    assert api_terms(settings(path, tmp_path)).access.token is None
+    assert TOKEN not in repr(api_terms(settings(port, tmp_path)))
+
+
+@pytest.mark.parametrize("api", ["0.0.0.0:8787", "[::]:8787", "10.0.0.5:8787", "gate-07:8787"])
+def test_other_computers_need_a_token_and_a_certificate(
+    tmp_path: Path, token: Callable[[str], None], api: str
+) -> None:
+    both = refusal(settings(api, tmp_path))
+    assert f"cannot listen on {api}: other computers can reach it, so it needs a token" in both
+    assert "into /etc/capture-agent/api_token) and a certificate (AGENT_API_TLS_CERT" in both
+    certificate = pem(tmp_path)
+    assert "a certificate" not in refusal(settings(api, tmp_path, api_tls_cert=certificate))
+    token(TOKEN)
+    assert "a token" not in refusal(settings(api, tmp_path))
+    terms = api_terms(settings(api, tmp_path, api_tls_cert=certificate))
+    assert (terms.access.token, terms.access.scheme) == (TOKEN, "https")
+
+
+def test_a_token_that_is_none_is_refused_without_repeating_it(
+    tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    token(f"Bearer {TOKEN}")
+
+    message = refusal(settings("127.0.0.1:8787", tmp_path))
+
+    assert "api_token: it begins as a header does" in message
+    assert TOKEN not in message
+
+
+def broken(folder: Path, how: str) -> Path:
+    file = pem(folder)
+    text = file.read_text("utf-8")
+    key, _, certificate = text.partition("-----BEGIN CERTIFICATE-----")
+    certificate = f"-----BEGIN CERTIFICATE-----{certificate}"
+    match how:
+        case "missing":
+            file.unlink()
+        case "no key":
+            file.write_text(certificate, "utf-8")
+        case "no certificate":
+            file.write_text(key, "utf-8")
+        case "other key":
+            other = AUTHORITY.issue_cert("x").private_key_pem.bytes().decode()
+            file.write_text(other + certificate, "utf-8")
+        case "garbage":
+            file.write_bytes(b"\x00\xff" * 100)
+        case "folder":
+            file.unlink()
+            file.mkdir()
+        case "password":
+            command = "openssl pkcs8 -topk8 -passout pass:secret -in"
+            locked = subprocess.run([*command.split(), file], capture_output=True, check=True)
+            file.write_bytes(locked.stdout + certificate.encode())
+    return file
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("missing", "there is no such file"),
+        ("no key", "it has no key; put the certificate and its key into one file"),
+        ("no certificate", "it has no certificate in PEM format"),
+        ("other key", "its key belongs to another certificate"),
+        ("garbage", "it has no certificate in PEM format"),
+        ("folder", "Is a directory"),
+        ("password", "its key has a password, which nobody could type at a boot"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_named(tmp_path: Path, how: str, says: str) -> None:
+    file = broken(tmp_path, how)
+
+    with pytest.raises(ConfigurationError, match="AGENT_API_TLS_CERT: cannot use") as refused:
+        tls_context(file)
+
+    assert str(file) in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_a_browser_on_another_computer_is_served_over_https(
+    application: Application, serve: Serve, tmp_path: Path
+) -> None:
+    served = serve(application, token=TOKEN, tls=tls_context(pem(tmp_path)))
+    trusting = ssl.create_default_context()
+    AUTHORITY.configure_trust(trusting)
+    connection = HTTPSConnection("127.0.0.1", served.tcp.port, timeout=20, context=trusting)
+    origin = {"Origin": f"https://127.0.0.1:{served.tcp.port}", "Authorization": f"Bearer {TOKEN}"}
+
+    for _ in range(2):  # on one connection
+        connection.request("GET", "/v1/status", headers=origin)
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (200, True)
+    connection.close()
+
+
+def test_a_setting_that_lacks_a_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    lacking = {"starlette", "jinja2", "paho"}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in lacking else find(name)
+    )
+
+    with pytest.raises(ConfigurationError) as refused:
+        check_doors(settings("127.0.0.1:8787", tmp_path))
+    assert str(refused.value) == (
+        "AGENT_API needs starlette and jinja2: pip install 'edge-capture-agent[web]' in the "
+        "agent's environment, or unset AGENT_API"
+    )
+    with pytest.raises(ConfigurationError, match=r"AGENT_MQTT_URL needs paho: .*\[mqtt\]"):
+        need("mqtt", "AGENT_MQTT_URL")
+
+
+def test_check_says_who_can_reach_it(tmp_path: Path, token: Callable[[str], None]) -> None:
+    path = settings(f"unix:{tmp_path}/api.sock", tmp_path)
+    assert path.api is not None
+    fact = check_api(path, path.api, SystemClock())
+    assert fact.startswith(f"unix:{tmp_path}/api.sock; for the user ")
+    assert fact.endswith("without a token; can be opened")
+    assert not (tmp_path / "api.sock").exists()
+
+    token(TOKEN)
+    wide = settings("0.0.0.0:18787", tmp_path, api_tls_cert=pem(tmp_path))
+    assert wide.api is not None
+    fact = check_api(wide, wide.api, SystemClock())
+    assert "for every program of all computers that reach this one, with the token, over" in fact
+    assert "HTTPS; the certificate is valid until " in fact
+
+
+def test_check_finds_a_certificate_that_has_expired_or_will(
+    tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    token(TOKEN)
+    now = dt.datetime.now(dt.UTC)
+    old = pem(tmp_path, not_before=now - dt.timedelta(9), not_after=now)
+    found = settings("127.0.0.1:18787", tmp_path, api_tls_cert=old)
+    assert found.api is not None
+
+    with pytest.raises(ConfigurationError, match="certificate has expired; make a new one"):
+        check_api(found, found.api, SystemClock())
+
+    pem(tmp_path, not_after=now + dt.timedelta(9))
+    clock = ManualClock(wall=now.timestamp())
+    assert "warning: the certificate is valid until " in check_api(found, found.api, clock)
+
+
+def test_check_names_an_address_that_this_computer_does_not_have(
+    tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    token(TOKEN)
+    found = settings("192.0.2.1:8787", tmp_path, api_tls_cert=pem(tmp_path))
+    assert found.api is not None
+
+    with pytest.raises(ConfigurationError, match=r"no network interface has the address 192\.0"):
+        check_api(found, found.api, SystemClock())
