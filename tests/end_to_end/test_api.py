@@ -11,12 +11,12 @@ import pytest
 from tests.end_to_end.command import NEVER_ENDS, Daemon, call, quick_model, status, until
 from tests.fakes.api import ApiClient
 
+JSON_HEAD = b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n"
 SLOW_CLIENTS = (
     b"",
     b"GET /v1/status HTTP/1.1\r\n",
     b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"POST /v1/captures HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    b"Content-Length: 9\r\n\r\n{",
+    b"POST /v1/captures HTTP/1.1\r\nHost: localhost\r\n" + JSON_HEAD + b"{",
 )
 
 
