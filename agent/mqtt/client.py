@@ -249,6 +249,11 @@ class Connection:
         return refused
 
     @property
+    def is_open(self) -> bool:
+        """Whether the broker let us in."""
+        return self._is_open
+
+    @property
     def tells_refusals(self) -> bool:
         """Whether the broker says so when it refuses a message; MQTT 3.1.1 has no words for it."""
         return self._is_new

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import signal
 import socket
 import subprocess
 import threading
@@ -53,6 +54,10 @@ class Mosquitto:
             self._process.kill()  # all that it keeps is in memory
             self._process.wait(10)
             self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
