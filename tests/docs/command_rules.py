@@ -18,6 +18,7 @@ from agent.errors import ConfigurationError
 from agent.events import EVENTS
 from agent.factories.delivery import upload_target
 from agent.install.plan import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
+from agent.mqtt.topics import Topics
 from agent.ports import Clock
 from agent.settings.declarations import Settings, variable
 from agent.settings.load import without_environment
@@ -36,6 +37,9 @@ _INSTALLED = frozenset(map(str, (ENV_FILE, TOKEN_FILE, STATE_FOLDER, UNIT_NAME))
 _PIP_FOLDERS = frozenset({"--dest", "--find-links"})
 _PIP_OPTIONS = frozenset({"-q", "-e", "--no-index"}) | _PIP_FOLDERS
 _CLOCK: Clock = SystemClock()
+_MODES = ("g+w", "644")
+_BROKER_UNIT = "mosquitto.service"
+_BROKER_PACKAGES = ("mosquitto", "mosquitto-clients")
 
 
 def complaint(command: Command) -> str | None:
@@ -86,7 +90,20 @@ def _systemctl(words: list[str]) -> str | None:
         return f"is no verb of ours: {verb}"
     if verb == "reload" and "ExecReload=" not in UNIT.read_text("utf-8"):
         return "the unit cannot reload"
-    return None if [_unit(name) for name in names] == [UNIT_NAME] else f"not our unit: {names}"
+    units = [_unit(name) for name in names]
+    return None if units in ([UNIT_NAME], [_BROKER_UNIT]) else f"not our unit: {names}"
+
+
+def _mosquitto(words: list[str]) -> str | None:
+    """The topic is one that the daemon of the page publishes, or takes commands on."""
+    topic = words[words.index("-t") + 1]
+    names = {"-h": "10.0.0.2", "-u": USER, "-P": "PASSWORD"}
+    given = {before: word for before, word in pairwise(words) if before in names}
+    if given != names:
+        return f"names another broker or user: {given}"
+    topics = Topics("capture-agent", "gate-07")
+    allowed = (f"{topics.prefix}/#", topics.capture, topics.camera("street", "capture"))
+    return None if topic in allowed else f"no topic of ours: {topic}"
 
 
 def _journalctl(words: list[str]) -> str | None:
@@ -141,7 +158,9 @@ def _package(words: list[str]) -> str | None:
     if verb not in {"install", "remove", "purge", "--verify"}:
         return f"unknown: {words}"
     ours = re.compile(r"capture-agent|\./capture-agent_\S+\.deb")
-    return None if all(map(ours.fullmatch, names)) else f"not our package: {names}"
+    if tuple(names) == _BROKER_PACKAGES or all(map(ours.fullmatch, names)):
+        return None
+    return f"not our package: {names}"
 
 
 def _umask(words: list[str]) -> str | None:
@@ -149,7 +168,7 @@ def _umask(words: list[str]) -> str | None:
 
 
 def _of_our_user(words: list[str]) -> str | None:
-    return None if any(USER in word or word == "g+w" for word in words) else f"not {USER}: {words}"
+    return None if any(USER in word or word in _MODES for word in words) else f"not {USER}: {words}"
 
 
 def _grep(words: list[str]) -> str | None:
@@ -193,6 +212,9 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "pipx": _pip,
     "apt": _package,
     "dpkg": _package,
+    "mosquitto_pub": _mosquitto,
+    "mosquitto_sub": _mosquitto,
+    "mosquitto_passwd": _of_our_user,
     "umask": _umask,
     "chgrp": _of_our_user,
     "chmod": _of_our_user,

@@ -22,7 +22,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     """Starts brokers with lines of configuration."""
     if not Path(PROGRAM).exists():
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{PROGRAM} is missing; install mosquitto and mosquitto-clients")
+            pytest.fail(f"{PROGRAM} is missing; install the package mosquitto")
         pytest.skip(f"{PROGRAM} is not installed")
     brokers = []
 

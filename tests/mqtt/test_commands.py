@@ -1,4 +1,4 @@
-"""What a message on a command topic asks for, whoever wrote it."""
+"""What a message on a command topic asks for, no matter who wrote it."""
 
 import json
 
