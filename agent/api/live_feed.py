@@ -1,28 +1,55 @@
 """What the live page shows beside the images: once a second, for all viewers together."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from agent.api.client_queue import RETRY, ClientQueue
 from agent.api.page_files import page_files
+from agent.api.recently import Recently
 from agent.api.rule_words import rule_words
 from agent.api.streams import event
+from agent.errors import AgentError
 from agent.exchange.state import CameraState
 from agent.record.timestamp import timestamp
 from agent.runtime.application import Application
 
 PERIOD_S = 1.0
 
+STATUS_FACTS = (
+    *("needs", "waiting", "waiting_bytes", "oldest_waiting", "delivered", "last_delivered"),
+    *("in_rejected", "evicted", "credits_left", "budget_per_day", "occupied_bytes", "max_bytes"),
+    *("disk", "disk_free_bytes"),
+)
+"""Of `status --json`, what the page shows."""
+
+STATUS_S = 2.0
+"""How old that may be."""
+
+_DISK_S = 0.5
 _CAPTURES = 10
 _QUEUED = 2  # an older one is worth nothing
 
 
 class LiveFeed:
-    """Computes the facts in a thread of its own while there is a viewer, and never otherwise."""
+    """Collects the facts while there is a viewer, and never otherwise.
 
-    def __init__(self, facts: Callable[[], Mapping[str, Any]], *, period: float = PERIOD_S) -> None:
+    What the disk tells comes later where the disk is slow, and never while it hangs; the rest does
+    not wait for it.
+    """
+
+    def __init__(
+        self,
+        facts: Callable[[], Mapping[str, Any]],
+        status: Recently[Mapping[str, Any]] | None = None,
+        *,
+        period: float = PERIOD_S,
+    ) -> None:
+        """`facts` waits for nothing; `status` gives those of `STATUS_FACTS`."""
         self._facts = facts
+        self._status = status
+        self._known: Mapping[str, Any] = {}
         self._period = period
         self._viewers: list[ClientQueue] = []
         self._task: asyncio.Task[None] | None = None
@@ -42,16 +69,23 @@ class LiveFeed:
 
     async def _run(self) -> None:
         while self._viewers:
-            facts = event(await asyncio.to_thread(self._facts))
+            text = event({**await self._from_disk(), **self._facts()})
             for viewer in self._viewers:
-                viewer.put(facts)
+                viewer.put(text)
             await asyncio.sleep(self._period)
+
+    async def _from_disk(self) -> Mapping[str, Any]:
+        """Return what the disk tells, or told."""
+        if self._status is not None:
+            with contextlib.suppress(TimeoutError, AgentError):
+                status = await asyncio.wait_for(self._status.get(), _DISK_S)
+                self._known = {name: status[name] for name in STATUS_FACTS}
+        return self._known
 
 
 def live_facts(application: Application) -> dict[str, Any]:
     """Return what the page shows, as JSON takes it; ages are in seconds."""
     state = application.live.state(interval=0.0)
-    figures = application.live.figures
     captures: Sequence[Mapping[str, Any]] = ()
     if application.captures is not None:
         captures = application.captures.latest()[:_CAPTURES]
@@ -64,7 +98,6 @@ def live_facts(application: Application) -> dict[str, Any]:
         "phase": state.phase,
         "wall": timestamp(state.wall),
         "uptime_s": round(state.at - state.started_at, 1),
-        "stalled": list(state.stalled),
         "cameras": [_camera(camera, state.at) for camera in state.cameras],
         "model": state.model,
         "model_provider": state.model_provider,
@@ -72,12 +105,6 @@ def live_facts(application: Application) -> dict[str, Any]:
         "target": state.target,
         "upload": state.upload,
         "last_error": state.last_error,
-        "disk_error": state.disk_error,
-        "is_disk_short": state.is_disk_short,
-        "in_flight": state.in_flight,
-        "budget_per_day": state.limits.budget_per_day,
-        "max_bytes": state.limits.spool_max,
-        **figures,
         "captures": [_capture(each) for each in captures],
     }
 

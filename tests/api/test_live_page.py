@@ -13,8 +13,9 @@ import pytest
 from agent.api.client_queue import QUEUED
 from agent.api.detection_feed import DetectionFeed
 from agent.api.limits import LIMITS
-from agent.api.live_feed import LiveFeed
+from agent.api.live_feed import STATUS_FACTS, LiveFeed
 from agent.api.page_files import MEDIA_TYPES, page_files
+from agent.api.recently import Recently
 from agent.api.rule_words import rule_words
 from agent.domain import Box, Detection, Observation
 from agent.errors import RefusalKind, RequestRefused
@@ -275,7 +276,32 @@ def test_the_facts_of_the_page_are_computed_once_for_all_and_only_while_somebody
 
     one, two = asyncio.run(watch())
 
-    assert one == two == 'data: {"n":0}\n\n'
+    assert one == two
+    assert one.startswith('data: {"n":')
+
+
+def test_a_disk_that_hangs_does_not_hide_the_cameras() -> None:
+    """What it told before stays; the rest goes on."""
+    disk = threading.Event()
+    answers = [dict.fromkeys(STATUS_FACTS, 1)]
+
+    def status() -> dict[str, int]:
+        if not answers:
+            disk.wait(30)
+        return answers.pop() if answers else dict.fromkeys(STATUS_FACTS, 2)
+
+    async def watch() -> list[str]:
+        known = Recently[Mapping[str, Any]](status, 0.0, lambda: 1.0)
+        events = LiveFeed(lambda: {"cameras": []}, known, period=0.0).events()
+        await anext(events)
+        seen = [await anext(events), await anext(events)]
+        await events.aclose()
+        disk.set()
+        return seen
+
+    for text in asyncio.run(watch()):
+        facts = json.loads(text.removeprefix("data: "))
+        assert (facts["waiting"], facts["cameras"]) == (1, [])
 
 
 def test_the_page_is_told_of_the_daemon(application: Application, serve: Serve) -> None:

@@ -308,11 +308,7 @@ function shape() {
 }
 
 function renderNeeds(now) {
-  const needs = [];
-  if (now.stalled.length) needs.push(`No progress in ${now.stalled.join(", ")}.`);
-  if (now.disk_error) needs.push(`The disk refuses writes: ${now.disk_error}`);
-  if (now.model_error) needs.push(`The known-good model runs: ${now.model_error}`);
-  if (now.upload === "blocked") needs.push(`Nothing can be delivered: ${now.last_error}`);
+  const needs = now.needs ?? [];
   const list = find("needs");
   if (list.dataset.text !== needs.join("\n")) {
     list.dataset.text = needs.join("\n");
@@ -322,17 +318,9 @@ function renderNeeds(now) {
 }
 
 function renderFacts(now) {
-  const rows = [
-    ["Waiting", now.waiting === undefined ? "-" : `${now.waiting} captures`],
-    ["Delivered", now.delivered === undefined ? "-" : `${now.delivered}`],
-    ["Credits", now.budget_per_day ? `${now.credits_left ?? "-"} left, ${now.budget_per_day} a day` : "no limit"],
-    ["Upload", ...upload(now)],
-    ["Spool", now.occupied_bytes === undefined ? "-" : `${size(now.occupied_bytes)} of ${size(now.max_bytes)}`],
-    ["Disk", ...disk(now)],
-    ["Model", now.model ? `${now.model}, ${provider(now.model_provider)}` : "-"],
-    ["Running", `for ${span(now.uptime_s)}`],
-  ];
-  if (now.rejected) rows.splice(2, 0, ["Refused", `${now.rejected} by the endpoint`, "warn"]);
+  const rows = [...stored(now), ["Upload", ...upload(now)]];
+  rows.push(["Model", now.model ? `${now.model}, ${provider(now.model_provider)}` : "-", now.model_error ? "bad" : ""]);
+  rows.push(["Running", `for ${span(now.uptime_s)}`]);
   const list = find("facts");
   while (list.children.length > rows.length) list.lastChild.remove();
   rows.forEach(([name, value, level = ""], n) => {
@@ -346,6 +334,30 @@ function renderFacts(now) {
   });
 }
 
+// What the disk tells; nothing while it hangs.
+function stored(now) {
+  if (now.waiting === undefined) return [];
+  const oldest = now.oldest_waiting ? `, the oldest from ${moment(now.oldest_waiting)}` : "";
+  const last = now.last_delivered ? `, the last at ${moment(now.last_delivered)}` : "";
+  const rows = [
+    ["Waiting", `${now.waiting} captures, ${size(now.waiting_bytes)}${oldest}`],
+    ["Delivered", `${now.delivered}${last}`],
+  ];
+  if (now.in_rejected) rows.push(["Refused", `${now.in_rejected} by the endpoint`, "bad"]);
+  rows.push(
+    ["Credits", now.credits_left < 0 ? "no limit" : `${now.credits_left.toFixed(1)} left, ${now.budget_per_day} a day`],
+    ["Spool", `${size(now.occupied_bytes)} of ${size(now.max_bytes)}`, now.disk === "spool full" ? "warn" : ""],
+    ["Disk", ...disk(now)],
+  );
+  return rows;
+}
+
+function disk(now) {
+  const free = now.disk_free_bytes === null ? "" : `${size(now.disk_free_bytes)} free`;
+  if (now.disk === "refused") return ["refuses writes", "bad"];
+  return now.disk === "full" ? [`full: ${free}`, "bad"] : [free];
+}
+
 function upload(now) {
   if (!now.target) return ["off: captures stay on disk"];
   if (now.upload === "blocked") return ["blocked, see above", "bad"];
@@ -353,9 +365,10 @@ function upload(now) {
   return [`${now.upload ?? "nothing sent yet"}${error}`, now.upload === "delayed" ? "warn" : ""];
 }
 
-function disk(now) {
-  if (now.disk_error) return ["refuses writes", "bad"];
-  return now.is_disk_short ? ["full: a new capture replaces one of a lower value", "warn"] : ["accepts captures"];
+// The time, with the day if it is not today.
+function moment(at) {
+  const day = new Date(at).toLocaleDateString();
+  return day === new Date().toLocaleDateString() ? time(at) : `${day}, ${time(at)}`;
 }
 
 function provider(name) {

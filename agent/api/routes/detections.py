@@ -1,14 +1,16 @@
 """`GET /v1/detections` and `GET /v1/live`: server-sent events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
 
 from agent.api.detection_feed import DetectionFeed
-from agent.api.live_feed import LiveFeed, live_facts
+from agent.api.live_feed import STATUS_S, LiveFeed, live_facts
 from agent.api.queries import flag
+from agent.api.recently import Recently
 from agent.api.streams import EventStream
 from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
@@ -18,7 +20,11 @@ from agent.runtime.application import Application
 
 def routes(application: Application) -> list[Route]:
     """Return the routes that stream."""
-    live = LiveFeed(partial(live_facts, application))
+    status = None
+    if application.status is not None:
+        now = application.clock.monotonic
+        status = Recently[Mapping[str, Any]](application.status, STATUS_S, now)
+    live = LiveFeed(partial(live_facts, application), status)
 
     async def live_events(_: Request) -> EventStream:
         return EventStream(live.events())
