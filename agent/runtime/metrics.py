@@ -238,6 +238,12 @@ def _camera_families(cameras: Sequence[CameraFigures]) -> list[Family]:
             labelled("camera", {each.name: each.frames.offered for each in cameras}),
         ),
         (
+            "camera_frames_dropped_total",
+            "counter",
+            "Frames of each camera that a newer one replaced before they were analysed.",
+            labelled("camera", {each.name: each.frames.dropped for each in cameras}),
+        ),
+        (
             "camera_frames_analysed_total",
             "counter",
             "Frames of each camera that were analysed.",
