@@ -65,7 +65,7 @@ def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Ask
         clock=clock,
         log=log,
     )
-    past = PastCaptures(stages.inference, stats.followed, spool, decode=pixels_of, clock=clock)
+    past = PastCaptures(stages.inference, stats.followed, decode=pixels_of, clock=clock)
     known = KnownCaptures(stats.followed)
     recent.listen(events)
     events.captured.add(known.note)

@@ -107,7 +107,10 @@ def faithful_jpeg(frame: Frame, *, quality: int) -> bytes:
 def pixels_of(jpeg: bytes) -> Pixels | None:
     """Return the pixels of a JPEG, turned as they are stored; None if it cannot be decoded."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+    try:
+        decoded: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+    except cv2.error:  # of no bytes, or of more pixels than OpenCV reads
+        return None
     return None if decoded is None else np.asarray(decoded, np.uint8)
 
 

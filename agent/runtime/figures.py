@@ -8,6 +8,7 @@ from agent.runtime.live import LiveState
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.preroll import DROPPED, SHORTENED
 from agent.runtime.reader import CameraCondition
+from agent.runtime.recent import DROPPED as RECENT_DROPPED
 from agent.runtime.stats import Stats
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -56,6 +57,8 @@ class Figures:
     clips_shortened: int = 0
     shown: int = 0  # predictions of which it was told that a person saw them
     affirmations: Mapping[str, int] = field(default_factory=dict)  # those drawn, and their outcomes
+    verdicts: Mapping[str, int] = field(default_factory=dict)  # by what people said
+    recent_frames_dropped: int = 0  # of which nobody can ask for a capture
     still: int = 0  # frames that were not analysed because nothing moved
     mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
 
@@ -101,6 +104,12 @@ class FigureSource:
             clip_frames_dropped=total[DROPPED],
             clips_shortened=total[SHORTENED],
             shown=total[SHOWN],
+            verdicts={
+                name.removeprefix("verdict/"): count
+                for name, count in sorted(total.items())
+                if name.startswith("verdict/")
+            },
+            recent_frames_dropped=total[RECENT_DROPPED],
             affirmations={name: total[f"{AFFIRMATION}{name}"] for name in OUTCOMES},
         )
         if self._disk is not None:

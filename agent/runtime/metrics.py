@@ -134,7 +134,10 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
         ("spool_bytes", "gauge", "Bytes of the spool on disk.", {"": figures.occupied}),
     ]
     families += (
-        _affirmation_families(figures) + _clip_families(figures) + _camera_families(figures.cameras)
+        _verdict_families(figures)
+        + _affirmation_families(figures)
+        + _clip_families(figures)
+        + _camera_families(figures.cameras)
     )
     if figures.disk_free is not None:
         free, least = {"": figures.disk_free}, {"": figures.disk_min_free}
@@ -175,6 +178,19 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
 
 Family = tuple[str, str, str, Mapping[str, float]]
 """Name, type, help, and the samples by their labels."""
+
+
+def _verdict_families(figures: Figures) -> list[Family]:
+    """Return the families of what people said; none before anybody said or missed anything."""
+    families: list[Family] = []
+    if figures.verdicts:
+        text = "Verdicts that people gave."
+        families.append(("verdicts_total", "counter", text, labelled("verdict", figures.verdicts)))
+    if figures.recent_frames_dropped:
+        text = "Analysed frames of which nobody can ask for a capture: their encoding fell behind."
+        dropped = {"": figures.recent_frames_dropped}
+        families.append(("recent_frames_dropped_total", "counter", text, dropped))
+    return families
 
 
 def _affirmation_families(figures: Figures) -> list[Family]:

@@ -17,7 +17,6 @@ from agent.ports import Clock
 from agent.runtime.followed import CaptureState, FollowedCaptures
 from agent.runtime.inference import Inference
 from agent.runtime.recent_frame import RecentFrame
-from agent.spool.spool import Spool
 
 MOST_WAITING = 64
 """Captures that were asked for and are not made yet; further requests are refused."""
@@ -59,7 +58,6 @@ class PastCaptures:
         self,
         inference: Inference,
         followed: FollowedCaptures,
-        spool: Spool,
         *,
         decode: Callable[[bytes], Pixels | None],
         clock: Clock,
@@ -68,7 +66,6 @@ class PastCaptures:
         """`decode` returns the pixels of a JPEG, None if it has none."""
         self._inference = inference
         self._followed = followed
-        self._spool = spool
         self._decode = decode
         self._clock = clock
         self._idle = idle
@@ -155,8 +152,8 @@ class PastCaptures:
                 self._followed.became(asked.id, CaptureState.REFUSED, why)
                 return
             observation = replace(observation, frame=replace(observation.frame, pixels=pixels))
-        before = self._spool.waits(entry.capture)
-        is_replaced = before is not None and before.lane in REPLACED[asked.lane]
+        affirms = asked.verdict is not None and not asked.verdict.verdict.contradicts
+        is_replaced = entry.lane in REPLACED[asked.lane] and not affirms
         capture = replace(
             asked, observation=observation, replaces=entry.capture if is_replaced else None
         )

@@ -46,8 +46,9 @@ IDLE_S = 0.2
 """How long a step waits for a frame."""
 
 _GRACE_S = 1.0  # a request for the frame of 10 s ago takes a moment to arrive; clocks differ
+_STEPS = 3  # latest times between two frames of a camera that are remembered
 _ROUNDING_S = 0.001  # of the times that were shown
-_SLOW_FRAMES = 1.5  # of the time between two frames, if they come slower than `NEAR_S`
+_SLOW_FRAMES = 1.5  # times the time between two frames, if they come slower than `NEAR_S`
 
 
 @dataclass(slots=True)
@@ -57,6 +58,12 @@ class _Ring:
     frames: deque[RecentFrame] = field(default_factory=deque)
     bytes: int = 0
     is_short: bool = False  # reported
+    steps: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS))  # between frames
+
+    @property
+    def interval(self) -> float:
+        """About how many seconds are between two frames now; an outage alone does not count."""
+        return min(self.steps, default=0.0)
 
 
 class RecentFrames:
@@ -127,6 +134,8 @@ class RecentFrames:
             else:
                 self._stats.count(DROPPED)
                 return
+            if ring.frames:
+                ring.steps.append(entry.at - ring.frames[-1].at)
             ring.frames.append(entry)
             ring.bytes += entry.bytes
             self._forget_old(ring)
@@ -145,7 +154,7 @@ class RecentFrames:
         with self._changed:
             entry = self._entry(capture.observation.frame)
             if entry is not None:
-                entry.capture = capture.id
+                entry.capture, entry.lane = capture.id, capture.lane
 
     def step(self) -> float:
         """Encode what waits; wait a moment if nothing does."""
@@ -196,12 +205,12 @@ class RecentFrames:
         ago = moment.seconds if isinstance(moment, Ago) else wall - moment.seconds
         if isinstance(moment, Ago) or not _were_shown(frames, moment):
             _check_kept(camera, at, ago)
-        near = max(NEAR_S, self._interval)
-        found = nearest(frames, moment, now=now, wall=wall, near=near)
+        slow = max(self._interval, _SLOW_FRAMES * self._rings[camera].interval)
+        found = nearest(frames, moment, now=now, wall=wall, near=max(NEAR_S, slow))
         if found is not None:
             return found
         newest = frames[-1] if frames else None
-        if at is None and newest is not None and now - newest.at <= max(RECENT_S, self._interval):
+        if at is None and newest is not None and now - newest.at <= max(RECENT_S, slow):
             return newest
         newest_ago = None if newest is None else now - newest.at
         raise self._refusal(camera, at, ago, newest_ago=newest_ago)

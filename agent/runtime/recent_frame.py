@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agent.domain import EncodedBy, Frame, Mask, Observation, Polygon
+from agent.domain import EncodedBy, Frame, Lane, Mask, Observation, Polygon
 from agent.runtime.moments import Ago, WallTime
 from agent.selection.selector import FrameEvaluation
 
@@ -37,7 +37,8 @@ class RecentFrame:
     evaluation: FrameEvaluation | None = None
     """What the rules found, without pixels; None before they have judged it."""
     capture: str = ""
-    """Id of its capture; empty if there is none."""
+    """Id of its latest capture; empty if there is none."""
+    lane: Lane | None = None  # of that capture
     bytes: int = 0  # that it takes in memory, its pixels not counted
 
     @property

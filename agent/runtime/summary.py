@@ -3,6 +3,7 @@
 from agent.logs import Log
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.preroll import DROPPED, SHORTENED
+from agent.runtime.recent import DROPPED as RECENT_DROPPED
 from agent.runtime.stats import Stats, percentile
 from agent.runtime.uploader import Uploader
 from agent.spool.spool import Spool
@@ -48,7 +49,7 @@ class Summary:
             delivered=recent["delivered"],
             evicted=recent["evicted"],
             rejected=recent["rejected"],
-            **{name: recent[name] for name in (DROPPED, SHORTENED) if recent[name]},
+            **{name: recent[name] for name in (DROPPED, SHORTENED, RECENT_DROPPED) if recent[name]},
             waiting=waiting,
             upload=upload,
             **self._spool.report(),

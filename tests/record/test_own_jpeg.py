@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.domain import Box, Detection, EncodedBy, Observation
-from agent.record.image import JpegEncoder
+from agent.record.image import JpegEncoder, faithful_jpeg, pixels_of
 from tests.fakes.captures import observed_pixels
 
 PERSON = Detection("person", 0, 0.06, Box(5.0, 5.0, 20.0, 20.0))
@@ -108,3 +108,34 @@ def test_a_shrunken_image_is_encoded() -> None:
     image = JpegEncoder(quality=90, max_side=32).encode(seen(jpeg()))
 
     assert (image.width, image.encoded_by) == (32, EncodedBy.AGENT)
+
+
+def test_the_copy_of_a_recent_frame_is_what_would_have_been_stored() -> None:
+    """Its own pixels are masked already; hidden labels are not, and never leave in it."""
+    pixels = np.random.default_rng(5).integers(0, 256, (48, 64, 3), np.uint8)
+    observation = observed_pixels(pixels, PERSON)
+    region = (((0.0, 0.0), (9.0, 0.0), (9.0, 9.0)),)
+    frame = replace(observation.frame, masks=region)
+    copy = faithful_jpeg(frame, quality=90)
+    decoded = pixels_of(copy)
+    assert decoded is not None
+    recent = replace(frame, pixels=decoded, jpeg=copy, encoded_by=EncodedBy.AGENT)
+
+    for redact in ([], ["person"]):
+        encoder = JpegEncoder(quality=90, redact=redact)
+        then = encoder.encode(replace(observation, frame=frame))
+        now = encoder.encode(replace(observation, frame=recent))
+        assert now.hidden == then.hidden
+        assert now.encoded_by is EncodedBy.AGENT
+        assert (now.data == then.data == copy) == (not redact)
+
+
+def test_what_is_no_image_has_no_pixels() -> None:
+    assert pixels_of(b"") is None
+    assert pixels_of(b"\xff\xd8 no image") is None
+
+
+def test_a_frame_that_is_too_large_for_a_jpeg_has_no_copy() -> None:
+    wide = np.zeros((1, 70_000, 3), np.uint8)
+
+    assert faithful_jpeg(observed_pixels(wide).frame, quality=90) == b""

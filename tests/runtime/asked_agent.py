@@ -109,7 +109,7 @@ class AskedAgent:
         )
         followed = self.stats.followed
         self.past = PastCaptures(
-            self.inference, followed, spool, decode=self.decoded, clock=clock, idle=0.0
+            self.inference, followed, decode=self.decoded, clock=clock, idle=0.0
         )
         self.known = KnownCaptures(followed)
         self.recent.listen(self.inference.events)

@@ -49,6 +49,16 @@ def test_the_figures_of_affirmations_are_there_once_something_was_shown() -> Non
     assert 'capture_agent_affirmations_total{outcome="contradicted"} 1' in found
 
 
+def test_the_figures_of_verdicts_are_there_once_one_was_given() -> None:
+    with_some = replace(FIGURES, verdicts={"right": 3, "wrong": 1}, recent_frames_dropped=2)
+
+    assert "verdict" not in exposition(FIGURES)
+    assert "recent" not in exposition(FIGURES)
+    found = exposition(with_some).splitlines()
+    assert 'capture_agent_verdicts_total{verdict="wrong"} 1' in found
+    assert "capture_agent_recent_frames_dropped_total 2" in found
+
+
 def test_the_figures_of_clips_are_there_where_there_are_clips() -> None:
     with_clips = replace(FIGURES, clip_bytes=4096, clip_frames_dropped=3, clips_shortened=1)
 

@@ -157,6 +157,26 @@ def test_slow_frames_are_near_for_longer(clock: ManualClock, log: Recorder) -> N
     assert ring.recent.find("gate").frame.sequence == 0
 
 
+def test_frames_of_an_unknown_rate_are_near_for_as_long_as_they_are_apart(
+    clock: ManualClock, log: Recorder
+) -> None:
+    """As those of an application that pushes one for each product."""
+    ring = Ring(clock, log, fps=0)
+    for _ in range(3):
+        ring.see()
+        clock.now += 6
+
+    assert ring.recent.find("gate", "-2.5s").frame.sequence == 2
+
+
+def test_an_outage_does_not_make_far_frames_near(ring: Ring) -> None:
+    ring.play(3)
+    ring.clock.now += 6
+    ring.play(1)
+
+    assert ring.refusal("-4s").kind is RefusalKind.GONE
+
+
 def test_the_cameras_own_jpeg_is_kept_as_it_is(ring: Ring) -> None:
     ring.see(own=b"own")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.domain import Lane
+from agent.domain import Capture, Lane, Verdict, VerdictKind
 from agent.errors import RefusalKind, RequestRefused
 from agent.record.timestamp import timestamp
 from agent.runtime.stored_verdicts import MOST_WAITING
@@ -142,6 +142,34 @@ def test_a_failure_in_a_waiting_capture_replaces_it_unless_it_is_a_sample(
         assert agent.captures.state(names[lane])["state"] == (
             "waiting" if lane == "interval" else "evicted"
         )
+
+
+def test_a_failure_replaces_a_capture_that_was_asked_for_a_moment_before(
+    agent: AskedAgent,
+) -> None:
+    agent.play(10)
+    first = agent.captures.request("gate", "-1s")
+    second = agent.verdicts.give("wrong", camera="gate", at="-1s")["id"]
+    agent.work()
+
+    assert list(agent.waiting()) == [second]
+    assert agent.captures.state(first)["reason"] == "duplicate"
+
+
+def test_a_prediction_that_nobody_contradicted_replaces_no_capture(agent: AskedAgent) -> None:
+    agent.model.confidence = DOUBTFUL
+    agent.play(1)
+    agent.work()
+    [score] = agent.waiting()
+    entry = agent.recent.find("gate")
+    affirmed = Verdict(VerdictKind.UNOBJECTED, "gate", 0.0, 0.0, capture=capture_id(5))
+    capture = Capture(entry.observation, Lane.VERDICT, (), 0.0, id=capture_id(5), verdict=affirmed)
+    agent.past.want(entry, capture)
+    agent.work()
+
+    waiting = agent.waiting()
+    assert set(waiting) == {score, capture_id(5)}
+    assert waiting[capture_id(5)].record["value"] == 0
 
 
 @pytest.mark.parametrize("lane", ["score", "interval"])
