@@ -88,7 +88,7 @@ def _tls(error: ssl.SSLError) -> str:
     if alert and "VERSION" not in alert and "INTERNAL" not in alert:
         return (
             "it refuses the device's certificate, or the want of one "
-            f"({alert.replace('_', ' ').lower()}); name the file in AGENT_MQTT_URL as ?cert=/FILE"
+            f"({alert.replace('_', ' ').lower()}); name the file in AGENT_MQTT_URL as cert=/FILE"
         )
     if isinstance(error, ssl.SSLEOFError):
         return f"it ends the TLS handshake; {CHECK_ADDRESS}: the port, and mqtt:// or mqtts://"

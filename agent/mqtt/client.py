@@ -312,6 +312,8 @@ class Connection:
                 f"a message to this device has more than {PACKET_BYTES // 1024} KiB, which it does "
                 "not take; see who publishes to its topics"
             )
+        if self._client.tls_error is not None:
+            return NotConnected(causes.of_error(self._client.tls_error))
         if self._refusal:
             is_old = self._refusal == "Unsupported protocol version"
             return NotConnected(causes.of_refusal(self._refusal), try_older=is_old and self._is_new)
@@ -395,12 +397,25 @@ class _BoundedClient(Client):
     """The library's client, which else reads a packet of any size into memory."""
 
     too_large = False
+    tls_error: ssl.SSLError | None = None  # the library does not tell it
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > PACKET_BYTES:
             self.too_large = True
             raise ConnectionAbortedError
-        return super()._sock_recv(bufsize)
+        try:
+            return super()._sock_recv(bufsize)
+        except ssl.SSLError as error:
+            self.tls_error = error
+            raise
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        try:
+            return super()._sock_send(buf)
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                self._sock_recv(1)  # the alert that was sent before it closed says why
+            raise
 
 
 def _words(error: OSError) -> str:

@@ -52,18 +52,20 @@ def configs(
     ]
     for camera in cameras:
         device: Mapping[str, Any] = {
-            "identifiers": [f"{node}_camera_{object_id(camera)}"],
+            "identifiers": [f"{node}.{object_id(camera)}"],
             "name": f"{topics.device} {camera}",
             "manufacturer": ORIGIN,
             "model": "camera",
             "via_device": node,
         }
-        groups.append((device, f"camera_{object_id(camera)}_", _of_camera(topics, camera)))
-    for group, begin, entities in groups:
+        groups.append((device, object_id(camera), _of_camera(topics, camera)))
+    for group, camera, entities in groups:
         for component, name, config in entities:
+            # No id has a dot, and no name of a camera's entity an underscore: two stay two.
+            begin, of_camera = (f"camera_{camera}_", f"{camera}.") if camera else ("", "")
             whole = {
                 **config,
-                "unique_id": f"{node}_{begin}{name}",
+                "unique_id": f"{node}.{of_camera}{name}",
                 "availability_topic": topics.availability,
                 "device": group,
                 "origin": {"name": ORIGIN, "sw_version": version},
@@ -220,7 +222,7 @@ def _of_camera(topics: Topics, camera: str) -> Iterator[Entity]:
     )
     yield (
         "sensor",
-        "last_capture",
+        "latest",
         {
             "name": "Last capture",
             "state_topic": details,

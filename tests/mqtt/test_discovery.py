@@ -61,6 +61,29 @@ def test_topics_and_ids_are_valid_and_unique() -> None:
     assert all(map(is_ours, MADE.values()))
 
 
+def test_no_two_entities_of_a_broker_share_an_id() -> None:
+    """However devices and cameras are called."""
+    fleet = [
+        ("a", ["b", "x", "x_last", "x_latest", "b_c"]),
+        ("a_camera_b", ["c", "x"]),
+        ("a_b", ["c"]),
+        ("a.b", ["c"]),
+    ]
+    made = [
+        (topic, json.loads(data))
+        for device, cameras in fleet
+        for topic, data in configs(
+            "homeassistant", Topics("p", device), cameras, version="1", has_budget=True
+        ).items()
+    ]
+    entities = sum(8 + 8 * len(cameras) for _, cameras in fleet)
+    devices = {config["device"]["identifiers"][0] for _, config in made}
+
+    assert len({topic for topic, _ in made}) == entities
+    assert len({config["unique_id"] for _, config in made}) == entities
+    assert len(devices) == sum(1 + len(cameras) for _, cameras in fleet)
+
+
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=[each.split("/")[3] for each in CONFIGS])
 def test_each_message_has_what_home_assistant_requires(config: dict[str, Any]) -> None:
     assert config["device"]["identifiers"]

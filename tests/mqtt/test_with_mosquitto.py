@@ -13,6 +13,7 @@ import trustme
 
 from agent.exchange.state import CameraState
 from agent.mqtt import client, connection
+from tests import ROOT as SOURCES
 from tests.fakes.captures import capture
 from tests.fakes.log import Recorder
 from tests.mqtt.door import Door
@@ -182,6 +183,19 @@ def test_tls_is_verified(start: Callable[..., Mosquitto], tmp_path: Path, door: 
         bad.fails()
         bad.stop()
         assert "its certificate is not trusted" in bad.error
+    own = tmp_path / "own.pem"
+    device = authority.issue_cert("device")
+    own.write_bytes(device.private_key_and_cert_chain_pem.bytes())
+    strict = start(
+        *("allow_anonymous true", "require_certificate true", f"cafile {tmp_path}/ca.pem"),
+        *(f"certfile {tmp_path}/cert.pem", f"keyfile {tmp_path}/key.pem", *_own_user()),
+    )
+    known = door(f"mqtts://127.0.0.1:{strict.port}?ca={tmp_path}/ca.pem&cert={own}")
+    until(lambda: known.is_connected)
+    known.stop()
+    unknown = door(f"mqtts://127.0.0.1:{strict.port}?ca={tmp_path}/ca.pem")
+    unknown.fails()
+    assert "name the file in AGENT_MQTT_URL as cert=/FILE" in unknown.error
     plain = door(f"mqtt://{place}")
     plain.fails()
     assert "closes the connection without an answer; check the port" in plain.error
@@ -200,6 +214,30 @@ def test_a_topic_that_the_broker_refuses_is_named(
     until(lambda: "mqtt topic refused" in log.events)
     until(lambda: any(f"{ROOT}/availability" in str(line) for line in log.lines))
     assert made.is_connected
+
+
+def test_the_rights_of_the_documentation_are_enough(
+    start: Callable[..., Mosquitto], tmp_path: Path, door: MakeDoor, log: Recorder
+) -> None:
+    page = (SOURCES / "docs" / "mqtt.md").read_text("utf-8")
+    shown = page.partition("<!-- acl -->\n```text\n")[2].partition("```")[0]
+    files = {"acl": shown, "passwords": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o644)
+    for user in ("capture-agent", "homeassistant"):
+        run(["mosquitto_passwd", "-b", str(tmp_path / "passwords"), user, "secret"], check=True)
+    lines = [f"password_file {tmp_path}/passwords", f"acl_file {tmp_path}/acl"]
+    broker = start("allow_anonymous false", *lines, *_own_user())
+
+    with watching(broker, name="homeassistant", password="secret") as watcher:
+        made = door(f"mqtt://capture-agent:secret@127.0.0.1:{broker.port}")
+        until(lambda: online(watcher))
+        assert watcher.of("homeassistant/button/capture-agent_gate-07/capture/config")
+        watcher.publish(f"{ROOT}/cameras/gate/capture", "PRESS")
+        until(lambda: made.captures.asked == [("gate", None, "")])
+
+    assert "mqtt topic refused" not in log.events
 
 
 def test_two_clients_of_one_id_are_noticed(
