@@ -130,6 +130,21 @@ def test_a_step_of_the_clock_hides_no_verdict(screen: Screen, step: float) -> No
     assert screen.counts() == {DRAWN: 1, CONTRADICTED: 1}
 
 
+@pytest.mark.parametrize("step", [3600.0, -7200.0])
+def test_a_step_between_a_frame_and_its_verdict_hides_it_neither(
+    screen: Screen, step: float
+) -> None:
+    entry = screen.see()
+    screen.show(entry)
+    screen.clock.now += 1
+    other = screen.see()
+    screen.clock.wall_offset += step
+    screen.say(VerdictKind.MISSING, other.frame.captured_at)
+    screen.wait()
+
+    assert screen.counts() == {DRAWN: 1, CONTRADICTED: 1}
+
+
 def test_a_person_s_right_is_a_review_and_no_affirmation_beside_it(screen: Screen) -> None:
     entry, other = screen.see(), None
     screen.show(entry)

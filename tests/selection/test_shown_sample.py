@@ -139,6 +139,18 @@ def test_no_instant_is_served_twice_over_restarts() -> None:
     assert slots_served_twice(WithoutTheStart)
 
 
+def test_another_boot_camera_or_device_has_other_instants() -> None:
+    def at(boot: str, camera: str, seed: str) -> list[float]:
+        sample = ShownSample(SLOT_S, seed, boot, 0.0)
+        times = [float(second) for second in range(1, 400)]
+        return [time for time in times if sample.draw(frame(time, camera=camera), time)]
+
+    first = at("boot", "gate", "device")
+    assert first == at("boot", "gate", "device")
+    for other in (("next", "gate", "device"), ("boot", "yard", "device"), ("boot", "gate", "two")):
+        assert first != at(*other)
+
+
 @given(
     st.text(max_size=5),
     st.lists(st.floats(0.01, 5.0, allow_nan=False), min_size=1, max_size=200),
