@@ -11,7 +11,7 @@ from agent.spool.facts import MOST_FACTS
 from agent.spool.spool import Spool
 
 WRITE_EVERY_S = 0.5
-"""A power cut costs the verdicts of the last so many seconds, if the disk is not busy."""
+"""A power cut costs the verdicts that came here in the last so many seconds."""
 
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 30.0

@@ -2,9 +2,10 @@
 
 A fact travels in the field `verdicts` of a record. A capture takes facts at its first send attempt,
 and only then: the endpoint may have stored it at any later one, and would ignore other bytes. It
-takes the facts about itself, and a few that have no capture to wait for. A fact waits for its
-capture as long as that capture waits and was certainly never sent: it was stored since the start of
-this process, and was not claimed.
+takes the facts about itself, and a few that have no capture to wait for. That an attempt is the
+first one is certain of a capture that was stored since the start of this process and not claimed,
+and of one for which a credit is spent with this very attempt, unless it was rejected before. A fact
+waits for its capture as long as that capture was stored since the start and not claimed.
 
 Two kinds of note in the index hold them, and each step is one transaction:
 
@@ -20,6 +21,7 @@ Two kinds of note in the index hold them, and each step is one transaction:
 | a person exports and acknowledges facts without a carrier | `fact/` deleted |
 | it is rejected, damaged, evicted or replaced | `carried/` deleted, `fact/` added, with its row |
 | a start finds that it is gone | the same |
+| a rejected capture is put back | `carried/` added, empty: it takes no facts any more |
 
 So a durable fact is in exactly one note until an endpoint has proved that it has it. An endpoint
 may get one twice, when its carrier was stored there and evicted here before the proof arrived; the
@@ -107,12 +109,17 @@ class Facts:
             notes[DROPPED_NOTE] = str(self._dropped + len(oldest))
         return notes
 
-    def attach(self, capture_id: str) -> Notes:
-        """Let a capture carry facts, if it was certainly never sent; call it at each claim."""
-        if capture_id not in self._unsent:
+    def attach(self, capture_id: str, *, is_purchase: bool) -> Notes:
+        """Let a capture carry facts, if it was certainly never sent; call it at each claim.
+
+        `is_purchase`: a credit is spent on it now.
+        """
+        is_first = capture_id in self._unsent or is_purchase
+        if not is_first or capture_id in self._carried:
             return {}
         own = [fact for fact in self._waiting.values() if fact.capture == capture_id]
-        others = [fact for fact in self._waiting.values() if fact.capture not in self._unsent]
+        elsewhere = self._unsent | {capture_id}
+        others = [fact for fact in self._waiting.values() if fact.capture not in elsewhere]
         carried = [*own, *others[:MOST_OTHERS]][:MOST_CARRIED]
         if not carried:
             return {}
@@ -123,6 +130,10 @@ class Facts:
     def carried_by(self, capture_id: str) -> list[Mapping[str, Any]]:
         """Return the lines that a capture carries, on every attempt the same."""
         return [json.loads(fact.text) for fact in self._carried.get(capture_id, ())]
+
+    def requeued(self, capture_id: str) -> Notes:
+        """Let a capture that was rejected carry nothing: the endpoint has seen it without."""
+        return {CARRIED_NOTE + capture_id: "[]"}
 
     def delivered(self, capture_id: str) -> Notes:
         """Forget what a capture carried: the endpoint has it."""
@@ -180,7 +191,7 @@ class Facts:
         with contextlib.suppress(ValueError, TypeError):
             facts = tuple(_fact(int(number), line) for number, line in json.loads(text))
             self._carried[capture_id] = facts
-            self._next = max(self._next, *(fact.number + 1 for fact in facts))
+            self._next = max([self._next, *(fact.number + 1 for fact in facts)])
 
     def _add(self, fact: Fact) -> None:
         # In the order of their numbers, also after some came back.

@@ -202,7 +202,9 @@ class Spool:
                     inclusion = self._index_notes.fix_inclusion(
                         entry, self._inclusion.probability_of(entry.sequence)
                     )
-                notes = {**choice.notes, **self._facts.attach(entry.id)}
+                is_purchase = LEDGER_NOTE in choice.notes
+                facts = self._facts.attach(entry.id, is_purchase=is_purchase)
+                notes = {**choice.notes, **facts}
                 try:
                     if notes or self._index_notes.must_commit(entry):
                         self._copy_ledger(choice.notes.get(LEDGER_NOTE))
@@ -289,7 +291,9 @@ class Spool:
             file = RecordFile(file_name(entry), entry.size)
             try:
                 # The row first: until the file is moved, a start finds an unfinished rejection.
-                self._commit(IndexChange(added=(file,), counts=counts))
+                self._commit(
+                    IndexChange(added=(file,), counts=counts, notes=self._facts.requeued(entry.id))
+                )
                 self._move_back(entry, counts)
             except OSError as error:
                 raise SpoolUnavailable(f"cannot requeue a rejected capture: {error}") from error
@@ -312,7 +316,8 @@ class Spool:
             undone = {name: -count for name, count in counts.items()}
             try:
                 self._files.move_away(entry, MoveReason.REJECTED)
-                self._commit(IndexChange(unlisted=(file_name(entry),), counts=undone))
+                notes = self._facts.delivered(entry.id)
+                self._commit(IndexChange(unlisted=(file_name(entry),), counts=undone, notes=notes))
             except OSError:
                 return
             raise

@@ -83,11 +83,7 @@ class CheckedSpool:
         """Claim the next; return None when the disk refused or nothing waits."""
         order = sorted(
             (one for key, one in self.waiting.items() if key not in self.claimed),
-            key=lambda one: (
-                one.lane not in {Lane.REQUESTED, Lane.VERDICT},
-                -one.value,
-                one.sequence,
-            ),
+            key=_urgency,
         )
         before = self.spool.counts()
         refused = False
@@ -269,6 +265,13 @@ class CheckedSpool:
             self.rejected[identity] = entry
         self.finished.add(identity)
         self.check()
+
+
+def _urgency(one: SpoolEntry) -> tuple[int, float, int]:
+    """The order of sending: failures that people saw, requests, affirmations, the rest by value."""
+    if one.lane is Lane.VERDICT:
+        return (0 if one.value else 2), 0.0, one.sequence
+    return (1 if one.lane is Lane.REQUESTED else 3), -one.value, one.sequence
 
 
 def _facts_of(spool: Spool) -> list[str]:

@@ -8,10 +8,15 @@ import pytest
 
 from agent.domain import StoredCapture
 from agent.record.verdicts import MOST_VERDICTS
+from agent.selection.budget.ledger import Ledger
+from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool import facts
 from agent.spool.facts import CARRIED_NOTE, FACT_NOTE, MOST_OTHERS, Facts
+from agent.spool.layout import SpoolPaths
+from agent.spool.rejected import list_rejected
 from agent.spool.spool import Spool
 from tests.fakes.captures import capture_id, new_capture
+from tests.fakes.clock import ManualClock
 from tests.spool.spool_builders import Machine, fact_text, facts_in
 
 A, B, C = (capture_id(number) for number in (1, 2, 3))
@@ -84,6 +89,36 @@ def test_a_capture_of_an_earlier_process_takes_no_facts(spool: Spool, machine: M
     assert [facts_in(_claim(again)) for _ in range(3)] == [[], [], []]
     again.put([new_capture(4)])
     assert facts_in(_claim(again)) == [fact_text(1)]
+
+
+def test_a_capture_of_an_earlier_process_takes_facts_with_its_purchase(machine: Machine) -> None:
+    """The ledger says that it was never sent, so a device that runs for minutes delivers them."""
+    time = ManualClock(wall=1_800_000_000.0)
+    machine.make_order = lambda: BudgetedOrder(Ledger(100, 0.2), time.reading)
+    spool = machine.start()
+    spool.put([new_capture(1), new_capture(2)])
+    assert spool.claim() is None
+    machine.kill()
+
+    again = machine.start()
+    again.keep_facts([fact_text(1), fact_text(2, A)])
+    again.put([])
+    time.now += 7200.0
+    sent = _claim(again)
+    assert sent.id == A
+    assert facts_in(sent) == [fact_text(2, A), fact_text(1)]
+    again.keep_facts([fact_text(3)])
+    again.release(A)
+    machine.kill()
+    paid = machine.start()
+    assert _claim(paid).record_json == sent.record_json
+
+    paid.reject(A)
+    [entry] = list_rejected(machine.disk, SpoolPaths(machine.root))
+    paid.requeue(entry)
+    time.now += 7200.0
+    found = {capture.id: facts_in(capture) for capture in iter(paid.claim, None) if capture}
+    assert found == {A: [], B: [fact_text(1), fact_text(2, A), fact_text(3)]}
 
 
 def test_what_a_replaced_capture_carried_goes_with_another(spool: Spool) -> None:

@@ -199,17 +199,20 @@ class OneCopyOfTheLedger(LedgerFile):
 class FactsDeletedAtTheFirstAttempt(Facts):
     """They are deleted before the capture that carries them is acknowledged."""
 
-    def attach(self, capture_id: str) -> Notes:
-        notes = super().attach(capture_id)
+    def attach(self, capture_id: str, *, is_purchase: bool) -> Notes:
+        notes = super().attach(capture_id, is_purchase=is_purchase)
         return {name: text for name, text in notes.items() if not name.startswith(CARRIED_NOTE)}
 
 
 class FactsAtEachAttempt(Facts):
     """A capture that was sent takes further facts."""
 
-    def attach(self, capture_id: str) -> Notes:
-        self.stored(capture_id)
-        return super().attach(capture_id)
+    def attach(self, capture_id: str, *, is_purchase: bool) -> Notes:
+        del is_purchase
+        carried = self._carried.pop(capture_id, ())
+        notes = super().attach(capture_id, is_purchase=True)
+        self._carried |= {capture_id: carried} if carried else {}
+        return notes
 
 
 class FactsLostWithTheirCarrier(Facts):
@@ -233,8 +236,8 @@ class FactsComeBack(Facts):
 class FactsCarriedAndFree(Facts):
     """A fact is attached and stays free, so that two captures carry it."""
 
-    def attach(self, capture_id: str) -> Notes:
-        notes = super().attach(capture_id)
+    def attach(self, capture_id: str, *, is_purchase: bool) -> Notes:
+        notes = super().attach(capture_id, is_purchase=is_purchase)
         return {name: text for name, text in notes.items() if text is not None}
 
 
@@ -243,8 +246,8 @@ class FactsNotFixed(Facts):
 
     _owed: Notes = {}  # noqa: RUF012
 
-    def attach(self, capture_id: str) -> Notes:
-        self._owed = super().attach(capture_id)
+    def attach(self, capture_id: str, *, is_purchase: bool) -> Notes:
+        self._owed = super().attach(capture_id, is_purchase=is_purchase)
         self.committed(self._owed)
         return {}
 
