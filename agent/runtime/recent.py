@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.domain import Capture, Frame, Observation
+from agent.domain import Capture, Frame, Observation, Surroundings
 from agent.errors import RefusalKind, RequestRefused
 from agent.logs import Log
 from agent.ports import Clock
@@ -42,10 +42,11 @@ DROPPED = "recent_frames_dropped"
 NEAR_S = 2.0
 """A frame that is farther from the moment asked for is another one, unless frames come slower."""
 
-IDLE_S = 0.2
+IDLE_S = 0.5
 """How long a step waits for a frame."""
 
 _GRACE_S = 1.0  # a request for the frame of 10 s ago takes a moment to arrive; clocks differ
+_CLIP_STEP_S = 0.19  # at 5 frames a second each has its own
 _STEPS = 3  # latest times between two frames of a camera that are remembered
 _ROUNDING_S = 0.001  # of the times that were shown
 _SLOW_FRAMES = 1.5  # times the time between two frames, if they come slower than `NEAR_S`
@@ -59,11 +60,24 @@ class _Ring:
     bytes: int = 0
     is_short: bool = False  # reported
     steps: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS))  # between frames
+    clip: tuple[float, Surroundings] | None = None  # the latest that is kept, and its time
 
     @property
     def interval(self) -> float:
         """About how many seconds are between two frames now; an outage alone does not count."""
         return min(self.steps, default=0.0)
+
+    def with_clip(self, observation: Observation) -> Observation:
+        """Return an observation with the clip that a capture of it gets.
+
+        Frames that are near to each other share one: a clip that somebody may ask for costs work.
+        """
+        at, clip = observation.frame.at, observation.surroundings
+        if clip is None:
+            return observation
+        if self.clip is None or not 0 <= at - self.clip[0] < _CLIP_STEP_S:
+            self.clip = at, clip
+        return replace(observation, surroundings=self.clip[1])
 
 
 class RecentFrames:
@@ -118,10 +132,11 @@ class RecentFrames:
     def analysed(self, observation: Observation) -> None:
         """Keep the next frame of its camera. Never waits."""
         frame = observation.frame
-        entry = RecentFrame(observation, frame.monotonic_ns / 1e9)
         size = frame.pixels.nbytes
         with self._changed:
             ring = self._rings[frame.camera]
+            observation = ring.with_clip(observation)
+            entry = RecentFrame(observation, frame.monotonic_ns / 1e9)
             if frame.jpeg is not None and all(each.mask is None for each in observation.detections):
                 self._keep(entry, encoded(observation, frame.jpeg))
             elif len(self._waiting) < BACKLOG and (

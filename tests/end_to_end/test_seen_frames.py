@@ -200,3 +200,26 @@ def test_a_capture_and_a_verdict_that_wait_survive_a_kill(
         assert number is not None
         assert stream.sent[number] == pytest.approx(asked - ago, abs=0.1 + SLACK_S)
     assert again.record(wrong["id"])["verdicts"][0]["by"] == "Ann"
+
+
+@pytest.mark.slow
+def test_what_was_asked_for_before_a_stop_is_stored(
+    tmp_path: Path, camera: Callable[[float], TimedCamera]
+) -> None:
+    stream = camera(10)
+    with Seen(tmp_path, stream.url, AGENT_UPLOAD_URL="", AGENT_FPS=2) as seen:
+        until(lambda: len(stream.sent) > 30)
+        asked = [
+            seen.post("captures", camera="gate", note="look")["id"],
+            seen.post("verdicts", camera="gate", at="-1s", verdict="wrong")["id"],
+        ]
+        seen.post("verdicts", camera="gate", at="-1s", verdict="right")
+        seen.daemon.signal(signal.SIGTERM)
+        assert seen.daemon.ends(seconds=20) == 0, seen.daemon.text
+        assert set(asked) <= seen.daemon.stored()
+        assert seen.daemon.events("agent stopped")[0]["lost"] == 0
+
+    with Seen(tmp_path, stream.url) as again:
+        again.number(again.post("captures", camera="gate")["id"])  # facts travel with new captures
+    lines = (tmp_path / "dataset" / "verdicts.jsonl").read_text("utf-8").splitlines()
+    assert sorted(json.loads(line)["verdict"] for line in lines) == ["right", "wrong"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.domain import Capture, EncodedBy, Frame, Lane, Observation
 from agent.errors import RefusalKind, RequestRefused
 from agent.record.timestamp import timestamp
+from agent.runtime.clip_ring import Moment
 from agent.runtime.recent import BACKLOG, DROPPED, RECENT_S, RecentFrames
 from agent.runtime.stats import Stats
 from agent.selection.selector import FrameEvaluation, SelectionOutcome
@@ -215,6 +216,19 @@ def test_what_the_rules_found_and_the_capture_are_added(ring: Ring) -> None:
     assert second.evaluation is not None
     assert second.evaluation.value == 0.03
     assert not any(second.evaluation.frame.pixels.strides)
+
+
+def test_frames_that_are_near_to_each_other_share_a_clip(ring: Ring) -> None:
+    """Each clip in memory costs work, and 25 of them a second would be too much."""
+    began = ring.clock.now
+    moments = [Moment(began + number / 25) for number in range(11)]
+    for number, moment in enumerate(moments):
+        seen = frame(moment.at, sequence=number)
+        ring.recent.analysed(Observation(seen, (), surroundings=moment))
+        ring.recent.step()
+
+    kept = [each.observation.surroundings for each in ring.recent.frames("gate")]
+    assert kept == [moments[0]] * 5 + [moments[5]] * 5 + [moments[10]]
 
 
 def test_the_pipeline_never_waits_and_what_is_not_kept_is_counted(ring: Ring) -> None:
