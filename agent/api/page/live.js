@@ -1,15 +1,15 @@
 // The live page. All text from outside is set as text, never as HTML.
 
-const PERIOD = 1000; // milliseconds between two pictures of a camera
+const PERIOD = 1000; // milliseconds between two images of a camera
 const RETRY = 2000;
 const SILENT = 6000; // without an event for so long, the connection counts as lost
-const STALE = 5; // seconds after which a picture says how old it is
+const STALE = 5; // seconds after which a image says how old it is
 const JUDGED = 10; // seconds for which the daemon keeps a frame
 const TILE = 640;
 const FINAL = new Set(["delivered", "rejected", "evicted", "refused"]);
 
 const find = (id) => document.getElementById(id);
-const picture = find("picture");
+const image = find("image");
 const note = find("note");
 const who = find("who");
 
@@ -72,13 +72,13 @@ function ask(path, options) {
   return fetch(location.origin + path, { cache: "no-store", ...options });
 }
 
-// Pictures
+// Images
 
 function visible() {
   return document.visibilityState === "visible";
 }
 
-async function fetchPicture(camera, kind, width) {
+async function fetchImage(camera, kind, width) {
   const now = camera[kind];
   if (now.busy || lostAt || camera.facts?.last_frame_age_s == null) return; // there is none
   now.busy = true;
@@ -135,21 +135,21 @@ function show(camera, kind, next) {
 function showLarge() {
   const camera = cameras.get(chosen);
   const { url, at, seen } = camera.large;
-  picture.hidden = !url;
+  image.hidden = !url;
   if (!url) {
     put(find("seen"), "\u00a0");
     put(find("moment"), "");
     return;
   }
-  picture.src = url;
-  picture.alt = `Camera ${chosen} at ${time(at)}: ${seen}`;
+  image.src = url;
+  image.alt = `Camera ${chosen} at ${time(at)}: ${seen}`;
   put(find("seen"), seen);
   ages();
 }
 
 function ages() {
   const { at, analysed, error } = cameras.get(chosen).large;
-  const over = find("picture-error");
+  const over = find("image-error");
   if (!at) {
     const why = error || cameras.get(chosen).facts?.error || "";
     put(over, why);
@@ -159,7 +159,7 @@ function ages() {
   const age = (performance.now() - analysed) / 1000;
   if (held && age > JUDGED) {
     hold(false);
-    say("The held picture is older than 10 seconds; the page goes on.");
+    say("The held image is older than 10 seconds; the page goes on.");
   }
   const left = Math.max(0, Math.ceil(JUDGED - age));
   const old = age > STALE ? `, ${span(age)} old` : "";
@@ -174,8 +174,8 @@ function tick() {
   if (!visible()) return;
   const width = Math.min(1920, Math.ceil(find("frame").clientWidth * devicePixelRatio));
   for (const camera of cameras.values()) {
-    if (camera.name === chosen) fetchPicture(camera, "large", Math.max(1, width));
-    if (camera.inView && !find("others").hidden) fetchPicture(camera, "small", TILE);
+    if (camera.name === chosen) fetchImage(camera, "large", Math.max(1, width));
+    if (camera.inView && !find("others").hidden) fetchImage(camera, "small", TILE);
   }
   ages();
   tellShown();
@@ -184,7 +184,7 @@ function tick() {
 
 function tellShown() {
   const { at, error } = cameras.get(chosen).large;
-  if (!facts?.affirms || !at || error || lostAt || picture.hidden) return;
+  if (!facts?.affirms || !at || error || lostAt || image.hidden) return;
   post("/v1/shown", { camera: chosen, at, seconds: PERIOD / 1000 }).catch(() => {});
 }
 
@@ -429,7 +429,7 @@ async function act(what) {
   if (what === "hold") return hold(!held);
   const { at } = cameras.get(chosen).large;
   const camera = chosen;
-  if (!at || picture.hidden) return say("There is no picture yet.", "bad");
+  if (!at || image.hidden) return say("There is no image yet.", "bad");
   const mine = (latest += 1);
   const about = `${camera} at ${time(at)}`;
   try {
@@ -485,11 +485,11 @@ function choose(name) {
   for (const camera of cameras.values()) camera.tile.setAttribute("aria-pressed", String(camera.name === name));
   put(find("stage-name"), name);
   const known = cameras.get(name).facts;
-  put(find("stage-state"), ...(known ? condition(known) : ["Waiting for the first picture", "quiet"]));
+  put(find("stage-state"), ...(known ? condition(known) : ["Waiting for the first image", "quiet"]));
   showLarge();
   shape();
   ages();
-  fetchPicture(cameras.get(name), "large", Math.max(1, Math.min(1920, Math.ceil(find("frame").clientWidth * devicePixelRatio))));
+  fetchImage(cameras.get(name), "large", Math.max(1, Math.min(1920, Math.ceil(find("frame").clientWidth * devicePixelRatio))));
 }
 
 function step(by) {
