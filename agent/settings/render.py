@@ -24,11 +24,10 @@ MAIN_SETTINGS = (
     "model_labels",
     "threshold",
     "budget_per_day",
-    "random_share",
     "spool_max",
     "upload_url",
     "upload_token",
-    "upload_window",
+    "api",
 )
 """The settings that the README shows; all others are in docs/settings.md."""
 
