@@ -13,8 +13,9 @@ from agent.settings.declarations import Settings
 from agent.upload.targets.address import is_loopback
 
 if TYPE_CHECKING:  # the library of an extra
-    from agent.mqtt.client import Connection, Wake
+    from agent.mqtt.client import Connection
     from agent.mqtt.connection import Broker
+    from agent.mqtt.wake import Wake
 
 _ALL_S = 40.0  # a name, a connection, a TLS handshake and an answer, twice
 _CONFIRM_S = 5.0
@@ -38,7 +39,7 @@ def check_broker(settings: Settings, clock: Clock) -> str:
 
 
 def _try(broker: "Broker", settings: Settings, clock: Clock) -> str:
-    from agent.mqtt.client import Wake
+    from agent.mqtt.wake import Wake
 
     address, wake = broker.address, Wake()
     topics = Topics(address.prefix, settings.device_id)

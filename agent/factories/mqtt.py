@@ -52,7 +52,7 @@ def broker_of(settings: Settings, address: MqttAddress, purpose: str = "") -> Br
     Raises `ConfigurationError` if the library is missing, or a file of the address is unusable.
     """
     need("mqtt", "AGENT_MQTT_URL")
-    from agent.mqtt.client import tls_context
     from agent.mqtt.connection import Broker, client_id
+    from agent.mqtt.tls import tls_context
 
     return Broker(address, client_id(settings.device_id, purpose), tls_context(address))

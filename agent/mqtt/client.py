@@ -6,7 +6,6 @@ keeps larger packets than we take to itself. Brokers that do not know it get MQT
 
 import contextlib
 import select
-import socket
 import ssl
 import struct
 from collections import deque
@@ -21,9 +20,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from agent.errors import AgentError, ConfigurationError
+from agent.errors import AgentError
 from agent.mqtt import causes
 from agent.mqtt.address import MqttAddress
+from agent.mqtt.bounded_client import PACKET_BYTES, BoundedClient
+from agent.mqtt.wake import Wake
 from agent.ports import Clock
 
 KEEPALIVE_S = 30
@@ -31,9 +32,6 @@ KEEPALIVE_S = 30
 
 CONNECT_S = 10.0
 """How long each of the connection, the TLS handshake and the broker's answer may take."""
-
-PACKET_BYTES = 65_536
-"""Largest packet that is taken. A broker may pass on 256 MB."""
 
 UNCONFIRMED_MAX = 64
 """Messages that the broker has not confirmed; further ones wait outside."""
@@ -72,55 +70,6 @@ class Message:
     is_retained: bool
 
 
-class Wake:
-    """Ends the wait of a thread in `Connection.serve`; any thread may call `call`."""
-
-    def __init__(self) -> None:
-        self._read, self._write = socket.socketpair()
-        self._read.settimeout(0)
-        self._write.settimeout(0)
-
-    def call(self) -> None:
-        """End the wait now, or the next one at once."""
-        with contextlib.suppress(OSError):  # full: it is about to end; closed: nobody waits
-            self._write.send(b"\0")
-
-    def fileno(self) -> int:
-        """Return what is readable after a call."""
-        return self._read.fileno()
-
-    def clear(self) -> None:
-        """Forget the calls so far."""
-        with contextlib.suppress(BlockingIOError):
-            self._read.recv(4096)
-
-    def close(self) -> None:
-        """End its use."""
-        self._read.close()
-        self._write.close()
-
-
-def tls_context(address: MqttAddress) -> ssl.SSLContext | None:
-    """Return what verifies the broker; None without TLS. Raises `ConfigurationError`."""
-    if not address.tls:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=address.ca or None)
-    except OSError as error:
-        raise ConfigurationError(
-            f"AGENT_MQTT_URL: cannot use {address.ca} as ca=: {_words(error)}"
-        ) from None
-    if address.cert:
-        try:
-            context.load_cert_chain(address.cert, password="")
-        except OSError as error:
-            raise ConfigurationError(
-                f"AGENT_MQTT_URL: cannot use {address.cert} as cert=, which must hold a "
-                f"certificate and its key without a password: {_words(error)}"
-            ) from None
-    return context
-
-
 class Connection:
     """A connection from its opening to its end; it is never opened again.
 
@@ -150,7 +99,7 @@ class Connection:
         self._address = address
         self._is_new = is_new
         self._clock = clock
-        self._client = client = _BoundedClient(
+        self._client = client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if is_new else MQTTProtocolVersion.MQTTv311,
@@ -391,34 +340,3 @@ class Connection:
         self._refused += [
             each for each, reason in zip(filters, reasons, strict=False) if reason.is_failure
         ]
-
-
-class _BoundedClient(Client):
-    """The library's client, which else reads a packet of any size into memory."""
-
-    too_large = False
-    tls_error: ssl.SSLError | None = None  # the library does not tell it
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > PACKET_BYTES:
-            self.too_large = True
-            raise ConnectionAbortedError
-        try:
-            return super()._sock_recv(bufsize)
-        except ssl.SSLError as error:
-            self.tls_error = error
-            raise
-
-    def _sock_send(self, buf: bytes | bytearray) -> int:
-        try:
-            return super()._sock_send(buf)
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                self._sock_recv(1)  # the alert that was sent before it closed says why
-            raise
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError) or error.strerror is None:
-        return "it is no such PEM file"
-    return error.strerror

@@ -6,17 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.errors import RefusalKind, RequestRefused
 from agent.logs import Log
-from agent.mqtt import causes, discovery, messages
+from agent.mqtt import causes, discovery
 from agent.mqtt.address import MqttAddress
-from agent.mqtt.client import Connection, Message, NotConnected, Wake
-from agent.mqtt.commands import COMMAND_BYTES, Command, RateLimit, commands_of
+from agent.mqtt.client import Connection, Message, NotConnected
+from agent.mqtt.command_desk import CommandDesk
 from agent.mqtt.publisher import KEPT, Publisher
 from agent.mqtt.topics import OFFLINE, Topics, topic_level
+from agent.mqtt.wake import Wake
 from agent.ports import Clock
 from agent.printable import printable
-from agent.record.timestamp import timestamp
 from agent.runtime.application import Application
 from agent.runtime.live import BrokerCondition
 
@@ -37,11 +36,11 @@ RETAINED_S = 5.0
 BIRTH_S = 5.0
 """Up to so much later the discovery messages are sent again: all devices hear of it at once."""
 
+MESSAGES_MAX = 300
+"""Messages that are taken in each `TICK_S`: a flood of them must not slow the cameras."""
+
 STOP_S = 0.7
 """How long the end may take."""
-
-REFUSALS_S = 60.0
-"""The shortest time between two lines of the log about commands."""
 
 CAUSE_S = 600.0
 """The shortest time between two lines of the log with one cause, unless it was well between."""
@@ -90,24 +89,22 @@ class BrokerThread:
         self._wake = Wake()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt connection", daemon=True)
-        self._limit = RateLimit(application.cameras)
+        self._commands = CommandDesk(application, log)
         self._is_new = True  # whether MQTT 5 is tried
         self._bound = FIRST_BOUND_S
         self._short = 0  # connections in a row that did not last
         self._told_causes: dict[str, float] = {}
         self._lost_at: float | None = None
         self._tells_recovery = False
-        self._refusal_at = -math.inf
-        self._refusals = 0  # since the last one that the log tells
         self._told_topics: set[str] = set()
         self._announce_at: float | None = None
         self._birth_topic = ""
-        self._commands = [self._topics.capture, self._topics.any_camera("capture")]
+        self._asked = [self._topics.capture, self._topics.any_camera("capture")]
         self._kept = [self._topics.any_camera(what) for what in KEPT]
         prefix = broker.address.discovery
         if prefix is not None:
             self._birth_topic = f"{prefix}/status"
-            self._commands.append(self._birth_topic)
+            self._asked.append(self._birth_topic)
             self._kept.append(discovery.filter_of(prefix, self._topics.device))
 
     def step(self) -> float:
@@ -161,10 +158,10 @@ class BrokerThread:
         """Tell what changes, and take commands, until the end of the connection or a stop."""
         self._publisher.begin()
         self._announce_at = None
-        connection.subscribe(self._commands)
+        connection.subscribe(self._asked)
         connection.subscribe(self._kept)
         now = self._clock.monotonic()
-        look_at, kept_until = now, now + RETAINED_S
+        look_at, kept_until, taken = now, now + RETAINED_S, 0
         while not self._stopping.is_set():
             now = self._clock.monotonic()
             if now >= kept_until:
@@ -175,11 +172,14 @@ class BrokerThread:
                 self._publisher.announce_again()
             if now >= look_at:
                 self._publisher.look(now)
-                look_at = now + TICK_S
+                look_at, taken = now + TICK_S, 0
             self._send(connection, now)
             for message in connection.serve(look_at - now, self._wake):
                 self._take(connection, message)
+                taken += 1
             self._tell_refused(connection.refused())
+            if taken >= MESSAGES_MAX:  # the broker waits meanwhile, and nothing else does
+                self._stopping.wait(max(0.0, look_at - self._clock.monotonic()))
         now = self._clock.monotonic()
         self._publisher.look(now)
         self._send(connection, now)
@@ -195,61 +195,14 @@ class BrokerThread:
     def _take(self, connection: Connection, message: Message) -> None:
         camera = self._topics.commanded(message.topic, self._application.cameras)
         if camera is not None:
-            self._obey(connection, message, camera)
+            for answer in self._commands.take(message, camera):
+                connection.publish(self._topics.errors, answer, retain=False)
         elif message.topic == self._birth_topic:
             if message.payload == b"online" and not message.is_retained:
                 soon = self._clock.monotonic() + self._jitter(BIRTH_S)
                 self._announce_at = self._announce_at or soon
         elif message.is_retained:
             self._publisher.found(message.topic, message.payload)
-
-    def _obey(self, connection: Connection, message: Message, named: str) -> None:
-        if message.is_retained:
-            refused = RequestRefused(
-                RefusalKind.INVALID,
-                "cannot take the command: it is retained, so that it would come again with each "
-                "connection; publish it without retain, and remove this one: "
-                f"mosquitto_pub -r -n -t '{message.topic}'",
-            )
-            self._refuse(connection, message, refused)
-            return
-        try:
-            commands = commands_of(message.payload, named, self._application.cameras)
-        except RequestRefused as error:
-            self._refuse(connection, message, error)
-            return
-        for command in commands:
-            try:
-                self._limit.take(command.camera, self._clock.monotonic())
-                self._request(command)
-            except RequestRefused as error:
-                self._refuse(connection, message, error)
-
-    def _request(self, command: Command) -> None:
-        captures = self._application.captures
-        if captures is None:
-            raise RequestRefused(
-                RefusalKind.NOT_NOW,
-                f"cannot capture {command.camera}: this daemon takes no requests",
-            )
-        captures.request(command.camera, command.at, note=command.note)
-
-    def _refuse(self, connection: Connection, message: Message, refused: RequestRefused) -> None:
-        """Answer a command that is refused; the log gets a line a minute at most."""
-        text = message.payload[:COMMAND_BYTES].decode(errors="backslashreplace")
-        at = timestamp(self._clock.wall())
-        answer = messages.refusal(message.topic, text, str(refused), at=at)
-        connection.publish(self._topics.errors, messages.payload(answer), retain=False)
-        now = self._clock.monotonic()
-        self._refusals += 1
-        if now - self._refusal_at >= REFUSALS_S:
-            self._log.info(
-                "mqtt command refused",
-                topic=printable(message.topic),
-                error=str(refused),
-                commands=self._refusals,
-            )
-            self._refusal_at, self._refusals = now, 0
 
     def _tell_refused(self, topics: list[str]) -> None:
         """Say once of each kind of topic that the broker does not let us use it."""

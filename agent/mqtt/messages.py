@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent.domain import Capture, ClassScore, Detection, Thresholds
+from agent.domain import Capture, Thresholds
 from agent.exchange.state import CameraState, DaemonState
 from agent.printable import printable
 from agent.record.timestamp import timestamp
@@ -94,14 +94,11 @@ def camera_counts(camera: CameraState, *, frames: int, captured: int) -> dict[st
     }
 
 
-def seen(
-    detections: Iterable[Detection], classes: Iterable[ClassScore], thresholds: Thresholds
-) -> dict[str, Any]:
-    """Return the message on `detections` of a camera: what the user's application acts on."""
-    scores = [
-        *((each.label, each.confidence) for each in detections),
-        *((each.label, each.confidence) for each in classes),
-    ]
+def seen(scores: Iterable[tuple[str, float]], thresholds: Thresholds) -> dict[str, Any]:
+    """Return the message on `detections` of a camera: what the user's application acts on.
+
+    `scores`: the label and confidence of each detection or class.
+    """
     counts = Counter(printable(label) for label, score in scores if score >= thresholds.of(label))
     return {"total": counts.total(), "labels": dict(sorted(counts.most_common(LABELS_MAX)))}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.domain import Capture, ClassScore, Detection, Observation, Thresholds
+from agent.domain import Capture, Observation, Thresholds
 from agent.mqtt import discovery, messages
 from agent.mqtt.topics import ONLINE, Topics
 from agent.runtime.application import Application
@@ -62,7 +62,7 @@ class Publisher:
         self._captured: Counter[str] = Counter()
         self._dropped = 0
         self._last: dict[str, Mapping[str, Any]] = {}
-        self._seen: dict[str, tuple[Sequence[Detection], Sequence[ClassScore]]] = {}
+        self._seen: dict[str, Sequence[tuple[str, float]]] = {}
         self._told: dict[str, bytes] = {}
         self._told_at: dict[str, float] = {}
         self._waiting: dict[str, bytes] = {}  # what the broker must keep, by topic; b"": nothing
@@ -99,8 +99,11 @@ class Publisher:
                 self._dropped += 1
 
     def analysed(self, observation: Observation) -> None:
-        """Keep what the model found in the newest frame, and nothing of its pixels."""
-        self._seen[observation.frame.camera] = observation.detections, observation.classes
+        """Keep what the model found in the newest frame, and nothing of its pixels or masks."""
+        self._seen[observation.frame.camera] = [
+            *[(each.label, each.confidence) for each in observation.detections],
+            *[(each.label, each.confidence) for each in observation.classes],
+        ]
 
     def begin(self) -> None:
         """Forget what was told: there is a new connection, perhaps to a new broker."""
@@ -176,7 +179,7 @@ class Publisher:
                 counts = messages.camera_counts(camera, frames=frames, captured=captured)
                 yield topic, messages.payload(counts)
             if camera.name in self._seen:
-                found = messages.seen(*self._seen[camera.name], self._plan.thresholds)
+                found = messages.seen(self._seen[camera.name], self._plan.thresholds)
                 yield self.topics.camera(camera.name, "detections"), messages.payload(found)
         figures = self._application.live.figures
         message = messages.device_state(state, figures, dropped=self._dropped)

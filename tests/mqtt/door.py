@@ -9,9 +9,9 @@ from agent.domain import Thresholds
 from agent.errors import RefusalKind, RequestRefused
 from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.mqtt.address import parse_mqtt
-from agent.mqtt.client import tls_context
 from agent.mqtt.connection import Broker, BrokerThread, client_id
 from agent.mqtt.publisher import Plan, Publisher
+from agent.mqtt.tls import tls_context
 from agent.mqtt.topics import Topics
 from agent.runtime.application import Application
 from agent.runtime.listeners import PipelineEvents

@@ -14,7 +14,6 @@ from agent.mqtt.topics import Topics
 from agent.runtime.reader import CameraCondition
 from agent.selection.image_quality import ImageQuality
 from agent.upload.backoff import UploadState
-from tests.fakes.captures import detection
 from tests.mqtt.door import FIGURES, STATE, THRESHOLDS
 
 TOPICS = Topics("capture-agent", "gate 07")
@@ -28,9 +27,7 @@ KEPT = {
         camera_details(CAMERA, {"lane": "score", "rules": [{"name": "isolated"}]})
     ),
     TOPICS.camera("gate", "counts"): payload(camera_counts(CAMERA, frames=7, captured=2)),
-    TOPICS.camera("gate", "detections"): payload(
-        seen([detection(0.9), detection(0.2)], [], THRESHOLDS)
-    ),
+    TOPICS.camera("gate", "detections"): payload(seen([("car", 0.9), ("car", 0.2)], THRESHOLDS)),
 }
 CLASSES_WITHOUT_STATE_CLASS = {"enum", "timestamp"}
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from agent.mqtt import causes, client
 from agent.mqtt.address import parse_mqtt
-from agent.mqtt.client import PACKET_BYTES, Connection, NotConnected, Wake
+from agent.mqtt.bounded_client import PACKET_BYTES
+from agent.mqtt.client import Connection, NotConnected
+from agent.mqtt.wake import Wake
 from agent.system import SystemClock
 
 ACCEPTED_5 = b"\x20\x03\x00\x00\x00"

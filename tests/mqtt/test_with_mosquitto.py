@@ -327,6 +327,22 @@ def test_a_retained_press_is_refused_each_time(
     assert log.one("mqtt command refused")["topic"] == f"{ROOT}/capture"
 
 
+def test_removing_a_retained_press_presses_nothing(
+    broker: Mosquitto, watcher: Watcher, door: MakeDoor
+) -> None:
+    """It is removed by an empty message, and an empty message is a press."""
+    watcher.publish(f"{ROOT}/capture", "PRESS", retain=True)
+    made = door(broker.url)
+    watcher.wait_for(f"{ROOT}/errors")
+
+    watcher.publish(f"{ROOT}/capture", "", retain=True)
+    watcher.publish(f"{ROOT}/cameras/gate/capture", "PRESS")
+
+    until(lambda: made.captures.asked)
+    assert made.captures.asked == [("gate", None, "")]
+    assert len(watcher.of(f"{ROOT}/errors")) == 1
+
+
 def test_hostile_payloads_are_answered_and_harm_nothing(
     broker: Mosquitto, watcher: Watcher, door: MakeDoor, log: Recorder
 ) -> None:
