@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from agent.camera.address import parse_camera
 from agent.camera.length import Length, length_of
@@ -34,6 +35,7 @@ def test_the_clip_is_the_same_each_time() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.slow  # `demo` reads it too
 def test_the_clip_is_a_readable_video_of_ten_seconds(tmp_path: Path) -> None:
     path = tmp_path / "street.mp4"
     path.write_bytes(sample_clip())

@@ -28,6 +28,7 @@ from tests.end_to_end.command import (
 )
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.fakes.captures import stored_capture
+from tests.in_process import call_here
 from tests.upload.hostile_server import HostileServer
 
 COMMANDS = ["run", "flush", "check", "status", "export", "request", "demo", "receive", "env"]
@@ -42,7 +43,7 @@ FEW = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
-    result = call(tmp_path, command, "--help")
+    result = call_here(command, "--help", folder=tmp_path, environment=environment(tmp_path, {}))
 
     assert result.returncode == 0
     assert "Example:" in result.stdout

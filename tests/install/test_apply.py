@@ -9,27 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from agent.cli import app
 from agent.install.apply import closed_to_others, platforms, service_files
 from agent.settings.render import env_file
 from tests import ROOT
+from tests.in_process import call_here
 
 COMMAND = Path(sys.executable).with_name("capture-agent")
 EXECUTABLE = "/opt/capture-agent/bin/capture-agent"
 UNIT = "etc/systemd/system/capture-agent.service"
 
 
-def call(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process: a process of its own costs 0.4 s each time."""
-    arguments = [*map(str, words)]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
-
-
 def install(root: Path, *words: str) -> str:
-    done = call("install", "--root", root, "--executable", EXECUTABLE, *words)
+    done = call_here("install", "--root", root, "--executable", EXECUTABLE, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -96,14 +88,14 @@ def test_uninstalling_leaves_the_settings_and_purging_leaves_nothing(tmp_path: P
     link.parent.mkdir()
     link.symlink_to(f"/{UNIT}")
 
-    assert call("uninstall", "--root", tmp_path).returncode == 0
+    assert call_here("uninstall", "--root", tmp_path).returncode == 0
     assert sorted(contents(tmp_path)) == [
         "etc/capture-agent/api_token",
         "etc/capture-agent/capture-agent.env",
         "etc/capture-agent/upload_token",
     ]
     assert not link.is_symlink()
-    assert call("uninstall", "--root", tmp_path, "--purge").returncode == 0
+    assert call_here("uninstall", "--root", tmp_path, "--purge").returncode == 0
     assert contents(tmp_path) == {}
 
 
@@ -121,7 +113,7 @@ def test_an_image_with_accounts_gets_the_user_and_loses_it_again(tmp_path: Path)
         install(tmp_path)
         assert accounts.read_text("utf-8").count("capture-agent:x:") == 1
         assert "video:" in (tmp_path / "etc/group").read_text("utf-8")
-        assert call("uninstall", "--root", tmp_path, "--purge").returncode == 0
+        assert call_here("uninstall", "--root", tmp_path, "--purge").returncode == 0
         assert "capture-agent" not in accounts.read_text("utf-8")
     assert Path("/etc/passwd").read_bytes() == here
 
@@ -135,7 +127,7 @@ def test_the_installed_unit_is_understood_by_systemd(tmp_path: Path) -> None:
     for path in ("sys/class/drm/renderD128/device", "dev/dri"):
         (tmp_path / path).mkdir(parents=True)
     (tmp_path / "sys/class/drm/renderD128/device/vendor").write_text("0x8086\n", "utf-8")
-    done = call("install", "--root", tmp_path, "--executable", "/bin/true")
+    done = call_here("install", "--root", tmp_path, "--executable", "/bin/true")
     assert "10-intel-gpu.conf" in done.stdout
     unit = tmp_path / UNIT
 
@@ -172,7 +164,7 @@ def test_the_hardware_is_recognised(tmp_path: Path, path: str, text: str, wanted
     ],
 )
 def test_what_could_not_start_is_refused(tmp_path: Path, words: tuple[str, ...], why: str) -> None:
-    done = call("install", "--root", tmp_path, *words)
+    done = call_here("install", "--root", tmp_path, *words)
 
     assert done.returncode == 78
     assert why in done.stderr
@@ -267,7 +259,7 @@ def test_no_link_leads_out_of_an_image(tmp_path: Path, link: str, relative: bool
         ("uninstall", "--root", image),
         ("uninstall", "--root", image, "--purge"),
     ):
-        done = call(*words)
+        done = call_here(*words)
         assert "Traceback" not in done.stderr
         assert "of-this-computer" not in done.stdout + done.stderr
         assert state(outside) == before, words
@@ -286,7 +278,7 @@ def test_the_links_of_an_image_are_followed_inside_of_it(tmp_path: Path) -> None
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "etc").symlink_to("/etc")
-    done = call("install", "--root", tmp_path, "--executable", EXECUTABLE)
+    done = call_here("install", "--root", tmp_path, "--executable", EXECUTABLE)
 
     assert done.returncode == 78
     assert "its links form a circle" in done.stderr
@@ -299,7 +291,7 @@ def test_accounts_of_another_computer_are_not_touched(tmp_path: Path) -> None:
     (image / "etc/passwd").symlink_to(outside / "passwd")
     before = state(outside)
 
-    done = call("install", "--root", image, "--executable", EXECUTABLE)
+    done = call_here("install", "--root", image, "--executable", EXECUTABLE)
 
     assert done.returncode == 78
     assert "its /etc/passwd is a link out of it" in done.stderr

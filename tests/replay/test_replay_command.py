@@ -18,26 +18,30 @@ from agent.selection import threshold_check
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES, supported
 from tests.detector.planted_families import constant_output_model
+from tests.in_process import call_here
 from tests.replay.recordings import clip, noise_folder
 
 OPTIONS = ["--fps", "2", "--budget", "5", "--report", "page.html", "--explain", "25"]
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
 
 
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+
+
 def run_replay(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "replay", *arguments],
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **settings},
-        cwd=folder,
+    return call_here("replay", *arguments, folder=folder, environment=ENVIRONMENT | settings)
+
+
+def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [COMMAND, "replay", str(clip()), *OPTIONS, "--json"],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=100,
         check=False,
     )
-
-
-def test_json_is_the_report_and_nothing_else(tmp_path: Path) -> None:
-    result = run_replay(tmp_path, str(clip()), *OPTIONS, "--json")
 
     assert (result.returncode, result.stderr) == (0, "")
     folder = tmp_path / "capture-agent-replay"
