@@ -37,7 +37,7 @@ def test_a_listener_gets_the_frame_without_its_images_and_the_pipeline_keeps_the
 
     [light] = got
     assert light.frame.pixels.shape == seen.frame.pixels.shape
-    assert light.frame.pixels.base is None or light.frame.pixels.strides == (0, 0, 0)
+    assert light.frame.pixels.strides == (0, 0, 0)  # one number stands for all
     assert (light.grey, light.frame.jpeg) == (None, None)
     assert seen.frame.jpeg == b"x"
     assert not analysed
