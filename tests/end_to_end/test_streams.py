@@ -92,7 +92,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", [pytest.param("latin-1", marks=pytest.mark.slow), "ascii"])
 @pytest.mark.parametrize("command", ["check", "run", "--help"])
 def test_a_terminal_that_lacks_letters_gets_escapes(
     tmp_path: Path, encoding: str, command: str
