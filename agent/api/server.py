@@ -19,7 +19,9 @@ from agent.api.listening import BACKLOG, Listening
 from agent.api.observer import ApiObserver
 
 _WAIT_S = 3600.0
-_ACCEPTS = 16  # connections in one turn of the loop
+_ACCEPTS = 4
+"""Connections in one turn of the loop: so few that the request of one that is accepted is read long
+before as many others came as take its place."""
 _JOIN_S = 0.8  # the supervisor waits a second for it
 
 

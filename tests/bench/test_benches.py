@@ -12,6 +12,7 @@ from tests import ROOT
 from tests.bench.pipeline.soak import soaked
 
 SMALLEST: dict[str, list[str]] = {
+    "api": ["--rounds", "1", "--seconds", "0.5"],
     "clips": ["--seconds", "1", "--rounds", "1", "--rates", "5"],
     "detector": ["--rounds", "1"],
     "drain": ["--captures", "20", "--rounds", "1"],
