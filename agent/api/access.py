@@ -15,9 +15,6 @@ Headers = Sequence[tuple[bytes, bytes]]
 PAGE_TARGET = "/"
 """Of the live page: the only one that a link on another page may lead to."""
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing."""
-
 _FORMS = frozenset({"text/plain", "application/x-www-form-urlencoded"})
 _MULTIPART = "multipart/form-data"
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -50,7 +47,7 @@ class Access:
             or self._of_host(headers)
             or self._of_origin(headers, is_link=_is_link(method, target, headers))
             or self._of_token(headers)
-            or (None if method in READS else self._of_content(headers))
+            or (self._of_content(headers) if method == "POST" else None)
         )
 
     def _of_target(self, target: str) -> Refusal | None:

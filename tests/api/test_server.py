@@ -30,6 +30,7 @@ def test_what_does_not_exist_is_told_as_json(application: Application, serve: Se
 
     assert served.unix.get("/v2").status == 404
     assert "docs/api.md" in served.unix.get("/v2").error
+    assert served.tcp.call("DELETE", "/v1/status").status == 405
     assert "allowed is GET" in served.unix.call("OPTIONS", "/v1/status").error
 
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import importlib.util
+import re
+import shlex
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from agent.api.tls import tls_context
+from agent.api.tls import expiry, tls_context
 from agent.cli.api_check import check_api
 from agent.errors import ConfigurationError
 from agent.factories.api import api_terms, check_doors
@@ -21,6 +23,7 @@ from agent.runtime.application import Application
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
 from agent.system import SystemClock
+from tests import ROOT
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock
 
@@ -157,6 +160,20 @@ def test_a_browser_on_another_computer_is_served_over_https(
         response = connection.getresponse()
         assert (response.status, bool(response.read())) == (200, True)
     connection.close()
+
+
+def test_the_certificate_that_the_page_shows_how_to_make_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    [words] = re.findall(r"(?m)^openssl req (?:.*\\\n)*.*$", page)
+    subprocess.run(
+        shlex.split(words.replace("\\\n", "")), cwd=tmp_path, check=True, capture_output=True
+    )
+    file = tmp_path / "api.pem"
+    file.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("cert.pem", "key.pem")))
+
+    until = expiry(tls_context(file), file)
+
+    assert (until - dt.datetime.now(dt.UTC)).days in {824, 825}
 
 
 def test_a_setting_that_lacks_a_library_says_what_to_install(

@@ -17,10 +17,11 @@ from agent.cli import app
 from agent.errors import ConfigurationError
 from agent.events import EVENTS
 from agent.factories.delivery import upload_target
-from agent.install.plan import ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
+from agent.install.plan import API_TOKEN_FILE, ENV_FILE, STATE_FOLDER, TOKEN_FILE, UNIT_NAME, USER
 from agent.mqtt.topics import Topics
 from agent.ports import Clock
 from agent.settings.declarations import Settings, variable
+from agent.settings.describe import doc_of
 from agent.settings.load import without_environment
 from agent.system import SystemClock
 from tests import ROOT
@@ -33,11 +34,12 @@ OF_OTHERS = re.compile(
 """Variables that libraries of ours read, and installers."""
 
 _VERBS = frozenset({"enable", "disable", "start", "stop", "restart", "reload", "edit", "kill"})
-_INSTALLED = frozenset(map(str, (ENV_FILE, TOKEN_FILE, STATE_FOLDER, UNIT_NAME)))
+_INSTALLED = frozenset(map(str, (ENV_FILE, TOKEN_FILE, API_TOKEN_FILE, STATE_FOLDER, UNIT_NAME)))
 _PIP_FOLDERS = frozenset({"--dest", "--find-links"})
 _PIP_OPTIONS = frozenset({"-q", "-e", "--no-index"}) | _PIP_FOLDERS
 _CLOCK: Clock = SystemClock()
 _MODES = ("g+w", "644")
+API_CERTIFICATE = doc_of(Settings.model_fields["api_tls_cert"]).example
 _BROKER_UNIT = "mosquitto.service"
 _BROKER_PACKAGES = ("mosquitto", "mosquitto-clients")
 
@@ -224,5 +226,10 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "ln": _link,
     ".": lambda words: None if words[0].endswith("/bin/activate") else f"unknown: {words}",
     "mount": _of_our_user,
+    "usermod": _of_our_user,
+    "tee": _editor,
+    "openssl": lambda words: None if words[0] in {"rand", "req"} else f"unknown: {words}",
+    "cat": lambda words: None if words == ["cert.pem", "key.pem"] else f"made by none: {words}",
+    "install": lambda words: None if words[-1] == API_CERTIFICATE else f"no file of ours: {words}",
     "umount": lambda words: None if len(words) == 1 else f"one folder, not {words}",
 }

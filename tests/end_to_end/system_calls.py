@@ -23,7 +23,9 @@ _CHANGES = (
     *("mkdir", "mkdirat", "rename", "renameat", "renameat2", "link", "linkat", "symlink"),
     *("symlinkat", "mknod", "mknodat", "unlink", "unlinkat", "rmdir", "truncate", "creat"),
 )
-_CALLS = ",".join(("connect", "sendto", "sendmsg", "sendmmsg", "open", "openat", *_CHANGES))
+_CALLS = ",".join(
+    ("listen", "connect", "sendto", "sendmsg", "sendmmsg", "open", "openat", *_CHANGES)
+)
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Trace:
 
     peers: set[tuple[str, int]] = field(default_factory=set)  # address, port
     written: set[str] = field(default_factory=set)  # absolute paths
+    listens: bool = False  # for connections of others
 
 
 def strace() -> str:
@@ -73,7 +76,9 @@ def _read(line: str, folder: Path, trace: Trace) -> None:
     if call is None:
         return
     name, arguments = call["name"], call["arguments"]
-    if name in ("connect", "sendto", "sendmsg", "sendmmsg"):
+    if name == "listen":
+        trace.listens = True
+    elif name in ("connect", "sendto", "sendmsg", "sendmmsg"):
         trace.peers |= {(host, int(port)) for port, host in _ADDRESS.findall(arguments)}
     elif int(call["result"].replace("?", "-1")) >= 0 and (
         name in _CHANGES or _WRITES.search(arguments)

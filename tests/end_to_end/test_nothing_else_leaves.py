@@ -46,6 +46,7 @@ def test_check_connects_to_the_endpoint_alone_and_writes_nothing(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert trace.peers != set()
+    assert not trace.listens
     assert_only(trace, url=settings["AGENT_UPLOAD_URL"], folders=[tmp_path / "spool"])
 
 
@@ -73,6 +74,7 @@ def test_run_connects_to_the_endpoint_alone_and_writes_into_its_spool_alone(
 
     assert done.returncode == 0, done.stderr
     assert 'event="capture delivered"' in done.stderr
+    assert not trace.listens  # until AGENT_API is set
     state = [tmp_path / "spool", *tmp_path.glob("known-good*")]
     assert_only(trace, url=settings["AGENT_UPLOAD_URL"], folders=state)
     assert list((tmp_path / "home").iterdir()) == []
@@ -102,10 +104,12 @@ def test_telemetry_that_was_left_on_would_be_found(tmp_path: Path) -> None:
         "try: socket.create_connection(('127.0.0.1', 1), 1)\n"
         "except OSError: pass\n"
         "open('elsewhere', 'w').close()\n"
+        "socket.create_server(('127.0.0.1', 0)).close()\n"
     )
     _, trace = traced(tmp_path, [COMMAND.replace("capture-agent", "python"), "-c", program], {})
 
     assert {("127.0.0.53", 53), ("127.0.0.1", 1)} <= trace.peers
+    assert trace.listens
     with pytest.raises(AssertionError):
         assert_only(trace, url="http://127.0.0.9:1", folders=[tmp_path])
     with pytest.raises(AssertionError, match="elsewhere"):
