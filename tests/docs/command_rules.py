@@ -229,7 +229,7 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "usermod": _of_our_user,
     "tee": _editor,
     "openssl": lambda words: None if words[0] in {"rand", "req"} else f"unknown: {words}",
-    "cat": lambda words: None if words == ["cert.pem", "key.pem"] else f"made by none: {words}",
-    "install": lambda words: None if words[-1] == API_CERTIFICATE else f"no file of ours: {words}",
+    "cat": lambda words: None if words[:2] == ["cert.pem", "key.pem"] else f"made by none: {words}",
+    "mv": lambda words: None if words[-1] == API_CERTIFICATE else f"no file of ours: {words}",
     "umount": lambda words: None if len(words) == 1 else f"one folder, not {words}",
 }

@@ -78,7 +78,7 @@ def _read(line: str, folder: Path, trace: Trace) -> None:
     name, arguments = call["name"], call["arguments"]
     if name == "listen":
         trace.listens = True
-    elif name in ("connect", "sendto", "sendmsg", "sendmmsg"):
+    elif name in _SENDS:
         trace.peers |= {(host, int(port)) for port, host in _ADDRESS.findall(arguments)}
     elif int(call["result"].replace("?", "-1")) >= 0 and (
         name in _CHANGES or _WRITES.search(arguments)
