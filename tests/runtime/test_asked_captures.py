@@ -1,13 +1,20 @@
 """Captures of the frame that somebody saw: that frame, with what the rules said of it."""
 
+from dataclasses import replace
+
 import pytest
 
+from agent.domain import Capture, Lane, Observation
 from agent.errors import RefusalKind, RequestRefused
-from agent.runtime.past_captures import EVALUATION_S, MOST_WAITING
+from agent.runtime.past_captures import EVALUATION_S, MOST_WAITING, PastCaptures
+from agent.runtime.recent_frame import RecentFrame
+from agent.runtime.supervisor import Supervisor
 from agent.spool.spool import Spool
+from tests.fakes.captures import capture_id, frame
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.asked_agent import CERTAIN, DOUBTFUL, AskedAgent
+from tests.runtime.whole_agent import Recording, WholeAgent
 
 
 @pytest.fixture
@@ -214,3 +221,28 @@ def test_a_planted_wrong_frame_is_seen_in_the_image(
     agent.work()
 
     assert set(agent.waiting()[name].image) != {15}
+
+
+def test_a_stop_makes_what_was_asked_for_before_the_writer_ends(
+    spool: Spool, log: Recorder
+) -> None:
+    whole = WholeAgent(Recording([]), spool, log)
+    inference = whole.stages.inference
+    past = PastCaptures(
+        inference, whole.stats.followed, decode=lambda _: None, clock=whole.clock, idle=0.0
+    )
+    seen = Observation(frame(sequence=7), ())
+    capture = Capture(seen, Lane.REQUESTED, (), 0.0, id=capture_id(7))
+    past.want(RecentFrame(seen, whole.clock.monotonic()), capture)
+    supervisor = Supervisor(
+        replace(whole.stages, asked=past, uploader=None),
+        clock=whole.clock,
+        notifier=whole.says,
+        log=log.log,
+    )
+
+    assert supervisor.run() == 0
+
+    stored = spool.read(capture_id(7))
+    assert stored is not None
+    assert set(stored.image) == {7}
