@@ -246,6 +246,15 @@ def test_few_large_frames_may_wait(ring: Ring) -> None:
         ring.recent.analysed(Observation(frame(sequence=sequence, pixels=large), ()))
 
     assert ring.stats.total()[DROPPED] == 2
+    for sequence in range(3, 6):
+        ring.recent.step()
+        ring.recent.analysed(Observation(frame(sequence=sequence, pixels=large), ()))
+        ring.recent.analysed(Observation(frame(sequence=sequence, pixels=large[:1]), ()))
+    assert ring.stats.total()[DROPPED] == 5
+    ring.recent.step()
+    for _ in range(BACKLOG):
+        ring.see()
+    assert ring.stats.total()[DROPPED] == 5
 
 
 def test_a_frame_that_cannot_be_encoded_is_not_kept(clock: ManualClock, log: Recorder) -> None:

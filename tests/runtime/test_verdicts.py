@@ -5,9 +5,9 @@ import pytest
 from agent.domain import Capture, Lane, Verdict, VerdictKind
 from agent.errors import RefusalKind, RequestRefused
 from agent.record.timestamp import timestamp
-from agent.runtime.stored_verdicts import MOST_WAITING
+from agent.runtime.stored_verdicts import MOST_WAITING, second_capture
 from agent.spool.spool import Spool
-from tests.fakes.captures import capture_id
+from tests.fakes.captures import RANDOM_SLOT, capture_id, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.asked_agent import CERTAIN, DOUBTFUL, AskedAgent
@@ -202,6 +202,16 @@ def test_a_failure_in_a_waiting_capture_of_long_ago_takes_its_image_from_the_dis
     assert (old.id in agent.waiting()) == (lane == "interval")
     again = agent.verdicts.give("missing", capture=old.id, by="Bob")
     assert again["id"] == new.id
+
+
+def test_the_copy_of_a_random_capture_is_no_part_of_the_sample() -> None:
+    drawn = stored_capture(1, lane="random", sampling=RANDOM_SLOT, value=0.2)
+    wrong = Verdict(VerdictKind.WRONG, "gate", 0.0, 0.0, capture=capture_id(2), of=drawn.id)
+
+    made = second_capture(drawn, wrong, hint="")
+
+    assert (made.record["lane"], made.record["sampling"]) == ("verdict", None)
+    assert made.image == drawn.image
 
 
 def test_it_is_found_after_a_restart_too(
