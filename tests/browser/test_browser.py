@@ -10,7 +10,10 @@ from tests.camera.http_camera import HttpCamera, Page
 pytestmark = pytest.mark.slow
 
 HTML = "text/html; charset=utf-8"
-GOOD = "<!doctype html><html lang=en><title>t</title><main><h1>Some text</h1></main>"
+GOOD = (
+    "<!doctype html><html lang=en><title>t</title><link rel=icon href=data:,>"
+    "<main><h1>Some text</h1></main>"
+)
 
 FAULTS: dict[str, tuple[str, Callable[[Browser, str], list[str]]]] = {
     "an error in the console": (

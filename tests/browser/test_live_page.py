@@ -122,11 +122,11 @@ def test_a_verdict_against_the_model_by_keyboard_alone_arrives(
 
 
 def test_right_is_a_fact_that_arrives_with_the_next_capture(
-    live: LiveDaemon, page: LivePage
+    browser: Browser, live: LiveDaemon, page: LivePage
 ) -> None:
     page.goes_on("gate")
     page.button("right").click()
-    page.says("right")
+    browser.until(lambda: live.get("v1/status")["facts_waiting"] == 1, "it is not stored")
     assert live.captured() == []
     page.button("Capture now").click()
 
