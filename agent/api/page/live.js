@@ -100,7 +100,12 @@ async function fetchImage(camera, kind, width) {
       error: error ? JSON.parse(error) : "",
     };
     next.url = URL.createObjectURL(await response.blob());
-    await decoded(next.url);
+    try {
+      await decoded(next.url);
+    } catch {
+      URL.revokeObjectURL(next.url); // no image that this browser knows
+      return;
+    }
     show(camera, kind, next);
   } catch {
     // The connection's own line says it.
@@ -260,7 +265,7 @@ function render(now) {
     const camera = cameras.get(each.name);
     camera.facts = each;
     const [words, level] = condition(each);
-    put(camera.state, words, level);
+    put(camera.state, each.state === "live" && level === "good" ? `live, ${each.fps.toFixed(1)} fps` : words, level);
     if (each.name === chosen) put(find("stage-state"), words, level);
   }
   shape();
