@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from agent.api.governor import Governor
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -16,12 +18,12 @@ class CallThreads(ThreadPoolExecutor):
 
     The threads of Python's own executor are awaited at the end of the process: one that hangs on a
     dead disk would hold it. asyncio takes no executor of another class, so this is a subclass.
-    `used` is told the processor seconds of each call.
     """
 
-    def __init__(self, threads: int, used: Callable[[float], None]) -> None:
+    def __init__(self, threads: int, governor: Governor) -> None:
+        """`governor`: says how long a thread must sleep after a call."""
         super().__init__(threads)
-        self._used = used
+        self._governor = governor
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._members = [
             threading.Thread(target=self._run, name=f"api call {number}", daemon=True)
@@ -43,7 +45,7 @@ class CallThreads(ThreadPoolExecutor):
             except BaseException as error:  # noqa: BLE001 (who awaits it gets it)
                 future.set_exception(error)
             finally:
-                self._used(time.thread_time() - began)
+                self._governor.used(time.thread_time() - began)
 
         self._calls.put(call)
         return future
@@ -56,3 +58,5 @@ class CallThreads(ThreadPoolExecutor):
     def _run(self) -> None:
         while call := self._calls.get():
             call()
+            while (pause := self._governor.due(time.monotonic())) > 0:
+                time.sleep(pause)

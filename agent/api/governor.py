@@ -10,9 +10,9 @@ LONGEST_S = 0.25
 
 
 class Governor:
-    """Says how long the API's thread must sleep so that it stays below its share.
+    """Says how long a thread must sleep so that it stays below its share. Thread-safe.
 
-    The thread shares Python's lock with the cameras, so its share is that of one processor. What
+    The threads share Python's lock with the cameras, so the share is that of one processor. What
     was not used is saved for at most a second, for the first calls of a page that opens.
     """
 
@@ -20,36 +20,27 @@ class Governor:
         """`share`: processor seconds per second, above 0."""
         self._share = share
         self._saved = share
-        self._elsewhere = 0.0
         self._lock = threading.Lock()
-        self._before: tuple[float, float] | None = None
+        self._last: float | None = None
         self.paused_s = 0.0
         """Seconds of all pauses."""
 
     def used(self, seconds: float) -> None:
-        """Take processor seconds that another thread used for the API; thread-safe."""
+        """Take processor seconds that were used."""
         with self._lock:
-            self._elsewhere += seconds
+            self._saved -= seconds
 
-    def due(self, now: float, own: float) -> float:
-        """Return the seconds to sleep.
-
-        Args:
-            now: Of the monotonic clock.
-            own: Processor seconds that the thread has used so far.
-        """
-        before, self._before = self._before, (now, own)
-        if before is None:
-            return 0.0
+    def due(self, now: float) -> float:
+        """Return the seconds to sleep at `now` of the monotonic clock."""
         with self._lock:
-            elsewhere, self._elsewhere = self._elsewhere, 0.0
-        earned = self._share * (now - before[0])
-        self._saved = min(self._share, self._saved + earned - (own - before[1]) - elsewhere)
-        if self._saved >= 0:
-            return 0.0
-        pause = min(LONGEST_S, -self._saved / self._share)
-        self.paused_s += pause
-        return pause
+            passed = 0.0 if self._last is None else now - self._last
+            self._last = now
+            self._saved = min(self._share, self._saved + self._share * passed)
+            if self._saved >= 0:
+                return 0.0
+            pause = min(LONGEST_S, -self._saved / self._share)
+            self.paused_s += pause
+            return pause
 
 
 class GovernedSelector(selectors.DefaultSelector):
@@ -59,10 +50,14 @@ class GovernedSelector(selectors.DefaultSelector):
         super().__init__()
         self._governor = governor
         self._pause = pause
+        self._own: float | None = None  # processor seconds of the thread so far
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Sleep if the thread has used more than its share, then wait for events."""
-        due = self._governor.due(time.monotonic(), time.thread_time())
+        own = time.thread_time()
+        self._governor.used(own - (own if self._own is None else self._own))
+        self._own = own
+        due = self._governor.due(time.monotonic())
         if due > 0:
             self._pause(due)
         return super().select(timeout)

@@ -1,6 +1,6 @@
 """How much, how many and how long: what one client of the API can take from the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,14 @@ class ApiLimits:
     threads: int = 2
     """Of calls that wait for a disk or draw an image."""
 
-    cpu_share: float = 0.2
-    """Of one processor: beyond it all clients wait, and the cameras do not."""
+    cpu_share: float = 0.1
+    """Of one processor, for the thread that serves: beyond it all clients wait, and no camera."""
+
+    pushing_cpu_share: float = 0.5
+    """The same where applications push frames: taking them is a camera's work."""
+
+    thread_cpu_share: float = 0.2
+    """Of one processor, for the other threads: beyond it images and the like come later."""
 
     wrong_token_s: float = 1.0
     """How long the response to a wrong token waits."""
@@ -52,5 +58,11 @@ class ApiLimits:
 
 LIMITS = ApiLimits()
 """As the daemon has them; tests shorten the times."""
+
+
+def limits_for(*, pushing: bool) -> ApiLimits:
+    """Return the limits of a daemon; `pushing`: applications send it frames."""
+    return replace(LIMITS, cpu_share=LIMITS.pushing_cpu_share) if pushing else LIMITS
+
 
 IMAGE_BYTES = LIMITS.image_bytes

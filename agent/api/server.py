@@ -54,7 +54,7 @@ class ApiServer:
         self.governor = Governor(limits.cpu_share)
         self.connections = Connections(limits, lambda: self.governor.paused_s)
         self._loop = asyncio.SelectorEventLoop(GovernedSelector(self.governor))
-        self._threads = CallThreads(limits.threads, self.governor.used)
+        self._threads = CallThreads(limits.threads, Governor(limits.thread_cpu_share))
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)
         quiet_libraries()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.api.access import UNIX_ACCESS, Access
 from agent.api.hosts import own_hosts
+from agent.api.limits import limits_for
 from agent.api.listening import listen_at
 from agent.api.tls import tls_context
 from agent.errors import ConfigurationError
@@ -66,8 +67,9 @@ def _api(settings: Settings, application: Application, log: Log) -> list[SideWor
 
     listening = listen_at(settings.api)
     observer = ApiObserver(log, application.clock.monotonic)
-    app = guarded_app(application, terms.access, observer)
-    server = ApiServer(app, [listening], observer, tls=terms.tls)
+    limits = limits_for(pushing=application.intake is not None)
+    app = guarded_app(application, terms.access, observer, limits)
+    server = ApiServer(app, [listening], observer, limits=limits, tls=terms.tls)
     facts = {
         "address": str(settings.api),
         "tls": terms.tls is not None,

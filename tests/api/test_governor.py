@@ -4,44 +4,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.api.executor import CallThreads
 from agent.api.governor import LONGEST_S, GovernedSelector, Governor
 
 SHARE = 0.2
 
 
-@given(st.lists(st.tuples(st.floats(0, 0.3), st.floats(0, 0.3), st.floats(0, 0.1)), max_size=200))
-def test_the_share_is_never_exceeded_for_long(turns: list[tuple[float, float, float]]) -> None:
+@given(st.lists(st.tuples(st.floats(0, 0.3), st.floats(0, 0.3)), max_size=200))
+def test_the_share_is_never_exceeded_for_long(turns: list[tuple[float, float]]) -> None:
     """Whatever the turns use: their time is earned, saved, or slept for."""
-    governor, now, own, most = Governor(SHARE), 0.0, 0.0, 0.0
-    elsewhere_in_all = 0.0
-    for idle, used, elsewhere in turns:
+    governor, now, in_all, most = Governor(SHARE), 0.0, 0.0, 0.0
+    governor.due(now)
+    for idle, used in turns:
         now += idle + used
-        own += used
-        governor.used(elsewhere)
-        elsewhere_in_all += elsewhere
-        pause = governor.due(now, own)
+        governor.used(used)
+        in_all += used
+        most = max(most, used)
+        pause = governor.due(now)
         assert 0 <= pause <= LONGEST_S
         now += pause
-        most = max(most, used + elsewhere)
-    # One turn at most is owed; the longest pause earns a part of it back.
-    while (pause := governor.due(now, own)) > 0:
+    while (pause := governor.due(now)) > 0:
         now += max(pause, 1e-6)
-    assert own + elsewhere_in_all <= SHARE * (now + 1) + most + 1e-6
+    assert in_all <= SHARE * (now + 1) + most + 1e-6
+
+
+def after(governor: Governor, seconds: float, used: float) -> float:
+    governor.used(used)
+    return governor.due(seconds)
 
 
 def test_a_quiet_api_never_sleeps() -> None:
     governor = Governor(SHARE)
 
-    assert [governor.due(second, 0.1 * second) for second in range(100)] == [0.0] * 100
+    assert [after(governor, second, 0.1) for second in range(100)] == [0.0] * 100
     assert governor.paused_s == 0.0
 
 
 def test_the_first_calls_of_a_page_are_not_slowed() -> None:
     governor = Governor(SHARE)
-    governor.due(0.0, 0.0)
+    governor.due(0.0)
 
-    assert governor.due(0.15, 0.15) == 0.0
-    assert governor.due(0.5, 0.5) > 0.0
+    assert after(governor, 0.15, 0.15) == 0.0
+    assert after(governor, 0.5, 0.35) > 0.0
 
 
 def test_each_turn_of_the_loop_passes_the_governor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +57,31 @@ def test_each_turn_of_the_loop_passes_the_governor(monkeypatch: pytest.MonkeyPat
         selector.select(0)
 
     assert pauses == [0.1, 0.1]
+
+
+def test_what_a_turn_used_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+    times = iter((5.0, 5.25, 6.0))
+    monkeypatch.setattr("agent.api.governor.time.thread_time", lambda: next(times))
+    monkeypatch.setattr(Governor, "used", lambda _, seconds: used.append(seconds))
+
+    with GovernedSelector(Governor(SHARE), lambda _: None) as selector:
+        for _ in range(3):
+            selector.select(0)
+
+    assert used == [0.0, 0.25, 0.75]
+
+
+def test_calls_in_threads_have_a_share_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that drew too much sleeps before the next call; it never waits for its end."""
+    pauses: list[float] = []
+    dues = iter((0.1, 0.05, 0.0, 0.0))
+    monkeypatch.setattr(Governor, "due", lambda *_: next(dues))
+    monkeypatch.setattr("agent.api.executor.time.sleep", pauses.append)
+    threads = CallThreads(1, Governor(SHARE))
+
+    results = [threads.submit(sum, (number, 1)) for number in range(2)]
+
+    assert [each.result(10) for each in results] == [1, 2]
+    assert pauses == [0.1, 0.05]
+    threads.shutdown()

@@ -16,7 +16,7 @@ from agent.api.access import Access
 from agent.api.address import ApiAddress
 from agent.api.app import guarded_app
 from agent.api.hosts import own_hosts
-from agent.api.limits import LIMITS, ApiLimits
+from agent.api.limits import ApiLimits, limits_for
 from agent.api.listening import Listening, listen_at
 from agent.api.observer import ApiObserver
 from agent.api.server import ApiServer
@@ -145,7 +145,7 @@ def served_api(
     folder: Path,
     *,
     log: Recorder | None = None,
-    limits: ApiLimits = LIMITS,
+    limits: ApiLimits | None = None,
     more: Sequence[Route] = (),
     token: str | None = None,
     tls: ssl.SSLContext | None = None,
@@ -155,6 +155,7 @@ def served_api(
     `token`: what the port asks for; the client does not send it by itself. `tls`: of both
     addresses; the clients speak HTTP without it.
     """
+    limits = limits or limits_for(pushing=application.intake is not None)
     unix = listen_at(ApiAddress(path=str(folder / "api.sock")))
     tcp = socket.create_server(("127.0.0.1", 0))
     port = tcp.getsockname()[1]
