@@ -44,6 +44,7 @@ _REFUSALS: Mapping[str, str] = {
     "Connection rate exceeded": "it says that there are too many connections",
     "Server shutting down": "it is shutting down",
     "Session taken over": TAKEN_OVER,
+    "Normal disconnection": CLOSED,
     "Keep alive timeout": "nothing from this device reached it for a while; check the network",
     "Packet too large": "a message was larger than it takes; see the log of the broker",
 }

@@ -105,8 +105,9 @@ def test_any_bytes_end_the_connection_and_nothing_else(
         (b"\x20\x03\x00\x88\x00", "not available now"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "check"),
         (b"", "without an answer; check the port"),
-        (ACCEPTED_5 + b"\xe0\x01\x8e", causes.TAKEN_OVER),
-        (ACCEPTED_5 + b"\xe0\x01\x8b", "it is shutting down"),
+        (ACCEPTED_5 + b"\xe0\x06\x8e\x04\x1f\x00\x01x", causes.TAKEN_OVER),
+        (ACCEPTED_5 + b"\xe0\x06\x8b\x04\x1f\x00\x01x", "it is shutting down"),
+        (ACCEPTED_5 + b"\xe0\x01\x00", causes.CLOSED),
         (ACCEPTED_5, causes.CLOSED),
     ],
 )
