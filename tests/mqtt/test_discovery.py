@@ -125,6 +125,12 @@ def test_each_value_is_among_the_options(name: str, values: Any) -> None:
             assert set(config["options"]) == {str(value) for value in values}
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 50_000, b'{"origin": 1}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[]", b"{", b"\xff", b"[" * 50_000, b'{"origin": 1}'),
+        b'{"origin": {"name": "another program"}}',
+    ],
+)
 def test_what_another_program_announced_is_not_ours(data: bytes) -> None:
     assert not is_ours(data)
