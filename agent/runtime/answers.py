@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,17 @@ class FrameView:
         return {"record": record, "jpeg": base64.b64encode(image.data).decode("ascii")}
 
     def plain(self, observation: Observation) -> tuple[bytes, dict[str, Any]]:
-        """Return the JPEG and the record of a frame."""
+        """Return the JPEG and the record of a frame, without the outlines of masks."""
+        observation = self._without_outlines(observation, but_sure=False)
         image = self._encoder.encode(observation)
         return image.data, self._record(observation, image)
 
     def drawn(self, observation: Observation, draw: Draw) -> tuple[bytes, dict[str, Any]]:
-        """Return the JPEG with the record drawn onto it, and the record."""
+        """Return the JPEG with the record drawn onto it, and the record.
+
+        Only detections at or above their threshold have outlines: no others are drawn.
+        """
+        observation = self._without_outlines(observation, but_sure=True)
         record: dict[str, Any] = {}
 
         def draw_on(pixels: Pixels, image: EncodedImage) -> None:
@@ -58,6 +63,17 @@ class FrameView:
 
         image = self._encoder.drawn(observation, draw_on)
         return image.data, {**record, "image": image_facts(image)}
+
+    def _without_outlines(self, observation: Observation, *, but_sure: bool) -> Observation:
+        """Leave out masks whose outline nobody looks at: to compute it takes time."""
+        of = self._maker.thresholds.of
+        detections = tuple(
+            each
+            if each.mask is None or (but_sure and each.confidence >= of(each.label))
+            else replace(each, mask=None)
+            for each in observation.detections
+        )
+        return replace(observation, detections=detections)
 
     def _record(self, observation: Observation, image: EncodedImage) -> dict[str, Any]:
         capture = Capture(observation, Lane.REQUESTED, (), 0.0)

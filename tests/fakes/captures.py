@@ -19,6 +19,7 @@ from agent.domain import (
     Lane,
     Observation,
     Pixels,
+    Polygon,
     RuleHit,
     SpoolEntry,
     StoredCapture,
@@ -40,6 +41,16 @@ SUSPECT = {"rule": "low_confidence", "label": "car", "track": 3, "box": CAR["box
 
 RANDOM_SLOT = {"slot_start": 0.0, "slot_seconds": 60.0, "weight": 60.0}
 """The field `sampling` of a random capture."""
+
+
+class Outline:
+    """A mask that counts how often its outline is computed."""
+
+    asked = 0
+
+    def polygon(self) -> Polygon:
+        self.asked += 1
+        return ((1.0, 1.0), (5.0, 1.0), (5.0, 3.0))
 
 
 def capture_id(number: int, tag: int | None = None) -> str:

@@ -4,21 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.domain import Box, ClassScore, Detection, ModelInfo, Observation, Polygon, Task
+from agent.domain import Box, ClassScore, Detection, ModelInfo, Observation, Task
 from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.listeners import Listeners
-from tests.fakes.captures import frame
+from tests.fakes.captures import Outline, frame
 from tests.runtime.runtime_builders import MAKER, MODEL
-
-
-class Outline:
-    """A mask that counts how often its outline is computed."""
-
-    asked = 0
-
-    def polygon(self) -> Polygon:
-        self.asked += 1
-        return ((1.0, 1.0), (5.0, 1.0), (5.0, 3.0))
 
 
 def described() -> tuple[Listeners[Observation], DescribedFrames]:

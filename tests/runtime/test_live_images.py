@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -15,7 +16,7 @@ from agent.record.image import JpegEncoder
 from agent.record.timestamp import timestamp
 from agent.runtime.answers import FrameView
 from agent.runtime.live_images import SIZES, NewestImages
-from tests.fakes.captures import frame
+from tests.fakes.captures import Outline, frame
 from tests.fakes.clock import ManualClock
 from tests.runtime.runtime_builders import MAKER
 
@@ -125,6 +126,22 @@ def test_a_drawing_on_what_must_not_be_seen_is_found() -> None:
     bench.analysed(observed())
 
     assert not hides_the_face(bench.images.newest("gate", boxes=True).jpeg)
+
+
+def test_no_outline_is_computed_that_nobody_looks_at() -> None:
+    bench = Bench()
+    seen = observed()
+    masks = [Outline(), Outline()]
+    detections = tuple(
+        replace(each, mask=mask) for each, mask in zip(seen.detections, masks, strict=True)
+    )
+    bench.analysed(replace(seen, detections=detections))
+
+    bench.images.newest("gate", boxes=False)
+    assert [mask.asked for mask in masks] == [0, 0]
+    image = bench.images.newest("gate", boxes=True)
+    assert [mask.asked for mask in masks] == [1, 0]
+    assert [len(each.get("polygon", ())) for each in image.record["detections"]] == [3, 0]
 
 
 def test_nothing_is_encoded_until_somebody_asks_and_then_once_for_all() -> None:
