@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
+from tests.in_process import call_here
 
 COMMAND = str(Path(sys.executable).with_name("capture-agent"))
 TIMEOUT_S = 100.0
@@ -93,8 +94,9 @@ def call(folder: Path, *arguments: str, **settings: object) -> subprocess.Comple
 
 
 def status(folder: Path, **settings: object) -> Any:
-    """What `status --json` says; its exit code must agree."""
-    result = call(folder, "status", "--json", **settings)
+    """What `status --json` says, run in this process; its exit code must agree."""
+    given = environment(folder, settings)
+    result = call_here("status", "--json", folder=folder, environment=given)
     assert result.returncode in {0, 1, 3}, result.stderr
     facts = json.loads(result.stdout)
     if facts["daemon"] in {"stopped", "killed", "none"}:
