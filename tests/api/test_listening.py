@@ -4,6 +4,8 @@ import errno
 import os
 import socket
 import stat
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -160,3 +162,62 @@ def test_nothing_is_left_when_it_is_closed_twice(unix: ApiAddress) -> None:
 
     listening.remove()
     listening.remove()
+
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""A Python that every user may run."""
+
+PROBE = """
+import os, socket, sys
+run = sys.argv[1]
+def tried(what):
+    try:
+        what()
+    except PermissionError:
+        return "refused"
+    return "allowed"
+print(
+    tried(lambda: socket.socket(socket.AF_UNIX).connect(run + "/api.sock")),
+    tried(lambda: os.listdir(run)),
+    tried(lambda: os.listdir(run + "/exchange")),
+    tried(lambda: open(run + "/made", "w")),
+    tried(lambda: os.unlink(run + "/api.sock")),
+)
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path(SYSTEM_PYTHON).exists(),
+    reason="needs root, to act as other users, and their Python",
+)
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize(
+    ("groups", "outcome"),
+    [([4321], "allowed refused refused refused refused"), ([], "refused " * 4 + "refused")],
+    ids=["member", "stranger"],
+)
+def test_a_member_of_the_group_reaches_the_socket_and_nothing_else(
+    groups: list[int], outcome: str
+) -> None:
+    """The folder is as the unit makes it: RuntimeDirectoryMode=0710, UMask=0077."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        Path(base).chmod(0o755)
+        run = Path(base) / "capture-agent"
+        (run / "exchange").mkdir(parents=True)
+        run.chmod(0o710)
+        listening = listen_at(ApiAddress(path=str(run / "api.sock")))
+        for path in (run, *run.iterdir()):
+            os.chown(path, 4320, 4321)
+        done = subprocess.run(
+            [SYSTEM_PYTHON, "-I", "-S", "-c", PROBE, str(run)],
+            user=4444,
+            group=4444,
+            extra_groups=groups,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+        )
+        listening.remove()
+
+    assert done.stdout.strip() == outcome, done.stderr
