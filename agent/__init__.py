@@ -35,7 +35,8 @@ settings, `app` connects the parts to a daemon, `install/` sets up the service, 
 command line.
 
 Exactly two places may lose data, and both count it: a camera's one-frame mailbox
-(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). Frames that a clip lacks are counted too.
+(`runtime/mailbox.py`) and eviction (`spool/eviction.py`). Frames that a clip lacks are counted too,
+and so are pushed frames that were replaced before they were decoded: as dropped by the mailbox.
 The spool accounts for every capture:
 
     stored = delivered + rejected and damaged + evicted + waiting

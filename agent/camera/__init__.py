@@ -4,6 +4,7 @@
 - `open.py` makes the `FrameSource` for an address.
 - `live.py` reads cameras, `recording.py` reads video files and folders of images.
 - `schedule.py` decides which frames are due and detects frozen images; it is pure.
+- `push/` takes the frames that an application sends.
 - `program/` runs the program of an `exec:` camera and cuts its output into frames.
 - `opencv.py` has the OpenCV functions that all of them use.
 """
