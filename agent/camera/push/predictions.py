@@ -7,6 +7,7 @@ image, confidences from the floor to 1, the highest first, a label and a class i
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -163,7 +164,7 @@ def _labels(value: object) -> tuple[str, ...]:
     given = sequence(value, "model.labels", least=1, most=_MOST_LABELS)
     labels = tuple(text(label, f"model.labels[{n}]") for n, label in enumerate(given))
     if len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
+        [(twice, _)] = Counter(labels).most_common(1)
         raise InvalidValue(f"model.labels has {twice!r} twice")
     return labels
 
