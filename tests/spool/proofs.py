@@ -10,6 +10,7 @@ from agent.domain import Lane
 from agent.selection.budget.ledger import Ledger
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.layout import RESERVE_BYTES
+from agent.spool.spool import Spool
 from agent.spool.types import NewCapture, SpoolLimits
 from tests.fakes.captures import capture_id, new_capture
 from tests.fakes.clock import ManualClock
@@ -21,7 +22,7 @@ from tests.fakes.disk.power_cut import (
     keep_nothing,
 )
 from tests.spool.checked_spool import CheckedSpool
-from tests.spool.spool_builders import OVERHEAD, Machine, claimable, fact_text
+from tests.spool.spool_builders import OVERHEAD, Machine, claimable, fact_text, facts_in
 
 MakeMachine = Callable[..., Machine]
 """Makes a `Machine` in its own folder, from keywords of `Machine`."""
@@ -225,6 +226,35 @@ def delivers_each_fact_once(make_machine: MakeMachine) -> None:
                 break
 
 
+def sends_the_same_after_a_purchase(make_machine: MakeMachine) -> None:
+    """Power is lost at each step after a credit was spent on a capture, which carries facts."""
+    for choose in (keep_nothing, _every_other(0)):
+        for step in count(1):
+            time = ManualClock(wall=1_800_000_000.0)
+            machine = make_machine(
+                make_order=lambda time=time: BudgetedOrder(Ledger(100, 0.2), time.reading)
+            )
+            machine.start().put([new_capture(1)])
+            _start_again(machine)  # so that it is a capture of an earlier process
+            machine.spool.keep_facts([fact_text(1)])
+            machine.spool.claim()  # the first reading of the clock
+            time.now += 7200.0
+            machine.disk.inject(DiskFault(step))
+            sent: set[bytes] = set()
+            finished = _send_and_fail(machine.spool, sent)
+            _start_again(machine, choose)
+            time.now += 7200.0
+            again = machine.spool.claim()
+            assert again is not None
+            assert sent <= {again.record_json}, "sent with other facts"
+            there = [*facts_in(again), *machine.spool.free_facts()]
+            assert there.count(fact_text(1)) == 1, "a fact was lost, or is there twice"
+            assert sent or not finished
+            machine.kill()
+            if finished:
+                break
+
+
 def keeps_the_budget(make_machine: MakeMachine) -> None:
     """Power is lost at each step of sending, and the index or a copy of the ledger with it."""
     losses = ((), ("index",), ("index", "a copy"))
@@ -316,6 +346,20 @@ def _live_with_facts(checked: CheckedSpool) -> bool:
         carrier = _claim(checked)
         checked.release(carrier)
         checked.put([new_capture(number, value=number / 10) for number in (8, 9)])
+    except PowerCut:
+        return False
+    return True
+
+
+def _send_and_fail(spool: Spool, sent: set[bytes]) -> bool:
+    """Send a capture twice without a response, and keep a fact; False after a power cut."""
+    try:
+        for number in (2, 3):
+            capture = spool.claim()
+            if capture is not None:
+                sent.add(capture.record_json)
+                spool.keep_facts([fact_text(number)])
+                spool.release(capture.id)
     except PowerCut:
         return False
     return True

@@ -30,6 +30,7 @@ from tests.spool.proofs import (
     gives_up_a_refused_put_for_good,
     keeps_the_budget,
     requeues_or_leaves_rejected,
+    sends_the_same_after_a_purchase,
     survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
@@ -327,24 +328,26 @@ def test_a_bug_in_the_spool_is_seen(
 
 
 @pytest.mark.parametrize(
-    "bug",
+    ("bug", "proof"),
     [
-        FactsDeletedAtTheFirstAttempt,
-        FactsAtEachAttempt,
-        FactsLostWithTheirCarrier,
-        FactsComeBack,
-        FactsCarriedAndFree,
-        FactsNotFixed,
+        (FactsDeletedAtTheFirstAttempt, delivers_each_fact_once),
+        (FactsAtEachAttempt, delivers_each_fact_once),
+        (FactsLostWithTheirCarrier, delivers_each_fact_once),
+        (FactsComeBack, delivers_each_fact_once),
+        (FactsCarriedAndFree, delivers_each_fact_once),
+        (FactsNotFixed, delivers_each_fact_once),
+        (FactsAtEachAttempt, sends_the_same_after_a_purchase),
+        (FactsNotFixed, sends_the_same_after_a_purchase),
     ],
 )
 def test_a_bug_in_the_facts_is_seen(
-    bug: type[Facts], make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
+    bug: type[Facts], proof: Proof, make_machine: MakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (index_notes, reconciliation):
         monkeypatch.setattr(module, "Facts", bug)
 
     with pytest.raises(AssertionError, match="fact"):
-        delivers_each_fact_once(make_machine)
+        proof(make_machine)
 
 
 def test_a_wrong_eviction_order_is_seen(

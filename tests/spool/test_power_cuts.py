@@ -16,6 +16,7 @@ from tests.spool.proofs import (
     gives_up_a_refused_put_for_good,
     keeps_the_budget,
     requeues_or_leaves_rejected,
+    sends_the_same_after_a_purchase,
     survives_a_lost_index,
     survives_failed_flushes,
     survives_kills_then_power_cuts,
@@ -38,6 +39,7 @@ from tests.spool.proofs import (
         survives_a_lost_index,
         keeps_the_budget,
         delivers_each_fact_once,
+        sends_the_same_after_a_purchase,
         requeues_or_leaves_rejected,
     ],
 )
