@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.mqtt import causes, client
+from agent.mqtt import bounded_client, causes, client
 from agent.mqtt.address import parse_mqtt
 from agent.mqtt.bounded_client import PACKET_BYTES
 from agent.mqtt.client import Connection, NotConnected
@@ -162,3 +162,22 @@ def test_a_broker_that_confirms_nothing_is_told_no_more_and_given_up(
             use_until_its_end(connection, wake)
 
     assert sum(taken) == client.UNCONFIRMED_MAX
+
+
+def test_without_its_bounds_the_client_would_take_anything(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted bugs: the two tests of the bounds must fail without them."""
+    monkeypatch.setattr(bounded_client, "PACKET_BYTES", 2**28)
+    monkeypatch.setattr(client, "UNCONFIRMED_MAX", 10**6)
+
+    ended = ending(listening, ACCEPTED_3, b"\x30\xff\xff\xff\x7f", bytes(10_000), is_new=False)
+    with (
+        answering(listening, ACCEPTED_5, hangs_up=False),
+        connected(listening) as (connection, wake),
+    ):
+        connection.open(wake, lambda: False)
+        taken = [connection.publish("topic", b"x", retain=True) for _ in range(1000)]
+
+    assert "KiB" not in str(ended)
+    assert all(taken)

@@ -6,6 +6,7 @@ import pytest
 
 from agent.domain import Observation
 from agent.exchange.state import CameraState
+from agent.mqtt import discovery
 from agent.mqtt.publisher import CAPTURES_MAX, COUNTS_S, Outgoing, Plan, Publisher
 from agent.mqtt.topics import Topics
 from tests.fakes.captures import capture, detection, frame
@@ -136,3 +137,15 @@ def test_what_the_broker_kept_of_former_cameras_is_removed(
     publisher.found(topic, payload)
 
     assert sent(publisher, 1.0) == ([Outgoing(topic, b"")] if is_removed else [])
+
+
+def test_without_the_look_at_its_origin_foreign_messages_would_go(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted bug: the test above must fail with it."""
+    monkeypatch.setattr(discovery, "is_ours", lambda config: True)
+    sent(publisher, 0.0)
+
+    publisher.found("homeassistant/sensor/capture-agent_gate-07/a/config", b"{}")
+
+    assert sent(publisher, 1.0) != []
