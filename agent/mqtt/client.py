@@ -144,7 +144,8 @@ class Connection:
                 **(more if self._is_new else {}),
             )
         except OSError as error:
-            raise NotConnected(causes.of_error(error)) from None
+            cause = causes.of_error(error)
+            raise NotConnected(causes.CLOSED_EARLY if cause == causes.CLOSED else cause) from None
         except ValueError:  # a host name that cannot be encoded
             raise NotConnected(f"its name is no host name; {causes.CHECK_ADDRESS}") from None
         deadline = self._clock.monotonic() + CONNECT_S

@@ -196,6 +196,10 @@ def test_tls_is_verified(start: Callable[..., Mosquitto], tmp_path: Path, door: 
     unknown = door(f"mqtts://127.0.0.1:{strict.port}?ca={tmp_path}/ca.pem")
     unknown.fails()
     assert "name the file in AGENT_MQTT_URL as cert=/FILE" in unknown.error
+    no_tls = door(f"mqtts://127.0.0.1:{start('allow_anonymous true').port}")
+    no_tls.fails()
+    assert "check the port" in no_tls.error or "does not speak TLS" in no_tls.error
+    no_tls.stop()
     plain = door(f"mqtt://{place}")
     plain.fails()
     assert "closes the connection without an answer; check the port" in plain.error
