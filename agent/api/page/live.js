@@ -3,7 +3,7 @@
 const PERIOD = 1000; // milliseconds between two images of a camera
 const RETRY = 2000;
 const SILENT = 6000; // without an event for so long, the connection counts as lost
-const STALE = 5; // seconds after which a image says how old it is
+const STALE = 5; // seconds after which an image says how old it is
 const JUDGED = 10; // seconds for which the daemon keeps a frame
 const TILE = 640;
 const FINAL = new Set(["delivered", "rejected", "evicted", "refused"]);

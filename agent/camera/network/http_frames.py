@@ -94,7 +94,7 @@ class MjpegParts:
 class StillImages:
     """An address that gives one image: it is requested again and again, at the rate of `fps`.
 
-    A image that the camera has not renewed, or that did not arrive, is no new frame: `fresh` is
+    An image that the camera has not renewed, or that did not arrive, is no new frame: `fresh` is
     False.
     """
 
