@@ -20,9 +20,12 @@ class CallThreads(ThreadPoolExecutor):
     dead disk would hold it. asyncio takes no executor of another class, so this is a subclass.
     """
 
-    def __init__(self, threads: int, governor: Governor) -> None:
+    def __init__(
+        self, threads: int, governor: Governor, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         """`governor`: says how long a thread must sleep after a call."""
         super().__init__(threads)
+        self._sleep = sleep
         self._governor = governor
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._members = [
@@ -59,4 +62,4 @@ class CallThreads(ThreadPoolExecutor):
         while call := self._calls.get():
             call()
             while (pause := self._governor.due(time.monotonic())) > 0:
-                time.sleep(pause)
+                self._sleep(pause)
