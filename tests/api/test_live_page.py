@@ -8,8 +8,6 @@ from dataclasses import replace
 from http.client import HTTPResponse
 from typing import Any
 
-import pytest
-
 from agent.api.client_queue import QUEUED
 from agent.api.detection_feed import DetectionFeed
 from agent.api.limits import LIMITS
@@ -142,26 +140,23 @@ def test_an_image_tells_its_moment_and_is_not_sent_twice(
     assert served.tcp.get("/v1/cameras/gate/latest.jpg", same).status == 200
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "error"),
-    [
-        ("/v1/cameras/gat/latest.jpg", 404, "no such camera"),
-        ("/v1/cameras/gate/latest.jpg?boxes=yes", 400, "boxes=yes: allowed are 0 and 1"),
-        ("/v1/cameras/gate/latest.jpg?size=0", 400, "size=0: it must be from 1 to 1920"),
-        ("/v1/cameras/gate/latest.jpg?size=%D9%A3", 400, "it must be from 1 to 1920"),
-        ("/v1/cameras/gate/latest.jpg?size=99999999999", 400, "it must be from 1 to 1920"),
-        ("/v1/detections?camera=gat", 404, "'gat': there is no such camera; the cameras are gate"),
-        ("/v1/detections?camera=gate&shapes=2", 400, "shapes=2: allowed are 0 and 1"),
-    ],
-)
-def test_a_refusal_is_json(
-    application: Application, serve: Serve, path: str, status: int, error: str
-) -> None:
-    served = serve(with_frames(replace(application, images=OneImage())))
-    found = served.tcp.get(path)
+REFUSED = {
+    "/v1/cameras/gat/latest.jpg": (404, "no such camera"),
+    "/v1/cameras/gate/latest.jpg?boxes=yes": (400, "boxes=yes: allowed are 0 and 1"),
+    "/v1/cameras/gate/latest.jpg?size=0": (400, "size=0: it must be from 1 to 1920"),
+    "/v1/cameras/gate/latest.jpg?size=%D9%A3": (400, "it must be from 1 to 1920"),
+    "/v1/cameras/gate/latest.jpg?size=99999999999": (400, "it must be from 1 to 1920"),
+    "/v1/detections?camera=gat": (404, "'gat': there is no such camera; the cameras are gate"),
+    "/v1/detections?camera=gate&shapes=2": (400, "shapes=2: allowed are 0 and 1"),
+}
 
-    assert found.status == status
-    assert error in found.error
+
+def test_a_refusal_is_json(application: Application, serve: Serve) -> None:
+    served = serve(with_frames(replace(application, images=OneImage())))
+    for path, (status, error) in REFUSED.items():
+        found = served.tcp.get(path)
+        assert (path, found.status) == (path, status)
+        assert error in found.error
 
 
 def test_each_frame_is_one_event_that_is_written_once_for_all(

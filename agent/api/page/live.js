@@ -36,7 +36,7 @@ function slot() {
 // Words
 
 function time(at) {
-  return new Date(at).toLocaleTimeString([], { hour12: false });
+  return new Date(at).toLocaleTimeString([], { hourCycle: "h23" });
 }
 
 function span(seconds) {
@@ -188,8 +188,9 @@ function tick() {
 }
 
 function tellShown() {
-  const { at, error } = cameras.get(chosen).large;
+  const { at, analysed, error } = cameras.get(chosen).large;
   if (!facts?.affirms || !at || error || lostAt || image.hidden) return;
+  if (performance.now() - analysed > 1000 * (JUDGED - 1)) return; // the agent keeps it no longer
   post("/v1/shown", { camera: chosen, at, seconds: PERIOD / 1000 }).catch(() => {});
 }
 
