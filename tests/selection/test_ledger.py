@@ -43,10 +43,9 @@ def test_no_sequence_of_actions_breaks_a_limit_of_the_budget(
 
 @pytest.mark.parametrize("per_day", BUDGETS)
 def test_many_random_actions_with_large_clock_steps_break_no_limit(per_day: float) -> None:
-    assert (
-        set().union(*(broken_rules(random_actions(seed), per_day=per_day) for seed in range(40)))
-        == set()
-    )
+    seeds = range(40 if per_day < 1000 else 8)  # of many credits each purchase takes long
+    broken = set().union(*(broken_rules(random_actions(seed), per_day=per_day) for seed in seeds))
+    assert broken == set()
 
 
 class ForgetsDates(Ledger):

@@ -116,7 +116,8 @@ class Ledger:
         if is_unobjected and self._spent[UNOBJECTED] >= unobjected_per_day(self.per_day):
             return False
         if limit is not None:
-            spent = sum(n for name, n in self._spent.items() if _lane_of(name) is lane)
+            spent = self._spent[lane.value]
+            spent += self._spent[UNOBJECTED] if lane is Lane.VERDICT else 0
             return spent < max(1.0, self.per_day * limit)
         part = LANES[lane].paid_from
         from_part = sum(
