@@ -152,11 +152,11 @@ class Connection:
         while not self._is_open:
             left = deadline - self._clock.monotonic()
             if left <= 0:
-                self._drop()
+                self.drop()
                 raise NotConnected(causes.UNANSWERED, try_older=self._is_new)
             self._serve(left, wake)
             if stopping():
-                self._drop()
+                self.drop()
                 return False
         return True
 
@@ -222,7 +222,14 @@ class Connection:
         """End it in order, so that the broker does not publish the will."""
         with contextlib.suppress(OSError):
             self._client.disconnect()
-        self._drop()
+        self.drop()
+
+    def drop(self) -> None:
+        """End it as if it broke, so that the broker publishes the will."""
+        sock = self._client.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.close()
 
     def _serve(self, seconds: float, wake: Wake) -> None:
         """Send and receive once, after at most `seconds`."""
@@ -244,16 +251,16 @@ class Connection:
                 self._client.loop_write()
             self._client.loop_misc()
         except _BYTES_THAT_ARE_NO_MQTT:
-            self._drop()
+            self.drop()
             raise NotConnected(causes.NO_MQTT) from None
         except OSError as error:
-            self._drop()
+            self.drop()
             raise NotConnected(causes.of_error(error)) from None
         if self._client.socket() is None or self._refusal:
-            self._drop()
+            self.drop()
             raise self._ended()
         if self._unconfirmed and self._clock.monotonic() - self._progress_at > CONFIRM_S:
-            self._drop()
+            self.drop()
             raise NotConnected(causes.SILENT)
 
     def _ended(self) -> NotConnected:
@@ -271,12 +278,6 @@ class Connection:
             return NotConnected(self._cause)
         cause = causes.CLOSED_EARLY if self._cause == causes.CLOSED else self._cause
         return NotConnected(cause, try_older=self._is_new)
-
-    def _drop(self) -> None:
-        sock = self._client.socket()
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.close()
 
     # Called by the library while it reads. Each only keeps what it was told: nothing here can fail.
 

@@ -114,7 +114,7 @@ class BrokerThread:
         return TICK_S
 
     def close(self) -> None:
-        """Say goodbye, so that the last will is not needed."""
+        """Say that the device goes offline, so that the last will is not needed."""
         self._stopping.set()
         self._wake.call()
         if self._thread.ident is not None:
@@ -183,8 +183,10 @@ class BrokerThread:
         now = self._clock.monotonic()
         self._publisher.look(now)
         self._send(connection, now)
-        connection.publish(self._topics.availability, OFFLINE.encode(), retain=True)
-        connection.settle(STOP_S / 2, self._wake)
+        if connection.publish(self._topics.availability, OFFLINE.encode(), retain=True):
+            connection.settle(STOP_S / 2, self._wake)
+        else:  # the broker confirms too little: its own will must say it
+            connection.drop()
 
     def _send(self, connection: Connection, now: float) -> None:
         for outgoing in self._publisher.due():

@@ -95,6 +95,19 @@ def test_a_stop_says_offline_and_a_broken_connection_does_too(
     until(lambda: not made.is_running)
 
 
+def test_a_stop_says_offline_though_the_broker_has_not_confirmed_all(
+    broker: Mosquitto, watcher: Watcher, door: MakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more may be sent then, so the last will says it."""
+    made = door(broker.url)
+    until(lambda: online(watcher))
+    monkeypatch.setattr(client, "UNCONFIRMED_MAX", 0)
+
+    made.stop()
+
+    watcher.wait_for(f"{ROOT}/availability", lambda payload: payload == b"offline")
+
+
 def test_a_broker_that_restarts_is_told_everything_again(
     broker: Mosquitto, door: MakeDoor, log: Recorder
 ) -> None:
