@@ -93,10 +93,14 @@ def call(folder: Path, *arguments: str, **settings: object) -> subprocess.Comple
     )
 
 
+def here(folder: Path, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run a command that starts no threads in this process: half a second less each time."""
+    return call_here(*arguments, folder=folder, environment=environment(folder, settings))
+
+
 def status(folder: Path, **settings: object) -> Any:
     """What `status --json` says, run in this process; its exit code must agree."""
-    given = environment(folder, settings)
-    result = call_here("status", "--json", folder=folder, environment=given)
+    result = here(folder, "status", "--json", **settings)
     assert result.returncode in {0, 1, 3}, result.stderr
     facts = json.loads(result.stdout)
     if facts["daemon"] in {"stopped", "killed", "none"}:

@@ -1,7 +1,6 @@
 """`check` before the first run: one line per part, with cause and fix."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Daemon, call, clip, environment, long_recording
+from tests.end_to_end.command import Daemon, call, clip, here, long_recording
 from tests.end_to_end.endpoint import LocalEndpoint
-from tests.in_process import call_here
 
 CLIP = f"street={clip()}"
-
-
-def check(folder: Path, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """Run it in this process; most of the time of a process of its own goes into imports."""
-    given = environment(folder, settings)
-    return call_here("check", *words, folder=folder, environment=given)
 
 
 @pytest.fixture
@@ -88,8 +80,9 @@ def test_one_marked_frame_goes_the_whole_way(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint()
-    result = check(
+    result = here(
         tmp_path,
+        "check",
         "--upload-test",
         AGENT_CAMERAS=CLIP,
         AGENT_UPLOAD_URL=receiver.url,
@@ -111,7 +104,7 @@ def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> 
     token.write_text("a-secret", "utf-8")
     for mode, code in ((0o644, 78), (0o600, 0)):
         token.chmod(mode)
-        result = check(tmp_path, AGENT_CAMERAS=CLIP, CREDENTIALS_DIRECTORY=tmp_path)
+        result = here(tmp_path, "check", AGENT_CAMERAS=CLIP, CREDENTIALS_DIRECTORY=tmp_path)
         assert result.returncode == code, result.stdout
         assert (f"chmod o= {token}" in result.stdout) == (code == 78)
         assert "a-secret" not in result.stdout
@@ -135,7 +128,7 @@ def test_a_secret_that_everybody_can_read_fails_with_its_fix(tmp_path: Path) -> 
 def test_what_is_broken_fails_alone_with_cause_and_fix(
     tmp_path: Path, settings: dict[str, str], part: str, words: list[str]
 ) -> None:
-    result = check(tmp_path, **{"AGENT_CAMERAS": CLIP, **settings})
+    result = here(tmp_path, "check", **{"AGENT_CAMERAS": CLIP, **settings})
 
     assert result.returncode == 78, result.stdout + result.stderr
     failed = [line for line in result.stdout.splitlines() if not line.startswith("ok ")]
@@ -150,8 +143,9 @@ def test_a_wrong_token_fails_without_showing_it(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint(token="right-token")
-    result = check(
+    result = here(
         tmp_path,
+        "check",
         AGENT_CAMERAS=CLIP,
         AGENT_UPLOAD_URL=receiver.url,
         AGENT_UPLOAD_TOKEN="wrong-token",
@@ -166,7 +160,7 @@ def test_a_wrong_token_fails_without_showing_it(
 @pytest.mark.slow
 def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: str) -> None:
     """Neither for `check` nor for the daemon, which must keep what the page swallows."""
-    result = check(tmp_path, AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)
+    result = here(tmp_path, "check", AGENT_CAMERAS=CLIP, AGENT_UPLOAD_URL=web_page)
     assert result.returncode == 78, result.stdout
     assert "FAIL endpoint" in result.stdout
 
@@ -185,7 +179,7 @@ def test_a_page_that_greets_everybody_is_no_endpoint(tmp_path: Path, web_page: s
 def test_a_running_daemon_is_no_fault(tmp_path: Path) -> None:
     with Daemon(tmp_path, AGENT_CAMERAS="/dev/video63") as daemon:
         daemon.wait_for("camera lost")
-        result = check(tmp_path, AGENT_CAMERAS=CLIP)
+        result = here(tmp_path, "check", AGENT_CAMERAS=CLIP)
 
     assert result.returncode == 0, result.stdout
     assert f"process {daemon.process.pid}" in result.stdout

@@ -16,6 +16,7 @@ from tests.end_to_end.command import (
     assert_law,
     call,
     clip,
+    here,
     long_recording,
     quick_model,
     status,
@@ -68,7 +69,7 @@ def test_an_export_copies_and_deletes_nothing(spool: Path) -> None:
 
 def test_an_export_may_add_coco_annotations(spool: Path) -> None:
     """The folder stays a dataset, and the file speaks of all captures in it."""
-    result = call(spool, "export", "stick", "--format", "coco")
+    result = here(spool, "export", "stick", "--format", "coco")
 
     assert result.returncode == 0, result.stderr
     assert "COCO annotations: " in result.stdout
@@ -78,7 +79,7 @@ def test_an_export_may_add_coco_annotations(spool: Path) -> None:
     assert {each["category_id"] for each in content["annotations"]} <= {
         each["id"] for each in content["categories"]
     }
-    assert call(spool, "export", "stick", "--format", "voc").returncode == 2
+    assert here(spool, "export", "stick", "--format", "voc").returncode == 2
 
 
 def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) -> None:
@@ -87,7 +88,7 @@ def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) 
     before = status(spool)
     assert before["facts_waiting"] == 2
 
-    result = call(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
+    result = here(spool, "export", "stick", "--acknowledge", AGENT_BUDGET_PER_DAY=1)
     after = status(spool)
 
     assert result.returncode == 0, result.stderr
@@ -100,11 +101,11 @@ def test_an_acknowledged_export_releases_what_is_safe_on_the_stick(spool: Path) 
 
 
 def test_an_export_that_was_cut_short_goes_on_where_it_stopped(spool: Path) -> None:
-    call(spool, "export", "stick")
+    here(spool, "export", "stick")
     for record in sorted((spool / "stick" / "records").glob("*.json"))[:5]:
         record.unlink()
 
-    result = call(spool, "export", "stick", "--acknowledge")
+    result = here(spool, "export", "stick", "--acknowledge")
 
     assert result.returncode == 0, result.stderr
     assert len(ids(spool / "stick")) == status(spool)["delivered"]
@@ -114,7 +115,7 @@ def test_an_export_to_a_place_that_is_no_folder_changes_nothing(spool: Path) -> 
     (spool / "stick").write_text("not a folder", "utf-8")
     before = status(spool)
 
-    result = call(spool, "export", "stick", "--acknowledge")
+    result = here(spool, "export", "stick", "--acknowledge")
 
     assert result.returncode == 78
     assert "stick" in result.stderr
@@ -129,10 +130,10 @@ def test_the_status_of_a_damaged_index_says_what_repairs_it(spool: Path) -> None
     for damaged in (b"", b"no database" * 1000):
         index.write_bytes(damaged)
 
-        result = call(spool, "status")
+        result = here(spool, "status")
         assert result.returncode == 75
         assert "the next `run`, `flush` or `export` builds it again" in result.stderr
-        assert call(spool, "export", "stick").returncode == 0
+        assert here(spool, "export", "stick").returncode == 0
         assert status(spool)["waiting"] == before
 
 
@@ -150,7 +151,7 @@ def test_a_running_daemon_keeps_its_captures_to_itself(tmp_path: Path) -> None:
     with Daemon(tmp_path, **FEW | {"AGENT_CAMERAS": f"street={clip()} {NEVER_ENDS}"}) as daemon:
         daemon.wait_for("capture stored")
 
-        result = call(tmp_path, "export", "stick")
+        result = here(tmp_path, "export", "stick")
 
         assert result.returncode == 75
         assert str(daemon.process.pid) in result.stderr
@@ -164,26 +165,26 @@ def test_refused_captures_are_listed_retried_and_dropped(
     records = sorted((spool / "spool" / "cache" / "records").glob("*.capture"))
     for file in records[:3]:
         file.rename(spool / "spool" / "rejected" / file.name)
-    call(spool, "rejected", "drop", "00000000-0000-7000-8000-000000000000")
+    here(spool, "rejected", "drop", "00000000-0000-7000-8000-000000000000")
 
-    listed = json.loads(call(spool, "rejected", "list", "--json").stdout)["rejected"]
+    listed = json.loads(here(spool, "rejected", "list", "--json").stdout)["rejected"]
     assert [row["camera"] for row in listed] == ["street"] * 3
     assert status(spool)["rejected"] == 3
 
-    result = call(spool, "rejected", "retry", listed[0]["id"])
+    result = here(spool, "rejected", "retry", listed[0]["id"])
     assert result.returncode == 0, result.stderr
     after = status(spool)
     assert (after["waiting"], after["rejected"]) == (waiting - 2, 2)
     assert_law(after)
 
-    assert call(spool, "rejected", "drop").returncode == 0
-    assert call(spool, "rejected", "list").stdout.startswith("0 rejected")
+    assert here(spool, "rejected", "drop").returncode == 0
+    assert here(spool, "rejected", "list").stdout.startswith("0 rejected")
     assert call(spool, "flush", AGENT_UPLOAD_URL=endpoint().url).returncode == 0
     assert_law(status(spool))
 
 
 def test_an_id_that_was_not_refused_is_named(spool: Path) -> None:
-    result = call(spool, "rejected", "retry", "nonsense")
+    result = here(spool, "rejected", "retry", "nonsense")
 
     assert result.returncode == 78
     assert "nonsense" in result.stderr
@@ -201,7 +202,7 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
     with Daemon(tmp_path, AGENT_RANDOM_INTERVAL="off", **quiet) as daemon:
         daemon.wait_for("camera opened")
         if by == "command":
-            result = call(tmp_path, "request")
+            result = here(tmp_path, "request")
             assert result.returncode == 0, result.stderr
             assert re.fullmatch(rf"street: {UUID} stored, waits for delivery\n", result.stdout)
         else:
@@ -213,7 +214,7 @@ def test_the_next_frame_of_each_camera_is_captured_on_request(tmp_path: Path, by
 
 
 def test_a_request_without_a_daemon_is_an_error(tmp_path: Path) -> None:
-    result = call(tmp_path, "request")
+    result = here(tmp_path, "request")
 
     assert result.returncode == 3
     assert "no daemon runs" in result.stderr
@@ -222,7 +223,7 @@ def test_a_request_without_a_daemon_is_an_error(tmp_path: Path) -> None:
 def test_a_request_beside_another_command_signals_nobody(tmp_path: Path) -> None:
     """SIGUSR1 would end a command that is no daemon."""
     with open_real(tmp_path / "spool") as spool:  # this process owns it
-        result = call(tmp_path, "request")
+        result = here(tmp_path, "request")
         assert spool.waiting() == 0
 
     assert result.returncode == 75
@@ -234,9 +235,9 @@ def test_a_request_says_why_there_is_no_capture(tmp_path: Path) -> None:
     with Daemon(tmp_path, **settings) as daemon:
         daemon.wait_for("camera lost")
         daemon.wait_for("camera ended")
-        both = call(tmp_path, "request", "--json")
-        unknown = call(tmp_path, "request", "gate")
-        path = call(tmp_path, "request", "../../x")
+        both = here(tmp_path, "request", "--json")
+        unknown = here(tmp_path, "request", "gate")
+        path = here(tmp_path, "request", "../../x")
 
     told = {each["camera"]: each for each in json.loads(both.stdout)["captures"]}
     assert both.returncode == 75
