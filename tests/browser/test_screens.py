@@ -42,7 +42,7 @@ def many(
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     browser: Browser, live: LiveDaemon, axe: str, tmp_path: Path, screen: Screen, *, dark: bool
 ) -> None:
-    """Before a capture, after one, and with a camera that is lost."""
+    """Before and after a capture, with a held image, with a lost camera, with the keys shown."""
     browser.show_on(screen)
     browser.media(dark=dark)
     page = LivePage(browser, live.url)
@@ -52,11 +52,19 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     page.button("Capture now").click()
     page.says("requested")
     after = browser.violations(axe)
+    browser.press("h")
+    held = browser.violations(axe)
     page.shoot(tmp_path, "page")
+    overflow = browser.overflow()
+    browser.press("?")
+    help_of_keys = browser.violations(axe)
+    page.shoot(tmp_path, "keys")
 
     assert before == []
     assert after == []
-    assert browser.overflow() == []
+    assert held == []
+    assert help_of_keys == []
+    assert overflow == []
     assert is_dark(browser) == dark
 
 
