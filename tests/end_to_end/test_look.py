@@ -11,7 +11,16 @@ import pytest
 
 from agent.camera.images.file import read_image
 from agent.exchange.asks import Ask, AskKind
-from tests.end_to_end.command import COMMAND, Daemon, call, clip, environment, quick_model, until
+from tests.end_to_end.command import (
+    COMMAND,
+    Daemon,
+    call,
+    clip,
+    environment,
+    here,
+    quick_model,
+    until,
+)
 
 TWO = {
     "AGENT_CAMERAS": f"street={clip()} gate=/dev/video63",
@@ -26,9 +35,9 @@ def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: P
         daemon.wait_for("camera lost")
         daemon.wait_for("camera ended")
         both = call(tmp_path, "look")
-        one = call(tmp_path, "look", "street", "--out", "one.jpg")
-        none = call(tmp_path, "look", "gate", "--out", "none.jpg")
-        wrong = call(tmp_path, "look", "yard")
+        one = here(tmp_path, "look", "street", "--out", "one.jpg")
+        none = here(tmp_path, "look", "gate", "--out", "none.jpg")
+        wrong = here(tmp_path, "look", "yard")
         live = tmp_path / "spool" / "live"
         until(lambda: [path.name for path in live.iterdir()] == ["state.json"])
 
@@ -43,12 +52,12 @@ def test_look_shows_the_newest_frames_and_says_which_camera_has_none(tmp_path: P
 
 
 def test_what_waits_is_shown_with_and_without_a_daemon(tmp_path: Path) -> None:
-    nothing = call(tmp_path, "look", "--waiting")
+    nothing = here(tmp_path, "look", "--waiting")
     with Daemon(tmp_path, **TWO) as daemon:
         daemon.wait_for("capture stored", 3)
-        beside = call(tmp_path, "look", "--waiting", "--out", "a.jpg")
-    alone = call(tmp_path, "look", "street", "--waiting", "--out", "b.jpg")
-    other = call(tmp_path, "look", "gate", "--waiting")
+        beside = here(tmp_path, "look", "--waiting", "--out", "a.jpg")
+    alone = here(tmp_path, "look", "street", "--waiting", "--out", "b.jpg")
+    other = here(tmp_path, "look", "gate", "--waiting")
 
     assert (nothing.returncode, beside.returncode, alone.returncode) == (75, 0, 0)
     assert "no capture waits" in nothing.stderr
@@ -59,7 +68,7 @@ def test_what_waits_is_shown_with_and_without_a_daemon(tmp_path: Path) -> None:
 
 
 def test_without_a_daemon_there_is_nothing_to_look_at(tmp_path: Path) -> None:
-    result = call(tmp_path, "look")
+    result = here(tmp_path, "look")
 
     assert result.returncode == 3
     assert "no daemon runs" in result.stderr
@@ -96,7 +105,7 @@ def test_what_others_put_into_the_folder_stops_nobody(tmp_path: Path, kind: str)
                 (live / name).mkdir()
         for number in range(500):
             (live / f"junk{number}").write_bytes(b"x" * 1000)
-        result = call(tmp_path, "look", "street")
+        result = here(tmp_path, "look", "street")
         daemon.process.terminate()
         assert daemon.ends() == 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.detector.planted_families import FAMILIES, Planted, constant_output_model, family_model
 from tests.detector.planted_models import METADATA, failing_model, planted_rows
-from tests.end_to_end.command import NEVER_ENDS, Daemon, call, clip, status, until
+from tests.end_to_end.command import NEVER_ENDS, Daemon, call, clip, here, status, until
 from tests.end_to_end.endpoint import LocalEndpoint
 
 UNSURE = np.log(np.array([[0.35, 0.4, 0.25]], np.float32))
@@ -189,7 +189,7 @@ def test_check_tells_what_the_model_does_not_have(tmp_path: Path) -> None:
     rows = planted_rows([(10, 10, 20, 20)], [[0.9, 0.1, 0.1]])
     model = failing_model(tmp_path / "some.onnx", rows, metadata=METADATA)
 
-    result = call(
+    result = here(
         tmp_path,
         "check",
         "--json",
@@ -208,7 +208,7 @@ def test_check_tells_what_the_model_does_not_have(tmp_path: Path) -> None:
 def test_check_tells_the_model_its_task_and_where_its_nodes_run(tmp_path: Path) -> None:
     model = constant_output_model(tmp_path / "kinds.onnx", {"logits": UNSURE})
 
-    result = call(
+    result = here(
         tmp_path,
         "check",
         "--json",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import NEVER_ENDS, Daemon, assert_law, call, clip, status
+from tests.end_to_end.command import NEVER_ENDS, Daemon, assert_law, call, clip, here, status
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.spool.small_file_system import SmallFileSystem, mounted
 
@@ -102,7 +102,7 @@ def test_captures_leave_a_full_card(card: SmallFileSystem, tmp_path: Path) -> No
     _fill(card)
 
     assert status(tmp_path, **spool)["waiting"] == before["waiting"]
-    result = call(tmp_path, "export", "stick", "--acknowledge", **spool)
+    result = here(tmp_path, "export", "stick", "--acknowledge", **spool)
 
     assert result.returncode == 0, result.stderr
     assert len(_ids(tmp_path / "stick")) == before["waiting"]
