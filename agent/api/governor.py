@@ -50,14 +50,21 @@ class GovernedSelector(selectors.DefaultSelector):
         super().__init__()
         self._governor = governor
         self._pause = pause
-        self._own: float | None = None  # processor seconds of the thread so far
+        self._since: float | None = None  # when the present turn of the loop began
+        self.counts = False
+        """Whether turns count; the start does not."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Sleep if the thread has used more than its share, then wait for events."""
-        own = time.thread_time()
-        self._governor.used(own - (own if self._own is None else self._own))
-        self._own = own
+        """Sleep if the turns took more than their share, then wait for events.
+
+        A turn counts as long as it lasted: a thread that is not given a processor holds Python's
+        lock all the same.
+        """
+        if self.counts and self._since is not None:
+            self._governor.used(time.monotonic() - self._since)
         due = self._governor.due(time.monotonic())
         if due > 0:
             self._pause(due)
-        return super().select(timeout)
+        events = super().select(timeout)
+        self._since = time.monotonic()
+        return events

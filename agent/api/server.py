@@ -53,7 +53,8 @@ class ApiServer:
         self._tls = tls
         self.governor = Governor(limits.cpu_share)
         self.connections = Connections(limits, lambda: self.governor.paused_s)
-        self._loop = asyncio.SelectorEventLoop(GovernedSelector(self.governor))
+        self._selector = GovernedSelector(self.governor)
+        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._threads = CallThreads(limits.threads, Governor(limits.thread_cpu_share))
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)
         quiet_libraries()
@@ -86,6 +87,7 @@ class ApiServer:
         loop.set_exception_handler(self._loop_failed)
         try:
             loop.run_until_complete(self._listen())
+            self._selector.counts = True
             loop.run_forever()
             loop.run_until_complete(self._end())
         finally:

@@ -59,17 +59,19 @@ def test_each_turn_of_the_loop_passes_the_governor(monkeypatch: pytest.MonkeyPat
     assert pauses == [0.1, 0.1]
 
 
-def test_what_a_turn_used_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_counts_as_long_as_it_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two readings of the clock in the first turn, and three in each further one."""
     used: list[float] = []
-    times = iter((5.0, 5.25, 6.0))
-    monkeypatch.setattr("agent.api.governor.time.thread_time", lambda: next(times))
+    times = iter((1.0, 1.5, 1.75, 1.75, 4.0, 4.5, 4.5, 9.0))
+    monkeypatch.setattr("agent.api.governor.time.monotonic", lambda: next(times))
     monkeypatch.setattr(Governor, "used", lambda _, seconds: used.append(seconds))
 
     with GovernedSelector(Governor(SHARE), lambda _: None) as selector:
+        selector.counts = True
         for _ in range(3):
             selector.select(0)
 
-    assert used == [0.0, 0.25, 0.75]
+    assert used == [0.25, 0.5]  # not what it waited for events
 
 
 def test_calls_in_threads_have_a_share_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +79,7 @@ def test_calls_in_threads_have_a_share_of_their_own(monkeypatch: pytest.MonkeyPa
     pauses: list[float] = []
     dues = iter((0.1, 0.05, 0.0, 0.0))
     monkeypatch.setattr(Governor, "due", lambda *_: next(dues))
-    monkeypatch.setattr("agent.api.executor.time.sleep", pauses.append)
-    threads = CallThreads(1, Governor(SHARE))
+    threads = CallThreads(1, Governor(SHARE), sleep=pauses.append)
 
     results = [threads.submit(sum, (number, 1)) for number in range(2)]
 
