@@ -107,6 +107,11 @@ def own_verdicts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [line for line in verdicts_of(record) if line.get("id") == record["id"]]
 
 
+def verdicts_on_others(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the verdicts in a checked record that only travel with its capture."""
+    return [line for line in verdicts_of(record) if line.get("id") != record["id"]]
+
+
 def counted(kinds: Iterable[str]) -> str:
     """Return how many verdicts there are of each kind, such as `2 wrong, 1 right`."""
     counts = Counter(kinds)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.domain import StoredCapture
+from agent.domain import StoredCapture, VerdictKind
 from agent.errors import (
     AgentError,
     CaptureRejected,
@@ -19,6 +19,7 @@ from agent.errors import (
     TargetBlocked,
     TargetUnavailable,
 )
+from agent.record.verdicts import line_text
 from agent.runtime.worker import Worker
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.label_names import nearest
@@ -66,9 +67,11 @@ def target_of(
 
 def test_a_task_says_what_people_said(server: LabelStudioServer) -> None:
     with target_of(server.url) as target:
-        target.send(stored_capture(1, verdicts=[said(1, by="ann", note="no car")]))
+        verdicts = [said(1, by="ann", note="no car"), said(2, VerdictKind.RIGHT)]
+        target.send(stored_capture(1, verdicts=verdicts))
 
     (task,) = server.tasks
+    assert task.data["verdicts_on_others"] == [line_text(said(2, VerdictKind.RIGHT))]
     found = {name: task.data[name] for name in ("verdict", "verdict_by", "note")}
     assert found == {"verdict": "wrong", "verdict_by": "ann", "note": "no car"}
 

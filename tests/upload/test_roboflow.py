@@ -100,10 +100,12 @@ def test_a_verdict_arrives_as_a_tag_and_in_the_metadata(server: RoboflowServer) 
     unobjected = said(2, VerdictKind.UNOBJECTED, inclusion_probability=0.25)
     with target_of(server.url) as target:
         # A verdict on another capture says nothing of this one.
-        target.send(stored_capture(1, lane="verdict", verdicts=[wrong, said(9)]))
-        target.send(stored_capture(2, lane="verdict", verdicts=[unobjected], note="shown"))
+        one = target.send(stored_capture(1, lane="verdict", verdicts=[wrong, said(9)]))
+        other = target.send(stored_capture(2, lane="verdict", verdicts=[unobjected], note="shown"))
 
     first, second = server.images.values()
+    assert "no place for verdicts on captures that were sent before" in one.left_out[0]
+    assert other.left_out == ()
     rules = ["low_confidence", "flicker"]
     assert first.tags == ["test", "gate", "verdict", "verdict-wrong", *rules]
     assert second.tags == ["test", "gate", "verdict", "unobjected", *rules]

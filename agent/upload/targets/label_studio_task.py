@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.domain import StoredCapture
 from agent.record.summary import LabelledClass, flat
+from agent.record.verdicts import line_text, verdicts_on_others
 from agent.upload.response_json import Fields
 from agent.upload.targets.label_studio_regions import Control, Controls, Regions
 
@@ -61,9 +62,15 @@ def interface_of(config: Fields) -> Interface | None:
 
 
 def data_of(capture: StoredCapture, interface: Interface) -> dict[str, Any]:
-    """Return the data of a task: the facts to filter by, and the image itself."""
-    facts = flat(capture.record)
+    """Return the data of a task: the facts to filter by, and the image itself.
+
+    Verdicts on other captures, which travel with this one, are lines of `verdicts_on_others`.
+    """
+    facts: dict[str, Any] = {**flat(capture.record)}
     facts.pop("id", None)
+    others = [line_text(line) for line in verdicts_on_others(capture.record)]
+    if others:
+        facts["verdicts_on_others"] = others
     image = f"data:image/jpeg;base64,{base64.b64encode(capture.image).decode()}"
     return {"capture_id": capture.id, **facts, interface.data_key: image}
 

@@ -25,6 +25,7 @@ from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, Tar
 from agent.ports import Clock
 from agent.record.shapes import task_of
 from agent.record.summary import Annotate, capture_day, flat, rule_names, verdict_tags
+from agent.record.verdicts import verdicts_on_others
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.options import HttpOptions
@@ -45,6 +46,10 @@ _REFUSED = frozenset({400, 413, 415, 422})
 _PAUSES = (0.5, 1.0, 2.0)  # seconds; an image is visible about half a second after its upload
 _WITHOUT_BOXES = "the image is stored, but its boxes or its class are not"
 _FIX = "; annotate=off in AGENT_UPLOAD_URL sends images alone"
+_NO_VERDICTS = (
+    "Roboflow has no place for verdicts on captures that were sent before, or that were none; a "
+    "folder, a bucket or an endpoint of your own keeps them"
+)
 _REMEMBERED = 1024  # images without their boxes; beyond, the oldest is uploaded again
 
 
@@ -116,8 +121,11 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
             self._attach(capture, image_id, annotation)
             self._remember(capture.id, None)
         rotated = annotation is not None and task_of(capture.record) is Task.OBB
-        left_out = (NO_ROTATION,) if rotated else ()
-        return Receipt(capture.id, capture.image_sha256, duplicate=was_there, left_out=left_out)
+        left_out = [NO_ROTATION] if rotated else []
+        left_out += [_NO_VERDICTS] if verdicts_on_others(capture.record) else []
+        return Receipt(
+            capture.id, capture.image_sha256, duplicate=was_there, left_out=tuple(left_out)
+        )
 
     def probe(self) -> str:
         """Look the project up; see `UploadTarget`."""
