@@ -86,7 +86,7 @@ class GivenVerdicts:
             made = (
                 self._about_stored(capture, given)
                 if entry is None
-                else self._about_frame(entry, given, capture)
+                else self._about_frame(entry, given, capture, is_named=True)
             )
         elif capture is None and camera is not None and at is not None:
             found = self._parts.recent.find(camera, at)
@@ -108,15 +108,21 @@ class GivenVerdicts:
         known = self._parts.known.of(made.capture)
         return {**verdict_line(made), "state": None if known is None else known["state"]}
 
-    def _about_frame(self, entry: RecentFrame, given: Verdict, capture_id: str) -> Verdict:
-        """Take a verdict about a frame that is in memory; `capture_id` is empty if it has none."""
+    def _about_frame(
+        self, entry: RecentFrame, given: Verdict, capture_id: str, *, is_named: bool = False
+    ) -> Verdict:
+        """Take a verdict about a frame that is in memory.
+
+        `capture_id` is empty if it has none; `is_named`: the verdict is about that capture.
+        """
         frame = entry.frame
         given = replace(given, camera=frame.camera, moment=frame.captured_at)
         name = frame.camera, frame.sequence
         with self._lock:
             made = self._made.get(name)
             if made is not None:
-                return self._fact(replace(given, capture=made))
+                is_about_made = given.verdict.contradicts or not is_named
+                return self._fact(replace(given, capture=made if is_about_made else capture_id))
             if not given.verdict.contradicts or self._is_verdict(capture_id):
                 given = replace(given, capture=capture_id)
                 if capture_id:
@@ -144,7 +150,8 @@ class GivenVerdicts:
             waits = self._parts.spool.waits(capture_id) is not None
             needs_image = given.verdict.contradicts and not self._is_verdict(capture_id)
             if made is not None or not needs_image or not waits:
-                return self._fact(replace(given, capture=made or capture_id))
+                about = made if made is not None and given.verdict.contradicts else capture_id
+                return self._fact(replace(given, capture=about))
             new = self._parts.new_id(given.moment)
             given = replace(given, capture=new, of=capture_id)
             self._stored.want(capture_id, given)

@@ -77,6 +77,20 @@ def test_further_verdicts_about_a_frame_are_facts_of_its_capture(agent: AskedAge
     assert len(agent.captures.state(first)["verdicts"]) == 5
 
 
+def test_a_verdict_about_a_named_capture_that_needs_no_image_stays_with_it(
+    sampling: AskedAgent,
+) -> None:
+    sampling.play(12)
+    sampling.work()
+    [named] = sampling.waiting()
+    made = sampling.verdicts.give("wrong", capture=named)["id"]
+
+    assert made != named
+    assert sampling.verdicts.give("right", capture=named)["id"] == named
+    assert sampling.verdicts.give("unusable", capture=named)["id"] == named
+    assert sampling.verdicts.give("missing", capture=named)["id"] == made
+
+
 @pytest.mark.parametrize("verdict", ["right", "unusable"])
 def test_a_verdict_that_needs_no_image_makes_no_capture(agent: AskedAgent, verdict: str) -> None:
     agent.play(10)
