@@ -1,26 +1,18 @@
 """The composition root: build the daemon from settings and connect its parts."""
 
 import contextlib
-import itertools
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Queue
 from secrets import token_hex
-from typing import TypeVar
 
 from agent import __version__
 from agent.camera.push.intake import PushIntake
 from agent.camera.thumbnail import small_grey
-from agent.detector.application_model import ApplicationModel
-from agent.detector.detector import OnnxDetector
-from agent.detector.engines import prune_engines
-from agent.detector.fallback.subprocess_check import check_in_subprocess
 from agent.domain import Capture, Task
-from agent.errors import TemporaryError
 from agent.exchange.folder import exchange_path
 from agent.exchange.state import Limits, Phase
 from agent.factories.affirmation import affirmations_per_day
@@ -36,15 +28,9 @@ from agent.factories.images import (
     viewing_encoder,
 )
 from agent.factories.model import (
-    application_task,
-    detector_of,
-    engine_folder,
     inference_workers,
-    model_fallback,
-    model_seconds,
-    model_variables,
-    require_task,
 )
+from agent.factories.running_model import running_model
 from agent.factories.selection import plan_for
 from agent.factories.spool import spool_of
 from agent.factories.status_facts import own_facts
@@ -59,10 +45,9 @@ from agent.runtime.figures import DiskSpace, FigureSource
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
 from agent.runtime.live import LiveState, Process
-from agent.runtime.load_heartbeat import LoadHeartbeat
 from agent.runtime.mailbox import AHEAD, Mailbox
 from agent.runtime.metrics import Metrics
-from agent.runtime.model import CurrentModel, ModelChange, first_model
+from agent.runtime.model import CurrentModel
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.reader import Reader
@@ -85,10 +70,6 @@ from agent.upload.targets.address import insecure_token_warning
 QUEUE_LENGTH = 8
 REBUILD_S = 120
 """Seconds that systemd waits for the next report of a start that reads all files of the spool."""
-
-Loaded = TypeVar("Loaded")
-
-_PROVIDER_RETRIES_S = (5.0, 10.0, 20.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +143,7 @@ def wired(
             waiting=spool.waiting(),
             target=target.name if target else "none",
         )
-        change, model = _model(settings, notifier=notifier, clock=clock, log=log)
+        change, model = running_model(settings, notifier=notifier, clock=clock, log=log)
         intake = push_intake(settings, lambda: model.info, clock=clock)
         stages = _stages(
             settings, timing, spool, cover, model, target, clock=clock, log=log, intake=intake
@@ -288,64 +269,6 @@ def _extend_start_timeout(notifier: Notifier, read: int, of: int) -> None:
         f"EXTEND_TIMEOUT_USEC={REBUILD_S * 1_000_000}\n"
         f"STATUS=rebuilding the index of the spool: {read} of {of} files"
     )
-
-
-def _model(
-    settings: Settings, *, notifier: Notifier, clock: Clock, log: Log
-) -> tuple[ModelChange | None, CurrentModel]:
-    """Load the model, or the known-good one, and return the step that can replace it.
-
-    There is no such step, and nothing is loaded, if an application sends all predictions.
-    """
-    task = application_task(settings)
-    if task is not None:
-        log.info("model not loaded", task=task.value)
-        return None, CurrentModel(ApplicationModel(task))
-    store = model_fallback(settings, log=log)
-    prune_engines(engine_folder(settings))
-    limit = model_seconds(settings)
-    heartbeat = LoadHeartbeat(
-        2 * limit, notifier=notifier, clock=clock
-    )  # tried in a subprocess, then loaded
-
-    def load() -> OnnxDetector:
-        if settings.model is not None and store.is_available():
-            check_in_subprocess(settings.model, limit, settings=model_variables(settings))
-        return detector_of(settings)
-
-    def load_when_ready() -> OnnxDetector:
-        return when_ready(load, log=log, pause=threading.Event().wait)
-
-    current = heartbeat.awaited(lambda: first_model(load_when_ready, store, log=log))
-    detector = current.detector
-    log.info(
-        "model loaded",
-        model=detector.info.name,
-        sha256=detector.info.sha256[:12],
-        provider=detector.info.provider,
-        labels=len(detector.info.labels),
-        decided=detector.decided,
-        features=detector.object_features,
-    )
-    require_task(settings, detector.info.task)
-    current.threshold_labels = tuple(settings.thresholds)
-    current.warn(log)
-    return ModelChange(current, load, store, heartbeat=heartbeat, log=log), current
-
-
-def when_ready(load: Callable[[], Loaded], *, log: Log, pause: Callable[[float], object]) -> Loaded:
-    """Load the model, and wait while the hardware of a provider that was named is not there yet.
-
-    The driver of a GPU may be loaded later than the agent. Nobody has to change anything then, so
-    the process does not end. `pause` takes seconds.
-    """
-    for wait in itertools.chain(_PROVIDER_RETRIES_S, itertools.repeat(_PROVIDER_RETRIES_S[-1])):
-        try:
-            return load()
-        except TemporaryError as error:
-            log.warning("provider unavailable", error=str(error), retry_in_s=wait)
-            pause(wait)
-    raise AssertionError("the waits never end")
 
 
 def _stages(

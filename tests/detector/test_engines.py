@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import when_ready
 from agent.detector.engines import prune_engines
 from agent.detector.providers import lacks_device
 from agent.errors import ConfigurationError, TemporaryError
+from agent.factories.running_model import when_ready
 from tests.fakes.log import Recorder
 
 
