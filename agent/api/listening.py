@@ -73,6 +73,10 @@ def _make_room(path: Path) -> None:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
+    if stat.S_ISDIR(mode):
+        raise _refused(
+            address, f"{path} is a folder; name a socket in it, such as {path / 'api.sock'}"
+        )
     if not stat.S_ISSOCK(mode):
         raise _refused(
             address, "there is a file that is no socket; remove it, or choose another path"

@@ -6,9 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import ConfigurationError
+from agent.files import read_regular_file
 from agent.printable import printable
 
 _HOW = "docs/api.md shows how to make one with openssl"
+_LONGEST = 1_000_000  # bytes; a certificate with its chain and key has some thousand
+
+_OTHER_KEY = "its key belongs to another certificate"
+_TOO_WEAK = f"its key is too short, or its signature too old, to be safe; {_HOW}"
+_REASONS = {
+    "KEY_VALUES_MISMATCH": _OTHER_KEY,
+    "KEY_TYPE_MISMATCH": _OTHER_KEY,
+    "NO_CERTIFICATE_ASSIGNED": _OTHER_KEY,  # of another kind: RSA and an elliptic curve
+    "EE_KEY_TOO_SMALL": _TOO_WEAK,
+    "CA_KEY_TOO_SMALL": _TOO_WEAK,
+    "CA_MD_TOO_WEAK": _TOO_WEAK,
+}
 
 
 def tls_context(file: Path) -> ssl.SSLContext:
@@ -18,6 +31,8 @@ def tls_context(file: Path) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
+        # OpenSSL would wait for a FIFO, and read a device without an end.
+        text = read_regular_file(file, _LONGEST)
         context.load_cert_chain(file, password=_no_password)
     except FileNotFoundError:
         raise _unusable(file, f"there is no such file; {_HOW}") from None
@@ -26,9 +41,13 @@ def tls_context(file: Path) -> ssl.SSLContext:
             file, f"this user may not read it: chgrp capture-agent {file}; chmod 640 {file}"
         ) from None
     except ssl.SSLError as error:
-        raise _unusable(file, _why(file, error)) from None
+        raise _unusable(file, _why(text, error)) from None
     except OSError as error:
         raise _unusable(file, f"{error.strerror}") from None
+    except ValueError as error:
+        raise _unusable(
+            file, f"{error}; name the PEM file with the certificate and its key"
+        ) from None
     except _EncryptedKey:
         raise _unusable(
             file, "its key has a password, which nobody could type at a boot; store it without"
@@ -59,6 +78,10 @@ def expiry(context: ssl.SSLContext, file: Path) -> datetime:
         raise _unusable(
             file, f"{error.verify_message}; make a new one, or set the clock of this computer"
         ) from None
+    except ssl.SSLError as error:
+        raise _unusable(
+            file, f"no client can use it ({printable(error.reason or str(error))}); {_HOW}"
+        ) from None
     found = client.getpeercert() or {}
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
 
@@ -71,15 +94,16 @@ def _no_password() -> str:
     raise _EncryptedKey
 
 
-def _why(file: Path, error: ssl.SSLError) -> str:
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return "its key belongs to another certificate"
-    text = file.read_bytes()
+def _why(text: bytes, error: ssl.SSLError) -> str:
+    if error.reason in _REASONS:
+        return _REASONS[error.reason]
     if b"-----BEGIN CERTIFICATE-----" not in text:
         return f"it has no certificate in PEM format; {_HOW}"
     if b"PRIVATE KEY-----" not in text:
         return f"it has no key; put the certificate and its key into one file: {_HOW}"
-    return printable(error.reason or str(error))
+    if not error.reason:  # OpenSSL says no more than "PEM lib"
+        return "what is between a BEGIN and its END is damaged; copy the file again"
+    return printable(error.reason)
 
 
 def _unusable(file: Path, why: str) -> ConfigurationError:

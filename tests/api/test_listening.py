@@ -86,7 +86,9 @@ def test_what_is_no_socket_is_left_alone(unix: ApiAddress, tmp_path: Path, kind:
             os.mkfifo(path)
     before = path.lstat()
 
-    assert "a file that is no socket; remove it, or choose another path" in refusal(unix)
+    says = {"folder": f"{path} is a folder; name a socket in it, such as {path / 'api.sock'}"}
+    other = "a file that is no socket; remove it, or choose another path"
+    assert says.get(kind, other) in refusal(unix)
     assert path.lstat() == before
 
 

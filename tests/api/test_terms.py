@@ -2,6 +2,7 @@
 
 import datetime as dt
 import importlib.util
+import os
 import re
 import shlex
 import ssl
@@ -26,6 +27,7 @@ from agent.system import SystemClock
 from tests import ROOT
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock
+from tests.mqtt.mosquitto import free_port
 
 TOKEN = "a-long-random-token"
 AUTHORITY = trustme.CA()
@@ -97,30 +99,44 @@ def test_a_token_that_is_none_is_refused_without_repeating_it(
     assert TOKEN not in message
 
 
+BROKEN: dict[str, Callable[[str, str], bytes]] = {  # of a key and its certificate
+    "no key": lambda _, certificate: certificate.encode(),
+    "no certificate": lambda key, _: key.encode(),
+    "other key": lambda _, certificate: other_key(trustme.KeyType.ECDSA) + certificate.encode(),
+    "other kind": lambda _, certificate: other_key(trustme.KeyType.RSA) + certificate.encode(),
+    "damaged": lambda key, certificate: (key + certificate.replace("M", "N")).encode(),
+    "garbage": lambda *_: b"\x00\xff" * 100,
+    "large": lambda *_: b"-" * 1_000_001,
+    "password": lambda key, certificate: locked(key) + certificate.encode(),
+}
+
+
+def other_key(kind: trustme.KeyType) -> bytes:
+    return AUTHORITY.issue_cert("x", key_type=kind).private_key_pem.bytes()
+
+
+def locked(key: str) -> bytes:
+    command = "openssl pkcs8 -topk8 -passout pass:secret"
+    return subprocess.run(
+        command.split(), input=key.encode(), capture_output=True, check=True
+    ).stdout
+
+
 def broken(folder: Path, how: str) -> Path:
     file = pem(folder)
-    text = file.read_text("utf-8")
-    key, _, certificate = text.partition("-----BEGIN CERTIFICATE-----")
-    certificate = f"-----BEGIN CERTIFICATE-----{certificate}"
+    key, begin, certificate = file.read_text("utf-8").partition("-----BEGIN CERTIFICATE-----")
+    file.unlink()
     match how:
         case "missing":
-            file.unlink()
-        case "no key":
-            file.write_text(certificate, "utf-8")
-        case "no certificate":
-            file.write_text(key, "utf-8")
-        case "other key":
-            other = AUTHORITY.issue_cert("x").private_key_pem.bytes().decode()
-            file.write_text(other + certificate, "utf-8")
-        case "garbage":
-            file.write_bytes(b"\x00\xff" * 100)
+            pass
         case "folder":
-            file.unlink()
             file.mkdir()
-        case "password":
-            command = "openssl pkcs8 -topk8 -passout pass:secret -in"
-            locked = subprocess.run([*command.split(), file], capture_output=True, check=True)
-            file.write_bytes(locked.stdout + certificate.encode())
+        case "fifo":
+            os.mkfifo(file)
+        case "device":
+            return Path("/dev/zero")
+        case _:
+            file.write_bytes(BROKEN[how](key, begin + certificate))
     return file
 
 
@@ -132,7 +148,12 @@ def broken(folder: Path, how: str) -> Path:
         ("no certificate", "it has no certificate in PEM format"),
         ("other key", "its key belongs to another certificate"),
         ("garbage", "it has no certificate in PEM format"),
-        ("folder", "Is a directory"),
+        ("other kind", "its key belongs to another certificate"),
+        ("damaged", "what is between a BEGIN and its END is damaged"),
+        ("folder", "it is a folder, not a regular file; name the PEM file"),
+        ("fifo", "it is a FIFO, not a regular file"),
+        ("device", "it is a device, not a regular file"),
+        ("large", "the file has more than 1 MB"),
         ("password", "its key has a password, which nobody could type at a boot"),
     ],
 )
@@ -204,7 +225,7 @@ def test_check_says_who_can_reach_it(tmp_path: Path, token: Callable[[str], None
     assert not (tmp_path / "api.sock").exists()
 
     token(TOKEN)
-    wide = settings("0.0.0.0:18787", tmp_path, api_tls_cert=pem(tmp_path))
+    wide = settings(f"0.0.0.0:{free_port()}", tmp_path, api_tls_cert=pem(tmp_path))
     assert wide.api is not None
     fact = check_api(wide, wide.api, SystemClock())
     assert "for every program of all computers that reach this one, with the token, over" in fact
@@ -217,7 +238,7 @@ def test_check_finds_a_certificate_that_has_expired_or_will(
     token(TOKEN)
     now = dt.datetime.now(dt.UTC)
     old = pem(tmp_path, not_before=now - dt.timedelta(9), not_after=now)
-    found = settings("127.0.0.1:18787", tmp_path, api_tls_cert=old)
+    found = settings(f"127.0.0.1:{free_port()}", tmp_path, api_tls_cert=old)
     assert found.api is not None
 
     with pytest.raises(ConfigurationError, match="certificate has expired; make a new one"):
