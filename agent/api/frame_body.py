@@ -98,8 +98,8 @@ def _name_of(part: MultipartSegment, parts: dict[str, bytes]) -> str:
 
 
 def _too_large(what: str, most: int) -> HTTPException:
+    # The connection stays, so that a client that still sends reads the answer; `Guard` has the
+    # limit of the whole body.
     return HTTPException(
-        _TOO_LARGE,
-        f"cannot take the frame: {what} has more than {most} bytes; send a smaller one",
-        {"Connection": "close"},  # else what is still sent would be read and thrown away
+        _TOO_LARGE, f"cannot take the frame: {what} has more than {most} bytes; send a smaller one"
     )

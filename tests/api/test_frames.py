@@ -158,6 +158,8 @@ REFUSED: tuple[tuple[dict[str, str], bytes, int, str], ...] = (
         "detections has 5001 items",
     ),
     (FORM, form_of(image=image_file(), predictions=bytes(10**6 + 1)), 413, "the part predic"),
+    # The sender reads why, though it was still sending.
+    (FORM, form_of(image=image_file(), predictions=bytes(4 * 10**6)), 413, "the part predic"),
     (JPEG, b"hello", 422, "it is not an image of a supported format"),
     (JPEG, b"", 422, "the file is empty"),
     (JPEG, bytes(32_000_001), 413, "has more than 32000000 bytes"),

@@ -135,18 +135,29 @@ class PushIntake:
                 f"the EXIF of the image turns it (orientation {header.tags.orientation}), so that "
                 "it is not clear what the boxes refer to; send the image upright",
             )
-        model = self._model()
-        task = camera.task or model.task
-        labels = model.labels if model.task is task else ()
+        own = self._model()
+        task = camera.task or own.task
+        labels = own.labels if own.task is task else ()
         expected = Expected(task, self._floor, labels, self._redact)
         try:
             found = parse_predictions(document, expected, (header.width, header.height))
         except InvalidValue as error:
             raise _refused(name, f"cannot use its predictions: {error}") from None
-        if found.model == self._pushed.get(name):  # its labels are in memory once
-            return replace(found, model=self._pushed[name])
-        self._pushed[name] = found.model
-        return found
+        model = self._pushed[name] = _completed(found.model, self._pushed.get(name))
+        return replace(found, model=model)
+
+
+def _completed(model: ModelInfo, before: ModelInfo | None) -> ModelInfo:
+    """Return the model of a frame, as the frames before have told of it.
+
+    A frame in which nothing was found does not say how many keypoints an object has. And labels
+    that are equal are in memory once.
+    """
+    if before is None or before.sha256 != model.sha256:
+        return model
+    count = model.keypoint_count or before.keypoint_count
+    whole = replace(model, keypoint_count=count)
+    return before if whole == before else whole
 
 
 def _refused(camera: str, why: str) -> RequestRefused:

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from agent.camera.push.shapes import Outline, around, box, corners, keypoints, polygon
+from agent.camera.push.shapes import (
+    Outline,
+    around,
+    box,
+    check_touches,
+    corners,
+    keypoints,
+    polygon,
+)
 from agent.camera.push.values import (
     InvalidValue,
     confidence,
@@ -83,6 +91,7 @@ def parse_predictions(document: bytes, expected: Expected, size: tuple[int, int]
         if not items:
             raise InvalidValue("classes is empty: write at least the best class")
         scores = [_score(item, f"classes[{n}]", names) for n, item in enumerate(items)]
+        _check_once(scores)
         best = sorted(scores, key=attrgetter("confidence"), reverse=True)[:TOP_CLASSES]
         return Prediction(names.model(), classes=tuple(best))
     found = [
@@ -169,6 +178,13 @@ def _labels(value: object) -> tuple[str, ...]:
     return labels
 
 
+def _check_once(scores: Sequence[ClassScore]) -> None:
+    counts = Counter(score.label for score in scores)
+    [(label, count)] = counts.most_common(1)
+    if count > 1:
+        raise InvalidValue(f"classes has {label!r} {count} times: write each label once")
+
+
 def _score(value: object, where: str, names: _Names) -> ClassScore:
     item = _named(value, where, ("label", "class_id", "confidence"))
     return ClassScore(
@@ -189,9 +205,10 @@ def _detection(
                 f"{shape} write push:?task={task} in AGENT_CAMERAS"
             )
     outline = polygon(item["polygon"], f"{where}.polygon", size) if "polygon" in item else ()
-    rotated = corners(item["corners"], f"{where}.corners") if "corners" in item else ()
+    rotated = corners(item["corners"], f"{where}.corners", size) if "corners" in item else ()
     if "box" in item:
         upright = box(item["box"], f"{where}.box", size)
+        check_touches(outline or rotated, upright, where)
     elif outline or rotated:
         upright = around(outline or rotated, where, size)
     else:
@@ -202,7 +219,9 @@ def _detection(
         confidence(item.get("confidence"), f"{where}.confidence"),
         upright,
         mask=Outline(outline) if outline else None,
-        keypoints=keypoints(item["keypoints"], f"{where}.keypoints") if "keypoints" in item else (),
+        keypoints=(
+            keypoints(item["keypoints"], f"{where}.keypoints", size) if "keypoints" in item else ()
+        ),
         corners=rotated,
     )
 

@@ -34,12 +34,7 @@ def box(value: object, where: str, size: tuple[int, int]) -> Box:
         raise InvalidValue(
             f"{where} {shown} is inverted or empty: write x_min, y_min, x_max, y_max in pixels"
         )
-    width, height = size
-    if min(x_min, y_min) >= 0 and max(x_max, y_max) <= 1 < min(size):
-        raise InvalidValue(
-            f"{where} {shown} seems to be in shares of the image: write pixels of its "
-            f"{width}x{height}"
-        )
+    _check_pixels(((x_min, y_min), (x_max, y_max)), f"{where} {shown}", size)
     return _clipped(Box(x_min, y_min, x_max, y_max), where, size)
 
 
@@ -47,14 +42,17 @@ def polygon(value: object, where: str, size: tuple[int, int]) -> Polygon:
     """Return a polygon `[[x, y], ...]` of three corners or more, clipped into the image."""
     width, height = size
     points = _points(value, where, least=_LEAST_CORNERS)
+    _check_pixels(points, where, size)
     return tuple(
         (min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))) for x, y in points
     )
 
 
-def corners(value: object, where: str) -> Polygon:
+def corners(value: object, where: str, size: tuple[int, int]) -> Polygon:
     """Return the four corners of a rotated box; they may be outside of the image."""
-    return _points(value, where, least=_CORNERS, most=_CORNERS)
+    points = _points(value, where, least=_CORNERS, most=_CORNERS)
+    _check_pixels(points, where, size)
+    return points
 
 
 def around(points: Polygon, where: str, size: tuple[int, int]) -> Box:
@@ -63,12 +61,41 @@ def around(points: Polygon, where: str, size: tuple[int, int]) -> Box:
     return _clipped(Box(min(across), min(down), max(across), max(down)), where, size)
 
 
-def keypoints(value: object, where: str) -> tuple[Keypoint, ...]:
+def keypoints(value: object, where: str, size: tuple[int, int]) -> tuple[Keypoint, ...]:
     """Return keypoints `[[x, y], ...]` or `[[x, y, confidence], ...]`."""
-    return tuple(
+    found = tuple(
         _keypoint(point, f"{where}[{n}]")
         for n, point in enumerate(sequence(value, where, least=1, most=MOST_POINTS))
     )
+    _check_pixels([(point.x, point.y) for point in found], where, size)
+    return found
+
+
+def check_touches(points: Polygon, box: Box, where: str) -> None:
+    """Raise `InvalidValue` for a polygon or rotated box that lies beside its upright box."""
+    if not points:
+        return
+    across, down = [x for x, _ in points], [y for _, y in points]
+    if (
+        min(across) > box.x_max
+        or max(across) < box.x_min
+        or min(down) > box.y_max
+        or max(down) < box.y_min
+    ):
+        raise InvalidValue(
+            f"{where} has a box of another place than its outline: write the box around the "
+            "outline, or leave the box out"
+        )
+
+
+def _check_pixels(points: Sequence[tuple[float, float]], where: str, size: tuple[int, int]) -> None:
+    """Raise `InvalidValue` for points in shares of the image; all at 0 are of nothing seen."""
+    numbers = [number for point in points for number in point]
+    if min(numbers) >= 0 and 0 < max(numbers) <= 1 < min(size):
+        width, height = size
+        raise InvalidValue(
+            f"{where} seems to be in shares of the image: write pixels of its {width}x{height}"
+        )
 
 
 def _keypoint(value: object, where: str) -> Keypoint:

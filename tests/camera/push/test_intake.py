@@ -147,6 +147,21 @@ def test_the_model_of_an_application_is_in_memory_once() -> None:
     assert models[0] != AGENT_MODEL
 
 
+def test_a_frame_without_objects_is_of_the_same_pose_model() -> None:
+    """Its record then goes to the dataset of the others, as an image without objects."""
+    camera = PushedCamera(task=Task.POSE)
+    person = one_pill(keypoints=[[12, 12, 0.9], [14, 20, 0.8]])
+    counts = []
+    for found, name in (([person], "a"), ([], "a"), ([], "b")):
+        document = predictions_of(*found, name=name, labels=["pill"])
+        camera.intake.put("line", image_file(), document)
+        prediction = camera.source.read().prediction
+        assert prediction is not None
+        counts.append(prediction.model.keypoint_count)
+
+    assert counts == [2, 2, 0]
+
+
 def test_each_frame_has_the_predictions_that_came_with_it() -> None:
     camera = PushedCamera()
     for n in range(3):

@@ -82,7 +82,7 @@ def test_boxes_are_clipped_into_the_image() -> None:
     ],
 )
 def test_shapes_of_other_tasks(task: Task, shape: dict[str, Any], attribute: str) -> None:
-    found = read(predictions_of(one_pill(**shape)), task)
+    found = read(predictions_of(one_pill(box=[0, 1, 640, 9], **shape)), task)
 
     [detection] = found.detections
     if attribute == "polygon":
@@ -225,6 +225,54 @@ def test_objects_with_different_numbers_of_keypoints_are_refused() -> None:
     assert why(predictions_of(*both), Task.POSE) == (
         "the objects have different numbers of keypoints: 1, 2"
     )
+
+
+IN_SHARES = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9], [0.1, 0.9]]
+
+
+@pytest.mark.parametrize(
+    ("task", "shape", "points"),
+    [
+        (Task.SEGMENT, "polygon", IN_SHARES),
+        (Task.OBB, "corners", IN_SHARES),
+        (Task.POSE, "keypoints", [[0.4, 0.4, 0.9], [0, 0, 0]]),
+    ],
+)
+def test_points_in_shares_of_the_image_are_refused(
+    task: Task, shape: str, points: list[list[float]]
+) -> None:
+    for item in ({}, {"box": [0, 0, 640, 480]}):
+        document = predictions_of({**one_pill(), **item, shape: points})
+
+        assert why(document, task) == (
+            f"detections[0].{shape} seems to be in shares of the image: write pixels of its 640x480"
+        )
+
+
+def test_keypoints_that_were_not_seen_may_be_at_zero() -> None:
+    found = read(predictions_of(one_pill(keypoints=[[0, 0, 0]] * 2)), Task.POSE)
+
+    assert found.detections[0].keypoints == (Keypoint(0, 0, 0),) * 2
+
+
+@pytest.mark.parametrize(("task", "shape"), [(Task.SEGMENT, "polygon"), (Task.OBB, "corners")])
+def test_an_outline_beside_its_box_is_refused(task: Task, shape: str) -> None:
+    beside = one_pill(**{shape: [[100, 10], [120, 10], [120, 30], [100, 30]]})
+    above = one_pill(**{shape: [[10, 2], [20, 2], [20, 8], [10, 8]]})
+    reaching_over = one_pill(**{shape: [[5, 5], [25, 5], [25, 35], [5, 35]]})
+
+    for item in (beside, above):
+        assert "detections[0] has a box of another place than its outline" in why(
+            predictions_of(item), task
+        )
+    assert len(read(predictions_of(reaching_over), task).detections) == 1
+
+
+def test_a_class_that_is_there_twice_is_refused() -> None:
+    twice = [{"label": "pill", "confidence": each} for each in (0.6, 0.2)]
+    document = json.dumps({"model": {"name": "m"}, "classes": twice}).encode()
+
+    assert why(document, Task.CLASSIFY) == "classes has 'pill' 2 times: write each label once"
 
 
 JSON = st.recursive(
