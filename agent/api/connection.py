@@ -157,7 +157,7 @@ class Connection(H11Protocol):
         """Begin, or refuse the connection where there are too many."""
         super().connection_made(transport)
         self.is_unix = transport.get_extra_info("socket").family == socket.AF_UNIX
-        self.address = _remote_address(self.client)
+        self.address = remote_address(self.client)
         if self._all.add(self):
             self._due(self._limits.head_s)
         else:
@@ -341,7 +341,8 @@ def _json(text: str) -> bytes:
     return json.dumps({"error": text}).encode()
 
 
-def _remote_address(client: tuple[str, int] | None) -> str:
+def remote_address(client: tuple[str, int] | None) -> str:
+    """Return the IP address of a client on another computer, else an empty text."""
     if client is None:
         return ""
     try:

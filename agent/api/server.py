@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from agent.api.connection import Connection, Connections
 from agent.api.executor import CallThreads
 from agent.api.governor import GovernedSelector, Governor
+from agent.api.handshakes import Handshakes
 from agent.api.limits import LIMITS, ApiLimits
 from agent.api.listening import BACKLOG, Listening
 from agent.api.observer import ApiObserver
@@ -56,6 +57,7 @@ class ApiServer:
         self._selector = GovernedSelector(self.governor)
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._threads = CallThreads(limits.threads, Governor(limits.thread_cpu_share))
+        self._accepting: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)
         quiet_libraries()
 
@@ -111,15 +113,15 @@ class ApiServer:
         def connection() -> Connection:
             return Connection(config, self._app, self.connections, self._observer, self._limits)
 
-        handshake = self._limits.head_s if self._tls else None
+        loop = asyncio.get_running_loop()
+        if self._tls is not None:
+            shakes = Handshakes(self._tls, connection, self._observer, self._limits)
+            self._accepting = [
+                loop.create_task(shakes.accept(each.socket)) for each in self._listening
+            ]
+            return
         for each in self._listening:
-            await asyncio.get_running_loop().create_server(
-                connection,
-                sock=each.socket,
-                ssl=self._tls,
-                backlog=_ACCEPTS,
-                ssl_handshake_timeout=handshake,
-            )
+            await loop.create_server(connection, sock=each.socket, backlog=_ACCEPTS)
             each.socket.listen(BACKLOG)  # asyncio has made it as short as `_ACCEPTS`
 
     async def _end(self) -> None:

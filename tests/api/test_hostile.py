@@ -203,7 +203,7 @@ def test_a_full_server_says_so_at_once(
 def test_one_address_of_another_computer_does_not_take_all_connections(
     application: Application, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.api.connection._remote_address", lambda client: str(client and "x"))
+    monkeypatch.setattr("agent.api.connection.remote_address", lambda client: str(client and "x"))
     limits = replace(LIMITS, connections=8, address_connections=2)
     served = serve(application, limits=limits)
     crowd = [served.tcp.socket() for _ in range(6)]
