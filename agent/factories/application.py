@@ -73,6 +73,7 @@ def asking(settings: Settings, stages: Stages, *, clock: Clock, log: Log) -> Ask
     stored = StoredVerdicts(spool, stages.writer.add, facts.keep, stats.followed)
     parts = CaptureParts(recent, past, known, spool, new_id)
     verdicts = GivenVerdicts(parts, stored, facts.keep, stats=stats, clock=clock, log=log)
+    events.captured.add(verdicts.captured)
     shown = affirmations(settings, parts, facts, stats=stats, clock=clock, log=log)
     verdicts.given.add(shown.verdict_given)
     return Asking(

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.domain import Capture, Lane, RuleHit, Verdict, VerdictKind
 from agent.errors import RefusalKind, RequestRefused
@@ -19,6 +19,7 @@ from agent.printable import printable
 from agent.record.timestamp import seconds_of
 from agent.record.verdicts import verdict_line
 from agent.runtime.asked_captures import MOST_NOTE, AskedCaptures, CaptureParts, checked_text
+from agent.runtime.followed import CaptureState
 from agent.runtime.listeners import Listeners
 from agent.runtime.recent_frame import RecentFrame
 from agent.runtime.stats import Stats
@@ -30,6 +31,8 @@ MOST_BY = 64
 BY_PEOPLE = tuple(kind.value for kind in VerdictKind if kind is not VerdictKind.UNOBJECTED)
 
 _MOST_MADE = 500  # frames of which it is known that a verdict made a capture
+
+Key = TypeVar("Key")
 
 
 class GivenVerdicts:
@@ -57,6 +60,13 @@ class GivenVerdicts:
         """Who wants to know of each verdict."""
         self._lock = threading.Lock()
         self._made: dict[object, str] = {}  # id of its verdict capture, by what names a frame
+        self._replaced: dict[str, str] = {}  # a capture, by the one of its frame that gave way to it
+
+    def captured(self, capture: Capture) -> None:
+        """Remember which capture another one of the same frame replaces."""
+        if capture.replaces:
+            with self._lock:
+                _put(self._replaced, capture.replaces, capture.id)
 
     def give(
         self,
@@ -82,6 +92,7 @@ class GivenVerdicts:
             note=checked_text("note", note, MOST_NOTE),
         )
         if capture is not None and camera is None and at is None:
+            capture = self._that_exists(capture)
             entry = self._parts.recent.of_capture(capture)
             made = (
                 self._about_stored(capture, given)
@@ -122,7 +133,7 @@ class GivenVerdicts:
             made = self._made.get(name)
             if made is not None:
                 is_about_made = given.verdict.contradicts or not is_named
-                return self._fact(replace(given, capture=made if is_about_made else capture_id))
+                return self._fact(_about(made if is_about_made else capture_id, given, capture_id))
             if not given.verdict.contradicts or self._is_verdict(capture_id):
                 given = replace(given, capture=capture_id)
                 if capture_id:
@@ -151,10 +162,11 @@ class GivenVerdicts:
             needs_image = given.verdict.contradicts and not self._is_verdict(capture_id)
             if made is not None or not needs_image or not waits:
                 about = made if made is not None and given.verdict.contradicts else capture_id
-                return self._fact(replace(given, capture=about))
+                return self._fact(_about(about, given, capture_id))
             new = self._parts.new_id(given.moment)
             given = replace(given, capture=new, of=capture_id)
             self._stored.want(capture_id, given)
+            _put(self._replaced, capture_id, new)
             self._parts.known.remember(
                 {
                     **{name: facts[name] for name in ("camera", "captured_at", "note")},
@@ -180,10 +192,31 @@ class GivenVerdicts:
         lane = entry.lane.value if entry is not None else known and known["lane"]
         return lane == Lane.VERDICT.value
 
+    def _that_exists(self, capture_id: str) -> str:
+        """Return a capture, or the one of the same frame that it gave way to."""
+        with self._lock:
+            while (by := self._replaced.get(capture_id)) is not None:
+                known = self._parts.known.of(capture_id)
+                if known is None or known["state"] != CaptureState.EVICTED.value:
+                    break
+                capture_id = by
+        return capture_id
+
     def _remember(self, made: str, *names: object) -> None:
-        while len(self._made) >= _MOST_MADE:
-            del self._made[next(iter(self._made))]
-        self._made |= dict.fromkeys(filter(None, names), made)
+        for name in filter(None, names):
+            _put(self._made, name, made)
+
+
+def _put(known: dict[Key, str], key: Key, capture_id: str) -> None:
+    """Remember one more, and forget the oldest if there are too many."""
+    while len(known) >= _MOST_MADE:
+        del known[next(iter(known))]
+    known[key] = capture_id
+
+
+def _about(capture_id: str, given: Verdict, said_of: str) -> Verdict:
+    """Return a verdict about a capture that was said of one with the same image."""
+    return replace(given, capture=capture_id, of="" if said_of == capture_id else said_of)
 
 
 def _kind(verdict: str) -> VerdictKind:

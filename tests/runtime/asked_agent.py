@@ -130,6 +130,7 @@ class AskedAgent:
         self.verdicts = GivenVerdicts(
             parts, self.stored, self.facts.keep, stats=self.stats, clock=clock, log=log.log
         )
+        events.captured.add(self.verdicts.captured)
         self.sequence = 0
 
     def decoded(self, jpeg: bytes) -> Pixels | None:

@@ -170,6 +170,51 @@ def test_a_failure_replaces_a_capture_that_was_asked_for_a_moment_before(
     assert agent.captures.state(first)["reason"] == "duplicate"
 
 
+@pytest.mark.parametrize("verdict", ["right", "wrong", "missing", "unusable"])
+def test_a_verdict_about_a_capture_that_gave_way_is_about_the_one_that_is_kept(
+    agent: AskedAgent, verdict: str
+) -> None:
+    agent.play(10)
+    gone = agent.captures.request("gate", "-1s")
+    kept = agent.verdicts.give("wrong", camera="gate", at="-1s")["id"]
+    agent.work()
+    assert agent.captures.state(gone)["state"] == "evicted"
+
+    for _ in ("in memory", "only on disk"):
+        assert agent.verdicts.give(verdict, capture=gone)["id"] == kept
+        agent.play(60)
+
+
+def test_a_failure_in_a_capture_that_gave_way_to_a_request_has_the_image(
+    agent: AskedAgent,
+) -> None:
+    agent.model.confidence = DOUBTFUL
+    agent.play(1)
+    agent.work()
+    [score] = agent.waiting()
+    agent.captures.request("gate")
+    agent.work()
+    assert agent.captures.state(score)["state"] == "evicted"
+
+    made = agent.verdicts.give("missing", capture=score)["id"]
+    agent.work()
+
+    assert list(agent.waiting()) == [made]
+
+
+def test_a_further_failure_of_a_named_capture_tells_which_it_was_said_of(
+    sampling: AskedAgent,
+) -> None:
+    sampling.play(12)
+    sampling.work()
+    [named] = sampling.waiting()
+    made = sampling.verdicts.give("wrong", capture=named)["id"]
+
+    again = sampling.verdicts.give("missing", capture=named)
+    assert (again["id"], again["of"]) == (made, named)
+    assert "of" not in sampling.verdicts.give("missing", capture=made)
+
+
 def test_a_prediction_that_nobody_contradicted_replaces_no_capture(agent: AskedAgent) -> None:
     agent.model.confidence = DOUBTFUL
     agent.play(1)
