@@ -60,7 +60,7 @@ class GivenVerdicts:
         """Who wants to know of each verdict."""
         self._lock = threading.Lock()
         self._made: dict[object, str] = {}  # id of its verdict capture, by what names a frame
-        self._replaced: dict[str, str] = {}  # a capture, by the one of its frame that gave way to it
+        self._replaced: dict[str, str] = {}  # the capture that took the place, by the one gone
 
     def captured(self, capture: Capture) -> None:
         """Remember which capture another one of the same frame replaces."""
