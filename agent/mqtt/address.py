@@ -28,6 +28,12 @@ _HOST = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?"
 )
 _ENCODE = "write each of / ? # @ : % in a user or password percent-encoded, such as %2F for /"
+_PLAIN_USER = re.compile(
+    "(?i)(?:capture-agent|agent|admin|user|guest|device|client|camera|mqtt|mosquitto|homeassistant)"
+    r"(?:[-_]?\d{1,3})?"
+)
+"""Names of users that would make every message unreadable where they are masked."""
+
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -52,15 +58,19 @@ class MqttAddress:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
     def secrets(self) -> Iterator[str]:
-        """Yield what must not be shown: a user without a password is a token."""
+        """Yield what must not be shown: a user without a password may be a token."""
         if self.password:
             yield self.password
-        elif self.user:
+        elif self.user and not _PLAIN_USER.fullmatch(self.user):
             yield self.user
 
 
 def parse_mqtt(text: str) -> MqttAddress:
-    """Parse an address; raises `ValueError` with a message that names it, without secrets."""
+    """Parse an address.
+
+    Raises `ValueError` with a message that names it, without secrets, and that the masking of
+    secrets in messages leaves whole.
+    """
     try:
         return _parse(text)
     except _Wrong as wrong:
@@ -75,7 +85,7 @@ def _parse(text: str) -> MqttAddress:
     scheme, separator, rest = text.partition("://")
     tls = scheme.lower() == "mqtts"
     if not separator or scheme.lower() not in _PORTS:
-        raise _Wrong(f"allowed is {ALLOWED}")
+        raise _Wrong("write mqtt://HOST, or mqtts://HOST for TLS")
     if "#" in rest:
         raise _Wrong(f"it contains a #; {_ENCODE}")
     before, _, query = rest.partition("?")
@@ -125,9 +135,9 @@ def _login(text: str) -> tuple[str | None, str | None]:
     if ":" in password:
         raise _Wrong(f"more than one : before the @; {_ENCODE}")
     if colon and not user:
-        raise _Wrong("a password needs a user before it: USER:PASSWORD@HOST")
+        raise _Wrong("a password needs a user before it; write USER and : before the password")
     if not user:
-        raise _Wrong("nothing stands before the @; remove it, or write USER:PASSWORD@HOST")
+        raise _Wrong("nothing stands before the @; remove it, or write USER:PASSWORD before it")
     return _decoded(user, "the user"), _decoded(password, "the password") if colon else None
 
 

@@ -21,8 +21,8 @@ def tls_context(address: MqttAddress) -> ssl.SSLContext | None:
             context.load_cert_chain(address.cert, password="")
         except OSError as error:
             raise ConfigurationError(
-                f"AGENT_MQTT_URL: cannot use {address.cert} as cert=, which must hold a "
-                f"certificate and its key without a password: {_words(error)}"
+                f"AGENT_MQTT_URL: cannot use {address.cert} as cert=: {_words(error)}. It must "
+                "hold a certificate and its key, which needs no password"
             ) from None
     return context
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.errors import ConfigurationError
 from agent.logs import make_log
 from agent.mqtt.address import MqttAddress, parse_mqtt
+from agent.redaction import redact
 from agent.settings.load import load
 from tests.settings.operator_environment import environment
 
@@ -45,8 +46,8 @@ def test_an_address_is_understood(text: str, address: MqttAddress) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("broker:1883", "allowed is mqtt://[USER:PASSWORD@]HOST"),
-        ("http://broker", "allowed is mqtt://[USER:PASSWORD@]HOST"),
+        ("broker:1883", "write mqtt://HOST, or mqtts://HOST for TLS"),
+        ("http://broker", "write mqtt://HOST, or mqtts://HOST for TLS"),
         ("mqtt://", "must be HOST or HOST:PORT"),
         ("mqtt://broker:0", "the port must be between 1 and 65535"),
         ("mqtt://broker:99999", "the port must be between 1 and 65535"),
@@ -82,6 +83,23 @@ def test_what_is_wrong_is_named_with_the_fix(text: str, why: str) -> None:
     assert why in str(raised.value)
     assert str(raised.value).startswith("cannot use 'mqtt") or ":" in text
     assert MARK not in str(raised.value)
+    assert redact(str(raised.value)) == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "secrets"),
+    [
+        ("token", ["token"]),
+        ("A1b2C3d4E5f6", ["A1b2C3d4E5f6"]),
+        ("user:pass", ["pass"]),
+        ("capture-agent", []),
+        ("mqtt_2", []),
+    ],
+)
+def test_a_user_without_a_password_is_a_secret_unless_it_is_a_plain_name(
+    login: str, secrets: list[str]
+) -> None:
+    assert list(parse_mqtt(f"mqtt://{login}@broker").secrets()) == secrets
 
 
 @given(user=TEXTS.filter(bool), password=TEXTS)
