@@ -1,6 +1,7 @@
 """Reads the JSON body of a call; all that is wrong with it is said at once."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,12 @@ from starlette.requests import Request
 
 from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
+
+_UNKNOWN_NAMED = 10
+"""Unknown fields that a refusal names; a body may have a hundred thousand."""
+
+_NAME_LENGTH = 60
+"""Characters of a name that a refusal shows."""
 
 _KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -53,7 +60,10 @@ def fields_of(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _refused(f"it is {_KINDS[type(found)]}", fields)
     known = {field.name: field for field in fields}
-    wrong = [_unknown(name, list(known)) for name in found if name not in known]
+    unknown = [name for name in found if name not in known]
+    wrong = [_unknown(name, list(known)) for name in unknown[:_UNKNOWN_NAMED]]
+    if len(unknown) > _UNKNOWN_NAMED:  # to look for what each might mean takes its time
+        wrong.append(f"{len(unknown) - _UNKNOWN_NAMED} more fields are unknown")
     given = {name: value for name, value in found.items() if value is not None and name in known}
     for name, field in known.items():
         if name in given:
@@ -76,7 +86,7 @@ def _wrong_kind(field: JsonField, value: object) -> list[str]:
 def _unknown(name: str, names: list[str]) -> str:
     near = get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(names)}"
-    return f"{printable(name, 60)}: unknown; {hint}"
+    return f"{printable(name, _NAME_LENGTH)}: unknown; {hint}"
 
 
 def _refused(why: str, fields: Sequence[JsonField]) -> RequestRefused:
@@ -89,9 +99,8 @@ def _refused(why: str, fields: Sequence[JsonField]) -> RequestRefused:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice!r} is there twice")
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the field '{printable(twice, _NAME_LENGTH)}' is there twice")
     return found
 
 

@@ -101,6 +101,19 @@ def test_a_body_that_is_no_object_is_refused(body: bytes, why: str) -> None:
     assert why in str(refusal.value)
 
 
+MANY = b",".join(b'"%d": 0' % number for number in range(90_000))
+
+
+def test_a_body_of_many_fields_is_refused_without_much_work() -> None:
+    """With work for each pair of fields one such call would take minutes."""
+    with pytest.raises(RequestRefused, match=r"the field '5' is there twice\."):
+        fields_of(b'{%b, "5": 0}' % MANY, FIELDS)
+    with pytest.raises(RequestRefused) as refusal:
+        fields_of(b"{%b}" % MANY, FIELDS)
+    assert "9: unknown; the fields are camera, at, note; 89990 more fields" in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+
+
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_body_is_fields_or_a_refusal(body: bytes) -> None:
     try:
