@@ -121,7 +121,7 @@ EVENTS: Mapping[str, Event] = {
         "warning",
         "The frames of the last seconds, of which an application can ask for one, take more memory "
         "than they may; the oldest are given up, and a camera has those of `kept_s` alone. Logged "
-        "once for each camera.",
+        "for each camera once, and again whenever it is half as much.",
         "Nothing if so many seconds are enough; otherwise lower `AGENT_FPS` or the resolution of "
         "the camera.",
         facts="camera kept_s wanted_s limit",

@@ -58,7 +58,7 @@ class _Ring:
 
     frames: deque[RecentFrame] = field(default_factory=deque)
     bytes: int = 0
-    is_short: bool = False  # reported
+    told_s: float = 2 * RECENT_S  # how long frames are kept, as the log says; twice that: nothing
     steps: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS))  # between frames
     clip: tuple[float, Surroundings] | None = None  # the latest that is kept, and its time
 
@@ -285,9 +285,9 @@ class RecentFrames:
             if len(ring.frames) <= 1:
                 return
             ring.bytes -= ring.frames.popleft().bytes
-            if not ring.is_short:
-                ring.is_short = True
-                kept = self._clock.monotonic() - ring.frames[0].at
+            kept = self._clock.monotonic() - ring.frames[0].at
+            if kept < ring.told_s / 2:
+                ring.told_s = kept
                 self._log.warning(
                     "recent frames shortened",
                     camera=camera,

@@ -284,6 +284,26 @@ def test_the_camera_with_the_most_loses_its_oldest_and_it_is_said_once(
     assert refusal.kind is RefusalKind.GONE
 
 
+def test_frames_that_are_kept_for_as_long_as_promised_are_no_news(
+    clock: ManualClock, log: Recorder
+) -> None:
+    """And where less is kept, the log does not only say how little was missing at first."""
+    ring = Ring(clock, log)
+    ring.play(10.5)
+    ring.recent.limit = ring.recent.used
+    ring.play(5)
+    assert log.events == []
+
+    for part in (0.8, 0.3):
+        ring.recent.limit = int(ring.recent.limit * part)
+        ring.play(5)
+
+    assert set(log.events) == {"recent frames shortened"}
+    told = [line["kept_s"] for line in log.lines]
+    assert 9 < told[0] < 10
+    assert told[1] < told[0] / 2
+
+
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 4000)), max_size=60))
 def test_memory_is_what_is_there(steps: list[tuple[float, int]]) -> None:
     """Whatever comes in whatever order, no byte is counted twice or forgotten."""
