@@ -11,6 +11,7 @@ from typing import Protocol
 
 import h11
 import uvicorn
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -276,6 +277,9 @@ class Connection(H11Protocol):
                 await self._end(answer, HTTPStatus.SERVICE_UNAVAILABLE, text)
             else:
                 await self._fail(answer, error, scope)
+        except ClientDisconnect:  # before its body was whole; nobody reads a response
+            if self.phase is not Phase.REFUSED:
+                self.abort()
         except asyncio.CancelledError:  # the server ends
             self.abort()
         except Exception as error:  # noqa: BLE001 (a bug in a call is reported, and ends only it)

@@ -135,6 +135,36 @@ def test_a_body_that_does_not_come_ends_the_call(
     assert log.one("api refused")["reason"] == "time"
 
 
+@pytest.mark.parametrize("path", [b"/takes", b"/v1/frames/a/takes"])
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(
+    application: Application, serve: Serve, log: Recorder, path: bytes
+) -> None:
+    served = serve(application, more=MORE)
+    head = HEAD.replace(b"GET /v1/status", b"POST " + path)
+
+    for sent in (b"half", b"", b"GET / HTTP/1.1\r\n"):
+        with served.unix.socket() as raw:
+            raw.sendall(head + POSTS.replace(b"9", b"99") + sent)
+            wait_until(lambda: len(served.server.connections) == 1)
+        wait_until(lambda: is_alone(served))
+    assert served.unix.get("/v1/status").status == 200
+    assert "api failed" not in log.events
+
+
+def test_a_body_whose_chunks_are_none_is_refused(
+    application: Application, serve: Serve, log: Recorder
+) -> None:
+    served = serve(application, more=MORE)
+    head = HEAD.replace(b"GET /v1/status", b"POST /takes")
+    chunked = b"Transfer-Encoding: chunked\r\nContent-Type: image/jpeg\r\n\r\n4\r\nhalf\r\n"
+
+    with served.unix.socket() as raw:
+        raw.sendall(head + chunked)
+        raw.sendall(b"no length\r\n")
+        assert rest_of(raw).startswith(b"HTTP/1.1 400")
+    assert "api failed" not in log.events
+
+
 def test_a_body_that_is_too_large_is_not_read(application: Application, serve: Serve) -> None:
     limits = replace(LIMITS, body_bytes=1000, image_bytes=5000)
     client = serve(application, limits=limits, more=MORE).unix
