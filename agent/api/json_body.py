@@ -28,6 +28,9 @@ _KINDS: Mapping[type, str] = {
     type(None): "null",
 }
 
+_MOST_DIGITS = 400
+"""Digits of a whole number: more than the greatest float has, fewer than Python refuses."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
@@ -52,10 +55,16 @@ def fields_of(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
     if not body.strip():
         raise _refused("it is empty", fields)
     try:
-        found = json.loads(body, object_pairs_hook=_object, parse_constant=_no_number)
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _refused(f"it is not UTF-8: byte {error.start + 1} is no text", fields) from None
+    try:
+        found = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_number, parse_int=_integer
+        )
     except RecursionError:
         raise _refused("it is nested too deeply", fields) from None
-    except ValueError as error:  # also of bytes that are no text
+    except ValueError as error:
         raise _refused(f"it is not JSON: {printable(error)}", fields) from None
     if not isinstance(found, dict):
         raise _refused(f"it is {_KINDS[type(found)]}", fields)
@@ -102,6 +111,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the field '{printable(twice, _NAME_LENGTH)}' is there twice")
     return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number has {len(text)} digits, at most {_MOST_DIGITS} are read")
+    return int(text)
 
 
 def _no_number(text: str) -> float:

@@ -99,6 +99,6 @@ def checked_text(name: str, text: str, most: int) -> str:
     if not text.isprintable():
         raise RequestRefused(
             RefusalKind.INVALID,
-            f"{name}: printable characters on one line alone, not '{printable(text, 60)}'",
+            f"{name}: only one line of printable characters, not '{printable(text, 60)}'",
         )
     return text

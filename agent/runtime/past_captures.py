@@ -120,11 +120,11 @@ class PastCaptures:
     ) -> None:
         with self._changed:
             if self._is_ending:
-                raise RequestRefused(RefusalKind.NOT_NOW, "cannot capture: the agent is stopping")
+                raise RequestRefused(RefusalKind.NOT_NOW, "cannot take this: the agent is stopping")
             if len(self._wanted) >= MOST_WAITING:
                 raise RequestRefused(
                     RefusalKind.NOT_NOW,
-                    f"cannot capture: {MOST_WAITING} captures are being made; try again in a "
+                    f"cannot take this: {MOST_WAITING} captures are being made; try again in a "
                     "moment",
                 )
             if asked:

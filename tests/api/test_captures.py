@@ -90,9 +90,10 @@ def test_what_cannot_be_done_is_refused_with_the_reason(client: ApiClient) -> No
         (b'"gate"', "it is a text"),
         (b'{"camera": NaN}', "NaN is no number of JSON"),
         (b'{"camera": "gate", "camera": "yard"}', "the field 'camera' is there twice"),
-        (b"\xff\xfe\x00", "it is not JSON"),
+        (b"\xff\xfe\x00", "it is not UTF-8: byte 1 is no text"),
+        (b'{"camera": "\xe9"}', "it is not UTF-8: byte 13 is no text"),
         (b"[" * 100_000, "nested too deeply"),
-        (b'{"at": 1' + b"0" * 5000 + b"}", "it is not JSON"),
+        (b'{"at": 1' + b"0" * 5000 + b"}", "a number has 5001 digits, at most 400 are read"),
     ],
 )
 def test_a_body_that_is_no_object_is_refused(body: bytes, why: str) -> None:

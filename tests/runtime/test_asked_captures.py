@@ -203,7 +203,7 @@ def test_a_frame_that_is_not_encoded_yet_is_captured_from_its_pixels(agent: Aske
 
 def test_notes_are_short_and_printable(agent: AskedAgent) -> None:
     agent.play(1)
-    refused = {"x" * 501: "note: at most 500 characters, not 501", "a\nb": "one line alone"}
+    refused = {"x" * 501: "note: at most 500 characters, not 501", "a\nb": "one line of printable"}
     for note, why in refused.items():
         with pytest.raises(RequestRefused, match=why) as refusal:
             agent.captures.request("gate", note=note)

@@ -377,7 +377,7 @@ def test_what_is_no_verdict_is_refused_with_the_fix(agent: AskedAgent) -> None:
         ("right", {"capture": capture_id(1), **frame}, subject),
         ("right", {**frame, "by": "x" * 65}, "by: at most 64 characters, not 65"),
         ("right", {**frame, "note": "x" * 501}, "note: at most 500 characters, not 501"),
-        ("right", {**frame, "note": "a\nb"}, "note: printable characters on one line alone"),
+        ("right", {**frame, "note": "a\nb"}, "note: only one line of printable characters"),
     ]
     for verdict, given, said in refused:
         with pytest.raises(RequestRefused) as refusal:
