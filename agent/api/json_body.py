@@ -52,6 +52,24 @@ async def json_fields(request: Request, *fields: JsonField) -> dict[str, Any]:
 
 def fields_of(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
     """Return the fields of a body; see `json_fields`."""
+    found = _object_in(body, fields)
+    known = {field.name: field for field in fields}
+    unknown = [name for name in found if name not in known]
+    wrong = [_unknown(name, list(known)) for name in unknown[:_UNKNOWN_NAMED]]
+    if len(unknown) > _UNKNOWN_NAMED:  # to look for what each might mean takes its time
+        wrong.append(f"{len(unknown) - _UNKNOWN_NAMED} more fields are unknown")
+    given = {name: value for name, value in found.items() if value is not None and name in known}
+    for name, field in known.items():
+        if name in given:
+            wrong += _wrong_kind(field, given[name])
+        elif field.required:
+            wrong.append(f"{name}: is missing")
+    if wrong:
+        raise RequestRefused(RefusalKind.INVALID, "; ".join(wrong))
+    return given
+
+
+def _object_in(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
     if not body.strip():
         raise _refused("it is empty", fields)
     try:
@@ -68,20 +86,7 @@ def fields_of(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
         raise _refused(f"it is not JSON: {printable(error)}", fields) from None
     if not isinstance(found, dict):
         raise _refused(f"it is {_KINDS[type(found)]}", fields)
-    known = {field.name: field for field in fields}
-    unknown = [name for name in found if name not in known]
-    wrong = [_unknown(name, list(known)) for name in unknown[:_UNKNOWN_NAMED]]
-    if len(unknown) > _UNKNOWN_NAMED:  # to look for what each might mean takes its time
-        wrong.append(f"{len(unknown) - _UNKNOWN_NAMED} more fields are unknown")
-    given = {name: value for name, value in found.items() if value is not None and name in known}
-    for name, field in known.items():
-        if name in given:
-            wrong += _wrong_kind(field, given[name])
-        elif field.required:
-            wrong.append(f"{name}: is missing")
-    if wrong:
-        raise RequestRefused(RefusalKind.INVALID, "; ".join(wrong))
-    return given
+    return found
 
 
 def _wrong_kind(field: JsonField, value: object) -> list[str]:
