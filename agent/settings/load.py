@@ -16,6 +16,7 @@ from agent.printable import printable
 from agent.redaction import MASK, redact, remember_secrets, secrets_of_camera, secrets_of_endpoint
 from agent.settings.declarations import PREFIX, Settings, variable
 from agent.settings.describe import OWN_WORDS, explain, is_secret
+from agent.settings.expected_names import EXPECTED
 from agent.settings.foreign import is_foreign
 from agent.settings.pushed import pushed_problems
 from agent.settings.reach import unreachable
@@ -235,6 +236,8 @@ def _is_unknown(name: str) -> bool:
 
 
 def _unknown(name: str) -> str:
+    if name.upper() in EXPECTED:
+        return f"{printable(name)}: unknown; {EXPECTED[name.upper()]}"
     near = closest_name(_name(name.upper()).upper(), [_name(each).upper() for each in _VARIABLES])
     if near:
         return f"{printable(name)}: unknown; did you mean {PREFIX}{near}?"
