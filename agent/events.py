@@ -556,8 +556,9 @@ EVENTS: Mapping[str, Event] = {
     "api started": Event(
         "info",
         "Applications and browsers can reach the agent at `address`; `tls` and `token` say whether "
-        "it is encrypted and asks for a token. A warning if no network interface has the address.",
-        "Correct the address, unless the network comes later than the agent.",
+        "it is encrypted and asks for a token. A warning if no network interface has the address, "
+        "or if the certificate is not valid now.",
+        "Do what `error` says, unless the network or the time comes later than the agent.",
         worst_level="warning",
         facts="address tls token error",
     ),

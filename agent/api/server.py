@@ -72,6 +72,7 @@ class ApiServer:
         for each in self._listening:
             each.remove()
         if self._thread.ident is None:
+            self._loop.close()
             return
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._loop.stop)

@@ -11,7 +11,7 @@ from agent.api.access import UNIX_ACCESS, Access
 from agent.api.hosts import own_hosts
 from agent.api.limits import limits_for
 from agent.api.listening import listen_at
-from agent.api.tls import tls_context
+from agent.api.tls import expiry, tls_context
 from agent.errors import ConfigurationError
 from agent.factories.extras import need
 from agent.factories.mqtt import broker_of, mqtt_address, mqtt_workers
@@ -75,11 +75,23 @@ def _api(settings: Settings, application: Application, log: Log) -> list[SideWor
         "tls": terms.tls is not None,
         "token": terms.access.token is not None,
     }
-    if listening.warning:
-        log.warning("api started", **facts, error=listening.warning)
+    warning = listening.warning or _certificate_problem(settings, terms)
+    if warning:
+        log.warning("api started", **facts, error=warning)
     else:
         log.info("api started", **facts)
     return [SideWorker("api", server.step, server.close)]
+
+
+def _certificate_problem(settings: Settings, terms: ApiTerms) -> str:
+    """Say why clients will refuse the certificate, as after a start with a wrong clock."""
+    if terms.tls is None or settings.api_tls_cert is None:
+        return ""
+    try:
+        expiry(terms.tls, settings.api_tls_cert)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import trustme
 from agent.api.tls import expiry, tls_context
 from agent.cli.api_check import check_api
 from agent.errors import ConfigurationError
-from agent.factories.api import api_terms, check_doors
+from agent.factories.api import api_terms, check_doors, side_workers
 from agent.factories.extras import need
 from agent.runtime.application import Application
 from agent.settings.declarations import Settings
@@ -27,6 +27,7 @@ from agent.system import SystemClock
 from tests import ROOT
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock
+from tests.fakes.log import Recorder
 from tests.mqtt.mosquitto import free_port
 
 TOKEN = "a-long-random-token"
@@ -247,6 +248,23 @@ def test_check_finds_a_certificate_that_has_expired_or_will(
     pem(tmp_path, not_after=now + dt.timedelta(9))
     clock = ManualClock(wall=now.timestamp())
     assert "warning: the certificate is valid until " in check_api(found, found.api, clock)
+
+
+def test_a_start_with_a_certificate_that_has_expired_warns(
+    tmp_path: Path, token: Callable[[str], None], application: Application, log: Recorder
+) -> None:
+    token(TOKEN)
+    now = dt.datetime.now(dt.UTC)
+    old = pem(tmp_path, not_before=now - dt.timedelta(9), not_after=now - dt.timedelta(1))
+    found = settings(f"127.0.0.1:{free_port()}", tmp_path, api_tls_cert=old)
+
+    [api] = [each for each in side_workers(found, application, log=log.log) if each.name == "api"]
+    assert api.close is not None
+    api.close()
+
+    started = log.one("api started")
+    assert started["log_level"] == "warning"
+    assert f"cannot use {old}: certificate has expired" in started["error"]
 
 
 def test_check_names_an_address_that_this_computer_does_not_have(
