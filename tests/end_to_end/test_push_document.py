@@ -143,6 +143,7 @@ def test_the_client_and_curl_push_over_tcp_with_the_token(programs: Path) -> Non
         curl = run(programs, "bash", "-c", line)
 
     assert "401: cannot answer: the token is wrong" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1  # no traceback
     assert "'accepted': True" in taken.stdout, taken.stderr
     assert "a token is needed" in json.loads(curl.stdout)["error"]
     with running(programs, settings_for(f"127.0.0.1:{port}")):
