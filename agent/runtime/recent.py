@@ -170,6 +170,7 @@ class RecentFrames:
             entry = self._entry(capture.observation.frame)
             if entry is not None:
                 entry.capture, entry.lane = capture.id, capture.lane
+                entry.captures = (*entry.captures, capture.id)
 
     def step(self) -> float:
         """Encode what waits; wait a moment if nothing does."""
@@ -201,7 +202,7 @@ class RecentFrames:
     def of_capture(self, capture_id: str) -> RecentFrame | None:
         """Return the frame of a capture; None if it is not kept any more."""
         frames = [entry for camera in self._rings for entry in self.frames(camera)]
-        return next((entry for entry in frames if entry.capture == capture_id), None)
+        return next((entry for entry in frames if capture_id in entry.captures), None)
 
     def find(self, camera: str, at: str | float | None = None) -> RecentFrame:
         """Return the frame of a camera that is nearest to `at`; None means the newest.

@@ -16,7 +16,7 @@ from agent.errors import RefusalKind, RequestRefused
 from agent.logs import Log
 from agent.ports import Clock
 from agent.printable import printable
-from agent.record.timestamp import seconds_of
+from agent.record.timestamp import seconds_of, timestamp
 from agent.record.verdicts import verdict_line
 from agent.runtime.asked_captures import MOST_NOTE, AskedCaptures, CaptureParts, checked_text
 from agent.runtime.followed import CaptureState
@@ -149,7 +149,8 @@ class GivenVerdicts:
             capture = Capture(entry.observation, Lane.VERDICT, (hit,), 1.0, id=new, verdict=given)
             self._parts.past.want(entry, capture)
             self._parts.known.note(capture)
-            self._remember(new, name, capture_id)
+            # A capture of the frame is found by its time when the frame is not in memory any more.
+            self._remember(new, name, (frame.camera, timestamp(frame.captured_at)), capture_id)
             return given
 
     def _about_stored(self, capture_id: str, given: Verdict) -> Verdict:
@@ -157,7 +158,8 @@ class GivenVerdicts:
         facts = self._captures.state(capture_id)
         given = replace(given, camera=facts["camera"], moment=seconds_of(facts["captured_at"]))
         with self._lock:
-            made = self._made.get(capture_id)
+            name = facts["camera"], facts["captured_at"]
+            made = self._made.get(capture_id) or self._made.get(name)
             waits = self._parts.spool.waits(capture_id) is not None
             needs_image = given.verdict.contradicts and not self._is_verdict(capture_id)
             if made is not None or not needs_image or not waits:
@@ -177,7 +179,7 @@ class GivenVerdicts:
                     "verdicts": [verdict_line(given)],
                 }
             )
-            self._remember(new, capture_id)
+            self._remember(new, name, capture_id)
             return given
 
     def _fact(self, given: Verdict) -> Verdict:

@@ -185,6 +185,26 @@ def test_a_verdict_about_a_capture_that_gave_way_is_about_the_one_that_is_kept(
         agent.play(60)
 
 
+@pytest.mark.parametrize("later", [0, 60], ids=["in memory", "only on disk"])
+def test_a_failure_makes_one_capture_of_a_frame_that_has_several(
+    agent: AskedAgent, later: int
+) -> None:
+    agent.play(10)
+    first = agent.captures.request("gate", "-1s", note="torn")
+    second = agent.captures.request("gate", "-1s", note="greasy")
+    agent.work()
+    agent.play(later)
+    made = agent.verdicts.give("wrong", capture=second)["id"]
+    agent.work()
+
+    said = agent.verdicts.give("missing", capture=first)
+    agent.work()
+
+    assert (said["id"], said["of"]) == (made, first)
+    lanes = [each.record["lane"] for each in agent.waiting().values()]
+    assert sorted(lanes) == ["requested", "verdict"]
+
+
 def test_a_failure_in_a_capture_that_gave_way_to_a_request_has_the_image(
     agent: AskedAgent,
 ) -> None:
