@@ -1,9 +1,9 @@
 """Accepts TLS connections: a client that has not finished its handshake holds a place too."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 
 from agent.api.connection import Observer, remote_address
@@ -64,10 +64,14 @@ class Handshakes:
         oldest.cancel()
 
     async def _shake(self, accepted: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # it failed, took too long, or the client is gone
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connection,
                 accepted,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._limits.head_s,
             )
+        except OSError as error:  # it failed, took too long, or the client is gone
+            # The frames hold the error and the error the frames: their memory would stay until
+            # the next search for such circles.
+            traceback.clear_frames(error.__traceback__)

@@ -1,8 +1,10 @@
 """Clients that connect to the port with TLS and never finish the handshake."""
 
 import contextlib
+import gc
 import socket
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -121,3 +123,23 @@ def test_the_end_of_the_server_ends_handshakes(
 
     assert served.server.has_ended
     assert all(is_ended(each) for each in clients)
+
+
+def test_a_handshake_that_fails_leaves_no_memory_to_be_searched_for(
+    application: Application, serve: Serve, tls: ssl.SSLContext, opened: ExitStack
+) -> None:
+    """Each holds 256 kB: what waits for the search may be hundreds of megabytes."""
+    served = serve(application, limits=FEW, tls=tls)
+    assert status(served) == 200
+    gc.collect()
+    gc.disable()
+    opened.callback(gc.enable)
+
+    for client in silent(served, opened, 3):
+        client.sendall(b"no TLS at all")
+        assert is_ended(client)
+    left = [is_ended(client) for client in silent(served, opened, 20)[:-4]]
+
+    assert len(left) == 16
+    assert status(served) == 200
+    assert sum(isinstance(each, SSLProtocol) for each in gc.get_objects()) <= 6
