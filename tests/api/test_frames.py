@@ -83,7 +83,9 @@ def test_the_time_of_a_frame_may_be_stated(served: ServedApi, camera: PushedCame
 
 
 def test_a_time_that_is_none_is_refused(served: ServedApi) -> None:
-    for text in ("now", "2026-05-01T12:00:00", "-3s", "0001-01-01T00:00:00Z", "\xff"):
+    unusable = ("now", "2026-05-01T12:00:00", "-3s", "\xff")
+    no_record_can_hold = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00")
+    for text in (*unusable, *no_record_can_hold, "9999-12-31T23:59:59.999999Z"):
         response = served.unix.post(PATH, image_file(), {**JPEG, "Captured-At": text})
 
         assert response.status == 400

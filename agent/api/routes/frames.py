@@ -15,7 +15,9 @@ from agent.runtime.application import Application
 CAPTURED_AT = "Captured-At"
 """Header with the time of the frame."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""A record can write no others: in UTC, a time with a zone may be of the year 10000."""
+
 _ACCEPTED, _INVALID = 202, 400
 
 
@@ -51,7 +53,7 @@ def _captured_at(text: str | None) -> float | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None or moment < _EPOCH:
+    if moment is None or moment.tzinfo is None or not _EARLIEST <= moment < _LATEST:
         raise HTTPException(
             _INVALID,
             f"cannot use the header {CAPTURED_AT}: '{printable(text, 64)}' is no time with its "
