@@ -60,6 +60,7 @@ class AskedCaptures:
                 note=note,
             )
             self._parts.past.want(entry, capture)
+            self._parts.recent.asked(entry, name)
             self._parts.known.note(capture)
             kept = set(self._parts.recent.frames(camera))
             self._asked = {

@@ -164,13 +164,19 @@ class RecentFrames:
                 light = without_pixels(evaluation.frame)
                 entry.evaluation = replace(evaluation, frame=light)
 
+    def asked(self, entry: RecentFrame, capture_id: str) -> None:
+        """Note the id of a capture that will be made of a frame."""
+        with self._changed:
+            entry.captures = (*entry.captures, capture_id)
+
     def captured(self, capture: Capture) -> None:
         """Note the id of a frame's capture."""
         with self._changed:
             entry = self._entry(capture.observation.frame)
             if entry is not None:
                 entry.capture, entry.lane = capture.id, capture.lane
-                entry.captures = (*entry.captures, capture.id)
+                if capture.id not in entry.captures:
+                    entry.captures = (*entry.captures, capture.id)
 
     def step(self) -> float:
         """Encode what waits; wait a moment if nothing does."""

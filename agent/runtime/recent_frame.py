@@ -39,7 +39,7 @@ class RecentFrame:
     capture: str = ""
     """Id of its latest capture; empty if there is none."""
     lane: Lane | None = None  # of that capture
-    captures: tuple[str, ...] = ()  # ids of all its captures
+    captures: tuple[str, ...] = ()  # ids of all its captures, made or asked for
     bytes: int = 0  # that it takes in memory, its pixels not counted
 
     @property

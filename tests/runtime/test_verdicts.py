@@ -185,6 +185,20 @@ def test_a_verdict_about_a_capture_that_gave_way_is_about_the_one_that_is_kept(
         agent.play(60)
 
 
+def test_a_failure_in_a_capture_that_is_not_made_yet_has_the_lane_verdict(
+    agent: AskedAgent,
+) -> None:
+    agent.play(10)
+    asked = agent.captures.request("gate", "-1s")
+    said = agent.verdicts.give("wrong", capture=asked)
+    assert agent.verdicts.give("right", capture=asked)["id"] == asked
+    agent.work()
+
+    assert (said["state"], said["of"]) == ("requested", asked)
+    [stored] = agent.waiting().values()
+    assert (stored.id, stored.record["lane"]) == (said["id"], "verdict")
+
+
 @pytest.mark.parametrize("later", [0, 60], ids=["in memory", "only on disk"])
 def test_a_failure_makes_one_capture_of_a_frame_that_has_several(
     agent: AskedAgent, later: int
