@@ -20,6 +20,7 @@ from agent.api.tls import tls_context
 from agent.runtime.application import Application
 from tests.fakes.api import Serve, ServedApi
 from tests.fakes.log import Recorder
+from tests.runtime.runtime_builders import wait_until
 
 AUTHORITY = trustme.CA()
 FEW = replace(LIMITS, connections=4, address_connections=2)
@@ -123,6 +124,19 @@ def test_the_end_of_the_server_ends_handshakes(
 
     assert served.server.has_ended
     assert all(is_ended(each) for each in clients)
+
+
+def test_connections_that_have_ended_leave_no_memory_to_be_searched_for(
+    application: Application, serve: Serve, tls: ssl.SSLContext, opened: ExitStack
+) -> None:
+    served = serve(application, tls=tls)
+    gc.collect()
+    gc.disable()
+    opened.callback(gc.enable)
+
+    assert [status(served) for _ in range(10)] == [200] * 10
+
+    wait_until(lambda: not any(isinstance(each, SSLProtocol) for each in gc.get_objects()))
 
 
 def test_a_handshake_that_fails_leaves_no_memory_to_be_searched_for(
