@@ -185,7 +185,7 @@ def open_recording(path: Path) -> "VideoFile | ImageFolder":
         raise CameraLost(
             "not found. Check the path; a path without a leading / is relative to "
             f"{os.fspath(Path.cwd())}, and the address of a camera on the network begins with "
-            "rtsp:// or http://"
+            "rtsp:// or http://, that of an application's frames is push:"
         ) from None
     except PermissionError:
         raise CameraLost("permission denied. Make it readable for the agent's user") from None

@@ -95,7 +95,7 @@ def settings(
     from agent.settings.load import load
 
     checks = [_make_target] if needs_target else []
-    checks += [_check_doors] if needs_doors else []
+    checks += [_check_api, _check_broker] if needs_doors else []
     return load(needs_cameras=needs_cameras, further=partial(_all_of, checks) if checks else None)
 
 
@@ -111,10 +111,16 @@ def _make_target(settings: "Settings") -> None:
     upload_target(settings, clock=SystemClock())
 
 
-def _check_doors(settings: "Settings") -> None:
-    from agent.factories.api import check_doors
+def _check_api(settings: "Settings") -> None:
+    from agent.factories.api import check_api_terms
 
-    check_doors(settings)
+    check_api_terms(settings)
+
+
+def _check_broker(settings: "Settings") -> None:
+    from agent.factories.api import check_broker_terms
+
+    check_broker_terms(settings)
 
 
 def _all_of(checks: Sequence[Callable[["Settings"], None]], settings: "Settings") -> None:

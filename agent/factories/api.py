@@ -32,10 +32,14 @@ def has_doors(settings: Settings) -> bool:
     return settings.api is not None or settings.mqtt_url is not None
 
 
-def check_doors(settings: Settings) -> None:
-    """Raise `ConfigurationError` for what a person must fix before the daemon can be asked."""
+def check_api_terms(settings: Settings) -> None:
+    """Raise `ConfigurationError` for what a person must fix before the API can be asked."""
     if settings.api is not None:
         api_terms(settings)
+
+
+def check_broker_terms(settings: Settings) -> None:
+    """Raise `ConfigurationError` for what a person must fix before a broker can be used."""
     broker = mqtt_address(settings)
     if broker is not None:
         broker_of(settings, broker)

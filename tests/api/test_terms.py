@@ -16,10 +16,10 @@ import pytest
 import trustme
 
 from agent.api.tls import expiry, tls_context
+from agent.cli import console
 from agent.cli.api_check import check_api
 from agent.errors import ConfigurationError
-from agent.factories.api import api_terms, check_doors, side_workers
-from agent.factories.extras import need
+from agent.factories.api import api_terms, side_workers
 from agent.runtime.application import Application
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
@@ -207,14 +207,18 @@ def test_a_setting_that_lacks_a_library_says_what_to_install(
         importlib.util, "find_spec", lambda name: None if name in lacking else find(name)
     )
 
+    monkeypatch.setenv("AGENT_CAMERAS", "/dev/video0")
+    monkeypatch.setenv("AGENT_SPOOL_DIR", str(tmp_path))
+    monkeypatch.setenv("AGENT_API", "127.0.0.1:8787")
+    monkeypatch.setenv("AGENT_MQTT_URL", "mqtt://127.0.0.1")
     with pytest.raises(ConfigurationError) as refused:
-        check_doors(settings("127.0.0.1:8787", tmp_path))
+        console.settings(needs_cameras=True, needs_doors=True)
     assert str(refused.value) == (
         "AGENT_API needs starlette and jinja2: pip install 'edge-capture-agent[web]' in the "
-        "agent's environment, or unset AGENT_API"
+        "agent's environment, or unset AGENT_API\n"
+        "AGENT_MQTT_URL needs paho: pip install 'edge-capture-agent[mqtt]' in the agent's "
+        "environment, or unset AGENT_MQTT_URL"
     )
-    with pytest.raises(ConfigurationError, match=r"AGENT_MQTT_URL needs paho: .*\[mqtt\]"):
-        need("mqtt", "AGENT_MQTT_URL")
 
 
 def test_check_says_who_can_reach_it(tmp_path: Path, token: Callable[[str], None]) -> None:

@@ -188,10 +188,11 @@ def test_a_daemon_without_api_and_broker_loads_no_library_of_theirs() -> None:
     script = (
         "from types import SimpleNamespace\n"
         "import agent.app\n"
-        "from agent.factories.api import check_doors, side_workers\n"
+        "from agent.factories.api import check_api_terms, check_broker_terms, side_workers\n"
         "from agent.settings.load import without_environment\n"
         "settings = without_environment()\n"
-        "check_doors(settings)\n"
+        "check_api_terms(settings)\n"
+        "check_broker_terms(settings)\n"
         "doors = SimpleNamespace(facts=None)\n"
         "assert side_workers(settings, doors, log=None) == ()"
     )
