@@ -1,9 +1,25 @@
 """Reads the query of a request; what is not understood is refused."""
 
+from collections.abc import Collection
+
 from starlette.requests import Request
 
 from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
+
+
+def allow_only(request: Request, names: Collection[str]) -> None:
+    """Raise `RequestRefused` for a name in the query that is none of `names`.
+
+    Not for images: pages add a name of their own, so that a browser does not show an old one.
+    """
+    for name in request.query_params:
+        if name not in names:
+            raise RequestRefused(
+                RefusalKind.INVALID,
+                f"cannot use {printable(name, 60)}=: it is unknown; allowed are "
+                f"{' and '.join(names)}",
+            )
 
 
 def flag(request: Request, name: str) -> bool:

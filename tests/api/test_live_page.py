@@ -148,6 +148,7 @@ REFUSED = {
     "/v1/cameras/gate/latest.jpg?size=99999999999": (400, "it must be from 1 to 1920"),
     "/v1/detections?camera=gat": (404, "'gat': there is no such camera; the cameras are gate"),
     "/v1/detections?camera=gate&shapes=2": (400, "shapes=2: allowed are 0 and 1"),
+    "/v1/detections?cameras=gate": (400, "cameras=: it is unknown; allowed are camera and shapes"),
 }
 
 

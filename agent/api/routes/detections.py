@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from agent.api.detection_feed import DetectionFeed
 from agent.api.live_feed import STATUS_S, LiveFeed, live_facts
-from agent.api.queries import flag
+from agent.api.queries import allow_only, flag
 from agent.api.recently import Recently
 from agent.api.streams import EventStream
 from agent.errors import RefusalKind, RequestRefused
@@ -34,6 +34,7 @@ def routes(application: Application) -> list[Route]:
         feed = DetectionFeed(application.frames)
 
         async def detections(request: Request) -> EventStream:
+            allow_only(request, ("camera", "shapes"))
             cameras = _cameras(request, application.cameras)
             return EventStream(feed.events(cameras, shapes=flag(request, "shapes")))
 
