@@ -130,12 +130,15 @@ def _last_error(facts: Mapping[str, Any]) -> Row:
 
 
 def _waiting(facts: Mapping[str, Any], now: float) -> str:
-    words = [f"{facts['waiting']} captures, {show_size(facts['waiting_bytes'])}"]
+    number = facts["waiting"]
+    words = [f"{number} capture{'' if number == 1 else 's'}, {show_size(facts['waiting_bytes'])}"]
     if facts["waiting"] and facts["oldest_waiting"]:
         words.append(f"the oldest {_ago(facts['oldest_waiting'], now)}")
     if facts["waiting"] and facts["best_value"] is not None:
         words.append(f"the best {facts['best_value']:.2f} expected new failures")
-    if facts["facts_waiting"]:
+    if facts["facts_waiting"] == 1:
+        words.append("1 verdict that travels with the next capture")
+    elif facts["facts_waiting"]:
         words.append(f"{facts['facts_waiting']} verdicts that travel with the next captures")
     if facts["in_flight"]:
         words.append(f"{facts['in_flight']} being sent")

@@ -158,6 +158,8 @@ def camera(**facts: Any) -> dict[str, Any]:
         ("waiting", {"best_value": 0.0}, "0 captures, 0B"),
         ("waiting", {"waiting": 3, "in_flight": 2}, "2 being sent"),
         ("waiting", {"facts_waiting": 3}, "3 verdicts that travel with the next captures"),
+        ("waiting", {"facts_waiting": 1}, "1 verdict that travels with the next capture"),
+        ("waiting", {"waiting": 1}, "1 capture, "),
         (
             "waiting",
             {"waiting": 1, "oldest_waiting": "2026-05-28T20:26:00+00:00"},
