@@ -184,8 +184,10 @@ def start_in(
     terminal: tuple[int, int], folder: Path, *, before: str = ""
 ) -> subprocess.Popen[bytes]:
     _, program = terminal
+    # Where the tests run under nohup, the signal would be ignored from the start.
+    not_ignored = ["env", "--default-signal=HUP"]
     return subprocess.Popen(
-        ["setsid", "--ctty", "sh", "-c", f'{before} exec "$0" run', COMMAND],
+        [*not_ignored, "setsid", "--ctty", "sh", "-c", f'{before} exec "$0" run', COMMAND],
         env=environment(folder, {"AGENT_CAMERAS": NEVER_ENDS}),
         cwd=folder,
         stdin=program,
