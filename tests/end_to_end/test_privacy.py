@@ -36,7 +36,7 @@ BUGS = {
     "encoder": "import agent.record.image as m\nm.pixelated = lambda pixels, parts: pixels\n",
     "look": (
         "import agent.factories.images as f\nfrom agent.record.image import JpegEncoder\n"
-        "f.viewing_encoder = lambda settings: JpegEncoder(quality=90)\n"
+        "f.viewing_encoder = lambda settings, **_: JpegEncoder(quality=90)\n"
     ),
     "crops": "import agent.selection.view as m\nm.coarse = lambda crop: crop\n",
 }

@@ -39,10 +39,11 @@ class TimedCamera:
         return Page(kind=kind, parts=multipart(self._images()))
 
     def _images(self) -> Iterator[bytes]:
-        began = time.monotonic()
-        for number in range(2**16):
+        began, first = time.monotonic(), len(self.sent)  # each connection has numbers of its own
+        for number in range(first, 2**16):
             data = bytes(cv2.imencode(".jpg", numbered(number))[1])
-            if self._stopping.wait(max(0.0, began + number / self._fps - time.monotonic())):
+            due = began + (number - first) / self._fps
+            if self._stopping.wait(max(0.0, due - time.monotonic())):
                 return
             self.sent[number] = time.monotonic()
             yield data
