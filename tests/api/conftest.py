@@ -17,25 +17,10 @@ from agent.spool.spool import Spool
 from tests.fakes.api import Serve, served_api
 from tests.fakes.clock import ManualClock
 from tests.fakes.log import Recorder
-from tests.runtime.runtime_builders import open_test_spool
+from tests.runtime.spool_fixtures import clock, log, spool
 from tests.runtime.whole_agent import Recording, WholeAgent
 
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def log() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def spool(tmp_path: Path, clock: ManualClock, log: Recorder) -> Iterator[Spool]:
-    with open_test_spool(tmp_path, clock, log) as spool:
-        log.lines.clear()
-        yield spool
+__all__ = ["clock", "log", "spool"]
 
 
 @pytest.fixture
