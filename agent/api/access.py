@@ -69,7 +69,7 @@ class Access:
         shown = printable(" ".join(given)) or "none"
         return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST,
-            f"cannot answer for the host {shown}, which a web page of others may have made up; "
+            f"cannot answer for the host {shown}, which is no name of this API; "
             f"allowed: {self.hosts.shown}. docs/api.md says more",
             "host",
         )
@@ -116,8 +116,8 @@ class Access:
             named = f"Content-Type {printable(kind)}" if kind else "a request without Content-Type"
             return Refusal(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"cannot take {named}: a web page of others could send it; send Content-Type: "
-                "application/json, or image/jpeg for a frame",
+                f"cannot take {named}: a form of a foreign web page could send it; send "
+                "Content-Type: application/json, or image/jpeg for a frame",
             )
         if kind == _MULTIPART and self.hosts.port is not None and not self._is_deliberate(headers):
             return Refusal(

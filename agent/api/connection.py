@@ -84,7 +84,7 @@ class Connections:
         if not ranks:
             return False
         _, oldest = min(ranks, key=lambda pair: pair[0])
-        self.remove(oldest)  # now: the loop tells of its end later
+        self.remove(oldest)  # at once: `connection_lost` is called in a later turn of the loop
         oldest.abort()
         return True
 
@@ -144,9 +144,10 @@ class Connection(H11Protocol):
 
     @property
     def spare_rank(self) -> int | None:
-        """How early it may be ended for a new connection; None while we have to do for it.
+        """How early it may be ended for a new connection; None while the server works for it.
 
-        What it waits for is its client: a request, the rest of a body, or that it reads.
+        It may be ended while it waits for its client: for a request, for the rest of a body, or
+        until the client reads.
         """
         if self.phase in {Phase.IDLE, Phase.HEAD}:
             return 0
@@ -172,8 +173,8 @@ class Connection(H11Protocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
-        # All these lead back here, and from here to 256 kB of TLS: without them the memory is free
-        # at once, not after uvicorn's timer or at the next search for such circles.
+        # Break the reference cycles through uvicorn's timer, the call and its scope: they would
+        # keep 256 kB of TLS buffers until the timer fires or the garbage collector runs.
         self._unset_keepalive_if_required()
         self.app, self.scope, self.cycle = _nothing, None, None  # type: ignore[assignment]
 
@@ -213,7 +214,8 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         self.phase = Phase.IDLE
-        # Not only closed: what a client never reads would be kept for it.
+        # uvicorn closes an idle connection, but a close waits until the client has read everything:
+        # abort it soon after.
         self._due(self._limits.idle_s + self._limits.linger_s)
         super().on_response_complete()
 
