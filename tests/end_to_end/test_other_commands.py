@@ -141,7 +141,7 @@ def test_the_daemon_resumes_by_itself(
     with Daemon(tmp_path, **settings, AGENT_UPLOAD_URL=receiver.url) as daemon:
         daemon.wait_for("upload delayed")
         receiver.start()
-        assert daemon.wait_for("upload resumed")["after_s"] > 0
+        assert daemon.wait_for("upload resumed")["after_s"] >= 0  # the first retry may be at once
         delivered = daemon.wait_for("capture delivered")
     assert delivered["capture"] in receiver.records
 
