@@ -11,17 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.dataset.annotations.coco_file import coco_labels, is_coco
+from agent.dataset.annotations.label_studio_export import is_label_studio, label_studio_boxes
+from agent.dataset.annotations.model_boxes import compared_boxes, is_untouched
+from agent.dataset.annotations.source import Truth, text_of
+from agent.dataset.annotations.spelling import require_labels_of_model
+from agent.dataset.annotations.verdict_table import verdicts
+from agent.dataset.annotations.yolo_labels import read_folder
 from agent.dataset.records import Records, part_folders, read_records
 from agent.dataset.verdicts import FILE as VERDICTS
 from agent.domain import Task
 from agent.errors import ConfigurationError
-from agent.evaluation import annotations as review
 from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
-from agent.evaluation.label_studio_export import is_label_studio, label_studio_boxes
 from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
-from agent.evaluation.model_boxes import compared_boxes, is_untouched
-from agent.evaluation.yolo_labels import read_folder
 from agent.printable import printable
 from agent.record.shapes import task_of
 
@@ -42,7 +45,7 @@ _BIASED = (
 class _Said:
     """What a review holds, by id."""
 
-    truth: review.Truth
+    truth: Truth
     verdicts: Mapping[str, bool]
 
 
@@ -130,20 +133,20 @@ def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool)
                 "frames are no random sample, and of `unobjected` nobody has looked; give a file "
                 "of a review of the random captures"
             )
-        text = review.text_of(labels)
+        text = text_of(labels)
         content = None
         if labels.suffix.lower() == ".json":
             try:
                 content = json.loads(text)
             except (ValueError, RecursionError) as error:
                 raise ConfigurationError(f"cannot read {labels}: it is no JSON: {error}") from error
-        if review.is_coco(content):
-            truth = review.coco_labels(labels, content, records)
+        if is_coco(content):
+            truth = coco_labels(labels, content, records)
         elif is_label_studio(content):
             truth = label_studio_boxes(labels, content, records)
         else:
-            return _Said({}, review.verdicts(labels, text, records))
-    review.require_labels_of_model(labels, truth, records)
+            return _Said({}, verdicts(labels, text, records))
+    require_labels_of_model(labels, truth, records)
     drawn = [name for name in truth if records[name]["lane"] == "random"]
     untouched = all(is_untouched(records[name], truth[name]) for name in drawn)
     if drawn and untouched and not is_reviewed:
@@ -154,9 +157,7 @@ def _read(labels: Path, directory: Path, records: Records, *, is_reviewed: bool)
     return _Said(truth, {})
 
 
-def _folder_truth(
-    labels: Path, directory: Path, records: Records, *, is_reviewed: bool
-) -> review.Truth:
+def _folder_truth(labels: Path, directory: Path, records: Records, *, is_reviewed: bool) -> Truth:
     """The boxes of a folder of label files; many tools write none for an empty image."""
     detected = {name: record for name, record in records.items() if "detections" in record}
     folder = read_folder(labels, directory, detected)

@@ -4,21 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
 
 MATCH_IOU = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedBox:
-    """A box with its label, by a person or by the model."""
-
-    label: str
-    box: Box
-    confidence: float = 1.0
-    is_crowd: bool = False  # by a person: many objects, of which none is asked for
-    is_bounds: bool = field(default=False, compare=False)
-    """Whether it is the upright box around a polygon, a rotated box or a pose."""
 
 
 @dataclass(frozen=True, slots=True)

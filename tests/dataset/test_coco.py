@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.dataset.annotations.coco_file import coco_labels
 from agent.dataset.coco import coco_of, write_coco
 from agent.dataset.folder import Dataset
 from agent.dataset.records import read_records
 from agent.domain import VerdictKind
 from agent.errors import ConfigurationError
-from agent.evaluation.annotations import coco_labels
 from agent.files import Disk
 from agent.record.shapes import COCO_KEYPOINTS
 from tests.fakes.captures import CAR, capture_id, record_of, said, stored_capture

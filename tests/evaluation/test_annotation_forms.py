@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.dataset.annotations.coco_file import coco_labels
+from agent.dataset.annotations.source import text_of
+from agent.dataset.annotations.verdict_table import verdicts
+from agent.dataset.annotations.yolo_labels import class_names, read_folder
 from agent.dataset.records import read_records
 from agent.errors import ConfigurationError
-from agent.evaluation import annotations
-from agent.evaluation.yolo_labels import class_names, read_folder
 from tests.evaluation.test_estimate_command import captures, estimate, facts, name_of, refused
 
 DRAWN = 10
@@ -344,7 +346,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, name: str, data: bytes) -
             (tmp_path / "data.yaml").write_text("names: [a]")
             read_folder(tmp_path, tmp_path / "dataset", records).truth(records)
         elif name.startswith("v."):
-            annotations.verdicts(file, annotations.text_of(file), records)
+            verdicts(file, text_of(file), records)
         else:
             class_names(file)
     except ConfigurationError as error:
@@ -366,7 +368,7 @@ def test_any_json_is_read_as_coco_or_refused(tmp_path: Path, content: object) ->
     coco = {"images": content, "annotations": content, "categories": content}
     records = {name_of(0): {"image": {"width": 10, "height": 10}}}
     try:
-        annotations.coco_labels(tmp_path / "x.json", coco, records)
+        coco_labels(tmp_path / "x.json", coco, records)
     except ConfigurationError as error:
         assert str(error).isprintable()  # noqa: PT017
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
-from agent.evaluation.box_matching import AnnotatedBox, match_boxes
+from agent.evaluation.box_matching import match_boxes
 
 
 def box(

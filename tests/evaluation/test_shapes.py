@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evaluation.annotations import ReviewError, coco_labels
-from agent.evaluation.label_studio_export import label_studio_boxes
-from agent.evaluation.yolo_rows import PoseShape, box_of_row
+from agent.dataset.annotations.coco_file import coco_labels
+from agent.dataset.annotations.label_studio_export import label_studio_boxes
+from agent.dataset.annotations.source import ReviewError
+from agent.dataset.annotations.yolo_rows import PoseShape, box_of_row
 from tests.evaluation.test_estimate_command import captures, estimate, facts, name_of, refused
 
 DRAWN = 6

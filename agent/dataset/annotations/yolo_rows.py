@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.dataset.annotations.boxes import AnnotatedBox
+from agent.dataset.annotations.source import finite
 from agent.domain import Box, Task
-from agent.evaluation.annotations import finite
-from agent.evaluation.box_matching import AnnotatedBox
 from agent.printable import printable
 from agent.record.shapes import Visibility, bounds, keypoint_count, task_of
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from agent.dataset.annotations.boxes import AnnotatedBox
+from agent.dataset.annotations.source import ReviewError, Truth, capture_in, text_of
+from agent.dataset.annotations.yolo_rows import PoseShape, box_of_row, pose_of
 from agent.dataset.records import Records
-from agent.evaluation.annotations import ReviewError, Truth, capture_in, text_of
-from agent.evaluation.box_matching import AnnotatedBox
-from agent.evaluation.yolo_rows import PoseShape, box_of_row, pose_of
 from agent.printable import printable
 
 _YAML = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")

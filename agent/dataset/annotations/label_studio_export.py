@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.dataset.annotations.boxes import AnnotatedBox
+from agent.dataset.annotations.source import ReviewError, Truth, capture_in, finite, require_first
 from agent.dataset.records import Records
 from agent.domain import Box
-from agent.evaluation.annotations import ReviewError, Truth, capture_in, finite, require_first
-from agent.evaluation.box_matching import AnnotatedBox
 from agent.printable import printable
 from agent.record.shapes import bounds
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
-from agent.evaluation.box_matching import AnnotatedBox
 from agent.record.shapes import bounds, within
 from agent.record.summary import confident, labelled_box, sides
 

@@ -1,0 +1,17 @@
+"""One object of an image as a person or the model described it."""
+
+from dataclasses import dataclass, field
+
+from agent.domain import Box
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedBox:
+    """A box with its label, by a person or by the model."""
+
+    label: str
+    box: Box
+    confidence: float = 1.0
+    is_crowd: bool = False  # by a person: many objects, of which none is asked for
+    is_bounds: bool = field(default=False, compare=False)
+    """Whether it is the upright box around a polygon, a rotated box or a pose."""
