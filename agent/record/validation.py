@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeGuard
 
+from agent.record.synthetic import is_synthetic_field
 from agent.record.verdicts import are_verdicts, is_capture_id, is_note
 
 LONGEST = 2_000_000
@@ -278,5 +279,6 @@ _FIELDS: Mapping[str, _Check] = {
     ),
     "note": _optional(is_note),
     "verdicts": are_verdicts,
+    "synthetic": is_synthetic_field,
     "sampling": _optional(_object(weight=_is_number, slot_seconds=_optional(_is_number))),
 }
