@@ -44,7 +44,7 @@ The spool accounts for every capture:
 Modules are layers. A module imports only from its own layer and those below; a test
 (`tests/house/test_layers.py`) checks it:
 
-    nouns < ports < record < pure code < shared < adapters < runtime < doors < dataset
+    nouns < ports < record < pure code < shared < adapters < runtime < web < doors < dataset
     < desk < factories < app < install < cli
 
 Settings are declared once, in `settings/groups`. The parser, the error messages, the env

@@ -6,9 +6,9 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 
-from agent.api.client_queue import QUEUED, RETRY, ClientQueue
 from agent.domain import Observation
 from agent.runtime.application import AnalysedFrames
+from agent.web.client_queue import QUEUED, RETRY, ClientQueue
 
 
 @dataclass(frozen=True, slots=True, eq=False)

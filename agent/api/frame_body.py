@@ -13,8 +13,8 @@ from multipart import (
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from agent.api.limits import LIMITS
 from agent.printable import printable
+from agent.web.limits import LIMITS
 
 PREDICTIONS_BYTES = 1_000_000
 """Of the predictions of one frame."""

@@ -5,15 +5,15 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
-from agent.api.client_queue import RETRY, ClientQueue
-from agent.api.page_files import page_files
-from agent.api.recently import Recently
-from agent.api.rule_words import rule_words
-from agent.api.streams import event
+from agent.api.live_page import page_files
 from agent.errors import AgentError
 from agent.exchange.state import CameraState
 from agent.record.timestamp import timestamp
 from agent.runtime.application import Application
+from agent.selection.rule_words import rule_words
+from agent.web.client_queue import RETRY, ClientQueue
+from agent.web.recently import Recently
+from agent.web.streams import event
 
 PERIOD_S = 1.0
 

@@ -5,20 +5,20 @@ import grp
 import os
 import socket
 
-from agent.api.address import ApiAddress
-from agent.api.listening import listen_at
-from agent.api.tls import expiry
 from agent.cli.daemon import daemon_of
 from agent.errors import ConfigurationError
 from agent.factories.api import ApiTerms, api_terms
 from agent.ports import Clock
 from agent.settings.declarations import Settings
+from agent.web.address import WebAddress
+from agent.web.listening import listen_at
+from agent.web.tls import expiry
 
 _EXPIRES_SOON_S = 30 * 86_400.0
 _CONNECT_S = 1.0
 
 
-def check_api(settings: Settings, address: ApiAddress, clock: Clock) -> str:
+def check_api(settings: Settings, address: WebAddress, clock: Clock) -> str:
     """Say where the API listens and who can reach it; raises `ConfigurationError`."""
     terms = api_terms(settings)
     facts = [str(address), _who(address, terms)]
@@ -41,7 +41,7 @@ def check_api(settings: Settings, address: ApiAddress, clock: Clock) -> str:
     return "; ".join([*facts, "can be opened"])
 
 
-def _who(address: ApiAddress, terms: ApiTerms) -> str:
+def _who(address: WebAddress, terms: ApiTerms) -> str:
     """Say who can reach the API."""
     if address.path:
         return f"for the user {_user()} and members of the group {_group()}, without a token"
@@ -65,7 +65,7 @@ def _group() -> str:
     return str(os.getegid())
 
 
-def _answers(address: ApiAddress) -> bool:
+def _answers(address: WebAddress) -> bool:
     """Whether a program listens there."""
     try:
         if address.path:

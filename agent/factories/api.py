@@ -7,17 +7,17 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.api.access import UNIX_ACCESS, Access
-from agent.api.hosts import own_hosts
-from agent.api.limits import limits_for
-from agent.api.listening import listen_at
-from agent.api.tls import expiry, tls_context
 from agent.errors import ConfigurationError
 from agent.factories.extras import need
 from agent.factories.mqtt import broker_of, mqtt_address, mqtt_workers
 from agent.logs import Log
 from agent.runtime.supervisor import SideWorker
 from agent.settings.load import api_token
+from agent.web.access import UNIX_ACCESS, Access
+from agent.web.hosts import own_hosts
+from agent.web.limits import limits_for
+from agent.web.listening import listen_at
+from agent.web.tls import expiry, tls_context
 
 if TYPE_CHECKING:
     from agent.runtime.application import Application
@@ -66,14 +66,14 @@ def _api(settings: Settings, application: Application, log: Log) -> list[SideWor
         return []
     terms = api_terms(settings)
     from agent.api.app import guarded_app
-    from agent.api.observer import ApiObserver
-    from agent.api.server import ApiServer
+    from agent.web.observer import WebObserver
+    from agent.web.server import WebServer
 
     listening = listen_at(settings.api)
-    observer = ApiObserver(log, application.clock.monotonic)
+    observer = WebObserver(log, application.clock.monotonic)
     limits = limits_for(pushing=application.intake is not None)
     app = guarded_app(application, terms.access, observer, limits)
-    server = ApiServer(app, [listening], observer, limits=limits, tls=terms.tls)
+    server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
     facts = {
         "address": str(settings.api),
         "tls": terms.tls is not None,

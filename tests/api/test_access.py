@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.access import Access
-from agent.api.address import parse_api
-from agent.api.hosts import OwnHosts, own_hosts, parse_host, parse_origin
-from agent.api.limits import LIMITS
 from agent.runtime.application import Application
+from agent.web.access import Access
+from agent.web.address import parse_api
+from agent.web.hosts import OwnHosts, own_hosts, parse_host, parse_origin
+from agent.web.limits import LIMITS
 from tests.fakes.api import ApiClient, Serve
 from tests.fakes.log import Recorder
 
@@ -277,7 +277,7 @@ def test_a_planted_hole_would_be_found(
     elif plant == "origin":
         monkeypatch.setattr(Access, "_of_origin", lambda *_, **__: None)
     else:
-        monkeypatch.setattr("agent.api.access.is_right", lambda given, token: token[0] == given)
+        monkeypatch.setattr("agent.web.access.is_right", lambda given, token: token[0] == given)
     client = serve(application, token=TOKEN, limits=NO_WAIT).tcp
     right = {"Authorization": f"Bearer {TOKEN}"}
     attacks = {

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.api.json_body import JsonField, fields_of
 from agent.errors import RequestRefused
 from agent.runtime.application import Application
 from agent.spool.spool import Spool
+from agent.web.json_body import JsonField, fields_of
 from tests.fakes.api import ApiClient, Serve
 from tests.fakes.captures import capture_id
 from tests.fakes.clock import ManualClock

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.api.limits import LIMITS
 from agent.domain import Task
 from agent.runtime.application import Application
+from agent.web.limits import LIMITS
 from tests.camera.push.pushed import PushedCamera, image_file, one_pill, predictions_of
 from tests.fakes.api import ApiClient, Response, Serve, ServedApi
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.api.executor import CallThreads
-from agent.api.governor import LONGEST_S, GovernedSelector, Governor
+from agent.web.executor import CallThreads
+from agent.web.governor import LONGEST_S, GovernedSelector, Governor
 
 SHARE = 0.2
 
@@ -63,7 +63,7 @@ def test_a_turn_counts_as_long_as_it_lasted(monkeypatch: pytest.MonkeyPatch) -> 
     """Two readings of the clock in the first turn, and three in each further one."""
     used: list[float] = []
     times = iter((1.0, 1.5, 1.75, 1.75, 4.0, 4.5, 4.5, 9.0))
-    monkeypatch.setattr("agent.api.governor.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("agent.web.governor.time.monotonic", lambda: next(times))
     monkeypatch.setattr(Governor, "used", lambda _, seconds: used.append(seconds))
 
     with GovernedSelector(Governor(SHARE), lambda _: None) as selector:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agent.api import handshakes
-from agent.api.limits import LIMITS
-from agent.api.tls import tls_context
 from agent.runtime.application import Application
+from agent.web import handshakes
+from agent.web.limits import LIMITS
+from agent.web.tls import tls_context
 from tests.fakes.api import Serve, ServedApi
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.connection import Connection
-from agent.api.limits import LIMITS
-from agent.api.listening import BACKLOG
-from agent.api.streams import EventStream
 from agent.runtime.application import Application
+from agent.web.connection import Connection
+from agent.web.limits import LIMITS
+from agent.web.listening import BACKLOG
+from agent.web.streams import EventStream
 from tests.fakes.api import ApiClient, Serve, ServedApi
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import wait_until
@@ -233,7 +233,7 @@ def test_a_full_server_says_so_at_once(
 def test_one_address_of_another_computer_does_not_take_all_connections(
     application: Application, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.api.connection.remote_address", lambda client: str(client and "x"))
+    monkeypatch.setattr("agent.web.connection.remote_address", lambda client: str(client and "x"))
     limits = replace(LIMITS, connections=8, address_connections=2)
     served = serve(application, limits=limits)
     crowd = [served.tcp.socket() for _ in range(6)]

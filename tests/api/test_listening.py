@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.api.address import ApiAddress, parse_api
-from agent.api.listening import Listening, listen_at, reason_of
 from agent.errors import ConfigurationError
+from agent.web.address import WebAddress, parse_api
+from agent.web.listening import Listening, listen_at, reason_of
 from tests.spool.small_file_system import skip_or_fail
 
 
 @pytest.fixture
-def unix(tmp_path: Path) -> ApiAddress:
-    return ApiAddress(path=str(tmp_path / "api.sock"))
+def unix(tmp_path: Path) -> WebAddress:
+    return WebAddress(path=str(tmp_path / "api.sock"))
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
-def refusal(address: ApiAddress) -> str:
+def refusal(address: WebAddress) -> str:
     with pytest.raises(ConfigurationError) as refused:
         listen_at(address)
     return str(refused.value)
 
 
 @pytest.mark.usefixtures("umask")
-def test_owner_and_group_may_connect_and_nobody_else(unix: ApiAddress) -> None:
+def test_owner_and_group_may_connect_and_nobody_else(unix: WebAddress) -> None:
     listening = listen_at(unix)
 
     found = Path(unix.path).lstat()
@@ -48,7 +48,7 @@ def test_owner_and_group_may_connect_and_nobody_else(unix: ApiAddress) -> None:
     assert not Path(unix.path).exists()
 
 
-def test_a_connection_is_kept_before_anything_accepts_it(unix: ApiAddress) -> None:
+def test_a_connection_is_kept_before_anything_accepts_it(unix: WebAddress) -> None:
     listening = listen_at(unix)
 
     with closing(socket.socket(socket.AF_UNIX)) as client:
@@ -56,7 +56,7 @@ def test_a_connection_is_kept_before_anything_accepts_it(unix: ApiAddress) -> No
     listening.remove()
 
 
-def test_the_socket_of_a_killed_daemon_is_replaced(unix: ApiAddress) -> None:
+def test_the_socket_of_a_killed_daemon_is_replaced(unix: WebAddress) -> None:
     listen_at(unix).socket.close()  # without its path
     assert Path(unix.path).exists()
 
@@ -65,7 +65,7 @@ def test_the_socket_of_a_killed_daemon_is_replaced(unix: ApiAddress) -> None:
     listening.remove()
 
 
-def test_a_socket_that_somebody_listens_at_is_left_alone(unix: ApiAddress) -> None:
+def test_a_socket_that_somebody_listens_at_is_left_alone(unix: WebAddress) -> None:
     listening = listen_at(unix)
 
     assert "another program listens there; stop it" in refusal(unix)
@@ -74,7 +74,7 @@ def test_a_socket_that_somebody_listens_at_is_left_alone(unix: ApiAddress) -> No
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "fifo"])
-def test_what_is_no_socket_is_left_alone(unix: ApiAddress, tmp_path: Path, kind: str) -> None:
+def test_what_is_no_socket_is_left_alone(unix: WebAddress, tmp_path: Path, kind: str) -> None:
     path = Path(unix.path)
     match kind:
         case "file":
@@ -93,7 +93,7 @@ def test_what_is_no_socket_is_left_alone(unix: ApiAddress, tmp_path: Path, kind:
     assert path.lstat() == before
 
 
-def test_the_end_removes_no_socket_of_another_daemon(unix: ApiAddress) -> None:
+def test_the_end_removes_no_socket_of_another_daemon(unix: WebAddress) -> None:
     first = listen_at(unix)
     Path(unix.path).unlink()
     second = listen_at(unix)
@@ -105,7 +105,7 @@ def test_the_end_removes_no_socket_of_another_daemon(unix: ApiAddress) -> None:
 
 
 def test_a_folder_that_is_missing_or_none_is_named(tmp_path: Path) -> None:
-    missing = ApiAddress(path=str(tmp_path / "run" / "api.sock"))
+    missing = WebAddress(path=str(tmp_path / "run" / "api.sock"))
     assert f"the folder {tmp_path / 'run'} does not exist; create it" in refusal(missing)
     (tmp_path / "run").write_text("", "utf-8")
     assert f"{tmp_path / 'run'} is no folder" in refusal(missing)
@@ -113,7 +113,7 @@ def test_a_folder_that_is_missing_or_none_is_named(tmp_path: Path) -> None:
 
 def test_a_port_that_is_used_is_named() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
-        address = ApiAddress(host="127.0.0.1", port=other.getsockname()[1])
+        address = WebAddress(host="127.0.0.1", port=other.getsockname()[1])
 
         assert f"cannot listen on {address}: another program uses the port" in refusal(address)
 
@@ -132,7 +132,7 @@ def test_each_kind_of_address_listens(host: str) -> None:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    listening = listen_at(ApiAddress(host=host, port=port))
+    listening = listen_at(WebAddress(host=host, port=port))
 
     target = "::1" if host == "::1" else "127.0.0.1"  # "::" takes IPv4 too
     with closing(socket.create_connection((target, port), 5)):
@@ -160,7 +160,7 @@ def test_each_reason_has_its_fix(address: str, number: int, says: str) -> None:
     assert says in reason_of(parse_api(address), OSError(number, os.strerror(number)))
 
 
-def test_nothing_is_left_when_it_is_closed_twice(unix: ApiAddress) -> None:
+def test_nothing_is_left_when_it_is_closed_twice(unix: WebAddress) -> None:
     listening: Listening = listen_at(unix)
 
     listening.remove()
@@ -207,7 +207,7 @@ def test_a_member_of_the_group_reaches_the_socket_and_nothing_else(
         run = Path(base) / "capture-agent"
         (run / "exchange").mkdir(parents=True)
         run.chmod(0o710)
-        listening = listen_at(ApiAddress(path=str(run / "api.sock")))
+        listening = listen_at(WebAddress(path=str(run / "api.sock")))
         for path in (run, *run.iterdir()):
             os.chown(path, 4320, 4321)
         done = subprocess.run(

@@ -8,18 +8,18 @@ from dataclasses import replace
 from http.client import HTTPResponse
 from typing import Any
 
-from agent.api.client_queue import QUEUED
 from agent.api.detection_feed import DetectionFeed
-from agent.api.limits import LIMITS
 from agent.api.live_feed import STATUS_FACTS, LiveFeed
-from agent.api.page_files import MEDIA_TYPES, page_files
-from agent.api.recently import Recently
-from agent.api.rule_words import rule_words
+from agent.api.live_page import MEDIA_TYPES, page_files
 from agent.domain import Box, Detection, Observation
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.application import Application, LiveImage
+from agent.selection.rule_words import rule_words
 from agent.selection.rules import RULE_NAMES
+from agent.web.client_queue import QUEUED
+from agent.web.limits import LIMITS
+from agent.web.recently import Recently
 from tests.fakes.api import Serve
 from tests.fakes.captures import frame, observation
 from tests.runtime.runtime_builders import MAKER, wait_until

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.api.limits import LIMITS
-from agent.api.streams import EventStream, event
 from agent.runtime.application import Application
+from agent.web.limits import LIMITS
+from agent.web.streams import EventStream, event
 from tests.fakes.api import Serve
 from tests.fakes.log import Recorder
 

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import trustme
 
-from agent.api.tls import expiry, tls_context
 from agent.cli import console
 from agent.cli.api_check import check_api
 from agent.errors import ConfigurationError
@@ -24,6 +23,7 @@ from agent.runtime.application import Application
 from agent.settings.declarations import Settings
 from agent.settings.load import without_environment
 from agent.system import SystemClock
+from agent.web.tls import expiry, tls_context
 from tests import ROOT
 from tests.fakes.api import Serve
 from tests.fakes.clock import ManualClock

@@ -12,15 +12,15 @@ from typing import Any
 
 from starlette.routing import Route
 
-from agent.api.access import Access
-from agent.api.address import ApiAddress
 from agent.api.app import guarded_app
-from agent.api.hosts import own_hosts
-from agent.api.limits import ApiLimits, limits_for
-from agent.api.listening import Listening, listen_at
-from agent.api.observer import ApiObserver
-from agent.api.server import ApiServer
 from agent.runtime.application import Application
+from agent.web.access import Access
+from agent.web.address import WebAddress
+from agent.web.hosts import own_hosts
+from agent.web.limits import WebLimits, limits_for
+from agent.web.listening import Listening, listen_at
+from agent.web.observer import WebObserver
+from agent.web.server import WebServer
 from tests.fakes.log import Recorder
 
 TIMEOUT_S = 20.0
@@ -129,10 +129,10 @@ class ApiClient:
 class ServedApi:
     """A server that runs, with a client for each of its two addresses."""
 
-    server: ApiServer
+    server: WebServer
     tcp: ApiClient
     unix: ApiClient
-    observer: ApiObserver
+    observer: WebObserver
 
 
 Serve = Callable[..., ServedApi]
@@ -145,7 +145,7 @@ def served_api(
     folder: Path,
     *,
     log: Recorder | None = None,
-    limits: ApiLimits | None = None,
+    limits: WebLimits | None = None,
     more: Sequence[Route] = (),
     token: str | None = None,
     tls: ssl.SSLContext | None = None,
@@ -156,14 +156,14 @@ def served_api(
     addresses; the clients speak HTTP without it.
     """
     limits = limits or limits_for(pushing=application.intake is not None)
-    unix = listen_at(ApiAddress(path=str(folder / "api.sock")))
+    unix = listen_at(WebAddress(path=str(folder / "api.sock")))
     tcp = socket.create_server(("127.0.0.1", 0))
     port = tcp.getsockname()[1]
-    observer = ApiObserver((log or Recorder()).log, application.clock.monotonic)
-    hosts = own_hosts(ApiAddress(host="127.0.0.1", port=port), "device")
+    observer = WebObserver((log or Recorder()).log, application.clock.monotonic)
+    hosts = own_hosts(WebAddress(host="127.0.0.1", port=port), "device")
     access = Access(hosts, "http" if tls is None else "https", token)
     app = guarded_app(application, access, observer, limits, more=more)
-    server = ApiServer(app, [Listening(tcp), unix], observer, limits=limits, tls=tls)
+    server = WebServer(app, [Listening(tcp), unix], observer, limits=limits, tls=tls)
     server.step()
     try:
         yield ServedApi(server, ApiClient(port=port), ApiClient(path=unix.path), observer)

@@ -39,7 +39,6 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.camera.source_options",
         "agent.camera.schedule",
         "agent.spool.eviction",
-        "agent.api.address",
         "agent.mqtt.address",
         "agent.upload.response",
         "agent.upload.response_json",
@@ -49,6 +48,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.upload.targets.address",
         "agent.upload.targets.browser_address",
         "agent.upload.targets.registry",
+        "agent.web.address",
     ),
     "shared": (
         "agent.settings",
@@ -70,6 +70,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.system",
     ),
     "runtime": ("agent.runtime",),
+    "web": ("agent.web",),
     "doors": ("agent.api", "agent.mqtt"),
     "dataset": ("agent.dataset",),
     "desk": ("agent.receiver", "agent.evaluation", "agent.replay"),

@@ -26,8 +26,8 @@ BROAD_HANDLERS = {
     "agent.upload.guard": "a bug in a target is a hold of that target",
     "agent.receiver.server": "each request gets a response",
     "agent.cli.streams": "the traceback of a bug is shown without secrets",
-    "agent.api.connection": "a bug in a call is reported, and ends only that call",
-    "agent.api.executor": "an error in a thread is raised where the call is awaited",
+    "agent.web.connection": "a bug in a call is reported, and ends only that call",
+    "agent.web.executor": "an error in a thread is raised where the call is awaited",
 }
 CLOCKS = {"agent.system": "the real clock"}
 NOBODY: Mapping[str, str] = {}

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.api.queries import flag, whole_number
 from agent.errors import RefusalKind, RequestRefused
 from agent.record.seen import seen_words
 from agent.runtime.application import Application, LiveImage
+from agent.web.queries import flag, whole_number
 
 _LARGEST = 1920
 _ERROR_LENGTH = 600

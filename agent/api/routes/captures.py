@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agent.api.json_body import JsonField, json_fields
 from agent.runtime.application import Application
+from agent.web.json_body import JsonField, json_fields
 
 _FIELDS = (
     JsonField("camera", required=True),

@@ -9,13 +9,13 @@ from starlette.routing import Route
 
 from agent.api.detection_feed import DetectionFeed
 from agent.api.live_feed import STATUS_S, LiveFeed, live_facts
-from agent.api.queries import allow_only, flag
-from agent.api.recently import Recently
-from agent.api.streams import EventStream
 from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
 from agent.runtime.answers import no_such_camera
 from agent.runtime.application import Application
+from agent.web.queries import allow_only, flag
+from agent.web.recently import Recently
+from agent.web.streams import EventStream
 
 
 def routes(application: Application) -> list[Route]:

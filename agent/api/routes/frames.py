@@ -12,6 +12,9 @@ from agent.errors import RefusalKind, RequestRefused
 from agent.printable import printable
 from agent.runtime.application import Application
 
+IMAGE_PATHS = "/v1/frames/"
+"""The calls whose body is an image."""
+
 CAPTURED_AT = "Captured-At"
 """Header with the time of the frame."""
 
@@ -42,7 +45,7 @@ def routes(application: Application) -> list[Route]:
         outcome = intake.put(camera, body.image, body.predictions, captured_at=captured_at)
         return JSONResponse(dict(outcome), _ACCEPTED)
 
-    return [Route("/v1/frames/{camera}", push, methods=["POST"])]
+    return [Route(f"{IMAGE_PATHS}{{camera}}", push, methods=["POST"])]
 
 
 def _captured_at(text: str | None) -> float | None:

@@ -4,19 +4,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from agent.api.page_files import MEDIA_TYPES, page_files
+from agent.api.live_page import page_files
 from agent.runtime.application import Application
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+from agent.web.page_files import PAGE_HEADERS
 
 
 def routes(application: Application) -> list[Route]:
@@ -31,17 +21,6 @@ def routes(application: Application) -> list[Route]:
             cameras=application.cameras,
             tag=files.tag,
         )
-        return HTMLResponse(text, headers=_HEADERS)
+        return HTMLResponse(text, headers=PAGE_HEADERS)
 
-    return [Route("/", page), *(_static(name) for name in MEDIA_TYPES)]
-
-
-def _static(name: str) -> Route:
-    async def file(request: Request) -> Response:
-        files = page_files()
-        headers = {**_HEADERS, "ETag": f'"{files.tag}"'}
-        if headers["ETag"] in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(files.static[name], media_type=MEDIA_TYPES[name], headers=headers)
-
-    return Route(f"/page/{name}", file)
+    return [Route("/", page), *page_files().routes()]

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.api.connection import HANDLE
-from agent.api.recently import Recently
 from agent.errors import AgentError, RefusalKind, RequestRefused
 from agent.runtime.application import Application
 from agent.runtime.figures import Figures
 from agent.runtime.metrics import exposition
+from agent.web.connection import HANDLE
+from agent.web.recently import Recently
 
 FRESH_S = 0.5
 """How old an answer may be, in seconds: many clients cost no more than one."""

@@ -7,19 +7,19 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
-from agent.api.address import ALLOWED, ApiAddress, parse_api
 from agent.mqtt.address import ALLOWED as MQTT_ALLOWED
 from agent.mqtt.address import parse_mqtt
 from agent.settings.describe import OWN_WORDS
 from agent.settings.documentation import SettingDoc
 from agent.settings.groups.base import Duration, SettingsGroup
+from agent.web.address import ALLOWED, WebAddress, parse_api
 
 
 class ApplicationSettings(SettingsGroup):
     """What applications and people beside the daemon can see and say."""
 
     api: Annotated[
-        ApiAddress | None,
+        WebAddress | None,
         NoDecode,
         SettingDoc(
             meaning=(

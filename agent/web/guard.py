@@ -9,13 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.api.access import UNIX_ACCESS, Access, Refusal
-from agent.api.connection import HANDLE, Connection
-from agent.api.limits import ApiLimits
-from agent.api.observer import ApiObserver
-
-IMAGE_PATHS = "/v1/frames/"
-"""Calls below it may have a body of `image_bytes`."""
+from agent.web.access import UNIX_ACCESS, Access, Refusal
+from agent.web.connection import HANDLE, Connection
+from agent.web.limits import WebLimits
+from agent.web.observer import WebObserver
 
 _CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS = (
@@ -37,10 +34,11 @@ class Guard:
         self,
         app: ASGIApp,
         access: Access,
-        observer: ApiObserver,
-        limits: ApiLimits,
+        observer: WebObserver,
+        limits: WebLimits,
         *,
         call_of: Callable[[Scope], str],
+        image_paths: str | None = None,
     ) -> None:
         """Guard an application.
 
@@ -50,12 +48,14 @@ class Guard:
             observer: Counts the responses.
             limits: Of bodies and wrong tokens.
             call_of: Names the call of a request that was routed, one of a few.
+            image_paths: Calls below this path may have a body of `image_bytes`.
         """
         self._app = app
         self._access = access
         self._observer = observer
         self._limits = limits
         self._call_of = call_of
+        self._image_paths = image_paths
         self._wrong_tokens = 0  # whose responses wait
         self._bodies = 0  # bytes of all bodies under way
 
@@ -90,7 +90,8 @@ class Guard:
             )
 
     def _largest(self, scope: Scope) -> int:
-        is_image = scope["path"].startswith(IMAGE_PATHS)
+        paths = self._image_paths
+        is_image = paths is not None and scope["path"].startswith(paths)
         return self._limits.image_bytes if is_image else self._limits.body_bytes
 
     async def _refuse(

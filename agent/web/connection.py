@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from agent.api.limits import ApiLimits
 from agent.errors import RefusalKind, RequestRefused
 from agent.runtime.metrics import Family
+from agent.web.limits import WebLimits
 
 HANDLE = "agent.connection"
 """Key of the connection in the scope of its calls."""
@@ -50,7 +50,7 @@ class Observer(Protocol):
 class Connections:
     """All connections of one server; used by the thread of its loop alone."""
 
-    def __init__(self, limits: ApiLimits, paused_s: Callable[[], float]) -> None:
+    def __init__(self, limits: WebLimits, paused_s: Callable[[], float]) -> None:
         """`paused_s`: seconds that the server slept, so that it used no more than its share."""
         self._limits = limits
         self._paused_s = paused_s
@@ -121,7 +121,7 @@ class Connection(H11Protocol):
         app: ASGIApp,
         connections: Connections,
         observer: Observer,
-        limits: ApiLimits,
+        limits: WebLimits,
     ) -> None:
         super().__init__(config, ServerState(), {}, asyncio.get_running_loop())
         self.app = self._call

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from agent.api.hosts import UNIX_HOSTS, OwnHosts, parse_host, parse_origin
-from agent.api.token import CHALLENGE, is_right, presented
 from agent.printable import printable
+from agent.web.hosts import UNIX_HOSTS, OwnHosts, parse_host, parse_origin
+from agent.web.token import CHALLENGE, is_right, presented
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""

@@ -1,4 +1,4 @@
-"""The certificate of the API."""
+"""The certificate of a server."""
 
 import contextlib
 import ssl
@@ -24,10 +24,10 @@ _REASONS = {
 }
 
 
-def tls_context(file: Path) -> ssl.SSLContext:
+def tls_context(file: Path, *, setting: str = "AGENT_API_TLS_CERT") -> ssl.SSLContext:
     """Return what serves HTTPS with the certificate and key in `file`.
 
-    Raises `ConfigurationError` that says what is wrong with it.
+    Raises `ConfigurationError` that says what is wrong with it, and in which setting.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
@@ -35,27 +35,31 @@ def tls_context(file: Path) -> ssl.SSLContext:
         text = read_regular_file(file, _LONGEST)
         context.load_cert_chain(file, password=_no_password)
     except FileNotFoundError:
-        raise _unusable(file, f"there is no such file; {_HOW}") from None
+        raise _unusable(setting, file, f"there is no such file; {_HOW}") from None
     except PermissionError:
         raise _unusable(
-            file, f"this user may not read it: chgrp capture-agent {file}; chmod 640 {file}"
+            setting,
+            file,
+            f"this user may not read it: chgrp capture-agent {file}; chmod 640 {file}",
         ) from None
     except ssl.SSLError as error:
-        raise _unusable(file, _why(text, error)) from None
+        raise _unusable(setting, file, _why(text, error)) from None
     except OSError as error:
-        raise _unusable(file, f"{error.strerror}") from None
+        raise _unusable(setting, file, f"{error.strerror}") from None
     except ValueError as error:
         raise _unusable(
-            file, f"{error}; name the PEM file with the certificate and its key"
+            setting, file, f"{error}; name the PEM file with the certificate and its key"
         ) from None
     except _EncryptedKey:
         raise _unusable(
-            file, "its key has a password, which nobody could type at a boot; store it without"
+            setting,
+            file,
+            "its key has a password, which nobody could type at a boot; store it without",
         ) from None
     return context
 
 
-def expiry(context: ssl.SSLContext, file: Path) -> datetime:
+def expiry(context: ssl.SSLContext, file: Path, *, setting: str = "AGENT_API_TLS_CERT") -> datetime:
     """Return until when the certificate is valid.
 
     Raises `ConfigurationError` if it is not valid now. Nothing but OpenSSL reads it: a client in
@@ -76,11 +80,13 @@ def expiry(context: ssl.SSLContext, file: Path) -> datetime:
                     side.do_handshake()
     except ssl.SSLCertVerificationError as error:
         raise _unusable(
-            file, f"{error.verify_message}; make a new one, or set the clock of this computer"
+            setting,
+            file,
+            f"{error.verify_message}; make a new one, or set the clock of this computer",
         ) from None
     except ssl.SSLError as error:
         raise _unusable(
-            file, f"no client can use it ({printable(error.reason or str(error))}); {_HOW}"
+            setting, file, f"no client can use it ({printable(error.reason or str(error))}); {_HOW}"
         ) from None
     found = client.getpeercert() or {}
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
@@ -106,5 +112,5 @@ def _why(text: bytes, error: ssl.SSLError) -> str:
     return printable(error.reason)
 
 
-def _unusable(file: Path, why: str) -> ConfigurationError:
-    return ConfigurationError(f"AGENT_API_TLS_CERT: cannot use {printable(file)}: {why}")
+def _unusable(setting: str, file: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(f"{setting}: cannot use {printable(file)}: {why}")

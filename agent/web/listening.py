@@ -1,4 +1,4 @@
-"""Opens the socket of the API, and says what is wrong with its address."""
+"""Opens the socket of a server, and says what is wrong with its address."""
 
 import contextlib
 import errno
@@ -8,8 +8,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.api.address import ApiAddress
 from agent.errors import ConfigurationError
+from agent.web.address import WebAddress
 
 MODE = 0o660
 """Of the unix socket: its owner and its group may connect."""
@@ -43,12 +43,19 @@ class Listening:
                 self.path.unlink()
 
 
-def listen_at(address: ApiAddress) -> Listening:
-    """Return a socket that listens. Raises `ConfigurationError`."""
+class _Refused(Exception):
+    """The address cannot be used; the text says why, and the fix."""
+
+
+def listen_at(address: WebAddress, *, setting: str = "AGENT_API") -> Listening:
+    """Return a socket that listens. Raises `ConfigurationError`, which names the setting."""
     try:
         return _unix(Path(address.path)) if address.path else _tcp(address)
     except OSError as error:
-        raise _refused(address, reason_of(address, error)) from None
+        why = reason_of(address, error)
+    except _Refused as refused:
+        why = str(refused)
+    raise ConfigurationError(f"{setting}: cannot listen on {address}: {why}")
 
 
 def _unix(path: Path) -> Listening:
@@ -67,20 +74,15 @@ def _unix(path: Path) -> Listening:
 
 
 def _make_room(path: Path) -> None:
-    """Remove the socket that a killed daemon left. Raises `ConfigurationError` for all else."""
-    address = ApiAddress(path=str(path))
+    """Remove the socket that a killed daemon left. Raises `_Refused` for all else."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if stat.S_ISDIR(mode):
-        raise _refused(
-            address, f"{path} is a folder; name a socket in it, such as {path / 'api.sock'}"
-        )
+        raise _Refused(f"{path} is a folder; name a socket in it, such as {path / 'api.sock'}")
     if not stat.S_ISSOCK(mode):
-        raise _refused(
-            address, "there is a file that is no socket; remove it, or choose another path"
-        )
+        raise _Refused("there is a file that is no socket; remove it, or choose another path")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_PROBE_S)
         try:
@@ -90,17 +92,16 @@ def _make_room(path: Path) -> None:
             return
         except OSError:  # it is busy, or of another user: somebody's it is
             pass
-    raise _refused(address, "another program listens there; stop it, or choose another path")
+    raise _Refused("another program listens there; stop it, or choose another path")
 
 
-def _tcp(address: ApiAddress) -> Listening:
+def _tcp(address: WebAddress) -> Listening:
     try:
         found = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
-        raise _refused(
-            address,
+        raise _Refused(
             f"the name {address.host} has no address ({error.strerror}); use an IP address of this "
             "computer, or 0.0.0.0 for all",
         ) from None
@@ -131,11 +132,7 @@ def _tcp(address: ApiAddress) -> Listening:
     return Listening(bound, warning=warning)
 
 
-def _refused(address: ApiAddress, why: str) -> ConfigurationError:
-    return ConfigurationError(f"AGENT_API: cannot listen on {address}: {why}")
-
-
-def reason_of(address: ApiAddress, error: OSError) -> str:
+def reason_of(address: WebAddress, error: OSError) -> str:
     """Say what is wrong, and the fix."""
     reasons = _of_path(Path(address.path).parent) if address.path else _of_port(address.port)
     return reasons.get(error.errno or 0, f"{error.strerror}; choose another address")

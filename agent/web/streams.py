@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from agent.api.connection import HANDLE
+from agent.web.connection import HANDLE
 
 PING_S = 15.0
 """Seconds without an event after which a comment is sent: a proxy keeps the connection open."""

@@ -18,7 +18,7 @@ OTHER = "other"
 _REASON_LENGTH = 100
 
 
-class ApiObserver:
+class WebObserver:
     """The counters of one server; thread-safe."""
 
     def __init__(self, log: Log, now: Callable[[], float]) -> None:

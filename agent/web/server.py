@@ -11,13 +11,13 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from agent.api.connection import Connection, Connections
-from agent.api.executor import CallThreads
-from agent.api.governor import GovernedSelector, Governor
-from agent.api.handshakes import Handshakes
-from agent.api.limits import LIMITS, ApiLimits
-from agent.api.listening import BACKLOG, Listening
-from agent.api.observer import ApiObserver
+from agent.web.connection import Connection, Connections
+from agent.web.executor import CallThreads
+from agent.web.governor import GovernedSelector, Governor
+from agent.web.handshakes import Handshakes
+from agent.web.limits import LIMITS, WebLimits
+from agent.web.listening import BACKLOG, Listening
+from agent.web.observer import WebObserver
 
 _WAIT_S = 3600.0
 _ACCEPTS = 4
@@ -26,16 +26,16 @@ before as many others came as take its place."""
 _JOIN_S = 0.8  # the supervisor waits a second for it
 
 
-class ApiServer:
+class WebServer:
     """The server of one daemon; `step` and `close` are those of a side worker."""
 
     def __init__(
         self,
         app: ASGIApp,
         listening: Sequence[Listening],
-        observer: ApiObserver,
+        observer: WebObserver,
         *,
-        limits: ApiLimits = LIMITS,
+        limits: WebLimits = LIMITS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Make the server; from the first step on it accepts connections.

@@ -21,7 +21,7 @@ _HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class ApiAddress:
+class WebAddress:
     """Where the API listens: a path, or a host and a port."""
 
     path: str = ""
@@ -45,7 +45,7 @@ class ApiAddress:
         return f"{host}:{self.port}"
 
 
-def parse_api(text: str) -> ApiAddress:
+def parse_api(text: str) -> WebAddress:
     """Parse an address; raises `ValueError` with a message that names it."""
     shown = printable(text)
     if text.startswith(_SCHEME):
@@ -58,7 +58,7 @@ def parse_api(text: str) -> ApiAddress:
             problem = f"a socket's path has at most {_LONGEST_PATH} bytes"
         if problem is not None:
             raise ValueError(f"cannot use '{shown}': {problem}")
-        return ApiAddress(path=path)
+        return WebAddress(path=path)
     found = _HOST_PORT.fullmatch(text)
     if found is None:
         raise ValueError(f"cannot use '{shown}': allowed are {ALLOWED}")
@@ -72,4 +72,4 @@ def parse_api(text: str) -> ApiAddress:
             raise ValueError(
                 f"cannot use '{shown}': [{found['ipv6']}] is no IPv6 address"
             ) from None
-    return ApiAddress(host=found["ipv6"] or found["host"].lower(), port=port)
+    return WebAddress(host=found["ipv6"] or found["host"].lower(), port=port)

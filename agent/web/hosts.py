@@ -9,7 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from agent.api.address import ApiAddress
+from agent.web.address import WebAddress
 
 _HOST = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9_.-]{0,255}))(?::(?P<port>[0-9]{1,5}))?"
@@ -92,7 +92,7 @@ class OwnHosts:
 UNIX_HOSTS = OwnHosts(None)
 
 
-def own_hosts(address: ApiAddress, computer: str) -> OwnHosts:
+def own_hosts(address: WebAddress, computer: str) -> OwnHosts:
     """Return the names of an address.
 
     `computer`: the computer's own name, as `gethostname` says.

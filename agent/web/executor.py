@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
-from agent.api.governor import Governor
+from agent.web.governor import Governor
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class ApiLimits:
+class WebLimits:
     """All limits of the API; times in seconds."""
 
     connections: int = 32
@@ -56,11 +56,11 @@ class ApiLimits:
     """Responses to wrong tokens that wait at once; further ones are refused without a wait."""
 
 
-LIMITS = ApiLimits()
+LIMITS = WebLimits()
 """As the daemon has them; tests shorten the times."""
 
 
-def limits_for(*, pushing: bool) -> ApiLimits:
+def limits_for(*, pushing: bool) -> WebLimits:
     """Return the limits of a daemon; `pushing`: applications send it frames."""
     return replace(LIMITS, cpu_share=LIMITS.pushing_cpu_share) if pushing else LIMITS
 

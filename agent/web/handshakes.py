@@ -6,8 +6,8 @@ import ssl
 import traceback
 from collections.abc import Callable
 
-from agent.api.connection import Observer, remote_address
-from agent.api.limits import ApiLimits
+from agent.web.connection import Observer, remote_address
+from agent.web.limits import WebLimits
 
 _NO_DESCRIPTOR_S = 1.0
 """After an accept that failed; asyncio waits as long."""
@@ -25,7 +25,7 @@ class Handshakes:
         tls: ssl.SSLContext,
         connection: Callable[[], asyncio.Protocol],
         observer: Observer,
-        limits: ApiLimits,
+        limits: WebLimits,
     ) -> None:
         """`connection`: makes what serves a client whose handshake is done."""
         self._tls = tls
