@@ -238,6 +238,7 @@ class Lane(StrEnum):
     SCORE = "score"  # a rule found it informative
     REQUESTED = "requested"  # a person or a program asked for it
     VERDICT = "verdict"  # a person said that the model is wrong there, or did not object to it
+    AUTO = "auto"  # the model labelled it: all its detections are of trusted confidence
 
 
 class BudgetPart(StrEnum):
@@ -245,11 +246,13 @@ class BudgetPart(StrEnum):
 
     RANDOM = "random"  # the share that `AGENT_RANDOM_SHARE` reserves
     SCORE = "score"  # the rest
+    AUTO = "auto"  # no labelling credit: a budget of its own, `AGENT_AUTO_PER_DAY`
 
 
 class EvictionClass(StrEnum):
     """The order in which captures are evicted from a full spool."""
 
+    FIRST = "first"  # before all others, the lowest value first: the camera shows the like again
     BY_VALUE = "by value"  # the lowest value first
     BY_TAG = "by tag"  # by a random tag, so that what stays is still a random sample
     LAST = "last"  # only if no other capture is left; the oldest first
@@ -273,6 +276,7 @@ LANES: Mapping[Lane, LaneTraits] = MappingProxyType(
         Lane.RANDOM: LaneTraits("r", BudgetPart.RANDOM, EvictionClass.BY_TAG, 2),
         Lane.INTERVAL: LaneTraits("i", BudgetPart.RANDOM, EvictionClass.BY_VALUE, 3),
         Lane.SCORE: LaneTraits("s", BudgetPart.SCORE, EvictionClass.BY_VALUE, 4),
+        Lane.AUTO: LaneTraits("a", BudgetPart.AUTO, EvictionClass.FIRST, 5),
     }
 )
 """The one table of lanes: a lane without a row here cannot be stored, paid for or sent."""

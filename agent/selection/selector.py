@@ -30,6 +30,7 @@ class SelectionOutcome(StrEnum):
     INTERVAL = "interval"
     REQUESTED = "requested"
     VERDICT = "verdict"
+    AUTO = "auto"
     SCORE = "score"
     BEST_OF_CELL = "score, unless a better frame follows in its cell of time"
     NO_SUSPECT = "no rule names a suspect"

@@ -1,5 +1,8 @@
 """Which captures are evicted when the disk budget is reached, and how weights change.
 
+Captures of the lane `auto` are evicted before all others, lowest value first: no person would look
+at them, and the camera will show the like again.
+
 Two classes share the disk. Captures that rules chose are evicted by value, lowest first. Random
 captures are evicted by the random tag in their id, whatever they show, so that the remaining ones
 are still a random sample; each then stands for more seconds (`InclusionProbabilities`). A random
@@ -42,6 +45,7 @@ class EvictionQueue:
         # Random captures too; their weight is fixed.
         self._attempted = SortedKeyList((e for e in random if e.id in attempted), key=_by_tag)
         self._requested = SortedKeyList(by_class[EvictionClass.LAST], key=_by_age)
+        self._auto = SortedKeyList(by_class[EvictionClass.FIRST], key=_by_value)
         self.random_bytes = sum(map(_random_bytes, random))
 
     def add(self, entry: SpoolEntry, *, is_attempted: bool = False) -> None:
@@ -67,6 +71,7 @@ class EvictionQueue:
         new = EvictionQueue(new_captures)
         return _choose(
             _Queues(
+                heapq.merge(self._auto, new._auto, key=_by_value),
                 heapq.merge(self._chosen, new._chosen, key=_by_value),
                 chain(heapq.merge(self._random, new._random, key=_by_tag), self._attempted),
                 heapq.merge(self._requested, new._requested, key=_by_age),
@@ -81,6 +86,8 @@ class EvictionQueue:
                 return self._attempted if entry in self._attempted else self._random
             case EvictionClass.LAST:
                 return self._requested
+            case EvictionClass.FIRST:
+                return self._auto
             case EvictionClass.BY_VALUE:
                 return self._chosen
 
@@ -89,6 +96,7 @@ class EvictionQueue:
 class _Queues:
     """Candidates of each class, each in eviction order."""
 
+    auto: Iterator[SpoolEntry]
     chosen: Iterator[SpoolEntry]
     random: Iterator[SpoolEntry]
     requested: Iterator[SpoolEntry]
@@ -100,7 +108,8 @@ def _choose(queues: _Queues, *, excess: int, random_excess: int) -> list[SpoolEn
     while freed < excess:
         random_first = random_freed < random_excess
         order = (queues.random, queues.chosen) if random_first else (queues.chosen, queues.random)
-        entry = next(order[0], None) or next(order[1], None) or next(queues.requested, None)
+        in_order = (queues.auto, *order, queues.requested)
+        entry = next(chain.from_iterable(in_order), None)
         if entry is None:
             break
         evicted.append(entry)

@@ -268,10 +268,13 @@ class CheckedSpool:
 
 
 def _urgency(one: SpoolEntry) -> tuple[int, float, int]:
-    """The order of sending: failures that people saw, requests, affirmations, the rest by value."""
+    """The order of sending: failures that people saw, requests, affirmations, the rest by value.
+
+    What the model labelled itself comes last.
+    """
     if one.lane is Lane.VERDICT:
         return (0 if one.value else 2), 0.0, one.sequence
-    return (1 if one.lane is Lane.REQUESTED else 3), -one.value, one.sequence
+    return {Lane.REQUESTED: 1, Lane.AUTO: 4}.get(one.lane, 3), -one.value, one.sequence
 
 
 def _facts_of(spool: Spool) -> list[str]:

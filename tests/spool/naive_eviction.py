@@ -16,8 +16,11 @@ def naive_plan(
         drawn = [one for one in left if one.lane is Lane.RANDOM]
         asked = [one for one in left if one.lane in {Lane.REQUESTED, Lane.VERDICT}]
         chosen = [one for one in left if one.lane in {Lane.SCORE, Lane.INTERVAL}]
+        auto = [one for one in left if one.lane is Lane.AUTO]
         over_share = sum(occupied_bytes(one) for one in drawn) > random_quota
-        if drawn and (over_share or not chosen):
+        if auto:
+            leaving = min(auto, key=lambda one: (one.value, one.sequence))
+        elif drawn and (over_share or not chosen):
             leaving = max(drawn, key=lambda one: (one.id not in attempted, one.random_tag))
         elif chosen:
             leaving = min(chosen, key=lambda one: (one.value, one.sequence))

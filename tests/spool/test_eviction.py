@@ -84,6 +84,17 @@ def test_requested_captures_are_evicted_last(
 
 
 @given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
+def test_what_the_model_labelled_itself_is_evicted_first(
+    entries: list[SpoolEntry], excess: int, quota: int
+) -> None:
+    plan = EvictionQueue(entries).plan([], excess=excess, random_quota=quota)
+
+    staying = [one for one in entries if one not in plan]
+    if any(one.lane is not Lane.AUTO for one in plan):
+        assert not any(one.lane is Lane.AUTO for one in staying)
+
+
+@given(entries=_candidates, excess=st.integers(1, 200_000), quota=st.integers(0, 100_000))
 def test_random_captures_are_evicted_by_tag(
     entries: list[SpoolEntry], excess: int, quota: int
 ) -> None:

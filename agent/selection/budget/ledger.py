@@ -1,5 +1,8 @@
 """The labelling budget of a device: when a capture may be purchased, whatever the clock does.
 
+The budget of the lane `auto` is a second ledger, with the same rules and its own credits: a capture
+that the model labels itself costs no labelling credit, and no labelling credit buys one.
+
 Credits accrue evenly over the day while the device is on and are spent before the request is made.
 Three limits hold at once, so that no restart, retry or clock step spends more:
 
@@ -39,6 +42,9 @@ UNOBJECTED_SHARE = 0.5
 LEDGER_NOTE = "ledger"
 """Name of the note that has the ledger's text; the name on disk."""
 
+AUTO_LEDGER_NOTE = "ledger_auto"
+"""The same of the ledger of the lane `auto`."""
+
 _DATES_KEPT_S = 100 * DAY_S
 """Running time after which a date that was spent on is forgotten. The number of dates does not
 count: a clock that steps often must not make a date forgotten."""
@@ -67,6 +73,7 @@ class Ledger:
     per_day: float  # credits; above 0, fractions allowed
     random_share: float = 0.2  # share of the credits for the random lane, 0 to 1
     period_s: float = DAY_S  # length of a budget day; a recording is one day
+    for_auto: bool = False  # its credits buy captures of the lane `auto`, and nothing else
     _earned: float = 0.0  # credits accrued today, with what was carried over
     _carried: float = 0.0  # credits left over from the day before, at most 1
     _spent: Counter[str] = field(default_factory=Counter)  # by lane or `UNOBJECTED`, today
@@ -113,6 +120,8 @@ class Ledger:
         if self._spendable < 1 - self._rounding:
             return False
         limit = LANES[lane].budget_limit
+        if self.for_auto != (lane is Lane.AUTO):
+            return False
         if is_unobjected and self._spent[UNOBJECTED] >= unobjected_per_day(self.per_day):
             return False
         if limit is not None:
@@ -208,10 +217,14 @@ class Ledger:
         """
         begin = self._accrued_before - self._carried
         first, last = (math.floor(at + self._rounding) for at in (begin, begin + self._earned))
+        if self.for_auto or part is BudgetPart.AUTO:
+            return last - first if self.for_auto and part is BudgetPart.AUTO else 0
         for_random = _part_of(last, self.random_share) - _part_of(first, self.random_share)
         return for_random if part is BudgetPart.RANDOM else last - first - for_random
 
     def _share_of(self, part: BudgetPart) -> float:
+        if self.for_auto or part is BudgetPart.AUTO:
+            return float(self.for_auto and part is BudgetPart.AUTO)
         return self.random_share if part is BudgetPart.RANDOM else 1 - self.random_share
 
     def _earn(self, seconds: float) -> None:
@@ -283,13 +296,19 @@ class Ledger:
 
     @classmethod
     def from_text(
-        cls, text: str, *, per_day: float, random_share: float, period_s: float = DAY_S
+        cls,
+        text: str,
+        *,
+        per_day: float,
+        random_share: float,
+        period_s: float = DAY_S,
+        for_auto: bool = False,
     ) -> "Ledger":
         """Read a ledger as `text` writes it; the budget given here applies from now on.
 
         Raises `ValueError` for any other text.
         """
-        ledger = cls(per_day, random_share, period_s)
+        ledger = cls(per_day, random_share, period_s, for_auto)
         try:
             state = json.loads(text)
             ledger._date = int(state["date"]) if state["date"] is not None else None

@@ -59,6 +59,7 @@ class BudgetedOrder:
             Lane.REQUESTED: SortedKeyList(key=_by_age),
             Lane.RANDOM: SortedKeyList(key=_random_order),
             Lane.INTERVAL: SortedKeyList(key=_random_order),
+            Lane.AUTO: SortedKeyList(key=_by_age),  # no labelling credit buys them: see `AutoOrder`
         }
         self._by_value = {degraded: SortedKeyList(key=_highest) for degraded in (False, True)}
 

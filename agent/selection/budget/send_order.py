@@ -15,6 +15,8 @@ _SAMPLED = 64  # captures that are compared with the refused ones
 class ValueOrder:
     """Sends everything: failures that people saw, what they asked for, and then by value.
 
+    What the model labelled itself comes last.
+
     Of equals the oldest first.
     """
 
@@ -103,4 +105,6 @@ def is_unobjected(entry: SpoolEntry) -> bool:
 def _urgency(entry: SpoolEntry) -> tuple[int, float, int]:
     if entry.lane is Lane.VERDICT:
         return (2 if is_unobjected(entry) else 0), 0.0, entry.sequence
+    if entry.lane is Lane.AUTO:
+        return 4, -entry.value, entry.sequence
     return (1 if LANES[entry.lane].budget_limit is not None else 3), -entry.value, entry.sequence
