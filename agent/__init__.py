@@ -45,7 +45,7 @@ Modules are layers. A module imports only from its own layer and those below; a 
 (`tests/house/test_layers.py`) checks it:
 
     nouns < ports < record < pure code < shared < adapters < runtime < web < doors < dataset
-    < desk < factories < app < install < cli
+    < evaluation < desk < factories < app < install < cli
 
 Settings are declared once, in `settings/groups`. The parser, the error messages, the env
 file and the tables in the documentation are generated from there.

@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "replay:replay",
     "estimate": "estimate:estimate",
     "receive": "receive:receive",
+    "dataset": "dataset.group:app",
     "install": "install:install",
     "uninstall": "install:uninstall",
     "env": "env:env",
@@ -58,7 +59,8 @@ def summary(name: str) -> str:
     import ast
 
     module, _, attribute = COMMANDS[name].partition(":")
-    tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
+    path = Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == attribute:
             text = ast.get_docstring(node) or ""

@@ -29,9 +29,11 @@ from typing import Any
 from uuid import UUID
 
 from agent.dataset import clip_files, yolo
+from agent.dataset.captures import DatasetCapture
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.clip_files import ClipForm
 from agent.dataset.records import part_folders
+from agent.dataset.reviews import Objects
 from agent.dataset.verdicts import VerdictLog
 from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
@@ -123,6 +125,46 @@ class Dataset:
         Returns how many are new. Raises `OSError`.
         """
         return self._verdicts.add_lines([line.encode() for line in lines])
+
+    def relabel(self, capture: DatasetCapture, objects: Objects) -> None:
+        """Replace the labels of a stored capture by known objects or classes, durably.
+
+        Raises `DamagedDataset` where `data.yaml` is missing or not ours, `ValueError` for a box
+        that is not valid, `OSError` if the disk refuses.
+        """
+        if capture.folder.absolute() != self.directory:
+            form = LabelForm.of_folder(capture.folder.name)
+            if self._only is not None or form is None:
+                raise DamagedDataset(f"cannot relabel {capture.id}: it is in another dataset")
+            self._part(form).relabel(capture, objects)
+            return
+        with self._locks[UUID(capture.id).int % _LOCKS]:
+            if objects.classes is not None:
+                self._name_class(capture.id, objects.classes)
+            elif objects.objects is not None:
+                image = capture.record["image"]
+                numbers, form = self._numbered(capture.record, objects.objects)
+                text = yolo.rows(
+                    objects.objects,
+                    numbers,
+                    width=image["width"],
+                    height=image["height"],
+                    form=form,
+                )
+                self._disk.write_durably(self._labels / f"{capture.id}.txt", text.encode())
+
+    def _name_class(self, identity: str, classes: Sequence[str]) -> None:
+        """Put the image of a classifier's capture under the first of its classes alone."""
+        wanted = self.directory / _folder_of_class(identity, classes[0] if classes else None)
+        self._disk.make_directory(wanted)
+        self._disk.link(self._images / f"{identity}.jpg", wanted / f"{identity}.jpg")
+        self._disk.sync_name(wanted / f"{identity}.jpg")
+        classed = self.directory / "classes"
+        folders = list(classed.iterdir()) if classed.is_dir() else []
+        for folder in (*folders, self.directory / "unclassified"):
+            if folder != wanted and (folder / f"{identity}.jpg").exists():
+                self._disk.remove(folder / f"{identity}.jpg")
+                self._disk.sync_directory(folder)
 
     def _store(
         self,
@@ -253,11 +295,16 @@ def _class_folder(record: Mapping[str, Any]) -> Path | None:
         best = class_of(record, Annotate.THRESHOLD)
     except ValueError as error:
         raise UnfitCapture(f"cannot store {record['id']}: {error}") from error
-    if best is None:
+    return _folder_of_class(record["id"], None if best is None else best.label)
+
+
+def _folder_of_class(identity: str, label: str | None) -> Path:
+    """Return where the image of a class goes; None: no class was sure enough."""
+    if label is None:
         return Path("unclassified")
-    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", best.label) or "%"
+    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label) or "%"
     if len(name.encode()) > _LONGEST_NAME:
-        raise UnfitCapture(f"cannot store {record['id']}: its label is too long for a folder")
+        raise UnfitCapture(f"cannot store {identity}: its label is too long for a folder")
     return Path("classes") / name
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +24,10 @@ Records = Mapping[str, Mapping[str, Any]]
 """Records by id."""
 
 
-def read_records(directory: Path) -> dict[str, Mapping[str, Any]]:
-    """Return the records of the dataset in `directory`, by id.
+def read_records(
+    directory: Path, known: Records = MappingProxyType({})
+) -> dict[str, Mapping[str, Any]]:
+    """Return the records of the dataset in `directory`, by id; those of `known` are not read.
 
     Each has an `id`, the name of its file; a `lane`; positive `image.width` and `image.height`;
     a `sampling.weight` above 0 if it was drawn at random; valid `detections` or `classes`;
@@ -32,8 +35,11 @@ def read_records(directory: Path) -> dict[str, Mapping[str, Any]]:
 
     Raises `ConfigurationError`, which names the file, for a record that does not.
     """
-    records = {}
+    records: dict[str, Mapping[str, Any]] = {}
     for path in sorted((directory / "records").glob("*.json")):
+        if path.stem in known:
+            records[path.stem] = known[path.stem]
+            continue
         try:
             record = _parsed(read_regular_file(path, RECORD_MAX))
             _check(record, path.stem)

@@ -107,38 +107,58 @@ def read_verdicts(directory: Path) -> Verdicts:
 
     Bad lines are named and left out. Raises `ConfigurationError` if the file cannot be read.
     """
-    found = Verdicts()
-    path = directory / FILE
-    seen: set[bytes] = set()
-    try:
-        for number, line in enumerate(_lines(path), start=1):
-            if not line.strip() or _digest(line) in seen:
-                continue
-            seen.add(_digest(line))
-            try:
-                found.lines.append(_parsed(line))
-            except ValueError as error:
-                found.problems.append(f"line {number} of {printable(path)}: {error}")
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(
-            f"cannot read the verdicts in {printable(path)}: {printable(why)}; move it away, or "
-            "change its rights"
-        ) from error
-    return found
+    return VerdictReader(directory).more()
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends; a longer one than is read is cut."""
+class VerdictReader:
+    """Reads the verdicts of a dataset folder, and later those that were added."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._begin = 0  # bytes of the lines that were read, with their ends
+        self._number = 0  # of those lines
+        self._seen: set[bytes] = set()
+
+    def more(self) -> Verdicts:
+        """Return the lines that were added since the last call, as `read_verdicts` does."""
+        found = Verdicts()
+        try:
+            for number, line, end in _lines(self._path, self._begin, self._number):
+                if line.strip() and _digest(line) not in self._seen:
+                    self._seen.add(_digest(line))
+                    try:
+                        found.lines.append(_parsed(line))
+                    except ValueError as error:
+                        where = f"line {number} of {printable(self._path)}"
+                        found.problems.append(f"{where}: {error}")
+                if end is not None:
+                    self._begin, self._number = end, number
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigurationError(
+                f"cannot read the verdicts in {printable(self._path)}: {printable(why)}; move it "
+                "away, or change its rights"
+            ) from error
+        return found
+
+
+def _lines(path: Path, begin: int, number: int) -> Iterator[tuple[int, bytes, int | None]]:
+    """Yield number, text and end of each line after the first `begin` bytes and `number` lines.
+
+    A longer line than is read is cut. The end is None where the line has none yet.
+    """
     try:
         descriptor = open_regular(path)
     except FileNotFoundError:
         return
     with os.fdopen(descriptor, "rb") as file:
+        file.seek(begin)
         while line := file.readline(LONGEST_LINE + 1):
-            yield line.removesuffix(b"\n")
-            while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
-                line = file.readline(LONGEST_LINE + 1)
+            number += 1
+            last = line
+            while len(last) > LONGEST_LINE and not last.endswith(b"\n"):
+                last = file.readline(LONGEST_LINE + 1)
+            yield number, line.removesuffix(b"\n"), file.tell() if last.endswith(b"\n") else None
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -1,15 +1,14 @@
-"""Makes the HTML page of a replay: it loads nothing from elsewhere and runs no script."""
+"""Makes the HTML page of a replay."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from agent.pages.document import document, tiles
 from agent.replay.cards import card
-from agent.replay.page_style import STYLE
 from agent.settings.units import show_duration
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MOST_CARDS = 240
 _MOST_LABELS = 8
 
@@ -27,20 +26,7 @@ def page_of(report: Json, dataset: Path) -> str:
         *_foot(report),
     ]
     names = ", ".join(Path(source["source"]).name for source in report["sources"])
-    return "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            f"<title>Replay of {escape(names)}</title>",
-            f"<style>{STYLE}</style></head><body><main>",
-            f"<header><h1>What the agent would capture</h1><p>{escape(names)}</p></header>",
-            *parts,
-            "</main></body></html>",
-            "",
-        )
-    )
+    return document(f"Replay of {names}", "What the agent would capture", names, parts)
 
 
 def _tiles(report: Json) -> Iterator[str]:
@@ -52,23 +38,24 @@ def _tiles(report: Json) -> Iterator[str]:
     random = report["captures_by_lane"].get("random", 0)
     share = f"{len(captures) / paid:.0%} of {paid:g} credits" if paid else "no budget"
     held = sum(source["held"] for source in sources)
-    yield '<section class="tiles">'
-    for figure, words, detail in (
-        (len(captures), "captures chosen", share),
-        (report["frames_analysed"], "frames analysed", f"of {frames} in {show_duration(seconds)}"),
-        (held, "captures held", "no credit for the others" if paid else "all were chosen"),
-        (random, "drawn at random", "an unbiased sample"),
-        (f"{report['captures_per_day']:g}", "captures a day", "to expect for a camera"),
+    yield from tiles(
         (
-            f"{report['mb_per_day']:.1f} MB",
-            "sent a day",
-            f"{report['stored_mb_per_day']:.1f} MB written to disk",
-        ),
-    ):
-        yield (
-            f"<div><b>{figure}</b><span>{escape(words)}</span><small>{escape(detail)}</small></div>"
+            (len(captures), "captures chosen", share),
+            (
+                report["frames_analysed"],
+                "frames analysed",
+                f"of {frames} in {show_duration(seconds)}",
+            ),
+            (held, "captures held", "no credit for the others" if paid else "all were chosen"),
+            (random, "drawn at random", "an unbiased sample"),
+            (f"{report['captures_per_day']:g}", "captures a day", "to expect for a camera"),
+            (
+                f"{report['mb_per_day']:.1f} MB",
+                "sent a day",
+                f"{report['stored_mb_per_day']:.1f} MB written to disk",
+            ),
         )
-    yield "</section>"
+    )
 
 
 def _timelines(report: Json) -> Iterator[str]:

@@ -9,6 +9,7 @@ from agent.settings.groups.application import ApplicationSettings
 from agent.settings.groups.base import PREFIX, variable
 from agent.settings.groups.cameras import CameraSettings
 from agent.settings.groups.clips import ClipSettings
+from agent.settings.groups.feedback import FeedbackSettings
 from agent.settings.groups.logs import LogSettings
 from agent.settings.groups.model import ModelSettings
 from agent.settings.groups.privacy import PrivacySettings
@@ -25,6 +26,7 @@ class Settings(
     UploadSettings,
     ClipSettings,
     StorageSettings,
+    FeedbackSettings,
     SelectionSettings,
     ModelSettings,
     PrivacySettings,

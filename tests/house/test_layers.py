@@ -27,6 +27,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "record": ("agent.record",),
     "pure": (
         "agent.selection",
+        "agent.pages",
         "agent.detector.formats",
         "agent.detector.letterbox",
         "agent.detector.model_file.input_spec",
@@ -74,7 +75,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "web": ("agent.web",),
     "doors": ("agent.api", "agent.mqtt"),
     "dataset": ("agent.dataset",),
-    "desk": ("agent.receiver", "agent.evaluation", "agent.replay"),
+    "evaluation": ("agent.evaluation",),
+    "desk": ("agent.receiver", "agent.replay"),
     "factories": ("agent.factories",),
     "app": ("agent.app",),
     "install": ("agent.install",),

@@ -50,6 +50,8 @@ complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l host
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l token-file
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l clips
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l help
+complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a install -d 'Install this capture-agent as a service: user, folders, settings, unit.'
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l root
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l executable

@@ -1,4 +1,4 @@
-"""The style of the replay page: for phones and laptops, light and dark."""
+"""The style of all pages: for phones and laptops, light and dark."""
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#f7f7f5;--card:#fff;--ink:#1d1f21;--soft:#63686e;

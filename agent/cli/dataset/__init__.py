@@ -1,0 +1,1 @@
+"""`capture-agent dataset ...`: one file for each subcommand."""
