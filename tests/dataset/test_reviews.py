@@ -32,7 +32,7 @@ def _standing(*lines: dict[str, Any]) -> str | None:
     return found[capture_id(1)].verdict if found else None
 
 
-def test_the_newest_review_stands_whoever_gave_it() -> None:
+def test_the_newest_review_of_all_people_stands() -> None:
     assert _standing(_said(1), _said(3, "wrong", by="bob"), _said(2, "missing")) == "wrong"
 
 
