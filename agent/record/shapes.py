@@ -57,6 +57,11 @@ def visibility(confidence: float) -> Visibility:
     return Visibility.HIDDEN if confidence >= _GUESSED else Visibility.NOT_LABELLED
 
 
+def confidence_of(seen: Visibility) -> float:
+    """Return the least confidence that `visibility` reads so; 1 for a visible keypoint."""
+    return {Visibility.VISIBLE: 1.0, Visibility.HIDDEN: _GUESSED}.get(seen, 0.0)
+
+
 def task_of(record: Mapping[str, Any]) -> Task:
     """Return the task of a record's model; `detect` for a record that does not state it."""
     model = record.get("model")

@@ -1,6 +1,7 @@
 """Reads a COCO file, as most annotation tools export it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from agent.dataset.annotations.source import (
     require_first,
 )
 from agent.dataset.records import Records
-from agent.domain import Box
+from agent.domain import Box, Polygon
 from agent.printable import printable
-from agent.record.shapes import bounds
+from agent.record.shapes import Visibility, area, bounds, confidence_of
 
 
 def is_coco(content: Any) -> bool:
@@ -25,45 +26,84 @@ def is_coco(content: Any) -> bool:
 
 def coco_labels(file: Path, content: Any, records: Records) -> Truth:
     """Return the boxes of a COCO file; an image without annotations has nothing in it."""
+    return read_coco(file, content, records).truth
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFile:
+    """What a COCO file says of captures."""
+
+    truth: Truth
+    sizes: Mapping[str, tuple[float, float]]  # width and height that it states of an image
+    labels: frozenset[str]  # of its categories
+    foreign: int  # images of no capture
+
+
+def read_coco(file: Path, content: Any, records: Records) -> CocoFile:
+    """Return what a COCO file says; boxes are scaled to the pixels of the captures' own images.
+
+    Raises `ReviewError` for a file that is no COCO, or has several images of one capture.
+    """
     try:
         labels = {each["id"]: str(each["name"]) for each in content["categories"]}
         found: dict[Any, tuple[str, float, float]] = {}
         truth: dict[str, list[AnnotatedBox]] = {}
+        sizes: dict[str, tuple[float, float]] = {}
         for image in content["images"]:
             name = capture_in(str(image["file_name"]), records)
-            if name is not None:
-                require_first(name, truth, file)
-                size = records[name]["image"]
-                across = size["width"] / (image.get("width") or size["width"])
-                down = size["height"] / (image.get("height") or size["height"])
-                found[image["id"]] = name, across, down
-                truth[name] = []
+            if name is None:
+                continue
+            require_first(name, truth, file)
+            size = records[name]["image"]
+            width, height = _stated_size(image, size)
+            found[image["id"]] = name, size["width"] / width, size["height"] / height
+            sizes[name] = width, height
+            truth[name] = []
         for each in content["annotations"]:
             if each["image_id"] in found:
                 name, across, down = found[each["image_id"]]
-                left, top, right, bottom = _coco_sides(each)
-                box = Box(left * across, top * down, right * across, bottom * down)
-                truth[name].append(
-                    AnnotatedBox(
-                        labels[each["category_id"]],
-                        box,
-                        is_crowd=bool(each.get("iscrowd")),
-                        is_bounds=bool(each.get("segmentation") or each.get("keypoints")),
-                    )
-                )
+                truth[name].append(_box(each, labels[each["category_id"]], across, down))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ReviewError(
             f"cannot read {printable(file)} as COCO: {printable(repr(error))}"
         ) from error
-    return truth
+    foreign = len(content["images"]) - len(truth)
+    return CocoFile(truth, sizes, frozenset(labels.values()), foreign)
 
 
-def _coco_sides(annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Return the sides of an annotation's `bbox`; without one, of its polygons."""
-    bbox, polygons = annotation.get("bbox"), annotation.get("segmentation")
-    if not bbox and isinstance(polygons, list) and polygons:
-        numbers = [[finite(number) for number in polygon] for polygon in polygons]
-        points = [point for each in numbers for point in zip(each[::2], each[1::2], strict=True)]
-        return bounds(points)
-    x, y, width, height = (finite(side) for side in annotation["bbox"])
-    return x, y, x + width, y + height
+def _stated_size(image: Mapping[str, Any], size: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the size of an image in the file; that of the capture where it states none."""
+    width, height = (finite(image.get(side) or size[side]) for side in ("width", "height"))
+    if min(width, height) <= 0:
+        raise ValueError("an image has no size")
+    return width, height
+
+
+def _box(annotation: Mapping[str, Any], label: str, across: float, down: float) -> AnnotatedBox:
+    polygons = _polygons(annotation.get("segmentation"))
+    if polygons and not annotation.get("bbox"):
+        left, top, right, bottom = bounds([point for each in polygons for point in each])
+    else:
+        left, top, width, height = (finite(side) for side in annotation["bbox"])
+        right, bottom = left + width, top + height
+    largest = max(polygons, key=area, default=())
+    points = [finite(each) for each in annotation.get("keypoints") or ()]
+    places = zip(points[::3], points[1::3], points[2::3], strict=True)
+    return AnnotatedBox(
+        label,
+        Box(left * across, top * down, right * across, bottom * down),
+        is_crowd=bool(annotation.get("iscrowd")),
+        is_bounds=bool(annotation.get("segmentation") or points),
+        polygon=tuple((x * across, y * down) for x, y in largest),
+        keypoints=tuple(
+            (x * across, y * down, confidence_of(Visibility(int(seen)))) for x, y, seen in places
+        ),
+    )
+
+
+def _polygons(segmentation: object) -> list[Polygon]:
+    """Return the outlines of an object; none where it is a mask in run lengths."""
+    if not isinstance(segmentation, list):
+        return []
+    numbers = [[finite(number) for number in polygon] for polygon in segmentation]
+    return [tuple(zip(each[::2], each[1::2], strict=True)) for each in numbers]

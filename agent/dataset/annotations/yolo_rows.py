@@ -1,4 +1,4 @@
-"""Reads one row of a YOLO label file of any task as the upright box around its object.
+"""Reads one row of a YOLO label file of any task: the upright box around its object, and its shape.
 
 | columns | row |
 | --- | --- |
@@ -11,7 +11,7 @@ A count of columns can be of a polygon and of a pose. It is of a pose where `dat
 `kpt_shape`, or the capture is of a pose model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.dataset.annotations.source import finite
 from agent.domain import Box, Task
 from agent.printable import printable
-from agent.record.shapes import Visibility, bounds, keypoint_count, task_of
+from agent.record.shapes import Visibility, bounds, confidence_of, keypoint_count, task_of
 
 _BOX = 5  # columns: class, centre, size
 _BOX_WITH_CONFIDENCE = 6
@@ -54,20 +54,40 @@ def box_of_row(
     label = _label(parts[0], names)
     values = [finite(part) for part in parts[1:]]
     columns = _keypoint_columns(len(parts), pose, values)
+    outline: list[tuple[float, float]] = []
     if len(parts) == _BOX or columns:
         _require_keypoints(values[4:], columns)
         _require_shares(values[:4])
         x, y, width, height = values[:4]
-        corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     elif len(parts) >= _POLYGON and len(parts) % 2 and (pose is None or not pose.columns):
         _require_shares(values)
-        corners = bounds(list(zip(values[::2], values[1::2], strict=True)))
+        outline = list(zip(values[::2], values[1::2], strict=True))
+        sides = bounds(outline)
     else:
         raise ValueError(_no_row(len(parts), pose))
-    left, top, right, bottom = corners
+    left, top, right, bottom = sides
     across, down = size["width"], size["height"]
-    box = Box(left * across, top * down, right * across, bottom * down)
-    return AnnotatedBox(label, box, is_bounds=len(parts) != _BOX)
+    return AnnotatedBox(
+        label,
+        Box(left * across, top * down, right * across, bottom * down),
+        is_bounds=len(parts) != _BOX,
+        polygon=tuple((x * across, y * down) for x, y in outline),
+        keypoints=tuple(_keypoints(values[4:], columns, across, down)),
+    )
+
+
+def _keypoints(
+    values: Sequence[float], columns: int, across: float, down: float
+) -> Iterator[tuple[float, float, float]]:
+    """Yield x and y in pixels, and a confidence that says how visible a keypoint is."""
+    for start in range(0, len(values) if columns else 0, columns or 1):
+        x, y = values[start : start + _WITHOUT]
+        seen = values[start + _WITHOUT] if columns == _WITH_VISIBILITY else Visibility.VISIBLE
+        if seen == Visibility.NOT_LABELLED:
+            yield 0.0, 0.0, 0.0
+        else:
+            yield x * across, y * down, confidence_of(Visibility(int(seen)))
 
 
 def _label(text: str, names: Sequence[str]) -> str:
