@@ -225,17 +225,23 @@ def objects_of(record: Line, review: Review | None = None) -> Objects:
     Without a review it is what the model reported at or above its thresholds. Raises `ValueError`
     for a record that is not valid.
     """
-    is_classified = "classes" in record
-    if review is not None and not review.is_usable:
+    if review is None:
+        return _reported(record, _unseen_origin(record))
+    if not review.is_usable:
         return Objects(LabelOrigin.REVIEWED, None)
-    if review is not None and is_classified and review.labels is not None:
-        return Objects(LabelOrigin.CORRECTED, None, review.labels)
-    if review is not None and not is_classified and review.boxes is not None:
-        return Objects(LabelOrigin.CORRECTED, review.boxes)
-    if review is not None and not review.is_right:
-        return Objects(LabelOrigin.REVIEWED, None)
-    origin = LabelOrigin.REVIEWED if review is not None else _unseen_origin(record)
-    if is_classified:
+    given = review.labels if "classes" in record else review.boxes
+    if given is None:
+        right = _reported(record, LabelOrigin.REVIEWED)
+        return right if review.is_right else Objects(LabelOrigin.REVIEWED, None)
+    origin = LabelOrigin.REVIEWED if review.is_right else LabelOrigin.CORRECTED
+    if "classes" in record:
+        return Objects(origin, None, review.labels)
+    return Objects(origin, review.boxes)
+
+
+def _reported(record: Line, origin: LabelOrigin) -> Objects:
+    """Return what the model reported at or above its thresholds."""
+    if "classes" in record:
         best = class_of(record, Annotate.THRESHOLD)
         return Objects(origin, None, () if best is None else (best.label,))
     return Objects(origin, tuple(confident(record)))

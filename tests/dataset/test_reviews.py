@@ -114,6 +114,7 @@ def test_labels_follow_the_review() -> None:
 
     assert origin_and_count() == (LabelOrigin.MODEL, 1)
     assert origin_and_count(_said(1)) == (LabelOrigin.REVIEWED, 1)
+    assert origin_and_count(_said(1, boxes=[CAR, CAR])) == (LabelOrigin.REVIEWED, 2)
     assert origin_and_count(_said(1, "wrong")) == (LabelOrigin.REVIEWED, None)
     assert origin_and_count(_said(1, "wrong", boxes=[])) == (LabelOrigin.CORRECTED, 0)
     assert origin_and_count(_said(1, "unusable", boxes=[CAR])) == (LabelOrigin.REVIEWED, None)
