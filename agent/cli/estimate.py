@@ -22,9 +22,8 @@ from agent.dataset.records import Records, part_folders, read_records
 from agent.dataset.verdicts import FILE as VERDICTS
 from agent.domain import Task
 from agent.errors import ConfigurationError
-from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate
-from agent.evaluation.metrics import OfLabel, Reviewed, by_label, failure_rate
+from agent.evaluation.metrics import OfLabel, Reviewed, by_label, counted, failure_rate
 from agent.printable import printable
 from agent.record.shapes import task_of
 
@@ -189,7 +188,7 @@ def _frames(drawn: Records, said: _Said) -> list[Reviewed]:
     for name, record in drawn.items():
         weight = float(record["sampling"]["weight"])
         if name in said.truth and "detections" in record:
-            found = match_boxes(compared_boxes(record, said.truth[name]), said.truth[name])
+            found = counted(compared_boxes(record, said.truth[name]), said.truth[name])
             frames.append(Reviewed(weight, found.is_perfect, found))
         elif name in said.verdicts:
             frames.append(Reviewed(weight, said.verdicts[name]))

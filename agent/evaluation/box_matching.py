@@ -1,63 +1,69 @@
-"""Which of a model's boxes are right: each is matched with at most one box of a person."""
+"""Which of a model's boxes in one frame are right: each finds at most one box of a person.
 
-from collections import Counter
+`agent.evaluation.matching` does the same for many frames at once.
+"""
+
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
 
 MATCH_IOU = 0.5
+"""From here on boxes match, as in PASCAL VOC."""
 
 
 @dataclass(frozen=True, slots=True)
-class MatchCounts:
-    """What of one frame is right, by label."""
+class FrameMatch:
+    """What of one frame is right; places in the sequences that were matched."""
 
-    right: Counter[str] = field(default_factory=Counter)
-    wrong: Counter[str] = field(default_factory=Counter)  # reported, not there
-    missed: Counter[str] = field(default_factory=Counter)  # there, not reported
+    right: frozenset[int]  # reported, and there
+    wrong: frozenset[int]  # reported, and not there; a box in a crowd is neither
+    missed: frozenset[int]  # there, and not reported
 
     @property
     def is_perfect(self) -> bool:
         """Whether there is no error in the frame."""
-        return not self.wrong.total() and not self.missed.total()
-
-    @property
-    def labels(self) -> set[str]:
-        """All labels that occur."""
-        return {*self.right, *self.wrong, *self.missed}
+        return not self.wrong and not self.missed
 
 
-def match_boxes(reported: Sequence[AnnotatedBox], truth: Sequence[AnnotatedBox]) -> MatchCounts:
-    """Match the most confident box first with the free box of its label that it covers best.
-
-    From an IoU of 0.5 on, boxes match, as in PASCAL VOC. A reported box in a crowd is not counted.
-    """
-    result = MatchCounts()
-    free = [each for each in truth if not each.is_crowd]
+def match_boxes(reported: Sequence[AnnotatedBox], truth: Sequence[AnnotatedBox]) -> FrameMatch:
+    """Match the most confident box first with the free box of its label that it covers best."""
+    free = [place for place, each in enumerate(truth) if not each.is_crowd]
     crowds = [each for each in truth if each.is_crowd]
-    for mine in sorted(reported, key=lambda each: -each.confidence):
-        best = max(_matches(mine, free), default=(0.0, -1))
-        if best[0] >= MATCH_IOU:
-            del free[best[1]]
-            result.right[mine.label] += 1
+    right, wrong = set[int](), set[int]()
+    for number in sorted(range(len(reported)), key=lambda place: -reported[place].confidence):
+        mine = reported[number]
+        overlap, best = max(_overlaps(mine, truth, free), default=(0.0, -1))
+        if overlap >= MATCH_IOU:
+            free.remove(best)
+            right.add(number)
         elif not any(_is_in(mine, crowd) for crowd in crowds):
-            result.wrong[mine.label] += 1
-    result.missed.update(each.label for each in free)
-    return result
+            wrong.add(number)
+    return FrameMatch(frozenset(right), frozenset(wrong), frozenset(free))
 
 
-def _matches(mine: AnnotatedBox, free: Sequence[AnnotatedBox]) -> Iterator[tuple[float, int]]:
-    for place, theirs in enumerate(free):
-        if theirs.label == mine.label:
-            both = _common(mine.box, theirs.box)
-            yield both / (_area(mine.box) + _area(theirs.box) - both or 1.0), place
+def box_iou(a: Box, b: Box) -> float:
+    """Return the intersection over union of two boxes, 0 to 1."""
+    both = _common(a, b)
+    return both / (_area(a) + _area(b) - both or 1.0)
+
+
+def share_inside(inner: Box, outer: Box) -> float:
+    """Return which share of a box lies in another one, 0 to 1."""
+    return _common(inner, outer) / (_area(inner) or 1.0)
+
+
+def _overlaps(
+    mine: AnnotatedBox, truth: Sequence[AnnotatedBox], free: Sequence[int]
+) -> Iterator[tuple[float, int]]:
+    for place in free:
+        if truth[place].label == mine.label:
+            yield box_iou(mine.box, truth[place].box), place
 
 
 def _is_in(mine: AnnotatedBox, crowd: AnnotatedBox) -> bool:
-    area = _area(mine.box)
-    return mine.label == crowd.label and _common(mine.box, crowd.box) >= MATCH_IOU * area > 0
+    return mine.label == crowd.label and share_inside(mine.box, crowd.box) >= MATCH_IOU
 
 
 def _area(box: Box) -> float:

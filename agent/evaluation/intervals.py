@@ -48,7 +48,7 @@ def ratio(terms: Sequence[Term]) -> Estimate | None:
     value = min(1.0, max(0.0, sum(term.weight * term.hits for term in counted) / total))
     frames = sum(term.cases > 0 for term in counted)
     cases = sum(term.cases for term in counted)
-    low, high = _interval(value, _effective(counted, value, total), frames)
+    low, high = interval(value, _effective(counted, value, total), frames)
     return Estimate(value, low, high, frames, cases)
 
 
@@ -68,7 +68,7 @@ def _effective(terms: Sequence[Term], value: float, total: float) -> float:
     return min(shown, cases)
 
 
-def _interval(value: float, size: float, frames: int) -> tuple[float, float]:
+def interval(value: float, size: float, frames: int) -> tuple[float, float]:
     """Wilson's interval (1927) for a share seen in `size` cases of `frames` frames."""
     quantile = student(0.5 + CONFIDENCE / 2, max(1, frames - 1))
     square = quantile**2

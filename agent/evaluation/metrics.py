@@ -1,10 +1,41 @@
 """Failure rate, precision and recall of reviewed frames that were drawn at random."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agent.evaluation.box_matching import MatchCounts
+from agent.dataset.annotations.boxes import AnnotatedBox
+from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.intervals import Estimate, Term, ratio
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCounts:
+    """What of one frame is right, by label."""
+
+    right: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)  # reported, not there
+    missed: Counter[str] = field(default_factory=Counter)  # there, not reported
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether there is no error in the frame."""
+        return not self.wrong.total() and not self.missed.total()
+
+    @property
+    def labels(self) -> set[str]:
+        """All labels that occur."""
+        return {*self.right, *self.wrong, *self.missed}
+
+
+def counted(reported: Sequence[AnnotatedBox], truth: Sequence[AnnotatedBox]) -> MatchCounts:
+    """Match the boxes of one frame and count them."""
+    found = match_boxes(reported, truth)
+    return MatchCounts(
+        Counter(reported[place].label for place in found.right),
+        Counter(reported[place].label for place in found.wrong),
+        Counter(truth[place].label for place in found.missed),
+    )
 
 
 @dataclass(frozen=True, slots=True)

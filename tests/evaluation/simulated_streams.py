@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.evaluation.box_matching import MatchCounts
-from agent.evaluation.metrics import Reviewed
+from agent.evaluation.metrics import MatchCounts, Reviewed
 
 SLOT = 100  # frames
 

@@ -36,7 +36,7 @@ def test_boxes_are_matched(
 ) -> None:
     found = match_boxes(reported, truth)
 
-    assert (found.right.total(), found.wrong.total(), found.missed.total()) == expected
+    assert (len(found.right), len(found.wrong), len(found.missed)) == expected
     assert found.is_perfect == (expected[1:] == (0, 0))
 
 

@@ -42,6 +42,25 @@ def compared_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> 
     return _reported_bounds(record) if is_by_bounds else _reported(record)
 
 
+def detected_boxes(
+    record: Mapping[str, Any], truth: Sequence[AnnotatedBox]
+) -> list[AnnotatedBox]:
+    """Return all detections of a record, down to its floor and in its order.
+
+    Where people drew outlines, it is the bounds of the model's outlines, as in `compared_boxes`.
+    """
+    is_by_bounds = any(each.is_bounds for each in truth)
+    width, height = record["image"]["width"], record["image"]["height"]
+    found = []
+    for each in record.get("detections", ()):
+        place = sides(each)
+        box = labelled_box(each, width, height) if is_by_bounds else None
+        if box is not None:
+            place = bounds(box.polygon or within(box.corners, width, height) or box.rectangle)
+        found.append(AnnotatedBox(each["label"], Box(*place), each["confidence"]))
+    return found
+
+
 def _reported(record: Mapping[str, Any]) -> list[AnnotatedBox]:
     return [
         AnnotatedBox(each["label"], Box(*sides(each)), each["confidence"])
