@@ -14,6 +14,7 @@ from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.dataset.annotations.model_boxes import detected_boxes
 from agent.domain import Box
 from agent.evaluation.box_matching import MATCH_IOU, FrameMatch, box_iou, match_boxes, share_inside
+from agent.evaluation.truth import FrameTruth
 from agent.record.seen import is_sure
 
 _SAME_PLACE_IOU = 0.9
@@ -28,14 +29,6 @@ class Side(StrEnum):
     ABOVE = "above"  # a detection at or above it
     BELOW = "below"  # a detection below it, or a place without one
     FRAME = "frame"  # the whole frame
-
-
-@dataclass(frozen=True, slots=True)
-class FrameTruth:
-    """What a review says of one capture."""
-
-    has_failure: bool
-    objects: Sequence[AnnotatedBox] | None  # None: unknown, or the model is a classifier
 
 
 @dataclass(frozen=True, slots=True)

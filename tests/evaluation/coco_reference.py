@@ -18,7 +18,8 @@ def coco_average_precisions(frames: Sequence[SampleFrame]) -> dict[str, Floats]:
     """Return the AP at each of the ten IoUs, by label; -1 for a label without objects."""
     labels = sorted({box.label for f in frames for box in (*f.reported, *f.truth)})
     numbers = {label: number for number, label in enumerate(labels, 1)}
-    truth, found = [], []
+    truth: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for image, each in enumerate(frames, 1):
         for box in each.truth:
             row = _row(image, numbers, box)

@@ -42,9 +42,7 @@ def compared_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> 
     return _reported_bounds(record) if is_by_bounds else _reported(record)
 
 
-def detected_boxes(
-    record: Mapping[str, Any], truth: Sequence[AnnotatedBox]
-) -> list[AnnotatedBox]:
+def detected_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> list[AnnotatedBox]:
     """Return all detections of a record, down to its floor and in its order.
 
     Where people drew outlines, it is the bounds of the model's outlines, as in `compared_boxes`.
