@@ -6,8 +6,9 @@
   and `box` in pixels of the stored image, and as far as it has them `class_id`, `polygon`,
   `keypoints`, `corners` and `iscrowd`, in the form of a record's `detections`.
 - `labels` is the complete list of the image's true classes, for classifiers.
+- Others may write `boxes` as lists of four numbers, and their labels in the same order in `labels`.
 - An undo is a line too: it repeats `id`, `by` and `verdict` of the line that it withdraws, and
-  `undo` is that line's `at`.
+  `undo` is that line's `at`; `true` withdraws the newest line before it of the same person.
 
 The newest line of a capture that is not undone is its standing review. Lines that devices brought
 have `camera` and `moment`: what people said unasked is a fact to show, and no review, because
@@ -164,15 +165,15 @@ def check_review(line: Line) -> None:
     if not isinstance(line.get("by"), str | None):
         raise ValueError("its `by` is no text")  # noqa: TRY004
     if "undo" in line:
-        if not is_time(line["undo"]):
-            raise ValueError("its `undo` is not the time of another line")
+        if line["undo"] is not True and not is_time(line["undo"]):
+            raise ValueError("its `undo` is neither the time of another line nor true")
         return
     if line.get("verdict") not in REVIEW_KINDS:
         raise ValueError(f"its `verdict` is none of {', '.join(REVIEW_KINDS)}")
-    if line.get("boxes") is not None:
-        _check_boxes(line["boxes"])
     if line.get("labels") is not None:
-        _check_labels(line["labels"])
+        _check_labels(line["labels"], MOST_LABELS if line.get("boxes") is None else MOST_BOXES)
+    if line.get("boxes") is not None:
+        _objects(line)
 
 
 def standing_lines(lines: Iterable[Line]) -> dict[str, Line]:
@@ -180,8 +181,8 @@ def standing_lines(lines: Iterable[Line]) -> dict[str, Line]:
 
     Lines that are no valid reviews are left out.
     """
-    undone: set[tuple[object, object, datetime]] = set()
-    reviews: list[tuple[datetime, int, Line]] = []
+    given: dict[tuple[object, object], list[tuple[datetime, int, Line]]] = {}
+    undos: list[tuple[datetime, int, Line]] = []
     for place, line in enumerate(lines):
         if not is_review(line):
             continue
@@ -189,15 +190,26 @@ def standing_lines(lines: Iterable[Line]) -> dict[str, Line]:
             check_review(line)
         except ValueError:
             continue
+        each = _moment(line["at"]), place, line
         if "undo" in line:
-            undone.add((line["id"], line.get("by"), _moment(line["undo"])))
+            undos.append(each)
         else:
-            reviews.append((_moment(line["at"]), place, line))
-    standing: dict[str, Line] = {}
-    for at, _, line in sorted(reviews, key=lambda each: each[:2]):
-        if (line["id"], line.get("by"), at) not in undone:
-            standing[line["id"]] = line
-    return standing
+            given.setdefault((line["id"], line.get("by")), []).append(each)
+    for at, place, undo in sorted(undos, key=_order):
+        own = given.get((undo["id"], undo.get("by")), [])
+        if undo["undo"] is True:
+            earlier = [each for each in own if _order(each) < (at, place)]
+            withdrawn = sorted(earlier, key=_order)[-1:]
+        else:
+            withdrawn = [each for each in own if each[0] == _moment(undo["undo"])]
+        for each in withdrawn:
+            own.remove(each)
+    standing = sorted((each for own in given.values() for each in own), key=_order)
+    return {line["id"]: line for _, _, line in standing}
+
+
+def _order(each: tuple[datetime, int, Line]) -> tuple[datetime, int]:
+    return each[:2]
 
 
 def standing_reviews(lines: Iterable[Line]) -> dict[str, Review]:
@@ -213,8 +225,8 @@ def review_of(line: Line) -> Review:
         line["at"],
         line.get("by") or "",
         VerdictKind(line["verdict"]),
-        None if boxes is None else tuple({**_box(each), "confidence": 1.0} for each in boxes),
-        None if labels is None else tuple(labels),
+        None if boxes is None else tuple({**each, "confidence": 1.0} for each in _objects(line)),
+        None if labels is None or boxes is not None else tuple(labels),
         line["note"] if isinstance(line.get("note"), str) else "",
     )
 
@@ -273,16 +285,21 @@ def _box(value: object) -> dict[str, Any]:
     return made
 
 
-def _check_boxes(boxes: object) -> None:
+def _objects(line: Line) -> list[dict[str, Any]]:
+    """Return the `boxes` of a line as objects; raise `ValueError` if they are not valid."""
+    boxes, labels = line["boxes"], line.get("labels")
     if not isinstance(boxes, list) or len(boxes) > MOST_BOXES:
         raise ValueError(f"its `boxes` are no list of at most {MOST_BOXES} objects")
-    for each in boxes:
-        _box(each)
+    if not any(isinstance(each, list) for each in boxes):
+        return [_box(each) for each in boxes]
+    if not isinstance(labels, list) or len(labels) != len(boxes):
+        raise ValueError("its `labels` must have one label for each of `boxes`")
+    return [_box({"label": a, "box": b}) for a, b in zip(labels, boxes, strict=True)]
 
 
-def _check_labels(labels: object) -> None:
-    if not isinstance(labels, list) or len(labels) > MOST_LABELS:
-        raise ValueError(f"its `labels` are no list of at most {MOST_LABELS} classes")
+def _check_labels(labels: object, most: int) -> None:
+    if not isinstance(labels, list) or len(labels) > most:
+        raise ValueError(f"its `labels` are no list of at most {most} classes")
     for label in labels:
         _check_label(label)
 

@@ -50,6 +50,26 @@ def test_nobody_undoes_the_review_of_another() -> None:
     assert _standing(mine, theirs, undo_line(mine, at=WALL + 2)) == "wrong"
 
 
+def test_undo_without_a_time_withdraws_the_newest_own_review() -> None:
+    lines = [_said(1), _said(2, "wrong"), _said(3, "missing", by="bob")]
+    undo = {**_said(4, "wrong"), "undo": True}
+
+    assert _standing(*lines[:2], undo) == "right"
+    assert _standing(*lines, undo, {**_said(5), "undo": True}) == "missing"
+    assert _standing(*lines[:2], undo, {**_said(5), "undo": True}) is None
+
+
+def test_boxes_may_be_lists_with_their_labels_beside_them() -> None:
+    line = {**_said(1, "wrong"), "boxes": [CAR["box"], [0, 0, 5, 5]], "labels": ["car", "bus"]}
+    known = standing_reviews([line])[capture_id(1)].boxes or ()
+
+    assert [(each["label"], each["box"]) for each in known] == [
+        ("car", CAR["box"]),
+        ("bus", [0, 0, 5, 5]),
+    ]
+    assert _standing({**line, "labels": ["car"]}) is None
+
+
 def test_what_devices_brought_is_no_review() -> None:
     fact = {**_said(1, "wrong"), "camera": "gate", "moment": "2026-01-01T00:00:00.000Z"}
 
