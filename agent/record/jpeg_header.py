@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended and progressive: what all readers know
-_TABLES, _SCAN, _EXIF = 0xC4, 0xDA, 0xE1
+_TABLES, _SCAN, _EXIF, _QUANTIZATION = 0xC4, 0xDA, 0xE1, 0xDB
 _OTHER_FRAMES = frozenset(range(0xC3, 0xD0)) - {_TABLES, 0xC8, 0xCC}  # lossless, arithmetic
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _TURNED = re.compile(  # an orientation in EXIF other than 1, in both byte orders
@@ -13,6 +13,16 @@ _TURNED = re.compile(  # an orientation in EXIF other than 1, in both byte order
 )
 _COMPONENTS = (1, 3)  # grey, and colours
 _MOST_SEGMENTS = 200
+
+_LUMINANCE = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""Table K.1 of ITU-T T.81, which libjpeg scales by its quality."""
+
+_STEPS = 64  # of a table
 
 
 def is_complete_jpeg(data: bytes, width: int, height: int) -> bool:
@@ -35,6 +45,42 @@ def is_complete_jpeg(data: bytes, width: int, height: int) -> bool:
         if marker == _EXIF and segment.startswith(b"Exif\0") and _TURNED.search(segment):
             return False
     return False
+
+
+def quality_of(data: bytes) -> int | None:
+    """Return the quality, 1 to 100 as libjpeg counts it, with which a JPEG was encoded.
+
+    It is the one whose luminance table has the nearest sum of steps; exact for encoders that scale
+    the standard's table, as libjpeg and OpenCV do. None for data without such a table.
+    """
+    for marker, segment in _segments(data):
+        if marker == _SCAN:
+            return None
+        if marker == _QUANTIZATION and (steps := _luminance_steps(segment)):
+            found = sum(steps)
+            return min(range(1, 101), key=lambda quality: abs(_sum_of_steps(quality) - found))
+    return None
+
+
+def _sum_of_steps(quality: int) -> int:
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality  # noqa: PLR2004 (as libjpeg)
+    return sum(min(max((scale * step + 50) // 100, 1), 255) for step in _LUMINANCE)
+
+
+def _luminance_steps(segment: bytes) -> list[int]:
+    """Return the 64 steps of table 0 in a segment of tables; none if it is not there."""
+    position = 0
+    while position < len(segment):
+        precision, number = divmod(segment[position], 16)
+        width = 2 if precision else 1
+        table = segment[position + 1 : position + 1 + width * _STEPS]
+        if len(table) < width * _STEPS:
+            return []
+        if number == 0:
+            steps = range(0, len(table), width)
+            return [int.from_bytes(table[begin : begin + width]) for begin in steps]
+        position += 1 + width * _STEPS
+    return []
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

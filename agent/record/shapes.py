@@ -118,12 +118,12 @@ def keypoints_of(detection: Mapping[str, Any], width: int, height: int) -> Keypo
     )
 
 
-def within(points: Polygon, width: int, height: int) -> Polygon:
+def within(points: Polygon, width: float, height: float) -> Polygon:
     """Return points, each moved into the image by the shortest way."""
     return tuple((_within(x, width), _within(y, height)) for x, y in points)
 
 
-def clipped(polygon: Polygon, width: int, height: int) -> Polygon:
+def clipped(polygon: Polygon, width: float, height: float) -> Polygon:
     """Return the part of a polygon inside of the image; empty if nothing is.
 
     Where a hollow polygon leaves the image in several places, its parts are joined along the edge
@@ -154,7 +154,7 @@ def _signed_area(polygon: Sequence[tuple[float, float]]) -> float:
 
 
 def _cut(
-    points: Sequence[tuple[float, float]], across: int, down: int, least: int
+    points: Sequence[tuple[float, float]], across: int, down: int, least: float
 ) -> Iterator[tuple[float, float]]:
     """Return the polygon where `across * x + down * y` is at least `least`."""
     for (x1, y1), (x2, y2) in pairwise((*points[-1:], *points)):

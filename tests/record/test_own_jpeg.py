@@ -8,6 +8,7 @@ import pytest
 
 from agent.domain import Box, Detection, EncodedBy, Observation
 from agent.record.image import JpegEncoder, faithful_jpeg, pixels_of
+from agent.record.jpeg_header import quality_of
 from tests.fakes.captures import observed_pixels
 
 PERSON = Detection("person", 0, 0.06, Box(5.0, 5.0, 20.0, 20.0))
@@ -139,3 +140,16 @@ def test_a_frame_that_is_too_large_for_a_jpeg_has_no_copy() -> None:
     wide = np.zeros((1, 70_000, 3), np.uint8)
 
     assert faithful_jpeg(observed_pixels(wide).frame, quality=90) == b""
+
+
+@pytest.mark.parametrize("quality", [1, 10, 30, 50, 75, 90, 95, 100])
+def test_the_quality_of_a_jpeg_is_read_from_its_tables(quality: int) -> None:
+    pixels = np.full((16, 16, 3), 90, np.uint8)
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+    assert quality_of(data.tobytes()) == quality
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xdb\x00\x04\x00\x10", b"no image at all"])
+def test_damaged_data_has_no_quality(data: bytes) -> None:
+    assert quality_of(data) is None
