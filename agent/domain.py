@@ -292,6 +292,7 @@ class Suspect:
     box: Box | None = None  # pixels of the frame as read; None = the whole frame
     track: int | None = None  # number of the object, or of the event of a rule, over several frames
     reason: str = ""  # for people, for example "crosses the threshold on both sides"
+    prior: float | None = None  # `p` before the feedback file changed it; None without such a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +359,7 @@ class Capture:
     clip: Clip | None = None  # what was analysed before and after
     note: str = ""  # of the person or program that asked for it
     verdict: Verdict | None = None  # why it is a capture of the lane `verdict`
+    feedback: str | None = None  # sha256 of the feedback file that its `p` rest on; None = priors
 
 
 @dataclass(frozen=True, slots=True)

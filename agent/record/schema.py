@@ -78,6 +78,7 @@ class RecordMaker:
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
             "value": round(capture.value, 4),
+            "feedback": capture.feedback,
             "masks": [_hidden(part, scale, image) for part in image.hidden],
             "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
@@ -180,13 +181,16 @@ def _hidden(part: HiddenPart, scale: tuple[float, float], image: EncodedImage) -
 
 
 def _suspect(suspect: Suspect, scale: tuple[float, float], image: EncodedImage) -> dict[str, Any]:
-    return {
+    made: dict[str, Any] = {
         "rule": suspect.rule,
         "label": suspect.label,
         "track": suspect.track,
         "box": _box(suspect.box, scale, image) if suspect.box is not None else None,
         "p": round(suspect.p, 4),
     }
+    if suspect.prior is not None:
+        made["prior"] = round(suspect.prior, 4)
+    return made
 
 
 def _scale(observation: Observation, image: EncodedImage) -> tuple[float, float]:

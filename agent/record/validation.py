@@ -228,6 +228,7 @@ _FIELDS: Mapping[str, _Check] = {
     "source_frame": _optional(_is_natural),
     "lane": _is_text,
     "value": _optional(_is_number),
+    "feedback": _optional(_is_text),
     "model": _optional(
         _object(
             name=_optional(_is_text),
@@ -265,6 +266,7 @@ _FIELDS: Mapping[str, _Check] = {
                 rule=_is_text,
                 label=_optional(_is_text),
                 p=_is_number,
+                prior=_optional(_is_number),
                 box=_optional(_is_box),
                 track=_optional(_is_natural),
             )

@@ -2,8 +2,8 @@
 
 The value of a frame is the expected number of failures that its label would show for the first
 time. For each suspect it counts what its `p` exceeds the highest `p` at which a capture that was
-purchased showed the same suspect; the sum over all suspects, not capped at 1, is the value. A small
-term is added where nothing was purchased near in time, so that of frames without suspects those far
+purchased showed the same suspect, times the weight of its label that a feedback file may give; the
+sum over all suspects, not capped at 1, is the value. A small term is added where nothing was purchased near in time, so that of frames without suspects those far
 from others come first.
 
 A suspect is the same as one before while its track lives. Later it is the same if place *and*
@@ -15,7 +15,7 @@ was shown is forgotten with a half-life of a day.
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, inf, isfinite
 
@@ -101,8 +101,18 @@ class Cover:
     def __init__(self) -> None:
         self.version = 0
         """Rises with each capture that is added: values may have fallen."""
+        self.weighings = 0
+        """How often the weights were replaced: values may have risen."""
         self._lock = threading.Lock()
         self._cameras: dict[str, _CameraCover] = {}
+        self._weights: Mapping[str, float] = {}
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Multiply from now on what suspects of these labels add to a value; 1 for all others."""
+        with self._lock:
+            self._weights = weights
+            self.version += 1
+            self.weighings += 1
 
     def add(self, view: View, now: float) -> None:
         """Remember a capture that was purchased at `now`, in seconds of the clock of `View.at`."""
@@ -117,8 +127,16 @@ class Cover:
         with self._lock:
             cover = self._cameras.get(camera) or _CameraCover()
             return UNSEEN + sum(
-                max(0.0, each.p - cover.known(track_key(each, run), now)) for each in suspects
+                self._weights.get(each.label, 1.0)
+                * max(0.0, each.p - cover.known(track_key(each, run), now))
+                for each in suspects
             )
+
+    def most(self, view: View) -> float:
+        """Return a value that the view never exceeds, whatever is forgotten."""
+        with self._lock:
+            weights = self._weights
+            return UNSEEN + sum(weights.get(each.label, 1.0) * each.p for each in view.places)
 
     def value(self, view: View, now: float) -> float:
         """Return how many failures a label of the frame is expected to show first."""
@@ -148,7 +166,8 @@ class Cover:
             _compare_frames(cover, view, known, now)
             _compare_places(cover, view, known, now)
             return [
-                max(0.0, place.p - shown) for place, shown in zip(view.places, known, strict=True)
+                self._weights.get(place.label, 1.0) * max(0.0, place.p - shown)
+                for place, shown in zip(view.places, known, strict=True)
             ]
 
 

@@ -12,7 +12,7 @@ from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import LEDGER_NOTE, ClockReading, Ledger
 from agent.selection.budget.send_order import farthest, is_unobjected, sampled
-from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
+from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, Cover
 
 REMEMBERED_S = 3 * HALF_LIFE_S
 """Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
@@ -51,7 +51,7 @@ class BudgetedOrder:
     _notes: dict[str, float] = field(
         default_factory=dict
     )  # when purchased, by name of `sent/` notes
-    _hour: int = -1  # in which all values were last taken for out of date
+    _valued: tuple[int, int] = (-1, -1)  # hour and weights for which all upper bounds hold
 
     def __post_init__(self) -> None:
         self._lanes = {
@@ -108,7 +108,7 @@ class BudgetedOrder:
         """Let a capture wait (again)."""
         hint = self._hints[entry.id]
         self._unseen.discard(entry.id)
-        held = _Held(entry, hint, _most(entry, hint))
+        held = _Held(entry, hint, self._most(entry, hint))
         self._held[entry.id] = held
         if entry.lane is Lane.SCORE:
             self._by_value[hint.is_degraded].add(held)
@@ -211,11 +211,12 @@ class BudgetedOrder:
     def _best(self) -> _Held | None:
         """Return the score-lane capture with the highest value now."""
         hour = int(self.now().monotonic // _REVALUED_S)
-        if hour != self._hour:  # upper bounds are too low where something has faded
-            self._hour = hour
+        state = hour, self.cover.weighings
+        if state != self._valued:  # upper bounds are too low where something has faded
+            self._valued = state
             for held in self._held.values():
                 if held.entry.lane is Lane.SCORE:
-                    self._revalue(held, _most(held.entry, held.hint), (-1, -1))
+                    self._revalue(held, self._most(held.entry, held.hint), (-1, -1))
         lines = [self._by_value[False]]
         if self.ledger.may_buy_degraded:
             lines.append(self._by_value[True])
@@ -227,7 +228,7 @@ class BudgetedOrder:
 
         A purchase only lowers values: once the first one's value is up to date, it is the highest.
         """
-        current = self.cover.version, self._hour
+        current = self.cover.version, self._valued[0]
         while line:
             held: _Held = line[0]
             if held.version == current:
@@ -245,6 +246,10 @@ class BudgetedOrder:
         if not held.hint.is_known:
             return held.entry.value
         return self.cover.value(held.hint.view, self.now().monotonic)
+
+    def _most(self, entry: SpoolEntry, hint: SendHint) -> float:
+        """Return a value that the capture never exceeds."""
+        return self.cover.most(hint.view) if hint.is_known else entry.value
 
     def _may_buy(self, entry: SpoolEntry) -> bool:
         return self.ledger.may_buy(entry.lane, is_unobjected=is_unobjected(entry))
@@ -279,13 +284,6 @@ def _time(text: str) -> float:
 
 def _earlier(text: str) -> SendHint:
     return SendHint.from_text(text).of_earlier_process()
-
-
-def _most(entry: SpoolEntry, hint: SendHint) -> float:
-    """Return a value that the capture never exceeds."""
-    if not hint.is_known:
-        return entry.value
-    return UNSEEN + sum(place.p for place in hint.view.places)
 
 
 def _highest(held: _Held) -> tuple[float, int]:
