@@ -20,6 +20,7 @@ from agent.factories.api import has_doors, side_workers
 from agent.factories.application import asking, live_images
 from agent.factories.cameras import frame_source, push_intake
 from agent.factories.delivery import upload_target, upload_timeout
+from agent.factories.feedback import required_feedback
 from agent.factories.images import (
     clip_encoder,
     clip_span,
@@ -41,6 +42,7 @@ from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
 from agent.runtime.exchange import Exchange, StatePublisher
+from agent.runtime.feedback import FeedbackReload
 from agent.runtime.figures import DiskSpace, FigureSource
 from agent.runtime.inference import Inference
 from agent.runtime.listeners import PipelineEvents
@@ -148,8 +150,10 @@ def wired(
         stages = _stages(
             settings, timing, spool, cover, model, target, clock=clock, log=log, intake=intake
         )
-        stages = replace(stages, model_change=change)
+        feedback = _feedback(settings, stages.inference, model, log=log)
+        stages = replace(stages, model_change=change, feedback=feedback)
         live = _live(stages, process, model, clock=clock)
+        live.feedback = feedback
         asked = asking(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         figures = _figures(settings, stages, live)
@@ -224,6 +228,18 @@ def _live(stages: Stages, process: Process, model: CurrentModel, *, clock: Clock
         clock=clock,
         clips=stages.clips,
     )
+
+
+def _feedback(
+    settings: Settings, inference: Inference, model: CurrentModel, *, log: Log
+) -> FeedbackReload | None:
+    """Return what reads the feedback file, after its first look; None without such a setting."""
+    if settings.feedback is None:
+        return None
+    read = partial(required_feedback, settings)
+    reload = FeedbackReload(read, inference.use_feedback, model=lambda: model.info, log=log)
+    reload.load()
+    return reload
 
 
 def _figures(settings: Settings, stages: Stages, live: LiveState) -> FigureSource:

@@ -197,6 +197,25 @@ EVENTS: Mapping[str, Event] = {
         facts="model sha256",
         ends=("model reload failed",),
     ),
+    "feedback loaded": Event(
+        "info",
+        "The feedback file is in use: what reviews said changes the `p` of suspects from now on. "
+        "With `other_model` its reviews were of another model's captures, and factors count half.",
+        facts="sha256 made_at captures changes other_model",
+    ),
+    "feedback refused": Event(
+        "warning",
+        "The feedback file cannot be used; the one before stays in use, or the rules' own priors "
+        "if `kept` is none.",
+        "Do what `error` says, then `systemctl reload capture-agent`.",
+        facts="error kept",
+    ),
+    "feedback accepted": Event(
+        "warning",
+        "The feedback file is in use after it was refused.",
+        facts="sha256",
+        ends=("feedback refused",),
+    ),
     "model batch wasted": Event(
         "warning",
         "The model has a fixed batch size above 1 but gets one frame at a time, so each frame "

@@ -70,6 +70,10 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
     yield _tried("settings", lambda: check_secrets(settings, os.environ))
     clock = SystemClock()
     yield _tried("model", lambda: check_model(settings))
+    if settings.feedback is not None:
+        from agent.cli.feedback_check import check_feedback
+
+        yield _tried("feedback", lambda: check_feedback(settings))
     for camera in settings.cameras:
         yield _tried(camera.name, partial(check_camera, camera, settings, clock))
     yield _tried("spool", lambda: check_spool(settings, clock))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.masks import CameraMask
     from agent.domain import Task
     from agent.replay.recording import RecordingResult, ReplayParts
+    from agent.selection.feedback import Feedback
     from agent.selection.plan import SelectionPlan
     from agent.settings.declarations import Settings
 
@@ -73,9 +74,11 @@ def replay(
 
     Example: capture-agent replay street.mp4 --budget 20 --report street.html
 
-    Model, thresholds, rules and AGENT_MIN_VALUE come from the settings, where they are set. Each
-    recording counts as one day: its credits accrue over its length. Nothing is uploaded.
+    Model, thresholds, rules, AGENT_FEEDBACK and AGENT_MIN_VALUE come from the settings, where they
+    are set. Each recording counts as one day: its credits accrue over its length. Nothing is
+    uploaded.
     """
+    from agent.factories.feedback import feedback_of
     from agent.factories.model import detector_of, inference_workers
 
     settings = console.settings()
@@ -84,10 +87,11 @@ def replay(
     folder = _folder(out)
     _check_page(page)
     detector = detector_of(settings)
+    feedback = feedback_of(settings, detector.info)
     plan = _plan(settings, budget, detector.info.task)
     parts = _parts(settings, folder, detector, inference_workers(settings))
     try:
-        results = _play(inputs, plan, parts, fps=rate, explain=explain or [])
+        results = _play(inputs, plan, parts, fps=rate, explain=explain or [], feedback=feedback)
     except CameraLost as error:
         raise ConfigurationError(f"cannot replay: {error}") from error
     except OSError as error:
@@ -100,6 +104,7 @@ def replay(
         results,
         plan=plan,
         model=parts.detector.info,
+        feedback=feedback.sha256 if feedback is not None else None,
         fps=rate,
         warnings=[
             *(
@@ -206,6 +211,7 @@ def _play(
     *,
     fps: float,
     explain: list[int],
+    feedback: "Feedback | None",
 ) -> "list[RecordingResult]":
     from agent.replay.recording import Replay
 
@@ -234,6 +240,7 @@ def _play(
                 name=each.name,
                 masks=each.masks,
                 explain=explain,
+                feedback=feedback,
             )
             results.append(run.run(lambda done, task=task: progress.update(task, completed=done)))  # type: ignore[misc]
     return results

@@ -28,7 +28,7 @@ _LOG_S = 1.0
 def run() -> None:
     """Run the daemon in the foreground until SIGTERM, or until all recordings have ended.
 
-    SIGHUP takes up a new file at AGENT_MODEL, if it proves to be usable.
+    SIGHUP takes up new files at AGENT_MODEL and AGENT_FEEDBACK, if they prove to be usable.
 
     Example: AGENT_CAMERAS=/dev/video0 AGENT_UPLOAD_URL=https://example.org/captures
     capture-agent run
@@ -93,8 +93,9 @@ whole group, and a terminal may signal beside it."""
 class _Signals:
     """SIGTERM and SIGINT: the first asks for an orderly stop, a later one forces it.
 
-    SIGUSR1 asks for the next frame of each camera, SIGHUP for a look at the model file, which may
-    be a new one. SIGHUP of a terminal that was closed stops: nobody would read the log any more.
+    SIGUSR1 asks for the next frame of each camera, SIGHUP for a look at the model file and the
+    feedback file, which may be new ones. SIGHUP of a terminal that was closed stops: nobody would
+    read the log any more.
     """
 
     def __init__(self) -> None:
@@ -117,7 +118,7 @@ class _Signals:
         if self._terminal.hung_up():
             self._handle(number, frame)
         elif self.supervisor is not None:  # before, the file is about to be read anyway
-            self.supervisor.change_model()
+            self.supervisor.reload()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         now = self._clock.monotonic()

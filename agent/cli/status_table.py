@@ -40,6 +40,8 @@ def _rows(facts: Mapping[str, Any], now: float) -> Iterator[Row]:
     for camera in facts["cameras"]:
         yield _camera(camera, now)
     yield "model", _model(facts), _BAD if facts["model_error"] else ""
+    if facts["feedback"] is not None:
+        yield from _feedback(facts["feedback"])
     yield _upload(facts)
     yield _last_error(facts)
     if facts["mqtt"] is not None:
@@ -106,6 +108,18 @@ def _model(facts: Mapping[str, Any]) -> str:
     if facts["model_error"] is None:
         return f"{name}, {facts['model_provider']}"
     return f"{name}, the known-good model: {facts['model_error']}"
+
+
+def _feedback(facts: Mapping[str, Any]) -> Iterator[Row]:
+    if facts["sha256"] is None:
+        yield "feedback", f"not in use: {facts['error']}", _BAD
+        return
+    words = [f"a newer file is refused: {facts['error']}"] if facts["error"] else []
+    words += [f"{facts['sha256'][:_HASH_LENGTH]}, made {facts['made_at']}"]
+    words += [f"{facts['captures']} reviewed captures", facts["changes"] or "no change yet"]
+    yield "feedback", ", ".join(words), _BAD if facts["error"] else ""
+    if facts["thresholds"]:
+        yield "proposed", f'AGENT_THRESHOLDS="{facts["thresholds"]}" (best F1; not applied)', ""
 
 
 def _upload(facts: Mapping[str, Any]) -> Row:

@@ -50,6 +50,18 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackState:
+    """The feedback file of `AGENT_FEEDBACK`."""
+
+    sha256: str | None = None  # of the one in use; None: the rules' own priors hold
+    made_at: str | None = None
+    captures: int | None = None  # reviewed ones that it was made from
+    changes: str = ""  # the strongest, separated by semicolons
+    thresholds: str = ""  # proposed, as AGENT_THRESHOLDS takes them; empty if there are none
+    error: str | None = None  # why the file is not in use
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The settings of the daemon without which its figures cannot be understood."""
 
@@ -81,6 +93,7 @@ class DaemonState:
     model_sha256: str | None = None
     model_provider: str | None = None
     model_error: str | None = None  # why the known-good model runs instead of the configured one
+    feedback: FeedbackState | None = None  # None without AGENT_FEEDBACK
     target: str | None = None  # the endpoint without secrets; None: captures stay on disk
     upload: str | None = None  # condition of the uploads
     last_error: str | None = None  # of the latest delivery; None after a success
@@ -120,6 +133,8 @@ def decoded(data: bytes) -> DaemonState:
         raise ValueError("cameras and stalled must be lists")  # noqa: TRY004 (one error for all)
     raw["cameras"] = tuple(_made(CameraState, camera) for camera in cameras)
     raw["limits"] = _made(Limits, raw.pop("limits", None))
+    if raw.get("feedback") is not None:
+        raw["feedback"] = _made(FeedbackState, raw["feedback"])
     raw["stalled"] = tuple(str(name) for name in stalled)
     return _made(DaemonState, raw)
 
@@ -128,7 +143,7 @@ def _refuse_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_Made = TypeVar("_Made", CameraState, DaemonState, Limits)
+_Made = TypeVar("_Made", CameraState, DaemonState, FeedbackState, Limits)
 
 
 def _made(kind: type[_Made], raw: Any) -> _Made:
@@ -143,7 +158,7 @@ def _made(kind: type[_Made], raw: Any) -> _Made:
         allowed = get_args(field.type) or (field.type,)
         if float in allowed and type(value) is int:
             value = float(value)
-        if type(value) not in allowed and not isinstance(value, tuple | Limits):
+        if type(value) not in allowed and not isinstance(value, tuple | Limits | FeedbackState):
             raise ValueError(f"{field.name} has the wrong type")
         values[field.name] = value
     return kind(**values)

@@ -100,6 +100,7 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "model_sha256": running.model_sha256 if running else None,
         "model_provider": running.model_provider if running else None,
         "model_error": running.model_error if running else None,
+        "feedback": _feedback(running),
         "budget_per_day": settings.budget_per_day,
         "credits_left": _credits_left(spool, settings),
         **_disk(spool, settings, running),
@@ -125,6 +126,8 @@ def needs(facts: Mapping[str, Any], view: DaemonView, settings: Settings) -> lis
             found.append(f"camera {camera['name']}: {reason}")
     if facts["model_error"]:
         found.append(f"the known-good model runs: {facts['model_error']}")
+    if facts["feedback"] is not None and facts["feedback"]["error"]:
+        found.append(f"the feedback file is not in use: {facts['feedback']['error']}")
     if facts["upload"] == "blocked":
         found.append(f"nothing can be delivered: {facts['last_error']}")
     disk = _disk_need(facts)
@@ -227,6 +230,12 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
         "last_capture": _iso(camera.last_capture_time),
         "last_capture_id": camera.last_capture,
     }
+
+
+def _feedback(state: DaemonState | None) -> dict[str, Any] | None:
+    if state is None or state.feedback is None:
+        return None
+    return dataclasses.asdict(state.feedback)
 
 
 def _disk(spool: SpoolStatus, settings: Settings, state: DaemonState | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from agent.replay.frames import CaptureIds, RecordingTime, observations
 from agent.replay.memory_spool import MemorySpool, Purchase
 from agent.selection.cover import Cover
 from agent.selection.device import Selection
+from agent.selection.feedback import Feedback
 from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation
 from agent.selection.threshold_check import ThresholdCheck
@@ -96,6 +97,7 @@ class Replay:
         name: str,
         masks: Sequence[CameraMask] = (),
         explain: Collection[int] = (),
+        feedback: Feedback | None = None,
     ) -> None:
         """`plan.period_s` is the recording's length; `name` is unique among the recordings.
 
@@ -119,6 +121,7 @@ class Replay:
             cover=cover,
             explain=self._record_evaluation if explain else None,
         )
+        self._selection.use(feedback)
         self._clips = ReplayClips(*parts.clips) if parts.clips is not None else None
         self._begin: float | None = None
         self._kept: dict[str, _Kept] = {}

@@ -20,9 +20,12 @@ def report_of(
     plan: SelectionPlan,
     model: ModelInfo,
     fps: float,
+    feedback: str | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the report, with what is probably set wrongly; it has no speed, date or folder.
+
+    `feedback`: sha256 of the feedback file, None without one.
 
     The same recordings and settings therefore give the same report.
     """
@@ -47,6 +50,7 @@ def report_of(
             "every_nth": plan.every_nth,
             "redact": list(plan.redact),
             "seed": plan.seed,
+            "feedback": feedback,
         },
         "sources": [_source(result, plan) for result in results],
         "frames_analysed": sum(result.frames for result in results),

@@ -17,6 +17,7 @@ from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.stats import Stats
 from agent.selection.device import Selection
+from agent.selection.feedback import Feedback
 from agent.selection.image_quality import ImageQuality
 from agent.selection.selector import FrameEvaluation
 
@@ -125,6 +126,12 @@ class Inference:
         """Capture the next frame of each camera, or of those in `ids`, under the id given there."""
         with self._selecting:
             self._selection.request(ids)
+        self._evaluate_arrived()
+
+    def use_feedback(self, feedback: Feedback) -> None:
+        """Take up what reviews said, from the next frame on."""
+        with self._selecting:
+            self._selection.use(feedback)
         self._evaluate_arrived()
 
     def capture(self, capture: Capture, evaluation: FrameEvaluation | None, *, at: float) -> None:

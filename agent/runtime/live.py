@@ -9,6 +9,7 @@ from types import MappingProxyType
 from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.ports import Clock
 from agent.printable import printable
+from agent.runtime.feedback import FeedbackReload, feedback_state
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import FrameCounts, Mailbox
 from agent.runtime.model import CurrentModel
@@ -147,6 +148,8 @@ class LiveState:
         """What the spool counts, as it was a moment ago; empty at the start."""
         self.broker: BrokerCondition | None = None
         """None without AGENT_MQTT_URL."""
+        self.feedback: FeedbackReload | None = None
+        """None without AGENT_FEEDBACK."""
         self._upload: str | None = None
         self._last_error: str | None = None
         self._disk_error: str | None = None
@@ -194,6 +197,8 @@ class LiveState:
         )
         if self._clips is not None:
             state = replace(state, clip_bytes=self._clips.used, clip_limit=self._clips.limit)
+        if self.feedback is not None:
+            state = replace(state, feedback=feedback_state(self.feedback))
         broker = self.broker
         if broker is not None:
             condition = "connected" if broker.is_connected else "disconnected"

@@ -13,6 +13,7 @@ from agent.exchange.state import Phase
 from agent.logs import Log
 from agent.ports import Clock, Notifier
 from agent.runtime.exchange import Exchange
+from agent.runtime.feedback import FeedbackReload
 from agent.runtime.housekeeping import Housekeeping
 from agent.runtime.inference import FULL_S, Inference
 from agent.runtime.mailbox import Mailbox
@@ -84,6 +85,7 @@ class Stages:
     upload_timeout: float  # seconds that one delivery may take
     stats: Stats
     model_change: ModelChange | None = None  # None: the model is never replaced
+    feedback: FeedbackReload | None = None  # None without AGENT_FEEDBACK
     metrics: Metrics | None = None
     exchange: Exchange | None = None  # None: no other process can watch or ask
     clips: ClipStage | None = None  # None: captures have no clips
@@ -166,6 +168,8 @@ class Supervisor:
             self._side.append(
                 self._worker("metrics", metrics.step, timeout=math.inf, close=metrics.close)
             )
+        if stages.feedback is not None:
+            self._side.append(self._worker("feedback", stages.feedback.step, timeout=math.inf))
         if stages.exchange is not None:
             exchange = stages.exchange
             self._side.append(
@@ -212,10 +216,12 @@ class Supervisor:
         self._thread_failed = True
         self._wakeups.put(None)
 
-    def change_model(self) -> None:
-        """Request a reload of the model file; may be called from a signal handler."""
+    def reload(self) -> None:
+        """Request a look at the model file and the feedback file; a signal handler may call it."""
         if self._stages.model_change is not None:
             self._stages.model_change.ask()
+        if self._stages.feedback is not None:
+            self._stages.feedback.ask()
 
     def run(self) -> ExitCode:
         """Run until the stop, stop in stream order, and return the exit code of the process."""

@@ -3,8 +3,8 @@
 The value of a frame is the expected number of failures that its label would show for the first
 time. For each suspect it counts what its `p` exceeds the highest `p` at which a capture that was
 purchased showed the same suspect, times the weight of its label that a feedback file may give; the
-sum over all suspects, not capped at 1, is the value. A small term is added where nothing was purchased near in time, so that of frames without suspects those far
-from others come first.
+sum over all suspects, not capped at 1, is the value. A small term is added where nothing was
+purchased near in time, so that of frames without suspects those far from others come first.
 
 A suspect is the same as one before while its track lives. Later it is the same if place *and*
 appearance agree: a parked car that is misread is one suspect all day, while on a road the next car

@@ -6,7 +6,9 @@ from dataclasses import replace
 from agent.domain import Capture, Observation
 from agent.selection.budget.ledger import DEGRADED_SHARE
 from agent.selection.cells import PER_CREDIT, Cell
+from agent.selection.chances import Chances
 from agent.selection.cover import Cover
+from agent.selection.feedback import Feedback
 from agent.selection.plan import SelectionPlan
 from agent.selection.selector import FrameEvaluation, Selector, Shared
 
@@ -39,7 +41,8 @@ class Selection:
                 False: Cell(seconds, cover),
                 True: Cell(seconds / DEGRADED_SHARE, cover),
             }
-        shared = Shared(cover, self._cells, run)
+        self._shared = shared = Shared(cover, self._cells, run)
+        self._thresholds = plan.thresholds
         interval = plan.interval_for(len(cameras))
         self.selectors = {
             camera: Selector(plan, interval=interval, shared=shared, new_id=new_id, explain=explain)
@@ -69,6 +72,12 @@ class Selection:
         """Return the capture of an earlier frame that somebody asked for; see `Selector`."""
         selector = self.selectors[capture.observation.frame.camera]
         return selector.asked_for(capture, evaluation, at=at, now=now)
+
+    def use(self, feedback: Feedback | None) -> None:
+        """Take up what reviews said of suspects and classes; None goes back to the priors."""
+        chances = None if feedback is None else Chances(feedback, self._thresholds)
+        self._shared.chances = chances
+        self._shared.cover.weigh({} if chances is None else chances.weights)
 
     def memory(self) -> dict[str, str]:
         """Return the state that should survive a restart, by name."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from agent.domain import ModelInfo, Thresholds
 from agent.record.verdicts import is_time
 
 SCHEMA = 1
@@ -81,11 +82,22 @@ class Feedback:
     captures: int  # reviewed captures that it is made from
     suspects: tuple[SuspectFactor, ...] = ()
     classes: tuple[ClassFeedback, ...] = ()
+    thresholds: Thresholds | None = None  # of the reviewed captures: they say which side is which
 
     @property
     def sha256(self) -> str:
         """The hash that names this feedback in records."""
         return _hash(_content(self))
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All labels of which it says something."""
+        named = {each.label for each in self.suspects if each.label}
+        return frozenset(named | {each.label for each in self.classes})
+
+    def is_of_other_model(self, model: ModelInfo) -> bool:
+        """Whether the reviews were of captures of another model: then factors count half."""
+        return model.sha256 != self.model_sha256
 
     def trusted_confidence(self, label: str, precision: float) -> float | None:
         """Return the lowest confidence from which a class is as precise as that; None if none is.
@@ -97,6 +109,25 @@ class Feedback:
                 reached = (t.confidence for t in each.trust if t.precision_low >= precision)
                 return min(reached, default=None)
         return None
+
+
+Groups = Mapping[tuple[str, Side, str | None, str | None], float]
+"""Factors by rule, side, label and camera; None stands for all."""
+
+
+def factor_of(groups: Groups, rule: str, side: Side, *, label: str, camera: str) -> float:
+    """Return the factor of a suspect: that of the most specific group with reviews, else 1.
+
+    Where label and camera have factors of their own, and their combination has none, both count,
+    as effects that multiply: label x camera / (rule and side).
+    """
+    own = groups.get((rule, side, label, camera))
+    if own is not None:
+        return own
+    base = groups.get((rule, side, None, None), 1.0)
+    of_label = groups.get((rule, side, label, None), base)
+    of_camera = groups.get((rule, side, None, camera), base)
+    return min(FACTOR_MAX, of_label * of_camera / base) if base > 0 else 0.0
 
 
 def feedback_bytes(feedback: Feedback) -> bytes:
@@ -133,11 +164,18 @@ def _content(feedback: Feedback) -> dict[str, Any]:
         "agent": feedback.agent,
         "model": {"name": feedback.model_name, "sha256": feedback.model_sha256},
         "captures": feedback.captures,
+        "thresholds": _thresholds(feedback.thresholds),
         "suspects": [asdict(each) for each in feedback.suspects],
         "classes": [
             {**asdict(each), "trust": [asdict(t) for t in each.trust]} for each in feedback.classes
         ],
     }
+
+
+def _thresholds(thresholds: Thresholds | None) -> dict[str, Any] | None:
+    if thresholds is None:
+        return None
+    return {"default": thresholds.default, "labels": dict(thresholds.labels)}
 
 
 def _hash(content: Mapping[str, Any]) -> str:
@@ -156,7 +194,15 @@ def _parsed(content: Mapping[str, Any]) -> Feedback:
         int(_number(content["captures"])),
         tuple(_factor(each) for each in content["suspects"]),
         tuple(_class(each) for each in content["classes"]),
+        _read_thresholds(content.get("thresholds")),
     )
+
+
+def _read_thresholds(content: Mapping[str, Any] | None) -> Thresholds | None:
+    if content is None:
+        return None
+    labels = {_text(name): _number(value, 1.0) for name, value in content["labels"].items()}
+    return Thresholds(_number(content["default"], 1.0), labels)
 
 
 def _factor(each: Mapping[str, Any]) -> SuspectFactor:
@@ -203,4 +249,4 @@ def _number(value: object, most: float = 1e9) -> float:
         raise TypeError(f"{value!r} is no number")
     if not math.isfinite(value) or not 0 <= value <= most:
         raise ValueError(f"{value!r} is not a number from 0 to {most:g}")
-    return float(value)
+    return value  # an integer stays one: the hash is that of the text

@@ -8,6 +8,7 @@ from enum import StrEnum
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling, Suspect
 from agent.selection.budget.hint import SendHint
 from agent.selection.cells import Cell
+from agent.selection.chances import Chances
 from agent.selection.cover import Cover
 from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
 from agent.selection.image_quality import ImageQuality, QualityMonitor
@@ -53,6 +54,7 @@ class FrameEvaluation:
     quality: ImageQuality = ImageQuality.CLEAR
     other: str | None = None  # id of the better frame
     named: tuple[Suspect, ...] = ()  # all that the rules name, the highest `p` first
+    feedback: str | None = None  # sha256 of the feedback file that their `p` rest on
 
     @property
     def scores(self) -> Mapping[str, float]:
@@ -67,6 +69,7 @@ class Shared:
     cover: Cover
     cells: Mapping[bool, Cell] = field(default_factory=dict)  # by "is degraded"; none = no budget
     run: str = ""  # names this process
+    chances: Chances | None = None  # what a feedback file makes of `p`; None = priors
 
 
 class Selector:
@@ -173,6 +176,7 @@ class Selector:
             capture,
             rules=(*capture.rules, *hits_of(evaluation.named)),
             suspects=evaluation.named,
+            feedback=evaluation.feedback,
             value=value,
             hint=SendHint(view, is_degraded).text if self._shared.cells else "",
             is_degraded=is_degraded,
@@ -192,8 +196,15 @@ class Selector:
         suspects = strongest(named)
         requested = self._requests.popleft() if self._requests else None
         lane, reason = self._lane(sampling, is_requested=requested is not None)
+        chances = self._shared.chances
+        feedback = chances.sha256 if chances is not None else None
         evaluation = FrameEvaluation(
-            frame, SelectionOutcome(lane.value), suspects, quality=quality, named=named
+            frame,
+            SelectionOutcome(lane.value),
+            suspects,
+            quality=quality,
+            named=named,
+            feedback=feedback,
         )
 
         def capture() -> Capture:  # of few frames
@@ -206,6 +217,7 @@ class Selector:
                 is_degraded=quality.is_degraded,
                 suspects=named,
                 id=requested or "",
+                feedback=feedback,
             )
 
         if lane is Lane.SCORE:
@@ -232,6 +244,8 @@ class Selector:
         for rule in self._rules:
             if context.is_timed or not rule.is_temporal:
                 named += rule.suspects(context)
+        if self._shared.chances is not None:
+            named = self._shared.chances.applied(named, context.observation)
         return tuple(sorted(named, key=lambda suspect: -suspect.p)[:MOST_NAMED])
 
     def _lane(

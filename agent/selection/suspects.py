@@ -92,10 +92,13 @@ def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
     """Return one suspect for each track or place: of several rules the highest `p` counts.
 
     The class of a whole frame is one place; events of the whole frame are those of their rule.
-    Highest `p` first, at most `MOST_SUSPECTS`.
+    Highest `p` first, at most `MOST_SUSPECTS`, none below `LEAST_P`: a rule leaves those out
+    itself, and reviews may lower others.
     """
     best: dict[object, Suspect] = {}
     for suspect in suspects:
+        if suspect.p < LEAST_P:
+            continue
         key: object = suspect.box
         if suspect.track is not None:
             key = suspect.track if suspect.box is not None else (suspect.rule, suspect.track)

@@ -13,7 +13,15 @@ from agent.cli.daemon import NoDaemon, asked, daemon_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
 from agent.exchange.folder import exchange_path, prepare
-from agent.exchange.state import STATE_FILE, CameraState, DaemonState, Limits, Phase, encoded
+from agent.exchange.state import (
+    STATE_FILE,
+    CameraState,
+    DaemonState,
+    FeedbackState,
+    Limits,
+    Phase,
+    encoded,
+)
 from agent.factories.status_facts import FileSystem, exit_code, facts_of
 from agent.files import Disk
 from agent.runtime.daemon_view import SILENT_S, Presence
@@ -278,6 +286,10 @@ def lost(**more: Any) -> DaemonState:
         ),
         (state(upload="blocked", last_error="401"), "nothing can be delivered: 401"),
         (state(model_error="not ONNX"), "the known-good model runs: not ONNX"),
+        (
+            state(feedback=FeedbackState(error="torn")),
+            "the feedback file is not in use: torn",
+        ),
         (state(disk_error="read-only"), "the disk refuses writes: read-only"),
         (state(stalled=("writer",)), "no progress in writer"),
         (state(at=NOW - 60), "the daemon does not answer: its state is 1.0 m old"),

@@ -25,6 +25,15 @@ CAMERA: dict[str, Any] = {
     "last_capture": None,
     "last_capture_id": None,
 }
+FEEDBACK = {
+    "sha256": "0123456789abcdef",
+    "made_at": "2026-11-29T12:00:00.000Z",
+    "captures": 41,
+    "changes": "flicker below on gate: x0.2 after 41 reviews",
+    "thresholds": "car=0.34",
+    "error": None,
+}
+
 QUIET: dict[str, Any] = {
     "spool_dir": "/var/lib/capture-agent/spool",
     "daemon": "running",
@@ -61,6 +70,7 @@ QUIET: dict[str, Any] = {
     "model_sha256": "0123456789abcdef",
     "model_provider": "CPUExecutionProvider",
     "model_error": None,
+    "feedback": None,
     "budget_per_day": 100.0,
     "credits_left": 4.0,
     "disk": "ok",
@@ -141,6 +151,22 @@ def camera(**facts: Any) -> dict[str, Any]:
             "model",
             {"model": "b", "model_error": "cannot use a"},
             "b (0123456789ab), the known-good model: cannot use a",
+        ),
+        (
+            "feedback",
+            {"feedback": FEEDBACK},
+            "41 reviewed captures, flicker below on gate: x0.2 after 41 reviews",
+        ),
+        ("feedback", {"feedback": FEEDBACK | {"error": "torn"}}, "a newer file is refused: torn"),
+        (
+            "feedback",
+            {"feedback": FEEDBACK | {"sha256": None, "error": "no such file"}},
+            "not in use: no such file",
+        ),
+        (
+            "proposed",
+            {"feedback": FEEDBACK},
+            'AGENT_THRESHOLDS="car=0.34" (best F1; not applied)',
         ),
         ("mqtt", {"mqtt": "connected"}, "connected"),
         (
@@ -229,6 +255,7 @@ def test_each_row_says_it_in_words(row: str, facts: dict[str, Any], words: str) 
         ("rejected", {"rejected": 1, "in_rejected": 1}, RED),
         ("damaged", {"damaged": 1}, YELLOW),
         ("model", {"model_error": "cannot"}, RED),
+        ("feedback", {"feedback": FEEDBACK | {"error": "torn"}}, RED),
         ("disk", {"disk": "full"}, RED),
         ("disk", {"disk": "refused"}, RED),
         ("full in", {"disk": "spool full"}, YELLOW),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agent.selection.feedback import Side, feedback_bytes
 from tests import ROOT
 from tests.end_to_end.command import (
     COMMAND,
@@ -26,6 +27,7 @@ from tests.end_to_end.command import (
     until,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
+from tests.fakes.feedback import factor, feedback
 
 
 def test_status_looks_again_until_it_is_interrupted(tmp_path: Path) -> None:
@@ -80,6 +82,8 @@ def test_the_status_is_what_the_page_says_of_it(
     """Before the first start, while the daemon cannot deliver, while it can, and afterwards."""
     schema, camera_schema = documented("Name"), documented("Field of a camera")
     receiver = endpoint(up=False)
+    reviewed = tmp_path / "feedback.json"
+    reviewed.write_bytes(feedback_bytes(feedback(factor("flicker", Side.BELOW, 0.2))))
     looks = [status(tmp_path)]
     with Daemon(
         tmp_path,
@@ -87,6 +91,7 @@ def test_the_status_is_what_the_page_says_of_it(
         AGENT_MODEL=quick_model(),
         AGENT_EVERY_NTH_FRAME=20,
         AGENT_CLIP="1s",
+        AGENT_FEEDBACK=reviewed,
         AGENT_UPLOAD_URL=receiver.url,
     ) as daemon:
         daemon.wait_for("upload delayed")

@@ -15,6 +15,7 @@ from agent.exchange.state import (
     STATE_FILE,
     CameraState,
     DaemonState,
+    FeedbackState,
     Limits,
     decoded,
     encoded,
@@ -36,6 +37,7 @@ STATE = DaemonState(
     limits=Limits(100.0, 2_000_000_000, 0, 20.0, 5.0),
     cameras=(CAMERA,),
     stalled=("writer",),
+    feedback=FeedbackState("ab" * 32, "2026-11-29T12:00:00.000Z", 41, "flicker below: x0.2"),
 )
 
 JSON = st.recursive(

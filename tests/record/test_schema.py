@@ -57,6 +57,7 @@ def made_record(
     suspects: tuple[Suspect, ...] = (),
     value: float = 0.654321,
     model: ModelInfo | None = None,
+    feedback: str | None = None,
 ) -> dict[str, Any]:
     height, width = seen.pixels.shape[:2]
     capture = Capture(
@@ -66,6 +67,7 @@ def made_record(
         value,
         sampling,
         suspects=suspects,
+        feedback=feedback,
     )
     image = image or EncodedImage(b"jpeg", width, height)
     return MAKER.make(ID, capture, image, clock_synchronized=True)
@@ -82,9 +84,10 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
         lane=Lane.RANDOM,
         suspects=(
             Suspect("flicker", 0.123456, "car", box, 7, "crosses the threshold on one side"),
-            Suspect("count_change", 0.1, track=2),
+            Suspect("count_change", 0.1, track=2, prior=0.234567),
         ),
         value=12.345678,
+        feedback="cd" * 32,
     )
 
     assert record == {
@@ -126,9 +129,17 @@ def test_the_record_holds_every_field_of_the_contract() -> None:
                 "box": [10.0, 20.0, 30.0, 40.0],
                 "p": 0.1235,
             },
-            {"rule": "count_change", "label": "", "track": 2, "box": None, "p": 0.1},
+            {
+                "rule": "count_change",
+                "label": "",
+                "track": 2,
+                "box": None,
+                "p": 0.1,
+                "prior": 0.2346,
+            },
         ],
         "value": 12.3457,
+        "feedback": "cd" * 32,
         "masks": [],
         "clip": None,
         "sampling": {

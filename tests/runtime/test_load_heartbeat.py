@@ -168,7 +168,7 @@ def test_a_load_while_running_keeps_the_watchdog_fed_and_extended(
     supervisor = with_change(spool, log, clock, manager, load)
     [worker] = supervisor._change
     worker.start()
-    supervisor.change_model()
+    supervisor.reload()
     assert load.began.wait(20)
     assert manager.hear().startswith("EXTEND_TIMEOUT_USEC=1800000000\n")
 
@@ -199,7 +199,7 @@ def test_a_load_that_hangs_starves_the_watchdog(
     supervisor = with_change(spool, log, clock, manager, load)
     [worker] = supervisor._change
     worker.start()
-    supervisor.change_model()
+    supervisor.reload()
     assert load.began.wait(20)
     manager.hear()
 

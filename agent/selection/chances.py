@@ -1,0 +1,77 @@
+"""What a feedback file makes of the `p` of suspects: the only place that changes it.
+
+Rules give a prior and know nothing of reviews. Here `p` becomes min(1, prior x factor), with the
+factor of the most specific group of which the file has reviews. Where a label and a camera have
+factors of their own, and their combination has none, both count: as effects that multiply.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agent.domain import Observation, Suspect, Thresholds
+from agent.selection.feedback import Feedback, Side, factor_of
+
+OTHER_MODEL_POWER = 0.5
+"""Of a factor that was learnt with another model: half of it in logarithms. What a camera shows
+stays the same, and what the model makes of it does not."""
+
+SAME_THRESHOLD = 0.02
+"""Thresholds that differ by more turn the doubtful side: factors of such a label are ignored."""
+
+_Kind = tuple[str, Side, str, str, bool]  # rule, side, label, camera, whether of another model
+
+
+class Chances:
+    """The factors of one feedback file: one dictionary lookup for each suspect."""
+
+    def __init__(self, feedback: Feedback, thresholds: Thresholds) -> None:
+        """`thresholds` are those of this device."""
+        self.sha256 = feedback.sha256
+        self.weights = {each.label: each.weight for each in feedback.classes}
+        self._feedback = feedback
+        self._thresholds = thresholds
+        self._groups = {
+            (each.rule, each.side, each.label, each.camera): each.factor
+            for each in feedback.suspects
+        }
+        self._known: dict[_Kind, float] = {}
+
+    def applied(self, suspects: Iterable[Suspect], observation: Observation) -> list[Suspect]:
+        """Return the suspects of a frame with their new `p`, and their prior beside it."""
+        model = observation.model
+        is_other = model is not None and self._feedback.is_of_other_model(model)
+        camera = observation.frame.camera
+        # By identity: to compare boxes by value takes longer than all that follows.
+        confidences = {id(each.box): each.confidence for each in observation.detections}
+        found = []
+        for suspect in suspects:
+            side = self._side(suspect, confidences.get(id(suspect.box)))
+            kind = suspect.rule, side, suspect.label, camera, is_other
+            factor = self._known.get(kind)
+            if factor is None:
+                factor = self._known[kind] = self._factor(kind)
+            found.append(replace(suspect, p=min(1.0, suspect.p * factor), prior=suspect.p))
+        return found
+
+    def _side(self, suspect: Suspect, confidence: float | None) -> Side:
+        """Return where a suspect is; `confidence` is that of its box, None if it has none.
+
+        A place at which the model reports no box is a miss, if anything.
+        """
+        if suspect.box is None:
+            return Side.FRAME
+        above = confidence is not None and confidence >= self._thresholds.of(suspect.label)
+        return Side.ABOVE if above else Side.BELOW
+
+    def _factor(self, kind: _Kind) -> float:
+        rule, side, label, camera, is_other = kind
+        if not self._is_same_threshold(label):
+            return 1.0
+        factor = factor_of(self._groups, rule, side, label=label, camera=camera)
+        return factor**OTHER_MODEL_POWER if is_other else factor
+
+    def _is_same_threshold(self, label: str) -> bool:
+        reviewed = self._feedback.thresholds
+        if reviewed is None:
+            return True
+        return abs(reviewed.of(label) - self._thresholds.of(label)) <= SAME_THRESHOLD
