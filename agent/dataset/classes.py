@@ -20,12 +20,16 @@ def with_classes_of(names: Sequence[str], record: Mapping[str, Any]) -> list[str
     The model's list is taken as it is where it agrees with `names`; a dataset that began with
     another model keeps its numbers.
     """
-    theirs = labels_of_model(record)
-    is_same = len(theirs) >= len(names) and all(
+    return with_names(names, labels_of_model(record))
+
+
+def with_names(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return the class list `names`, extended by `others` if they have the same numbers."""
+    is_same = len(others) >= len(names) and all(
         name in (label, placeholder(number))
-        for number, (name, label) in enumerate(zip(names, theirs, strict=False))
+        for number, (name, label) in enumerate(zip(names, others, strict=False))
     )
-    return theirs if is_same else list(names)
+    return list(others) if is_same else list(names)
 
 
 def number_of(names: list[str], detection: Mapping[str, Any]) -> int:

@@ -7,17 +7,20 @@ clips/<id>/times.json               of each frame its seconds from the capture, 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from agent.errors import UnfitCapture
-from agent.files import Disk
+from agent.files import Disk, read_regular_file
 from agent.record.validation import check_clip, split_clip
 
 TIMES = "times.json"
 VIDEO = "clip.mp4"
+_FILE = re.compile(r"\d{1,6}\.jpg|clip\.mp4")
+_TIMES_MAX = 1_000_000  # bytes
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -43,7 +46,7 @@ def require_clip(record: Mapping[str, Any], clip: bytes) -> None:
 
 
 def write_clip(
-    disk: Disk, folder: Path, record: Mapping[str, Any], clip: bytes, form: ClipForm
+    disk: Disk, folder: Path, *, record: Mapping[str, Any], clip: bytes, form: ClipForm
 ) -> None:
     """Write a checked clip into `folder`, durably. Raises `OSError`."""
     frames = split_clip(record, clip)
@@ -56,6 +59,28 @@ def write_clip(
         disk.write_durably(folder / name, data)
     rows = [{"file": name, "at": at} for name, (at, _) in zip(names, frames, strict=True)]
     disk.write_durably(folder / TIMES, json.dumps({"frames": rows}, indent=1).encode())
+
+
+def copy_clip(disk: Disk, folder: Path, *, source: Path) -> None:
+    """Copy the files of a clip that was written into `source`, durably.
+
+    Raises `ValueError` if it is not a whole clip, `OSError`.
+    """
+    try:
+        times = read_regular_file(source / TIMES, _TIMES_MAX)
+        names = {row["file"] for row in json.loads(times)["frames"]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(f"{TIMES} of its clip is missing or invalid") from None
+    if not all(isinstance(name, str) and _FILE.fullmatch(name) for name in names):
+        raise ValueError(f"{TIMES} of its clip names files that no clip has")
+    missing = sorted(name for name in names if not (source / name).is_file())
+    if missing:
+        raise ValueError(f"{missing[0]} of its clip is missing")
+    disk.make_directory(folder)
+    for name in sorted(names):
+        disk.copy(source / name, folder / name)
+        disk.sync_name(folder / name)
+    disk.write_durably(folder / TIMES, times)
 
 
 def is_written(disk: Disk, folder: Path) -> bool:

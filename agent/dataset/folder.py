@@ -19,10 +19,12 @@ pose model of a second device, become a dataset of their own in `segment/`, `pos
 `detect/`.
 """
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,7 +32,7 @@ from uuid import UUID
 
 from agent.dataset import clip_files, yolo
 from agent.dataset.captures import DatasetCapture
-from agent.dataset.classes import number_of, with_classes_of
+from agent.dataset.classes import number_of, with_classes_of, with_names
 from agent.dataset.clip_files import ClipForm
 from agent.dataset.records import part_folders
 from agent.dataset.reviews import Objects
@@ -47,6 +49,9 @@ _NAMES_LOCK = ".data.yaml.lock"
 _LOCK_WAIT_S = 10.0  # seconds that another device may need to write its names
 _LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
+
+_WriteClip = Callable[[Disk, Path], None]
+"""Writes the files of a clip into a folder."""
 
 
 class _OtherTaskError(Exception):
@@ -114,7 +119,49 @@ class Dataset:
         record = _parsed(record_json)
         identity = _checked(record, image)
         clip_files.require_clip(record, clip)
-        is_new = self._store(record, identity, record_json, image, clip)
+        write = None
+        if clip:
+            write = partial(clip_files.write_clip, record=record, clip=clip, form=self._form)
+        return self._store_all(record, identity, record_json, image, write)
+
+    def take(self, record_json: bytes, image: bytes, clip_folder: Path | None = None) -> bool:
+        """Store one capture of another dataset, as `store` does.
+
+        `clip_folder` has the files of its clip, which are copied as they are; None for no clip.
+        Raises `ValueError` too, if they are not a whole clip.
+        """
+        record = _parsed(record_json)
+        identity = _checked(record, image)
+        write = None if clip_folder is None else partial(clip_files.copy_clip, source=clip_folder)
+        return self._store_all(record, identity, record_json, image, write)
+
+    def take_names(self, names: Sequence[str], form: LabelForm) -> None:
+        """Extend the class list for labels of this form by that of another dataset, durably.
+
+        Only where both agree on the classes that they share: otherwise the numbers here stay, and
+        a label that is missing here gets one when a capture has it. Raises as `store` does.
+        """
+        try:
+            self._extend(form, lambda known: with_names(known, names))
+        except _OtherTaskError as other:
+            self._part(other.form).take_names(names, form)
+
+    def names(self, form: LabelForm) -> list[str]:
+        """Return the class list for labels of this form; raise `DamagedDataset` if it is lost."""
+        found, stored = self._read_names(self.directory / "data.yaml")
+        if (stored or self._only or form).takes(form):
+            return found
+        return [] if self._only is not None else self._part(form).names(form)
+
+    def _store_all(
+        self,
+        record: Mapping[str, Any],
+        identity: str,
+        record_json: bytes,
+        image: bytes,
+        write_clip: _WriteClip | None,
+    ) -> bool:
+        is_new = self._store(record, identity, record_json, image, write_clip)
         # Also of a capture that was there: the process may have ended before they were written.
         self._verdicts.add(record)
         return is_new
@@ -151,7 +198,15 @@ class Dataset:
                     height=image["height"],
                     form=form,
                 )
-                self._disk.write_durably(self._labels / f"{capture.id}.txt", text.encode())
+                self._replace_labels(self._labels / f"{capture.id}.txt", text.encode())
+
+    def _replace_labels(self, path: Path, text: bytes) -> None:
+        """Write a label file, unless it is as it should be: folders with many are opened often."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._disk.read(path) == text:
+                self._disk.sync_name(path)
+                return
+        self._disk.write_durably(path, text)
 
     def _name_class(self, identity: str, classes: Sequence[str]) -> None:
         """Put the image of a classifier's capture under the first of its classes alone."""
@@ -172,15 +227,14 @@ class Dataset:
         identity: str,
         record_json: bytes,
         image: bytes,
-        clip: bytes,
+        write_clip: _WriteClip | None,
     ) -> bool:
         """Store a checked capture without its verdicts; see `store`."""
+        clip = self._clips / identity
         with self._locks[UUID(identity).int % _LOCKS]:
             if self._is_stored(identity, record):
-                if clip and not clip_files.is_written(self._disk, self._clips / identity):
-                    clip_files.write_clip(
-                        self._disk, self._clips / identity, record, clip, self._form
-                    )
+                if write_clip is not None and not clip_files.is_written(self._disk, clip):
+                    write_clip(self._disk, clip)
                 # The process may have ended between the file and the sync of its name.
                 self._disk.sync_name(self._records / f"{identity}.json")
                 return False
@@ -189,7 +243,9 @@ class Dataset:
             except _OtherTaskError as other:
                 if self._only is None:
                     part = self._part(other.form)
-                    return part._store(record, identity, record_json, image, clip)  # noqa: SLF001
+                    return part._store(  # noqa: SLF001
+                        record, identity, record_json, image, write_clip
+                    )
                 raise DamagedDataset(
                     f"cannot store captures in {self.directory}: its data.yaml is of another task "
                     "than the folder's name; bring it back, or move the folder away"
@@ -204,8 +260,8 @@ class Dataset:
                 self._disk.make_directory(folder)
                 self._disk.link(self._images / f"{identity}.jpg", folder / f"{identity}.jpg")
                 self._disk.sync_name(folder / f"{identity}.jpg")
-            if clip:
-                clip_files.write_clip(self._disk, self._clips / identity, record, clip, self._form)
+            if write_clip is not None:
+                write_clip(self._disk, clip)
             self._disk.write_durably(self._records / f"{identity}.json", record_json)
         return True
 
@@ -248,7 +304,20 @@ class Dataset:
 
         The form of the rows comes with them. Raises `_OtherTaskError` if the dataset has another.
         """
-        mine = form_of_record(record)
+        numbers: list[int] = []
+
+        def extended(known: list[str]) -> list[str]:
+            names = with_classes_of(known, record)
+            numbers.extend(number_of(names, detection) for detection in detections)
+            return names
+
+        return numbers, self._extend(form_of_record(record), extended)
+
+    def _extend(self, mine: LabelForm, extended: Callable[[list[str]], list[str]]) -> LabelForm:
+        """Store what `extended` makes of the class list, durably; return the form of the rows.
+
+        Raises `_OtherTaskError` if the dataset has another form than `mine`.
+        """
         path = self.directory / "data.yaml"
         self._disk.make_directory(self.directory)
         # Other devices may write here too, as on a share. So the names are read each time, and read
@@ -262,11 +331,10 @@ class Dataset:
             if not form.takes(mine):
                 raise _OtherTaskError(mine)
             form = LabelForm(form.task, form.keypoints or mine.keypoints)
-            extended = with_classes_of(names, record)
-            numbers = [number_of(extended, detection) for detection in detections]
-            if extended != names or form != stored:
-                self._disk.write_durably(path, yolo.data_yaml(extended, form).encode())
-            return numbers, form
+            new = extended(list(names))
+            if new != names or form != stored:
+                self._disk.write_durably(path, yolo.data_yaml(new, form).encode())
+            return form
 
     def _read_names(self, path: Path) -> tuple[list[str], LabelForm | None]:
         """Return the classes of earlier runs, and the form of the labels if they are stored."""

@@ -110,10 +110,22 @@ def read_verdicts(directory: Path) -> Verdicts:
     return VerdictReader(directory).more()
 
 
+def verdict_texts(directory: Path) -> tuple[list[bytes], list[str]]:
+    """Return the valid lines of a dataset folder as they stand in the file, and the problems.
+
+    Raises `ConfigurationError` if the file cannot be read.
+    """
+    texts: list[bytes] = []
+    found = VerdictReader(directory, texts).more()
+    return texts, found.problems
+
+
 class VerdictReader:
     """Reads the verdicts of a dataset folder, and later those that were added."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, texts: list[bytes] | None = None) -> None:
+        """`texts` gets the valid lines as they stand in the file."""
+        self._texts = texts
         self._path = directory / FILE
         self._begin = 0  # bytes of the lines that were read, with their ends
         self._number = 0  # of those lines
@@ -128,6 +140,8 @@ class VerdictReader:
                     self._seen.add(_digest(line))
                     try:
                         found.lines.append(_parsed(line))
+                        if self._texts is not None:
+                            self._texts.append(line)
                     except ValueError as error:
                         where = f"line {number} of {printable(self._path)}"
                         found.problems.append(f"{where}: {error}")

@@ -97,7 +97,7 @@ def data_yaml(names: Sequence[str], form: LabelForm = LabelForm()) -> str:
     """
     lines = [
         "# Written by capture-agent. The numbers are the model's own; a label keeps its number.",
-        "# train and val are the same images: split them by camera and time before you train.",
+        "# train and val are the same images here: split them by `capture-agent dataset export`.",
         "train: images",
         "val: images",
         *([f"task: {form.task}"] if form.task is not Task.DETECT else []),

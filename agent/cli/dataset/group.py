@@ -7,6 +7,7 @@ imported when one runs.
 import typer
 
 from agent.cli import CommandGroup
+from agent.cli.dataset.merge import merge
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -20,3 +21,6 @@ app = typer.Typer(
 @app.callback()
 def _group() -> None:
     """Keep the names of subcommands even while there is only one."""
+
+
+app.command()(merge)

@@ -52,6 +52,10 @@ complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l clips
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a merge -d 'Merge dataset folders: captures, clips, verdicts and corrected labels.'
+complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l out
+complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a install -d 'Install this capture-agent as a service: user, folders, settings, unit.'
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l root
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l executable
