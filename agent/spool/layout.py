@@ -41,6 +41,11 @@ class SpoolPaths:
         return self.root / "ledger", self.root / "ledger-copy"
 
     @cached_property
+    def auto_ledgers(self) -> tuple[Path, Path]:
+        """The two copies of the ledger of the lane `auto`."""
+        return self.root / "ledger-auto", self.root / "ledger-auto-copy"
+
+    @cached_property
     def cache(self) -> Path:
         """The diskcache directory."""
         return self.root / "cache"

@@ -18,10 +18,11 @@ from agent.errors import SpoolUnavailable
 from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
+from agent.selection.budget.ledger import AUTO_LEDGER_NOTE, LEDGER_NOTE
 from agent.spool.index import Index, IndexChange
 from agent.spool.index_reading import DamagedIndexError, IndexContents, read_all, readable_copy
 from agent.spool.layout import SpoolPaths
-from agent.spool.ledger_file import LedgerFile, latest_ledger
+from agent.spool.ledger_file import LedgerFile, latest_ledgers
 from agent.spool.lock import held
 from agent.spool.reconciliation import Reconciliation
 from agent.spool.spool import Spool
@@ -95,9 +96,11 @@ def read_spool(
     with held(paths.lock):
         try:
             index = DiscardingIndex(_contents(paths))
-            ledger_file = DiscardingLedgerFile(disk, paths)
+            ledger_files = [
+                DiscardingLedgerFile(disk, paths, note) for note in (LEDGER_NOTE, AUTO_LEDGER_NOTE)
+            ]
             notes = index.load().notes
-            notes.update(latest_ledger(notes, ledger_file))
+            notes.update(latest_ledgers(notes, ledger_files))
             recovery = Reconciliation(paths, limits, disk, index, log, lambda _read, _of: None)
             state = recovery.run(index.load())
         except OSError as error:
@@ -111,7 +114,7 @@ def read_spool(
             clock=clock,
             log=log,
             order=order,
-            ledger_file=ledger_file,
+            ledger_files=ledger_files,
         )
 
 

@@ -32,7 +32,7 @@ from agent.files import TEMPORARY_SUFFIX, Disk, is_disk_full
 from agent.logs import Log
 from agent.ports import Clock, SendOrder
 from agent.record.file_format import BLOCK_BYTES, file_name, parse_name
-from agent.selection.budget.ledger import LEDGER_NOTE
+from agent.selection.budget.ledger import AUTO_LEDGER_NOTE, LEDGER_NOTE
 from agent.spool.disk_budget import RANDOM_SHARE
 from agent.spool.eviction import EvictionQueue
 from agent.spool.index import Index
@@ -45,7 +45,7 @@ from agent.spool.layout import (
     refuse_torn,
     restore_reserve,
 )
-from agent.spool.ledger_file import LedgerFile, latest_ledger
+from agent.spool.ledger_file import LedgerFile, latest_ledgers
 from agent.spool.lock import owned
 from agent.spool.reconciliation import Progress, Reconciliation
 from agent.spool.spool import Spool
@@ -94,12 +94,15 @@ def open_spool(
             index, contents = _open_index(paths, disk, open_index)
             opened.callback(index.close)
             recovery = Reconciliation(paths, limits, disk, index, log, progress, evicted)
-            ledger_file = LedgerFile(disk, paths)
-            contents.notes.update(latest_ledger(contents.notes, ledger_file))
+            ledger_files = [
+                LedgerFile(disk, paths, note) for note in (LEDGER_NOTE, AUTO_LEDGER_NOTE)
+            ]
+            contents.notes.update(latest_ledgers(contents.notes, ledger_files))
             state = recovery.run(contents)
             with contextlib.suppress(OSError):
                 restore_reserve(disk, paths)
-                ledger_file.repair(state.notes.get(LEDGER_NOTE, ""))
+                for copies in ledger_files:
+                    copies.repair(state.notes.get(copies.note, ""))
         except OSError as error:
             raise _unavailable(paths, disk, error) from error
         yield Spool(
@@ -111,7 +114,7 @@ def open_spool(
             clock=clock,
             log=log,
             order=order,
-            ledger_file=ledger_file,
+            ledger_files=ledger_files,
         )
 
 

@@ -27,7 +27,6 @@ from agent.logs import Log
 from agent.ports import Clock, SendDecision, SendOrder
 from agent.record import file_format as record
 from agent.record.file_format import file_name, occupied_bytes
-from agent.selection.budget.ledger import LEDGER_NOTE
 from agent.selection.budget.send_order import ValueOrder
 from agent.spool.admission import admit
 from agent.spool.disk_budget import DiskBudget, Shortage
@@ -74,7 +73,7 @@ class Spool:
         state: RecoveredState,
         clock: Clock,
         log: Log,
-        ledger_file: LedgerFile,
+        ledger_files: Sequence[LedgerFile],
         order: SendOrder | None = None,
     ) -> None:
         """Continue from the recovered state.
@@ -82,7 +81,7 @@ class Spool:
         `order` decides what is sent next; the default sends everything, highest value first.
         """
         self._files = RecordFiles(disk, paths)
-        self._ledger_file = ledger_file
+        self._ledger_files = ledger_files
         self._disk_budget = DiskBudget(paths, limits, disk, state.moved_bytes, log)
         self._index_notes = IndexNotes(index, self._disk_budget, state)
         self._facts = self._index_notes.facts
@@ -202,12 +201,12 @@ class Spool:
                     inclusion = self._index_notes.fix_inclusion(
                         entry, self._inclusion.probability_of(entry.sequence)
                     )
-                is_purchase = LEDGER_NOTE in choice.notes
+                is_purchase = any(copies.note in choice.notes for copies in self._ledger_files)
                 facts = self._facts.attach(entry.id, is_purchase=is_purchase)
                 notes = {**choice.notes, **facts}
                 try:
                     if notes or self._index_notes.must_commit(entry):
-                        self._copy_ledger(choice.notes.get(LEDGER_NOTE))
+                        self._copy_ledgers(choice.notes)
                         self._commit(IndexChange(notes=notes))
                 except OSError as error:
                     self._index_notes.release_inclusion(entry)
@@ -513,17 +512,19 @@ class Spool:
                     self._files.move_back(entry)
                 self._half_moved.discard(entry.id)
 
-    def _copy_ledger(self, text: str | None) -> None:
-        """Write the ledger, if it is given, to its own file too. Raises `OSError`."""
-        if text is None:
-            return
-        try:
-            self._ledger_file.write(text)
-        except OSError as error:
-            if not self._disk_budget.is_full(error):
-                raise
-            self._disk_budget.free_reserve()
-            self._ledger_file.write(text)
+    def _copy_ledgers(self, notes: Mapping[str, str | None]) -> None:
+        """Write each ledger of these notes to its own files too. Raises `OSError`."""
+        for copies in self._ledger_files:
+            text = notes.get(copies.note)
+            if text is None:
+                continue
+            try:
+                copies.write(text)
+            except OSError as error:
+                if not self._disk_budget.is_full(error):
+                    raise
+                self._disk_budget.free_reserve()
+                copies.write(text)
 
     def _commit(self, change: IndexChange) -> None:
         """Commit a change together with the notes of the send order. Raises `OSError`."""

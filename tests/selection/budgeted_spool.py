@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.domain import Lane, SpoolEntry
+from agent.ports import SendOrder
+from agent.selection.budget.auto_order import AutoOrder
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import BudgetedOrder
+from agent.selection.budget.send_order import ValueOrder
 from agent.selection.similarity import CROP_SIDE
 from agent.selection.view import Place, View
 from agent.spool.recovery import open_spool
@@ -62,9 +65,15 @@ def spool_at(
     make: type[BudgetedOrder] = BudgetedOrder,
     *,
     min_value: float = 0.0,
+    auto_per_day: float = 0.0,
+    make_auto: type[AutoOrder] = AutoOrder,
 ) -> Iterator[Spool]:
+    """`per_day`: 0 = no labelling budget."""
     log = quiet_log()
-    order = make(Ledger(per_day), clock.reading, min_value=min_value)
+    others: SendOrder = ValueOrder()
+    if per_day:
+        others = make(Ledger(per_day), clock.reading, min_value=min_value)
+    order = make_auto(others, Ledger(auto_per_day, 0.0, for_auto=True), clock.reading)
     with open_spool(path, SpoolLimits(100_000_000), clock=clock, log=log, order=order) as spool:
         yield spool
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.domain import SpoolEntry
-from agent.selection.budget.ledger import DAY_S
+from agent.domain import Lane, SpoolEntry
+from agent.ports import SendDecision
+from agent.selection.budget.auto_order import AutoOrder
+from agent.selection.budget.ledger import AUTO_LEDGER_NOTE, DAY_S
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.spool.ledger_file import LedgerFile
 from tests.fakes.captures import capture_id
@@ -30,12 +32,24 @@ ACTIONS = (*PASSING, *ENDS, "put", "put", "claim", "claim", "claim", "send", "re
 class SimulatedDevice:
     """A device that runs actions, and records when each capture was first claimed."""
 
-    def __init__(self, path: Path, make: type[BudgetedOrder] = BudgetedOrder) -> None:
+    def __init__(
+        self,
+        path: Path,
+        make: type[BudgetedOrder] = BudgetedOrder,
+        *,
+        make_auto: type[AutoOrder] = AutoOrder,
+        per_day: float = PER_DAY,
+        auto_per_day: float = 0,
+    ) -> None:
         self.clock = clock_at_midnight()
         # Wall and running time of the first claim, by id.
         self.requested: dict[str, tuple[float, float]] = {}
+        self.auto: dict[str, tuple[float, float]] = {}  # the same of the lane `auto`
         self._path = path
         self._make = make
+        self._make_auto = make_auto
+        self._per_day = per_day
+        self._auto_per_day = auto_per_day
         self._number = 0
         self._midnights = [0.0]  # running time at the start of each day
 
@@ -50,21 +64,28 @@ class SimulatedDevice:
     def _run(self, todo: Iterator[str]) -> str | None:
         """Run one process from its start to its end; return what ended it."""
         claimed: list[str] = []
-        with spool_at(self._path, self.clock, PER_DAY, self._make) as spool:
+        with spool_at(
+            self._path,
+            self.clock,
+            self._per_day,
+            self._make,
+            auto_per_day=self._auto_per_day,
+            make_auto=self._make_auto,
+        ) as spool:
             for action in todo:
                 if action in ENDS:
                     return action
                 if action == "put":
                     self._number += 5
-                    spool.put(
-                        [
-                            capture_of_scene(n, n % 7 / 10)
-                            for n in range(self._number, self._number + 5)
-                        ]
-                    )
+                    new = range(self._number, self._number + 5)
+                    lanes = {
+                        n: Lane.AUTO if self._auto_per_day and n % 2 else Lane.SCORE for n in new
+                    }
+                    spool.put([capture_of_scene(n, n % 7 / 10, lane=lanes[n]) for n in new])
                 elif action == "claim" and (capture := spool.claim()) is not None:
                     now = self.clock.wall() - MIDNIGHT, self.clock.powered
-                    self.requested.setdefault(capture.id, now)
+                    is_auto = capture.record["lane"] == Lane.AUTO
+                    (self.auto if is_auto else self.requested).setdefault(capture.id, now)
                     claimed.append(capture.id)
                 elif action == "send" and claimed:
                     spool.acknowledge(claimed.pop())
@@ -93,11 +114,19 @@ class SimulatedDevice:
 
         One credit may be left over from the day before.
         """
+        return not self._per_day or self._is_within(self.requested, self._per_day)
+
+    @property
+    def is_auto_within_budget(self) -> bool:
+        """The same of the lane `auto`."""
+        return self._is_within(self.auto, self._auto_per_day)
+
+    def _is_within(self, claims: Mapping[str, tuple[float, float]], per_day: float) -> bool:
         days: dict[int, list[float]] = defaultdict(list)
-        for wall, ran in self.requested.values():
+        for wall, ran in claims.values():
             days[int(wall // DAY_S)].append(ran)
         return all(
-            count <= min(PER_DAY, (at - self._midnights[day]) / DAY_S * PER_DAY + bool(day) + 1e-4)
+            count <= min(per_day, (at - self._midnights[day]) / DAY_S * per_day + bool(day) + 1e-4)
             for day, times in days.items()
             for count, at in enumerate(sorted(times), start=1)
         )
@@ -112,6 +141,19 @@ def test_kills_and_power_cuts_never_overspend(
     device.run_all(actions)
 
     assert device.is_within_budget
+
+
+@given(st.lists(st.sampled_from(ACTIONS), max_size=40), st.sampled_from([0, PER_DAY]))
+@settings(max_examples=20)
+def test_auto_labels_never_exceed_their_own_budget_nor_use_that_of_labels(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[str], per_day: float
+) -> None:
+    path = tmp_path_factory.mktemp("spool")
+    device = SimulatedDevice(path, per_day=per_day, auto_per_day=4)
+    device.run_all(actions)
+
+    assert device.is_within_budget
+    assert device.is_auto_within_budget
 
 
 class StoresLedgerOfItsStart(BudgetedOrder):
@@ -143,6 +185,41 @@ def test_a_ledger_that_forgets_purchases_is_caught(
     device.run_all(["put", "hours", "kill", *spends_two, "put", end, "claim", "claim"])
 
     assert device.is_within_budget is holds
+
+
+class ForgetsAutoLabels(AutoOrder):
+    """Bug: stores the ledger of its start, so that later auto labels are forgotten."""
+
+    def _buy(self, entry: SpoolEntry) -> SendDecision:
+        choice = super()._buy(entry)
+        return SendDecision(entry, {**choice.notes, AUTO_LEDGER_NOTE: self.ledger.text})
+
+    def account(self) -> Mapping[str, str]:
+        notes = super().account()
+        return {name: text for name, text in notes.items() if name != AUTO_LEDGER_NOTE}
+
+
+class SpendsLabellingCredits(AutoOrder):
+    """Bug: auto labels have no budget of their own."""
+
+    def _buy(self, entry: SpoolEntry) -> SendDecision:
+        return SendDecision(entry)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("make", "holds"),
+    [(AutoOrder, True), (ForgetsAutoLabels, False), (SpendsLabellingCredits, False)],
+)
+def test_auto_labels_that_are_forgotten_are_caught(
+    tmp_path: Path, make: type[AutoOrder], end: str, *, holds: bool
+) -> None:
+    device = SimulatedDevice(tmp_path, make_auto=make, auto_per_day=4)
+    sends_all = ["claim"] * 5 + ["send"] * 5
+    device.run_all(["put", "put", "hours", *sends_all, "put", end, *sends_all])
+
+    assert device.is_auto_within_budget is holds
+    assert device.is_within_budget
 
 
 @pytest.mark.parametrize("keeps", ["put", "notes", "delivery"])

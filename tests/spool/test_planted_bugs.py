@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -174,27 +175,27 @@ class UnlinksNotSynced(RecordFiles):
 
 
 class LedgerOnlyInTheIndex(Spool):
-    def _copy_ledger(self, text: str | None) -> None:
+    def _copy_ledgers(self, notes: Mapping[str, str | None]) -> None:
         """Rely on the index."""
 
 
 class LedgerAfterTheIndex(Spool):
     """It is written with the acknowledgement, not before the capture is sent."""
 
-    _owed: str | None = None
+    _owed: Mapping[str, str | None] = MappingProxyType({})
 
-    def _copy_ledger(self, text: str | None) -> None:
-        self._owed = text
+    def _copy_ledgers(self, notes: Mapping[str, str | None]) -> None:
+        self._owed = notes
 
     def acknowledge(self, *capture_ids: str) -> None:
-        super()._copy_ledger(self._owed)
+        super()._copy_ledgers(self._owed)
         super().acknowledge(*capture_ids)
 
 
 class OneCopyOfTheLedger(LedgerFile):
     def write(self, text: str) -> None:
         super().write(text)
-        self._disk.remove(self._paths.ledgers[1])
+        self._disk.remove(self._copies[1])
 
 
 class FactsDeletedAtTheFirstAttempt(Facts):
