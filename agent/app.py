@@ -59,6 +59,7 @@ from agent.runtime.stats import Stats
 from agent.runtime.supervisor import Stages, Supervisor
 from agent.runtime.uploader import Uploader
 from agent.runtime.writer import Writer
+from agent.selection.auto_label import ObjectCover
 from agent.selection.cover import Cover
 from agent.selection.device import Selection
 from agent.selection.selector import FrameEvaluation
@@ -114,6 +115,7 @@ def wired(
     if warning:
         log.warning("upload insecure", error=warning)
     cover = Cover()  # what the budget purchased: the spool fills it, the selection asks it
+    shown = ObjectCover()  # what auto labels show, the same way
     progress = partial(_extend_start_timeout, notifier)
     publisher = _publisher(settings, log=log)
     process = _process(settings, target, clock=clock)
@@ -124,6 +126,7 @@ def wired(
         log=log,
         progress=progress,
         cover=cover,
+        shown=shown,
         exchange=publisher.path,
     )
     opening = open_spool()
@@ -148,7 +151,15 @@ def wired(
         change, model = running_model(settings, notifier=notifier, clock=clock, log=log)
         intake = push_intake(settings, lambda: model.info, clock=clock)
         stages = _stages(
-            settings, timing, spool, cover, model, target, clock=clock, log=log, intake=intake
+            settings,
+            timing,
+            spool,
+            (cover, shown),
+            model,
+            target,
+            clock=clock,
+            log=log,
+            intake=intake,
         )
         feedback = _feedback(settings, stages.inference, model, log=log)
         stages = replace(stages, model_change=change, feedback=feedback)
@@ -291,7 +302,7 @@ def _stages(
     settings: Settings,
     timing: Timing,
     spool: Spool,
-    cover: Cover,
+    covers: tuple[Cover, ObjectCover],
     current: CurrentModel,
     target: UploadTarget | None,
     *,
@@ -312,7 +323,7 @@ def _stages(
     info = current.info
     maker = record_maker(settings, info)
     events = PipelineEvents()
-    selection = _selection(settings, cover, spool, events, task=info.task, log=log)
+    selection = _selection(settings, covers, spool, events, task=info.task, log=log)
     uploader = _uploader(settings, timing, spool, target, stats=stats, clock=clock, log=log)
     inference = Inference(
         mailbox,
@@ -377,7 +388,7 @@ def _clips(
 
 def _selection(
     settings: Settings,
-    cover: Cover,
+    covers: tuple[Cover, ObjectCover],
     spool: Spool,
     events: PipelineEvents,
     *,
@@ -401,7 +412,8 @@ def _selection(
         names,
         plan,
         new_id=new_id,
-        cover=cover,
+        cover=covers[0],
+        shown=covers[1],
         run=token_hex(4),
         explain=explained if listeners else None,
     )

@@ -343,6 +343,25 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedClass:
+    """A class that the model may label itself, by reviews of random captures."""
+
+    label: str
+    confidence: float  # from which on it is trusted, 0 to 1
+    precision_low: float  # lower bound of its precision from there on, 95 % confidence
+
+
+@dataclass(frozen=True, slots=True)
+class AutoLabel:
+    """Why the model labelled a frame itself."""
+
+    precision: float  # that was required of each class, `AGENT_AUTO_PRECISION`
+    classes: tuple[TrustedClass, ...]  # those of the frame
+    lowest: float  # confidence of its faintest object
+    is_audited: bool = False  # a person is asked to review it
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """A frame to keep, with the reasons, before its image is encoded."""
 
@@ -360,6 +379,7 @@ class Capture:
     note: str = ""  # of the person or program that asked for it
     verdict: Verdict | None = None  # why it is a capture of the lane `verdict`
     feedback: str | None = None  # sha256 of the feedback file that its `p` rest on; None = priors
+    auto: AutoLabel | None = None  # why it is a capture of the lane `auto`
 
 
 @dataclass(frozen=True, slots=True)

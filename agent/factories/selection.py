@@ -29,6 +29,8 @@ def selection_plan(settings: Settings) -> SelectionPlan:
         random_share=settings.random_share,
         min_value=settings.min_value,
         rule_options=settings.rule_options,
+        auto_per_day=settings.auto_per_day,
+        auto_precision=settings.auto_precision,
         redact=settings.redact,
     )
 
@@ -53,3 +55,12 @@ def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
         with contextlib.suppress(ValueError):
             return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
     return Ledger(plan.per_day, share)
+
+
+def auto_ledger_of(settings: Settings, text: str | None = None) -> Ledger:
+    """The ledger of the lane `auto`, continued from its durable `text`; it may have no credits."""
+    per_day = settings.auto_per_day
+    if text is not None:
+        with contextlib.suppress(ValueError):
+            return Ledger.from_text(text, per_day=per_day, random_share=0.0, for_auto=True)
+    return Ledger(per_day, 0.0, for_auto=True)

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import SpoolUnavailable
-from agent.factories.selection import ledger_of
+from agent.factories.selection import auto_ledger_of, ledger_of
 from agent.selection.budget.ledger import ClockReading
 from agent.system import boot_id
 
 if TYPE_CHECKING:
     from agent.logs import Log
-    from agent.ports import Clock
-    from agent.selection.budget.purchase import BudgetedOrder
+    from agent.ports import Clock, SendOrder
     from agent.selection.cover import Cover
     from agent.settings.declarations import Settings
     from agent.spool.reconciliation import Progress
@@ -39,14 +38,15 @@ def spool_of(
     progress: Progress = lambda _read, _of: None,
     within_budget: bool = True,
     cover: Cover | None = None,
+    shown: Cover | None = None,
     exchange: Path | None = None,
     evicts: bool = True,
 ) -> AbstractContextManager[Spool]:
     """The spool that the settings name; `progress` and what it raises are those of `open_spool`.
 
     `within_budget`: captures leave it only as the labelling budget allows. Commands that copy or
-    repair open it without. `cover` is filled with what is and was purchased. `exchange` is given
-    by the daemon alone: the folder where it publishes its state.
+    repair open it without. `cover` is filled with what is and was purchased, `shown` with what auto
+    labels show. `exchange` is given by the daemon alone: the folder where it publishes its state.
     """
     from agent.spool.recovery import open_spool
 
@@ -55,7 +55,9 @@ def spool_of(
         spool_limits(settings),
         clock=clock,
         log=log,
-        order=_send_order(settings, clock=clock, log=log, cover=cover) if within_budget else None,
+        order=_send_order(settings, clock=clock, log=log, cover=cover, shown=shown)
+        if within_budget
+        else None,
         progress=progress,
         exchange=exchange,
         evicts=evicts,
@@ -91,20 +93,29 @@ def readable_spool_of(
 
 
 def _send_order(
-    settings: Settings, *, clock: Clock, log: Log, cover: Cover | None = None
-) -> BudgetedOrder | None:
-    """What is sent within the budget; None where there is no budget."""
+    settings: Settings,
+    *,
+    clock: Clock,
+    log: Log,
+    cover: Cover | None = None,
+    shown: Cover | None = None,
+) -> SendOrder:
+    """What is sent within the budgets, of labels and of auto labels."""
+    from agent.selection.budget.auto_order import AutoOrder
     from agent.selection.budget.purchase import BudgetedOrder
+    from agent.selection.budget.send_order import ValueOrder
     from agent.selection.cover import Cover
 
-    ledger = ledger_of(settings)
-    if ledger is None:
-        return None
     boot = boot_id()
-    return BudgetedOrder(
-        ledger,
-        lambda: ClockReading(clock.monotonic(), clock.wall(), boot),
-        cover or Cover(),
-        settings.min_value,
-        lambda note: log.warning("note unreadable", note=note),
-    )
+
+    def now() -> ClockReading:
+        return ClockReading(clock.monotonic(), clock.wall(), boot)
+
+    def unreadable(note: str) -> None:
+        log.warning("note unreadable", note=note)
+
+    ledger = ledger_of(settings)
+    others: SendOrder = ValueOrder()
+    if ledger is not None:
+        others = BudgetedOrder(ledger, now, cover or Cover(), settings.min_value, unreadable)
+    return AutoOrder(others, auto_ledger_of(settings), now, shown or Cover(), unreadable)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.domain import (
+    AutoLabel,
     Box,
     Capture,
     ClassScore,
@@ -83,9 +84,27 @@ class RecordMaker:
             "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
             "note": clean_text(capture.note, LONGEST_NOTE) or None,
+            **({} if capture.auto is None else {"auto": _auto(capture.auto)}),
             "verdicts": [] if capture.verdict is None else [verdict_line(capture.verdict)],
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
+
+
+def _auto(label: AutoLabel) -> dict[str, Any]:
+    """Return why the model's own labels may be trusted."""
+    return {
+        "audit": label.is_audited,
+        "precision": label.precision,
+        "lowest_confidence": round(label.lowest, 4),
+        "classes": [
+            {
+                "label": each.label,
+                "confidence": round(each.confidence, 4),
+                "precision_low": round(each.precision_low, 4),
+            }
+            for each in label.classes
+        ],
+    }
 
 
 def _labels(model: ModelInfo) -> dict[str, Any]:

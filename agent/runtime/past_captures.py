@@ -34,8 +34,8 @@ IDLE_S = 0.5
 
 REPLACED: Mapping[Lane, frozenset[Lane]] = MappingProxyType(
     {
-        Lane.REQUESTED: frozenset({Lane.SCORE}),
-        Lane.VERDICT: frozenset({Lane.SCORE, Lane.REQUESTED}),
+        Lane.REQUESTED: frozenset({Lane.SCORE, Lane.AUTO}),
+        Lane.VERDICT: frozenset({Lane.SCORE, Lane.AUTO, Lane.REQUESTED}),
     }
 )
 """The lanes of captures that another one of the same frame makes unnecessary.

@@ -23,6 +23,8 @@ class SelectionPlan:
     random_share: float = 0.2
     min_value: float = 0.1  # expected new failures; less is never captured for its value
     rule_options: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    auto_per_day: float = 0  # captures that the model labels itself; 0 = none
+    auto_precision: float = 0.98  # that the lower bound of a class must reach for it
     redact: tuple[str, ...] = ()  # labels of which nothing recognizable is kept
     period_s: float = DAY_S  # in which the credits accrue: a day, or a recording's length
 

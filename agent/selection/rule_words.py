@@ -10,6 +10,7 @@ _OTHERS: Mapping[str, str] = {
     "requested": "Somebody asked for it",
     "every_nth": "Every nth frame is captured",
     "random_interval": "Drawn at random",
+    "auto_label": "The model labelled it: it is sure of all that the frame shows",
     "invalid_output": "The model's output was incomplete, or its run failed",
     "wrong": "A person said that the model is wrong",
     "missing": "A person said that something is missing",

@@ -4,8 +4,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 
 from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling, Suspect
+from agent.selection.auto_gate import AutoRefusal
+from agent.selection.auto_label import AutoLabels
 from agent.selection.budget.hint import SendHint
 from agent.selection.cells import Cell
 from agent.selection.chances import Chances
@@ -37,6 +40,7 @@ class SelectionOutcome(StrEnum):
     NO_SUSPECT = "no rule names a suspect"
     STILL = "nothing moved, so the model did not run"
     UNUSABLE_IMAGE = "image is unusable"
+    AUTO_BEST_OF_CELL = "auto, unless a frame that shows more follows in its cell of time"
     LOW_VALUE = "value is below AGENT_MIN_VALUE"
     ANOTHER_IS_BETTER = "another frame of its cell of time has a higher value"
 
@@ -55,6 +59,7 @@ class FrameEvaluation:
     other: str | None = None  # id of the better frame
     named: tuple[Suspect, ...] = ()  # all that the rules name, the highest `p` first
     feedback: str | None = None  # sha256 of the feedback file that their `p` rest on
+    no_auto: AutoRefusal | None = None  # why the model does not label it, if that was asked
 
     @property
     def scores(self) -> Mapping[str, float]:
@@ -70,6 +75,7 @@ class Shared:
     cells: Mapping[bool, Cell] = field(default_factory=dict)  # by "is degraded"; none = no budget
     run: str = ""  # names this process
     chances: Chances | None = None  # what a feedback file makes of `p`; None = priors
+    auto: AutoLabels | None = None  # None = the model labels nothing
 
 
 class Selector:
@@ -271,24 +277,25 @@ class Selector:
         now: float,
     ) -> list[Capture]:
         """Capture the frame if its value is high enough, and the best of its cell so far."""
+        reject = partial(self._label_or_reject, context, now)
         cell = self._shared.cells.get(evaluation.quality.is_degraded)
         best = cell.cutoff(now) if cell is not None else 0.0
         cutoff = max(self._plan.min_value, best)
         if evaluation.quality.is_unusable:
-            return self._reject(evaluation, SelectionOutcome.UNUSABLE_IMAGE, cutoff=cutoff)
+            return reject(evaluation, SelectionOutcome.UNUSABLE_IMAGE, cutoff=cutoff)
         if not evaluation.suspects:
-            return self._reject(evaluation, SelectionOutcome.NO_SUSPECT, cutoff=cutoff)
+            return reject(evaluation, SelectionOutcome.NO_SUSPECT, cutoff=cutoff)
         # Most frames are outdone by what their tracks show alone; to compare images costs more.
         camera = evaluation.frame.camera
         bound = self._shared.cover.bound(camera, evaluation.suspects, now, run=self._shared.run)
         why = self._too_low(bound, cell, best)
         if why is not None:
-            return self._reject(evaluation, why, value=bound, cutoff=cutoff, cell=cell)
+            return reject(evaluation, why, value=bound, cutoff=cutoff, cell=cell)
         view = self._view(context, evaluation.suspects, now)
         evaluation = replace(self._with_value(evaluation, view, now), cutoff=cutoff)
         why = self._too_low(evaluation.value, cell, best)
         if why is not None:
-            return self._reject(evaluation, why, value=evaluation.value, cutoff=cutoff, cell=cell)
+            return reject(evaluation, why, value=evaluation.value, cutoff=cutoff, cell=cell)
         if cell is None:
             return [self._completed(capture(), evaluation, view, now)]
         evaluation = replace(evaluation, outcome=SelectionOutcome.BEST_OF_CELL)
@@ -332,6 +339,25 @@ class Selector:
             run=self._shared.run,
             redact=self._plan.redact,
         )
+
+    def _label_or_reject(
+        self,
+        context: FrameContext,
+        now: float,
+        evaluation: FrameEvaluation,
+        why: SelectionOutcome,
+        *,
+        value: float = 0.0,
+        cutoff: float = 0.0,
+        cell: Cell | None = None,
+    ) -> list[Capture]:
+        """Let the model label a frame that no other lane captures, if it may."""
+        if self._shared.auto is not None:
+            no_auto = self._shared.auto.offer(context, evaluation.named, evaluation.quality, now)
+            if no_auto is None:
+                why = SelectionOutcome.AUTO_BEST_OF_CELL
+            evaluation = replace(evaluation, no_auto=no_auto)
+        return self._reject(evaluation, why, value=value, cutoff=cutoff, cell=cell)
 
     def _reject(
         self,
