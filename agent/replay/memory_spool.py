@@ -7,7 +7,9 @@ purchase counts as delivered at once.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.domain import Capture, SpoolEntry
+from agent.domain import Capture, Lane, SpoolEntry
+from agent.ports import SendOrder
+from agent.selection.budget.auto_order import AutoOrder
 from agent.selection.budget.ledger import ClockReading, Ledger
 from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.budget.send_order import ValueOrder
@@ -39,11 +41,14 @@ class MemorySpool:
         self._held: dict[str, SpoolEntry] = {}
         self._sequence = 0
         self._budgeted: BudgetedOrder | None = None
-        self._order: BudgetedOrder | ValueOrder = ValueOrder()
+        others: SendOrder = ValueOrder()
         if plan.per_day:
             ledger = Ledger(plan.per_day, plan.reserved_share(cameras=1), self._seconds)
-            self._budgeted = self._order = BudgetedOrder(ledger, self._now, cover, plan.min_value)
+            others = self._budgeted = BudgetedOrder(ledger, self._now, cover, plan.min_value)
             ledger.accrue(self._now())
+        for_auto = Ledger(plan.auto_per_day, 0.0, self._seconds, for_auto=True)
+        for_auto.accrue(self._now())
+        self._order = AutoOrder(others, for_auto, self._now)
 
     def put(self, capture: Capture, size: int) -> str | None:
         """Add a capture of `size` bytes; return the id of the capture that it replaced."""
@@ -77,10 +82,12 @@ class MemorySpool:
 
     def current_value(self, capture_id: str) -> float:
         """Return a capture's value beside the purchases; 0 for one that does not wait."""
-        if self._budgeted is not None:
-            return self._budgeted.current_value(capture_id) or 0.0
         entry = self._held.get(capture_id)
-        return entry.value if entry is not None else 0.0
+        if entry is None:
+            return 0.0
+        if self._budgeted is not None and entry.lane is not Lane.AUTO:
+            return self._budgeted.current_value(capture_id) or 0.0
+        return entry.value
 
     @property
     def held(self) -> frozenset[str]:

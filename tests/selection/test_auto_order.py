@@ -143,7 +143,7 @@ def test_what_was_sent_or_waits_is_known_after_a_restart() -> None:
 
 
 def test_a_damaged_note_is_said_and_ignored() -> None:
-    clock, said = clock_at_midnight(), []
+    clock, said = clock_at_midnight(), list[str]()
     order = AutoOrder(
         BudgetedOrder(Ledger(1), clock.reading),
         Ledger(1.0, 0.0, for_auto=True),
