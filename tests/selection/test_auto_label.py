@@ -96,13 +96,13 @@ def test_the_score_lane_captures_and_buys_the_same_with_and_without_auto_labels(
         seen(1800.0 + 30 * n, *objects(("car", 0.5), x=20.0 * n), look=n) for n in range(40)
     ]
     ways = [device(per_day=8, auto_per_day=of).run(frames) for of in (0, 10)]
-    bought = [[of.captures[one] for one in of.sent_of(Lane.SCORE)] for of in ways]
+    purchased = [[of.captures[one] for one in of.sent_of(Lane.SCORE)] for of in ways]
 
     assert [bool(of.auto) for of in ways] == [False, True]
     assert [len(of.sent_of(Lane.AUTO)) for of in ways] == [0, 10]
-    assert len(bought[0]) == 8
-    assert [[each.observation.frame.at for each in one] for one in bought] == [
-        [each.observation.frame.at for each in bought[0]]
+    assert len(purchased[0]) == 8
+    assert [[each.observation.frame.at for each in one] for one in purchased] == [
+        [each.observation.frame.at for each in purchased[0]]
     ] * 2
 
 
