@@ -58,6 +58,7 @@ class Figures:
     shown: int = 0  # predictions of which it was told that a person saw them
     affirmations: Mapping[str, int] = field(default_factory=dict)  # those drawn, and their outcomes
     verdicts: Mapping[str, int] = field(default_factory=dict)  # by what people said
+    facts_waiting: int = 0  # verdicts that no endpoint has confirmed
     recent_frames_dropped: int = 0  # of which nobody can ask for a capture
     still: int = 0  # frames that were not analysed because nothing moved
     mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
@@ -109,6 +110,7 @@ class FigureSource:
                 for name, count in sorted(total.items())
                 if name.startswith("verdict/")
             },
+            facts_waiting=self._spool.facts_waiting(),
             recent_frames_dropped=total[RECENT_DROPPED],
             affirmations={name: total[f"{AFFIRMATION}{name}"] for name in OUTCOMES},
         )

@@ -186,6 +186,9 @@ def _verdict_families(figures: Figures) -> list[Family]:
     if figures.verdicts:
         text = "Verdicts that people gave."
         families.append(("verdicts_total", "counter", text, labelled("verdict", figures.verdicts)))
+    if figures.verdicts or figures.facts_waiting:
+        text = "Verdicts that no endpoint has confirmed; they travel with the next captures."
+        families.append(("verdicts_waiting", "gauge", text, {"": figures.facts_waiting}))
     if figures.recent_frames_dropped:
         text = "Analysed frames of which nobody can ask for a capture: their encoding fell behind."
         dropped = {"": figures.recent_frames_dropped}

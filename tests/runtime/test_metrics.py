@@ -50,12 +50,15 @@ def test_the_figures_of_affirmations_are_there_once_something_was_shown() -> Non
 
 
 def test_the_figures_of_verdicts_are_there_once_one_was_given() -> None:
-    with_some = replace(FIGURES, verdicts={"right": 3, "wrong": 1}, recent_frames_dropped=2)
+    with_some = replace(
+        FIGURES, verdicts={"right": 3, "wrong": 1}, recent_frames_dropped=2, facts_waiting=4
+    )
 
     assert "verdict" not in exposition(FIGURES)
     assert "recent" not in exposition(FIGURES)
     found = exposition(with_some).splitlines()
     assert 'capture_agent_verdicts_total{verdict="wrong"} 1' in found
+    assert "capture_agent_verdicts_waiting 4" in found
     assert "capture_agent_recent_frames_dropped_total 2" in found
 
 
