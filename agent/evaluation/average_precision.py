@@ -6,7 +6,7 @@ above. Of each frame and label the 100 most confident detections count. AP50 is 
 pycocotools computes for all areas.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,13 +35,29 @@ class LabelCurve:
     ignored: Flags  # [ious, n]
     is_reported: Flags  # [n]: at or above the threshold in use
     object_frame: Integers  # [objects], without crowds
+    rank: Integers  # [n], 0 for the most confident one of its frame
     detection: Integers  # [n], rows of the sample's detections
+
+    def most_confident(self, count: int) -> "LabelCurve":
+        """Return the curve of so many detections of each frame."""
+        kept = self.rank < count
+        if kept.all():
+            return self
+        return replace(
+            self,
+            confidence=self.confidence[kept],
+            frame=self.frame[kept],
+            hit=self.hit[:, kept],
+            ignored=self.ignored[:, kept],
+            is_reported=self.is_reported[kept],
+            rank=self.rank[kept],
+            detection=self.detection[kept],
+        )
 
 
 def label_curves(sample: Sample, matches: Matches) -> list[LabelCurve]:
     """Return the detections of each label of a sample, sorted by confidence."""
     order = np.argsort(-sample.reported.confidence, kind="stable")
-    order = order[matches.rank[order] < MOST_DETECTIONS]
     found = []
     for number, label in enumerate(sample.labels):
         rows = order[sample.reported.label[order] == number]
@@ -55,6 +71,7 @@ def label_curves(sample: Sample, matches: Matches) -> list[LabelCurve]:
                 matches.ignored[:, rows],
                 sample.reported.confidence[rows] >= sample.threshold[rows],
                 sample.truth.frame[objects],
+                matches.rank[rows],
                 rows,
             )
         )
@@ -66,6 +83,7 @@ def average_precision(curve: LabelCurve, weights: Floats) -> Floats:
 
     `weights` is `[weightings, frames]`, 0 and up. NaN where no frame with an object has a weight.
     """
+    curve = curve.most_confident(MOST_DETECTIONS)
     step = max(1, _MOST_NUMBERS // max(1, len(curve.frame)))
     parts = [
         _average_precision(curve, weights[begin : begin + step])

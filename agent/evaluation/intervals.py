@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
+
 CONFIDENCE = 0.95
 
 
@@ -41,31 +44,48 @@ class Estimate:
 
 def ratio(terms: Sequence[Term]) -> Estimate | None:
     """Estimate hits by cases; None where there is no case at all."""
-    counted = [term for term in terms if term.weight > 0]
-    total = sum(term.weight * term.cases for term in counted)
+    numbers = np.array([(term.weight, term.hits, term.cases) for term in terms], np.float64)
+    weight, hits, cases = numbers.reshape(-1, 3).T
+    return weighted_ratio(weight, hits, cases)
+
+
+def weighted_ratio(
+    weight: NDArray[np.float64], hits: NDArray[np.float64], cases: NDArray[np.float64]
+) -> Estimate | None:
+    """Estimate hits by cases from one number for each frame; None where there is no case at all.
+
+    Hits are at most the cases of their frame; frames without a weight do not count.
+    """
+    counted = weight > 0
+    weight, hits, cases = weight[counted], hits[counted], cases[counted]
+    weight = weight / weight.max(initial=1e-300)  # squares of large ones would overflow
+    total = float(np.sum(weight * cases))
     if total <= 0:
         return None
-    value = min(1.0, max(0.0, sum(term.weight * term.hits for term in counted) / total))
-    frames = sum(term.cases > 0 for term in counted)
-    cases = sum(term.cases for term in counted)
-    low, high = interval(value, _effective(counted, value, total), frames)
-    return Estimate(value, low, high, frames, cases)
+    value = min(1.0, max(0.0, float(np.sum(weight * hits)) / total))
+    frames = int(np.count_nonzero(cases > 0))
+    size = _effective(weight, hits, cases, value)
+    low, high = interval(value, size, frames)
+    return Estimate(value, low, high, frames, float(cases.sum()))
 
 
-def _effective(terms: Sequence[Term], value: float, total: float) -> float:
+def _effective(
+    weight: NDArray[np.float64],
+    hits: NDArray[np.float64],
+    cases: NDArray[np.float64],
+    value: float,
+) -> float:
     """The size of the simple random sample of cases that would tell as much."""
-    units = len(terms)
+    units, total = len(weight), float(np.sum(weight * cases))
     # Weights and clusters alone (Kish): what is left to go by where no variance shows.
-    most = total**2 / sum((term.weight * term.cases) ** 2 for term in terms)
+    most = total**2 / float(np.sum((weight * cases) ** 2))
     if units < 2 or not 0 < value < 1:  # noqa: PLR2004 (one frame has no variance)
         return most
-    residuals = sum((term.weight * (term.hits - value * term.cases)) ** 2 for term in terms)
+    residuals = float(np.sum((weight * (hits - value * cases)) ** 2))
     variance = units / (units - 1) * residuals / total**2
     if variance <= 0:
         return most
-    shown = value * (1 - value) / variance
-    cases = sum(term.cases for term in terms)
-    return min(shown, cases)
+    return min(value * (1 - value) / variance, float(cases.sum()))
 
 
 def interval(value: float, size: float, frames: int) -> tuple[float, float]:
