@@ -26,7 +26,7 @@ At the desk, people work with the captures that arrived:
 
 - `receiver/` is an HTTP endpoint that accepts captures.
 - `dataset/` is the folder they are stored in.
-- `evaluation/` estimates the model's error rates from labelled captures.
+- `evaluation/` measures the model, its thresholds and the rules on reviewed captures.
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
 Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,

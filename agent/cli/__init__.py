@@ -23,7 +23,7 @@ COMMANDS = {
     "look": "look:look",
     "demo": "demo:demo",
     "replay": "replay:replay",
-    "estimate": "estimate:estimate",
+    "evaluate": "evaluate:evaluate",
     "receive": "receive:receive",
     "dataset": "dataset.group:app",
     "install": "install:install",

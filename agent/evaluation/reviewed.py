@@ -6,7 +6,6 @@ stands against a figure that would be wrong without anybody noticing.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from agent.dataset.verdicts import FILE as VERDICTS
 from agent.dataset.verdicts import read_verdicts
 from agent.dataset.yolo import LabelForm
 from agent.errors import ConfigurationError
-from agent.evaluation.truth import FrameTruth, reported_boxes, truth_of_boxes, truth_of_review
+from agent.evaluation.truth import FrameTruth, truth_of_boxes, truth_of_review, truth_of_right
 from agent.printable import printable
 
 
@@ -111,19 +110,12 @@ def _annotated(
             boxes = label_studio_boxes(labels, content, records)
         else:
             said = verdicts(labels, text, records)
-            return {n: _truth_of_word(records[n], is_right=said[n]) for n in said if n in records}
+            return {
+                name: truth_of_right(records[name]) if is_right else FrameTruth(has_failure=True)
+                for name, is_right in said.items()
+                if name in records
+            }
     return _checked(labels, boxes, records, is_reviewed=is_reviewed)
-
-
-def _truth_of_word(record: Mapping[str, object], *, is_right: bool) -> FrameTruth:
-    """Return what a verdict alone says."""
-    if not is_right:
-        return FrameTruth(has_failure=True)
-    if "detections" in record:
-        return FrameTruth(has_failure=False, objects=reported_boxes(record), is_confirmed=True)
-    best = record.get("classes")
-    classes = [str(each["label"]) for each in best[:1]] if isinstance(best, list) else None
-    return FrameTruth(has_failure=False, classes=classes)
 
 
 def _checked(

@@ -22,6 +22,18 @@ class FrameTruth:
     objects: Sequence[AnnotatedBox] | None = None  # None: unknown, or the model is a classifier
     classes: Sequence[str] | None = None  # of a classifier's capture; None: unknown
     is_confirmed: bool = False  # a person said "right": the objects are the model's own boxes
+    right: int = 0  # reported boxes that are right, at the thresholds in use
+    wrong: int = 0  # and wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedFrame:
+    """A capture with what a person said of it."""
+
+    id: str
+    record: Mapping[str, Any]
+    truth: FrameTruth
+    weight: float = 1.0  # seconds that it stands for
 
 
 def truth_of_review(record: Mapping[str, Any], review: Review) -> FrameTruth | None:
@@ -35,7 +47,7 @@ def truth_of_review(record: Mapping[str, Any], review: Review) -> FrameTruth | N
     if "classes" in record:
         return _truth_of_classes(record, review)
     if review.is_right and review.boxes is None:
-        return FrameTruth(has_failure=False, objects=reported_boxes(record), is_confirmed=True)
+        return truth_of_right(record)
     objects = objects_of(record, review).objects
     if objects is None:
         return FrameTruth(has_failure=True)
@@ -48,7 +60,21 @@ def truth_of_review(record: Mapping[str, Any], review: Review) -> FrameTruth | N
 def truth_of_boxes(record: Mapping[str, Any], objects: Sequence[AnnotatedBox]) -> FrameTruth:
     """Return the truth of a detector's record whose objects a person gave."""
     found = match_boxes(reported_boxes(record, objects), objects)
-    return FrameTruth(has_failure=not found.is_perfect, objects=objects)
+    return FrameTruth(
+        has_failure=not found.is_perfect,
+        objects=objects,
+        right=len(found.right),
+        wrong=len(found.wrong),
+    )
+
+
+def truth_of_right(record: Mapping[str, Any]) -> FrameTruth:
+    """Return the truth of a record of which a person said that the model is right."""
+    if "classes" in record:
+        best = [str(each["label"]) for each in record["classes"][:1]]
+        return FrameTruth(has_failure=False, classes=best)
+    objects = reported_boxes(record)
+    return FrameTruth(has_failure=False, objects=objects, is_confirmed=True, right=len(objects))
 
 
 def reported_boxes(
@@ -77,7 +103,7 @@ def _truth_of_classes(record: Mapping[str, Any], review: Review) -> FrameTruth:
         is_right = bool(best) and best[0]["label"] in review.labels
         return FrameTruth(has_failure=not is_right, classes=review.labels)
     if review.is_right:
-        return FrameTruth(has_failure=False, classes=[each["label"] for each in best])
+        return truth_of_right(record)
     return FrameTruth(has_failure=True)
 
 

@@ -1,11 +1,10 @@
 """Simulated streams with known model errors, and samplers of their frames."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
-from agent.evaluation.metrics import MatchCounts, Reviewed
+from agent.evaluation.intervals import Estimate, weighted_ratio
 
 SLOT = 100  # frames
 
@@ -42,24 +41,37 @@ class Stream:
     def recall(self) -> float:
         return float(self.right.sum() / (self.right.sum() + self.missed.sum()))
 
-    def frame(self, place: int, weight: float) -> Reviewed:
-        found = MatchCounts(
-            Counter(car=int(self.right[place])),
-            Counter(car=int(self.wrong[place])),
-            Counter(car=int(self.missed[place])),
-        )
-        return Reviewed(weight, found.is_perfect, found)
+    def frames(self, places: np.ndarray, weight: np.ndarray) -> "Drawn":
+        return Drawn(weight, self.right[places], self.wrong[places], self.missed[places])
 
-    def random_lane(self, random: np.random.Generator) -> list[Reviewed]:
+    def random_lane(self, random: np.random.Generator) -> "Drawn":
         """Draw one frame of each slot uniformly; slots of the second half are twice as long."""
         half = len(self.right) // 2
-        return [
-            self.frame(start + int(random.integers(slot)), float(slot))
-            for begin, end, slot in ((0, half, SLOT), (half, 2 * half, 2 * SLOT))
-            for start in range(begin, end, slot)
-        ]
+        starts = np.concatenate((np.arange(0, half, SLOT), np.arange(half, 2 * half, 2 * SLOT)))
+        slots = np.where(starts < half, SLOT, 2 * SLOT)
+        return self.frames(starts + random.integers(slots), slots.astype(np.float64))
 
-    def score_lane(self, random: np.random.Generator, count: int) -> list[Reviewed]:
+    def score_lane(self, random: np.random.Generator, count: int) -> "Drawn":
         """Return the `count` frames of the highest simulated rule score: mostly failing ones."""
         score = np.where(self.failing, 0.7, 0.3) + random.normal(0, 0.15, len(self.right))
-        return [self.frame(int(place), 1.0) for place in np.argsort(-score)[:count]]
+        return self.frames(np.argsort(-score)[:count], np.ones(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Frames of a sample, with the weight of each."""
+
+    weight: np.ndarray
+    right: np.ndarray
+    wrong: np.ndarray
+    missed: np.ndarray
+
+    def failure_rate(self) -> Estimate | None:
+        failing = (self.wrong + self.missed) > 0
+        return weighted_ratio(self.weight, failing.astype(float), np.ones(len(failing)))
+
+    def precision(self) -> Estimate | None:
+        return weighted_ratio(self.weight, self.right, self.right + self.wrong)
+
+    def recall(self) -> Estimate | None:
+        return weighted_ratio(self.weight, self.right, self.right + self.missed)

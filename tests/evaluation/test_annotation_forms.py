@@ -15,7 +15,7 @@ from agent.dataset.annotations.verdict_table import verdicts
 from agent.dataset.annotations.yolo_labels import class_names, read_folder
 from agent.dataset.records import read_records
 from agent.errors import ConfigurationError
-from tests.evaluation.test_estimate_command import captures, estimate, facts, name_of, refused
+from tests.evaluation.test_evaluate_command import captures, evaluate, facts, name_of, refused
 
 DRAWN = 10
 CORRECTED = 3  # captures in which the car is a lorry
@@ -148,10 +148,10 @@ def test_labels_with_control_characters_are_shown_escaped(tmp_path: Path) -> Non
         path.write_text(json.dumps(record))
     labels = export(tmp_path / "export", file="data.yaml", classes=YAML)
 
-    shown = estimate(folder, "--labels", labels).stdout
+    shown = evaluate(folder, "--labels", labels).stdout
 
     assert "\x1b" not in shown
-    assert r"precision \x1b[31m\ncar" in shown
+    assert r"\x1b[31m\ncar" in shown
 
 
 def without_empty_files(at: Path) -> Path:
@@ -325,7 +325,7 @@ def test_a_hostile_record_is_named_and_nothing_hangs(
     folder = captures(tmp_path, drawn=2)
     damage(folder / f"records/{name_of(1)}.json")
 
-    result = estimate(folder, "--reviewed")
+    result = evaluate(folder, "--reviewed")
 
     assert result.exit_code == 78
     assert f"{name_of(1)}.json" in result.stderr

@@ -6,31 +6,21 @@ import numpy as np
 import pytest
 
 from agent.evaluation.intervals import Estimate, Term, ratio, student
-from agent.evaluation.metrics import Reviewed, by_label, failure_rate
-from tests.evaluation.simulated_streams import Stream
+from tests.evaluation.simulated_streams import Drawn, Stream
 
 SEEDS = 300
-Measure = Callable[[list[Reviewed]], Estimate | None]
-
-
-def precision(frames: list[Reviewed]) -> Estimate | None:
-    return by_label(frames)[0].precision
-
-
-def recall(frames: list[Reviewed]) -> Estimate | None:
-    return by_label(frames)[0].recall
-
+Measure = Callable[[Drawn], Estimate | None]
 
 MEASURES: list[tuple[Measure, str]] = [
-    (failure_rate, "failure_rate"),
-    (precision, "precision"),
-    (recall, "recall"),
+    (Drawn.failure_rate, "failure_rate"),
+    (Drawn.precision, "precision"),
+    (Drawn.recall, "recall"),
 ]
 NAMES = [name for _, name in MEASURES]
 
 
 @pytest.fixture(scope="module")
-def samples() -> list[tuple[Stream, list[Reviewed], list[Reviewed]]]:
+def samples() -> list[tuple[Stream, Drawn, Drawn]]:
     made = []
     for seed in range(SEEDS):
         random = np.random.default_rng(seed)
@@ -41,7 +31,7 @@ def samples() -> list[tuple[Stream, list[Reviewed], list[Reviewed]]]:
 
 @pytest.mark.parametrize(("measure", "name"), MEASURES, ids=NAMES)
 def test_intervals_of_the_random_lane_contain_the_truth(
-    samples: list[tuple[Stream, list[Reviewed], list[Reviewed]]], measure: Measure, name: str
+    samples: list[tuple[Stream, Drawn, Drawn]], measure: Measure, name: str
 ) -> None:
     contained, errors = 0, []
     for stream, drawn, _ in samples:
@@ -57,7 +47,7 @@ def test_intervals_of_the_random_lane_contain_the_truth(
 
 @pytest.mark.parametrize(("measure", "name"), MEASURES, ids=NAMES)
 def test_intervals_of_the_score_lane_never_contain_the_truth(
-    samples: list[tuple[Stream, list[Reviewed], list[Reviewed]]], measure: Measure, name: str
+    samples: list[tuple[Stream, Drawn, Drawn]], measure: Measure, name: str
 ) -> None:
     contained = 0
     for stream, _, chosen in samples:
@@ -70,9 +60,7 @@ def test_intervals_of_the_score_lane_never_contain_the_truth(
 
 def test_a_failure_rate_is_weighted() -> None:
     """Half of the time has all failures, and slots twice as long."""
-    frames = [Reviewed(1.0, is_right=True)] * 100 + [Reviewed(2.0, is_right=False)] * 50
-
-    found = failure_rate(frames)
+    found = ratio([Term(1.0, 0.0, 1.0)] * 100 + [Term(2.0, 1.0, 1.0)] * 50)
 
     assert found is not None
     assert found.value == 0.5

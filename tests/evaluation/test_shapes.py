@@ -15,7 +15,7 @@ from agent.dataset.annotations.coco_file import coco_labels
 from agent.dataset.annotations.label_studio_export import label_studio_boxes
 from agent.dataset.annotations.source import ReviewError
 from agent.dataset.annotations.yolo_rows import PoseShape, box_of_row
-from tests.evaluation.test_estimate_command import captures, estimate, facts, name_of, refused
+from tests.evaluation.test_evaluate_command import captures, evaluate, facts, name_of, refused
 
 DRAWN = 6
 CAR = (20.0, 10.0, 60.0, 50.0)  # of an image of 200 x 100 pixels
@@ -117,7 +117,7 @@ def test_each_form_gives_the_figures_of_its_boxes(tmp_path: Path, form: str) -> 
     assert found["precision"]["value"] == pytest.approx((DRAWN - 1) / DRAWN)
     assert found["recall"]["value"] == 1.0
     assert found["measured_by"] == "upright boxes"
-    shown = estimate(folder, "--labels", labels).stdout
+    shown = evaluate(folder, "--labels", labels).stdout
     assert ("measured by the upright boxes around them" in shown) == ("box alone" not in form)
 
 
@@ -220,7 +220,7 @@ def test_captures_of_another_task_are_named(tmp_path: Path) -> None:
     folder = captures(tmp_path, drawn=2)
     captures(tmp_path / "segment", drawn=2)
 
-    assert f"are in {tmp_path}/segment: estimate them" in estimate(folder, "--reviewed").stdout
+    assert f"are in {tmp_path}/segment: evaluate them" in evaluate(folder, "--reviewed").stdout
 
 
 numbers = st.floats() | st.integers(-1, 2) | st.floats(0, 1)

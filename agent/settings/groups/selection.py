@@ -92,7 +92,7 @@ class SelectionSettings(SettingsGroup):
             example="30m",
             effect=(
                 "Random captures measure the model: more of them give narrower intervals in "
-                "`capture-agent estimate`. An interval shorter than `auto` draws more "
+                "`capture-agent evaluate`. An interval shorter than `auto` draws more "
                 "captures than the credits can deliver; the disk budget then evicts some at "
                 "random."
             ),

@@ -38,11 +38,11 @@ complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l report
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l explain
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l help
-complete -c capture-agent -n __fish_use_subcommand -f -a estimate -d 'Estimate precision, recall and failure rate from reviewed captures of the random lane.'
-complete -c capture-agent -n '__fish_seen_subcommand_from estimate' -l labels
-complete -c capture-agent -n '__fish_seen_subcommand_from estimate' -l reviewed
-complete -c capture-agent -n '__fish_seen_subcommand_from estimate' -l json
-complete -c capture-agent -n '__fish_seen_subcommand_from estimate' -l help
+complete -c capture-agent -n __fish_use_subcommand -f -a evaluate -d 'Measure the model on the reviewed random captures: failure rate, precision, recall, AP.'
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l labels
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l reviewed
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a receive -d 'Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.'
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l dir
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l port

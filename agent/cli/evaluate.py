@@ -1,0 +1,138 @@
+"""`capture-agent evaluate`: how good the model is, from the reviewed random captures alone."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.errors import ConfigurationError
+from agent.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.dataset.records import Records
+    from agent.evaluation.evaluation import Evaluation
+    from agent.evaluation.reviewed import ReviewedCaptures
+
+_BIASED = (
+    "those were chosen because of what the model said of them, so an average over them says "
+    "nothing of the model"
+)
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder of captures.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of corrected YOLO labels, a COCO file, a JSON export of Label Studio, or "
+            "verdicts as CSV or JSON (id, verdict: ok or fail). [default: the reviews in "
+            "DIR/verdicts.jsonl; without any, DIR/labels]"
+        ),
+    ] = None,
+    reviewed: Annotated[
+        bool,
+        typer.Option(
+            "--reviewed",
+            help="All random captures were looked at: labels as the agent wrote them are right, "
+            "and an image without a label file is empty.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure the model on the reviewed random captures: failure rate, precision, recall, AP.
+
+    Example: capture-agent evaluate dataset --report evaluation.html
+
+    Each figure has its 95 % interval. Captures that a rule chose are never averaged over: without
+    reviewed random captures the exit code is 78.
+    """
+    from agent.dataset.records import part_folders, read_records
+    from agent.evaluation.evaluation import evaluate as evaluated
+    from agent.evaluation.facts import facts_of
+    from agent.evaluation.reviewed import read_reviewed
+
+    records = read_records(directory)
+    _require_random(records, directory)
+    said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
+    found = evaluated(records, said)
+    if not found.frames:
+        raise _nothing_reviewed(records, said)
+    if as_json:
+        print(json.dumps(facts_of(found), ensure_ascii=False))
+    else:
+        _show(found)
+        for part in part_folders(directory):
+            print(
+                f"Captures of another task are in {printable(part)}: evaluate them by themselves."
+            )
+
+
+def _require_random(records: "Records", directory: Path) -> None:
+    if not records:
+        raise ConfigurationError(
+            f"cannot evaluate: there are no captures in {printable(directory)}; give the folder "
+            "that holds images/ and records/"
+        )
+    if not any(record["lane"] == "random" for record in records.values()):
+        raise ConfigurationError(
+            f"cannot evaluate: none of the {len(records)} captures in {printable(directory)} was "
+            f"drawn at random; {_BIASED}; keep AGENT_RANDOM_SHARE above 0"
+        )
+
+
+def _nothing_reviewed(records: "Records", said: "ReviewedCaptures") -> ConfigurationError:
+    from agent.evaluation.needed_reviews import TARGET, needed_from_nothing
+
+    drawn = {name: record for name, record in records.items() if record["lane"] == "random"}
+    others = len(said.truth.keys() - drawn.keys())
+    also = f"; {others} of other lanes have one, but {_BIASED}" if others else ""
+    if not any("detections" in record for record in drawn.values()):
+        also += ". A classifier's captures have no boxes: give verdicts"
+    return ConfigurationError(
+        f"cannot evaluate: none of the {len(drawn)} random captures has a label or verdict{also}. "
+        'Review the random captures: their records say "lane": "random". '
+        f"{needed_from_nothing()} reviews give each share to {TARGET * 100:g} points or better"
+    )
+
+
+def _show(found: "Evaluation") -> None:
+    from rich.console import Console
+
+    from agent.evaluation.advice import warnings_of
+    from agent.evaluation.tables import figures_table, labels_tables, lanes_table, rules_table
+
+    screen = Console(highlight=False, emoji=False)
+    for warning in warnings_of(found):
+        screen.print(f"WARNING: {warning}.", soft_wrap=True, markup=False)
+    for table in (figures_table(found), *labels_tables(found)):
+        screen.print(table)
+    for line in _limits(found):
+        screen.print(line, soft_wrap=True, markup=False)
+    for outcomes in (lanes_table(found), rules_table(found)):
+        if outcomes is not None:
+            screen.print(outcomes)
+
+
+def _limits(found: "Evaluation") -> "Iterator[str]":
+    """Yield what the figures rest on."""
+    from agent.evaluation.advice import needed_of, notes_of
+    from agent.evaluation.facts import METHOD
+
+    yield f"{len(found.frames)} of {found.random_captures} random captures reviewed."
+    if len(found.frames) + found.unusable < found.random_captures:
+        yield "That is right only if chance decided which; better review all."
+    if found.unusable:
+        yield f"{found.unusable} random captures cannot be judged, and are left out."
+    if found.left_out:
+        yield f"{found.left_out} captures of other lanes left out: {_BIASED}."
+    yield from (f"{note}." for note in notes_of(found))
+    wanted = [f"{name} {count}" for name, count in needed_of(found).items() if count]
+    if wanted:
+        yield (
+            "More reviewed random captures for an interval of \u00b15 points: about "
+            f"{', '.join(wanted)}."
+        )
+    yield f"Method: {METHOD}."
