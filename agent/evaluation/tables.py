@@ -55,7 +55,7 @@ def lanes_table(found: Evaluation) -> Table | None:
     if not any(each.reviewed for each in found.lanes):
         return None
     table = _table("lane", "captures", "reviewed", "with a failure", "right boxes")
-    table.title = "What the captures bought; no figures of the model"
+    table.title = "What the credits were spent on; no figures of the model"
     table.title_justify = "left"
     for each in found.lanes:
         table.add_row(
