@@ -1,7 +1,8 @@
 """What reviews say of lanes and rules: how often their captures and suspects were failures.
 
 Captures of most lanes were chosen because of what the model said of them. So nothing here is a
-figure of the model: it says what the credits were spent on. Captures count alike, whatever their weight.
+figure of the model: it says what the credits were spent on. Captures count alike, whatever
+their weight.
 """
 
 from collections import Counter
