@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent.cli import console
 from agent.errors import CameraLost, ConfigurationError
+from agent.files import Disk
 
 if TYPE_CHECKING:  # they load the camera and model libraries
     from agent.camera.address import CameraAddress
@@ -34,7 +35,7 @@ SEED = "replay"
 class _Input:
     address: "CameraAddress"
     length: "Length"
-    name: str  # sets apart recordings of the same name
+    name: str  # sets apart recordings, also those whose files have the same name
     masks: "tuple[CameraMask, ...]"
 
 
@@ -147,11 +148,21 @@ def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input
             length = length_of(address, fps=fps)
         except (CameraLost, ValueError) as error:
             raise ConfigurationError(f"cannot replay: {error}") from error
-        stem = Path(source).absolute().name
-        same = sum(Path(each.address.source).absolute().name == stem for each in inputs)
-        name = f"{stem}\0{same}" if same else stem
+        name = f"{Path(source).absolute().name}\0{_size(Path(source))}"
+        same = sum(each.name.startswith(name) for each in inputs)
+        name = f"{name}\0{same}" if same else name
         inputs.append(_Input(address, length, name, masks_of_recording(address, settings)))
     return inputs
+
+
+def _size(source: Path) -> int:
+    """Return the bytes of a recording: those of one name are often others, such as `img1`.
+
+    The ids of captures depend on it, so that replays of two of them can be merged.
+    """
+    disk = Disk()
+    found = sum(file.size for file in disk.files(source.absolute())) if source.is_dir() else 0
+    return found or disk.size(source.absolute())
 
 
 def _folder(out: Path | None) -> Path:

@@ -131,6 +131,23 @@ def test_each_recording_has_its_own_budget_and_folders_are_never_overwritten(
     assert list((tmp_path / "capture-agent-replay").iterdir()) == []
 
 
+def test_recordings_of_one_name_have_captures_of_different_ids(tmp_path: Path) -> None:
+    """Else replays of two sequences whose folders are called alike could not be merged."""
+    for place, count in (("gate", 3), ("door", 4)):
+        (tmp_path / place).mkdir()
+        noise_folder(tmp_path / place / "img1", count)
+
+    def ids(source: str, out: str) -> set[str]:
+        settings = {"AGENT_BUDGET_PER_DAY": "2", "AGENT_RANDOM_INTERVAL": "200ms"}
+        result = run_replay(tmp_path, source, "--out", out, "--json", **settings)
+        assert result.returncode == 0, result.stderr
+        return {each["id"] for each in json.loads(result.stdout)["captures"]}
+
+    gate = ids("gate/img1", "a")
+    assert gate == ids("gate/img1", "b")
+    assert gate.isdisjoint(ids("door/img1", "c"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
