@@ -1,0 +1,73 @@
+"""Who looks at which capture at the moment, so that several reviewers get different ones.
+
+A claim only decides what is handed out: whoever opens a capture may review it, claimed or not.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+CLAIM_S = 30.0
+"""Seconds that a claim lasts after the page that holds it was heard of last."""
+
+CLIENTS_MAX = 200
+"""Pages that are remembered; the one not heard of for longest is forgotten for another."""
+
+
+@dataclass(slots=True)
+class _Client:
+    heard_at: float
+    by: str = ""
+    holding: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)  # it had them, and went on
+
+
+class Claims:
+    """The captures that each open page holds; `now` is the monotonic clock in seconds."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, _Client] = {}
+
+    def hear(self, client: str, holding: Iterable[str], *, by: str, now: float) -> None:
+        """Note which captures a page holds, and who sits before it."""
+        known = self._clients.pop(client, None) or _Client(now)
+        known.heard_at = now
+        known.by = by
+        known.holding = set(holding)
+        known.passed |= known.holding
+        self._clients[client] = known  # the last: the order of the dict is that of hearing
+        if len(self._clients) > CLIENTS_MAX:
+            del self._clients[next(iter(self._clients))]
+
+    def hand_out(self, client: str, captures: Iterable[str]) -> None:
+        """Add captures to what a page that was heard of holds."""
+        known = self._clients[client]
+        for each in captures:
+            known.holding.add(each)
+            known.passed.add(each)
+
+    def begin_again(self, client: str) -> None:
+        """Forget what a page went past: it gets them again."""
+        if client in self._clients:
+            self._clients[client].passed.clear()
+
+    def passed(self, client: str) -> Collection[str]:
+        """Return the captures that a page had already."""
+        known = self._clients.get(client)
+        return known.passed if known else ()
+
+    def held_by_others(self, client: str, now: float) -> set[str]:
+        """Return the captures that other pages hold."""
+        return {
+            capture
+            for name, other in self._clients.items()
+            if name != client and now - other.heard_at < CLAIM_S
+            for capture in other.holding
+        }
+
+    def others(self, client: str, now: float) -> list[str]:
+        """Return who sits before other pages; `somebody` where a page has no name."""
+        return sorted(
+            other.by or "somebody"
+            for name, other in self._clients.items()
+            if name != client and now - other.heard_at < CLAIM_S
+        )
