@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "replay:replay",
     "evaluate": "evaluate:evaluate",
     "receive": "receive:receive",
+    "review": "review:review",
     "dataset": "dataset.group:app",
     "install": "install:install",
     "uninstall": "install:uninstall",

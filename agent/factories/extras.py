@@ -12,11 +12,12 @@ LIBRARIES: Mapping[str, Sequence[str]] = {
 """What each extra that a setting needs brings."""
 
 
-def need(extra: str, setting: str) -> None:
-    """Raise `ConfigurationError` if a setting needs libraries that are not there."""
+def need(extra: str, setting: str, *, is_setting: bool = True) -> None:
+    """Raise `ConfigurationError` if a setting, or a command, needs libraries that are not there."""
     lacking = [name for name in LIBRARIES[extra] if importlib.util.find_spec(name) is None]
     if lacking:
+        otherwise = f", or unset {setting}" if is_setting else ""
         raise ConfigurationError(
             f"{setting} needs {' and '.join(lacking)}: pip install 'edge-capture-agent[{extra}]' "
-            f"in the agent's environment, or unset {setting}"
+            f"in the agent's environment{otherwise}"
         )

@@ -34,12 +34,14 @@ _MOST_DIGITS = 400
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
-    """One field of a body; a number may stand where `number` is set, a text where `text` is."""
+    """One field of a body, and which kinds of value may stand there."""
 
     name: str
     required: bool = False
     text: bool = True
     number: bool = False
+    flag: bool = False
+    items: bool = False
 
 
 async def json_fields(request: Request, *fields: JsonField) -> dict[str, Any]:
@@ -90,10 +92,15 @@ def _object_in(body: bytes, fields: Sequence[JsonField]) -> dict[str, Any]:
 
 
 def _wrong_kind(field: JsonField, value: object) -> list[str]:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if (field.number and is_number) or (field.text and isinstance(value, str)):
+    kinds = {
+        "a text": field.text,
+        "a number": field.number,
+        "true or false": field.flag,
+        "a list": field.items,
+    }
+    wanted = [kind for kind, may in kinds.items() if may]
+    if _KINDS[type(value)] in wanted:
         return []
-    wanted = [word for word, may in (("a text", field.text), ("a number", field.number)) if may]
     return [f"{field.name}: must be {' or '.join(wanted)}, not {_KINDS[type(value)]}"]
 
 

@@ -77,6 +77,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "dataset": ("agent.dataset",),
     "evaluation": ("agent.evaluation",),
     "desk": ("agent.receiver", "agent.replay"),
+    "review": ("agent.review",),
     "factories": ("agent.factories",),
     "app": ("agent.app",),
     "install": ("agent.install",),

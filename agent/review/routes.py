@@ -1,0 +1,188 @@
+"""The calls of the review page."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from agent import __version__
+from agent.dataset.captures import DatasetCapture
+from agent.errors import RefusalKind, RequestRefused, UnusableImage
+from agent.ports import Clock
+from agent.printable import printable
+from agent.record.verdicts import LONGEST_BY, clean_text
+from agent.review.desk import Page, ReviewDesk
+from agent.review.entries import Queue
+from agent.review.filters import NAMES, filters_of
+from agent.review.said import take
+from agent.review.thumbnails import Thumbnails, image_bytes
+from agent.web.json_body import JsonField, json_fields
+from agent.web.page_files import PAGE_HEADERS, PageFiles, read_page
+from agent.web.queries import whole_number
+
+MEDIA_TYPES: Mapping[str, str] = {
+    "review.js": "text/javascript",
+    "stage.js": "text/javascript",
+    "objects.js": "text/javascript",
+    "outbox.js": "text/javascript",
+    "picker.js": "text/javascript",
+    "browse.js": "text/javascript",
+    "words.js": "text/javascript",
+    "review.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
+HOLDING_MAX = 40
+"""Captures that a page may hold."""
+
+_LIST_MAX = 200
+_NEXT_MAX = 10
+_CLIENT_LENGTH = 64
+_IMAGE_HEADERS = {"Cache-Control": "private, max-age=86400"}  # the image of a capture never changes
+_PAGE_FIELDS = (
+    JsonField("client", required=True),
+    JsonField("reviewer"),
+    JsonField("holding", text=False, items=True),
+    *(JsonField(name) for name in NAMES),
+)
+
+
+@cache
+def page_files() -> PageFiles:
+    """Read the files of the page."""
+    return read_page("agent.review", MEDIA_TYPES)
+
+
+def routes(
+    desk: ReviewDesk, thumbnails: Thumbnails, clock: Clock, *, name: str, by: str
+) -> list[Route]:
+    """Return all calls; `name` is the folder's, `by` that of the reviewer, or empty."""
+    return [
+        *_page(name, by),
+        *_captures(desk),
+        *_images(desk, thumbnails),
+        *_reviews(desk, clock, by),
+    ]
+
+
+def _page(name: str, by: str) -> list[Route]:
+    async def page(_: Request) -> Response:
+        files = page_files()
+        text = files.template.render(dataset=name, by=by, version=__version__, tag=files.tag)
+        return HTMLResponse(text, headers=PAGE_HEADERS)
+
+    return [Route("/", page), *page_files().routes()]
+
+
+def _captures(desk: ReviewDesk) -> list[Route]:
+    async def state(request: Request) -> JSONResponse:
+        given = await json_fields(request, *_PAGE_FIELDS)
+        await asyncio.to_thread(desk.follow)
+        page, filters = _page_of(given), filters_of(given)
+        return JSONResponse(await asyncio.to_thread(desk.state, page, filters))
+
+    async def following(request: Request) -> JSONResponse:
+        given = await json_fields(
+            request,
+            *_PAGE_FIELDS,
+            JsonField("queue", required=True),
+            JsonField("count", text=False, number=True),
+            JsonField("again", text=False, flag=True),
+        )
+        queue = _queue(given["queue"])
+        count = min(max(int(given.get("count", 1)), 0), _NEXT_MAX)
+        found = await asyncio.to_thread(
+            desk.next,
+            _page_of(given),
+            queue,
+            filters_of(given),
+            count=count,
+            again=bool(given.get("again")),
+        )
+        return JSONResponse(found)
+
+    async def facets(_: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(desk.facets))
+
+    async def captures(request: Request) -> JSONResponse:
+        asked = request.query_params
+        found = await asyncio.to_thread(
+            desk.listed,
+            asked.get("queue", Queue.VALUE),
+            filters_of(asked),
+            offset=whole_number(request, "offset", 0, 10_000_000, default=0),
+            limit=whole_number(request, "limit", 1, _LIST_MAX, default=60),
+        )
+        return JSONResponse(found)
+
+    async def capture(request: Request) -> JSONResponse:
+        return JSONResponse(desk.capture(request.path_params["id"]))
+
+    return [
+        Route("/v1/state", state, methods=["POST"]),
+        Route("/v1/next", following, methods=["POST"]),
+        Route("/v1/facets", facets),
+        Route("/v1/captures", captures),
+        Route("/v1/captures/{id}", capture),
+    ]
+
+
+def _images(desk: ReviewDesk, thumbnails: Thumbnails) -> list[Route]:
+    def served(read: Callable[[DatasetCapture], bytes]) -> Callable[[Request], Any]:
+        async def image(request: Request) -> Response:
+            found = desk.files_of(request.path_params["id"])
+            try:
+                data = await asyncio.to_thread(read, found)
+            except UnusableImage as error:
+                raise RequestRefused(
+                    RefusalKind.UNUSABLE, f"cannot show the image of {found.id}: {error}"
+                ) from error
+            except OSError as error:
+                why = printable(error.strerror or error)
+                raise RequestRefused(
+                    RefusalKind.UNKNOWN, f"cannot show the image of {found.id}: {why}"
+                ) from error
+            return Response(data, media_type="image/jpeg", headers=_IMAGE_HEADERS)
+
+        return image
+
+    return [
+        Route("/v1/captures/{id}/image.jpg", served(image_bytes)),
+        Route("/v1/captures/{id}/thumbnail.jpg", served(thumbnails.get)),
+    ]
+
+
+def _reviews(desk: ReviewDesk, clock: Clock, by: str) -> list[Route]:
+    async def reviews(request: Request) -> JSONResponse:
+        field = JsonField("reviews", required=True, text=False, items=True)
+        given = await json_fields(request, field)
+        found = await asyncio.to_thread(take, desk, given["reviews"], clock, default_by=by)
+        return JSONResponse(found)
+
+    return [Route("/v1/reviews", reviews, methods=["POST"])]
+
+
+def _page_of(given: Mapping[str, Any]) -> Page:
+    client, holding = given["client"], given.get("holding", [])
+    if not 0 < len(client) <= _CLIENT_LENGTH:
+        raise RequestRefused(
+            RefusalKind.INVALID, f"client: must be a text of 1 to {_CLIENT_LENGTH} characters"
+        )
+    if len(holding) > HOLDING_MAX or not all(isinstance(each, str) for each in holding):
+        raise RequestRefused(
+            RefusalKind.INVALID, f"holding: must be a list of at most {HOLDING_MAX} ids"
+        )
+    return Page(client, clean_text(given.get("reviewer", ""), LONGEST_BY), tuple(holding))
+
+
+def _filters_of(given: Mapping[str, Any]) -> Any:
+    return filters_of(given)
+
+
+def _queue(text: str) -> Queue:
+    if text not in list(Queue):
+        raise RequestRefused(RefusalKind.INVALID, f"queue: must be one of {', '.join(Queue)}")
+    return Queue(text)

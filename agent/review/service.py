@@ -1,0 +1,74 @@
+"""Serves the review page of one dataset folder."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent.dataset.reviewed import ReviewedDataset
+from agent.files import Disk
+from agent.logs import Log
+from agent.ports import Clock
+from agent.review.desk import ReviewDesk
+from agent.review.routes import routes
+from agent.review.thumbnails import Thumbnails
+from agent.web.access import Access
+from agent.web.address import WebAddress
+from agent.web.app import guarded
+from agent.web.hosts import own_hosts
+from agent.web.limits import LIMITS, WebLimits
+from agent.web.listening import Listening
+from agent.web.observer import WebObserver
+from agent.web.server import WebServer
+
+REVIEW_LIMITS = replace(
+    LIMITS,
+    connections=64,
+    address_connections=48,
+    threads=4,
+    cpu_share=1.0,  # no camera waits for this process
+    thread_cpu_share=4.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewTerms:
+    """On which terms the page is served."""
+
+    by: str = ""  # the reviewer; empty: the page asks
+    token: str | None = None
+    tls: ssl.SSLContext | None = None
+
+
+@contextlib.contextmanager
+def served(
+    directory: Path,
+    listening: Listening,
+    host: str,
+    terms: ReviewTerms,
+    *,
+    disk: Disk,
+    clock: Clock,
+    log: Log,
+    limits: WebLimits = REVIEW_LIMITS,
+) -> Iterator[str]:
+    """Serve the page of `directory` at a socket of `host`; yield its address for a browser.
+
+    Raises `ConfigurationError` if the folder is not a dataset that can be read.
+    """
+    desk = ReviewDesk(ReviewedDataset(directory, disk), clock)
+    thumbnails = Thumbnails(directory.absolute(), disk)
+    address = WebAddress(host=host, port=listening.socket.getsockname()[1])
+    scheme = "http" if terms.tls is None else "https"
+    access = Access(own_hosts(address, socket.gethostname()), scheme, terms.token)
+    observer = WebObserver(log, clock.monotonic)
+    calls = routes(desk, thumbnails, clock, name=directory.absolute().name, by=terms.by)
+    app = guarded(calls, access, observer, limits, hint="the page is at /")
+    server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
+    server.step()
+    try:
+        yield f"{scheme}://{address}/"
+    finally:
+        server.close()
