@@ -22,11 +22,16 @@ With `AGENT_CLIP` one more thread before the writer adds the frames before and a
 
 At the desk, people work with the captures that arrived:
 
-    receiver/ -> dataset/ -> evaluation/
+    receiver/ -> dataset/ -> review/ -> evaluation/
 
 - `receiver/` is an HTTP endpoint that accepts captures.
 - `dataset/` is the folder they are stored in.
+<<<<<<< HEAD
 - `evaluation/` measures the model, its thresholds and the rules on reviewed captures.
+=======
+- `review/` is the page on which people say what is right and wrong in them.
+- `evaluation/` estimates the model's error rates from labelled captures.
+>>>>>>> ba1da44 (review: docs, texts and layers of the review page)
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
 Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,
@@ -45,7 +50,7 @@ Modules are layers. A module imports only from its own layer and those below; a 
 (`tests/house/test_layers.py`) checks it:
 
     nouns < ports < record < pure code < shared < adapters < runtime < web < doors < dataset
-    < evaluation < desk < factories < app < install < cli
+    < evaluation < desk < review < factories < app < install < cli
 
 Settings are declared once, in `settings/groups`. The parser, the error messages, the env
 file and the tables in the documentation are generated from there.

@@ -2,5 +2,5 @@
 
 `desk` holds the captures, their order and who has which at the moment; `routes` are its calls,
 `page/` is what the browser shows, `service` starts it. Everything that people say goes through
-`agent.dataset.reviewed`, which adds a line to `verdicts.jsonl` and writes the labels anew.
+`agent.dataset.reviewed`, which adds a line to `verdicts.jsonl` and rewrites the labels.
 """

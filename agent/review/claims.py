@@ -1,21 +1,21 @@
 """Who looks at which capture at the moment, so that several reviewers get different ones.
 
-A claim only decides what is handed out: whoever opens a capture may review it, claimed or not.
+A claim only decides what is handed out: any page may review any capture.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 CLAIM_S = 30.0
-"""Seconds that a claim lasts after the page that holds it was heard of last."""
+"""Seconds that a claim lasts after the last call of the page that holds it."""
 
 CLIENTS_MAX = 200
-"""Pages that are remembered; the one not heard of for longest is forgotten for another."""
+"""Pages that are remembered; the one whose last call is the oldest is forgotten first."""
 
 
 @dataclass(slots=True)
 class _Client:
-    heard_at: float
+    seen_at: float
     by: str = ""
     holding: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)  # it had them, and went on
@@ -27,19 +27,19 @@ class Claims:
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
 
-    def hear(self, client: str, holding: Iterable[str], *, by: str, now: float) -> None:
+    def note(self, client: str, holding: Iterable[str], *, by: str, now: float) -> None:
         """Note which captures a page holds, and who sits before it."""
         known = self._clients.pop(client, None) or _Client(now)
-        known.heard_at = now
+        known.seen_at = now
         known.by = by
         known.holding = set(holding)
         known.passed |= known.holding
-        self._clients[client] = known  # the last: the order of the dict is that of hearing
+        self._clients[client] = known  # the last: the oldest call comes first
         if len(self._clients) > CLIENTS_MAX:
             del self._clients[next(iter(self._clients))]
 
     def hand_out(self, client: str, captures: Iterable[str]) -> None:
-        """Add captures to what a page that was heard of holds."""
+        """Add captures to what a known page holds."""
         known = self._clients[client]
         for each in captures:
             known.holding.add(each)
@@ -60,7 +60,7 @@ class Claims:
         return {
             capture
             for name, other in self._clients.items()
-            if name != client and now - other.heard_at < CLAIM_S
+            if name != client and now - other.seen_at < CLAIM_S
             for capture in other.holding
         }
 
@@ -69,5 +69,5 @@ class Claims:
         return sorted(
             other.by or "somebody"
             for name, other in self._clients.items()
-            if name != client and now - other.heard_at < CLAIM_S
+            if name != client and now - other.seen_at < CLAIM_S
         )

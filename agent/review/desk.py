@@ -75,11 +75,11 @@ class ReviewDesk:
             self._following.release()
 
     def state(self, page: Page, filters: Filters) -> dict[str, Any]:
-        """Return the counts of all queues, and what others do; `page` is heard of by this."""
+        """Return the counts of all queues, and what others do; and note what `page` holds."""
         now = self._clock.monotonic()
         reviews = self._dataset.reviews()
         with self._lock:
-            self._hear(page, now)
+            self._note(page, now)
             others = self._claims.others(page.client, now)
             entries = self._entries
         counts = {queue: {"left": 0, "reviewed": 0, "all": 0} for queue in Queue}
@@ -138,7 +138,7 @@ class ReviewDesk:
         with self._lock:
             if again:
                 self._claims.begin_again(page.client)
-            self._hear(page, now)
+            self._note(page, now)
             passed = set(self._claims.passed(page.client))
             held = self._claims.held_by_others(page.client, now)
             entries = self._sorted[queue]
@@ -187,9 +187,9 @@ class ReviewDesk:
         """Add checked reviews and undos; raises what `ReviewedDataset.add` does."""
         self._dataset.add(lines)
 
-    def _hear(self, page: Page, now: float) -> None:
+    def _note(self, page: Page, now: float) -> None:
         holding = [name for name in page.holding if name in self._entries]
-        self._claims.hear(page.client, holding, by=page.by, now=now)
+        self._claims.note(page.client, holding, by=page.by, now=now)
 
     def _listed(
         self, name: str, filters: Filters, reviews: Mapping[str, Review]

@@ -29,6 +29,10 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
         frozenset({"imencode", "tobytes", "b64encode"}),
         "stored images, made smaller",
     ),
+    "agent.review.thumbnails": (
+        frozenset({"imencode", "tobytes"}),
+        "stored images, made smaller",
+    ),
     "agent.cli.sample_clip": (
         frozenset({"add_stream"}),
         "a drawn clip, of no camera",

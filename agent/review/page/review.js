@@ -11,6 +11,7 @@ import { ask, counted, cut, find, made, moment, put } from "./words.js";
 
 const AHEAD = 6; // captures that are fetched before they are needed
 const POLL = 3000; // milliseconds
+const SOON = 300;
 const TRAIL = 300; // captures to which one can go back
 const LISTED = 100; // objects in the list beside the image
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
@@ -37,6 +38,7 @@ let leftHere = 0; // of the queue, as the server says
 let offset = 0; // milliseconds that the server's clock is ahead
 let stamped = 0;
 let lost = ""; // why the server does not answer
+let polling = 0; // the timer of the next look
 let turn = 0; // another one for each choice of captures
 
 function stored(key) {
@@ -109,6 +111,7 @@ function renderCapture() {
   find("image").alt = `${detail.camera}, ${moment(detail.captured_at)}`;
   put(find("lane"), detail.lane_words ? `Lane ${detail.lane}: ${detail.lane_words}.` : `Lane ${detail.lane}.`);
   find("why").replaceChildren(...reasons(detail));
+  put(find("reason"), why(entry));
   find("facts").replaceChildren(...facts(detail));
   const lines = [
     ...detail.said.map((line) => said(line, "at the device")),
@@ -136,7 +139,7 @@ function renderEmpty() {
     over.append(button);
   }
   for (const id of ["why", "objects", "facts", "said"]) find(id).replaceChildren();
-  for (const id of ["lane", "seen", "hint"]) put(find(id), "");
+  for (const id of ["lane", "seen", "hint", "reason"]) put(find(id), "");
   find("verdict").hidden = true;
   find("on-object").hidden = true;
 }
@@ -419,6 +422,8 @@ function told(results, lines, warning) {
   });
   if (warning) say(warning, "bad");
   if (!source) fill();
+  clearTimeout(polling);
+  polling = setTimeout(poll, SOON);
 }
 
 // Corrections
@@ -584,18 +589,19 @@ async function poll() {
     const state = await ask("/v1/state", about());
     answered();
     offset = Date.parse(state.now) - Date.now();
-    heard(state);
+    took(state);
     if (outbox.failures) outbox.send();
   } catch (error) {
     failed(error);
     if (!current()) renderCapture();
   }
-  setTimeout(poll, POLL);
+  clearTimeout(polling);
+  polling = setTimeout(poll, POLL);
 }
 
 let captures = -1; // of the dataset, when its facets were asked for
 
-function heard(state) {
+function took(state) {
   const pending = new Set(outbox.lines.filter((line) => !line.undo).map((line) => line.id)).size;
   for (const button of document.querySelectorAll("[data-queue]")) {
     const name = button.dataset.queue;

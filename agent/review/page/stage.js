@@ -35,7 +35,7 @@ export class Stage {
     this.view = { zoom: 1, x: 0, y: 0 };
     this.pointers = new Map();
     this.drag = null;
-    this.draft = null;
+    this.drawing = null;
     this.space = false;
     this.touch = matchMedia("(pointer: coarse)").matches;
     this.listen();
@@ -44,7 +44,7 @@ export class Stage {
   show(entry, url) {
     this.entry = entry;
     this.selected = null;
-    this.draft = null;
+    this.drawing = null;
     this.drag = null;
     this.view = { zoom: 1, x: 0, y: 0 };
     find("image-error").hidden = true;
@@ -106,6 +106,7 @@ export class Stage {
     if (!this.entry) return;
     const { width, height } = this.entry.detail;
     const room = { width: this.root.clientWidth, height: this.root.clientHeight };
+    if (!room.width || !room.height) return; // the list is shown
     const scale = Math.min(room.width / width, room.height / height) * this.view.zoom;
     const size = { width: width * scale, height: height * scale };
     for (const [axis, side] of [["x", "width"], ["y", "height"]]) {
@@ -161,7 +162,7 @@ export class Stage {
       parts.push(...order.map((item) => this.drawn(item, isCrowd)));
       if (this.selected && !isHint(this.selected)) parts.push(this.handles());
     }
-    if (this.draft) parts.push(rectangle(this.draft, "draft"));
+    if (this.drawing) parts.push(rectangle(this.drawing, "drawing"));
     this.svg.replaceChildren(...parts);
     if (hadFocus) this.focusSelected();
   }
@@ -269,7 +270,7 @@ export class Stage {
     const start = this.point(event);
     const begin = { id: event.pointerId, start, x: event.clientX, y: event.clientY, isMoved: false };
     if (this.pointers.size > 1) {
-      this.draft = null;
+      this.drawing = null;
       this.drag = { kind: "pinch" };
       this.render();
     } else if (event.button === 1 || this.space) {
@@ -299,7 +300,7 @@ export class Stage {
     if (drag.kind === "pan") {
       this.pan(now.x - before.x, now.y - before.y);
     } else if (drag.kind === "draw") {
-      this.draft = inImage([...drag.start, ...point], this.entry.detail);
+      this.drawing = inImage([...drag.start, ...point], this.entry.detail);
       this.render();
     } else if (drag.kind === "move") {
       this.shift(drag.box, point[0] - drag.start[0], point[1] - drag.start[1]);
@@ -331,8 +332,8 @@ export class Stage {
       this.on.change();
       return;
     }
-    const box = this.draft;
-    this.draft = null;
+    const box = this.drawing;
+    this.drawing = null;
     const least = SMALLEST * this.unit;
     if (box && box[2] - box[0] >= least && box[3] - box[1] >= least) this.on.draw(box);
     else this.render();
@@ -341,7 +342,7 @@ export class Stage {
   cancel(event) {
     this.pointers.delete(event.pointerId);
     this.drag = null;
-    this.draft = null;
+    this.drawing = null;
     this.render();
   }
 

@@ -50,6 +50,13 @@ complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l host
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l token-file
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l clips
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l help
+complete -c capture-agent -n __fish_use_subcommand -f -a review -d 'Review captures in a browser: say what is right or wrong, and correct the boxes.'
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l port
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l host
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l token-file
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l tls-cert
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l by
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a merge -d 'Merge dataset folders: captures, clips, verdicts and corrected labels.'
