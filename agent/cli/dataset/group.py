@@ -7,6 +7,7 @@ imported when one runs.
 import typer
 
 from agent.cli import CommandGroup
+from agent.cli.dataset.import_ import import_
 from agent.cli.dataset.merge import merge
 
 app = typer.Typer(
@@ -23,4 +24,5 @@ def _group() -> None:
     """Keep the names of subcommands even while there is only one."""
 
 
+app.command("import")(import_)
 app.command()(merge)

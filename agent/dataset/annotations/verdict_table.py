@@ -49,10 +49,22 @@ def _json_pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
+    for cells in csv_rows(text):
+        yield cells["id"], cells["verdict"]
+
+
+def csv_rows(text: str) -> Iterator[Mapping[str, str]]:
+    """Yield the rows of a table that are not empty, by the names of its columns in small letters.
+
+    Columns may be separated by commas, semicolons or tabs. Raises `csv.Error`.
+    """
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     table = csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=delimiter)
     for row in table:
-        cells = {str(key).strip().lower(): str(value) for key, value in row.items()}
+        cells = {
+            str(key).strip().lower(): "" if value is None else str(value)
+            for key, value in row.items()
+        }
         if any(cell.strip() for cell in cells.values()):
-            yield cells["id"], cells["verdict"]
+            yield cells

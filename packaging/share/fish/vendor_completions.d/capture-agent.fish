@@ -59,6 +59,12 @@ complete -c capture-agent -n '__fish_seen_subcommand_from review' -l by
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a import -d 'Import what people corrected in Label Studio, Roboflow, CVAT or another tool as reviews.'
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l by
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l reviewed
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l dry-run
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a merge -d 'Merge dataset folders: captures, clips, verdicts and corrected labels.'
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l out
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l json
