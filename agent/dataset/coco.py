@@ -14,6 +14,7 @@ from agent.dataset.records import Records, part_folders, read_records
 from agent.dataset.yolo import LabelForm, form_of_record, names_of
 from agent.domain import Polygon, Task
 from agent.files import Disk
+from agent.record.audit import auto_mark
 from agent.record.shapes import (
     COCO_KEYPOINTS,
     COCO_SKELETON,
@@ -56,7 +57,8 @@ def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
     """Return images, annotations and categories of captures; `names` are classes known before.
 
     Annotated are the objects at or above their threshold, each with its `score`: they are the
-    model's. `tags` of an image are the verdicts on it, such as `verdict-wrong` or `unobjected`.
+    model's. `tags` of an image are the verdicts on it, such as `verdict-wrong` or `unobjected`, and
+    `auto` or `auto-audit` of one that the model labelled itself.
     What a detection becomes:
 
     - `segmentation`: the outline; of a segmentation model without one, the corners of the box; of a
@@ -94,14 +96,15 @@ def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _image(number: int, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    verdicts = verdict_tags(record)
+    mark = auto_mark(record)
+    tags = [*([] if mark is None else [mark]), *verdict_tags(record)]
     return {
         "id": number,
         "file_name": f"{name}.jpg",
         "width": record["image"]["width"],
         "height": record["image"]["height"],
         "date_captured": str(record.get("captured_at", "")),
-        **({"tags": verdicts} if verdicts else {}),
+        **({"tags": tags} if tags else {}),
     }
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.domain import Polygon, VerdictKind
+from agent.record.audit import auto_mark
 from agent.record.shapes import Keypoints, corners_of, keypoints_of, polygon_of
 from agent.record.verdicts import own_verdicts
 
@@ -116,7 +117,8 @@ def labels_of(record: Mapping[str, Any], which: Annotate) -> Labels | None:
     """
     if which is Annotate.OFF:
         return None
-    detections = confident(record if which is Annotate.THRESHOLD else _unlimited(record))
+    is_limited = which is Annotate.THRESHOLD or auto_mark(record) is not None
+    detections = confident(record if is_limited else _unlimited(record))
     image = record.get("image", {})
     width, height = image.get("width"), image.get("height")
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
@@ -162,7 +164,8 @@ def class_of(record: Mapping[str, Any], which: Annotate) -> LabelledClass | None
     classes = record["classes"]
     if not isinstance(classes, list):
         raise ValueError("`classes` must be a list")  # noqa: TRY004
-    unlimited = {} if which is Annotate.FLOOR else record.get("thresholds", {})
+    is_limited = which is Annotate.THRESHOLD or auto_mark(record) is not None
+    unlimited = record.get("thresholds", {}) if is_limited else {}
     best = confident({"thresholds": unlimited, "detections": classes[:1]})
     if not best:
         return None
@@ -204,7 +207,8 @@ def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
 
     `sampling_weight` is needed to estimate totals of the stream from its random sample. `verdict`
     are the kinds of verdict on this capture; `unobjected` is no review, and was sampled with
-    `inclusion_probability`.
+    `inclusion_probability`. `auto` marks labels that nobody has looked at, and those of them that
+    are for review.
     """
     verdicts = own_verdicts(record)
     said = {name: _joined(verdicts, name) for name in ("verdict", "by", "note")}
@@ -214,6 +218,7 @@ def flat(record: Mapping[str, Any]) -> dict[str, str | int | float]:
         "camera": record.get("camera"),
         "captured_at": record.get("captured_at"),
         "lane": record.get("lane"),
+        "auto": auto_mark(record),
         "value": record.get("value"),
         "rules": ", ".join(rule_names(record)) or None,
         "verdict": said["verdict"],

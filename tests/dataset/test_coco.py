@@ -17,6 +17,7 @@ from agent.dataset.records import read_records
 from agent.domain import VerdictKind
 from agent.errors import ConfigurationError
 from agent.files import Disk
+from agent.record.audit import auto_mark
 from agent.record.shapes import COCO_KEYPOINTS
 from tests.fakes.captures import CAR, capture_id, record_of, said, stored_capture
 
@@ -154,6 +155,14 @@ def test_an_image_has_the_verdicts_on_it_as_tags() -> None:
 
     assert made["images"][0]["tags"] == ["unobjected"]
     assert "tags" not in coco_of({capture_id(1): record_of(1, b"")})["images"][0]
+
+
+def test_what_the_model_labelled_itself_is_marked() -> None:
+    made = coco_of({capture_id(n): record_of(n, b"", lane="auto") for n in range(1, 60)})
+    tags = [image["tags"] for image in made["images"]]
+
+    assert tags == [[auto_mark(record_of(n, b"", lane="auto"))] for n in range(1, 60)]
+    assert {tag for (tag,) in tags} == {"auto", "auto-audit"}
 
 
 def test_it_is_read_back_as_what_the_model_reported(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ def test_a_task_says_what_people_said(server: LabelStudioServer) -> None:
     assert found == {"verdict": "wrong", "verdict_by": "ann", "note": "no car"}
 
 
+def test_auto_labels_are_predictions_that_are_told_apart(server: LabelStudioServer) -> None:
+    """An annotation would count as a person's work."""
+    with target_of(server.url) as target:
+        target.send(stored_capture(1, lane="auto", detections=[CAR]))
+        target.send(stored_capture(2, detections=[CAR]))
+
+    auto, other = server.tasks
+    assert auto.data["auto"] == "auto"
+    assert "auto" not in other.data
+    assert len(auto.predictions) == 1
+
+
 def paths(server: LabelStudioServer) -> list[str]:
     return [call.path.removeprefix("/api/") for call in server.calls]
 

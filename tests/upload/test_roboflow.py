@@ -19,9 +19,10 @@ from agent.errors import (
     TargetBlocked,
     TargetUnavailable,
 )
+from agent.record.audit import is_audited
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.roboflow import RoboflowTarget
-from tests.fakes.captures import CAR, classified, said, stored_capture
+from tests.fakes.captures import CAR, capture_id, classified, said, stored_capture
 from tests.fakes.clock import ManualClock
 from tests.upload.roboflow_server import BAD_GATEWAY, RoboflowServer
 
@@ -114,6 +115,27 @@ def test_a_verdict_arrives_as_a_tag_and_in_the_metadata(server: RoboflowServer) 
     assert second.metadata["verdict"] == "unobjected"
     assert second.metadata["inclusion_probability"] == 0.25
     assert second.metadata["note"] == "shown"
+
+
+def test_auto_labels_are_told_apart_and_have_batches_of_their_own(server: RoboflowServer) -> None:
+    """So that the jobs of labellers hold none of them but the audits."""
+    numbers = [
+        next(n for n in range(1, 200) if is_audited(capture_id(n)) is audit)
+        for audit in (False, True)
+    ]
+    with target_of(server.url + "?annotate=floor") as target:
+        for number in numbers:
+            target.send(stored_capture(number, lane="auto", rules=[], detections=[CAR, PERSON]))
+        target.send(stored_capture(999))
+
+    auto, audit, other = server.images.values()
+    assert [auto.tags, audit.tags] == [["test", "gate", "auto"], ["test", "gate", "auto-audit"]]
+    assert [auto.metadata["auto"], audit.metadata["auto"]] == ["auto", "auto-audit"]
+    assert "auto" not in other.metadata
+    batches = [auto.batch, audit.batch, other.batch]
+    assert batches == ["2026-05-28 test auto", "2026-05-28 test auto-audit", "2026-05-28 test"]
+    (labels,) = auto.predictions
+    assert [box["class"] for box in labels["predictions"]] == ["car"], "no faint box is a label"
 
 
 def test_the_address_chooses_batch_tags_split_and_boxes(server: RoboflowServer) -> None:

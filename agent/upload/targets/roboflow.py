@@ -23,6 +23,7 @@ from typing import Any, Self
 from agent.domain import Receipt, StoredCapture, Task
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked, TargetUnavailable
 from agent.ports import Clock
+from agent.record.audit import auto_mark
 from agent.record.shapes import task_of
 from agent.record.summary import Annotate, capture_day, flat, rule_names, verdict_tags
 from agent.record.verdicts import verdicts_on_others
@@ -161,6 +162,8 @@ class RoboflowTarget(AbstractContextManager["RoboflowTarget"]):
         if self._split is not None:
             parts["split"] = (None, self._split.encode(), "text/plain")
         batch = self._batch or f"{capture_day(record)} {record.get('device', '')}".strip()
+        # Jobs for labellers are made of batches: what the model labelled is in those of its own.
+        batch = " ".join(filter(None, (batch, auto_mark(record))))
         query = [("api_key", self._key), ("batch", batch)]
         query += [("tag", tag) for tag in dict.fromkeys((*_tags(record), *self._tags))]
         response = self._client.request(
@@ -254,6 +257,12 @@ def _taken_apart(url: str) -> tuple[str, str, str]:
 
 def _tags(record: Mapping[str, Any]) -> list[str]:
     """Return the tags by which a labeller filters images."""
-    named = [record.get(name) for name in ("device", "camera", "lane")]
-    tags = (*named, *verdict_tags(record), *rule_names(record))
+    sampled = auto_mark(record) or record.get("lane")
+    tags = (
+        record.get("device"),
+        record.get("camera"),
+        sampled,
+        *verdict_tags(record),
+        *rule_names(record),
+    )
     return [tag for tag in tags if isinstance(tag, str) and tag]
