@@ -41,6 +41,7 @@ from agent.ports import Clock, Notifier, UploadTarget
 from agent.runtime.analysed_frames import DescribedFrames
 from agent.runtime.answers import Answers, FrameView
 from agent.runtime.application import Application
+from agent.runtime.auto_labels import AutoReport
 from agent.runtime.exchange import Exchange, StatePublisher
 from agent.runtime.feedback import FeedbackReload
 from agent.runtime.figures import DiskSpace, FigureSource
@@ -62,6 +63,7 @@ from agent.runtime.writer import Writer
 from agent.selection.auto_label import ObjectCover
 from agent.selection.cover import Cover
 from agent.selection.device import Selection
+from agent.selection.feedback import Feedback
 from agent.selection.selector import FrameEvaluation
 from agent.settings.declarations import Settings
 from agent.spool.layout import SpoolPaths
@@ -161,10 +163,11 @@ def wired(
             log=log,
             intake=intake,
         )
-        feedback = _feedback(settings, stages.inference, model, log=log)
+        auto = _auto_report(stages.inference, model, log=log)
+        feedback = _feedback(settings, stages.inference, model, auto, log=log)
         stages = replace(stages, model_change=change, feedback=feedback)
         live = _live(stages, process, model, clock=clock)
-        live.feedback = feedback
+        live.feedback, live.auto = feedback, auto
         asked = asking(settings, stages, clock=clock, log=log)
         exchange = _exchange(settings, stages, publisher, live, clock=clock)
         figures = _figures(settings, stages, live)
@@ -241,15 +244,34 @@ def _live(stages: Stages, process: Process, model: CurrentModel, *, clock: Clock
     )
 
 
+def _auto_report(inference: Inference, model: CurrentModel, *, log: Log) -> AutoReport | None:
+    """Return what tells of auto labels; None where the model labels nothing."""
+    auto = inference.auto
+    return None if auto is None else AutoReport(auto, lambda: model.info, log)
+
+
 def _feedback(
-    settings: Settings, inference: Inference, model: CurrentModel, *, log: Log
+    settings: Settings,
+    inference: Inference,
+    model: CurrentModel,
+    auto: AutoReport | None,
+    *,
+    log: Log,
 ) -> FeedbackReload | None:
     """Return what reads the feedback file, after its first look; None without such a setting."""
-    if settings.feedback is None:
-        return None
-    read = partial(required_feedback, settings)
-    reload = FeedbackReload(read, inference.use_feedback, model=lambda: model.info, log=log)
-    reload.load()
+
+    def use(feedback: Feedback) -> None:
+        inference.use_feedback(feedback)
+        if auto is not None:
+            auto.decided()
+
+    reload = None
+    if settings.feedback is not None:
+        read = partial(required_feedback, settings)
+        reload = FeedbackReload(read, use, model=lambda: model.info, log=log)
+        reload.load()
+    if auto is not None and (reload is None or reload.current is None):
+        auto.decided()
     return reload
 
 

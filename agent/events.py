@@ -203,6 +203,17 @@ EVENTS: Mapping[str, Event] = {
         "With `other_model` its reviews were of another model's captures, and factors count half.",
         facts="sha256 made_at captures changes other_model",
     ),
+    "auto labels decided": Event(
+        "info",
+        "Which classes the model labels itself from now on, and what the others lack.",
+        facts="classes missing",
+    ),
+    "auto labels off": Event(
+        "warning",
+        "`AGENT_AUTO_PER_DAY` is set, but no class is trusted, so that the model labels nothing.",
+        "Do what `missing` says, then `systemctl reload capture-agent`.",
+        facts="missing",
+    ),
     "feedback refused": Event(
         "warning",
         "The feedback file cannot be used; the one before stays in use, or the rules' own priors "

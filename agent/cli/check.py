@@ -74,6 +74,10 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
         from agent.cli.feedback_check import check_feedback
 
         yield _tried("feedback", lambda: check_feedback(settings))
+    if settings.auto_per_day:
+        from agent.cli.auto_check import check_auto_labels
+
+        yield _tried("auto labels", lambda: check_auto_labels(settings))
     for camera in settings.cameras:
         yield _tried(camera.name, partial(check_camera, camera, settings, clock))
     yield _tried("spool", lambda: check_spool(settings, clock))

@@ -16,7 +16,7 @@ from agent.settings.declarations import Settings
 
 def check_feedback(settings: Settings) -> str:
     """Say what the feedback file changes; raises `ConfigurationError` for one that is refused."""
-    model = _model(settings)
+    model = model_of(settings)
     if model is None:
         raise ConfigurationError(
             f"cannot compare AGENT_FEEDBACK {printable(settings.feedback)} with the model, which "
@@ -36,7 +36,8 @@ def check_feedback(settings: Settings) -> str:
     return "; ".join(words)
 
 
-def _model(settings: Settings) -> ModelInfo | None:
+def model_of(settings: Settings) -> ModelInfo | None:
+    """Return the model of the settings; None for one that cannot be used."""
     task = application_task(settings)
     if task is not None:
         return ApplicationModel(task).info

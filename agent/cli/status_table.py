@@ -42,6 +42,8 @@ def _rows(facts: Mapping[str, Any], now: float) -> Iterator[Row]:
     yield "model", _model(facts), _BAD if facts["model_error"] else ""
     if facts["feedback"] is not None:
         yield from _feedback(facts["feedback"])
+    if facts["auto"] is not None:
+        yield "auto labels", _auto(facts["auto"]), "" if facts["auto"]["trusted"] else _WORTH_A_LOOK
     yield _upload(facts)
     yield _last_error(facts)
     if facts["mqtt"] is not None:
@@ -108,6 +110,16 @@ def _model(facts: Mapping[str, Any]) -> str:
     if facts["model_error"] is None:
         return f"{name}, {facts['model_provider']}"
     return f"{name}, the known-good model: {facts['model_error']}"
+
+
+def _auto(facts: Mapping[str, Any]) -> str:
+    sent, waiting = facts["sent_today"], facts["waiting"]
+    words = [] if sent is None else [f"{sent} of {facts['per_day']:g} sent today"]
+    words += [f"{waiting} waiting"] if waiting else []
+    words += [f"trusted: {facts['trusted']}" if facts["trusted"] else "no class is trusted"]
+    words += [facts["missing"]] if facts["missing"] else []
+    words += [f"frames left out: {facts['left_out']}"] if facts["left_out"] else []
+    return "; ".join(words)
 
 
 def _feedback(facts: Mapping[str, Any]) -> Iterator[Row]:

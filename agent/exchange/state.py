@@ -62,6 +62,18 @@ class FeedbackState:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoState:
+    """What the model labels itself, by `AGENT_AUTO_PER_DAY`."""
+
+    per_day: float
+    sent_today: int | None = None  # None before the first look
+    waiting: int | None = None
+    trusted: str = ""  # classes, each with the confidence from which on; empty if none is
+    missing: str = ""  # what the others lack, separated by semicolons
+    left_out: str = ""  # the most frequent reasons why frames were not labelled, with counts
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The settings of the daemon without which its figures cannot be understood."""
 
@@ -94,6 +106,7 @@ class DaemonState:
     model_provider: str | None = None
     model_error: str | None = None  # why the known-good model runs instead of the configured one
     feedback: FeedbackState | None = None  # None without AGENT_FEEDBACK
+    auto: AutoState | None = None  # None without AGENT_AUTO_PER_DAY
     target: str | None = None  # the endpoint without secrets; None: captures stay on disk
     upload: str | None = None  # condition of the uploads
     last_error: str | None = None  # of the latest delivery; None after a success
@@ -135,6 +148,8 @@ def decoded(data: bytes) -> DaemonState:
     raw["limits"] = _made(Limits, raw.pop("limits", None))
     if raw.get("feedback") is not None:
         raw["feedback"] = _made(FeedbackState, raw["feedback"])
+    if raw.get("auto") is not None:
+        raw["auto"] = _made(AutoState, raw["auto"])
     raw["stalled"] = tuple(str(name) for name in stalled)
     return _made(DaemonState, raw)
 
@@ -143,7 +158,7 @@ def _refuse_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_Made = TypeVar("_Made", CameraState, DaemonState, FeedbackState, Limits)
+_Made = TypeVar("_Made", AutoState, CameraState, DaemonState, FeedbackState, Limits)
 
 
 def _made(kind: type[_Made], raw: Any) -> _Made:

@@ -101,6 +101,7 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "model_provider": running.model_provider if running else None,
         "model_error": running.model_error if running else None,
         "feedback": _feedback(running),
+        "auto": _auto(running),
         "budget_per_day": settings.budget_per_day,
         "credits_left": _credits_left(spool, settings),
         **_disk(spool, settings, running),
@@ -230,6 +231,12 @@ def _camera(camera: CameraState, view: DaemonView) -> dict[str, Any]:
         "last_capture": _iso(camera.last_capture_time),
         "last_capture_id": camera.last_capture,
     }
+
+
+def _auto(state: DaemonState | None) -> dict[str, Any] | None:
+    if state is None or state.auto is None:
+        return None
+    return dataclasses.asdict(state.auto)
 
 
 def _feedback(state: DaemonState | None) -> dict[str, Any] | None:

@@ -62,6 +62,7 @@ class Figures:
     recent_frames_dropped: int = 0  # of which nobody can ask for a capture
     still: int = 0  # frames that were not analysed because nothing moved
     mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
+    auto_credits_left: float | None = None  # None without auto labels
 
 
 class FigureSource:
@@ -87,6 +88,7 @@ class FigureSource:
     def figures(self) -> Figures:
         """Return the figures now; raises `OSError`."""
         total = self._stats.total()
+        report = self._spool.report()
         figures = Figures(
             frames=self._mailbox.counts(),
             analysed=total["analysed"],
@@ -100,7 +102,8 @@ class FigureSource:
             waiting=self._spool.waiting(),
             in_flight=self._spool.in_flight(),
             occupied=self._spool.occupied(),
-            credits_left=self._spool.report().get("credits_left"),
+            credits_left=report.get("credits_left"),
+            auto_credits_left=report.get("auto_credits_left"),
             flowing=None if self._uploader is None else self._uploader.condition == "flowing",
             clip_frames_dropped=total[DROPPED],
             clips_shortened=total[SHORTENED],

@@ -16,6 +16,7 @@ from agent.runtime.mailbox import Mailbox, Ticket
 from agent.runtime.motion import StillFrames
 from agent.runtime.preroll import ClipStage
 from agent.runtime.stats import Stats
+from agent.selection.auto_label import AutoLabels
 from agent.selection.device import Selection
 from agent.selection.feedback import Feedback
 from agent.selection.image_quality import ImageQuality
@@ -127,6 +128,11 @@ class Inference:
         with self._selecting:
             self._selection.request(ids)
         self._evaluate_arrived()
+
+    @property
+    def auto(self) -> AutoLabels | None:
+        """The auto labels of the selection; None where the model labels nothing."""
+        return self._selection.auto
 
     def use_feedback(self, feedback: Feedback) -> None:
         """Take up what reviews said, from the next frame on."""

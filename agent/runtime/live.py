@@ -9,6 +9,7 @@ from types import MappingProxyType
 from agent.exchange.state import CameraState, DaemonState, Limits, Phase
 from agent.ports import Clock
 from agent.printable import printable
+from agent.runtime.auto_labels import AutoReport
 from agent.runtime.feedback import FeedbackReload, feedback_state
 from agent.runtime.inference import Inference
 from agent.runtime.mailbox import FrameCounts, Mailbox
@@ -155,11 +156,15 @@ class LiveState:
         self._disk_error: str | None = None
         self._in_flight = 0
         self._best_value: float | None = None
+        self.auto: AutoReport | None = None
+        """None without AGENT_AUTO_PER_DAY."""
+        self._order_figures: Mapping[str, float] = MappingProxyType({})
 
     def refresh(self) -> None:
         """Read what the spool and the uploader know."""
         figures = self._spool.report()
         self._best_value = figures.get("best_value")
+        self._order_figures = figures
         counts = self._spool.counts()
         self.figures = {
             "waiting": self._spool.waiting(),
@@ -199,6 +204,8 @@ class LiveState:
             state = replace(state, clip_bytes=self._clips.used, clip_limit=self._clips.limit)
         if self.feedback is not None:
             state = replace(state, feedback=feedback_state(self.feedback))
+        if self.auto is not None:
+            state = replace(state, auto=self.auto.state(self._order_figures))
         broker = self.broker
         if broker is not None:
             condition = "connected" if broker.is_connected else "disconnected"

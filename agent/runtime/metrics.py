@@ -160,6 +160,10 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
     if figures.credits_left is not None:
         left = {"": figures.credits_left}
         families.append(("credits_left", "gauge", "Uploads that may be spent now.", left))
+    if figures.auto_credits_left is not None:
+        left = {"": figures.auto_credits_left}
+        text = "Auto labels that may be sent now."
+        families.append(("auto_credits_left", "gauge", text, left))
     if figures.flowing is not None:
         text = "1 while deliveries succeed, 0 while they are delayed or blocked."
         families.append(("upload_flowing", "gauge", text, {"": int(figures.flowing)}))

@@ -65,17 +65,21 @@ class AutoLabels:
         self.cover = ObjectCover() if cover is None else cover
         self._cell = Cell(plan.period_s / (PER_CREDIT * plan.auto_per_day), self.cover)
         self._plan = plan
+        self.per_day = plan.auto_per_day
         self._new_id = new_id
         self._run = run
         self.trust = AutoTrust(plan.auto_precision)
-        self._feedback: str | None = None  # sha256 of the file
+        self.feedback: Feedback | None = None
+        """The file that the trust rests on."""
+        self._sha256: str | None = None  # of the file
         self.refused: Counter[AutoRefusal] = Counter()
         """Frames that the model did not label, by the reason."""
 
     def use(self, feedback: Feedback | None) -> None:
         """Trust what a feedback file says, from the next frame on; nothing without one."""
         self.trust = trust_in(feedback, self._plan.auto_precision)
-        self._feedback = None if feedback is None else feedback.sha256
+        self.feedback = feedback
+        self._sha256 = None if feedback is None else feedback.sha256
 
     def offer(
         self,
@@ -152,7 +156,7 @@ class AutoLabels:
             id=name,
             suspects=named,
             hint=SendHint(view).text,
-            feedback=self._feedback,
+            feedback=self._sha256,
             auto=replace(label, is_audited=is_audited(name)),
         )
 

@@ -25,6 +25,14 @@ CAMERA: dict[str, Any] = {
     "last_capture": None,
     "last_capture_id": None,
 }
+AUTO = {
+    "per_day": 20.0,
+    "sent_today": 3,
+    "waiting": 2,
+    "trusted": "car from 0.70 (lower bound 0.985)",
+    "missing": "person is not trusted: lower bound 0.93 < 0.98",
+    "left_out": "",
+}
 FEEDBACK = {
     "sha256": "0123456789abcdef",
     "made_at": "2026-11-29T12:00:00.000Z",
@@ -71,6 +79,7 @@ QUIET: dict[str, Any] = {
     "model_provider": "CPUExecutionProvider",
     "model_error": None,
     "feedback": None,
+    "auto": None,
     "budget_per_day": 100.0,
     "credits_left": 4.0,
     "disk": "ok",
@@ -158,6 +167,10 @@ def camera(**facts: Any) -> dict[str, Any]:
             "41 reviewed captures, flicker below on gate: x0.2 after 41 reviews",
         ),
         ("feedback", {"feedback": FEEDBACK | {"error": "torn"}}, "a newer file is refused: torn"),
+        ("auto labels", {"auto": AUTO}, "3 of 20 sent today; 2 waiting; trusted: car from 0.70"),
+        ("auto labels", {"auto": AUTO}, "person is not trusted: lower bound 0.93 < 0.98"),
+        ("auto labels", {"auto": AUTO | {"trusted": ""}}, "no class is trusted; person is"),
+        ("auto labels", {"auto": AUTO | {"left_out": "9 (x)"}}, "frames left out: 9 (x)"),
         (
             "feedback",
             {"feedback": FEEDBACK | {"sha256": None, "error": "no such file"}},
@@ -256,6 +269,7 @@ def test_each_row_says_it_in_words(row: str, facts: dict[str, Any], words: str) 
         ("damaged", {"damaged": 1}, YELLOW),
         ("model", {"model_error": "cannot"}, RED),
         ("feedback", {"feedback": FEEDBACK | {"error": "torn"}}, RED),
+        ("auto labels", {"auto": AUTO | {"trusted": ""}}, YELLOW),
         ("disk", {"disk": "full"}, RED),
         ("disk", {"disk": "refused"}, RED),
         ("full in", {"disk": "spool full"}, YELLOW),

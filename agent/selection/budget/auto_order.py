@@ -165,6 +165,7 @@ class AutoOrder:
             figures |= {
                 "auto_waiting": len(self._hints),
                 "auto_sent_today": self.ledger.spent_today,
+                "auto_credits_left": round(self.ledger.left, 1),
             }
         return figures
 
