@@ -26,13 +26,8 @@ At the desk, people work with the captures that arrived:
 
 - `receiver/` is an HTTP endpoint that accepts captures.
 - `dataset/` is the folder they are stored in.
-<<<<<<< HEAD
+- `review/` is the page on which people say what is right and wrong in them.
 - `evaluation/` measures the model, its thresholds and the rules on reviewed captures.
-=======
-- `review/` is the page on which people say what is right and wrong in them.
-- `review/` is the page on which people say what is right and wrong in them.
-- `evaluation/` estimates the model's error rates from labelled captures.
->>>>>>> ba1da44 (review: docs, texts and layers of the review page)
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
 
 Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,
