@@ -170,7 +170,7 @@ def camera(**facts: Any) -> dict[str, Any]:
         ("auto labels", {"auto": AUTO}, "3 of 20 sent today; 2 waiting; trusted: car from 0.70"),
         ("auto labels", {"auto": AUTO}, "person is not trusted: lower bound 0.93 < 0.98"),
         ("auto labels", {"auto": AUTO | {"trusted": ""}}, "no class is trusted; person is"),
-        ("auto labels", {"auto": AUTO | {"left_out": "9 (x)"}}, "frames left out: 9 (x)"),
+        ("auto labels", {"auto": AUTO | {"missing": "", "left_out": "9 (x)"}}, "left out: 9 (x)"),
         (
             "feedback",
             {"feedback": FEEDBACK | {"sha256": None, "error": "no such file"}},
