@@ -102,7 +102,13 @@ def _show(found: "Evaluation") -> None:
     from rich.console import Console
 
     from agent.evaluation.advice import warnings_of
-    from agent.evaluation.tables import figures_table, labels_tables, lanes_table, rules_table
+    from agent.evaluation.tables import (
+        audit_table,
+        figures_table,
+        labels_tables,
+        lanes_table,
+        rules_table,
+    )
 
     screen = Console(highlight=False, emoji=False)
     for warning in warnings_of(found):
@@ -111,7 +117,7 @@ def _show(found: "Evaluation") -> None:
         screen.print(table)
     for line in _limits(found):
         screen.print(line, soft_wrap=True, markup=False)
-    for outcomes in (lanes_table(found), rules_table(found)):
+    for outcomes in (lanes_table(found), rules_table(found), audit_table(found)):
         if outcomes is not None:
             screen.print(outcomes)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from agent.evaluation.audit import audit_warnings
 from agent.evaluation.evaluation import Evaluation
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.label_measures import OfLabel
@@ -23,6 +24,7 @@ def warnings_of(evaluation: Evaluation) -> list[str]:
         *_threshold_warnings(evaluation),
         *_unknown_objects(evaluation),
         *_several_models(evaluation),
+        *(audit_warnings(evaluation.audit) if evaluation.audit is not None else ()),
         *evaluation.problems,
     ]
 

@@ -10,6 +10,7 @@ import numpy as np
 from agent.dataset.annotations.model_boxes import detected_boxes
 from agent.dataset.records import Records
 from agent.domain import Task
+from agent.evaluation.audit import Audit, audit
 from agent.evaluation.bootstrap import relative, replicate_count, replicates
 from agent.evaluation.calibration import Calibration, calibration
 from agent.evaluation.class_measures import ClassifiedFrame, OfClass, by_class, confidences
@@ -55,6 +56,7 @@ class Evaluation:
     rules: tuple[OfRule, ...]
     has_shapes: bool  # outlines, poses or rotated boxes are measured by upright boxes
     problems: tuple[str, ...]  # lines of reviews that were left out
+    audit: Audit | None = None  # of auto labels; None where there are none
 
     @property
     def confirmed(self) -> int:
@@ -102,6 +104,7 @@ def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
         tuple(by_rule(records, reviewed.truth)),
         reviewed.has_outlines or any(task_of(each) is not Task.DETECT for each in drawn.values()),
         tuple(reviewed.problems),
+        audit(records, reviewed.truth),
     )
 
 

@@ -12,6 +12,7 @@ from agent.evaluation.advice import (
     setting_of,
     warnings_of,
 )
+from agent.evaluation.audit import audit_facts
 from agent.evaluation.calibration import Calibration
 from agent.evaluation.class_measures import OfClass
 from agent.evaluation.evaluation import Evaluation
@@ -75,6 +76,7 @@ def facts_of(evaluation: Evaluation) -> dict[str, Any]:
             for each in evaluation.lanes
         },
         "rules": _rules(evaluation.rules),
+        "auto": audit_facts(evaluation.audit),
         "calibration": _calibration(
             measured.calibration if measured else evaluation.class_calibration
         ),

@@ -87,6 +87,24 @@ def rules_table(found: Evaluation) -> Table | None:
     return table
 
 
+def audit_table(found: Evaluation) -> Table | None:
+    """Return what the audit says of auto labels; None if none was reviewed."""
+    checked = found.audit
+    if checked is None or not checked.reviewed:
+        return None
+    table = _table("auto labels", "audited", "right", f"promise of {checked.promised:g}")
+    table.title = (
+        f"Audit: {checked.reviewed} reviewed of {checked.audits} audits among "
+        f"{checked.captures} auto labels"
+    )
+    table.title_justify = "left"
+    table.add_row("whole frames", str(checked.reviewed), short(checked.right_frames), "")
+    for each in checked.labels:
+        cases = f"{each.precision.cases:g}"
+        table.add_row(_name(each.label), cases, short(each.precision), each.promise.value)
+    return table
+
+
 def short(each: Estimate | None) -> str:
     """Return an estimate with its interval in few letters."""
     if each is None:

@@ -12,6 +12,7 @@ from agent.cli import app
 from agent.dataset.folder import Dataset
 from agent.domain import Verdict, VerdictKind
 from agent.files import Disk
+from agent.record.audit import is_audited
 from agent.record.verdicts import verdict_line
 
 IMAGE = b"the command reads no image"
@@ -26,8 +27,13 @@ def detection_in_record(label: str, left: float, confidence: float = 0.9) -> dic
     return {"label": label, "class_id": 0, "confidence": confidence, "box": box}
 
 
-def captures(folder: Path, *, drawn: int, chosen: int = 0, weight: float = 60.0) -> Path:
-    """Store captures that each have a certain car and an uncertain dog."""
+def captures(
+    folder: Path, *, drawn: int, chosen: int = 0, weight: float = 60.0, lane: str = "score"
+) -> Path:
+    """Store captures that each have a certain car and an uncertain dog.
+
+    `lane` is that of the chosen ones.
+    """
     dataset = Dataset(folder, Disk())
     for number in range(drawn + chosen):
         is_random = number < drawn
@@ -44,7 +50,7 @@ def captures(folder: Path, *, drawn: int, chosen: int = 0, weight: float = 60.0)
                 detection_in_record("car", 20.0),
                 detection_in_record("dog", 100.0, 0.3),
             ],
-            "lane": "random" if is_random else "score",
+            "lane": "random" if is_random else lane,
             "sampling": {"weight": weight, "slot_seconds": weight} if is_random else None,
         }
         dataset.store(json.dumps(record).encode(), IMAGE)
@@ -173,6 +179,25 @@ def test_the_output_counts_reviewed_and_left_out_captures(tmp_path: Path) -> Non
     assert "2 of 4 random captures reviewed" in words
     assert "5 captures of other lanes left out" in words
     assert "Wilson" in words
+
+
+def test_the_audit_of_auto_labels_has_a_section_of_its_own(tmp_path: Path) -> None:
+    """It changes no figure of the model."""
+    folder = captures(tmp_path / "dataset", drawn=4, chosen=200, lane="auto")
+    audits = [name_of(n) for n in range(4, 204) if is_audited(name_of(n))]
+    said = [f"{name_of(n)},ok" for n in range(4)] + [f"{name},fail" for name in audits[1:]]
+    file = tmp_path / "v.csv"
+    file.write_text("\n".join(["id,verdict", *said]))
+
+    words = evaluate(folder, "--labels", file).stdout
+    found = facts(folder, "--labels", file)
+
+    assert f"Audit: {len(audits) - 1} reviewed of {len(audits)} audits among 200 auto" in words
+    assert "auto labels of car break their promise" in words
+    assert f"1 of {len(audits)} auto labels for audit is not reviewed" in " ".join(words.split())
+    assert found["auto"]["labels"]["car"]["promise"] == "broken"
+    assert found["failure_rate"]["value"] == 0
+    assert facts(captures(tmp_path / "b", drawn=1), "--reviewed")["auto"] is None
 
 
 def test_what_people_said_unasked_is_no_review(tmp_path: Path) -> None:
