@@ -40,17 +40,22 @@ def read_records(
         if path.stem in known:
             records[path.stem] = known[path.stem]
             continue
-        try:
-            record = _parsed(read_regular_file(path, RECORD_MAX))
-            _check(record, path.stem)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise ConfigurationError(
-                f"cannot use the record {printable(path)}: {printable(why)}; "
-                "deliver the capture again, or move the file away"
-            ) from error
-        records[path.stem] = record
+        records[path.stem] = read_record(path)
     return records
+
+
+def read_record(path: Path) -> Mapping[str, Any]:
+    """Return one record, see `read_records`."""
+    try:
+        record = _parsed(read_regular_file(path, RECORD_MAX))
+        _check(record, path.stem)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(
+            f"cannot use the record {printable(path)}: {printable(why)}; "
+            "deliver the capture again, or move the file away"
+        ) from error
+    return record
 
 
 def part_folders(directory: Path) -> list[Path]:
