@@ -8,11 +8,11 @@ text-align:left;cursor:pointer}
 .chart .third{fill:var(--requested)}.chart .soft{fill:var(--interval);fill-opacity:.55}
 .chart .good{fill:var(--certain)}.chart .warning{fill:var(--uncertain)}.chart .bad{fill:#d3382f}
 .chart .mark{stroke:var(--ink);stroke-width:2px;stroke-dasharray:3 2}
-.bars{display:grid;gap:.1rem}
-.bars>.bar{display:grid;grid-template-columns:minmax(5.5rem,11rem) minmax(3rem,1fr)
-minmax(5rem,auto);gap:.75rem;align-items:center;width:100%;
+.bars{display:grid;gap:.1rem .75rem;
+grid-template-columns:minmax(5.5rem,max-content) minmax(3rem,1fr) max-content}
+.bars>.bar{display:grid;grid-template-columns:subgrid;grid-column:1/-1;align-items:center;
 padding:.22rem .3rem;border-radius:.3rem;min-height:1.9rem}
-.bars .name{overflow-wrap:anywhere;line-height:1.25}
+.bars .name{overflow-wrap:anywhere;max-width:14rem;line-height:1.25}
 .bars .figure{font-variant-numeric:tabular-nums;color:var(--soft);font-size:.85rem}
 .bars .track{width:100%;height:.95rem;background:color-mix(in srgb,var(--line) 45%,transparent);
 border-radius:.15rem;display:block}
@@ -23,25 +23,35 @@ background:color-mix(in srgb,var(--random) 14%,transparent)}
 border-bottom:1px solid var(--soft)}
 .histogram .column{flex:1 1 0;min-width:0;padding:0 1px!important;height:100%}
 .histogram .column svg{width:100%;height:100%;display:block}
-.axis{display:flex;justify-content:space-between;gap:.4rem;color:var(--soft);font-size:.8rem;
-font-variant-numeric:tabular-nums}
-.map{width:100%;height:auto;display:block;padding:0;overflow:hidden}
+.chart .axis{display:flex;justify-content:space-between;color:var(--soft);font-size:.78rem;
+font-variant-numeric:tabular-nums;white-space:nowrap}
+.chart .axis span{flex:1 1 0;min-width:0;text-align:center}
+.chart .axis.edges span{flex:none;width:0;display:flex;justify-content:center}
+.chart .axis.edges span:first-child{justify-content:flex-start}
+.chart .axis.edges span:last-child{justify-content:flex-end}
+.map{width:100%;height:auto;display:block;padding:0;overflow:hidden;
+outline:1px solid var(--line);border-radius:0}
 .map .heat{stroke:var(--line);stroke-width:.02px}
 .map [data-images]{cursor:pointer}
 .map [data-images]:hover,.map [data-images]:focus-visible{stroke:var(--ink);stroke-width:.1px;
 outline:none}
-.grid{overflow-x:auto}
+.grid{overflow-x:auto;position:relative}
 .grid table{border-collapse:collapse;width:100%;font-size:.8rem;font-variant-numeric:tabular-nums}
 .grid th{font-weight:400;color:var(--soft);text-align:left;padding:0 .5rem 0 0}
 .grid thead th{padding:0;max-width:0;overflow:visible;white-space:nowrap}
 .grid thead th:last-child{max-width:none;text-align:right}
-.grid th[scope=row]{overflow-wrap:anywhere;min-width:5rem;max-width:11rem;color:var(--ink)}
+.grid th[scope=row]{overflow-wrap:anywhere;width:11rem;min-width:5rem;max-width:11rem;
+color:var(--ink)}
 .grid .hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .grid td{padding:1px;height:1.6rem;min-width:.85rem}
-.grid .sum{text-align:right;padding-left:.5rem;color:var(--soft)}
+.grid .sum{text-align:right;width:3.5rem;padding-left:.5rem;color:var(--soft)}
 .grid .square{display:block;width:100%;height:100%;min-height:1.5rem;border-radius:.15rem;
 background:color-mix(in srgb,var(--line) 45%,transparent)!important}
 .grid .square svg{width:100%;height:1.5rem;display:block;border-radius:.15rem}
-@media(max-width:30rem){.bars>.bar{grid-template-columns:minmax(4.5rem,7.5rem)
-minmax(2rem,1fr) auto;gap:.5rem}.chart{padding:.5rem}}
+@media(max-width:30rem){.chart{padding:.5rem}
+.bars{grid-template-columns:1fr max-content}
+.bars .name{max-width:none}.bars .figure{text-align:right}
+.bars .track{grid-row:2;grid-column:1/-1;height:.7rem}
+.chart .axis.edges span:nth-child(even):not(:last-child){visibility:hidden}
+}
 """

@@ -60,7 +60,10 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def histogram(title: str, columns: Sequence[Column], axis: Sequence[str]) -> str:
-    """Return upright columns side by side; `axis` has the texts below them, evenly spread."""
+    """Return upright columns side by side.
+
+    `axis` has the texts below them: one for each column, or one for each edge.
+    """
     highest = max((column.value for column in columns), default=0) or 1
     inner = "".join(
         _button(
@@ -74,10 +77,11 @@ def histogram(title: str, columns: Sequence[Column], axis: Sequence[str]) -> str
         for column in columns
     )
     texts = "".join(f"<span>{escape(text)}</span>" for text in axis)
+    between = "" if len(axis) == len(columns) else " edges"
     return (
         f'<div class="chart histogram" role="group" aria-label="{escape(title)}">'
-        f'<div class="columns">{inner}</div><div class="axis" aria-hidden="true">{texts}</div>'
-        "</div>"
+        f'<div class="columns">{inner}</div>'
+        f'<div class="axis{between}" aria-hidden="true">{texts}</div></div>'
     )
 
 
@@ -85,7 +89,7 @@ def heat_map(title: str, cells: Sequence[Sequence[Cell]], *, aspect: float = 16 
     """Return a map of an image, row by row from the top left; darker is more.
 
     `aspect` is the image's width divided by its height. The colour follows the square root of a
-    value, so that rare places can be seen.
+    value, so that rare places can be seen; a cell of 0 is left out.
     """
     most = max((cell.value for row in cells for cell in row), default=0) or 1
     width = max((len(row) for row in cells), default=1)
@@ -95,6 +99,7 @@ def heat_map(title: str, cells: Sequence[Sequence[Cell]], *, aspect: float = 16 
         _cell(cell, most, f'x="{x}" y="{y * step:.3f}" width="1" height="{step:.3f}"')
         for y, row in enumerate(cells)
         for x, cell in enumerate(row)
+        if cell.value > 0
     )
     return (
         f'<svg class="chart map" viewBox="0 0 {width} {height:.3f}" role="group" data-cells="'

@@ -1,15 +1,26 @@
 """The frame of a page, and what each page begins with."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from html import escape
 
 from agent.pages.style import STYLE
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
-
-def document(title: str, heading: str, about: str, parts: Iterable[str], *, style: str = "") -> str:
-    """Return a page that runs no script and loads nothing.
+def document(
+    title: str,
+    heading: str,
+    about: str,
+    parts: Iterable[str],
+    *,
+    style: str = "",
+    script: str = "",
+    data: object = None,
+    image_sources: str = "data:",
+) -> str:
+    """Return a page that loads nothing from elsewhere and runs no script but `script`.
 
     Args:
         title: Plain text, of the browser's tab.
@@ -17,21 +28,45 @@ def document(title: str, heading: str, about: str, parts: Iterable[str], *, styl
         about: Plain text below it.
         parts: HTML.
         style: CSS after that of all pages.
+        script: The page's own script; the policy names its hash, so no other one runs.
+        data: What the script finds as JSON in the element `data`.
+        image_sources: From where the policy lets images come.
     """
+    policy = _policy(script, image_sources)
     return "\n".join(
         (
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}{style}</style></head><body><main>",
             f"<header><h1>{escape(heading)}</h1><p>{escape(about)}</p></header>",
             *parts,
-            "</main></body></html>",
+            "</main>",
+            *([] if data is None else [f'<script type="application/json" id="data">{_json(data)}']),
+            *([] if data is None else ["</script>"]),
+            *([f"<script>{script}</script>"] if script else []),
+            "</body></html>",
             "",
         )
     )
+
+
+def _policy(script: str, image_sources: str) -> str:
+    """Return a policy that allows styles, the one script and images; a form leads nowhere."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    scripts = f"; script-src 'sha256-{digest}'" if script else ""
+    return (
+        f"default-src 'none'; img-src {image_sources}; style-src 'unsafe-inline'{scripts}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(data: object) -> str:
+    """Return JSON that cannot end the element that it stands in."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
 
 
 def tiles(figures: Iterable[tuple[object, str, str]]) -> Iterator[str]:

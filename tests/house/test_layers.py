@@ -32,7 +32,6 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "agent.detector.letterbox",
         "agent.detector.model_file.input_spec",
         "agent.camera.address",
-        "agent.pages",
         "agent.camera.masks",
         "agent.camera.polygons",
         "agent.camera.device_options",
