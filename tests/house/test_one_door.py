@@ -38,6 +38,10 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
         "a drawn clip, of no camera",
     ),
     "agent.camera.device": (frozenset({"VideoWriter"}), "for the code of a pixel format alone"),
+    "agent.dataset.health.thumbnails": (
+        frozenset({"imencode", "tobytes"}),
+        "stored images, made smaller",
+    ),
     "agent.dataset.clip_video": (frozenset({"add_stream"}), "a stored clip, encoded again"),
     "agent.camera.live": (frozenset({"tobytes"}), "a checksum that is compared, and not kept"),
     "agent.selection.view": (
@@ -46,6 +50,8 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
     ),
     "agent.selection.similarity": (frozenset({"tobytes"}), "crops and hashes of the thumbnail"),
     "agent.upload.targets.label_studio_task": (frozenset({"b64encode"}), "a stored image, as text"),
+    "agent.dataset.health.page": (frozenset({"b64encode"}), "thumbnails of stored images, as text"),
+    "agent.pages.document": (frozenset({"b64encode"}), "the hash of a page's own script"),
     "agent.camera.network.digest": (frozenset({"b64encode"}), "a password"),
 }
 """Who may call what, and why no pixel that must not be seen leaves there."""

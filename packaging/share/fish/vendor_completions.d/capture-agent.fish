@@ -69,6 +69,13 @@ complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a merge -
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l out
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l help
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a health -d 'Report what a dataset holds, what it lacks, and what to do about it.'
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l out
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l report
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l target
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l timezone
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a install -d 'Install this capture-agent as a service: user, folders, settings, unit.'
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l root
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l executable
