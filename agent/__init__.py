@@ -20,15 +20,19 @@ The package has two halves. On the device, data flows one way, and each folder i
 
 With `AGENT_CLIP` one more thread before the writer adds the frames before and after a capture.
 
-At the desk, people work with the captures that arrived:
+At the desk, people work with the captures that arrived, and what they find out flows back to the
+devices as one small file:
 
-    receiver/ -> dataset/ -> review/ -> evaluation/
+    receiver/ -> dataset/ -> review/ -> evaluation/ -> feedback file -> selection/
 
 - `receiver/` is an HTTP endpoint that accepts captures.
-- `dataset/` is the folder they are stored in.
-- `review/` is the page on which people say what is right and wrong in them.
-- `evaluation/` measures the model, its thresholds and the rules on reviewed captures.
+- `dataset/` is the folder they are stored in: reviews, exports, merging, health, synthesis.
+- `review/` is the page on which people say what is true.
+- `evaluation/` measures the model, its thresholds and the rules on reviewed captures, and makes the
+  feedback file.
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
+
+Both use `web/`, the guarded HTTP server of `api/` and `review/`, and `pages/`, HTML of one file.
 
 Shared by both halves: `domain`, `errors`, `events`, `ports`, `redaction`, `progress`,
 `settings/`, `logs`, `files` and `system`. Above them: `factories/` builds each part from the
