@@ -47,14 +47,19 @@ def read_records(
 def read_record(path: Path) -> Mapping[str, Any]:
     """Return one record, see `read_records`."""
     try:
-        record = _parsed(read_regular_file(path, RECORD_MAX))
-        _check(record, path.stem)
+        return checked_record(read_regular_file(path, RECORD_MAX), path.stem)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigurationError(
             f"cannot use the record {printable(path)}: {printable(why)}; "
             "deliver the capture again, or move the file away"
         ) from error
+
+
+def checked_record(data: bytes, name: str) -> Mapping[str, Any]:
+    """Return the record of the capture `name`, as `read_records` does; raises `ValueError`."""
+    record = _parsed(data)
+    _check(record, name)
     return record
 
 

@@ -1,15 +1,20 @@
-"""Dataset folders, and the endpoint that fills one."""
+"""Dataset folders, also as copies of buckets, and the endpoint that fills one."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.errors import ConfigurationError, TemporaryError
 from agent.files import Disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from agent.dataset.bucket_mirror import Fetched
     from agent.dataset.clip_files import ClipForm
     from agent.dataset.folder import Dataset
     from agent.receiver.receiver import Receiver
@@ -62,3 +67,83 @@ def receiver_of(
         on_capture=report.arrived if report else None,
         on_refusal=report.refused if report else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDataset:
+    """A dataset that a command works on, wherever it is kept."""
+
+    directory: Path
+    name: str  # as people write it: the folder, or the bucket
+    notes: tuple[str, ...]  # what a person should know of how it came here
+    share: Callable[[], int]
+    """Sends reviews that were added here to where the dataset is kept; returns how many."""
+
+
+def local_dataset(
+    source: str | Path,
+    *,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> LocalDataset:
+    """Return the dataset in a folder, or of a bucket, which is copied into a folder first.
+
+    A copy is brought up to date, by what is new alone. Reviews are fetched too, and `share` adds
+    those that were written meanwhile to the bucket; call it as often as you like.
+
+    Args:
+        source: A folder, or `s3://BUCKET/PREFIX` as in AGENT_UPLOAD_URL.
+        cache: Folder for copies of buckets; by default that of the user.
+        progress: Is told how many captures are fetched, and how many there are to fetch.
+
+    Raises:
+        ConfigurationError: The address, the credentials or their rights are wrong.
+        TemporaryError: The bucket or the disk fails; what was fetched stays.
+    """
+    from agent.dataset.bucket import Bucket
+
+    if not Bucket.is_address(str(source)):
+        return LocalDataset(Path(source).absolute(), str(source), (), lambda: 0)
+    from agent.dataset.bucket_mirror import BucketMirror
+
+    bucket = Bucket(str(source))
+    directory = (cache or _user_cache()).absolute() / _cache_name(str(source), bucket.endpoint)
+    mirror = BucketMirror(bucket, directory, Disk(inside=directory))
+    fetched = mirror.fetch(progress)
+    notes = list(_notes(fetched))
+    try:
+        mirror.share()  # of a command that ended before it could
+    except (ConfigurationError, TemporaryError) as error:  # who only looks needs no such right
+        notes.append(str(error))
+    return LocalDataset(directory, bucket.name, tuple(notes), mirror.share)
+
+
+def _user_cache() -> Path:
+    """Return the folder of the user for what can be fetched again (XDG Base Directory 0.8)."""
+    stated = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        place = Path(stated) if Path(stated).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "cannot find the user's folder for copies of buckets; name one with --cache"
+        ) from error
+    return place / "capture-agent" / "buckets"
+
+
+def _cache_name(url: str, endpoint: str) -> str:
+    """Return a name for the copy of a bucket: another address or endpoint has another one."""
+    address = url.partition("://")[2].strip("/")
+    digest = hashlib.sha256(f"{endpoint}\n{address}".encode()).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9.-]+', '_', address)[:80]}-{digest[:8]}"
+
+
+def _notes(fetched: Fetched) -> Iterator[str]:
+    if fetched.captures or fetched.reviews:
+        yield f"fetched {fetched.captures} captures and {fetched.reviews} reviews"
+    if fetched.problems:
+        shown = "; ".join(fetched.problems[:3])
+        yield f"cannot fetch {len(fetched.problems)} objects: {shown}"
+    if fetched.unfinished:
+        yield f"left out {fetched.unfinished} captures that are not complete yet"
+    if fetched.waiting:
+        yield f"left out {fetched.waiting} reviews of captures that are not in the bucket"

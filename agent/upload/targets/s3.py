@@ -11,12 +11,10 @@ AWS_REGION, AWS_ENDPOINT_URL.
 """
 
 import hashlib
-import os
 import re
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
 from agent.domain import Receipt, StoredCapture
 from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked
@@ -24,12 +22,18 @@ from agent.ports import Clock
 from agent.record.clips import CLIP_TYPE
 from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
-from agent.upload.http.client import USER_AGENT, Client
-from agent.upload.http.options import HttpOptions, checked_proxy
+from agent.upload.http.client import Client
+from agent.upload.http.options import HttpOptions
 from agent.upload.response import Response
 from agent.upload.response_json import Fields, json_object
 from agent.upload.targets.context import TargetContext
 from agent.upload.targets.registry import S3_EXTRA
+from agent.upload.targets.s3_address import (
+    bucket_and_prefix,
+    checked_endpoint,
+    client_options,
+    require_credentials,
+)
 from agent.upload.targets.s3_responses import (
     EXISTS,
     GONE,
@@ -39,22 +43,8 @@ from agent.upload.targets.s3_responses import (
     explain_signing,
 )
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig
-
-_ALLOWED = "must be s3://BUCKET/PREFIX, of letters, digits and any of . _ - with / in the prefix"
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-_SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CANNOT = "cannot deliver captures"
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_METADATA_ENDPOINT",
-    "AWS_SKIP_SIGNATURE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
 _RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
 _NEVER_THERE = "no-such-object-of-edge-capture-agent"
 _SIGNED_FOR = timedelta(minutes=15)  # as long as a store accepts a signed header
@@ -74,7 +64,7 @@ class S3Target(AbstractContextManager["S3Target"]):
 
     def __init__(self, url: str, *, clock: Clock, network: HttpOptions | None = None) -> None:
         network = network or HttpOptions()
-        bucket, self._prefix = _taken_apart(url)
+        bucket, self._prefix = bucket_and_prefix(url)
         self.name = redact_endpoint(url)
         try:
             import obstore
@@ -86,10 +76,10 @@ class S3Target(AbstractContextManager["S3Target"]):
             ) from error
         self._library = obstore
         self._expected = (BaseError, OSError, ValueError)
-        _require_credentials()
-        endpoint = _checked_endpoint()
+        require_credentials()
+        endpoint = checked_endpoint()
         try:
-            self._store = S3Store(bucket, client_options=_client_options(network, endpoint))
+            self._store = S3Store(bucket, client_options=client_options(network, endpoint))
             self._client = Client(
                 endpoint or f"https://{bucket}.s3.amazonaws.com", clock=clock, network=network
             )
@@ -169,62 +159,6 @@ class S3Target(AbstractContextManager["S3Target"]):
             raise explain_signing(error, _CANNOT) from error
         # An object is created only where none is, so that a request may arrive twice.
         return self._client.request(method, signed_url=url, repeatable=True, **request)
-
-
-def _taken_apart(url: str) -> tuple[str, tuple[str, ...]]:
-    """Bucket and prefix of an address."""
-    bucket, _, prefix = url.partition("://")[2].removesuffix("/").partition("/")
-    segments = tuple(prefix.split("/")) if prefix else ()
-    if not _BUCKET.fullmatch(bucket) or not all(_SEGMENT.fullmatch(each) for each in segments):
-        raise ConfigurationError(f"AGENT_UPLOAD_URL: {_ALLOWED}, not {redact_endpoint(url)!r}")
-    return bucket, segments
-
-
-def _client_options(network: HttpOptions, endpoint: str) -> "ClientConfig":
-    """Return how the library asks a cloud for credentials."""
-    timeout = timedelta(seconds=network.timeout)
-    options: ClientConfig = {
-        "timeout": timeout,
-        "connect_timeout": timeout,
-        "user_agent": USER_AGENT,
-        "allow_http": endpoint.lower().startswith("http://"),
-    }
-    proxy = checked_proxy(network)
-    if proxy is not None:
-        options["proxy_url"] = proxy.geturl()
-    return options
-
-
-def _require_credentials() -> None:
-    """Raise `ConfigurationError` without credentials.
-
-    The library would ask 169.254.169.254 for them, an address that no setting names.
-    """
-    if not any(os.environ.get(name) for name in _CREDENTIALS):
-        raise ConfigurationError(
-            "AGENT_UPLOAD_URL: s3:// needs credentials: set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or on a machine whose cloud gives it a role "
-            "AWS_METADATA_ENDPOINT=http://169.254.169.254"
-        )
-
-
-def _checked_endpoint() -> str:
-    """Return the store's address, empty where it is Amazon's; raise `ConfigurationError`."""
-    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    name = next((name for name in names if os.environ.get(name)), None)
-    if name is None:
-        return ""
-    endpoint = os.environ[name]
-    try:
-        parsed = urlsplit(endpoint)
-        usable = parsed.scheme in ("http", "https") and bool(parsed.hostname) and parsed.port != 0
-    except ValueError:  # its text may repeat a password
-        usable = False
-    if not usable or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
-        raise ConfigurationError(
-            f"{name}: must be https://HOST or http://HOST:PORT, not {redact_endpoint(endpoint)!r}"
-        )
-    return endpoint
 
 
 def _safe(name: str) -> str:

@@ -46,6 +46,11 @@ def code_of(response: Response) -> str:
     return found[1].decode("ascii", "replace") if found else ""
 
 
+def fix_of(code: str) -> str | None:
+    """Return what a person can do about a failure with this code of S3; None where nothing."""
+    return _FIX.get(code)
+
+
 def explain_response(response: Response, cannot: str) -> AgentError:
     """Return the error that a response without success means."""
     status, code = response.status, code_of(response)

@@ -1,0 +1,148 @@
+"""An S3 bucket as a place that many desks share: list, read, and add objects, nothing else.
+
+Credentials, region and endpoint come from the variables that all S3 tools read. Objects are only
+ever created, never replaced or deleted.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from agent.errors import ConfigurationError, TemporaryError
+from agent.printable import printable
+from agent.redaction import redact, redact_endpoint
+from agent.upload.http.options import HttpOptions
+from agent.upload.targets.registry import S3_EXTRA
+from agent.upload.targets.s3_address import (
+    bucket_and_prefix,
+    checked_endpoint,
+    client_options,
+    require_credentials,
+)
+from agent.upload.targets.s3_responses import fix_of
+
+if TYPE_CHECKING:
+    pass
+
+_SCHEME = "s3://"
+_TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
+_RETRIES = 4
+_RETRY_SECONDS = 60
+_PAGE = 1000  # objects of one response
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_DENIED = frozenset({"401", "403"})
+_ODD_NAME = re.compile(r'[Pp]ath "(.{1,500}?)"')
+
+
+class ObjectMissing(Exception):
+    """There is no such object, or it is larger than it may be; the text says which."""
+
+
+class Bucket:
+    """The objects below `s3://BUCKET/PREFIX`. Thread-safe.
+
+    Every method raises `ConfigurationError` where a person must change something, such as missing
+    rights, and `TemporaryError` where trying again later may help.
+    """
+
+    def __init__(
+        self, url: str, *, network: HttpOptions | None = None, retries: int = _RETRIES
+    ) -> None:
+        bucket, prefix = bucket_and_prefix(url, named="the address of the dataset")
+        self.name = redact_endpoint(url)
+        self.prefix = "/".join(prefix)
+        try:
+            import obstore
+            from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError
+            from obstore.store import S3Store
+        except ImportError as error:
+            raise ConfigurationError(
+                f"cannot open {self.name}: it needs one more library: pip install '{S3_EXTRA}'"
+            ) from error
+        self._library = obstore
+        self._expected = (BaseError, OSError, ValueError)
+        self._exists = AlreadyExistsError
+        self._odd_name = InvalidPathError
+        require_credentials(named=self.name)
+        self.endpoint = checked_endpoint()
+        options = client_options(network or HttpOptions(timeout=_TIMEOUT), self.endpoint)
+        retry = {"max_retries": retries, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+        try:
+            self._store: S3Store = S3Store(
+                bucket,
+                client_options=options,
+                retry_config=retry,  # type: ignore[arg-type]
+            )
+        except self._expected as error:
+            raise ConfigurationError(
+                f"cannot open {self.name} with the AWS_ variables that are set; check them"
+            ) from error
+
+    @classmethod
+    def is_address(cls, source: str) -> bool:
+        """Whether a source is a bucket rather than a folder."""
+        return source.lower().startswith(_SCHEME)
+
+    def objects(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """Yield key and bytes of each object, without the prefix; a page at a time is in memory."""
+        prefix = "/".join(part for part in (self.prefix, below) if part)
+        cut = len(self.prefix) + 1 if self.prefix else 0
+        with self._explained("list"):
+            for page in self._library.list(self._store, prefix=prefix or None, chunk_size=_PAGE):
+                for each in page:
+                    yield each["path"][cut:], each["size"]
+
+    def read(self, key: str, most: int) -> bytes:
+        """Return an object of at most `most` bytes; raises `ObjectMissing` if there is none."""
+        with self._explained("read"):
+            try:
+                found = self._library.get(self._store, self._whole(key))
+            except FileNotFoundError:
+                raise ObjectMissing(f"{key} is not there") from None
+            if found.meta["size"] > most:
+                raise ObjectMissing(f"{key} has more than {most} bytes")
+            return bytes(found.bytes())
+
+    def create(self, key: str, data: bytes) -> None:
+        """Add an object; one that is there already stays."""
+        with self._explained("write to"):
+            try:
+                self._library.put(self._store, self._whole(key), data, mode="create")
+            except self._exists:
+                return
+
+    def _whole(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    @contextmanager
+    def _explained(self, act: str) -> Iterator[None]:
+        try:
+            yield
+        except self._expected as error:
+            raise self._meaning(error, act) from error
+
+    def _meaning(self, error: Exception, act: str) -> ConfigurationError | TemporaryError:
+        text = str(error)
+        cannot = f"cannot {act} {self.name}"
+        if isinstance(error, self._odd_name):
+            found = _ODD_NAME.search(text)
+            name = f" '{printable(found[1], 200)}'" if found else ""
+            return ConfigurationError(
+                f"{cannot}: the object{name} has a name that cannot be read; delete it, or give a "
+                "longer prefix"
+            )
+        code = next(iter(_CODE.findall(text)), "")
+        status = next(iter(_STATUS.findall(text)), "")
+        said = f"the store answers {status} {code}".rstrip() if status else ""
+        fix = fix_of(code)
+        if fix is None and (status in _DENIED or isinstance(error, PermissionError)):
+            fix = "these credentials may not do that; check AWS_ACCESS_KEY_ID and its rights"
+        if fix is not None:
+            # The texts of the target speak of its own setting.
+            fix = fix.replace("AGENT_UPLOAD_URL", "the address")
+            return ConfigurationError(f"{cannot}: {said or 'the store refuses'}: {fix}")
+        why = said or printable(redact(text.partition("\n")[0]), 300)
+        return TemporaryError(f"{cannot}: {why}; call it again, nothing is fetched twice")
