@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.dataset.captures import DatasetCapture
+from agent.record.audit import is_audited
 from agent.record.seen import is_sure
 
 LABEL_MAX = 200
@@ -32,7 +33,7 @@ class Queue(StrEnum):
     """The random sample: its reviews measure the model, so nothing may choose among them."""
 
     AUTO = "auto"
-    """Labelled by the model, which is trusted there: a look tells whether rightly."""
+    """Labelled by the model, which is trusted there. First those that chance chose for an audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def entry_of(capture: DatasetCapture) -> Entry:
     return Entry(
         capture.id,
         queue,
-        (-value if queue is Queue.VALUE else 0.0, _shuffled(capture.id)),
+        (_urgency(capture, queue, value), _shuffled(capture.id)),
         device,
         camera,
         text_in(record, "captured_at", 40),
@@ -78,6 +79,16 @@ def entry_of(capture: DatasetCapture) -> Entry:
         labels,
         "\n".join(searched).lower(),
     )
+
+
+def _urgency(capture: DatasetCapture, queue: Queue, value: float) -> float:
+    """Return what orders a queue, ascending.
+
+    Audits are a random sample of the auto labels: only these tell how many are right.
+    """
+    if queue is Queue.VALUE:
+        return -value
+    return float(queue is Queue.AUTO and not is_audited(capture.id))
 
 
 def _shuffled(identity: str) -> str:

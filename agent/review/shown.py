@@ -6,6 +6,7 @@ from typing import Any
 from agent.dataset.captures import DatasetCapture
 from agent.dataset.reviews import Line, Review, standing_lines
 from agent.domain import Task
+from agent.record.audit import AUTO_AUDIT, auto_mark
 from agent.record.shapes import COCO_SKELETON, keypoint_count, task_of
 from agent.record.summary import labelled_box
 from agent.record.verdicts import own_verdicts
@@ -39,6 +40,8 @@ _LANES = {
     "auto": "Labelled by the model, which is trusted here",
 }
 
+_AUDIT = "Audit: the model labelled it; your review tells whether it is trusted too much"
+
 
 def row(entry: Entry, review: Review | None) -> dict[str, Any]:
     """Return what a list shows of a capture."""
@@ -69,7 +72,7 @@ def whole(
         "width": width,
         "height": height,
         "task": "classify" if is_classified else task_of(record).value,
-        "lane_words": _LANES.get(entry.lane, ""),
+        "lane_words": _AUDIT if auto_mark(record) == AUTO_AUDIT else _LANES.get(entry.lane, ""),
         "rules": [_rule(each) for each in objects_in(record, "rules")],
         "suspects": _suspects(record),
         "detections": _detections(record, width, height),
