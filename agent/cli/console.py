@@ -5,7 +5,8 @@ import functools
 import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -103,6 +104,37 @@ def new_folder(wanted: Path) -> Path:
     """The first free one of NAME, NAME-2, NAME-3, ...: nothing is ever overwritten."""
     names = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
     return next(path for path in itertools.chain([wanted], names) if not path.exists())
+
+
+def require_writable(file: Path | None, option: str) -> None:
+    """Before the work: raise `ConfigurationError` if the file of an option cannot be written."""
+    if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+        raise ConfigurationError(
+            f"cannot write {option} {printable(file)}: it must be a file in a folder that you may "
+            "write to"
+        )
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal while the block runs; yields what takes the number done so far."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    screen = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit, markup=False),
+        Remaining(),
+    )
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.update(task, completed=done)
 
 
 def _make_target(settings: "Settings") -> None:

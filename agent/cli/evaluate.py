@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli import console
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.dataset.records import Records
+    from agent.evaluation.comparison_words import ComparedModel
     from agent.evaluation.evaluation import Evaluation
     from agent.evaluation.reviewed import ReviewedCaptures
 
@@ -40,7 +42,24 @@ def evaluate(
             "and an image without a label file is empty.",
         ),
     ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Another model: run it on the same images and say which of the two is better.",
+            metavar="OTHER.onnx",
+        ),
+    ] = None,
+    model_format: Annotated[
+        str | None, typer.Option(help="Of --model. [default: AGENT_MODEL_FORMAT]")
+    ] = None,
+    model_labels: Annotated[
+        str | None,
+        typer.Option(help="Of --model: a list or a file. [default: AGENT_MODEL_LABELS]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Also write one HTML page to look at.")
+    ] = None,
 ) -> None:
     """Measure the model on the reviewed random captures: failure rate, precision, recall, AP.
 
@@ -50,20 +69,30 @@ def evaluate(
     reviewed random captures the exit code is 78.
     """
     from agent.dataset.records import part_folders, read_records
+    from agent.evaluation.comparison_words import comparison_facts
     from agent.evaluation.evaluation import evaluate as evaluated
     from agent.evaluation.facts import facts_of
     from agent.evaluation.reviewed import read_reviewed
 
+    console.require_writable(page, "--report")
     records = read_records(directory)
     _require_random(records, directory)
     said = read_reviewed(directory, labels, records, is_reviewed=reviewed)
     found = evaluated(records, said)
     if not found.frames:
         raise _nothing_reviewed(records, said)
+    other = None
+    if model is not None:
+        other = _compared(found, model, directory, model_format, model_labels)
+    if page is not None:
+        _write_page(page, found, other, directory)
     if as_json:
-        print(json.dumps(facts_of(found), ensure_ascii=False))
+        facts = facts_of(found)
+        if other is not None:
+            facts["comparison"] = comparison_facts(other)
+        print(json.dumps(facts, ensure_ascii=False))
     else:
-        _show(found)
+        _show(found, other)
         for part in part_folders(directory):
             print(
                 f"Captures of another task are in {printable(part)}: evaluate them by themselves."
@@ -98,12 +127,63 @@ def _nothing_reviewed(records: "Records", said: "ReviewedCaptures") -> Configura
     )
 
 
-def _show(found: "Evaluation") -> None:
+def _compared(
+    found: "Evaluation",
+    model: Path,
+    directory: Path,
+    model_format: str | None,
+    model_labels: str | None,
+) -> "ComparedModel":
+    """Run the other model and compare it; the model's settings are those of the environment."""
+    from agent.evaluation.compared_model import compared_model
+    from agent.factories.model import detector_of, inference_workers
+
+    settings = console.settings()
+    own: dict[str, object] = {
+        "model": model,
+        "model_sha256": None,
+        "floor": found.floor,
+        "redact": (),
+    }
+    if model_format is not None:
+        own["model_format"] = model_format
+    if model_labels is not None:
+        own["model_labels"] = model_labels
+    settings = settings.model_copy(update=own)
+    detector = detector_of(settings)
+    with console.progress("comparing", len(found.frames), "images") as advance:
+        return compared_model(
+            found,
+            detector,
+            settings.all_thresholds,
+            lambda name: directory / "images" / f"{name}.jpg",
+            workers=inference_workers(settings),
+            progress=advance,
+        )
+
+
+def _write_page(
+    page: Path, found: "Evaluation", other: "ComparedModel | None", directory: Path
+) -> None:
+    from agent.evaluation.page import page_of
+    from agent.files import Disk
+
+    try:
+        Disk().write(page.absolute(), page_of(found, other, directory).encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write --report {printable(page)}: {error.strerror}"
+        ) from error
+
+
+def _show(found: "Evaluation", other: "ComparedModel | None") -> None:
     from rich.console import Console
 
     from agent.evaluation.advice import warnings_of
+    from agent.evaluation.comparison_words import remarks_on, sentence_of
     from agent.evaluation.tables import (
         audit_table,
+        comparison_table,
         figures_table,
         labels_tables,
         lanes_table,
@@ -113,6 +193,11 @@ def _show(found: "Evaluation") -> None:
     screen = Console(highlight=False, emoji=False)
     for warning in warnings_of(found):
         screen.print(f"WARNING: {warning}.", soft_wrap=True, markup=False)
+    if other is not None:
+        screen.print(f"{sentence_of(other)}.", soft_wrap=True, markup=False)
+        for remark in remarks_on(other):
+            screen.print(f"{remark}.", soft_wrap=True, markup=False)
+        screen.print(comparison_table(other))
     for table in (figures_table(found), *labels_tables(found)):
         screen.print(table)
     for line in _limits(found):

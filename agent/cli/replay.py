@@ -1,7 +1,6 @@
 """`capture-agent replay`: the daemon's selection over recordings."""
 
 import json
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +85,7 @@ def replay(
     rate = settings.fps if fps is None else fps
     inputs = _inputs(sources, rate, settings)
     folder = _folder(out)
-    _check_page(page)
+    console.require_writable(page, "--report")
     detector = detector_of(settings)
     feedback = feedback_of(settings, detector.info)
     plan = _plan(settings, budget, detector.info.task)
@@ -176,14 +175,6 @@ def _folder(out: Path | None) -> Path:
     except OSError as error:
         raise ConfigurationError(f"cannot use --out {out}: {error.strerror}") from error
     return out.absolute()
-
-
-def _check_page(page: Path | None) -> None:
-    """Before the work: what is wrong with the page's place."""
-    if page is not None and (page.is_dir() or not os.access(page.absolute().parent, os.W_OK)):
-        raise ConfigurationError(
-            f"cannot write --report {page}: it must be a file in a folder that you may write to"
-        )
 
 
 def _plan(settings: "Settings", budget: float | None, task: "Task") -> "SelectionPlan":

@@ -15,6 +15,9 @@ LEAST_GAIN = 0.1
 LEAST_OBJECTS = 10
 """Objects of a label below which the best threshold is mostly chance."""
 
+SETTING_MAX = 2000
+"""Characters of a setting that is shown."""
+
 _FEW_NAMED = 5  # labels in a sentence
 
 
@@ -88,7 +91,7 @@ def _threshold_warnings(evaluation: Evaluation) -> Iterator[str]:
     more = f"; {len(wrong) - _FEW_NAMED} more labels" if len(wrong) > _FEW_NAMED else ""
     yield (
         f"the threshold in use is wrong for this model: {'; '.join(said)}{more}. Set "
-        f"{printable(setting_of(better_thresholds(evaluation)), 2000)}"
+        f"{printable(setting_of(better_thresholds(evaluation)), SETTING_MAX)}"
     )
 
 

@@ -110,7 +110,7 @@ def failing_frames(sample: Sample, matches: Matches) -> Flags:
     """Return which frames have a failure at the thresholds in use, `[frames]`."""
     is_reported = sample.reported.confidence >= sample.threshold
     wrong = is_reported & ~matches.hit[0] & ~matches.ignored[0]
-    missed = _missed(sample, matches)
+    missed = missed_objects(sample, matches)
     frames = len(sample.weight)
     return np.asarray(
         np.bincount(sample.reported.frame[wrong], minlength=frames)
@@ -119,7 +119,7 @@ def failing_frames(sample: Sample, matches: Matches) -> Flags:
     )
 
 
-def _missed(sample: Sample, matches: Matches) -> Flags:
+def missed_objects(sample: Sample, matches: Matches) -> Flags:
     """Return which objects no detection at or above its threshold finds."""
     is_reported = sample.reported.confidence >= sample.threshold
     found = matches.found_by >= 0

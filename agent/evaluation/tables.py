@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
+from agent.evaluation.comparison_words import ComparedModel, difference_rows
 from agent.evaluation.evaluation import Evaluation
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.label_measures import Measured
@@ -102,6 +103,20 @@ def audit_table(found: Evaluation) -> Table | None:
     for each in checked.labels:
         cases = f"{each.precision.cases:g}"
         table.add_row(_name(each.label), cases, short(each.precision), each.promise.value)
+    return table
+
+
+def comparison_table(model: ComparedModel) -> Table:
+    """Return the figures of two models side by side."""
+    table = _table("", "captures", _name(model.name), "difference", "95 % interval")
+    for name, each in difference_rows(model.comparison):
+        table.add_row(
+            name,
+            f"{each.current:.3f}",
+            f"{each.other:.3f}",
+            f"{each.value:+.3f}",
+            f"{each.low:+.3f} to {each.high:+.3f}",
+        )
     return table
 
 

@@ -14,7 +14,8 @@ from agent.evaluation.sample import Flags, Floats
 FLAT = 0.01
 """F1 that a threshold may lack, and still be as good as the best."""
 
-_DECIMALS = (2, 3, 4)  # of a threshold to paste: as few as keep the detections that it separates
+_DECIMALS = (2, 3, 4)  # of a threshold to paste
+_ROUNDING = 0.003  # F1 that a threshold of fewer digits may lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,7 @@ def threshold_curve(curve: LabelCurve, weight: Floats) -> ThresholdCurve:
 def best_threshold(curve: ThresholdCurve, floor: float) -> BestThreshold | None:
     """Return the threshold of the best F1; None where no detection is right.
 
-    Of equal ones it is the highest. It lies between the faintest detection that it keeps and the
-    next one, and has as few digits as that allows.
+    Of equal ones it is the highest, with as few digits as cost at most 0.003 of F1.
     """
     f1 = curve.f1
     if not len(f1) or f1.max() <= 0:
@@ -71,12 +71,13 @@ def best_threshold(curve: ThresholdCurve, floor: float) -> BestThreshold | None:
     flat = f1 >= f1[best] - FLAT
     first = best - int(np.argmin(flat[best::-1])) + 1 if not flat[: best + 1].all() else 0
     after = best + int(np.argmin(flat[best:])) - 1 if not flat[best:].all() else len(f1) - 1
-    below = float(curve.threshold[best + 1]) if best + 1 < len(f1) else min(floor, 1.0)
+    chosen = _short(curve, best, floor)
+    kept = int(np.count_nonzero(curve.threshold >= chosen)) - 1
     return BestThreshold(
-        _between(below, float(curve.threshold[best])),
-        float(f1[best]),
-        float(curve.precision[best]),
-        float(curve.recall[best]),
+        chosen,
+        float(f1[kept]),
+        float(curve.precision[kept]),
+        float(curve.recall[kept]),
         float(curve.threshold[after]),
         float(curve.threshold[first]),
         ends_at_floor=after == len(f1) - 1,
@@ -114,12 +115,18 @@ def f1_of(precision: Estimate | None, recall: Estimate | None) -> float:
     return 2 * precision.value * recall.value / (precision.value + recall.value)
 
 
-def _between(below: float, at: float) -> float:
-    """Return a number of few digits above `below`, at most `at`."""
+def _short(curve: ThresholdCurve, best: int, floor: float) -> float:
+    """Return a threshold of few digits whose F1 is nearly that of the best one.
+
+    It lies between the faintest detection that the best threshold keeps and the next one, or near.
+    """
+    at = float(curve.threshold[best])
+    is_last = best + 1 == len(curve.threshold)
+    below = min(floor, at) if is_last else float(curve.threshold[best + 1])
+    f1 = curve.f1
     for decimals in _DECIMALS:
-        step = 10.0**-decimals
-        middle = round(np.floor((below + at) / 2 / step) * step, decimals)
-        for found in (middle, round(middle + step, decimals)):
-            if below < found <= at:
-                return float(found)
+        middle = round((below + at) / 2, decimals)
+        kept = int(np.count_nonzero(curve.threshold >= middle)) - 1
+        if middle >= floor and kept >= 0 and f1[best] - f1[kept] <= _ROUNDING:
+            return middle
     return at

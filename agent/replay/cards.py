@@ -1,23 +1,18 @@
 """Draws a chosen capture as an HTML card: the image with its boxes, and the reasons."""
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from agent.camera.images.file import read_image
+from agent.dataset.small_image import small_image_url
 from agent.errors import UnusableImage
 from agent.record.captions import places
 from agent.record.shape_drawing import joints
 from agent.record.shapes import Visibility, visibility
 from agent.record.summary import LabelledBox, labelled_box
 
-_WIDTH = 480  # of an image on the page, in pixels
-_QUALITY = 72  # of its JPEG
 _LETTER = 0.62  # width of a letter as a share of its height
 _LINE = 1.25  # height of a caption, as a share of that of a letter
 _DOT = 0.14  # radius of a keypoint, as a share of the height of a letter
@@ -54,17 +49,9 @@ def card(capture: Mapping[str, Any], dataset: Path, *, with_source: bool) -> str
 def _data_url(path: Path) -> str:
     """Return an image, made smaller, as a data URL."""
     try:
-        pixels = read_image(path)
+        return small_image_url(path)
     except UnusableImage as exc:
         raise OSError(f"cannot read {path}: {exc}") from exc
-    height, width = pixels.shape[:2]
-    if width > _WIDTH:
-        size = (_WIDTH, max(1, round(height * _WIDTH / width)))
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    else:
-        small = pixels
-    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
 def _boxes(record: Mapping[str, Any]) -> Iterator[str]:

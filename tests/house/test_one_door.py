@@ -25,7 +25,7 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
         "draws on images that `agent.runtime.answers` or the spool gave",
     ),
     "agent.cli.demo": (frozenset({"imencode", "tobytes"}), "a contact sheet of stored images"),
-    "agent.replay.cards": (
+    "agent.dataset.small_image": (
         frozenset({"imencode", "tobytes", "b64encode"}),
         "stored images, made smaller",
     ),

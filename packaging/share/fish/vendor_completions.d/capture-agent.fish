@@ -41,7 +41,11 @@ complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a evaluate -d 'Measure the model on the reviewed random captures: failure rate, precision, recall, AP.'
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l labels
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l reviewed
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l model
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l model-format
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l model-labels
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l report
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a receive -d 'Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.'
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l dir
