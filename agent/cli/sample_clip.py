@@ -5,7 +5,7 @@ its licence is the project's. The same clip is drawn on every computer.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -15,22 +15,21 @@ import av
 import cv2
 import numpy as np
 
+from agent.cli.street_drawing import (
+    HEIGHT,
+    WIDTH,
+    ball,
+    bus,
+    car,
+    clock,
+    person,
+    stop_sign,
+    street,
+    traffic_light,
+)
 from agent.domain import Pixels
 
-WIDTH, HEIGHT = 640, 360
 FPS = 25
-
-_HORIZON = HEIGHT // 2
-_SMOOTH = cv2.LINE_AA
-
-_Colour = tuple[int, int, int]  # BGR
-_Point = tuple[float, float]
-_Sides = tuple[float, float, float, float]  # left, top, right, bottom
-
-_DARK: _Colour = (25, 25, 25)
-_GLASS: _Colour = (60, 50, 40)
-_METAL: _Colour = (120, 120, 120)
-_WHITE: _Colour = (240, 240, 240)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,19 @@ class _Scene:
 
 def sample_clip() -> bytes:
     """Return the clip as an MPEG-4 file; takes some seconds."""
+    return encoded(clip_pixels(), rate=FPS)
+
+
+def encoded(frames: Iterable[Pixels], *, rate: int) -> bytes:
+    """Return drawn frames, all BGR `[360, 640, 3]`, as an MPEG-4 file of `rate` frames a second."""
     file = BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        stream: Any = container.add_stream("mpeg4", rate=FPS)
+        stream: Any = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = 2_000_000
-        for number, pixels in enumerate(clip_pixels()):
+        for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
@@ -61,9 +65,9 @@ def clip_pixels() -> Iterator[Pixels]:
     """Yield the frames of the clip, BGR `[360, 640, 3]`."""
     random = np.random.default_rng(1)
     for scene in _SCENES:
-        street = _street(np.random.default_rng(scene.seed))
+        houses = street(np.random.default_rng(scene.seed))
         for number in range(round(scene.seconds * FPS)):
-            pixels = street.copy()
+            pixels = houses.copy()
             scene.draw(pixels, number / FPS)
             noise = random.normal(0, scene.noise, pixels.shape)
             shown = np.clip(pixels * scene.light + noise, 0, 255).astype(np.uint8)
@@ -71,28 +75,28 @@ def clip_pixels() -> Iterator[Pixels]:
 
 
 def _morning(pixels: Pixels, at: float) -> None:
-    _clock(pixels, (470, 92), 30, minutes=at)
-    _traffic_light(pixels, (262, 118), 13, lit=int(at / 1.4) % 3)
-    _stop_sign(pixels, (88, 132), 30)
-    _bus(pixels, (760 - 190 * at, 262), 21, (30, 160, 220))
-    _car(pixels, (-90 + 165 * at, 312), 34, (40, 40, 180))
-    _person(pixels, (610 - 48 * at, 346), 120, (160, 90, 40), at)
+    clock(pixels, (470, 92), 30, minutes=at)
+    traffic_light(pixels, (262, 118), 13, lit=int(at / 1.4) % 3)
+    stop_sign(pixels, (88, 132), 30)
+    bus(pixels, (760 - 190 * at, 262), 21, (30, 160, 220))
+    car(pixels, (-90 + 165 * at, 312), 34, (40, 40, 180))
+    person(pixels, (610 - 48 * at, 346), 120, (160, 90, 40), at)
 
 
 def _dusk(pixels: Pixels, at: float) -> None:
-    _clock(pixels, (150, 80), 26, minutes=4 + at)
-    _traffic_light(pixels, (520, 128), 11 + at, lit=2 - int(at) % 3)
-    _car(pixels, (700 - 170 * at, 290), 22 + 3 * at, (160, 150, 60))
-    _person(pixels, (120 + 60 * at, 330), 92, (50, 60, 160), at)
-    _person(pixels, (190 + 52 * at, 334), 98, (90, 120, 60), at + 0.4)
+    clock(pixels, (150, 80), 26, minutes=4 + at)
+    traffic_light(pixels, (520, 128), 11 + at, lit=2 - int(at) % 3)
+    car(pixels, (700 - 170 * at, 290), 22 + 3 * at, (160, 150, 60))
+    person(pixels, (120 + 60 * at, 330), 92, (50, 60, 160), at)
+    person(pixels, (190 + 52 * at, 334), 98, (90, 120, 60), at + 0.4)
 
 
 def _noon(pixels: Pixels, at: float) -> None:
-    _stop_sign(pixels, (540, 120), 18 + 5 * at)
-    _car(pixels, (330, 262 + 12 * at), 12 + 11 * at, (190, 190, 185))
-    _ball(pixels, (90 + 110 * at, 322 - 60 * abs(math.sin(2.4 * at))), 13)
-    _person(pixels, (70 + 70 * at, 342), 128, (60, 140, 190), 1.3 * at)
-    _person(pixels, (470 - 66 * at, 350), 136, (120, 60, 110), at)
+    stop_sign(pixels, (540, 120), 18 + 5 * at)
+    car(pixels, (330, 262 + 12 * at), 12 + 11 * at, (190, 190, 185))
+    ball(pixels, (90 + 110 * at, 322 - 60 * abs(math.sin(2.4 * at))), 13)
+    person(pixels, (70 + 70 * at, 342), 128, (60, 140, 190), 1.3 * at)
+    person(pixels, (470 - 66 * at, 350), 136, (120, 60, 110), at)
 
 
 _SCENES = (
@@ -100,141 +104,3 @@ _SCENES = (
     _Scene(3.0, seed=8, light=0.5, noise=8, draw=_dusk),
     _Scene(3.0, seed=14, light=1.08, noise=4, draw=_noon),
 )
-
-
-def _street(random: np.random.Generator) -> Pixels:
-    """Draw sky, houses and road."""
-    fade = np.linspace(1.0, 0.7, _HORIZON)[:, np.newaxis, np.newaxis]
-    street = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    street[:_HORIZON] = np.asarray([230, 190, 150]) * fade
-    street[_HORIZON:] = (90, 92, 95)
-    left = 0
-    while left < WIDTH:
-        width, height = int(random.integers(60, 120)), int(random.integers(70, 150))
-        top, right = _HORIZON - height, left + width
-        wall = [int(part) for part in random.integers(80, 170, 3)]
-        cv2.rectangle(street, (left, top), (right, _HORIZON + 10), wall, -1)
-        for y in range(top + 12, _HORIZON - 12, 26):
-            for x in range(left + 8, right - 14, 24):
-                pane = _GLASS if random.random() < 0.6 else (150, 210, 230)  # noqa: PLR2004
-                cv2.rectangle(street, (x, y), (x + 12, y + 16), pane, -1)
-        left = right
-    cv2.rectangle(street, (0, _HORIZON + 10), (WIDTH, _HORIZON + 34), (150, 150, 150), -1)
-    return street
-
-
-def _stop_sign(pixels: Pixels, at: _Point, size: float) -> None:
-    corners = [(math.cos(a), math.sin(a)) for a in (math.pi * (n / 4 + 1 / 8) for n in range(8))]
-    _box(pixels, at, size, (-0.08, 0.0, 0.08, 3.2), _METAL)
-    _shape(pixels, at, size, corners, _WHITE)
-    _shape(pixels, at, 0.92 * size, corners, (35, 25, 190))
-    scale, thick = size / 34, max(1, round(size / 11))
-    (width, height), _ = cv2.getTextSize("STOP", cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    start = (round(at[0] - width / 2), round(at[1] + height / 2))
-    cv2.putText(pixels, "STOP", start, cv2.FONT_HERSHEY_SIMPLEX, scale, _WHITE, thick, _SMOOTH)
-
-
-def _traffic_light(pixels: Pixels, at: _Point, size: float, lit: int) -> None:
-    _box(pixels, at, size, (-0.12, 0.0, 0.12, 7.0), (60, 60, 60))
-    _box(pixels, at, size, (-1.0, -2.8, 1.0, 2.8), (20, 25, 20))
-    for number, colour in enumerate(((40, 40, 240), (40, 200, 250), (120, 230, 60))):
-        blue, green, red = colour
-        shown = colour if number == lit else (blue // 5, green // 5, red // 5)
-        _disc(pixels, at, size, (0.0, 1.8 * (number - 1)), 0.75, shown)
-
-
-def _clock(pixels: Pixels, at: _Point, size: float, minutes: float) -> None:
-    _disc(pixels, at, size, (0, 0), 1.0, _DARK)
-    _disc(pixels, at, size, (0, 0), 0.9, _WHITE)
-    for angle in np.arange(12) * math.pi / 6:
-        _line(pixels, at, size, (0.75, angle), (0.87, angle), 2)
-    for length, angle in ((0.5, 1 + minutes / 12), (0.72, minutes)):
-        _line(pixels, at, size, (0.0, 0.0), (length, angle), 3)
-
-
-def _car(pixels: Pixels, at: _Point, size: float, colour: _Colour) -> None:
-    body = [(-2.1, -0.25), (-2.15, -0.85), (-1.7, -1.0), (-1.1, -1.6), (0.6, -1.6), (1.25, -1.0)]
-    _shape(pixels, at, size, [*body, (2.0, -0.85), (2.15, -0.3)], colour)
-    _shape(pixels, at, size, [(-1.45, -1.0), (-1, -1.48), (-0.3, -1.48), (-0.3, -1.0)], _GLASS)
-    _shape(pixels, at, size, [(-0.2, -1.0), (-0.2, -1.48), (0.5, -1.48), (1.0, -1.0)], _GLASS)
-    _wheels(pixels, at, size, (-1.3, 1.3), 0.42)
-    _disc(pixels, at, size, (2.0, -0.7), 0.12, (200, 240, 255))
-    _disc(pixels, at, size, (-2.05, -0.75), 0.1, (40, 40, 220))
-
-
-def _bus(pixels: Pixels, at: _Point, size: float, colour: _Colour) -> None:
-    _box(pixels, at, size, (-3.2, -2.6, 3.2, -0.3), colour)
-    for number in range(6):
-        _box(pixels, at, size, (number - 3.0, -2.3, number - 2.15, -1.4), _GLASS)
-    _wheels(pixels, at, size, (-2.0, 2.0), 0.5)
-
-
-def _ball(pixels: Pixels, at: _Point, size: float) -> None:
-    _disc(pixels, at, size, (0, 0), 1.0, _WHITE)
-    for angle in np.arange(5) * 2 * math.pi / 5:
-        _disc(pixels, at, size, (0.62 * math.cos(angle), 0.62 * math.sin(angle)), 0.25, _DARK)
-    _disc(pixels, at, size, (0, 0), 0.25, _DARK)
-
-
-def _person(pixels: Pixels, at: _Point, height: float, clothes: _Colour, phase: float) -> None:
-    """Draw a walking person; `phase` is in seconds."""
-    unit = height / 8
-    x, y = at
-    for side in (1, -1):
-        swing = 0.35 * side * math.sin(6 * phase)
-        hip, foot = (x, y - 4 * unit), (x + 4 * unit * math.sin(swing), y)
-        cv2.line(pixels, _whole(hip), _whole(foot), (70, 50, 40), round(1.1 * unit), _SMOOTH)
-        shoulder = (x, y - 6.3 * unit)
-        hand = (x - 3 * unit * math.sin(swing), y - 3.6 * unit)
-        cv2.line(pixels, _whole(shoulder), _whole(hand), clothes, round(0.8 * unit), _SMOOTH)
-    _oval(pixels, (x, y - 5.3 * unit), (unit, 1.7 * unit), clothes)
-    _oval(pixels, (x, y - 7.4 * unit), (0.55 * unit, 0.7 * unit), (150, 175, 220))
-    _oval(pixels, (x, y - 7.7 * unit), (0.6 * unit, 0.5 * unit), (30, 40, 60), start=180)
-
-
-def _wheels(pixels: Pixels, at: _Point, size: float, places: _Point, radius: float) -> None:
-    for place in places:
-        _disc(pixels, at, size, (place, -0.3), radius, _DARK)
-        _disc(pixels, at, size, (place, -0.3), radius / 2, (170, 170, 170))
-
-
-def _shape(pixels: Pixels, at: _Point, size: float, corners: list[_Point], colour: _Colour) -> None:
-    points = np.asarray([_whole((at[0] + size * x, at[1] + size * y)) for x, y in corners])
-    cv2.fillPoly(pixels, [points.astype(np.int32)], colour, _SMOOTH)
-
-
-def _box(
-    pixels: Pixels,
-    at: _Point,
-    size: float,
-    sides: tuple[float, float, float, float],
-    colour: _Colour,
-) -> None:
-    left, top, right, bottom = sides
-    _shape(pixels, at, size, [(left, top), (right, top), (right, bottom), (left, bottom)], colour)
-
-
-def _disc(
-    pixels: Pixels, at: _Point, size: float, middle: _Point, radius: float, colour: _Colour
-) -> None:
-    centre = _whole((at[0] + size * middle[0], at[1] + size * middle[1]))
-    cv2.circle(pixels, centre, max(1, round(size * radius)), colour, -1, _SMOOTH)
-
-
-def _oval(pixels: Pixels, centre: _Point, radii: _Point, colour: _Colour, start: int = 0) -> None:
-    cv2.ellipse(pixels, _whole(centre), _whole(radii), 0, start, 360, colour, -1, _SMOOTH)
-
-
-def _line(pixels: Pixels, at: _Point, size: float, start: _Point, end: _Point, thick: int) -> None:
-    """Draw from `start` to `end`, each a distance from `at` in sizes, and an angle."""
-    first, last = (
-        _whole(
-            (at[0] + size * distance * math.cos(angle), at[1] + size * distance * math.sin(angle))
-        )
-        for distance, angle in (start, end)
-    )
-    cv2.line(pixels, first, last, _DARK, thick, _SMOOTH)
-
-
-def _whole(point: _Point) -> tuple[int, int]:
-    return round(point[0]), round(point[1])

@@ -17,7 +17,8 @@ from typing import Self
 
 import cv2
 
-from agent.cli.sample_clip import HEIGHT, WIDTH, clip_pixels
+from agent.cli.sample_clip import clip_pixels
+from agent.cli.street_drawing import HEIGHT, WIDTH
 from tests import ROOT
 from tests.docs.pages import Block, commands, lines_of
 
