@@ -23,6 +23,7 @@ from agent.evaluation.sample import SampleFrame
 from agent.evaluation.truth import ReviewedFrame, has_area
 from agent.record.seen import is_sure
 from agent.record.shapes import task_of
+from agent.record.synthetic import is_synthetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ class Evaluation:
 def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
     """Evaluate a dataset; `records` are of one task.
 
-    The figures of the model are those of its reviewed random captures.
+    The figures of the model are those of its reviewed random captures. Synthetic captures are left
+    out: they show nothing that a camera saw.
     """
+    records = {name: record for name, record in records.items() if not is_synthetic(record)}
     drawn = {name: record for name, record in records.items() if record["lane"] == "random"}
     frames = tuple(
         ReviewedFrame(name, drawn[name], truth, float(drawn[name]["sampling"]["weight"]))

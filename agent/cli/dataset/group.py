@@ -10,6 +10,7 @@ from agent.cli import CommandGroup
 from agent.cli.dataset.health import health
 from agent.cli.dataset.import_ import import_
 from agent.cli.dataset.merge import merge
+from agent.cli.dataset.synthesize import synthesize
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -28,3 +29,4 @@ def _group() -> None:
 app.command("import")(import_)
 app.command()(merge)
 app.command()(health)
+app.command()(synthesize)

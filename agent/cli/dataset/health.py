@@ -71,7 +71,7 @@ def health(
     from agent.files import Disk
     from agent.system import SystemClock
 
-    terms = check.HealthTerms(_targets(target or []), _zone(timezone))
+    terms = check.HealthTerms(targets_of(target or []), _zone(timezone))
     disk = Disk(is_shared=True)
     with ExitStack() as stack:
         folder = out
@@ -103,7 +103,7 @@ def health(
         print(f"Open {printable(page, 1000)}", file=sys.stderr if as_json else sys.stdout)
 
 
-def _targets(texts: list[str]) -> "Targets":
+def targets_of(texts: list[str]) -> "Targets":
     """Return the targets of `N` and `LABEL=N`; raise `ConfigurationError` for all bad ones."""
     from agent.dataset.health.objects import Targets
 

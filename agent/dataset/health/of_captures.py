@@ -15,6 +15,7 @@ from agent.dataset.verdicts import read_verdicts
 from agent.dataset.yolo import names_of
 from agent.errors import ConfigurationError
 from agent.files import read_regular_file
+from agent.record.synthetic import is_synthetic
 
 _OF_MOMENT = (
     "device", "camera", "boot_id", "monotonic_ns", "clock_synchronized", "captured_at",
@@ -48,6 +49,9 @@ def read_capture_folder(directory: Path) -> Subject:
                 image = _image(folder, record, reviews.get(path.stem))
             except (ConfigurationError, ValueError, TypeError, KeyError, OverflowError) as error:
                 subject.add_problem(ProblemKind.BAD_RECORD, path, error)
+                continue
+            if is_synthetic(record):  # shows what its parent shows, not what cameras see
+                subject.synthetic += 1
                 continue
             about[path.stem] = {name: record[name] for name in _OF_MOMENT if name in record}
             _add_names(subject, labels_of_model(record))

@@ -55,7 +55,7 @@ def health_of(
         "agent": agent,
         "dataset": subject.directory.name,
         "layout": subject.layout.value,
-        "images": _images(examined, found),
+        "images": {**_images(examined, found), "synthetic": subject.synthetic},
         "classes": objects.classes(subject, examined, targets, found),
         "places": objects.places(examined, found),
         "sizes": objects.sizes(examined, found),

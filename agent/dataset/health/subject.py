@@ -99,6 +99,7 @@ class Subject:
     names: list[str] = field(default_factory=list)  # its class list
     images: list[HealthImage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    synthetic: int = 0  # variants of other images, which are not examined
 
     def add_problem(self, kind: ProblemKind, path: Path, why: object = "", image: str = "") -> None:
         """Note a problem of a file."""

@@ -58,6 +58,11 @@ class SynthesisReport:
     missing: Mapping[Need, float] = field(default_factory=dict)  # afterwards
     problems: list[str] = field(default_factory=list)  # images that could not be used
 
+    @property
+    def left(self) -> int:
+        """Credits that are not spent."""
+        return max(0, self.terms.credits - self.existing - len(self.made))
+
     def facts(self) -> dict[str, Any]:
         """Return the report as JSON."""
         counts = Counter(variant.need for variant in self.made)
@@ -65,7 +70,7 @@ class SynthesisReport:
             "credits": self.terms.credits,
             "existing": self.existing,
             "made": len(self.made),
-            "left": max(0, self.terms.credits - self.existing - len(self.made)),
+            "left": self.left,
             "seed": self.terms.seed,
             "parents": self.parents,
             "left_out": self.left_out,
@@ -96,13 +101,14 @@ def synthesize(
     terms: SynthesisTerms,
     *,
     dry_run: bool = False,
-    made: Callable[[Variant], object] = lambda _: None,
+    made: Callable[[int], object] = lambda _: None,
 ) -> SynthesisReport:
     """Make variants of the captures in `directory`, as captures of the dataset `out`.
 
-    `disk` writes in `out`. `made` gets each variant once it is stored. Raises `ConfigurationError`
-    for a folder that cannot be used, `DamagedDataset`, and `OSError` if the disk refuses: all that
-    was stored stays, and a repeated call goes on.
+    `disk` writes in `out`. `made` gets the number of variants after each.
+
+    Raises `ConfigurationError` for a folder that cannot be used, `DamagedDataset`, and `OSError` if
+    the disk refuses: all that was stored stays, and a repeated call goes on.
     """
     captures = read_captures(directory)
     reviews = standing_reviews(read_verdicts(directory).lines)
@@ -134,7 +140,7 @@ def synthesize(
             if not dry_run:
                 dataset.store(variant.record_json, variant.image)
             report.made.append(variant.without_image())
-            made(variant)
+            made(len(existing) + len(report.made))
         report.missing = dict(synthesis.missing)
     return report
 
