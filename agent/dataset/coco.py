@@ -1,4 +1,4 @@
-"""COCO annotations from records: boxes, outlines, keypoints; rotated boxes as outlines.
+"""COCO annotations from records and reviews: boxes, outlines, keypoints.
 
 Pure rows from `coco_of`; `write_coco` puts them beside the images of a dataset folder.
 Format: the data format page of COCO (cocodataset.org).
@@ -7,10 +7,13 @@ Format: the data format page of COCO (cocodataset.org).
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.records import Records, part_folders, read_records
+from agent.dataset.reviews import LabelOrigin, Review, objects_of, standing_reviews
+from agent.dataset.verdicts import read_verdicts
 from agent.dataset.yolo import LabelForm, form_of_record, names_of
 from agent.domain import Polygon, Task
 from agent.files import Disk
@@ -26,7 +29,7 @@ from agent.record.shapes import (
     keypoint_names,
     visibility,
 )
-from agent.record.summary import Annotate, LabelledBox, labels_of, verdict_tags
+from agent.record.summary import LabelledBox, labelled_box, verdict_tags
 
 FILE = "annotations.json"
 
@@ -41,6 +44,7 @@ def write_coco(directory: Path, disk: Disk) -> list[Path]:
     refuses.
     """
     written = []
+    reviews = standing_reviews(read_verdicts(directory).lines)
     for folder in (directory, *part_folders(directory)):
         records = read_records(folder)
         try:
@@ -48,18 +52,22 @@ def write_coco(directory: Path, disk: Disk) -> list[Path]:
         except (FileNotFoundError, ValueError):  # classifiers have none; a person may write another
             names = []
         path = folder.absolute() / FILE
-        disk.write_durably(path, json.dumps(coco_of(records, names), ensure_ascii=False).encode())
+        disk.write_durably(path, json_bytes(coco_of(records, names, reviews)))
         written.append(path)
     return written
 
 
-def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
+def coco_of(
+    records: Records,
+    names: Sequence[str] = (),
+    reviews: Mapping[str, Review] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return images, annotations and categories of captures; `names` are classes known before.
 
-    Annotated are the objects at or above their threshold, each with its `score`: they are the
-    model's. `tags` of an image are the verdicts on it, such as `verdict-wrong` or `unobjected`, and
-    `auto` or `auto-audit` of one that the model labelled itself.
-    What a detection becomes:
+    Annotated are the objects of the standing review, else those at or above their threshold.
+    `origin` says which; objects of the model have a `score`. `tags` of an image are the verdicts on
+    it, such as `verdict-wrong` or `unobjected`, and `auto` or `auto-audit` of one that the model
+    labelled itself. What an object becomes:
 
     - `segmentation`: the outline; of a segmentation model without one, the corners of the box; of a
       rotated box, the part of it inside of the image; else none;
@@ -72,43 +80,46 @@ def coco_of(records: Records, names: Sequence[str] = ()) -> dict[str, Any]:
     keypoints = 0
     for image, (name, record) in enumerate(sorted(records.items()), 1):
         classes = with_classes_of(classes, record)
-        images.append(_image(image, name, record))
+        review = reviews.get(name)
+        known = objects_of(record, review)
+        objects = known if known.is_known else objects_of(record)
+        images.append(_image(image, name, record, known.origin, review))
         form = form_of_record(record)
         keypoints = max(keypoints, form.keypoints)
-        labels = labels_of(record, Annotate.THRESHOLD) if "detections" in record else None
-        for box in labels.boxes if labels is not None else ():
-            number = number_of(classes, {"label": box.label, "class_id": box.class_id})
+        size = record["image"]["width"], record["image"]["height"]
+        for each in objects.objects or ():
+            box = labelled_box(each, *size)
+            if box is None:
+                continue
+            number = number_of(classes, {"label": box.label, "class_id": each.get("class_id")})
+            is_of_person = review is not None and review.boxes is not None
             about = {
                 "id": len(annotations) + 1,
                 "image_id": image,
                 "category_id": number + 1,
-                "iscrowd": 0,
-                "score": round(box.confidence, 4),
+                "iscrowd": int(bool(each.get("iscrowd"))),
+                "origin": objects.origin.value,
+                **({} if is_of_person else {"score": round(box.confidence, 4)}),
             }
-            size = record["image"]["width"], record["image"]["height"]
-            annotations.append({**about, **_shape(box, form, *size)})
+            annotations.append({**about, **shape_of(box, form, *size)})
     return {
-        "info": {"description": "Captures of capture-agent, with what its model reported"},
+        "info": {"description": "Captures of capture-agent, labelled by its model and by people"},
         "images": images,
         "annotations": annotations,
-        "categories": [_category(n, label, keypoints) for n, label in enumerate(classes, 1)],
+        "categories": [category(n, label, keypoints) for n, label in enumerate(classes, 1)],
     }
 
 
-def _image(number: int, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    mark = auto_mark(record)
-    tags = [*([] if mark is None else [mark]), *verdict_tags(record)]
-    return {
-        "id": number,
-        "file_name": f"{name}.jpg",
-        "width": record["image"]["width"],
-        "height": record["image"]["height"],
-        "date_captured": str(record.get("captured_at", "")),
-        **({"tags": tags} if tags else {}),
-    }
+def json_bytes(value: object) -> bytes:
+    """Return a value as JSON in UTF-8; half of a surrogate pair, which UTF-8 lacks, is escaped."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
-def _category(number: int, label: str, keypoints: int) -> dict[str, Any]:
+def category(number: int, label: str, keypoints: int) -> dict[str, Any]:
+    """Return a category whose objects have so many keypoints."""
     made: dict[str, Any] = {"id": number, "name": label, "supercategory": ""}
     if keypoints:
         made["keypoints"] = keypoint_names(keypoints)
@@ -117,7 +128,8 @@ def _category(number: int, label: str, keypoints: int) -> dict[str, Any]:
     return made
 
 
-def _shape(box: LabelledBox, form: LabelForm, width: int, height: int) -> dict[str, Any]:
+def shape_of(box: LabelledBox, form: LabelForm, width: int, height: int) -> dict[str, Any]:
+    """Return the fields of an annotation that say where the object is; see `coco_of`."""
     outline: Polygon = ()
     if form.task is Task.SEGMENT:
         outline = box.outline
@@ -133,6 +145,28 @@ def _shape(box: LabelledBox, form: LabelForm, width: int, height: int) -> dict[s
         made["keypoints"] = list(_keypoints(box.keypoints, form.keypoints))
         made["num_keypoints"] = sum(seen > 0 for seen in made["keypoints"][2::3])
     return made
+
+
+def _image(
+    number: int,
+    name: str,
+    record: Mapping[str, Any],
+    origin: LabelOrigin,
+    review: Review | None,
+) -> dict[str, Any]:
+    mark = auto_mark(record)
+    tags = [*([] if mark is None else [mark]), *verdict_tags(record)]
+    if review is not None:
+        tags = list(dict.fromkeys([*tags, f"verdict-{review.verdict}"]))
+    return {
+        "id": number,
+        "file_name": f"{name}.jpg",
+        "width": record["image"]["width"],
+        "height": record["image"]["height"],
+        "date_captured": str(record.get("captured_at", "")),
+        "origin": origin.value,
+        **({"tags": tags} if tags else {}),
+    }
 
 
 def _keypoints(found: Keypoints, count: int) -> Iterator[float]:

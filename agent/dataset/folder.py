@@ -366,11 +366,16 @@ def _class_folder(record: Mapping[str, Any]) -> Path | None:
     return _folder_of_class(record["id"], None if best is None else best.label)
 
 
+def class_folder(label: str) -> str:
+    """Return the name of the folder for images of a class, fit for every file system."""
+    return _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label) or "%"
+
+
 def _folder_of_class(identity: str, label: str | None) -> Path:
     """Return where the image of a class goes; None: no class was sure enough."""
     if label is None:
         return Path("unclassified")
-    name = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label) or "%"
+    name = class_folder(label)
     if len(name.encode()) > _LONGEST_NAME:
         raise UnfitCapture(f"cannot store {identity}: its label is too long for a folder")
     return Path("classes") / name

@@ -58,7 +58,7 @@ class SplitTerms:
     """How to split."""
 
     block: float = 600.0  # seconds of a block of time
-    gap: float = 60.0  # seconds between a held-out frame and a training frame
+    gap: float = 60.0  # seconds; training frames are farther from held-out frames; 0 = no gap
     val: float = 0.2  # share of the frames that are not test frames, 0 to below 1
     has_test: bool = True  # random captures are the test set; else they are split like others
 
@@ -108,7 +108,7 @@ def split_captures(candidates: Iterable[Candidate], terms: SplitTerms) -> Splits
             left_out[each.id] = LeftOut.SAME_IMAGE
         elif each.is_automatic and each.moment.block(terms.block) in val_blocks:
             left_out[each.id] = LeftOut.IN_VALIDATION_BLOCK
-        elif neighbours.distance(each.moment) < terms.gap:
+        elif terms.gap > 0 and neighbours.distance(each.moment) <= terms.gap:
             left_out[each.id] = LeftOut.NEAR
         else:
             by_id[each.id] = Split.TRAIN

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.domain import OBJECT_TASKS, Task
 from agent.record.shapes import (
+    COCO_KEYPOINTS,
     KEYPOINTS_MAX,
     Visibility,
     area,
@@ -81,13 +82,28 @@ def rows(
     object that is outside of it nothing remains. Raises `ValueError` for a box that is not four
     finite numbers.
     """
-    lines = []
+    boxes, numbers = [], []
     for detection, number in zip(detections, classes, strict=True):
         box = labelled_box(detection, width, height)
         if box is not None:
-            texts = " ".join(_numbers(box, width, height, form))
-            lines.append(f"{number} {texts}\n")
-    return "".join(lines)
+            boxes.append(box)
+            numbers.append(number)
+    return rows_of(boxes, numbers, width=width, height=height, form=form)
+
+
+def rows_of(
+    boxes: Sequence[LabelledBox],
+    classes: Sequence[int],
+    *,
+    width: int,
+    height: int,
+    form: LabelForm,
+) -> str:
+    """Return a row for each box, as `rows` does."""
+    return "".join(
+        f"{number} {' '.join(_numbers(box, width, height, form))}\n"
+        for box, number in zip(boxes, classes, strict=True)
+    )
 
 
 def data_yaml(names: Sequence[str], form: LabelForm = LabelForm()) -> str:
@@ -100,12 +116,45 @@ def data_yaml(names: Sequence[str], form: LabelForm = LabelForm()) -> str:
         "# train and val are the same images here: split them by `capture-agent dataset export`.",
         "train: images",
         "val: images",
+        *_form_lines(form),
+        *_name_lines(names),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def split_yaml(names: Sequence[str], form: LabelForm, images: Mapping[str, str]) -> str:
+    """Return the `data.yaml` of an export; `images` has the folder of each split."""
+    is_person = form.task is Task.POSE and form.keypoints == len(COCO_KEYPOINTS)
+    lines = [
+        "# Written by `capture-agent dataset export`; see dataset.json for its version and splits.",
+        *(f"{split}: {folder}" for split, folder in images.items()),
+        *_form_lines(form),
+        *([f"flip_idx: {_mirrored()}"] if is_person else []),
+        *_name_lines(names),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _form_lines(form: LabelForm) -> list[str]:
+    return [
         *([f"task: {form.task}"] if form.task is not Task.DETECT else []),
         *([f"kpt_shape: [{form.keypoints}, 3]"] if form.keypoints else []),
+    ]
+
+
+def _name_lines(names: Sequence[str]) -> list[str]:
+    return [
         "names:" if names else "names: {}",
         *(f"  {index}: {_quoted(name)}" for index, name in enumerate(names)),
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _mirrored() -> list[int]:
+    """Return the number of each keypoint of a person in the mirror image."""
+    other = {"left": "right", "right": "left"}
+    sides = (name.partition("_") for name in COCO_KEYPOINTS)
+    mirrored = [f"{other.get(side, side)}{dash}{part}" for side, dash, part in sides]
+    return [COCO_KEYPOINTS.index(name) for name in mirrored]
 
 
 def names_of(text: str) -> list[str]:

@@ -81,6 +81,7 @@ def test_annotations_by_hand(task: str, detection: dict[str, Any], row: dict[str
             "category_id": 3,
             "bbox": [left, top, right - left, bottom - top],
             "iscrowd": 0,
+            "origin": "model",
             "score": 0.9,
             **row,
         }

@@ -7,6 +7,7 @@ imported when one runs.
 import typer
 
 from agent.cli import CommandGroup
+from agent.cli.dataset.export import export
 from agent.cli.dataset.health import health
 from agent.cli.dataset.import_ import import_
 from agent.cli.dataset.merge import merge
@@ -26,6 +27,7 @@ def _group() -> None:
     """Keep the names of subcommands even while there is only one."""
 
 
+app.command()(export)
 app.command("import")(import_)
 app.command()(merge)
 app.command()(health)

@@ -63,6 +63,17 @@ complete -c capture-agent -n '__fish_seen_subcommand_from review' -l by
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a export -d 'Write a version of a dataset to train with: split by camera and time, in other tools\' form.'
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l out
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l format
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l task
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l origin
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l block
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l gap
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l val
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l test
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a import -d 'Import what people corrected in Label Studio, Roboflow, CVAT or another tool as reviews.'
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l by
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l reviewed
@@ -80,6 +91,17 @@ complete -c capture-agent -n '__fish_seen_subcommand_from health' -l target
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l timezone
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l help
+complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a synthesize -d 'Make variants of reviewed captures: other light, smaller, larger, moved, mirrored.'
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l credits
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l out
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l seed
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l per-parent
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l never-flip
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l flip
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l target
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l dry-run
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a install -d 'Install this capture-agent as a service: user, folders, settings, unit.'
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l root
 complete -c capture-agent -n '__fish_seen_subcommand_from install' -l executable

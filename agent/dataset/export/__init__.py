@@ -1,0 +1,1 @@
+"""Versions of a dataset to train with: chosen, split, and written in the form of other tools."""
