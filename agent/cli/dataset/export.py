@@ -65,7 +65,7 @@ def export(
     except OSError as error:
         raise TemporaryError(
             f"cannot export to {printable(out)}: {printable(error.strerror or error)}; make room, "
-            "and call it again: it begins anew"
+            "and call it again: it starts from the beginning"
         ) from error
     if as_json:
         print(json.dumps(summary_of(contents, form)))
