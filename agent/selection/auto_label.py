@@ -39,6 +39,11 @@ NEW_OBJECT = 0.5
 """How much of an object must be unknown for it to count as new: a day after it was shown."""
 
 
+_RECHECK_S = 1.0
+"""After a frame with nothing new, those with the same labels are not compared for so long: to
+compare four objects with a thousand others takes 5 ms."""
+
+
 class ObjectCover(Cover):
     """What captures showed of objects: place and appearance, as the cover of suspects has them."""
 
@@ -68,6 +73,8 @@ class AutoLabels:
         self.per_day = plan.auto_per_day
         self._new_id = new_id
         self._run = run
+        self._known: dict[str, tuple[int, list[str]]] = {}
+        # By camera: the second, and the labels, of a frame with nothing new.
         self.trust = AutoTrust(plan.auto_precision)
         self.feedback: Feedback | None = None
         """The file that the trust rests on."""
@@ -98,11 +105,16 @@ class AutoLabels:
         if isinstance(found, AutoRefusal):
             return self._refuse(found)
         best = self._cell.cutoff(now)
-        if len(counted_objects(observation, thresholds)) <= best:
+        labels = [each.label for each in counted_objects(observation, thresholds)]
+        if len(labels) <= best:
             return self._refuse(AutoRefusal.ANOTHER_IS_BETTER)
+        camera = observation.frame.camera
+        if self._known.get(camera, (-1, [])) == (int(now / _RECHECK_S), labels):
+            return self._refuse(AutoRefusal.SHOWN)
         view = self._view(observation, context.bits, now)
         value = self.cover.value(view, now)
         if not value:
+            self._known[camera] = int(now / _RECHECK_S), labels
             return self._refuse(AutoRefusal.SHOWN)
         if value <= best:
             return self._refuse(AutoRefusal.ANOTHER_IS_BETTER)
