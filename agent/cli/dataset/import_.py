@@ -64,11 +64,12 @@ def import_(
     """
     from agent.dataset.importing.plan import ImportTerms, plan_import
     from agent.dataset.importing.readers import read_source
+    from agent.dataset.records import part_folders
     from agent.dataset.reviewed import ReviewedDataset
     from agent.files import Disk
     from agent.system import SystemClock
 
-    if not (directory.is_dir() and any(map(_is_records, (directory, *_folders(directory))))):
+    if not any((each / "records").is_dir() for each in (directory, *part_folders(directory))):
         raise ConfigurationError(
             f"cannot import: there are no captures in {printable(directory)}; give the folder that "
             "holds images/ and records/"
@@ -90,14 +91,6 @@ def import_(
         return
     for line in _report(plan, directory, dry_run=dry_run):
         print(line)
-
-
-def _is_records(folder: Path) -> bool:
-    return (folder / "records").is_dir()
-
-
-def _folders(directory: Path) -> list[Path]:
-    return [each for each in directory.iterdir() if each.is_dir()]
 
 
 def _write(plan: "ImportPlan", dataset: "ReviewedDataset") -> None:

@@ -30,9 +30,16 @@ _DECODER = json.JSONDecoder()
 
 
 def first_character(file: Path) -> str:
-    """Return the first character of a text that is not blank; empty if there is none near."""
-    with _opened(file) as text:
-        return text.read(_TEXT_MAX).lstrip()[:1]
+    """Return the first character of a text that is not blank; empty if there is none near.
+
+    Raises `ReviewError` for a file that is no text.
+    """
+    try:
+        with _opened(file) as text:
+            return text.read(_TEXT_MAX).lstrip()[:1]
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is neither text nor zip"
+        raise ReviewError(f"cannot read {printable(file)}: {printable(why)}") from error
 
 
 def json_items(file: Path) -> Iterator[Any]:

@@ -158,32 +158,34 @@ def _line(
     tool: str,
     terms: ImportTerms,
 ) -> Line:
-    verdict, boxes, labels = said.verdict, None, None
-    if verdict is VerdictKind.UNUSABLE:
-        pass
-    elif comparison is not None:
-        if comparison.verdict is not VerdictKind.RIGHT:
-            verdict = comparison.verdict
-            boxes = objects_of_comparison(record, comparison)
-        verdict = verdict or VerdictKind.RIGHT
-    elif said.labels is not None and "classes" in record:
-        is_right = said.labels == _model_labels(record)
-        verdict = (verdict or VerdictKind.RIGHT) if is_right else VerdictKind.WRONG
-        labels = None if is_right else list(said.labels)
     try:
+        verdict, boxes, labels = _judged(said, record, comparison)
         return review_line(
             name,
-            verdict or VerdictKind.RIGHT,
+            verdict,
             at=min(said.at, terms.now) if said.at is not None else terms.now,
             by=terms.by or said.by or tool,
             boxes=boxes,
             labels=labels,
             note=said.note,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ReviewError(
             f"cannot import the review of the capture {name}: {printable(error)}"
         ) from error
+
+
+def _judged(
+    said: Said, record: Mapping[str, Any], comparison: Comparison | None
+) -> tuple[VerdictKind, list[dict[str, Any]] | None, list[str] | None]:
+    """Return the verdict, and the objects or the classes of the image where they differ."""
+    if said.verdict is VerdictKind.UNUSABLE:
+        return said.verdict, None, None
+    if comparison is not None and comparison.verdict is not VerdictKind.RIGHT:
+        return comparison.verdict, objects_of_comparison(record, comparison), None
+    if said.labels is not None and "classes" in record and said.labels != _model_labels(record):
+        return VerdictKind.WRONG, None, list(said.labels)
+    return said.verdict or VerdictKind.RIGHT, None, None
 
 
 def _model_labels(record: Mapping[str, Any]) -> tuple[str, ...]:
