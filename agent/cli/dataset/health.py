@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli import console
-from agent.errors import ConfigurationError
+from agent.errors import ConfigurationError, TemporaryError
 from agent.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    from agent.dataset.health.check import HealthTerms
     from agent.dataset.health.objects import Targets
+    from agent.dataset.health.report import Health
 
 _ALERTS_SHOWN = 20
 _LARGEST_TARGET = 1_000_000_000
@@ -63,6 +65,34 @@ def health(
     its images. It is a folder that opens from the disk, without a server.
     """
     import sys
+
+    from agent.dataset.health import check
+    from agent.files import is_disk_full
+
+    terms = check.HealthTerms(targets_of(target or []), _zone(timezone))
+    try:
+        found, written = _checked(directory, terms, out=out, report=report, is_read=as_json)
+    except OSError as error:
+        kind = TemporaryError if is_disk_full(error) else ConfigurationError
+        raise kind(
+            f"cannot write {printable(error.filename or out or report or directory)}: "
+            f"{printable(error.strerror or error)}; choose another place with --out, or make room"
+        ) from error
+    if as_json:
+        sys.stdout.write(check.report_bytes(found.report).decode())
+    else:
+        _show(found.report)
+    for page in written:
+        print(f"Open {printable(page, 1000)}", file=sys.stderr if as_json else sys.stdout)
+
+
+def _checked(
+    directory: Path, terms: "HealthTerms", *, out: Path | None, report: Path | None, is_read: bool
+) -> "tuple[Health, list[Path]]":
+    """Check and write; return the report and the pages. Raises `OSError`.
+
+    `is_read`: what is printed is enough, unless `out` or `report` is given.
+    """
     from contextlib import ExitStack
 
     from agent import __version__
@@ -71,13 +101,12 @@ def health(
     from agent.files import Disk
     from agent.system import SystemClock
 
-    terms = check.HealthTerms(targets_of(target or []), _zone(timezone))
     disk = Disk(is_shared=True)
     with ExitStack() as stack:
         folder = out
         if folder is None and report is not None:
             folder = Path(stack.enter_context(check.temporary_folder()))
-        elif folder is None and not as_json:
+        elif folder is None and not is_read:
             folder = directory / _FOLDER
         folder = folder.absolute() if folder is not None else None
         found = check.measured_health(
@@ -95,12 +124,7 @@ def health(
         if report is not None and folder is not None:
             check.write_page(found, folder, report.absolute(), disk)
             written.append(report)
-    if as_json:
-        sys.stdout.write(check.report_bytes(found.report).decode())
-    else:
-        _show(found.report)
-    for page in written:
-        print(f"Open {printable(page, 1000)}", file=sys.stderr if as_json else sys.stdout)
+    return found, written
 
 
 def targets_of(texts: list[str]) -> "Targets":

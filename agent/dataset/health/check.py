@@ -50,7 +50,10 @@ def measured_health(
     Raises `ConfigurationError` if `directory` is no dataset, `OSError` if the disk refuses.
     """
     subject = read_subject(directory)
-    examined = examine(subject.images, out, disk or Disk(), advance)
+    disk = disk or Disk()
+    if out is not None:
+        disk.make_directory(out)  # to fail before the images are measured, not after
+    examined = examine(subject.images, out, disk, advance)
     return health_of(
         subject,
         examined,

@@ -307,17 +307,30 @@ def duplicates(report: Report, images: ImagesByKey) -> Iterator[str]:
         f"<p>A random split would have such a copy for {leakage['near_at_random']:.0%} of its "
         "validation images.</p>"
     )
-    if leakage["seconds_at_random"]:
-        cells = "".join(
-            f"<tr><td>{escape(seconds)} s</td><td>{share:.0%}</td></tr>"
-            for seconds, share in leakage["seconds_at_random"].items()
-        )
-        yield (
-            '<table class="plain"><thead><tr><th scope="col">training frame of the same camera '
-            'within</th><th scope="col">validation frames of a random split</th></tr></thead>'
-            f"<tbody>{cells}</tbody></table>"
-        )
+    yield from _seconds(leakage)
     yield "</section>"
+
+
+def _seconds(leakage: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the share of held-out frames with a training frame near in time."""
+    columns = {split: each["seconds"] for split, each in leakage["splits"].items()}
+    columns["a random split"] = leakage["seconds_at_random"]
+    columns = {name: shares for name, shares in columns.items() if shares}
+    if not columns:
+        return
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    within = next(iter(columns.values()))
+    rows = "".join(
+        f"<tr><td>{escape(seconds)} s</td>"
+        + "".join(f"<td>{shares[seconds]:.0%}</td>" for shares in columns.values())
+        + "</tr>"
+        for seconds in within
+    )
+    yield (
+        '<table class="plain"><caption>Held-out frames with a training frame of the same camera '
+        f'within so many seconds</caption><thead><tr><th scope="col">within</th>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table>"
+    )
 
 
 def tallies(report: Report, images: ImagesByKey) -> Iterator[str]:

@@ -161,12 +161,27 @@ def _leakage(
         found.add(f"leak:{splits[number]}", number)
     return {
         "splits": {
-            split: {"images": size, "near": by_split[split]}
+            split: {
+                "images": size,
+                "near": by_split[split],
+                "seconds": _seconds(examined, split),
+            }
             for split, size in sorted(sizes.items())
         },
         "near_at_random": _near_at_random(len(examined), [*near, *exact]),
         "seconds_at_random": _seconds_at_random(examined),
     }
+
+
+def _seconds(examined: Sequence[Examined], split: str) -> dict[str, float]:
+    """Return the share of a split's frames with a training frame near in time, by seconds."""
+    moments = {each.image.name: each.image.moment for each in examined if each.image.moment}
+    of_split = {
+        name: [each.image.name for each in examined if each.image.split == name]
+        for name in (split, "train")
+    }
+    held_out, train = ([n for n in of_split[each] if n in moments] for each in (split, "train"))
+    return {f"{leak.within:g}": leak.share for leak in leaks(moments, train, held_out)}
 
 
 def _near_at_random(total: int, groups: Sequence[Sequence[int]]) -> float:

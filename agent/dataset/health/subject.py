@@ -13,6 +13,7 @@ class Layout(StrEnum):
     CAPTURES = "captures"  # a dataset folder of the agent, with records
     YOLO = "yolo"  # images, label files and data.yaml
     COCO = "coco"  # images and JSON files of annotations
+    FOLDERS = "folders"  # of a classifier: a folder for each class
 
 
 class ProblemKind(StrEnum):

@@ -118,7 +118,7 @@ def test_a_yolo_dataset_of_others_is_read_by_split(tmp_path: Path) -> None:
     assert report["tallies"]["split"] == {"train": 2, "val": 2}
     assert report["images"]["empty"] == 2
     assert report["images"]["without_labels"] == 1
-    assert report["leakage"]["splits"] == {"val": {"images": 2, "near": 1}}
+    assert report["leakage"]["splits"] == {"val": {"images": 2, "near": 1, "seconds": {}}}
     assert [alert["text"] for alert in report["alerts"] if alert["code"] == "leak"] == [
         "val leaks: 1 of its 2 images (50%) are nearly the same as a training image"
     ]
@@ -223,3 +223,36 @@ def test_a_dataset_of_few_captures_has_a_report(tmp_path: Path, count: int) -> N
     assert report["images"]["total"] == count
     codes = ["no objects", *(["not reviewed", "clock"] if count else [])]
     assert [alert["code"] for alert in report["alerts"]] == codes
+
+
+def test_the_folders_of_a_classifier_are_read(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/dog", "val/cat", "val/bird"):
+        (tmp_path / place).mkdir(parents=True)
+    for number, place in enumerate(("train/cat/a.jpg", "train/dog/b.png", "val/cat/c.jpg")):
+        (tmp_path / place).write_bytes(drawn(number))
+
+    report = report_on(tmp_path)
+
+    assert classes(report) == {"bird": (0, 0), "cat": (2, 2), "dog": (1, 1)}
+    assert report["tallies"]["split"] == {"train": 2, "val": 1}
+
+
+def test_the_manifest_of_an_export_says_where_images_are_from(tmp_path: Path) -> None:
+    yolo(tmp_path, {"train": [(drawn(1), [])], "val": [(drawn(2), []), (drawn(3), [])]}, "car")
+    (tmp_path / "images/val/001.jpg").rename(tmp_path / "images/val/other.jpg")
+    facts = {"device": "pi", "camera": "gate", "captured_at": "2026-06-01T12:00:03Z"}
+    lines = [
+        {"id": "000", **facts, "lane": "random", "origin": "corrected", "verdict": "wrong"},
+        {"id": "other", **facts, "captured_at": "never", "lane": 7},
+    ]
+    (tmp_path / "captures.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in lines) + "[1]\n"
+    )
+
+    report = report_on(tmp_path)
+
+    assert report["tallies"]["lane"] == {"random": 2}
+    assert report["tallies"]["origin"] == {"corrected": 2}
+    assert report["coverage"]["hours"]["pi / gate"][12] == 2
+    assert report["leakage"]["splits"]["val"]["seconds"]["1"] == 1.0
+    assert kinds(report)["file of labels unreadable"] == 1
