@@ -70,6 +70,8 @@ def health_of(
         "problems": _problems(subject, examined, found),
         "problem_list": [asdict(each) for each in subject.problems[:PROBLEMS_MAX]],
     }
+    if subject.synthetic:
+        report["tallies"]["origin"]["synthetic"] = subject.synthetic
     exact, near = _groups(examined)
     report["duplicates"] = _duplicates(examined, exact, near, found)
     report["leakage"] = _leakage(examined, near, found)
