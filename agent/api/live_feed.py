@@ -20,7 +20,7 @@ PERIOD_S = 1.0
 STATUS_FACTS = (
     *("needs", "waiting", "waiting_bytes", "oldest_waiting", "delivered", "last_delivered"),
     *("in_rejected", "evicted", "credits_left", "budget_per_day", "occupied_bytes", "max_bytes"),
-    *("disk", "disk_free_bytes"),
+    *("disk", "disk_free_bytes", "auto"),
 )
 """Of `status --json`, what the page shows."""
 

@@ -350,6 +350,11 @@ function stored(now) {
     ["Delivered", `${now.delivered}${last}`],
   ];
   if (now.in_rejected) rows.push(["Refused", `${now.in_rejected} by the endpoint`, "bad"]);
+  if (now.auto) {
+    const trusted = now.auto.trusted ? `trusted: ${now.auto.trusted}` : "no class is trusted";
+    const sent = `${now.auto.sent_today ?? 0} of ${now.auto.per_day} sent today`;
+    rows.push(["Auto labels", `${sent}; ${trusted}`, now.auto.trusted ? "" : "warn"]);
+  }
   rows.push(
     ["Credits", now.credits_left < 0 ? "no limit" : `${now.credits_left.toFixed(1)} left, ${now.budget_per_day} a day`],
     ["Spool", `${size(now.occupied_bytes)} of ${size(now.max_bytes)}`, now.disk === "spool full" ? "warn" : ""],
