@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +17,10 @@ from agent.evaluation.intervals import Estimate, Term, ratio
 from agent.evaluation.known_objects import KnownObjects, known_objects
 from agent.evaluation.label_measures import Measured, measure
 from agent.evaluation.lanes import OfLane, OfRule, by_lane, by_rule
+from agent.evaluation.limits import limits_of
 from agent.evaluation.reviewed import ReviewedCaptures
 from agent.evaluation.sample import SampleFrame
 from agent.evaluation.truth import ReviewedFrame, has_area
-from agent.record.seen import is_sure
 from agent.record.shapes import task_of
 from agent.record.synthetic import is_synthetic
 
@@ -79,7 +78,7 @@ def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
         if name in drawn
     )
     known = known_objects(frames)
-    floor = max((_floor(each.record) for each in frames), default=0.0)
+    floor = max((limits_of(each.record).floor for each in frames), default=0.0)
     is_classifier = any("classes" in each.record for each in frames)
     measured: Measured | None = None
     classes: tuple[OfClass, ...] = ()
@@ -121,7 +120,7 @@ def sample_frames(frames: Sequence[ReviewedFrame], known: KnownObjects) -> list[
     found = []
     for each in frames:
         if each.id in known.weights and each.truth.objects is not None:
-            limits = each.record["thresholds"]
+            limits = limits_of(each.record)
             boxes = detected_boxes(each.record, each.truth.objects)
             found.append(
                 SampleFrame(
@@ -129,8 +128,8 @@ def sample_frames(frames: Sequence[ReviewedFrame], known: KnownObjects) -> list[
                     known.weights[each.id],
                     [box for box in boxes if has_area(box)],
                     each.truth.objects,
-                    limits["labels"],
-                    limits["default"],
+                    limits.labels,
+                    limits.default,
                 )
             )
     return found
@@ -150,7 +149,7 @@ def classified_frames(
                     known.weights[each.id],
                     best[0]["label"] if best else "",
                     best[0]["confidence"] if best else 0.0,
-                    bool(best) and is_sure(best[0], each.record),
+                    bool(best) and limits_of(each.record).is_reached(best[0]),
                     frozenset(each.truth.classes),
                 )
             )
@@ -172,20 +171,14 @@ def _thresholds(frames: Sequence[ReviewedFrame]) -> dict[str, float]:
     if not frames:
         return {}
     newest = max(frames, key=lambda each: str(each.record.get("captured_at", "")))
-    limits = newest.record["thresholds"]
+    limits = limits_of(newest.record)
     labels = {box.label for each in frames for box in each.truth.objects or ()}
     labels |= {
         str(found["label"])
         for each in frames
-        for name in ("detections", "classes")
-        for found in each.record.get(name, ())
+        for found in (*each.record.get("detections", ()), *each.record.get("classes", ())[:1])
     }
-    return {label: limits["labels"].get(label, limits["default"]) for label in sorted(labels)}
-
-
-def _floor(record: Mapping[str, Any]) -> float:
-    floor = record["thresholds"].get("floor", 0.0)
-    return float(floor) if isinstance(floor, int | float) else 0.0
+    return {label: limits.of(label) for label in sorted(labels)}
 
 
 def _task(records: Records) -> Task:

@@ -6,6 +6,7 @@ assume that further frames are like those seen.
 """
 
 import math
+from statistics import NormalDist
 
 from agent.evaluation.intervals import CONFIDENCE, Estimate, student
 
@@ -43,4 +44,4 @@ def needed_for_sign(difference: float, deviation: float, reviewed: int) -> int |
 
 def needed_from_nothing(target: float = TARGET) -> int:
     """Return how many frames settle the share that needs most, 0.5."""
-    return math.ceil(student(0.5 + CONFIDENCE / 2, 1000) ** 2 / 4 / target**2)
+    return math.ceil(NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) ** 2 / 4 / target**2)

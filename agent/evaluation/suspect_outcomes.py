@@ -14,8 +14,8 @@ from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.dataset.annotations.model_boxes import detected_boxes
 from agent.domain import Box
 from agent.evaluation.box_matching import MATCH_IOU, FrameMatch, box_iou, match_boxes, share_inside
+from agent.evaluation.limits import limits_of
 from agent.evaluation.truth import FrameTruth
-from agent.record.seen import is_sure
 
 _SAME_PLACE_IOU = 0.9
 """A suspect has the box of its detection; rounding may move it a little."""
@@ -57,9 +57,10 @@ def suspect_outcomes(record: Mapping[str, Any], truth: FrameTruth) -> list[Suspe
     frame = None
     if truth.objects is not None and "detections" in record:
         frame = _Frame.of(record, truth.objects)
+    suspects = record.get("suspects")
     return [
         _outcome(suspect, record, truth, frame)
-        for suspect in record.get("suspects") or ()
+        for suspect in (suspects if isinstance(suspects, list) else ())
         if isinstance(suspect, dict) and isinstance(suspect.get("rule"), str)
     ]
 
@@ -74,7 +75,8 @@ class _Frame:
 
     @classmethod
     def of(cls, record: Mapping[str, Any], objects: Sequence[AnnotatedBox]) -> "_Frame":
-        sure = [n for n, each in enumerate(record["detections"]) if is_sure(each, record)]
+        limits = limits_of(record)
+        sure = [n for n, each in enumerate(record["detections"]) if limits.is_reached(each)]
         boxes = detected_boxes(record, objects)
         return cls(sure, objects, match_boxes([boxes[number] for number in sure], objects))
 
@@ -95,7 +97,9 @@ def side_of(suspect: Mapping[str, Any], record: Mapping[str, Any]) -> Side:
     if place is None:
         return Side.FRAME
     detection = _detection(suspect, place, record)
-    is_above = detection is not None and is_sure(record["detections"][detection], record)
+    is_above = detection is not None and limits_of(record).is_reached(
+        record["detections"][detection]
+    )
     return Side.ABOVE if is_above else Side.BELOW
 
 

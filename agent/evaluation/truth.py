@@ -9,7 +9,7 @@ from agent.dataset.annotations.model_boxes import detected_boxes
 from agent.dataset.reviews import Review, objects_of
 from agent.domain import Box
 from agent.evaluation.box_matching import match_boxes
-from agent.record.seen import is_sure
+from agent.evaluation.limits import limits_of
 from agent.record.shapes import bounds, corners_of, polygon_of
 from agent.record.summary import sides
 
@@ -84,11 +84,11 @@ def reported_boxes(
 
     Boxes without an area are left out: no label is written for them either.
     """
-    boxes = detected_boxes(record, objects)
+    boxes, limits = detected_boxes(record, objects), limits_of(record)
     return [
         box
         for box, each in zip(boxes, record.get("detections", ()), strict=True)
-        if is_sure(each, record) and has_area(box)
+        if limits.is_reached(each) and has_area(box)
     ]
 
 

@@ -1,0 +1,111 @@
+"""Whatever a record or a line of a review holds, the command answers or says what is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from agent.cli import app
+from tests.evaluation.drawn_set import DrawnSet
+
+ANYTHING: Any = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["label", "box", "confidence", "default", "labels", "floor", "name"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = (
+    *("thresholds", "detections", "classes", "suspects", "model", "rules", "sampling", "camera"),
+    *("captured_at", "image", "feedback"),
+)
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *map(str, words)])
+
+
+def answered(result: Result) -> None:
+    assert result.exit_code in {0, 78}, result.stderr + repr(result.exception)
+    assert "Traceback" not in result.stderr
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.slow
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+)
+@given(field=st.sampled_from(FIELDS), content=ANYTHING)
+def test_any_record_is_measured_or_refused(tmp_path: Path, field: str, content: object) -> None:
+    folder = tmp_path / "set"
+    if not folder.exists():
+        DrawnSet(captures=6).write(folder)
+    path = sorted((folder / "records").iterdir())[1]
+    before = path.read_text()
+    try:
+        path.write_text(json.dumps({**json.loads(before), field: content}))
+        answered(run(folder, "--report", tmp_path / "page.html"))
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.slow
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
+@given(field=st.sampled_from(["boxes", "labels", "at", "by", "verdict"]), content=ANYTHING)
+def test_any_line_of_a_review_is_read_or_left_out(
+    tmp_path: Path, field: str, content: object
+) -> None:
+    folder = tmp_path / "set"
+    if not folder.exists():
+        DrawnSet(captures=6).write(folder)
+    path = folder / "verdicts.jsonl"
+    before = path.read_text()
+    try:
+        lines = before.splitlines()
+        lines[1] = json.dumps({**json.loads(lines[1]), field: content})
+        path.write_text("\n".join(lines) + "\n")
+        answered(run(folder, "--json"))
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "{}\n", "[1]\n", "\x00\n", '{"id": null}\n'])
+def test_a_file_without_reviews_is_none(tmp_path: Path, text: str) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+    (folder / "verdicts.jsonl").write_text(text)
+
+    result = run(folder)
+
+    assert result.exit_code == 78
+    assert "cannot evaluate" in result.stderr
+
+
+def test_reviews_of_captures_that_are_gone_do_not_count(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+    gone = sorted((folder / "records").iterdir())[1]
+    gone.unlink()
+
+    assert json.loads(run(folder, "--json").stdout)["reviewed"] == 3
+
+
+def test_an_empty_set_of_labels_says_what_is_needed(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+    (folder / "verdicts.jsonl").unlink()
+    (folder / "labels").rmdir()
+
+    result = run(folder)
+
+    assert result.exit_code == 78
+    assert "none of the 4 random captures has a label or verdict" in result.stderr
+    assert "385 reviews" in result.stderr
