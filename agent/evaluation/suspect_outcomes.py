@@ -54,15 +54,16 @@ def suspect_outcomes(record: Mapping[str, Any], truth: FrameTruth) -> list[Suspe
       matches lies there: with an IoU of at least 0.5, whatever its label; or, for a region without
       a label, with at least half of it inside.
     """
-    frame = None
-    if truth.objects is not None and "detections" in record:
-        frame = _Frame.of(record, truth.objects)
-    suspects = record.get("suspects")
-    return [
-        _outcome(suspect, record, truth, frame)
-        for suspect in (suspects if isinstance(suspects, list) else ())
-        if isinstance(suspect, dict) and isinstance(suspect.get("rule"), str)
+    stated = record.get("suspects")
+    suspects = [
+        each
+        for each in (stated if isinstance(stated, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("rule"), str)
     ]
+    frame = None
+    if suspects and truth.has_failure and truth.objects is not None and "detections" in record:
+        frame = _Frame.of(record, truth.objects)
+    return [_outcome(suspect, record, truth, frame) for suspect in suspects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,21 @@ class _Frame:
 
 def side_of(suspect: Mapping[str, Any], record: Mapping[str, Any]) -> Side:
     """Return the side of the threshold on which a suspect of a checked record was."""
-    place = _box(suspect)
-    if place is None:
-        return Side.FRAME
-    detection = _detection(suspect, place, record)
+    return _place(suspect, record)[0]
+
+
+def _place(
+    suspect: Mapping[str, Any], record: Mapping[str, Any]
+) -> tuple[Side, Box | None, int | None]:
+    """Return side and box of a suspect, and the place in the record of its own detection."""
+    box = _box(suspect)
+    if box is None:
+        return Side.FRAME, None, None
+    detection = _detection(suspect, box, record)
     is_above = detection is not None and limits_of(record).is_reached(
         record["detections"][detection]
     )
-    return Side.ABOVE if is_above else Side.BELOW
+    return (Side.ABOVE if is_above else Side.BELOW), box, detection
 
 
 def _outcome(
@@ -109,17 +117,16 @@ def _outcome(
     truth: FrameTruth,
     frame: _Frame | None,
 ) -> SuspectOutcome:
-    side, place = side_of(suspect, record), _box(suspect)
+    side, box, detection = _place(suspect, record)
     is_failure: bool | None
-    if side is Side.FRAME or place is None or not truth.has_failure:
+    if box is None or not truth.has_failure:
         is_failure = truth.has_failure
     elif frame is None:
         is_failure = None
     elif side is Side.ABOVE:
-        detection = _detection(suspect, place, record)
         is_failure = detection is not None and frame.is_wrong(detection)
     else:
-        is_failure = frame.has_missed(place, is_region=not suspect.get("label"))
+        is_failure = frame.has_missed(box, is_region=not suspect.get("label"))
     p = _probability(suspect.get("p"))
     prior = suspect.get("prior")
     return SuspectOutcome(
@@ -134,6 +141,9 @@ def _outcome(
 
 def _detection(suspect: Mapping[str, Any], place: Box, record: Mapping[str, Any]) -> int | None:
     """Return the place in the record of the suspect's own detection; None if it has none."""
+    for number, each in enumerate(record.get("detections", ())):
+        if each["box"] == suspect["box"] and each["label"] == suspect.get("label"):
+            return number
     found = [
         (box_iou(place, Box(*each["box"])), each["confidence"], number)
         for number, each in enumerate(record.get("detections", ()))

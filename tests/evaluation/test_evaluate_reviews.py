@@ -210,7 +210,7 @@ def classified(folder: Path, right: int, wrong: int) -> Path:
 
 
 def test_a_classifier_has_accuracy_and_figures_by_class(tmp_path: Path) -> None:
-    """The first image is right, but below its threshold: the application heard nothing."""
+    """The first image is right, but below its threshold: the application did not act on it."""
     found = run(classified(tmp_path, right=8, wrong=2))
 
     assert found["task"] == "classify"

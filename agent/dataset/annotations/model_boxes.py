@@ -43,7 +43,7 @@ def compared_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> 
 
 
 def detected_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> list[AnnotatedBox]:
-    """Return all detections of a record, down to its floor and in its order.
+    """Return all detections of a checked record, down to its floor and in its order.
 
     Where people drew outlines, it is the bounds of the model's outlines, as in `compared_boxes`.
     """
@@ -51,7 +51,7 @@ def detected_boxes(record: Mapping[str, Any], truth: Sequence[AnnotatedBox]) -> 
     width, height = record["image"]["width"], record["image"]["height"]
     found = []
     for each in record.get("detections", ()):
-        place = sides(each)
+        place = each["box"]  # four numbers: the record is checked
         box = labelled_box(each, width, height) if is_by_bounds else None
         if box is not None:
             place = bounds(box.polygon or within(box.corners, width, height) or box.rectangle)
