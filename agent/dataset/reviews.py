@@ -307,7 +307,7 @@ def _check_labels(labels: object, most: int) -> None:
 def _check_label(label: object) -> None:
     if not isinstance(label, str) or not label.strip() or len(label) > LONGEST_LABEL:
         raise ValueError(f"each label must be a text of 1 to {LONGEST_LABEL} characters")
-    if clean_text(label, LONGEST_LABEL) != label.strip():
+    if clean_text(label, LONGEST_LABEL) != label.strip() or not {"\n", "\t"}.isdisjoint(label):
         raise ValueError("a label must not have control characters")
 
 

@@ -72,12 +72,14 @@ def open_review(
     tls = None if certificate is None else tls_context(certificate, setting="--tls-cert")
     terms = ReviewTerms(clean_text(by, LONGEST_BY), token, tls)
     listening = listen_at(address, setting="--host and --port")
-    disk = Disk(inside=directory)
-    log = make_log(level="warning")
-    with served(
-        directory, listening, address.host, terms, disk=disk, clock=SystemClock(), log=log
-    ) as url:
-        yield OpenReview(directory, url, tuple(_warnings(address, terms)))
+    disk, clock, log = Disk(inside=directory), SystemClock(), make_log(level="warning")
+    try:
+        with served(
+            directory, listening, address.host, terms, disk=disk, clock=clock, log=log
+        ) as url:
+            yield OpenReview(directory, url, tuple(_warnings(address, terms)))
+    finally:
+        listening.remove()
 
 
 def folder_of(source: str) -> Path:

@@ -114,7 +114,7 @@ class ReviewDesk:
             counts["device"][entry.device] += 1
             counts["lane"][entry.lane] += 1
             counts["label"].update(entry.labels)
-            counts["rule"].update(set(entry.rules))
+            counts["rule"].update(dict.fromkeys(entry.rules, 1))
         for review in reviews.values():
             counts["by"][review.by] += 1
             counts["label"].update({each["label"] for each in review.boxes or ()})

@@ -93,13 +93,15 @@ def _captures(desk: ReviewDesk) -> list[Route]:
             JsonField("again", text=False, flag=True),
         )
         queue = _queue(given["queue"])
-        count = min(max(int(given.get("count", 1)), 0), _NEXT_MAX)
+        count = given.get("count", 1)
+        if count not in range(_NEXT_MAX + 1):
+            raise RequestRefused(RefusalKind.INVALID, f"count: must be from 0 to {_NEXT_MAX}")
         found = await asyncio.to_thread(
             desk.next,
             _page_of(given),
             queue,
             filters_of(given),
-            count=count,
+            count=int(count),
             again=bool(given.get("again")),
         )
         return JSONResponse(found)

@@ -1,16 +1,27 @@
 """Dataset folders to review: made of small drawn images, through the code that stores captures."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import cv2
 import numpy as np
 
 from agent.dataset.folder import Dataset
 from agent.files import Disk
+from agent.ports import Clock
+from agent.record.timestamp import timestamp
+from agent.review.service import REVIEW_LIMITS, ReviewTerms, served
+from agent.web.limits import WebLimits
+from agent.web.listening import Listening
+from tests.fakes.api import ApiClient
 from tests.fakes.captures import RANDOM_SLOT, capture_id, record_of
+from tests.fakes.clock import WALL
+from tests.fakes.log import Recorder
 
 WIDTH, HEIGHT = 200, 100
 """Pixels of an image; `record_of` has a car at 10, 20 to 110, 70 in it."""
@@ -39,7 +50,8 @@ class ReviewFolder:
             record["sampling"] = RANDOM_SLOT
         if "classes" in record:
             del record["detections"]
-        self._dataset.store(json.dumps(record).encode(), image)
+        with mock.patch("agent.files.os.fsync"):  # it takes most of the time
+            self._dataset.store(json.dumps(record).encode(), image)
         return capture_id(number)
 
     @property
@@ -51,3 +63,34 @@ class ReviewFolder:
     def labels(self, number: int) -> str:
         """The YOLO rows of a capture."""
         return (self.path / "labels" / f"{capture_id(number)}.txt").read_text()
+
+
+def review(number: int, verdict: str = "right", *, after: float = 0, **more: Any) -> dict[str, Any]:
+    """Return a review as the page sends it; `after`: seconds after the clock of the tests began."""
+    at = timestamp(WALL + after)
+    return {"id": capture_id(number), "by": "Ann", "verdict": verdict, "at": at, **more}
+
+
+@contextlib.contextmanager
+def served_folder(
+    path: Path,
+    *,
+    clock: Clock,
+    disk: Disk | None = None,
+    terms: ReviewTerms | None = None,
+    limits: WebLimits = REVIEW_LIMITS,
+) -> Iterator[ApiClient]:
+    """Serve the review page of a folder on a free port of loopback."""
+    tcp = socket.create_server(("127.0.0.1", 0))
+    port = tcp.getsockname()[1]
+    with served(
+        path,
+        Listening(tcp),
+        "127.0.0.1",
+        terms or ReviewTerms(),
+        disk=disk or Disk(inside=path),
+        clock=clock,
+        log=Recorder().log,
+        limits=limits,
+    ):
+        yield ApiClient(port=port)

@@ -8,6 +8,7 @@ const CLICK = 5; // CSS pixels that a pointer may move and still click
 const SMALLEST = 4; // CSS pixels of the sides of a new box
 const ZOOM_MAX = 20;
 const LETTER = 13; // CSS pixels
+const LETTER_WIDTH = 0.6; // of a letter, as a share of its height
 const CROWD = 30; // objects above which only the selected one has its label
 const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [0, 0.5]];
 const HANDLE = { mouse: 9, touch: 22 }; // CSS pixels
@@ -159,7 +160,11 @@ export class Stage {
       // The largest first: small ones stay visible, and Tab goes from large to small.
       const order = [...this.items].sort((one, other) => area(other.box) - area(one.box));
       const isCrowd = this.items.length > CROWD;
-      parts.push(...order.map((item) => this.drawn(item, isCrowd)));
+      const taken = []; // by captions; the selected and the small ones choose first
+      const groups = new Map();
+      const first = [...order].reverse().sort((one, other) => (other === this.selected) - (one === this.selected));
+      for (const item of first) groups.set(item, this.drawn(item, isCrowd, taken));
+      parts.push(...order.map((item) => groups.get(item)));
       if (this.selected && !isHint(this.selected)) parts.push(this.handles());
     }
     if (this.drawing) parts.push(rectangle(this.drawing, "drawing"));
@@ -167,7 +172,7 @@ export class Stage {
     if (hadFocus) this.focusSelected();
   }
 
-  drawn(item, isCrowd) {
+  drawn(item, isCrowd, taken) {
     const isSelected = item === this.selected;
     const suspect = isHint(item) ? null : this.suspicion(item);
     const group = shape("g", {
@@ -180,7 +185,10 @@ export class Stage {
     if (item.corners) group.append(shape("polygon", { class: "corners", points: item.corners.map((point) => point.join()).join(" ") }));
     group.append(rectangle(item.box, "halo"), rectangle(item.box, item.corners ? "line thin" : "line"));
     if (item.keypoints) group.append(...this.pose(item.keypoints));
-    if (!isCrowd || isSelected) group.append(this.caption(item, suspect));
+    if (!isCrowd || isSelected) {
+      const caption = this.caption(item, suspect, taken);
+      if (caption) group.append(caption);
+    }
     group.addEventListener("focus", () => { if (this.selected !== item && !this.drag) this.select(item, { focus: true }); });
     return group;
   }
@@ -193,22 +201,31 @@ export class Stage {
     return `${item.label || "no label"}${confidence}, ${place}${state ? `, ${state}` : ""}`;
   }
 
-  caption(item, suspect) {
-    const [left, top, right] = item.box;
+  // The text of a box where it covers no other; none where there is no such place.
+  caption(item, suspect, taken) {
+    const [left, top, right, bottom] = item.box;
     let text = cut(item.label || "?", 40);
     if (item.state === "suspect") text += `? p ${item.p.toFixed(2)}`;
     else if (item.confidence !== undefined && item.state !== "changed") text += ` ${item.confidence.toFixed(2)}`;
     if (suspect && item.state === "model") text += ` ? p ${suspect.p.toFixed(2)}`;
     const size = LETTER * this.unit;
-    const isAbove = top > size * 1.4;
+    const { width, height } = this.entry.detail;
+    const length = text.length * size * LETTER_WIDTH;
+    const edge = 2 * this.unit;
+    const start = Math.max(Math.min(left + edge, width - length - edge), edge);
+    const end = Math.max(Math.min(right - length, width - length - edge), edge);
+    const lines = [top - 4 * this.unit, top + size * 1.1, bottom + size * 1.1, bottom - 4 * this.unit];
+    const places = lines.flatMap((y) => [[start, y], [end, y]])
+      .filter(([, y]) => y > size && y < height)
+      .map(([x, y]) => [x, y - size, x + length, y + size * 0.2]);
+    const overlaps = (one, other) => one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
+    const free = places.find((place) => !taken.some((each) => overlaps(place, each)));
+    const place = free || (item === this.selected && places[0]);
+    if (!place) return null;
+    taken.push(place);
     const element = shape("text", {
-      x: left + 2 * this.unit, y: isAbove ? top - 4 * this.unit : top + size * 1.1, "font-size": size,
-      "stroke-width": 3 * this.unit,
+      x: place[0], y: place[3] - size * 0.2, "font-size": size, "stroke-width": 3 * this.unit,
     });
-    if (left > this.entry.detail.width * 0.8) {
-      element.setAttribute("text-anchor", "end");
-      element.setAttribute("x", Math.min(right, this.entry.detail.width) - 2 * this.unit);
-    }
     element.textContent = text;
     return element;
   }
