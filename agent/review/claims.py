@@ -38,6 +38,10 @@ class Claims:
         if len(self._clients) > CLIENTS_MAX:
             del self._clients[next(iter(self._clients))]
 
+    def forget(self, client: str) -> None:
+        """Give back what a page holds that was closed."""
+        self._clients.pop(client, None)
+
     def hand_out(self, client: str, captures: Iterable[str]) -> None:
         """Add captures to what a known page holds."""
         known = self._clients[client]

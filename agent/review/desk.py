@@ -39,6 +39,7 @@ class Page:
     client: str  # drawn by the page
     by: str  # who sits before it; empty while nobody said
     holding: tuple[str, ...]  # captures that it shows or will show next
+    is_leaving: bool = False
 
 
 class ReviewDesk:
@@ -80,6 +81,8 @@ class ReviewDesk:
         reviews = self._dataset.reviews()
         with self._lock:
             self._note(page, now)
+            if page.is_leaving:
+                self._claims.forget(page.client)
             others = self._claims.others(page.client, now)
             entries = self._entries
         counts = {queue: {"left": 0, "reviewed": 0, "all": 0} for queue in Queue}

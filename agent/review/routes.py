@@ -79,7 +79,8 @@ def _page(name: str, by: str) -> list[Route]:
 
 def _captures(desk: ReviewDesk) -> list[Route]:
     async def state(request: Request) -> JSONResponse:
-        given = await json_fields(request, *_PAGE_FIELDS)
+        leaving = JsonField("leaving", text=False, flag=True)
+        given = await json_fields(request, *_PAGE_FIELDS, leaving)
         await asyncio.to_thread(desk.follow)
         page, filters = _page_of(given), filters_of(given)
         return JSONResponse(await asyncio.to_thread(desk.state, page, filters))
@@ -177,7 +178,8 @@ def _page_of(given: Mapping[str, Any]) -> Page:
         raise RequestRefused(
             RefusalKind.INVALID, f"holding: must be a list of at most {HOLDING_MAX} ids"
         )
-    return Page(client, clean_text(given.get("reviewer", ""), LONGEST_BY), tuple(holding))
+    by = clean_text(given.get("reviewer", ""), LONGEST_BY)
+    return Page(client, by, tuple(holding), is_leaving=bool(given.get("leaving")))
 
 
 def _filters_of(given: Mapping[str, Any]) -> Any:

@@ -96,6 +96,20 @@ def test_two_pages_get_different_captures_until_one_is_closed(
     assert handed(desk, page("b", "Ben"), count=9) == ids(0)
 
 
+def test_a_page_that_is_closed_gives_its_captures_back(
+    folder: ReviewFolder, desk_of: DeskOf
+) -> None:
+    folder.put(0)
+    desk = desk_of(folder)
+
+    assert handed(desk, page("a")) == ids(0)
+    assert handed(desk, page("b")) == []
+    desk.state(Page("a", "Ann", tuple(ids(0)), is_leaving=True), ALL)
+
+    assert handed(desk, page("b")) == ids(0)
+    assert desk.state(page("b"), ALL)["others"] == []
+
+
 def test_a_page_gets_what_it_skipped_only_when_it_begins_again(
     folder: ReviewFolder, desk_of: DeskOf
 ) -> None:

@@ -868,6 +868,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", (event) => { if (event.key === " ") stage.space = false; });
 window.addEventListener("blur", () => { stage.space = false; });
 window.addEventListener("online", () => outbox.send());
+// What this page holds can go to others at once, also to its own next load.
+window.addEventListener("pagehide", () => {
+  const body = JSON.stringify({ client, leaving: true });
+  const headers = { "Content-Type": "application/json" };
+  fetch(`${location.origin}/v1/state`, { method: "POST", keepalive: true, headers, body }).catch(() => {});
+});
 window.addEventListener("beforeunload", (event) => { if (outbox.waiting) event.preventDefault(); });
 
 find("image").addEventListener("error", async () => {
