@@ -8,7 +8,6 @@ import pytest
 from agent.dataset.reviews import review_line
 from agent.domain import VerdictKind
 from agent.errors import RequestRefused
-from agent.record.audit import is_audited
 from agent.review.claims import CLAIM_S, CLIENTS_MAX, Claims
 from agent.review.desk import FOLLOW_S, Page, ReviewDesk
 from agent.review.entries import Queue
@@ -68,18 +67,6 @@ def test_neither_time_nor_value_decides_the_order_of_the_random_sample(
     assert 2 <= half <= 8  # early and late captures are mixed
 
 
-def test_audits_come_before_other_auto_labels(folder: ReviewFolder, desk_of: DeskOf) -> None:
-    audits = [number for number in range(90) if is_audited(capture_id(number))][:2]
-    others = [number for number in range(90) if number not in audits][:4]
-    for number in audits + others:
-        folder.put(number, lane="auto")
-
-    found = handed(desk_of(folder), page(), Queue.AUTO, count=9)
-
-    assert set(found[:2]) == set(ids(*audits))
-    assert set(found[2:]) == set(ids(*others))
-
-
 def test_two_pages_get_different_captures_until_one_is_closed(
     folder: ReviewFolder, desk_of: DeskOf, clock: ManualClock
 ) -> None:
@@ -92,7 +79,7 @@ def test_two_pages_get_different_captures_until_one_is_closed(
     assert desk.state(page("b", "Ben", *ids(1)), ALL)["others"] == ["Ann"]
     clock.now += CLAIM_S - 1
     assert handed(desk, page("b", "Ben", *ids(1)), count=9) == ids(2)
-    clock.now += 2  # nothing was heard of the page a for longer than a claim lasts
+    clock.now += 2  # the last call of the page a is older than a claim lasts
     assert handed(desk, page("b", "Ben"), count=9) == ids(0)
 
 
