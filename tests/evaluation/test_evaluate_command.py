@@ -189,9 +189,11 @@ def test_the_audit_of_auto_labels_has_a_section_of_its_own(tmp_path: Path) -> No
     file = tmp_path / "v.csv"
     file.write_text("\n".join(["id,verdict", *said]))
 
-    words = evaluate(folder, "--labels", file).stdout
+    page = tmp_path / "page.html"
+    words = evaluate(folder, "--labels", file, "--report", page).stdout
     found = facts(folder, "--labels", file)
 
+    assert "Do auto labels keep their promise?" in page.read_text()
     assert f"Audit: {len(audits) - 1} reviewed of {len(audits)} audits among 200 auto" in words
     assert "auto labels of car break their promise" in words
     assert f"1 of {len(audits)} auto labels for audit is not reviewed" in " ".join(words.split())

@@ -72,6 +72,7 @@ class Device:
     """A camera whose frames are selected, and whose captures wait for their credits."""
 
     plan: SelectionPlan
+    first: int = 1  # number of its first capture
     captures: dict[str, Capture] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     evaluations: list[FrameEvaluation] = field(default_factory=list)
@@ -79,7 +80,7 @@ class Device:
     def __post_init__(self) -> None:
         cover = Cover()
         self._spool = MemorySpool(self.plan, cover)
-        self._numbers = count(1)
+        self._numbers = count(self.first)
         self.selection = Selection(
             ["street"],
             self.plan,

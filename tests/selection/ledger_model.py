@@ -13,7 +13,15 @@ DAY = 86_400.0
 NOON_2026 = 1_784_548_800.0
 SHARE = 0.2  # of the credits, for the random lane
 PAID_FROM_RANDOM = {Lane.RANDOM, Lane.INTERVAL}
-CYCLE = (Lane.SCORE, Lane.RANDOM, Lane.REQUESTED, Lane.VERDICT, Lane.INTERVAL, UNOBJECTED)
+CYCLE = (
+    Lane.SCORE,
+    Lane.RANDOM,
+    Lane.REQUESTED,
+    Lane.VERDICT,
+    Lane.INTERVAL,
+    UNOBJECTED,
+    Lane.AUTO,
+)
 """What is purchased in turn: lanes, and verdicts that affirm the model."""
 
 Action = tuple[str, float]
@@ -27,6 +35,7 @@ class LedgerModel:
     """Checks each purchase against the limits of the budget; computed from the times alone."""
 
     per_day: float
+    for_auto: bool = False  # of the lane `auto` alone, else of all others
     ran: float = 0.0  # seconds of running time
     began: float = 0.0  # value of `ran` at the start of this budget day
     date: int | None = None
@@ -77,6 +86,7 @@ class LedgerModel:
         from_random = self.today[Lane.RANDOM] + self.today[Lane.INTERVAL]
         verdicts = self.today[Lane.VERDICT] + self.today[UNOBJECTED]
         rules = {
+            "lanes": (lane == Lane.AUTO) is self.for_auto,
             "a date": max(self.by_date.values()) <= math.ceil(self.per_day),
             "a budget day": spent <= math.ceil(self.per_day),
             "accrual": spent <= accrued,
@@ -90,10 +100,14 @@ class LedgerModel:
 
 
 def broken_rules(  # noqa: C901 (one branch per kind of action)
-    actions: Sequence[Action], *, per_day: float, make: type[Ledger] = Ledger
+    actions: Sequence[Action],
+    *,
+    per_day: float,
+    make: type[Ledger] = Ledger,
+    for_auto: bool = False,
 ) -> set[str]:
     """Return the names of the limits that the ledger broke in this run of actions."""
-    ledger, model = make(per_day, SHARE), LedgerModel(per_day)
+    ledger, model = make(per_day, SHARE, for_auto=for_auto), LedgerModel(per_day, for_auto)
     clock, wall, boots = 1000.0, NOON_2026, 0
     ledger.accrue(ClockReading(clock, wall, "0"))
     model.pass_time(0.0, wall)
@@ -122,7 +136,7 @@ def broken_rules(  # noqa: C901 (one branch per kind of action)
         ledger.accrue(ClockReading(clock, wall, str(boots)))
         if kind == "buy":
             for one in range(int(amount)):
-                lane = CYCLE[(number + one) % 6] if amount % 1 else CYCLE[number % 6]
+                lane = CYCLE[(number + (one if amount % 1 else 0)) % len(CYCLE)]
                 affirms = lane == UNOBJECTED
                 paid_as = Lane.VERDICT if affirms else Lane(lane)
                 if ledger.may_buy(paid_as, is_unobjected=affirms):
@@ -134,7 +148,9 @@ def broken_rules(  # noqa: C901 (one branch per kind of action)
 
 def _restarted(make: type[Ledger], model: LedgerModel, text: str) -> Ledger:
     """Return the ledger after a restart, without the captures that were delivered meanwhile."""
-    ledger = make.from_text(text, per_day=model.per_day, random_share=SHARE)
+    ledger = make.from_text(
+        text, per_day=model.per_day, random_share=SHARE, for_auto=model.for_auto
+    )
     for capture in set(ledger.paid) - model.paid.keys():
         ledger.finished(capture)
     return ledger

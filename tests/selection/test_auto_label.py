@@ -1,14 +1,16 @@
 """Which of the frames that the model may label itself become captures."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from agent.domain import Lane, Observation
+from agent.domain import Lane, Observation, Surroundings
 from agent.record.audit import AUDIT_ONE_IN, is_audited
 from agent.selection.auto_gate import AutoRefusal
+from agent.selection.budget.hint import SendHint
 from agent.selection.selector import SelectionOutcome
+from agent.selection.similarity import coarse
 from tests.fakes.captures import capture_id
 from tests.selection.auto_frames import MODEL, Device, feedback, objects, plan, seen
 
@@ -68,11 +70,11 @@ def test_new_feedback_changes_the_trust_at_once() -> None:
 
 
 def test_a_parked_car_is_labelled_once() -> None:
-    of = device().run([seen(10.0 * n, *objects(CAR)) for n in range(360)])
+    of = device().run([seen(10.0 * n, *objects(CAR)) for n in range(60)])
 
     assert len(of.auto) == 1
     assert of.selection.auto is not None
-    assert of.selection.auto.refused[AutoRefusal.SHOWN] > 300
+    assert of.selection.auto.refused[AutoRefusal.SHOWN] > 40
 
 
 def test_the_frame_with_the_most_new_objects_is_the_one_of_its_cell() -> None:
@@ -132,3 +134,26 @@ def test_the_capture_says_whether_it_is_audited_and_what_it_rests_on() -> None:
         assert each.auto.precision == 0.98
         assert [one.label for one in each.auto.classes] == ["car"]
         assert each.observation.model == MODEL
+
+
+@pytest.mark.parametrize("redact", [(), ("car",)])
+def test_the_hint_of_an_auto_label_has_coarse_crops_of_redacted_labels(
+    redact: tuple[str, ...],
+) -> None:
+    """The hint is what the spool writes."""
+    for each in device(redact=redact).run(passing()).auto:
+        for place in SendHint.from_text(each.hint).view.places:
+            assert place.crop is not None
+            assert (coarse(place.crop) == place.crop) is bool(redact)
+
+
+def test_only_audits_keep_what_came_before_and_after_for_a_clip() -> None:
+    frames = [replace(each, surroundings=cast(Surroundings, object())) for each in passing()]
+    audited = next(n for n in range(10, 1000) if is_audited(capture_id(n)))
+    of = Device(plan(HOUR), audited - 5)
+    of.selection.use(feedback())
+    auto = of.run(frames).auto
+    kept = {each.id for each in auto if each.observation.surroundings is not None}
+
+    assert kept == {each.id for each in auto if is_audited(each.id)}
+    assert kept

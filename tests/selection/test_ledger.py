@@ -33,12 +33,12 @@ ACTIONS = st.lists(
 BUDGETS = [0.3, 0.5, 1, 2.5, 10, 100, 10_000]
 
 
-@given(ACTIONS, st.sampled_from(BUDGETS))
+@given(actions=ACTIONS, per_day=st.sampled_from(BUDGETS), for_auto=st.booleans())
 @settings(max_examples=60)
 def test_no_sequence_of_actions_breaks_a_limit_of_the_budget(
-    actions: list[Action], per_day: float
+    actions: list[Action], per_day: float, *, for_auto: bool
 ) -> None:
-    assert broken_rules(actions, per_day=per_day) == set()
+    assert broken_rules(actions, per_day=per_day, for_auto=for_auto) == set()
 
 
 @pytest.mark.parametrize("per_day", BUDGETS)
@@ -46,6 +46,21 @@ def test_many_random_actions_with_large_clock_steps_break_no_limit(per_day: floa
     seeds = range(40 if per_day < 1000 else 8)  # of many credits each purchase takes long
     broken = set().union(*(broken_rules(random_actions(seed), per_day=per_day) for seed in seeds))
     assert broken == set()
+
+
+def test_the_ledger_of_auto_labels_keeps_the_same_limits() -> None:
+    runs = [
+        broken_rules(random_actions(seed), per_day=per_day, for_auto=True)
+        for seed in range(20)
+        for per_day in (0.5, 3, 20)
+    ]
+    assert set().union(*runs) == set()
+
+
+class SellsToAnyLane(Ledger):
+    def may_buy(self, lane: Lane, *, is_unobjected: bool = False) -> bool:
+        del lane
+        return super().may_buy(Lane.SCORE, is_unobjected=is_unobjected)
 
 
 class ForgetsDates(Ledger):
@@ -126,6 +141,7 @@ class ForgetsVerdictsAtRestart(Ledger):
 @pytest.mark.parametrize(
     ("bug", "rule"),
     [
+        (SellsToAnyLane, "lanes"),
         (ForgetsDates, "a date"),
         (EarnsTheDayAtOnce, "accrual"),
         (GivesTheFirstCredit, "accrual"),
