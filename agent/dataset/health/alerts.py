@@ -103,7 +103,7 @@ def _leaks(health: Mapping[str, Any]) -> Iterator[Alert]:
                 "leak",
                 f"{split} leaks: {found['near']} of its {found['images']} images "
                 f"({share:.0%}) are nearly the same as a training image",
-                "split by camera and time: capture-agent dataset export",
+                "split by camera and time (capture-agent dataset export); keep one of each group",
                 f"leak:{split}",
                 share,
             )

@@ -1,7 +1,8 @@
 """Groups of images that are the same, or nearly: each but one of a group can go."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +53,52 @@ def superfluous(groups: Sequence[Sequence[int]]) -> int:
     return sum(len(group) - 1 for group in groups)
 
 
-def across(groups: Sequence[Sequence[int]], splits: Sequence[str]) -> Iterator[int]:
-    """Yield the held-out images that have a training image in their group."""
-    for group in groups:
-        if any(splits[number] == "train" for number in group):
-            yield from (number for number in group if splits[number] not in {"", "train"})
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """How many other images each image is nearly equal to, or an exact copy of."""
+
+    every: NDArray[np.intp]  # of all images
+    train: NDArray[np.intp]  # of those in training
+
+    def leaking(self, splits: Sequence[str]) -> list[int]:
+        """Return the held-out images that nearly equal a training image."""
+        return [
+            number
+            for number, split in enumerate(splits)
+            if split not in {"", "train"} and self.train[number]
+        ]
+
+    def leaking_at_random(self, held_out: float) -> float:
+        """Return the share of held-out images that would leak in a random split, expected.
+
+        `held_out` is the share of all images that it holds out. An image leaks unless all images
+        that it is near to are held out too.
+        """
+        return float((1 - held_out**self.every).mean()) if len(self.every) else 0.0
+
+
+def neighbours(
+    hashes: Sequence[int | None], sha256: Sequence[str], splits: Sequence[str]
+) -> Neighbours:
+    """Return how many images are within 8 bits of each; it does not depend on their order.
+
+    Images of plain colour, whose hash is 0, are near to exact copies alone.
+    """
+    every, train = np.zeros(len(hashes), np.intp), np.zeros(len(hashes), np.intp)
+    is_train = np.array([split == "train" for split in splits], bool)
+    numbers = np.array([number for number, each in enumerate(hashes) if each], np.intp)
+    words = _words([hashes[number] or 0 for number in numbers])
+    for place, number in enumerate(numbers):
+        is_near = np.bitwise_count(words ^ words[place]).sum(axis=1) <= NEAR_IDENTICAL_BITS
+        is_near[place] = False
+        every[number] = np.count_nonzero(is_near)
+        train[number] = np.count_nonzero(is_train[numbers[is_near]])
+    for group in exact_groups([each if not hashes[n] else "" for n, each in enumerate(sha256)]):
+        in_training = sum(bool(is_train[number]) for number in group)
+        for number in group:
+            every[number] = len(group) - 1
+            train[number] = in_training - bool(is_train[number])
+    return Neighbours(every, train)
 
 
 def _words(hashes: Sequence[int]) -> NDArray[np.uint64]:

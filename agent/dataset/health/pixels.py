@@ -22,7 +22,7 @@ _WHITE = 255.0
 _SAMPLES = 100_000  # pixels from which percentiles of brightness are taken
 _DARKEST, _BRIGHTEST = 5, 99  # percentiles
 _EDGE_SIDE = 64  # pixels of the longer side on which edges are measured
-_OVERSAMPLED = 4  # pixels for each of the small copy, at least, of which the cubic filter takes
+_OVERSAMPLED = 8  # pixels for each of the small copy, at least, of which the cubic filter takes
 _EDGES = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], np.float32)
 
 

@@ -74,7 +74,7 @@ def health_of(
         report["tallies"]["origin"]["synthetic"] = subject.synthetic
     exact, near = _groups(examined)
     report["duplicates"] = _duplicates(examined, exact, near, found)
-    report["leakage"] = _leakage(examined, near, found)
+    report["leakage"] = _leakage(examined, found)
     report["alerts"] = [asdict(each) for each in alerts(report)]
     report["gaps"] = [{**asdict(gap), "missing": gap.missing} for gap in gaps(report)]
     return Health(report, examined, found)
@@ -150,15 +150,13 @@ def _named(examined: Sequence[Examined], groups: Sequence[Sequence[int]]) -> lis
     return [[examined[number].image.name for number in group] for group in groups[:_GROUPS_MAX]]
 
 
-def _leakage(
-    examined: Sequence[Examined], near: Sequence[Sequence[int]], found: ImagesByKey
-) -> dict[str, Any]:
+def _leakage(examined: Sequence[Examined], found: ImagesByKey) -> dict[str, Any]:
     splits = [each.image.split for each in examined]
+    hashes = [each.facts.hash if each.facts else None for each in examined]
+    near = duplicates.neighbours(hashes, [each.sha256 for each in examined], splits)
     sizes = Counter(split for split in splits if split and split != "train")
     by_split: Counter[str] = Counter()
-    exact = duplicates.exact_groups([each.sha256 for each in examined])
-    leaking = {*duplicates.across(near, splits), *duplicates.across(exact, splits)}
-    for number in sorted(leaking):
+    for number in near.leaking(splits):
         by_split[splits[number]] += 1
         found.add(f"leak:{splits[number]}", number)
     return {
@@ -170,7 +168,7 @@ def _leakage(
             }
             for split, size in sorted(sizes.items())
         },
-        "near_at_random": _near_at_random(len(examined), [*near, *exact]),
+        "near_at_random": round(near.leaking_at_random(_HELD_OUT), 4),
         "seconds_at_random": _seconds_at_random(examined),
     }
 
@@ -184,14 +182,6 @@ def _seconds(examined: Sequence[Examined], split: str) -> dict[str, float]:
     }
     held_out, train = ([n for n in of_split[each] if n in moments] for each in (split, "train"))
     return {f"{leak.within:g}": leak.share for leak in leaks(moments, train, held_out)}
-
-
-def _near_at_random(total: int, groups: Sequence[Sequence[int]]) -> float:
-    """Return the expected share of held-out images of a random split with a copy in training."""
-    if not total:
-        return 0.0
-    leaking = sum(len(group) * (1 - _HELD_OUT ** (len(group) - 1)) for group in groups)
-    return round(min(leaking / total, 1.0), 4)
 
 
 def _seconds_at_random(examined: Sequence[Examined]) -> dict[str, float]:

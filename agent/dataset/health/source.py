@@ -17,6 +17,13 @@ def read_subject(directory: Path) -> Subject:
 
     Raises `ConfigurationError` if it is no dataset of a known layout.
     """
+    found = _read(directory)
+    # One order for all layouts: of captures that of time.
+    found.images.sort(key=lambda each: (each.path.name, each.name))
+    return found
+
+
+def _read(directory: Path) -> Subject:
     if not directory.is_dir():
         raise ConfigurationError(
             f"cannot check {printable(directory)}: it is no folder; name a dataset folder"

@@ -2,6 +2,7 @@
 
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
+from random import Random
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.camera.images.file import decode_image
 from agent.dataset.health.coverage import hour_gaps
-from agent.dataset.health.duplicates import across, exact_groups, near_groups, superfluous
+from agent.dataset.health.duplicates import exact_groups, near_groups, neighbours, superfluous
 from agent.dataset.health.pixels import PixelFacts, measure_pixels
 from agent.dataset.health.quality import LIMITS, Issue, odd_sizes, scores
 from agent.dataset.moments import Moment
@@ -120,10 +121,37 @@ def test_equal_files_are_one_group() -> None:
     assert exact_groups(["a", "b", "", "a", "", "c", "b", "a"]) == [[0, 3, 7], [1, 6]]
 
 
-def test_only_held_out_images_beside_training_images_leak() -> None:
-    splits = ["train", "val", "val", "test", "", "val"]
+def test_only_held_out_images_near_a_training_image_leak() -> None:
+    hashes = [7 << 9, 7 << 9, 255 << 100, 7 << 9, None, 0, 0]
+    splits = ["train", "val", "val", "", "val", "train", "test"]
 
-    assert list(across([[0, 1, 4], [2, 5], [3, 0]], splits)) == [1, 3]
+    near = neighbours(hashes, ["a", "b", "c", "d", "", "e", "e"], splits)
+
+    assert near.every.tolist() == [2, 2, 0, 2, 0, 1, 1]
+    assert near.leaking(splits) == [1, 6]  # by its hash; and as an exact copy of a plain colour
+
+
+@given(HASHES, st.randoms(use_true_random=False))
+def test_leaks_do_not_depend_on_the_order(hashes: list[int | None], random: Random) -> None:
+    order = list(range(len(hashes)))
+    random.shuffle(order)
+    splits = ["train" if number % 2 else "val" for number in range(len(hashes))]
+    names = [str(number) for number in range(len(hashes))]
+
+    first = neighbours(hashes, names, splits)
+    second = neighbours([hashes[n] for n in order], [names[n] for n in order],
+                        [splits[n] for n in order])  # fmt: skip
+
+    assert first.leaking_at_random(0.2) == pytest.approx(second.leaking_at_random(0.2))
+    assert first.leaking(splits) == sorted(
+        order[n] for n in second.leaking([splits[n] for n in order])
+    )
+
+
+def test_a_random_split_leaks_unless_all_copies_are_held_out() -> None:
+    near = neighbours([1 << 60] * 3 + [1 << 90 | 2**30 - 1], ["a", "b", "c", "d"], [""] * 4)
+
+    assert near.leaking_at_random(0.2) == pytest.approx(3 / 4 * (1 - 0.2**2))
 
 
 @pytest.mark.parametrize(
