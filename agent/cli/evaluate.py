@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli import console
+from agent.cli.dataset.source import takes_buckets
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -24,6 +25,7 @@ _BIASED = (
 )
 
 
+@takes_buckets
 def evaluate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder of captures.")],
     labels: Annotated[

@@ -24,7 +24,7 @@ from agent.upload.targets.s3_address import (
 from agent.upload.targets.s3_responses import fix_of
 
 if TYPE_CHECKING:
-    pass
+    from obstore.store import RetryConfig
 
 _SCHEME = "s3://"
 _TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
@@ -69,12 +69,15 @@ class Bucket:
         require_credentials(named=self.name)
         self.endpoint = checked_endpoint()
         options = client_options(network or HttpOptions(timeout=_TIMEOUT), self.endpoint)
-        retry = {"max_retries": retries, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+        retry: RetryConfig = {
+            "max_retries": retries,
+            "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+        }
         try:
-            self._store: S3Store = S3Store(
+            self._store = S3Store(
                 bucket,
                 client_options=options,
-                retry_config=retry,  # type: ignore[arg-type]
+                retry_config=retry,
             )
         except self._expected as error:
             raise ConfigurationError(

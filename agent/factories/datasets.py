@@ -78,6 +78,8 @@ class LocalDataset:
     notes: tuple[str, ...]  # what a person should know of how it came here
     share: Callable[[], int]
     """Sends reviews that were added here to where the dataset is kept; returns how many."""
+    renew: Callable[[], object] | None = None
+    """Of a copy: fetches what is new, and shares. None for the dataset itself."""
 
 
 def local_dataset(
@@ -115,7 +117,12 @@ def local_dataset(
         mirror.share()  # of a command that ended before it could
     except (ConfigurationError, TemporaryError) as error:  # who only looks needs no such right
         notes.append(str(error))
-    return LocalDataset(directory, bucket.name, tuple(notes), mirror.share)
+
+    def renew() -> None:
+        mirror.share()
+        mirror.fetch()
+
+    return LocalDataset(directory, bucket.name, tuple(notes), mirror.share, renew)
 
 
 def _user_cache() -> Path:

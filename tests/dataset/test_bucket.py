@@ -13,14 +13,14 @@ from agent.dataset.bucket_mirror import BucketMirror
 from agent.dataset.captures import read_captures
 from agent.dataset.reviewed import ReviewedDataset
 from agent.dataset.reviews import review_line
-from agent.domain import StoredCapture, VerdictKind
+from agent.domain import VerdictKind
 from agent.errors import AgentError, ConfigurationError, TemporaryError
 from agent.factories.datasets import local_dataset
 from agent.files import Disk
-from agent.upload.targets.s3 import S3Target
+from tests.dataset.bucket_store import delivered, emptied
 from tests.fakes.captures import capture_id, stored_capture, with_clip
-from tests.fakes.clock import WALL, ManualClock
-from tests.upload.s3_store import ENVIRONMENT, S3Store
+from tests.fakes.clock import WALL
+from tests.upload.s3_store import S3Store
 
 PLACE = "captures/yard/test/2026-05-28"
 
@@ -33,21 +33,7 @@ def running() -> Iterator[S3Store]:
 
 @pytest.fixture
 def store(running: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
-    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": running.endpoint}.items():
-        monkeypatch.setenv(name, value)
-    running.failure = None
-    running.faults.clear()
-    for key in running.stored():
-        running.delete(key)
-    running.requests.clear()
-    return running
-
-
-def delivered(store: S3Store, *captures: StoredCapture) -> None:
-    with S3Target(store.url, clock=ManualClock()) as target:
-        for capture in captures:
-            target.send(capture)
-    store.requests.clear()
+    return emptied(running, monkeypatch)
 
 
 def mirror_of(store: S3Store, folder: Path) -> BucketMirror:

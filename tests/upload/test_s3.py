@@ -327,7 +327,7 @@ def test_without_any_credentials_no_cloud_is_asked_for_some(
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    with pytest.raises(ConfigurationError, match=r"needs credentials: set AWS_ACCESS_KEY_ID"):
+    with pytest.raises(ConfigurationError, match=r"needs credentials; set AWS_ACCESS_KEY_ID"):
         target_of(store.url)
 
 

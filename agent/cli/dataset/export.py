@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from agent.cli import console
+from agent.cli.dataset.source import takes_buckets
 from agent.dataset.export.options import ExportFormat, SourceOfTest
 
 
 @console.errors_shown
+@takes_buckets
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder.")],
     out: Annotated[Path, typer.Option("--out", help="New folder.")],

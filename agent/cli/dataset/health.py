@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli import console
+from agent.cli.dataset.source import takes_buckets
 from agent.errors import ConfigurationError, TemporaryError
 from agent.printable import printable
 
@@ -23,6 +24,7 @@ _FOLDER = "health"  # inside of the dataset
 
 
 @console.errors_shown
+@takes_buckets
 def health(
     directory: Annotated[
         Path,

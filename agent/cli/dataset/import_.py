@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli import console
+from agent.cli.dataset.source import takes_buckets
 from agent.errors import ConfigurationError, DamagedDataset, TemporaryError
 from agent.printable import printable
 
@@ -27,6 +28,7 @@ _NAMED = 3  # captures of a list
 
 
 @console.errors_shown
+@takes_buckets
 def import_(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder of captures.")],
     source: Annotated[

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from agent.cli import console
+from agent.cli.dataset.source import takes_buckets
 
 
 @console.errors_shown
+@takes_buckets
 def merge(
     sources: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Dataset folders.")],
     out: Annotated[Path, typer.Option("--out", help="New folder, or a dataset folder to extend.")],

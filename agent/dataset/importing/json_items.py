@@ -25,7 +25,7 @@ ITEM_MAX = 100_000_000
 _CHUNK = 1 << 20
 _TEXT_MAX = 2000  # characters of a text in an item that are kept; a longer one is an image
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BLANKS = re.compile(r"[ \t\r\n]*")
+_NO_BLANK = re.compile(r"[^ \t\r\n]")
 _DECODER = json.JSONDecoder()
 
 
@@ -84,9 +84,11 @@ class _Window:
     def next(self) -> str:
         """Skip blanks; return the next character, empty at the end."""
         while True:
-            self.place = _BLANKS.match(self.buffer, self.place).end()  # type: ignore[union-attr]
-            if self.place < len(self.buffer):
-                return self.buffer[self.place]
+            found = _NO_BLANK.search(self.buffer, self.place)
+            if found is not None:
+                self.place = found.start()
+                return found[0]
+            self.place = len(self.buffer)
             if not self.grow(_CHUNK):
                 return ""
 

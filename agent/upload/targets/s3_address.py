@@ -61,7 +61,7 @@ def require_credentials(*, named: str = UPLOAD_URL) -> None:
     """
     if not any(os.environ.get(name) for name in _CREDENTIALS):
         raise ConfigurationError(
-            f"{named}: s3:// needs credentials: set AWS_ACCESS_KEY_ID and "
+            f"{named}: s3:// needs credentials; set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or on a machine whose cloud gives it a role "
             "AWS_METADATA_ENDPOINT=http://169.254.169.254"
         )

@@ -46,6 +46,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l model-for
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l model-labels
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l report
+complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a receive -d 'Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.'
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l dir
@@ -60,6 +61,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from review' -l host
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l token-file
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l tls-cert
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l by
+complete -c capture-agent -n '__fish_seen_subcommand_from review' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from review' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a dataset -d 'Export, import, merge, check or extend a dataset folder.'
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -l help
@@ -73,16 +75,19 @@ complete -c capture-agent -n '__fish_seen_subcommand_from export' -l gap
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l val
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l test
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from export' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from export' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a import -d 'Import what people corrected in Label Studio, Roboflow, CVAT or another tool as reviews.'
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l by
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l reviewed
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l dry-run
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from import' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from import' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a merge -d 'Merge dataset folders: captures, clips, verdicts and corrected labels.'
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l out
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from merge' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a health -d 'Report what a dataset holds, what it lacks, and what to do about it.'
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l out
@@ -90,6 +95,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from health' -l report
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l target
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l timezone
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from health' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from health' -l help
 complete -c capture-agent -n '__fish_seen_subcommand_from dataset' -f -a synthesize -d 'Make variants of reviewed captures: other light, smaller, larger, moved, mirrored.'
 complete -c capture-agent -n '__fish_seen_subcommand_from synthesize' -l credits
