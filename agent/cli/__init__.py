@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "replay": "replay:replay",
     "evaluate": "evaluate:evaluate",
+    "feedback": "feedback:feedback",
     "receive": "receive:receive",
     "review": "review:review",
     "dataset": "dataset.group:app",

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from agent.evaluation.intervals import Estimate, Term, ratio, weighted_ratio
-from agent.evaluation.suspect_outcomes import Side, SuspectOutcome, suspect_outcomes
+from agent.evaluation.suspect_outcomes import SuspectOutcome, suspect_outcomes
 from agent.evaluation.truth import FrameTruth
+from agent.selection.feedback import Side
 
 
 @dataclass(frozen=True, slots=True)

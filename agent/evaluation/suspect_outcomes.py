@@ -7,7 +7,6 @@ below it, or without a detection, an object may be missed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from agent.dataset.annotations.boxes import AnnotatedBox
@@ -16,19 +15,12 @@ from agent.domain import Box
 from agent.evaluation.box_matching import MATCH_IOU, FrameMatch, box_iou, match_boxes, share_inside
 from agent.evaluation.limits import limits_of
 from agent.evaluation.truth import FrameTruth
+from agent.selection.feedback import Side
 
 _SAME_PLACE_IOU = 0.9
 """A suspect has the box of its detection; rounding may move it a little."""
 
 _MOST_SIDE = 1e9  # pixels; a box of a record beyond it is none
-
-
-class Side(StrEnum):
-    """Where a suspect was, relative to the threshold of its label."""
-
-    ABOVE = "above"  # a detection at or above it
-    BELOW = "below"  # a detection below it, or a place without one
-    FRAME = "frame"  # the whole frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +34,8 @@ class SuspectOutcome:
     prior: float  # the p before feedback changed it
     is_failure: bool | None
     """None: the frame has a failure, but nobody said where; share it out over its suspects."""
+    box: Box | None = None  # pixels of the stored image; None for the whole frame
+    track: int | None = None  # number of its object in the life of the process
 
 
 def suspect_outcomes(record: Mapping[str, Any], truth: FrameTruth) -> list[SuspectOutcome]:
@@ -64,6 +58,19 @@ def suspect_outcomes(record: Mapping[str, Any], truth: FrameTruth) -> list[Suspe
     if suspects and truth.has_failure and truth.objects is not None and "detections" in record:
         frame = _Frame.of(record, truth.objects)
     return [_outcome(suspect, record, truth, frame) for suspect in suspects]
+
+
+def failed_places(record: Mapping[str, Any], truth: FrameTruth) -> list[tuple[Box, Side]]:
+    """Return all that is wrong in a detector's capture: false boxes (above) and missed objects.
+
+    Empty where the objects are unknown.
+    """
+    if truth.objects is None or "detections" not in record:
+        return []
+    frame = _Frame.of(record, truth.objects)
+    false = [record["detections"][frame.detections[place]]["box"] for place in frame.match.wrong]
+    missed = [frame.objects[place].box for place in frame.match.missed]
+    return [(Box(*box), Side.ABOVE) for box in false] + [(box, Side.BELOW) for box in missed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ def _outcome(
     else:
         is_failure = frame.has_missed(box, is_region=not suspect.get("label"))
     p = _probability(suspect.get("p"))
-    prior = suspect.get("prior")
+    prior, track = suspect.get("prior"), suspect.get("track")
     return SuspectOutcome(
         str(suspect["rule"]),
         side,
@@ -136,6 +143,8 @@ def _outcome(
         p,
         p if prior is None else _probability(prior),
         is_failure,
+        box,
+        track if isinstance(track, int) else None,
     )
 
 

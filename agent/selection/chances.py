@@ -9,14 +9,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.domain import Observation, Suspect, Thresholds
-from agent.selection.feedback import Feedback, Side, factor_of
+from agent.selection.feedback import SAME_THRESHOLD, Feedback, Side, factor_of
 
 OTHER_MODEL_POWER = 0.5
 """Of a factor that was learnt with another model: half of it in logarithms. What a camera shows
 stays the same, and what the model makes of it does not."""
-
-SAME_THRESHOLD = 0.02
-"""Thresholds that differ by more turn the doubtful side: factors of such a label are ignored."""
 
 _Kind = tuple[str, Side, str, str, bool]  # rule, side, label, camera, whether of another model
 

@@ -27,6 +27,10 @@ WEIGHT_MIN, WEIGHT_MAX = 0.5, 2.0
 """Bounds of a class's weight, so that no class takes all credits."""
 
 
+SAME_THRESHOLD = 0.02
+"""Thresholds that differ by more turn the doubtful side: factors of such a label are ignored."""
+
+
 class Side(StrEnum):
     """Where a suspect is, relative to its label's threshold."""
 

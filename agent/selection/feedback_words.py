@@ -16,8 +16,13 @@ def strongest_changes(feedback: Feedback, most: int = SHOWN_CHANGES) -> list[str
     A change is strong by its factor and by the number of reviews together.
     """
     changed = [each for each in feedback.suspects if abs(each.factor - 1) >= _SAME]
-    changed.sort(key=lambda each: -_strength(each))
+    changed.sort(key=lambda each: -strength(each))
     return [change_words(each) for each in changed[:most]]
+
+
+def strength(each: SuspectFactor) -> float:
+    """Return how much a group moved, by its factor and the number of its reviews."""
+    return abs(math.log(max(each.factor, 1e-3))) * math.sqrt(each.reviewed)
 
 
 def change_words(each: SuspectFactor) -> str:
@@ -60,10 +65,6 @@ def _differs(feedback: Feedback, each: ClassFeedback, best: float) -> bool:
 def _quoted(label: str) -> str:
     label = printable(label)
     return f"'{label}'" if " " in label else label
-
-
-def _strength(each: SuspectFactor) -> float:
-    return abs(math.log(max(each.factor, 1e-3))) * math.sqrt(each.reviewed)
 
 
 def summary_words(feedback: Feedback, changes: Sequence[str]) -> str:

@@ -6,8 +6,9 @@ import pytest
 
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
-from agent.evaluation.suspect_outcomes import Side, suspect_outcomes
+from agent.evaluation.suspect_outcomes import suspect_outcomes
 from agent.evaluation.truth import FrameTruth
+from agent.selection.feedback import Side
 
 THRESHOLDS = {"default": 0.5, "labels": {"dog": 0.3}, "floor": 0.05}
 

@@ -8,6 +8,7 @@ from agent.replay.frames import CaptureIds
 from agent.replay.memory_spool import MemorySpool, Purchase
 from agent.selection.cover import Cover
 from agent.selection.device import Selection
+from agent.selection.feedback import Feedback
 from agent.selection.plan import SelectionPlan
 from agent.selection.rules import RULE_NAMES, supported
 from agent.selection.selector import FrameEvaluation
@@ -23,7 +24,11 @@ class Chosen:
 
     frame: int  # its place in the day
     at: float  # when it was purchased, in seconds
-    lane: Lane
+    capture: Capture
+
+    @property
+    def lane(self) -> Lane:
+        return self.capture.lane
 
 
 def plan_of(
@@ -71,6 +76,7 @@ def choose(
     cover: Cover | None = None,
     is_first_given: bool = False,
     explain: Callable[[FrameEvaluation], None] | None = None,
+    feedback: Feedback | None = None,
 ) -> list[Chosen]:
     """Return what the credits buy, in that order, as `replay` does it; `plan` has the length.
 
@@ -84,18 +90,19 @@ def choose(
     selection = Selection(
         [CAMERA], plan, new_id=CaptureIds(plan.seed, "day"), cover=cover, explain=explain
     )
-    frames: dict[str, tuple[int, Lane]] = {}
+    selection.use(feedback)
+    captures: dict[str, Capture] = {}
     chosen: list[Chosen] = []
 
-    def put(captures: Iterable[Capture]) -> None:
-        for capture in captures:
-            frames[capture.id] = capture.observation.frame.sequence, capture.lane
+    def put(found: Iterable[Capture]) -> None:
+        for capture in found:
+            captures[capture.id] = capture
             spool.put(capture, 1)
 
     def add(purchases: Iterable[Purchase]) -> None:
         for each in purchases:
-            frame, lane = frames[each.id]
-            chosen.append(Chosen(frame, each.at, lane))
+            capture = captures[each.id]
+            chosen.append(Chosen(capture.observation.frame.sequence, each.at, capture))
 
     at = 0.0
     for seen in day:

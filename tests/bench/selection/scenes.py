@@ -51,6 +51,7 @@ class Street:
     moving_camera: bool = False
     light: float = 1.0  # contrast of the image
     margin: float = 0.0  # logits by which all real objects are more confident
+    threshold: float = THRESHOLD  # at which the application acts; the detector does not know it
 
 
 @dataclass
@@ -171,6 +172,7 @@ class Day:
     def _see(self, n: int, alive: list[Thing]) -> Seen:
         detections: list[Detection] = []
         failures: list[Failure] = []
+        threshold = self.street.threshold
         visible = [thing for thing in alive if n >= thing.hidden_until]
         for stays in (False, True):
             things = [thing for thing in visible if thing.stays is stays]
@@ -182,7 +184,7 @@ class Day:
                     for thing in things
                     if thing.texture is not None and thing.label == label
                 )
-                acted_on = [d for d in found if d.label == label and d.confidence >= THRESHOLD]
+                acted_on = [d for d in found if d.label == label and d.confidence >= threshold]
                 acted_on.sort(key=lambda d: -d.confidence)
                 episodes = self._episodes[label, stays]
                 failures += episodes.failures(n, acted_on, Truth(objects))
