@@ -34,11 +34,13 @@ def device_state(
             broker took too few.
     """
     credits_left = figures.get("credits_left")
+    auto = figures.get("auto_sent_today")
     return {
         "phase": state.phase,
         "waiting": figures.get("waiting"),
         "delivered": figures.get("delivered"),
         "credits_left": None if credits_left is None else round(credits_left, 1),
+        **({} if auto is None else {"auto_sent_today": int(auto)}),
         "target": state.target,
         "upload": state.upload,
         "last_error": state.last_error,

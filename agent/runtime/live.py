@@ -173,6 +173,7 @@ class LiveState:
             "delivered": counts.get("delivered", 0),
             "rejected": counts.get("rejected", 0),
             "credits_left": figures.get("credits_left"),
+            "auto_sent_today": figures.get("auto_sent_today"),
         }
         self._in_flight = self._spool.in_flight()
         refusals = [self._writer.refusal]

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from agent.domain import ModelInfo
+from agent.mqtt.messages import device_state
 from agent.runtime.auto_labels import AutoReport
 from tests.fakes.log import Recorder
+from tests.mqtt.door import FIGURES, STATE
 from tests.selection.auto_frames import MODEL, Device, feedback, objects, plan, seen
 
 
@@ -41,3 +43,10 @@ def test_the_state_has_the_trust_the_counts_and_why_frames_were_left_out() -> No
     model[0] = replace(MODEL, name="other", sha256="00")
     assert report.state({}).trusted == ""
     assert "need a feedback file for other" in report.state({}).missing
+
+
+def test_the_state_on_mqtt_has_the_auto_labels_of_today_where_there_are_any() -> None:
+    with_auto = device_state(STATE, {**FIGURES, "auto_sent_today": 3.0}, dropped=0)
+
+    assert with_auto["auto_sent_today"] == 3
+    assert "auto_sent_today" not in device_state(STATE, FIGURES, dropped=0)
