@@ -1,5 +1,6 @@
 """What a person must know before the figures: warnings first, each with what to do."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from agent.evaluation.audit import audit_warnings
@@ -47,9 +48,17 @@ def better_thresholds(evaluation: Evaluation) -> dict[str, float]:
 
 
 def setting_of(thresholds: Mapping[str, float]) -> str:
-    """Return thresholds as a setting to paste."""
-    pairs = " ".join(f"{label}={value:g}" for label, value in thresholds.items())
-    return f'AGENT_THRESHOLDS="{pairs}"'
+    """Return thresholds as a setting to paste; labels with blanks are in quotes."""
+    pairs = " ".join(f"{_quoted(label)}={value:g}" for label, value in thresholds.items())
+    is_plain = not set(pairs) & set('"$`\\')
+    quoted = f'"{pairs}"' if is_plain else shlex.quote(pairs)
+    return f"AGENT_THRESHOLDS={quoted}"
+
+
+def _quoted(label: str) -> str:
+    if not set(label) & set(" \t") and label[:1] not in {"'", '"'}:
+        return label
+    return f'"{label}"' if "'" in label else f"'{label}'"
 
 
 def needed_of(evaluation: Evaluation) -> dict[str, int | None]:

@@ -1,5 +1,7 @@
 """The threshold of the best F1, calibration, and how many reviews are needed."""
 
+import shlex
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Box
+from agent.evaluation.advice import setting_of
 from agent.evaluation.average_precision import LabelCurve, label_curves
 from agent.evaluation.box_matching import match_boxes
 from agent.evaluation.calibration import Calibration, calibration
@@ -170,3 +173,16 @@ def test_where_nothing_is_known_nothing_is_promised() -> None:
     assert needed_for_sign(0.5, 0.01, 50) == 0
     assert needed_for_sign(0.05, 0.05, 100) == pytest.approx(294, abs=3)
     assert needed_from_nothing() == 385
+
+
+@pytest.mark.parametrize("label", ["car", "traffic light", "'quoted'", 'it"s', "driver's bag"])
+def test_a_suggested_setting_can_be_pasted(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell and the agent read from it what was meant."""
+    from agent.settings.load import load
+
+    name, _, value = shlex.split(setting_of({"car": 0.21, label: 0.4}))[0].partition("=")
+    monkeypatch.setenv(name, value)
+
+    found = load()
+
+    assert found.all_thresholds.of(label) == 0.4
