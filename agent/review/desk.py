@@ -1,5 +1,6 @@
 """The captures of one dataset folder as reviewers get them: queues, lists, and what was said."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from itertools import islice
 from threading import Lock, RLock
 from typing import Any
 
+from agent.dataset import verdicts
 from agent.dataset.captures import DatasetCapture
+from agent.dataset.records import part_folders
 from agent.dataset.reviewed import ReviewedDataset
 from agent.dataset.reviews import Review
 from agent.errors import AgentError, RefusalKind, RequestRefused
@@ -21,6 +24,12 @@ from agent.review.shown import row, shown_review, whole
 
 FOLLOW_S = 2.0
 """Seconds between two looks for captures and verdicts that others added."""
+
+_LOOK_S = 60.0
+"""Seconds after which the folder is listed again although nothing seems to have changed."""
+
+_TICK_S = 1.0
+"""Two changes within it may leave the same time of change, on the coarsest file systems."""
 
 LABELS_MAX = 2000
 """Labels of the dataset that are offered to choose from."""
@@ -52,6 +61,8 @@ class ReviewDesk:
         self._lock = RLock()  # of claims and entries; nothing in it waits for the disk
         self._following = Lock()
         self._followed_at = clock.monotonic()
+        self._listed_at = self._followed_at
+        self._seen: tuple[int, ...] = ()
         self._problem = ""
         self._entries: dict[str, Entry] = {}
         self._sorted: dict[Queue, list[Entry]] = {queue: [] for queue in Queue}
@@ -67,9 +78,15 @@ class ReviewDesk:
             return
         try:
             self._followed_at = now
+            seen = self._changes()
+            if seen == self._seen and now - self._listed_at < _LOOK_S:
+                return
             self._dataset.follow()
             self._take(self._dataset.captures)
             self._problem = ""
+            self._listed_at = now
+            is_settled = max(seen, default=0) / 1e9 < self._clock.wall() - _TICK_S
+            self._seen = seen if is_settled else ()
         except (AgentError, OSError) as error:  # the page goes on with what it has, and says so
             self._problem = printable(error, 500)
         finally:
@@ -189,6 +206,16 @@ class ReviewDesk:
     def add(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Add checked reviews and undos; raises what `ReviewedDataset.add` does."""
         self._dataset.add(lines)
+
+    def _changes(self) -> tuple[int, ...]:
+        """Return when what `follow` reads changed last, in ns: listing 10,000 records is slow."""
+        directory = self._dataset.directory
+        records = [folder / "records" for folder in (directory, *part_folders(directory))]
+        found = []
+        for path in (directory, *records, directory / verdicts.FILE):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(path.stat().st_mtime_ns)
+        return tuple(found)
 
     def _note(self, page: Page, now: float) -> None:
         holding = [name for name in page.holding if name in self._entries]

@@ -62,13 +62,20 @@ def served(
     thumbnails = Thumbnails(directory.absolute(), disk)
     address = WebAddress(host=host, port=listening.socket.getsockname()[1])
     scheme = "http" if terms.tls is None else "https"
-    access = Access(own_hosts(address, socket.gethostname()), scheme, terms.token)
+    computer = socket.gethostname()
+    access = Access(own_hosts(address, computer), scheme, terms.token)
     observer = WebObserver(log, clock.monotonic)
     calls = routes(desk, thumbnails, clock, name=directory.absolute().name, by=terms.by)
     app = guarded(calls, access, observer, limits, hint="the page is at /")
     server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
     server.step()
     try:
-        yield f"{scheme}://{address}/"
+        yield f"{scheme}://{_reached_at(address, computer)}/"
     finally:
         server.close()
+
+
+def _reached_at(address: WebAddress, computer: str) -> WebAddress:
+    """Return the address for a browser: nothing is reached at 0.0.0.0 but from this computer."""
+    is_any = address.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+    return WebAddress(host=computer, port=address.port) if is_any and computer else address

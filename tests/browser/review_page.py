@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from selenium.webdriver import ActionChains
 from selenium.webdriver.remote.webelement import WebElement
@@ -57,6 +57,14 @@ class ReviewPage:
         browser.script(KEEP_NAME, by)
         browser.driver.refresh()
         self.shown()
+
+    @classmethod
+    def here(cls, browser: Browser) -> Self:
+        """Return the page that the browser shows already."""
+        page = cls.__new__(cls)
+        page.browser = browser
+        page.shown()
+        return page
 
     def shown(self) -> str:
         """Wait until an image is shown; return the id of its capture."""

@@ -55,9 +55,10 @@ def test_verdicts_with_the_keyboard_alone(browser: Browser, server: ReviewServer
 
 def test_a_correction_with_the_keyboard_alone(browser: Browser, server: ReviewServer) -> None:
     """Another label, a box that is no object, a suspect that is one, and a new box."""
-    page = ReviewPage(browser, server.url)
-    browser.one("#stage").click()
-    browser.press(Keys.ESCAPE)
+    browser.open(server.url)
+    browser.until(lambda: browser.all("dialog#who[open]"), "nobody asks for the name")
+    browser.press("A", Keys.ENTER)
+    page = ReviewPage.here(browser)
 
     browser.press(Keys.TAB, "l")  # the largest box: the car
     page.type("truck")
@@ -68,8 +69,7 @@ def test_a_correction_with_the_keyboard_alone(browser: Browser, server: ReviewSe
     browser.press(Keys.ENTER)
     page.says("Save: wrong")
     page.give("r")
-    browser.one("#stage").click()
-    browser.press(Keys.ESCAPE, Keys.TAB, "x")
+    browser.press(Keys.TAB, "x")
     page.give("w")
     first, second = page.stored(server, 2)
 
@@ -224,3 +224,43 @@ def test_the_right_class_of_a_classifier_is_the_verdict(browser: Browser, tmp_pa
 
     said = [(line["verdict"], line.get("labels")) for line in lines]
     assert said == [("wrong", ["ho"]), ("wrong", ["dog"]), ("right", None)]
+
+
+def test_outlines_poses_and_rotated_boxes_are_kept(browser: Browser, tmp_path: Path) -> None:
+    """Untouched they stay as they are; a moved box takes its outline along."""
+    folder = ReviewFolder(tmp_path / "shapes")
+    outline = {"polygon": [[10, 20], [60, 25], [110, 20], [100, 70], [20, 65]]}
+    pose = {"keypoints": [[60 + n % 5 * 5, 25 + n // 5 * 10, 0.9] for n in range(17)]}
+    turned = {"corners": [[10, 45], [60, 20], [110, 45], [60, 70]]}
+    models = [
+        ({"task": "segment"}, outline),
+        ({"task": "pose", "keypoints": 17}, pose),
+        ({"task": "obb"}, turned),
+    ]
+    for number, (model, shape) in enumerate(models):
+        model |= {"name": "m", "sha256": str(number)}
+        folder.put(
+            number, value=9 - number, model=model, detections=[{**CAR, **shape}], suspects=[]
+        )
+    server = ReviewServer(folder.path)
+    try:
+        page = ReviewPage(browser, server.url)
+        for _ in models[:2]:
+            page.drag((130, 60), (190, 90))
+            page.type("hen")
+            browser.press(Keys.ENTER)
+            page.give("m")
+        browser.press(Keys.TAB, Keys.ARROW_RIGHT)  # one hundredth of the image's width
+        page.says("Save: wrong")
+        browser.press("r")
+        lines = page.stored(server, 3)
+    finally:
+        server.kill()
+
+    assert [each["boxes"][0] for each in lines[:2]] == [
+        {"label": "car", "class_id": 2, "box": CAR["box"], **outline},
+        {"label": "car", "class_id": 2, "box": CAR["box"], **pose},
+    ]
+    [moved] = lines[2]["boxes"]
+    assert moved["box"] == [12.0, 20.0, 112.0, 70.0]
+    assert moved["corners"] == [[x + 2, y] for x, y in turned["corners"]]

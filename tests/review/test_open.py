@@ -76,5 +76,6 @@ def test_beyond_loopback_it_warns(folder: ReviewFolder, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("secret\n")
     with open_review(str(folder.path), host="0.0.0.0", port=0, token_file=token) as opened:
+        assert opened.url.startswith(f"http://{socket.gethostname()}:")
         assert any("the password is the token" in line for line in opened.warnings)
         assert any("unencrypted" in line for line in opened.warnings)

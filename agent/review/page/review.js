@@ -124,6 +124,8 @@ function renderCapture() {
 
 function renderEmpty() {
   stage.svg.replaceChildren();
+  put(document.querySelector('[data-do="right"] span'), "Right");
+  find("on-image").hidden = true;
   const waits = filling || (!isEmpty && !lost);
   const others = leftHere > 0 && !waits;
   put(find("capture-name"), waits ? "Loading" : "Nothing left here");
@@ -146,7 +148,8 @@ function renderEmpty() {
 
 function reasons(detail) {
   const items = detail.rules.map((rule) => item(rule.words, `${rule.name} ${rule.score.toFixed(2)}`));
-  for (const suspect of detail.suspects.filter((each) => !each.box)) {
+  const named = new Set(detail.rules.map((rule) => rule.name));
+  for (const suspect of detail.suspects.filter((each) => !each.box && !named.has(each.rule))) {
     items.push(item(`${suspect.words}: ${suspect.label || "the whole image"}`, `p ${suspect.p.toFixed(2)}`));
   }
   if (detail.value > 0) items.push(item(`${detail.value.toFixed(2)} expected new failures`, "value"));
@@ -772,6 +775,7 @@ function askName() {
         }
         put(find("by-open"), by);
       }
+      find("stage").focus({ preventScroll: true });
       resolve(by);
     }, { once: true });
   });
