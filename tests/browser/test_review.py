@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 
 BUS = [120.0, 10.0, 180.0, 50.0]
 SUSPECT = {"rule": "flicker", "label": "bus", "track": 1, "box": BUS, "p": 0.4}
+TASKS = ("segment", "pose", "obb")
+Shape = dict[str, list[list[float]]]
 WEAK = {**CAR, "label": "bus", "confidence": 0.3, "box": BUS, "class_id": 5}
 
 
@@ -229,23 +231,17 @@ def test_the_right_class_of_a_classifier_is_the_verdict(browser: Browser, tmp_pa
 def test_outlines_poses_and_rotated_boxes_are_kept(browser: Browser, tmp_path: Path) -> None:
     """Untouched they stay as they are; a moved box takes its outline along."""
     folder = ReviewFolder(tmp_path / "shapes")
-    outline = {"polygon": [[10, 20], [60, 25], [110, 20], [100, 70], [20, 65]]}
-    pose = {"keypoints": [[60 + n % 5 * 5, 25 + n // 5 * 10, 0.9] for n in range(17)]}
-    turned = {"corners": [[10, 45], [60, 20], [110, 45], [60, 70]]}
-    models = [
-        ({"task": "segment"}, outline),
-        ({"task": "pose", "keypoints": 17}, pose),
-        ({"task": "obb"}, turned),
-    ]
-    for number, (model, shape) in enumerate(models):
-        model |= {"name": "m", "sha256": str(number)}
-        folder.put(
-            number, value=9 - number, model=model, detections=[{**CAR, **shape}], suspects=[]
-        )
+    outline: Shape = {"polygon": [[10, 20], [60, 25], [110, 20], [100, 70], [20, 65]]}
+    pose: Shape = {"keypoints": [[60 + n % 5 * 5, 25 + n // 5 * 10, 0.9] for n in range(17)]}
+    turned: Shape = {"corners": [[10, 45], [60, 20], [110, 45], [60, 70]]}
+    for number, (task, shape) in enumerate(zip(TASKS, (outline, pose, turned), strict=True)):
+        model = {"name": "m", "sha256": str(number), "task": task, "keypoints": 17}
+        car = {**CAR, **shape}
+        folder.put(number, value=9 - number, model=model, detections=[car], suspects=[])
     server = ReviewServer(folder.path)
     try:
         page = ReviewPage(browser, server.url)
-        for _ in models[:2]:
+        for _ in range(2):
             page.drag((130, 60), (190, 90))
             page.type("hen")
             browser.press(Keys.ENTER)
