@@ -16,6 +16,7 @@ from typing import Any
 from agent.dataset.captures import DatasetCapture, read_captures
 from agent.dataset.classes import number_of, with_classes_of, with_names
 from agent.dataset.clip_files import is_written
+from agent.dataset.edited_labels import edited_labels, edited_note
 from agent.dataset.folder import Dataset
 from agent.dataset.images import UnusableCapture, image_bytes, problem
 from agent.dataset.merge_checks import check_contradictions, check_folders, is_same
@@ -37,6 +38,7 @@ class Merged:
     known: int = 0  # captures of the sources that were there already
     lines: int = 0  # of verdicts.jsonl that are new
     problems: list[str] = field(default_factory=list)  # what was left out, and why
+    notes: list[str] = field(default_factory=list)  # warnings for people
     renumbered: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """By source, its classes that have another number in the target: before and after."""
 
@@ -73,6 +75,8 @@ def merge(
         texts += lines
         merged.problems += problems
         reviews[source] = standing_reviews(read_verdicts(source).lines)
+        edited = edited_labels(found[source].values(), reviews[source])
+        merged.notes += edited_note(edited, source)
 
     dataset = Dataset(out, disk)
     for source in sources:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,19 @@ def hours(
         )
         for number in range(count)
     ]
+
+
+def spoil(image: Path, damage: str) -> None:
+    """Replace an image by something that its record does not describe."""
+    data = image.read_bytes()
+    image.unlink()
+    if damage == "truncated":
+        image.write_bytes(data[:-1])
+    elif damage == "other":
+        image.write_bytes(bytes(len(data)))
+    elif damage == "fifo":
+        os.mkfifo(image)
+    elif damage == "device":
+        image.symlink_to("/dev/zero")
+    elif damage == "folder":
+        image.mkdir()

@@ -12,21 +12,24 @@ from typing import Any
 
 import pytest
 
+from agent.dataset.captures import read_captures
 from agent.dataset.export import write
 from agent.dataset.export.export import export_dataset, terms_of
 from agent.dataset.export.options import ExportFormat, SourceOfTest
 from agent.dataset.folder import Dataset
+from agent.dataset.images import UnusableCapture, check_image
 from agent.dataset.merge import merge
 from agent.dataset.reviewed import ReviewedDataset
 from agent.domain import Lane, VerdictKind
 from agent.errors import ConfigurationError, TemporaryError
 from agent.files import Disk
 from tests import ROOT
-from tests.dataset.exported import dataset, hours, of_class, review, timed
+from tests.dataset.exported import dataset, hours, of_class, review, spoil, timed
 from tests.fakes.captures import CAR, capture_id
 from tests.in_process import call_here
 
-PERSON = {"label": "person", "class_id": 0, "confidence": 0.9, "box": [0.0, 0.0, 50.0, 50.0]}
+pytestmark = pytest.mark.usefixtures("without_sync")
+
 MISSED = {"label": "van", "box": [0.0, 0.0, 100.0, 100.0]}
 
 
@@ -65,13 +68,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def captures(template: Path, tmp_path: Path) -> Path:
     """A copy of it, for one test."""
-    return Path(shutil.copytree(template, tmp_path / "captures", copy_function=os.link))
 
+    def copy(source: str, target: str) -> None:
+        """Files that are replaced are linked, which is quick; facts are added to theirs."""
+        (shutil.copy if source.endswith(".jsonl") else os.link)(source, target)
 
-@pytest.fixture(autouse=True)
-def _without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No power is cut here, and others have the disk too."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+    return Path(shutil.copytree(template, tmp_path / "captures", copy_function=copy))
 
 
 def test_nothing_in_train_is_near_to_what_is_held_out(captures: Path, tmp_path: Path) -> None:
@@ -218,23 +220,10 @@ def test_the_same_version_again_is_nothing_to_do(captures: Path, tmp_path: Path)
     assert export(captures, tmp_path / "out").returncode == 78
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "other", "fifo", "device", "folder"])
 def test_a_damaged_image_is_left_out_told_and_in_the_exit_code(
-    damage: str, captures: Path, tmp_path: Path
+    captures: Path, tmp_path: Path
 ) -> None:
-    image = captures / f"images/{capture_id(7)}.jpg"
-    data = image.read_bytes()
-    image.unlink()
-    if damage == "truncated":
-        image.write_bytes(data[:-1])
-    elif damage == "other":
-        image.write_bytes(bytes(len(data)))
-    elif damage == "fifo":
-        os.mkfifo(image)
-    elif damage == "device":
-        image.symlink_to("/dev/zero")
-    elif damage == "folder":
-        image.mkdir()
+    spoil(captures / f"images/{capture_id(7)}.jpg", "truncated")
 
     done = export(captures, tmp_path / "out")
 
@@ -243,6 +232,27 @@ def test_a_damaged_image_is_left_out_told_and_in_the_exit_code(
     assert "exported" in done.stdout
     assert capture_id(7) not in facts(tmp_path / "out")
     assert made(tmp_path / "out")["left_out"]["whose image is missing or damaged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("missing", "is missing"),
+        ("truncated", r"has \d+ bytes, and the record says \d+"),
+        ("other", "has another sha256"),
+        ("fifo", "it is a FIFO|not a regular file"),
+        ("device", "not a regular file|is a device"),
+        ("folder", "folder|directory|regular"),
+    ],
+)
+def test_each_kind_of_damage_has_its_reason(damage: str, why: str, tmp_path: Path) -> None:
+    captures = dataset(tmp_path / "captures", [timed(1, 0.0)])
+    (capture,) = read_captures(captures).values()
+    check_image(capture)
+    spoil(capture.image_path, damage)
+
+    with pytest.raises(UnusableCapture, match=why):
+        check_image(capture)
 
 
 @pytest.mark.parametrize("where", ["inside", "around", "itself", "other files", "file", "fifo"])
@@ -456,3 +466,20 @@ def test_the_folder_may_be_moved(captures: Path, tmp_path: Path) -> None:
     ]
     assert str(tmp_path).encode() not in b"".join(texts)
     assert export(captures, tmp_path / "elsewhere").returncode == 0
+
+
+def test_label_files_that_were_changed_by_hand_are_told(captures: Path, tmp_path: Path) -> None:
+    """They are not in verdicts.jsonl, so an export or a merge would lose them in silence."""
+    label = captures / f"labels/{capture_id(3)}.txt"
+    text = label.read_text()
+    label.unlink()
+    label.write_text(text.replace("0.450000", "0.450001"))  # as another version rounds
+    assert export(captures, tmp_path / "same").stderr.count("by hand") == 0
+    label.write_text("0 0.5 0.5 0.2 0.2\n")
+
+    said = export(captures, tmp_path / "out").stderr
+    assert "label files that were changed by hand: 1" in said
+    assert str(label) in said
+    merged = call_here("dataset", "merge", captures, "--out", tmp_path / "all")
+    assert "label files that were changed by hand: 1" in merged.stderr
+    assert merged.returncode == 0

@@ -24,14 +24,11 @@ from tests.dataset.exported import DIAMOND, POSE, TRIANGLE, dataset, hours, of_c
 from tests.fakes.captures import CAR, capture_id
 from tests.in_process import call_here
 
+pytestmark = pytest.mark.usefixtures("without_sync")
+
 OBJECT = {"detect": CAR, "segment": TRIANGLE, "obb": DIAMOND, "pose": POSE}
 TASKS = sorted(OBJECT)
 VAN = {"label": "van", "box": [0.0, 0.0, 100.0, 50.0]}
-
-
-@pytest.fixture(autouse=True)
-def _without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def exported(folder: Path, form: str, task: str = "detect", count: int = 10) -> Path:

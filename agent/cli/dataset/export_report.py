@@ -14,7 +14,7 @@ from agent.settings.units import show_duration
 
 def show(contents: Contents, out: Path, *, is_new: bool) -> None:
     """Print the version, the splits, what was left out and what leaks; warnings to stderr."""
-    version = contents.version()[:12]
+    version = contents.version[:12]
     if not is_new:
         print(f"nothing to do: {printable(out)} is this very version, {version}")
     else:

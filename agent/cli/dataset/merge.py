@@ -1,6 +1,7 @@
 """`capture-agent dataset merge`: one dataset folder out of several."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def merge(
                     "captures_known": merged.known,
                     "lines_added": merged.lines,
                     "renumbered": merged.renumbered,
+                    "notes": merged.notes,
                     "problems": merged.problems,
                 }
             )
@@ -64,6 +66,8 @@ def merge(
             if changed:
                 numbers = (f"{printable(name)} {a} -> {b}" for name, (a, b) in changed.items())
                 print(f"class numbers of {printable(source)} changed: {', '.join(numbers)}")
+    for note in merged.notes:
+        print(f"capture-agent: warning: {note}", file=sys.stderr)
     if merged.problems:
         raise ConfigurationError(
             told(merged.problems, f"{len(merged.problems)} things were not merged:")

@@ -26,7 +26,7 @@ def folders(_contents: Contents) -> list[PurePosixPath]:
 
 def files(contents: Contents) -> Iterator[tuple[PurePosixPath, str]]:
     """Yield one file for each split."""
-    version = contents.version()
+    version = contents.version
     form = contents.form or LabelForm()
     for split in Split:
         images: list[dict[str, Any]] = []

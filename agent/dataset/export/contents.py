@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class ExportedCapture:
         return facts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contents:
     """All that an export is made of."""
 
@@ -109,8 +110,9 @@ class Contents:
             for split in Split
         }
 
+    @cached_property
     def version(self) -> str:
-        """Return the sha256 of the content in hex."""
+        """The sha256 of the content in hex."""
         digest = hashlib.sha256()
         digest.update(_canonical([self.task, list(self.classes)]))
         for each in self.captures:

@@ -47,7 +47,7 @@ def _document(contents: Contents, split: Split) -> str:
     _text(root, "version", "1.1")
     task = ET.SubElement(ET.SubElement(root, "meta"), "task")
     for name, text in (
-        ("name", f"{split} {contents.version()[:12]}"),
+        ("name", f"{split} {contents.version[:12]}"),
         ("size", str(len(captures))),
         ("mode", "annotation"),
         ("overlap", "0"),

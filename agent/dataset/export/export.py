@@ -1,9 +1,11 @@
 """Exports a dataset folder: reads it, chooses and splits, writes."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from agent.dataset.captures import DatasetCapture, read_captures
+from agent.dataset.edited_labels import edited_labels, edited_note
 from agent.dataset.export.choose import choose, tasks_of
 from agent.dataset.export.contents import Contents
 from agent.dataset.export.options import ExportFormat, SourceOfTest
@@ -51,6 +53,8 @@ def export_dataset(
         origins=origins,
         progress=progress,
     )
+    edited = edited_note(edited_labels(captures, reviews), directory)
+    contents = replace(contents, notes=[*contents.notes, *edited])
     if not contents.captures:
         reasons = "; ".join(f"{count} {why}" for why, count in contents.left_out.items())
         raise ConfigurationError(

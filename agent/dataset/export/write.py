@@ -84,7 +84,7 @@ def is_written(contents: Contents, form: ExportFormat, out: Path) -> bool:
             )
         return False
     theirs = read_export(out)
-    version = contents.version()
+    version = contents.version
     if (theirs.get("version"), theirs.get("format")) != (version, form.value):
         raise ConfigurationError(
             f"cannot export to {printable(out)}: it has version "
@@ -131,7 +131,7 @@ def summary_of(contents: Contents, form: ExportFormat) -> dict[str, Any]:
     counts = contents.counts()
     return {
         "schema": SCHEMA,
-        "version": contents.version(),
+        "version": contents.version,
         "format": form.value,
         "task": contents.task,
         "classes": list(contents.classes),
@@ -151,7 +151,6 @@ def summary_of(contents: Contents, form: ExportFormat) -> dict[str, Any]:
             "origins": [origin.value for origin in contents.origins],
         },
         "parents": [dict(each) for each in contents.parents],
-        "notes": list(contents.notes),
     }
 
 

@@ -1,0 +1,85 @@
+"""Label files that somebody changed by hand: `verdicts.jsonl` does not know of it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from agent.dataset import yolo
+from agent.dataset.captures import DatasetCapture
+from agent.dataset.classes import number_of
+from agent.dataset.reviews import Review, objects_of
+from agent.files import read_regular_file
+from agent.printable import printable
+
+_DIGITS = 3  # of normalized coordinates: versions and tools round differently
+_LARGEST = 10_000_000  # bytes of a label file
+
+
+def edited_labels(
+    captures: Iterable[DatasetCapture], reviews: Mapping[str, Review]
+) -> list[DatasetCapture]:
+    """Return the captures whose label file is not what their record and review say.
+
+    One without a label file, or with one that cannot be read, is not among them.
+    """
+    forms: dict[Path, tuple[list[str], yolo.LabelForm] | None] = {}
+    found = []
+    for capture in captures:
+        if "detections" not in capture.record:
+            continue
+        if capture.folder not in forms:
+            forms[capture.folder] = _form(capture.folder)
+        form = forms[capture.folder]
+        if form is not None and _is_edited(capture, reviews.get(capture.id), *form):
+            found.append(capture)
+    return found
+
+
+def edited_note(edited: list[DatasetCapture], directory: Path) -> list[str]:
+    """Return a warning for people; none if no label file was changed."""
+    if not edited:
+        return []
+    folder = printable(directory)
+    told = (
+        f"label files that were changed by hand: {len(edited)}, such as "
+        f"{printable(edited[0].label_path)}. Labels are made from records and reviews, so the "
+        "changes do not count here. To make reviews of them: capture-agent dataset import "
+        f"{folder} {folder}/labels"
+    )
+    return [told]
+
+
+def _is_edited(
+    capture: DatasetCapture, review: Review | None, names: list[str], form: yolo.LabelForm
+) -> bool:
+    try:
+        text = read_regular_file(capture.label_path, _LARGEST).decode()
+    except (OSError, ValueError):
+        return False
+    known = objects_of(capture.record, review)
+    objects = (known if known.is_known else objects_of(capture.record)).objects or ()
+    numbers = [number_of(list(names), each) for each in objects]
+    image = capture.record["image"]
+    expected = yolo.rows(objects, numbers, width=image["width"], height=image["height"], form=form)
+    return text != expected and _rows(text) != _rows(expected)
+
+
+def _rows(text: str) -> list[tuple[object, ...]]:
+    """Return the rows of a label file, rounded, in any order; a word that is no number stays."""
+    return sorted(
+        (tuple(_rounded(word) for word in line.split()) for line in text.splitlines()), key=repr
+    )
+
+
+def _rounded(word: str) -> object:
+    try:
+        return round(float(word), _DIGITS)
+    except ValueError:
+        return word
+
+
+def _form(folder: Path) -> tuple[list[str], yolo.LabelForm] | None:
+    try:
+        text = (folder / "data.yaml").read_text("utf-8")
+        return yolo.names_of(text), yolo.form_of(text)
+    except (OSError, ValueError):
+        return None
