@@ -68,14 +68,19 @@ def write_folder(health: Health, out: Path, disk: Disk) -> Path:
     """Write `index.html` and `health.json` into `out`; return the page. Raises `OSError`."""
     disk.make_directory(out)
     disk.write_durably(out / REPORT, report_bytes(health.report))
-    disk.write_durably(out / PAGE, folder_page(health, out).encode())
+    disk.write_durably(out / PAGE, _bytes(folder_page(health, out)))
     return out / PAGE
 
 
 def write_page(health: Health, thumbnails: Path, file: Path, disk: Disk) -> None:
     """Write a page of one file; `thumbnails` was `out` of the check. Raises `OSError`."""
     disk.make_directory(file.parent)
-    disk.write_durably(file, single_page(health, thumbnails, disk).encode())
+    disk.write_durably(file, _bytes(single_page(health, thumbnails, disk)))
+
+
+def _bytes(page: str) -> bytes:
+    """Return a page as UTF-8; names of files and labels may hold what is no text."""
+    return page.encode(errors="replace")
 
 
 def report_bytes(report: Mapping[str, Any]) -> bytes:

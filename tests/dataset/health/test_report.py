@@ -1,6 +1,7 @@
 """The whole report: alerts, places, sizes, the page and its files."""
 
 import json
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent.dataset.health.check import write_folder, write_page
 from agent.dataset.health.page import folder_page
 from agent.files import Disk
 from tests import ROOT
-from tests.dataset.health.folders import captured, drawn, health_in, report_on, yolo
+from tests.dataset.health.folders import captured, drawn, health_in, kinds, report_on, yolo
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -118,6 +119,21 @@ def test_a_second_check_reads_no_image_that_has_not_changed(
     assert len(read) == 5
 
 
+def test_an_image_that_was_cut_off_is_unreadable_to_every_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older versions of OpenCV fill the rest of it with grey."""
+    whole = decode_image(drawn(1))
+    monkeypatch.setattr("agent.dataset.health.examine.decode_image", lambda _data: whole)
+    captured(tmp_path, 1, drawn(1)[:-2])
+    captured(tmp_path, 2, drawn(2) + b"written after the end")
+
+    report = report_on(tmp_path)
+
+    assert kinds(report) == {"image unreadable": 1}
+    assert "cut off" in report["problem_list"][0]["why"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -179,6 +195,21 @@ def test_labels_with_html_are_text(tmp_path: Path) -> None:
     assert "<img" not in page
     assert page.count("<script") == 2
     assert data_of(page)["labels"] == [HOSTILE]
+
+
+def test_names_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
+    yolo(tmp_path, {"train": [(drawn(1), [(0, 0.5, 0.5, 0.2, 0.2)])]}, "\ud800")
+    (tmp_path / "images" / "train" / "000.jpg").rename(
+        tmp_path / "images" / "train" / os.fsdecode(b"\xff.jpg")
+    )
+    (tmp_path / "labels" / "train" / "\udcfe.txt").write_text("")
+
+    out = tmp_path / "out"
+    page = write_folder(health_in(tmp_path, out=out), out, Disk())
+
+    assert "labels without image" in page.read_text()
+    [image] = data_of(page.read_text())["images"]
+    assert image["f"] == "../images/train/%FF.jpg"
 
 
 def test_the_policy_names_the_script_of_the_page(tmp_path: Path) -> None:
