@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.dataset.health.balance import FEW_IMAGES
-from agent.dataset.health.gaps import FEWEST, SIZES, Gap, GapKind, gaps
+from agent.dataset.health.gaps import FEWEST, LIGHTS, SIZES, Gap, GapKind, gaps
 from agent.dataset.health.objects import thirds_of
 from agent.dataset.health.quality import Issue
 from agent.dataset.health.subject import ProblemKind
@@ -196,7 +196,7 @@ def _gaps(found: Sequence[Gap]) -> Iterator[Alert]:
     for gap in found:
         if gap.kind is GapKind.LIGHT:
             yield Alert(
-                Severity.MEDIUM if not gap.have else Severity.LOW,
+                Severity.MEDIUM if gap.value == LIGHTS[0] and not gap.have else Severity.LOW,
                 "light",
                 f"{gap.have} images are {gap.value}, {gap.wanted} are wanted",
                 "capture at other times of day; variants: capture-agent dataset synthesize",

@@ -160,7 +160,6 @@ transparent)}
 .maps figure{padding:.5rem}.maps .chart{border:0}
 details{margin:.6rem 0}summary{cursor:pointer;color:var(--soft)}
 table.plain{border-collapse:collapse;font-size:.9rem}
-table.plain caption{text-align:left;color:var(--soft)}
 table.plain th,table.plain td{text-align:left;padding:.2rem 1.2rem .2rem 0;font-weight:400;
 border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 .problems{font-size:.85rem;overflow-wrap:anywhere;padding-left:1.2rem}

@@ -292,14 +292,19 @@ def duplicates(report: Report, images: ImagesByKey) -> Iterator[str]:
         yield bars(
             "Groups of near-duplicates",
             [
-                _count_bar(f"group {place + 1}", len(group), f"near group:{place}", images)
-                for place, group in groups[:_GROUPS_MAX]
+                _count_bar(f"group {rank}", len(group), f"near group:{place}", images)
+                for rank, (place, group) in enumerate(groups[:_GROUPS_MAX], 1)
             ],
         )
     if leakage["splits"]:
         yield "<h3>Held-out images that nearly equal a training image</h3>"
         rows = [
-            _count_bar(split, each["near"], f"leak:{split}", images, kind="bad", of=each["images"])
+            Bar(
+                split,
+                (Part(each["near"], "bad"), Part(each["images"] - each["near"], "soft")),
+                f"{number(each['near'])} of {number(each['images'])}",
+                key=images.key(f"leak:{split}"),
+            )
             for split, each in leakage["splits"].items()
         ]
         yield bars("Leaks", rows)
@@ -326,10 +331,10 @@ def _seconds(leakage: Mapping[str, Any]) -> Iterator[str]:
         + "</tr>"
         for seconds in within
     )
+    yield "<h3>Held-out frames with a training frame of the same camera near in time</h3>"
     yield (
-        '<table class="plain"><caption>Held-out frames with a training frame of the same camera '
-        f'within so many seconds</caption><thead><tr><th scope="col">within</th>{heads}</tr>'
-        f"</thead><tbody>{rows}</tbody></table>"
+        f'<table class="plain"><thead><tr><th scope="col">within</th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
@@ -378,10 +383,9 @@ def _tally(title: str, counts: Mapping[str, int], kind: str, images: ImagesByKey
 
 
 def _count_bar(
-    label: str, count: int, key: str, images: ImagesByKey, *, kind: str = "value", of: int = 0
+    label: str, count: int, key: str, images: ImagesByKey, *, kind: str = "value"
 ) -> Bar:
-    figure = f"{number(count)} of {number(of)}" if of else number(count)
-    return Bar(label, (Part(count, kind),), figure, key=images.key(key) if count else "")
+    return Bar(label, (Part(count, kind),), number(count), key=images.key(key) if count else "")
 
 
 def _keys(kind: str, images: ImagesByKey) -> Callable[[int], str]:
