@@ -35,7 +35,12 @@ def warnings_of(evaluation: Evaluation) -> list[str]:
 
 def notes_of(evaluation: Evaluation) -> list[str]:
     """Return what limits the figures."""
-    return [*_confirmed(evaluation), *_floor(evaluation), *_shapes(evaluation)]
+    return [
+        *_unseen(evaluation),
+        *_confirmed(evaluation),
+        *_floor(evaluation),
+        *_shapes(evaluation),
+    ]
 
 
 def better_thresholds(evaluation: Evaluation) -> dict[str, float]:
@@ -146,6 +151,15 @@ def _several_models(evaluation: Evaluation) -> Iterator[str]:
         yield (
             f"the reviewed captures are of {len(evaluation.models)} models: {named}. All figures "
             "mix them; confidences of two models do not compare. --model runs one model on all"
+        )
+
+
+def _unseen(evaluation: Evaluation) -> Iterator[str]:
+    unseen = [e for e in evaluation.measured.labels if not e.is_seen] if evaluation.measured else []
+    if unseen:
+        yield (
+            f"{len(unseen)} labels have no object in the reviewed frames and were never reported "
+            "at their threshold"
         )
 
 

@@ -19,7 +19,7 @@ from agent.evaluation.evaluation import Evaluation
 from agent.evaluation.intervals import CONFIDENCE, Estimate
 from agent.evaluation.label_measures import OfLabel
 from agent.evaluation.lanes import OfRule
-from agent.evaluation.needed_reviews import TARGET
+from agent.evaluation.needed_reviews import TARGET, needed_for_width
 from agent.evaluation.thresholds import FLAT
 
 METHOD = (
@@ -115,7 +115,11 @@ def _estimate(each: Estimate | None) -> dict[str, Any] | None:
 def _labels(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.measured is not None:
         return {
-            each.label: _label(each, evaluation.thresholds) for each in evaluation.measured.labels
+            each.label: {
+                **_label(each, evaluation.thresholds),
+                "more_reviews": needed_for_width(each.ap50, len(evaluation.frames)),
+            }
+            for each in evaluation.measured.labels
         }
     return {
         str(each.label): _class(each, evaluation.thresholds)
@@ -132,7 +136,7 @@ def _label(each: OfLabel, thresholds: Any) -> dict[str, Any]:
         "threshold": thresholds.get(each.label),
         "precision": _estimate(each.precision),
         "recall": _estimate(each.recall),
-        "f1": each.f1,
+        "f1": each.f1 if each.is_seen else None,
         "ap50": _estimate(each.ap50),
         "ap50_95": _estimate(each.ap50_95),
         "best_threshold": best.threshold if best else None,

@@ -43,6 +43,11 @@ class OfLabel:
         """F1 at the thresholds in use."""
         return f1_of(self.precision, self.recall)
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it has an object, or was reported at its threshold."""
+        return self.precision is not None or self.recall is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -58,6 +63,12 @@ class Measured:
     calibration: Calibration | None
     replicated: Floats  # [replicates, 2]: mean AP50 and AP50-95 of each
     replicated_weights: Floats  # [replicates, frames]
+
+    @property
+    def seen(self) -> tuple[OfLabel, ...]:
+        """The labels that are worth a row in a table, those with most objects first."""
+        found = [each for each in self.labels if each.is_seen]
+        return tuple(sorted(found, key=lambda each: -each.objects))
 
 
 def measure(frames: Sequence[SampleFrame], floor: float) -> Measured:

@@ -14,7 +14,7 @@ _NAME_MAX = 60  # characters
 
 def labels_table(found: Evaluation) -> str:
     """Return the table of a detector's labels, those with most objects first; empty without any."""
-    labels = found.measured.labels if found.measured is not None else ()
+    labels = found.measured.seen if found.measured is not None else ()
     if not labels:
         return ""
     heads = (
@@ -23,10 +23,7 @@ def labels_table(found: Evaluation) -> str:
     )
     return _table(
         heads,
-        (
-            (each.label, _cells(each, found.thresholds.get(each.label)))
-            for each in sorted(labels, key=lambda each: -each.objects)
-        ),
+        ((each.label, _cells(each, found.thresholds.get(each.label))) for each in labels),
     )
 
 

@@ -35,7 +35,7 @@ def figures_table(found: Evaluation) -> Table:
 
 def labels_tables(found: Evaluation) -> list[Table]:
     """Return the figures of each label, in tables that fit on 80 columns."""
-    if found.measured is not None and found.measured.labels:
+    if found.measured is not None and found.measured.seen:
         return [_boxes_table(found.measured), _thresholds_table(found.measured, found.thresholds)]
     if len(found.classes) < 2:  # noqa: PLR2004 (the first is of all together)
         return []
@@ -129,7 +129,7 @@ def short(each: Estimate | None) -> str:
 
 def _boxes_table(measured: Measured) -> Table:
     table = _table("label", "objects", "precision", "recall", "AP50")
-    for each in measured.labels:
+    for each in measured.seen:
         table.add_row(
             _name(each.label),
             str(each.objects),
@@ -142,7 +142,7 @@ def _boxes_table(measured: Measured) -> Table:
 
 def _thresholds_table(measured: Measured, thresholds: Mapping[str, float]) -> Table:
     table = _table("label", "AP50-95", "threshold in use", "best F1 at")
-    for each in measured.labels:
+    for each in measured.seen:
         threshold, best = thresholds.get(each.label), each.best
         table.add_row(
             _name(each.label),
