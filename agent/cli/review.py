@@ -64,6 +64,7 @@ def review(
             token_file=token_file,
             certificate=tls_cert,
             by=by,
+            name=Path(dataset.name).name if dataset.renew is None else dataset.name,
         ) as opened,
     ):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -41,6 +41,7 @@ def open_review(
     token_file: Path | None = None,
     certificate: Path | None = None,
     by: str = "",
+    name: str = "",
 ) -> Iterator[OpenReview]:
     """Serve the review page of a dataset. Raises `ConfigurationError` for what a person must fix.
 
@@ -51,6 +52,7 @@ def open_review(
         token_file: Has the token that clients must send.
         certificate: PEM file with a certificate and its key.
         by: Name of the reviewer; empty: the page asks.
+        name: What the page calls the dataset; by default as its folder.
     """
     need("web", "review", is_setting=False)
     from agent.logs import make_log
@@ -60,7 +62,7 @@ def open_review(
     from agent.web.listening import listen_at
     from agent.web.tls import tls_context
 
-    directory = folder_of(source)
+    directory = Path(source).absolute()
     _require_dataset(directory)
     address = _address(host, port)
     token = None if token_file is None else _token(token_file)
@@ -70,7 +72,7 @@ def open_review(
             "--token-file; or use --host 127.0.0.1"
         )
     tls = None if certificate is None else tls_context(certificate, setting="--tls-cert")
-    terms = ReviewTerms(clean_text(by, LONGEST_BY), token, tls)
+    terms = ReviewTerms(clean_text(by, LONGEST_BY), token, tls, name or directory.name)
     listening = listen_at(address, setting="--host and --port")
     disk, clock, log = Disk(inside=directory), SystemClock(), make_log(level="warning")
     try:
@@ -80,11 +82,6 @@ def open_review(
             yield OpenReview(directory, url, tuple(_warnings(address, terms)))
     finally:
         listening.remove()
-
-
-def folder_of(source: str) -> Path:
-    """Return the local folder of a dataset that a command names."""
-    return Path(source).absolute()
 
 
 def _require_dataset(directory: Path) -> None:

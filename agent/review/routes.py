@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -56,22 +57,29 @@ def page_files() -> PageFiles:
     return read_page("agent.review", MEDIA_TYPES)
 
 
-def routes(
-    desk: ReviewDesk, thumbnails: Thumbnails, clock: Clock, *, name: str, by: str
-) -> list[Route]:
-    """Return all calls; `name` is the folder's, `by` that of the reviewer, or empty."""
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the page is told when it is opened."""
+
+    name: str  # of the dataset, for people
+    key: str  # of the dataset, for what the browser keeps
+    by: str  # the reviewer; empty: the page asks
+
+
+def routes(desk: ReviewDesk, thumbnails: Thumbnails, clock: Clock, facts: PageFacts) -> list[Route]:
+    """Return all calls."""
     return [
-        *_page(name, by),
+        *_page(facts),
         *_captures(desk),
         *_images(desk, thumbnails),
-        *_reviews(desk, clock, by),
+        *_reviews(desk, clock, facts.by),
     ]
 
 
-def _page(name: str, by: str) -> list[Route]:
+def _page(facts: PageFacts) -> list[Route]:
     async def page(_: Request) -> Response:
         files = page_files()
-        text = files.template.render(dataset=name, by=by, version=__version__, tag=files.tag)
+        text = files.template.render(facts=facts, version=__version__, tag=files.tag)
         return HTMLResponse(text, headers=PAGE_HEADERS)
 
     return [Route("/", page), *page_files().routes()]

@@ -1,6 +1,8 @@
 """Serves the review page of one dataset folder."""
 
 import contextlib
+import hashlib
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from agent.files import Disk
 from agent.logs import Log
 from agent.ports import Clock
 from agent.review.desk import ReviewDesk
-from agent.review.routes import routes
+from agent.review.routes import PageFacts, routes
 from agent.review.thumbnails import Thumbnails
 from agent.web.access import Access
 from agent.web.address import WebAddress
@@ -40,6 +42,7 @@ class ReviewTerms:
     by: str = ""  # the reviewer; empty: the page asks
     token: str | None = None
     tls: ssl.SSLContext | None = None
+    name: str = ""  # what the page calls the dataset
 
 
 @contextlib.contextmanager
@@ -65,7 +68,10 @@ def served(
     computer = socket.gethostname()
     access = Access(own_hosts(address, computer), scheme, terms.token)
     observer = WebObserver(log, clock.monotonic)
-    calls = routes(desk, thumbnails, clock, name=directory.absolute().name, by=terms.by)
+    # The browser keeps verdicts that were not sent, for this folder alone.
+    key = hashlib.blake2b(os.fsencode(directory.absolute()), digest_size=8).hexdigest()
+    facts = PageFacts(terms.name or directory.absolute().name, key, terms.by)
+    calls = routes(desk, thumbnails, clock, facts)
     app = guarded(calls, access, observer, limits, hint="the page is at /")
     server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
     server.step()

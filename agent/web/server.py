@@ -58,6 +58,7 @@ class WebServer:
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._threads = CallThreads(limits.threads, Governor(limits.thread_cpu_share))
         self._accepting: list[asyncio.Task[None]] = []
+        self._is_closing = False
         self._thread = threading.Thread(target=self._serve, name="api loop", daemon=True)
         quiet_libraries()
 
@@ -69,6 +70,7 @@ class WebServer:
 
     def close(self) -> None:
         """End all connections at once."""
+        self._is_closing = True
         for each in self._listening:
             each.remove()
         if self._thread.ident is None:
@@ -93,6 +95,10 @@ class WebServer:
             self._selector.counts = True
             loop.run_forever()
             loop.run_until_complete(self._end())
+        except (OSError, RuntimeError):
+            # Closed before it listened: its sockets are, and the loop was stopped.
+            if not self._is_closing:
+                raise
         finally:
             self._threads.shutdown()
             loop.close()

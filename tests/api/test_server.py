@@ -85,3 +85,13 @@ def test_a_bug_in_a_call_is_reported_and_ends_only_the_call(
     assert "its log has the traceback" in served.unix.get("/bug").error
     assert served.unix.get("/v1/status").status == 200
     assert log.one("api failed")["call"] == "GET /bug"
+
+
+def test_a_server_that_is_closed_at_once_ends_without_a_complaint(
+    application: Application, serve: Serve
+) -> None:
+    """Its thread may not even have begun to listen; an error in it would fail the test."""
+    for _ in range(10):
+        served = serve(application)
+        served.server.close()
+        assert served.server.has_ended

@@ -9,14 +9,14 @@ const PREFIX = "capture-agent review ";
 
 export class Outbox {
   // `told(results)` hears what became of reviews; `changed()` is called when anything changes.
-  constructor(dataset, client, told, changed) {
+  constructor(key, client, told, changed) {
     this.lines = [];
     this.refused = []; // what the server will never take, with the reason
     this.error = "";
     this.failures = 0;
     this.sending = 0; // lines of the present call
     this.timer = 0;
-    this.prefix = `${PREFIX}${dataset} `;
+    this.prefix = `${PREFIX}${key} `;
     this.key = this.prefix + client;
     this.told = told;
     this.changed = changed;

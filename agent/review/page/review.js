@@ -18,11 +18,10 @@ const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };
 const NAME_KEY = "capture-agent reviewer";
 
-const { dataset } = document.body.dataset;
 const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (each) => each.toString(16)).join("");
 const stage = new Stage({ select: selectionChanged, change: objectsChanged, draw: drawn });
 const browse = new Browse(openFromList);
-const outbox = new Outbox(dataset, client, told, showConnection);
+const outbox = new Outbox(document.body.dataset.key, client, told, showConnection);
 
 let by = document.body.dataset.by || stored(NAME_KEY);
 let queue = "value";
