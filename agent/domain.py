@@ -368,7 +368,7 @@ class Capture:
     observation: Observation
     lane: Lane
     rules: tuple[RuleHit, ...]  # the highest score first
-    value: float  # expected new failures, 0 and up; what eviction and delivery order by
+    value: float  # what eviction and delivery order by; see `expected_failures`
     sampling: Sampling | None = None
     id: str = ""
     is_degraded: bool = False  # dark, overexposed or blurred
@@ -380,6 +380,14 @@ class Capture:
     verdict: Verdict | None = None  # why it is a capture of the lane `verdict`
     feedback: str | None = None  # sha256 of the feedback file that its `p` rest on; None = priors
     auto: AutoLabel | None = None  # why it is a capture of the lane `auto`
+
+    @property
+    def expected_failures(self) -> float:
+        """The new failures that a label is expected to show, 0 and up.
+
+        That is the value, but for auto labels: these are ordered by their number of new objects.
+        """
+        return 0.0 if self.auto is not None else self.value
 
 
 @dataclass(frozen=True, slots=True)

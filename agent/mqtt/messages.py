@@ -116,7 +116,7 @@ def capture_message(capture: Capture) -> dict[str, Any]:
         "rules": [
             {"name": rule.name, "score": round(rule.score, 3)} for rule in capture.rules[:RULES_MAX]
         ],
-        "value": round(capture.value, 3),
+        "value": round(capture.expected_failures, 3),
         "note": printable(capture.note) if capture.note else None,
     }
 

@@ -78,24 +78,25 @@ class RecordMaker:
             "lane": capture.lane.value,
             "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
             "suspects": [_suspect(suspect, scale, image) for suspect in capture.suspects],
-            "value": round(capture.value, 4),
+            "value": round(capture.expected_failures, 4),
             "feedback": capture.feedback,
             "masks": [_hidden(part, scale, image) for part in image.hidden],
             "clip": _clip(capture.clip, frame.at),
             "sampling": _sampling(capture.sampling),
             "note": clean_text(capture.note, LONGEST_NOTE) or None,
-            **({} if capture.auto is None else {"auto": _auto(capture.auto)}),
+            **({} if capture.auto is None else {"auto": _auto(capture.auto, capture.value)}),
             "verdicts": [] if capture.verdict is None else [verdict_line(capture.verdict)],
             "agent": {"name": "edge-capture-agent", "version": self.agent_version},
         }
 
 
-def _auto(label: AutoLabel) -> dict[str, Any]:
-    """Return why the model's own labels may be trusted."""
+def _auto(label: AutoLabel, new_objects: float) -> dict[str, Any]:
+    """Return why the model's own labels may be trusted, and what is new in the frame."""
     return {
         "audit": label.is_audited,
         "precision": label.precision,
         "lowest_confidence": round(label.lowest, 4),
+        "new_objects": round(new_objects, 2),
         "classes": [
             {
                 "label": each.label,

@@ -148,6 +148,9 @@ class Explainer:
 
     def _not_purchased(self, name: str, evaluation: FrameEvaluation, value: float) -> Iterator[str]:
         yield f"waited for a credit from {self._captured[name]:.2f} s to the end"
+        if self._lanes[name] is Lane.AUTO:
+            yield "the model labelled it, and AGENT_AUTO_PER_DAY sends others that show more"
+            return
         if self._lanes[name] is not Lane.SCORE:
             yield "more captures were drawn than the lane's credits pay for; chance decided which"
             return
@@ -168,6 +171,8 @@ class Explainer:
         if outcome is SelectionOutcome.LOW_VALUE:
             least = self._plan.min_value
             return f"not captured: {evaluation.value:.3f} is below AGENT_MIN_VALUE={least:g}"
+        if outcome is SelectionOutcome.AUTO_BEST_OF_CELL:
+            return "the model labelled it; a frame that shows more followed in its cell of time"
         if outcome is SelectionOutcome.BEST_OF_CELL:
             return "a better frame followed in its cell of time before it was stored"
         if outcome is SelectionOutcome.ANOTHER_IS_BETTER:
@@ -182,6 +187,8 @@ class Explainer:
         frame = evaluation.frame
         yield f"at {frame.at:.2f} s; {value_text(evaluation)}"
         yield f"the image is {evaluation.quality}"
+        if evaluation.no_auto is not None:
+            yield f"not labelled by the model: {evaluation.no_auto}"
         if each.draw is None or self._interval is None:
             yield "random lane: off"
             return

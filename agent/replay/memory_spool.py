@@ -83,9 +83,9 @@ class MemorySpool:
     def current_value(self, capture_id: str) -> float:
         """Return a capture's value beside the purchases; 0 for one that does not wait."""
         entry = self._held.get(capture_id)
-        if entry is None:
+        if entry is None or entry.lane is Lane.AUTO:  # no failure is expected there
             return 0.0
-        if self._budgeted is not None and entry.lane is not Lane.AUTO:
+        if self._budgeted is not None:
             return self._budgeted.current_value(capture_id) or 0.0
         return entry.value
 

@@ -36,7 +36,8 @@ def _tiles(report: Json) -> Iterator[str]:
     seconds = round(sum(source["seconds"] for source in sources))
     frames = sum(source["frames"] for source in sources)
     random = report["captures_by_lane"].get("random", 0)
-    share = f"{len(captures) / paid:.0%} of {paid:g} credits" if paid else "no budget"
+    spent = len(captures) - report["captures_by_lane"].get("auto", 0)
+    share = f"{spent / paid:.0%} of {paid:g} credits" if paid else "no budget"
     held = sum(source["held"] for source in sources)
     yield from tiles(
         (

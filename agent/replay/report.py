@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agent import __version__
-from agent.domain import ModelInfo
+from agent.domain import Lane, ModelInfo
 from agent.replay.recording import RecordingResult, counted
 from agent.selection.budget.ledger import DAY_S
 from agent.selection.plan import SelectionPlan
@@ -49,6 +49,8 @@ def report_of(
             "random_interval": _random_interval(plan),
             "every_nth": plan.every_nth,
             "redact": list(plan.redact),
+            "auto_per_day": plan.auto_per_day,
+            "auto_precision": plan.auto_precision,
             "seed": plan.seed,
             "feedback": feedback,
         },
@@ -75,6 +77,7 @@ def _random_interval(plan: SelectionPlan) -> float | str:
 
 def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
     chosen = len(result.chosen)
+    paid = sum(capture["lane"] != Lane.AUTO for capture in result.chosen)
     return {
         "source": result.source,
         "frames": result.length.frames,
@@ -86,7 +89,7 @@ def _source(result: RecordingResult, plan: SelectionPlan) -> dict[str, Any]:
         "sizes": dict(result.sizes.most_common()),
         "held": result.held,
         "chosen": chosen,
-        "budget_used": round(chosen / plan.per_day, 4) if plan.per_day else None,
+        "budget_used": round(paid / plan.per_day, 4) if plan.per_day else None,
     }
 
 

@@ -290,7 +290,7 @@ class Inference:
             camera=frame.camera,
             lane=capture.lane.value,
             rules=",".join(hit.name for hit in capture.rules),
-            value=round(capture.value, 3),
+            value=round(capture.expected_failures, 3),
         )
         self.events.captured.tell(capture)
         self._chosen.append(capture)

@@ -84,7 +84,7 @@ def _facts_of(capture: Capture) -> dict[str, Any]:
         "captured_at": timestamp(frame.captured_at),
         "lane": capture.lane.value,
         "rules": [{"name": hit.name, "score": round(hit.score, 4)} for hit in capture.rules],
-        "value": round(capture.value, 4),
+        "value": round(capture.expected_failures, 4),
         "note": capture.note or None,
         "verdicts": [] if capture.verdict is None else [verdict_line(capture.verdict)],
     }

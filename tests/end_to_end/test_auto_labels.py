@@ -170,6 +170,7 @@ def test_the_bundled_model_labels_frames_of_a_street_only_if_all_its_classes_are
         records = [json.loads(file.read_text()) for file in (out / "records").iterdir()]
         auto = [labels_in(each) for each in records if each["lane"] == "auto"]
         assert bool(auto) is (person is GOOD)
+        assert "100% of the budget" in done.stdout
         assert all("person" in labels for labels in auto)  # a person is in each frame of it
     with_auto, without = [
         [each["frame"] for each in report["captures"] if each["lane"] != "auto"]

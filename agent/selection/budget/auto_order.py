@@ -187,8 +187,8 @@ class AutoOrder:
 
 
 def _highest(entry: SpoolEntry) -> tuple[float, int]:
-    """The highest value first; of equals the older one."""
-    return -entry.value, entry.sequence
+    """The highest value first; of equals the newer one, so that what is sent shows today."""
+    return -entry.value, -entry.sequence
 
 
 def _view(hint: str) -> View:
