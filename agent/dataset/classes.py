@@ -1,11 +1,14 @@
 """The class list of a dataset: the model's own, so that folders of one model have equal numbers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 CLASSES_MAX = 10_000
 """Classes of a dataset that get the model's number; a record cannot make the list longer."""
 
+# What no file system, or not each, takes in a name; and what would lead elsewhere.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
 _NAME_MAX = 200  # characters of a label in a record's list of classes
 
 
@@ -61,3 +64,8 @@ def labels_of_model(record: Mapping[str, Any]) -> list[str]:
         return []
     fits = all(isinstance(label, str) and len(label) <= _NAME_MAX for label in labels)
     return list(labels) if fits else []
+
+
+def class_folder(label: str) -> str:
+    """Return the name of the folder for images of a class, fit for every file system."""
+    return _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label) or "%"

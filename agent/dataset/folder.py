@@ -20,9 +20,7 @@ pose model of a second device, become a dataset of their own in `segment/`, `pos
 """
 
 import contextlib
-import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,8 +29,10 @@ from typing import Any
 from uuid import UUID
 
 from agent.dataset import clip_files, yolo
+from agent.dataset.arrival import checked_id, parsed, positive_pixels
 from agent.dataset.captures import DatasetCapture
-from agent.dataset.classes import number_of, with_classes_of, with_names
+from agent.dataset.class_list import ClassList, OtherTask
+from agent.dataset.classes import class_folder, number_of, with_classes_of, with_names
 from agent.dataset.clip_files import ClipForm
 from agent.dataset.records import part_folders
 from agent.dataset.reviews import Objects
@@ -41,25 +41,12 @@ from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.record.summary import Annotate, class_of, confident
-from agent.record.verdicts import MOST_VERDICTS, are_verdicts
 
-# What no file system, or not each, takes in a name; and what would lead elsewhere.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%]|^\.|[. ]$')
-_NAMES_LOCK = ".data.yaml.lock"
-_LOCK_WAIT_S = 10.0  # seconds that another device may need to write its names
 _LONGEST_NAME = 255  # bytes
 _LOCKS = 64  # captures with the same lock wait for each other; the same capture always does
 
 _WriteClip = Callable[[Disk, Path], None]
 """Writes the files of a clip into a folder."""
-
-
-class _OtherTaskError(Exception):
-    """A capture is of another task than the dataset."""
-
-    def __init__(self, form: LabelForm) -> None:
-        super().__init__(form)
-        self.form = form
 
 
 class Dataset:
@@ -90,7 +77,8 @@ class Dataset:
         self._clips = self.directory / "clips"
         self._verdicts = VerdictLog(self.directory, disk)
         self._locks = tuple(Lock() for _ in range(_LOCKS))
-        self._names_lock = Lock()
+        self._parts_lock = Lock()
+        self._classes = ClassList(self.directory, disk, only)
 
     def count(self) -> int:
         """Return the number of stored captures, of all tasks."""
@@ -116,8 +104,8 @@ class Dataset:
             DamagedDataset: `data.yaml` is missing or not ours, so classes have no number.
             OSError: the disk refuses; store the capture again.
         """
-        record = _parsed(record_json)
-        identity = _checked(record, image)
+        record = parsed(record_json)
+        identity = checked_id(record, image)
         clip_files.require_clip(record, clip)
         write = None
         if clip:
@@ -130,8 +118,8 @@ class Dataset:
         `clip_folder` has the files of its clip, which are copied as they are; None for no clip.
         Raises `ValueError` too, if they are not a whole clip.
         """
-        record = _parsed(record_json)
-        identity = _checked(record, image)
+        record = parsed(record_json)
+        identity = checked_id(record, image)
         write = None if clip_folder is None else partial(clip_files.copy_clip, source=clip_folder)
         return self._store_all(record, identity, record_json, image, write)
 
@@ -142,13 +130,13 @@ class Dataset:
         a label that is missing here gets one when a capture has it. Raises as `store` does.
         """
         try:
-            self._extend(form, lambda known: with_names(known, names))
-        except _OtherTaskError as other:
+            self._classes.extend(form, lambda known: with_names(known, names))
+        except OtherTask as other:
             self._part(other.form).take_names(names, form)
 
     def names(self, form: LabelForm) -> list[str]:
         """Return the class list for labels of this form; raise `DamagedDataset` if it is lost."""
-        found, stored = self._read_names(self.directory / "data.yaml")
+        found, stored = self._classes.read()
         if (stored or self._only or form).takes(form):
             return found
         return [] if self._only is not None else self._part(form).names(form)
@@ -240,7 +228,7 @@ class Dataset:
                 return False
             try:
                 labels, named = self._label_text(record), _class_folder(record)
-            except _OtherTaskError as other:
+            except OtherTask as other:
                 if self._only is None:
                     part = self._part(other.form)
                     return part._store(  # noqa: SLF001
@@ -266,7 +254,7 @@ class Dataset:
         return True
 
     def _part(self, form: LabelForm) -> "Dataset":
-        with self._names_lock:
+        with self._parts_lock:
             made = Dataset(self.directory / form.folder, self._disk, only=form, clips=self._form)
             return self._part_by_form.setdefault(form, made)
 
@@ -289,7 +277,9 @@ class Dataset:
             return None
         try:
             chosen = confident(record)
-            width, height = (_positive(record["image"].get(side)) for side in ("width", "height"))
+            width, height = (
+                positive_pixels(record["image"].get(side)) for side in ("width", "height")
+            )
             # Once with any classes, so that a bad box leaves no name behind.
             yolo.rows(chosen, [0] * len(chosen), width=width, height=height)
         except ValueError as error:
@@ -302,7 +292,7 @@ class Dataset:
     ) -> tuple[list[int], LabelForm]:
         """Return the class of each detection, after the names of all classes are stored durably.
 
-        The form of the rows comes with them. Raises `_OtherTaskError` if the dataset has another.
+        The form of the rows comes with them. Raises `OtherTask` if the dataset has another.
         """
         numbers: list[int] = []
 
@@ -311,48 +301,7 @@ class Dataset:
             numbers.extend(number_of(names, detection) for detection in detections)
             return names
 
-        return numbers, self._extend(form_of_record(record), extended)
-
-    def _extend(self, mine: LabelForm, extended: Callable[[list[str]], list[str]]) -> LabelForm:
-        """Store what `extended` makes of the class list, durably; return the form of the rows.
-
-        Raises `_OtherTaskError` if the dataset has another form than `mine`.
-        """
-        path = self.directory / "data.yaml"
-        self._disk.make_directory(self.directory)
-        # Other devices may write here too, as on a share. So the names are read each time, and read
-        # and written under one lock: two writers must not give one number to two labels.
-        with (
-            self._names_lock,
-            self._disk.locked(self.directory / _NAMES_LOCK, seconds=_LOCK_WAIT_S),
-        ):
-            names, stored = self._read_names(path)
-            form = stored or self._only or mine
-            if not form.takes(mine):
-                raise _OtherTaskError(mine)
-            form = LabelForm(form.task, form.keypoints or mine.keypoints)
-            new = extended(list(names))
-            if new != names or form != stored:
-                self._disk.write_durably(path, yolo.data_yaml(new, form).encode())
-            return form
-
-    def _read_names(self, path: Path) -> tuple[list[str], LabelForm | None]:
-        """Return the classes of earlier runs, and the form of the labels if they are stored."""
-        try:
-            text = self._disk.read(path).decode()
-            return yolo.names_of(text), yolo.form_of(text)
-        except FileNotFoundError:
-            if any(file.size for file in self._disk.files(self._labels)):
-                raise DamagedDataset(
-                    f"cannot store captures in {self.directory}: data.yaml is missing, so the "
-                    "numbers in labels/ mean nothing; bring it back, or move the folder away"
-                ) from None
-            return [], None
-        except ValueError as error:
-            raise DamagedDataset(
-                f"cannot store captures in {self.directory}: data.yaml is not as written here: "
-                f"{error}; bring it back, or move the folder away"
-            ) from error
+        return numbers, self._classes.extend(form_of_record(record), extended)
 
 
 def _class_folder(record: Mapping[str, Any]) -> Path | None:
@@ -366,11 +315,6 @@ def _class_folder(record: Mapping[str, Any]) -> Path | None:
     return _folder_of_class(record["id"], None if best is None else best.label)
 
 
-def class_folder(label: str) -> str:
-    """Return the name of the folder for images of a class, fit for every file system."""
-    return _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", label) or "%"
-
-
 def _folder_of_class(identity: str, label: str | None) -> Path:
     """Return where the image of a class goes; None: no class was sure enough."""
     if label is None:
@@ -379,43 +323,3 @@ def _folder_of_class(identity: str, label: str | None) -> Path:
     if len(name.encode()) > _LONGEST_NAME:
         raise UnfitCapture(f"cannot store {identity}: its label is too long for a folder")
     return Path("classes") / name
-
-
-def _parsed(record_json: bytes) -> Mapping[str, Any]:
-    try:
-        record = json.loads(record_json)
-    except (ValueError, RecursionError) as error:
-        raise UnfitCapture("cannot store the capture: its record is no JSON") from error
-    if not isinstance(record, dict) or not isinstance(record.get("image"), dict):
-        raise UnfitCapture("cannot store the capture: its record has no `image`")
-    return record
-
-
-def _checked(record: Mapping[str, Any], image: bytes) -> str:
-    """Return the id of a consistent capture, safe to use as a file name."""
-    identity = record.get("id")
-    try:
-        is_canonical = isinstance(identity, str) and str(UUID(identity)) == identity
-    except ValueError:
-        is_canonical = False
-    if not isinstance(identity, str) or not is_canonical:
-        raise UnfitCapture("cannot store the capture: its `id` is no UUID in small letters")
-    about = record["image"]
-    if about.get("sha256") != hashlib.sha256(image).hexdigest():
-        raise UnfitCapture(f"cannot store {identity}: the image has another sha256")
-    if about.get("bytes", len(image)) != len(image):
-        raise UnfitCapture(f"cannot store {identity}: the image has another length")
-    if about.get("media_type", "image/jpeg") != "image/jpeg":
-        raise UnfitCapture(f"cannot store {identity}: the image must be image/jpeg")
-    if not are_verdicts(record.get("verdicts")):
-        raise UnfitCapture(
-            f"cannot store {identity}: its `verdicts` are not a list of at most {MOST_VERDICTS} "
-            "valid verdicts"
-        )
-    return identity
-
-
-def _positive(pixels: object) -> int:
-    if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels <= 0:
-        raise ValueError("`image.width` and `image.height` must be positive")
-    return pixels

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dataset import folder, yolo
+from agent.dataset import class_list, yolo
 from agent.dataset.folder import Dataset
 from agent.dataset.yolo import names_of
 from agent.errors import DamagedDataset, UnfitCapture
@@ -392,7 +392,7 @@ def test_writers_at_the_same_time_lose_no_name(tmp_path: Path) -> None:
 def test_a_writer_that_holds_the_names_is_waited_for_and_then_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(class_list, "_LOCK_WAIT_S", 0.1)
     dataset = Dataset(tmp_path, Disk())
     with (
         Disk().locked(tmp_path / ".data.yaml.lock", seconds=1.0),

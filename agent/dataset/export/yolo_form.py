@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from agent.dataset import yolo
+from agent.dataset.classes import class_folder
 from agent.dataset.export.contents import Contents, ExportedCapture
-from agent.dataset.folder import class_folder
 from agent.dataset.splits import Split
 
 FOLDERS = ("images", "labels", *Split)
