@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.dataset.annotations.boxes import AnnotatedBox
-from agent.domain import Polygon, VerdictKind
+from agent.domain import Box, Polygon, VerdictKind
 from agent.record.shapes import Keypoints, Visibility, area, bounds, visibility, within
 from agent.record.summary import LabelledBox, confident, labelled_box
 
@@ -78,15 +78,22 @@ def _matched(
 ) -> tuple[list[tuple[AnnotatedBox, Mapping[str, Any]]], list[AnnotatedBox], list[Any]]:
     """Pair the nearest first; return the pairs, the boxes and the detections that are left."""
     width, height = record["image"]["width"], record["image"]["height"]
-    by_label = defaultdict[str, list[tuple[int, LabelledBox]]](list)
+    size = width, height
+    by_label = defaultdict[str, list[tuple[int, LabelledBox, tuple[float, float]]]](list)
     for place, detection in enumerate(detections):
         mine = labelled_box(detection, width, height)
         if mine is not None:
-            by_label[mine.label].append((place, mine))
+            by_label[mine.label].append((place, mine, _limits(mine, size, grain)))
     near = []
     for number, theirs in enumerate(boxes):
-        for place, mine in by_label.get(theirs.label, ()):
-            distance = _distance(mine, theirs, (width, height), grain)
+        if theirs.is_crowd:
+            continue
+        sides = _cut(theirs.box, size)
+        for place, mine, limit in by_label.get(theirs.label, ()):
+            # Of most pairs it is clear: there are many in a crowded image.
+            if not theirs.is_bounds and abs(mine.x_min - sides[0]) > limit[0]:
+                continue
+            distance = _distance(mine, theirs, sides, size, limit)
             if distance is not None:
                 near.append((distance, number, place))
     pairs: dict[int, int] = {}
@@ -103,16 +110,14 @@ def _matched(
 
 
 def _distance(
-    mine: LabelledBox, theirs: AnnotatedBox, size: tuple[int, int], grain: float
+    mine: LabelledBox,
+    theirs: AnnotatedBox,
+    sides: Sides,
+    size: tuple[int, int],
+    limit: tuple[float, float],
 ) -> float | None:
     """Return how far two boxes are apart, in parts of what rounding may do; None if by more."""
-    if theirs.is_crowd:
-        return None
-    limit = _limits(mine, size, grain)
-    box = theirs.box
-    sides = _cut((box.x_min, box.y_min, box.x_max, box.y_max), size)
-    distances = [_apart(each, sides, limit) for each in _places(mine, theirs, size)]
-    nearest = min(distances)
+    nearest = min(_apart(each, sides, limit) for each in _places(mine, theirs, size))
     is_same = nearest <= 1 and _same_shape(mine, theirs, size, limit)
     return nearest if is_same else None
 
@@ -207,13 +212,12 @@ def _around(polygon: Polygon) -> float:
     return right - left + bottom - top
 
 
-def _cut(sides: Sides, size: tuple[int, int]) -> Sides:
+def _cut(box: Box, size: tuple[int, int]) -> Sides:
     """Return a box within the image, as the model's are cut."""
-    left, top, right, bottom = sides
     width, height = size
     return (
-        min(max(left, 0.0), width),
-        min(max(top, 0.0), height),
-        min(max(right, 0.0), width),
-        min(max(bottom, 0.0), height),
+        min(max(box.x_min, 0.0), width),
+        min(max(box.y_min, 0.0), height),
+        min(max(box.x_max, 0.0), width),
+        min(max(box.y_max, 0.0), height),
     )
