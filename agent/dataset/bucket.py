@@ -26,7 +26,6 @@ from agent.upload.targets.s3_responses import fix_of
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
-_SCHEME = "s3://"
 _TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
 _RETRIES = 4
 _RETRY_SECONDS = 60
@@ -83,11 +82,6 @@ class Bucket:
             raise ConfigurationError(
                 f"cannot open {self.name} with the AWS_ variables that are set; check them"
             ) from error
-
-    @classmethod
-    def is_address(cls, source: str) -> bool:
-        """Whether a source is a bucket rather than a folder."""
-        return source.lower().startswith(_SCHEME)
 
     def objects(self, below: str = "") -> Iterator[tuple[str, int]]:
         """Yield key and bytes of each object, without the prefix; a page at a time is in memory."""

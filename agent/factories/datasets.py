@@ -82,6 +82,11 @@ class LocalDataset:
     """Of a copy: fetches what is new, and shares. None for the dataset itself."""
 
 
+def is_bucket(source: str) -> bool:
+    """Whether a source is a bucket rather than a folder."""
+    return source.lower().startswith("s3://")
+
+
 def local_dataset(
     source: str | Path,
     *,
@@ -102,10 +107,9 @@ def local_dataset(
         ConfigurationError: The address, the credentials or their rights are wrong.
         TemporaryError: The bucket or the disk fails; what was fetched stays.
     """
-    from agent.dataset.bucket import Bucket
-
-    if not Bucket.is_address(str(source)):
+    if not is_bucket(str(source)):
         return LocalDataset(Path(source).absolute(), str(source), (), lambda: 0)
+    from agent.dataset.bucket import Bucket
     from agent.dataset.bucket_mirror import BucketMirror
 
     bucket = Bucket(str(source))

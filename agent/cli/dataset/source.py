@@ -80,8 +80,8 @@ def takes_buckets(command: Callable[..., None]) -> Callable[..., None]:
 
 def _folder(stack: ExitStack, source: str, cache: Path | None) -> Path:
     """Return a folder as it was written, or that of the copy of a bucket."""
-    from agent.dataset.bucket import Bucket
+    from agent.factories.datasets import is_bucket
 
-    if not Bucket.is_address(source):
+    if not is_bucket(source):
         return Path(source)
     return stack.enter_context(opened_dataset(source, cache)).directory
