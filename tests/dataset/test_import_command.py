@@ -330,3 +330,14 @@ def test_augmented_copies_are_refused(tmp_path: Path) -> None:
     written(export / "test/_annotations.coco.json", content)
 
     assert "several images of the capture" in refused(dataset, export)
+
+
+def test_several_tasks_of_cvat_are_one_export(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path / "dataset", 2)
+    for number in range(2):
+        FORMS["CVAT XML"](tmp_path / f"out/{number}", {number: [CAR_BOX]})
+    written(tmp_path / "out/labels.json", [{"name": "car", "attributes": []}])
+
+    assert imported(dataset, tmp_path / "out")["verdicts"] == {"wrong": 2}
+    FORMS["CVAT XML"](tmp_path / "out/2", {1: [CAR_BOX]})
+    assert "several images of the capture" in refused(dataset, tmp_path / "out")

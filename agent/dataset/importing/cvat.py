@@ -5,7 +5,7 @@ its user is the assignee of the task or job.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,27 @@ def read_cvat(file: Path, records: Records) -> Export:
             f"cannot read {printable(file)}: it is no XML of CVAT; export as `CVAT for images 1.1`"
         )
     return reader.export()
+
+
+def read_cvat_files(files: Sequence[Path], records: Records) -> Export:
+    """Return what the files of several tasks or splits say, of each capture one.
+
+    Raises `ReviewError` for what is not understood, or a capture that is in two of them.
+    """
+    found = [read_cvat(file, records) for file in files]
+    said: dict[str, Said] = {}
+    for file, export in zip(files, found, strict=True):
+        for name, each in export.said.items():
+            require_first(name, said, file)
+            said[name] = each
+    labels = [export.labels for export in found if export.labels is not None]
+    return Export(
+        TOOL,
+        said,
+        foreign=sum(export.foreign for export in found),
+        labels=frozenset().union(*labels) if labels else None,
+        sizes={name: size for export in found for name, size in export.sizes.items()},
+    )
 
 
 class _CvatReader:

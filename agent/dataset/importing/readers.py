@@ -6,7 +6,7 @@ What is not known is refused with what can be read: a wrong guess would be a wro
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from agent.dataset.annotations.label_studio_export import is_label_studio
 from agent.dataset.annotations.source import ReviewError, capture_in, text_of
 from agent.dataset.annotations.verdict_table import csv_rows
 from agent.dataset.importing.archive import is_archive, unpacked
-from agent.dataset.importing.cvat import read_cvat
+from agent.dataset.importing.cvat import read_cvat, read_cvat_files
 from agent.dataset.importing.image_labels import read_coco_files, read_yolo_folder
 from agent.dataset.importing.json_items import first_character, json_items
 from agent.dataset.importing.label_studio import (
@@ -106,9 +106,21 @@ def _read_array(file: Path, records: Records) -> Export:
         return read_label_studio(file, whole, records)
     if is_label_studio_min(head):
         return read_label_studio_min(file, whole, records)
-    if head and isinstance(head[0], dict) and {"id", "verdict"} <= head[0].keys():
+    if _has_verdicts(head):
         return read_verdict_rows(file, _objects(file, whole), records)
     raise _unknown(file)
+
+
+def _is_read_array(file: Path) -> bool:
+    """Whether a file holds an array that can be read: other arrays lie beside many exports."""
+    if first_character(file) != "[":
+        return False
+    head = list(islice(json_items(file), 1))
+    return is_label_studio(head) or is_label_studio_min(head) or _has_verdicts(head)
+
+
+def _has_verdicts(head: Sequence[Any]) -> bool:
+    return bool(head) and isinstance(head[0], dict) and {"id", "verdict"} <= head[0].keys()
 
 
 def _objects(file: Path, items: Iterator[Any]) -> Iterator[Mapping[str, Any]]:
@@ -146,11 +158,12 @@ def _read_folder(folder: Path, source: Path, dataset: Path, records: Records) ->
     for path in files:
         by_suffix.setdefault(path.suffix.lower(), []).append(path)
     coco = {path: content for path in by_suffix.get(".json", ()) if is_coco(content := _peek(path))}
-    others = [path for path in by_suffix.get(".json", ()) if first_character(path) == "["]
-    singles = by_suffix.get(".xml", []) + others + by_suffix.get(".csv", [])
-    kinds = [bool(coco), has_rows, *(True for _ in singles)]
+    drawn = by_suffix.get(".xml", [])
+    singles = [path for path in by_suffix.get(".json", ()) if _is_read_array(path)]
+    singles += by_suffix.get(".csv", [])
+    kinds = [bool(coco), has_rows, bool(drawn), *(True for _ in singles)]
     if sum(kinds) > 1:
-        names = sorted(path.name for path in (*coco, *singles))
+        names = sorted(path.name for path in (*coco, *drawn, *singles))
         more = ["YOLO labels"] if has_rows else []
         raise ReviewError(
             f"cannot import {printable(source)}: it holds several exports "
@@ -158,6 +171,8 @@ def _read_folder(folder: Path, source: Path, dataset: Path, records: Records) ->
         )
     if coco:
         return read_coco_files(coco, records)
+    if drawn:
+        return read_cvat_files(drawn, records)
     if singles:
         return _read(singles[0], source, dataset, records)
     return read_yolo_folder(folder, dataset, records)
