@@ -7,8 +7,9 @@ from threading import Lock
 from agent.dataset import yolo
 from agent.dataset.yolo import LabelForm
 from agent.errors import DamagedDataset
-from agent.files import Disk
+from agent.files import Disk, read_regular_file
 
+_LARGEST = 10_000_000  # bytes of a data.yaml; ten thousand long names have 2 MB
 _LOCK = ".data.yaml.lock"
 _LOCK_WAIT_S = 10.0  # seconds that another device may need to write its names
 
@@ -74,3 +75,13 @@ class ClassList:
                 f"cannot store captures in {self._directory}: data.yaml is not as written here: "
                 f"{error}; bring it back, or move the folder away"
             ) from error
+
+
+def stored_classes(folder: Path) -> tuple[list[str], LabelForm]:
+    """Return the classes of a dataset folder that is only read, and the form of its labels.
+
+    Raises `OSError`, such as `FileNotFoundError`, and `ValueError` for a `data.yaml` that is not as
+    written here.
+    """
+    text = read_regular_file(folder / "data.yaml", _LARGEST).decode()
+    return yolo.names_of(text), yolo.form_of(text)

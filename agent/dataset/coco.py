@@ -10,11 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from agent.dataset.class_list import stored_classes
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.records import Records, part_folders, read_records
 from agent.dataset.reviews import LabelOrigin, Review, objects_of, standing_reviews
 from agent.dataset.verdicts import read_verdicts
-from agent.dataset.yolo import LabelForm, form_of_record, names_of
+from agent.dataset.yolo import LabelForm, form_of_record
 from agent.domain import Polygon, Task
 from agent.files import Disk
 from agent.record.audit import auto_mark
@@ -48,7 +49,7 @@ def write_coco(directory: Path, disk: Disk) -> list[Path]:
     for folder in (directory, *part_folders(directory)):
         records = read_records(folder)
         try:
-            names = names_of((folder / "data.yaml").read_text("utf-8"))
+            names, _ = stored_classes(folder)
         except (FileNotFoundError, ValueError):  # classifiers have none; a person may write another
             names = []
         path = folder.absolute() / FILE

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.dataset import yolo
 from agent.dataset.captures import DatasetCapture
+from agent.dataset.class_list import stored_classes
 from agent.dataset.classes import number_of
 from agent.dataset.reviews import Review, objects_of
 from agent.files import read_regular_file
@@ -79,7 +80,6 @@ def _rounded(word: str) -> object:
 
 def _form(folder: Path) -> tuple[list[str], yolo.LabelForm] | None:
     try:
-        text = (folder / "data.yaml").read_text("utf-8")
-        return yolo.names_of(text), yolo.form_of(text)
+        return stored_classes(folder)
     except (OSError, ValueError):
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.dataset.captures import DatasetCapture, read_captures
+from agent.dataset.class_list import stored_classes
 from agent.dataset.classes import number_of, with_classes_of, with_names
 from agent.dataset.clip_files import is_written
 from agent.dataset.edited_labels import edited_labels, edited_note
@@ -23,7 +24,7 @@ from agent.dataset.merge_checks import check_contradictions, check_folders, is_s
 from agent.dataset.reviewed import ReviewedDataset
 from agent.dataset.reviews import Review, objects_of, standing_reviews
 from agent.dataset.verdicts import VerdictLog, read_verdicts, verdict_texts
-from agent.dataset.yolo import LabelForm, form_of, form_of_record, names_of
+from agent.dataset.yolo import LabelForm, form_of_record
 from agent.errors import UnfitCapture
 from agent.files import Disk
 
@@ -177,7 +178,6 @@ def _known_objects(record: Mapping[str, Any], review: Review | None) -> Sequence
 def _class_list(folder: Path) -> tuple[list[str], LabelForm | None]:
     """Return the class list of a source; none if it was lost: labels are made from records."""
     try:
-        text = (folder / "data.yaml").read_text("utf-8")
-        return names_of(text), form_of(text)
+        return stored_classes(folder)
     except (OSError, ValueError):
         return [], None

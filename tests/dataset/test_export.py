@@ -304,6 +304,8 @@ def test_several_tasks_are_chosen_by_name(tmp_path: Path) -> None:
         (["--gap", "400d"], "--gap 400d"),
         (["--origin", "nobody"], "--origin nobody"),
         (["--origin", ","], "--origin ,"),
+        (["--val", "nan"], "--val nan"),
+        (["--val", "1"], "--val 1"),
     ],
 )
 def test_wrong_options_are_named(
@@ -483,3 +485,16 @@ def test_label_files_that_were_changed_by_hand_are_told(captures: Path, tmp_path
     merged = call_here("dataset", "merge", captures, "--out", tmp_path / "all")
     assert "label files that were changed by hand: 1" in merged.stderr
     assert merged.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "verdicts.jsonl"])
+@pytest.mark.timeout(20)
+def test_a_fifo_in_the_place_of_a_file_stops_nobody(
+    name: str, captures: Path, tmp_path: Path
+) -> None:
+    (captures / name).unlink()
+    os.mkfifo(captures / name)
+
+    assert export(captures, tmp_path / "out").returncode == 78
+    merged = call_here("dataset", "merge", captures, "--out", tmp_path / "all")
+    assert merged.returncode == (78 if name == "verdicts.jsonl" else 0)

@@ -35,7 +35,7 @@ def export(
     gap: Annotated[
         str, typer.Option(help="Training frames nearer to a val or test frame are left out.")
     ] = "1m",
-    val: Annotated[float, typer.Option(min=0, max=0.9, help="Share of val.")] = 0.2,
+    val: Annotated[float, typer.Option(help="Share of val, 0 to below 1.")] = 0.2,
     test: Annotated[
         SourceOfTest,
         typer.Option(help="random: the reviewed random captures, and only they; none: no test."),

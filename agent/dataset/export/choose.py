@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from agent.dataset.captures import DatasetCapture
+from agent.dataset.class_list import stored_classes
 from agent.dataset.classes import number_of, with_classes_of
 from agent.dataset.export.contents import (
-    UNTOUCHED,
     Contents,
     ExportedCapture,
     exported_objects,
 )
+from agent.dataset.export.notes import notes_of
 from agent.dataset.images import UnusableCapture, check_image, problem
 from agent.dataset.leakage import Leak, leaks
 from agent.dataset.moments import moments_of
 from agent.dataset.reviews import LabelOrigin, Objects, Review, objects_of
 from agent.dataset.splits import Candidate, Split, SplitTerms, split_captures
-from agent.dataset.yolo import LabelForm, form_of, form_of_record, names_of
+from agent.dataset.yolo import LabelForm, form_of_record
 from agent.domain import Lane
 from agent.errors import ConfigurationError
+from agent.printable import printable
 from agent.record.synthetic import is_synthetic, parent_of
 
 _THREADS = 4  # that read images
@@ -142,7 +144,7 @@ def choose(
         sorted(origins),
         [_parent(name, captures)],
         damaged,
-        _notes(exported, terms, lost),
+        notes_of(exported, terms, lost),
     )
 
 
@@ -206,21 +208,21 @@ def _numbered(
 def _form_of(capture: DatasetCapture) -> LabelForm:
     """Return the form of the labels beside a capture: `data.yaml` says it, else the record."""
     try:
-        return form_of((capture.folder / "data.yaml").read_text("utf-8"))
+        return stored_classes(capture.folder)[1]
     except (OSError, ValueError):
         return form_of_record(capture.record)
 
 
 def _names_of(capture: DatasetCapture) -> list[str]:
-    path = capture.folder / "data.yaml"
     try:
-        return names_of(path.read_text("utf-8"))
+        return stored_classes(capture.folder)[0]
     except FileNotFoundError:  # the records name their classes
         return []
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"cannot export: {path} is not as written here: {error}; bring it back, or move it "
-            "away: then the classes are numbered by the records"
+            f"cannot export: {printable(capture.folder / 'data.yaml')} is not as written here: "
+            f"{printable(error)}; bring it back, or move it away: then the classes are numbered by "
+            "the records"
         ) from error
 
 
@@ -230,40 +232,3 @@ def _parent(name: str, captures: Collection[DatasetCapture]) -> dict[str, Any]:
     for each in sorted(captures, key=lambda capture: capture.id):
         digest.update(f"{each.id} {each.record['image'].get('sha256')}\n".encode())
     return {"name": name, "captures": len(captures), "sha256": digest.hexdigest()}
-
-
-def _notes(exported: Collection[ExportedCapture], terms: SplitTerms, lost: int) -> list[str]:
-    """Return what a person must know before training with it."""
-    notes = []
-    by_split = {split: [each for each in exported if each.split is split] for split in Split}
-    untouched = {
-        split: sum(each.origin in UNTOUCHED for each in by_split[split]) for split in Split
-    }
-    if untouched[Split.TRAIN] or untouched[Split.VAL]:
-        places = ", ".join(
-            f"{untouched[split]} of {len(by_split[split])} in {split}"
-            for split in (Split.TRAIN, Split.VAL)
-            if untouched[split]
-        )
-        notes.append(
-            f"labels that nobody looked at: {places}. They are the model's own predictions: "
-            "training on them teaches its mistakes, and validation on them measures agreement "
-            "with it. Review them, or leave them out with --origin reviewed,corrected"
-        )
-    if not by_split[Split.TRAIN]:
-        notes.append(
-            "train is empty: all captures are held out, left out, or within the gap of held-out "
-            "frames. Use a shorter --gap and --block, or --test none"
-        )
-    elif not by_split[Split.VAL] and terms.val > 0:
-        notes.append(
-            "val is empty: all frames are in one block of time of one camera. Use a shorter --block"
-        )
-    if terms.has_test and not by_split[Split.TEST]:
-        notes.append("test is empty: no random capture was reviewed")
-    if lost and terms.has_test:
-        notes.append(
-            f"test lacks {lost} random captures that a review calls wrong without giving the "
-            "objects, so a model looks better on it than it is. Draw their objects"
-        )
-    return notes

@@ -81,6 +81,8 @@ def terms_of(
             seconds[name] = value
         else:
             problems.append(f"{name} {printable(text)}: must be from {least:g}s to 366d")
+    if not 0 <= val < 1:  # also false for NaN
+        problems.append(f"--val {val}: must be from 0 to below 1")
     known = [each.value for each in LabelOrigin]
     names = [name.strip() for name in origin.split(",") if name.strip()]
     wrong = [name for name in names if name not in known]
