@@ -28,7 +28,9 @@ _NOISES = 6  # fields of noise that take turns: to draw them takes longer than a
 _SEEN = 0.3  # share of an object that is in the image from which it has a label
 _COVERED = 0.65  # share of an object that others cover from which it has none
 _LEAST_SIDE = 8.0  # pixels of an object with a label
-_CARS_EVERY, _PERSONS_EVERY = 2.2, 2.5  # seconds, mean
+_CARS_EVERY, _PERSONS_EVERY = 0.8, 0.9  # seconds while a group begins, mean
+_GROUP_EVERY, _GROUP_S = 13.0, 4.0  # seconds: between groups, and in which one begins
+_BALLOONS = 7
 _PAINTS: tuple[Colour, ...] = (
     *((40, 40, 180), (160, 150, 60), (190, 190, 185), (60, 60, 60)),
     *((40, 160, 60), (200, 120, 40), (30, 160, 220)),
@@ -74,6 +76,7 @@ def day_of_street(number: int) -> Iterator[StreetFrame]:
         pixels = houses.copy()
         _tree(pixels, at)
         _flag(pixels, at)
+        _balloons(pixels, at, number)
         objects = _drawn(pixels, actors, at)
         light = 1.0 - _DUSK * (0.5 + 0.5 * math.sin(2 * math.pi * at / SECONDS))
         lit = cv2.convertScaleAbs(pixels, alpha=light).astype(np.int16)
@@ -109,7 +112,8 @@ def _actors(number: int) -> list[_Actor]:
     for make, every in ((_car, _CARS_EVERY), (_person, _PERSONS_EVERY)):
         begin = chance.expovariate(1 / every)
         while begin < SECONDS:
-            actors.append(make(begin, chance))
+            if begin % _GROUP_EVERY < _GROUP_S:
+                actors.append(make(begin, chance))
             begin += chance.expovariate(1 / every)
     return actors
 
@@ -145,7 +149,7 @@ def _car(begin: float, chance: random.Random) -> _Actor:
 
 
 def _person(begin: float, chance: random.Random) -> _Actor:
-    height, speed = chance.uniform(50, 130), chance.uniform(40, 75)
+    height, speed = chance.uniform(50, 130), chance.uniform(90, 150)
     clothes: Colour = (
         chance.randrange(40, 200),
         chance.randrange(40, 200),
@@ -169,6 +173,20 @@ def _tree(pixels: Pixels, at: float) -> None:
     for number in range(7):
         centre = (int(590 + 14 * math.sin(1.7 * at + number)), 70 + 16 * number)
         cv2.circle(pixels, centre, 24, (40, 110 + 8 * number, 50), -1)
+
+
+def _balloons(pixels: Pixels, at: float, number: int) -> None:
+    """Draw balloons that rise: the model takes them for balls, but is not sure enough."""
+    chance = random.Random(-number)  # noqa: S311 (draws a street, guards nothing)
+    for count in range(_BALLOONS):
+        speed, left, turn = chance.uniform(25, 60), chance.uniform(30, 610), chance.uniform(0, 6.3)
+        size, begin = chance.uniform(9, 17), chance.uniform(0, 460)
+        x = left + 25 * math.sin(0.8 * at + turn)
+        y = 400 - (begin + speed * at) % 460
+        end = (int(x + 4 * math.sin(3 * at)), int(y + 3.2 * size))
+        cv2.line(pixels, (int(x), int(y)), end, (90, 90, 90), 1)
+        shape = (int(size), int(1.25 * size))
+        cv2.ellipse(pixels, (int(x), int(y)), shape, 0, 0, 360, _PAINTS[count % len(_PAINTS)], -1)
 
 
 def _flag(pixels: Pixels, at: float) -> None:
