@@ -47,19 +47,35 @@ def demo(
     clip: Annotated[
         Path | None, typer.Option(help="Another video than the sample clip.", exists=True)
     ] = None,
+    loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop",
+            help="Instead: two days of a drawn street, with review and feedback between them.",
+        ),
+    ] = False,
 ) -> None:
     """Watch a clip with the bundled model, lose the network for its middle third, deliver all.
 
     Example: capture-agent demo
 
-    Leaves a dataset folder, a contact sheet of what was captured, and the daemon's log.
+    Leaves a dataset folder, a contact sheet of what was captured, and the daemon's log. With --loop
+    it leaves the captures and reviews of both rounds, feedback.json, evaluation.html and loop.svg:
+    how many distinct failures each credit found.
     """
+    if loop and clip is not None:
+        raise ConfigurationError(
+            "cannot play --loop on --clip: nobody knows what is in it; leave one of them away"
+        )
     folder = directory or console.new_folder(Path("capture-agent-demo"))
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
     screen = Console(highlight=False, emoji=False)
+    if loop:
+        _play_loop(folder, screen)
+        return
     source = clip or _sample_clip(folder / "street.mp4")
     outcome = play(source, folder.absolute(), screen, **_hidden(clip))
     screen.print(_table(outcome))
@@ -67,6 +83,26 @@ def demo(
     screen.print(f"dataset        {folder / 'dataset'}", markup=False, soft_wrap=True)
     screen.print(f"contact sheet  {sheet}", markup=False, soft_wrap=True)
     screen.print(f"daemon's log   {folder / 'agent.log'}", markup=False, soft_wrap=True)
+
+
+def _play_loop(folder: Path, screen: Console) -> None:
+    from agent.cli.demo_loop import THRESHOLD, play_loop, table_of
+
+    result = play_loop(folder.absolute(), screen)
+    screen.print(table_of(result))
+    screen.print(
+        f"Both days are drawn, so their truth is known. The threshold of {THRESHOLD:g} is too high "
+        "for this street:\nreviews show that what is below it is mostly missed, and round two "
+        "looks there. At a good\nthreshold there is less to learn: see docs/loop.md."
+    )
+    for name, path in (
+        ("picture", "loop.svg"),
+        ("dataset, reviewed", "dataset"),
+        ("reviews", "reviews-1.jsonl"),
+        ("feedback", "feedback.json"),
+        ("evaluation", "evaluation.html"),
+    ):
+        screen.print(f"{name:18} {folder / path}", markup=False, soft_wrap=True)
 
 
 def _hidden(clip: Path | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 WIDTH, HEIGHT = 760, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 250, 50, 60  # pixels around the curves
@@ -27,9 +28,12 @@ def chart(title: str, curves: Sequence[Curve]) -> str:
     def place(credits_: float, failures: float) -> tuple[float, float]:
         return _LEFT + across * credits_ / most_x, HEIGHT - _BOTTOM - down * failures / most_y
 
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="14">',
+        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="14">'
+    )
+    parts = [
+        head,
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="28" font-size="17" fill="#222222">{escape(title)}</text>',
     ]
@@ -74,6 +78,6 @@ def _apart(heights: Sequence[float], least: float = 18.0) -> list[float]:
     """Move labels so that none covers another one."""
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     made = list(heights)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         made[after] = max(made[after], made[before] + least)
     return made

@@ -85,6 +85,7 @@ def play_loop(folder: Path, screen: Console) -> LoopResult:
         second = _round(two, folder / "round-2", feedback)
         _review(two, second.folder, folder / "reviews-2.jsonl")
         control = _round(two, folder / "round-2-without-feedback", None)
+    _evaluate([first.folder, second.folder], folder / "dataset", folder / "evaluation.html")
     result = LoopResult(first, second, control)
     Disk().write((folder / "loop.svg").absolute(), _picture(result).encode())
     return result
@@ -121,15 +122,13 @@ class RememberedDetector:
 
     def detect(self, pixels: "Pixels") -> "Prediction":
         """Return the output for an image `[height, width, 3]`."""
-        key = hashlib.blake2b(pixels, digest_size=16).digest()
+        key = hashlib.blake2b(pixels.data, digest_size=16).digest()
         if key not in self._known:
             self._known[key] = self._detector.detect(pixels)
         return self._known[key]
 
 
-def _watched(
-    number: int, folder: Path, detector: "Detector", stage: "Callable[[str], Any]"
-) -> Day:
+def _watched(number: int, folder: Path, detector: "Detector", stage: "Callable[[str], Any]") -> Day:
     """Draw a day (its place in `DAYS`), and run the model on each frame of its recording."""
     from agent.camera.recording import Recording
     from agent.replay.frames import RecordingTime, address_of, observations
@@ -146,7 +145,7 @@ def _watched(
     Disk().write(clip.absolute(), encoded(drawn(), rate=FPS))
     advance: _Advance = stage(f"watching day {number + 1}")
     remembered = RememberedDetector(detector)
-    found: "list[Sequence[Detection]]" = []
+    found: list[Sequence[Detection]] = []
     source = Recording(address_of(str(clip)), fps=FPS, clock=RecordingTime())
     for observation in observations(source, remembered, workers=WORKERS):
         found.append(observation.detections)
@@ -243,6 +242,20 @@ def _learn(folder: Path, file: Path) -> "Feedback":
     learnt = learn(read_judged([folder]), made_at=made_at, agent=__version__)
     Disk().write(file.absolute(), feedback_bytes(learnt.feedback))
     return parse_feedback(file.read_bytes())
+
+
+def _evaluate(rounds: Sequence[Path], dataset: Path, page: Path) -> None:
+    """Merge the datasets of both rounds, and measure the model on their random captures."""
+    from agent.dataset.merge import merge
+    from agent.dataset.records import read_records
+    from agent.evaluation.evaluation import evaluate
+    from agent.evaluation.page import page_of
+    from agent.evaluation.reviewed import read_reviewed
+
+    merge(rounds, dataset, Disk(inside=dataset.absolute()))
+    records = read_records(dataset)
+    found = evaluate(records, read_reviewed(dataset, None, records, is_reviewed=False))
+    Disk().write(page.absolute(), page_of(found, None, dataset).encode())
 
 
 def _picture(result: LoopResult) -> str:
