@@ -92,8 +92,8 @@ def _play_loop(folder: Path, screen: Console) -> None:
     screen.print(table_of(result))
     screen.print(
         f"Both days are drawn, so their truth is known. The threshold of {THRESHOLD:g} is too high "
-        "for this street:\nreviews show that what is below it is mostly missed, and round two "
-        "looks there. At a good\nthreshold there is less to learn: see docs/loop.md."
+        "for this street: reviews show that what is below it is mostly missed, and round two "
+        "looks there. At a good threshold there is less to learn: see docs/loop.md."
     )
     for name, path in (
         ("picture", "loop.svg"),

@@ -95,12 +95,12 @@ def table_of(result: LoopResult) -> Table:
     """Return what the rounds found."""
     table = Table()
     table.add_column("")
-    for name in ("credits", "distinct failures found", "of", "for each credit"):
+    for name in ("credits", "failures found", "of", "a credit"):
         table.add_column(name, justify="right")
     for name, each in (
-        ("round one, day 1", result.first),
-        ("round two, day 2, with feedback", result.second),
-        ("  control: day 2 without feedback", result.control),
+        ("round one: day 1", result.first),
+        ("round two: day 2, feedback", result.second),
+        ("control: day 2 without it", result.control),
     ):
         spent, found = len(each.found), max(each.found, default=0)
         share = f"{found / spent:.2f}" if spent else "-"

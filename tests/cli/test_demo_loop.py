@@ -1,7 +1,7 @@
 """The loop of the demo: what counts as a failure, what the drawn truth is, and both rounds."""
 
 import json
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -25,11 +25,10 @@ def seen(label: str = "car", confidence: float = 0.9, left: float = 100.0) -> De
 
 
 def test_a_missed_object_is_one_failure_until_it_was_right_for_half_a_second() -> None:
-    detections: list[list[Detection]] = (
-        [[]] * 3 + [[seen()]] * (FRAMES_APART - 1) + [[]] * 2 + [[seen()]] * 9 + [[]]
-    )
+    never: list[Detection] = []
+    pause, more = [[seen()]] * (FRAMES_APART - 1), [[seen()]] * FRAMES_APART
+    frames = [*[never] * 3, *pause, *[never] * 2, *more, never]
 
-    frames = list(chain.from_iterable(detections))
     found = failures_of_day(frames, [[CAR]] * len(frames), threshold=0.5)
 
     assert found.count == 2
