@@ -165,6 +165,13 @@ def _package(words: list[str]) -> str | None:
     return f"not our package: {names}"
 
 
+def _yolo(words: list[str]) -> str | None:
+    """Ultralytics' command, as it was tried by hand: it trains on an export, and writes ONNX."""
+    wanted = ({"detect", "train"}, {"export"})
+    verbs = {word for word in words if "=" not in word}
+    return None if verbs in wanted else f"not tried: yolo {words}"
+
+
 def _umask(words: list[str]) -> str | None:
     return None if words in (["022"], ["077"]) else f"unknown: {words}"
 
@@ -217,6 +224,7 @@ RULES: Mapping[str, Callable[[list[str]], str | None]] = {
     "mosquitto_pub": _mosquitto,
     "mosquitto_sub": _mosquitto,
     "mosquitto_passwd": _of_our_user,
+    "yolo": _yolo,
     "umask": _umask,
     "chgrp": _of_our_user,
     "chmod": _of_our_user,
