@@ -96,7 +96,7 @@ def _play_loop(folder: Path, screen: Console) -> None:
         "looks there. At a good threshold there is less to learn: see docs/loop.md."
     )
     for name, path in (
-        ("picture", "loop.svg"),
+        ("chart", "loop.svg"),
         ("dataset, reviewed", "dataset"),
         ("reviews", "reviews-1.jsonl"),
         ("feedback", "feedback.json"),

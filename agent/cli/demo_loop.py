@@ -87,7 +87,7 @@ def play_loop(folder: Path, screen: Console) -> LoopResult:
         control = _round(two, folder / "round-2-without-feedback", None)
     _evaluate([first.folder, second.folder], folder / "dataset", folder / "evaluation.html")
     result = LoopResult(first, second, control)
-    Disk().write((folder / "loop.svg").absolute(), _picture(result).encode())
+    Disk().write((folder / "loop.svg").absolute(), _chart(result).encode())
     return result
 
 
@@ -258,7 +258,7 @@ def _evaluate(rounds: Sequence[Path], dataset: Path, page: Path) -> None:
     Disk().write(page.absolute(), page_of(found, None, dataset).encode())
 
 
-def _picture(result: LoopResult) -> str:
+def _chart(result: LoopResult) -> str:
     return chart(
         "Distinct failures of the model that labels have shown",
         [

@@ -26,9 +26,9 @@ def test_the_commands_of_the_loop_work_one_after_the_other(tmp_path: Path) -> No
     assert (tmp_path / "version-1-coco" / "annotations" / "instances_train.json").exists()
 
 
-def test_the_picture_of_the_page_has_the_figures_of_its_table() -> None:
-    page, picture = PAGE.read_text("utf-8"), (ROOT / "docs" / "loop.svg").read_text("utf-8")
+def test_the_chart_of_the_page_has_the_figures_of_its_table() -> None:
+    page, drawn = PAGE.read_text("utf-8"), (ROOT / "docs" / "loop.svg").read_text("utf-8")
 
     for found, name in ((49, "round one"), (59, "round two, with feedback"), (44, "day 2 without")):
         assert f"| 20 | {found} |" in page
-        assert f">{found} {name}" in picture
+        assert f">{found} {name}" in drawn
