@@ -119,6 +119,7 @@ def test_frames_are_read_through_the_masks_alone() -> None:
         "agent.factories.cameras",
         "agent.replay.recording",  # with the masks that it was given
         "agent.cli.replay",  # looks whether a recording can be read
+        "agent.cli.demo_loop",  # a drawn clip, of no camera
     }
     found = {
         name

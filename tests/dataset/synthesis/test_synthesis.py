@@ -21,26 +21,13 @@ from agent.record.synthetic import is_synthetic, parent_of
 from agent.record.validation import parse_record
 from tests.dataset.synthesis.reviewed_street import QUALITY, add, add_classified, car
 from tests.fakes.captures import RANDOM_SLOT, capture_id
+from tests.fakes.disk.real import KilledDisk
 
 CARS = Gap(GapKind.CLASS, "car", "objects", 3, 20)
 SMALL = Gap(GapKind.SIZE, "car", "small", 0, 5)
 LARGE = Gap(GapKind.SIZE, "car", "medium", 0, 3)
 DARK = Gap(GapKind.LIGHT, "", "dark", 0, 4)
 TOP_LEFT = Gap(GapKind.PLACE, "car", "top left", 0, 3)
-
-
-class KilledDisk(Disk):
-    """The process ends at the write after so many."""
-
-    def __init__(self, writes: int) -> None:
-        super().__init__()
-        self._left = writes
-
-    def write(self, path: Path, data: bytes) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise InterruptedError
-        super().write(path, data)
 
 
 def run(folder: Path, *gaps: Gap, credits: int = 6, **more: Any) -> SynthesisReport:  # noqa: A002

@@ -32,6 +32,20 @@ class RefusingDisk(Disk):
             raise self.refuses
 
 
+class KilledDisk(Disk):
+    """The process ends at the write after so many."""
+
+    def __init__(self, writes: int) -> None:
+        super().__init__()
+        self._left = writes
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InterruptedError
+        super().write(path, data)
+
+
 class RefusingIndex(Index):
     """Commits raise while the disk refuses."""
 

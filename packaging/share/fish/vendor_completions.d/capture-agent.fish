@@ -29,6 +29,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from look' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a demo -d 'Watch a clip with the bundled model, lose the network for its middle third, deliver all.'
 complete -c capture-agent -n '__fish_seen_subcommand_from demo' -l dir
 complete -c capture-agent -n '__fish_seen_subcommand_from demo' -l clip
+complete -c capture-agent -n '__fish_seen_subcommand_from demo' -l loop
 complete -c capture-agent -n '__fish_seen_subcommand_from demo' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a replay -d 'Show what the daemon would capture from recordings, as fast as this computer can.'
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l fps
