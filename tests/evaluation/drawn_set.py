@@ -41,12 +41,13 @@ class DrawnSet:
         names = "".join(f"  {n}: {label}\n" for n, label in enumerate(SHAPES))
         (folder / "data.yaml").write_text(f"names:\n{names}")
         lines = []
+        noise = np.random.default_rng(0).normal(0, 4, (HEIGHT, WIDTH, 1))
         for number in range(self.captures):
             objects = self._objects(random)
             record = self._record(number, objects, random)
             (folder / f"records/{record['id']}.json").write_text(json.dumps(record))
             if self.with_images:
-                drawn = _drawn(objects, random)
+                drawn = _drawn(objects, noise)
                 cv2.imwrite(str(folder / f"images/{record['id']}.jpg"), drawn)
             lines.append(self._review(number, record, objects, random))
         (folder / "verdicts.jsonl").write_text("".join(f"{line}\n" for line in lines))
@@ -142,12 +143,12 @@ class DrawnSet:
         return review_text(line)
 
 
-def _drawn(objects: list[dict[str, Any]], random: np.random.Generator) -> Any:
+def _drawn(objects: list[dict[str, Any]], noise: np.ndarray) -> Any:
     """Return a street: sky, road, and the objects as plain shapes."""
     image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     image[: HEIGHT // 3] = (205, 190, 170)
     image[HEIGHT // 3 :] = (105, 108, 110)
-    image = np.clip(image + random.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    image = np.clip(image + noise, 0, 255).astype(np.uint8)
     for each in sorted(objects, key=lambda each: float(each["box"][3])):
         left, top, right, bottom = (round(side) for side in each["box"])
         cv2.rectangle(image, (left, top), (right, bottom), COLOURS[each["label"]], cv2.FILLED)

@@ -235,3 +235,30 @@ def test_the_documented_names_are_those_of_the_output(tmp_path: Path) -> None:
     assert [name for name in found if f"`{name}`" not in text] == []
     label = found["labels"]["car"]
     assert [name for name in label if f"`{name}`" not in text] == []
+
+
+def test_an_unusable_image_stays_out_whatever_a_file_says(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path / "set", review(0, VerdictKind.UNUSABLE), *all_right(0))
+    table = tmp_path / "v.csv"
+    table.write_text(f"id,verdict\n{name_of(0)},fail\n{name_of(1)},ok\n")
+
+    found = run(folder, "--labels", table)
+
+    assert (found["reviewed"], found["unusable"]) == (9, 1)
+    assert found["failure_rate"]["value"] == 0.0
+
+
+def test_untouched_labels_of_another_lane_are_no_review_of_it(tmp_path: Path) -> None:
+    """Somebody corrected the random captures alone; the export holds all labels."""
+    folder = captures(tmp_path / "set", drawn=3, chosen=3)
+    labels = tmp_path / "export" / "labels"
+    labels.mkdir(parents=True)
+    (labels.parent / "data.yaml").write_text("names: [car]\n")
+    for number in range(6):
+        own = "0 0.2 0.3 0.2 0.4\n" if number else ""
+        (labels / f"{name_of(number)}.txt").write_text(own)
+
+    found = run(folder, "--labels", labels)
+
+    assert found["lanes"]["random"]["reviewed"] == 3
+    assert found["lanes"]["score"]["reviewed"] == 0

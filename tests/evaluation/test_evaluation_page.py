@@ -41,7 +41,7 @@ def run(*words: object) -> Result:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
-    return DrawnSet(captures=60, with_images=True).write(folder)
+    return DrawnSet(captures=36, with_images=True).write(folder)
 
 
 def test_a_wrong_threshold_is_the_first_line_of_each_output(drawn: Path, tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_another_model_is_run_on_the_same_images(drawn: Path, tmp_path: Path) ->
     assert shown.exit_code == 0, shown.stderr
     assert "The model of the captures is better than other: AP50 0.000 against 0." in shown.stdout
     assert facts["outcome"] == "current is better"
-    assert facts["frames"] == 40
+    assert facts["frames"] == 24
     assert "The model of the captures is better than other" in page.read_text()

@@ -186,3 +186,22 @@ def test_a_suggested_setting_can_be_pasted(label: str, monkeypatch: pytest.Monke
     found = load()
 
     assert found.all_thresholds.of(label) == 0.4
+
+
+def test_a_detection_in_a_crowd_is_neither_right_nor_wrong_at_any_threshold() -> None:
+    place, crowd = Box(0, 0, 10, 10), Box(20, 0, 90, 90)
+    frame = SampleFrame(
+        "0",
+        1.0,
+        [AnnotatedBox("car", place, 0.5), AnnotatedBox("car", Box(30, 10, 40, 20), 0.9)],
+        [AnnotatedBox("car", place), AnnotatedBox("car", crowd, is_crowd=True)],
+        {},
+    )
+    sample = sample_of([frame])
+
+    curve = label_curves(sample, match(sample.reported, sample.truth))[0]
+
+    assert threshold_curve(curve, np.ones(1)).precision.tolist() == [0.0, 1.0]
+    found = best_threshold(threshold_curve(curve, np.ones(1)), 0.05)
+    assert found is not None
+    assert (found.precision, found.recall) == (1.0, 1.0)
