@@ -13,6 +13,8 @@ import cv2
 import pytest
 
 from agent.cli.sample_clip import sample_clip
+from agent.dataset.reviews import review_line
+from agent.domain import VerdictKind
 from agent.record.audit import is_audited
 from agent.selection.feedback import ClassFeedback, Feedback, Trust, feedback_bytes
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
@@ -67,13 +69,13 @@ def settings_of(model: Path, **more: object) -> dict[str, object]:
     }
 
 
-def scenes(folder: Path, life: int) -> Path:
-    """Make a recording of 60 images, each of another scene: what a life saw is new in no other."""
+def scenes(folder: Path, life: int, count: int = 60) -> Path:
+    """Make a recording of images, each of another scene: what a life saw is new in no other."""
     images = folder / f"life-{life}"
     images.mkdir()
-    for number in range(60):
+    for number in range(count):
         pixels = cv2.cvtColor(scene(1000 * life + number), cv2.COLOR_GRAY2BGR)
-        (images / f"{number:03d}.jpg").write_bytes(cv2.imencode(".jpg", pixels)[1].tobytes())
+        (images / f"{number:04d}.jpg").write_bytes(cv2.imencode(".jpg", pixels)[1].tobytes())
     return images
 
 
@@ -134,6 +136,42 @@ def test_a_frame_with_a_class_that_is_not_good_enough_is_never_labelled(tmp_path
     assert "auto labels" in checked.stdout
     assert "dog is not trusted: lower bound 0.93 < 0.98" in " ".join(checked.stdout.split())
     assert [line for line in captured if line["lane"] == "auto"] == []
+
+
+@pytest.mark.parametrize(("wrong", "is_trusted"), [(0, True), (3, False)])
+def test_reviews_of_random_captures_decide_through_the_feedback_command(
+    tmp_path: Path, wrong: int, *, is_trusted: bool
+) -> None:
+    """Three wrong boxes of about 60: 95 % are right, and the lower bound is below 90 %."""
+    model, out = model_of(tmp_path, dog=0.0), tmp_path / "dataset"
+    seen = scenes(tmp_path, 1, count=320)
+    every = {"AGENT_MODEL": model, "AGENT_RANDOM_INTERVAL": "1s", "AGENT_RULES": "low_confidence"}
+    fps = ("--fps", "4")
+    call(tmp_path, "replay", str(seen), *fps, "--out", str(out), **every).check_returncode()
+    records = [json.loads(file.read_text()) for file in sorted((out / "records").iterdir())]
+    names = [record["id"] for record in records if record["lane"] == "random"]
+    kinds = [VerdictKind.WRONG] * wrong + [VerdictKind.RIGHT] * (len(names) - wrong)
+    lines = [
+        review_line(name, kind, at=2e9, by="ann", boxes=[] if kind is VerdictKind.WRONG else None)
+        for name, kind in zip(names, kinds, strict=True)
+    ]
+    with (out / "verdicts.jsonl").open("a") as file:
+        file.writelines(f"{json.dumps(line)}\n" for line in lines)
+    feedback = tmp_path / "feedback.json"
+    call(tmp_path, "feedback", str(out), "-o", str(feedback)).check_returncode()
+    settings = {
+        **every,
+        "AGENT_AUTO_PER_DAY": 10,
+        "AGENT_AUTO_PRECISION": 0.9,
+        "AGENT_FEEDBACK": feedback,
+    }
+    again = tmp_path / "again"
+    other = scenes(tmp_path, 2)
+    call(tmp_path, "replay", str(other), *fps, "--out", str(again), **settings).check_returncode()
+    report = json.loads((again / "report.json").read_text())
+
+    assert 45 < len(names) < 80
+    assert report["captures_by_lane"].get("auto", 0) == (10 if is_trusted else 0)
 
 
 def test_without_a_feedback_file_the_start_and_check_say_what_is_missing(tmp_path: Path) -> None:
