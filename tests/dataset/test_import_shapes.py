@@ -272,3 +272,33 @@ def test_what_a_person_drew_becomes_an_object_inside_of_the_image(boxes: Any) ->
         left, top, right, bottom = object_of(_record([]), box)["box"]
         assert 0 <= left < right <= WIDTH
         assert 0 <= top < bottom <= HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("length", "by", "is_same"),
+    [
+        (200.0, 9.0, True),  # less than half a percent of the image
+        (200.0, 12.0, False),
+        (20.0, 1.9, True),
+        (20.0, 3.0, False),  # a tenth of a small box is a correction
+        (3.0, 0.9, True),
+        (3.0, 1.2, False),
+    ],
+)
+def test_a_correction_is_more_than_rounding(length: float, by: float, is_same: bool) -> None:
+    mine = {"label": "car", "confidence": 0.9, "box": [500.0, 500.0, 500 + length, 500 + length]}
+    image = {"width": 1920, "height": 1920}
+    record = {"image": image, "thresholds": {"default": 0.5}, "detections": [mine]}
+    drawn = AnnotatedBox("car", Box(500 + by, 500.0, 500 + length + by, 500 + length))
+
+    assert compare(record, [drawn]).is_untouched is is_same
+
+
+def test_of_smaller_images_a_pixel_is_rounding() -> None:
+    mine = {"label": "car", "confidence": 0.9, "box": [500.0, 500.0, 520.0, 520.0]}
+    image = {"width": 1920, "height": 1920}
+    record = {"image": image, "thresholds": {"default": 0.5}, "detections": [mine]}
+    drawn = AnnotatedBox("car", Box(503.0, 500.0, 523.0, 520.0))
+
+    assert not compare(record, [drawn]).is_untouched
+    assert compare(record, [drawn], grain=4.5).is_untouched
