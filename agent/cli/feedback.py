@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent import __version__
+from agent.cli.dataset.source import takes_buckets
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # it loads numpy
 _SHOWN = 20  # rows of a table
 
 
+@takes_buckets
 def feedback(
     directories: Annotated[
         list[Path],

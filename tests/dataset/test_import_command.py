@@ -162,9 +162,9 @@ def test_a_prediction_is_no_review(tmp_path: Path) -> None:
 
     assert facts["verdicts"] == {"right": 1}
     assert (facts["unannotated"], facts["untouched"]) == (1, 1)
-    assert "a prediction is the model's own" in refused(
-        dataset, written(tmp_path / "q.json", [task(3)])
-    )
+    alone = written(tmp_path / "q.json", [task(3)])
+    assert "a prediction is the model's own" in refused(dataset, alone)
+    assert imported(dataset, alone, "--reviewed")["verdicts"] == {"right": 1}
 
 
 def test_who_and_when_come_from_the_tool(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _require_reviews(plan: "ImportPlan", source: Path, directory: Path) -> None:
     if plan.not_shown:
         raise ConfigurationError(f"{where}: {_not_shown(plan)}")
     fix = (
-        "submit the tasks first: a prediction is the model's own"
+        "a prediction is the model's own: submit the tasks, or add --reviewed if all were looked at"
         if plan.tool == "label-studio"
         else "if all were looked at, and nothing is in them, add --reviewed"
     )

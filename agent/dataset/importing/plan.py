@@ -76,27 +76,33 @@ def plan_import(
     has_model_boxes = any(each.same or each.raised for each in compared.values())
     plan = ImportPlan(
         export.tool,
-        unannotated=sorted(export.unannotated),
+        unannotated=[] if terms.is_reviewed else sorted(export.unannotated),
         skipped=sorted(export.skipped),
         foreign=export.foreign,
     )
-    for name, said in sorted(export.said.items()):
+    for name, said in sorted(_all_said(export, terms).items()):
         record, comparison = records[name], compared.get(name)
-        lacks = _label_not_shown(record, export) if comparison is not None else None
+        lacks = _label_not_shown(record, export) if "detections" in record else None
         is_looked_at = said.is_looked_at or terms.is_reviewed
         if not is_looked_at and _is_bare(said, comparison, has_model_boxes=has_model_boxes):
             plan.unannotated.append(name)
-        elif not (said.is_looked_at or terms.is_reviewed) and _is_untouched(
-            said, record, comparison
-        ):
+        elif not is_looked_at and _is_untouched(said, record, comparison):
             plan.untouched.append(name)
-        elif lacks is not None and said.verdict is None:
+        elif lacks is not None and (said.verdict is None or name in export.unannotated):
             plan.not_shown[name] = lacks
         else:
             # Of what was not shown, a verdict is all that is known.
             drawn = comparison if lacks is None else None
             _add(plan, _line(name, said, record, drawn, export.tool, terms), dataset, said)
     return plan
+
+
+def _all_said(export: Export, terms: ImportTerms) -> Mapping[str, Said]:
+    """Return what is said of each capture; if all were looked at, silence says that it is right."""
+    if not terms.is_reviewed:
+        return export.said
+    silent = Said(verdict=VerdictKind.RIGHT, is_looked_at=True)
+    return {**dict.fromkeys(export.unannotated, silent), **export.said}
 
 
 def _compared(

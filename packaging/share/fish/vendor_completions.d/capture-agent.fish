@@ -52,6 +52,7 @@ complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a feedback -d 'Make from reviewed captures the file that tells devices which suspects were failures.'
 complete -c capture-agent -n '__fish_seen_subcommand_from feedback' -l out
 complete -c capture-agent -n '__fish_seen_subcommand_from feedback' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from feedback' -l cache
 complete -c capture-agent -n '__fish_seen_subcommand_from feedback' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a receive -d 'Receive captures into a dataset folder: a small real endpoint for tests and for a LAN.'
 complete -c capture-agent -n '__fish_seen_subcommand_from receive' -l dir
