@@ -78,6 +78,7 @@ def test_only_what_is_new_is_fetched(store: S3Store, tmp_path: Path) -> None:
     assert all(capture_id(2) in each for each in gets(store))
 
 
+@pytest.mark.slow
 def test_a_fetch_that_was_cut_off_goes_on(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +254,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         local_dataset(url)
 
 
+@pytest.mark.slow
 def test_each_bucket_has_a_copy_of_its_own(
     store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

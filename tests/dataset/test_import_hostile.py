@@ -266,7 +266,7 @@ def test_a_long_element_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
 )
 @given(
     content=st.recursive(
@@ -295,7 +295,7 @@ def test_any_annotation_is_read_or_refused(tmp_path: Path, content: object) -> N
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
 )
 @given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"[", b"{", b"<", b"PK\x03\x04"]))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes, start: bytes) -> None:

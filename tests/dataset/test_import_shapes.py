@@ -161,10 +161,14 @@ TOOLS: dict[str, Callable[[Path, str, float], Path]] = {
     "YOLO": yolo,
     "CVAT": cvat,
 }
+OFTEN = ("Label Studio", "CVAT")
 
 
 @pytest.mark.parametrize("kind", SHAPES)
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    "tool",
+    [pytest.param(tool, marks=() if tool in OFTEN else pytest.mark.slow) for tool in TOOLS],
+)
 def test_an_unchanged_shape_is_right_and_a_changed_one_comes_in(
     tmp_path: Path, tool: str, kind: str
 ) -> None:
