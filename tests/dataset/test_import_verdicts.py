@@ -129,3 +129,19 @@ def test_a_verdict_of_the_device_in_the_task_is_no_choice(tmp_path: Path) -> Non
     imported(dataset, source)
 
     assert [line["verdict"] for line in lines_of(dataset)] == ["unusable", "wrong"]
+
+
+def test_a_class_in_json_min_is_one_of_the_model(tmp_path: Path) -> None:
+    """Other texts of a task, such as the place of its image, are no choice."""
+    dataset = of_classes(tmp_path / "dataset")
+    times = {"updated_at": "2026-06-01T10:00:00Z", "lead_time": 1, "annotator": 3}
+    rows = [
+        {"image": f"/x/{capture_id(n)}.jpg", "choice": word, "annotation_id": n, **times}
+        for n, word in enumerate(["cat", "dog", "unusable"])
+    ]
+
+    imported(dataset, written(tmp_path / "min.json", rows))
+
+    lines = lines_of(dataset)
+    assert [line["verdict"] for line in lines] == ["right", "wrong", "unusable"]
+    assert lines[1]["labels"] == ["dog"]

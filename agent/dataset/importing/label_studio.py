@@ -18,6 +18,7 @@ from typing import Any
 from agent.dataset.annotations.label_studio_export import capture_of
 from agent.dataset.annotations.label_studio_shapes import NO_OBJECT, boxes_of
 from agent.dataset.annotations.source import ReviewError
+from agent.dataset.classes import labels_of_model
 from agent.dataset.importing.said import Export, Said, verdict_of
 from agent.dataset.records import Records
 from agent.printable import printable
@@ -182,7 +183,7 @@ def _regions(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict
     for name, value in row.items():
         if isinstance(value, str):
             is_fact = name in _NO_CHOICE or facts.get(name) == value
-            if not is_fact and (verdict_of(value) or ("classes" in record and name not in facts)):
+            if not is_fact and (verdict_of(value) or value in _classes(record)):
                 yield {"type": "choices", "value": {"choices": [value]}}
             continue
         for each in value if isinstance(value, list) else ():
@@ -190,6 +191,12 @@ def _regions(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict
             if kind is not None:
                 more = {key: each[key] for key in ("id", "parentID") if each.get(key) is not None}
                 yield {"type": kind, "value": each, **more}
+
+
+def _classes(record: Mapping[str, Any]) -> set[str]:
+    """Return the classes of a classifier's image that are known; none of any other model."""
+    reported = {str(each.get("label")) for each in record.get("classes", ())}
+    return {*labels_of_model(record), *reported} if reported else set()
 
 
 def _kind(value: object) -> str | None:
