@@ -91,10 +91,13 @@ class ReviewedDataset:
             self._captures = read_captures(self.directory, known)
             return (self._captures.keys() - known.keys()) | self._read_more()
 
-    def write_labels(self) -> None:
-        """Rewrite the labels of all captures with reviews, as after a power cut."""
+    def write_labels(self, captures: Iterable[str] | None = None) -> None:
+        """Rewrite the labels of captures, by default of all with reviews, as after a power cut.
+
+        Raises what `add` does.
+        """
         with self._lock:
-            self._write_labels(set(self._lines))
+            self._write_labels(set(self._lines) if captures is None else captures)
 
     def _read_more(self) -> set[str]:
         """Read the lines that were added; return the ids of their captures."""

@@ -54,7 +54,10 @@ class Page:
 class ReviewDesk:
     """Hands out the captures of a dataset, and takes what is said of them. Thread-safe."""
 
-    def __init__(self, dataset: ReviewedDataset, clock: Clock) -> None:
+    def __init__(
+        self, dataset: ReviewedDataset, clock: Clock, *, problems: Sequence[str] = ()
+    ) -> None:
+        """`problems`: what went wrong before, for the page to show."""
         self._dataset = dataset
         self._clock = clock
         self._claims = Claims()
@@ -64,6 +67,7 @@ class ReviewDesk:
         self._listed_at = self._followed_at
         self._seen: tuple[int, ...] = ()
         self._problem = ""
+        self._earlier = list(problems)
         self._entries: dict[str, Entry] = {}
         self._sorted: dict[Queue, list[Entry]] = {queue: [] for queue in Queue}
         self._take(dataset.captures)
@@ -270,5 +274,5 @@ class ReviewDesk:
         return list(islice((name for name in names if name.strip()), LABELS_MAX))
 
     def _problems(self) -> list[str]:
-        found = [self._problem] if self._problem else []
+        found = [*self._earlier, *([self._problem] if self._problem else [])]
         return [*found, *(printable(each, 500) for each in self._dataset.problems[:_PROBLEMS_MAX])]

@@ -15,6 +15,7 @@ from agent.logs import Log
 from agent.ports import Clock
 from agent.review.desk import ReviewDesk
 from agent.review.routes import PageFacts, routes
+from agent.review.stale_labels import rewrite_stale_labels
 from agent.review.thumbnails import Thumbnails
 from agent.web.access import Access
 from agent.web.address import WebAddress
@@ -61,7 +62,9 @@ def served(
 
     Raises `ConfigurationError` if the folder is not a dataset that can be read.
     """
-    desk = ReviewDesk(ReviewedDataset(directory, disk), clock)
+    dataset = ReviewedDataset(directory, disk)
+    problem = rewrite_stale_labels(dataset)
+    desk = ReviewDesk(dataset, clock, problems=[problem] if problem else [])
     thumbnails = Thumbnails(directory.absolute(), disk)
     address = WebAddress(host=host, port=listening.socket.getsockname()[1])
     scheme = "http" if terms.tls is None else "https"
