@@ -52,9 +52,10 @@ def _follows(capture: DatasetCapture, newest: Line) -> bool:
         labels = newest.get("labels")
         if not labels:
             return True
-        return (capture.folder / "classes" / labels[0] / capture.image_path.name).exists()
+        image = capture.folder / "classes" / str(labels[0]) / capture.image_path.name
+        return image.exists()
     try:
         written = capture.label_path.stat().st_mtime
     except OSError:
         return False
-    return bool(written >= datetime.fromisoformat(newest["at"]).timestamp())
+    return written >= datetime.fromisoformat(newest["at"]).timestamp()
