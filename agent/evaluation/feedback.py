@@ -9,7 +9,7 @@ from agent.domain import Lane, Thresholds
 from agent.errors import ConfigurationError
 from agent.evaluation.class_feedback import class_feedback
 from agent.evaluation.judged_captures import Judged, JudgedCapture
-from agent.evaluation.suspect_evidence import Evidence, evidence_of
+from agent.evaluation.suspect_evidence import Evidence, evidence_of, in_failures
 from agent.evaluation.suspect_factors import suspect_factors
 from agent.selection.feedback import SAME_THRESHOLD, Feedback
 
@@ -61,7 +61,7 @@ def learn(judged: Judged, *, made_at: str, agent: str) -> Learnt:
         str(model["name"]),
         str(model["sha256"]),
         len(captures),
-        tuple(suspect_factors(evidence)),
+        tuple(suspect_factors(in_failures(evidence))),
         class_feedback(captures, thresholds),
         thresholds,
     )

@@ -3,7 +3,9 @@
 Credits buy distinct failures, so a suspect is judged by those: a failure that n reviewed captures
 show counts 1/n for each of them (its Shapley value in a game whose gain is the number of distinct
 failures). A miss that lasts for many captures would be found by any of them, so that its suspect
-gains little; one that a single capture shows was found by its suspect alone.
+gains little; one that a single capture shows was found by its suspect alone. `in_failures` scales
+these shares, so that the value of a frame stays a number of failures: captures that follow each
+other closely must not teach that nothing is worth a credit.
 
 Where a person said only that the frame is wrong, or that something is missing, there is one failure
 among its suspects of that side. It is shared out by their `p`: each was it with the probability
@@ -14,7 +16,7 @@ frames out would count what was right and not what was wrong.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +46,7 @@ class Evidence:
     prior: float  # its `p` by the rule alone, 0 to 1
     failure: float  # 0 for none, 1 for one that no other capture shows
     threshold: float = 0.5  # of its label when it was captured
+    error: float = 0.0  # 1 if it was a failure, also one that others show; less where it may be one
 
 
 @dataclass(slots=True)
@@ -80,6 +83,13 @@ def evidence_of(captures: Sequence[JudgedCapture]) -> list[Evidence]:
     return found
 
 
+def in_failures(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Scale the shares so that their sum is the number of suspects that were failures."""
+    shares = math.fsum(each.failure for each in evidence)
+    scale = math.fsum(each.error for each in evidence) / shares if shares else 1.0
+    return [replace(each, failure=each.failure * scale) for each in evidence]
+
+
 def _of_capture(shown: _Shown, counts: Mapping[int, int]) -> Iterator[Evidence]:
     """Yield the suspects of a capture; `counts` has the captures that show each failure."""
     camera = str(shown.capture.record["camera"])
@@ -106,9 +116,15 @@ def _of_capture(shown: _Shown, counts: Mapping[int, int]) -> Iterator[Evidence]:
         placed += [(each, _of_frame(shown, each, rest)) for each in frames]
     thresholds = shown.capture.record["thresholds"]
     for outcome, share in placed:
-        threshold = thresholds["labels"].get(outcome.label, thresholds["default"])
         yield Evidence(
-            outcome.rule, outcome.side, outcome.label, camera, outcome.prior, share, threshold
+            outcome.rule,
+            outcome.side,
+            outcome.label,
+            camera,
+            outcome.prior,
+            share,
+            thresholds["labels"].get(outcome.label, thresholds["default"]),
+            share if truth.objects is None else float(share > 0),
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.domain import VerdictKind
 from agent.evaluation.judged_captures import JudgedCapture
-from agent.evaluation.suspect_evidence import SAME_FAILURE_S, SAME_TRACK_S, evidence_of
+from agent.evaluation.suspect_evidence import SAME_FAILURE_S, SAME_TRACK_S, evidence_of, in_failures
 from agent.selection.feedback import Side
 from tests.evaluation.judged import ELSEWHERE, PLACE, called, detected, judged, record, suspect
 
@@ -115,3 +115,15 @@ def test_p_before_an_earlier_feedback_file_counts() -> None:
     [found] = evidence_of([judged(made, PLACE)])
 
     assert found.prior == 0.25
+
+
+@pytest.mark.parametrize("times", [1, 2, 20])
+def test_captures_close_together_do_not_make_failures_rare(times: int) -> None:
+    """The same minute seen often teaches what it teaches seen once: its suspects are right."""
+    captures = [miss(number, number / times) for number in range(1, 1 + times)]
+    other = [miss(100 + number, 1000.0 * (number + 1)) for number in range(3)]
+
+    scaled = in_failures(evidence_of([*captures, *other]))
+
+    assert sum(each.failure for each in scaled) == pytest.approx(times + 3)
+    assert scaled[0].failure <= scaled[-1].failure

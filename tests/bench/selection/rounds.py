@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.domain import Capture, EncodedImage, ModelInfo, Task, Thresholds, VerdictKind
 from agent.evaluation.judged_captures import JudgedCapture
-from agent.evaluation.suspect_evidence import Evidence, evidence_of
+from agent.evaluation.suspect_evidence import Evidence, evidence_of, in_failures
 from agent.evaluation.suspect_factors import suspect_factors
 from agent.evaluation.truth import truth_of_boxes
 from agent.record.schema import RecordMaker
@@ -69,7 +69,7 @@ def learnt(
     change: Callable[[Sequence[Evidence]], Sequence[Evidence]] = lambda evidence: evidence,
 ) -> Feedback:
     """Return the feedback of reviewed captures; `change` spoils the evidence, to plant a bug."""
-    evidence = change(evidence_of(captures))
+    evidence = change(in_failures(evidence_of(captures)))
     return Feedback(
         "2026-11-29T12:00:00.000Z",
         "0",
