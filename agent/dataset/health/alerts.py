@@ -52,6 +52,7 @@ _BAD_FILES = (
     (ProblemKind.BAD_FILE, "unreadable files of labels", "export them again"),
     (ProblemKind.BAD_ROW, "invalid labels", "export them again"),
     (ProblemKind.UNKNOWN_CLASS, "labels outside of the class list", "fix `names`, or relabel"),
+    (ProblemKind.IN_TWO_SPLITS, "images in two splits", "give each split its own images"),
     (ProblemKind.OUTSIDE, "paths out of the dataset", "copy the files into its folder"),
 )
 _ODD_LABELS = (
@@ -65,7 +66,7 @@ _ODD_LABELS = (
 
 
 def alerts(health: Mapping[str, Any]) -> list[Alert]:
-    """Return the alerts of a report without them."""
+    """Return the alerts of a report without them, of each severity those of one kind together."""
     found = [
         *_files(health["problems"]),
         *_leaks(health),
@@ -78,8 +79,13 @@ def alerts(health: Mapping[str, Any]) -> list[Alert]:
         *_quality(health["images"]["readable"], health["quality"]["issues"]),
         *_labels(health["images"]["total"], health["tallies"]),
     ]
-    order = list(Severity)
-    return sorted(found, key=lambda each: (order.index(each.severity), -each.amount, each.text))
+    severities, codes = list(Severity), list(dict.fromkeys(each.code for each in found))
+    return sorted(
+        found,
+        key=lambda each: (
+            severities.index(each.severity), codes.index(each.code), -each.amount, each.text
+        ),
+    )  # fmt: skip
 
 
 def _files(problems: Mapping[str, int]) -> Iterator[Alert]:

@@ -5,7 +5,7 @@ or several of both. Without it, or if it leads nowhere, each folder `images` cou
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from agent.dataset.annotations.source import ReviewError, finite, text_of
 from agent.dataset.annotations.yolo_labels import class_names
 from agent.dataset.annotations.yolo_rows import PoseShape, box_of_row
+from agent.dataset.classes import CLASSES_MAX, placeholder
 from agent.dataset.health.subject import HealthImage, HealthObject, Layout, ProblemKind, Subject
 from agent.printable import printable
 
@@ -41,7 +42,8 @@ def is_yolo_folder(directory: Path) -> bool:
 def read_yolo_folder(directory: Path) -> Subject:
     """Return the images of a YOLO dataset with the objects of their label files.
 
-    Raises `ConfigurationError` where the classes have no names.
+    Classes without a list of names are called `class 0`, `class 1`, and so on. Raises
+    `ConfigurationError` for a list that cannot be read.
     """
     subject = Subject(directory, Layout.YOLO)
     file = yaml_of(directory)
@@ -51,14 +53,28 @@ def read_yolo_folder(directory: Path) -> Subject:
         subject.names = class_names(file)
     elif lists:
         subject.names = class_names(lists[0])
-    pose = _pose(content)
-    seen: set[Path] = set()
-    for split, path in itertools.islice(_images(subject, content), _IMAGES_MAX):
-        if path not in seen:
-            seen.add(path)
-            subject.images.append(_image(subject, split, path, pose))
-    _note_orphans(subject, seen)
+    is_named = bool(subject.names)
+    if not is_named:
+        subject.names = [placeholder(number) for number in range(CLASSES_MAX)]
+    _read_images(subject, content)
+    if not is_named:  # as many as are used
+        used = set().union(*(each.labels for each in subject.images))
+        count = max((n + 1 for n, name in enumerate(subject.names) if name in used), default=0)
+        subject.names = subject.names[:count]
     return subject
+
+
+def _read_images(subject: Subject, content: Mapping[Any, Any]) -> None:
+    pose = _pose(content)
+    splits: dict[Path, str] = {}
+    for split, path in itertools.islice(_images(subject, content), _IMAGES_MAX):
+        first = splits.setdefault(path, split)
+        if len(splits) > len(subject.images):
+            subject.images.append(_image(subject, split, path, pose))
+        elif first != split:
+            name = _name(subject, path)
+            subject.add_problem(ProblemKind.IN_TWO_SPLITS, path, f"in {first} and in {split}", name)
+    _note_orphans(subject, splits.keys())
 
 
 def label_file(image: Path) -> Path:
@@ -154,7 +170,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _image(subject: Subject, split: str, path: Path, pose: PoseShape | None) -> HealthImage:
-    name = Path(subject.name_of(path)).with_suffix("").as_posix()
+    name = _name(subject, path)
     labels = label_file(path)
     objects: tuple[HealthObject, ...] | None = ()
     is_labelled = labels.exists()
@@ -165,6 +181,10 @@ def _image(subject: Subject, split: str, path: Path, pose: PoseShape | None) -> 
             subject.add_problem(ProblemKind.BAD_FILE, labels, error, name)
             objects = None
     return HealthImage(name, path, objects, is_labelled=is_labelled, split=split)
+
+
+def _name(subject: Subject, path: Path) -> str:
+    return Path(subject.name_of(path)).with_suffix("").as_posix()
 
 
 def _objects(
@@ -206,7 +226,7 @@ def _kind(parts: Sequence[str], names: Sequence[str]) -> ProblemKind:
     return ProblemKind.BOX_OUTSIDE if is_outside and len(values) >= 4 else ProblemKind.BAD_ROW  # noqa: PLR2004
 
 
-def _note_orphans(subject: Subject, images: set[Path]) -> None:
+def _note_orphans(subject: Subject, images: Collection[Path]) -> None:
     """Note label files without an image."""
     known = {label_file(path) for path in images}
     folders = {path.parent for path in known if "labels" in path.parts}

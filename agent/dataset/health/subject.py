@@ -31,6 +31,7 @@ class ProblemKind(StrEnum):
     NO_RECORD = "image without record"
     ORPHAN_LABEL = "labels without image"
     BAD_VERDICT = "verdict invalid"
+    IN_TWO_SPLITS = "image in two splits"
     OUTSIDE = "path outside of the dataset"
 
 

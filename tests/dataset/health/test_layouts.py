@@ -142,6 +142,27 @@ def test_rows_that_are_wrong_are_sorted_by_what_is_wrong(tmp_path: Path) -> None
     }
 
 
+def test_an_image_in_two_splits_is_counted_once_and_named(tmp_path: Path) -> None:
+    yolo(tmp_path, {"train": [(drawn(1), [(0, 0.5, 0.5, 0.2, 0.2)]), (drawn(2), [])]}, "car")
+    (tmp_path / "data.yaml").write_text("train: images\nval: images/train\nnames: [car]\n")
+
+    report = report_on(tmp_path)
+
+    assert report["images"]["total"] == 2
+    assert kinds(report) == {"image in two splits": 2}
+    assert report["alerts"][0]["text"] == "images in two splits: 2"
+
+
+def test_classes_without_a_list_have_their_numbers(tmp_path: Path) -> None:
+    yolo(tmp_path, {"train": [(drawn(1), [(2, 0.5, 0.5, 0.2, 0.2)])]})
+    (tmp_path / "data.yaml").unlink()
+
+    report = report_on(tmp_path)
+
+    assert classes(report) == {"class 0": (0, 0), "class 1": (0, 0), "class 2": (1, 1)}
+    assert kinds(report) == {}
+
+
 def test_a_yolo_dataset_never_leads_out_of_its_folder(tmp_path: Path) -> None:
     outside = yolo(tmp_path / "other", {"train": [(drawn(1), [])]}, "car")
     inside = tmp_path / "mine"
