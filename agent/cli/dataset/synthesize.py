@@ -77,6 +77,7 @@ def synthesize(
     terms = SynthesisTerms(
         credits_, seed, most_of_one, flips=flips, never_flip=tuple(never_flip or ())
     )
+    measured = directory.absolute() / "health"  # what `dataset health` read is not read again
     with ExitStack() as stack:
         advance = stack.enter_context(progress_bar("measuring images"))
         health = measured_health(
@@ -84,6 +85,7 @@ def synthesize(
             now=SystemClock().wall(),
             agent=__version__,
             terms=HealthTerms(targets_of(target or [])),
+            out=measured if measured.is_dir() and not dry_run else None,
             advance=advance,
         )
     needs = needs_of(gaps(health.report))

@@ -163,12 +163,23 @@ def _class_names(captures: Mapping[str, DatasetCapture], reviews: Mapping[str, A
     names = set[str]()
     for capture in captures.values():
         names.update(labels_of_model(capture.record))
-        for each in capture.record.get("detections") or capture.record.get("classes") or ():
-            names.add(each["label"])
+        names.update(_labels(capture.record, "detections"))
+        names.update(_labels(capture.record, "classes"))
     for review in reviews.values():
         names.update(each["label"] for each in review.boxes or ())
         names.update(review.labels or ())
     return names
+
+
+def _labels(record: Mapping[str, Any], name: str) -> list[str]:
+    """Return the labels in a list of a record; of classes only the first was checked."""
+    found = record.get(name)
+    rows = found if isinstance(found, list) else ()
+    return [
+        each["label"]
+        for each in rows
+        if isinstance(each, dict) and isinstance(each.get("label"), str)
+    ]
 
 
 def _existing(captures: Mapping[str, DatasetCapture]) -> Iterator[Existing]:
@@ -180,10 +191,10 @@ def _existing(captures: Mapping[str, DatasetCapture]) -> Iterator[Existing]:
         light = record["synthetic"].get("light") if isinstance(record["synthetic"], dict) else None
         shown = Shown(
             record.get("detections") or (),
-            [each["label"] for each in record.get("classes") or ()],
+            _labels(record, "classes"),
             image["width"],
             image["height"],
-            float(light) if isinstance(light, int | float) else None,
+            float(light) if isinstance(light, float) else None,
         )
         yield Existing(parent_of(record) or "", shown, _LookOf(capture.image_path))
 

@@ -6,6 +6,7 @@ visible without a label or labelled without being recognizable: there is no such
 that is all outside has no label any more.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,19 +48,22 @@ def moved_masks(
     masks: Iterable[Mapping[str, Any]], motion: Motion, width: int, height: int
 ) -> list[dict[str, Any]]:
     """Return the hidden parts of a parent's image where its variant has them."""
-    made = []
-    for mask in masks:
-        about = {name: value for name, value in mask.items() if name not in {"polygon", "box"}}
-        inside = _mapped(shapes.polygon_of(mask, width, height), motion.affine)
-        if outline := _cut(inside, motion.window):
-            about["polygon"] = _lists(outline)
-        if mask.get("box") is not None:
-            box = clip(motion.affine.box(sides(mask)), motion.window)
-            if box is not None:
-                about["box"] = _rounded(box)
-        if "polygon" in about or "box" in about:
-            made.append(about)
-    return made
+    found = (_moved_mask(mask, motion, width, height) for mask in masks)
+    return [each for each in found if "polygon" in each or "box" in each]
+
+
+def _moved_mask(mask: Mapping[str, Any], motion: Motion, width: int, height: int) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        name: mask[name] for name in ("label",) if isinstance(mask.get(name), str)
+    }
+    inside = _mapped(shapes.polygon_of(mask, width, height), motion.affine)
+    if outline := _cut(inside, motion.window):
+        about["polygon"] = _lists(outline)
+    with contextlib.suppress(ValueError):  # of a mask without a box, or with none that is valid
+        box = clip(motion.affine.box(sides(mask)), motion.window)
+        if box is not None:
+            about["box"] = _rounded(box)
+    return about
 
 
 def mirrored_keypoints(count: int) -> list[int] | None:

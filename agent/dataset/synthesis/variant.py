@@ -109,7 +109,7 @@ def _record(
         "rules": [],
         "suspects": [],
         "value": 0.0,
-        "masks": moved_masks(theirs.get("masks") or (), motion, shown.width, shown.height),
+        "masks": moved_masks(_masks(theirs), motion, shown.width, shown.height),
         "clip": None,
         "sampling": None,
         "note": None,
@@ -129,10 +129,25 @@ def _labels(parent: Parent, shown: Shown) -> dict[str, Any]:
     """Return the true objects or classes, in the place of the model's output."""
     if not parent.is_classified:
         return {"detections": list(shown.objects)}
-    ids = {each["label"]: each.get("class_id") for each in parent.record["classes"]}
+    ids = {
+        each["label"]: each["class_id"]
+        for each in parent.record["classes"]
+        if isinstance(each, dict)
+        and isinstance(each.get("class_id"), int)
+        and isinstance(each.get("label"), str)
+    }
     return {
         "classes": [
-            {"label": label, "class_id": ids.get(label), "confidence": 1.0}
+            {
+                "label": label,
+                **({"class_id": ids[label]} if label in ids else {}),
+                "confidence": 1.0,
+            }
             for label in shown.classes
         ]
     }
+
+
+def _masks(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    masks = record.get("masks")
+    return [each for each in masks if isinstance(each, dict)] if isinstance(masks, list) else []

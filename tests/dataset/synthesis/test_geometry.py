@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dataset.synthesis.affine import clip
+from agent.dataset.synthesis.affine import Affine, clip
 from agent.dataset.synthesis.objects import (
     KEPT_MIN,
     SIDE_MIN,
@@ -63,10 +63,12 @@ def thing(box: list[float], **more: Any) -> dict[str, Any]:
     return {"label": "car", "class_id": 2, "confidence": 0.6, "box": box, **more}
 
 
-@given(OPERATIONS, boxes())
-def test_a_box_goes_where_its_pixels_go(operations: list[Operation], box: list[float]) -> None:
-    """The object is painted, moved as an image, and found again."""
-    geometry = [each for each in operations if not isinstance(each, Light)]
+def misplaced(geometry: list[Operation], box: list[float]) -> float:
+    """Paint an object, move it as pixels and as a box; return by how many pixels they differ.
+
+    What interpolation may do is subtracted: it spreads an edge over as many pixels as one pixel is
+    enlarged to.
+    """
     pixels = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     left, top, right, bottom = map(int, box)
     pixels[top:bottom, left:right] = PAINT
@@ -74,18 +76,43 @@ def test_a_box_goes_where_its_pixels_go(operations: list[Operation], box: list[f
     try:
         made = moved([thing(box)], motion, WIDTH, HEIGHT)
     except CutObjectError:
-        return
+        return 0.0
     image = image_of(geometry, pixels).astype(int)
     painted = (image[:, :, 2] - image[:, :, 1] > 127) & (image[:, :, 0] < 128)
     rows, columns = np.nonzero(painted)
-
     if not made:
-        assert not rows.size
-        return
+        return float(rows.size)
     found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    # Interpolation spreads an edge over as many pixels as one pixel is enlarged to.
-    blur = 1.0 + max(abs(motion.affine.x_scale), abs(motion.affine.y_scale), 1.0) * len(geometry)
-    assert np.abs(np.array(found) - made[0]["box"]).max() <= blur
+    resized = sum(isinstance(each, Crop | ZoomOut) for each in geometry)
+    scale = max(abs(motion.affine.x_scale), abs(motion.affine.y_scale), 1.0)
+    blur = 1.0 + scale * resized if resized else 0.0
+    return max(0.0, float(np.abs(np.array(found) - made[0]["box"]).max()) - blur)
+
+
+@given(OPERATIONS, boxes())
+def test_a_box_goes_where_its_pixels_go(operations: list[Operation], box: list[float]) -> None:
+    geometry = [each for each in operations if not isinstance(each, Light)]
+
+    assert misplaced(geometry, box) == 0
+
+
+class FlipOfPixelCentres(Flip):
+    """The planted bug: pixel i goes to width - 1 - i, and so does the edge of a box."""
+
+    def affine(self, width: int, height: int) -> Affine:
+        return super().affine(width - 1, height)
+
+
+class ShiftOfTheOtherSide(Shift):
+    """The planted bug: the box goes left where the pixels go right."""
+
+    def affine(self, width: int, height: int) -> Affine:
+        return Shift(-self.x, self.y).affine(width, height)
+
+
+@pytest.mark.parametrize("planted", [FlipOfPixelCentres(), ShiftOfTheOtherSide(3, 0)])
+def test_a_planted_bug_is_found(planted: Operation) -> None:
+    assert misplaced([planted], [20.0, 20.0, 60.0, 50.0]) > 0
 
 
 @given(OPERATIONS, boxes())

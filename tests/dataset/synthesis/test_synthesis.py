@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,39 @@ def test_a_dry_run_writes_nothing(folder: Path) -> None:
 def _pixels(folder: Path, name: str) -> Any:
     data = (folder / "images" / f"{name}.jpg").read_bytes()
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"masks": "all"},
+        {"masks": [1, {"box": "x"}, {"polygon": [[1]]}, {"box": [0, 0, 5, 5], "label": "face"}]},
+        {"captured_at": 5},
+        {"model": {"labels": "many", "task": 3}},
+        {"synthetic": None},
+    ],
+)
+def test_a_hostile_record_of_a_parent_stops_nothing(
+    tmp_path: Path, hostile: dict[str, Any]
+) -> None:
+    add(tmp_path, 1)
+    path = tmp_path / "records" / f"{capture_id(1)}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | hostile))
+
+    report = run(tmp_path, CARS, credits=1)
+
+    for name in made_in(tmp_path):
+        image = (tmp_path / "images" / f"{name}.jpg").read_bytes()
+        if not {"captured_at", "model"} & hostile.keys():  # what a variant takes over
+            parse_record((tmp_path / "records" / f"{name}.json").read_bytes(), image)
+    assert len(report.made) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, 5, "x", {"parent": 3}, {"light": True}])
+def test_a_damaged_field_of_a_variant_costs_a_credit(tmp_path: Path, damaged: object) -> None:
+    add(tmp_path, 1, synthetic=damaged)
+    add(tmp_path, 2)
+
+    report = run(tmp_path, CARS, credits=2)
+
+    assert (report.existing, len(report.made)) == (1, 1)
