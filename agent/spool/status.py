@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.domain import StoredCapture
+from agent.domain import Lane, StoredCapture
 from agent.errors import DamagedRecord
 from agent.files import Disk
 from agent.record.file_format import (
@@ -62,7 +62,9 @@ def best_waiting(directory: Path, most: int, *, camera: str = "") -> list[Stored
     if not records.is_dir():
         return []
     found = (parse_name(name, 0) for name in disk.file_names(records))
-    entries = sorted((each for each in found if each is not None), key=lambda each: -each.value)
+    known = (each for each in found if each is not None)
+    # Auto labels have a value of their own kind, and nobody is needed for them.
+    entries = sorted(known, key=lambda each: (each.lane is Lane.AUTO, -each.value))
     captures = []
     for entry in entries:
         with contextlib.suppress(FileNotFoundError, DamagedRecord):

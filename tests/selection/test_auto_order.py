@@ -12,6 +12,7 @@ from agent.selection.budget.purchase import BudgetedOrder
 from agent.selection.cover import Cover
 from agent.spool.index_reading import DATABASE
 from agent.spool.layout import SpoolPaths
+from agent.spool.status import best_waiting
 from tests.fakes.captures import capture_id, entry
 from tests.fakes.clock import ManualClock
 from tests.selection.budgeted_spool import (
@@ -65,6 +66,13 @@ def test_waiting_auto_labels_stay_when_the_setting_is_switched_off(tmp_path: Pat
         clock.now += DAY_S
         assert send_all(spool) == []
         assert spool.waiting() == 1
+
+
+def test_the_best_that_wait_are_those_that_need_a_person(tmp_path: Path) -> None:
+    with spool_at(tmp_path, clock_at_midnight(), 0, auto_per_day=4) as spool:
+        spool.put([capture_of_scene(1, 5.0, lane=Lane.AUTO), capture_of_scene(2, 0.5)])
+
+        assert [each.id for each in best_waiting(tmp_path, 2)] == [capture_id(2), capture_id(1)]
 
 
 def test_why_auto_labels_wait_is_said(tmp_path: Path) -> None:
