@@ -30,6 +30,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     "stage.js": "text/javascript",
     "objects.js": "text/javascript",
     "outbox.js": "text/javascript",
+    "panel.js": "text/javascript",
     "picker.js": "text/javascript",
     "browse.js": "text/javascript",
     "words.js": "text/javascript",

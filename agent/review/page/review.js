@@ -5,6 +5,7 @@ import {
   bestClass, entryOf, inImage, isClassified, isCorrected, kindOf, left, relabel, reviewOf, toGiven, toModel,
 } from "./objects.js";
 import { Outbox } from "./outbox.js";
+import { classItems, facts, objectItems, reasons, said, seen, why } from "./panel.js";
 import * as picker from "./picker.js";
 import { Stage, isHint } from "./stage.js";
 import { ask, counted, cut, find, made, moment, put } from "./words.js";
@@ -13,7 +14,6 @@ const AHEAD = 6; // captures that are fetched before they are needed
 const POLL = 3000; // milliseconds
 const SOON = 300;
 const TRAIL = 300; // captures to which one can go back
-const LISTED = 100; // objects in the list beside the image
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };
 const NAME_KEY = "capture-agent reviewer";
@@ -78,22 +78,6 @@ function preload() {
   }
 }
 
-function seen(entry) {
-  if (isClassified(entry)) {
-    const classes = entry.labels || [bestClass(entry)].filter(Boolean);
-    return classes.length ? classes.join(", ") : "no class at or above its threshold";
-  }
-  const objects = left(entry);
-  if (!objects.length) return "no objects";
-  const counts = new Map();
-  for (const { label } of objects) counts.set(label, (counts.get(label) || 0) + 1);
-  return [...counts].slice(0, 8).map(([label, count]) => (count > 1 ? `${count} × ${cut(label, 40)}` : cut(label, 40))).join(", ");
-}
-
-function why(entry) {
-  return entry.detail.rules.length ? entry.detail.rules[0].words : entry.detail.lane_words;
-}
-
 function renderCapture() {
   const entry = current();
   document.body.toggleAttribute("data-empty", !entry);
@@ -145,42 +129,6 @@ function renderEmpty() {
   find("on-object").hidden = true;
 }
 
-function reasons(detail) {
-  const items = detail.rules.map((rule) => item(rule.words, `${rule.name} ${rule.score.toFixed(2)}`));
-  const named = new Set(detail.rules.map((rule) => rule.name));
-  for (const suspect of detail.suspects.filter((each) => !each.box && !named.has(each.rule))) {
-    items.push(item(`${suspect.words}: ${suspect.label || "the whole image"}`, `p ${suspect.p.toFixed(2)}`));
-  }
-  if (detail.value > 0) items.push(item(`${detail.value.toFixed(2)} expected new failures`, "value"));
-  return items.length ? items : [item("No rule: this frame was not chosen for what the model said.", "")];
-}
-
-function item(text, aside) {
-  const element = made("li", text);
-  if (aside) element.append(made("span", aside, "soft"));
-  return element;
-}
-
-function facts(detail) {
-  const rows = {
-    Camera: detail.camera, Device: detail.device, Time: moment(detail.captured_at), Model: detail.model,
-    Image: `${detail.width} × ${detail.height}`, Note: detail.note, Id: detail.id,
-  };
-  return Object.entries(rows).filter(([, value]) => value).map(([name, value]) => {
-    const row = made("div");
-    row.append(made("dt", name), made("dd", value));
-    return row;
-  });
-}
-
-function said(line, where) {
-  const element = made("li");
-  const who = made("b", `${line.verdict}${line.by ? ` by ${line.by}` : ""}`);
-  element.append(who, made("span", `${where}, ${moment(line.at)}`, "soft"));
-  if (line.note) element.append(made("p", line.note));
-  return element;
-}
-
 // Everything that changes with the objects.
 function renderObjects() {
   const entry = current();
@@ -197,50 +145,9 @@ function renderObjects() {
   const classified = isClassified(entry);
   document.querySelector('[data-do="classes"]').hidden = !classified;
   document.querySelector('[data-do="add"]').hidden = classified;
-  find("objects").replaceChildren(...(classified ? classItems(entry) : objectItems(entry)));
+  find("objects").replaceChildren(...(classified ? classItems(entry, classChosen) : objectItems(entry, stage)));
   selectionShown();
   showProgress();
-}
-
-function objectItems(entry) {
-  const shown = stage.items.slice(0, LISTED);
-  const items = shown.map((object) => {
-    const element = made("li");
-    const button = made("button", undefined, "object");
-    button.type = "button";
-    button.dataset.state = object.state;
-    button.setAttribute("aria-pressed", String(object === stage.selected));
-    button.append(made("span", object.label || "no label", "label"), made("span", aside(object), "soft"));
-    button.addEventListener("click", () => stage.select(object, { focus: true }));
-    element.append(button);
-    return element;
-  });
-  if (stage.items.length > LISTED) items.push(made("li", `${stage.items.length - LISTED} more`, "soft"));
-  return items.length ? items : [made("li", entry.detail.detections.length ? "None at or above the threshold." : "None.", "soft")];
-}
-
-function aside(object) {
-  if (object.state === "suspect") return `suspect, p ${object.p.toFixed(2)}`;
-  if (object.state === "weak") return `${object.confidence.toFixed(2)}, below the threshold`;
-  if (object.state === "deleted") return "not an object";
-  if (object.state === "changed" || object.state === "added") return object.state;
-  const suspect = stage.suspicion(object);
-  const doubt = suspect ? `, suspect p ${suspect.p.toFixed(2)}` : "";
-  return (object.confidence === undefined ? "" : object.confidence.toFixed(2)) + doubt;
-}
-
-function classItems(entry) {
-  return entry.detail.classes.slice(0, 10).map((each) => {
-    const element = made("li");
-    const button = made("button", undefined, "object");
-    button.type = "button";
-    const isTrue = entry.labels ? entry.labels.includes(each.label) : each.label === bestClass(entry);
-    button.setAttribute("aria-pressed", String(isTrue));
-    button.append(made("span", each.label, "label"), made("span", each.confidence.toFixed(2), "soft"));
-    button.addEventListener("click", () => classChosen(each.label));
-    element.append(button);
-    return element;
-  });
 }
 
 function selectionShown() {
@@ -619,7 +526,7 @@ function took(state) {
   const problems = find("problems");
   problems.hidden = !state.problems.length;
   problems.replaceChildren(...state.problems.slice(0, 5).map((text) => made("li", text)));
-  for (const entry of [current(), ...upcoming].filter(Boolean)) others_said(entry, state.held[entry.detail.id]);
+  for (const entry of [current(), ...upcoming].filter(Boolean)) othersSaid(entry, state.held[entry.detail.id]);
   if (!source && !filters.verdict) {
     upcoming = upcoming.filter((entry) => !entry.detail.review || entry.line);
   }
@@ -637,7 +544,7 @@ function took(state) {
 }
 
 // Somebody else reviewed a capture that this page has.
-function others_said(entry, review) {
+function othersSaid(entry, review) {
   if (!review || review.by === by || outbox.lines.some((line) => line.id === entry.detail.id)) return;
   const known = entry.detail.review;
   if (known && Date.parse(known.at) >= Date.parse(review.at)) return;
