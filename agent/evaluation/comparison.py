@@ -71,7 +71,7 @@ class Comparison:
     more_reviews: int | None = None  # that would make the deciding difference clear
     measured: Measured | None = None  # the other model's own figures
     missing_labels: tuple[str, ...] = ()  # objects have them, and the other model cannot say them
-    new_labels: tuple[str, ...] = ()  # the other model reports them, and no object has them
+    new_labels: tuple[str, ...] = ()  # the other model acts on them, and no object has them
 
 
 def compare_detectors(
@@ -99,6 +99,12 @@ def compare_detectors(
     weight = relative(mine.sample.weight)
     truths = {box.label for each in current for box in each.truth if not box.is_crowd}
     reported = {box.label for each in other for box in each.reported}
+    acted_on = {
+        box.label
+        for each in other
+        for box in each.reported
+        if box.confidence >= each.thresholds.get(box.label, each.default_threshold)
+    }
     return _decided(
         Comparison(
             len(current),
@@ -110,7 +116,7 @@ def compare_detectors(
             failure_rate_at_best=_failures(_at_best(mine), _at_best(theirs), weight, drawn),
             measured=theirs,
             missing_labels=tuple(sorted(truths - {*known_labels, *reported})),
-            new_labels=tuple(sorted(reported - truths)),
+            new_labels=tuple(sorted(acted_on - truths)),
         ),
         ap50,
     )

@@ -116,7 +116,7 @@ def test_labels_of_another_name_are_told() -> None:
     assert (found.missing_labels, found.new_labels) == (("car",), ("Auto",))
 
 
-def classified(is_right: list[bool]) -> list[ClassifiedFrame]:
+def named_cats(is_right: list[bool]) -> list[ClassifiedFrame]:
     return [
         ClassifiedFrame(str(n), 60.0, "cat" if right else "dog", 0.8, True, frozenset({"cat"}))
         for n, right in enumerate(is_right)
@@ -124,7 +124,7 @@ def classified(is_right: list[bool]) -> list[ClassifiedFrame]:
 
 
 def test_classifiers_are_compared_by_their_accuracy() -> None:
-    found = compare_classifiers(classified([True, False] * 30), classified([True] * 60))
+    found = compare_classifiers(named_cats([True, False] * 30), named_cats([True] * 60))
 
     assert found.outcome is Outcome.OTHER
     assert found.accuracy is not None

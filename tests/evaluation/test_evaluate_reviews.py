@@ -195,7 +195,7 @@ def test_rules_are_measured_apart_from_the_model(tmp_path: Path) -> None:
     assert found["left_out"] == 15
 
 
-def classified(folder: Path, right: int, wrong: int) -> Path:
+def reviewed_classifier(folder: Path, right: int, wrong: int) -> Path:
     lines = []
     for number in range(right + wrong):
         classes = [{"label": "cat", "class_id": 0, "confidence": 0.9 if number else 0.4}]
@@ -211,7 +211,7 @@ def classified(folder: Path, right: int, wrong: int) -> Path:
 
 def test_a_classifier_has_accuracy_and_figures_by_class(tmp_path: Path) -> None:
     """The first image is right, but below its threshold: the application did not act on it."""
-    found = run(classified(tmp_path, right=8, wrong=2))
+    found = run(reviewed_classifier(tmp_path, right=8, wrong=2))
 
     assert found["task"] == "classify"
     assert found["accuracy"]["value"] == pytest.approx(0.8)
