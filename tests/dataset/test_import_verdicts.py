@@ -145,3 +145,20 @@ def test_a_class_in_json_min_is_one_of_the_model(tmp_path: Path) -> None:
     lines = lines_of(dataset)
     assert [line["verdict"] for line in lines] == ["right", "wrong", "unusable"]
     assert lines[1]["labels"] == ["dog"]
+
+
+def test_images_in_folders_by_class_are_reviews_of_a_classifier(tmp_path: Path) -> None:
+    dataset = of_classes(tmp_path / "dataset")
+    for number, label in enumerate(["cat", "dog", "unlabeled"]):
+        place = tmp_path / f"out/train/{label}"
+        place.mkdir(parents=True)
+        (place / f"{capture_id(number)}_jpg.rf.0a9f0a9f.jpg").touch()
+
+    facts = imported(dataset, tmp_path / "out")
+
+    assert (facts["tool"], facts["untouched"]) == ("roboflow", 1)
+    assert facts["verdicts"] == {"wrong": 1}
+    assert lines_of(dataset)[0]["labels"] == ["dog"]
+    assert imported(dataset, tmp_path / "out", "--reviewed")["verdicts"] == {"right": 1, "wrong": 1}
+    (tmp_path / f"out/{capture_id(0)}.jpg").touch()
+    assert "is in no folder that is named by a class" in refused(dataset, tmp_path / "out")

@@ -22,6 +22,7 @@ _TOOLS = {
     "cvat": "CVAT",
     "coco": "COCO",
     "yolo": "a folder of YOLO labels",
+    "class-folders": "a folder of images by class",
     "import": "a table of verdicts",
 }
 _NAMED = 3  # captures of a list

@@ -17,6 +17,7 @@ from agent.dataset.annotations.label_studio_export import is_label_studio
 from agent.dataset.annotations.source import ReviewError, capture_in, text_of
 from agent.dataset.annotations.verdict_table import csv_rows
 from agent.dataset.importing.archive import is_archive, unpacked
+from agent.dataset.importing.class_folders import classified_images, read_class_folders
 from agent.dataset.importing.cvat import read_cvat, read_cvat_files
 from agent.dataset.importing.image_labels import read_coco_files, read_yolo_folder
 from agent.dataset.importing.json_items import first_character, json_items
@@ -173,6 +174,9 @@ def _read_folder(folder: Path, source: Path, dataset: Path, records: Records) ->
         return read_coco_files(coco, records)
     if drawn:
         return read_cvat_files(drawn, records)
+    images = [] if has_rows or singles else classified_images(files, records)
+    if images:
+        return read_class_folders(folder, images, records)
     if singles:
         return _read(singles[0], source, dataset, records)
     return read_yolo_folder(folder, dataset, records)
