@@ -13,7 +13,7 @@ import pytest
 
 from agent.dataset import merge as merging
 from agent.dataset.folder import Dataset
-from agent.dataset.merge import Merged, merge
+from agent.dataset.merge import merge
 from agent.dataset.reviewed import ReviewedDataset
 from agent.dataset.reviews import review_line, undo_line
 from agent.dataset.yolo import names_of
@@ -346,4 +346,3 @@ def test_json_of_the_command(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (made["captures_added"], made["captures_known"], made["lines_added"]) == (4, 0, 0)
     assert made["renumbered"][str(two[1])] == {"person": [0, 1], "car": [1, 0]}
-    assert Merged().problems == []

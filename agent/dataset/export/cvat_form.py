@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -75,7 +76,9 @@ def _document(contents: Contents, split: Split) -> str:
             )
             _add_facts(tag, capture)
     ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    text = StringIO()
+    ET.ElementTree(root).write(text, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text.getvalue()}\n'
 
 
 def _add_object(
