@@ -76,9 +76,9 @@ def _document(contents: Contents, split: Split) -> str:
             )
             _add_facts(tag, capture)
     ET.indent(root)
-    text = StringIO()
-    ET.ElementTree(root).write(text, encoding="unicode")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text.getvalue()}\n'
+    document = StringIO()
+    ET.ElementTree(root).write(document, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{document.getvalue()}\n'
 
 
 def _add_object(
