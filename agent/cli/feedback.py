@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # it loads numpy
     from agent.selection.feedback import ClassFeedback, SuspectFactor
 
 _SHOWN = 20  # rows of a table
+_WIDTH = 110
 
 
 @takes_buckets
@@ -91,6 +92,7 @@ def _show(learnt: "Learnt", out: Path | None) -> None:
 
     made = learnt.feedback
     screen = Console(highlight=False, emoji=False, soft_wrap=True)
+    screen.width = max(screen.width, _WIDTH)  # a row that is cut says less than a long line
     print(
         f"{made.captures} reviewed captures of {printable(made.model_name)} "
         f"(sha256 {made.model_sha256[:12]}), {learnt.random} of them drawn at random; "
@@ -103,8 +105,13 @@ def _show(learnt: "Learnt", out: Path | None) -> None:
     if len(made.suspects) > _SHOWN:
         print(f"and {len(made.suspects) - _SHOWN} more: --json has all")
     print()
-    if made.classes:
-        screen.print(_class_table(made.classes))
+    shown = [each for each in made.classes if each.objects]
+    if shown:
+        screen.print(_class_table(shown))
+        if len(shown) > _SHOWN:
+            print(f"and {len(shown) - _SHOWN} more: --json has all")
+    if len(shown) < len(made.classes):
+        print(f"no reviewed capture shows an object of {len(made.classes) - len(shown)} classes")
     if not learnt.random:
         print(
             "No reviewed capture was drawn at random: no AP, no threshold and no trust of any "
