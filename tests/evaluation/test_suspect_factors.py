@@ -90,8 +90,8 @@ def test_a_factor_lies_between_what_was_found_and_what_was_expected(
 
 
 def test_many_reviews_say_what_was_found() -> None:
-    assert factor(many(1000, 200)) == pytest.approx(0.5, rel=0.03)
-    assert factor(many(1000, 800)) == pytest.approx(2.0, rel=0.03)
+    assert factor(many(2000, 400)) == pytest.approx(0.5, rel=0.03)
+    assert factor(many(2000, 1600)) == pytest.approx(2.0, rel=0.03)
 
 
 def test_what_is_seen_on_one_camera_with_one_label_counts_once() -> None:
@@ -126,8 +126,8 @@ def test_a_label_says_something_of_a_camera_that_was_never_reviewed() -> None:
         evidence += many(30, 0, replace(ONE, label="bird", camera=camera))
         evidence += many(30, 12, replace(ONE, camera=camera))
 
-    assert factor(evidence, label="bird", camera="new") < 0.25
-    assert factor(evidence, label="car", camera="new") > 0.8
+    assert factor(evidence, label="bird", camera="new") < 0.45
+    assert factor(evidence, label="car", camera="new") > 0.7
 
 
 def test_the_sides_of_a_rule_learn_apart_and_other_rules_of_a_side_follow() -> None:
@@ -136,12 +136,12 @@ def test_the_sides_of_a_rule_learn_apart_and_other_rules_of_a_side_follow() -> N
 
     assert factor(evidence) < 0.3
     assert factor(evidence, side=Side.ABOVE) > 1.7
-    assert factor(evidence, rule="weak_track") < 0.65
+    assert factor(evidence, rule="weak_track") < 0.75
 
 
 def test_a_second_round_does_not_compound_the_first() -> None:
     """The records of round two have the `p` before the feedback of round one beside theirs."""
-    assert factor(many(300, 60) + many(300, 60)) == pytest.approx(0.5, abs=0.03)
+    assert factor(many(900, 180) + many(900, 180)) == pytest.approx(0.5, abs=0.02)
 
 
 def test_groups_that_say_nothing_of_their_own_are_left_out() -> None:
