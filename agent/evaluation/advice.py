@@ -7,6 +7,7 @@ from agent.evaluation.audit import audit_warnings
 from agent.evaluation.evaluation import Evaluation
 from agent.evaluation.intervals import Estimate
 from agent.evaluation.label_measures import OfLabel
+from agent.evaluation.limits import limits_of
 from agent.evaluation.needed_reviews import needed_for_width
 from agent.printable import printable
 
@@ -37,6 +38,7 @@ def notes_of(evaluation: Evaluation) -> list[str]:
     """Return what limits the figures."""
     return [
         *_unseen(evaluation),
+        *_several_thresholds(evaluation),
         *_confirmed(evaluation),
         *_floor(evaluation),
         *_shapes(evaluation),
@@ -160,6 +162,18 @@ def _unseen(evaluation: Evaluation) -> Iterator[str]:
         yield (
             f"{len(unseen)} labels have no object in the reviewed frames and were never reported "
             "at their threshold"
+        )
+
+
+def _several_thresholds(evaluation: Evaluation) -> Iterator[str]:
+    used = {
+        (limits.default, tuple(sorted(limits.labels.items())))
+        for limits in (limits_of(each.record) for each in evaluation.frames)
+    }
+    if len(used) > 1:
+        yield (
+            f"The captures were made with {len(used)} sets of thresholds: precision and recall are "
+            "those of each capture's own, and the threshold in use is that of the newest capture"
         )
 
 

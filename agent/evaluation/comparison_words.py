@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agent.evaluation.advice import setting_of
+from agent.evaluation.advice import SETTING_MAX, setting_of
 from agent.evaluation.comparison import Comparison, Difference, Outcome
 from agent.evaluation.facts import rounded
 from agent.evaluation.label_measures import OfLabel
@@ -58,6 +58,9 @@ def remarks_on(model: ComparedModel) -> Iterator[str]:
             "The labels were made by people who saw the boxes of the model of the captures, which "
             f"favours it{confirmed}"
         )
+    best = _best_thresholds(found)
+    if best and not model.is_same:
+        yield f"Best thresholds of {name}: {printable(setting_of(best), SETTING_MAX)}"
     if found.missing_labels:
         yield (
             f"{name} cannot report {_named(found.missing_labels)}, which count as never found; if "
@@ -78,7 +81,7 @@ def comparison_facts(model: ComparedModel) -> dict[str, Any]:
     """Return the object `comparison` of the JSON output."""
     found = model.comparison
     labels = found.measured.labels if found.measured is not None else ()
-    best = {each.label: each.best.threshold for each in labels if each.best is not None}
+    best = _best_thresholds(found)
     facts: dict[str, Any] = {
         "model": {"name": model.name, "sha256": model.sha256},
         "frames": found.frames,
@@ -110,6 +113,11 @@ def difference_rows(found: Comparison) -> list[tuple[str, Difference]]:
         ("failure rate at the best thresholds", found.failure_rate_at_best),
     )
     return [(name, each) for name, each in rows if each is not None]
+
+
+def _best_thresholds(found: Comparison) -> dict[str, float]:
+    labels = found.measured.labels if found.measured is not None else ()
+    return {each.label: each.best.threshold for each in labels if each.best is not None}
 
 
 def _words(each: Difference) -> str:

@@ -181,6 +181,7 @@ def test_a_second_model_runs_on_the_same_images(drawn: Path, evaluation: Evaluat
     assert sentence_of(found).startswith("colours is better: AP50 0.")
     assert "(95 %: +0." in sentence_of(found)
     assert any("favours it" in remark for remark in remarks_on(found))
+    assert any("Best thresholds of colours: AGENT_THRES" in each for each in remarks_on(found))
     facts = comparison_facts(found)
     assert facts["outcome"] == "other is better"
     assert facts["map50"]["difference"] > 0

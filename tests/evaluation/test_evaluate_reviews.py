@@ -165,6 +165,16 @@ def test_captures_of_two_models_are_told(tmp_path: Path) -> None:
     assert "the reviewed captures are of 2 models" in found["warnings"][0]
 
 
+def test_captures_of_two_thresholds_are_told(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path, *all_right())
+    path = folder / "records" / f"{name_of(0)}.json"
+    other = json.loads(path.read_text())
+    other["thresholds"]["default"] = 0.4
+    path.write_text(json.dumps(other))
+
+    assert any("2 sets of thresholds" in note for note in run(folder)["notes"])
+
+
 def test_a_part_of_another_task_has_its_reviews_in_the_dataset_around_it(tmp_path: Path) -> None:
     captures(tmp_path / "segment", drawn=4)
     lines = [review(n, VerdictKind.RIGHT) for n in range(4)]
