@@ -31,6 +31,7 @@ COUNTS_MAX = 10
 TINY = 3.0  # pixels of a side below which nothing can be learnt from a box
 _SAME_IOU = 0.95  # of two boxes of one label, from which on one of them is superfluous
 _COMPARED = 300  # objects of one image that are compared with each other
+_FAR = 10.0  # sides of the image from it, beyond which a box is cut when it is compared
 _SCALE = 1000.0  # of shares when they are compared: as if the image had so many pixels
 _TOLERANCE = 0.01  # of a side of the image, by which a box may reach out of it
 
@@ -156,9 +157,15 @@ def _odd_boxes(each: Examined) -> Iterator[tuple[ProblemKind, HealthObject]]:
             yield ProblemKind.TINY_BOX, one
     for label in sorted({one.label for one in objects}):
         of_label = [one for one in objects if one.label == label][:_COMPARED]
-        boxes = [Box(*(side * _SCALE for side in one.box)) for one in of_label]
+        boxes = [_scaled(one) for one in of_label]
         overlaps = np.triu(iou_matrix(boxes, boxes) >= _SAME_IOU, k=1).any(axis=0)
         yield from ((ProblemKind.SAME_BOX, of_label[place]) for place in np.flatnonzero(overlaps))
+
+
+def _scaled(one: HealthObject) -> Box:
+    """Return a box in thousandths of the image; of one far outside, the part near the image."""
+    left, top, right, bottom = (min(max(side, -_FAR), _FAR) * _SCALE for side in one.box)
+    return Box(left, top, right, bottom)
 
 
 def _objects(examined: Sequence[Examined]) -> Iterator[tuple[int, HealthObject]]:

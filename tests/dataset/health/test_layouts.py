@@ -73,6 +73,16 @@ def test_invalid_captures_are_noted_and_the_rest_is_counted(tmp_path: Path) -> N
     }
 
 
+def test_boxes_of_any_size_are_counted_and_noted(tmp_path: Path) -> None:
+    boxes = [("car", (-1e300, 0, 1e300, 50)), ("car", (0, 0, 1e300, 50)), ("car", (5, 5, 5, 5))]
+    captured(tmp_path, 1, drawn(1), boxes)
+
+    report = report_on(tmp_path)
+
+    assert classes(report) == {"car": (3, 1)}
+    assert kinds(report) == {"box below 3 pixels": 1, "box outside of the image": 2}
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
