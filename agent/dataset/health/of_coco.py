@@ -9,6 +9,7 @@ from typing import Any
 from agent.dataset.annotations.coco_file import is_coco
 from agent.dataset.annotations.source import ReviewError, finite, text_of
 from agent.dataset.health.of_yolo import SPLITS
+from agent.dataset.health.paths import paths_inside
 from agent.dataset.health.subject import HealthImage, HealthObject, Layout, ProblemKind, Subject
 from agent.printable import printable
 
@@ -123,8 +124,8 @@ def _path(subject: Subject, file: Path, split: str, stated: str) -> Path:
         top / split / "images" / stated,
         top / "images" / split / stated,
     ]
-    inside = [each for each in places if each.resolve().is_relative_to(top.resolve())]
+    inside = paths_inside(top, places)
     if not stated or not inside:
         subject.add_problem(ProblemKind.OUTSIDE, file, printable(stated))
-        return top / "images" / (Path(stated).name or "unnamed")
+        return top / "images" / "unnamed"
     return next((each for each in inside if each.is_file()), inside[0])

@@ -15,6 +15,7 @@ from agent.dataset.annotations.source import ReviewError, finite, text_of
 from agent.dataset.annotations.yolo_labels import class_names
 from agent.dataset.annotations.yolo_rows import PoseShape, box_of_row
 from agent.dataset.classes import CLASSES_MAX, placeholder
+from agent.dataset.health.paths import paths_inside
 from agent.dataset.health.subject import HealthImage, HealthObject, Layout, ProblemKind, Subject
 from agent.printable import printable
 
@@ -132,7 +133,7 @@ def _of_place(subject: Subject, content: Mapping[Any, Any], place: str) -> Itera
     while shortened.startswith("../"):  # as Roboflow exports it
         shortened = shortened[3:]
     choices = [top / root / place, top / place, top / shortened]
-    inside = [each for each in choices if each.resolve().is_relative_to(top.resolve())]
+    inside = paths_inside(top, choices)
     for choice in inside:
         if choice.is_dir():
             yield from _files(choice)
@@ -150,7 +151,7 @@ def _listed(subject: Subject, file: Path) -> Iterator[Path]:
         if not line.strip():
             continue
         choices = [file.parent / line.strip(), top / line.strip()]
-        inside = [each for each in choices if each.resolve().is_relative_to(top.resolve())]
+        inside = paths_inside(top, choices)
         if not inside:
             subject.add_problem(ProblemKind.OUTSIDE, file, printable(line))
             continue

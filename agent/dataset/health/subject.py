@@ -62,7 +62,7 @@ class HealthObject:
     def size(self) -> tuple[float, float]:
         """Width and height of the part inside of the image, as shares."""
         left, top, right, bottom = (min(max(each, 0.0), 1.0) for each in self.box)
-        return right - left, bottom - top
+        return max(0.0, right - left), max(0.0, bottom - top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,31 @@ def test_a_coco_dataset_is_read(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000, "../../x", "/etc/hosts", ""])
+def test_a_file_name_that_cannot_be_is_noted(tmp_path: Path, name: str) -> None:
+    image = {"id": 1, "file_name": name, "width": 200, "height": 100}
+    content = {"images": [image], "categories": [], "annotations": []}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+
+    assert kinds(report_on(tmp_path)) in (
+        {"image missing": 1, "path outside of the dataset": 1},
+        {"image missing": 1},  # a surrogate may be a byte of a name
+    )
+
+
+@pytest.mark.parametrize("place", ["a\0b", "x" * 5000, "/etc", "../..", "missing"])
+def test_a_place_in_data_yaml_that_cannot_be_is_noted(tmp_path: Path, place: str) -> None:
+    yolo(tmp_path, {"train": [(drawn(1), [(0, 0.5, 0.5, -0.005, 0.2)])]}, "car")
+    stated = {"train": "images/train", "val": place, "path": place, "names": ["car"]}
+    (tmp_path / "data.yaml").write_text(json.dumps(stated))
+
+    report = report_on(tmp_path)
+
+    assert report["images"]["total"] == 1
+    assert "box below 3 pixels" in kinds(report)
+    assert len(kinds(report)) == 2
+
+
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"it has neither records/"):
         read_subject(tmp_path)
