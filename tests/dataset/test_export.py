@@ -187,7 +187,10 @@ def test_the_same_content_has_the_same_version_in_any_order_and_place(tmp_path: 
     assert outs[0] == outs[1] == outs[2]
 
 
-@pytest.mark.parametrize("change", ["label", "split", "capture"])
+@pytest.mark.parametrize(
+    "change",
+    ["label", *(pytest.param(each, marks=pytest.mark.slow) for each in ("split", "capture"))],
+)
 def test_other_content_is_another_version_and_never_overwrites(
     change: str, captures: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.dataset.coco import write_coco
@@ -26,7 +26,10 @@ from tests.in_process import call_here
 pytestmark = pytest.mark.usefixtures("without_sync")
 
 OBJECT = {"detect": CAR, "segment": TRIANGLE, "obb": DIAMOND, "pose": POSE}
-TASKS = sorted(OBJECT)
+TASKS = [
+    "pose",
+    *(pytest.param(task, marks=pytest.mark.slow) for task in ("detect", "obb", "segment")),
+]
 VAN = {"label": "van", "box": [0.0, 0.0, 100.0, 50.0]}
 
 
@@ -142,14 +145,19 @@ def shapes(out: Path, split: str) -> dict[str, list[ET.Element]]:
 @pytest.mark.parametrize(
     ("task", "tag", "attributes"),
     [
-        ("detect", "box", {"xtl": "10.00", "ytl": "20.00", "xbr": "110.00", "ybr": "70.00"}),
+        pytest.param(
+            "detect",
+            "box",
+            {"xtl": "10.00", "ytl": "20.00", "xbr": "110.00", "ybr": "70.00"},
+            marks=pytest.mark.slow,
+        ),
         ("segment", "polygon", {"points": "10.00,20.00;110.00,20.00;60.00,70.00"}),
         (
             "obb",
             "box",
             {"xtl": "21.72", "ytl": "21.72", "xbr": "78.28", "ybr": "78.28", "rotation": "45.00"},
         ),
-        ("pose", "skeleton", {}),
+        pytest.param("pose", "skeleton", {}, marks=pytest.mark.slow),
     ],
 )
 def test_cvat_by_hand(task: str, tag: str, attributes: dict[str, str], tmp_path: Path) -> None:
@@ -204,6 +212,7 @@ def test_cvat_has_the_class_of_an_image_as_tag(tmp_path: Path) -> None:
     assert (tag.tag, tag.attrib) == ("tag", {"label": "cat", "source": "manual"})
 
 
+@settings(max_examples=40)
 @given(st.text(), st.sampled_from(list(Split)))
 def test_any_class_name_is_valid_xml(name: str, split: Split) -> None:
     record = timed(1, 0.0).record
