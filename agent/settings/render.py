@@ -18,10 +18,8 @@ _HEAD = """\
 
 MAIN_SETTINGS = (
     "cameras",
-    "device_id",
     "fps",
     "model",
-    "model_labels",
     "threshold",
     "budget_per_day",
     "spool_max",
@@ -133,17 +131,15 @@ def urgent_events_table() -> str:
     """Return the README's table of events that need a person, in Markdown.
 
     These are problems at level error or above, or that become so when they are final;
-    of their meaning and of what to do, the first sentence. A bug, which is only to be reported,
-    says so itself.
+    of what to do, the first sentence. A bug, which is only to be reported, says so itself.
     """
-    rows = ["| Event | Meaning | What to do |", "| --- | --- | --- |"]
+    rows = ["| Event | What to do |", "| --- | --- |"]
     for name, event in EVENTS.items():
         is_problem = bool(event.fix) and event.level != "info"
         is_bug = event.fix == REPORT_BUG
         if is_problem and not is_bug and {event.level, event.worst_level} & {"error", "critical"}:
-            meaning = re.split(r"[;.](?: |$)", event.meaning)[0]
             fix = re.split(r"[.](?: |$)", event.fix)[0]
-            rows.append(f"| `{name}` | {meaning}. | {fix}. |")
+            rows.append(f"| `{name}` | {fix}. |")
     return "\n".join(rows) + "\n"
 
 
