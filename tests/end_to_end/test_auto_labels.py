@@ -26,6 +26,7 @@ from tests.end_to_end.command import (
     clip,
     here,
     status,
+    until,
 )
 from tests.end_to_end.endpoint import LocalEndpoint
 from tests.selection.grey_images import scene
@@ -172,6 +173,28 @@ def test_reviews_of_random_captures_decide_through_the_feedback_command(
 
     assert 45 < len(names) < 80
     assert report["captures_by_lane"].get("auto", 0) == (10 if is_trusted else 0)
+
+
+def test_a_reload_takes_up_a_new_feedback_file_at_once(tmp_path: Path) -> None:
+    model = model_of(tmp_path, dog=0.0)
+    camera = f"street={scenes(tmp_path, 1, count=400)} {NEVER_ENDS}"
+    settings = settings_of(model, AGENT_FPS=10, AGENT_CAMERAS=camera)
+    feedback_for(model, {"cat": Trust(0.5, 0.95, 80)})
+    with Daemon(tmp_path, **settings) as daemon:
+        daemon.wait_for("camera opened")
+        before = [line["lane"] for line in daemon.events("frame captured")]
+        feedback_for(model, {"cat": GOOD})
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("auto labels decided")
+        known = len(daemon.lines)
+        until(
+            lambda: any(line.get("lane") == "auto" for line in daemon.lines[known:]),
+            what=daemon.describe,
+        )
+        (off,) = daemon.events("auto labels off")
+
+    assert "auto" not in before
+    assert "cat is not trusted: lower bound 0.95 < 0.98" in off["missing"]
 
 
 def test_without_a_feedback_file_the_start_and_check_say_what_is_missing(tmp_path: Path) -> None:
