@@ -813,6 +813,7 @@ find("browse-open").addEventListener("click", toggleBrowse);
 find("by-open").addEventListener("click", askName);
 find("help-open").addEventListener("click", DO.help);
 find("help-close").addEventListener("click", () => find("help").close());
+find("help").addEventListener("close", () => find("stage").focus({ preventScroll: true }));
 find("note").addEventListener("keydown", (event) => { if (event.key === "Enter") find("stage").focus({ preventScroll: true }); });
 
 put(find("by-open"), by || "Name");
