@@ -79,16 +79,16 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     browser.press("n")
     page.shown()
     found["crowd"] = browser.violations(axe)
-    browser.press("f", Keys.ESCAPE, "?")
-    found["keys"] = browser.violations(axe)
-    page.button("Close").click()
-    page.button("List").click()
+    browser.press("g")
     browser.until(lambda: len(browser.all(".tile")) == 4, "the list is not shown")
     found["list"] = browser.violations(axe)
     browser.screenshot(tmp_path / "list.png")
+    overflow += browser.overflow()
+    browser.press("g", "f", Keys.ESCAPE, "?")
+    found["keys"] = browser.violations(axe)
 
     assert found == {name: [] for name in found}
-    assert overflow == browser.overflow() == []
+    assert overflow == []
     assert browser.driver.title != "owned"
     assert browser.all("[onerror], img[src=x]") == []
 
