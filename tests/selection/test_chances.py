@@ -130,19 +130,19 @@ def car(number: int, p: float, label: str = "car") -> View:
 
 def test_a_new_weight_counts_for_what_waits_already() -> None:
     clock = clock_at_midnight()
-    waiting = WaitingCaptures(24, clock)
+    waiting = WaitingCaptures(1440, clock)
     for n, label in enumerate(["car", "person", "person"]):
         waiting.show(n, car(n, 0.5 - 0.1 * n, label))
     cover: Cover = waiting.order.cover
 
-    clock.now += 3600
+    clock.now += 60
     assert waiting.buy() == 0
     cover.weigh({"person": 0.5})
     waiting.show(3, car(3, 0.3))
-    clock.now += 3600
+    clock.now += 60
     assert waiting.buy() == 3
     cover.weigh({"person": 2.0})
     waiting.show(4, car(4, 0.5))
-    clock.now += 3 * 3600
+    clock.now += 3 * 60
 
     assert waiting.buy_all() == [1, 2, 4]
