@@ -47,12 +47,12 @@ VERDICTS = {
 
 def dataset_of(folder: Path, count: int = len(CORRECTED)) -> Path:
     """Store captures that each have a car, a dog, and a dog below its threshold."""
-    shutil.copytree(_stored(count), folder)
+    shutil.copytree(_common_folder(count), folder)
     return folder
 
 
 @cache
-def _stored(count: int) -> Path:
+def _common_folder(count: int) -> Path:
     """Store once for all tests of a process: each capture is synced."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)

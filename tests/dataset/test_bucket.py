@@ -44,7 +44,7 @@ def gets(store: S3Store) -> list[str]:
     return [each for each in store.requests if each.endswith((".jpg", ".json", ".mjpeg", ".jsonl"))]
 
 
-def said(number: int, by: str, verdict: VerdictKind = VerdictKind.RIGHT) -> dict[str, object]:
+def a_review(number: int, by: str, verdict: VerdictKind = VerdictKind.RIGHT) -> dict[str, object]:
     return review_line(capture_id(number), verdict, at=WALL + number, by=by)
 
 
@@ -124,7 +124,7 @@ def test_reviews_of_two_desks_reach_each_other(store: S3Store, tmp_path: Path) -
     boxes = [{"label": "car", "box": [1.0, 2.0, 30.0, 40.0]}]
     corrected = review_line(capture_id(1), VerdictKind.WRONG, at=WALL, by="ann", boxes=boxes)
     review(tmp_path / "ann", corrected)
-    review(tmp_path / "bo", said(1, "bo"), said(2, "bo"))
+    review(tmp_path / "bo", a_review(1, "bo"), a_review(2, "bo"))
 
     assert (ann.share(), bo.share()) == (1, 2)
     assert (ann.share(), bo.share()) == (0, 0)
@@ -162,7 +162,7 @@ def test_reviews_that_another_desk_made_change_the_labels_here(
 
 @pytest.mark.slow
 def test_a_review_that_comes_before_its_capture_is_not_lost(store: S3Store, tmp_path: Path) -> None:
-    data = json.dumps(said(1, "ann")).encode() + b"\n"
+    data = json.dumps(a_review(1, "ann")).encode() + b"\n"
     store.write(f"captures/yard/verdicts/{hashlib.sha256(data).hexdigest()}.jsonl", data)
     mirror = mirror_of(store, tmp_path)
     assert mirror.fetch().waiting == 1
@@ -179,7 +179,7 @@ def test_reviews_are_safe_here_while_the_bucket_does_not_take_them(
     delivered(store, stored_capture(1))
     mirror = mirror_of(store, tmp_path)
     mirror.fetch()
-    review(tmp_path, said(1, "ann"))
+    review(tmp_path, a_review(1, "ann"))
     store.failure = ("403 Forbidden", "AccessDenied")
     with pytest.raises(ConfigurationError, match=r"s3:PutObject.*The 1 new reviews are safe in"):
         mirror.share()
@@ -269,5 +269,5 @@ def test_each_bucket_has_a_copy_of_its_own(
     assert own.directory.name != named.directory.name
     assert own.notes == ("fetched 1 captures and 0 reviews",)
     assert (folder.directory, folder.share()) == (tmp_path, 0)
-    review(own.directory, said(1, "ann"))
+    review(own.directory, a_review(1, "ann"))
     assert own.share() == 1

@@ -35,7 +35,7 @@ def ids(*numbers: int) -> list[str]:
     return [capture_id(number) for number in numbers]
 
 
-def said(desk: ReviewDesk, number: int, kind: VerdictKind = VerdictKind.RIGHT) -> None:
+def says(desk: ReviewDesk, number: int, kind: VerdictKind = VerdictKind.RIGHT) -> None:
     line = review_line(capture_id(number), kind, at=WALL + number, by="Ben", note="Blurred")
     desk.add([line])
 
@@ -105,7 +105,7 @@ def test_a_page_gets_what_it_skipped_only_when_it_begins_again(
     desk = desk_of(folder)
 
     assert handed(desk, page(), count=2) == ids(0, 1)
-    said(desk, 1)
+    says(desk, 1)
     assert handed(desk, page(), count=9) == ids(2)
     assert handed(desk, page(), count=9) == []
     assert desk.next(page(), Queue.VALUE, ALL, count=0, again=False)["left"] == 2
@@ -118,7 +118,7 @@ def test_captures_and_verdicts_of_others_appear(
     folder.put(0)
     desk, other = desk_of(folder), desk_of(folder)
     folder.put(1, value=5)
-    said(other, 0)
+    says(other, 0)
 
     desk.follow()
     assert handed(desk, page(), count=9) == ids(0)
@@ -179,8 +179,8 @@ def test_filters_narrow_lists_counts_and_what_is_handed_out(
     folder.put(4, value=5)
     folder.put(5, value=4)
     desk = desk_of(folder)
-    said(desk, 4)
-    said(desk, 5, VerdictKind.WRONG)
+    says(desk, 4)
+    says(desk, 5, VerdictKind.WRONG)
 
     for given, found in FILTERS:
         chosen = Filters(**given)
@@ -197,7 +197,7 @@ def test_the_list_of_reviews_has_the_newest_first_and_pages(
         folder.put(number, lane="random" if number % 2 else "score")
     desk = desk_of(folder)
     for number in (2, 0, 3):
-        said(desk, number, VerdictKind.WRONG if number else VerdictKind.RIGHT)
+        says(desk, number, VerdictKind.WRONG if number else VerdictKind.RIGHT)
 
     whole = desk.listed("reviewed", ALL, offset=0, limit=9)
     part = desk.listed("reviewed", ALL, offset=1, limit=1)
@@ -239,7 +239,7 @@ def test_a_capture_says_all_that_a_reviewer_needs(folder: ReviewFolder, desk_of:
     }
     folder.put(0, detections=[CAR, weak], note="why?", verdicts=[verdict])
     desk = desk_of(folder)
-    said(desk, 0)
+    says(desk, 0)
 
     found = desk.capture(capture_id(0))
 
