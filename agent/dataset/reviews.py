@@ -173,7 +173,7 @@ def check_review(line: Line) -> None:
     if line.get("labels") is not None:
         _check_labels(line["labels"], MOST_LABELS if line.get("boxes") is None else MOST_BOXES)
     if line.get("boxes") is not None:
-        _objects(line)
+        given_objects(line)
 
 
 def standing_lines(lines: Iterable[Line]) -> dict[str, Line]:
@@ -225,10 +225,27 @@ def review_of(line: Line) -> Review:
         line["at"],
         line.get("by") or "",
         VerdictKind(line["verdict"]),
-        None if boxes is None else tuple({**each, "confidence": 1.0} for each in _objects(line)),
+        None
+        if boxes is None
+        else tuple({**each, "confidence": 1.0} for each in given_objects(line)),
         None if labels is None or boxes is not None else tuple(labels),
         line["note"] if isinstance(line.get("note"), str) else "",
     )
+
+
+def given_objects(line: Line) -> list[dict[str, Any]]:
+    """Return the `boxes` of a line as objects, whichever form they have in it.
+
+    Raises `ValueError` if they are not valid.
+    """
+    boxes, labels = line["boxes"], line.get("labels")
+    if not isinstance(boxes, list) or len(boxes) > MOST_BOXES:
+        raise ValueError(f"its `boxes` are no list of at most {MOST_BOXES} objects")
+    if not any(isinstance(each, list) for each in boxes):
+        return [_box(each) for each in boxes]
+    if not isinstance(labels, list) or len(labels) != len(boxes):
+        raise ValueError("its `labels` must have one label for each of `boxes`")
+    return [_box({"label": a, "box": b}) for a, b in zip(labels, boxes, strict=True)]
 
 
 def objects_of(record: Line, review: Review | None = None) -> Objects:
@@ -283,18 +300,6 @@ def _box(value: object) -> dict[str, Any]:
     if value.get("iscrowd"):
         made["iscrowd"] = True
     return made
-
-
-def _objects(line: Line) -> list[dict[str, Any]]:
-    """Return the `boxes` of a line as objects; raise `ValueError` if they are not valid."""
-    boxes, labels = line["boxes"], line.get("labels")
-    if not isinstance(boxes, list) or len(boxes) > MOST_BOXES:
-        raise ValueError(f"its `boxes` are no list of at most {MOST_BOXES} objects")
-    if not any(isinstance(each, list) for each in boxes):
-        return [_box(each) for each in boxes]
-    if not isinstance(labels, list) or len(labels) != len(boxes):
-        raise ValueError("its `labels` must have one label for each of `boxes`")
-    return [_box({"label": a, "box": b}) for a, b in zip(labels, boxes, strict=True)]
 
 
 def _check_labels(labels: object, most: int) -> None:

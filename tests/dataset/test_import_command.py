@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agent.cli import app
+from agent.dataset.reviewed import ReviewedDataset
+from agent.files import Disk
 from tests.dataset.exports import (
     ADDED,
     CAR_BOX,
@@ -341,3 +343,45 @@ def test_several_tasks_of_cvat_are_one_export(tmp_path: Path) -> None:
     assert imported(dataset, tmp_path / "out")["verdicts"] == {"wrong": 2}
     FORMS["CVAT XML"](tmp_path / "out/2", {1: [CAR_BOX]})
     assert "several images of the capture" in refused(dataset, tmp_path / "out")
+
+
+CAR_MOVED = [28.0, 10.0, 68.0, 50.0]
+
+
+def corrected_by_hand(dataset: Path, verdict: str, **said: object) -> None:
+    """Write a review as another program does, and let the labels follow it."""
+    line = {"id": capture_id(0), "at": "2026-07-01T10:00:00Z", "verdict": verdict, **said}
+    (dataset / "verdicts.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
+    ReviewedDataset(dataset, Disk()).write_labels()
+
+
+@pytest.mark.parametrize("verdict", ["right", "missing", "wrong"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"boxes": [{"label": "car", "box": CAR_MOVED}, {"label": "dog", "box": [*DOG_BOX[1]]}]},
+        {"boxes": [CAR_MOVED, [*DOG_BOX[1]]], "labels": ["car", "dog"]},
+    ],
+    ids=["objects", "lists"],
+)
+def test_the_labels_of_the_folder_say_nothing_new_of_what_was_corrected(
+    tmp_path: Path, verdict: str, said: dict[str, object]
+) -> None:
+    dataset = dataset_of(tmp_path / "dataset", 2)
+    corrected_by_hand(dataset, verdict, **said)
+
+    facts = imported(dataset, dataset / "labels")
+
+    assert (facts["added"], facts["known"], facts["untouched"]) == (0, 1, 1)
+
+
+def test_a_label_that_was_changed_after_the_correction_is_a_review(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path / "dataset", 2)
+    corrected_by_hand(dataset, "missing", boxes=[CAR_MOVED, [*DOG_BOX[1]]], labels=["car", "dog"])
+    labels = dataset / f"labels/{capture_id(0)}.txt"
+    labels.write_text(labels.read_text() + "2 0.65 0.2 0.2 0.3\n")
+
+    facts = imported(dataset, dataset / "labels")
+
+    assert facts["added"] == 1
+    assert sorted(each["label"] for each in lines_of(dataset)[-1]["boxes"]) == ["car", "cat", "dog"]

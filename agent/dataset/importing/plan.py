@@ -18,11 +18,11 @@ from agent.dataset.annotations.comparison import Comparison, compare
 from agent.dataset.annotations.objects import objects_of_comparison
 from agent.dataset.annotations.source import ReviewError
 from agent.dataset.annotations.spelling import require_labels_of_model
-from agent.dataset.importing.repeats import says_the_same
+from agent.dataset.importing.repeats import says_the_same, shows_the_truth
 from agent.dataset.importing.said import Export, Said
 from agent.dataset.records import Records
 from agent.dataset.reviewed import ReviewedDataset
-from agent.dataset.reviews import Line, review_line, standing_lines
+from agent.dataset.reviews import Line, objects_of, review_line, standing_lines
 from agent.domain import VerdictKind
 from agent.printable import printable
 from agent.record.summary import Annotate, class_of, confident
@@ -93,7 +93,11 @@ def plan_import(
         else:
             # Of what was not shown, a verdict is all that is known.
             drawn = comparison if lacks is None else None
-            _add(plan, _line(name, said, record, drawn, export.tool, terms), dataset, said)
+            line = _line(name, said, record, drawn, export.tool, terms)
+            if _is_standing(name, said, dataset, export):
+                plan.known.append(name)
+            else:
+                _add(plan, line, dataset, said)
     return plan
 
 
@@ -111,15 +115,11 @@ def _compared(
     compared: dict[str, Comparison] = {}
     stretched = []
     for name, boxes in truth.items():
-        image = records[name]["image"]
-        width, height = export.sizes.get(name, (image["width"], image["height"]))
-        across, down = image["width"] / width, image["height"] / height
-        # Corner and length are both rounded, and a right or lower side is off by both.
-        grain = 1.5 * max(across, down) if max(across, down) > 1 else 1.0
+        across, down = _scale(name, export, records[name])
         if "detections" in records[name]:
-            compared[name] = compare(records[name], boxes, grain)
+            compared[name] = compare(records[name], boxes, _grain(across, down))
         if abs(across / down - 1) > _STRETCH and boxes:
-            stretched.append((name, width, height))
+            stretched.append((name, *export.sizes[name]))
     if stretched and not any(compared[name].same for name, *_ in stretched if name in compared):
         name, width, height = stretched[0]
         image = records[name]["image"]
@@ -129,6 +129,27 @@ def _compared(
             "how one became the other; export without resizing, tiling or cropping"
         )
     return compared
+
+
+def _scale(name: str, export: Export, record: Mapping[str, Any]) -> tuple[float, float]:
+    """Return how many pixels of the capture one pixel of the tool's image has: across, down."""
+    image = record["image"]
+    width, height = export.sizes.get(name, (image["width"], image["height"]))
+    return image["width"] / width, image["height"] / height
+
+
+def _grain(across: float, down: float) -> float:
+    # Corner and length are both rounded, and a right or lower side is off by both.
+    return 1.5 * max(across, down) if max(across, down) > 1 else 1.0
+
+
+def _is_standing(name: str, said: Said, dataset: ReviewedDataset, export: Export) -> bool:
+    """Whether the labels that a tool shows are those of the capture's standing review."""
+    record, review = dataset.captures[name].record, dataset.review(name)
+    if review is None:
+        return False
+    grain = _grain(*_scale(name, export, record))
+    return shows_the_truth(said, record, objects_of(record, review), grain)
 
 
 def _is_bare(said: Said, comparison: Comparison | None, *, has_model_boxes: bool) -> bool:

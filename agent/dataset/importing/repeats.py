@@ -1,9 +1,12 @@
-"""Whether two reviews of one capture say the same."""
+"""Whether a review of a capture says what is known already."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from agent.dataset.reviews import Line
+from agent.dataset.annotations.comparison import compare
+from agent.dataset.importing.said import Said
+from agent.dataset.reviews import Line, Objects, given_objects
 
 _SHAPES = ("polygon", "keypoints", "corners")
 _NEAR = 0.5  # pixels; less than a person can mean
@@ -16,14 +19,31 @@ def says_the_same(line: Line, other: Line) -> bool:
     """
     if line["verdict"] != other.get("verdict"):
         return False
-    if line.get("labels") is not None and sorted(line["labels"]) != sorted(
-        other.get("labels") or ()
-    ):
-        return False
     if line.get("note") and line["note"] != other.get("note"):
         return False
-    boxes = line.get("boxes")
-    return boxes is None or (other.get("boxes") is not None and _same(boxes, other["boxes"]))
+    if line.get("boxes") is not None:
+        has_boxes = other.get("boxes") is not None
+        return has_boxes and _same(given_objects(line), given_objects(other))
+    labels = line.get("labels")
+    return labels is None or sorted(labels) == sorted(other.get("labels") or ())
+
+
+def shows_the_truth(said: Said, record: Mapping[str, Any], truth: Objects, grain: float) -> bool:
+    """Whether the objects or classes that a tool shows are those of the standing review.
+
+    A verdict or a note that comes with them is more than they are. `grain` is as in `compare`.
+    """
+    if said.verdict is not None or said.note:
+        return False
+    if "classes" in record:
+        known = truth.classes
+        return known is not None and sorted(known) == sorted(said.labels or ())
+    if said.boxes is None or truth.objects is None:
+        return False
+    drawn = [replace(each, is_crowd=False) for each in said.boxes]
+    detections = [{**each, "confidence": 1.0} for each in truth.objects]
+    found = compare({**record, "thresholds": {}, "detections": detections}, drawn, grain)
+    return not found.added and not found.removed
 
 
 def _same(boxes: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
