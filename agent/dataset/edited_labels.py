@@ -18,9 +18,10 @@ _LARGEST = 10_000_000  # bytes of a label file
 def edited_labels(
     captures: Iterable[DatasetCapture], reviews: Mapping[str, Review]
 ) -> list[DatasetCapture]:
-    """Return the captures whose label file is not what their record and review say.
+    """Return the captures whose label file is neither the model's nor what their review says.
 
-    One without a label file, or with one that cannot be read, is not among them.
+    One without a label file, or with one that cannot be read, is not among them. The model's own
+    labels stay in the file if another program wrote the review: nobody changed them.
     """
     forms: dict[Path, tuple[list[str], yolo.LabelForm] | None] = {}
     found = []
@@ -56,12 +57,17 @@ def _is_edited(
         text = read_regular_file(capture.label_path, _LARGEST).decode()
     except (OSError, ValueError):
         return False
-    known = objects_of(capture.record, review)
-    objects = (known if known.is_known else objects_of(capture.record)).objects or ()
-    numbers = [number_of(list(names), each) for each in objects]
     image = capture.record["image"]
-    expected = yolo.rows(objects, numbers, width=image["width"], height=image["height"], form=form)
-    return text != expected and _rows(text) != _rows(expected)
+    for known in (objects_of(capture.record, review), objects_of(capture.record)):
+        if known.objects is None:
+            continue
+        numbers = [number_of(list(names), each) for each in known.objects]
+        expected = yolo.rows(
+            known.objects, numbers, width=image["width"], height=image["height"], form=form
+        )
+        if text == expected or _rows(text) == _rows(expected):
+            return False
+    return True
 
 
 def _rows(text: str) -> list[tuple[object, ...]]:

@@ -35,6 +35,9 @@ MOST_LABELS = 100
 """True classes of one image in a review."""
 
 LONGEST_LABEL = 200  # characters
+NO_TIME = "its `at` is no time with its offset from UTC, such as 2026-01-31T12:00:00Z"
+"""What is wrong with a line whose time cannot be used."""
+
 REVIEW_KINDS = (
     VerdictKind.RIGHT,
     VerdictKind.WRONG,
@@ -161,7 +164,7 @@ def check_review(line: Line) -> None:
     if not is_capture_id(line.get("id")):
         raise ValueError("its `id` is no id of a capture")
     if not is_time(line.get("at")):
-        raise ValueError("its `at` is no time")
+        raise ValueError(NO_TIME)
     if not isinstance(line.get("by"), str | None):
         raise ValueError("its `by` is no text")  # noqa: TRY004
     if "undo" in line:

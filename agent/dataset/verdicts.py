@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from agent.dataset.reviews import NO_TIME, check_review, is_review
 from agent.domain import VerdictKind
 from agent.errors import ConfigurationError
 from agent.files import Disk, open_regular
@@ -110,6 +111,17 @@ def read_verdicts(directory: Path) -> Verdicts:
     return VerdictReader(directory).more()
 
 
+def problems_note(problems: Sequence[str]) -> list[str]:
+    """Return a warning for people about lines that are left out; none if there are none."""
+    if not problems:
+        return []
+    told = (
+        f"lines of verdicts that do not count: {len(problems)}, such as {problems[0]}. Correct "
+        "them, or remove them"
+    )
+    return [told]
+
+
 def verdict_texts(directory: Path) -> tuple[list[bytes], list[str]]:
     """Return the valid lines of a dataset folder as they stand in the file, and the problems.
 
@@ -188,11 +200,13 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     if verdict.get("id") is not None and not is_capture_id(verdict["id"]):
         raise ValueError("its `id` is no id of a capture")
     if not is_time(verdict.get("at")):
-        raise ValueError("its `at` is no time")
+        raise ValueError(NO_TIME)
     if "undo" not in verdict:
         kind = verdict.get("verdict")
         if not isinstance(kind, str) or kind not in _KINDS:
             raise ValueError(f"its `verdict` is none of {', '.join(VerdictKind)}")
+    if is_review(verdict):
+        check_review(verdict)
     return verdict
 
 

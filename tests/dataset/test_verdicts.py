@@ -203,7 +203,7 @@ def test_bad_lines_are_named_and_skipped(tmp_path: Path, monkeypatch: pytest.Mon
         "it is not valid JSON",
         "it is not a JSON object",
         "its `id` is no id of a capture",
-        "its `at` is no time",
+        "its `at` is no time with its offset from UTC, such as 2026-01-31T12:00:00Z",
         "its `verdict` is none of right, wrong, missing, unusable, unobjected",
         "it is not valid JSON",
         "it has more than 400 bytes",

@@ -1,6 +1,7 @@
 """`capture-agent dataset import`: what people did in other tools comes in as reviews."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,6 +70,7 @@ def import_(
     from agent.dataset.importing.readers import read_source
     from agent.dataset.records import part_folders
     from agent.dataset.reviewed import ReviewedDataset
+    from agent.dataset.verdicts import problems_note
     from agent.files import Disk
     from agent.system import SystemClock
 
@@ -89,6 +91,8 @@ def import_(
     _require_reviews(plan, source, directory)
     if not dry_run:
         _write(plan, dataset)
+    for note in problems_note(dataset.problems):
+        print(f"capture-agent: warning: {note}", file=sys.stderr)
     if as_json:
         print(json.dumps(_facts(plan, dry_run=dry_run), ensure_ascii=False))
         return

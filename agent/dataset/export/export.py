@@ -12,7 +12,7 @@ from agent.dataset.export.options import ExportFormat, SourceOfTest
 from agent.dataset.export.write import write_export
 from agent.dataset.reviews import LabelOrigin, standing_reviews
 from agent.dataset.splits import SplitTerms
-from agent.dataset.verdicts import read_verdicts
+from agent.dataset.verdicts import problems_note, read_verdicts
 from agent.dataset.yolo import LabelForm
 from agent.errors import ConfigurationError
 from agent.files import Disk
@@ -44,7 +44,8 @@ def export_dataset(
             "cannot export a classifier's captures as coco: COCO has no classes of whole images; "
             "use --format yolo or cvat"
         )
-    reviews = standing_reviews(read_verdicts(directory).lines)
+    verdicts = read_verdicts(directory)
+    reviews = standing_reviews(verdicts.lines)
     contents = choose(
         captures,
         reviews,
@@ -54,7 +55,8 @@ def export_dataset(
         progress=progress,
     )
     edited = edited_note(edited_labels(captures, reviews), directory)
-    contents = replace(contents, notes=[*contents.notes, *edited])
+    invalid = problems_note(verdicts.problems)
+    contents = replace(contents, notes=[*contents.notes, *invalid, *edited])
     if not contents.captures:
         reasons = "; ".join(f"{count} {why}" for why, count in contents.left_out.items())
         raise ConfigurationError(

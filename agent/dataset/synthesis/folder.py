@@ -111,7 +111,8 @@ def synthesize(
     the disk refuses: all that was stored stays, and a repeated call goes on.
     """
     captures = read_captures(directory)
-    reviews = standing_reviews(read_verdicts(directory).lines)
+    verdicts = read_verdicts(directory)
+    reviews = standing_reviews(verdicts.lines)
     found = parents_of(
         captures,
         reviews,
@@ -126,6 +127,7 @@ def synthesize(
         report = SynthesisReport(
             terms, len(existing), len(found.parents), dict(found.left_out), needs
         )
+        report.problems += verdicts.problems
         reader = _Reader(report.problems)
         synthesis = Synthesis(
             found.parents,
