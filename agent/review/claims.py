@@ -69,9 +69,15 @@ class Claims:
         }
 
     def others(self, client: str, now: float) -> list[str]:
-        """Return who sits before other pages; `somebody` where a page has no name."""
-        return sorted(
-            other.by or "somebody"
+        """Return who sits before other pages, each name once; those without a name are counted."""
+        mine = self._clients.get(client)
+        names = [
+            other.by
             for name, other in self._clients.items()
             if name != client and now - other.seen_at < CLAIM_S
-        )
+        ]
+        nameless = names.count("")
+        found = sorted({name for name in names if name})
+        if mine is not None:
+            found = [f"{name} in another window" if name == mine.by else name for name in found]
+        return [*found, f"{nameless} without a name"] if nameless else found

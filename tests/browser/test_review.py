@@ -55,6 +55,34 @@ def test_verdicts_with_the_keyboard_alone(browser: Browser, server: ReviewServer
     assert browser.console() == []
 
 
+def test_undo_goes_on_after_the_page_is_loaded_again(
+    browser: Browser, server: ReviewServer
+) -> None:
+    """Over several verdicts, back to their captures, with the corrections that were undone."""
+    page = ReviewPage(browser, server.url)
+    page.give("r")
+    browser.press(Keys.TAB, "x")
+    page.give("r")
+    page.give("m")
+    page.stored(server, 3)
+    browser.press("z")
+    page.stored(server, 4)
+    browser.driver.refresh()
+
+    page = ReviewPage.here(browser)
+    browser.press("z")
+    browser.until(lambda: page.shown_now() == capture_id(1), "z does not lead back")
+    page.says("Save: wrong")
+    browser.press("z")
+    browser.until(lambda: page.shown_now() == capture_id(0), "z does not lead back")
+    lines = page.stored(server, 6)
+    browser.press("z")
+    page.says("There is nothing to undo")
+
+    assert [line["id"] for line in lines] == ids(0, 1, 2, 2, 1, 0)
+    assert [line["undo"] for line in lines[3:]] == [line["at"] for line in lines[2::-1]]
+
+
 def test_a_correction_with_the_keyboard_alone(browser: Browser, server: ReviewServer) -> None:
     """Another label, a box that is no object, a suspect that is one, and a new box."""
     browser.open(server.url)

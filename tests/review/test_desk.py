@@ -83,6 +83,23 @@ def test_two_pages_get_different_captures_until_one_is_closed(
     assert handed(desk, page("b", "Ben"), count=9) == ids(0)
 
 
+def test_other_pages_are_named_once_and_those_without_a_name_are_counted(
+    folder: ReviewFolder, desk_of: DeskOf
+) -> None:
+    desk = desk_of(folder)
+    for client, by in [
+        ("a", "Ben"),
+        ("b", "Ben"),
+        ("c", ""),
+        ("d", ""),
+        ("e", "Ann"),
+        ("f", "Ann"),
+    ]:
+        state = desk.state(page(client, by), ALL)
+
+    assert state["others"] == ["Ann in another window", "Ben", "2 without a name"]
+
+
 def test_a_page_that_is_closed_gives_its_captures_back(
     folder: ReviewFolder, desk_of: DeskOf
 ) -> None:

@@ -17,6 +17,8 @@ const TRAIL = 300; // captures to which one can go back
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };
 const NAME_KEY = "capture-agent reviewer";
+const GIVEN_KEY = `capture-agent given ${document.body.dataset.key}`;
+const UNDO_MAX = 100; // verdicts that can be undone after the page is loaded again
 
 const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (each) => each.toString(16)).join("");
 const stage = new Stage({ select: selectionChanged, change: objectsChanged, draw: drawn });
@@ -30,7 +32,7 @@ let source = null; // ids of a list that is gone through; null: the server hands
 let trail = []; // entries that were shown, and the one that is
 let at = -1;
 let upcoming = [];
-let given = []; // entries and reviews, for undo
+let given = givenBefore(); // reviews for undo; with their entries, if this page showed them
 let filling = false;
 let isEmpty = false; // the server had no more captures
 let leftHere = 0; // of the queue, as the server says
@@ -45,6 +47,24 @@ function stored(key) {
     return localStorage.getItem(key) || "";
   } catch {
     return "";
+  }
+}
+
+// What was given in this window before it was loaded again.
+function givenBefore() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(GIVEN_KEY));
+    return Array.isArray(found) ? found.map(({ line, before }) => ({ entry: null, line, before, earlier: null })) : [];
+  } catch {
+    return [];
+  }
+}
+
+function keepGiven() {
+  try {
+    sessionStorage.setItem(GIVEN_KEY, JSON.stringify(given.slice(-UNDO_MAX).map(({ line, before }) => ({ line, before }))));
+  } catch {
+    // The browser stores nothing: undo ends with this page.
   }
 }
 
@@ -288,6 +308,7 @@ async function give(kind) {
   const line = { ...reviewOf(entry, kind), by, at: stamp(entry) };
   if (entry.note) line.note = entry.note;
   given.push({ entry, line, before: entry.detail.review, earlier: entry.line });
+  keepGiven();
   entry.line = line;
   entry.detail.review = { ...line, boxes: line.boxes || null, labels: line.labels || null };
   leftHere = Math.max(0, leftHere - 1);
@@ -299,23 +320,41 @@ async function give(kind) {
   fill();
 }
 
-function undo() {
+async function undo() {
   const last = given.pop();
   if (!last) {
-    say("There is nothing to undo.");
+    say("There is nothing to undo: no verdict was given in this window. Another verdict on a reviewed capture replaces it.");
     return;
   }
-  const { entry, line, before, earlier } = last;
+  const { line, before, earlier } = last;
   const now = Math.max(Date.now() + offset, stamped + 1);
   stamped = now;
   outbox.undo(line, new Date(now).toISOString());
+  keepGiven();
+  leftHere += 1;
+  const entry = last.entry || trail.find((each) => each.detail.id === line.id) || await entryAgain(line);
+  if (!entry) return;
   entry.line = earlier;
   entry.detail.review = before;
-  leftHere += 1;
   if (!trail.includes(entry)) trail.splice(Math.max(at, 0), 0, entry);
   closeBrowse();
   show(trail.indexOf(entry));
   say(`Undone: ${line.verdict}, ${cut(entry.detail.camera, 40)}`);
+}
+
+// The entry of a review that was given before the page was loaded again, with its corrections.
+async function entryAgain(line) {
+  upcoming = upcoming.filter((each) => each.detail.id !== line.id);
+  try {
+    const detail = await ask(`/v1/captures/${encodeURIComponent(line.id)}`);
+    const entry = entryOf({ ...detail, review: { ...line, boxes: line.boxes || null, labels: line.labels || null } });
+    entry.note = line.note || "";
+    return entry;
+  } catch (error) {
+    say(`Undone: ${line.verdict}; its capture cannot be shown.`);
+    failed(error);
+    return null;
+  }
 }
 
 // What became of reviews that were sent.
@@ -521,8 +560,8 @@ function took(state) {
       : `${state.queues[name].left} left, ${state.queues[name].reviewed} reviewed`;
   }
   if (!source && queue !== "reviewed") leftHere = Math.max(0, state.queues[queue].left - pending);
-  const others = state.others.length ? `, with ${state.others.slice(0, 4).join(", ")}${state.others.length > 4 ? " and others" : ""}` : "";
-  put(find("by-open"), (by || "Name") + others);
+  const others = state.others.length > 4 ? [...state.others.slice(0, 3), `${state.others.length - 3} others`] : state.others;
+  put(find("others"), others.length ? `Here too: ${others.map((each) => cut(each, 40)).join(", ")}` : "");
   const problems = find("problems");
   problems.hidden = !state.problems.length;
   problems.replaceChildren(...state.problems.slice(0, 5).map((text) => made("li", text)));
@@ -816,7 +855,7 @@ find("help-close").addEventListener("click", () => find("help").close());
 find("help").addEventListener("close", () => find("stage").focus({ preventScroll: true }));
 find("note").addEventListener("keydown", (event) => { if (event.key === "Enter") find("stage").focus({ preventScroll: true }); });
 
-put(find("by-open"), by || "Name");
+put(find("by-open"), by || "Your name");
 recall();
 poll();
 outbox.send();
