@@ -152,6 +152,8 @@ def _checked(
 def _folder_boxes(labels: Path, directory: Path, records: Records, *, is_reviewed: bool) -> Truth:
     """Return the boxes of a folder of label files; many tools write none for an empty image."""
     detected = {name: record for name, record in records.items() if "detections" in record}
+    if labels != directory / "labels" and not is_reviewed:
+        _require_label_files(labels)
     folder = read_folder(labels, directory, detected)
     if not folder.files and not folder.images and any(labels.rglob("*.txt")):
         raise ConfigurationError(
@@ -174,3 +176,15 @@ def _folder_boxes(labels: Path, directory: Path, records: Records, *, is_reviewe
             "nothing in them. If all were looked at, add --reviewed; else export empty images too"
         )
     return truth
+
+
+def _require_label_files(labels: Path) -> None:
+    """Raise `ConfigurationError` for a given folder that holds no YOLO labels.
+
+    Its images alone would make each capture an image with nothing in it.
+    """
+    if not any(labels.rglob("*.txt")):
+        raise ConfigurationError(
+            f"cannot use --labels {printable(labels)}: it holds no label files (.txt); give the "
+            "folder of the labels, or of a COCO or Label Studio export the JSON file itself"
+        )

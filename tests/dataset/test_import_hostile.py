@@ -130,7 +130,7 @@ SOURCES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a huge number": (coco_with(bbox=[1e308, 1, 1e308, 3]), "capture"),
     "no area": (coco_with(bbox=[500, 500, 10, 10]), "no area inside"),
     "a negative side": (coco_with(bbox=[50, 50, -10, 10]), "no area inside"),
-    "no category": (coco_with(category_id=99), "as COCO: KeyError(99)"),
+    "no category": (coco_with(category_id=99), "annotation 0: `categories` has no category 99"),
     "deep JSON": (lambda at: written_text(at / "d.json", "[" * 100_000), "no valid JSON"),
     "deep JSON object": (lambda at: written_text(at / "d", '{"a":' * 100_000), "no valid JSON"),
     "JSON of others": (lambda at: written(at / "d.json", {"shapes": [1]}), "none of what can be"),

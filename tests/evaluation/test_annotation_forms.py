@@ -270,6 +270,63 @@ def test_verdicts_of_a_spreadsheet_are_read(tmp_path: Path, text: str, encoding:
     assert facts(folder, "--labels", file)["failure_rate"]["value"] == pytest.approx(0.5)
 
 
+def coco_of(tmp_path: Path, **changed: object) -> Path:
+    """A COCO file of one image with one box; `changed` are fields of that box."""
+    box = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [40, 30, 40, 40]}
+    file = tmp_path / "c.json"
+    content = {
+        "images": [{"id": 1, "file_name": f"{name_of(0)}.jpg", "width": 200, "height": 100}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [box | changed],
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"image_id": 9}, "`images` has no image 9"),
+        ({"category_id": "1"}, "`categories` has no category '1'"),
+        ({"bbox": [10, 10, -5, 4]}, "no area inside of the image"),
+        ({"bbox": [300, 10, 5, 4]}, "no area inside of the image"),
+        ({"bbox": [1, 2, 3]}, "four numbers"),
+        ({"bbox": "1,2,3,4"}, "four numbers"),
+    ],
+)
+def test_a_coco_box_that_could_match_nothing_is_named(
+    tmp_path: Path, changed: dict[str, object], says: str
+) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+
+    said = refused(folder, "--labels", coco_of(tmp_path, **changed))
+
+    assert "annotation 5: " in said
+    assert says in said
+
+
+def test_a_folder_of_images_alone_is_no_review(tmp_path: Path) -> None:
+    """Else each capture would count as an image with nothing in it."""
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / f"{name_of(0)}.jpg").write_bytes(b"")
+    (tmp_path / "classes.txt").write_text("car\nlorry\n")
+
+    assert "no label files" in refused(folder, "--labels", tmp_path / "images")
+
+
+def test_verdicts_may_be_an_object_a_line(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    file = tmp_path / "v.jsonl"
+    lines = [{"id": name_of(n), "verdict": "fail" if n < CORRECTED else "ok"} for n in range(DRAWN)]
+    file.write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+    assert facts(folder, "--labels", file)["failure_rate"]["value"] == CORRECTED / DRAWN
+
+    file.write_text(json.dumps({**lines[0], "at": "x", "undo": "y"}))
+    assert "undone lines would be lost" in refused(folder, "--labels", file)
+
+
 def test_two_verdicts_on_one_capture_must_agree(tmp_path: Path) -> None:
     folder = captures(tmp_path / "dataset", drawn=2)
     file = tmp_path / "v.csv"

@@ -121,6 +121,20 @@ def test_each_form_gives_the_figures_of_its_boxes(tmp_path: Path, form: str) -> 
     assert ("measured by the upright boxes around them" in shown) == ("box alone" not in form)
 
 
+def test_upright_rectangles_of_label_studio_are_boxes(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    labels = label_studio(tmp_path, region("rectanglelabels", x=10, y=10, width=20, height=40))
+
+    assert "around them" not in evaluate(folder, "--labels", labels).stdout
+
+
+def test_a_rectangle_with_a_negative_side_is_refused(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    labels = label_studio(tmp_path, region("rectanglelabels", x=30, y=10, width=-20, height=40))
+
+    assert "negative width" in refused(folder, "--labels", labels)
+
+
 def test_a_turned_rectangle_turns_about_its_first_corner(tmp_path: Path) -> None:
     """By 90 degrees about 60, 10: 40 pixels long and 40 high, it lies from 20 to 60."""
     folder = captures(tmp_path / "dataset", drawn=DRAWN)

@@ -1,6 +1,6 @@
 """Reads a COCO file, as most annotation tools export it."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def read_coco(file: Path, content: Any, records: Records) -> CocoFile:
 
     Raises `ReviewError` for a file that is no COCO, or has several images of one capture.
     """
+    place = ""
     try:
         labels = {each["id"]: str(each["name"]) for each in content["categories"]}
         found: dict[Any, tuple[str, float, float]] = {}
@@ -59,13 +60,19 @@ def read_coco(file: Path, content: Any, records: Records) -> CocoFile:
             found[image["id"]] = name, size["width"] / width, size["height"] / height
             sizes[name] = width, height
             truth[name] = []
-        for each in content["annotations"]:
+        known = {image["id"] for image in content["images"]}
+        for number, each in enumerate(content["annotations"], 1):
+            place = _place(each, number)
+            _require_listed(each, known, labels.keys())
             if each["image_id"] in found:
                 name, across, down = found[each["image_id"]]
-                truth[name].append(_box(each, labels[each["category_id"]], across, down))
+                box = _box(each, labels[each["category_id"]], across, down)
+                _require_inside(box.box, records[name]["image"])
+                truth[name].append(box)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ReviewError(
-            f"cannot read {printable(file)} as COCO: {printable(repr(error))}"
+            f"cannot read {printable(file)} as COCO: {place}{printable(_reason(error))}; "
+            "correct it there, or export it again"
         ) from error
     foreign = len(content["images"]) - len(truth)
     return CocoFile(truth, sizes, frozenset(labels.values()), foreign)
@@ -79,12 +86,54 @@ def _stated_size(image: Mapping[str, Any], size: Mapping[str, Any]) -> tuple[flo
     return width, height
 
 
+def _place(annotation: object, number: int) -> str:
+    """Return which annotation an error is in, for people: by its id, else by its number."""
+    stated = annotation.get("id") if isinstance(annotation, dict) else None
+    return f"annotation {number if stated is None else printable(stated, 40)}: "
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, for people."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    return str(error) or repr(error)
+
+
+def _require_listed(
+    annotation: Mapping[str, Any], images: Container[Any], categories: Container[Any]
+) -> None:
+    """Raise `ValueError` for an annotation whose image or category the file does not list."""
+    if annotation["image_id"] not in images:
+        raise ValueError(f"`images` has no image {annotation['image_id']!r}")
+    if annotation["category_id"] not in categories:
+        raise ValueError(f"`categories` has no category {annotation['category_id']!r}")
+
+
+def _require_inside(box: Box, size: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for a box that no pixel of the image is in: it could match nothing."""
+    if box.x_min >= size["width"] or box.y_min >= size["height"] or min(box.x_max, box.y_max) <= 0:
+        raise ValueError(
+            "its box has no area inside of the image, at the size that the file states"
+        )
+
+
+def _bbox(annotation: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Return left, top, width and height; raise `ValueError` for what is none of these."""
+    stated = annotation["bbox"]
+    if not isinstance(stated, list) or len(stated) != 4:  # noqa: PLR2004
+        raise ValueError("`bbox` must be four numbers: left, top, width, height")
+    left, top, width, height = (finite(side) for side in stated)
+    if min(width, height) < 0:
+        raise ValueError(f"a box of {width:g} x {height:g} has no area inside of the image")
+    return left, top, width, height
+
+
 def _box(annotation: Mapping[str, Any], label: str, across: float, down: float) -> AnnotatedBox:
     polygons = _polygons(annotation.get("segmentation"))
     if polygons and not annotation.get("bbox"):
         left, top, right, bottom = bounds([point for each in polygons for point in each])
     else:
-        left, top, width, height = (finite(side) for side in annotation["bbox"])
+        left, top, width, height = _bbox(annotation)
         right, bottom = left + width, top + height
     largest = max(polygons, key=area, default=())
     points = [finite(each) for each in annotation.get("keypoints") or ()]

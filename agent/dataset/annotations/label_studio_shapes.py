@@ -35,6 +35,7 @@ def boxes_of(result: Sequence[Any], record: Mapping[str, Any]) -> Iterator[Annot
     for region in result:
         if region["type"] == "keypointlabels" and isinstance(region.get("parentID"), str):
             points[region["parentID"]].append(region["value"])
+    has_points = any(region["type"] == "keypointlabels" for region in result)
     for region in result:
         kind, value = region["type"], region.get("value")
         if kind in NO_OBJECT:
@@ -49,7 +50,7 @@ def boxes_of(result: Sequence[Any], record: Mapping[str, Any]) -> Iterator[Annot
         yield AnnotatedBox(
             str(label[0]),
             _box(kind, value, outline, width, height),
-            is_bounds=True,
+            is_bounds=is_turned or not is_rectangle or has_points,
             polygon=() if is_rectangle else outline,
             corners=outline if is_rectangle and is_turned else (),
             keypoints=_keypoints(points.get(str(region.get("id")), ()), record),
@@ -75,6 +76,8 @@ def _outline(kind: str, value: Mapping[str, Any], width: int, height: int) -> tu
         places = [(across * math.cos(step), down * math.sin(step)) for step in steps]
     else:
         along, side = finite(value["width"]) * width / 100, finite(value["height"]) * height / 100
+        if min(along, side) < 0:
+            raise ValueError("a rectangle has a negative width or height; draw it again")
         places = [(0.0, 0.0), (along, 0.0), (along, side), (0.0, side)]
     turned = [(x + a * cos - d * sin, y + a * sin + d * cos) for a, d in places]
     return tuple(turned), abs(sin) > 1e-9  # noqa: PLR2004 (by half a turn it is upright again)

@@ -16,11 +16,12 @@ _GOOD, _BAD = frozenset({"ok", "pass", "good", "right"}), frozenset({"fail", "ba
 def verdicts(file: Path, text: str, records: Records) -> Mapping[str, bool]:
     """Return by id whether the frame is right: CSV with `id,verdict`, or JSON with the same.
 
-    Columns may be separated by commas, semicolons or tabs; the id may be the image's file name.
+    JSON is a list or an object, or, in a file `.jsonl`, an object a line. Columns may be separated
+    by commas, semicolons or tabs; the id may be the image's file name.
     """
     try:
-        pairs = list(_json_pairs(text) if file.suffix.lower() == ".json" else _csv_pairs(text))
-    except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
+        pairs = list(_READERS.get(file.suffix.lower(), _csv_pairs)(text))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
         raise ReviewError(
             f"cannot read {printable(file)}: it must hold an `id` and a `verdict` for each capture"
         ) from error
@@ -48,9 +49,24 @@ def _json_pairs(text: str) -> Iterator[tuple[str, str]]:
         yield from ((str(each["id"]), str(each["verdict"])) for each in content)
 
 
+def _line_pairs(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        if line.strip():
+            each = json.loads(line)
+            if not each.keys().isdisjoint({"boxes", "labels", "undo"}):
+                raise ReviewError(
+                    "cannot use lines of verdicts.jsonl as a table of verdicts: boxes and undone "
+                    "lines would be lost; put the file into the dataset folder, under that name"
+                )
+            yield str(each["id"]), str(each["verdict"])
+
+
 def _csv_pairs(text: str) -> Iterator[tuple[str, str]]:
     for cells in csv_rows(text):
         yield cells["id"], cells["verdict"]
+
+
+_READERS = {".json": _json_pairs, ".jsonl": _line_pairs}
 
 
 def csv_rows(text: str) -> Iterator[Mapping[str, str]]:
