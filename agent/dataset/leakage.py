@@ -16,6 +16,7 @@ from agent.dataset.moments import Moment
 WITHIN = (1.0, 5.0, 10.0, 60.0, 300.0)
 """Seconds of the rows of a leak table."""
 
+_DIGITS = 3  # of seconds
 _SHUFFLES = 5  # random splits that the table takes the mean of
 
 
@@ -35,9 +36,12 @@ class Neighbours:
             each.sort()
 
     def distance(self, moment: Moment) -> float:
-        """Return the least seconds that may lie between it and the nearest frame; inf if none."""
+        """Return the least seconds that may lie between it and the nearest frame; inf if none.
+
+        They are whole milliseconds, as records have them: sums of times are off by less.
+        """
         found = self._by_camera.get((moment.device, moment.camera))
-        return inf if found is None else found.distance(moment)
+        return inf if found is None else round(found.distance(moment), _DIGITS)
 
 
 @dataclass(slots=True)

@@ -214,6 +214,22 @@ def test_the_leak_table_by_hand() -> None:
     assert leaks(at, train, []) == []
 
 
+@pytest.mark.parametrize("synchronized", [True, False])
+def test_frames_just_as_far_apart_as_the_gap_are_within_it(*, synchronized: bool) -> None:
+    """Sums and differences of times are not exact: 7.3 - 6.3 is less than 1, 8.1 - 7.1 more."""
+    records = {
+        str(n): timed(
+            n, 1_790_000_000.1 + n, 1000.1 + n, clock_synchronized=synchronized and n % 7 == 0
+        )
+        for n in range(60)
+    }
+    found = moments_of(records)
+
+    distances = [Neighbours([found[str(n)]]).distance(found[str(n + 1)]) for n in range(59)]
+
+    assert set(distances) == {1.0}
+
+
 def test_a_split_that_ignores_the_gap_is_found() -> None:
     """The leak table shows what the splits would do wrong without a gap."""
     made = [
