@@ -30,6 +30,8 @@ _WRONG_PATH = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS}
 )
 
+_BEGINNING = 4096  # bytes of an existing file that tell what it is
+
 _library_output: ContextVar[LibraryOutput] = ContextVar("library output of this command")
 
 
@@ -112,6 +114,31 @@ def require_writable(file: Path | None, option: str) -> None:
         raise ConfigurationError(
             f"cannot write {option} {printable(file)}: it must be a file in a folder that you may "
             "write to"
+        )
+
+
+HTML = b"<!doctype html>"
+"""What a page begins with."""
+
+
+def require_replaceable(file: Path | None, option: str, mark: bytes) -> None:
+    """Raise `ConfigurationError` for a file of another kind, such as people's reviews.
+
+    `mark` stands near the beginning of each file that the command writes. An empty file is free.
+    """
+    if file is None or not file.is_file():
+        return
+    try:
+        with file.open("rb") as opened:
+            beginning = opened.read(_BEGINNING)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {option} {printable(file)}: {error.strerror}"
+        ) from error
+    if beginning and mark not in beginning:
+        raise ConfigurationError(
+            f"cannot write {option} {printable(file)}: the file exists and was not written by this "
+            "command; name another file, or move it away"
         )
 
 

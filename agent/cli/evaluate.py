@@ -77,6 +77,7 @@ def evaluate(
     from agent.evaluation.reviewed import read_reviewed
 
     console.require_writable(page, "--report")
+    console.require_replaceable(page, "--report", console.HTML)
     records = read_records(directory)
     _require_random(records, directory)
     said = read_reviewed(directory, labels, records, is_reviewed=reviewed)

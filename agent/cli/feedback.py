@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent import __version__
+from agent.cli.console import require_replaceable
 from agent.cli.dataset.source import takes_buckets
 from agent.errors import ConfigurationError
 from agent.printable import printable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # it loads numpy
 
 _SHOWN = 20  # rows of a table
 _WIDTH = 110
+_MARK = b'"made_at"'  # in the first lines of a feedback file, and in no other file of a dataset
 
 
 @takes_buckets
@@ -49,6 +51,7 @@ def feedback(
     from agent.record.timestamp import timestamp
     from agent.system import SystemClock
 
+    require_replaceable(out, "--out", _MARK)
     judged = read_judged(directories)
     learnt = learn(judged, made_at=timestamp(SystemClock().wall()), agent=__version__)
     if out is not None:

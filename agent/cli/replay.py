@@ -86,6 +86,7 @@ def replay(
     inputs = _inputs(sources, rate, settings)
     folder = _folder(out)
     console.require_writable(page, "--report")
+    console.require_replaceable(page, "--report", console.HTML)
     detector = detector_of(settings)
     feedback = feedback_of(settings, detector.info)
     plan = _plan(settings, budget, detector.info.task)

@@ -103,6 +103,19 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     assert "cannot write --report" in result.stderr
 
 
+def test_a_file_that_is_no_page_is_never_replaced(drawn: Path, tmp_path: Path) -> None:
+    reviews = drawn / "verdicts.jsonl"
+    before = reviews.read_bytes()
+
+    result = run(drawn, "--report", reviews)
+
+    assert result.exit_code == 78
+    assert "was not written by this command" in result.stderr
+    assert reviews.read_bytes() == before
+    for _ in range(2):  # a page is
+        assert run(drawn, "--report", tmp_path / "page.html").exit_code == 0
+
+
 def test_another_model_is_run_on_the_same_images(drawn: Path, tmp_path: Path) -> None:
     rows = planted_rows([(10, 10, 40, 40)], [[0.9, 0.0, 0.0]], cells=84)
     model = fixed_model(tmp_path / "other.onnx", rows, size=(64, 64), metadata=METADATA)

@@ -172,3 +172,19 @@ def test_a_synthetic_copy_is_no_evidence(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data", made_up, doubtful(1), lines=(line_of(0), line_of(1)))
 
     assert [each.id for each in read_judged([folder]).captures] == [capture_id(1)]
+
+
+def test_no_other_file_is_replaced(tmp_path: Path) -> None:
+    folder = dataset(
+        tmp_path / "data", *map(doubtful, range(3)), lines=tuple(map(line_of, range(3)))
+    )
+    reviews = folder / "verdicts.jsonl"
+    before = reviews.read_bytes()
+
+    run = feedback(folder, "-o", reviews)
+
+    assert run.returncode == 78
+    assert "was not written by this command" in run.stderr
+    assert reviews.read_bytes() == before
+    for _ in range(2):  # its own file is
+        assert feedback(folder, "-o", tmp_path / "feedback.json").returncode == 0

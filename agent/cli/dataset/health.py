@@ -71,6 +71,7 @@ def health(
     from agent.dataset.health import check
     from agent.files import is_disk_full
 
+    console.require_replaceable(report, "--report", console.HTML)
     terms = check.HealthTerms(targets_of(target or []), _zone(timezone))
     try:
         found, written = _checked(directory, terms, out=out, report=report, is_read=as_json)

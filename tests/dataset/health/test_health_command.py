@@ -74,3 +74,14 @@ def test_no_dataset_ends_with_the_reason(tmp_path: Path) -> None:
 
     assert done.returncode == 78
     assert "it is no folder" in done.stderr
+
+
+def test_a_file_that_is_no_page_is_never_replaced(dataset: Path) -> None:
+    classes = dataset / "data.yaml"
+    before = classes.read_bytes()
+
+    done = call_here("dataset", "health", dataset, "--report", classes)
+
+    assert done.returncode == 78
+    assert "was not written by this command" in done.stderr
+    assert classes.read_bytes() == before
