@@ -54,6 +54,11 @@ class Claims:
         if client in self._clients:
             self._clients[client].passed.clear()
 
+    def give_back(self, client: str, captures: Iterable[str]) -> None:
+        """Note that a page let go of captures which nobody looked at: it may get them again."""
+        if client in self._clients:
+            self._clients[client].passed.difference_update(captures)
+
     def passed(self, client: str) -> Collection[str]:
         """Return the captures that a page had already."""
         known = self._clients.get(client)

@@ -48,6 +48,7 @@ class Page:
     client: str  # drawn by the page
     by: str  # who sits before it; empty while nobody said
     holding: tuple[str, ...]  # captures that it shows or will show next
+    returned: tuple[str, ...] = ()  # captures that it got and lets go without a look
     is_leaving: bool = False
 
 
@@ -224,6 +225,7 @@ class ReviewDesk:
     def _note(self, page: Page, now: float) -> None:
         holding = [name for name in page.holding if name in self._entries]
         self._claims.note(page.client, holding, by=page.by, now=now)
+        self._claims.give_back(page.client, page.returned)
 
     def _listed(
         self, name: str, filters: Filters, reviews: Mapping[str, Review]

@@ -48,6 +48,7 @@ _PAGE_FIELDS = (
     JsonField("client", required=True),
     JsonField("reviewer"),
     JsonField("holding", text=False, items=True),
+    JsonField("returned", text=False, items=True),
     *(JsonField(name) for name in NAMES),
 )
 
@@ -178,17 +179,19 @@ def _reviews(desk: ReviewDesk, clock: Clock, by: str) -> list[Route]:
 
 
 def _page_of(given: Mapping[str, Any]) -> Page:
-    client, holding = given["client"], given.get("holding", [])
+    client, holding, returned = given["client"], given.get("holding", []), given.get("returned", [])
     if not 0 < len(client) <= _CLIENT_LENGTH:
         raise RequestRefused(
             RefusalKind.INVALID, f"client: must be a text of 1 to {_CLIENT_LENGTH} characters"
         )
-    if len(holding) > HOLDING_MAX or not all(isinstance(each, str) for each in holding):
-        raise RequestRefused(
-            RefusalKind.INVALID, f"holding: must be a list of at most {HOLDING_MAX} ids"
-        )
+    for name, ids in (("holding", holding), ("returned", returned)):
+        if len(ids) > HOLDING_MAX or not all(isinstance(each, str) for each in ids):
+            raise RequestRefused(
+                RefusalKind.INVALID, f"{name}: must be a list of at most {HOLDING_MAX} ids"
+            )
     by = clean_text(given.get("reviewer", ""), LONGEST_BY)
-    return Page(client, by, tuple(holding), is_leaving=bool(given.get("leaving")))
+    leaving = bool(given.get("leaving"))
+    return Page(client, by, tuple(holding), tuple(returned), is_leaving=leaving)
 
 
 def _filters_of(given: Mapping[str, Any]) -> Any:

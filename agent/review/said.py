@@ -65,8 +65,7 @@ def _add(desk: ReviewDesk, lines: Sequence[Line]) -> str:
     except OSError as error:
         raise RequestRefused(
             RefusalKind.NOT_NOW,
-            f"cannot store the verdicts: {printable(error.strerror or error)}; the page sends them "
-            "again",
+            f"cannot store the verdicts: {printable(error.strerror or error)}",
         ) from error
     return ""
 

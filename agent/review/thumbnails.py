@@ -69,9 +69,13 @@ def _small(path: Path) -> bytes:
 def image_bytes(capture: DatasetCapture) -> bytes:
     """Return the image of a capture as it is stored; a browser may decode it.
 
-    Raises `UnusableImage` for what is no JPEG or states too many pixels, `OSError`.
+    Raises `UnusableImage` for what is no JPEG, states too many pixels or lacks its end, `OSError`.
     """
     data = read_image_bytes(capture.image_path, IMAGE_MAX)
     if read_header(data).format is not ImageFormat.JPEG:
         raise UnusableImage("cannot use the image: it is not a JPEG")
+    if _END not in data:  # a browser shows the part that is there as if it were the whole image
+        raise UnusableImage(
+            f"cannot use the image: it is not complete; its end is missing after {len(data)} bytes"
+        )
     return data

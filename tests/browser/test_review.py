@@ -55,6 +55,23 @@ def test_verdicts_with_the_keyboard_alone(browser: Browser, server: ReviewServer
     assert browser.console() == []
 
 
+def test_another_queue_or_filter_skips_nothing(browser: Browser, server: ReviewServer) -> None:
+    """The captures that were loaded ahead come again; one that was skipped does not."""
+    page = ReviewPage(browser, server.url)
+    page.give("s")
+    for name in ("Random sample", "By value", "By value"):
+        page.button(name).click()
+        browser.until(lambda: "Loading" not in browser.text, "nothing is loaded")
+    browser.press("f")
+    browser.until(lambda: browser.all("select[name=label] option[value=car]"), "no labels")
+    browser.one("select[name=label] option[value=car]").click()
+    browser.press(Keys.ESCAPE)
+
+    seen = [page.give("r") for _ in range(6)]
+
+    assert seen == ids(1, 2, 3, 4, 5, 6)
+
+
 def test_undo_goes_on_after_the_page_is_loaded_again(
     browser: Browser, server: ReviewServer
 ) -> None:

@@ -114,6 +114,18 @@ def test_a_page_that_is_closed_gives_its_captures_back(
     assert desk.state(page("b"), ALL)["others"] == []
 
 
+def test_a_page_gets_again_what_it_let_go_without_a_look(
+    folder: ReviewFolder, desk_of: DeskOf
+) -> None:
+    """As when its person chooses another queue, or filters."""
+    for number in range(3):
+        folder.put(number, value=9 - number)
+    desk = desk_of(folder)
+
+    assert handed(desk, page("a"), count=3) == ids(0, 1, 2)
+    assert handed(desk, Page("a", "Ann", (), tuple(ids(1, 2))), count=3) == ids(1, 2)
+
+
 def test_a_page_gets_what_it_skipped_only_when_it_begins_again(
     folder: ReviewFolder, desk_of: DeskOf
 ) -> None:

@@ -139,10 +139,11 @@ HOSTILE = {
 def test_hostile_images_are_named_and_the_others_are_shown(
     folder: ReviewFolder, serve: Serve
 ) -> None:
-    kinds = [*HOSTILE, "missing", "fifo", "folder", "link"]
+    kinds = [*HOSTILE, "missing", "fifo", "folder", "link", "not complete"]
     folder.put(99)
     for number, kind in enumerate(kinds):
         image = folder.path / "images" / f"{folder.put(number)}.jpg"
+        complete = image.read_bytes()
         image.unlink()
         if kind == "fifo":
             os.mkfifo(image)
@@ -150,6 +151,8 @@ def test_hostile_images_are_named_and_the_others_are_shown(
             image.mkdir()
         elif kind == "link":
             image.symlink_to("/dev/zero")
+        elif kind == "not complete":
+            image.write_bytes(complete[: len(complete) * 2 // 3])
         elif kind != "missing":
             image.write_bytes(HOSTILE[kind])
     client = serve(folder)

@@ -13,6 +13,7 @@ import { ask, counted, cut, find, made, moment, put } from "./words.js";
 const AHEAD = 6; // captures that are fetched before they are needed
 const POLL = 3000; // milliseconds
 const SOON = 300;
+const RETURNED_MAX = 40;
 const TRAIL = 300; // captures to which one can go back
 const FILTERS = ["camera", "device", "label", "rule", "lane", "verdict", "by", "text"];
 const NAMES = { value: "By value", random: "Random sample", auto: "Auto-labelled", reviewed: "Reviewed" };
@@ -33,6 +34,7 @@ let trail = []; // entries that were shown, and the one that is
 let at = -1;
 let upcoming = [];
 let given = givenBefore(); // reviews for undo; with their entries, if this page showed them
+let unseen = []; // ids of captures that were let go without a look
 let filling = false;
 let isEmpty = false; // the server had no more captures
 let leftHere = 0; // of the queue, as the server says
@@ -110,7 +112,7 @@ function renderCapture() {
     return;
   }
   const { detail } = entry;
-  put(find("capture-name"), detail.camera || "no camera");
+  put(find("capture-name"), cut(detail.camera || "no camera", 80));
   find("image").alt = `${detail.camera}, ${moment(detail.captured_at)}`;
   put(find("lane"), detail.lane_words ? `Lane ${detail.lane}: ${detail.lane_words}.` : `Lane ${detail.lane}.`);
   find("why").replaceChildren(...reasons(detail));
@@ -220,11 +222,16 @@ async function fill({ again = false } = {}) {
   if (filling || upcoming.length >= AHEAD || (isEmpty && !again)) return;
   filling = true;
   const mine = turn;
+  const returned = source ? [] : unseen.slice(-RETURNED_MAX);
   try {
     const found = source ? await listed() : await ask("/v1/next", {
-      ...about(), queue: queue === "reviewed" ? "value" : queue, count: AHEAD - upcoming.length, again,
+      ...about(), queue: queue === "reviewed" ? "value" : queue, count: AHEAD - upcoming.length, again, returned,
     });
-    if (mine !== turn) return;
+    unseen = unseen.filter((id) => !returned.includes(id));
+    if (mine !== turn) {
+      if (found.left !== undefined) unseen.push(...found.captures.map((detail) => detail.id));
+      return;
+    }
     answered();
     const known = new Set(again ? holding() : [...trail, ...upcoming].map((entry) => entry.detail.id));
     for (const line of outbox.lines) if (!line.undo) known.add(line.id);
@@ -257,6 +264,7 @@ async function listed() {
 
 function restart(list = null) {
   turn += 1;
+  unseen.push(...[current(), ...upcoming].filter((entry) => entry && !entry.line).map((entry) => entry.detail.id));
   source = list;
   trail = [];
   at = -1;
