@@ -77,11 +77,11 @@ def test_no_dataset_ends_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_page_is_never_replaced(dataset: Path) -> None:
-    classes = dataset / "data.yaml"
-    before = classes.read_bytes()
+    reviews = dataset / "verdicts.jsonl"
+    reviews.write_bytes(before := b'{"id": "a"}\n')
 
-    done = call_here("dataset", "health", dataset, "--report", classes)
+    done = call_here("dataset", "health", dataset, "--report", reviews)
 
     assert done.returncode == 78
     assert "was not written by this command" in done.stderr
-    assert classes.read_bytes() == before
+    assert reviews.read_bytes() == before
