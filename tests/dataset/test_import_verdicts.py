@@ -1,5 +1,6 @@
 """Verdicts without boxes: tables, and the classes of a classifier's captures."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,61 @@ def test_images_in_folders_by_class_are_reviews_of_a_classifier(tmp_path: Path) 
     assert imported(dataset, tmp_path / "out", "--reviewed")["verdicts"] == {"right": 1, "wrong": 1}
     (tmp_path / f"out/{capture_id(0)}.jpg").touch()
     assert "is in no folder that is named by a class" in refused(dataset, tmp_path / "out")
+
+
+GOOD, BAD, SLASH = "good", "bad", "car/truck"
+
+
+def of_odd_classes(folder: Path) -> Path:
+    """A classifier's captures: all of class `bad`, and one of a class with a slash."""
+    dataset = Dataset(folder, Disk())
+    for number, label in enumerate([BAD, BAD, BAD, SLASH]):
+        made = classified(number, (label, 0.9), (GOOD, 0.1))
+        dataset.store(made.record_json, made.image)
+    return folder
+
+
+def folders(out: Path) -> Path:
+    for number, name in enumerate([GOOD, BAD, "unusable", "car%2Ftruck"]):
+        (out / name).mkdir(parents=True)
+        (out / name / f"{capture_id(number)}.jpg").touch()
+    return out
+
+
+def tags(out: Path) -> Path:
+    images = "".join(
+        f'<image id="{n}" name="{capture_id(n)}.jpg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<tag label="{word}" source="manual"></tag></image>'
+        for n, word in enumerate([GOOD, BAD, "unusable", SLASH])
+    )
+    return written_text(out.with_suffix(".xml"), f"<annotations>{images}</annotations>")
+
+
+def choices(out: Path) -> Path:
+    words = [GOOD, BAD, "unusable", SLASH]
+    return written(out.with_suffix(".json"), [task(n, chosen(w)) for n, w in enumerate(words)])
+
+
+@pytest.mark.parametrize("made", [folders, tags, choices])
+def test_a_class_that_is_named_like_a_verdict_is_a_class(
+    tmp_path: Path, made: Callable[[Path], Path]
+) -> None:
+    """A person who moves a `bad` part to `good` says that the model was wrong."""
+    dataset = of_odd_classes(tmp_path / "dataset")
+
+    imported(dataset, made(tmp_path / "out"), "--reviewed")
+
+    assert [(line["verdict"], line.get("labels")) for line in lines_of(dataset)] == [
+        ("wrong", [GOOD]),
+        ("right", None),
+        ("unusable", None),
+        ("right", None),
+    ]
+
+
+def test_the_class_folders_of_a_dataset_say_nothing_new(tmp_path: Path) -> None:
+    dataset = of_odd_classes(tmp_path / "dataset")
+
+    said = refused(dataset, dataset / "classes")
+
+    assert "the labels of all 4 captures are the model's own" in said

@@ -1,13 +1,16 @@
 """What a folder of images by class says of a classifier's captures, as Roboflow exports it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.dataset.annotations.source import ReviewError, capture_in, require_first
 from agent.dataset.annotations.spelling import require_labels_of_model
+from agent.dataset.classes import class_folder
 from agent.dataset.importing.image_labels import is_of_roboflow
-from agent.dataset.importing.said import Export, Said, verdict_of
+from agent.dataset.importing.said import Export, Said, classes_of, verdict_on
 from agent.dataset.records import Records
 from agent.domain import Box
 from agent.printable import printable
@@ -45,7 +48,8 @@ def read_class_folders(
                 "that is named by a class"
             )
         require_first(name, said, folder)
-        verdict = verdict_of(label)
+        label = _class_of_folder(label, records[name])
+        verdict = verdict_on(label, records[name])
         classes = () if label.casefold() in _NONE else (label,)
         said[name] = Said(verdict=verdict) if verdict else Said(labels=classes)
     nowhere = Box(0.0, 0.0, 0.0, 0.0)
@@ -56,3 +60,11 @@ def read_class_folders(
     require_labels_of_model(folder, named, records)
     is_roboflow = any(is_of_roboflow(path.name) for _, path in images)
     return Export("roboflow" if is_roboflow else "class-folders", said)
+
+
+def _class_of_folder(name: str, record: Mapping[str, Any]) -> str:
+    """Return the class whose folder has this name; the agent escapes what files cannot be named."""
+    if name in classes_of(record):
+        return name
+    label = unquote(name)
+    return label if label and class_folder(label) == name else name

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.dataset.annotations.boxes import AnnotatedBox
 from agent.dataset.annotations.source import ReviewError, capture_in, finite, require_first
-from agent.dataset.importing.said import Export, Said, verdict_of
+from agent.dataset.importing.said import Export, Said, verdict_on
 from agent.dataset.importing.xml_events import read_xml
 from agent.dataset.records import Records
 from agent.domain import Box, Polygon
@@ -122,15 +122,16 @@ class _CvatReader:
 
     def _meaning(self, name: str, by: str, at: float | None) -> Said:
         boxes, tags = self._said[name]
-        verdicts = {verdict for tag in tags if (verdict := verdict_of(tag))}
+        record = self._records[name]
+        verdicts = {verdict for tag in tags if (verdict := verdict_on(tag, record))}
         if len(verdicts) > 1:
             raise ReviewError(
                 f"cannot use {printable(self._file)}: the capture {name} has the tags "
                 f"{' and '.join(sorted(verdicts))}"
             )
         verdict = next(iter(verdicts), None)
-        classes = tuple(tag for tag in tags if verdict_of(tag) is None)
-        if "classes" in self._records[name]:
+        classes = tuple(tag for tag in tags if verdict_on(tag, record) is None)
+        if "classes" in record:
             has_classes = bool(classes) or verdict is None
             return Said(None, classes if has_classes else None, verdict, by=by, at=at)
         return Said(boxes if boxes or verdict is None else None, None, verdict, by=by, at=at)

@@ -18,8 +18,7 @@ from typing import Any
 from agent.dataset.annotations.label_studio_export import capture_of
 from agent.dataset.annotations.label_studio_shapes import NO_OBJECT, boxes_of
 from agent.dataset.annotations.source import ReviewError
-from agent.dataset.classes import labels_of_model
-from agent.dataset.importing.said import Export, Said, verdict_of
+from agent.dataset.importing.said import Export, Said, classes_of, verdict_of, verdict_on
 from agent.dataset.records import Records
 from agent.printable import printable
 from agent.record.summary import flat
@@ -140,11 +139,11 @@ def _annotation(each: Mapping[str, Any], task: Mapping[str, Any]) -> _Annotation
 def _said(annotation: _Annotation, record: Mapping[str, Any], *, has_objects: bool) -> Said:
     """Return what an annotation says: choices are verdicts, or classes of a classifier's image."""
     words = [word for region in annotation.result for word in _choices(region)]
-    verdicts = [verdict for word in words if (verdict := verdict_of(word))]
+    verdicts = [verdict for word in words if (verdict := verdict_on(word, record))]
     if len(set(verdicts)) > 1:
         raise ValueError(f"one annotation chooses {' and '.join(sorted(set(verdicts)))}")
     boxes = list(boxes_of(annotation.result, record))
-    classes = tuple(word for word in words if verdict_of(word) is None)
+    classes = tuple(word for word in words if verdict_on(word, record) is None)
     is_classified = "classes" in record
     # Without a region, a verdict stands alone: the project may have no boxes to show.
     says_objects = not is_classified and (bool(boxes) or not verdicts)
@@ -183,7 +182,7 @@ def _regions(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict
     for name, value in row.items():
         if isinstance(value, str):
             is_fact = name in _NO_CHOICE or facts.get(name) == value
-            if not is_fact and (verdict_of(value) or value in _classes(record)):
+            if not is_fact and (verdict_of(value) or value in classes_of(record)):
                 yield {"type": "choices", "value": {"choices": [value]}}
             continue
         for each in value if isinstance(value, list) else ():
@@ -191,12 +190,6 @@ def _regions(row: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict
             if kind is not None:
                 more = {key: each[key] for key in ("id", "parentID") if each.get(key) is not None}
                 yield {"type": kind, "value": each, **more}
-
-
-def _classes(record: Mapping[str, Any]) -> set[str]:
-    """Return the classes of a classifier's image that are known; none of any other model."""
-    reported = {str(each.get("label")) for each in record.get("classes", ())}
-    return {*labels_of_model(record), *reported} if reported else set()
 
 
 def _kind(value: object) -> str | None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.dataset.annotations.boxes import AnnotatedBox
+from agent.dataset.classes import labels_of_model
 from agent.domain import VerdictKind
 
 _WORDS = {
@@ -39,6 +41,20 @@ class Export:
     labels: frozenset[str] | None = None  # all that the tool can show; None = it does not say
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Width and height of the tool's image of a capture, where it states them."""
+
+
+def classes_of(record: Mapping[str, Any]) -> set[str]:
+    """Return the classes of a classifier's image that are known; none of any other model."""
+    reported = {str(each.get("label")) for each in record.get("classes", ())}
+    return {*labels_of_model(record), *reported} if reported else set()
+
+
+def verdict_on(word: str, record: Mapping[str, Any]) -> VerdictKind | None:
+    """Return the verdict that a word of a person is; None for any other word.
+
+    A classifier may have a class `good` or `ok`: then the word names the class.
+    """
+    return None if word in classes_of(record) else verdict_of(word)
 
 
 def verdict_of(word: str) -> VerdictKind | None:
