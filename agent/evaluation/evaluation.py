@@ -71,10 +71,11 @@ def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
     out: they show nothing that a camera saw.
     """
     records = {name: record for name, record in records.items() if not is_synthetic(record)}
+    said = {name: truth for name, truth in reviewed.truth.items() if name in records}
     drawn = {name: record for name, record in records.items() if record["lane"] == "random"}
     frames = tuple(
         ReviewedFrame(name, drawn[name], truth, float(drawn[name]["sampling"]["weight"]))
-        for name, truth in reviewed.truth.items()
+        for name, truth in said.items()
         if name in drawn
     )
     known = known_objects(frames)
@@ -102,11 +103,11 @@ def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
         _thresholds(frames),
         floor,
         tuple(_models(frames)),
-        tuple(by_lane(records, reviewed.truth)),
-        tuple(by_rule(records, reviewed.truth)),
+        tuple(by_lane(records, said)),
+        tuple(by_rule(records, said)),
         reviewed.has_outlines or any(task_of(each) is not Task.DETECT for each in drawn.values()),
         tuple(reviewed.problems),
-        audit(records, reviewed.truth),
+        audit(records, said),
     )
 
 

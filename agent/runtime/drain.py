@@ -36,6 +36,7 @@ class Drain:
         self._spool = spool
         self._clock = clock
         self._stats = Stats()
+        self._ended_for: str | None = None  # why `run` stopped waiting
         self._uploader = Uploader(
             spool, target, backoff, stats=self._stats, clock=clock, log=log, window=window
         )
@@ -68,7 +69,8 @@ class Drain:
                 flowed_at = now
             if self._uploader.state is UploadState.BLOCKED or now - flowed_at > GIVE_UP_S:
                 break
-            if self._uploader.closed or self._spool.wait_reason():
+            self._ended_for = self._uploader.closed or self._spool.wait_reason()
+            if self._ended_for:
                 break
             progressed()
             with contextlib.suppress(Empty):
@@ -107,5 +109,6 @@ class Drain:
             self._uploader.closed
             or self._uploader.last_error
             or self._spool.wait_reason()
+            or self._ended_for  # a credit may have accrued since
             or "no response yet"
         )

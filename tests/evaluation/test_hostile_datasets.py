@@ -99,6 +99,18 @@ def test_reviews_of_captures_that_are_gone_do_not_count(tmp_path: Path) -> None:
     assert json.loads(run(folder, "--json").stdout)["reviewed"] == 3
 
 
+def test_a_review_of_a_synthetic_capture_does_not_count(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=6, every_other=9).write(tmp_path)
+    file = min((folder / "records").iterdir())
+    made = {"parent": "0" * 8, "operations": [{"name": "flip"}], "seed": 1}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"synthetic": made}))
+
+    result = run(folder, "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["reviewed"] == 5
+
+
 def test_an_empty_set_of_labels_says_what_is_needed(tmp_path: Path) -> None:
     folder = DrawnSet(captures=6).write(tmp_path)
     (folder / "verdicts.jsonl").unlink()

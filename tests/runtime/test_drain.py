@@ -151,3 +151,15 @@ def test_where_everything_is_refused_it_keeps_all_and_says_why(spool: Spool, log
     assert (drain.delivered, drain.rejected, spool.waiting()) == (0, 0, 20)
     said = "every capture is refused, the last one so: cannot deliver the capture: 422"
     assert drain.reason == said
+
+
+def test_the_reason_it_ended_for_stays_when_a_credit_comes_too_late(
+    spool: Spool, log: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(spool, 1)
+    said = iter(["the next credit in 1 s"])
+    monkeypatch.setattr(spool, "wait_reason", lambda: next(said, None))
+    drain = drain_of(spool, FakeTarget(), log, workers=0)
+    drain.run(nothing)
+
+    assert drain.reason == "the next credit in 1 s"
