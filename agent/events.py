@@ -210,7 +210,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "auto labels off": Event(
         "warning",
-        "`AGENT_AUTO_PER_DAY` is set, but no class is trusted, so that the model labels nothing.",
+        "No class is trusted, so that the model labels nothing although `AGENT_AUTO_PER_DAY` is set.",
         "Do what `missing` says, then `systemctl reload capture-agent`.",
         facts="missing",
     ),

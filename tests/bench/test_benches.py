@@ -22,6 +22,7 @@ SMALLEST: dict[str, list[str]] = {
     "push": ["--rounds", "1", "--frames", "10"],
     "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
     "selection.chances": ["--seeds", "1", "--frames", "30"],
+    "selection.loop": ["sequence", "--seeds", "1", "--threshold", "0.5", "--share", "0.1"],
     "selection.run": ["1", "still", "--frames", "30"],
     "selection.signs": ["1", "--frames", "30"],
     "selection_cost": ["--frames", "3"],

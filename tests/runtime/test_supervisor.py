@@ -255,7 +255,7 @@ def test_a_target_that_hangs_does_not_block_the_stop(
 
     assert codes == [ExitCode.STOPPED]
     overdue = [line for line in log.lines if line["event"] == "stop overdue"]
-    assert "upload 0" in overdue[0]["workers"]
+    assert "upload " in overdue[0]["workers"]  # whichever of them was given the capture
     assert "stays on disk and is sent again" in overdue[0]["lost"]
 
 
