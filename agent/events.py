@@ -210,7 +210,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "auto labels off": Event(
         "warning",
-        "No class is trusted, so that the model labels nothing although `AGENT_AUTO_PER_DAY` is set.",
+        "No class is trusted: the model labels nothing although `AGENT_AUTO_PER_DAY` is set.",
         "Do what `missing` says, then `systemctl reload capture-agent`.",
         facts="missing",
     ),
