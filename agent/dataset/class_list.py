@@ -5,9 +5,11 @@ from pathlib import Path
 from threading import Lock
 
 from agent.dataset import yolo
+from agent.dataset.other_yaml import read_yaml
 from agent.dataset.yolo import LabelForm
 from agent.errors import DamagedDataset
 from agent.files import Disk, read_regular_file
+from agent.printable import printable
 
 _LARGEST = 10_000_000  # bytes of a data.yaml; ten thousand long names have 2 MB
 _LOCK = ".data.yaml.lock"
@@ -52,8 +54,22 @@ class ClassList:
             form = LabelForm(form.task, form.keypoints or mine.keypoints)
             new = extended(list(names))
             if new != names or form != stored:
+                self._require_own(new[len(names) :])
                 self._disk.write_durably(self._path, yolo.data_yaml(new, form).encode())
             return form
+
+    def _require_own(self, missing: list[str]) -> None:
+        """Raise `DamagedDataset` if another program wrote the file: it is read, never replaced."""
+        try:
+            text = self._disk.read(self._path).decode()
+        except FileNotFoundError:
+            return
+        if not _is_as_written(text):
+            lacks = ", ".join(map(printable, missing[:5])) or "the task of its labels"
+            raise DamagedDataset(
+                f"cannot store captures in {self._directory}: data.yaml is not as written here, so "
+                f"it is not changed, and it lacks {lacks}; add that, or move the folder away"
+            )
 
     def read(self) -> tuple[list[str], LabelForm | None]:
         """Return the classes of earlier runs, and the form of the labels if they are stored.
@@ -62,7 +78,7 @@ class ClassList:
         """
         try:
             text = self._disk.read(self._path).decode()
-            return yolo.names_of(text), yolo.form_of(text)
+            return _parsed(text)
         except FileNotFoundError:
             if any(file.size for file in self._disk.files(self._directory / "labels")):
                 raise DamagedDataset(
@@ -77,11 +93,32 @@ class ClassList:
             ) from error
 
 
+def _is_as_written(text: str) -> bool:
+    try:
+        yolo.names_of(text)
+    except ValueError:
+        return False
+    return True
+
+
 def stored_classes(folder: Path) -> tuple[list[str], LabelForm]:
     """Return the classes of a dataset folder that is only read, and the form of its labels.
 
     Raises `OSError`, such as `FileNotFoundError`, and `ValueError` for a `data.yaml` that is not as
     written here.
     """
-    text = read_regular_file(folder / "data.yaml", _LARGEST).decode()
-    return yolo.names_of(text), yolo.form_of(text)
+    return _parsed(read_regular_file(folder / "data.yaml", _LARGEST).decode())
+
+
+def _parsed(text: str) -> tuple[list[str], LabelForm]:
+    """Return the classes and the form of the labels; raise `ValueError` if they are not clear.
+
+    What the agent wrote is read strictly: it was damaged if it is not as written. Other programs
+    write YAML of any kind.
+    """
+    try:
+        return yolo.names_of(text), yolo.form_of(text)
+    except ValueError:
+        if yolo.is_own(text):
+            raise
+        return read_yaml(text)

@@ -22,6 +22,7 @@ from agent.record.shapes import (
 )
 from agent.record.summary import LabelledBox, labelled_box
 
+_WRITTEN_BY = "# Written by capture-agent."
 _NAME = re.compile(r" {2}(\d{1,9}): (\".*\")")
 _TASK = re.compile(r"task: (\w+)")
 _COUNT = re.compile("[0-9]{0,4}")
@@ -112,7 +113,7 @@ def data_yaml(names: Sequence[str], form: LabelForm = LabelForm()) -> str:
     Without `path`, trainers look beside the file, so the folder may be moved or read elsewhere.
     """
     lines = [
-        "# Written by capture-agent. The numbers are the model's own; a label keeps its number.",
+        f"{_WRITTEN_BY} The numbers are the model's own; a label keeps its number.",
         "# train and val are the same images here: split them by `capture-agent dataset export`.",
         "train: images",
         "val: images",
@@ -157,6 +158,11 @@ def _mirrored() -> list[int]:
     return [COCO_KEYPOINTS.index(name) for name in mirrored]
 
 
+def is_own(text: str) -> bool:
+    """Whether a `data.yaml` is, or was before somebody changed it, one that the agent wrote."""
+    return text.startswith(_WRITTEN_BY)
+
+
 def names_of(text: str) -> list[str]:
     """Return the class names of a `data.yaml` that the agent wrote, by class.
 
@@ -165,6 +171,8 @@ def names_of(text: str) -> list[str]:
     lines = text.splitlines()
     if "names: {}" in lines:
         return []
+    if "names:" not in lines:
+        raise ValueError("it has no line `names:`")
     names: list[str] = []
     for line in lines[lines.index("names:") + 1 :]:
         match = _NAME.fullmatch(line)

@@ -23,8 +23,8 @@ def write_lines(folder: Path, *lines: dict[str, Any]) -> None:
     (folder / "verdicts.jsonl").write_text(text, "utf-8")
 
 
-def said(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": capture_id(number), "at": "2026-07-01T10:00:00Z", "verdict": "wrong", **more}
+WRONG = {"at": "2026-07-01T10:00:00Z", "verdict": "wrong"}
+FIRST, SECOND = {"id": capture_id(0), **WRONG}, {"id": capture_id(1), **WRONG}
 
 
 def test_an_export_without_validation_says_which_options_give_some(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_review_that_cannot_count_is_named(
 ) -> None:
     """In silence, the labels would be the model's although a person had corrected them."""
     folder = dataset(tmp_path / "clip", [timed(n, n * 2.0) for n in range(2)])
-    write_lines(folder, said(0, boxes=[]), said(1, **more))
+    write_lines(folder, {**FIRST, "boxes": []}, {**SECOND, **more})
 
     told = call_here("dataset", command, folder, "--out", tmp_path / "out").stderr
 
@@ -80,8 +80,40 @@ def test_a_review_that_cannot_count_is_named(
 def test_labels_that_do_not_follow_a_review_yet_were_not_changed_by_hand(tmp_path: Path) -> None:
     """An import of them would say that the model was right where a person corrected it."""
     folder = dataset(tmp_path / "clip", [timed(n, n * 2.0) for n in range(2)])
-    write_lines(folder, said(0, boxes=[[1, 1, 50, 50]], labels=["bus"]))
+    write_lines(folder, {**FIRST, "boxes": [[1, 1, 50, 50]], "labels": ["bus"]})
 
     told = export(folder, tmp_path / "out").stderr
 
     assert "by hand" not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: [person, bus, car]\nnc: 3\ntrain: images\nval: images\n",
+        "names:\n- person\n- bus\n- car\npath: /somewhere/else\n",
+        "names:\n  0: person\n  1: bus\n  2: car\n",
+    ],
+)
+def test_a_class_list_that_another_program_wrote_is_read(tmp_path: Path, text: str) -> None:
+    folder = dataset(tmp_path / "clip", [timed(n, n * 700.0) for n in range(4)])
+    (folder / "data.yaml").write_text(text)
+
+    done = export(folder, tmp_path / "out")
+
+    assert done.returncode == 0, done.stderr
+    assert '  2: "car"' in (tmp_path / "out/data.yaml").read_text()
+    rows = [path.read_text() for path in (tmp_path / "out").rglob("labels/*/*.txt")]
+    assert len(rows) == 4
+    assert all(row.startswith("2 ") for row in rows)
+
+
+@pytest.mark.parametrize("names", ["[person, person]", "{0: a, 2: b}", "car", "[[car]]", "{a: 0}"])
+def test_a_class_list_that_is_not_clear_is_refused(tmp_path: Path, names: str) -> None:
+    folder = dataset(tmp_path / "clip", [timed(n, n * 700.0) for n in range(2)])
+    (folder / "data.yaml").write_text(f"names: {names}\n")
+
+    done = export(folder, tmp_path / "out")
+
+    assert done.returncode == 78
+    assert f"{folder}/data.yaml is not as written here: its `names`" in done.stderr

@@ -172,13 +172,35 @@ def test_any_names_are_written_and_read_back(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "names: [car]\n", 'names:\n  1: "car"\n', "names:\n  0: car\n", "names:\n- x\n"]
+    "text", ["", "names: [bus]\n", 'names:\n  1: "car"\n', "names:\n  0: bus\n", "names:\n- x\n"]
 )
 def test_names_that_are_not_ours_are_never_guessed(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(DamagedDataset, match=r"data\.yaml is not as written here"):
         store(Dataset(tmp_path, Disk()), 1)
 
+    assert (tmp_path / "data.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: [person, bus, car]\nnc: 3\n",
+        "names:\n- person\n- bus\n- 'car'\ntrain: images\n",
+        "names:\n  0: person\n  1: bus\n  2: car\n",
+    ],
+)
+def test_names_that_another_program_wrote_are_read_where_none_is_missing(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+
+    store(Dataset(tmp_path, Disk()), 1, detections=[CAR])
+
+    assert (tmp_path / f"labels/{capture_id(1)}.txt").read_text().startswith("2 ")
+    assert (tmp_path / "data.yaml").read_text() == text
+    with pytest.raises(DamagedDataset, match=r"not as written here, so .* it lacks truck"):
+        store(Dataset(tmp_path, Disk()), 2, detections=[{**CAR, "label": "truck", "class_id": 3}])
     assert (tmp_path / "data.yaml").read_text() == text
 
 
