@@ -1,5 +1,7 @@
 """`capture-agent demo`: the main job with nothing to configure."""
 
+import errno
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from agent.cli import console
-from agent.errors import ConfigurationError
+from agent.errors import AgentError, ConfigurationError
 from agent.printable import printable
 from agent.system import SystemClock, SystemdNotifier
 
@@ -25,6 +27,7 @@ MIN_VALUE = 0.5
 """Expected new failures. The clip is short and full of doubts: at the default of 0.1 most of its
 frames would be captured."""
 TICK_S = 0.05
+_LOOP_MB = 20  # of all that --loop leaves, with some room
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,7 @@ def demo(
             "cannot play --loop on --clip: nobody knows what is in it; leave one of them away"
         )
     folder = directory or console.new_folder(Path("capture-agent-demo"))
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
+    _make_new(folder)
     screen = Console(highlight=False, emoji=False)
     if loop:
         _play_loop(folder, screen)
@@ -85,10 +85,35 @@ def demo(
     screen.print(f"daemon's log   {folder / 'agent.log'}", markup=False, soft_wrap=True)
 
 
+def _make_new(folder: Path) -> None:
+    """Make `folder`; an empty one will do. Raises `ConfigurationError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(folder.iterdir())
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
+    if not is_empty:
+        raise ConfigurationError(
+            f"cannot use the folder {folder}: it is not empty; delete it, or give --dir the name "
+            "of a new one"
+        )
+
+
 def _play_loop(folder: Path, screen: Console) -> None:
     from agent.cli.demo_loop import THRESHOLD, play_loop, table_of
 
-    result = play_loop(folder.absolute(), screen)
+    try:
+        result = play_loop(folder.absolute(), screen)
+    except KeyboardInterrupt:
+        print(f"\ncapture-agent: stopped; {folder} is not complete: delete it", file=sys.stderr)
+        raise
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        raise AgentError(
+            f"cannot write in {folder}: {error.strerror or printable(error)}; the demo needs "
+            f"{_LOOP_MB} MB there. Delete the folder, and start again"
+        ) from error
     screen.print(table_of(result))
     screen.print(
         f"Both days are drawn, so their truth is known. The threshold of {THRESHOLD:g} is too high "

@@ -1,5 +1,6 @@
 """The loop of the demo: what counts as a failure, what the drawn truth is, and both rounds."""
 
+import errno
 import json
 from itertools import islice
 from pathlib import Path
@@ -8,12 +9,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from agent.cli import demo, demo_loop
 from agent.cli.demo_chart import Curve, chart
 from agent.cli.demo_failures import FRAMES_APART, failures_of_day
 from agent.cli.street_day import FPS, StreetObject, _actors, day_of_street
 from agent.cli.street_drawing import HEIGHT, WIDTH
 from agent.dataset.reviews import check_review
 from agent.domain import Box, Detection
+from agent.errors import AgentError
 from agent.selection.feedback import parse_feedback
 from tests.end_to_end.command import call, here
 
@@ -121,3 +124,43 @@ def test_the_second_round_finds_more_distinct_failures_a_credit(tmp_path: Path) 
     assert rows
     assert found["with feedback"] > found["round one"]
     assert found["with feedback"] > found["without feedback"]
+
+
+def test_a_folder_that_is_not_empty_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+
+    ended = here(tmp_path, "demo", "--loop", "--dir", "kept")
+
+    assert ended.returncode == 78
+    assert "cannot use the folder kept: it is not empty; delete it, or give" in ended.stderr
+    assert [each.name for each in folder.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), AgentError, "needs 20 MB"),
+        (KeyboardInterrupt(), KeyboardInterrupt, "is not complete: delete it"),
+    ],
+)
+def test_a_loop_that_ends_early_names_its_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    raised: type[BaseException],
+    says: str,
+) -> None:
+    def play(_folder: Path, _screen: object) -> None:
+        raise error
+
+    monkeypatch.setattr(demo_loop, "play_loop", play)
+
+    with pytest.raises(raised) as ended:
+        demo.demo(directory=tmp_path / "loop", loop=True)
+
+    told = f"{ended.value}{capsys.readouterr().err}"
+    assert says in told
+    assert str(tmp_path / "loop") in told

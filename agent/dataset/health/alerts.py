@@ -69,6 +69,7 @@ def alerts(health: Mapping[str, Any]) -> list[Alert]:
     """Return the alerts of a report without them, of each severity those of one kind together."""
     found = [
         *_files(health["problems"]),
+        *_splits(health["tallies"].get("split", {})),
         *_leaks(health),
         *_classes(health["classes"]),
         *_empty(health["images"]),
@@ -97,6 +98,17 @@ def _files(problems: Mapping[str, int]) -> Iterator[Alert]:
         if count := problems.get(kind, 0):
             advice = "look at them, and correct them in the review"
             yield Alert(Severity.MEDIUM, "label", f"{words}: {count}", advice, f"problem:{kind}")
+
+
+def _splits(splits: Mapping[str, int]) -> Iterator[Alert]:
+    if splits and not splits.get("train"):
+        counts = ", ".join(f"{name} has {count}" for name, count in splits.items())
+        yield Alert(
+            Severity.HIGH,
+            "no train",
+            f"train has no images: {counts}",
+            "export with a shorter --gap and --block, or capture on more days",
+        )
 
 
 def _leaks(health: Mapping[str, Any]) -> Iterator[Alert]:
@@ -215,10 +227,11 @@ def _gaps(found: Sequence[Gap]) -> Iterator[Alert]:
             by_label[gap.label].append(gap)
     for label, missing in by_label.items():
         counts = " and ".join(f"{gap.have} {gap.value}" for gap in sorted(missing, key=_size_order))
+        wanted = f"{missing[0].wanted}{' of each' if len(missing) > 1 else ''} are wanted"
         yield Alert(
             Severity.LOW,
             "size",
-            f"class {_name(label)}: only {counts} objects; {missing[0].wanted} of each are wanted",
+            f"class {_name(label)}: only {counts} objects; {wanted}",
             "use a camera nearer or farther; variants: capture-agent dataset synthesize",
             f"class:{label}",
             max(gap.missing / gap.wanted for gap in missing),

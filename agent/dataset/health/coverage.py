@@ -12,6 +12,10 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 HOURS = 24
 
 
+_CLOCK_MIN = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+"""A device whose clock was never set begins at 1970: an earlier time is none."""
+
+
 def coverage(
     examined: Sequence[Examined], zone: tzinfo | None, found: ImagesByKey
 ) -> dict[str, Any]:
@@ -109,7 +113,7 @@ def _facts(each: Examined) -> Iterator[tuple[str, str]]:
 
 
 def _when(wall: float | None, zone: tzinfo | None) -> datetime | None:
-    if wall is None:
+    if wall is None or wall < _CLOCK_MIN:
         return None
     try:
         return datetime.fromtimestamp(wall, UTC).astimezone(zone)

@@ -87,7 +87,8 @@ def class_bars(report: Report, images: ImagesByKey) -> Iterator[str]:
 
 def _class_bar(each: Mapping[str, Any], images: ImagesByKey) -> Bar:
     kind = "value" if each["representation"] == "fair" else "warning"
-    words = f"{number(each['objects'])} in {number(each['images'])} images"
+    plural = "" if each["images"] == 1 else "s"
+    words = f"{number(each['objects'])} in {number(each['images'])} image{plural}"
     if each["deficit"]:
         words += f", {number(each['deficit'])} missing"
     parts = (Part(each["objects"], kind, words),)

@@ -205,7 +205,9 @@ def test_another_zone_has_other_hours() -> None:
     from agent.dataset.health.findings import ImagesByKey
     from agent.dataset.health.subject import HealthImage
 
-    image = HealthImage("a", Path("a"), (), moment=Moment("d", "gate", wall=23.5 * 3600))
+    image = HealthImage(
+        "a", Path("a"), (), moment=Moment("d", "gate", wall=20_000 * 86_400 + 23.5 * 3600)
+    )
     found = ImagesByKey()
 
     report = coverage([Examined(image)], timezone(timedelta(hours=2)), found)

@@ -62,6 +62,27 @@ def test_alerts_say_what_is_missing_and_what_to_do(tmp_path: Path) -> None:
     assert severities == sorted(severities, key=list(Severity).index)
 
 
+def test_a_dataset_without_training_images_is_a_severe_alert(tmp_path: Path) -> None:
+    yolo(tmp_path, {"val": [(drawn(1), [])], "test": [(drawn(2), []), (drawn(3), [])]}, "car")
+
+    [alert] = [each for each in report_on(tmp_path)["alerts"] if each["code"] == "no train"]
+
+    assert alert["severity"] == "high"
+    assert alert["text"] == "train has no images: test has 2, val has 1"
+
+
+def test_the_hour_of_a_clock_that_was_never_set_is_not_known(tmp_path: Path) -> None:
+    yolo(tmp_path, {"train": [(drawn(n), []) for n in range(9)]}, "car")
+    facts = {"device": "pi", "camera": "gate", "captured_at": "1970-01-01T00:00:03Z"}
+    lines = [json.dumps({"id": f"{n:03}", **facts}) for n in range(9)]
+    (tmp_path / "captures.jsonl").write_text("\n".join(lines))
+
+    report = report_on(tmp_path)
+
+    assert report["coverage"]["not_synchronized"] == 9
+    assert texts(report, "hours") == []
+
+
 def test_the_map_counts_the_cells_of_the_centres(tmp_path: Path) -> None:
     captured(tmp_path, 1, drawn(1), [("car", (0, 0, 12, 6)), ("car", (190, 90, 300, 200))])
 
