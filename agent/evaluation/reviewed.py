@@ -13,7 +13,7 @@ from agent.dataset.annotations.coco_file import coco_labels, is_coco
 from agent.dataset.annotations.label_studio_export import is_label_studio, label_studio_boxes
 from agent.dataset.annotations.model_boxes import is_untouched
 from agent.dataset.annotations.source import Truth, text_of
-from agent.dataset.annotations.spelling import require_labels_of_model
+from agent.dataset.annotations.spelling import misspelled, require_labels_of_model
 from agent.dataset.annotations.verdict_table import verdicts
 from agent.dataset.annotations.yolo_labels import read_folder
 from agent.dataset.records import Records
@@ -77,8 +77,13 @@ def _reviews(directory: Path, records: Records) -> ReviewedCaptures:
             found.unusable.add(name)
         else:
             found.truth[name] = truth
-    objects = [each.objects for each in found.truth.values() if each.objects is not None]
-    found.has_outlines = any(box.is_bounds for boxes in objects for box in boxes)
+    boxes = {name: each.objects for name, each in found.truth.items() if each.objects is not None}
+    found.problems += [
+        f"reviews name a class '{printable(said)}', and the model '{printable(ours)}': they never "
+        "match. Correct these boxes by `capture-agent review`"
+        for said, ours in misspelled(boxes, records).items()
+    ]
+    found.has_outlines = any(box.is_bounds for each in boxes.values() for box in each)
     return found
 
 
@@ -137,8 +142,8 @@ def _checked(
     if random and "random" not in touched and not is_reviewed:
         raise ConfigurationError(
             f"cannot evaluate: every label of a random capture in {printable(labels)} is the "
-            "model's own. Correct them first; if you looked at all and the model was right, add "
-            "--reviewed"
+            "model's own. Correct them first, as with `capture-agent review`; if you looked at all "
+            "and the model was right, add --reviewed"
         )
     if is_reviewed:
         touched.add("random")

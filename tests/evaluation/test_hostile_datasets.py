@@ -99,6 +99,17 @@ def test_reviews_of_captures_that_are_gone_do_not_count(tmp_path: Path) -> None:
     assert json.loads(run(folder, "--json").stdout)["reviewed"] == 3
 
 
+def test_a_review_in_another_spelling_than_the_models_is_a_warning(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+    reviews = folder / "verdicts.jsonl"
+    reviews.write_text(reviews.read_text().replace('"label": "car"', '"label": "Car"'))
+    reviews.write_text(reviews.read_text().replace('"label":"car"', '"label":"Car"'))
+
+    shown = run(folder).stdout
+
+    assert "WARNING: reviews name a class 'Car', and the model 'car'" in shown
+
+
 def test_a_review_of_a_synthetic_capture_does_not_count(tmp_path: Path) -> None:
     folder = DrawnSet(captures=6, every_other=9).write(tmp_path)
     file = min((folder / "records").iterdir())

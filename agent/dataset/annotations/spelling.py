@@ -10,6 +10,16 @@ from agent.dataset.classes import labels_of_model
 from agent.printable import printable
 
 
+def misspelled(truth: Truth, records: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the labels that are one of the model's in another spelling, with the model's own."""
+    ours = _listed(records) | _reported(records)
+    spelled = {_folded(label): label for label in sorted(ours)}
+    said = {each.label for name in truth if name in records for each in truth[name]}
+    return {
+        label: spelled[_folded(label)] for label in sorted(said - ours) if _folded(label) in spelled
+    }
+
+
 def require_labels_of_model(
     file: Path, truth: Truth, records: Mapping[str, Mapping[str, Any]]
 ) -> None:
@@ -17,25 +27,29 @@ def require_labels_of_model(
 
     Tools change letters and spaces (`Traffic-Light`); such a box would match nothing.
     """
-    listed, reported = set[str](), set[str]()
-    for record in records.values():
-        listed |= set(labels_of_model(record))
-        reported |= {str(each["label"]) for each in record.get("detections", [])}
-    spelled = {_folded(label): label for label in sorted(listed | reported)}
+    for label, ours in misspelled(truth, records).items():
+        raise ReviewError(
+            f"cannot use {printable(file)}: it names a class '{printable(label)}', and the model "
+            f"'{printable(ours)}'; rename the class in the list of classes, or in the COCO file, "
+            "as the model does"
+        )
+    listed, reported = _listed(records), _reported(records)
     said = {each.label for name in truth if name in records for each in truth[name]}
-    for label in sorted(said - listed - reported):
-        if _folded(label) in spelled:
-            raise ReviewError(
-                f"cannot use {printable(file)}: it names a class '{printable(label)}', and the "
-                f"model '{printable(spelled[_folded(label)])}'; rename the class in the list of "
-                "classes, or in the COCO file, as the model does"
-            )
     if said and listed and said.isdisjoint(listed | reported):
-        theirs, ours = (", ".join(sorted(each)[:5]) for each in (said, listed))
+        theirs, own = (", ".join(sorted(each)[:5]) for each in (said, listed))
         raise ReviewError(
             f"cannot use {printable(file)}: none of its classes ({printable(theirs)}) is one of "
-            f"the model's ({printable(ours)}); name them as the model does"
+            f"the model's ({printable(own)}); name them as the model does"
         )
+
+
+def _listed(records: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {label for record in records.values() for label in labels_of_model(record)}
+
+
+def _reported(records: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    found = (each for record in records.values() for each in record.get("detections", []))
+    return {str(each["label"]) for each in found}
 
 
 def _folded(label: str) -> str:
