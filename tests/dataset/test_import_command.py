@@ -385,3 +385,12 @@ def test_a_label_that_was_changed_after_the_correction_is_a_review(tmp_path: Pat
 
     assert facts["added"] == 1
     assert sorted(each["label"] for each in lines_of(dataset)[-1]["boxes"]) == ["car", "cat", "dog"]
+
+
+def test_labels_without_a_class_list_are_refused_with_what_to_bring(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path / "dataset", 2)
+    (dataset / "data.yaml").unlink()
+
+    said = refused(dataset, dataset / "labels")
+
+    assert "nothing names its classes; put the data.yaml" in said

@@ -144,7 +144,7 @@ def _names(folder: Path, dataset: Path) -> tuple[list[str], Path]:
             return first, place
         if place == dataset:
             break
-    if inside:
+    if inside and (dataset / _YAML[0]).is_file():
         return class_names(dataset / _YAML[0]), dataset
     raise ReviewError(
         f"cannot use {printable(folder)}: nothing names its classes; put the data.yaml, "
