@@ -183,8 +183,8 @@ def test_the_output_counts_reviewed_and_left_out_captures(tmp_path: Path) -> Non
 
 def test_the_audit_of_auto_labels_has_a_section_of_its_own(tmp_path: Path) -> None:
     """It changes no figure of the model."""
-    folder = captures(tmp_path / "dataset", drawn=4, chosen=200, lane="auto")
-    audits = [name_of(n) for n in range(4, 204) if is_audited(name_of(n))]
+    folder = captures(tmp_path / "dataset", drawn=4, chosen=80, lane="auto")
+    audits = [name_of(n) for n in range(4, 84) if is_audited(name_of(n))]
     said = [f"{name_of(n)},ok" for n in range(4)] + [f"{name},fail" for name in audits[1:]]
     file = tmp_path / "v.csv"
     file.write_text("\n".join(["id,verdict", *said]))
@@ -194,7 +194,7 @@ def test_the_audit_of_auto_labels_has_a_section_of_its_own(tmp_path: Path) -> No
     found = facts(folder, "--labels", file)
 
     assert "Do auto labels keep their promise?" in page.read_text()
-    assert f"Audit: {len(audits) - 1} reviewed of {len(audits)} audits among 200 auto" in words
+    assert f"Audit: {len(audits) - 1} reviewed of {len(audits)} audits among 80 auto" in words
     assert "auto labels of car break their promise" in words
     assert f"1 of {len(audits)} auto labels for audit is not reviewed" in " ".join(words.split())
     assert found["auto"]["labels"]["car"]["promise"] == "broken"
