@@ -19,8 +19,8 @@ def feedback_of(settings: Settings, model: ModelInfo) -> Feedback | None:
 def required_feedback(settings: Settings, model: ModelInfo) -> Feedback:
     """Read the file at `AGENT_FEEDBACK`, which must be set.
 
-    Raises `ConfigurationError`, with the fix, for a file that cannot be read, is damaged, or was
-    made for another model that has other labels.
+    Raises `ConfigurationError`, with the fix, for a file that cannot be read, is damaged, or names
+    labels of which the model has none: those of another model, or of another AGENT_MODEL_LABELS.
     """
     path = settings.feedback
     assert path is not None  # noqa: S101 (the callers checked it)
@@ -39,11 +39,11 @@ def required_feedback(settings: Settings, model: ModelInfo) -> Feedback:
             "`capture-agent feedback`"
         ) from None
     labels = feedback.labels if model.labels else frozenset()
-    if feedback.is_of_other_model(model) and labels and labels.isdisjoint(model.labels):
+    if labels and labels.isdisjoint(model.labels):
         raise ConfigurationError(
             f"cannot use {name}: it was made for the model {printable(feedback.model_name)} "
             f"(sha256 {feedback.model_sha256[:12]}), and {printable(model.name)} has none of its "
-            f"labels, such as {printable(min(labels))}; review captures of this model, and make a "
-            "new file with `capture-agent feedback`"
+            f"labels, such as {printable(min(labels))}; correct AGENT_MODEL_LABELS, or review "
+            "captures of this model and make a new file with `capture-agent feedback`"
         )
     return feedback

@@ -102,6 +102,11 @@ def of_strangers(path: Path) -> None:
     path.write_bytes(feedback_bytes(of_another_model(feedback(weights={"fish": 1.0}))))
 
 
+def of_renamed_labels(path: Path) -> None:
+    """The same model file, whose labels `AGENT_MODEL_LABELS` names otherwise."""
+    path.write_bytes(feedback_bytes(feedback(weights={"fish": 1.0})))
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -110,6 +115,7 @@ def of_strangers(path: Path) -> None:
         (os.mkfifo, "not a regular file"),
         (Path.mkdir, "not a regular file"),
         (of_strangers, "none of its labels, such as fish"),
+        (of_renamed_labels, "none of its labels, such as fish; correct AGENT_MODEL_LABELS"),
         (lambda path: path.symlink_to(path), "symbolic links"),
         (lambda path: None, "no such file"),
     ],
