@@ -71,7 +71,8 @@ def evaluate(records: Records, reviewed: ReviewedCaptures) -> Evaluation:
     out: they show nothing that a camera saw.
     """
     records = {name: record for name, record in records.items() if not is_synthetic(record)}
-    said = {name: truth for name, truth in reviewed.truth.items() if name in records}
+    # By id: the order of the reviews decides neither ties of confidences nor the bootstrap.
+    said = {name: reviewed.truth[name] for name in sorted(reviewed.truth) if name in records}
     drawn = {name: record for name, record in records.items() if record["lane"] == "random"}
     frames = tuple(
         ReviewedFrame(name, drawn[name], truth, float(drawn[name]["sampling"]["weight"]))

@@ -110,6 +110,24 @@ def test_a_review_in_another_spelling_than_the_models_is_a_warning(tmp_path: Pat
     assert "WARNING: reviews name a class 'Car', and the model 'car'" in shown
 
 
+def test_the_order_of_the_reviews_changes_no_figure(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=20, every_other=30).write(tmp_path)
+    for file in (folder / "records").iterdir():  # ties everywhere: which frame comes first decides
+        record = json.loads(file.read_text())
+        for each in record["detections"]:
+            each["confidence"] = 0.25
+        file.write_text(json.dumps(record))
+    reviews = folder / "verdicts.jsonl"
+    lines = [json.loads(line) for line in reviews.read_text().splitlines()]
+    before = json.loads(run(folder, "--json").stdout)
+
+    at = [each["at"] for each in lines]
+    turned = [each | {"at": when} for each, when in zip(lines, reversed(at), strict=True)]
+    reviews.write_text("".join(json.dumps(each) + "\n" for each in reversed(turned)))
+
+    assert json.loads(run(folder, "--json").stdout) == before
+
+
 def test_a_review_of_a_synthetic_capture_does_not_count(tmp_path: Path) -> None:
     folder = DrawnSet(captures=6, every_other=9).write(tmp_path)
     file = min((folder / "records").iterdir())
