@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.dataset.annotations.coco_file import coco_labels, is_coco
+from agent.dataset.annotations.coco_file import coco_labels, is_coco, require_whole
 from agent.dataset.annotations.label_studio_export import is_label_studio, label_studio_boxes
 from agent.dataset.annotations.model_boxes import is_untouched
 from agent.dataset.annotations.source import Truth, text_of
@@ -114,6 +114,7 @@ def _annotated(
         elif is_label_studio(content):
             boxes = label_studio_boxes(labels, content, records)
         else:
+            require_whole(labels, content)
             said = verdicts(labels, text, records)
             return {
                 name: truth_of_right(records[name]) if is_right else FrameTruth(has_failure=True)

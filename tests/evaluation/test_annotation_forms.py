@@ -305,6 +305,16 @@ def test_a_coco_box_that_could_match_nothing_is_named(
     assert says in said
 
 
+def test_a_coco_file_without_its_images_is_named(tmp_path: Path) -> None:
+    folder = captures(tmp_path / "dataset", drawn=DRAWN)
+    file = coco_of(tmp_path)
+    content = json.loads(file.read_text())
+    del content["images"]
+    file.write_text(json.dumps(content))
+
+    assert "as COCO: it lacks `images`" in refused(folder, "--labels", file)
+
+
 def test_a_folder_of_images_alone_is_no_review(tmp_path: Path) -> None:
     """Else each capture would count as an image with nothing in it."""
     folder = captures(tmp_path / "dataset", drawn=DRAWN)

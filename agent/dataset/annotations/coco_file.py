@@ -18,10 +18,21 @@ from agent.domain import Box, Polygon
 from agent.printable import printable
 from agent.record.shapes import Visibility, area, bounds, confidence_of
 
+_PARTS = ("images", "annotations", "categories")
+
 
 def is_coco(content: Any) -> bool:
     """Whether a JSON file is COCO rather than verdicts."""
-    return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
+    return isinstance(content, dict) and content.keys() >= set(_PARTS)
+
+
+def require_whole(file: Path, content: Any) -> None:
+    """Raise `ReviewError` for a COCO file that lacks one of its lists."""
+    if isinstance(content, dict) and "annotations" in content:
+        lacking = ", ".join(f"`{name}`" for name in _PARTS if name not in content)
+        raise ReviewError(
+            f"cannot read {printable(file)} as COCO: it lacks {lacking}; export it again"
+        )
 
 
 def coco_labels(file: Path, content: Any, records: Records) -> Truth:
