@@ -4,19 +4,16 @@ A file that cannot be used never stops the capturing: at the start the rules' ow
 after a reload those of the file before.
 """
 
-import contextlib
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
 from agent.domain import ModelInfo
 from agent.errors import ConfigurationError
 from agent.exchange.state import FeedbackState
 from agent.logs import Log
+from agent.runtime.requested import Requested
 from agent.runtime.shown_error import shown_error
 from agent.selection.feedback import Feedback
 from agent.selection.feedback_words import proposed_thresholds, strongest_changes
-
-ASKED_S = 0.5
 
 
 def feedback_state(reload: "FeedbackReload") -> FeedbackState:
@@ -60,19 +57,15 @@ class FeedbackReload:
         self._use = use
         self._model = model
         self._log = log
-        # Reentrant, unlike Event: a signal handler calls `put`.
-        self._asked: SimpleQueue[None] = SimpleQueue()
+        self._requested = Requested()
 
     def ask(self) -> None:
         """Request a look at the file; may be called from a signal handler."""
-        self._asked.put(None)
+        self._requested.ask()
 
     def step(self) -> float:
         """Read the file if somebody asked; returns the wait, as a worker's step does."""
-        with contextlib.suppress(Empty):
-            self._asked.get(timeout=ASKED_S)
-            while not self._asked.empty():
-                self._asked.get_nowait()  # one look serves all requests before it
+        if self._requested.wait():
             self.load()
         return 0.0
 

@@ -11,7 +11,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -22,9 +21,7 @@ from agent.errors import AgentError, ConfigurationError, ModelUnusable, Temporar
 from agent.logs import Log
 from agent.ports import LoadedModel, ModelStore
 from agent.runtime.load_heartbeat import LoadHeartbeat
-
-ASKED_S = 0.5
-"""How long one step waits for a reload request, in seconds."""
+from agent.runtime.requested import Requested
 
 TRIAL_FRAMES = 10
 """Frames that a new model must analyse before it replaces the copy of another known-good model."""
@@ -183,19 +180,15 @@ class ModelChange:
         self._alone = False  # there is no known-good model to fall back to
         self._failure_logged = False
         self._wanted: int | None = None  # frames that the trial needs; None: not yet decided
-        # Reentrant, unlike Event: a signal handler calls `put`.
-        self._asked: SimpleQueue[None] = SimpleQueue()
+        self._requested = Requested()
 
     def ask(self) -> None:
         """Request a reload of the model file; may be called from a signal handler."""
-        self._asked.put(None)
+        self._requested.ask()
 
     def step(self) -> float:
         """Reload the model if requested; returns the wait, as a worker's step does."""
-        with contextlib.suppress(Empty):
-            self._asked.get(timeout=ASKED_S)
-            while not self._asked.empty():
-                self._asked.get_nowait()  # one reload serves all requests before it
+        if self._requested.wait():
             self._change()
         if self._on_trial:
             self._judge()

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 _FOLDER = "page"
 _TEMPLATE = "index.html"
+_BASE = "base.css"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -52,13 +53,16 @@ class PageFiles:
 def read_page(package: str, media_types: Mapping[str, str]) -> PageFiles:
     """Read the files in the folder `page` of a package: its template, and those of `media_types`.
 
+    The colours and first rules of all pages, `base.css`, are added.
+
     `media_types`: of each static file, by name.
     """
 
-    def text(name: str) -> str:
-        return files(package).joinpath(_FOLDER, name).read_text("utf-8")
+    def text(name: str, folder: str = package) -> str:
+        return files(folder).joinpath(_FOLDER, name).read_text("utf-8")
 
-    static = {name: text(name).encode() for name in media_types}
+    static = {_BASE: text(_BASE, "agent.web").encode()}
+    static |= {name: text(name).encode() for name in media_types}
     whole = hashlib.sha256(text(_TEMPLATE).encode())
     for data in static.values():
         whole.update(data)
@@ -66,4 +70,5 @@ def read_page(package: str, media_types: Mapping[str, str]) -> PageFiles:
         loader=FunctionLoader(text), autoescape=True, undefined=StrictUndefined
     )
     tag = whole.hexdigest()[:12]
-    return PageFiles(static, media_types, environment.get_template(_TEMPLATE), tag)
+    kinds = {_BASE: "text/css", **media_types}
+    return PageFiles(static, kinds, environment.get_template(_TEMPLATE), tag)

@@ -71,14 +71,15 @@ class WebServer:
     def close(self) -> None:
         """End all connections at once."""
         self._is_closing = True
-        for each in self._listening:
-            each.remove()
         if self._thread.ident is None:
             self._loop.close()
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_JOIN_S)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_JOIN_S)
+        # Only now: the loop may just be about to listen, and fails with a closed socket.
+        for each in self._listening:
+            each.remove()
 
     @property
     def has_ended(self) -> bool:
@@ -93,10 +94,11 @@ class WebServer:
         try:
             loop.run_until_complete(self._listen())
             self._selector.counts = True
-            loop.run_forever()
+            if not self._is_closing:  # else `stop` may have ended the turns before
+                loop.run_forever()
             loop.run_until_complete(self._end())
-        except (OSError, RuntimeError):
-            # Closed before it listened: its sockets are, and the loop was stopped.
+        except (OSError, RuntimeError, ValueError):
+            # Closed before it listened: the loop was stopped, or its sockets were closed.
             if not self._is_closing:
                 raise
         finally:

@@ -12,7 +12,7 @@ from tests import ROOT
 from tests.end_to_end.command import environment, until
 from tests.fakes.api import ApiClient
 
-PAGE = ("/", "/page/live.js", "/page/live.css", "/page/icon.svg")
+PAGE = ("/", "/page/live.js", "/page/base.css", "/page/live.css", "/page/icon.svg")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -67,7 +67,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.runtime.load_heartbeat.BEAT_S", 0.01)
-    monkeypatch.setattr("agent.runtime.model.ASKED_S", 0.01)
+    monkeypatch.setattr("agent.runtime.requested.ASKED_S", 0.01)
 
 
 def test_a_start_asks_for_time_again_and_again_until_the_model_is_loaded(

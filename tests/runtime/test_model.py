@@ -81,7 +81,7 @@ def misconfigured() -> LoadedModel:
 
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.runtime.model.ASKED_S", 0.01)
+    monkeypatch.setattr("agent.runtime.requested.ASKED_S", 0.01)
 
 
 def change_of(
