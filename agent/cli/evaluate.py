@@ -1,6 +1,7 @@
 """`capture-agent evaluate`: how good the model is, from the reviewed random captures alone."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,7 +154,10 @@ def _compared(
     if model_labels is not None:
         own["model_labels"] = model_labels
     settings = settings.model_copy(update=own)
-    detector = detector_of(settings)
+    try:
+        detector = detector_of(settings)
+    except ConfigurationError as error:  # its fix names the setting; here it is an option
+        raise ConfigurationError(re.sub(r"AGENT_MODEL\b", "--model", str(error))) from error
     with console.progress("comparing", len(found.frames), "images") as advance:
         return compared_model(
             found,

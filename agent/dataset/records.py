@@ -95,7 +95,9 @@ def _check(record: Mapping[str, Any], name: str) -> None:
     if record["lane"] == "random":
         sampling = record.get("sampling")
         positive_number(sampling.get("weight") if isinstance(sampling, dict) else None, "weight")
-    for detection in confident({**record, "thresholds": {}}):
-        sides(detection)
     confident(record)
+    for detection in record.get("detections", ()):
+        sides(detection)
+        if not 0 <= detection["confidence"] <= 1:
+            raise ValueError("each `confidence` must be from 0 to 1")
     class_of(record, Annotate.THRESHOLD)

@@ -150,3 +150,27 @@ def test_an_empty_set_of_labels_says_what_is_needed(tmp_path: Path) -> None:
     assert result.exit_code == 78
     assert "none of the 4 random captures has a label or verdict" in result.stderr
     assert "385 reviews" in result.stderr
+
+
+@pytest.mark.parametrize("confidence", [7, -0.1, 1.0001])
+def test_a_confidence_that_is_none_is_named(tmp_path: Path, confidence: float) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+    file = sorted((folder / "records").iterdir())[1]
+    record = json.loads(file.read_text())
+    record["detections"][0]["confidence"] = confidence
+    file.write_text(json.dumps(record))
+
+    result = run(folder)
+
+    assert result.exit_code == 78
+    assert file.name in result.stderr
+    assert "`confidence` must be from 0 to 1" in " ".join(result.stderr.split())
+
+
+def test_a_model_that_is_none_is_named_by_its_option(tmp_path: Path) -> None:
+    folder = DrawnSet(captures=6).write(tmp_path)
+
+    result = run(folder, "--model", tmp_path / "none.onnx")
+
+    assert result.exit_code == 78
+    assert "set --model to an ONNX file" in " ".join(result.stderr.split())

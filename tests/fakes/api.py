@@ -55,12 +55,13 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT_S)
         try:
+            # Without a timeout yet: with one, a full backlog is an error instead of a wait.
             self.sock.connect(str(self._path))
         except OSError:
             self.sock.close()
             raise
+        self.sock.settimeout(TIMEOUT_S)
 
 
 class ApiClient:
