@@ -57,4 +57,5 @@ def test_a_daemon_of_the_wheel_serves_the_live_page(unpacked: Path, tmp_path: Pa
 
     assert {path: each.status for path, each in responses.items()} == dict.fromkeys(PAGE, 200)
     for path in PAGE[1:]:
-        assert responses[path].body == (ROOT / f"agent/api{path}").read_bytes()
+        room = "web" if path.endswith("base.css") else "api"
+        assert responses[path].body == (ROOT / f"agent/{room}{path}").read_bytes()
