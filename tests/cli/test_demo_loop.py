@@ -69,7 +69,9 @@ def test_the_box_of_each_drawn_object_is_around_what_was_drawn() -> None:
         if actor.label in {"stop sign", "traffic light"}:  # their posts have no label
             inside = (*inside[:3], wanted[3])
 
-        assert np.abs(np.subtract(inside, wanted)).max() <= 4, actor.label
+        # How wide the letters on the sign are depends on the version of OpenCV.
+        most = 8 if actor.label == "stop sign" else 4
+        assert np.abs(np.subtract(inside, wanted)).max() <= most, actor.label
 
 
 def test_a_day_is_the_same_each_time() -> None:
