@@ -59,7 +59,8 @@ def bootstrap_estimate(
     size = float(frames)
     if variance > 0 and 0 < value < 1:
         size = min(max(1.0, value * (1 - value) / variance), max(1.0, cases))
-    # The bias of the replicates against the sample is that of the sample against the stream.
+    # Bootstrap correction of bias: the replicates' mean differs from the sample's figure by about
+    # as much as the sample's figure differs from the true one.
     middle = 2 * value - float(np.mean(known)) if 0 < value < 1 and len(known) > 1 else value
     low, high = interval(min(max(middle, 0.0), 1.0), size, frames)
     return Estimate(value, min(low, value), max(high, value), frames, cases)

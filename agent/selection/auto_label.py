@@ -36,12 +36,12 @@ REASON = "auto_label"
 """Names in the record's `rules` why the frame was captured."""
 
 NEW_OBJECT = 0.5
-"""How much of an object must be unknown for it to count as new: a day after it was shown."""
-
+"""An object counts as new if the cover lacks at least this share of it. The cover has a half-life
+of a day, so an object that was shown is new again after a day."""
 
 _RECHECK_S = 1.0
-"""After a frame with nothing new, those with the same labels are not compared for so long: to
-compare four objects with a thousand others takes 5 ms."""
+"""Seconds in which frames with the same labels as one that showed nothing new are not compared:
+comparing four objects with a thousand remembered ones takes 5 ms."""
 
 
 class ObjectCover(Cover):
@@ -73,8 +73,8 @@ class AutoLabels:
         self.per_day = plan.auto_per_day
         self._new_id = new_id
         self._run = run
+        # By camera: second and labels of the latest frame that showed nothing new.
         self._known: dict[str, tuple[int, list[str]]] = {}
-        # By camera: the second, and the labels, of a frame with nothing new.
         self.trust = AutoTrust(plan.auto_precision)
         self.feedback: Feedback | None = None
         """The file that the trust rests on."""

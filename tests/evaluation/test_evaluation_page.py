@@ -1,7 +1,6 @@
 """The page of an evaluation, and what the command writes of a reviewed dataset."""
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,26 +11,7 @@ from typer.testing import CliRunner, Result
 from agent.cli import app
 from tests.detector.planted_models import METADATA, fixed_model, planted_rows
 from tests.evaluation.drawn_set import DrawnSet
-
-HTML_LABEL = "<script>alert('&')</script>\"x"
-
-
-class Page(HTMLParser):
-    """Collects what a browser would load and run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.sources += [v or "" for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
-        assert not [k for k, _ in attrs if k.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+from tests.pages_read import HTML_LABEL, Page
 
 
 def run(*words: object) -> Result:

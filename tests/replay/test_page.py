@@ -1,7 +1,6 @@
 """The replay page loads nothing from elsewhere, and shows labels as text whatever they contain."""
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,27 +11,9 @@ import pytest
 from agent.record.image import JpegEncoder
 from agent.replay.page import page_of
 from tests.fakes.captures import observed_pixels
+from tests.pages_read import HTML_LABEL, Page
 
-HTML_LABEL = "<script>alert('&')</script>\"x"
 NAME = "00000000-0000-7000-8000-000000000001"
-
-
-class Page(HTMLParser):
-    """Collects what a browser would load and run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.sources += [v or "" for k, v in attrs if k in {"src", "href", "xlink:href", "data"}]
-        assert not [k for k, _ in attrs if k.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def report(**changes: Any) -> dict[str, Any]:

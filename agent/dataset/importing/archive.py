@@ -41,7 +41,7 @@ _END64_SIZE = struct.Struct("<40xQ")
 _PART = 1 << 20
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
-    RuntimeError,  # a password; of a method that is not known, `NotImplementedError`
+    RuntimeError,  # zipfile: a password is needed, or the compression method is unknown
 )
 
 
@@ -58,7 +58,8 @@ def unpacked(file: Path) -> Iterator[Path]:
     Raises `ReviewError` for an archive that is damaged, too large or hostile.
     """
     with tempfile.TemporaryDirectory(prefix="capture-agent-") as made:
-        # Deep in it: the names of classes are looked for in the folders above, too.
+        # Two levels down: class names are also looked for in the folders above the content, which
+        # must not be the system's temporary folder.
         folder = Path(made).resolve() / "archive" / "content"
         try:
             folder.mkdir(parents=True)

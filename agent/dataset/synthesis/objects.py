@@ -140,7 +140,7 @@ def _cut(outline: Polygon, window: Sides) -> Polygon:
     """Return the part of a polygon inside of a window."""
     left, top, right, bottom = window
     begin = tuple((x - left, y - top) for x, y in outline)
-    # Limits may be fractions, as a window in a variant of two steps has them.
+    # The sides of the window are not always whole pixels: after two operations they are fractions.
     inside = shapes.clipped(begin, right - left, bottom - top)
     return tuple((x + left, y + top) for x, y in inside)
 
