@@ -75,7 +75,8 @@ def _f1(each: OfLabel, threshold: float, floor: float) -> str:
         if best.ends_at_floor:
             words += f"; below the floor of {floor:g} nothing is known"
         else:
-            words += f", as good from {best.flat_low:.2f} to {best.flat_high:.2f}"
+            low, high = min(best.threshold, best.flat_low), max(best.threshold, best.flat_high)
+            words += f"; at most 0.01 lower from {low:.3g} to {high:.3g}"
     chart = line_chart(
         f"{printable(each.label, _NAME_MAX)}: F1 over the threshold",
         ("threshold", "F1"),
