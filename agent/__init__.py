@@ -31,6 +31,8 @@ devices as one small file:
 - `evaluation/` measures the model, its thresholds and the rules on reviewed captures, and makes the
   feedback file.
 - `replay/` runs the device's selection on recordings, on their own clock, and uploads nothing.
+- `pool/` chooses by the same value from millions of images, in many processes or machines.
+- `fleet/` shows what devices say of themselves, those that need somebody first.
 
 Both use `web/`, the guarded HTTP server of `api/` and `review/`, and `pages/`, HTML of one file.
 
@@ -50,7 +52,7 @@ Modules are layers. A module imports only from its own layer and those below; a 
 (`tests/house/test_layers.py`) checks it:
 
     nouns < ports < record < pure code < shared < adapters < runtime < web < doors < dataset
-    < evaluation < desk < review < factories < app < install < cli
+    < evaluation < fleet < desk < review < factories < app < install < cli
 
 Settings are declared once, in `settings/groups`. The parser, the error messages, the env
 file and the tables in the documentation are generated from there.

@@ -8,6 +8,7 @@ from agent.errors import ConfigurationError
 LIBRARIES: Mapping[str, Sequence[str]] = {
     "web": ("starlette", "uvicorn", "jinja2"),
     "mqtt": ("paho",),
+    "pool": ("pyarrow", "ray"),
 }
 """What each extra that a setting needs brings."""
 

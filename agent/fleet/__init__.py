@@ -1,0 +1,1 @@
+"""What devices say of themselves: their heartbeats, and a view of all of them."""

@@ -1,0 +1,48 @@
+"""What the analysis found in one image: all that the choice and the output ever ask of it."""
+
+from dataclasses import dataclass, field
+
+from agent.domain import Feature
+from agent.selection.feedback import Side
+from agent.selection.similarity import Crop
+
+
+@dataclass(frozen=True, slots=True)
+class RowSuspect:
+    """One place in an image where the model is probably wrong, without any feedback."""
+
+    rule: str
+    side: Side
+    p: float  # prior, 0 to 1
+    label: str = ""
+    box: tuple[float, float, float, float] | None = None  # normalized; None = the whole image
+    track: int | None = None  # of a recording
+    reason: str = ""
+    crop: Crop | None = field(default=None, repr=False)
+    feature: Feature | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """One image, or one frame of a recording."""
+
+    key: str
+    """That of its item; of a frame of a recording `KEY#FRAME`. Unique in a pool."""
+    id: str = ""
+    """UUID of the capture that it becomes: a capture's own, else made from the image's content."""
+    camera: str = ""
+    at: float = 0.0  # seconds on the clock of its stream; 0 for a single image
+    width: int = 0  # pixels
+    height: int = 0
+    sha256: str = ""  # of the image as stored; empty for a frame of a recording
+    bits: int | None = None  # `difference_hash`
+    digest: str = ""  # of the thumbnail: equal for equal images
+    is_degraded: bool = False
+    is_unusable: bool = False  # black, covered, frozen: it is never chosen
+    suspects: tuple[RowSuspect, ...] = ()
+    source: str = ""  # of the features: the model and its tensor
+    record: bytes = field(default=b"", repr=False)
+    """The capture's record as JSON, complete but for the reason and value of its choice; of a
+    capture its own record, unchanged."""
+    problem: str = ""
+    """Why the image cannot be read, a sentence for people; all but the key is empty then."""
