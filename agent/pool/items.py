@@ -1,7 +1,10 @@
 """What a pool consists of, before anything of it is read."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
 
 
 class ItemKind(StrEnum):
@@ -26,3 +29,24 @@ class PoolItem:
     """Key of the record of a capture; empty without one."""
     size: int = 0
     """Bytes, as far as listing told; 0 where it did not."""
+
+
+class ReadsItems(Protocol):
+    """Reads what items consist of, from disk or from a bucket. Made once in each process.
+
+    Every method raises `UnusableImage`, a sentence for people, for what is wrong with this item
+    alone: it is missing, too large, no regular file, or may not be read. It raises
+    `ConfigurationError` and `TemporaryError` for what is no fault of the item.
+    """
+
+    def read(self, item: PoolItem) -> bytes:
+        """Return the bytes of the image of an item."""
+
+    def read_record(self, item: PoolItem) -> bytes:
+        """Return the record of a capture, as it is stored."""
+
+    def local(self, item: PoolItem) -> AbstractContextManager[Path]:
+        """Give a file with the bytes of a recording, while the context is open.
+
+        It is the recording itself where that is on this machine's disk, else a copy.
+        """
