@@ -47,11 +47,14 @@ class RowStore(Protocol):
 class RowPart(Protocol):
     """A part that one process writes. What was added survives a kill of the process."""
 
-    def added(self, key: str) -> int:
-        """Return how many rows of an item are kept in this part."""
+    def is_finished(self, key: str) -> bool:
+        """Whether all rows of an item are kept in this part."""
+
+    def next_frame(self, key: str) -> int:
+        """Return the first frame of an item that this part does not have; 0 without any row."""
 
     def add(self, row: PoolRow) -> None:
-        """Keep a row."""
+        """Keep a row. Those of a recording come in the order of its frames."""
 
     def finish(self, key: str) -> None:
         """Note that all rows of an item are kept."""

@@ -31,11 +31,12 @@ class PoolRow:
     id: str = ""
     """UUID of the capture that it becomes: a capture's own, else made from the image's content."""
     camera: str = ""
+    frame: int | None = None  # index in its recording, as decoded; None for an image
     at: float = 0.0  # seconds on the clock of its stream; 0 for a single image
     width: int = 0  # pixels
     height: int = 0
     sha256: str = ""  # of the image as stored; empty for a frame of a recording
-    bits: int | None = None  # `difference_hash`
+    bits: int | None = None  # `difference_hash`: 256 bits
     digest: str = ""  # of the thumbnail: equal for equal images
     is_degraded: bool = False
     is_unusable: bool = False  # black, covered, frozen: it is never chosen
@@ -46,3 +47,8 @@ class PoolRow:
     capture its own record, unchanged."""
     problem: str = ""
     """Why the image cannot be read, a sentence for people; all but the key is empty then."""
+
+    @property
+    def item(self) -> str:
+        """Return the key of the item that the image is, or is a frame of."""
+        return self.key if self.frame is None else self.key.removesuffix(f"#{self.frame}")
