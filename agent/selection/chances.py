@@ -5,7 +5,7 @@ factor of the most specific group of which the file has reviews. Where a label a
 factors of their own, and their combination has none, both count: as effects that multiply.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from agent.domain import Observation, Suspect, Thresholds
 from agent.selection.feedback import SAME_THRESHOLD, Feedback, Side, factor_of
@@ -30,6 +30,7 @@ class Chances:
             (each.rule, each.side, each.label, each.camera): each.factor
             for each in feedback.suspects
         }
+        self._cameras = {each.camera for each in feedback.suspects}
         self._known: dict[_Kind, float] = {}
 
     def applied(self, suspects: Iterable[Suspect], observation: Observation) -> list[Suspect]:
@@ -37,27 +38,37 @@ class Chances:
         model = observation.model
         is_other = model is not None and self._feedback.is_of_other_model(model)
         camera = observation.frame.camera
-        # By identity: to compare boxes by value takes longer than all that follows.
-        confidences = {id(each.box): each.confidence for each in observation.detections}
-        found = []
-        for suspect in suspects:
-            side = self._side(suspect, confidences.get(id(suspect.box)))
-            kind = suspect.rule, side, suspect.label, camera, is_other
-            factor = self._known.get(kind)
-            if factor is None:
-                factor = self._known[kind] = self._factor(kind)
-            found.append(_with_p(suspect, min(1.0, suspect.p * factor)))
-        return found
+        return [
+            _with_p(
+                suspect,
+                self.p(
+                    suspect.p,
+                    suspect.rule,
+                    side,
+                    label=suspect.label,
+                    camera=camera,
+                    is_other=is_other,
+                ),
+            )
+            for suspect, side in with_sides(suspects, observation, self._thresholds)
+        ]
 
-    def _side(self, suspect: Suspect, confidence: float | None) -> Side:
-        """Return where a suspect is; `confidence` is that of its box, None if it has none.
+    def p(
+        self, prior: float, rule: str, side: Side, *, label: str, camera: str, is_other: bool
+    ) -> float:
+        """Return the `p` of a suspect whose rule gives it `prior`.
 
-        A place at which the model reports no box is a miss, if anything.
+        `is_other`: the reviews were of captures of another model than the one that is in doubt.
         """
-        if suspect.box is None:
-            return Side.FRAME
-        above = confidence is not None and confidence >= self._thresholds.of(suspect.label)
-        return Side.ABOVE if above else Side.BELOW
+        kind = rule, side, label, camera, is_other
+        factor = self._known.get(kind)
+        if factor is None:
+            factor = self._known[kind] = self._factor(kind)
+        return min(1.0, prior * factor)
+
+    def knows_camera(self, camera: str) -> bool:
+        """Whether the file has factors of this camera."""
+        return camera in self._cameras
 
     def _factor(self, kind: _Kind) -> float:
         rule, side, label, camera, is_other = kind
@@ -71,6 +82,24 @@ class Chances:
         if reviewed is None:
             return True
         return abs(reviewed.of(label) - self._thresholds.of(label)) <= SAME_THRESHOLD
+
+
+def with_sides(
+    suspects: Iterable[Suspect], observation: Observation, thresholds: Thresholds
+) -> Iterator[tuple[Suspect, Side]]:
+    """Yield the suspects of a frame, and on which side of its label's threshold each is.
+
+    A place at which the model reports no box is a miss, if anything.
+    """
+    # By identity: to compare boxes by value takes longer than all the rest.
+    confidences = {id(each.box): each.confidence for each in observation.detections}
+    for suspect in suspects:
+        if suspect.box is None:
+            yield suspect, Side.FRAME
+            continue
+        confidence = confidences.get(id(suspect.box))
+        above = confidence is not None and confidence >= thresholds.of(suspect.label)
+        yield suspect, Side.ABOVE if above else Side.BELOW
 
 
 def _with_p(suspect: Suspect, p: float) -> Suspect:

@@ -10,21 +10,17 @@ from agent.domain import Capture, Frame, Lane, Observation, RuleHit, Sampling, S
 from agent.selection.auto_gate import AutoRefusal
 from agent.selection.auto_label import AutoLabels
 from agent.selection.budget.hint import SendHint
+from agent.selection.camera_rules import CameraRules
 from agent.selection.cells import Cell
 from agent.selection.chances import Chances
 from agent.selection.cover import Cover
-from agent.selection.frame_context import LOOK_AHEAD, ContextBuilder, FrameContext
+from agent.selection.frame_context import ContextBuilder, FrameContext
 from agent.selection.image_quality import ImageQuality, QualityMonitor
 from agent.selection.plan import SelectionPlan
 from agent.selection.random_lane import RandomLane
-from agent.selection.rules import CountsFrames, Remembers, make_rules
-from agent.selection.rules.scene import InvalidOutput
 from agent.selection.similarity import difference_hash
-from agent.selection.suspects import MOST_SUSPECTS, strongest
+from agent.selection.suspects import highest, strongest
 from agent.selection.view import View, view_of
-
-MOST_NAMED = 4 * MOST_SUSPECTS
-"""Suspects of a frame, over all rules, of which those with the highest `p` are recorded."""
 
 
 class SelectionOutcome(StrEnum):
@@ -99,11 +95,9 @@ class Selector:
 
         `explain` is called for every frame.
         """
-        self._rules = make_rules(plan.rules, plan.thresholds, plan.rule_options)
-        self._invalid_output = InvalidOutput()
-        ahead = LOOK_AHEAD if any(rule.is_temporal for rule in self._rules) else 0
+        self._rules = CameraRules(plan)
         self.quality_monitor = QualityMonitor()
-        self.context_builder = ContextBuilder(plan.thresholds, ahead)
+        self.context_builder = ContextBuilder(plan.thresholds, self._rules.look_ahead)
         self._random = RandomLane(interval, plan.seed)
         self._plan = plan
         self._shared = shared
@@ -236,9 +230,7 @@ class Selector:
 
         Rules that count frames count it, with the output that still holds.
         """
-        for rule in self._rules:
-            if isinstance(rule, CountsFrames) and (context.is_timed or not rule.is_temporal):
-                deque(rule.suspects(context), maxlen=0)
+        self._rules.count(context)
         frame = context.observation.frame
         return self._reject(
             FrameEvaluation(frame, SelectionOutcome.STILL, quality=quality), SelectionOutcome.STILL
@@ -246,13 +238,10 @@ class Selector:
 
     def _suspects(self, context: FrameContext) -> tuple[Suspect, ...]:
         """Return what all rules name, the highest `p` first, at most `MOST_NAMED`."""
-        named = list(self._invalid_output.suspects(context))
-        for rule in self._rules:
-            if context.is_timed or not rule.is_temporal:
-                named += rule.suspects(context)
+        named = self._rules.named(context)
         if self._shared.chances is not None:
             named = self._shared.chances.applied(named, context.observation)
-        return tuple(sorted(named, key=lambda suspect: -suspect.p)[:MOST_NAMED])
+        return highest(named)
 
     def _lane(
         self, sampling: Sampling | None, *, is_requested: bool
@@ -378,21 +367,11 @@ class Selector:
 
     def memory(self) -> dict[str, str]:
         """Return the state that should survive a restart, by name."""
-        return {
-            f"rule/{rule.name}": rule.memory()
-            for rule in self._rules
-            if isinstance(rule, Remembers)
-        }
+        return self._rules.memory()
 
     def remember(self, kept: Mapping[str, str]) -> None:
-        """Restore what `memory` returned; a rule whose text is unreadable starts empty."""
-        for rule in self._rules:
-            text = kept.get(f"rule/{rule.name}")
-            if text is not None and isinstance(rule, Remembers):
-                try:
-                    rule.remember(text)
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                    continue
+        """Restore what `memory` returned; see `CameraRules.remember`."""
+        self._rules.remember(kept)
 
 
 def hits_of(suspects: Sequence[Suspect]) -> tuple[RuleHit, ...]:

@@ -8,8 +8,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
-from agent.domain import Detection, Suspect, Thresholds
+from agent.domain import Detection, Thresholds
 
 NEARNESS_DECAY = 1.6
 """Per logit of distance to the threshold, the chance of an error falls by exp(-1.6).
@@ -25,6 +26,9 @@ LEAST_P = 0.02
 
 MOST_SUSPECTS = 32
 """Of one frame; those with the highest `p` are kept. Bounds time and memory in a crowd."""
+
+MOST_NAMED = 4 * MOST_SUSPECTS
+"""Suspects of a frame, over all rules, of which those with the highest `p` are recorded."""
 
 _CACHED = 8192  # each rule asks for the same confidences, in seven frames each
 _ROUNDING = 1e-9  # relative
@@ -88,14 +92,42 @@ def _falling(detection: Detection) -> float:
     return -detection.confidence
 
 
-def strongest(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
+class Doubt(Protocol):
+    """What is compared of suspects; equal boxes are one place."""
+
+    @property
+    def rule(self) -> str:
+        """The rule that named it."""
+
+    @property
+    def p(self) -> float:
+        """Probability that a labeller finds an error there, 0 to 1."""
+
+    @property
+    def box(self) -> object:
+        """Where it is; None = the whole frame."""
+
+    @property
+    def track(self) -> int | None:
+        """Number of the object, or of the event of the rule."""
+
+
+AnyDoubt = TypeVar("AnyDoubt", bound=Doubt)
+
+
+def highest(suspects: Iterable[AnyDoubt]) -> tuple[AnyDoubt, ...]:
+    """Return what all rules name in a frame, the highest `p` first, at most `MOST_NAMED`."""
+    return tuple(sorted(suspects, key=lambda each: -each.p)[:MOST_NAMED])
+
+
+def strongest(suspects: Iterable[AnyDoubt]) -> tuple[AnyDoubt, ...]:
     """Return one suspect for each track or place: of several rules the highest `p` counts.
 
     The class of a whole frame is one place; events of the whole frame are those of their rule.
     Highest `p` first, at most `MOST_SUSPECTS`, none below `LEAST_P`: a rule leaves those out
     itself, and reviews may lower others.
     """
-    best: dict[object, Suspect] = {}
+    best: dict[object, AnyDoubt] = {}
     for suspect in suspects:
         if suspect.p < LEAST_P:
             continue

@@ -182,7 +182,7 @@ def view_of(
             each.rule if box is None and each.track is not None else "",
             each.label,
             each.track,
-            _rounded(box) if box is not None else None,
+            rounded(box) if box is not None else None,
             found.get(n),
             maker.feature_of(each.box)
             if maker is not None and each.box is not None and n not in hidden
@@ -192,6 +192,12 @@ def view_of(
     )
     source = maker.source if maker is not None else ""
     return View(frame.camera, now, bits, digest, places, run, source)
+
+
+def rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return a normalized box as views compare and write it."""
+    x_min, y_min, x_max, y_max = (round(each, _DIGITS) for each in box)
+    return x_min, y_min, x_max, y_max
 
 
 def _touching(suspects: Sequence[Suspect], hidden: Sequence[HiddenPart]) -> set[int]:
@@ -210,8 +216,3 @@ def _touching(suspects: Sequence[Suspect], hidden: Sequence[HiddenPart]) -> set[
         ):
             found.add(n)
     return found
-
-
-def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    x_min, y_min, x_max, y_max = (round(each, _DIGITS) for each in box)
-    return x_min, y_min, x_max, y_max

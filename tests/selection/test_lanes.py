@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from agent.domain import Box, Capture, Detection, Lane, Observation, Thresholds
 from agent.selection.cover import UNSEEN, Cover
 from agent.selection.plan import SelectionPlan
-from agent.selection.selector import (
-    MOST_NAMED,
-    FrameEvaluation,
-    SelectionOutcome,
-    Selector,
-    Shared,
-)
+from agent.selection.selector import FrameEvaluation, SelectionOutcome, Selector, Shared
+from agent.selection.suspects import MOST_NAMED
 from tests.fakes.captures import frame, observation
 
 NO_RANDOM = 1e12  # seconds between random captures

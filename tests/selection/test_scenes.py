@@ -11,8 +11,7 @@ import pytest
 from agent.domain import Box, ClassScore, Detection, Lane, Observation, Thresholds
 from agent.selection.cover import UNSEEN
 from agent.selection.rules import RULE_NAMES, rule_class
-from agent.selection.selector import MOST_NAMED
-from agent.selection.suspects import MOST_SUSPECTS
+from agent.selection.suspects import MOST_NAMED, MOST_SUSPECTS
 from tests.selection.grey_images import noisy, scene
 from tests.selection.scenes import (
     CREDITS,

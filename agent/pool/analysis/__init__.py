@@ -1,0 +1,1 @@
+"""Makes rows of items, and candidates of rows."""
