@@ -1,0 +1,52 @@
+"""One chosen image, with all that the output says of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.domain import RuleHit
+from agent.pool.items import ItemKind, PoolItem
+from agent.pool.rows import PoolRow, RowSuspect
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSuspect:
+    """A place in a chosen image where the model is probably wrong, and what it adds."""
+
+    suspect: RowSuspect
+    p: float  # after feedback, 0 to 1
+    added: float  # expected new failures, beside what was chosen before
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenImage:
+    """One chosen image."""
+
+    order: int  # 1 is the first
+    row: PoolRow
+    item: PoolItem
+    value: float  # expected new failures that it adds to those chosen before
+    label: str  # whose suspects add most of it; empty where there is none
+    suspects: tuple[ChosenSuspect, ...]  # that which adds most first
+
+    @property
+    def is_capture(self) -> bool:
+        """Whether a device made it: it keeps its record."""
+        return self.item.kind is ItemKind.CAPTURE
+
+    @property
+    def frame(self) -> int | None:
+        """The index of a frame in its recording; None of an image."""
+        return self.row.frame
+
+    @property
+    def rules(self) -> list[RuleHit]:
+        """The rules that name its suspects, that with the highest `p` first."""
+        best: dict[str, float] = {}
+        for each in self.suspects:
+            best[each.suspect.rule] = max(each.p, best.get(each.suspect.rule, 0.0))
+        return [RuleHit(name, p) for name, p in sorted(best.items(), key=lambda one: -one[1])]
+
+
+def rule_facts(hits: Sequence[RuleHit]) -> list[Mapping[str, str | float]]:
+    """Return rules in the form of a record."""
+    return [{"name": hit.name, "score": round(hit.score, 4)} for hit in hits]

@@ -1,0 +1,99 @@
+"""Writes the chosen images into a dataset folder.
+
+    1  the captures of the former choice that are not chosen any more are looked up: if a person
+       worked on one of them, nothing is changed
+    2  `.pool/choice.json` names the captures of both choices
+    3  the former ones are removed, the chosen ones are stored
+    4  `.pool/choice.json` names the chosen ones
+
+A kill at any point leaves what the next call completes.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from agent.dataset.folder import Dataset
+from agent.dataset.removal import remove_capture, stored_captures, worked_on
+from agent.errors import ConfigurationError, DamagedDataset, UnfitCapture
+from agent.files import Disk
+from agent.pool.output.captures import OutputCapture
+from agent.pool.output.place import OutFolder
+from agent.printable import printable
+
+_THREADS = 4  # that write at once: most of the time is spent waiting for the disk
+_BATCH = 32  # captures in memory
+
+
+class FolderOutput:
+    """A dataset folder that follows the newest choice."""
+
+    def __init__(self, out: OutFolder, dataset: Dataset, disk: Disk) -> None:
+        self._out = out
+        self._dataset = dataset
+        self._disk = disk
+
+    def begin(self, chosen: Collection[str]) -> None:
+        """Make room for a choice: remove what a former one put here and this one does not.
+
+        Raises `ConfigurationError`, before anything is changed, if people worked on such captures.
+        """
+        own = self._out.own_captures()
+        gone = stored_captures(self._out.directory, own - set(chosen))
+        if touched := worked_on(self._out.directory, gone):
+            out = printable(self._out.directory)
+            raise ConfigurationError(
+                f"cannot choose anew in {out}: people have worked on {len(touched)} of its images "
+                f"that would not be chosen any more, such as {touched[0].id}; name another --out, "
+                f"and add --after {out} to go on from these images"
+            )
+        self._out.note_captures(own | set(chosen))
+        for capture in gone:
+            remove_capture(capture, self._disk)
+
+    def store(
+        self, captures: Iterable[OutputCapture], progress: Callable[[int], object]
+    ) -> dict[str, str]:
+        """Store captures; return the keys of those that cannot be stored, with the reason.
+
+        `progress` gets how many are done. Raises `ConfigurationError` and `OSError`.
+        """
+        problems: dict[str, str] = {}
+        done = 0
+
+        def put(capture: OutputCapture) -> tuple[str, str]:
+            try:
+                self._dataset.store(capture.record, capture.image)
+            except UnfitCapture as error:
+                return capture.chosen.row.key, str(error)
+            return "", ""
+
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="pool-output") as threads:
+            try:
+                for batch in _batches(captures):
+                    for key, why in threads.map(put, batch):
+                        done += 1
+                        if why:
+                            problems[key] = why
+                        progress(done)
+            except DamagedDataset as error:
+                raise ConfigurationError(str(error)) from error
+        return problems
+
+    def finish(self, chosen: Collection[str]) -> None:
+        """Note that the folder has this choice alone."""
+        self._out.note_captures(chosen)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file beside the captures."""
+        self._disk.write_durably(self._out.directory / name, data)
+
+    def remove(self, name: str) -> None:
+        """Remove such a file of a former call."""
+        self._disk.remove(self._out.directory / name)
+
+
+def _batches(captures: Iterable[OutputCapture]) -> Iterator[list[OutputCapture]]:
+    rest = iter(captures)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch

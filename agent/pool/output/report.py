@@ -1,0 +1,144 @@
+"""Makes the content of `report.json`: the same pool and settings give the same report."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from agent import __version__
+from agent.domain import ModelInfo
+from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
+from agent.pool.output.counts import PoolCounts
+
+SCHEMA = 1
+
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """How well the choice was made."""
+
+    near_duplicates: int = 0  # images left out: nearly identical to a chosen or shown one
+    shown_before: int = 0  # images of the pool that `--after` has
+    best_possible: float = 0.0  # expected failures: no other choice of as many can show more
+    is_exact: bool = True  # each image was the best at its turn
+    next_values: tuple[float, ...] = ()  # of the images that would come next, best first
+    notes: tuple[str, ...] = field(default=())
+
+
+def report_of(
+    chosen: Sequence[ChosenImage],
+    counts: PoolCounts,
+    choosing: Choosing,
+    *,
+    model: ModelInfo,
+    settings: Mapping[str, Any],
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the report; it has no speed, date or folder of the output."""
+    failures = sum(each.value for each in chosen)
+    return {
+        "schema": SCHEMA,
+        "agent": __version__,
+        "model": {"name": model.name, "sha256": model.sha256, "task": model.task},
+        "settings": dict(settings),
+        "sources": [asdict(each) for each in counts.sources],
+        "images": counts.images,
+        "unreadable": len(counts.problems),
+        "unusable": counts.unusable,
+        "degraded": counts.degraded,
+        "near_duplicates": choosing.near_duplicates,
+        "shown_before": choosing.shown_before,
+        "other_models": dict(counts.other_models.most_common()),
+        "chosen": len(chosen),
+        "expected_failures": round(failures, _DIGITS),
+        "best_possible": round(max(failures, choosing.best_possible), _DIGITS),
+        "next_values": [round(value, _DIGITS) for value in choosing.next_values],
+        "cameras": _by_camera(chosen, counts),
+        "classes": _by_class(chosen),
+        "rules": _by_rule(chosen),
+        "warnings": list(warnings),
+        "images_chosen": [_image(each) for each in chosen],
+        "images_unreadable": [
+            {"key": key, "problem": why} for key, why in sorted(counts.problems.items())
+        ],
+    }
+
+
+def _by_camera(chosen: Sequence[ChosenImage], counts: PoolCounts) -> list[dict[str, Any]]:
+    """Return the images of each camera, that with the most chosen ones first."""
+    taken = Counter(each.row.camera for each in chosen)
+    cameras = sorted(counts.cameras, key=lambda name: (-taken[name], -counts.cameras[name], name))
+    return [
+        {"camera": name, "images": counts.cameras[name], "chosen": taken[name]} for name in cameras
+    ]
+
+
+def _by_class(chosen: Sequence[ChosenImage]) -> list[dict[str, Any]]:
+    """Return what is expected of each label; an image counts for that which adds most to it."""
+    taken = Counter(each.label for each in chosen)
+    expected = dict.fromkeys(taken, 0.0)
+    for each in chosen:
+        for suspect in each.suspects:
+            label = suspect.suspect.label
+            expected[label] = expected.get(label, 0.0) + suspect.added
+    labels = sorted(expected, key=lambda name: (-expected[name], -taken[name], name))
+    return [
+        {
+            "label": name,
+            "chosen": taken[name],
+            "expected_failures": round(expected[name], _DIGITS),
+        }
+        for name in labels
+    ]
+
+
+def _by_rule(chosen: Sequence[ChosenImage]) -> list[dict[str, Any]]:
+    """Return how many chosen images each rule names a suspect in, and what those add."""
+    images: Counter[str] = Counter()
+    expected: dict[str, float] = {}
+    for each in chosen:
+        images.update({suspect.suspect.rule for suspect in each.suspects})
+        for suspect in each.suspects:
+            rule = suspect.suspect.rule
+            expected[rule] = expected.get(rule, 0.0) + suspect.added
+    return [
+        {"rule": name, "chosen": count, "expected_failures": round(expected[name], _DIGITS)}
+        for name, count in sorted(images.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _image(each: ChosenImage) -> dict[str, Any]:
+    row = each.row
+    return {
+        "order": each.order,
+        "id": row.id,
+        "key": row.key,
+        "camera": row.camera,
+        "frame": row.frame,
+        "width": row.width,
+        "height": row.height,
+        "sha256": row.sha256 or None,
+        "digest": row.digest or None,
+        "is_capture": each.is_capture,
+        "value": round(each.value, _DIGITS),
+        "label": each.label or None,
+        "rules": rule_facts(each.rules),
+        "suspects": [_suspect(one) for one in each.suspects],
+    }
+
+
+def _suspect(each: ChosenSuspect) -> dict[str, Any]:
+    suspect = each.suspect
+    return {
+        "rule": suspect.rule,
+        "label": suspect.label,
+        "side": suspect.side,
+        "box": None if suspect.box is None else [round(side, _DIGITS) for side in suspect.box],
+        "track": suspect.track,
+        "p": round(each.p, _DIGITS),
+        "prior": round(suspect.p, _DIGITS),
+        "added": round(each.added, _DIGITS),
+        "reason": suspect.reason,
+    }
