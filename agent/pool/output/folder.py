@@ -43,7 +43,7 @@ class FolderOutput:
         if touched := worked_on(self._out.directory, gone):
             out = printable(self._out.directory)
             raise ConfigurationError(
-                f"cannot choose anew in {out}: people have worked on {len(touched)} of its images "
+                f"cannot choose again in {out}: people have worked on {len(touched)} of its images "
                 f"that would not be chosen any more, such as {touched[0].id}; name another --out, "
                 f"and add --after {out} to go on from these images"
             )
