@@ -1,0 +1,110 @@
+"""The folder `devices/`: one file for each device, whatever its name, the newest status in it."""
+
+import json
+import string
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.dataset.devices import DEVICES, DeviceFolder, status_file
+from agent.files import Disk
+from agent.record.device_status import checked_status, encoded_status
+from tests.record.device_statuses import ABOUT, status_facts
+
+AT = "2026-05-28T10:00:00.000Z"
+
+
+def status(device: str = "gate-07", *, since: float = 10.0, **changed: Any) -> bytes:
+    """A status as it arrives."""
+    about = {**ABOUT, "since_boot_s": since}
+    return encoded_status(status_facts(device=device, **changed), about)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DeviceFolder:
+    return DeviceFolder(tmp_path, Disk(inside=tmp_path))
+
+
+def receive(folder: DeviceFolder, data: bytes) -> bool:
+    return folder.receive(data, received_at=AT, received_from="10.0.0.7")
+
+
+def stored(folder: DeviceFolder) -> dict[str, Any]:
+    """The checked statuses by device."""
+    found = [checked_status(data) for _, data in folder.statuses() if data is not None]
+    return {each["device"]: each for each in found}
+
+
+def test_a_status_is_stored_with_when_and_from_where_it_came(
+    folder: DeviceFolder, tmp_path: Path
+) -> None:
+    assert receive(folder, status())
+    assert not receive(folder, status(since=11.0))
+    found = stored(folder)["gate-07"]
+    assert (found["received_at"], found["received_from"]) == (AT, "10.0.0.7")
+    assert (tmp_path / DEVICES / "gate-07.json").is_file()
+
+
+def test_a_sender_cannot_say_when_it_was_received(folder: DeviceFolder) -> None:
+    forged = json.loads(status()) | {"received_at": "1999-01-01T00:00:00Z", "received_from": "x"}
+    receive(folder, json.dumps(forged).encode())
+    assert stored(folder)["gate-07"]["received_at"] == AT
+
+
+def test_an_older_status_of_the_same_boot_changes_nothing(folder: DeviceFolder) -> None:
+    receive(folder, status(since=20.0, waiting=2))
+    receive(folder, status(since=10.0, waiting=1))
+    assert stored(folder)["gate-07"]["waiting"] == 2
+
+
+def test_a_damaged_file_is_replaced(folder: DeviceFolder, tmp_path: Path) -> None:
+    receive(folder, status())
+    for damage in (b"", b"{", b"x" * 100_000):
+        (tmp_path / DEVICES / "gate-07.json").write_bytes(damage)
+        receive(folder, status())
+        assert "gate-07" in stored(folder)
+
+
+def test_no_device_is_lost_when_many_arrive_at_once(folder: DeviceFolder) -> None:
+    names = [f"device-{n}" for n in range(12)]
+
+    def send(first: int) -> None:
+        for n, name in enumerate(names):
+            receive(folder, status(name, since=float(first * 100 + n)))
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = stored(folder)
+    assert sorted(found) == sorted(names)
+    assert found["device-3"]["since_boot_s"] == 303.0  # the newest, whichever thread was last
+
+
+@pytest.mark.parametrize("device", ["../x", ".", "..", "/etc/passwd", "a/b", ".hidden", "x" * 200])
+def test_no_name_leaves_the_folder(folder: DeviceFolder, tmp_path: Path, device: str) -> None:
+    receive(folder, status(device))
+    assert device in stored(folder)
+    assert [path.name for path in tmp_path.iterdir()] == [DEVICES]
+
+
+def test_nothing_is_written_through_a_link(folder: DeviceFolder, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / DEVICES).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="link"):
+        receive(folder, status())
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@given(st.sets(st.text(min_size=1, max_size=200), min_size=2, max_size=5))
+def test_two_devices_never_have_the_same_file(devices: set[str]) -> None:
+    names = {status_file(device).lower() for device in devices}
+    assert len(names) == len(devices)
+    assert all(len(name) <= 210 for name in names)
+    allowed = set(string.ascii_lowercase + string.digits + "._-%~")
+    assert all(set(name) <= allowed and not name.startswith(".") for name in names)
