@@ -35,8 +35,9 @@ def receive(
     Example: capture-agent receive --dir dataset --port 8000
 
     Prints a line for each capture: stored or repeat, device, camera, lane, size, id, and the
-    verdicts that it brings, which become lines of verdicts.jsonl; and for each
-    refused request the sender, the HTTP status and the reason, repeats within 10 s as a number.
+    verdicts that it brings, which become lines of verdicts.jsonl; one for the first heartbeat of
+    each device, whose latest status is in devices/; and for each refused request the sender, the
+    HTTP status and the reason, repeats within 10 s as a number.
     """
     from agent.factories.datasets import dataset_at, receiver_of
     from agent.log_queue import LogQueue

@@ -1,6 +1,7 @@
 """A dataset folder that follows a bucket which devices deliver to with `s3://BUCKET/PREFIX`.
 
     PREFIX/DEVICE/yyyy-mm-dd/ID.jpg, ID.mjpeg, ID.json    a capture; stored when its record is there
+    PREFIX/devices/DEVICE.json                            what a device last said of itself
     PREFIX/verdicts/SHA256.jsonl                          reviews, as lines of `verdicts.jsonl`
 
 A capture never changes, so only new ones are fetched. A desk adds its reviews as a new object that
@@ -20,6 +21,7 @@ from threading import Lock
 from typing import Any
 
 from agent.dataset.bucket import Bucket, ObjectMissing
+from agent.dataset.devices import DEVICES
 from agent.dataset.folder import Dataset
 from agent.dataset.records import RECORD_MAX, checked_record, part_folders
 from agent.dataset.reviewed import ReviewedDataset
@@ -56,7 +58,7 @@ class Fetched:
     captures: int = 0
     reviews: int = 0
     unfinished: int = 0  # captures whose record is not there yet
-    foreign: int = 0  # objects that are neither captures nor reviews
+    foreign: int = 0  # objects that are neither captures nor reviews nor statuses of devices
     waiting: int = 0  # reviews of captures that are not there
     problems: list[str] = field(default_factory=list)
 
@@ -122,6 +124,8 @@ class BucketMirror:
         for key, size in self._bucket.objects():
             folder, _, name = key.rpartition("/")
             stem, _, ending = name.rpartition(".")
+            if folder == DEVICES:  # before captures: a device may be named like one
+                continue
             if folder == REVIEWS and _NAME.fullmatch(name):
                 reviews.append(name)
             elif ending in {"jpg", "json", "mjpeg"} and is_capture_id(stem):

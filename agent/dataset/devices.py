@@ -50,17 +50,18 @@ class DeviceFolder:
         self._disk = disk
         self._locks = tuple(Lock() for _ in range(_LOCKS))
 
-    def receive(self, data: bytes, *, received_at: str, received_from: str) -> bool:
-        """Store a status that came over the network, durably; return whether its device is new.
+    def receive(self, device: str, data: bytes, *, received_at: str, received_from: str) -> bool:
+        """Store a status that came over the network, durably; return whether the device is new.
 
         One that is older than the stored one, of the same boot of the device, changes nothing.
-        Raises `ValueError` if it is no status, `OSError` if the disk refuses.
+        Raises `ValueError` if it is no status of this device, `OSError` if the disk refuses.
         """
         status = checked_status(data)
+        if status["device"] != device:
+            raise ValueError(f"its address names {device}, and it is of {status['device']}")
         stored = with_receipt(
             without_receipt(status), received_at=received_at, received_from=received_from
         )
-        device: str = status["device"]
         path = self._folder / status_file(device)
         with self._locks[hash(device) % _LOCKS]:
             before = self._read(path)

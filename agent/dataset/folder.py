@@ -8,6 +8,7 @@ classes/<label>/<id>.jpg    of a classifier: the image again under the label it 
 unclassified/<id>.jpg       where it was not
 clips/<id>/         the frames around it, where the capture has a clip (`agent.dataset.clip_files`)
 records/<id>.json   the record, unchanged, written last: a capture is stored when this is
+devices/<id>.json   what each device last said of itself (`agent.dataset.devices`)
 verdicts.jsonl      what people said of captures of any task (`agent.dataset.verdicts`)
 data.yaml           where the images are, the task, and the name of each class, in the model's own
                     order
@@ -34,6 +35,7 @@ from agent.dataset.captures import DatasetCapture
 from agent.dataset.class_list import ClassList, OtherTask
 from agent.dataset.classes import class_folder, number_of, with_classes_of, with_names
 from agent.dataset.clip_files import ClipForm
+from agent.dataset.devices import DeviceFolder
 from agent.dataset.records import part_folders
 from agent.dataset.reviews import Objects
 from agent.dataset.verdicts import VerdictLog
@@ -76,6 +78,8 @@ class Dataset:
         self._records = self.directory / "records"
         self._clips = self.directory / "clips"
         self._verdicts = VerdictLog(self.directory, disk)
+        self.devices = DeviceFolder(self.directory, disk)
+        """What devices said of themselves."""
         self._locks = tuple(Lock() for _ in range(_LOCKS))
         self._parts_lock = Lock()
         self._classes = ClassList(self.directory, disk, only)
@@ -111,6 +115,10 @@ class Dataset:
         if clip:
             write = partial(clip_files.write_clip, record=record, clip=clip, form=self._form)
         return self._store_all(record, identity, record_json, image, write)
+
+    def store_status(self, device: str, status: bytes) -> None:
+        """Store what a device says of itself, durably. Raises `OSError`."""
+        self.devices.put(device, status)
 
     def take(self, record_json: bytes, image: bytes, clip_folder: Path | None = None) -> bool:
         """Store one capture of another dataset, as `store` does.

@@ -65,6 +65,7 @@ def receiver_of(
         port=port,
         token=token,
         on_capture=report.arrived if report else None,
+        on_device=report.new_device if report else None,
         on_refusal=report.refused if report else None,
     )
 

@@ -1,9 +1,11 @@
 """A small HTTP endpoint for the generic target, which stores captures in a dataset folder.
 
 For a LAN without a cloud, demos and tests. It answers 201 or 200, with the proof that the sender
-waits for, only after the capture is safe from a power cut.
+waits for, only after the capture is safe from a power cut. The statuses of devices are
+stored beside the captures, in `devices/`.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -11,6 +13,8 @@ from typing import Any
 
 from agent.dataset.folder import Dataset
 from agent.receiver.server import PATHS, Server
+from agent.record.device_status import checked_status
+from agent.record.timestamp import timestamp
 from agent.record.verdicts import verdicts_of
 
 BODY_MAX = 64 * 1024 * 1024
@@ -31,6 +35,15 @@ class ReceivedCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDevice:
+    """A device whose first status was stored."""
+
+    address: str  # of the sender
+    device: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """One request that was refused."""
 
@@ -42,9 +55,10 @@ class Refusal:
 class Receiver:
     """Serves `dataset` on `host` and `port` (0: any free one), bound once constructed.
 
-    With `token`, requests without it are refused. `on_capture` is called after each
-    capture and `on_refusal` after each refused request, by one thread at a time; `log` with one
-    line for each request. Their texts come from the senders: show them by `printable`.
+    With `token`, requests without it are refused. `on_capture` is called after each capture,
+    `on_device` after the first status of a device and `on_refusal` after each refused request, by
+    one thread at a time; `log` with one line for each request. Their texts come from the
+    senders: show them by `printable`.
 
     Raises `OSError` when the port is in use or needs more rights.
     """
@@ -58,6 +72,7 @@ class Receiver:
         token: str | None = None,
         body_max: int = BODY_MAX,
         on_capture: Callable[[ReceivedCapture], None] | None = None,
+        on_device: Callable[[NewDevice], None] | None = None,
         on_refusal: Callable[[Refusal], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
@@ -71,6 +86,7 @@ class Receiver:
         self._dataset = dataset
         self._before = dataset.count()
         self._on_capture = on_capture
+        self._on_device = on_device
         self._on_refusal = on_refusal
         self._counting = Lock()
         self._thread: Thread | None = None
@@ -127,6 +143,17 @@ class Receiver:
                 self._on_capture(
                     ReceivedCapture(identity, size, is_new, device, camera, lane, kinds)
                 )
+        return is_new
+
+    def store_status(self, device: str, status: bytes, address: str) -> bool:
+        """Store the status of a device; tell its first one. Raises as `DeviceFolder.receive`."""
+        is_new = self._dataset.devices.receive(
+            device, status, received_at=timestamp(time.time()), received_from=address
+        )
+        if is_new and self._on_device is not None:
+            version = checked_status(status)["version"] or ""
+            with self._counting:
+                self._on_device(NewDevice(address, device, version))
         return is_new
 
     def refused(self, address: str, status: int, reason: str) -> None:

@@ -1,11 +1,11 @@
-"""What `receive` prints: one line for each capture, and each kind of refusal with its reason."""
+"""What `receive` prints: a line for each capture and new device, and each kind of refusal."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.printable import printable
-from agent.receiver.receiver import ReceivedCapture, Refusal
+from agent.receiver.receiver import NewDevice, ReceivedCapture, Refusal
 from agent.record.verdicts import counted
 
 REPEAT_S = 10.0
@@ -42,6 +42,11 @@ class ArrivalReport:
         said = f"  verdicts: {counted(capture.verdicts)}" if capture.verdicts else ""
         identity = printable(capture.id)
         self._write(f"{what}  {device}  {camera}  {lane}  {size}  {identity}{said}\n")
+
+    def new_device(self, new: NewDevice) -> None:
+        """Print that the first heartbeat of a device arrived; the later ones are not printed."""
+        device, version = (printable(text, _NAME_MAX) for text in (new.device, new.version))
+        self._write(f"device  {device}  first heartbeat  {version}  {new.address}\n")
 
     def refused(self, refusal: Refusal) -> None:
         """Print that a request was refused, and why; repeats are counted."""

@@ -1,5 +1,7 @@
 """The HTTP server of the receiver: which requests it accepts, and how it responds.
 
+POST of a capture; PUT of a device's status to `/devices/ID`, the id percent-encoded; GET.
+
 Each request gets a response, also one that nothing here expects. Connections are limited, in all
 and for each address, and the head of a request and its body have a deadline: see `connections`.
 """
@@ -10,10 +12,11 @@ import json
 import socket
 import socketserver
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from agent import __version__
 from agent.errors import DamagedDataset, UnfitCapture
@@ -21,9 +24,13 @@ from agent.files import is_disk_full
 from agent.printable import printable
 from agent.receiver.connections import Connection, Connections
 from agent.receiver.multipart_parser import Body, FormError, read_form
+from agent.record.device_status import READ_MAX
 
 PATHS = ("/captures", "/")
 """Paths that accept captures; the first one is shown to the user."""
+
+DEVICE_PATH = "/devices/"
+"""Below it, each device has the address of its status."""
 
 _TIMEOUT = 30.0  # seconds without a byte until a connection is closed
 _SKIPPED_MAX = 256 * 1024 * 1024  # bytes of an oversized request that are read past
@@ -56,6 +63,12 @@ class CaptureSink(Protocol):
         """Store one capture; return True if it is new. Raises what `Dataset.store` raises.
 
         `clip` is empty for a capture without one.
+        """
+
+    def store_status(self, device: str, status: bytes, address: str) -> bool:
+        """Store the status of the device that its address names; True if it is its first.
+
+        Raises what `DeviceFolder.receive` raises.
         """
 
     def refused(self, address: str, status: int, reason: str) -> None:
@@ -150,6 +163,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._guarded(self._post)
 
+    def do_PUT(self) -> None:
+        if self.path.startswith(DEVICE_PATH):
+            self._guarded(self._put)
+        else:
+            self._other()
+
     def _guarded(self, respond: Callable[[], None]) -> None:
         """Respond; to a request that nothing here expects, that it cannot be taken."""
         self._connection.works(_SKIP_S)
@@ -164,28 +183,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.BAD_REQUEST, reason)
 
     def _get(self) -> None:
-        if self._is_allowed(Body(self._read, 0)):
+        if self._is_allowed(Body(self._read, 0), PATHS):
             about = {"service": "edge-capture-agent receiver", "captures": self.sink.captures}
             self._answer(HTTPStatus.OK, about)
 
     def _post(self) -> None:
-        lengths = self.headers.get_all("Content-Length") or [""]
-        length = lengths[0].strip()
-        if not (length.isascii() and length.isdigit()) or len(set(lengths)) > 1:
-            self.close_connection = True
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "the request must have a Content-Length")
-            return
-        if "Transfer-Encoding" in self.headers:
-            self.close_connection = True
-            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "the request must not be chunked")
-            return
-        size = int(length[:_LENGTH_DIGITS])  # of a longer number, enough to be too much
-        body = Body(self._read, min(size, _SKIPPED_MAX))
-        if not self._is_allowed(body):
-            return
-        self._connection.works(_BODY_S + body.left / _RATE_MIN)
-        if size > self.sink.body_max:
-            self._refuse_oversized(body)
+        body = self._body(self.sink.body_max, PATHS)
+        if body is None:
             return
         try:
             content_type = self.headers.get("Content-Type", "")
@@ -201,12 +205,54 @@ class _Handler(BaseHTTPRequestHandler):
         body.skip()  # whatever follows the form
         self._store(parts["record"], parts["image"], parts.get("clip", b""))
 
+    def _put(self) -> None:
+        body = self._body(READ_MAX, (self.path.partition("?")[0],))
+        if body is None:
+            return
+        data = b"".join(iter(body.read, b""))
+        if body.is_cut:
+            self.close_connection = True
+            return
+        named = unquote(self.path.partition("?")[0][len(DEVICE_PATH) :])
+        try:
+            is_new = self.sink.store_status(named, data, str(self.client_address[0]))
+        except ValueError as error:
+            self._refuse(
+                HTTPStatus.UNPROCESSABLE_ENTITY, printable(f"cannot take the status: {error}", 400)
+            )
+        except OSError as error:
+            self._refuse_for_disk(error, "the status")
+        else:
+            self._answer(HTTPStatus.CREATED if is_new else HTTPStatus.OK, {"device": named})
+
+    def _body(self, most: int, paths: Collection[str]) -> Body | None:
+        """Return the body of an allowed request; if it is not, respond and return None."""
+        lengths = self.headers.get_all("Content-Length") or [""]
+        length = lengths[0].strip()
+        if not (length.isascii() and length.isdigit()) or len(set(lengths)) > 1:
+            self.close_connection = True
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "the request must have a Content-Length")
+            return None
+        if "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "the request must not be chunked")
+            return None
+        size = int(length[:_LENGTH_DIGITS])  # of a longer number, enough to be too much
+        body = Body(self._read, min(size, _SKIPPED_MAX))
+        if not self._is_allowed(body, paths):
+            return None
+        self._connection.works(_BODY_S + body.left / _RATE_MIN)
+        if size > most:
+            self._refuse_oversized(body, most)
+            return None
+        return body
+
     def _other(self) -> None:
         self._connection.works(_SKIP_S)
         self.close_connection = True  # its body, if any, was not read
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only POST and GET", {"Allow": "GET, POST"})
 
-    do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _other  # noqa: N815
+    do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _other  # noqa: N815
 
     def _store(self, record_json: bytes, image: bytes, clip: bytes) -> None:
         try:
@@ -229,9 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
         except DamagedDataset as error:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except OSError as error:
-            full = is_disk_full(error)
-            status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE
-            self._refuse(status, f"cannot store captures: {error.strerror}")
+            self._refuse_for_disk(error, "captures")
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             # A record that no check of the dataset knows: it would fail again each time.
             self._refuse(
@@ -245,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(HTTPStatus.OK, proof | {"duplicate": True})
 
-    def _is_allowed(self, body: Body) -> bool:
+    def _is_allowed(self, body: Body, paths: Collection[str]) -> bool:
         """Return whether path and token are right; if not, send the error response."""
         token = self.sink.token
         given = self.headers.get("Authorization", "")
@@ -258,18 +302,20 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return False
         self._connection.is_trusted = True
-        if self.path.partition("?")[0] not in PATHS:
+        if self.path.partition("?")[0] not in paths:
             body.skip()
             self._refuse(HTTPStatus.NOT_FOUND, f"captures are taken at {PATHS[0]}")
             return False
         return True
 
-    def _refuse_oversized(self, body: Body) -> None:
+    def _refuse_for_disk(self, error: OSError, what: str) -> None:
+        full = is_disk_full(error)
+        status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE
+        self._refuse(status, f"cannot store {what}: {error.strerror}")
+
+    def _refuse_oversized(self, body: Body, most: int) -> None:
         self.close_connection = True
-        self._refuse(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"at most {self.sink.body_max} bytes are taken at once",
-        )
+        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {most} bytes are taken at once")
         self.wfile.flush()
         body.skip()  # closing now would reset the connection before the sender has read that
 

@@ -30,7 +30,8 @@ def folder(tmp_path: Path) -> DeviceFolder:
 
 
 def receive(folder: DeviceFolder, data: bytes) -> bool:
-    return folder.receive(data, received_at=AT, received_from="10.0.0.7")
+    device = json.loads(data)["device"]
+    return folder.receive(device, data, received_at=AT, received_from="10.0.0.7")
 
 
 def stored(folder: DeviceFolder) -> dict[str, Any]:
@@ -47,6 +48,11 @@ def test_a_status_is_stored_with_when_and_from_where_it_came(
     found = stored(folder)["gate-07"]
     assert (found["received_at"], found["received_from"]) == (AT, "10.0.0.7")
     assert (tmp_path / DEVICES / "gate-07.json").is_file()
+
+
+def test_a_status_of_another_device_is_refused(folder: DeviceFolder) -> None:
+    with pytest.raises(ValueError, match="its address names a, and it is of b"):
+        folder.receive("a", status("b"), received_at=AT, received_from="10.0.0.7")
 
 
 def test_a_sender_cannot_say_when_it_was_received(folder: DeviceFolder) -> None:
