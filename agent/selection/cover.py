@@ -14,97 +14,63 @@ was shown is forgotten with a half-life of a day.
 """
 
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import exp, inf, isfinite
+from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain import FloatArray, Suspect
+from agent.selection.camera_cover import (
+    ON_DEVICE,
+    CameraCover,
+    CoverLimits,
+    Shown,
+    faded,
+    iou,
+    track_key,
+)
 from agent.selection.similarity import (
+    FAR_BITS,
     NEAR_IDENTICAL_BITS,
     features_agree,
     grown,
-    hash_distance,
-    image_similarity,
     look_same,
 )
-from agent.selection.view import Place, View
-
-TrackKey = tuple[str, str, int]
-"""The process, the rule of an event of the whole frame, and the number."""
-
-HALF_LIFE_S = 24 * 3600.0
+from agent.selection.view import View
 
 UNSEEN = 0.05
 """Value of a frame without suspects, far in time from every capture and unlike them."""
 
 UNSEEN_TIME_S = 1.0
 
-MOST_SHOWN = 500
-"""Captures of one camera that are remembered; the oldest are forgotten first."""
-
-_MOST_PLACES = 1000  # of one camera, so that a frame is compared in bounded time
-_MOST_PAIRS = 8  # places compared by appearance for one suspect: those that overlap most
+_MOST_AT_ONCE = 256  # pairs compared by appearance, those that overlap most first
 _SAME_FLAT_IOU = 0.3  # two boxes that both show nothing, on a near-identical image
 _SAME_PLACE_IOU = 0.1  # two boxes that are compared by appearance
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    view: View
-    at: float  # when it was purchased, in seconds
+class Comparison:
+    """What the captures of a camera have shown of a view."""
 
-    def fade(self, now: float) -> float:
-        """Return how much of what it showed still counts, 0 to 1."""
-        return float(0.5 ** (max(0.0, now - self.at) / HALF_LIFE_S))
-
-
-@dataclass(slots=True)
-class _CameraCover:
-    """What the captures of one camera have shown."""
-
-    shown: deque[_Shown] = field(default_factory=lambda: deque(maxlen=MOST_SHOWN))
-    tracks: dict[TrackKey, tuple[float, float]] = field(default_factory=dict)  # p, when
-    places: list[tuple[_Shown, Place]] = field(default_factory=list)  # that have a crop
-    boxes: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
-
-    def add(self, shown: _Shown) -> None:
-        self.shown.append(shown)
-        for place in shown.view.places:
-            key = track_key(place, shown.view.run)
-            if key is not None:
-                # It moves to the end, so that the track shown least recently is forgotten first.
-                p = max(place.p, self.known(key, shown.at))
-                self.tracks.pop(key, None)
-                self.tracks[key] = (p, shown.at)
-        self.places += [(shown, place) for place in shown.view.places if place.crop is not None]
-        del self.places[:-_MOST_PLACES]
-        for key in list(self.tracks)[:-_MOST_PLACES]:
-            del self.tracks[key]
-        boxes = [place.box for _, place in self.places]
-        self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
-
-    def known(self, key: TrackKey | None, now: float) -> float:
-        """Return the `p` at which the track was shown, 0 for a new one."""
-        if key is None or key not in self.tracks:
-            return 0.0
-        p, at = self.tracks[key]
-        return float(p * 0.5 ** (max(0.0, now - at) / HALF_LIFE_S))
+    known: tuple[float, ...]
+    """Of each place the `p` at which it was shown; above the place's own it may be too low."""
+    unseen: float  # the small term, 0 to `UNSEEN`
+    captures: int  # of the camera, that were added until then
 
 
 class Cover:
     """What was purchased, by camera. Safe for threads: one buys, others ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: CoverLimits = ON_DEVICE) -> None:
         self.version = 0
         """Rises with each capture that is added: values may have fallen."""
         self.weighings = 0
         """How often the weights were replaced: values may have risen."""
         self._lock = threading.Lock()
-        self._cameras: dict[str, _CameraCover] = {}
+        self._limits = limits
+        self._cameras: dict[str, CameraCover] = {}
         self._weights: Mapping[str, float] = {}
 
     def weigh(self, weights: Mapping[str, float]) -> None:
@@ -118,14 +84,17 @@ class Cover:
         """Remember a capture that was purchased at `now`, in seconds of the clock of `View.at`."""
         with self._lock:
             self.version += 1
-            self._cameras.setdefault(view.camera, _CameraCover()).add(_Shown(view, now))
+            cover = self._cameras.get(view.camera)
+            if cover is None:
+                cover = self._cameras[view.camera] = CameraCover(self._limits)
+            cover.add(Shown(view, now))
 
     def bound(
         self, camera: str, suspects: Sequence[Suspect], now: float, *, run: str = ""
     ) -> float:
         """Return a value that no frame with these suspects exceeds; cheap: by tracks alone."""
         with self._lock:
-            cover = self._cameras.get(camera) or _CameraCover()
+            cover = self._of(camera)
             return UNSEEN + sum(
                 self._weights.get(each.label, 1.0)
                 * max(0.0, each.p - cover.known(track_key(each, run), now))
@@ -140,132 +109,185 @@ class Cover:
 
     def value(self, view: View, now: float) -> float:
         """Return how many failures a label of the frame is expected to show first."""
-        return sum(self.contributions(view, now)) + self.unseen(view)
+        found = self.compare(view, now)
+        return sum(self.added(view, found)) + found.unseen
 
     def unseen(self, view: View) -> float:
         """Return the small term of a frame that no capture is near to, in time or in looks."""
         with self._lock:
-            cover = self._cameras.get(view.camera) or _CameraCover()
-            term = UNSEEN
-            for shown in cover.shown:
-                alike = 0.0
-                if view.bits is not None and shown.view.bits is not None:
-                    alike = image_similarity(view.bits, shown.view.bits)
-                apart = abs(view.at - shown.view.at) if isfinite(view.at) else inf
-                near = exp(-apart / UNSEEN_TIME_S)
-                term = min(term, UNSEEN * (1 - max(alike, near)))
-            return term
+            cover = self._of(view.camera)
+            return _unseen(cover, view, cover.distances(view, cover.first), cover.first)
 
     def contributions(self, view: View, now: float) -> list[float]:
         """Return what each place of a view adds to the value, in the order of its places."""
+        return self.added(view, self.compare(view, now))
+
+    def added(self, view: View, found: Comparison) -> list[float]:
+        """Return what each place of a view adds to the value, by what was found of it."""
+        weights = self._weights
+        return [
+            weights.get(place.label, 1.0) * max(0.0, place.p - shown)
+            for place, shown in zip(view.places, found.known, strict=True)
+        ]
+
+    def compare(self, view: View, now: float, former: Comparison | None = None) -> Comparison:
+        """Return what was shown of a view.
+
+        `former`: of the same view, from which to go on; only without limits, and at the same `now`.
+        """
         with self._lock:
-            cover = self._cameras.get(view.camera) or _CameraCover()
-            if view.digest and any(view.digest == each.view.digest for each in cover.shown):
-                return [0.0] * len(view.places)
+            cover = self._of(view.camera)
+            since, unseen = 0, UNSEEN
             known = [cover.known(track_key(place, view.run), now) for place in view.places]
-            _compare_frames(cover, view, known, now)
-            _compare_places(cover, view, known, now)
-            return [
-                self._weights.get(place.label, 1.0) * max(0.0, place.p - shown)
-                for place, shown in zip(view.places, known, strict=True)
-            ]
+            if former is not None:
+                since, unseen = former.captures, former.unseen
+                known = [max(pair) for pair in zip(known, former.known, strict=True)]
+            first = max(since, cover.first)
+            distances = cover.distances(view, first)
+            unseen = min(unseen, _unseen(cover, view, distances, first))
+            if view.digest and view.digest in cover.digests:
+                known = [1.0] * len(known)
+            else:
+                looked = _Look(cover, view, now, (since, first), distances, known)
+                looked.compare_frames()
+                looked.compare_places()
+            return Comparison(tuple(known), unseen, cover.count)
+
+    def _of(self, camera: str) -> CameraCover:
+        return self._cameras.get(camera) or CameraCover(self._limits)
 
 
-def track_key(suspect: Suspect | Place, run: str) -> TrackKey | None:
-    """Return what names an object, or an event of one rule; None for a suspect without track."""
-    if suspect.track is None:
-        return None
-    return run, "" if suspect.box is not None else suspect.rule, suspect.track
+def _unseen(cover: CameraCover, view: View, distances: NDArray[np.int64], since: int) -> float:
+    """Return the small term beside the captures since that number, at these distances."""
+    alike = max(0.0, 1.0 - int(distances.min(initial=FAR_BITS)) / FAR_BITS)
+    near = exp(-cover.apart(view, since) / UNSEEN_TIME_S)
+    return UNSEEN * (1 - max(alike, near))
 
 
-def _compare_frames(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
-    """Raise what is known of whole-frame suspects by the similarity of the images.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A view beside the captures of its camera since a number."""
 
-    The label of a near-identical image answers which class it has, whatever the model says.
-    """
-    whole = [n for n, place in enumerate(view.places) if place.box is None]
-    if not whole or view.bits is None:
-        return
-    for shown in cover.shown:
-        if shown.view.bits is None:
-            continue
-        alike = image_similarity(view.bits, shown.view.bits)
-        same_image = hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
+    cover: CameraCover
+    view: View
+    now: float
+    since: tuple[int, int]  # the captures to compare with: of places, of images
+    distances: NDArray[np.int64]  # of these images, in bits
+    known: list[float]  # by place; raised here
+
+    def compare_frames(self) -> None:
+        """Raise what is known of whole-frame suspects by the similarity of the images.
+
+        The label of a near-identical image answers which class it has, whatever the model says.
+        """
+        cover, view = self.cover, self.view
+        whole = [n for n, place in enumerate(view.places) if place.box is None]
+        if not whole or view.bits is None or not len(cover.frame_capture):
+            return
+        since = self.since[1]
+        first = int(np.searchsorted(cover.frame_capture.since(0), since))
+        distances = self.distances[cover.frame_capture.since(first) - since]
+        alike = np.maximum(0.0, 1.0 - distances / FAR_BITS)
+        is_same = distances <= NEAR_IDENTICAL_BITS
+        times = cover.frame_at.since(first)
+        fade = np.ones(len(times))
+        if (times < self.now).any():
+            fade = np.array([faded(at, self.now) for at in times.tolist()])
+        p, rules = cover.frame_p.since(first), cover.frame_rule.since(first)
         for n in whole:
             place = view.places[n]
-            for other in shown.view.places:
-                if other.box is None and other.rule == place.rule:
-                    p = max(other.p, place.p) if same_image else alike * other.p
-                    known[n] = max(known[n], p * shown.fade(now))
+            shown = np.where(is_same, np.maximum(p, place.p), alike * p) * fade
+            found = shown[rules == cover.rule_number(place.rule)].max(initial=0.0)
+            self.known[n] = max(self.known[n], float(found))
+
+    def compare_places(self) -> None:
+        """Raise what is known of suspects with a box by place and appearance."""
+        cover, view, known = self.cover, self.view, self.known
+        mine = [
+            n
+            for n, place in enumerate(view.places)
+            if place.crop is not None and known[n] < place.p
+        ]
+        first = int(np.searchsorted(cover.place_capture.since(0), self.since[0]))
+        if not mine or first == len(cover.places):
+            return
+        theirs = cover.boxes.since(first)
+        boxes = np.array([view.places[n].box for n in mine], np.float32)
+        overlap = iou(boxes, theirs)
+        rows, columns = np.nonzero(_nearest(overlap, cover.limits.pairs))
+        order = np.argsort(-overlap[rows, columns], kind="stable")
+        rows, columns = rows[order], columns[order]
+        same_image = self._near_identical(cover.place_capture.since(first))
+        p = cover.place_p.since(first)
+        while len(rows):
+            so_far = np.array([self.known[n] for n in mine])
+            own = np.array([view.places[n].p for n in mine])
+            # The others can raise nothing.
+            useful = (so_far < own)[rows] & (same_image[columns] | (p[columns] > so_far[rows]))
+            rows, columns = rows[useful], columns[useful]
+            self._look_at(
+                [mine[row] for row in rows[:_MOST_AT_ONCE]],
+                columns[:_MOST_AT_ONCE] + first,
+                overlap[rows, columns][:_MOST_AT_ONCE],
+                same_image[columns[:_MOST_AT_ONCE]],
+            )
+            rows, columns = rows[_MOST_AT_ONCE:], columns[_MOST_AT_ONCE:]
+
+    def _near_identical(self, captures: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether the image of each capture is near-identical; False for a forgotten one."""
+        is_near = np.append(self.distances <= NEAR_IDENTICAL_BITS, np.False_)
+        return is_near[np.maximum(captures - self.since[1], -1)]
+
+    def _look_at(
+        self,
+        mine: Sequence[int],
+        columns: NDArray[np.intp],
+        overlap: FloatArray,
+        same_image: NDArray[np.bool_],
+    ) -> None:
+        """Compare pairs of a place of the view and a place that was shown, `[pairs]` each."""
+        if not mine:
+            return
+        cover, view = self.cover, self.view
+        same, is_flat = look_same(
+            grown(np.array([view.places[n].box for n in mine], np.float32)),
+            [view.places[n].crop or b"" for n in mine],
+            grown(cover.boxes.since(0)[columns]),
+            [cover.places[column][1].crop or b"" for column in columns],
+        )
+        self._compare_features(mine, columns, same)
+        # Nothing to see in both, on a near-identical image: the wall has not changed.
+        same |= is_flat & same_image & (overlap >= _SAME_FLAT_IOU)
+        for pair in np.flatnonzero(same).tolist():
+            (shown, place), n = cover.places[columns[pair]], mine[pair]
+            p = max(place.p, view.places[n].p) if same_image[pair] else place.p
+            self.known[n] = max(self.known[n], p * shown.fade(self.now))
+
+    def _compare_features(
+        self, mine: Sequence[int], columns: NDArray[np.intp], same: NDArray[np.bool_]
+    ) -> None:
+        """Replace what the crops say by what the model's features say, where both have one.
+
+        `same`: of each pair, whether the crops look the same; changed here.
+        """
+        pairs = []
+        for number, (n, column) in enumerate(zip(mine, columns, strict=True)):
+            shown, other = self.cover.places[column]
+            one, two = self.view.places[n].feature, other.feature
+            if self.view.source == shown.view.source and one is not None and two is not None:
+                pairs.append((number, one, two))
+        if pairs:
+            numbers, ours, theirs = zip(*pairs, strict=True)
+            same[list(numbers)] = features_agree(ours, theirs)
 
 
-def _compare_places(cover: _CameraCover, view: View, known: list[float], now: float) -> None:
-    """Raise what is known of suspects with a box by place and appearance."""
-    mine = [n for n, place in enumerate(view.places) if place.crop is not None]
-    if not mine or not cover.places:
-        return
-    boxes = np.array([view.places[n].box for n in mine], np.float32)
-    overlap = _iou(boxes, cover.boxes)
-    identical = {
-        id(shown)
-        for shown in cover.shown
-        if view.bits is not None
-        and shown.view.bits is not None
-        and hash_distance(view.bits, shown.view.bits) <= NEAR_IDENTICAL_BITS
-    }
-    same_image = np.array([id(shown) in identical for shown, _ in cover.places])
+def _nearest(overlap: FloatArray, most: int | None) -> NDArray[np.bool_]:
+    """Return which pairs are compared: those at one place, `most` of each row."""
+    near: NDArray[np.bool_] = overlap >= _SAME_PLACE_IOU
+    if most is None or overlap.shape[1] <= most:
+        return near
     # Of equal ones the newest: they come last.
-    order = np.argsort(overlap, axis=1, kind="stable")[:, -_MOST_PAIRS:]
-    near = np.take_along_axis(overlap, order, axis=1) >= _SAME_PLACE_IOU
-    pairs = np.stack([np.nonzero(near)[0], order[near]], axis=1)
-    if not len(pairs):
-        return
-    rows, columns = pairs[:, 0], pairs[:, 1]
-    same, is_flat = look_same(
-        grown(boxes[rows]),
-        [view.places[mine[row]].crop or b"" for row in rows],
-        grown(cover.boxes[columns]),
-        [cover.places[column][1].crop or b"" for column in columns],
-    )
-    _compare_features(cover, view, [mine[row] for row in rows], columns, same)
-    # Nothing to see in both, on a near-identical image: the wall has not changed.
-    same |= is_flat & same_image[columns] & (overlap[rows, columns] >= _SAME_FLAT_IOU)
-    for row, column in zip(rows[same], columns[same], strict=True):
-        shown, place = cover.places[column]
-        n = mine[row]
-        p = max(place.p, view.places[n].p) if same_image[column] else place.p
-        known[n] = max(known[n], p * shown.fade(now))
-
-
-def _compare_features(
-    cover: _CameraCover,
-    view: View,
-    mine: Sequence[int],
-    columns: NDArray[np.intp],
-    same: NDArray[np.bool_],
-) -> None:
-    """Replace what the crops say by what the model's features say, where both places have one.
-
-    Args:
-        cover: With the places that were shown.
-        view: Of the frame.
-        mine: The place of the view in each pair.
-        columns: The place that was shown in each pair.
-        same: Of each pair, whether the crops look the same; changed here.
-    """
-    pairs = []
-    for n, (place, column) in enumerate(zip(mine, columns, strict=True)):
-        shown, other = cover.places[column]
-        one, two = view.places[place].feature, other.feature
-        if view.source == shown.view.source and one is not None and two is not None:
-            pairs.append((n, one, two))
-    if pairs:
-        numbers, ours, theirs = zip(*pairs, strict=True)
-        same[list(numbers)] = features_agree(ours, theirs)
-
-
-def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    inner = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    area = np.maximum(inner, 0).prod(axis=2)
-    both = (a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1)[None]
-    return np.asarray(area / np.maximum(both - area, 1e-12), np.float32)
+    chosen = np.zeros_like(near)
+    order = np.argsort(overlap, axis=1, kind="stable")
+    np.put_along_axis(chosen, order[:, -most:], values=True, axis=1)
+    return near & chosen

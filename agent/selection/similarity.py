@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 
 from agent.domain import Feature, FloatArray, Grey, Pixels
 
+HASH_BITS = 256
+
 NEAR_IDENTICAL_BITS = 8
 """Bits of the hash in which two images of one scene differ at most."""
+
+FAR_BITS = 48
+"""Hashes that differ in more bits are of different scenes."""
 
 CUT_BITS = 80
 """Bits from which two consecutive images are of different scenes: no object moves like that."""
@@ -40,7 +45,7 @@ the mean of the frame is subtracted, it is nearly the same for maps of other str
 
 _HASH_SIDE = 16
 _BRIGHTER = 1.0  # grey levels; less is noise, so that a dark wall has the same hash in each frame
-_FAR_BITS = 48  # hashes that differ in more bits are of different scenes
+_WORDS, _WORD_MASK = HASH_BITS // 64, 2**64 - 1
 _CONTEXT = 0.25  # of the box's size, on each side: a crop shows the object against its background
 _SAMPLES = 8  # across and down, of the part that two crops share
 _NOISE = 2.5  # grey levels, standard deviation: sensor noise that is left in a thumbnail
@@ -75,9 +80,14 @@ def hash_distance(a: int, b: int) -> int:
     return (a ^ b).bit_count()
 
 
+def hash_words(bits: int) -> NDArray[np.uint64]:
+    """Return a hash as 4 words of 64 bits, to compare it with many by `np.bitwise_count`."""
+    return np.array([(bits >> 64 * word) & _WORD_MASK for word in range(_WORDS)], np.uint64)
+
+
 def image_similarity(a: int, b: int) -> float:
     """Return 1 for equal hashes, falling to 0 for another scene."""
-    return max(0.0, 1.0 - hash_distance(a, b) / _FAR_BITS)
+    return max(0.0, 1.0 - hash_distance(a, b) / FAR_BITS)
 
 
 def grown(boxes: FloatArray) -> FloatArray:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from agent.domain import Box, Grey, Suspect
 from agent.selection.budget.hint import SendHint
-from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, UNSEEN, Cover
+from agent.selection.camera_cover import HALF_LIFE_S, MOST_SHOWN
+from agent.selection.cover import UNSEEN, Cover
 from agent.selection.similarity import CROP_SIDE, difference_hash
 from agent.selection.suspects import MOST_SUSPECTS
 from agent.selection.view import Place, View, view_of

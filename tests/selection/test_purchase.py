@@ -17,7 +17,8 @@ from agent.selection.budget import purchase as purchase_module
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import DAY_S, Ledger
 from agent.selection.budget.purchase import REMEMBERED_S, BudgetedOrder
-from agent.selection.cover import MOST_SHOWN, UNSEEN, Cover
+from agent.selection.camera_cover import MOST_SHOWN
+from agent.selection.cover import UNSEEN, Cover
 from agent.selection.view import Place, View
 from agent.spool.eviction import EvictionQueue, InclusionProbabilities
 from agent.system import uuid7

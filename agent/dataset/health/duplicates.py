@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.selection.similarity import NEAR_IDENTICAL_BITS
-
-_WORDS = 4  # of 64 bits
-_WORD_MASK = 2**64 - 1
+from agent.selection.similarity import NEAR_IDENTICAL_BITS, hash_words
 
 
 def exact_groups(sha256: Sequence[str]) -> list[list[int]]:
@@ -103,5 +100,4 @@ def neighbours(
 
 def _words(hashes: Sequence[int]) -> NDArray[np.uint64]:
     """Return hashes of 256 bits as `[n, 4]` words."""
-    rows = [[(each >> 64 * word) & _WORD_MASK for word in range(_WORDS)] for each in hashes]
-    return np.array(rows, np.uint64).reshape(-1, _WORDS)
+    return np.array([hash_words(each) for each in hashes], np.uint64).reshape(-1, 4)

@@ -10,7 +10,8 @@ from agent.ports import SendDecision, SendOrder
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import AUTO_LEDGER_NOTE, ClockReading, Ledger
 from agent.selection.budget.send_order import farthest
-from agent.selection.cover import MOST_SHOWN, Cover
+from agent.selection.camera_cover import MOST_SHOWN
+from agent.selection.cover import Cover
 from agent.selection.view import View
 
 OFF = "AGENT_AUTO_PER_DAY is 0, so that captures of the lane auto wait"

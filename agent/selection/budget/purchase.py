@@ -12,7 +12,8 @@ from agent.ports import SendDecision
 from agent.selection.budget.hint import SendHint
 from agent.selection.budget.ledger import LEDGER_NOTE, ClockReading, Ledger
 from agent.selection.budget.send_order import farthest, is_unobjected, sampled
-from agent.selection.cover import HALF_LIFE_S, MOST_SHOWN, Cover
+from agent.selection.camera_cover import HALF_LIFE_S, MOST_SHOWN
+from agent.selection.cover import Cover
 
 REMEMBERED_S = 3 * HALF_LIFE_S
 """Purchases are remembered over restarts for so long: an eighth of what they showed counts then."""
