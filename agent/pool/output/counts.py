@@ -3,29 +3,33 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-
-@dataclass(slots=True)
-class SourceCounts:
-    """What one source has."""
-
-    source: str  # as given
-    images: int = 0  # analysed, frames of recordings too
-    unreadable: int = 0
+from agent.pool.rows import PoolRow
 
 
 @dataclass(slots=True)
 class PoolCounts:
     """What a pool has."""
 
-    sources: list[SourceCounts]
     cameras: Counter[str] = field(default_factory=Counter)  # images by camera
     unusable: int = 0  # black, covered or frozen images
     degraded: int = 0  # dark, overexposed or blurred ones
+    shown_before: int = 0  # images that `--after` has
     problems: dict[str, str] = field(default_factory=dict)  # keys of unreadable images, and why
     other_models: Counter[str] = field(default_factory=Counter)
-    """Captures by the model that made them, `NAME (SHA256)`, where it is not the pool's."""
+    """Captures by the model that made them, where it is not the pool's."""
 
     @property
     def images(self) -> int:
-        """The number of analysed images."""
-        return sum(each.images for each in self.sources)
+        """The number of analysed images, frames of recordings too."""
+        return self.cameras.total()
+
+    def add(self, row: PoolRow) -> None:
+        """Count a row."""
+        if row.problem:
+            self.problems[row.key] = row.problem
+            return
+        self.cameras[row.camera] += 1
+        self.unusable += row.is_unusable
+        self.degraded += row.is_degraded
+        if row.other_model:
+            self.other_models[row.other_model] += 1

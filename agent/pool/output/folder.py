@@ -3,13 +3,15 @@
     1  the captures of the former choice that are not chosen any more are looked up: if a person
        worked on one of them, nothing is changed
     2  `.pool/choice.json` names the captures of both choices
-    3  the former ones are removed, the chosen ones are stored
+    3  the former ones are removed, the chosen ones are stored; records of those that are in both
+       get their new reason and value
     4  `.pool/choice.json` names the chosen ones
 
 A kill at any point leaves what the next call completes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -32,22 +34,25 @@ class FolderOutput:
         self._out = out
         self._dataset = dataset
         self._disk = disk
+        self._touched: frozenset[str] = frozenset()  # captures that people worked on
 
-    def begin(self, chosen: Collection[str]) -> None:
+    def begin(self, chosen: AbstractSet[str]) -> None:
         """Make room for a choice: remove what a former one put here and this one does not.
 
         Raises `ConfigurationError`, before anything is changed, if people worked on such captures.
         """
         own = self._out.own_captures()
-        gone = stored_captures(self._out.directory, own - set(chosen))
-        if touched := worked_on(self._out.directory, gone):
+        stored = stored_captures(self._out.directory, own)
+        self._touched = frozenset(each.id for each in worked_on(self._out.directory, stored))
+        gone = [each for each in stored if each.id not in chosen]
+        if touched := [each for each in gone if each.id in self._touched]:
             out = printable(self._out.directory)
             raise ConfigurationError(
                 f"cannot choose again in {out}: people have worked on {len(touched)} of its images "
                 f"that would not be chosen any more, such as {touched[0].id}; name another --out, "
                 f"and add --after {out} to go on from these images"
             )
-        self._out.note_captures(own | set(chosen))
+        self._out.note_captures(own | chosen)
         for capture in gone:
             remove_capture(capture, self._disk)
 
@@ -63,7 +68,8 @@ class FolderOutput:
 
         def put(capture: OutputCapture) -> tuple[str, str]:
             try:
-                self._dataset.store(capture.record, capture.image)
+                if not self._dataset.store(capture.record, capture.image):
+                    self._renew(capture)
             except UnfitCapture as error:
                 return capture.chosen.row.key, str(error)
             return "", ""
@@ -79,6 +85,18 @@ class FolderOutput:
             except DamagedDataset as error:
                 raise ConfigurationError(str(error)) from error
         return problems
+
+    def _renew(self, capture: OutputCapture) -> None:
+        """Write the record of a capture that was stored by a former choice, if it is another.
+
+        Its objects are the same, so its labels are too. What people reviewed stays as they saw it.
+        """
+        name = capture.chosen.row.id
+        if name in self._touched:
+            return
+        for stored in stored_captures(self._out.directory, (name,)):
+            if self._disk.read(stored.record_path) != capture.record:
+                self._disk.write_durably(stored.record_path, capture.record)
 
     def finish(self, chosen: Collection[str]) -> None:
         """Note that the folder has this choice alone."""

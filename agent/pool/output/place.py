@@ -7,15 +7,14 @@
 point the next call knows which captures are its own.
 """
 
-import contextlib
 import errno
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from agent.errors import ConfigurationError, TemporaryError
+from agent.errors import ConfigurationError
 from agent.files import Disk, is_disk_full, read_regular_file
 from agent.printable import printable
 from agent.record.verdicts import is_capture_id
@@ -24,7 +23,6 @@ KEPT = ".pool"
 """The folder of what is kept for the next call."""
 
 _CHOICE = "choice.json"
-_LOCK = "lock"
 _LARGEST = 1_000_000_000  # bytes of a choice of 20 million images
 
 
@@ -36,12 +34,12 @@ class OutFolder:
         self.kept = self.directory / KEPT
         self._disk = disk
 
-    def prepare(self, sources: Sequence[str], after: Sequence[Path]) -> None:
+    def prepare(self, after: Sequence[Path]) -> None:
         """Make the folder; raise `ConfigurationError` where the command must not write.
 
-        `sources` are as given; buckets are no concern of a folder.
+        `after` are the folders of former choices.
         """
-        self._check_apart(sources, after)
+        self._check_after(after)
         try:
             is_used = self.directory.exists() and any(self.directory.iterdir())
             if is_used and (self.kept.is_symlink() or not self.kept.is_dir()):
@@ -59,44 +57,14 @@ class OutFolder:
         fix = "make room there" if is_full else "name a folder that you may write to"
         raise ConfigurationError(f"cannot use --out {printable(self.directory)}: {why}; {fix}")
 
-    def _check_apart(self, sources: Sequence[str], after: Sequence[Path]) -> None:
+    def _check_after(self, after: Sequence[Path]) -> None:
         out = self.directory.resolve()
-        for source in sources:
-            if source.lower().startswith("s3://"):
-                continue
-            path = Path(source).resolve()
-            if path == out or out.is_relative_to(path):
-                raise ConfigurationError(
-                    f"cannot use --out {printable(self.directory)}: it is inside of the source "
-                    f"{printable(source)}, so the next call would find its own images there; name "
-                    "a folder outside of it"
-                )
-            if path.is_relative_to(out):
-                raise ConfigurationError(
-                    f"cannot use --out {printable(self.directory)}: the source {printable(source)} "
-                    "is inside of it; name another folder"
-                )
         for each in after:
             if each.resolve() == out:
                 raise ConfigurationError(
                     f"cannot use --after {printable(each)}: it is --out itself; name a new folder "
-                    "for --out to continue from it"
+                    "for --out to go on from it"
                 )
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other calls of the command out; raises `TemporaryError` while one is there."""
-        with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(self._disk.locked(self.kept / _LOCK, seconds=0.0))
-            except BlockingIOError:
-                raise TemporaryError(
-                    f"cannot use --out {printable(self.directory)}: another `capture-agent pool` "
-                    "is writing there; wait for it, or name another folder"
-                ) from None
-            except OSError as error:
-                self._refuse(error.strerror or str(error), is_full=is_disk_full(error))
-            yield
 
     def own_captures(self) -> frozenset[str]:
         """Return the ids of the captures that this command put here, or was putting here."""

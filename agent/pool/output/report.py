@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from agent import __version__
 from agent.domain import ModelInfo
 from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
 from agent.pool.output.counts import PoolCounts
+from agent.pool.sources.found import SourceSummary
 
 SCHEMA = 1
 
@@ -20,14 +21,12 @@ class Choosing:
     """How well the choice was made."""
 
     near_duplicates: int = 0  # images left out: nearly identical to a chosen or shown one
-    shown_before: int = 0  # images of the pool that `--after` has
     best_possible: float = 0.0  # expected failures: no other choice of as many can show more
-    is_exact: bool = True  # each image was the best at its turn
     next_values: tuple[float, ...] = ()  # of the images that would come next, best first
-    notes: tuple[str, ...] = field(default=())
 
 
 def report_of(
+    sources: Sequence[SourceSummary],
     chosen: Sequence[ChosenImage],
     counts: PoolCounts,
     choosing: Choosing,
@@ -43,13 +42,13 @@ def report_of(
         "agent": __version__,
         "model": {"name": model.name, "sha256": model.sha256, "task": model.task},
         "settings": dict(settings),
-        "sources": [asdict(each) for each in counts.sources],
+        "sources": [_source(each) for each in sources],
         "images": counts.images,
         "unreadable": len(counts.problems),
         "unusable": counts.unusable,
         "degraded": counts.degraded,
         "near_duplicates": choosing.near_duplicates,
-        "shown_before": choosing.shown_before,
+        "shown_before": counts.shown_before,
         "other_models": dict(counts.other_models.most_common()),
         "chosen": len(chosen),
         "expected_failures": round(failures, _DIGITS),
@@ -141,4 +140,16 @@ def _suspect(each: ChosenSuspect) -> dict[str, Any]:
         "prior": round(suspect.p, _DIGITS),
         "added": round(each.added, _DIGITS),
         "reason": suspect.reason,
+    }
+
+
+def _source(summary: SourceSummary) -> dict[str, Any]:
+    return {
+        "source": summary.source,
+        "items": {kind.value: count for kind, count in sorted(summary.items.items()) if count},
+        "passed_over": dict(summary.passed_over.most_common()),
+        "repeated": summary.repeated,
+        "without_record": summary.without_record,
+        "problem_count": summary.problem_count,
+        "problems": list(summary.problems),
     }
