@@ -85,6 +85,10 @@ class TargetFailed(TargetBlocked):
     """A bug in a target: keep all, report its traceback once, probe slowly; captures go on."""
 
 
+class StatusRefused(AgentError):
+    """The endpoint has no place for the statuses of devices; captures go on, ask again seldom."""
+
+
 class CaptureRejected(AgentError):
     """The endpoint refuses this one capture; others may pass."""
 

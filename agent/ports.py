@@ -181,6 +181,12 @@ class CaptureFolder(Protocol):
         Raises `UnfitCapture`, `DamagedDataset`, or `OSError` when the disk refuses.
         """
 
+    def store_status(self, device: str, status: bytes) -> None:
+        """Store what a device says of itself, durably, in place of the former one.
+
+        Raises `OSError` when the disk refuses.
+        """
+
 
 class UploadTarget(Protocol):
     """Where captures go. Returning from `send` means the endpoint proved that it stored it.
@@ -201,6 +207,18 @@ class UploadTarget(Protocol):
         """Ask, without sending a capture, whether `send` could work; say in a few words why so.
 
         Raises as `send` does.
+        """
+
+
+@runtime_checkable
+class TakesStatus(Protocol):
+    """A target whose endpoint has a place for what devices say of themselves."""
+
+    def send_status(self, device: str, status: bytes) -> None:
+        """Put the status of a device in place of its former one. Any thread may call it.
+
+        Raises `TargetUnavailable`, `TargetBlocked`, or `StatusRefused` where the endpoint has no
+        place for it after all.
         """
 
 

@@ -21,7 +21,6 @@ from threading import Lock
 from typing import Any
 
 from agent.dataset.bucket import Bucket, ObjectMissing
-from agent.dataset.devices import DEVICES
 from agent.dataset.folder import Dataset
 from agent.dataset.records import RECORD_MAX, checked_record, part_folders
 from agent.dataset.reviewed import ReviewedDataset
@@ -30,6 +29,7 @@ from agent.dataset.verdicts import LONGEST_LINE, read_verdicts
 from agent.errors import ConfigurationError, DamagedDataset, TemporaryError, UnfitCapture
 from agent.files import Disk
 from agent.printable import printable
+from agent.record.device_names import DEVICES
 from agent.record.verdicts import is_capture_id
 
 IMAGE_MAX = 50_000_000

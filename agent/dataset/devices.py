@@ -1,18 +1,12 @@
-"""The statuses of devices in a dataset folder: `devices/NAME.json`, one file for each device.
-
-NAME is the device's name: small letters, digits, `_` and `-` as they are, and a dot that is not
-the first character; every other byte of its UTF-8 as `%xx`. So no two names meet on a file system
-that does not tell capitals from small letters, and no name leaves the folder. A name that is too
-long for a file is cut and ends with `~` and its SHA-256; the file itself has the whole name.
-"""
+"""The statuses of devices in a dataset folder: `devices/NAME.json`, one file for each device."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
 from agent.files import Disk
+from agent.record.device_names import DEVICES, status_file
 from agent.record.device_status import (
     READ_MAX,
     checked_status,
@@ -21,25 +15,7 @@ from agent.record.device_status import (
     without_receipt,
 )
 
-DEVICES = "devices"
-"""The folder, below that of the dataset; and of objects, below the prefix of a bucket."""
-
 _LOCKS = 64  # statuses of devices with the same lock wait for each other
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
-_STEM_MAX = 200  # characters of a file's name without its ending
-_HASHED = "~"
-
-
-def status_file(device: str) -> str:
-    """Return the name of the file with the status of a device."""
-    encoded = device.encode("utf-8", "surrogatepass")
-    stem = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in encoded)
-    if stem.startswith("."):
-        stem = "%2e" + stem[1:]
-    if len(stem) > _STEM_MAX:
-        digest = hashlib.sha256(encoded).hexdigest()
-        stem = stem[: _STEM_MAX - len(digest) - 1] + _HASHED + digest
-    return f"{stem}.json"
 
 
 class DeviceFolder:

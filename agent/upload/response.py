@@ -12,7 +12,13 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote, quote_plus, urlsplit
 
 from agent.domain import Receipt
-from agent.errors import AgentError, CaptureRejected, TargetBlocked, TargetUnavailable
+from agent.errors import (
+    AgentError,
+    CaptureRejected,
+    StatusRefused,
+    TargetBlocked,
+    TargetUnavailable,
+)
 from agent.printable import printable
 from agent.upload.response_json import Fields, json_object
 
@@ -46,6 +52,8 @@ _HOLD = {
 _PORTAL = "captive portal or wrong address; log the network in or check AGENT_UPLOAD_URL"
 # To a request without a capture, these only say that there was none.
 _PROBE_MAY_BE_FINE = frozenset({404, 405, 501}) | _REJECT
+
+_NO_PLACE = frozenset({404, 405, 501})  # for a request that it does not know
 
 _SECONDS = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?", re.ASCII)
 _CLIP_PROOF = "clip_sha256"
@@ -122,6 +130,24 @@ def describe_probe(response: Response) -> str:
     if captures is not None:
         return f"answers {status}; it holds {captures} captures"
     return f"reachable; answers {status}"
+
+
+def require_status_taken(response: Response, *, secret: str | None = None) -> None:
+    """Return if the endpoint took the status of a device: any 2xx, for nothing is lost without it.
+
+    Raises `StatusRefused` where it has no place for it, else what the response means.
+    """
+    status, cannot = response.status, "cannot send the status of this device"
+    if status in _SUCCESS:
+        return
+    if status in _NO_PLACE:
+        raise StatusRefused(
+            f"the endpoint answers {status} to PUT of devices/ID: it takes no heartbeats"
+        )
+    if status in _REJECT:
+        said = error_text(response.body, secret)
+        raise TargetBlocked(f"{cannot}: the endpoint answers {status}{said}")
+    raise refusal(response, cannot)
 
 
 def retry_after_seconds(value: str | None, date: str | None) -> float | None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dataset.devices import DEVICES, DeviceFolder, status_file
+from agent.dataset.devices import DeviceFolder
 from agent.files import Disk
+from agent.record.device_names import DEVICES, status_file, status_url
 from agent.record.device_status import checked_status, encoded_status
 from tests.record.device_statuses import ABOUT, status_facts
 
@@ -114,3 +115,23 @@ def test_two_devices_never_have_the_same_file(devices: set[str]) -> None:
     assert all(len(name) <= 210 for name in names)
     allowed = set(string.ascii_lowercase + string.digits + "._-%~")
     assert all(set(name) <= allowed and not name.startswith(".") for name in names)
+
+
+def test_where_capitals_count_they_stay_in_the_name() -> None:
+    assert status_file("Gate-07", keeps_capitals=True) == "Gate-07.json"
+    assert status_file("Gate-07") == "%47ate-07.json"
+
+
+@pytest.mark.parametrize(
+    ("url", "device", "expected"),
+    [
+        ("http://h:8000/captures", "gate-07", "http://h:8000/devices/gate-07"),
+        ("http://h:8000", "gate-07", "http://h:8000/devices/gate-07"),
+        ("http://h:8000/", "gate-07", "http://h:8000/devices/gate-07"),
+        ("https://h/api/v1/captures?key=x", "a/b", "https://h/api/v1/devices/a%2Fb?key=x"),
+        ("https://h/api/captures/", "tür 1", "https://h/api/captures/devices/t%C3%BCr%201"),
+        ("https://[fd00::1]/x", "a?b#c%", "https://[fd00::1]/devices/a%3Fb%23c%25"),
+    ],
+)
+def test_the_status_is_beside_the_captures(url: str, device: str, expected: str) -> None:
+    assert status_url(url, device) == expected

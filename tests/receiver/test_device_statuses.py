@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from agent.dataset.devices import DEVICES
 from agent.factories.datasets import dataset_at, receiver_of
 from agent.receiver.receiver import Receiver
+from agent.record.device_names import DEVICES
 from agent.record.device_status import READ_MAX, checked_status, encoded_status
 from tests.fakes.captures import stored_capture
 from tests.receiver.test_receiver import TOKEN, ask, form

@@ -51,18 +51,18 @@ class Client:
         body: Mapping[str, Part] | bytes | None = None,
         repeatable: bool,
         body_max: int = RESPONSE_MAX,
-        signed_url: str | None = None,
+        instead: str | None = None,
     ) -> Response:
         """Make one request; a mapping as `body` is sent as a multipart form.
 
-        `signed_url` stands in place of base, `path` and `query`. At most `body_max` bytes of the
+        `instead` stands in place of base, `path` and `query`. At most `body_max` bytes of the
         response's body prove anything. A `repeatable` one may reach the endpoint twice, so it must
         be harmless there.
 
         Raises `TargetUnavailable` or `TargetBlocked` without a complete response; their text holds
         nothing of `query`, `headers` and `body`.
         """
-        url = signed_url or self._base + path + (f"?{urlencode(query)}" if query else "")
+        url = instead or self._base + path + (f"?{urlencode(query)}" if query else "")
         all_headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         try:
             with doing(f"waits for a response of {self._where}"):

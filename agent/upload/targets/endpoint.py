@@ -1,4 +1,7 @@
-"""The generic endpoint: one multipart POST for each capture, proved by the response."""
+"""The generic endpoint: one multipart POST for each capture, proved by the response.
+
+Heartbeats go by PUT to `devices/ID` beside it.
+"""
 
 from contextlib import AbstractContextManager
 from typing import Self
@@ -6,11 +9,12 @@ from typing import Self
 from agent.domain import Receipt, StoredCapture
 from agent.ports import Clock
 from agent.record.clips import CLIP_TYPE
+from agent.record.device_names import status_url
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client, checked_token
 from agent.upload.http.multipart import Part
 from agent.upload.http.options import HttpOptions
-from agent.upload.response import describe_probe, require_proof
+from agent.upload.response import describe_probe, require_proof, require_status_taken
 from agent.upload.targets.address import parse_http
 from agent.upload.targets.context import TargetContext
 
@@ -33,6 +37,7 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
         """`needs_clips`: a capture counts as delivered only if its clip is proved too."""
         parse_http(url)
         self.name = redact_endpoint(url)
+        self._url = url
         self._token = checked_token(token)
         self._headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._needs_clips = needs_clips
@@ -75,6 +80,17 @@ class EndpointTarget(AbstractContextManager["EndpointTarget"]):
             needs_clip=self._needs_clips,
             secret=self._token,
         )
+
+    def send_status(self, device: str, status: bytes) -> None:
+        """Put the status of a device beside the captures; see `TakesStatus`."""
+        response = self._client.request(
+            "PUT",
+            instead=status_url(self._url, device),
+            headers=self._headers | {"Content-Type": "application/json"},
+            body=status,
+            repeatable=True,
+        )
+        require_status_taken(response, secret=self._token)
 
     def probe(self) -> str:
         """Ask by GET, without a capture, what the address says; see `UploadTarget`."""

@@ -98,6 +98,17 @@ class FolderTarget:
             clip_sha256=capture.clip_sha256,
         )
 
+    def send_status(self, device: str, status: bytes) -> None:
+        """Store the status of a device in `devices/` there; see `TakesStatus`."""
+        self._require_directory()
+        try:
+            self._require_room(len(status))
+            with doing(f"writes to {self.name}"):
+                self._folder.store_status(device, status)
+        except OSError as error:
+            raise self._explained(error) from error
+        self._seen = True
+
     def probe(self) -> str:
         """Look whether the folder is there and lets us write; see `UploadTarget`."""
         self._require_directory()

@@ -4,9 +4,11 @@ PREFIX/DEVICE/yyyy-mm-dd/ID.jpg     the image, the bytes as captured
 PREFIX/DEVICE/yyyy-mm-dd/ID.mjpeg   the frames around it, where the capture has a clip
 PREFIX/DEVICE/yyyy-mm-dd/ID.json    the record, written last: a capture is stored when this is
 
-All are created only where nothing has their key (`If-None-Match: *`), so nothing is overwritten
-and a capture that is sent again is compared with what is there. Credentials, region and endpoint
-come from the variables that all S3 tools read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+PREFIX/devices/DEVICE.json          what the device last said of itself, replaced by each heartbeat
+
+All of a capture are created only where nothing has their key (`If-None-Match: *`), so nothing is
+overwritten and a capture that is sent again is compared with what is there. Credentials, region and
+endpoint come from the variables that all S3 tools read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
 AWS_REGION, AWS_ENDPOINT_URL.
 """
 
@@ -17,9 +19,10 @@ from datetime import timedelta
 from typing import Any, Literal, Self
 
 from agent.domain import Receipt, StoredCapture
-from agent.errors import CaptureRejected, ConfigurationError, TargetBlocked
+from agent.errors import CaptureRejected, ConfigurationError, StatusRefused, TargetBlocked
 from agent.ports import Clock
 from agent.record.clips import CLIP_TYPE
+from agent.record.device_names import DEVICES, status_file
 from agent.record.summary import capture_day
 from agent.redaction import redact_endpoint
 from agent.upload.http.client import Client
@@ -49,6 +52,7 @@ _RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
 _NEVER_THERE = "no-such-object-of-edge-capture-agent"
 _SIGNED_FOR = timedelta(minutes=15)  # as long as a store accepts a signed header
 _OK = 200
+_NO_PLACE = frozenset({405, 501})
 
 
 class S3Target(AbstractContextManager["S3Target"]):
@@ -121,6 +125,18 @@ class S3Target(AbstractContextManager["S3Target"]):
             raise CaptureRejected(f"cannot deliver {capture.id}: another record has this id")
         return Receipt(capture.id, sha256, duplicate=True, clip_sha256=capture.clip_sha256)
 
+    def send_status(self, device: str, status: bytes) -> None:
+        """Put the status of a device below the prefix; see `TakesStatus`."""
+        key = "/".join((*self._prefix, DEVICES, status_file(device, keeps_capitals=True)))
+        response = self._ask("PUT", key, body=status, headers={"Content-Type": "application/json"})
+        if response.status == _OK:
+            return
+        cannot = "cannot send the status of this device"
+        if response.status in _NO_PLACE:
+            raise StatusRefused(f"{cannot}: the store answers {response.status}")
+        error = explain_response(response, cannot)
+        raise TargetBlocked(str(error)) if isinstance(error, CaptureRejected) else error
+
     def probe(self) -> str:
         """Ask for an object that is not there; see `UploadTarget`."""
         response = self._ask("GET", "/".join((*self._prefix, _NEVER_THERE)))
@@ -158,7 +174,7 @@ class S3Target(AbstractContextManager["S3Target"]):
         except self._expected as error:
             raise explain_signing(error, _CANNOT) from error
         # An object is created only where none is, so that a request may arrive twice.
-        return self._client.request(method, signed_url=url, repeatable=True, **request)
+        return self._client.request(method, instead=url, repeatable=True, **request)
 
 
 def _safe(name: str) -> str:
