@@ -225,6 +225,19 @@ class Observation:
     surroundings: Surroundings | None = field(default=None, compare=False, repr=False)
     """The clip around the frame; None without `AGENT_CLIP`."""
 
+    @classmethod
+    def of(cls, frame: Frame, prediction: Prediction, grey: Grey) -> "Observation":
+        """Return a frame and what the model said of it; `grey` is its thumbnail."""
+        return cls(
+            frame,
+            prediction.detections,
+            grey=grey,
+            classes=prediction.classes,
+            invalid=prediction.invalid,
+            model=prediction.model,
+            features=prediction.features,
+        )
+
 
 OBJECT_TASKS = (Task.DETECT, Task.SEGMENT, Task.POSE, Task.OBB)
 """The tasks whose models report objects with boxes."""

@@ -37,6 +37,18 @@ _OPTIONS = {
 """Options of FFmpeg for a file. Audio is opened only to be refused by its name."""
 
 
+class RecordingTime:
+    """The clock of a recording: it starts in 1970, because the recording time is unknown."""
+
+    def monotonic(self) -> float:
+        """Return 0: nothing is measured with it."""
+        return 0.0
+
+    def wall(self) -> float:
+        """Return 0: each frame gets its position instead."""
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class _DecodedFrame:
     index: int

@@ -130,8 +130,8 @@ class RememberedDetector:
 
 def _watched(number: int, folder: Path, detector: "Detector", stage: "Callable[[str], Any]") -> Day:
     """Draw a day (its place in `DAYS`), and run the model on each frame of its recording."""
-    from agent.camera.recording import Recording
-    from agent.replay.frames import RecordingTime, address_of, observations
+    from agent.camera.recording import Recording, RecordingTime
+    from agent.replay.frames import address_of, observations
 
     clip = folder / f"day-{number + 1}.mp4"
     objects: list[tuple[StreetObject, ...]] = []

@@ -134,9 +134,9 @@ def replay(
 def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input]:
     """All recordings, measured, so that none is missing after an hour of work on another."""
     from agent.camera.length import length_of
-    from agent.camera.recording import Recording
+    from agent.camera.recording import Recording, RecordingTime
     from agent.factories.cameras import masks_of_recording
-    from agent.replay.frames import RecordingTime, address_of
+    from agent.replay.frames import address_of
 
     inputs: list[_Input] = []
     for source in sources:

@@ -57,6 +57,13 @@ class JpegEncoder:
             )
         return self._encoded(self._prepared(frame, redacted), frame, redacted)
 
+    def described(self, observation: Observation, suspects: Sequence[Suspect] = ()) -> EncodedImage:
+        """Return what `encode` would, without the bytes, and without encoding anything."""
+        frame = observation.frame
+        height, width = frame.pixels.shape[:2]
+        hidden = _hidden(frame, redacted_parts(observation, self._redact, suspects))
+        return EncodedImage(b"", *self._stored_size(width, height), hidden=hidden)
+
     def drawn(
         self, observation: Observation, draw: Callable[[Pixels, EncodedImage], None]
     ) -> EncodedImage:
@@ -74,14 +81,20 @@ class JpegEncoder:
         draw(pixels, EncodedImage(b"", width, height, hidden=_hidden(frame, redacted)))
         return self._encoded(pixels, frame, redacted)
 
+    def _stored_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height of the stored image of a frame of this size."""
+        scale = self._max_side / max(height, width)
+        if scale >= 1:
+            return width, height
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
     def _prepared(self, frame: Frame, redacted: tuple[HiddenPart, ...]) -> Pixels:
         """Return the pixels as they may be seen, shrunk; the frame's own where nothing is done."""
         pixels = pixelated(frame.pixels, redacted) if redacted else frame.pixels
         height, width = pixels.shape[:2]
-        if self._max_side >= max(height, width):
+        size = self._stored_size(width, height)
+        if size == (width, height):
             return pixels
-        scale = self._max_side / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
         return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _encoded(

@@ -35,18 +35,6 @@ def address_of(source: str) -> CameraAddress:
     return replace(address, name=name or DEFAULT_NAME)
 
 
-class RecordingTime:
-    """The clock of a recording: it starts in 1970, because the recording time is unknown."""
-
-    def monotonic(self) -> float:
-        """Return 0: nothing is measured with it."""
-        return 0.0
-
-    def wall(self) -> float:
-        """Return 0: each frame gets its position instead."""
-        return 0.0
-
-
 class CaptureIds:
     """Makes ids that depend only on the seed, the recording and the frame's position."""
 
@@ -75,13 +63,4 @@ def observations(source: FrameSource, detector: Detector, *, workers: int) -> It
 
 
 def _observe(detector: Detector, frame: Frame) -> Observation:
-    prediction = detector.detect(frame.pixels)
-    return Observation(
-        frame,
-        prediction.detections,
-        grey=small_grey(frame.pixels),
-        classes=prediction.classes,
-        invalid=prediction.invalid,
-        model=prediction.model,
-        features=prediction.features,
-    )
+    return Observation.of(frame, detector.detect(frame.pixels), small_grey(frame.pixels))

@@ -12,14 +12,14 @@ from agent.camera.address import CameraAddress
 from agent.camera.length import Length
 from agent.camera.masked import MaskedSource
 from agent.camera.masks import CameraMask
-from agent.camera.recording import Recording
+from agent.camera.recording import Recording, RecordingTime
 from agent.dataset.folder import Dataset
 from agent.domain import Capture, ClipSpan, Observation
 from agent.ports import Detector, FrameSource, ImageEncoder
 from agent.record.schema import RecordMaker
 from agent.replay.clips import ReplayClips
 from agent.replay.explanation import Explainer, Explanation
-from agent.replay.frames import CaptureIds, RecordingTime, observations
+from agent.replay.frames import CaptureIds, observations
 from agent.replay.memory_spool import MemorySpool, Purchase
 from agent.selection.cover import Cover
 from agent.selection.device import Selection

@@ -205,16 +205,7 @@ class Inference:
                 prediction = self._detector.detect(pixels)
         self._stats.inferred(self._clock.monotonic() - began)
         self._failed_runs.note(ticket.frame.camera, prediction)
-        observation = Observation(
-            ticket.frame,
-            prediction.detections,
-            grey=grey,
-            classes=prediction.classes,
-            invalid=prediction.invalid,
-            model=prediction.model,
-            features=prediction.features,
-        )
-        self._hand_in(ticket, observation)
+        self._hand_in(ticket, Observation.of(ticket.frame, prediction, grey))
 
     def _hand_in(self, ticket: Ticket, observation: Observation) -> None:
         self._arrived.append((ticket, observation))

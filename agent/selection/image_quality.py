@@ -22,6 +22,7 @@ _OVEREXPOSED = 0.4  # share of pixels that are white
 _WHITE = 250  # grey level
 _FLAT = 6.0  # standard deviation of grey levels: there is light, but no structure
 _COVERED_RATIO = 0.1  # of the camera's median sharpness
+_BLANK = 2.0  # standard deviation of grey levels: the lens is covered, or the image is one colour
 _HISTORY = 600  # sharpness values
 _HISTORY_STEP_S = 1.0
 _HISTORY_LEAST = 20  # values before a median counts
@@ -96,6 +97,11 @@ class QualityMonitor:
             self._median = float(np.median(self._sharpness))
             self._remembered_at = at
         return self._median if len(self._sharpness) >= _HISTORY_LEAST else None
+
+
+def is_blank(grey: Grey) -> bool:
+    """Whether an image `[180, 320]` shows nothing, whatever its camera usually shows."""
+    return float(grey.std()) < _BLANK
 
 
 def _are_equal(a: Grey, b: Grey) -> bool:

@@ -117,6 +117,7 @@ def test_frames_are_read_through_the_masks_alone() -> None:
         "agent.camera.live",
         "agent.camera.recording",
         "agent.factories.cameras",
+        "agent.pool.analysis.recordings",  # with the masks of the camera
         "agent.replay.recording",  # with the masks that it was given
         "agent.cli.replay",  # looks whether a recording can be read
         "agent.cli.demo_loop",  # a drawn clip, of no camera

@@ -156,11 +156,11 @@ def _taken_at(image: Path) -> float | None:
 
 
 def _name_times(images: Iterable[Path]) -> list[float | None] | None:
-    times = [_time_in(image.name) for image in images]
+    times = [stated_time(image.name) for image in images]
     return times if _mostly(times) else None
 
 
-def _time_in(name: str) -> float | None:
+def stated_time(name: str) -> float | None:
     """Return the time that a file name states, in seconds since 1970; None if it states none."""
     if (date := _DATE.search(name)) is not None:
         parts, fraction = [int(part) for part in date.groups()[:6]], date[7]

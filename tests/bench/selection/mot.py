@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.camera.recording import Recording
+from agent.camera.recording import Recording, RecordingTime
 from agent.domain import Box, Feature, Observation, Thresholds
 from agent.ports import Detector
-from agent.replay.frames import RecordingTime, address_of, observations
+from agent.replay.frames import address_of, observations
 from tests.bench.selection.failures import GAP_S, Episodes, Seen, Truth
 
 FLOOR = 0.05

@@ -1,0 +1,170 @@
+"""The analysis of a pool by the settings, made anew in each process of an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.errors import ConfigurationError
+from agent.factories.model import engine_folder, model_variables, require_labels
+from agent.factories.selection import plan_for
+from agent.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from agent.camera.masks import CameraMask
+    from agent.detector.detector import OnnxDetector
+    from agent.detector.model_file.input_spec import InputSpec
+    from agent.domain import ModelInfo
+    from agent.pool.analysis.analyser import PoolAnalyser
+    from agent.pool.analysis.parts import AnalysisParts
+    from agent.pool.engine import MakesAnalyser
+    from agent.pool.items import PoolItem, ReadsItems
+    from agent.selection.plan import SelectionPlan
+    from agent.settings.declarations import Settings
+
+POOL = "pool"
+"""The device in the records of bare images, where AGENT_DEVICE_ID is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSpec:
+    """What the rows of a pool depend on. It can be pickled, and holds no secret."""
+
+    model: Path | None  # absolute; None = the bundled one
+    model_format: str
+    model_labels: str
+    model_input: InputSpec | None
+    model_sha256: str | None  # AGENT_MODEL_SHA256
+    found_sha256: str  # of the model that started the analysis: each process must have the same
+    providers: tuple[str, ...]
+    engines: Path
+    plan: SelectionPlan
+    masks: tuple[CameraMask, ...]
+    fps: float  # frames of a recording analysed per second; 0 = each
+    jpeg_quality: int
+    max_side: int
+    device: str
+
+
+def analysis_spec(settings: Settings) -> tuple[AnalysisSpec, ModelInfo]:
+    """Return what the settings say of the analysis, and the model, which is loaded once for it.
+
+    Raises `ConfigurationError`.
+    """
+    from agent.domain import Task
+
+    words = model_variables(settings)
+    spec = AnalysisSpec(
+        model=None if settings.model is None else settings.model.absolute(),
+        model_format=settings.model_format,
+        model_labels=words["AGENT_MODEL_LABELS"],
+        model_input=settings.model_input,
+        model_sha256=settings.model_sha256,
+        found_sha256="",
+        providers=tuple(settings.providers),
+        engines=engine_folder(settings).absolute(),
+        plan=plan_for(settings, Task.DETECT)[0],
+        masks=settings.masks,
+        fps=settings.fps,
+        jpeg_quality=settings.jpeg_quality,
+        max_side=settings.max_side,
+        device=settings.device_id if "device_id" in settings.model_fields_set else POOL,
+    )
+    model = _detector(spec).info
+    plan, _ = plan_for(settings, model.task)
+    return replace(spec, found_sha256=model.sha256, plan=plan), model
+
+
+def analyser_factory(spec: AnalysisSpec, make_reader: Callable[[], ReadsItems]) -> MakesAnalyser:
+    """Return what makes the analyser of a process; it can be pickled if `make_reader` can."""
+    return partial(make_analyser, spec, make_reader)
+
+
+def make_analyser(spec: AnalysisSpec, make_reader: Callable[[], ReadsItems]) -> PoolAnalyser:
+    """Load the model and return the analyser of this process.
+
+    Raises `ConfigurationError`, also if this machine has another model than the one that started
+    the analysis.
+    """
+    from agent.pool.analysis.analyser import PoolAnalyser
+
+    return PoolAnalyser(analysis_parts(spec, make_reader()))
+
+
+def analysis_parts(spec: AnalysisSpec, reader: ReadsItems) -> AnalysisParts:
+    """Return the parts of the analysis in one process."""
+    from agent.pool.analysis.parts import AnalysisParts
+    from agent.pool.analysis.row_maker import RowMaker
+    from agent.record.image import JpegEncoder
+    from agent.record.schema import RecordMaker
+
+    detector = _detector(spec)
+    encoder = JpegEncoder(
+        quality=spec.jpeg_quality, max_side=spec.max_side, redact=spec.plan.redact
+    )
+    maker = RecordMaker(spec.device, "", detector.info, spec.plan.thresholds, __version__)
+    return AnalysisParts(
+        reader=reader,
+        detector=detector,
+        plan=spec.plan,
+        encoder=encoder,
+        rows=RowMaker(spec.plan, maker, encoder),
+        masks_of=partial(_masks_of, spec.masks),
+        fps=spec.fps,
+    )
+
+
+def _detector(spec: AnalysisSpec) -> OnnxDetector:
+    """Load the model for one thread: a process of an engine has one core."""
+    from agent.detector.detector import load_detector
+    from agent.detector.providers import Hardware
+
+    detector = load_detector(
+        spec.model,
+        model_format=spec.model_format,
+        labels=spec.model_labels,
+        model_input=spec.model_input,
+        sha256=spec.model_sha256,
+        hardware=Hardware(spec.providers, 1, spec.engines),
+        floor=spec.plan.thresholds.floor,
+    )
+    require_labels(detector.info, spec.plan.redact)
+    found = detector.info
+    if spec.found_sha256 not in ("", found.sha256):
+        raise ConfigurationError(
+            f"cannot go on with the model {found.name}: its sha256 is {found.sha256[:12]} here, "
+            f"and {spec.found_sha256[:12]} where the analysis began; give all machines the same "
+            "file"
+        )
+    return detector
+
+
+def _masks_of(masks: tuple[CameraMask, ...], item: PoolItem) -> Sequence[CameraMask]:
+    """Return the masks of the camera that an item is of: it has its name, or it is the only one.
+
+    Captures have the masks of their device already. Raises `ConfigurationError` where masks may be
+    meant for an item, and nobody knows.
+    """
+    from agent.camera.masks import masks_of
+    from agent.pool.items import ItemKind
+
+    if not masks or item.kind is ItemKind.CAPTURE:
+        return ()
+    names = {mask.camera for mask in masks} - {""}
+    if not names:
+        return masks
+    last = item.camera.rpartition("/")[2]
+    for name in (item.camera, last, last.rpartition(".")[0]):
+        if name in names:
+            return masks_of(masks, name)
+    raise ConfigurationError(
+        f"cannot use {printable(item.key)}: AGENT_MASKS hides parts of "
+        f"{' and '.join(sorted(names))}, and nothing says whether it is of one of them; its camera "
+        f"is {printable(item.camera)!r}. Give its folder the name of the camera, or unset "
+        "AGENT_MASKS"
+    )

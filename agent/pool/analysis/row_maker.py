@@ -1,0 +1,138 @@
+"""Makes the row of an analysed frame, and the record of the capture that it may become."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.domain import Capture, EncodedImage, Lane, Observation, Suspect, Thresholds
+from agent.pool.analysis.image import content_id
+from agent.pool.rows import PoolRow, RowSuspect
+from agent.record.image import JpegEncoder
+from agent.record.schema import RecordMaker
+from agent.selection.chances import with_sides
+from agent.selection.image_quality import ImageQuality
+from agent.selection.plan import SelectionPlan
+from agent.selection.suspects import MOST_NAMED
+from agent.selection.view import View, view_of
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What the analysis found in one frame."""
+
+    key: str
+    observation: Observation
+    named: Sequence[Suspect]  # in the order of the rules
+    bits: int | None
+    quality: ImageQuality
+    at: float  # see `PoolRow.at`
+    boot: str  # names the clock of the frame's time, for the record
+    id: str = ""  # of an image; that of a frame is made here
+    is_blank: bool = False
+
+
+class RowMaker:
+    """Makes rows by the settings of the pool."""
+
+    def __init__(self, plan: SelectionPlan, maker: RecordMaker, encoder: JpegEncoder) -> None:
+        """`encoder` makes the images that are stored."""
+        self._plan = plan
+        self._maker = maker
+        self._encoder = encoder
+
+    def row(
+        self, found: Analysed, image: EncodedImage | None, *, frame: int | None = None
+    ) -> PoolRow:
+        """Return a row; `image` is the image as stored, None for the frame `frame`."""
+        observation = found.observation
+        height, width = observation.frame.pixels.shape[:2]
+        named = bounded(found.named)
+        if image is None:
+            image = self._encoder.described(observation, named)
+        view, suspects = seen(
+            observation,
+            named,
+            self._plan.thresholds,
+            bits=found.bits,
+            at=found.at,
+            redact=self._plan.redact,
+        )
+        name = found.id or content_id(f"{frame} {view.digest}".encode(), found.at)
+        facts = self._record(found, name, named, image)
+        return PoolRow(
+            key=found.key,
+            id=name,
+            camera=observation.frame.camera,
+            frame=frame,
+            at=found.at,
+            width=width,
+            height=height,
+            sha256=facts["image"]["sha256"] if image.data else "",
+            bits=found.bits,
+            digest=view.digest,
+            is_degraded=found.quality.is_degraded,
+            is_unusable=found.quality.is_unusable or found.is_blank,
+            suspects=suspects,
+            source=view.source,
+            record=record_text(facts),
+        )
+
+    def _record(
+        self, found: Analysed, name: str, named: Sequence[Suspect], image: EncodedImage
+    ) -> dict[str, Any]:
+        capture = Capture(found.observation, Lane.SCORE, (), 0.0, suspects=tuple(named))
+        maker = replace(self._maker, boot_id=found.boot)
+        record = maker.make(name, capture, image, clock_synchronized=False)
+        return {**record, "sequence": 0}
+
+
+def seen(
+    observation: Observation,
+    named: Sequence[Suspect],
+    thresholds: Thresholds,
+    *,
+    bits: int | None,
+    at: float,
+    redact: Sequence[str],
+) -> tuple[View, tuple[RowSuspect, ...]]:
+    """Return what a frame shows of all suspects, and these in the form of a row."""
+    view = view_of(observation, named, bits=bits, now=at, redact=redact)
+    height, width = observation.frame.pixels.shape[:2]
+    sides = with_sides(named, observation, thresholds)
+    suspects = tuple(
+        RowSuspect(
+            suspect.rule,
+            side,
+            suspect.p,
+            suspect.label,
+            None
+            if suspect.box is None
+            else (
+                suspect.box.x_min / width,
+                suspect.box.y_min / height,
+                suspect.box.x_max / width,
+                suspect.box.y_max / height,
+            ),
+            suspect.track,
+            suspect.reason,
+            place.crop,
+            place.feature,
+        )
+        for (suspect, side), place in zip(sides, view.places, strict=True)
+    )
+    return view, suspects
+
+
+def bounded(named: Sequence[Suspect]) -> Sequence[Suspect]:
+    """Return the `MOST_NAMED` suspects with the highest `p`, in the order of the rules."""
+    if len(named) <= MOST_NAMED:
+        return named
+    first = sorted(range(len(named)), key=lambda n: -named[n].p)[:MOST_NAMED]
+    return [named[n] for n in sorted(first)]
+
+
+def record_text(record: dict[str, Any]) -> bytes:
+    """Return a record as it is stored."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode(errors="replace")  # a lone surrogate becomes a question mark
