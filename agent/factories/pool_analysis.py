@@ -1,4 +1,4 @@
-"""The analysis of a pool by the settings, made anew in each process of an engine."""
+"""The analysis of a pool by the settings, made in each process of an engine."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from agent.selection.image_quality import ImageQuality, QualityMonitor
 from agent.selection.plan import SelectionPlan
 
 SEGMENT = 3000
-"""Frames of a recording, as decoded, after which the rules begin anew: 2 minutes at 25 a second.
+"""Frames of a recording, as decoded, after which the rules start again: 2 minutes at 25 a second.
 
 So the rows of a segment depend on that segment alone: a run that was killed has to analyse at most
 one segment again, and finds in it what it would have found.
