@@ -22,7 +22,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -458,6 +458,20 @@ def copied(*files: Path) -> Iterator[Path]:
             with contextlib.suppress(FileNotFoundError):
                 Disk().copy(file, Path(folder) / file.name)
         yield Path(folder)
+
+
+@contextlib.contextmanager
+def temporary_file(pieces: Iterable[bytes], suffix: str) -> Iterator[Path]:
+    """A file with these bytes until the end of the context; a power cut may leave any part of it.
+
+    Raises `OSError`, and what the pieces raise.
+    """
+    with tempfile.TemporaryDirectory(prefix="capture-agent-") as folder:
+        path = Path(folder) / f"copy{suffix}"
+        with path.open("xb") as file:
+            for piece in pieces:
+                file.write(piece)
+        yield path
 
 
 @contextlib.contextmanager

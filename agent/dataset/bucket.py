@@ -1,7 +1,7 @@
-"""An S3 bucket as a place that many desks share: list, read, and add objects, nothing else.
+"""An S3 bucket as a place that many desks share: list, read and write objects.
 
-Credentials, region and endpoint come from the variables that all S3 tools read. Objects are only
-ever created, never replaced or deleted.
+Credentials, region and endpoint come from the variables that all S3 tools read. Nothing is ever
+deleted.
 """
 
 import re
@@ -24,20 +24,32 @@ from agent.upload.targets.s3_address import (
 from agent.upload.targets.s3_responses import fix_of
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import RetryConfig
 
 _TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
 _RETRIES = 4
 _RETRY_SECONDS = 60
 _PAGE = 1000  # objects of one response
+_PIECE = 16_000_000  # bytes of a request for a part of an object
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED = frozenset({"401", "403"})
+_NO_RIGHT = "AccessDenied"
+_ARCHIVED = "InvalidObjectState"
 _ODD_NAME = re.compile(r'[Pp]ath "(.{1,500}?)"')
 
 
 class ObjectMissing(Exception):
-    """There is no such object, or it is larger than it may be; the text says which."""
+    """There is no such object, or it cannot be read as it is; the text says why."""
+
+
+class ObjectDenied(ConfigurationError):
+    """These credentials may not do that with this object; they may with others."""
+
+
+class OddName(ConfigurationError):
+    """A name in the bucket is none that the library can read; the rest can be listed."""
 
 
 class Bucket:
@@ -55,7 +67,12 @@ class Bucket:
         self.prefix = "/".join(prefix)
         try:
             import obstore
-            from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError
+            from obstore.exceptions import (
+                AlreadyExistsError,
+                BaseError,
+                InvalidPathError,
+                PreconditionError,
+            )
             from obstore.store import S3Store
         except ImportError as error:
             raise ConfigurationError(
@@ -64,6 +81,7 @@ class Bucket:
         self._library = obstore
         self._expected = (BaseError, OSError, ValueError)
         self._exists = AlreadyExistsError
+        self._changed = PreconditionError
         self._odd_name = InvalidPathError
         require_credentials(named=self.name)
         self.endpoint = checked_endpoint()
@@ -92,6 +110,18 @@ class Bucket:
                 for each in page:
                     yield each["path"][cut:], each["size"]
 
+    def level(self, below: str = "") -> tuple[list[str], list[tuple[str, int]]]:
+        """Return what is directly in a folder: keys of folders, and of objects with their bytes.
+
+        Without the prefix, as `objects` yields them.
+        """
+        prefix = "/".join(part for part in (self.prefix, below) if part)
+        cut = len(self.prefix) + 1 if self.prefix else 0
+        with self._explained("list"):
+            found = self._library.list_with_delimiter(self._store, prefix=prefix or None)
+        objects = [(each["path"][cut:], each["size"]) for each in found["objects"]]
+        return [each[cut:] for each in found["common_prefixes"]], objects
+
     def read(self, key: str, most: int) -> bytes:
         """Return an object of at most `most` bytes; raises `ObjectMissing` if there is none."""
         with self._explained("read"):
@@ -103,13 +133,57 @@ class Bucket:
                 raise ObjectMissing(f"{key} has more than {most} bytes")
             return bytes(found.bytes())
 
-    def create(self, key: str, data: bytes) -> None:
-        """Add an object; one that is there already stays."""
+    def pieces(self, key: str, most: int) -> Iterator[bytes]:
+        """Yield an object of at most `most` bytes, each piece by a request of its own.
+
+        Raises `ObjectMissing` if there is none, also when it changes meanwhile.
+        """
+        with self._explained("read"):
+            try:
+                about = self._library.head(self._store, self._whole(key))
+                if about["size"] > most:
+                    raise ObjectMissing(f"{key} has more than {most} bytes")
+                for begin in range(0, about["size"], _PIECE):
+                    part = (begin, min(begin + _PIECE, about["size"]))
+                    options: GetOptions = {"range": part, "if_match": about["e_tag"]}
+                    yield bytes(
+                        self._library.get(self._store, self._whole(key), options=options).bytes()
+                    )
+            except FileNotFoundError:
+                raise ObjectMissing(f"{key} is not there") from None
+            except self._changed:
+                raise ObjectMissing(f"{key} changed while it was read") from None
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object; None if there is none."""
+        with self._explained("read"):
+            try:
+                return int(self._library.head(self._store, self._whole(key))["size"])
+            except FileNotFoundError:
+                return None
+
+    def check_readable(self, key: str) -> None:
+        """Ask for the first byte of an object, which must not be empty; raises as `read` does."""
+        with self._explained("read"):
+            try:
+                options: GetOptions = {"range": (0, 1)}
+                self._library.get(self._store, self._whole(key), options=options).bytes()
+            except FileNotFoundError:
+                raise ObjectMissing(f"{key} is not there") from None
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Add an object; one that is there already stays. Return whether it is new."""
         with self._explained("write to"):
             try:
                 self._library.put(self._store, self._whole(key), data, mode="create")
             except self._exists:
-                return
+                return False
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, in place of one that is there: readers see the old or the new one."""
+        with self._explained("write to"):
+            self._library.put(self._store, self._whole(key), data)
 
     def _whole(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
@@ -121,25 +195,31 @@ class Bucket:
         except self._expected as error:
             raise self._meaning(error, act) from error
 
-    def _meaning(self, error: Exception, act: str) -> ConfigurationError | TemporaryError:
+    def _meaning(
+        self, error: Exception, act: str
+    ) -> ConfigurationError | TemporaryError | ObjectMissing:
         text = str(error)
         cannot = f"cannot {act} {self.name}"
         if isinstance(error, self._odd_name):
             found = _ODD_NAME.search(text)
             name = f" '{printable(found[1], 200)}'" if found else ""
-            return ConfigurationError(
+            return OddName(
                 f"{cannot}: the object{name} has a name that cannot be read; delete it, or give a "
                 "longer prefix"
             )
         code = next(iter(_CODE.findall(text)), "")
         status = next(iter(_STATUS.findall(text)), "")
+        if code == _ARCHIVED:
+            return ObjectMissing("it is in an archive; restore it in the store, then call it again")
         said = f"the store answers {status} {code}".rstrip() if status else ""
         fix = fix_of(code)
-        if fix is None and (status in _DENIED or isinstance(error, PermissionError)):
+        is_denied = code == _NO_RIGHT or (fix is None and status in _DENIED)
+        if fix is None and (is_denied or isinstance(error, PermissionError)):
             fix = "these credentials may not do that; check AWS_ACCESS_KEY_ID and its rights"
         if fix is not None:
             # The texts of the target speak of its own setting.
             fix = fix.replace("AGENT_UPLOAD_URL", "the address")
-            return ConfigurationError(f"{cannot}: {said or 'the store refuses'}: {fix}")
+            kind = ObjectDenied if is_denied else ConfigurationError
+            return kind(f"{cannot}: {said or 'the store refuses'}: {fix}")
         why = said or printable(redact(text.partition("\n")[0]), 300)
         return TemporaryError(f"{cannot}: {why}; call it again, nothing is fetched twice")

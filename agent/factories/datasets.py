@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.dataset.bucket_address import is_bucket
 from agent.errors import ConfigurationError, TemporaryError
 from agent.files import Disk
 
@@ -81,11 +82,6 @@ class LocalDataset:
     """Sends reviews that were added here to where the dataset is kept; returns how many."""
     renew: Callable[[], object] | None = None
     """Of a copy: fetches what is new, and shares. None for the dataset itself."""
-
-
-def is_bucket(source: str) -> bool:
-    """Whether a source is a bucket rather than a folder."""
-    return source.lower().startswith("s3://")
 
 
 def local_dataset(

@@ -80,7 +80,7 @@ def takes_buckets(command: Callable[..., None]) -> Callable[..., None]:
 
 def _folder(stack: ExitStack, source: str, cache: Path | None) -> Path:
     """Return a folder as it was written, or that of the copy of a bucket."""
-    from agent.factories.datasets import is_bucket
+    from agent.dataset.bucket_address import is_bucket
 
     if not is_bucket(source):
         return Path(source)

@@ -17,6 +17,7 @@ HIDDEN = "hidden"
 LINK = "link"
 OUTPUT = "in --out"
 UNUSABLE = "unusable"
+FOLDER = "folder"
 
 _IMAGES = frozenset(IMAGE_SUFFIXES)
 _VIDEOS = frozenset(VIDEO_SUFFIXES)

@@ -1,19 +1,16 @@
 """SOURCE... of a command -> the items of a pool."""
 
 import heapq
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agent.errors import ConfigurationError
 from agent.pool.items import PoolItem
-from agent.pool.sources.folders import FolderSource, files_of
-from agent.pool.sources.found import SourceSummary, Stream
+from agent.pool.sources.checked import CheckedSource, checked_sources
+from agent.pool.sources.found import SourceSummary
 from agent.pool.sources.item_list import ItemGroup, ItemList
 from agent.pool.sources.kinds import SUPPORTED
-from agent.pool.sources.paths import checked_path
-from agent.printable import printable
+from agent.pool.sources.sorted_objects import NotSorted
 
 _TOLD = 1000  # items between two calls of `progress`
 
@@ -25,25 +22,13 @@ class Listing:
     items: Sequence[PoolItem]
     """Sorted by key; each key is there once."""
     sources: Sequence[SourceSummary]
+    readable: Mapping[str, str] = field(default_factory=dict)
+    """By bucket the key of an object that could be read, for `ItemReader`."""
 
     @property
     def problem_count(self) -> int:
-        """How many files and folders cannot be listed."""
+        """How many files, folders and objects cannot be listed."""
         return sum(source.problem_count for source in self.sources)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A source that was checked, and not listed yet."""
-
-    place: str  # the beginning of its keys
-    summary: SourceSummary
-    items: Callable[[], Stream]
-
-
-def is_bucket(source: str) -> bool:
-    """Whether a source or an output is a bucket rather than a path."""
-    return source.lower().startswith("s3://")
 
 
 def list_items(
@@ -57,10 +42,22 @@ def list_items(
         progress: Is told now and then how many items there are so far.
 
     Raises:
-        ConfigurationError: Sources cannot be read or have no items; all of them are named.
+        ConfigurationError: Sources cannot be read, have no items, or are buckets of which nothing
+            may be read; all of them are named.
         TemporaryError: A bucket does not answer.
     """
-    checked = _checked(sources, output)
+    try:
+        checked = checked_sources(sources, output)
+        items = _merged(checked, progress)
+    except NotSorted:
+        checked = checked_sources(sources, output, is_sorted=False)
+        items = _merged(checked, progress)
+    summaries = [each.summary for each in checked]
+    _refuse([_why_empty(each) for each in summaries if not each.items and not each.repeated])
+    return Listing(items, summaries, _readable(checked))
+
+
+def _merged(checked: Sequence[CheckedSource], progress: Callable[[int], None] | None) -> ItemList:
     items = ItemList()
     last = ""
     for key, number, group, size in heapq.merge(*map(_numbered, range(len(checked)), checked)):
@@ -73,43 +70,28 @@ def list_items(
         items.add(key, group, size)
         if progress is not None and len(items) % _TOLD == 0:
             progress(len(items))
-    summaries = [each.summary for each in checked]
-    _refuse([_why_empty(each) for each in summaries if not each.items and not each.repeated])
-    return Listing(items, summaries)
+    return items
 
 
-def _numbered(number: int, source: _Source) -> Iterator[tuple[str, int, ItemGroup, int]]:
+def _numbered(number: int, source: CheckedSource) -> Iterator[tuple[str, int, ItemGroup, int]]:
     return ((key, number, group, size) for key, group, size in source.items())
 
 
-def _checked(sources: Sequence[str], output: str) -> list[_Source]:
-    """Return the sources, those that may contain others first; refuse all bad ones at once."""
-    written = Path(os.path.realpath(output)) if output and not is_bucket(output) else None
-    problems = (
-        [] if sources else ["no source is given; name a folder, a file or s3://BUCKET/PREFIX"]
-    )
-    found: dict[str, _Source] = {}
-    files: set[Path] = set()
-    for text in dict.fromkeys(sources):
-        try:
-            path = checked_path(text, written)
-        except ConfigurationError as error:
-            problems.append(str(error))
-            continue
-        if path.is_dir():
-            summary = SourceSummary(printable(text))
-            place = f"{path}".rstrip("/") + "/"
-            found.setdefault(
-                place, _Source(place, summary, FolderSource(path, summary, written).items)
-            )
-        else:
-            files.add(path)
+def _readable(checked: Sequence[CheckedSource]) -> dict[str, str]:
+    """Try to read an object of each bucket; refuse those of which none may be read."""
+    found: dict[str, str] = {}
+    problems = []
+    for source in checked:
+        if source.objects is not None:
+            try:
+                key = source.objects.readable()
+            except ConfigurationError as error:
+                problems.append(str(error))
+            else:
+                if key is not None:
+                    found.setdefault(source.objects.name, key)
     _refuse(problems)
-    ordered = [found[place] for place in sorted(found)]  # a folder before what is in it
-    if files:
-        summary = SourceSummary(f"{len(files)} file{'s' * (len(files) > 1)}")
-        ordered.append(_Source("", summary, lambda: files_of(files)))
-    return ordered
+    return found
 
 
 def _why_empty(summary: SourceSummary) -> str:

@@ -2,25 +2,58 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from agent.camera.images.file import FILE_MAX
+from agent.dataset.bucket import Bucket, ObjectDenied, ObjectMissing
+from agent.dataset.bucket_address import SCHEME, is_bucket
 from agent.dataset.records import RECORD_MAX
-from agent.errors import TemporaryError, UnusableImage
-from agent.files import open_regular, read_regular_file
+from agent.errors import ConfigurationError, TemporaryError, UnusableImage
+from agent.files import open_regular, read_regular_file, temporary_file
 from agent.pool.items import PoolItem
+from agent.pool.sources.checked import opened_bucket
 from agent.printable import printable
 
-_NO_FAULT_OF_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+RECORDING_MAX = 50_000_000_000
+"""Bytes of a recording in a bucket: it is copied to this machine."""
+
+_DENIALS = 3  # objects that must not be read, before one that may: none may
+_CHECK = 100  # denials in a row after which it is asked again whether anything may be read
+
+_LONGEST = 500  # characters of a reason
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OF_THE_MACHINE = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    }
+)
+"""What is no fault of a file: no memory, or a network share that does not answer."""
 
 
 class ItemReader:
-    """Reads items. Can be pickled: each process opens connections of its own."""
+    """Reads items, see `ReadsItems`. Can be pickled: each process opens its own connections.
+
+    An object that may not be read is one unusable image. If none may, that is
+    `ConfigurationError`: at the first denial, and then now and then, an object is asked for that
+    could be read before.
+    """
+
+    def __init__(self, readable: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Make a reader; `readable` is by bucket the key of an object that may be read."""
+        self._readable = dict(readable)
+        self._buckets: dict[str, Bucket] = {}
+        self._denials: dict[str, int] = {}  # in a row, by bucket
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_readable": self._readable, "_buckets": {}, "_denials": {}}
 
     def read(self, item: PoolItem) -> bytes:
-        """Return the bytes of the image of an item, see `ReadsItems`."""
+        """Return the bytes of the image of an item."""
         return self._bytes(item.key, FILE_MAX, "image")
 
     def read_record(self, item: PoolItem) -> bytes:
@@ -30,26 +63,76 @@ class ItemReader:
     @contextmanager
     def local(self, item: PoolItem) -> Iterator[Path]:
         """Give a file with the bytes of a recording, while the context is open."""
-        path = Path(item.key)
-        with _explained("recording"):
-            os.close(open_regular(path))
-        yield path
+        if not is_bucket(item.key):
+            with _explained("recording", item.key):
+                os.close(open_regular(Path(item.key)))
+            yield Path(item.key)
+            return
+        with ExitStack() as stack:
+            with _explained("recording", item.key), self._asked(item.key) as (bucket, key):
+                pieces = bucket.pieces(key, RECORDING_MAX)
+                copy = stack.enter_context(temporary_file(pieces, Path(key).suffix))
+            yield copy
 
     def _bytes(self, key: str, most: int, what: str) -> bytes:
-        with _explained(what):
-            return read_regular_file(Path(key), most)
+        with _explained(what, key):
+            if not is_bucket(key):
+                return read_regular_file(Path(key), most)
+            with self._asked(key) as (bucket, name):
+                return bucket.read(name, most)
+
+    @contextmanager
+    def _asked(self, address: str) -> Iterator[tuple[Bucket, str]]:
+        """Give the bucket and the key of an object; count what is denied."""
+        name, _, key = address[len(SCHEME) :].partition("/")
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = opened_bucket(name)
+        try:
+            yield bucket, key
+        except ObjectDenied as error:
+            self._denied(bucket, name, error)
+            raise
+        self._readable[name] = key
+        self._denials[name] = 0
+
+    def _denied(self, bucket: Bucket, name: str, error: ObjectDenied) -> None:
+        """Raise `ConfigurationError` if nothing of the bucket may be read any more."""
+        count = self._denials[name] = self._denials.get(name, 0) + 1
+        known = self._readable.get(name)
+        if known is None:
+            if count >= _DENIALS:
+                raise ConfigurationError(str(error)) from error
+        elif count % _CHECK == 1:
+            try:
+                bucket.check_readable(known)
+            except ObjectDenied:
+                raise ConfigurationError(str(error)) from error
+            except ObjectMissing:
+                del self._readable[name]
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, key: str) -> Iterator[None]:
     cannot = f"cannot read the {what}"
     try:
         yield
-    except FileNotFoundError:
-        raise UnusableImage(f"{cannot}: it vanished since it was listed") from None
-    except ValueError as error:
-        raise UnusableImage(f"{cannot}: {printable(error)}") from error
+    except FileNotFoundError as error:
+        if not Path(key).parent.is_dir():
+            raise TemporaryError(
+                f"{cannot} {printable(key)}: its folder is gone; if it is on a disk or share that "
+                "was taken away, connect it and call the command again"
+            ) from error
+        raise UnusableImage(f"{cannot}: it was removed after it was listed") from error
+    except (ObjectDenied, ObjectMissing, ValueError) as error:
+        raise UnusableImage(f"{cannot}: {printable(error, _LONGEST)}") from error
     except OSError as error:
-        if error.errno in _NO_FAULT_OF_FILE:
-            raise TemporaryError(f"{cannot}: {error.strerror}") from error
-        raise UnusableImage(f"{cannot}: {printable(error.strerror or error)}") from error
+        why = printable(error.strerror or error)
+        if error.errno in _NO_ROOM:
+            raise TemporaryError(
+                f"{cannot} {printable(key)}: {why} for its copy in {tempfile.gettempdir()}; make "
+                "room, or name another folder in TMPDIR"
+            ) from error
+        if error.errno in _OF_THE_MACHINE:
+            raise TemporaryError(f"{cannot} {printable(key)}: {why}; call it again") from error
+        raise UnusableImage(f"{cannot}: {why}") from error
