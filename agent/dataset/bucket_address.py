@@ -1,4 +1,4 @@
-"""The addresses `s3://BUCKET/KEY` of what is in buckets, by whoever put it there."""
+"""The addresses `s3://BUCKET/KEY` of what anybody put into buckets."""
 
 import re
 

@@ -14,7 +14,7 @@ from agent.pool.sources.objects import BucketSource
 from agent.pool.sources.paths import checked_path
 from agent.printable import printable
 
-_RETRIES = 8  # of a request; a busy store asks for patience for some 20 s
+_RETRIES = 8  # of a request; a busy store gets some 20 s
 
 
 @dataclass(frozen=True, slots=True)
