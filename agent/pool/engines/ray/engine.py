@@ -1,0 +1,218 @@
+"""The command's side of the engine: starts the driver process and shows what it says."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO, TypeVar
+
+from agent.errors import ConfigurationError, TemporaryError
+from agent.pool.engine import AnalysisProgress, MakesAnalyser, RowStore
+from agent.pool.engines.batches import batch_size, batches, packed
+from agent.pool.engines.ray.plan import Connected, Counts, Done, Failed, Message, Plan, Reached
+from agent.pool.items import PoolItem
+from agent.printable import printable
+
+_Kind = TypeVar("_Kind")
+
+_START = "import sys; from agent.pool.engines.ray.driver import main; main(int(sys.argv[1]))"
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # reports of use to Ray's maker
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # the command has its own
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # `uv run` would upload the current folder
+}
+_REACH_S = 25
+"""How long Ray may take to answer, or to start on this machine."""
+_READY_S = 180
+"""How long the nodes may take until each has started a process."""
+_END_S = 15
+"""How long Ray may take to stop its processes."""
+_OUTPUT_END = 4000  # bytes of its output that a traceback of the driver has
+_CHUNK = 1000  # batches in a message
+_SAMPLE = 8  # local files that each node looks for
+
+
+class RayEngine:
+    """Analyses items in the worker processes of Ray. Implements `Engine`."""
+
+    def __init__(
+        self,
+        *,
+        address: str = "",
+        workers: int | None = None,
+        gpus: float = 0,
+        out: str = "",
+        on_ready: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Make an engine.
+
+        Args:
+            address: HOST:PORT of the head of a running cluster, or `auto`; empty: Ray is started
+                on this machine for the run.
+            workers: Processes at the same time; None: one for each core.
+            gpus: GPUs of each worker; a part of one if several share it.
+            out: The local folder that the rows go to; empty: they go to a bucket.
+            on_ready: Is told how many workers and nodes there are.
+        """
+        self._address = address
+        self._workers = workers
+        self._gpus = gpus
+        self._out = out
+        self._on_ready = on_ready
+        self.returned = 0
+        """Bytes that the workers of the last run returned."""
+
+    def run(
+        self,
+        items: Sequence[PoolItem],
+        make_analyser: MakesAnalyser,
+        open_store: Callable[[], RowStore],
+        progress: Callable[[AnalysisProgress], None],
+    ) -> None:
+        """Analyse the items that are not finished yet; an interrupted run goes on where it was.
+
+        Raises:
+            ConfigurationError: The cluster cannot be used, or what an analyser raises.
+            TemporaryError: The cluster does not answer, or what an analyser raises.
+        """
+        finished = open_store().finished()
+        before = sum(item.key in finished for item in items)
+        progress(AnalysisProgress(before, len(items), before, 0))
+        if before == len(items):
+            return
+        plan = Plan(
+            address=self._address,
+            workers=self._workers,
+            gpus=self._gpus,
+            make_analyser=make_analyser,
+            open_store=open_store,
+            out=self._out,
+            sample=_sample(items),
+        )
+        with _driver() as driver:
+            driver.send(plan)
+            driver.expect(Reached, _REACH_S, f"Ray{f' at {self._address}' * bool(self._address)}")
+            ready = driver.expect(Connected, _READY_S, "a node of the Ray cluster")
+            if self._on_ready:
+                self._on_ready(ready.workers, ready.nodes)
+            cut = batches(items, finished, batch_size(len(items) - before, ready.workers))
+            while chunk := [(each.part, packed(each)) for each in islice(cut, _CHUNK)]:
+                driver.send(chunk)
+            driver.send(None)
+            for counts in driver.counts():
+                self.returned = counts.returned
+                progress(
+                    AnalysisProgress(
+                        before + counts.done,
+                        len(items),
+                        before + counts.images,
+                        counts.unreadable,
+                    )
+                )
+
+
+def _sample(items: Sequence[PoolItem]) -> tuple[tuple[str, int], ...]:
+    """Return path and size of some items on a local disk, spread over all."""
+    step = max(1, len(items) // _SAMPLE)
+    some = (items[number] for number in range(0, len(items), step))
+    return tuple((item.key, item.size) for item in some if item.key.startswith("/"))
+
+
+class _Driver:
+    """The driver process, as the command sees it."""
+
+    def __init__(
+        self, connection: Connection, process: subprocess.Popen[bytes], output: IO[bytes]
+    ) -> None:
+        self._connection = connection
+        self._process = process
+        self._output = output
+
+    def send(self, what: object) -> None:
+        """Send the plan, or batches. A driver that has ended says why when it is asked."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(what)
+
+    def expect(self, kind: type[_Kind], seconds: float, who: str) -> _Kind:
+        """Wait for a message of a kind."""
+        if not self._connection.poll(seconds):
+            raise TemporaryError(
+                f"cannot use {printable(who)}: it does not answer within {seconds:.0f} s; check "
+                "--address (HOST:PORT of the head, usually port 6379) and `ray status`"
+            )
+        message = self._received()
+        if not isinstance(message, kind):
+            raise TypeError(f"the driver of Ray sent {message!r}")
+        return message
+
+    def counts(self) -> Iterator[Counts]:
+        """Yield what the driver counts, until all is done."""
+        while not isinstance(message := self._received(), Done):
+            if isinstance(message, Counts):
+                yield message
+
+    def _received(self) -> Message:
+        """Return the next message. Raises what the driver says if it has failed."""
+        try:
+            message: Message = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            raise self._ended() from None
+        if isinstance(message, Failed):
+            if message.kind == "bug":
+                raise RuntimeError(f"a process of Ray failed:\n{message.message}")
+            error = TemporaryError if message.kind == "temporary" else ConfigurationError
+            raise error(message.message)
+        return message
+
+    def _ended(self) -> Exception:
+        """Return why the driver ended without a word."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        size = self._output.seek(0, os.SEEK_END)
+        self._output.seek(max(0, size - _OUTPUT_END))
+        output = self._output.read().decode(errors="replace").rstrip()
+        if self._process.returncode == 1:  # of a Python exception
+            return RuntimeError(f"the driver of Ray failed:\n{output}")
+        return TemporaryError(
+            "cannot go on with Ray: its driver ended, as it does when the cluster is lost; what "
+            "was analysed is kept, run the same command again. It said last: "
+            f"{printable(output.rpartition(chr(10))[2] or 'nothing')}"
+        )
+
+
+@contextmanager
+def _driver() -> Iterator[_Driver]:
+    """Run the driver process; it is gone after the block."""
+    here, there = Pipe()
+    paths = [each for each in sys.path if Path(each).is_absolute()]
+    with here, tempfile.TemporaryFile() as output:
+        with there:
+            process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+                [sys.executable, "-P", "-c", _START, str(there.fileno())],
+                pass_fds=[there.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                env=os.environ | _QUIET | {"PYTHONPATH": os.pathsep.join(paths)},
+                start_new_session=True,  # Ctrl-C reaches the command alone, which then ends this
+            )
+        try:
+            yield _Driver(here, process, output)
+        finally:
+            here.close()
+            try:
+                process.wait(_END_S)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
