@@ -121,10 +121,14 @@ class RayEngine:
 
 
 def _sample(items: Sequence[PoolItem]) -> tuple[tuple[str, int], ...]:
-    """Return path and size of some items on a local disk, spread over all."""
-    step = max(1, len(items) // _SAMPLE)
-    some = (items[number] for number in range(0, len(items), step))
-    return tuple((item.key, item.size) for item in some if item.key.startswith("/"))
+    """Return path and size in bytes of some files on this machine's disk, spread over all."""
+    found = []
+    for number in range(0, len(items), max(1, len(items) // _SAMPLE)):
+        key = items[number].key
+        if key.startswith("/"):
+            with contextlib.suppress(OSError):
+                found.append((key, Path(key).stat().st_size))
+    return tuple(found)
 
 
 class _Driver:
