@@ -14,10 +14,11 @@ class Candidate:
     key: str
     id: str
     view: View
+    is_unusable: bool = False  # it is never chosen
 
 
 class Shard(Protocol):
-    """A part of the candidates. It is read more than once, always in the same order."""
+    """A part of the candidates, sorted by key. It may be read more than once."""
 
     def __len__(self) -> int: ...
 

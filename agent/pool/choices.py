@@ -27,13 +27,30 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """A candidate that counts as one image with a pick or a shown one."""
+
+    key: str
+    id: str
+    like: str  # the key of that other one
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The outcome."""
 
     picks: Sequence[Pick]
-    most: float  # expected failures that no other choice within the bounds can exceed
+    most: float
+    """Expected failures that no other choice within the bounds can exceed: if each suspect is one
+    thing that all its images show, as it is for tracks and for what does not change."""
     near_duplicates: int = 0  # candidates that count as one image with a pick or a shown one
+    """Only those that came up while choosing."""
     following: Sequence[float] = ()  # values of the candidates that would come next, best first
+    shown_before: int = 0  # candidates that are among the images shown before
+    named_duplicates: Sequence[NearDuplicate] = ()  # the first 10,000
+    exact: int = 0  # picks of which no other candidate had a higher value at its turn
+    least_step: float = 1.0  # of each pick: its value by the highest possible at its turn, at least
+    valuations: int = 0  # how often a candidate was compared with what was chosen
 
     @property
     def value(self) -> float:
