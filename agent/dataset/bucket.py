@@ -124,6 +124,10 @@ class Bucket:
 
     def read(self, key: str, most: int) -> bytes:
         """Return an object of at most `most` bytes; raises `ObjectMissing` if there is none."""
+        return self.read_dated(key, most)[0]
+
+    def read_dated(self, key: str, most: int) -> tuple[bytes, float]:
+        """Return an object as `read` does, and when it was written: seconds since 1970 UTC."""
         with self._explained("read"):
             try:
                 found = self._library.get(self._store, self._whole(key))
@@ -131,7 +135,14 @@ class Bucket:
                 raise ObjectMissing(f"{key} is not there") from None
             if found.meta["size"] > most:
                 raise ObjectMissing(f"{key} has more than {most} bytes")
-            return bytes(found.bytes())
+            return bytes(found.bytes()), found.meta["last_modified"].timestamp()
+
+    def folders(self, below: str = "") -> list[str]:
+        """Return the names of the folders directly below the prefix, or below a folder of it."""
+        prefix = "/".join(part for part in (self.prefix, below) if part)
+        with self._explained("list"):
+            listed = self._library.list_with_delimiter(self._store, prefix=prefix or None)
+            return [each.rpartition("/")[2] for each in listed["common_prefixes"]]
 
     def pieces(self, key: str, most: int) -> Iterator[bytes]:
         """Yield an object of at most `most` bytes, each piece by a request of its own.

@@ -19,6 +19,7 @@ def document(
     script: str = "",
     data: object = None,
     image_sources: str = "data:",
+    asks_own_server: bool = False,
 ) -> str:
     """Return a page that loads nothing from elsewhere and runs no script but `script`.
 
@@ -31,8 +32,9 @@ def document(
         script: The page's own script; the policy names its hash, so no other one runs.
         data: What the script finds as JSON in the element `data`.
         image_sources: From where the policy lets images come.
+        asks_own_server: The script asks the server that the page is from.
     """
-    policy = _policy(script, image_sources)
+    policy = _policy(script, image_sources, asks_own_server=asks_own_server)
     return "\n".join(
         (
             "<!doctype html>",
@@ -53,10 +55,11 @@ def document(
     )
 
 
-def _policy(script: str, image_sources: str) -> str:
+def _policy(script: str, image_sources: str, *, asks_own_server: bool) -> str:
     """Return a policy that allows styles, the one script and images; a form leads nowhere."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     scripts = f"; script-src 'sha256-{digest}'" if script else ""
+    scripts += "; connect-src 'self'" if asks_own_server else ""
     return (
         f"default-src 'none'; img-src {image_sources}; style-src 'unsafe-inline'{scripts}; "
         "base-uri 'none'; form-action 'none'"

@@ -13,7 +13,6 @@ AWS_REGION, AWS_ENDPOINT_URL.
 """
 
 import hashlib
-import re
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Literal, Self
@@ -35,6 +34,7 @@ from agent.upload.targets.s3_address import (
     bucket_and_prefix,
     checked_endpoint,
     client_options,
+    key_segment,
     require_credentials,
 )
 from agent.upload.targets.s3_responses import (
@@ -46,7 +46,6 @@ from agent.upload.targets.s3_responses import (
     explain_signing,
 )
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CANNOT = "cannot deliver captures"
 _RECORD_MAX = 1_000_000  # bytes; ours have a few thousand
 _NEVER_THERE = "no-such-object-of-edge-capture-agent"
@@ -106,9 +105,9 @@ class S3Target(AbstractContextManager["S3Target"]):
         key = "/".join(
             (
                 *self._prefix,
-                _safe(str(capture.record.get("device", ""))),
+                key_segment(str(capture.record.get("device", ""))),
                 capture_day(capture.record),
-                _safe(capture.id),
+                key_segment(capture.id),
             )
         )
         sha256 = capture.image_sha256
@@ -175,11 +174,6 @@ class S3Target(AbstractContextManager["S3Target"]):
             raise explain_signing(error, _CANNOT) from error
         # An object is created only where none is, so that a request may arrive twice.
         return self._client.request(method, instead=url, repeatable=True, **request)
-
-
-def _safe(name: str) -> str:
-    """A name as one segment of a key; names that only differ in odd characters become one."""
-    return _UNSAFE.sub("_", name).lstrip(".") or "_"
 
 
 def _stated_sha256(record_json: bytes) -> str | None:

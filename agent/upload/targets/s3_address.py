@@ -20,6 +20,7 @@ UPLOAD_URL = "AGENT_UPLOAD_URL"
 _ALLOWED = "must be s3://BUCKET/PREFIX, of letters, digits and any of . _ - with / in the prefix"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _SEGMENT = re.compile(r"[\w-][\w.-]*", re.ASCII)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -37,6 +38,11 @@ def bucket_and_prefix(url: str, *, named: str = UPLOAD_URL) -> tuple[str, tuple[
     if not _BUCKET.fullmatch(bucket) or not all(_SEGMENT.fullmatch(each) for each in segments):
         raise ConfigurationError(f"{named}: {_ALLOWED}, not {redact_endpoint(url)!r}")
     return bucket, segments
+
+
+def key_segment(name: str) -> str:
+    """Return a name as one segment of a key; names that only differ in odd characters become one."""
+    return _UNSAFE.sub("_", name).lstrip(".") or "_"
 
 
 def client_options(network: HttpOptions, endpoint: str) -> "ClientConfig":
