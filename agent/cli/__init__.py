@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "feedback": "feedback:feedback",
     "receive": "receive:receive",
+    "fleet": "fleet:fleet",
     "review": "review:review",
     "dataset": "dataset.group:app",
     "install": "install:install",

@@ -62,8 +62,12 @@ def receive(
         signal.signal(number, lambda *_: stop.set())
     receiver.start()
     print(f"receiving into {directory} on {receiver.url}", flush=True)
+    print(f"the fleet is shown at {receiver.fleet_url}", flush=True)
     if token is None and host not in {"127.0.0.1", "::1", "localhost"}:
-        print("warning: without --token-file everybody on the network can send", flush=True)
+        print(
+            "warning: without --token-file everybody on the network can send, and see the fleet",
+            flush=True,
+        )
     stop.wait()
     receiver.stop()
     lines.close(1.0)

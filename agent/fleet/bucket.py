@@ -67,12 +67,12 @@ def heartbeats_in(
     return [*read, *found]
 
 
-def devices_of_bucket(bucket: Bucket, heard: Collection[str]) -> dict[str, float | None]:
-    """Return the devices whose captures are there and that are not in `heard`.
+def devices_of_bucket(bucket: Bucket, reporting: Collection[str]) -> dict[str, float | None]:
+    """Return the devices whose captures are there and that are not in `reporting`.
 
     With the day of the latest capture, where the store says it. Raises what `Bucket` raises.
     """
-    known = {key_segment(device) for device in heard} | {DEVICES}
+    known = {key_segment(device) for device in reporting} | {DEVICES}
     names = [name for name in bucket.folders() if name not in known][:DEVICES_MAX]
 
     def latest(name: str) -> tuple[str, float | None]:

@@ -48,7 +48,7 @@ class Condition(StrEnum):
     WAITING = "waiting"  # captures wait for too long
     ATTENTION = "attention"  # anything else that a person must look at
     STOPPED = "stopped"  # its daemon was stopped in an orderly way
-    UNHEARD = "no heartbeat"  # captures name it, but it never sent one
+    NO_HEARTBEAT = "no heartbeat"  # captures name it, but it never sent one
     WELL = "well"
 
     @property

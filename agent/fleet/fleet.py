@@ -53,7 +53,7 @@ class Fleet:
 
     @property
     def is_well(self) -> bool:
-        """Whether every device was heard and nobody is needed."""
+        """Whether every heartbeat could be read and nobody is needed."""
         return not self.totals.need_somebody and not any(p.is_heartbeat for p in self.problems)
 
 
@@ -65,11 +65,11 @@ def fleet_of(reports: Reports, now: float) -> Fleet:
     offsets = {each.device: _clock_off(each) for each in reports.heartbeats}
     usual_off = _usual_clock_off(offsets.values())
     found = [
-        _heard(each, reports, now, offsets[each.device] - usual_off) for each in reports.heartbeats
+        _with_heartbeat(each, reports, now, offsets[each.device] - usual_off) for each in reports.heartbeats
     ]
     known = {each.name for each in found}
     found += [
-        _unheard(name, latest, reports, now)
+        _without_heartbeat(name, latest, reports, now)
         for name, latest in reports.captured.items()
         if name not in known
     ]
@@ -99,7 +99,7 @@ def _usual_clock_off(offsets: Iterable[float]) -> float:
     return middle if abs(middle) > CLOCK_OFF_S else 0.0
 
 
-def _heard(heartbeat: Heartbeat, reports: Reports, now: float, off: float) -> Device:
+def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: float) -> Device:
     status = heartbeat.status
     moment = Moment(heartbeat.received_at, now, off)
     period = status["heartbeat_s"] or HEARTBEAT_S
@@ -135,9 +135,7 @@ def _heard(heartbeat: Heartbeat, reports: Reports, now: float, off: float) -> De
         what = f"stopped {show_span(moment.age_s)} ago"
         what += f" with {captures(device.waiting)} waiting" if device.waiting else ""
         sentence = f"{what}: start it when it should run again"
-        return replace(
-            device, condition=Condition.STOPPED, sentence=sentence, since_s=moment.age_s
-        )
+        return replace(device, condition=Condition.STOPPED, sentence=sentence, since_s=moment.age_s)
     if silent_s > _MISSED * period + _SLACK_S:
         # What it said last was true then, and may have lasted or not.
         then = Moment(heartbeat.received_at, heartbeat.received_at, off)
@@ -173,7 +171,7 @@ def _format_marks(heartbeat: Heartbeat) -> tuple[str, ...]:
 
 
 def _unanswered(moment: Moment, away: tuple[float, float] | None) -> float:
-    """Return for how long a device could have been heard, and was not."""
+    """Return for how long a device could have sent a heartbeat, and sent none."""
     if away is None or moment.received_at > away[1]:
         return moment.age_s
     missed = min(away[1], moment.now) - max(away[0], moment.received_at)
@@ -190,12 +188,12 @@ def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
     )
 
 
-def _unheard(name: str, latest: float | None, reports: Reports, now: float) -> Device:
+def _without_heartbeat(name: str, latest: float | None, reports: Reports, now: float) -> Device:
     taken = None if latest is None else max(now - latest, 0.0)
     when = "" if taken is None else f", its latest capture is {show_span(taken)} old"
     return Device(
         name,
-        Condition.UNHEARD,
+        Condition.NO_HEARTBEAT,
         f"no heartbeat{when}: set AGENT_HEARTBEAT=15m on it, or update its agent",
         since_s=taken,
         received=None if reports.received is None else reports.received.get(name, 0),
@@ -253,12 +251,12 @@ def _totals(devices: Sequence[Device]) -> Totals:
 
 
 def _notes(devices: Sequence[Device], usual_off: float) -> Iterable[str]:
-    heard = [each for each in devices if each.seen_s is not None]
-    if len(heard) >= _FEW and all(each.condition is Condition.SILENT for each in heard):
-        latest = min(each.seen_s or 0.0 for each in heard)
+    seen = [each for each in devices if each.seen_s is not None]
+    if len(seen) >= _FEW and all(each.condition is Condition.SILENT for each in seen):
+        latest = min(each.seen_s or 0.0 for each in seen)
         yield (
-            f"no device has been heard for {show_span(latest)}: rather than each of them, check "
-            "the endpoint of their heartbeats and the network between"
+            f"no device has sent a heartbeat for {show_span(latest)}: rather than each of them, "
+            "check the endpoint of their heartbeats and the network between"
         )
     if usual_off:
         side = "ahead of" if usual_off > 0 else "behind"

@@ -1,14 +1,13 @@
 """Reads the heartbeats in a folder: of a receiver, of devices with `dir:`, or copied from a bucket.
 
-    devices/NAME.json             the latest heartbeat of each device (`agent.dataset.devices`)
-    records/ID.json               captures, which name their devices
-    DEVICE/yyyy-mm-dd/ID.json     the same where the folder is a copy of a bucket
+devices/NAME.json             the latest heartbeat of each device (`agent.dataset.devices`)
+records/ID.json               captures, which name their devices
+DEVICE/yyyy-mm-dd/ID.json     the same where the folder is a copy of a bucket
 """
 
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,23 +52,24 @@ class HeartbeatFolder:
         self._kept: dict[str, _Kept] = {}
         self._lock = Lock()
 
-    def read(self) -> list[Found]:
+    def read(self, now: float) -> list[Found]:
         """Return each heartbeat and each problem, in order of the names.
 
+        `now`: seconds since 1970 UTC, by the clock of this computer.
         Raises `OSError` where the folder itself cannot be read; a missing one is empty.
         """
         with self._lock:
             files = sorted(self._disk.files(self._folder), key=lambda each: each.name)
             found = [foreign(each.name) for each in files if _is_foreign(each.name)]
             files = [each for each in files if each.name.endswith(ENDING)]
-            kept = {each.name: self._read(each) for each in files[:DEVICES_MAX]}
+            kept = {each.name: self._read(each, now) for each in files[:DEVICES_MAX]}
             self._kept = kept
             crowd = [too_many(len(files))] if len(files) > DEVICES_MAX else []
             return [*(each.found for each in kept.values()), *found, *crowd]
 
-    def _read(self, file: FileEntry) -> _Kept:
+    def _read(self, file: FileEntry, now: float) -> _Kept:
         kept = self._kept.get(file.name)
-        is_settled = time.time() - file.changed > _SETTLED_S
+        is_settled = now - file.changed > _SETTLED_S
         if kept is not None and is_settled and (kept.size, kept.changed) == _state(file):
             return kept
         return _Kept(*_state(file), self._fresh(file.name))

@@ -106,7 +106,7 @@ function renewed(fresh) {
 
 async function renew() {
   try {
-    const response = await fetch(location.pathname, {cache: 'no-store'});
+    const response = await fetch(location.origin + location.pathname, {cache: 'no-store'});
     if (!response.ok) throw new Error(`it answers ${response.status}`);
     renewed(new DOMParser().parseFromString(await response.text(), 'text/html'));
     stale.hidden = true;

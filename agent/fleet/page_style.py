@@ -53,7 +53,7 @@ button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid
 outline-offset:1px}
 @media(max-width:56rem){
 .tiles{grid-template-columns:repeat(auto-fit,minmax(6.5rem,1fr));gap:.4rem}
-.tiles div{padding:.4rem .6rem}.tiles b{font-size:1.25rem}
+.tiles div{padding:.4rem .6rem;min-width:0}.tiles b{font-size:1.1rem;overflow-wrap:anywhere}
 .tiles span{font-size:.85rem}.tiles small{font-size:.75rem}
 #devices,#devices tbody{display:block;background:none}
 #devices thead{display:block}#devices thead tr{display:flex;overflow-x:auto}
@@ -67,6 +67,7 @@ content-visibility:auto;contain-intrinsic-size:auto 11rem}
 #devices tbody th,#devices tbody td{border:0;padding:.2rem 0;width:auto;
 box-shadow:none!important}
 #devices tbody th,#devices tbody td.cameras{grid-column:1/-1}
+#devices tbody td.cameras{order:1}
 #devices tbody td:empty{display:none}
 #devices tbody td::before{content:attr(data-label);display:block;color:var(--soft);
 font-size:.75rem}

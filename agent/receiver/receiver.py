@@ -2,7 +2,7 @@
 
 For a LAN without a cloud, demos and tests. It answers 201 or 200, with the proof that the sender
 waits for, only after the capture is safe from a power cut. The statuses of devices are
-stored beside the captures, in `devices/`.
+stored beside the captures, in `devices/`, and shown at `/fleet` (`fleet_view`).
 """
 
 import time
@@ -12,10 +12,14 @@ from threading import Lock, Thread
 from typing import Any
 
 from agent.dataset.folder import Dataset
+from agent.files import Disk
+from agent.receiver.fleet_view import PAGE_PATH, FleetView, View
 from agent.receiver.server import PATHS, Server
 from agent.record.device_status import checked_status
 from agent.record.timestamp import timestamp
 from agent.record.verdicts import verdicts_of
+from agent.web.access import Headers
+from agent.web.access import Refusal as ViewRefusal
 
 BODY_MAX = 64 * 1024 * 1024
 """Bytes of one request."""
@@ -95,6 +99,14 @@ class Receiver:
         shown = f"[{host}]" if ":" in host else host
         self.port = int(self._server.server_address[1])
         self.url = f"http://{shown}:{self.port}{PATHS[0]}"
+        self.fleet_url = f"http://{shown}:{self.port}{PAGE_PATH}"
+        self._fleet = FleetView(
+            dataset.directory,
+            Disk(inside=dataset.directory),
+            host=host,
+            port=self.port,
+            token=token,
+        )
 
     @property
     def captures(self) -> int:
@@ -104,6 +116,7 @@ class Receiver:
     def start(self) -> None:
         """Serve in a thread until `stop`."""
         self._is_serving = True
+        self._fleet.start()
         self._thread = Thread(target=self.serve_forever, name="receiver", daemon=True)
         self._thread.start()
 
@@ -130,6 +143,7 @@ class Receiver:
     ) -> bool:
         """Store one capture, count it and tell it; True when it is new. Raises as `Dataset`."""
         is_new = self._dataset.store(record_json, image, clip)
+        self._fleet.arrived(record, is_new=is_new)
         with self._counting:
             self.received += is_new
             self.duplicates += not is_new
@@ -155,6 +169,14 @@ class Receiver:
             with self._counting:
                 self._on_device(NewDevice(address, device, version))
         return is_new
+
+    def view_refusal(self, method: str, target: str, headers: Headers) -> ViewRefusal | None:
+        """Return why the fleet view is not shown; None if it may be."""
+        return self._fleet.refusal(method, target, headers)
+
+    def view(self, path: str, accepted: str) -> View:
+        """Return the fleet view at one of its paths. Raises `OSError`."""
+        return self._fleet.answer(path, accepted)
 
     def refused(self, address: str, status: int, reason: str) -> None:
         """Tell that a request was refused."""

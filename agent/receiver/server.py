@@ -1,6 +1,7 @@
 """The HTTP server of the receiver: which requests it accepts, and how it responds.
 
-POST of a capture; PUT of a device's status to `/devices/ID`, the id percent-encoded; GET.
+POST of a capture; PUT of a device's status to `/devices/ID`, the id percent-encoded; GET, also of
+the fleet view.
 
 Each request gets a response, also one that nothing here expects. Connections are limited, in all
 and for each address, and the head of a request and its body have a deadline: see `connections`.
@@ -23,8 +24,11 @@ from agent.errors import DamagedDataset, UnfitCapture
 from agent.files import is_disk_full
 from agent.printable import printable
 from agent.receiver.connections import Connection, Connections
+from agent.receiver.fleet_view import PATHS as VIEW_PATHS
+from agent.receiver.fleet_view import View
 from agent.receiver.multipart_parser import Body, FormError, read_form
 from agent.record.device_status import READ_MAX
+from agent.web.access import Headers, Refusal
 
 PATHS = ("/captures", "/")
 """Paths that accept captures; the first one is shown to the user."""
@@ -70,6 +74,12 @@ class CaptureSink(Protocol):
 
         Raises what `DeviceFolder.receive` raises.
         """
+
+    def view_refusal(self, method: str, target: str, headers: Headers) -> Refusal | None:
+        """Return why the fleet view is not shown; None if it may be."""
+
+    def view(self, path: str, accepted: str) -> View:
+        """Return the fleet view at one of its paths. Raises `OSError`."""
 
     def refused(self, address: str, status: int, reason: str) -> None:
         """Tell that a request was refused."""
@@ -183,9 +193,31 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.BAD_REQUEST, reason)
 
     def _get(self) -> None:
-        if self._is_allowed(Body(self._read, 0), PATHS):
+        path = self.path.partition("?")[0]
+        if path in VIEW_PATHS:
+            self._view(path)
+        elif self._is_allowed(Body(self._read, 0), PATHS):
             about = {"service": "edge-capture-agent receiver", "captures": self.sink.captures}
             self._answer(HTTPStatus.OK, about)
+
+    def _view(self, path: str) -> None:
+        headers = [
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in self.headers.items()
+        ]
+        refusal = self.sink.view_refusal("GET", self.path, headers)
+        if refusal is not None:
+            self._refuse(refusal.status, refusal.text, refusal.headers)
+            return
+        self._connection.is_trusted = True
+        try:
+            view = self.sink.view(path, self.headers.get("Accept-Encoding", ""))
+        except OSError as error:
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"cannot read the devices: {error.strerror}"
+            )
+        else:
+            self._send(HTTPStatus.OK, view.body, view.headers)
 
     def _post(self) -> None:
         body = self._body(self.sink.body_max, PATHS)
@@ -331,15 +363,17 @@ class _Handler(BaseHTTPRequestHandler):
         content: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        data = json.dumps(content).encode()
+        self._send(status, data, {"Content-Type": "application/json", **(headers or {})})
+
+    def _send(self, status: HTTPStatus, data: bytes, headers: Mapping[str, str]) -> None:
         self._is_answered = True
         self.request_version = self.protocol_version  # of what is no HTTP it is 0.9: without a head
-        data = json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         if self.close_connection:
             self.send_header("Connection", "close")
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":

@@ -13,7 +13,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""
 
 PAGE_TARGET = "/"
-"""Of the live page: the only one that a link on another page may lead to."""
+"""Of the live page and the review page: a link on another page may lead to them."""
 
 _FORMS = frozenset({"text/plain", "application/x-www-form-urlencoded"})
 _MULTIPART = "multipart/form-data"
@@ -39,13 +39,15 @@ class Access:
     hosts: OwnHosts
     scheme: str = "http"
     token: str | None = field(default=None, repr=False)
+    page: str = PAGE_TARGET  # the only target that a link on another page may lead to
+    guide: str = "docs/api.md"  # what says more about hosts
 
     def refusal(self, method: str, target: str, headers: Headers) -> Refusal | None:
         """Return why a request is refused; None for one that may be answered."""
         return (
             self._of_target(target)
             or self._of_host(headers)
-            or self._of_origin(headers, is_link=_is_link(method, target, headers))
+            or self._of_origin(headers, is_link=self._is_link(method, target, headers))
             or self._of_token(headers)
             or (self._of_content(headers) if method == "POST" else None)
         )
@@ -70,7 +72,7 @@ class Access:
         return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST,
             f"cannot answer for the host {shown}, which is no name of this API; "
-            f"allowed: {self.hosts.shown}. docs/api.md says more",
+            f"allowed: {self.hosts.shown}. {self.guide} says more",
             "host",
         )
 
@@ -145,14 +147,13 @@ class Access:
         own = parse_origin(origin.strip())
         return own is not None and own in asked
 
+    def _is_link(self, method: str, target: str, headers: Headers) -> bool:
+        """Whether a person follows a link to the page, which then fills the tab.
 
-def _is_link(method: str, target: str, headers: Headers) -> bool:
-    """Whether a person follows a link to the live page, which then fills the tab.
-
-    No other page can read it there. A frame has another destination, a form another method.
-    """
-    asked = [_values(headers, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest")]
-    return method == "GET" and target == PAGE_TARGET and asked == [["navigate"], ["document"]]
+        No other page can read it there. A frame has another destination, a form another method.
+        """
+        asked = [_values(headers, name) for name in (b"sec-fetch-mode", b"sec-fetch-dest")]
+        return method == "GET" and target == self.page and asked == [["navigate"], ["document"]]
 
 
 UNIX_ACCESS = Access(UNIX_HOSTS)

@@ -13,18 +13,9 @@ from agent.web.access import UNIX_ACCESS, Access, Refusal
 from agent.web.connection import HANDLE, Connection
 from agent.web.limits import WebLimits
 from agent.web.observer import WebObserver
+from agent.web.response_headers import PROTECTION
 
-_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", _CONTENT_POLICY.encode()),
-    (b"cache-control", b"no-store"),
-)
-"""Of every response that says nothing else."""
+_HEADERS = tuple((name.encode(), value.encode()) for name, value in PROTECTION)
 
 
 class Guard:

@@ -80,18 +80,18 @@ def lost_camera(name: str = "door", **changes: Any) -> dict[str, Any]:
     return camera_fields(name, **{**lost, **changes})
 
 
-def heard(fields: Mapping[str, Any], received_at: float = WALL) -> Heartbeat:
+def heartbeat(fields: Mapping[str, Any], received_at: float = WALL) -> Heartbeat:
     """Return a heartbeat as it is read from where it is kept."""
     status = checked_status(json.dumps(fields).encode())
     return Heartbeat(status["device"], received_at, status, is_newer=status["schema"] > SCHEMA)
 
 
 def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[str, Any], float]]:
-    """Yield the status of each of `count` devices, and when it was received; about 5 % have needs.
+    """Yield the status of each of `count` devices, and when it was received; about 2 % have needs.
 
     The device `number` has the same condition in each run.
     """
-    chance = random.Random(16)  # noqa: S311 (a simulation)
+    chance = random.Random(16)
     for number in range(count):
         name = f"{('gate', 'yard', 'dock', 'lane', 'mast')[number % 5]}-{number:04}"
         received = now - chance.uniform(5, 890)
@@ -104,8 +104,8 @@ def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[s
                 for view in ("door", "ramp", "gate", "roof")[: 1 + chance.randrange(3)]
             ],
         }
-        kind = number % 199
-        changes |= _trouble(kind, received)
+        kind = number % 499
+        changes |= _differences(kind, received)
         if kind in {3, 55}:
             received -= chance.uniform(1 * HOUR, 9 * DAY)
         at = received - (3.2 * HOUR if kind == 77 else 0.4)
@@ -113,7 +113,7 @@ def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[s
         yield fields, received
 
 
-def _trouble(kind: int, received: float) -> dict[str, Any]:
+def _differences(kind: int, received: float) -> dict[str, Any]:
     """Return what is different on a device of this kind."""
     refused = "401 Unauthorized: the token is missing or wrong"
     late = "cannot reach captures.example: timed out"
@@ -144,6 +144,6 @@ def _trouble(kind: int, received: float) -> dict[str, Any]:
 def simulated_reports(count: int, now: float = WALL) -> Reports:
     """Return what is known of a simulated fleet; one device more never sent a heartbeat."""
     return Reports(
-        tuple(heard(fields, received) for fields, received in simulated_heartbeats(count, now)),
+        tuple(heartbeat(fields, received) for fields, received in simulated_heartbeats(count, now)),
         {"mast-old": now - 9 * DAY},
     )

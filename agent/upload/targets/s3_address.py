@@ -41,7 +41,7 @@ def bucket_and_prefix(url: str, *, named: str = UPLOAD_URL) -> tuple[str, tuple[
 
 
 def key_segment(name: str) -> str:
-    """Return a name as one segment of a key; names that only differ in odd characters become one."""
+    """Return a name as a segment of a key; names that only differ in odd characters become one."""
     return _UNSAFE.sub("_", name).lstrip(".") or "_"
 
 
