@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from agent.dataset.bucket import Bucket, ObjectMissing
-from agent.dataset.devices import DEVICES
 from agent.errors import ConfigurationError, TemporaryError
 from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.folder import day_of
 from agent.fleet.reading import DEVICES_MAX, ENDING, foreign, heartbeat_of, too_long, too_many
 from agent.printable import printable
+from agent.record.device_names import DEVICES
 from agent.record.device_status import READ_MAX
 from agent.upload.http.options import HttpOptions
 from agent.upload.targets.s3_address import key_segment

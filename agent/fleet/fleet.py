@@ -62,10 +62,14 @@ def fleet_of(reports: Reports, now: float) -> Fleet:
 
     Devices are sorted by their condition, then by how long it has lasted, then by name.
     """
-    offsets = {each.device: _clock_off(each) for each in reports.heartbeats}
+    latest: dict[str, Heartbeat] = {}
+    for each in sorted(reports.heartbeats, key=lambda one: one.received_at):
+        latest[each.device] = each  # a folder may have two files of a device: a copied one too
+    offsets = {name: _clock_off(each) for name, each in latest.items()}
     usual_off = _usual_clock_off(offsets.values())
     found = [
-        _with_heartbeat(each, reports, now, offsets[each.device] - usual_off) for each in reports.heartbeats
+        _with_heartbeat(each, reports, now, offsets[name] - usual_off)
+        for name, each in latest.items()
     ]
     known = {each.name for each in found}
     found += [

@@ -15,11 +15,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from agent.dataset.devices import DEVICES
 from agent.dataset.records import RECORD_MAX, part_folders
 from agent.files import TEMPORARY_SUFFIX, Disk, FileEntry
 from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.reading import DEVICES_MAX, ENDING, foreign, heartbeat_of, too_long, too_many
+from agent.record.device_names import DEVICES
 from agent.record.device_status import DEVICE_MAX, READ_MAX
 from agent.record.timestamp import seconds_of
 

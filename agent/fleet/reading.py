@@ -1,8 +1,8 @@
 """Reads one file or object with a heartbeat; what is none is named, and the rest is shown."""
 
-from agent.dataset.devices import status_file
 from agent.fleet.devices import Heartbeat, Problem
 from agent.printable import printable
+from agent.record.device_names import status_file
 from agent.record.device_status import READ_MAX, SCHEMA, checked_status
 from agent.record.timestamp import seconds_of
 
@@ -26,7 +26,8 @@ def heartbeat_of(name: str, data: bytes, changed: float) -> Heartbeat | Problem:
     except ValueError as error:
         return Problem(name, printable(error))
     device = status["device"]
-    if status_file(device) != name:
+    # A bucket tells capitals from small letters; a folder may also be a copy of one.
+    if name not in {status_file(device), status_file(device, keeps_capitals=True)}:
         why = f"it is the status of the device {device}, whose file is {status_file(device)}"
         return Problem(name, why, is_heartbeat=False)
     at = status["received_at"]

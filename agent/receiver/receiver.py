@@ -5,7 +5,6 @@ waits for, only after the capture is safe from a power cut. The statuses of devi
 stored beside the captures, in `devices/`, and shown at `/fleet` (`fleet_view`).
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -13,11 +12,13 @@ from typing import Any
 
 from agent.dataset.folder import Dataset
 from agent.files import Disk
+from agent.ports import Clock
 from agent.receiver.fleet_view import PAGE_PATH, FleetView, View
 from agent.receiver.server import PATHS, Server
 from agent.record.device_status import checked_status
 from agent.record.timestamp import timestamp
 from agent.record.verdicts import verdicts_of
+from agent.system import SystemClock
 from agent.web.access import Headers
 from agent.web.access import Refusal as ViewRefusal
 
@@ -79,6 +80,7 @@ class Receiver:
         on_device: Callable[[NewDevice], None] | None = None,
         on_refusal: Callable[[Refusal], None] | None = None,
         log: Callable[[str], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.received = 0
         """New captures since the start."""
@@ -87,6 +89,7 @@ class Receiver:
         self.token = token
         self.body_max = body_max
         self.log = log
+        self._clock = clock or SystemClock()
         self._dataset = dataset
         self._before = dataset.count()
         self._on_capture = on_capture
@@ -106,6 +109,7 @@ class Receiver:
             host=host,
             port=self.port,
             token=token,
+            clock=self._clock,
         )
 
     @property
@@ -162,7 +166,7 @@ class Receiver:
     def store_status(self, device: str, status: bytes, address: str) -> bool:
         """Store the status of a device; tell its first one. Raises as `DeviceFolder.receive`."""
         is_new = self._dataset.devices.receive(
-            device, status, received_at=timestamp(time.time()), received_from=address
+            device, status, received_at=timestamp(self._clock.wall()), received_from=address
         )
         if is_new and self._on_device is not None:
             version = checked_status(status)["version"] or ""
