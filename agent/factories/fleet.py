@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.dataset.bucket_address import is_bucket
 from agent.errors import AgentError, ConfigurationError
-from agent.factories.datasets import is_bucket
 from agent.files import Disk
 from agent.fleet.devices import Heartbeat, Problem, Reports
 from agent.printable import printable
