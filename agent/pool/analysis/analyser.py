@@ -11,10 +11,11 @@ from agent.pool.analysis.image import PoolImage, pool_image
 from agent.pool.analysis.own_record import OwnRecord, own_record
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.analysis.recordings import RecordingAnalysis
-from agent.pool.analysis.row_maker import Analysed, seen
+from agent.pool.analysis.row_maker import Analysed, bounded, seen
 from agent.pool.items import ItemKind, PoolItem
 from agent.pool.rows import PoolRow
 from agent.printable import printable
+from agent.record.synthetic import is_synthetic
 from agent.selection.camera_rules import CameraRules
 from agent.selection.frame_context import FrameContext
 from agent.selection.image_quality import QualityMonitor, is_blank
@@ -89,7 +90,7 @@ class PoolAnalyser:
             row,
             id=record.content["id"],
             sha256=facts["sha256"],
-            is_unusable=row.is_unusable or record.is_synthetic,
+            is_unusable=row.is_unusable or is_synthetic(record.content),
             record=text,
             other_model=f"{printable(name)} ({printable(sha256[:12])})" if is_other else "",
         )
@@ -102,7 +103,8 @@ class PoolAnalyser:
         """
         parts = self._parts
         rules = {*parts.plan.rules, InvalidOutput.name}
-        observation, named, thresholds = record.suspects(frame.pixels, rules)
+        observation, found, thresholds = record.suspects(frame.pixels, rules)
+        named = bounded(found)
         grey = small_grey(frame.pixels)
         features = None
         if any(each.box is not None for each in named):

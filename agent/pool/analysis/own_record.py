@@ -43,11 +43,6 @@ class OwnRecord:
         return str(model.get("name") or ""), str(model.get("sha256") or "")
 
     @property
-    def is_synthetic(self) -> bool:
-        """Whether it was made from another image: no camera saw it."""
-        return self.content.get("synthetic") is not None
-
-    @property
     def has_suspects(self) -> bool:
         """Whether it says what the rules named; records of the first schema do not."""
         return isinstance(self.content.get("suspects"), list)
