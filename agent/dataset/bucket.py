@@ -37,6 +37,11 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED = frozenset({"401", "403"})
 _NO_RIGHT = "AccessDenied"
 _ARCHIVED = "InvalidObjectState"
+_TO_READ = "these credentials need s3:GetObject and s3:ListBucket there"
+_READING = frozenset({"read", "list"})
+_TIMED_OUT = "TimedOut"
+_NO_CONNECTION = "kind: Connect"
+_NOT_TRUSTED = re.compile(r"InvalidCertificate|UnknownIssuer")
 _ODD_NAME = re.compile(r'[Pp]ath "(.{1,500}?)"')
 
 
@@ -60,8 +65,14 @@ class Bucket:
     """
 
     def __init__(
-        self, url: str, *, network: HttpOptions | None = None, retries: int = _RETRIES
+        self,
+        url: str,
+        *,
+        network: HttpOptions | None = None,
+        retries: int = _RETRIES,
+        retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
+        """Open a bucket; a request is repeated so often, and not after `retry_seconds`."""
         bucket, prefix = bucket_and_prefix(url, named="the address of the dataset")
         self.name = redact_endpoint(url)
         self.prefix = "/".join(prefix)
@@ -88,7 +99,7 @@ class Bucket:
         options = client_options(network or HttpOptions(timeout=_TIMEOUT), self.endpoint)
         retry: RetryConfig = {
             "max_retries": retries,
-            "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+            "retry_timeout": timedelta(seconds=retry_seconds),
         }
         try:
             self._store = S3Store(
@@ -135,14 +146,14 @@ class Bucket:
                 raise ObjectMissing(f"{key} is not there") from None
             if found.meta["size"] > most:
                 raise ObjectMissing(f"{key} has more than {most} bytes")
-            return bytes(found.bytes()), found.meta["last_modified"].timestamp()
+            written = found.meta["last_modified"].timestamp()
+            if found.meta["size"] <= _PIECE:
+                return bytes(found.bytes()), written
+        return b"".join(self.pieces(key, most)), written
 
     def folders(self, below: str = "") -> list[str]:
         """Return the names of the folders directly below the prefix, or below a folder of it."""
-        prefix = "/".join(part for part in (self.prefix, below) if part)
-        with self._explained("list"):
-            listed = self._library.list_with_delimiter(self._store, prefix=prefix or None)
-            return [each.rpartition("/")[2] for each in listed["common_prefixes"]]
+        return [key.rpartition("/")[2] for key in self.level(below)[0]]
 
     def pieces(self, key: str, most: int) -> Iterator[bytes]:
         """Yield an object of at most `most` bytes, each piece by a request of its own.
@@ -223,7 +234,7 @@ class Bucket:
         if code == _ARCHIVED:
             return ObjectMissing("it is in an archive; restore it in the store, then call it again")
         said = f"the store answers {status} {code}".rstrip() if status else ""
-        fix = fix_of(code)
+        fix = _TO_READ if code == _NO_RIGHT and act in _READING else fix_of(code)
         is_denied = code == _NO_RIGHT or (fix is None and status in _DENIED)
         if fix is None and (is_denied or isinstance(error, PermissionError)):
             fix = "these credentials may not do that; check AWS_ACCESS_KEY_ID and its rights"
@@ -232,5 +243,15 @@ class Bucket:
             fix = fix.replace("AGENT_UPLOAD_URL", "the address")
             kind = ObjectDenied if is_denied else ConfigurationError
             return kind(f"{cannot}: {said or 'the store refuses'}: {fix}")
-        why = said or printable(redact(text.partition("\n")[0]), 300)
+        why = said or self._no_answer(text)
         return TemporaryError(f"{cannot}: {why}; call it again, nothing is fetched twice")
+
+    def _no_answer(self, text: str) -> str:
+        store = f"the store at {redact_endpoint(self.endpoint)}" if self.endpoint else "the store"
+        if _TIMED_OUT in text:
+            return f"{store} does not answer in time"
+        if _NOT_TRUSTED.search(text):
+            return f"the certificate of {store} is not trusted on this machine"
+        if _NO_CONNECTION in text:
+            return f"{store} cannot be reached; check the network and AWS_ENDPOINT_URL"
+        return printable(redact(text.partition("\n")[0]), 300)

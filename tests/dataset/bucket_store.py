@@ -14,6 +14,9 @@ def emptied(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> S3Store:
         monkeypatch.setenv(name, value)
     store.failure = None
     store.faults.clear()
+    store.denied = ()
+    store.is_silent.clear()
+    store.release.clear()
     for key in store.stored():
         store.delete(key)
     store.requests.clear()

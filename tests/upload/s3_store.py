@@ -2,8 +2,8 @@
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
-from threading import Thread
+from collections.abc import Callable, Container, Iterable
+from threading import Event, Thread
 from typing import Any, Self, cast
 from uuid import uuid4
 
@@ -21,6 +21,7 @@ Fault = tuple[str, str]
 """Status line and S3's code for the failure; an empty status: stored, but the response is lost."""
 
 LOST = ("", "")
+DENIED = ("403 Forbidden", "AccessDenied")
 
 
 class S3Store:
@@ -32,6 +33,11 @@ class S3Store:
         """What the next requests meet, in order; None: no fault."""
         self.failure: Fault | None = None
         """What every request meets while it is set."""
+        self.denied: Container[str] = ()
+        """Keys that may be listed and not read."""
+        self.is_silent = Event()
+        """While it is set, requests get no answer, until `release` is set too."""
+        self.release = Event()
         self.tags_are_checksums = True
         """False: as where the store encrypts with keys of its user."""
         self.requests: list[str] = []
@@ -56,6 +62,7 @@ class S3Store:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+        self.release.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -81,6 +88,10 @@ class S3Store:
     def write(self, key: str, data: bytes) -> None:
         self._client.put_object(Bucket=self.bucket, Key=key, Body=data)
 
+    def archive(self, key: str) -> None:
+        """Move an object to where it cannot be read before it is restored."""
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=b"x", StorageClass="GLACIER")
+
     def delete(self, key: str) -> None:
         self._client.delete_object(Bucket=self.bucket, Key=key)
 
@@ -91,6 +102,13 @@ class S3Store:
             return cast("Iterable[bytes]", self._app(environ, start_response))
         self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         fault = self.faults.popleft() if self.faults else self.failure
+        if self.is_silent.is_set():
+            self.release.wait()
+        if (
+            fault is None
+            and environ["PATH_INFO"].partition("/")[2].partition("/")[2] in self.denied
+        ):
+            fault = DENIED
         if fault is None:
 
             def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

@@ -13,8 +13,11 @@ from agent.pool.sources.found import SourceSummary, Stream
 from agent.pool.sources.objects import BucketSource
 from agent.pool.sources.paths import checked_path
 from agent.printable import printable
+from agent.upload.http.options import HttpOptions
 
 _RETRIES = 8  # of a request; a busy store gets some 20 s
+_TIMEOUT = 60.0  # seconds of a request, for at most 16 MB
+_RETRY_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,10 @@ class CheckedSource:
 
 def opened_bucket(name: str) -> Bucket:
     """Return a whole bucket, as sources and readers of items use it."""
-    return Bucket(f"{SCHEME}{name}", retries=_RETRIES)
+    network = HttpOptions(timeout=_TIMEOUT)
+    return Bucket(
+        f"{SCHEME}{name}", network=network, retries=_RETRIES, retry_seconds=_RETRY_SECONDS
+    )
 
 
 def checked_sources(
