@@ -258,9 +258,7 @@ def test_a_source_without_images_says_what_is_in_it(tmp_path: Path) -> None:
         listed()
 
 
-def test_progress_tells_how_many_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_tells_how_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.pool.sources.listing._TOLD", 10)
     root = with_files(tmp_path / "many", *(f"{n}.jpg" for n in range(21)))
     told: list[int] = []
