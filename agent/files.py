@@ -88,6 +88,34 @@ class FileEntry:
     """Seconds since 1970 UTC; renaming changes it too."""
 
 
+class GrowingFile:
+    """A file that one process alone extends. Every method raises `OSError`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def append(self, data: bytes) -> None:
+        """Add bytes. They survive a kill of the process, and a power cut after `sync`.
+
+        When it raises, the file ends where it did before, as far as the medium allows that.
+        """
+        size = os.fstat(self._descriptor).st_size
+        try:
+            _write_all(self._descriptor, data)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+            raise
+
+    def sync(self) -> None:
+        """Make what was added survive a power cut."""
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Let other processes extend it."""
+        os.close(self._descriptor)
+
+
 class Disk:
     """The real file system. All paths are absolute; every method raises `OSError`."""
 
@@ -163,6 +191,24 @@ class Disk:
             finally:
                 os.close(descriptor)
         self.sync_directory(path.parent)
+
+    def grow(self, path: Path, *, seconds: float) -> GrowingFile:
+        """Open a file to add to its end, again and again; it is made if it is missing.
+
+        Raises `BlockingIOError` when another process has it open for `seconds`.
+        """
+        with self._open_folder(path.parent) as folder:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _refusal("it is not a regular file", path)
+            _lock(descriptor, seconds)
+            self.sync_directory(path.parent)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return GrowingFile(descriptor)
 
     def truncate(self, path: Path, size: int) -> None:
         """Cut a file to its first `size` bytes, durably."""

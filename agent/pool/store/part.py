@@ -1,0 +1,157 @@
+"""The part that one process writes."""
+
+from collections.abc import Sequence
+
+from agent.pool.rows import PoolRow
+from agent.pool.store import journal
+from agent.pool.store.place import Place, RowLog
+from agent.pool.store.schema import batch_of, restored
+from agent.pool.store.sealed import (
+    DamagedPart,
+    name_and_number,
+    opened,
+    sealed_bytes,
+    sealed_name,
+)
+from agent.pool.store.spans import Spans
+
+MOST_ROWS = 4096
+"""Rows of a sealed part."""
+
+MOST_BYTES = 64_000_000
+"""Bytes of a part in progress: it is in memory once while it is sealed."""
+
+SPAN_COLUMNS = ("item", "since", "frame", "is_last")
+
+
+class Part:
+    """Writes rows one by one, and seals them as Parquet each few thousand.
+
+    Once `add` returns, a kill of the process cannot take the row away (in a bucket: `RowLog`).
+    """
+
+    def __init__(self, place: Place, name: str) -> None:
+        self._place = place
+        self._name = name
+        self._spans = Spans()
+        self._number = 1 + self._read_sealed(sealed_parts(place, name))
+        self._log: RowLog | None = None
+        self._rows = 0
+        self._bytes = 0
+        kept = journal.read_journal(place.read_log(name))
+        if kept.number is not None and kept.number < self._number:
+            place.remove_log(name)  # the process was killed after it had sealed these rows
+        elif kept.number is not None:
+            self._open(kept.size)
+            self._take(kept)
+
+    def is_finished(self, key: str) -> bool:
+        """Whether all rows of an item are kept in this part."""
+        return self._spans.is_finished(key)
+
+    def next_frame(self, key: str, *, first: int = 0) -> int:
+        """Return the first frame of an item that this part does not have; 0 without any row.
+
+        `first`: the first frame that all other parts lack.
+        """
+        if first > self._spans.next_frame(key):
+            self._spans.add(key, 0, first - 1, is_last=False)
+        return self._spans.next_frame(key)
+
+    def add(self, row: PoolRow) -> None:
+        """Keep a row. Those of a recording come in the order of its frames."""
+        if self._rows >= MOST_ROWS or self._bytes >= MOST_BYTES:
+            self._seal()
+        since = self._spans.next_frame(row.item)
+        self._append(journal.row_frame(batch_of(row, since=since)))
+        self._rows += 1
+        self._spans.add(row.item, since, row.frame, is_last=row.frame is None)
+
+    def finish(self, key: str) -> None:
+        """Note that all rows of an item are kept."""
+        if self._spans.is_finished(key):
+            return
+        after = self._spans.next_frame(key)
+        self._append(journal.finished_frame(key, after))
+        self._spans.end(key, after)
+
+    def close(self) -> None:
+        """Seal the part: it is complete, and never written again."""
+        self._seal()
+
+    def _append(self, data: bytes) -> None:
+        if self._log is None:
+            self._open(0)
+        assert self._log is not None
+        self._log.append(data)
+        self._bytes += len(data)
+
+    def _open(self, size: int) -> None:
+        self._log = self._place.open_log(self._name, size, journal.head(self._number))
+
+    def _seal(self) -> None:
+        if self._log is None:
+            return
+        self._log.close()
+        self._log = None
+        seal(self._place, self._name)
+        self._number += 1
+        self._rows = self._bytes = 0
+
+    def _take(self, kept: journal.Journal) -> None:
+        self._rows, self._bytes = len(kept.rows), kept.size
+        take_journal(kept, self._spans)
+
+    def _read_sealed(self, names: Sequence[str]) -> int:
+        """Take the sealed parts of this name; return the highest number."""
+        highest = 0
+        for file_name in names:
+            found = name_and_number(file_name)
+            highest = max(highest, found[1] if found else 0)
+            try:
+                take_sealed(self._place, file_name, self._spans)
+            except DamagedPart:
+                continue  # the store has told; its items are analysed again
+        return highest
+
+
+def sealed_parts(place: Place, name: str | None = None) -> list[str]:
+    """Return the file names of the sealed parts, of all or of one name, in order."""
+    found = ((name_and_number(each), each) for each in place.names())
+    return sorted(
+        each for part, each in found if part is not None and (name is None or part[0] == name)
+    )
+
+
+def seal(place: Place, name: str) -> None:
+    """Turn the part in progress into Parquet. A kill at any point loses and doubles nothing."""
+    kept = journal.read_journal(place.read_log(name))
+    if kept.number is not None and (kept.rows or kept.finished):
+        numbers = (name_and_number(each) for each in sealed_parts(place, name))
+        if kept.number not in {found[1] for found in numbers if found is not None}:
+            data = sealed_bytes(kept)
+            place.write(sealed_name(name, kept.number, data), data)
+    place.remove_log(name)
+
+
+def take_journal(kept: journal.Journal, spans: Spans) -> None:
+    """Add what a journal holds to `spans`."""
+    for batch in kept.rows:
+        values = journal.as_values(batch)
+        spans.add(
+            restored(values["item"]), values["since"], values["frame"], is_last=values["is_last"]
+        )
+    for item, after in kept.finished.items():
+        spans.end(item, after)
+
+
+def take_sealed(place: Place, file_name: str, spans: Spans) -> int:
+    """Add what a sealed part holds to `spans`; return its rows. Raises `DamagedPart`."""
+    with opened(lambda: place.open(file_name), file_name) as part:
+        table = part.read(SPAN_COLUMNS)
+        columns = [table[name].to_pylist() for name in SPAN_COLUMNS]
+        for item, since, frame, is_last in zip(*columns, strict=True):
+            spans.add(restored(item), since, frame, is_last=is_last)
+        for item, after in part.finished_elsewhere().items():
+            spans.end(item, after)
+        return part.rows

@@ -1,0 +1,149 @@
+"""Sealed parts: Parquet with checksums, so that damage is found and not read."""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from agent.errors import TemporaryError
+from agent.pool.store.journal import Journal
+from agent.pool.store.schema import ROW_SCHEMA, SCHEMA, restored, storable
+
+SEALED_SUFFIX = ".parquet"
+DAMAGED_SUFFIX = ".damaged"
+
+GROUP_ROWS = 256
+"""Rows that are read at once: some megabytes."""
+
+_VERSION = b"capture-agent.rows"
+_FINISHED = b"capture-agent.finished"
+_END = struct.Struct("<I4s")  # length of the footer, and Parquet's magic
+_FOOTER_MAX = 50_000_000  # bytes
+
+
+class DamagedPart(TemporaryError):
+    """A part cannot be read; its images must be analysed again."""
+
+    def __init__(self, part: str, why: str) -> None:
+        super().__init__(f"cannot read the kept rows in {part}: {why}")
+        self.part = part
+
+
+def sealed_name(name: str, number: int, data: bytes) -> str:
+    """Return the file name of a part; it holds the checksum of Parquet's footer."""
+    return f"{name}-{number:06d}.{_footer_checksum_of(data):08x}{SEALED_SUFFIX}"
+
+
+def name_and_number(file_name: str) -> tuple[str, int] | None:
+    """Return name and number of a sealed part; None if it is none."""
+    stem, _, suffix = file_name.partition(".")
+    name, _, number = stem.rpartition("-")
+    if not file_name.endswith(SEALED_SUFFIX) or suffix.count(".") != 1 or not number.isdigit():
+        return None
+    return name, int(number)
+
+
+def sealed_bytes(journal: Journal) -> bytes:
+    """Return the rows of a journal as Parquet; the last row of a finished item is marked."""
+    table = pa.Table.from_batches(journal.rows, schema=SCHEMA)
+    items = table["item"].to_pylist()
+    is_last = table["is_last"].to_pylist()
+    places = {item: n for n, item in enumerate(items)}
+    elsewhere: dict[str, int] = {}
+    for item, since in journal.finished.items():
+        place = places.get(storable(item))
+        if place is None:
+            elsewhere[storable(item)] = since
+        else:
+            is_last[place] = True
+    number = SCHEMA.get_field_index("is_last")
+    table = table.set_column(number, SCHEMA.field(number), pa.array(is_last, pa.bool_()))
+    metadata = {_VERSION: str(ROW_SCHEMA).encode(), _FINISHED: json.dumps(elsewhere).encode()}
+    buffer = pa.BufferOutputStream()
+    pq.write_table(
+        table.replace_schema_metadata(metadata),
+        buffer,
+        row_group_size=GROUP_ROWS,
+        compression="zstd",
+        write_page_checksum=True,
+        write_statistics=["key"],
+    )
+    return buffer.getvalue().to_pybytes()
+
+
+class SealedPart:
+    """A part that is open for reading. Every method raises `DamagedPart`."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self.name = name
+        with self._checked():
+            _check_footer(file, name)
+            self._file = pq.ParquetFile(file, page_checksum_verification=True)
+            if not self._file.schema_arrow.equals(SCHEMA):
+                raise ValueError("it has other columns")
+            self.rows = self._file.metadata.num_rows
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return some columns of all rows."""
+        with self._checked():
+            return self._file.read(columns=list(columns), use_threads=False)
+
+    def read_groups(self, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of some groups of `GROUP_ROWS` rows, ascending."""
+        with self._checked():
+            return self._file.read_row_groups(groups, columns=list(columns), use_threads=False)
+
+    def finished_elsewhere(self) -> Mapping[str, int]:
+        """Return items that ended here and whose rows are in other parts, with the next frame."""
+        with self._checked():
+            found = json.loads((self._file.schema_arrow.metadata or {}).get(_FINISHED, b"{}"))
+            return {restored(item): int(since) for item, since in found.items()}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close(force=True)
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, KeyError, struct.error) as error:
+            raise DamagedPart(self.name, "it is damaged") from error
+
+
+@contextmanager
+def opened(open_file: Callable[[], IO[bytes]], name: str) -> Iterator[SealedPart]:
+    """Open a part within the block."""
+    try:
+        file = open_file()
+    except (OSError, ValueError) as error:
+        raise DamagedPart(name, "it cannot be opened") from error
+    with file:
+        part = SealedPart(file, name)
+        try:
+            yield part
+        finally:
+            part.close()
+
+
+def _footer_checksum_of(data: bytes) -> int:
+    length, _ = _END.unpack_from(data, len(data) - _END.size)
+    return zlib.crc32(data[len(data) - _END.size - length :])
+
+
+def _check_footer(file: IO[bytes], name: str) -> None:
+    """Raise `ValueError` if the footer is not what its checksum in the name says."""
+    size = file.seek(0, 2)
+    file.seek(max(size - _END.size, 0))
+    length, magic = _END.unpack(file.read(_END.size))
+    if magic != b"PAR1" or length > min(size, _FOOTER_MAX):
+        raise ValueError("no Parquet")
+    file.seek(size - _END.size - length)
+    if f"{zlib.crc32(file.read(length + _END.size)):08x}" != name.split(".")[-2]:
+        raise ValueError("the footer is damaged")
+    file.seek(0)
