@@ -1,9 +1,10 @@
 """What runs the analysis: in processes of this machine, or on a cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from agent.errors import AgentError
 from agent.pool.items import PoolItem
 from agent.pool.rows import PoolRow
 
@@ -32,10 +33,35 @@ class AnalysisProgress:
     total: int
     images: int  # rows, with those of former runs
     unreadable: int
+    notes: tuple[str, ...] = ()
+    """What a person should know, such as kept rows that are damaged; in the first report alone."""
+
+
+class AnalysisStopped(AgentError):
+    """A signal ended the analysis; what was analysed is kept, and the same call goes on."""
+
+    def __init__(self, message: str, *, number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a store holds."""
+
+    finished: frozenset[str]  # keys of the items whose rows are all kept
+    begun: Mapping[str, int]  # unfinished recordings, with the first frame that is not kept
+    rows: int
+    unreadable: int  # rows with a problem
+    damaged: list[str] = field(default_factory=list)
+    """Parts that could not be read, a sentence each: their items are analysed again."""
 
 
 class RowStore(Protocol):
     """Keeps rows, in a folder or a bucket. Every process of an engine opens it for itself."""
+
+    def kept(self) -> Kept:
+        """Return what is kept. Damaged parts are told of once."""
 
     def finished(self) -> frozenset[str]:
         """Return the keys of the items whose rows are all kept."""
@@ -50,8 +76,11 @@ class RowPart(Protocol):
     def is_finished(self, key: str) -> bool:
         """Whether all rows of an item are kept in this part."""
 
-    def next_frame(self, key: str) -> int:
-        """Return the first frame of an item that this part does not have; 0 without any row."""
+    def next_frame(self, key: str, *, first: int = 0) -> int:
+        """Return the first frame of an item that this part does not have; 0 without any row.
+
+        `first`: the first frame that all other parts lack.
+        """
 
     def add(self, row: PoolRow) -> None:
         """Keep a row. Those of a recording come in the order of its frames."""

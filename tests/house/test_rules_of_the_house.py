@@ -26,6 +26,7 @@ BROAD_HANDLERS = {
     "agent.upload.guard": "a bug in a target is a hold of that target",
     "agent.receiver.server": "each request gets a response",
     "agent.cli.streams": "the traceback of a bug is shown without secrets",
+    "agent.pool.engines.worker": "its image is tried once more in a new process",
     "agent.pool.engines.ray.worker": "a bug is a message: Ray would drop the batch",
     "agent.web.connection": "a bug in a call is reported, and ends only that call",
     "agent.web.executor": "an error in a thread is raised where the call is awaited",

@@ -1,6 +1,6 @@
 """The form of the part in progress: rows one after the other, each with its checksum.
 
-    16 bytes    `MAGIC` and the number of the part
+    20 bytes    magic bytes, the number of the part, and the CRC-32 of both
     frames      length and CRC-32 of the content (4 bytes each, big endian), then the content
 
 A frame is a row as an Arrow batch, or the note that an item is finished. What a kill or a power cut
@@ -17,11 +17,14 @@ import pyarrow as pa
 from agent.pool.store.schema import ROW_SCHEMA, SCHEMA, restored, storable
 
 _MAGIC = b"caprows" + bytes([ROW_SCHEMA])
-_HEAD = struct.Struct(">8sQ")
+_HEAD = struct.Struct(">8sQI")
 _FRAME = struct.Struct(">II")
 _SINCE = struct.Struct(">q")
 _ROW, _FINISHED = b"R", b"F"
 _LONGEST = 1_000_000_000  # bytes of a frame; more is no length
+
+ITEM_COLUMNS = ("item", "since", "frame", "is_last", "problem")
+"""What of a row tells whether its item is finished."""
 
 HEAD_BYTES = _HEAD.size
 
@@ -39,7 +42,7 @@ class Journal:
 
 def head(number: int) -> bytes:
     """Begin the journal of a part."""
-    return _HEAD.pack(_MAGIC, number)
+    return _HEAD.pack(_MAGIC, number, _head_checksum(number))
 
 
 def row_frame(batch: pa.RecordBatch) -> bytes:
@@ -57,8 +60,8 @@ def read_journal(data: bytes) -> Journal:
     found = Journal()
     if len(data) < HEAD_BYTES:
         return found
-    magic, number = _HEAD.unpack_from(data)
-    if magic != _MAGIC:
+    magic, number, checksum = _HEAD.unpack_from(data)
+    if magic != _MAGIC or checksum != _head_checksum(number):
         found.damaged = 1
         return found
     found.number, found.size = number, HEAD_BYTES
@@ -77,6 +80,10 @@ def read_journal(data: bytes) -> Journal:
             found.damaged += 1
             found.size = begin + length
     return found
+
+
+def _head_checksum(number: int) -> int:
+    return zlib.crc32(_MAGIC + number.to_bytes(8, "big"))
 
 
 def _take(content: bytes, found: Journal) -> bool:
@@ -99,5 +106,5 @@ def _frame(content: bytes) -> bytes:
 
 
 def as_values(batch: pa.RecordBatch) -> dict[str, Any]:
-    """Return item, since and frame of a row."""
-    return {name: batch[name][0].as_py() for name in ("item", "since", "frame", "is_last")}
+    """Return what a row says of its item."""
+    return {name: batch[name][0].as_py() for name in ITEM_COLUMNS}

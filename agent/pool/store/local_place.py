@@ -19,12 +19,17 @@ LOG_SUFFIX = ".rows"
 SYNC_S = 1.0
 """Seconds of rows that a power cut may take; a kill of the process takes none."""
 
-_LOCK = "lock"
-_LOCK_S = 0.5  # until a run is refused
 _LOG_LOCK_S = 10.0  # a killed worker may take a moment to end
-_PID_MAX = 20  # characters
 _PERSON = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+    }
 )
 
 
@@ -43,39 +48,22 @@ class LocalPlace:
 
     def prepare(self) -> None:
         """Make the folder; delete what killed runs had not finished writing."""
-        with self._explained("write to"):
+        with _explained(self.name, "write to"):
             self._disk.make_directory(self._folder)
             for name in list(self._disk.file_names(self._folder)):
                 if name.endswith(TEMPORARY_SUFFIX):
                     self._disk.remove(self._folder / name)
 
-    @contextlib.contextmanager
-    def owned(self) -> Iterator[None]:
-        """Keep other runs out within the block; raises `TemporaryError` if there is one."""
-        lock = self._folder / _LOCK
-        with contextlib.ExitStack() as held:
-            try:
-                with self._explained("write to"):
-                    self._disk.make_directory(self._folder)
-                    held.enter_context(self._disk.locked(lock, seconds=_LOCK_S))
-                    self._disk.overwrite(lock, str(os.getpid()).encode())
-            except BlockingIOError:
-                raise TemporaryError(
-                    f"cannot use {self.name}: the process {self._owner(lock)} works on it; wait "
-                    "until it ends, or give another --out"
-                ) from None
-            yield
-
     def names(self) -> Iterator[str]:
         """Yield the names of all files but temporary ones."""
-        with self._explained("read"):
+        with _explained(self.name, "read"):
             for each in self._disk.files(self._folder):
                 if not each.name.endswith(TEMPORARY_SUFFIX):
                     yield each.name
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file; None without it."""
-        with self._explained("read"):
+        with _explained(self.name, "read"):
             try:
                 return self._disk.read(self._folder / name)
             except FileNotFoundError:
@@ -87,17 +75,17 @@ class LocalPlace:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a whole file under a name, durably."""
-        with self._explained("write to"):
+        with _explained(self.name, "write to"):
             self._disk.write_durably(self._folder / name, data)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
-        with self._explained("write to"):
+        with _explained(self.name, "write to"):
             self._disk.remove(self._folder / name)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name, durably."""
-        with self._explained("write to"):
+        with _explained(self.name, "write to"):
             self._disk.move(self._folder / name, self._folder / new)
 
     def log_names(self) -> Iterator[str]:
@@ -113,7 +101,7 @@ class LocalPlace:
     def open_log(self, part: str, size: int, head: bytes) -> RowLog:
         """Go on with a part in progress after `size` bytes; with none it begins with `head`."""
         path = self._folder / (part + LOG_SUFFIX)
-        with self._explained("write to"):
+        with _explained(self.name, "write to"):
             try:
                 file = self._disk.grow(path, seconds=_LOG_LOCK_S)
             except BlockingIOError:
@@ -136,22 +124,6 @@ class LocalPlace:
         """Seconds of a clock that never steps."""
         return self._clock.monotonic()
 
-    @contextlib.contextmanager
-    def _explained(self, act: str) -> Iterator[None]:
-        """Turn errors of the disk into those that a person can act on; no lock is one."""
-        try:
-            yield
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            raise _meaning(error, f"cannot {act} {self.name}") from error
-
-    def _owner(self, lock: Path) -> str:
-        try:
-            return printable(self._disk.beginning(lock, _PID_MAX)[0].decode("ascii", "replace"))
-        except OSError:
-            return "of another user"
-
 
 class _LocalLog:
     """A file that grows. Synced once a second: not a row is lost by a kill, some by a power cut."""
@@ -162,7 +134,7 @@ class _LocalLog:
         self._synced = place.now()
 
     def append(self, data: bytes) -> None:
-        with self._place._explained("write to"):
+        with _explained(self._place.name, "write to"):
             self._file.append(data)
             now = self._place.now()
             if now - self._synced >= SYNC_S:
@@ -170,11 +142,22 @@ class _LocalLog:
                 self._synced = now
 
     def close(self) -> None:
-        with self._place._explained("write to"):
+        with _explained(self._place.name, "write to"):
             try:
                 self._file.sync()
             finally:
                 self._file.close()
+
+
+@contextlib.contextmanager
+def _explained(name: str, act: str) -> Iterator[None]:
+    """Turn errors of the disk into those that a person can act on; a lock that is held is none."""
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise _meaning(error, f"cannot {act} {name}") from error
 
 
 def _meaning(error: OSError, cannot: str) -> ConfigurationError | TemporaryError:

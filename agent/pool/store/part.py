@@ -21,8 +21,6 @@ MOST_ROWS = 4096
 MOST_BYTES = 64_000_000
 """Bytes of a part in progress: it is in memory once while it is sealed."""
 
-SPAN_COLUMNS = ("item", "since", "frame", "is_last")
-
 
 class Part:
     """Writes rows one by one, and seals them as Parquet each few thousand.
@@ -80,14 +78,13 @@ class Part:
         self._seal()
 
     def _append(self, data: bytes) -> None:
-        if self._log is None:
-            self._open(0)
-        assert self._log is not None
-        self._log.append(data)
+        log = self._log or self._open(0)
+        log.append(data)
         self._bytes += len(data)
 
-    def _open(self, size: int) -> None:
+    def _open(self, size: int) -> RowLog:
         self._log = self._place.open_log(self._name, size, journal.head(self._number))
+        return self._log
 
     def _seal(self) -> None:
         if self._log is None:
@@ -141,17 +138,18 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
         spans.add(
             restored(values["item"]), values["since"], values["frame"], is_last=values["is_last"]
         )
+        spans.unreadable += bool(values["problem"])
     for item, after in kept.finished.items():
         spans.end(item, after)
 
 
-def take_sealed(place: Place, file_name: str, spans: Spans) -> int:
-    """Add what a sealed part holds to `spans`; return its rows. Raises `DamagedPart`."""
+def take_sealed(place: Place, file_name: str, spans: Spans) -> None:
+    """Add what a sealed part holds to `spans`; raises `DamagedPart`."""
     with opened(lambda: place.open(file_name), file_name) as part:
-        table = part.read(SPAN_COLUMNS)
-        columns = [table[name].to_pylist() for name in SPAN_COLUMNS]
-        for item, since, frame, is_last in zip(*columns, strict=True):
+        table = part.read(journal.ITEM_COLUMNS)
+        columns = [table[name].to_pylist() for name in journal.ITEM_COLUMNS]
+        for item, since, frame, is_last, problem in zip(*columns, strict=True):
             spans.add(restored(item), since, frame, is_last=is_last)
+            spans.unreadable += bool(problem)
         for item, after in part.finished_elsewhere().items():
             spans.end(item, after)
-        return part.rows

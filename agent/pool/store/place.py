@@ -1,7 +1,6 @@
 """Where the store lies: a folder or a bucket."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import IO, Protocol
 
 
@@ -28,9 +27,6 @@ class Place(Protocol):
 
     def prepare(self) -> None:
         """Make what it needs to be written to."""
-
-    def owned(self) -> AbstractContextManager[None]:
-        """Keep other runs out within the block, where that is possible."""
 
     def names(self) -> Iterator[str]:
         """Yield the names of all files, in no order; none if there is no store."""

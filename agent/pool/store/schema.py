@@ -54,14 +54,12 @@ SCHEMA = pa.schema(
         ("suspects", pa.list_(_SUSPECT)),
         ("source", pa.string()),
         ("record", pa.binary()),  # JSON
+        ("other_model", pa.string()),
         ("problem", pa.string()),
     ]
 )
 
-VIEW_COLUMNS = tuple(name for name in SCHEMA.names if name not in {"record", "since", "is_last"})
-"""What the choice needs of a row."""
-
-_TEXTS = ("key", "id", "camera", "sha256", "digest", "source", "problem")
+_TEXTS = ("key", "id", "camera", "sha256", "digest", "source", "other_model", "problem")
 _PLAIN = ("frame", "at", "width", "height", "is_degraded", "is_unusable")
 _ODD = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile("\0([0-9a-f]{4})")
@@ -179,13 +177,11 @@ def _suspects(column: pa.ChunkedArray | pa.Array, count: int) -> list[tuple[RowS
     ]
     offsets = column.offsets.to_pylist()
     begin = offsets[0] if offsets else 0
-    return [
-        tuple(found[offsets[n] - begin : offsets[n + 1] - begin]) for n in range(count)
-    ]
+    return [tuple(found[offsets[n] - begin : offsets[n + 1] - begin]) for n in range(count)]
 
 
 def _feature_bytes(feature: Feature) -> bytes:
-    return bytes(memoryview(np.ascontiguousarray(feature, "<f2")))  # Arrow is slow with views
+    return bytes(np.ascontiguousarray(feature, "<f2").data)  # Arrow is slow with views
 
 
 def _feature(data: bytes) -> Feature:

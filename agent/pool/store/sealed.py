@@ -73,7 +73,7 @@ def sealed_bytes(journal: Journal) -> bytes:
         write_page_checksum=True,
         write_statistics=["key"],
     )
-    return buffer.getvalue().to_pybytes()
+    return bytes(buffer.getvalue())
 
 
 class SealedPart:
@@ -86,7 +86,7 @@ class SealedPart:
             self._file = pq.ParquetFile(file, page_checksum_verification=True)
             if not self._file.schema_arrow.equals(SCHEMA):
                 raise ValueError("it has other columns")
-            self.rows = self._file.metadata.num_rows
+            self.rows: int = self._file.metadata.num_rows
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return some columns of all rows."""

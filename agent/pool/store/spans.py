@@ -1,6 +1,6 @@
 """Which items are finished, from rows of many parts of which some may be missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -33,11 +33,14 @@ class _Span:
 class Spans:
     """What is kept of each item. An image has one row; only recordings are kept track of."""
 
+    rows: int = 0
+    unreadable: int = 0  # rows with a problem
     _finished: set[str] = field(default_factory=set)
     _recordings: dict[str, _Span] = field(default_factory=dict)
 
     def add(self, item: str, since: int, frame: int | None, *, is_last: bool) -> None:
-        """Take a row."""
+        """Take a row; one that is kept twice counts twice."""
+        self.rows += 1
         after = since if frame is None else frame + 1
         if is_last and not since and frame is None:
             self._finished.add(item)
@@ -46,10 +49,6 @@ class Spans:
         span.add(since, after)
         if is_last:
             span.ends.add(after)
-
-    def add_finished(self, items: Iterable[str]) -> None:
-        """Take images, which have one row each."""
-        self._finished.update(items)
 
     def end(self, item: str, after: int) -> None:
         """Take the note that an item ended before the frame `after`."""

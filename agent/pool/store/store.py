@@ -1,9 +1,8 @@
 """The rows of a pool, in parts."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from agent.pool.engine import Kept
 from agent.pool.store.journal import read_journal
 from agent.pool.store.part import Part, seal, sealed_parts, take_journal, take_sealed
 from agent.pool.store.place import Place
@@ -11,17 +10,6 @@ from agent.pool.store.sealed import DAMAGED_SUFFIX, DamagedPart
 from agent.pool.store.spans import Spans
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-
-@dataclass(slots=True)
-class Kept:
-    """What a store holds."""
-
-    finished: frozenset[str]  # keys of the items whose rows are all kept
-    begun: Mapping[str, int]  # unfinished recordings, with the first frame that is not kept
-    rows: int
-    damaged: list[str] = field(default_factory=list)
-    """Parts that could not be read, a sentence each: their items are analysed again."""
 
 
 class PartStore:
@@ -32,22 +20,21 @@ class PartStore:
 
     def kept(self) -> Kept:
         """Return what is kept. Renames damaged parts, so that they are told once."""
-        spans, damaged, rows = Spans(), [], 0
+        spans, damaged = Spans(), []
         for name in sealed_parts(self.place):
             try:
-                rows += take_sealed(self.place, name, spans)
+                take_sealed(self.place, name, spans)
             except DamagedPart as error:
                 damaged.append(self.give_up(error))
         for name in sorted(self.place.log_names()):
             journal = read_journal(self.place.read_log(name))
-            rows += len(journal.rows)
             take_journal(journal, spans)
             if journal.damaged:
                 damaged.append(
-                    f"{journal.damaged} rows of {name} in {self.place.name} are damaged: their "
-                    "images are analysed again"
+                    f"kept rows of {name} in {self.place.name} are damaged: their images are "
+                    "analysed again"
                 )
-        return Kept(spans.finished(), spans.begun(), rows, damaged)
+        return Kept(spans.finished(), spans.begun(), spans.rows, spans.unreadable, damaged)
 
     def finished(self) -> frozenset[str]:
         """Return the keys of the items whose rows are all kept."""

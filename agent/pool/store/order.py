@@ -1,0 +1,169 @@
+"""The rows in the order of their keys, whoever wrote them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from agent.pool.candidates import Candidate
+from agent.pool.rows import PoolRow
+from agent.pool.store.groups import Numbers, RowGroups
+from agent.pool.store.part import sealed_parts
+from agent.pool.store.schema import SCHEMA, storable
+from agent.pool.store.sealed import opened
+from agent.pool.store.store import PartStore
+
+_T = TypeVar("_T", bound=np.generic)
+
+SHARD_ROWS = 65_536
+
+_WINDOW = 2048  # rows that are in memory as objects
+_VIEW = tuple(name for name in SCHEMA.names if name not in {"record", "problem", "other_model"})
+_FACTS = ("key", "frame", "camera", "is_degraded", "is_unusable", "problem", "other_model")
+_CHECKED = 65_536  # keys that are compared at once
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where rows are: 8 bytes a row."""
+
+    parts: Numbers  # `[n]`
+    rows: Numbers  # `[n]`, in its part
+
+    def __getitem__(self, chosen: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "_Places":
+        return _Places(self.parts[chosen], self.rows[chosen])
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+class RowOrder:
+    """All rows of a store in the order of their keys; one of each key. Raises `DamagedPart`.
+
+    While it is made it holds all keys once, later 9 bytes of each row.
+    """
+
+    def __init__(self, store: PartStore, items: Collection[str] | None = None) -> None:
+        """`items`: the keys of the items that count; None = all that the store has."""
+        store.seal()
+        self._place = store.place
+        self._names = sealed_parts(store.place)
+        wanted = frozenset(map(storable, items)) if items is not None else None
+        keys, places, usable = [], [], []
+        for number, name in enumerate(self._names):
+            with opened(partial(self._place.open, name), name) as part:
+                table = part.read(["key", "item", "is_unusable", "problem"])
+            chosen = _wanted(table, wanted)
+            keys.extend(table["key"].take(pa.array(chosen)).chunks)
+            places.append((np.full(len(chosen), number, np.uint32), chosen.astype(np.uint32)))
+            usable.append(_usable(table)[chosen])
+        order = _sorted_once(pa.chunked_array(keys, pa.string()))
+        self._places = _Places(
+            _joined([part for part, _ in places], np.uint32)[order],
+            _joined([row for _, row in places], np.uint32)[order],
+        )
+        self._is_usable: NDArray[np.bool_] = _joined(usable, np.bool_)[order]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def shards(
+        self, candidate_of: Callable[[PoolRow], Candidate], *, size: int = SHARD_ROWS
+    ) -> list["RowShard"]:
+        """Return the rows that may be chosen, without problem and usable, `size` in a shard."""
+        places = self._places[self._is_usable]
+        reader = partial(RowGroups, self._place, self._names, _VIEW)
+        return [
+            RowShard(places[begin : begin + size], reader, candidate_of)
+            for begin in range(0, len(places), size)
+        ]
+
+    def facts(self) -> Iterator[PoolRow]:
+        """Yield all rows with what a report counts alone: camera, quality, problem, model."""
+        yield from _windows(self._places, RowGroups(self._place, self._names, _FACTS))
+
+    def rows(self, keys: Sequence[str]) -> list[PoolRow]:
+        """Return the whole rows with these keys, in the order of `keys`.
+
+        Raises `KeyError` with one that is not there.
+        """
+        wanted = pa.array(map(storable, keys), pa.string())
+        found: dict[str, PoolRow] = {}
+        for number, name in enumerate(self._names):
+            with opened(partial(self._place.open, name), name) as part:
+                names = part.read(["key", "problem"])
+            is_wanted = pc.and_(pc.is_in(names["key"], wanted), pc.equal(names["problem"], ""))
+            places = np.flatnonzero(is_wanted.to_numpy()).astype(np.uint32)
+            if len(places):
+                groups = RowGroups(self._place, self._names, SCHEMA.names)
+                rows = groups.rows(np.full(len(places), number, np.uint32), places)
+                found |= {row.key: row for row in rows}
+        return [found[key] for key in keys]
+
+
+class RowShard:
+    """Some of the rows as candidates; it is read as often as is asked, in the order of keys."""
+
+    def __init__(
+        self,
+        places: _Places,
+        make_reader: Callable[[], RowGroups],
+        candidate_of: Callable[[PoolRow], Candidate],
+    ) -> None:
+        self._places = places
+        self._make_reader = make_reader
+        self._candidate_of = candidate_of
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return map(self._candidate_of, _windows(self._places, self._make_reader()))
+
+    def fetch(self, numbers: Sequence[int]) -> list[Candidate]:
+        """Return the candidates with these places in the order, ascending."""
+        places = self._places[np.asarray(numbers, np.intp)]
+        return list(map(self._candidate_of, _windows(places, self._make_reader())))
+
+
+def shards(store: PartStore, candidate_of: Callable[[PoolRow], Candidate]) -> list[RowShard]:
+    """Return all rows that may be chosen, sorted by key, in shards."""
+    return RowOrder(store).shards(candidate_of)
+
+
+def _windows(places: _Places, reader: RowGroups) -> Iterator[PoolRow]:
+    for begin in range(0, len(places), _WINDOW):
+        window = places[begin : begin + _WINDOW]
+        yield from reader.rows(window.parts, window.rows)
+
+
+def _wanted(table: pa.Table, items: frozenset[str] | None) -> NDArray[np.intp]:
+    """Return the places of the rows of some items."""
+    if items is None:
+        return np.arange(table.num_rows)
+    return np.flatnonzero([item in items for item in table["item"].to_pylist()])
+
+
+def _usable(table: pa.Table) -> NDArray[np.bool_]:
+    is_usable = pc.and_not(pc.equal(table["problem"], ""), table["is_unusable"])
+    return np.asarray(is_usable.to_numpy(), np.bool_)
+
+
+def _joined(arrays: Sequence[NDArray[_T]], kind: type[_T]) -> NDArray[_T]:
+    return np.concatenate(arrays) if arrays else np.empty(0, kind)
+
+
+def _sorted_once(keys: pa.ChunkedArray) -> NDArray[np.intp]:
+    """Return the places of the keys in their order, of equal ones the first alone."""
+    order = np.asarray(pc.sort_indices(keys).to_numpy(), np.intp)
+    is_first = np.ones(len(order), np.bool_)
+    for begin in range(0, len(order) - 1, _CHECKED):
+        some = keys.take(pa.array(order[begin : begin + _CHECKED + 1]))
+        is_same = pc.equal(some.slice(1), some.slice(0, len(some) - 1))
+        is_first[begin + 1 : begin + len(some)] = ~np.asarray(is_same.to_numpy(), np.bool_)
+    return order[is_first]
