@@ -1,4 +1,4 @@
-"""The store in a folder: what is added stays, and is found again by whoever comes next."""
+"""The store in a folder: what is added stays, and the next process finds it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The rows in the order of their keys, whoever wrote them."""
+"""The rows in the order of their keys: who wrote which of them does not matter."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
