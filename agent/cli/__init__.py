@@ -23,6 +23,7 @@ COMMANDS = {
     "look": "look:look",
     "demo": "demo:demo",
     "replay": "replay:replay",
+    "pool": "pool:pool",
     "evaluate": "evaluate:evaluate",
     "feedback": "feedback:feedback",
     "receive": "receive:receive",

@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.camera.address import CameraAddress, SourceKind
-from agent.camera.images.file import decode_image
-from agent.camera.recording import Recording
-from agent.domain import Box, Detection, EncodedImage, Frame, Observation, Pixels, Suspect
-from agent.errors import CameraLost, UnusableImage
-from agent.pool.items import ReadsItems
+from agent.domain import Box, Detection, EncodedImage, Frame, Observation, Suspect
+from agent.errors import UnusableImage
+from agent.pool.analysis.image import pool_image
+from agent.pool.analysis.parts import AnalysisParts
+from agent.pool.analysis.recordings import RecordingAnalysis
+from agent.pool.analysis.row_maker import record_text
 from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
-from agent.ports import ImageEncoder
 from agent.record.schema import image_facts
 from agent.record.summary import sides
 
 _INVALID = "invalid_output"  # the rule of frames of which the model's output is incomplete
+_CHANGED = "it has changed since it was analysed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +34,12 @@ class OutputCapture:
     image: bytes
 
 
-class _NoClock:
-    """Frames of a pool have no time of day: records count from 1970."""
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def wall(self) -> float:
-        return 0.0
-
-
 class CaptureMaker:
     """Reads chosen images and makes captures of them."""
 
-    def __init__(
-        self, reader: ReadsItems, encoder: ImageEncoder, *, fps: float, feedback: str | None
-    ) -> None:
-        """`fps` is that of the analysis; `feedback` the sha256 of its file."""
-        self._reader = reader
-        self._encoder = encoder
-        self._fps = fps
+    def __init__(self, parts: AnalysisParts, *, feedback: str | None) -> None:
+        """`parts` are those of the analysis; `feedback` is the sha256 of its file."""
+        self._parts = parts
         self._feedback = feedback
         self.problems: dict[str, str] = {}
         """Keys of images that cannot be read any more, with the reason."""
@@ -73,55 +59,38 @@ class CaptureMaker:
             yield from self._frames(frames)
 
     def _capture(self, chosen: ChosenImage) -> OutputCapture:
-        data = self._reader.read(chosen.item)
-        if hashlib.sha256(data).hexdigest() != chosen.row.sha256:
-            raise UnusableImage("it has changed since it was analysed")
+        data = self._parts.reader.read(chosen.item)
         if chosen.is_capture:
+            if hashlib.sha256(data).hexdigest() != chosen.row.sha256:
+                raise UnusableImage(_CHANGED)
             return OutputCapture(chosen, chosen.row.record, data)
-        return self._encoded(chosen, decode_image(data), data)
+        image = pool_image(chosen.item, data, self._parts.masks_of(chosen.item))
+        if image.id != chosen.row.id:
+            raise UnusableImage(_CHANGED)
+        return self._encoded(chosen, image.frame)
 
     def _frames(self, chosen: Sequence[ChosenImage]) -> Iterator[OutputCapture]:
         """Yield the chosen frames of one recording."""
-        wanted = {each.frame: each for each in chosen}
-        item = chosen[0].item
-        why = "the recording has changed since it was analysed"
+        wanted = {each.frame: each for each in chosen if each.frame is not None}
+        recording = RecordingAnalysis(self._parts)
+        why = _CHANGED
         try:
-            with self._reader.local(item) as path:
-                address = CameraAddress(item.camera, str(path), SourceKind.FILE)
-                recording = Recording(address, fps=self._fps, clock=_NoClock())
-                try:
-                    while wanted and (frame := recording.read()) is not None:
-                        found = wanted.pop(frame.source_frame, None)
-                        if found is not None:
-                            yield self._encoded(found, frame.pixels)
-                finally:
-                    recording.close()
-        except (UnusableImage, CameraLost) as error:
+            for frame in recording.frames(chosen[0].item, list(wanted)):
+                if frame.source_frame in wanted:
+                    yield self._encoded(wanted.pop(frame.source_frame), frame)
+        except UnusableImage as error:
             why = str(error)
         self.problems |= {each.row.key: why for each in wanted.values()}
 
-    def _encoded(
-        self, chosen: ChosenImage, pixels: Pixels, own: bytes | None = None
-    ) -> OutputCapture:
+    def _encoded(self, chosen: ChosenImage, frame: Frame) -> OutputCapture:
         record = json.loads(chosen.row.record)
-        height, width = pixels.shape[:2]
-        frame = Frame(
-            camera=chosen.row.camera,
-            sequence=chosen.order,
-            pixels=pixels,
-            at=chosen.row.at,
-            captured_at=0.0,
-            monotonic_ns=0,
-            source_frame=chosen.frame,
-            jpeg=own,
-        )
-        is_invalid = any(each.suspect.rule == _INVALID for each in chosen.suspects)
-        seen = Observation(frame, tuple(_detections(record)), invalid=is_invalid)
-        suspects = [_suspect(each, width, height) for each in chosen.suspects]
-        image = self._encoder.encode(seen, suspects)
+        suspects = record["suspects"]
+        is_invalid = any(each["rule"] == _INVALID for each in suspects)
+        scale = chosen.row.width / record["image"]["width"]
+        seen = Observation(frame, tuple(_detections(record, scale)), invalid=is_invalid)
+        image = self._parts.encoder.encode(seen, [_hidden(each, scale) for each in suspects])
         record |= self._reasons(chosen, image)
-        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        return OutputCapture(chosen, text.encode(), image.data)
+        return OutputCapture(chosen, record_text(record), image.data)
 
     def _reasons(self, chosen: ChosenImage, image: EncodedImage) -> Mapping[str, Any]:
         """Return what the choice adds to the record of an image."""
@@ -131,7 +100,7 @@ class CaptureMaker:
             "rules": rule_facts(chosen.rules),
             "suspects": [
                 suspect_facts(each, image.width, image.height, with_prior=bool(self._feedback))
-                for each in chosen.suspects
+                for each in chosen.named
             ],
             "value": round(chosen.value, 4),
             "feedback": self._feedback,
@@ -159,19 +128,17 @@ def suspect_facts(
     return facts
 
 
-def _suspect(each: ChosenSuspect, width: int, height: int) -> Suspect:
-    box = each.suspect.box
-    return Suspect(
-        each.suspect.rule,
-        each.p,
-        each.suspect.label,
-        None
-        if box is None
-        else Box(box[0] * width, box[1] * height, box[2] * width, box[3] * height),
-    )
+def _hidden(suspect: Mapping[str, Any], scale: float) -> Suspect:
+    """Return a suspect of a record, with its box in pixels of the frame."""
+    box = None if suspect["box"] is None else _box(suspect, scale)
+    return Suspect(suspect["rule"], suspect["p"], suspect["label"], box)
 
 
-def _detections(record: Mapping[str, Any]) -> Iterator[Detection]:
+def _detections(record: Mapping[str, Any], scale: float) -> Iterator[Detection]:
     """Yield what the model found: what must not be recognized is where it is."""
     for each in record.get("detections", ()):
-        yield Detection(each["label"], each["class_id"], each["confidence"], Box(*sides(each)))
+        yield Detection(each["label"], each["class_id"], each["confidence"], _box(each, scale))
+
+
+def _box(facts: Mapping[str, Any], scale: float) -> Box:
+    return Box(*(side * scale for side in sides(facts)))

@@ -14,7 +14,9 @@ class ChosenSuspect:
 
     suspect: RowSuspect
     p: float  # after feedback, 0 to 1
-    added: float  # expected new failures, beside what was chosen before
+    added: float | None
+    """Expected new failures beside what was chosen before; None where another suspect of the same
+    place has a higher `p` and counts instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,13 @@ class ChosenImage:
     item: PoolItem
     value: float  # expected new failures that it adds to those chosen before
     label: str  # whose suspects add most of it; empty where there is none
-    suspects: tuple[ChosenSuspect, ...]  # that which adds most first
+    named: tuple[ChosenSuspect, ...]  # all that the rules name, the highest `p` first
+
+    @property
+    def suspects(self) -> list[tuple[ChosenSuspect, float]]:
+        """One suspect of each place with what it adds, that which adds most first."""
+        found = [(each, each.added) for each in self.named if each.added is not None]
+        return sorted(found, key=lambda each: -each[1])
 
     @property
     def is_capture(self) -> bool:
@@ -42,7 +50,7 @@ class ChosenImage:
     def rules(self) -> list[RuleHit]:
         """The rules that name its suspects, that with the highest `p` first."""
         best: dict[str, float] = {}
-        for each in self.suspects:
+        for each in self.named:
             best[each.suspect.rule] = max(each.p, best.get(each.suspect.rule, 0.0))
         return [RuleHit(name, p) for name, p in sorted(best.items(), key=lambda one: -one[1])]
 

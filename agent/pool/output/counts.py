@@ -13,7 +13,6 @@ class PoolCounts:
     cameras: Counter[str] = field(default_factory=Counter)  # images by camera
     unusable: int = 0  # black, covered or frozen images
     degraded: int = 0  # dark, overexposed or blurred ones
-    shown_before: int = 0  # images that `--after` has
     problems: dict[str, str] = field(default_factory=dict)  # keys of unreadable images, and why
     other_models: Counter[str] = field(default_factory=Counter)
     """Captures by the model that made them, where it is not the pool's."""

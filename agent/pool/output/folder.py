@@ -10,9 +10,10 @@
 A kill at any point leaves what the next call completes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import islice
 
 from agent.dataset.folder import Dataset
@@ -20,7 +21,7 @@ from agent.dataset.removal import remove_capture, stored_captures, worked_on
 from agent.errors import ConfigurationError, DamagedDataset, UnfitCapture
 from agent.files import Disk
 from agent.pool.output.captures import OutputCapture
-from agent.pool.output.place import OutFolder
+from agent.pool.output.place import ChoiceFile, owned_folder
 from agent.printable import printable
 
 _THREADS = 4  # that write at once: most of the time is spent waiting for the disk
@@ -30,29 +31,34 @@ _BATCH = 32  # captures in memory
 class FolderOutput:
     """A dataset folder that follows the newest choice."""
 
-    def __init__(self, out: OutFolder, dataset: Dataset, disk: Disk) -> None:
-        self._out = out
+    def __init__(self, dataset: Dataset, choice: ChoiceFile, disk: Disk) -> None:
+        self._directory = dataset.directory
         self._dataset = dataset
+        self._choice = choice
         self._disk = disk
         self._touched: frozenset[str] = frozenset()  # captures that people worked on
+
+    def owned(self) -> AbstractContextManager[None]:
+        """Keep other calls out of the folder within the block; raises `TemporaryError`."""
+        return owned_folder(self._directory, self._disk)
 
     def begin(self, chosen: AbstractSet[str]) -> None:
         """Make room for a choice: remove what a former one put here and this one does not.
 
         Raises `ConfigurationError`, before anything is changed, if people worked on such captures.
         """
-        own = self._out.own_captures()
-        stored = stored_captures(self._out.directory, own)
-        self._touched = frozenset(each.id for each in worked_on(self._out.directory, stored))
+        own = self._choice.ids()
+        stored = stored_captures(self._directory, own)
+        self._touched = frozenset(each.id for each in worked_on(self._directory, stored))
         gone = [each for each in stored if each.id not in chosen]
         if touched := [each for each in gone if each.id in self._touched]:
-            out = printable(self._out.directory)
+            out = printable(self._directory)
             raise ConfigurationError(
                 f"cannot choose again in {out}: people have worked on {len(touched)} of its images "
                 f"that would not be chosen any more, such as {touched[0].id}; name another --out, "
                 f"and add --after {out} to go on from these images"
             )
-        self._out.note_captures(own | chosen)
+        self._choice.note(own | chosen)
         for capture in gone:
             remove_capture(capture, self._disk)
 
@@ -94,21 +100,21 @@ class FolderOutput:
         name = capture.chosen.row.id
         if name in self._touched:
             return
-        for stored in stored_captures(self._out.directory, (name,)):
+        for stored in stored_captures(self._directory, (name,)):
             if self._disk.read(stored.record_path) != capture.record:
                 self._disk.write_durably(stored.record_path, capture.record)
 
-    def finish(self, chosen: Collection[str]) -> None:
+    def finish(self, chosen: AbstractSet[str]) -> None:
         """Note that the folder has this choice alone."""
-        self._out.note_captures(chosen)
+        self._choice.note(chosen)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file beside the captures."""
-        self._disk.write_durably(self._out.directory / name, data)
+        self._disk.write_durably(self._directory / name, data)
 
     def remove(self, name: str) -> None:
         """Remove such a file of a former call."""
-        self._disk.remove(self._out.directory / name)
+        self._disk.remove(self._directory / name)
 
 
 def _batches(captures: Iterable[OutputCapture]) -> Iterator[list[OutputCapture]]:

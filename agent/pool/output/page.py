@@ -14,11 +14,11 @@ from agent.printable import printable
 MOST_CARDS = 200
 """Images that are shown: some 25 kB each."""
 
-_MOST_ROWS = 20  # of a chart
+_MOST_ROWS = 10  # of a chart
 _MOST_NAMED = 100  # unreadable images
 
 _STYLE = """
-.columns-2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));
+.columns-2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));
 gap:0 1.2rem}
 .names{font-size:.82rem;padding-left:1.1rem;overflow-wrap:anywhere}
 .names small{display:block}
@@ -50,7 +50,7 @@ def page_of(report: Json, thumbnails: Mapping[str, Thumbnail]) -> str:
 
 
 def _tiles(report: Json) -> Iterator[str]:
-    failures, best = report["expected_failures"], report["best_possible"]
+    failures, best = report["expected_failures"], report["most_possible"]
     cameras = sum(each["chosen"] > 0 for each in report["cameras"])
     yield from tiles(
         (
@@ -59,9 +59,13 @@ def _tiles(report: Json) -> Iterator[str]:
             (
                 f"{failures / best:.0%}" if best else "100%",
                 "of the best possible",
-                "no choice of as many can show more",
+                "at least: proven, whatever else is chosen",
             ),
-            (number(cameras), "cameras", f"of {number(len(report['cameras']))}"),
+            (
+                number(cameras),
+                "camera" if cameras == 1 else "cameras",
+                f"of {number(len(report['cameras']))}",
+            ),
             (
                 number(report["near_duplicates"]),
                 "near-duplicates",
@@ -118,7 +122,7 @@ def _shares(report: Json) -> Iterator[str]:
             )
             for each in cameras
         ],
-        f"{len(report['cameras']) - len(cameras)} cameras have no chosen image",
+        f"{_count(len(report['cameras']) - len(cameras), 'camera')} without a chosen image",
     )
     yield from _bars(
         "By class",
@@ -127,7 +131,7 @@ def _shares(report: Json) -> Iterator[str]:
             Bar(
                 printable(each["label"] or "no class", 80),
                 (Part(each["expected_failures"], "value"),),
-                f"{number(each['expected_failures'], 1)} in {number(each['chosen'])} images",
+                _expected(each),
             )
             for each in report["classes"]
         ],
@@ -139,12 +143,21 @@ def _shares(report: Json) -> Iterator[str]:
             Bar(
                 printable(each["rule"], 80),
                 (Part(each["expected_failures"], "third"),),
-                f"{number(each['expected_failures'], 1)} in {number(each['chosen'])} images",
+                _expected(each),
             )
             for each in report["rules"]
         ],
     )
     yield "</div>"
+
+
+def _expected(each: Json) -> str:
+    figure = number(each["expected_failures"], 1)
+    return f"{figure} in {_count(each['chosen'], 'image')}" if each["chosen"] else figure
+
+
+def _count(number_of: int, what: str) -> str:
+    return f"{number(number_of)} {what}{'' if number_of == 1 else 's'}"
 
 
 def _bars(title: str, about: str, rows: Sequence[Bar], rest: str = "") -> Iterator[str]:

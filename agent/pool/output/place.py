@@ -1,21 +1,23 @@
 """Whether OUT may be used: it must be new, empty, or of an earlier call of this command.
 
-    OUT/.pool/          what the analysis kept, with the settings that it was made with
+    OUT/.pool/              what the analysis kept, with the settings that it was made with
     OUT/.pool/choice.json   the captures that this command put there, or was putting there
 
 `choice.json` is written before the first capture of a choice is stored, so that after a kill at any
 point the next call knows which captures are its own.
 """
 
+import contextlib
 import errno
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-from agent.errors import ConfigurationError
-from agent.files import Disk, is_disk_full, read_regular_file
+from agent.dataset.bucket import Bucket
+from agent.errors import ConfigurationError, TemporaryError
+from agent.files import Disk, is_disk_full
 from agent.printable import printable
 from agent.record.verdicts import is_capture_id
 
@@ -23,67 +25,97 @@ KEPT = ".pool"
 """The folder of what is kept for the next call."""
 
 _CHOICE = "choice.json"
-_LARGEST = 1_000_000_000  # bytes of a choice of 20 million images
+_LOCK = "lock"
+_LOCK_S = 0.5  # until a call is refused
 
 
-class OutFolder:
-    """The folder that the command writes into."""
+class Files(Protocol):
+    """The files in `.pool`, of a folder or a bucket; errors are those that a command shows."""
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
-        self.directory = directory.absolute()
-        self.kept = self.directory / KEPT
-        self._disk = disk
+    @property
+    def name(self) -> str:
+        """Where it is, for messages."""
 
-    def prepare(self, after: Sequence[Path]) -> None:
-        """Make the folder; raise `ConfigurationError` where the command must not write.
+    def read(self, name: str) -> bytes | None:
+        """Return the bytes of a file; None without it."""
 
-        `after` are the folders of former choices.
-        """
-        self._check_after(after)
-        try:
-            is_used = self.directory.exists() and any(self.directory.iterdir())
-            if is_used and (self.kept.is_symlink() or not self.kept.is_dir()):
-                raise ConfigurationError(
-                    f"cannot use --out {printable(self.directory)}: it is not empty, and no pool "
-                    "was written there; name a new folder"
-                )
-            self._disk.make_directory(self.kept)
-            if not os.access(self.directory, os.W_OK | os.X_OK):
-                self._refuse(os.strerror(errno.EACCES))
-        except OSError as error:
-            self._refuse(error.strerror or str(error), is_full=is_disk_full(error))
+    def write(self, name: str, data: bytes) -> None:
+        """Put a whole file under a name, durably."""
 
-    def _refuse(self, why: str, *, is_full: bool = False) -> NoReturn:
-        fix = "make room there" if is_full else "name a folder that you may write to"
-        raise ConfigurationError(f"cannot use --out {printable(self.directory)}: {why}; {fix}")
 
-    def _check_after(self, after: Sequence[Path]) -> None:
-        out = self.directory.resolve()
-        for each in after:
-            if each.resolve() == out:
-                raise ConfigurationError(
-                    f"cannot use --after {printable(each)}: it is --out itself; name a new folder "
-                    "for --out to go on from it"
-                )
+class ChoiceFile:
+    """Which captures of the output are the command's own."""
 
-    def own_captures(self) -> frozenset[str]:
-        """Return the ids of the captures that this command put here, or was putting here."""
-        path = self.kept / _CHOICE
-        try:
-            return _ids(read_regular_file(path, _LARGEST))
-        except FileNotFoundError:
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def ids(self) -> frozenset[str]:
+        """Return their ids; raise `ConfigurationError` if the file is damaged."""
+        data = self._files.read(_CHOICE)
+        if data is None:
             return frozenset()
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+        try:
+            return _ids(data)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ConfigurationError(
-                f"cannot go on in {printable(self.directory)}: {printable(path)} cannot be read: "
-                f"{printable(why)}; name a new folder"
+                f"cannot go on in {self._files.name}: its {_CHOICE} is damaged: "
+                f"{printable(error)}; name another --out"
             ) from error
 
-    def note_captures(self, ids: Collection[str]) -> None:
-        """Keep, durably, which captures are this command's own."""
-        text = json.dumps({"schema": 1, "ids": sorted(ids)})
-        self._disk.write_durably(self.kept / _CHOICE, text.encode())
+    def note(self, ids: Collection[str]) -> None:
+        """Keep, durably, which they are."""
+        self._files.write(_CHOICE, json.dumps({"schema": 1, "ids": sorted(ids)}).encode())
+
+
+def prepare_folder(directory: Path, disk: Disk) -> None:
+    """Make the folder of the output; raise `ConfigurationError` where it must not be written."""
+    kept = directory / KEPT
+    try:
+        is_used = directory.exists() and any(directory.iterdir())
+        if is_used and (kept.is_symlink() or not kept.is_dir()):
+            raise ConfigurationError(
+                f"cannot use --out {printable(directory)}: it is not empty, and no pool was "
+                "written there; name a new folder"
+            )
+        disk.make_directory(kept)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            _refuse(directory, os.strerror(errno.EACCES))
+    except OSError as error:
+        _refuse(directory, error.strerror or str(error), is_full=is_disk_full(error))
+
+
+@contextlib.contextmanager
+def owned_folder(directory: Path, disk: Disk) -> Iterator[None]:
+    """Keep other calls out of a prepared folder; raises `TemporaryError` while one is there.
+
+    Where the file system has no locks, as some network mounts, none is kept out.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(disk.locked(directory / KEPT / _LOCK, seconds=_LOCK_S))
+        except BlockingIOError:
+            raise TemporaryError(
+                f"cannot use --out {printable(directory)}: another `capture-agent pool` works "
+                "there; wait until it ends, or name another folder"
+            ) from None
+        except OSError as error:
+            _refuse(directory, error.strerror or str(error), is_full=is_disk_full(error))
+        yield
+
+
+def check_prefix(bucket: Bucket) -> None:
+    """Raise `ConfigurationError` for a prefix that has objects, and none of this command."""
+    folders, objects = bucket.level()
+    if (folders or objects) and KEPT not in {each.rpartition("/")[2] for each in folders}:
+        raise ConfigurationError(
+            f"cannot use --out {bucket.name}: there are other objects, and no pool was written "
+            "there; name a new prefix"
+        )
+
+
+def _refuse(directory: Path, why: str, *, is_full: bool = False) -> NoReturn:
+    fix = "make room there" if is_full else "name a folder that you may write to"
+    raise ConfigurationError(f"cannot use --out {printable(directory)}: {why}; {fix}")
 
 
 def _ids(data: bytes) -> frozenset[str]:

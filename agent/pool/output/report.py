@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from agent import __version__
 from agent.domain import ModelInfo
+from agent.pool.choices import Choice
 from agent.pool.output.chosen import ChosenImage, ChosenSuspect, rule_facts
 from agent.pool.output.counts import PoolCounts
 from agent.pool.sources.found import SourceSummary
@@ -16,26 +17,21 @@ SCHEMA = 1
 _DIGITS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Choosing:
-    """How well the choice was made."""
-
-    near_duplicates: int = 0  # images left out: nearly identical to a chosen or shown one
-    best_possible: float = 0.0  # expected failures: no other choice of as many can show more
-    next_values: tuple[float, ...] = ()  # of the images that would come next, best first
-
-
 def report_of(
     sources: Sequence[SourceSummary],
     chosen: Sequence[ChosenImage],
     counts: PoolCounts,
-    choosing: Choosing,
+    choice: Choice,
     *,
     model: ModelInfo,
     settings: Mapping[str, Any],
+    lost: Mapping[str, str],
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the report; it has no speed, date or folder of the output."""
+    """Return the report; it has no speed, date or folder of the output.
+
+    `lost`: keys of chosen images that could not be read again, with the reason.
+    """
     failures = sum(each.value for each in chosen)
     return {
         "schema": SCHEMA,
@@ -47,17 +43,19 @@ def report_of(
         "unreadable": len(counts.problems),
         "unusable": counts.unusable,
         "degraded": counts.degraded,
-        "near_duplicates": choosing.near_duplicates,
-        "shown_before": counts.shown_before,
+        "near_duplicates": choice.near_duplicates,
+        "shown_before": choice.shown_before,
         "other_models": dict(counts.other_models.most_common()),
         "chosen": len(chosen),
         "expected_failures": round(failures, _DIGITS),
-        "best_possible": round(max(failures, choosing.best_possible), _DIGITS),
-        "next_values": [round(value, _DIGITS) for value in choosing.next_values],
+        "most_possible": round(max(failures, choice.most), _DIGITS),
+        "next_values": [round(value, _DIGITS) for value in choice.following],
         "cameras": _by_camera(chosen, counts),
         "classes": _by_class(chosen),
         "rules": _by_rule(chosen),
         "warnings": list(warnings),
+        "images_lost": [{"key": key, "problem": why} for key, why in sorted(lost.items())],
+        "near_duplicates_named": [asdict(each) for each in choice.named_duplicates],
         "images_chosen": [_image(each) for each in chosen],
         "images_unreadable": [
             {"key": key, "problem": why} for key, why in sorted(counts.problems.items())
@@ -79,9 +77,9 @@ def _by_class(chosen: Sequence[ChosenImage]) -> list[dict[str, Any]]:
     taken = Counter(each.label for each in chosen)
     expected = dict.fromkeys(taken, 0.0)
     for each in chosen:
-        for suspect in each.suspects:
+        for suspect, added in each.suspects:
             label = suspect.suspect.label
-            expected[label] = expected.get(label, 0.0) + suspect.added
+            expected[label] = expected.get(label, 0.0) + added
     labels = sorted(expected, key=lambda name: (-expected[name], -taken[name], name))
     return [
         {
@@ -98,13 +96,18 @@ def _by_rule(chosen: Sequence[ChosenImage]) -> list[dict[str, Any]]:
     images: Counter[str] = Counter()
     expected: dict[str, float] = {}
     for each in chosen:
-        images.update({suspect.suspect.rule for suspect in each.suspects})
-        for suspect in each.suspects:
+        images.update(hit.name for hit in each.rules)
+        for suspect, added in each.suspects:
             rule = suspect.suspect.rule
-            expected[rule] = expected.get(rule, 0.0) + suspect.added
+            expected[rule] = expected.get(rule, 0.0) + added
+    names = sorted(images, key=lambda name: (-expected.get(name, 0.0), -images[name], name))
     return [
-        {"rule": name, "chosen": count, "expected_failures": round(expected[name], _DIGITS)}
-        for name, count in sorted(images.items(), key=lambda one: (-one[1], one[0]))
+        {
+            "rule": name,
+            "chosen": images[name],
+            "expected_failures": round(expected.get(name, 0.0), _DIGITS),
+        }
+        for name in names
     ]
 
 
@@ -124,11 +127,11 @@ def _image(each: ChosenImage) -> dict[str, Any]:
         "value": round(each.value, _DIGITS),
         "label": each.label or None,
         "rules": rule_facts(each.rules),
-        "suspects": [_suspect(one) for one in each.suspects],
+        "suspects": [_suspect(one, added) for one, added in each.suspects],
     }
 
 
-def _suspect(each: ChosenSuspect) -> dict[str, Any]:
+def _suspect(each: ChosenSuspect, added: float) -> dict[str, Any]:
     suspect = each.suspect
     return {
         "rule": suspect.rule,
@@ -138,7 +141,7 @@ def _suspect(each: ChosenSuspect) -> dict[str, Any]:
         "track": suspect.track,
         "p": round(each.p, _DIGITS),
         "prior": round(suspect.p, _DIGITS),
-        "added": round(each.added, _DIGITS),
+        "added": round(added, _DIGITS),
         "reason": suspect.reason,
     }
 

@@ -45,7 +45,8 @@ def chosen_image(
         record=json.dumps(record).encode(),
     )
     item = PoolItem(row.key, kind, row.camera)
-    return ChosenImage(order, row, item, value, label, (ChosenSuspect(suspect, 0.5, value),))
+    added = (ChosenSuspect(suspect, 0.5, value),)
+    return ChosenImage(order, row, item, value, label, added)
 
 
 def output_capture(number: int, **more: Any) -> OutputCapture:

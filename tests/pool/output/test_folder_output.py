@@ -11,7 +11,8 @@ from agent.dataset.folder import Dataset
 from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.pool.output.folder import FolderOutput
-from agent.pool.output.place import OutFolder
+from agent.pool.output.place import ChoiceFile, prepare_folder
+from agent.pool.store.local_place import LocalPlace
 from tests.fakes.captures import capture_id, said
 from tests.pool.output.chosen_images import output_capture
 
@@ -20,9 +21,8 @@ pytestmark = pytest.mark.usefixtures("without_sync")
 
 def output_at(directory: Path) -> FolderOutput:
     disk = Disk(inside=directory)
-    out = OutFolder(directory, disk)
-    out.prepare(())
-    return FolderOutput(out, Dataset(directory, disk), disk)
+    prepare_folder(directory, disk)
+    return FolderOutput(Dataset(directory, disk), ChoiceFile(LocalPlace(directory)), disk)
 
 
 def chosen_in(directory: Path, numbers: Sequence[int], *, value: float = 0.5) -> dict[str, str]:
@@ -113,7 +113,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
 
     with pytest.raises(ConfigurationError, match="it is not empty"):
-        OutFolder(tmp_path, Disk()).prepare(())
+        prepare_folder(tmp_path, Disk())
 
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
@@ -122,9 +122,4 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"x")
 
     with pytest.raises(ConfigurationError, match="Not a directory"):
-        OutFolder(tmp_path / "out", Disk()).prepare(())
-
-
-def test_a_former_choice_cannot_be_continued_into_itself(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="it is --out itself"):
-        OutFolder(tmp_path, Disk()).prepare((tmp_path,))
+        prepare_folder(tmp_path / "out", Disk())

@@ -39,6 +39,20 @@ complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l json
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l report
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l explain
 complete -c capture-agent -n '__fish_seen_subcommand_from replay' -l help
+complete -c capture-agent -n __fish_use_subcommand -f -a pool -d 'Choose the images of a pool that would show the most failures, once labelled.'
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l take
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l out
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l after
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l engine
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l address
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l per-camera
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l per-class
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l feedback
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l workers
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l fps
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l ids
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l json
+complete -c capture-agent -n '__fish_seen_subcommand_from pool' -l help
 complete -c capture-agent -n __fish_use_subcommand -f -a evaluate -d 'Measure the model on the reviewed random captures: failure rate, precision, recall, AP.'
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l labels
 complete -c capture-agent -n '__fish_seen_subcommand_from evaluate' -l reviewed
