@@ -172,13 +172,13 @@ def test_a_record_that_is_none_is_named(tmp_path: Path, text: bytes) -> None:
     assert row_of(item).problem.startswith("cannot use the capture: the record ")
 
 
-def test_a_record_or_an_image_that_vanished_is_named(tmp_path: Path) -> None:
+def test_a_record_or_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
     item = stored(tmp_path)
     Path(item.key).unlink()
-    assert row_of(item).problem == "cannot read the image: it vanished since it was listed"
+    assert row_of(item).problem.startswith("cannot read the image: ")
 
     Path(item.record).unlink()
-    assert row_of(item).problem == "cannot read the record: it vanished since it was listed"
+    assert row_of(item).problem.startswith("cannot read the record: ")
 
 
 @pytest.mark.parametrize(

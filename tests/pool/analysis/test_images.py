@@ -130,7 +130,7 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
 
     assert "FIFO" in row_of(tmp_path / "pipe.jpg").problem
     assert "folder" in row_of(tmp_path / "folder.jpg").problem
-    assert "vanished" in row_of(tmp_path / "gone.jpg").problem
+    assert "cannot read the image" in row_of(tmp_path / "gone.jpg").problem
 
 
 def test_a_jpeg_is_stored_byte_for_byte(tmp_path: Path) -> None:
@@ -202,6 +202,7 @@ def test_a_black_image_is_never_chosen_and_a_dark_one_is_degraded(tmp_path: Path
     black, seen, bright = (row_of(tmp_path / f"{n}.png") for n in ("black", "dark", "bright"))
 
     assert black.is_unusable
+    assert candidate_of(black).is_unusable
     assert seen.is_degraded
     assert not seen.is_unusable
     assert not bright.is_degraded
