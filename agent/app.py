@@ -21,6 +21,7 @@ from agent.factories.application import asking, live_images
 from agent.factories.cameras import frame_source, push_intake
 from agent.factories.delivery import upload_target, upload_timeout
 from agent.factories.feedback import required_feedback
+from agent.factories.heartbeat import heartbeat_workers
 from agent.factories.images import (
     clip_encoder,
     clip_span,
@@ -189,7 +190,11 @@ def wired(
             frames=DescribedFrames(stages.inference.events.analysed, stages.writer.maker),
             facts=asked.facts,
         )
-        sides = (*asked.sides, *side_workers(settings, application, log=log))
+        sides = (
+            *asked.sides,
+            *side_workers(settings, application, log=log),
+            *heartbeat_workers(settings, target, spool, live, clock=clock, log=log),
+        )
         stages = replace(stages, exchange=exchange, metrics=metrics, sides=sides, asked=asked.past)
         supervisor = Supervisor(stages, clock=clock, notifier=notifier, log=log, watchdog=watchdog)
         yield Agent(supervisor, spool, stages.stats, stages.mailbox, stages.uploader)

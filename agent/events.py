@@ -388,6 +388,23 @@ EVENTS: Mapping[str, Event] = {
         "The upload window is open; captures are sent.",
         facts="window waiting",
     ),
+    "heartbeat delayed": Event(
+        "info",
+        "The endpoint did not take the device's status; only the newest one is sent, after "
+        "`retry_in_s`. Captures go on as before.",
+        facts="error target retry_in_s",
+    ),
+    "heartbeat resumed": Event(
+        "info",
+        "The endpoint takes the device's status again.",
+        facts="after_s target",
+    ),
+    "heartbeat refused": Event(
+        "info",
+        "The endpoint has no place for the status of devices; it is asked again each day and at "
+        "each start. `AGENT_HEARTBEAT=off` sends none.",
+        facts="error target",
+    ),
     "upload insecure": Event(
         "warning",
         "The upload token is sent unencrypted.",

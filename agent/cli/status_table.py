@@ -46,6 +46,8 @@ def _rows(facts: Mapping[str, Any], now: float) -> Iterator[Row]:
         yield "auto labels", _auto(facts["auto"]), "" if facts["auto"]["trusted"] else _WORTH_A_LOOK
     yield _upload(facts)
     yield _last_error(facts)
+    if facts["heartbeat"] is not None:
+        yield _heartbeat(facts["heartbeat"], now)
     if facts["mqtt"] is not None:
         is_good = facts["mqtt"] == "connected"
         shown = facts["mqtt"] if is_good else f"{facts['mqtt']}: {facts['mqtt_error']}"
@@ -153,6 +155,16 @@ def _last_error(facts: Mapping[str, Any]) -> Row:
         )
     # Without a daemon nobody knows more than the latest one did.
     return "last error", f"{error} (before the daemon ended)" if error else "-", ""
+
+
+def _heartbeat(facts: Mapping[str, Any], now: float) -> Row:
+    if facts["refused"]:
+        return "heartbeat", f"not taken: {facts['error']}", ""
+    last = f"the last {_ago(facts['last'], now)}" if facts["last"] else "none sent yet"
+    shown = f"every {show_span(facts['every_s'])}, {last}"
+    if facts["error"]:
+        return "heartbeat", f"{shown}; {facts['error']}", _WORTH_A_LOOK
+    return "heartbeat", shown, _GOOD if facts["last"] else ""
 
 
 def _waiting(facts: Mapping[str, Any], now: float) -> str:

@@ -74,6 +74,16 @@ class AutoState:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatState:
+    """The heartbeats of `AGENT_HEARTBEAT`."""
+
+    every_s: float
+    sent: float | None = None  # when the endpoint took the latest one, seconds since 1970 UTC
+    error: str | None = None  # why the latest one failed; None after a success
+    is_refused: bool = False  # the endpoint has no place for them
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The settings of the daemon without which its figures cannot be understood."""
 
@@ -107,6 +117,7 @@ class DaemonState:
     model_error: str | None = None  # why the known-good model runs instead of the configured one
     feedback: FeedbackState | None = None  # None without AGENT_FEEDBACK
     auto: AutoState | None = None  # None without AGENT_AUTO_PER_DAY
+    heartbeat: HeartbeatState | None = None  # None where none are sent
     target: str | None = None  # the endpoint without secrets; None: captures stay on disk
     upload: str | None = None  # condition of the uploads
     last_error: str | None = None  # of the latest delivery; None after a success
@@ -150,6 +161,8 @@ def decoded(data: bytes) -> DaemonState:
         raw["feedback"] = _made(FeedbackState, raw["feedback"])
     if raw.get("auto") is not None:
         raw["auto"] = _made(AutoState, raw["auto"])
+    if raw.get("heartbeat") is not None:
+        raw["heartbeat"] = _made(HeartbeatState, raw["heartbeat"])
     raw["stalled"] = tuple(str(name) for name in stalled)
     return _made(DaemonState, raw)
 
@@ -158,7 +171,7 @@ def _refuse_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_Made = TypeVar("_Made", AutoState, CameraState, DaemonState, FeedbackState, Limits)
+_Made = TypeVar("_Made", AutoState, CameraState, DaemonState, FeedbackState, HeartbeatState, Limits)
 
 
 def _made(kind: type[_Made], raw: Any) -> _Made:

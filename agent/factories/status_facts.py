@@ -102,6 +102,7 @@ def facts_of(spool: SpoolStatus, view: DaemonView, settings: Settings) -> dict[s
         "model_error": running.model_error if running else None,
         "feedback": _feedback(running),
         "auto": _auto(running),
+        "heartbeat": _heartbeat(running),
         "budget_per_day": settings.budget_per_day,
         "credits_left": _credits_left(spool, settings),
         **_disk(spool, settings, running),
@@ -237,6 +238,35 @@ def _auto(state: DaemonState | None) -> dict[str, Any] | None:
     if state is None or state.auto is None:
         return None
     return dataclasses.asdict(state.auto)
+
+
+def _heartbeat(state: DaemonState | None) -> dict[str, Any] | None:
+    if state is None or state.heartbeat is None:
+        return None
+    known = state.heartbeat
+    return {
+        "every_s": known.every_s,
+        "last": _iso(known.sent),
+        "error": known.error,
+        "refused": known.is_refused,
+    }
+
+
+def stopped_facts(facts: Mapping[str, Any], state: DaemonState) -> dict[str, Any]:
+    """Return the last facts of a daemon that is about to end, as `own_facts` returned them.
+
+    What it knew of its cameras, model and endpoint stays, which no later `status` knows.
+    """
+    code = state.exit_code or 0
+    ended = {
+        "daemon": Presence.STOPPED.value,
+        "daemon_pid": None,
+        "stopped": _iso(state.wall),
+        "exit_code": code,
+    }
+    view = DaemonView(Presence.STOPPED, None, state)
+    others = [need for need in facts["needs"] if not need.startswith("the daemon")]
+    return {**facts, **ended, "needs": [_daemon_need(ended, view), *others]}
 
 
 def _feedback(state: DaemonState | None) -> dict[str, Any] | None:

@@ -62,6 +62,7 @@ class Figures:
     recent_frames_dropped: int = 0  # of which nobody can ask for a capture
     still: int = 0  # frames that were not analysed because nothing moved
     mqtt_connected: bool | None = None  # None without AGENT_MQTT_URL
+    heartbeat_sent: float | None = None  # seconds since 1970 UTC; None before the first
     auto_credits_left: float | None = None  # None without auto labels
 
 
@@ -142,6 +143,7 @@ class FigureSource:
             ),
             disk_refuses=state.disk_error is not None,
             clip_bytes=state.clip_bytes,
+            heartbeat_sent=None if state.heartbeat is None else state.heartbeat.sent,
             mqtt_connected=None if live.broker is None else live.broker.is_connected,
             info={
                 "version": state.version,

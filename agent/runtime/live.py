@@ -2,11 +2,11 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from agent.exchange.state import CameraState, DaemonState, Limits, Phase
+from agent.exchange.state import CameraState, DaemonState, HeartbeatState, Limits, Phase
 from agent.ports import Clock
 from agent.printable import printable
 from agent.runtime.auto_labels import AutoReport
@@ -149,6 +149,8 @@ class LiveState:
         """What the spool counts, as it was a moment ago; empty at the start."""
         self.broker: BrokerCondition | None = None
         """None without AGENT_MQTT_URL."""
+        self.heartbeat: Callable[[], HeartbeatState] | None = None
+        """Tells of the heartbeats; None where none are sent."""
         self.feedback: FeedbackReload | None = None
         """None without AGENT_FEEDBACK."""
         self._upload: str | None = None
@@ -207,6 +209,8 @@ class LiveState:
             state = replace(state, feedback=feedback_state(self.feedback))
         if self.auto is not None:
             state = replace(state, auto=self.auto.state(self._order_figures))
+        if self.heartbeat is not None:
+            state = replace(state, heartbeat=self.heartbeat())
         broker = self.broker
         if broker is not None:
             condition = "connected" if broker.is_connected else "disconnected"

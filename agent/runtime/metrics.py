@@ -170,6 +170,10 @@ def exposition(figures: Figures, more: "Sequence[Family]" = ()) -> str:
     if figures.mqtt_connected is not None:
         text = "1 while there is a connection to the MQTT broker, else 0."
         families.append(("mqtt_connected", "gauge", text, {"": int(figures.mqtt_connected)}))
+    if figures.heartbeat_sent is not None:
+        text = "When the endpoint took the status of this device last, in seconds since 1970 UTC."
+        sent = {"": round(figures.heartbeat_sent)}
+        families.append(("heartbeat_last_timestamp_seconds", "gauge", text, sent))
     families += more
     lines = []
     for name, kind, text, samples in families:

@@ -39,7 +39,8 @@ _INFERENCE_TIMEOUT_S = 60.0
 _DISK_TIMEOUT_S = 120.0  # garbage collection of an SD card may block a sync for long
 _WRITER_STOP_S = STOP_S - 2.0  # leaves time for the uploaders
 _UPLOAD_STOP_S = STOP_S - 1.0  # leaves time for the last summary
-_SIDE_STOP_S = 1.0  # one write of a small file; systemd is told 20 s
+_SIDE_STOP_S = 2.5  # a small file, a last heartbeat
+_ALL_STOP_S = STOP_S + 1.0  # systemd is told 20 s
 _CAMERA_STOP_S = 2.0  # nothing depends on a camera, and one may hang in its driver
 
 
@@ -317,7 +318,7 @@ class Supervisor:
         for worker in self._side:
             worker.stop()
         so_far = self._clock.monotonic() - self._urgent_since
-        self._await(self._side, min(so_far, STOP_S) + _SIDE_STOP_S)
+        self._await(self._side, min(so_far + _SIDE_STOP_S, _ALL_STOP_S))
         report = self._log.error if lost or code else self._log.info
         report(
             "agent stopped",

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from agent.errors import CaptureRejected, TargetBlocked, TargetFailed, TargetUnavailable
+from agent.errors import (
+    CaptureRejected,
+    StatusRefused,
+    TargetBlocked,
+    TargetFailed,
+    TargetUnavailable,
+)
 from agent.printable import printable
 from agent.progress import Stopping
 
@@ -18,7 +24,7 @@ def target_errors_only(target: str) -> Iterator[None]:
     """
     try:
         yield
-    except (TargetUnavailable, TargetBlocked, CaptureRejected, Stopping):
+    except (TargetUnavailable, TargetBlocked, CaptureRejected, StatusRefused, Stopping):
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
+from annotated_types import Ge, Le
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator
 
 from agent.settings.documentation import SettingDoc
-from agent.settings.groups.base import KB, PB, Duration, SettingsGroup, Size
+from agent.settings.groups.base import DAY_S, KB, PB, Duration, SettingsGroup, Size, off
 from agent.upload.targets.registry import address_description
 from agent.upload.upload_window import UploadWindow, parse_upload_window
 
@@ -94,6 +95,26 @@ class UploadSettings(SettingsGroup):
             kind="span of time, or a word",
         ),
     ] = Field(None)
+    heartbeat: Annotated[
+        Annotated[Duration, Ge(1), Le(DAY_S)] | None,
+        off("off"),
+        SettingDoc(
+            meaning=(
+                "How often the device's status goes to the endpoint, also while nothing is to be "
+                "delivered; `off` = never. An HTTP endpoint, a folder and an S3 bucket take it."
+            ),
+            example="5m",
+            effect=(
+                "Who watches a fleet sees the state of each device, and that one which is silent "
+                "for longer is dead. A heartbeat has some 2 kB; it goes also outside of "
+                "`AGENT_UPLOAD_WINDOW`."
+            ),
+            default="`15m`",
+            allowed="off, or a duration between 1s and 1d",
+            kind="duration, or a word",
+            choices=("off",),
+        ),
+    ] = Field(900.0)
     upload_ca: Annotated[
         Path | None,
         SettingDoc(
