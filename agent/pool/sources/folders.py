@@ -78,7 +78,7 @@ class FolderSource:
     def _opened(self, path: str) -> _Folder:
         """List a folder; of a dataset folder only what has images of its own."""
         entries = self._entries(path)
-        if {f"{_IMAGES}/", f"{_RECORDS}/"}.issubset(entries):
+        if {f"{_IMAGES}/", f"{_RECORDS}/"} <= {name for name in entries if name.endswith("/")}:
             entries = [name for name in entries if name.removesuffix("/") not in OWN_FOLDERS]
         inside = path[len(self._root) :]
         camera = inside.removesuffix("/") or self._name

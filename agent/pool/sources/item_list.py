@@ -36,7 +36,7 @@ class ItemList(Sequence[PoolItem]):
     def __init__(self) -> None:
         self._names = bytearray()
         self._ends = array("Q")
-        self._group_of = array("L")
+        self._group_of = array("I")
         self._sizes = array("Q")
         self._groups: list[ItemGroup] = []
         self._numbers: dict[ItemGroup, int] = {}

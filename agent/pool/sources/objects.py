@@ -99,7 +99,9 @@ class BucketSource:
             if self._is_passed_over(key, size):
                 continue
             place, _, kind = key.rpartition(".")
-            if kind in _PARTS and is_capture_id(place.rpartition("/")[2]):
+            if kind in _PARTS and (
+                place == pending.place or is_capture_id(place.rpartition("/")[2])
+            ):
                 pending.place = place
                 pending.sizes[kind] = size
             elif found := self._file(key, size):
@@ -152,6 +154,8 @@ class BucketSource:
     def _is_of_dataset(self, key: str) -> bool:
         """Whether an object of a dataset folder is no image of its own."""
         parts = key.split("/")
+        if OWN_FOLDERS.isdisjoint(parts):
+            return False
         for number in range(len(parts) - 1):
             if parts[number] in OWN_FOLDERS:
                 dataset = "/".join(parts[:number])
