@@ -31,7 +31,7 @@ PAGE_PATH = "/fleet"
 JSON_PATH = "/devices"
 PATHS = frozenset({PAGE_PATH, JSON_PATH})
 
-_FRESH_S = 1.0  # a view that is younger is shown again: many may look at once
+_FRESH_S = 1.0  # a younger view is shown again where nothing came: many may look at once
 _GZIP_LEVEL = 5
 _FRAMES = "frame-ancestors 'none'"  # the rest of its policy is in the page
 
@@ -78,6 +78,7 @@ class FleetView:
         self._viewing = Lock()
         self._last: Fleet | None = None
         self._last_at = 0.0
+        self._is_changed = False
 
     def start(self) -> None:
         """Note since when heartbeats can come, and read in a thread what the captures name."""
@@ -89,6 +90,10 @@ class FleetView:
         self._away = (max(times), now) if times and max(times) < now else None
         Thread(target=self._read_captures, name="devices of captures", daemon=True).start()
 
+    def changed(self) -> None:
+        """Note that a heartbeat was stored: the next view shows it."""
+        self._is_changed = True
+
     def arrived(self, record: Mapping[str, Any], *, is_new: bool) -> None:
         """Count a capture for its device."""
         named = named_by(record)
@@ -98,6 +103,7 @@ class FleetView:
                 device = named[0]
                 if device in self._captured:
                     self._received[device] = self._received.get(device, 0) + is_new
+            self.changed()
 
     def refusal(self, method: str, target: str, headers: Headers) -> Refusal | None:
         """Return why a request for the view is refused; None for one that may be answered."""
@@ -125,8 +131,9 @@ class FleetView:
 
     def _fleet(self) -> Fleet:
         with self._viewing:
-            now = self._clock.monotonic()
-            if self._last is None or now - self._last_at > _FRESH_S:
+            is_fresh = self._clock.monotonic() - self._last_at <= _FRESH_S
+            if self._last is None or self._is_changed or not is_fresh:
+                self._is_changed = False  # before the look: what comes meanwhile is for the next
                 self._last = fleet_of(self._reports(), self._clock.wall())
                 self._last_at = self._clock.monotonic()
             return self._last

@@ -168,6 +168,7 @@ class Receiver:
         is_new = self._dataset.devices.receive(
             device, status, received_at=timestamp(self._clock.wall()), received_from=address
         )
+        self._fleet.changed()
         if is_new and self._on_device is not None:
             version = checked_status(status)["version"] or ""
             with self._counting:

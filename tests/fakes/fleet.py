@@ -9,6 +9,7 @@ from agent.fleet.devices import Heartbeat, Reports
 from agent.record.device_status import SCHEMA, checked_status
 from agent.record.timestamp import timestamp
 from tests.fakes.clock import WALL
+from tests.record.device_statuses import ABOUT, camera_facts, status_facts
 
 MODEL = "yolo11n-yard"
 MODEL_SHA256 = "4f7c1b0e" * 8
@@ -19,65 +20,24 @@ HOUR, DAY = 3600.0, 86_400.0
 
 def status_fields(device: str = "gate-01", at: float = WALL, **changes: Any) -> dict[str, Any]:
     """Return the status of a device that is well, as it is sent at `at`, with `changes`."""
-    return {
-        "schema": SCHEMA,
-        "at": timestamp(at),
-        "boot": "a boot",
-        "since_boot_s": 90_000.0,
-        "clock_synchronized": True,
-        "heartbeat_s": 900.0,
-        "shortened": [],
-        "daemon": "running",
-        "version": VERSION,
-        "device": device,
-        "uptime_s": 90_000.0,
-        "cameras": [camera_fields()],
-        "waiting": 3,
-        "waiting_bytes": 900_000,
-        "oldest_waiting": timestamp(at - HOUR),
-        "stored": 1203,
-        "delivered": 1200,
-        "rejected": 0,
-        "in_rejected": 0,
-        "damaged": 0,
-        "evicted": 0,
-        "last_delivered": timestamp(at - 600),
-        "last_error": None,
-        "target": "https://captures.example/captures",
-        "upload": "flowing",
-        "model": MODEL,
-        "model_sha256": MODEL_SHA256,
-        "model_provider": "CPUExecutionProvider",
-        "budget_per_day": 0.5,
-        "credits_left": 0.2,
-        "disk": "ok",
-        "needs": [],
-        **changes,
-    }
-
-
-def camera_fields(name: str = "door", **changes: Any) -> dict[str, Any]:
-    """Return a camera that is well, with `changes`."""
-    return {
-        "name": name,
-        "state": "live",
-        "error": None,
-        "since_s": 3600.0,
-        "fps": 5.0,
-        "analysed_fps": 5.0,
-        "still_fps": 0.0,
-        "last_frame_age_s": 0.1,
-        "width": 1920,
-        "height": 1080,
-        "quality": "clear",
-        **changes,
-    }
+    facts = status_facts(
+        device=device,
+        version=VERSION,
+        cameras=[camera_facts("door")],
+        oldest_waiting=timestamp(at - HOUR),
+        last_delivered=timestamp(at - 600),
+        model=MODEL,
+        model_sha256=MODEL_SHA256,
+        budget_per_day=0.5,
+        credits_left=0.2,
+    )
+    return {"schema": SCHEMA, **ABOUT, "at": timestamp(at), **facts, **changes}
 
 
 def lost_camera(name: str = "door", **changes: Any) -> dict[str, Any]:
     """Return a camera that has been lost for two hours, with `changes`."""
     lost = {"state": "lost", "since_s": 2 * HOUR, "fps": 0.0, "error": "connection refused"}
-    return camera_fields(name, **{**lost, **changes})
+    return camera_facts(name, **{**lost, **changes})
 
 
 def heartbeat(fields: Mapping[str, Any], received_at: float = WALL) -> Heartbeat:
@@ -100,7 +60,7 @@ def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[s
             "delivered": chance.randrange(200, 4000),
             "credits_left": round(chance.uniform(0, 0.9), 2),
             "cameras": [
-                camera_fields(view, fps=round(chance.uniform(4, 6), 1))
+                camera_facts(view, fps=round(chance.uniform(4, 6), 1))
                 for view in ("door", "ramp", "gate", "roof")[: 1 + chance.randrange(3)]
             ],
         }
@@ -118,10 +78,10 @@ def _differences(kind: int, received: float) -> dict[str, Any]:
     refused = "401 Unauthorized: the token is missing or wrong"
     late = "cannot reach captures.example: timed out"
     of_kind: dict[int, dict[str, Any]] = {
-        3: {"cameras": [lost_camera(), camera_fields("ramp")], "waiting": 412},
+        3: {"cameras": [lost_camera(), camera_facts("ramp")], "waiting": 412},
         12: {"upload": "blocked", "last_error": refused, "waiting": 96},
         20: {"disk": "refused", "disk_error": "Input/output error", "waiting": 31},
-        31: {"cameras": [lost_camera("ramp", since_s=26 * HOUR), camera_fields()]},
+        31: {"cameras": [lost_camera("ramp", since_s=26 * HOUR), camera_facts("door")]},
         44: {
             "waiting": 230,
             "oldest_waiting": timestamp(received - 3.1 * DAY),
@@ -130,7 +90,7 @@ def _differences(kind: int, received: float) -> dict[str, Any]:
             "last_error": late,
         },
         60: {
-            "cameras": [camera_fields(quality="covered")],
+            "cameras": [camera_facts("door", quality="covered")],
             "needs": ["camera door: the image is covered"],
         },
         71: {"needs": ["the endpoint refused 4 captures: capture-agent rejected list"]},

@@ -1,0 +1,318 @@
+"""The fleet view: which devices need somebody, in which order, and what it says of them."""
+
+import random
+from typing import Any
+
+import pytest
+
+from agent.factories.status_facts import needs
+from agent.fleet.devices import Condition, Device, Heartbeat, Problem, Reports
+from agent.fleet.facts import facts_of
+from agent.fleet.fleet import Fleet, fleet_of
+from agent.record.device_status import SCHEMA
+from agent.record.timestamp import timestamp
+from agent.runtime.daemon_view import DaemonView, Presence
+from agent.settings.declarations import Settings
+from tests.fakes.clock import WALL
+from tests.fakes.fleet import (
+    DAY,
+    HOUR,
+    MODEL,
+    MODEL_SHA256,
+    OLD_MODEL_SHA256,
+    heartbeat,
+    lost_camera,
+    simulated_reports,
+    status_fields,
+)
+
+
+def fleet(*heartbeats: Heartbeat, now: float = WALL, **more: Any) -> Fleet:
+    return fleet_of(Reports(heartbeats, **more), now)
+
+
+def device_of(now: float = WALL, *, clock_off_s: float = 0.0, **changes: Any) -> Device:
+    """The only device of a fleet, whose heartbeat came at `WALL`."""
+    [found] = fleet(heartbeat(status_fields(at=WALL + clock_off_s, **changes)), now=now).devices
+    return found
+
+
+def test_a_device_that_is_well_needs_nobody() -> None:
+    device = device_of(WALL + 300)
+
+    assert (device.condition, device.sentence, device.seen_s) == (Condition.WELL, "", 300)
+    assert [each.words for each in device.cameras] == ["live, 25.0 fps"]
+    assert fleet(heartbeat(status_fields())).is_well
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_s", "age", "is_silent"),
+    [
+        (900, 2.5 * 900 + 59, False),
+        (900, 2.5 * 900 + 61, True),
+        (60, 209, False),
+        (60, 211, True),
+        (6 * HOUR, 14 * HOUR, False),
+        (6 * HOUR, 15.1 * HOUR, True),
+        (None, 2.5 * 900 + 61, True),
+    ],
+)
+def test_two_and_a_half_periods_without_a_heartbeat_are_silence(
+    heartbeat_s: float | None, age: float, *, is_silent: bool
+) -> None:
+    device = device_of(WALL + age, heartbeat_s=heartbeat_s)
+
+    assert (device.condition is Condition.SILENT) is is_silent
+
+
+def test_a_silent_device_is_shown_with_its_last_words() -> None:
+    device = device_of(WALL + 3 * DAY, cameras=[lost_camera(error=None)], waiting=412)
+
+    assert device.sentence == (
+        "silent for 3.0 d: check power and network at the site; its last words: camera door lost "
+        "for 2.0 h, 412 captures waiting"
+    )
+    assert device.cameras[0].words == "lost for 2.0 h"  # as it was then
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition", "words"),
+    [
+        ({"cameras": [lost_camera()]}, Condition.FAILING, "camera door lost for 2.0 h (connection"),
+        ({"cameras": [lost_camera(state="failed")]}, Condition.FAILING, "recording cannot be read"),
+        (
+            {"upload": "blocked", "last_error": "401 no token"},
+            Condition.FAILING,
+            "nothing can be delivered (401 no token): `capture-agent check`",
+        ),
+        ({"disk": "refused", "disk_error": "I/O"}, Condition.FAILING, "refuses writes (I/O): save"),
+        ({"disk": "full"}, Condition.FAILING, "the disk is full: make room"),
+        ({"daemon": "stopped", "exit_code": 78}, Condition.FAILING, "the daemon does not run"),
+        ({"daemon": "killed"}, Condition.FAILING, "the daemon does not run"),
+        (
+            {"daemon": "silent", "needs": ["the daemon does not answer: no state"]},
+            Condition.FAILING,
+            "the daemon does not answer: no state: restart it",
+        ),
+        ({"needs": ["camera door: the image is covered"]}, Condition.ATTENTION, "covered"),
+        ({"daemon": "stopping"}, Condition.STOPPED, "stopped 0s ago with 3 captures waiting"),
+        ({"daemon": "stopped", "exit_code": 0}, Condition.STOPPED, "start it when it should"),
+    ],
+)
+def test_a_sentence_says_what_is_wrong_and_what_to_do(
+    changes: dict[str, Any], condition: Condition, words: str
+) -> None:
+    device = device_of(**changes)
+
+    assert device.condition is condition
+    assert words in device.sentence
+
+
+def test_a_device_that_was_stopped_stays_so_and_is_not_silent() -> None:
+    found = fleet(heartbeat(status_fields(daemon="stopping")), now=WALL + 30 * DAY)
+
+    assert found.devices[0].sentence.startswith("stopped 30.0 d ago with 3 captures waiting")
+    assert found.is_well
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition"),
+    [
+        ({}, Condition.WAITING),
+        ({"credits_left": 0.9}, Condition.WELL),  # waits for the budget: that is what it is for
+        ({"credits_left": -1}, Condition.WAITING),  # there is no budget
+        ({"waiting": 0}, Condition.WELL),
+        ({"oldest_waiting": timestamp(WALL - 23 * HOUR)}, Condition.WELL),
+        ({"upload": "blocked"}, Condition.FAILING),
+    ],
+)
+def test_captures_that_could_be_sent_must_not_wait_for_days(
+    changes: dict[str, Any], condition: Condition
+) -> None:
+    old = {"oldest_waiting": timestamp(WALL - 3 * DAY), "waiting": 40, "credits_left": 5.0}
+
+    assert device_of(**{**old, **changes}).condition is condition
+
+
+def test_what_the_status_itself_says_is_not_said_twice() -> None:
+    """The needs are in the words of `status`: where these change, this says so."""
+    facts = status_fields(
+        cameras=[lost_camera()],
+        upload="blocked",
+        last_error="401",
+        disk="refused",
+        disk_error="I/O",
+        model_error=None,
+        feedback=None,
+        in_rejected=4,
+    )
+    view = DaemonView(Presence.RUNNING, None, None)
+    facts["needs"] = needs(facts, view, Settings())
+    assert len(facts["needs"]) == 4
+
+    device = device_of(**{name: facts[name] for name in facts if name not in {"at", "device"}})
+
+    assert [each.condition for each in device.needs] == [*[Condition.FAILING] * 3, "attention"]
+
+
+def test_the_clock_of_the_receiver_says_when_a_device_was_seen_last() -> None:
+    device = device_of(WALL + 60, clock_off_s=-3 * HOUR)
+
+    assert device.seen_s == 60
+    assert (device.condition, device.needs[0].word) == (Condition.ATTENTION, "clock wrong")
+    assert device.sentence.startswith("its clock is 3.0 h behind: set its clock (NTP)")
+
+
+def test_old_captures_are_told_by_the_clock_that_dated_them() -> None:
+    oldest = timestamp(WALL - 5 * DAY - HOUR)
+    device = device_of(clock_off_s=-5 * DAY, oldest_waiting=oldest, credits_left=5.0)
+
+    assert device.oldest_waiting_s == pytest.approx(HOUR)
+
+
+def test_a_difference_that_all_clocks_have_is_that_of_the_receiver() -> None:
+    behind = [
+        heartbeat(status_fields(f"gate-{n}", WALL - HOUR), received_at=WALL) for n in range(5)
+    ]
+    wrong = heartbeat(status_fields("yard", WALL), received_at=WALL)
+    found = fleet(*behind, wrong)
+
+    assert [each.name for each in found.devices if each.condition is Condition.ATTENTION] == [
+        "yard"
+    ]
+    assert "the clocks of most devices are 1.0 h behind" in found.notes[0]
+
+
+def test_where_all_are_silent_the_endpoint_is_the_reason() -> None:
+    found = fleet(
+        *(heartbeat(status_fields(f"gate-{n}"), WALL - n) for n in range(4)), now=WALL + DAY
+    )
+
+    assert found.totals.by_condition[Condition.SILENT] == 4
+    assert found.notes[0].startswith("no device has sent a heartbeat for 1.0 d: rather than each")
+
+
+def test_time_without_a_receiver_is_no_silence() -> None:
+    before = heartbeat(status_fields("gate"), WALL)
+    away = (WALL + 60, WALL + 3 * DAY)
+
+    assert fleet(before, now=WALL + 3 * DAY + 600, away=away).is_well
+    assert not fleet(before, now=WALL + 3 * DAY + 2400, away=away).is_well
+    assert not fleet(before, now=WALL + 3 * DAY + 600).is_well
+
+
+def test_a_device_without_a_heartbeat_is_known_from_its_captures() -> None:
+    found = fleet(heartbeat(status_fields("gate")), captured={"gate": WALL, "yard": WALL - 2 * DAY})
+
+    assert [(each.name, each.condition) for each in found.devices] == [
+        ("yard", Condition.NO_HEARTBEAT),
+        ("gate", Condition.WELL),
+    ]
+    assert found.devices[0].sentence.startswith("no heartbeat, its latest capture is 2.0 d old")
+    assert found.is_well
+
+
+def test_the_most_urgent_come_first_and_of_these_the_longest() -> None:
+    """The order depends on nothing else: not on the order in which the files were read."""
+    lost = {"cameras": [lost_camera(since_s=9 * DAY)]}
+    old = {"oldest_waiting": timestamp(WALL - 9 * DAY), "credits_left": 3.0}
+    beats = [
+        heartbeat(status_fields("silent 1"), WALL - DAY),
+        heartbeat(status_fields("silent 2"), WALL - 2 * DAY),
+        heartbeat(status_fields("lost 1", cameras=[lost_camera(since_s=DAY)])),
+        heartbeat(status_fields("lost 9", **lost)),
+        heartbeat(status_fields("old", **old)),
+        heartbeat(status_fields("other", needs=["anything"])),
+        heartbeat(status_fields("stopped", daemon="stopping")),
+        heartbeat(status_fields("well a")),
+        heartbeat(status_fields("well b")),
+    ]
+    expected = ["silent 2", "silent 1", "lost 9", "lost 1", "old", "other", "stopped"]
+    for seed in range(5):
+        random.Random(seed).shuffle(beats)
+        found = [each.name for each in fleet(*beats).devices]
+        assert found == [*expected, "well a", "well b"]
+
+
+def test_versions_and_models_that_differ_from_most_are_marked() -> None:
+    beats = [heartbeat(status_fields(f"gate-{n}")) for n in range(4)]
+    beats.append(heartbeat(status_fields("old", version="0.0.9", model_sha256=OLD_MODEL_SHA256)))
+    beats.append(heartbeat(status_fields("new", model=None, model_sha256=None)))
+    found = fleet(*beats)
+
+    assert (found.usual.version, found.usual.model_sha256) == ("0.1.0", MODEL_SHA256)
+    marked = {each.name: each.marks for each in found.devices if each.marks}
+    assert marked == {
+        "old": (
+            "another version than 5 others (0.1.0)",
+            f"another model than 4 others ({MODEL}, {MODEL_SHA256[:12]})",
+        )
+    }
+
+
+def test_of_two_that_are_as_frequent_none_is_the_usual_one() -> None:
+    found = fleet(
+        heartbeat(status_fields("a", version="1")), heartbeat(status_fields("b", version="2"))
+    )
+
+    assert found.usual.version is None
+    assert not any(each.is_other_version for each in found.devices)
+
+
+def test_the_totals_are_sums_over_all_devices() -> None:
+    found = fleet(
+        heartbeat(status_fields("a", waiting=2, delivered=10, budget_per_day=0.5)),
+        heartbeat(status_fields("b", waiting=3, delivered=20, budget_per_day=0.25)),
+        heartbeat(status_fields("c", waiting=4, budget_per_day=0, credits_left=-1)),
+        captured={"d": None},
+    )
+
+    totals = found.totals
+    assert (totals.devices, totals.waiting, totals.delivered) == (4, 9, 37)
+    assert (totals.labels_per_day, totals.unlimited) == (0.75, 1)
+
+
+def test_a_later_format_is_shown_as_far_as_it_is_known() -> None:
+    beat = heartbeat({**status_fields(schema=SCHEMA + 1), "new": {"deep": [1]}})
+    [device] = fleet(beat).devices
+
+    assert device.waiting == 3
+    assert "later format" in device.marks[0]
+
+
+def test_of_two_heartbeats_of_a_device_the_latest_counts() -> None:
+    found = fleet(
+        heartbeat(status_fields(waiting=1), WALL - 50),
+        heartbeat(status_fields(waiting=2), WALL - 10),
+        heartbeat(status_fields(waiting=3), WALL - 90),
+    )
+
+    assert [each.waiting for each in found.devices] == [2]
+
+
+def test_a_heartbeat_that_cannot_be_read_needs_somebody_and_a_foreign_file_does_not() -> None:
+    beat = heartbeat(status_fields())
+
+    assert not fleet(beat, problems=(Problem("x.json", "no JSON"),)).is_well
+    assert fleet(beat, problems=(Problem("README", "foreign", is_heartbeat=False),)).is_well
+
+
+def test_a_status_of_which_nothing_is_known_but_its_name_is_shown() -> None:
+    bare = {"schema": 1, "at": timestamp(WALL), "device": "bare", "cameras": [{}]}
+    [device] = fleet(heartbeat(bare)).devices
+
+    assert (device.condition, device.waiting, device.cameras[0].words) == (
+        Condition.WELL,
+        0,
+        "unknown",
+    )
+
+
+def test_the_json_object_has_each_device_once_in_the_same_order() -> None:
+    found = fleet_of(simulated_reports(200), WALL)
+    facts = facts_of(found)
+
+    assert [each["device"] for each in facts["devices"]] == [each.name for each in found.devices]
+    assert len({each["device"] for each in facts["devices"]}) == 201
+    assert sum(facts["totals"]["by_condition"].values()) == 201
+    assert facts["totals"]["need_somebody"] == sum(e["needs_somebody"] for e in facts["devices"])
