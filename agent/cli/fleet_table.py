@@ -54,7 +54,8 @@ def _totals(fleet: Fleet) -> Iterator[Text]:
         words.append(f"{totals.need_somebody:,} {needs} somebody")
     words += [f"{count:,} {name}" for name, count in totals.by_condition.items() if count]
     yield Text(", ".join(words), "bold")
-    labels = f"at most {totals.labels_per_day:,g} labels a day"
+    unit = "label" if totals.labels_per_day == 1 else "labels"
+    labels = f"at most {totals.labels_per_day:,g} {unit} a day"
     if totals.unlimited:
         labels += f" and {totals.unlimited:,} without a budget"
     yield Text(f"{captures(totals.waiting)} waiting, {totals.delivered:,} delivered, {labels}")
