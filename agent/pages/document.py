@@ -42,6 +42,7 @@ def document(
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             f"<title>{escape(title)}</title>",
+            *(['<link rel="icon" href="data:,">'] if asks_own_server else []),  # do not ask for one
             f"<style>{STYLE}{style}</style></head><body><main>",
             f"<header><h1>{escape(heading)}</h1><p>{escape(about)}</p></header>",
             *parts,

@@ -214,13 +214,12 @@ def test_a_device_without_a_heartbeat_is_known_from_its_captures() -> None:
 
 def test_the_most_urgent_come_first_and_of_these_the_longest() -> None:
     """The order depends on nothing else: not on the order in which the files were read."""
-    lost = {"cameras": [lost_camera(since_s=9 * DAY)]}
-    old = {"oldest_waiting": timestamp(WALL - 9 * DAY), "credits_left": 3.0}
+    old: dict[str, Any] = {"oldest_waiting": timestamp(WALL - 9 * DAY), "credits_left": 3.0}
     beats = [
         heartbeat(status_fields("silent 1"), WALL - DAY),
         heartbeat(status_fields("silent 2"), WALL - 2 * DAY),
         heartbeat(status_fields("lost 1", cameras=[lost_camera(since_s=DAY)])),
-        heartbeat(status_fields("lost 9", **lost)),
+        heartbeat(status_fields("lost 9", cameras=[lost_camera(since_s=9 * DAY)])),
         heartbeat(status_fields("old", **old)),
         heartbeat(status_fields("other", needs=["anything"])),
         heartbeat(status_fields("stopped", daemon="stopping")),
