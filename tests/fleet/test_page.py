@@ -37,7 +37,7 @@ def test_only_the_page_of_a_server_may_ask_it_again(*, served: bool) -> None:
 
 
 def test_hostile_texts_are_shown_as_texts() -> None:
-    """Whoever has the token may have written them; control characters never come this far."""
+    """Anybody who has the token may have written them; control characters never come this far."""
     fields = status_fields(
         HTML_LABEL,
         version=HTML_LABEL,
