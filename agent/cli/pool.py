@@ -108,13 +108,20 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
 
     need("pool", "`capture-agent pool`", is_setting=False)
     call = PoolCall(
-        tuple(sources), out, take, tuple(after or ()), per_camera, tuple(per_class or ()), ids=ids
+        tuple(sources),
+        out,
+        take,
+        tuple(after or ()),
+        per_camera,
+        tuple(per_class or ()),
+        ids=ids,
+        feedback="AGENT_FEEDBACK" if feedback is None else "--feedback",
     )
     settings = _settings(feedback, fps)
     run = PoolRun(settings, call, engine=engine, address=address, workers=workers)
+    with _counter("listing") as counted:
+        run.list_items(counted)
     with run.owned():
-        with _counter("listing") as counted:
-            run.list_items(counted)
         with _bar("analysing", "items") as told:
             run.analyse(told)
         with _counter("choosing"):

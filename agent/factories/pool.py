@@ -160,24 +160,27 @@ def place_of(out: str, *, below: str = "") -> Place:
     return LocalPlace(folder / ".pool" / below if below else folder)
 
 
-def chances_of(settings: Settings, model: ModelInfo) -> PoolChances | None:
-    """Return what the feedback file makes of the suspects; None without one."""
+def chances_of(settings: Settings, model: ModelInfo, *, named: str) -> PoolChances | None:
+    """Return what the feedback file makes of the suspects; None without one.
+
+    `named`: where a person named the file.
+    """
     from agent.factories.feedback import feedback_of
     from agent.pool.analysis.candidate import PoolChances
 
-    feedback = feedback_of(settings, model)
+    feedback = feedback_of(settings, model, named=named)
     if feedback is None:
         return None
     return PoolChances(feedback, settings.all_thresholds, model)
 
 
 def output_of(out: str) -> Output:
-    """Return where a choice is written, made ready; raises `ConfigurationError`."""
+    """Return where a choice is written; raises `ConfigurationError` where it must not be."""
     from agent.dataset.bucket_address import is_bucket
     from agent.factories.datasets import dataset_at
     from agent.files import Disk
     from agent.pool.output.folder import FolderOutput
-    from agent.pool.output.place import ChoiceFile, prepare_folder
+    from agent.pool.output.place import ChoiceFile, check_folder
 
     if is_bucket(out):
         from agent.dataset.bucket import Bucket
@@ -189,5 +192,5 @@ def output_of(out: str) -> Output:
         return BucketOutput(bucket, ChoiceFile(place_of(out)))
     directory = Path(out).absolute()
     disk = Disk(inside=directory)
-    prepare_folder(directory, disk)
+    check_folder(directory)
     return FolderOutput(dataset_at(directory), ChoiceFile(place_of(out)), disk)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agent.errors import ConfigurationError
 from agent.factories.pool import place_of
 from agent.pool.candidates import Candidate
-from agent.pool.output.former import FormerChoice, former_choice
+from agent.pool.output.former import FormerChoice, former_choice, has_images
 from agent.printable import printable
 from agent.selection.view import View
 
@@ -61,13 +61,14 @@ def former_images(after: Sequence[str], out: str, analysis: Analysis) -> FormerI
             if not is_bucket(each):
                 _check_apart(each, out)
                 choice = former_choice(Path(each))
-                if choice is not None and not (Path(each) / "images").is_dir():
+                if choice is not None:
                     found.choices.append(choice)
-                    found.warnings.append(
-                        f"--after {printable(each)} has ids and no images: they are not chosen "
-                        "again, but what they would show does not count as shown"
-                    )
-                    continue
+                    if not has_images(Path(each)):
+                        found.warnings.append(
+                            f"--after {printable(each)} has ids and no images: they are not "
+                            "chosen again, but what they would show does not count as shown"
+                        )
+                        continue
             places.append(each)
         except ConfigurationError as error:
             problems.append(str(error))

@@ -38,6 +38,7 @@ class PoolCall:
     per_camera: int | None = None
     per_class: Sequence[str] = ()
     ids: bool = False
+    feedback: str = "AGENT_FEEDBACK"  # where the feedback file was named
 
 
 class PoolRun:
@@ -67,7 +68,7 @@ class PoolRun:
             per_class=call.per_class,
             labels=self._model.labels,
         )
-        self._chances = parts_of.chances_of(settings, self._model)
+        self._chances = parts_of.chances_of(settings, self._model, named=call.feedback)
         self._analysis = Analysis(
             found,
             parts_of.MakesPoolAnalyser(parts_of.without_secrets(settings)),
@@ -108,9 +109,10 @@ class PoolRun:
         try:
             assert self._former is not None  # noqa: S101
             covered = list(self._former.candidates(self._chances))
+            self._counts = self._pool.counts()
+            _require_images(self._counts)
             self._choice = self._pool.choose(self._bounds, self._chances, covered)
             self._chosen = self._pool.chosen(self._choice.picks, self._chances)
-            self._counts = self._pool.counts()
         except DamagedPart as error:
             raise TemporaryError(f"{self._pool.give_up(error)}; call the same command") from error
         if len(self._chosen) < self._bounds.take:
@@ -192,6 +194,16 @@ class PoolRun:
             "redact": list(plan.redact),
             "feedback": self._chances.sha256 if self._chances is not None else None,
         }
+
+
+def _require_images(counts: PoolCounts) -> None:
+    if counts.images:
+        return
+    key, why = min(counts.problems.items())
+    raise ConfigurationError(
+        f"cannot choose from this pool: none of its {len(counts.problems)} images can be read; the "
+        f"first is {printable(key, _LONGEST)}: {printable(why)}"
+    )
 
 
 def _fewer(

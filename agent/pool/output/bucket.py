@@ -57,6 +57,11 @@ class BucketOutput:
             progress(done)
         return {}
 
+    def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of `ids` that an earlier call stored."""
+        found = {key.rpartition("/")[2] for key, _ in self._bucket.objects()}
+        return {each for each in ids if f"{each}.json" in found} if ids else frozenset()
+
     def finish(self, chosen: AbstractSet[str]) -> None:
         """Note that the bucket has this choice."""
         self._choice.note(chosen)

@@ -92,6 +92,10 @@ class FolderOutput:
                 raise ConfigurationError(str(error)) from error
         return problems
 
+    def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of `ids` that an earlier call stored."""
+        return {each.id for each in stored_captures(self._directory, ids)}
+
     def _renew(self, capture: OutputCapture) -> None:
         """Write the record of a capture that was stored by a former choice, if it is another.
 

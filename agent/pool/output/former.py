@@ -29,7 +29,7 @@ class FormerChoice:
 
 
 def former_choice(folder: Path) -> FormerChoice | None:
-    """Return what the report of a former choice names; None where there is none.
+    """Return what a former choice of ids names; None where there is none, or it has images.
 
     Raises `ConfigurationError` for a report that cannot be read.
     """
@@ -37,7 +37,7 @@ def former_choice(folder: Path) -> FormerChoice | None:
     try:
         report = json.loads(read_regular_file(path, _LARGEST))
         images = report["images_chosen"] if isinstance(report, dict) else None
-        if images is None:
+        if images is None or not report["settings"]["ids"]:
             return None
         return FormerChoice(
             frozenset(_id(each) for each in images),
@@ -52,6 +52,12 @@ def former_choice(folder: Path) -> FormerChoice | None:
             f"cannot use --after {printable(folder)}: {printable(path.name)} cannot be read: "
             f"{printable(why)}; name the folder of a former choice, or a dataset folder"
         ) from error
+
+
+def has_images(folder: Path) -> bool:
+    """Whether a folder has images, as a dataset folder does."""
+    images = folder / "images"
+    return images.is_dir() and any(images.iterdir())
 
 
 def _id(image: Mapping[str, Any]) -> str:

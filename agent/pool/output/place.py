@@ -67,8 +67,8 @@ class ChoiceFile:
         self._files.write(_CHOICE, json.dumps({"schema": 1, "ids": sorted(ids)}).encode())
 
 
-def prepare_folder(directory: Path, disk: Disk) -> None:
-    """Make the folder of the output; raise `ConfigurationError` where it must not be written."""
+def check_folder(directory: Path) -> None:
+    """Raise `ConfigurationError` for a folder that must not be written; nothing is made."""
     kept = directory / KEPT
     try:
         is_used = directory.exists() and any(directory.iterdir())
@@ -77,21 +77,21 @@ def prepare_folder(directory: Path, disk: Disk) -> None:
                 f"cannot use --out {printable(directory)}: it is not empty, and no pool was "
                 "written there; name a new folder"
             )
-        disk.make_directory(kept)
-        if not os.access(directory, os.W_OK | os.X_OK):
+        if is_used and not os.access(directory, os.W_OK | os.X_OK):
             _refuse(directory, os.strerror(errno.EACCES))
     except OSError as error:
-        _refuse(directory, error.strerror or str(error), is_full=is_disk_full(error))
+        _refuse(directory, error.strerror or str(error))
 
 
 @contextlib.contextmanager
 def owned_folder(directory: Path, disk: Disk) -> Iterator[None]:
-    """Keep other calls out of a prepared folder; raises `TemporaryError` while one is there.
+    """Make the folder, and keep other calls out; raises `TemporaryError` while one is there.
 
     Where the file system has no locks, as some network mounts, none is kept out.
     """
     with contextlib.ExitStack() as held:
         try:
+            disk.make_directory(directory / KEPT)
             held.enter_context(disk.locked(directory / KEPT / _LOCK, seconds=_LOCK_S))
         except BlockingIOError:
             raise TemporaryError(

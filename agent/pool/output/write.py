@@ -39,6 +39,9 @@ class Output(Protocol):
     ) -> dict[str, str]:
         """Store captures; return the keys of those that cannot be stored, with the reason."""
 
+    def stored(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of `ids` that an earlier call stored: they need not be read again."""
+
     def finish(self, chosen: AbstractSet[str]) -> None:
         """Note that these captures are all of the choice."""
 
@@ -64,6 +67,12 @@ def write_captures(
     thumbnails: dict[str, Thumbnail] = {}
     problems = output.store(_seen(maker.captures(chosen), thumbnails), progress)
     problems |= maker.problems
+    kept = output.stored({each.row.id for each in chosen if each.row.key in problems})
+    problems = {
+        each.row.key: problems[each.row.key]
+        for each in chosen
+        if each.row.key in problems and each.row.id not in kept
+    }
     stored = [each for each in chosen if each.row.key not in problems]
     if chosen and not stored:
         key, why = next(iter(problems.items()))

@@ -11,7 +11,7 @@ from agent.dataset.folder import Dataset
 from agent.errors import ConfigurationError
 from agent.files import Disk
 from agent.pool.output.folder import FolderOutput
-from agent.pool.output.place import ChoiceFile, prepare_folder
+from agent.pool.output.place import KEPT, ChoiceFile, check_folder
 from agent.pool.store.local_place import LocalPlace
 from tests.fakes.captures import capture_id, said
 from tests.pool.output.chosen_images import output_capture
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("without_sync")
 
 def output_at(directory: Path) -> FolderOutput:
     disk = Disk(inside=directory)
-    prepare_folder(directory, disk)
+    disk.make_directory(directory / KEPT)
     return FolderOutput(Dataset(directory, disk), ChoiceFile(LocalPlace(directory)), disk)
 
 
@@ -113,7 +113,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
 
     with pytest.raises(ConfigurationError, match="it is not empty"):
-        prepare_folder(tmp_path, Disk())
+        check_folder(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
@@ -122,4 +122,4 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"x")
 
     with pytest.raises(ConfigurationError, match="Not a directory"):
-        prepare_folder(tmp_path / "out", Disk())
+        check_folder(tmp_path / "out")
