@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> InlineEngine:
 
 
 @pytest.fixture(scope="module")
-def analysed(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def analysed(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a first choice, to copy."""
     out = tmp_path_factory.mktemp("analysed") / "out"
     with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +56,7 @@ def analysed(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setattr("os.fsync", lambda _: None)
         done = pool(images, out)
     assert done.returncode == 0, done.stderr
-    yield out
+    return out
 
 
 def pool(images: object, out: Path, *words: object, take: int = 4) -> Any:
@@ -159,6 +158,7 @@ def test_other_settings_are_refused_by_name(
     assert engine.analysed == []
 
 
+@pytest.mark.slow
 def test_what_was_chosen_before_is_not_chosen_again(
     images: Path, analysed: Path, tmp_path: Path, engine: InlineEngine
 ) -> None:
@@ -171,6 +171,7 @@ def test_what_was_chosen_before_is_not_chosen_again(
     assert len(engine.analysed) == 13 + 4
 
 
+@pytest.mark.slow
 def test_ids_are_written_instead_of_images(
     images: Path, analysed: Path, tmp_path: Path, engine: InlineEngine
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_pool_without_a_readable_image_is_refused(
     assert "none of its 1 images can be read" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_image_that_changed_since_is_named(
     images: Path, tmp_path: Path, engine: InlineEngine
 ) -> None:
@@ -225,6 +227,7 @@ def test_an_image_that_changed_since_is_named(
     assert [path.stem for path in (tmp_path / "out" / "images").iterdir()] == [second["id"]]
 
 
+@pytest.mark.slow
 def test_an_image_that_is_gone_stays_where_it_was_chosen(
     images: Path, tmp_path: Path, engine: InlineEngine
 ) -> None:
