@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigurationError
@@ -39,15 +40,19 @@ class MakesPoolAnalyser:
     """Makes the analyser of a process by the settings; can be pickled."""
 
     settings: Settings
+    readable: Mapping[str, str] = field(default_factory=dict)
+    """By bucket the key of an object that could be read, see `ItemReader`."""
 
     def __call__(self) -> PoolAnalyser:
         """Load the model and make the analyser; raises `ConfigurationError`."""
         from agent.pool.analysis.analyser import PoolAnalyser
 
-        return PoolAnalyser(analysis_parts(self.settings))
+        return PoolAnalyser(analysis_parts(self.settings, self.readable))
 
 
-def analysis_parts(settings: Settings) -> AnalysisParts:
+def analysis_parts(
+    settings: Settings, readable: Mapping[str, str] = MappingProxyType({})
+) -> AnalysisParts:
     """Return what the analysis of a pool works with; the model is loaded."""
     from dataclasses import replace
 
@@ -65,7 +70,7 @@ def analysis_parts(settings: Settings) -> AnalysisParts:
     if "device_id" not in settings.model_fields_set:
         maker = replace(maker, device=DEVICE)
     return AnalysisParts(
-        reader=ItemReader(),
+        reader=ItemReader(readable),
         detector=detector,
         plan=plan,
         encoder=encoder,

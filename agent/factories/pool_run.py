@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import ConfigurationError, TemporaryError
@@ -93,6 +93,9 @@ class PoolRun:
         from agent.pool.sources.listing import list_items
 
         self._listing = list_items(self._call.sources, output=self._call.out, progress=counted)
+        without_secrets = parts_of.without_secrets(self._settings)
+        makes = parts_of.MakesPoolAnalyser(without_secrets, self._listing.readable)
+        self._analysis = replace(self._analysis, make_analyser=makes)
         self._former = former_images(self._call.after, self._call.out, self._analysis)
         self._warnings += self._former.warnings
 

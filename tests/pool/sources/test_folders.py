@@ -266,3 +266,20 @@ def test_progress_tells_how_many_there_are(tmp_path: Path, monkeypatch: pytest.M
     list_items([f"{root}"], progress=told.append)
 
     assert told == [10, 20]
+
+
+def test_folders_deeper_than_a_path_may_be_long_are_named(tmp_path: Path) -> None:
+    root = with_files(tmp_path / "yard", "1.jpg")
+    deepest = os.open(root, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=deepest)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        deepest = below
+    os.close(deepest)
+
+    listing = listed(root)
+
+    assert len(listing.items) == 1
+    (problem,) = listing.sources[0].problems
+    assert problem.endswith("the folder cannot be read: File name too long")

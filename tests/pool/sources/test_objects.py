@@ -1,9 +1,12 @@
 """Buckets become items: captures of a fleet and anybody's images, with any names."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from agent.dataset.bucket import Bucket
 from agent.errors import ConfigurationError, TemporaryError
@@ -11,7 +14,9 @@ from agent.pool.items import ItemKind
 from agent.pool.sources.listing import Listing, list_items
 from tests.dataset.bucket_store import delivered, emptied
 from tests.fakes.captures import capture_id, stored_capture, with_clip
+from tests.pool.sources.test_any_tree import TREES, plant
 from tests.pool.sources.trees import with_captures
+from tests.search import examples
 from tests.upload.s3_store import S3Store
 
 IMAGE, CAPTURE, RECORDING = ItemKind.IMAGE, ItemKind.CAPTURE, ItemKind.RECORDING
@@ -125,6 +130,22 @@ def test_each_object_is_listed_once_and_the_output_never(store: S3Store) -> None
         listed(store, "yard/out/images", output=out)
 
 
+def test_objects_between_those_of_a_capture_do_not_part_it(store: S3Store) -> None:
+    delivered(store, stored_capture(1))
+    place = f"captures/yard/test/2026-05-28/{capture_id(1)}"
+    for name in ("-crop.jpg", ".jpg.bak", ".jpg.png", "/own.jpg"):
+        store.write(place + name, b"x")
+
+    listing = listed(store, "captures")
+
+    assert [(item.key.partition(place)[2], item.kind) for item in listing.items] == [
+        ("-crop.jpg", IMAGE),
+        (".jpg", CAPTURE),
+        (".jpg.png", IMAGE),
+        ("/own.jpg", IMAGE),
+    ]
+
+
 def test_one_object_is_a_source(store: S3Store) -> None:
     delivered(store, stored_capture(1))
     store.write("yard/1.jpg", b"x")
@@ -226,3 +247,27 @@ def test_a_store_that_cannot_be_reached_is_asked_again_later(
 
     with pytest.raises(TemporaryError, match="call it again"):
         listed(store, "yard")
+
+
+@pytest.mark.slow
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TREES)
+def test_a_tree_in_a_bucket_is_listed_like_one_in_a_folder(
+    store: S3Store, paths: list[str]
+) -> None:
+    with TemporaryDirectory() as made:
+        root = Path(made).resolve() / "pool"
+        plant(root, ["top.jpg", *paths])
+        for key in store.stored():
+            store.delete(key)
+        for path in root.rglob("*"):
+            if path.is_file():
+                store.write(f"x/pool/{path.relative_to(root)}", path.read_bytes())
+
+        local, remote = list_items([f"{root}"]), listed(store, "x/pool")
+
+        begin = f"s3://{store.bucket}/x/pool/"
+        assert [
+            replace(item, key=item.key.removeprefix(begin), size=0) for item in remote.items
+        ] == [replace(item, key=item.key.removeprefix(f"{root}/")) for item in local.items]
+        assert local.sources[0].items == remote.sources[0].items
