@@ -30,8 +30,8 @@ _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # the command has its own
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # `uv run` would upload the current folder
 }
-_REACH_S = 25
-"""How long Ray may take to answer, or to start on this machine."""
+_REACH_S, _START_S = 20, 90
+"""How long a cluster may take to answer, and Ray to start on this machine."""
 _READY_S = 180
 """How long the nodes may take until each has started a process."""
 _END_S = 15
@@ -100,8 +100,8 @@ class RayEngine:
         )
         with _driver() as driver:
             driver.send(plan)
-            driver.expect(Reached, _REACH_S, f"Ray{f' at {self._address}' * bool(self._address)}")
-            ready = driver.expect(Connected, _READY_S, "a node of the Ray cluster")
+            driver.reach(self._address)
+            ready = driver.expect(Connected, self._address, _READY_S)
             if self._on_ready:
                 self._on_ready(ready.workers, ready.nodes)
             cut = batches(items, finished, batch_size(len(items) - before, ready.workers))
@@ -140,18 +140,30 @@ class _Driver:
         self._connection = connection
         self._process = process
         self._output = output
+        self.patience = _END_S
+        """Seconds that it may take to end; what waits for an address in vain need not."""
 
     def send(self, what: object) -> None:
         """Send the plan, or batches. A driver that has ended says why when it is asked."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(what)
 
-    def expect(self, kind: type[_Kind], seconds: float, who: str) -> _Kind:
+    def reach(self, address: str) -> None:
+        """Wait until Ray answers."""
+        self.patience = 0 if address else _END_S
+        self.expect(Reached, address, _REACH_S if address else _START_S)
+        self.patience = _END_S
+
+    def expect(self, kind: type[_Kind], address: str, seconds: float) -> _Kind:
         """Wait for a message of a kind."""
         if not self._connection.poll(seconds):
             raise TemporaryError(
-                f"cannot use {printable(who)}: it does not answer within {seconds:.0f} s; check "
-                "--address (HOST:PORT of the head, usually port 6379) and `ray status`"
+                f"cannot use Ray at {printable(address)}: it does not answer within "
+                f"{seconds:.0f} s; look at `ray status`, and check that --address is HOST:PORT of "
+                "the cluster's head, usually port 6379"
+                if address
+                else f"cannot start Ray: it is not ready after {seconds:.0f} s; try again when "
+                "this machine is less busy, or use --engine local"
             )
         message = self._received()
         if not isinstance(message, kind):
@@ -210,12 +222,13 @@ def _driver() -> Iterator[_Driver]:
                 env=os.environ | _QUIET | {"PYTHONPATH": os.pathsep.join(paths)},
                 start_new_session=True,  # Ctrl-C reaches the command alone, which then ends this
             )
+        driver = _Driver(here, process, output)
         try:
-            yield _Driver(here, process, output)
+            yield driver
         finally:
             here.close()
             try:
-                process.wait(_END_S)
+                process.wait(driver.patience)
             except (subprocess.TimeoutExpired, KeyboardInterrupt):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
