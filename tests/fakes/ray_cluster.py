@@ -62,7 +62,8 @@ def main() -> None:
 
     answers = os.dup(1)
     os.dup2(2, 1)
-    cluster, nodes = Cluster(shutdown_at_exit=False), []
+    cluster = Cluster(shutdown_at_exit=False)
+    nodes: list[object] = []
     for line in sys.stdin:
         if line == "remove\n":
             cluster.remove_node(nodes.pop(), allow_graceful=False)

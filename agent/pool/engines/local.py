@@ -16,6 +16,7 @@ from agent.pool.engines.crew import WorkerProcess, wait_for_any
 from agent.pool.engines.messages import Advanced, Broken, Failed, FromWorker, Ready, Task
 from agent.pool.engines.stop_signals import StopSignals
 from agent.pool.engines.task_queue import TaskQueue
+from agent.pool.engines.worker import CRASHED
 from agent.pool.items import PoolItem
 from agent.ports import Clock
 from agent.printable import printable
@@ -196,7 +197,7 @@ class _Run:
     def _decide(self, task: Task, why: str, old: WorkerProcess, new: WorkerProcess) -> None:
         if task.tries >= _TRIES:
             self._counts.crashed += 1
-            new.give_up(task, f"the model or decoder crashed on it ({why})")
+            new.give_up(task, f"{CRASHED} ({why})")
             if self._counts.crashed >= _CRASHES and not self._counts.analysed:
                 self._failure = ConfigurationError(
                     f"cannot analyse: the model or decoder crashed on each of the first "

@@ -28,6 +28,9 @@ from agent.pool.items import PoolItem
 from agent.pool.rows import PoolRow
 from agent.printable import printable
 
+CRASHED = "the model or decoder crashed on it"
+"""The problem of an item that ended its process, or raised what none should, twice."""
+
 REPORT_ROWS = 50
 """Frames of a recording between two reports."""
 

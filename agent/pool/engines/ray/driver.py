@@ -4,7 +4,7 @@ import functools
 import sys
 import threading
 from _thread import interrupt_main
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 import pyarrow as pa
@@ -12,32 +12,23 @@ import ray
 import ray.data
 import ray.exceptions
 
-from agent.errors import AgentError, TemporaryError
+from agent.errors import ConfigurationError, TemporaryError
 from agent.pool.engine import RowStore
-from agent.pool.engines.batches import BatchProgress, packed, unpacked
-from agent.pool.engines.batches import batches as batches_of
+from agent.pool.engines.messages import Failed
+from agent.pool.engines.ray.batches import Batch, packed, unpacked
 from agent.pool.engines.ray.cluster import connected, worker_count
 from agent.pool.engines.ray.nodes import check_nodes
-from agent.pool.engines.ray.plan import Connected, Counts, Done, Failed, Message, Plan, Reached
+from agent.pool.engines.ray.plan import Connected, Done, Plan, Reached
+from agent.pool.engines.ray.tally import Tally
 from agent.pool.engines.ray.worker import BatchWorker
+from agent.pool.engines.worker import CRASHED
 from agent.pool.rows import PoolRow
 from agent.printable import printable
-
-PackedBatch = tuple[str, bytes]  # name of the part, and its items
 
 _TRIES = 3
 """How often a batch is run again because its process died."""
 _TRIES_ALONE = 2
 """The same for an item that is tried alone, because its batch has failed."""
-_FATAL = "analysing it ended the process each time: it may need more memory than there is"
-
-
-class _WorkerFailed(Exception):
-    """A worker says that the run cannot go on."""
-
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.message)
-        self.failed = failed
 
 
 def main(descriptor: int) -> None:
@@ -60,17 +51,13 @@ def _stop_with(connection: Connection) -> None:
 def _outcome(connection: Connection) -> Done | Failed:
     try:
         _drive(connection)
-    except _WorkerFailed as error:
-        return error.failed
-    except TemporaryError as error:
-        return Failed(str(error), "temporary")
-    except AgentError as error:
-        return Failed(str(error), "configuration")
+    except (ConfigurationError, TemporaryError) as error:
+        return Failed(str(error), is_temporary=isinstance(error, TemporaryError))
     except ray.exceptions.RayError as error:
         return Failed(
-            f"cannot go on with Ray: {printable(str(error))}; what was analysed is kept, run the "
+            f"cannot go on with Ray: {printable(str(error))}; what was analysed is kept, call the "
             "same command again",
-            "temporary",
+            is_temporary=True,
         )
     return Done()
 
@@ -82,7 +69,7 @@ def _drive(connection: Connection) -> None:
         nodes = check_nodes(plan) if plan.address else 1
         workers = worker_count(plan.workers, plan.gpus)
         connection.send(Connected(workers, nodes))
-        batches: list[PackedBatch] = []
+        batches: list[Batch] = []
         while (some := connection.recv()) is not None:
             batches += some
         threading.Thread(target=_stop_with, args=(connection,), daemon=True).start()
@@ -92,23 +79,23 @@ def _drive(connection: Connection) -> None:
             store = plan.open_store()
             alone = _unfinished(failed, store, tally)
             fatal = _unfinished(_run(plan, alone, workers, _TRIES_ALONE, tally), store, tally)
-            _note_fatal(fatal, store, tally)
+            _give_up(fatal, store, tally)
 
 
 def _run(
     plan: Plan,
-    batches: Sequence[PackedBatch],
+    batches: Sequence[Batch],
     workers: int,
     tries: int,
-    tally: "Tally",
-) -> list[PackedBatch]:
+    tally: Tally,
+) -> list[Batch]:
     """Run batches; return those whose processes died each time."""
     if not batches:
         return []
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = context.target_min_block_size = 1  # each message by itself
     context.max_errored_blocks = -1  # a batch whose process died; the others go on
-    blocks = [pa.table({"part": [part], "items": [items]}) for part, items in batches]
+    blocks = [pa.table({"part": [each.part], "data": [each.data]}) for each in batches]
     is_alone = tries == _TRIES_ALONE
     results = ray.data.from_arrow(blocks).map_batches(
         BatchWorker,
@@ -130,78 +117,32 @@ def _run(
     finished: set[str] = set()
     for block in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         finished.update(tally.add(block))
-    return [each for each in batches if each[0] not in finished]
+    return [each for each in batches if each.part not in finished]
 
 
-def _unfinished(
-    failed: Sequence[PackedBatch], store: RowStore, tally: "Tally"
-) -> list[PackedBatch]:
+def _unfinished(failed: Sequence[Batch], store: RowStore, tally: Tally) -> list[Batch]:
     """Return what is left of failed batches, each item as a batch of its own."""
-    finished = store.finished() if failed else frozenset()
+    if not failed:
+        return []
+    finished = store.finished()
     left = []
-    for part, items in failed:
-        batch = unpacked(part, items)
-        some = list(batches_of(batch.items, finished, 1))
-        tally.settle(part, len(batch.items) - len(some))
-        left += [(each.part, packed(each)) for each in some]
+    for batch in failed:
+        tasks = [task for task in unpacked(batch.data) if task.item.key not in finished]
+        done = batch.items - len(tasks)
+        tally.settle(batch.part, done=done, images=done)
+        left += [packed([task]) for task in tasks]
     return left
 
 
-def _note_fatal(fatal: Sequence[PackedBatch], store: RowStore, tally: "Tally") -> None:
-    """Keep a row with a problem for each item that ended its process each time."""
-    for name, items in fatal:
-        batch = unpacked(name, items)
-        part = store.part(f"{name}-fatal")
-        for item in batch.items:
-            part.add(PoolRow(item.key, problem=_FATAL))
-            part.finish(item.key)
+def _give_up(fatal: Sequence[Batch], store: RowStore, tally: Tally) -> None:
+    """Keep a problem as the row of each item that ended its process each time."""
+    for batch in fatal:
+        part = store.part(f"{batch.part}-crashed")
+        for task in unpacked(batch.data):
+            part.next_frame(task.item.key, first=task.first_frame)
+            part.add(PoolRow(task.item.key, problem=f"{CRASHED} (its process ended each time)"))
+            part.finish(task.item.key)
         part.close()
-        tally.settle(name, len(batch.items), unreadable=len(batch.items))
-
-
-class Tally:
-    """Adds up what workers say of their batches, and tells the command."""
-
-    def __init__(self, tell: Callable[[Message], None]) -> None:
-        self._tell = tell
-        self._ended = Counts()
-        self._current: dict[str, BatchProgress] = {}
-        self._returned = 0
-
-    def add(self, block: pa.Table) -> Iterator[str]:
-        """Take a message; yield the part that it says is sealed. Raises `_WorkerFailed`."""
-        self._returned += block.nbytes
-        for message in block.to_pylist():
-            if message.get("failed"):
-                raise _WorkerFailed(Failed(message["failed"], message["kind"]))
-            progress = BatchProgress(**message)
-            if progress.is_last:
-                self._end(progress)
-                yield progress.part
-            else:
-                self._current[progress.part] = progress
-        self._say()
-
-    def settle(self, part: str, done: int, *, unreadable: int = 0) -> None:
-        """Count the items of a batch that will say no more."""
-        self._end(BatchProgress(part, done, done, unreadable, is_last=True))
-        self._say()
-
-    def _end(self, progress: BatchProgress) -> None:
-        self._current.pop(progress.part, None)
-        self._ended = Counts(
-            self._ended.done + progress.done,
-            self._ended.images + progress.images,
-            self._ended.unreadable + progress.unreadable,
-        )
-
-    def _say(self) -> None:
-        each = self._current.values()
-        self._tell(
-            Counts(
-                self._ended.done + sum(one.done for one in each),
-                self._ended.images + sum(one.images for one in each),
-                self._ended.unreadable + sum(one.unreadable for one in each),
-                self._returned,
-            )
-        )
+        tally.settle(batch.part, done=batch.items, images=batch.items, unreadable=batch.items)
+    if fatal:
+        tally.say()

@@ -9,15 +9,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, TypeVar
 
 from agent.errors import ConfigurationError, TemporaryError
-from agent.pool.engine import AnalysisProgress, MakesAnalyser, RowStore
-from agent.pool.engines.batches import batch_size, batches, packed
-from agent.pool.engines.ray.plan import Connected, Counts, Done, Failed, Message, Plan, Reached
+from agent.pool.engine import AnalysisProgress, AnalysisStopped, MakesAnalyser, RowStore
+from agent.pool.engines.messages import Failed
+from agent.pool.engines.ray.batches import batch_size, batches
+from agent.pool.engines.ray.plan import Connected, Counts, Done, Message, Plan, Reached
+from agent.pool.engines.stop_signals import StopSignals
+from agent.pool.engines.task_queue import TaskQueue
 from agent.pool.items import PoolItem
 from agent.printable import printable
 
@@ -34,6 +38,7 @@ _REACH_S, _START_S = 20, 90
 """How long a cluster may take to answer, and Ray to start on this machine."""
 _READY_S = 180
 """How long the nodes may take until each has started a process."""
+_POLL_S = 0.25  # until a signal is noticed
 _END_S = 15
 """How long Ray may take to stop its processes."""
 _OUTPUT_END = 4000  # bytes of its output that a traceback of the driver has
@@ -81,13 +86,17 @@ class RayEngine:
         """Analyse the items that are not finished yet; an interrupted run goes on where it was.
 
         Raises:
+            AnalysisStopped: Ctrl-C or SIGTERM; all that was analysed is kept.
             ConfigurationError: The cluster cannot be used, or what an analyser raises.
             TemporaryError: The cluster does not answer, or what an analyser raises.
         """
-        finished = open_store().finished()
-        before = sum(item.key in finished for item in items)
-        progress(AnalysisProgress(before, len(items), before, 0))
-        if before == len(items):
+        kept = open_store().kept()
+        queue = TaskQueue(items, kept)
+        before = AnalysisProgress(
+            len(items) - len(queue), len(items), kept.rows, kept.unreadable, tuple(kept.damaged)
+        )
+        progress(before)
+        if not queue:
             return
         plan = Plan(
             address=self._address,
@@ -98,24 +107,24 @@ class RayEngine:
             out=self._out,
             sample=_sample(items),
         )
-        with _driver() as driver:
+        with StopSignals() as signals, _driver(signals) as driver:
             driver.send(plan)
             driver.reach(self._address)
             ready = driver.expect(Connected, self._address, _READY_S)
             if self._on_ready:
                 self._on_ready(ready.workers, ready.nodes)
-            cut = batches(items, finished, batch_size(len(items) - before, ready.workers))
-            while chunk := [(each.part, packed(each)) for each in islice(cut, _CHUNK)]:
+            cut = batches(queue, batch_size(len(queue), ready.workers))
+            while chunk := list(islice(cut, _CHUNK)):
                 driver.send(chunk)
             driver.send(None)
             for counts in driver.counts():
                 self.returned = counts.returned
                 progress(
                     AnalysisProgress(
-                        before + counts.done,
-                        len(items),
-                        before + counts.images,
-                        counts.unreadable,
+                        before.done + counts.done,
+                        before.total,
+                        before.images + counts.images,
+                        before.unreadable + counts.unreadable,
                     )
                 )
 
@@ -135,9 +144,14 @@ class _Driver:
     """The driver process, as the command sees it."""
 
     def __init__(
-        self, connection: Connection, process: subprocess.Popen[bytes], output: IO[bytes]
+        self,
+        connection: Connection,
+        process: subprocess.Popen[bytes],
+        output: IO[bytes],
+        signals: StopSignals,
     ) -> None:
         self._connection = connection
+        self._signals = signals
         self._process = process
         self._output = output
         self.patience = _END_S
@@ -156,7 +170,7 @@ class _Driver:
 
     def expect(self, kind: type[_Kind], address: str, seconds: float) -> _Kind:
         """Wait for a message of a kind."""
-        if not self._connection.poll(seconds):
+        if not self._poll(seconds):
             raise TemporaryError(
                 f"cannot use Ray at {printable(address)}: it does not answer within "
                 f"{seconds:.0f} s; look at `ray status`, and check that --address is HOST:PORT of "
@@ -176,16 +190,28 @@ class _Driver:
             if isinstance(message, Counts):
                 yield message
 
+    def _poll(self, seconds: float) -> bool:
+        """Wait for a message, or for a signal that stops all; return whether there is one."""
+        for _ in range(ceil(seconds / _POLL_S)):
+            if self._signals.number:
+                raise AnalysisStopped(
+                    "stopped: what was analysed is kept; call the same command again to go on",
+                    number=self._signals.number,
+                )
+            if self._connection.poll(_POLL_S):
+                return True
+        return False
+
     def _received(self) -> Message:
         """Return the next message. Raises what the driver says if it has failed."""
         try:
+            while not self._poll(_READY_S):
+                pass
             message: Message = self._connection.recv()
         except (EOFError, ConnectionResetError):
             raise self._ended() from None
         if isinstance(message, Failed):
-            if message.kind == "bug":
-                raise RuntimeError(f"a process of Ray failed:\n{message.message}")
-            error = TemporaryError if message.kind == "temporary" else ConfigurationError
+            error = TemporaryError if message.is_temporary else ConfigurationError
             raise error(message.message)
         return message
 
@@ -200,13 +226,13 @@ class _Driver:
             return RuntimeError(f"the driver of Ray failed:\n{output}")
         return TemporaryError(
             "cannot go on with Ray: its driver ended, as it does when the cluster is lost; what "
-            "was analysed is kept, run the same command again. It said last: "
+            "was analysed is kept, call the same command again. It said last: "
             f"{printable(output.rpartition(chr(10))[2] or 'nothing')}"
         )
 
 
 @contextmanager
-def _driver() -> Iterator[_Driver]:
+def _driver(signals: StopSignals) -> Iterator[_Driver]:
     """Run the driver process; it is gone after the block."""
     here, there = Pipe()
     paths = [each for each in sys.path if Path(each).is_absolute()]
@@ -222,14 +248,14 @@ def _driver() -> Iterator[_Driver]:
                 env=os.environ | _QUIET | {"PYTHONPATH": os.pathsep.join(paths)},
                 start_new_session=True,  # Ctrl-C reaches the command alone, which then ends this
             )
-        driver = _Driver(here, process, output)
+        driver = _Driver(here, process, output, signals)
         try:
             yield driver
         finally:
             here.close()
             try:
                 process.wait(driver.patience)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

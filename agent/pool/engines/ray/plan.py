@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.pool.engine import MakesAnalyser, RowStore
+from agent.pool.engines.messages import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,6 @@ class Counts:
     images: int = 0  # rows
     unreadable: int = 0
     returned: int = 0  # bytes that the workers returned
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Why the driver stopped."""
-
-    message: str
-    kind: str  # "configuration", "temporary", or "bug" with a traceback
 
 
 @dataclass(frozen=True, slots=True)

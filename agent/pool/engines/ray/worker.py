@@ -1,17 +1,24 @@
 """A worker process: analyses batches and writes its own parts."""
 
-import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 
-from agent.errors import AgentError, TemporaryError
-from agent.pool.engine import Analyser, MakesAnalyser, RowStore
-from agent.pool.engines.batches import analyse, unpacked
+from agent.errors import ConfigurationError, TemporaryError
+from agent.pool.engine import Analyser, MakesAnalyser, RowPart, RowStore
+from agent.pool.engines.messages import Task
+from agent.pool.engines.ray.batches import unpacked
+from agent.pool.engines.worker import CRASHED
+from agent.pool.rows import PoolRow
+from agent.printable import printable
 
-EVERY = 16
-"""Items between two messages of a worker about its batch."""
+EVERY_ITEMS, EVERY_FRAMES = 16, 200
+"""Items of a batch, and frames of a recording, between two messages. Their number must not depend
+on where an earlier try was killed: Ray passes over as many messages as it had from that."""
+
+_CRASHES = 5
+"""Items that raise an error in a process before any could be analysed: then none can be."""
 
 
 class BatchWorker:
@@ -20,25 +27,81 @@ class BatchWorker:
     def __init__(self, make_analyser: MakesAnalyser, open_store: Callable[[], RowStore]) -> None:
         self._make_analyser = make_analyser
         self._open_store = open_store
-        self._made: tuple[Analyser, RowStore] | None = None
+        self._analyser: Analyser | None = None
+        self._store: RowStore | None = None
+        self._analysed = self._crashed = 0  # items
 
     def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
         """Analyse a batch. An error that ends the run is a message, not an exception.
 
-        Ray would repeat a failed batch, or drop it without a word.
+        Ray would repeat a batch that raises, or drop it without a word.
         """
-        batch = unpacked(block["part"][0].as_py(), block["items"][0].as_py())
+        name, data = block["part"][0].as_py(), block["data"][0].as_py()
         try:
-            if self._made is None:
-                self._made = self._make_analyser(), self._open_store()
-            for progress in analyse(batch, *self._made, EVERY):
-                yield pa.Table.from_pylist([asdict(progress)])
-        except AgentError as error:
-            kind = "temporary" if isinstance(error, TemporaryError) else "configuration"
-            yield _failed(str(error), kind)
-        except Exception:  # noqa: BLE001  # the last frame of this process: the command raises it
-            yield _failed(traceback.format_exc(), "bug")
+            for done, images, unreadable, is_last in self._batch(name, unpacked(data)):
+                yield _message(
+                    part=name, done=done, images=images, unreadable=unreadable, is_last=is_last
+                )
+        except (ConfigurationError, TemporaryError) as error:
+            yield _message(failed=str(error), is_temporary=isinstance(error, TemporaryError))
+
+    def _batch(self, name: str, tasks: list[Task]) -> Iterator[tuple[int, int, int, bool]]:
+        """Yield how many items are done, rows and unreadable rows of this try, and the end."""
+        self._analyser = self._analyser or self._make_analyser()
+        self._store = self._store or self._open_store()
+        part = self._store.part(name)
+        images = unreadable = 0
+        for done, task in enumerate(tasks):
+            told = 0
+            if part.is_finished(task.item.key):
+                images += 1
+            else:
+                for row in self._rows(task, part):
+                    part.add(row)
+                    images += 1
+                    unreadable += bool(row.problem)
+                    while row.frame is not None and told + EVERY_FRAMES <= row.frame:
+                        told += EVERY_FRAMES
+                        yield done, images, unreadable, False
+                part.finish(task.item.key)
+            if done % EVERY_ITEMS == EVERY_ITEMS - 1 and done + 1 < len(tasks):
+                yield done + 1, images, unreadable, False
+        part.close()
+        yield len(tasks), images, unreadable, True
+
+    def _rows(self, task: Task, part: RowPart) -> Iterator[PoolRow]:
+        """Yield the rows of an item that its part does not have.
+
+        Where an item raises what none should, it is tried once more with a new analyser; then its
+        row is the problem, as with the local engine.
+        """
+        item = task.item
+        for is_second in (False, True):
+            first_frame = part.next_frame(item.key, first=task.first_frame)
+            self._analyser = self._analyser or self._make_analyser()
+            try:
+                yield from self._analyser.rows(item, first_frame=first_frame)
+            except (ConfigurationError, TemporaryError):
+                raise
+            except Exception as error:  # noqa: BLE001  # a bug that this item shows
+                self._analyser = None
+                why = printable(f"{type(error).__name__}: {error}")
+            else:
+                self._analysed += 1
+                return
+            if is_second:
+                self._count_crash(task, why)
+                yield PoolRow(item.key, problem=f"{CRASHED} ({why})")
+
+    def _count_crash(self, task: Task, why: str) -> None:
+        self._crashed += 1
+        if self._crashed >= _CRASHES and not self._analysed:
+            raise ConfigurationError(
+                f"cannot analyse: the model or decoder crashed on each of the first {_CRASHES} "
+                f"items of a process ({why}), the last is {printable(task.item.key)}; check the "
+                "model with `capture-agent check`"
+            )
 
 
-def _failed(message: str, kind: str) -> pa.Table:
-    return pa.Table.from_pylist([{"failed": message, "kind": kind}])
+def _message(**fields: Any) -> pa.Table:
+    return pa.table({name: [value] for name, value in fields.items()})
