@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigurationError, TemporaryError
-from agent.pool.engine import AnalysisProgress, AnalysisStopped
+from agent.pool.engine import AnalysisProgress
 from agent.pool.engines.local import LocalEngine
 from agent.pool.engines.ray import RayEngine
 from agent.pool.items import ItemKind, PoolItem
@@ -187,6 +187,7 @@ def test_what_is_no_fault_of_an_item_ends_the_run(
 INTERRUPTED = """
 import sys
 from pathlib import Path
+from agent.pool.engine import AnalysisStopped
 from tests.pool.engines.test_ray_engine import *
 run = Run(Path(sys.argv[1]), seconds=0.05)
 try:
