@@ -154,8 +154,8 @@ class _Driver:
         self._signals = signals
         self._process = process
         self._output = output
-        self.patience = _END_S
-        """Seconds that it may take to end; what waits for an address in vain need not."""
+        self.end_s = _END_S
+        """Seconds that it may take to end; none while it waits for an address in vain."""
 
     def send(self, what: object) -> None:
         """Send the plan, or batches. A driver that has ended says why when it is asked."""
@@ -164,9 +164,9 @@ class _Driver:
 
     def reach(self, address: str) -> None:
         """Wait until Ray answers."""
-        self.patience = 0 if address else _END_S
+        self.end_s = 0 if address else _END_S
         self.expect(Reached, address, _REACH_S if address else _START_S)
-        self.patience = _END_S
+        self.end_s = _END_S
 
     def expect(self, kind: type[_Kind], address: str, seconds: float) -> _Kind:
         """Wait for a message of a kind."""
@@ -254,7 +254,7 @@ def _driver(signals: StopSignals) -> Iterator[_Driver]:
         finally:
             here.close()
             try:
-                process.wait(driver.patience)
+                process.wait(driver.end_s)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
