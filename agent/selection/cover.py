@@ -45,7 +45,7 @@ UNSEEN = 0.05
 
 UNSEEN_TIME_S = 1.0
 
-_MOST_AT_ONCE = 256  # pairs compared by appearance, those that overlap most first
+_FIRST_PAIRS = 64  # compared by appearance at once: those that overlap most, then four times more
 _SAME_FLAT_IOU = 0.3  # two boxes that both show nothing, on a near-identical image
 _SAME_PLACE_IOU = 0.1  # two boxes that are compared by appearance
 
@@ -219,19 +219,21 @@ class _Look:
         rows, columns = rows[order], columns[order]
         same_image = self._near_identical(cover.place_capture.since(first))
         p = cover.place_p.since(first)
+        own = np.array([view.places[n].p for n in mine])
+        most = _FIRST_PAIRS
         while len(rows):
             so_far = np.array([self.known[n] for n in mine])
-            own = np.array([view.places[n].p for n in mine])
             # The others can raise nothing.
             useful = (so_far < own)[rows] & (same_image[columns] | (p[columns] > so_far[rows]))
             rows, columns = rows[useful], columns[useful]
             self._look_at(
-                [mine[row] for row in rows[:_MOST_AT_ONCE]],
-                columns[:_MOST_AT_ONCE] + first,
-                overlap[rows, columns][:_MOST_AT_ONCE],
-                same_image[columns[:_MOST_AT_ONCE]],
+                [mine[row] for row in rows[:most].tolist()],
+                columns[:most] + first,
+                overlap[rows, columns][:most],
+                same_image[columns[:most]],
             )
-            rows, columns = rows[_MOST_AT_ONCE:], columns[_MOST_AT_ONCE:]
+            rows, columns = rows[most:], columns[most:]
+            most *= 4
 
     def _near_identical(self, captures: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether the image of each capture is near-identical; False for a forgotten one."""
