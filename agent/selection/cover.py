@@ -38,7 +38,7 @@ from agent.selection.similarity import (
     grown,
     look_same,
 )
-from agent.selection.view import View
+from agent.selection.view import Place, View
 
 UNSEEN = 0.05
 """Value of a frame without suspects, far in time from every capture and unlike them."""
@@ -138,6 +138,8 @@ class Cover:
         with self._lock:
             cover = self._of(view.camera)
             since, unseen = 0, UNSEEN
+            if not cover.count:
+                return Comparison((0.0,) * len(view.places), UNSEEN, 0)
             known = [cover.known(track_key(place, view.run), now) for place in view.places]
             if former is not None:
                 since, unseen = former.captures, former.unseen
@@ -214,13 +216,11 @@ class _Look:
         theirs = cover.boxes.since(first)
         boxes = np.array([view.places[n].box for n in mine], np.float32)
         overlap = iou(boxes, theirs)
-        rows, columns = np.nonzero(_nearest(overlap, cover.limits.pairs))
-        order = np.argsort(-overlap[rows, columns], kind="stable")
-        rows, columns = rows[order], columns[order]
+        rows, columns = _pairs(overlap, cover.limits.pairs)
         same_image = self._near_identical(cover.place_capture.since(first))
         p = cover.place_p.since(first)
         own = np.array([view.places[n].p for n in mine])
-        most = _FIRST_PAIRS
+        most = _FIRST_PAIRS if cover.limits.pairs is None else len(rows)
         while len(rows):
             so_far = np.array([self.known[n] for n in mine])
             # The others can raise nothing.
@@ -250,46 +250,53 @@ class _Look:
         """Compare pairs of a place of the view and a place that was shown, `[pairs]` each."""
         if not mine:
             return
-        cover, view = self.cover, self.view
+        view = self.view
+        ours = [view.places[n] for n in mine]
+        theirs = [self.cover.places[column] for column in columns.tolist()]
         same, is_flat = look_same(
-            grown(np.array([view.places[n].box for n in mine], np.float32)),
-            [view.places[n].crop or b"" for n in mine],
-            grown(cover.boxes.since(0)[columns]),
-            [cover.places[column][1].crop or b"" for column in columns],
+            grown(np.array([place.box for place in ours], np.float32)),
+            [place.crop or b"" for place in ours],
+            grown(self.cover.boxes.since(0)[columns]),
+            [place.crop or b"" for _, place in theirs],
         )
-        self._compare_features(mine, columns, same)
+        self._compare_features(ours, theirs, same)
         # Nothing to see in both, on a near-identical image: the wall has not changed.
         same |= is_flat & same_image & (overlap >= _SAME_FLAT_IOU)
         for pair in np.flatnonzero(same).tolist():
-            (shown, place), n = cover.places[columns[pair]], mine[pair]
-            p = max(place.p, view.places[n].p) if same_image[pair] else place.p
+            (shown, place), n = theirs[pair], mine[pair]
+            p = max(place.p, ours[pair].p) if same_image[pair] else place.p
             self.known[n] = max(self.known[n], p * shown.fade(self.now))
 
     def _compare_features(
-        self, mine: Sequence[int], columns: NDArray[np.intp], same: NDArray[np.bool_]
+        self, ours: Sequence[Place], theirs: Sequence[tuple[Shown, Place]], same: NDArray[np.bool_]
     ) -> None:
         """Replace what the crops say by what the model's features say, where both have one.
 
         `same`: of each pair, whether the crops look the same; changed here.
         """
-        pairs = []
-        for number, (n, column) in enumerate(zip(mine, columns, strict=True)):
-            shown, other = self.cover.places[column]
-            one, two = self.view.places[n].feature, other.feature
-            if self.view.source == shown.view.source and one is not None and two is not None:
-                pairs.append((number, one, two))
+        source = self.view.source
+        pairs = [
+            (number, place.feature, other.feature)
+            for number, (place, (shown, other)) in enumerate(zip(ours, theirs, strict=True))
+            if place.feature is not None
+            and other.feature is not None
+            and shown.view.source == source
+        ]
         if pairs:
-            numbers, ours, theirs = zip(*pairs, strict=True)
-            same[list(numbers)] = features_agree(ours, theirs)
+            numbers, mine, others = zip(*pairs, strict=True)
+            same[list(numbers)] = features_agree(mine, others)
 
 
-def _nearest(overlap: FloatArray, most: int | None) -> NDArray[np.bool_]:
-    """Return which pairs are compared: those at one place, `most` of each row."""
-    near: NDArray[np.bool_] = overlap >= _SAME_PLACE_IOU
-    if most is None or overlap.shape[1] <= most:
-        return near
+def _pairs(overlap: FloatArray, most: int | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows and columns of the pairs at one place, `most` of each row.
+
+    Without a limit those that overlap most come first.
+    """
+    if most is None:
+        rows, columns = np.nonzero(overlap >= _SAME_PLACE_IOU)
+        order = np.argsort(-overlap[rows, columns], kind="stable")
+        return rows[order], columns[order]
     # Of equal ones the newest: they come last.
-    chosen = np.zeros_like(near)
-    order = np.argsort(overlap, axis=1, kind="stable")
-    np.put_along_axis(chosen, order[:, -most:], values=True, axis=1)
-    return near & chosen
+    order = np.argsort(overlap, axis=1, kind="stable")[:, -most:]
+    near = np.take_along_axis(overlap, order, axis=1) >= _SAME_PLACE_IOU
+    return np.nonzero(near)[0], order[near]

@@ -296,6 +296,14 @@ def test_memory_is_bounded_and_the_oldest_purchases_are_forgotten_first() -> Non
     assert max(len(camera.shown), len(camera.tracks), len(camera.places)) <= 2 * MOST_SHOWN
 
 
+def test_times_of_two_streams_are_not_compared() -> None:
+    """Two recordings of one camera begin at 0 each."""
+    cover = cover_of(replace(view(), run="morning"))
+
+    assert cover.value(replace(view(), run="morning"), AT) == 0.0
+    assert cover.value(replace(view(), run="evening"), AT) == UNSEEN
+
+
 def test_a_track_that_is_purchased_again_and_again_is_not_forgotten() -> None:
     cover = Cover()
     for number in range(300):

@@ -70,7 +70,7 @@ class Valuation:
         candidate, images = held.candidate, self.images
         view = candidate.view
         held.found.setdefault(view.camera, _NOTHING)
-        if held.compared < len(images):
+        if held.compared < len(images) and not held.is_equal:
             self._look_for_equals(held)
         if held.is_equal:
             return Value(0.0, (0.0,) * len(view.places), held.like)

@@ -13,6 +13,7 @@ from agent.selection.view import Place, View
 _LOOKS = [np.random.default_rng(seed).integers(0, 256, (CROP_SIDE, CROP_SIDE)) for seed in range(4)]
 _FEATURES = [np.random.default_rng(seed).normal(size=32) for seed in range(3)]
 _HASHES = [random.Random(seed).getrandbits(256) for seed in range(3)]
+SCENE = _HASHES[0]
 _CENTRES = ((0.3, 0.3), (0.34, 0.3), (0.6, 0.5))
 
 
@@ -63,6 +64,11 @@ def drawn_candidates(seed: int, count: int, cameras: str = "AB") -> list[Candida
             view = replace(view, places=(*view.places, _place(draw)))
         found.append(Candidate(key, draw.choice([former.id, f"id{number}"]), view))
     return found
+
+
+def drawn_crop(look: int) -> bytes:
+    """Return the crop of an object; each number is another one."""
+    return _LOOKS[look].astype(np.uint8).tobytes()
 
 
 def _view(draw: random.Random, cameras: str) -> View:
