@@ -191,7 +191,9 @@ def _delivered(facts: Mapping[str, Any], now: float) -> str:
 def _credits(facts: Mapping[str, Any]) -> str:
     if facts["credits_left"] < 0:
         return "no limit"
-    return f"{facts['credits_left']:.1f} now, {facts['budget_per_day']:g} a day"
+    left, per_day = facts["credits_left"], facts["budget_per_day"]
+    shown = f"{left:.1f}" if per_day >= 1 else f"{left:.2f}"  # 0.97 is none yet
+    return f"{shown} now, {per_day:g} a day"
 
 
 def _most(facts: Mapping[str, Any]) -> str:

@@ -54,7 +54,8 @@ def ledger_of(settings: Settings, text: str | None = None) -> Ledger | None:
     if text is not None:
         with contextlib.suppress(ValueError):
             return Ledger.from_text(text, per_day=plan.per_day, random_share=share)
-    return Ledger(plan.per_day, share)
+        return Ledger(plan.per_day, share)
+    return Ledger.of_device(plan.per_day, share, settings.device_id)
 
 
 def auto_ledger_of(settings: Settings, text: str | None = None) -> Ledger:

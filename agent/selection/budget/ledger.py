@@ -7,7 +7,8 @@ Credits accrue evenly over the day while the device is on and are spent before t
 Three limits hold at once, so that no restart, retry or clock step spends more:
 
 - spending is at most what has accrued so far: none is given up front, because the first credit
-  would go to the first thing that comes;
+  would go to the first thing that comes. A device with less than a credit a day begins at its own
+  place within the first one, see `Ledger.of_device`;
 - a budget day ends with the UTC date, or after 24 h of running if the date does not change, and
   unspent credits then lapse but for one: the last credit of a day accrues at its end, and of a
   budget of half a capture a day a credit takes two days;
@@ -20,6 +21,7 @@ stored with each change of the spool. Dates are UTC, because a local day may hav
 """
 
 import contextlib
+import hashlib
 import json
 import math
 from collections import Counter
@@ -91,6 +93,24 @@ class Ledger:
     _date: int | None = None
     _running: float = 0.0  # seconds of running time in this budget day
     _last: ClockReading | None = None
+
+    @classmethod
+    def of_device(cls, per_day: float, random_share: float, device: str) -> "Ledger":
+        """Return the first ledger of a device, which is one of many with the same budget.
+
+        With less than a credit a day, it begins with a part of one, of a size that depends on its
+        name alone. So 300 devices with a third of a credit each buy 100 captures on every day, and
+        not 300 on every third one.
+        """
+        ledger = cls(per_day, random_share)
+        if per_day < 1:
+            digest = hashlib.blake2b(
+                device.encode("utf-8", "surrogatepass"), digest_size=8
+            ).digest()
+            part = (int.from_bytes(digest) >> 11) / 2**53
+            # As if it had accrued on an earlier day: credits keep their numbers.
+            ledger._accrued_before = ledger._carried = ledger._earned = part
+        return ledger
 
     def accrue(self, now: ClockReading) -> None:
         """Bring the ledger up to `now`."""

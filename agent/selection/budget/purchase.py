@@ -75,6 +75,8 @@ class BudgetedOrder:
                     period_s=self.ledger.period_s,
                 )
             except ValueError:  # a new one has no credit yet, so that it cannot overspend
+                before = self.ledger
+                self.ledger = Ledger(before.per_day, before.random_share, before.period_s)
                 self.unreadable(LEDGER_NOTE)
             self._unseen = set(self.ledger.paid)
         purchased = []

@@ -116,8 +116,8 @@ class SelectionSettings(SettingsGroup):
         float,
         SettingDoc(
             meaning=(
-                "Labelling credits: captures that the whole device may deliver a day, fractions "
-                "allowed; they accrue evenly. `0` = no limit."
+                "Labelling credits: captures that the whole device may deliver a day; they accrue "
+                "evenly. Fractions are allowed: `0.5` is one in two days. `0` = no limit."
             ),
             example="500",
             effect=(

@@ -1,0 +1,168 @@
+"""Budgets below one credit a day, over a fleet: 100 labels a day for 300 devices."""
+
+import math
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.domain import Lane
+from agent.factories.selection import ledger_of
+from agent.selection.budget.ledger import ClockReading, Ledger
+from agent.settings.load import without_environment
+from tests.selection.ledger_model import DAY, NOON_2026, SHARE
+
+HOUR = 3600.0
+
+
+class FleetDevice:
+    """A device on which captures of both parts always wait; restarted each hour."""
+
+    def __init__(self, name: str, per_day: float) -> None:
+        self.ledger = Ledger.of_device(per_day, SHARE, name)
+        self.spent: list[tuple[float, Lane]] = []  # when, in seconds of running
+        self.ran = 0.0
+        self._boot, self._mono, self._ahead = 0, 5.0, 0.0
+        self._accrue()
+
+    def run(self, seconds: float) -> None:
+        self.ran += seconds
+        self._mono += seconds
+        self._accrue()
+        for lane in (Lane.RANDOM, Lane.SCORE):
+            while self.ledger.may_buy(lane):
+                self.ledger.buy(str(len(self.spent)), lane)
+                self.ledger.finished(str(len(self.spent)))
+                self.spent.append((self.ran, lane))
+
+    def restart(self, *, reboot: bool = False) -> None:
+        before = self.ledger
+        if reboot:
+            self._boot, self._mono = self._boot + 1, 5.0
+        self.ledger = Ledger.from_text(
+            before.text, per_day=before.per_day, random_share=before.random_share
+        )
+        self._accrue()
+
+    def step_clock(self, seconds: float) -> None:
+        self._ahead += seconds
+        self._accrue()
+
+    def _accrue(self) -> None:
+        wall = max(0.0, NOON_2026 + self.ran + self._ahead)
+        self.ledger.accrue(ClockReading(self._mono, wall, f"boot {self._boot}"))
+
+
+def fleet(devices: int, per_day: float, days: int, *, hostile: bool = True) -> list[FleetDevice]:
+    """Run a fleet; `hostile`: with restarts each hour, reboots, and a clock that steps and returns.
+
+    Clocks that step far cost the day's part of a credit at most, so they step twice here.
+    """
+    made = []
+    for number in range(devices):
+        device, draw = FleetDevice(f"device-{number}", per_day), Random(number)
+        stepped = {draw.randrange(24 * days): draw.choice([-HOUR, HOUR, DAY, -DAY, -1e9, 1e9])}
+        for hour in range(24 * days):
+            device.run(HOUR)
+            if hostile:
+                device.restart(reboot=draw.random() < 1 / 24)
+                if hour in stepped:
+                    device.step_clock(stepped[hour])
+                    device.run(60.0)
+                    device.step_clock(-stepped[hour])
+        made.append(device)
+    return made
+
+
+def test_a_fleet_buys_its_labels_within_a_credit_of_each_device_and_never_more() -> None:
+    devices = fleet(9, 1 / 3, 30)
+    counts = [len(device.spent) for device in devices]
+    assert all(9 <= count <= 10 for count in counts)
+    assert sum(counts) <= 9 / 3 * 30
+    of_random = sum(lane is Lane.RANDOM for device in devices for _, lane in device.spent)
+    assert of_random == pytest.approx(SHARE * sum(counts), abs=0.5 * len(devices))
+
+
+def test_a_fleet_buys_on_each_day_from_the_first_one_on() -> None:
+    """Not all devices on every third day, nor all of them in the same hour."""
+    per_day = Counter[int]()
+    for number in range(300):
+        device = FleetDevice(f"device-{number}", 1 / 3)
+        for _ in range(9):
+            device.run(DAY / 3)
+        per_day.update(int((at - 1) // DAY) for at, _ in device.spent)
+    assert sum(per_day.values()) == 300
+    assert all(70 <= per_day[day] <= 130 for day in range(3))
+
+
+@pytest.mark.parametrize("per_day", [0.01, 0.1, 0.5, 0.9])
+def test_a_lone_device_waits_for_its_first_credit_no_longer_than_one_takes(per_day: float) -> None:
+    device = FleetDevice("gate-07", per_day)
+    steps = math.ceil(1 / per_day) * 4 + 1
+    for _ in range(steps):
+        device.run(DAY / 4)
+    assert 1 <= len(device.spent) <= 2
+
+
+def test_the_random_lane_gets_its_share_of_a_small_budget_in_the_long_run() -> None:
+    device = FleetDevice("gate-07", 0.5)
+    for _ in range(400):
+        device.run(DAY)
+        device.restart()
+    of_random = sum(lane is Lane.RANDOM for _, lane in device.spent)
+    assert len(device.spent) == pytest.approx(200, abs=1)
+    assert of_random == pytest.approx(40, abs=1)
+
+
+@given(
+    per_day=st.floats(0.001, 0.999),
+    name=st.text(max_size=20),
+    actions=st.lists(
+        st.one_of(
+            st.tuples(st.just("run"), st.floats(0.0, 40 * DAY)),
+            st.tuples(st.just("restart"), st.just(0.0)),
+            st.tuples(st.just("reboot"), st.just(0.0)),
+            st.tuples(st.just("step"), st.sampled_from([HOUR, -HOUR, DAY, -DAY, 1e9, -1e9])),
+        ),
+        max_size=40,
+    ),
+)
+@settings(max_examples=60)
+def test_no_device_spends_more_than_accrued_and_one(
+    per_day: float, name: str, actions: list[tuple[str, float]]
+) -> None:
+    device = FleetDevice(name, per_day)
+    for kind, amount in actions:
+        if kind == "run":
+            device.run(amount)
+        elif kind == "step":
+            device.step_clock(amount)
+            device.run(0.0)
+        else:
+            device.restart(reboot=kind == "reboot")
+            device.run(0.0)
+        assert len(device.spent) <= device.ran / DAY * per_day + 1
+
+
+def test_the_first_part_of_a_credit_is_given_once_and_to_small_budgets_alone() -> None:
+    chosen = without_environment(budget_per_day=0.5, device_id="gate-07", cameras="/dev/video0")
+    first, again = ledger_of(chosen), ledger_of(chosen)
+    assert first is not None
+    assert again is not None
+    for ledger in (first, again):
+        ledger.accrue(ClockReading(5.0, NOON_2026, "boot"))
+    assert 0 < first.left < 1
+    assert first.left == again.left
+    stored = ledger_of(chosen, first.text)
+    damaged = ledger_of(chosen, "no ledger")
+    assert stored is not None
+    assert damaged is not None
+    for ledger in (stored, damaged):
+        ledger.accrue(ClockReading(6.0, NOON_2026 + 1, "boot"))
+    assert stored.left == pytest.approx(first.left, abs=1e-4)
+    assert damaged.left == pytest.approx(0.0, abs=1e-4)
+    large = Ledger.of_device(1.0, SHARE, "gate-07")
+    large.accrue(ClockReading(5.0, NOON_2026, "boot"))
+    assert large.left == 0.0
