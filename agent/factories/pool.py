@@ -1,101 +1,27 @@
-"""The parts of a pool, by the settings: what analyses in each process, and where rows are kept."""
+"""The parts of a pool, by the settings: which engine, and where rows and choices are kept."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.errors import ConfigurationError
-from agent.factories.cameras import masks_of_recording
 from agent.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from agent.camera.masks import CameraMask
     from agent.domain import ModelInfo
-    from agent.pool.analysis.analyser import PoolAnalyser
     from agent.pool.analysis.candidate import PoolChances
-    from agent.pool.analysis.parts import AnalysisParts
     from agent.pool.engine import Engine
-    from agent.pool.items import PoolItem
     from agent.pool.output.write import Output
     from agent.pool.store.place import Place
     from agent.settings.declarations import Settings
 
-DEVICE = "pool"
-"""Of the records of images that no device captured, where AGENT_DEVICE_ID is not set."""
-
 ENGINES = ("local", "ray")
 
 MOST_WORKERS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class MakesPoolAnalyser:
-    """Makes the analyser of a process by the settings; can be pickled."""
-
-    settings: Settings
-    readable: Mapping[str, str] = field(default_factory=dict)
-    """By bucket the key of an object that could be read, see `ItemReader`."""
-
-    def __call__(self) -> PoolAnalyser:
-        """Load the model and make the analyser; raises `ConfigurationError`."""
-        from agent.pool.analysis.analyser import PoolAnalyser
-
-        return PoolAnalyser(analysis_parts(self.settings, self.readable))
-
-
-def analysis_parts(
-    settings: Settings, readable: Mapping[str, str] = MappingProxyType({})
-) -> AnalysisParts:
-    """Return what the analysis of a pool works with; the model is loaded."""
-    from dataclasses import replace
-
-    from agent.factories.images import image_encoder, record_maker
-    from agent.factories.model import detector_of
-    from agent.factories.selection import plan_for
-    from agent.pool.analysis.parts import AnalysisParts
-    from agent.pool.analysis.row_maker import RowMaker
-    from agent.pool.sources.reader import ItemReader
-
-    detector = detector_of(settings)
-    plan, _ = plan_for(settings, detector.info.task)
-    encoder = image_encoder(settings)
-    maker = record_maker(settings, detector.info, boot=DEVICE)
-    if "device_id" not in settings.model_fields_set:
-        maker = replace(maker, device=DEVICE)
-    return AnalysisParts(
-        reader=ItemReader(readable),
-        detector=detector,
-        plan=plan,
-        encoder=encoder,
-        rows=RowMaker(plan, maker, encoder),
-        masks_of=partial(_masks_of, settings),
-        fps=settings.fps,
-    )
-
-
-def _masks_of(settings: Settings, item: PoolItem) -> Sequence[CameraMask]:
-    """Return the masks of the camera that an image or a recording is of."""
-    from agent.camera.address import CameraAddress, SourceKind
-
-    if not settings.masks:
-        return ()
-    name = Path(item.camera).stem
-    return masks_of_recording(CameraAddress(name, item.key, SourceKind.FILE), settings)
-
-
-def without_secrets(settings: Settings) -> Settings:
-    """Return the settings without what no analysis needs: they go to other processes."""
-    secrets = dict.fromkeys(
-        ("upload_url", "upload_token", "upload_proxy", "api", "mqtt_url", "feedback")
-    )
-    return settings.model_copy(update=secrets)
 
 
 def kept_settings(settings: Settings, model: ModelInfo) -> Mapping[str, str]:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from agent.camera.masks import CameraMask
     from agent.detector.detector import OnnxDetector
     from agent.detector.model_file.input_spec import InputSpec
-    from agent.domain import ModelInfo
     from agent.pool.analysis.analyser import PoolAnalyser
     from agent.pool.analysis.parts import AnalysisParts
     from agent.pool.engine import MakesAnalyser
@@ -51,15 +50,17 @@ class AnalysisSpec:
     device: str
 
 
-def analysis_spec(settings: Settings) -> tuple[AnalysisSpec, ModelInfo]:
-    """Return what the settings say of the analysis, and the model, which is loaded once for it.
+def begun_analysis(
+    settings: Settings, make_reader: Callable[[], ReadsItems]
+) -> tuple[AnalysisSpec, AnalysisParts]:
+    """Return what the settings say of the analysis, and its parts in this process.
 
     Raises `ConfigurationError`.
     """
     from agent.domain import Task
 
     words = model_variables(settings)
-    spec = AnalysisSpec(
+    first = AnalysisSpec(
         model=None if settings.model is None else settings.model.absolute(),
         model_format=settings.model_format,
         model_labels=words["AGENT_MODEL_LABELS"],
@@ -75,9 +76,10 @@ def analysis_spec(settings: Settings) -> tuple[AnalysisSpec, ModelInfo]:
         max_side=settings.max_side,
         device=settings.device_id if "device_id" in settings.model_fields_set else POOL,
     )
-    model = _detector(spec).info
-    plan, _ = plan_for(settings, model.task)
-    return replace(spec, found_sha256=model.sha256, plan=plan), model
+    detector = _detector(first)
+    plan, _ = plan_for(settings, detector.info.task)
+    spec = replace(first, found_sha256=detector.info.sha256, plan=plan)
+    return spec, _parts(spec, make_reader(), detector)
 
 
 def analyser_factory(spec: AnalysisSpec, make_reader: Callable[[], ReadsItems]) -> MakesAnalyser:
@@ -93,17 +95,15 @@ def make_analyser(spec: AnalysisSpec, make_reader: Callable[[], ReadsItems]) -> 
     """
     from agent.pool.analysis.analyser import PoolAnalyser
 
-    return PoolAnalyser(analysis_parts(spec, make_reader()))
+    return PoolAnalyser(_parts(spec, make_reader(), _detector(spec)))
 
 
-def analysis_parts(spec: AnalysisSpec, reader: ReadsItems) -> AnalysisParts:
-    """Return the parts of the analysis in one process."""
+def _parts(spec: AnalysisSpec, reader: ReadsItems, detector: OnnxDetector) -> AnalysisParts:
     from agent.pool.analysis.parts import AnalysisParts
     from agent.pool.analysis.row_maker import RowMaker
     from agent.record.image import JpegEncoder
     from agent.record.schema import RecordMaker
 
-    detector = _detector(spec)
     encoder = JpegEncoder(
         quality=spec.jpeg_quality, max_side=spec.max_side, redact=spec.plan.redact
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import ConfigurationError, TemporaryError
@@ -54,13 +55,15 @@ class PoolRun:
         workers: int | None = None,
     ) -> None:
         """Check what can be checked before anything is read; the model is loaded."""
+        from agent.factories.pool_analysis import analyser_factory, begun_analysis
         from agent.pool.output.asked import asked_bounds
         from agent.pool.run import Analysis
+        from agent.pool.sources.reader import ItemReader
 
         self._settings = settings
         self._call = call
         found = parts_of.engine_of(engine, address=address, workers=workers, out=call.out)
-        self._parts = parts_of.analysis_parts(settings)
+        self._spec, self._parts = begun_analysis(settings, ItemReader)
         self._model = self._parts.detector.info
         self._bounds = asked_bounds(
             call.take,
@@ -71,7 +74,7 @@ class PoolRun:
         self._chances = parts_of.chances_of(settings, self._model, named=call.feedback)
         self._analysis = Analysis(
             found,
-            parts_of.MakesPoolAnalyser(parts_of.without_secrets(settings)),
+            analyser_factory(self._spec, ItemReader),
             parts_of.kept_settings(settings, self._model),
         )
         self._warnings: list[str] = []
@@ -90,11 +93,12 @@ class PoolRun:
     def list_items(self, counted: Callable[[int], None]) -> None:
         """Find out what the sources and the former choices consist of."""
         from agent.factories.pool_after import former_images
+        from agent.factories.pool_analysis import analyser_factory
         from agent.pool.sources.listing import list_items
+        from agent.pool.sources.reader import ItemReader
 
         self._listing = list_items(self._call.sources, output=self._call.out, progress=counted)
-        without_secrets = parts_of.without_secrets(self._settings)
-        makes = parts_of.MakesPoolAnalyser(without_secrets, self._listing.readable)
+        makes = analyser_factory(self._spec, partial(ItemReader, self._listing.readable))
         self._analysis = replace(self._analysis, make_analyser=makes)
         self._former = former_images(self._call.after, self._call.out, self._analysis)
         self._warnings += self._former.warnings

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from agent.domain import Pixels
-from agent.factories.pool_analysis import AnalysisSpec, analysis_parts, analysis_spec
+from agent.factories.pool_analysis import begun_analysis
 from agent.pool.analysis.analyser import PoolAnalyser
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.items import ItemKind, PoolItem
@@ -33,14 +33,9 @@ def street_jpeg(quality: int = 95) -> bytes:
     return cv2.imencode(".jpg", street(), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def spec_of(**values: Any) -> AnalysisSpec:
-    """Return the analysis of these settings."""
-    return analysis_spec(without_environment(**values))[0]
-
-
 def parts_of(**values: Any) -> AnalysisParts:
-    """Return the parts of an analysis that reads from disk."""
-    return analysis_parts(spec_of(**values), ItemReader())
+    """Return the parts of an analysis with these settings, that reads from disk."""
+    return begun_analysis(without_environment(**values), ItemReader)[1]
 
 
 @cache
