@@ -49,12 +49,20 @@ class ObjectMissing(Exception):
     """There is no such object, or it cannot be read as it is; the text says why."""
 
 
-class ObjectDenied(ConfigurationError):
-    """These credentials may not do that with this object; they may with others."""
+class OneRefused(ConfigurationError):
+    """One object or name is no use; others may be. `why` is the reason alone."""
+
+    def __init__(self, cannot: str, why: str) -> None:
+        super().__init__(f"{cannot}: {why}")
+        self.why = why
 
 
-class OddName(ConfigurationError):
-    """A name in the bucket is none that the library can read; the rest can be listed."""
+class ObjectDenied(OneRefused):
+    """These credentials may not do that with this object."""
+
+
+class OddName(OneRefused):
+    """A name in the bucket is none that the library can read; it can list other folders."""
 
 
 class Bucket:
@@ -226,8 +234,9 @@ class Bucket:
             found = _ODD_NAME.search(text)
             name = f" '{printable(found[1], 200)}'" if found else ""
             return OddName(
-                f"{cannot}: the object{name} has a name that cannot be read; delete it, or give a "
-                "longer prefix"
+                cannot,
+                f"the object{name} has a name that cannot be read; delete it, or give a longer "
+                "prefix",
             )
         code = next(iter(_CODE.findall(text)), "")
         status = next(iter(_STATUS.findall(text)), "")
@@ -241,8 +250,10 @@ class Bucket:
         if fix is not None:
             # The texts of the target speak of its own setting.
             fix = fix.replace("AGENT_UPLOAD_URL", "the address")
-            kind = ObjectDenied if is_denied else ConfigurationError
-            return kind(f"{cannot}: {said or 'the store refuses'}: {fix}")
+            why = f"{said or 'the store refuses'}: {fix}"
+            return (
+                ObjectDenied(cannot, why) if is_denied else ConfigurationError(f"{cannot}: {why}")
+            )
         why = said or self._no_answer(text)
         return TemporaryError(f"{cannot}: {why}; call it again, nothing is fetched twice")
 

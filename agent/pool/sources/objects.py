@@ -80,7 +80,7 @@ class BucketSource:
         if denied is not None:
             raise ConfigurationError(
                 f"cannot use the source {self._summary.source!r}: none of {len(self._samples)} "
-                f"objects in it may be read: {denied}"
+                f"objects in it may be read: {denied.why}"
             )
         return None
 

@@ -124,7 +124,9 @@ def _explained(what: str, key: str) -> Iterator[None]:
                 "was taken away, connect it and call the command again"
             ) from error
         raise UnusableImage(f"{cannot}: it was removed after it was listed") from error
-    except (ObjectDenied, ObjectMissing, ValueError) as error:
+    except ObjectDenied as error:
+        raise UnusableImage(f"{cannot}: {error.why}") from error
+    except (ObjectMissing, ValueError) as error:
         raise UnusableImage(f"{cannot}: {printable(error, _LONGEST)}") from error
     except OSError as error:
         why = printable(error.strerror or error)

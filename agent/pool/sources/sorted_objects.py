@@ -62,6 +62,6 @@ class SortedObjects:
                 try:
                     folders, objects = self._bucket.level(key.removesuffix("/"))
                 except OddName as error:
-                    self._summary.problem(f"{self._begin}{key}", f"it is left out: {error}")
+                    self._summary.problem(f"{self._begin}{key}", f"it is left out: {error.why}")
                     continue
                 stack.append(iter(sorted([*((f"{each}/", 0) for each in folders), *objects])))
