@@ -24,7 +24,7 @@ _STYLES = {
 _CONDITION_WIDTH = max(len(each) for each in Condition)
 _NAME_WIDTH = 30  # characters; a longer name moves the rest of its line
 _NAME_MAX = 80
-_SENTENCE_MAX = 600
+_SENTENCE_MAX = 1000
 
 
 def lines_of(fleet: Fleet, *, show_all: bool = False) -> Iterator[RenderableType]:

@@ -1,6 +1,7 @@
 """The fleet view: one row for each device, those that need somebody first."""
 
 import statistics
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ HEARTBEAT_S = 900.0
 
 _MISSED = 2.5  # heartbeats until a device is silent: two may be lost
 _SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
+_WORDS_MAX = 240  # characters of a need in a sentence; all of it is in `Device.needs`
 _FEW = 3  # devices from which on most of them may say something of the clock that they are read by
 
 
@@ -158,10 +160,19 @@ def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: flo
     return replace(
         device,
         condition=needs[0].condition,
-        sentence="; ".join(f"{each.what}: {each.fix}" if each.fix else each.what for each in needs),
+        sentence="; ".join(_words(each) for each in needs),
         since_s=needs[0].since_s,  # the longest of its condition
         needs=tuple(needs),
     )
+
+
+def _words(need: Need) -> str:
+    """Return what is wrong and what to do, short enough to stand beside others."""
+    return _short(f"{need.what}: {need.fix}" if need.fix else need.what)
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, _WORDS_MAX, placeholder="...")
 
 
 def _seconds(time: str | None) -> float | None:
@@ -183,7 +194,7 @@ def _unanswered(moment: Moment, away: tuple[float, float] | None) -> float:
 
 
 def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
-    words = [each.what for each in last] or ["all well"]
+    words = [_short(each.what) for each in last] or ["all well"]
     if not any(each.condition is Condition.WAITING for each in last):
         words.append(f"{captures(waiting)} waiting" if waiting else "nothing waiting")
     return (

@@ -16,7 +16,8 @@ CLOCK_OFF_S = 60.0
 
 _STOPPED = frozenset({"stopping", "stopped"})
 _GONE = frozenset({"silent", "killed", "none", "stopped"})
-_LOST = {"lost": "lost", "failed": "failed: the recording cannot be read"}
+_LOST = frozenset({"lost", "failed"})
+_CAMERA_FIX = "check its power, its cable and its address in AGENT_CAMERAS"
 _POOR = frozenset({"frozen", "covered", "dark", "overexposed", "blurred"})
 _USELESS = frozenset({"frozen", "covered"})
 _RESTART = "restart it: systemctl restart capture-agent"
@@ -61,11 +62,11 @@ def cameras_of(status: Status, moment: Moment) -> Iterator[Camera]:
     """Yield the cameras with their conditions in words."""
     for camera in status["cameras"]:
         state, since, quality = camera["state"] or "unknown", camera["since_s"], camera["quality"]
-        words = _LOST.get(state, state)
+        words = state
         if state == "live":
             words += "" if camera["fps"] is None else f", {max(camera['fps'], 0.0):.1f} fps"
             words += f", {quality}" if quality in _POOR else ""
-        elif since is not None and state not in {"ended", "failed"}:
+        elif since is not None and state != "ended":
             words += f" for {show_span(since + moment.age_s)}"
         words += f": {camera['error']}" if camera["error"] else ""
         yield Camera(camera["name"] or "?", words, state, is_well=_is_well(camera))
@@ -95,11 +96,14 @@ def _camera_needs(status: Status, moment: Moment) -> Iterator[Need]:
         if camera["state"] not in _LOST:
             continue
         lasted = None if camera["since_s"] is None else camera["since_s"] + moment.age_s
-        what = f"camera {camera['name'] or '?'} {_LOST[camera['state']]}"
+        what = f"camera {camera['name'] or '?'} {camera['state']}"
         what += f" for {show_span(lasted)}" if lasted is not None else ""
-        what += f" ({camera['error']})" if camera["error"] else ""
-        fix = "check its power, its cable and its address in AGENT_CAMERAS"
-        yield Need(Condition.FAILING, what, fix, lasted, "camera lost")
+        if camera["error"]:  # it says what to do, as far as the device knows
+            yield Need(
+                Condition.FAILING, what, camera["error"], lasted, f"camera {camera['state']}"
+            )
+        else:
+            yield Need(Condition.FAILING, what, _CAMERA_FIX, lasted, f"camera {camera['state']}")
 
 
 def _delivery_needs(status: Status, moment: Moment) -> Iterator[Need]:
@@ -128,6 +132,8 @@ def _disk_needs(status: Status) -> Iterator[Need]:
     if status["disk"] in _DISK:
         what, fix = _DISK[status["disk"]]
         what += f" ({status['disk_error']})" if status["disk_error"] else ""
+        if "replace" in (status["disk_error"] or ""):
+            fix = ""  # the device says it
         yield Need(Condition.FAILING, what, fix, word=f"disk {status['disk']}")
 
 

@@ -1,5 +1,6 @@
 """One row of the page for each device. Every text of a device is escaped here."""
 
+import textwrap
 from collections.abc import Iterator
 from html import escape
 
@@ -20,8 +21,9 @@ COLUMNS = (
 """Class and head of each column."""
 
 _NAME_MAX = 80  # characters
-_SENTENCE_MAX = 600
+_SENTENCE_MAX = 1000
 _ERROR_MAX = 200
+_CAMERA_MAX = 90
 _CAMERAS_MAX = 4  # of one device; those that are not well come first
 _HASH_LENGTH = 12
 
@@ -79,7 +81,8 @@ def _cameras(device: Device) -> str:
 
 def _camera(camera: Camera) -> str:
     kind = "good" if camera.is_well else "bad"
-    return f'<li class="{kind}">{_text(camera.name, _NAME_MAX)} {_text(camera.words)}</li>'
+    words = textwrap.shorten(camera.words, _CAMERA_MAX, placeholder="...")
+    return f'<li class="{kind}">{_text(camera.name, _NAME_MAX)} {_text(words)}</li>'
 
 
 def _waiting(device: Device) -> str:

@@ -12,11 +12,13 @@ let show = wanted.get('show') || '';
 let column = Number(wanted.get('column') || -1);
 let falling = wanted.get('falling') === '1';
 let rows = [];
+let moved = false;
 filter.value = wanted.get('filter') || '';
 
 function taken() {
   rows = [...table.tBodies[0].rows].map((row, place) =>
-    ({row, place, text: row.textContent.toLowerCase()}));
+    ({row, place, text: null}));
+  moved = false;
 }
 
 function value(row) {
@@ -39,16 +41,20 @@ function sorted() {
       return less ? sign * less : one.place - two.place;
     });
   }
-  table.tBodies[0].append(...order.map(each => each.row));
+  if (column >= 0 || moved) table.tBodies[0].append(...order.map(each => each.row));
+  moved = column >= 0;
 }
 
 function filtered() {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   let seen = 0;
-  for (const {row, text} of rows) {
-    const fits = (!show || (show === 'needs' ? row.dataset.needs : row.dataset.show === show))
-      && words.every(word => text.includes(word));
-    row.hidden = !fits;
+  for (const each of rows) {
+    const row = each.row;
+    if (words.length) each.text ??= row.textContent.toLowerCase();
+    const fits = Boolean(
+      (!show || (show === 'needs' ? row.dataset.needs : row.dataset.show === show))
+      && words.every(word => each.text.includes(word)));
+    if (row.hidden === fits) row.hidden = !fits;
     seen += fits ? 1 : 0;
   }
   for (const chip of document.querySelectorAll('button[data-show]'))

@@ -22,12 +22,16 @@ button.chip[aria-pressed=true]{background:var(--ink);color:var(--paper)}
 .silent .chip,.failing .chip{color:var(--bad)}.waiting .chip,.attention .chip{color:var(--warn)}
 .well .chip{color:var(--good)}
 #count{margin:.3rem 0 0;color:var(--soft);font-size:.85rem;min-height:1.3em}
-#devices{width:100%;border-collapse:collapse;table-layout:fixed;font-size:.88rem;line-height:1.4;
-font-variant-numeric:tabular-nums;background:var(--card)}
+#devices,#devices thead,#devices tbody{display:block}
+#devices{font-size:.88rem;line-height:1.4;font-variant-numeric:tabular-nums}
+#devices tr{display:grid;grid-template-columns:9fr 2fr 5fr 2fr 2fr 1.8fr 3fr}
+#devices tbody tr{background:var(--card);content-visibility:auto;contain-intrinsic-size:auto 5rem;
+border-top:1px solid var(--line)}
+#devices tbody tr[hidden]{display:none}
 #devices caption{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 #devices th,#devices td{text-align:left;vertical-align:top;padding:.45rem .6rem;
-overflow-wrap:anywhere;font-weight:400;border-top:1px solid var(--line)}
-#devices thead th{border:0;padding:.2rem .3rem;background:var(--paper)}
+overflow-wrap:anywhere;font-weight:400}
+#devices thead th{padding:.2rem .3rem;background:var(--paper)}
 #devices thead button{font:inherit;font-size:.82rem;color:var(--soft);background:none;border:0;
 padding:.2rem .3rem;cursor:pointer;text-align:left}
 #devices thead [aria-sort] button{color:var(--ink);font-weight:600}
@@ -47,25 +51,20 @@ border:1px solid currentColor}
 #devices tr.waiting th,#devices tr.attention th{box-shadow:inset .25rem 0 var(--warn)}
 #devices .other{color:var(--warn);font-weight:600}
 #devices .other code::after{content:" differs";font-family:system-ui,sans-serif}
-th.device{width:36%}th.seen{width:8%}th.cameras{width:21%}th.waiting{width:8%}
-th.delivered{width:8%}th.credits{width:7%}th.software{width:12%}
 button:focus-visible,input:focus-visible,summary:focus-visible{outline:2px solid var(--random);
 outline-offset:1px}
 @media(max-width:56rem){
 .tiles{grid-template-columns:repeat(auto-fit,minmax(6.5rem,1fr));gap:.4rem}
-.tiles div{padding:.4rem .6rem;min-width:0}.tiles b{font-size:1.1rem;overflow-wrap:anywhere}
+.tiles div{padding:.4rem .6rem;min-width:0}.tiles b{font-size:1rem;overflow-wrap:anywhere}
 .tiles span{font-size:.85rem}.tiles small{font-size:.75rem}
-#devices,#devices tbody{display:block;background:none}
-#devices thead{display:block}#devices thead tr{display:flex;overflow-x:auto}
-#devices thead th{flex:none;width:auto}
-#devices tbody tr{display:grid;grid-template-columns:1fr 1fr;gap:0 .8rem;background:var(--card);
-border:1px solid var(--line);border-radius:.5rem;margin-bottom:.5rem;padding:.5rem .7rem;
-content-visibility:auto;contain-intrinsic-size:auto 11rem}
-#devices tbody tr[hidden]{display:none}
+#devices thead tr{display:flex;overflow-x:auto}
+#devices thead th{flex:none}
+#devices tbody tr{grid-template-columns:1fr 1fr;gap:0 .8rem;border:1px solid var(--line);
+border-radius:.5rem;margin-bottom:.5rem;padding:.5rem .7rem;
+contain-intrinsic-size:auto 11rem}
 #devices tbody tr.silent,#devices tbody tr.failing{border-left:.3rem solid var(--bad)}
 #devices tbody tr.waiting,#devices tbody tr.attention{border-left:.3rem solid var(--warn)}
-#devices tbody th,#devices tbody td{border:0;padding:.2rem 0;width:auto;
-box-shadow:none!important}
+#devices tbody th,#devices tbody td{padding:.2rem 0;box-shadow:none!important}
 #devices tbody th,#devices tbody td.cameras{grid-column:1/-1}
 #devices tbody td.cameras{order:1}
 #devices tbody td:empty{display:none}

@@ -76,12 +76,18 @@ def simulated_heartbeats(count: int, now: float = WALL) -> Iterator[tuple[dict[s
 def _differences(kind: int, received: float) -> dict[str, Any]:
     """Return what is different on a device of this kind."""
     refused = "401 Unauthorized: the token is missing or wrong"
+    unplugged = "cannot open camera rtsp://10.0.0.12/main: no answer. Check its power and cable"
     late = "cannot reach captures.example: timed out"
     of_kind: dict[int, dict[str, Any]] = {
-        3: {"cameras": [lost_camera(), camera_facts("ramp")], "waiting": 412},
+        3: {"cameras": [lost_camera(), camera_facts("ramp", fps=5.0)], "waiting": 412},
         12: {"upload": "blocked", "last_error": refused, "waiting": 96},
         20: {"disk": "refused", "disk_error": "Input/output error", "waiting": 31},
-        31: {"cameras": [lost_camera("ramp", since_s=26 * HOUR), camera_facts("door")]},
+        31: {
+            "cameras": [
+                lost_camera("ramp", since_s=26 * HOUR, error=unplugged),
+                camera_facts("door", fps=5.0),
+            ]
+        },
         44: {
             "waiting": 230,
             "oldest_waiting": timestamp(received - 3.1 * DAY),

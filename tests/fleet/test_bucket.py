@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.cli import app
 from agent.dataset.bucket import Bucket
 from agent.errors import ConfigurationError, TemporaryError
 from agent.fleet.bucket import devices_of_bucket, heartbeats_in
@@ -106,3 +108,21 @@ def test_devices_without_a_heartbeat_are_known_by_the_folders_of_their_captures(
         device: datetime.fromisoformat(capture.record["captured_at"][:10] + "T00:00Z").timestamp()
     }
     assert devices_of_bucket(bucket_of(store), [device]) == {}
+
+
+def test_the_command_shows_the_fleet_of_a_bucket(store: S3Store) -> None:
+    at = datetime.now(UTC).timestamp()
+    for device, changes in (("gate", {}), ("yard", {"needs": ["the model is old"]})):
+        data = json.dumps(status_fields(device, at, **changes)).encode()
+        store.write(f"captures/yard/devices/{device}.json", data)
+    delivered(store, stored_capture(1))
+
+    result = CliRunner().invoke(app, ["fleet", store.url, "--json"])
+    facts = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert [(each["device"], each["condition"]) for each in facts["devices"]] == [
+        ("yard", "attention"),
+        (stored_capture(1).record["device"], "no heartbeat"),
+        ("gate", "well"),
+    ]

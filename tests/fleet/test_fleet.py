@@ -78,8 +78,16 @@ def test_a_silent_device_is_shown_with_its_last_words() -> None:
 @pytest.mark.parametrize(
     ("changes", "condition", "words"),
     [
-        ({"cameras": [lost_camera()]}, Condition.FAILING, "camera door lost for 2.0 h (connection"),
-        ({"cameras": [lost_camera(state="failed")]}, Condition.FAILING, "recording cannot be read"),
+        (
+            {"cameras": [lost_camera()]},
+            Condition.FAILING,
+            "camera door lost for 2.0 h: connection refused",
+        ),
+        (
+            {"cameras": [lost_camera(state="failed", error="cannot read x.mp4")]},
+            Condition.FAILING,
+            "door failed for 2.0 h: cannot read x.mp4",
+        ),
         (
             {"upload": "blocked", "last_error": "401 no token"},
             Condition.FAILING,
@@ -106,6 +114,23 @@ def test_a_sentence_says_what_is_wrong_and_what_to_do(
 
     assert device.condition is condition
     assert words in device.sentence
+
+
+def test_a_camera_without_an_error_is_told_what_to_check() -> None:
+    device = device_of(cameras=[lost_camera(error=None)])
+
+    assert device.sentence == (
+        "camera door lost for 2.0 h: check its power, its cable and its address in AGENT_CAMERAS"
+    )
+
+
+def test_a_long_error_is_cut_in_the_sentence_and_whole_in_the_needs() -> None:
+    error = "why " * 200
+    device = device_of(cameras=[lost_camera(error=error), lost_camera("ramp", error=error)])
+
+    assert len(device.sentence) < 500
+    assert "camera ramp lost" in device.sentence
+    assert len(device.needs[0].fix) > 700
 
 
 def test_a_device_that_was_stopped_stays_so_and_is_not_silent() -> None:
