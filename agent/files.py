@@ -204,6 +204,8 @@ class Disk:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise _refusal("it is not a regular file", path)
             _lock(descriptor, seconds)
+            if not os.fstat(descriptor).st_nlink:  # its process deleted it meanwhile
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
             self.sync_directory(path.parent)
         except OSError:
             os.close(descriptor)

@@ -1,12 +1,12 @@
 """An S3 bucket as a place that many desks share: list, read and write objects.
 
-Credentials, region and endpoint come from the variables that all S3 tools read. Nothing is ever
+Credentials, region and endpoint come from the variables that all S3 tools read. No capture is ever
 deleted.
 """
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -184,6 +184,17 @@ class Bucket:
             except self._changed:
                 raise ObjectMissing(f"{key} changed while it was read") from None
 
+    def read_range(self, key: str, begin: int, end: int) -> bytes:
+        """Return the bytes of an object from `begin` to before `end`; raises `ObjectMissing`."""
+        with self._explained("read"):
+            try:
+                options: GetOptions = {"range": (begin, end)}
+                return bytes(
+                    self._library.get(self._store, self._whole(key), options=options).bytes()
+                )
+            except FileNotFoundError:
+                raise ObjectMissing(f"{key} is not there") from None
+
     def size(self, key: str) -> int | None:
         """Return the bytes of an object; None if there is none."""
         with self._explained("read"):
@@ -214,6 +225,11 @@ class Bucket:
         """Write an object, in place of one that is there: readers see the old or the new one."""
         with self._explained("write to"):
             self._library.put(self._store, self._whole(key), data)
+
+    def remove(self, key: str) -> None:
+        """Delete an object, if it is there."""
+        with self._explained("delete from"), suppress(FileNotFoundError):
+            self._library.delete(self._store, self._whole(key))
 
     def _whole(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

@@ -52,6 +52,7 @@ MAY: Mapping[str, tuple[frozenset[str], str]] = {
     "agent.upload.targets.label_studio_task": (frozenset({"b64encode"}), "a stored image, as text"),
     "agent.dataset.health.page": (frozenset({"b64encode"}), "thumbnails of stored images, as text"),
     "agent.pages.document": (frozenset({"b64encode"}), "the hash of a page's own script"),
+    "agent.pool.store.sealed": (frozenset({"b64encode"}), "keys of rows, as text"),
     "agent.camera.network.digest": (frozenset({"b64encode"}), "a password"),
 }
 """Who may call what, and why no pixel that must not be seen leaves there."""

@@ -86,7 +86,6 @@ class _Counts:
         tell(replace(self._now, notes=tuple(kept.damaged)))
 
     def add(self, advanced: Advanced) -> None:
-        self.analysed += advanced.is_done
         self._now = AnalysisProgress(
             self._now.done + advanced.is_done,
             self._now.total,
@@ -171,8 +170,8 @@ class _Run:
         if isinstance(message, Ready):
             worker.is_ready = True
         elif isinstance(message, Advanced):
-            if message.is_done:
-                worker.tasks.popleft()
+            if message.is_done and worker.tasks.popleft().tries < _TRIES:
+                self._counts.analysed += 1
             self._counts.add(message)
         elif isinstance(message, Failed) and self._failure is None:
             kind = TemporaryError if message.is_temporary else ConfigurationError

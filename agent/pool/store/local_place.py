@@ -98,8 +98,8 @@ class LocalPlace:
         """Return what was kept of a part in progress; nothing without one."""
         return self.read(part + LOG_SUFFIX) or b""
 
-    def open_log(self, part: str, size: int, head: bytes) -> RowLog:
-        """Go on with a part in progress after `size` bytes; with none it begins with `head`."""
+    def open_log(self, part: str, head: bytes, former: bytes = b"") -> RowLog:
+        """Go on with a part in progress after its bytes `former`; else begin with `head`."""
         path = self._folder / (part + LOG_SUFFIX)
         with _explained(self.name, "write to"):
             try:
@@ -109,10 +109,10 @@ class LocalPlace:
                     f"cannot write {printable(path)}: another process writes it; call the command "
                     "again when it has ended"
                 ) from None
-            if self._disk.size(path) > size:
-                self._disk.truncate(path, size)
-            log = _LocalLog(file, self)
-            if not size:
+            if self._disk.size(path) > len(former):
+                self._disk.truncate(path, len(former))
+            log = _LocalLog(file, self, part)
+            if not former:
                 log.append(head)
             return log
 
@@ -128,9 +128,10 @@ class LocalPlace:
 class _LocalLog:
     """A file that grows. Synced once a second: not a row is lost by a kill, some by a power cut."""
 
-    def __init__(self, file: GrowingFile, place: LocalPlace) -> None:
+    def __init__(self, file: GrowingFile, place: LocalPlace, part: str) -> None:
         self._file = file
         self._place = place
+        self._part = part
         self._synced = place.now()
 
     def append(self, data: bytes) -> None:
@@ -141,12 +142,12 @@ class _LocalLog:
                 self._file.sync()
                 self._synced = now
 
-    def close(self) -> None:
-        with _explained(self._place.name, "write to"):
-            try:
-                self._file.sync()
-            finally:
-                self._file.close()
+    def content(self) -> bytes:
+        return self._place.read_log(self._part)
+
+    def discard(self) -> None:
+        self._place.remove_log(self._part)
+        self._file.close()
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ class RowOrder:
         keys, places, usable = [], [], []
         for number, name in enumerate(self._names):
             with opened(partial(self._place.open, name), name) as part:
-                table = part.read(["key", "item", "is_unusable", "problem"])
+                table = part.index()
             chosen = _wanted(table, wanted)
             keys.extend(table["key"].take(pa.array(chosen)).chunks)
             places.append((np.full(len(chosen), number, np.uint32), chosen.astype(np.uint32)))
@@ -96,7 +96,7 @@ class RowOrder:
         found: dict[str, PoolRow] = {}
         for number, name in enumerate(self._names):
             with opened(partial(self._place.open, name), name) as part:
-                names = part.read(["key", "problem"])
+                names = part.index()
             is_wanted = pc.and_(pc.is_in(names["key"], wanted), pc.equal(names["problem"], ""))
             places = np.flatnonzero(is_wanted.to_numpy()).astype(np.uint32)
             if len(places):

@@ -36,12 +36,14 @@ class Part:
         self._log: RowLog | None = None
         self._rows = 0
         self._bytes = 0
-        kept = journal.read_journal(place.read_log(name))
+        former = place.read_log(name)
+        kept = journal.read_journal(former)
         if kept.number is not None and kept.number < self._number:
             place.remove_log(name)  # the process was killed after it had sealed these rows
         elif kept.number is not None:
-            self._open(kept.size)
-            self._take(kept)
+            self._open(former[: kept.size])
+            self._rows, self._bytes = len(kept.rows), kept.size
+            take_journal(kept, self._spans)
 
     def is_finished(self, key: str) -> bool:
         """Whether all rows of an item are kept in this part."""
@@ -78,26 +80,22 @@ class Part:
         self._seal()
 
     def _append(self, data: bytes) -> None:
-        log = self._log or self._open(0)
+        log = self._log or self._open()
         log.append(data)
         self._bytes += len(data)
 
-    def _open(self, size: int) -> RowLog:
-        self._log = self._place.open_log(self._name, size, journal.head(self._number))
+    def _open(self, former: bytes = b"") -> RowLog:
+        self._log = self._place.open_log(self._name, journal.head(self._number), former)
         return self._log
 
     def _seal(self) -> None:
         if self._log is None:
             return
-        self._log.close()
+        seal(self._place, self._name, self._log.content())
+        self._log.discard()
         self._log = None
-        seal(self._place, self._name)
         self._number += 1
         self._rows = self._bytes = 0
-
-    def _take(self, kept: journal.Journal) -> None:
-        self._rows, self._bytes = len(kept.rows), kept.size
-        take_journal(kept, self._spans)
 
     def _read_sealed(self, names: Sequence[str]) -> int:
         """Take the sealed parts of this name; return the highest number."""
@@ -120,15 +118,21 @@ def sealed_parts(place: Place, name: str | None = None) -> list[str]:
     )
 
 
-def seal(place: Place, name: str) -> None:
-    """Turn the part in progress into Parquet. A kill at any point loses and doubles nothing."""
-    kept = journal.read_journal(place.read_log(name))
-    if kept.number is not None and (kept.rows or kept.finished):
-        numbers = (name_and_number(each) for each in sealed_parts(place, name))
-        if kept.number not in {found[1] for found in numbers if found is not None}:
-            data = sealed_bytes(kept)
-            place.write(sealed_name(name, kept.number, data), data)
-    place.remove_log(name)
+def seal(place: Place, name: str, content: bytes) -> None:
+    """Write a part in progress as Parquet; afterwards its rows in progress are not needed.
+
+    A kill at any point loses and doubles nothing.
+    """
+    kept = journal.read_journal(content)
+    if kept.number is None or not (kept.rows or kept.finished) or is_sealed(place, name, kept):
+        return
+    data = sealed_bytes(kept)
+    place.write(sealed_name(name, kept.number, data), data)
+
+
+def is_sealed(place: Place, name: str, kept: journal.Journal) -> bool:
+    """Whether a part in progress was sealed before its process was killed."""
+    return any(found == (name, kept.number) for found in map(name_and_number, place.names()))
 
 
 def take_journal(kept: journal.Journal, spans: Spans) -> None:
@@ -146,7 +150,7 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
 def take_sealed(place: Place, file_name: str, spans: Spans) -> None:
     """Add what a sealed part holds to `spans`; raises `DamagedPart`."""
     with opened(lambda: place.open(file_name), file_name) as part:
-        table = part.read(journal.ITEM_COLUMNS)
+        table = part.index()
         columns = [table[name].to_pylist() for name in journal.ITEM_COLUMNS]
         for item, since, frame, is_last, problem in zip(*columns, strict=True):
             spans.add(restored(item), since, frame, is_last=is_last)

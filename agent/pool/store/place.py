@@ -10,8 +10,11 @@ class RowLog(Protocol):
     def append(self, data: bytes) -> None:
         """Add bytes."""
 
-    def close(self) -> None:
-        """Keep what was added, and let another process go on with it."""
+    def content(self) -> bytes:
+        """Return all that there is, from the head on."""
+
+    def discard(self) -> None:
+        """Delete it, after its rows were sealed."""
 
 
 class Place(Protocol):
@@ -52,8 +55,8 @@ class Place(Protocol):
     def read_log(self, part: str) -> bytes:
         """Return what was kept of a part in progress; nothing without one."""
 
-    def open_log(self, part: str, size: int, head: bytes) -> RowLog:
-        """Go on with a part in progress after `size` bytes; with none it begins with `head`."""
+    def open_log(self, part: str, head: bytes, former: bytes = b"") -> RowLog:
+        """Go on with a part in progress after its bytes `former`; else begin with `head`."""
 
     def remove_log(self, part: str) -> None:
         """Delete a part in progress, after its rows were sealed."""

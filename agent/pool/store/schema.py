@@ -53,9 +53,9 @@ SCHEMA = pa.schema(
         ("is_unusable", pa.bool_()),
         ("suspects", pa.list_(_SUSPECT)),
         ("source", pa.string()),
-        ("record", pa.binary()),  # JSON
         ("other_model", pa.string()),
         ("problem", pa.string()),
+        ("record", pa.binary()),  # JSON; last, so that what the choice reads is in one piece
     ]
 )
 

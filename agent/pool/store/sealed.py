@@ -1,5 +1,7 @@
 """Sealed parts: Parquet with checksums, so that damage is found and not read."""
 
+import base64
+import io
 import json
 import struct
 import zlib
@@ -20,10 +22,23 @@ DAMAGED_SUFFIX = ".damaged"
 GROUP_ROWS = 256
 """Rows that are read at once: some megabytes."""
 
+INDEX_COLUMNS = (
+    "key",
+    "item",
+    "since",
+    "frame",
+    "is_last",
+    "is_unusable",
+    "problem",
+)
+"""What tells of each row whose it is, and whether it may be chosen."""
+
 _VERSION = b"capture-agent.rows"
 _FINISHED = b"capture-agent.finished"
+_INDEX = b"capture-agent.index"
 _END = struct.Struct("<I4s")  # length of the footer, and Parquet's magic
 _FOOTER_MAX = 50_000_000  # bytes
+_TAIL = 262_144  # bytes that are read at first: mostly, the whole footer
 
 
 class DamagedPart(TemporaryError):
@@ -63,7 +78,11 @@ def sealed_bytes(journal: Journal) -> bytes:
             is_last[place] = True
     number = SCHEMA.get_field_index("is_last")
     table = table.set_column(number, SCHEMA.field(number), pa.array(is_last, pa.bool_()))
-    metadata = {_VERSION: str(ROW_SCHEMA).encode(), _FINISHED: json.dumps(elsewhere).encode()}
+    metadata = {
+        _VERSION: str(ROW_SCHEMA).encode(),
+        _FINISHED: json.dumps(elsewhere).encode(),
+        _INDEX: base64.b64encode(_index_bytes(table)),
+    }
     buffer = pa.BufferOutputStream()
     pq.write_table(
         table.replace_schema_metadata(metadata),
@@ -82,11 +101,25 @@ class SealedPart:
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
         with self._checked():
-            _check_footer(file, name)
-            self._file = pq.ParquetFile(file, page_checksum_verification=True)
+            footer = _footer(file, name)
+            self._file = pq.ParquetFile(
+                file,
+                metadata=pq.read_metadata(io.BytesIO(footer)),
+                page_checksum_verification=True,
+                pre_buffer=True,
+            )
+            self._metadata: Mapping[bytes, bytes] = self._file.metadata.metadata or {}
             if not self._file.schema_arrow.equals(SCHEMA):
                 raise ValueError("it has other columns")
             self.rows: int = self._file.metadata.num_rows
+
+    def index(self) -> pa.Table:
+        """Return `INDEX_COLUMNS` of all rows, which are in the footer."""
+        with self._checked():
+            table = pa.ipc.open_stream(base64.b64decode(self._metadata[_INDEX])).read_all()
+            if table.num_rows != self.rows:
+                raise ValueError("its index has other rows")
+            return table
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Return some columns of all rows."""
@@ -101,7 +134,7 @@ class SealedPart:
     def finished_elsewhere(self) -> Mapping[str, int]:
         """Return items that ended here and whose rows are in other parts, with the next frame."""
         with self._checked():
-            found = json.loads((self._file.schema_arrow.metadata or {}).get(_FINISHED, b"{}"))
+            found = json.loads(self._metadata[_FINISHED])
             return {restored(item): int(since) for item, since in found.items()}
 
     def close(self) -> None:
@@ -136,14 +169,29 @@ def _footer_checksum_of(data: bytes) -> int:
     return zlib.crc32(data[len(data) - _END.size - length :])
 
 
-def _check_footer(file: IO[bytes], name: str) -> None:
-    """Raise `ValueError` if the footer is not what its checksum in the name says."""
-    size = file.seek(0, 2)
-    file.seek(max(size - _END.size, 0))
-    length, magic = _END.unpack(file.read(_END.size))
+def _index_bytes(table: pa.Table) -> bytes:
+    """Return the small columns as Arrow: who looks for keys reads nothing but the footer."""
+    sink = pa.BufferOutputStream()
+    index = table.select(INDEX_COLUMNS)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, index.schema, options=options) as writer:
+        writer.write_table(index.combine_chunks())
+    return bytes(sink.getvalue())
+
+
+def _footer(file: IO[bytes], name: str) -> bytes:
+    """Return the footer; raises `ValueError` if it is not what its checksum in the name says."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(size - _TAIL, 0))
+    tail = file.read(_TAIL)
+    length, magic = _END.unpack_from(tail, len(tail) - _END.size)
+    length += _END.size
     if magic != b"PAR1" or length > min(size, _FOOTER_MAX):
         raise ValueError("no Parquet")
-    file.seek(size - _END.size - length)
-    if f"{zlib.crc32(file.read(length + _END.size)):08x}" != name.split(".")[-2]:
+    if length > len(tail):
+        file.seek(size - length)
+        tail = file.read(length)
+    footer = tail[len(tail) - length :]
+    if f"{zlib.crc32(footer):08x}" != name.split(".")[-2]:
         raise ValueError("the footer is damaged")
-    file.seek(0)
+    return footer

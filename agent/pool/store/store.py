@@ -4,7 +4,7 @@ import re
 
 from agent.pool.engine import Kept
 from agent.pool.store.journal import read_journal
-from agent.pool.store.part import Part, seal, sealed_parts, take_journal, take_sealed
+from agent.pool.store.part import Part, is_sealed, seal, sealed_parts, take_journal, take_sealed
 from agent.pool.store.place import Place
 from agent.pool.store.sealed import DAMAGED_SUFFIX, DamagedPart
 from agent.pool.store.spans import Spans
@@ -28,6 +28,8 @@ class PartStore:
                 damaged.append(self.give_up(error))
         for name in sorted(self.place.log_names()):
             journal = read_journal(self.place.read_log(name))
+            if journal.number is None or is_sealed(self.place, name, journal):
+                continue
             take_journal(journal, spans)
             if journal.damaged:
                 damaged.append(
@@ -52,7 +54,8 @@ class PartStore:
     def seal(self) -> None:
         """Seal what killed processes left open. No process may write now."""
         for name in sorted(self.place.log_names()):
-            seal(self.place, name)
+            seal(self.place, name, self.place.read_log(name))
+            self.place.remove_log(name)
 
     def give_up(self, error: DamagedPart) -> str:
         """Rename a damaged part, so that its images are analysed again; return what to tell."""

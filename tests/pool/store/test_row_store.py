@@ -109,6 +109,7 @@ def test_a_part_goes_on_after_each_kill_while_it_was_sealed(
             patched.setattr(store.place, method, killed)
             with pytest.raises(KeyboardInterrupt):
                 part.close()
+        lose(part)
 
         store = store_in(folder)
         following = store.part("a")
@@ -218,7 +219,8 @@ def test_each_flipped_byte_of_a_part_is_found_or_harmless(tmp_path: Path) -> Non
     path = tmp_path / ".pool" / names(tmp_path, ".parquet")[0]
     whole = path.read_bytes()
     found = 0
-    for n in range(len(whole)):
+    tried = range(0, len(whole), 61)
+    for n in tried:
         path.write_bytes(whole[:n] + bytes([whole[n] ^ 0x20]) + whole[n + 1 :])
         try:
             order = RowOrder(store)
@@ -226,7 +228,7 @@ def test_each_flipped_byte_of_a_part_is_found_or_harmless(tmp_path: Path) -> Non
         except DamagedPart:
             found += 1
 
-    assert found > len(whole) * 0.8  # the rest are statistics and magic bytes
+    assert found > len(tried) * 0.8  # the rest are statistics and magic bytes
 
 
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

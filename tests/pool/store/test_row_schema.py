@@ -12,7 +12,7 @@ from agent.pool.rows import PoolRow
 from agent.pool.store.journal import Journal, finished_frame, head, read_journal, row_frame
 from agent.pool.store.schema import SCHEMA, batch_of, restored, rows_of, storable
 from agent.pool.store.sealed import SealedPart, sealed_bytes, sealed_name
-from tests.pool.made_rows import any_row, features_of
+from tests.pool.store.made_rows import any_row, features_of
 
 
 @settings(max_examples=10)
