@@ -12,7 +12,7 @@ from agent.pool.engines.local import LocalEngine
 from agent.pool.items import ItemKind, PoolItem
 from agent.pool.store.local_place import LocalPlace
 from agent.pool.store.store import PartStore
-from tests.pool.engines.counting_analyser import CountingAnalyser
+from tests.pool.counting_analyser import CountingAnalyser
 
 
 def store_of(out: Path) -> PartStore:

@@ -18,7 +18,7 @@ from agent.pool.engines.messages import Task
 from agent.pool.engines.task_queue import TaskQueue
 from agent.pool.store.order import RowOrder
 from tests import ROOT
-from tests.pool.engines.counting_analyser import FRAMES
+from tests.pool.counting_analyser import FRAMES
 from tests.pool.engines.local_run import analyse, decoded, items_of, store_of
 
 

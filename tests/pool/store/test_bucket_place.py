@@ -88,7 +88,7 @@ def test_a_damaged_object_is_named_and_its_images_analysed_again(s3: S3Store) ->
 
 
 def refuse(bucket: Bucket, key: str) -> None:
-    raise ObjectDenied(f"{bucket.name} {key}")
+    raise ObjectDenied(f"{bucket.name} {key}", "no rights")
 
 
 def test_without_the_right_to_delete_old_rows_stay_and_do_no_harm(
