@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from agent.camera.thumbnail import small_grey
-from agent.domain import Frame, Observation
+from agent.domain import Frame, Observation, Prediction
 from agent.errors import UnusableImage
 from agent.pool.analysis.image import PoolImage, pool_image
 from agent.pool.analysis.own_record import OwnRecord, own_record
 from agent.pool.analysis.parts import AnalysisParts
-from agent.pool.analysis.recordings import RecordingAnalysis
+from agent.pool.analysis.recordings import RecordingAnalysis, why_failed
 from agent.pool.analysis.row_maker import Analysed, bounded, seen
 from agent.pool.items import ItemKind, PoolItem
 from agent.pool.rows import PoolRow
@@ -57,7 +57,7 @@ class PoolAnalyser:
         """Return the row of an image that the model sees."""
         parts = self._parts
         grey = small_grey(image.frame.pixels)
-        observation = Observation.of(image.frame, parts.detector.detect(image.frame.pixels), grey)
+        observation = Observation.of(image.frame, self._prediction(image.frame), grey)
         bits = difference_hash(grey)
         found = Analysed(
             item.key,
@@ -92,8 +92,15 @@ class PoolAnalyser:
             sha256=facts["sha256"],
             is_unusable=row.is_unusable or is_synthetic(record.content),
             record=text,
-            other_model=f"{printable(name)} ({printable(sha256[:12])})" if is_other else "",
+            other_model=_model_name(name, sha256) if is_other else "",
         )
+
+    def _prediction(self, frame: Frame) -> Prediction:
+        """Run the model; raises `UnusableImage` if it fails, which says nothing of the image."""
+        prediction = self._parts.detector.detect(frame.pixels)
+        if prediction.failure:
+            raise UnusableImage(why_failed(prediction))
+        return prediction
 
     def _with_own_suspects(self, item: PoolItem, record: OwnRecord, frame: Frame) -> PoolRow:
         """Return the row of a capture of this model.
@@ -108,7 +115,7 @@ class PoolAnalyser:
         grey = small_grey(frame.pixels)
         features = None
         if any(each.box is not None for each in named):
-            features = parts.detector.detect(frame.pixels).features
+            features = self._prediction(frame).features
         observation = replace(observation, grey=grey, model=parts.detector.info, features=features)
         bits = difference_hash(grey)
         view, suspects = seen(
@@ -129,6 +136,13 @@ class PoolAnalyser:
             suspects=suspects,
             source=view.source,
         )
+
+
+def _model_name(name: str, sha256: str) -> str:
+    """Return what a model is called in the report."""
+    if not sha256:
+        return printable(name) or "unknown"
+    return f"{printable(name) or 'unknown'} ({printable(sha256[:12])})"
 
 
 def _check_size(record: OwnRecord, frame: Frame) -> None:

@@ -9,7 +9,7 @@ from agent.camera.address import CameraAddress, SourceKind
 from agent.camera.masked import MaskedSource
 from agent.camera.recording import Recording, RecordingTime
 from agent.camera.thumbnail import small_grey
-from agent.domain import Frame, Observation, Suspect
+from agent.domain import Frame, Observation, Prediction, Suspect
 from agent.errors import CameraLost, UnusableImage
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.analysis.row_maker import Analysed
@@ -32,6 +32,7 @@ one segment again, and finds in it what it would have found.
 
 _TRACKS = 1_000_000  # numbers of tracks in one segment
 _BOOT_BYTES = 8
+_LONGEST = 300  # characters of a reason
 
 
 class RecordingAnalysis:
@@ -59,7 +60,8 @@ class RecordingAnalysis:
                         found = segment.flush() if segment is not None else ()
                         yield from self._rows(item, found, first_frame)
                         segment = _Segment(self._parts.plan, index // SEGMENT)
-                    yield from self._rows(item, segment.add(self._observed(frame)), first_frame)
+                    found = segment.add(frame, self._parts.detector.detect(frame.pixels))
+                    yield from self._rows(item, found, first_frame)
                 if segment is not None:
                     yield from self._rows(item, segment.flush(), first_frame)
             finally:
@@ -85,10 +87,6 @@ class RecordingAnalysis:
             "analysed"
         )
 
-    def _observed(self, frame: Frame) -> Observation:
-        prediction = self._parts.detector.detect(frame.pixels)
-        return Observation.of(frame, prediction, small_grey(frame.pixels))
-
     def _rows(
         self, item: PoolItem, found: "Iterable[_Judged]", first_frame: int
     ) -> Iterator[PoolRow]:
@@ -97,6 +95,10 @@ class RecordingAnalysis:
             frame = context.observation.frame
             index = frame.source_frame or 0
             if index < first_frame:
+                continue
+            if judged.failure:
+                key = frame_key(item.key, index)
+                yield PoolRow(key=key, frame=index, problem=judged.failure)
                 continue
             boot = hashlib.blake2b(item.key.encode(errors="replace"), digest_size=_BOOT_BYTES)
             analysed = Analysed(
@@ -118,6 +120,7 @@ class _Judged:
     context: FrameContext
     named: list[Suspect]
     quality: ImageQuality
+    failure: str = ""  # why the model gave no output; empty if it did
 
 
 class _Segment:
@@ -127,10 +130,14 @@ class _Segment:
         self.number = number
         self._rules = CameraRules(plan)
         self._quality = QualityMonitor()
+        self._failed: dict[int, str] = {}  # by the number of the frame
         self._contexts = ContextBuilder(plan.thresholds, self._rules.look_ahead)
 
-    def add(self, observation: Observation) -> list[_Judged]:
+    def add(self, frame: Frame, prediction: Prediction) -> list[_Judged]:
         """Take the next frame; return the frames that can be judged now."""
+        if prediction.failure:
+            self._failed[frame.sequence] = why_failed(prediction)
+        observation = Observation.of(frame, prediction, small_grey(frame.pixels))
         return [self._judged(context) for context in self._contexts.push(observation)]
 
     def flush(self) -> list[_Judged]:
@@ -147,7 +154,8 @@ class _Segment:
             each if each.track is None else replace(each, track=first + each.track)
             for each in self._rules.named(context)
         ]
-        return _Judged(context, named, quality)
+        failure = self._failed.pop(observation.frame.sequence, "")
+        return _Judged(context, named, quality, failure)
 
 
 class _Source:
@@ -184,3 +192,8 @@ class _Source:
     def close(self) -> None:
         """Release the file."""
         self._source.close()
+
+
+def why_failed(prediction: Prediction) -> str:
+    """Return why there is nothing to judge: nobody can choose by what a model did not say."""
+    return f"cannot analyse the image: the model fails: {printable(prediction.failure, _LONGEST)}"

@@ -17,6 +17,7 @@ from PIL import Image
 
 from agent.dataset.folder import Dataset
 from agent.dataset.records import checked_record
+from agent.domain import Pixels, Prediction
 from agent.files import Disk
 from agent.pool.analysis.analyser import PoolAnalyser
 from agent.pool.analysis.candidate import candidate_of
@@ -29,6 +30,7 @@ from tests.pool.analysis.analysed import (
     street_jpeg,
     usual_parts,
 )
+from tests.replay.recordings import ConstantDetector
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -251,3 +253,20 @@ def test_masks_are_painted_before_the_model_sees_the_image(tmp_path: Path) -> No
     assert row.suspects == ()
     assert row.is_unusable  # nothing is left to see
     assert row.sha256 != hashlib.sha256(street_jpeg()).hexdigest()
+
+
+class FailingDetector(ConstantDetector):
+    """Fails on every image."""
+
+    def detect(self, pixels: Pixels) -> Prediction:
+        return Prediction(self.info, invalid=True, failure=f"no memory for {pixels.shape}")
+
+
+def test_an_image_on_which_the_model_fails_is_named(tmp_path: Path) -> None:
+    """It is not one of which the model's output is doubtful."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(street_jpeg())
+
+    row = row_of(path, replace(usual_parts(), detector=FailingDetector()))
+
+    assert row.problem.startswith("cannot analyse the image: the model fails: no memory for")

