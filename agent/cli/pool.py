@@ -204,6 +204,14 @@ def _nothing() -> Iterator[None]:
     yield
 
 
+def _other_files(passed_over: dict[str, int]) -> str:
+    """Return the most frequent endings of files that are not read; empty without any."""
+    endings = [(kind, count) for kind, count in passed_over.items() if kind.startswith(".")]
+    named = [f"{count:,} {kind}" for kind, count in endings[:_MOST_NAMED]]
+    rest = sum(count for _, count in endings[_MOST_NAMED:])
+    return ", ".join([*named, *([f"{rest:,} others"] if rest else [])])
+
+
 def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
     place = out.rstrip("/")
     for source in report["sources"]:
@@ -211,6 +219,8 @@ def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
             print(f"{source['source']}: cannot list {source['problem_count']:,} of its files")
             for problem in source["problems"][:_MOST_NAMED]:
                 print(f"  {printable(problem, _LONGEST)}")
+        if others := _other_files(source["passed_over"]):
+            print(f"{source['source']}: passed over {others}, which are not read")
     cameras = len(report["cameras"])
     print(f"analysed: {report['images']:,} images of {cameras:,} camera{'s' * (cameras != 1)}")
     if report["unreadable"]:

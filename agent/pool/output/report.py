@@ -150,7 +150,7 @@ def _source(summary: SourceSummary) -> dict[str, Any]:
     return {
         "source": summary.source,
         "items": {kind.value: count for kind, count in sorted(summary.items.items()) if count},
-        "passed_over": dict(summary.passed_over.most_common()),
+        "passed_over": summary.passed_over_by_count(),
         "repeated": summary.repeated,
         "without_record": summary.without_record,
         "problem_count": summary.problem_count,

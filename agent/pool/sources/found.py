@@ -59,5 +59,8 @@ class SourceSummary:
 
     def others(self) -> str:
         """Return such as `12 .txt, 1 hidden`: what is passed over, the most frequent first."""
-        ordered = sorted(self.passed_over.items(), key=lambda each: (-each[1], each[0]))
-        return counted(dict(ordered))
+        return counted(self.passed_over_by_count())
+
+    def passed_over_by_count(self) -> dict[str, int]:
+        """Return what is passed over, the most frequent first; the same on every machine."""
+        return dict(sorted(self.passed_over.items(), key=lambda each: (-each[1], each[0])))

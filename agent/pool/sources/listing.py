@@ -53,6 +53,8 @@ def list_items(
         checked = checked_sources(sources, output, is_sorted=False)
         items = _merged(checked, progress)
     summaries = [each.summary for each in checked]
+    for summary in summaries:
+        summary.problems.sort()  # folders are listed in any order
     _refuse([_why_empty(each) for each in summaries if not each.items and not each.repeated])
     return Listing(items, summaries, _readable(checked))
 
