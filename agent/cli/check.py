@@ -31,7 +31,8 @@ def check(
     Example: AGENT_CAMERAS=/dev/video0 capture-agent check
 
     Exits with 0 only if all pass, 78 if not. Stores and sends nothing; with --upload-test it sends
-    one frame in the lane `requested` with the rule `upload_test`, which no budget counts.
+    one frame in the lane `requested` with the rule `upload_test`, which no budget counts, and one
+    heartbeat.
     """
     findings = []
     screen = Console(highlight=False, emoji=False, soft_wrap=True)
@@ -96,6 +97,10 @@ def _findings(*, upload_test: bool) -> "Iterator[CheckResult]":
         from agent.cli.upload_test import send_marked_frame
 
         yield _tried("upload", lambda: send_marked_frame(settings, clock))
+        if settings.heartbeat is not None:
+            from agent.cli.heartbeat_check import send_heartbeat
+
+            yield _tried("heartbeat", lambda: send_heartbeat(settings, clock))
 
 
 def _name_all_that_is_wrong() -> str:

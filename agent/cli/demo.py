@@ -170,6 +170,7 @@ def play(source: Path, folder: Path, screen: Console, **hidden: Any) -> DemoResu
         spool_dir=folder / "spool",
         spool_min_free=0,
         upload_url=network.url,
+        heartbeat=None,
         **hidden,
     )
     with (folder / "agent.log").open("w", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.cli.heartbeat_check import heartbeat_fact
 from agent.cli.settings_warnings import settings_warnings
 from agent.detector.threshold_labels import unknown_labels
 from agent.domain import Pixels, Prediction
@@ -260,6 +261,7 @@ def check_endpoint(settings: Settings, clock: Clock) -> str:
     window = settings.upload_window
     if window is not None and window.opens_in(wall) > 0:
         result += f"; the upload window {window} is closed and opens {window.opening(wall)}"
+    result += f"; {heartbeat_fact(target, settings, clock)}"
     insecure = insecure_token_warning(url, settings.token)
     warnings += [text for text in (insecure, differing) if text]
     return "; warning: ".join([f"{target.name}: {result}", *warnings])
