@@ -33,6 +33,7 @@ AUTO = {
     "missing": "person is not trusted: lower bound 0.93 < 0.98",
     "left_out": "",
 }
+HEARTBEAT = {"every_s": 900.0, "last": None, "error": None, "refused": False}
 FEEDBACK = {
     "sha256": "0123456789abcdef",
     "made_at": "2026-11-29T12:00:00.000Z",
@@ -69,6 +70,7 @@ QUIET: dict[str, Any] = {
     "last_error": None,
     "target": "https://example.org/captures",
     "upload": "flowing",
+    "heartbeat": None,
     "mqtt": None,
     "mqtt_error": None,
     "best_value": None,
@@ -180,6 +182,22 @@ def camera(**facts: Any) -> dict[str, Any]:
             "proposed",
             {"feedback": FEEDBACK},
             'AGENT_THRESHOLDS="car=0.34" (best F1; not applied)',
+        ),
+        (
+            "heartbeat",
+            {"heartbeat": HEARTBEAT | {"last": "2026-05-28T20:24:40+00:00"}},
+            "every 15 m, the last 2.0 m ago",
+        ),
+        ("heartbeat", {"heartbeat": HEARTBEAT}, "every 15 m, none sent yet"),
+        (
+            "heartbeat",
+            {"heartbeat": HEARTBEAT | {"error": "cannot reach h: no"}},
+            "every 15 m, none sent yet; cannot reach h: no",
+        ),
+        (
+            "heartbeat",
+            {"heartbeat": HEARTBEAT | {"refused": True, "error": "the endpoint answers 404"}},
+            "not taken: the endpoint answers 404",
         ),
         ("mqtt", {"mqtt": "connected"}, "connected"),
         (

@@ -95,7 +95,8 @@ def test_one_marked_frame_goes_the_whole_way(
     assert record["rules"] == [{"name": "upload_test", "score": 1.0}]
     assert record["camera"] == "street"
     assert len(record["clip"]["frames"]) == 1  # the endpoint must prove clips too
-    assert identity in result.stdout.splitlines()[-1]
+    assert identity in result.stdout.splitlines()[-2]
+    assert "heartbeat  taken: " in result.stdout.splitlines()[-1]
     assert not (tmp_path / "spool").exists()
 
 

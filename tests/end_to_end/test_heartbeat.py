@@ -1,4 +1,4 @@
-"""AGENT_HEARTBEAT in the real daemon: what the endpoint hears, whatever becomes of it."""
+"""AGENT_HEARTBEAT in the real daemon: what the endpoint gets, whatever becomes of it."""
 
 import json
 import signal
@@ -25,21 +25,21 @@ SETTINGS = {
 }
 
 
-def heard(directory: Path, device: str = "gate-07") -> dict[str, Any]:
+def latest(directory: Path, device: str = "gate-07") -> dict[str, Any]:
     """The latest status of the device; empty before the first."""
     file = directory / "devices" / f"{device}.json"
     return dict(checked_status(file.read_bytes())) if file.exists() else {}
 
 
-def test_a_device_is_heard_while_it_runs_and_when_it_stops(
+def test_a_device_is_seen_while_it_runs_and_when_it_stops(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint(token="right")
     with Daemon(
         tmp_path, AGENT_UPLOAD_URL=receiver.url, AGENT_UPLOAD_TOKEN="right", **SETTINGS
     ) as daemon:
-        until(lambda: heard(receiver.directory).get("waiting") == 0, what=daemon.describe)
-        first = heard(receiver.directory)
+        until(lambda: latest(receiver.directory).get("waiting") == 0, what=daemon.describe)
+        first = latest(receiver.directory)
         assert (first["daemon"], first["heartbeat_s"], first["upload"]) == (
             "running",
             1.0,
@@ -54,25 +54,25 @@ def test_a_device_is_heard_while_it_runs_and_when_it_stops(
             assert first[name] == facts[name]
         daemon.process.terminate()
         assert daemon.ends() == 0
-    last = heard(receiver.directory)
+    last = latest(receiver.directory)
     assert (last["daemon"], last["exit_code"]) == ("stopped", 0)
     assert last["needs"] == ["the daemon does not run"]
     assert last["model_sha256"] == first["model_sha256"]
 
 
-def test_a_killed_device_falls_silent_and_is_heard_again(
+def test_a_killed_device_falls_silent_and_is_seen_again(
     tmp_path: Path, endpoint: Callable[..., LocalEndpoint]
 ) -> None:
     receiver = endpoint()
     with Daemon(tmp_path, AGENT_UPLOAD_URL=receiver.url, **SETTINGS) as daemon:
-        until(lambda: bool(heard(receiver.directory)), what=daemon.describe)
+        until(lambda: bool(latest(receiver.directory)), what=daemon.describe)
         daemon.signal(signal.SIGKILL)
         daemon.ends()
-    before = heard(receiver.directory)
+    before = latest(receiver.directory)
     assert before["daemon"] == "running"
     with Daemon(tmp_path, AGENT_UPLOAD_URL=receiver.url, **SETTINGS) as daemon:
         until(
-            lambda: heard(receiver.directory)["since_boot_s"] > before["since_boot_s"],
+            lambda: latest(receiver.directory)["since_boot_s"] > before["since_boot_s"],
             what=daemon.describe,
         )
 
@@ -130,7 +130,7 @@ def test_an_endpoint_without_heartbeats_gets_all_captures_and_one_question(
         assert daemon.ends() == 0
 
 
-def test_a_device_whose_captures_are_refused_is_heard_with_the_reason(tmp_path: Path) -> None:
+def test_a_device_whose_captures_are_refused_is_seen_with_the_reason(tmp_path: Path) -> None:
     def behave(stream: Any, request: Request, stopping: Any) -> None:
         answer = 204 if request.line.startswith("PUT") else 401
         response(answer)(stream, request, stopping)
@@ -174,8 +174,8 @@ def test_no_password_of_any_setting_leaves_in_a_heartbeat(
     ) as daemon:
         until(
             lambda: (
-                all(each["error"] for each in heard(receiver.directory).get("cameras", [{}]))
-                if heard(receiver.directory)
+                all(each["error"] for each in latest(receiver.directory).get("cameras", [{}]))
+                if latest(receiver.directory)
                 else False
             ),
             what=daemon.describe,
@@ -187,10 +187,10 @@ def test_no_password_of_any_setting_leaves_in_a_heartbeat(
 
 def test_a_folder_has_the_latest_status(tmp_path: Path) -> None:
     with Daemon(tmp_path, AGENT_UPLOAD_URL=f"dir:{tmp_path / 'stick'}", **SETTINGS) as daemon:
-        until(lambda: bool(heard(tmp_path / "stick")), what=daemon.describe)
-        first = heard(tmp_path / "stick")
+        until(lambda: bool(latest(tmp_path / "stick")), what=daemon.describe)
+        first = latest(tmp_path / "stick")
         until(
-            lambda: heard(tmp_path / "stick")["since_boot_s"] > first["since_boot_s"],
+            lambda: latest(tmp_path / "stick")["since_boot_s"] > first["since_boot_s"],
             what=daemon.describe,
         )
 
@@ -218,4 +218,4 @@ def test_the_upload_test_sends_one(tmp_path: Path, endpoint: Callable[..., Local
     )
     assert "heartbeat  taken: " in done.stdout, done.stdout
     assert "a heartbeat each 1s; --upload-test shows" in done.stdout
-    assert heard(receiver.directory)["daemon"] == "none"
+    assert latest(receiver.directory)["daemon"] == "none"
