@@ -83,12 +83,16 @@ def place_of(out: str, *, below: str = "") -> Place:
     Raises `ConfigurationError`.
     """
     from agent.dataset.bucket_address import is_bucket
+    from agent.pool.output.place import KEPT
     from agent.pool.store.local_place import LocalPlace
 
     if is_bucket(out):
-        raise NotImplementedError
+        from agent.pool.store.bucket_place import BucketPlace
+
+        prefix = out.rstrip("/")
+        return BucketPlace(f"{prefix}/{KEPT}/{below}" if below else prefix)
     folder = Path(out).absolute()
-    return LocalPlace(folder / ".pool" / below if below else folder)
+    return LocalPlace(folder / KEPT / below if below else folder)
 
 
 def chances_of(settings: Settings, model: ModelInfo, *, named: str) -> PoolChances | None:

@@ -141,7 +141,7 @@ def _shares(report: Json) -> Iterator[str]:
         "expected failures; an image may have suspects of several rules",
         [
             Bar(
-                printable(each["rule"], 80),
+                printable(each["rule"].replace("_", " "), 80),
                 (Part(each["expected_failures"], "third"),),
                 _expected(each),
             )
