@@ -59,7 +59,7 @@ def _tiles(report: Json) -> Iterator[str]:
             (
                 f"{failures / best:.0%}" if best else "100%",
                 "of the best possible",
-                "at least: proven, whatever else is chosen",
+                "at least: that is proven",
             ),
             (
                 number(cameras),
