@@ -52,7 +52,9 @@ def heartbeats_in(
     found: list[Found] = []
     for key, size in bucket.objects(DEVICES):
         name = key.removeprefix(f"{DEVICES}/")
-        if not name.endswith(ENDING) or "/" in name:
+        if "/" in name:
+            continue  # captures of a device that is named as this folder
+        if not name.endswith(ENDING):
             found.append(foreign(name))
         elif size > READ_MAX:
             found.append(too_long(name, size))

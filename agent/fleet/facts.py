@@ -5,6 +5,7 @@ from typing import Any
 
 from agent.fleet.devices import Camera, Device
 from agent.fleet.fleet import Fleet
+from agent.printable import printable
 from agent.record.timestamp import timestamp
 
 SCHEMA = 1
@@ -32,7 +33,7 @@ def facts_of(fleet: Fleet) -> dict[str, Any]:
         },
         "notes": list(fleet.notes),
         "problems": [
-            {"name": each.name, "why": each.why, "is_heartbeat": each.is_heartbeat}
+            {"name": printable(each.name), "why": each.why, "is_heartbeat": each.is_heartbeat}
             for each in fleet.problems
         ],
         "devices": [_device(each) for each in fleet.devices],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from agent.fleet.devices import Condition, Device, Heartbeat, Need, Problem, Reports
 from agent.fleet.needs import CLOCK_OFF_S, Moment, cameras_of, captures, needs_of, was_stopped
+from agent.printable import printable
 from agent.record.timestamp import seconds_of
 from agent.settings.units import show_span
 
@@ -87,7 +88,7 @@ def fleet_of(reports: Reports, now: float) -> Fleet:
         _totals(found),
         usual,
         reports.problems,
-        tuple(_notes(found, usual_off)),
+        tuple(_notes(found, usual_off, now)),
     )
 
 
@@ -207,7 +208,7 @@ def _without_heartbeat(name: str, latest: float | None, reports: Reports, now: f
     taken = None if latest is None else max(now - latest, 0.0)
     when = "" if taken is None else f", its latest capture is {show_span(taken)} old"
     return Device(
-        name,
+        printable(name),  # of a record, in which nobody checked it
         Condition.NO_HEARTBEAT,
         f"no heartbeat{when}: set AGENT_HEARTBEAT=15m on it, or update its agent",
         since_s=taken,
@@ -265,13 +266,19 @@ def _totals(devices: Sequence[Device]) -> Totals:
     )
 
 
-def _notes(devices: Sequence[Device], usual_off: float) -> Iterable[str]:
+def _notes(devices: Sequence[Device], usual_off: float, now: float) -> Iterable[str]:
     seen = [each for each in devices if each.seen_s is not None]
+    early = sum((each.seen_at or 0.0) > now + CLOCK_OFF_S for each in seen)
+    if early:
+        yield (
+            f"the latest heartbeat of {early:,} devices came at a later time than it is now: check "
+            "this computer's clock; until then, whether they are silent is not known"
+        )
     if len(seen) >= _FEW and all(each.condition is Condition.SILENT for each in seen):
         latest = min(each.seen_s or 0.0 for each in seen)
         yield (
             f"no device has sent a heartbeat for {show_span(latest)}: rather than each of them, "
-            "check the endpoint of their heartbeats and the network between"
+            "check the endpoint of their heartbeats, the network between, and this computer's clock"
         )
     if usual_off:
         side = "ahead of" if usual_off > 0 else "behind"

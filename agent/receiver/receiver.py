@@ -5,6 +5,7 @@ waits for, only after the capture is safe from a power cut. The statuses of devi
 stored beside the captures, in `devices/`, and shown at `/fleet` (`fleet_view`).
 """
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock, Thread
@@ -21,6 +22,8 @@ from agent.record.verdicts import verdicts_of
 from agent.system import SystemClock
 from agent.web.access import Headers
 from agent.web.access import Refusal as ViewRefusal
+from agent.web.address import WebAddress
+from agent.web.hosts import reached_at
 
 BODY_MAX = 64 * 1024 * 1024
 """Bytes of one request."""
@@ -102,7 +105,8 @@ class Receiver:
         shown = f"[{host}]" if ":" in host else host
         self.port = int(self._server.server_address[1])
         self.url = f"http://{shown}:{self.port}{PATHS[0]}"
-        self.fleet_url = f"http://{shown}:{self.port}{PAGE_PATH}"
+        browsed = reached_at(WebAddress(host=host, port=self.port), socket.gethostname())
+        self.fleet_url = f"http://{browsed}{PAGE_PATH}"
         self._fleet = FleetView(
             dataset.directory,
             Disk(inside=dataset.directory),

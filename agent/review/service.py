@@ -20,7 +20,7 @@ from agent.review.thumbnails import Thumbnails
 from agent.web.access import Access
 from agent.web.address import WebAddress
 from agent.web.app import guarded
-from agent.web.hosts import own_hosts
+from agent.web.hosts import own_hosts, reached_at
 from agent.web.limits import LIMITS, WebLimits
 from agent.web.listening import Listening
 from agent.web.observer import WebObserver
@@ -79,12 +79,6 @@ def served(
     server = WebServer(app, [listening], observer, limits=limits, tls=terms.tls)
     server.step()
     try:
-        yield f"{scheme}://{_reached_at(address, computer)}/"
+        yield f"{scheme}://{reached_at(address, computer)}/"
     finally:
         server.close()
-
-
-def _reached_at(address: WebAddress, computer: str) -> WebAddress:
-    """Return the address for a browser: nothing is reached at 0.0.0.0 but from this computer."""
-    is_any = address.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
-    return WebAddress(host=computer, port=address.port) if is_any and computer else address

@@ -110,3 +110,9 @@ def own_hosts(address: WebAddress, computer: str) -> OwnHosts:
         first = computer.partition(".")[0]
         names |= {computer, first, f"{first}.local"}
     return OwnHosts(address.port, frozenset(names), takes_any_ip=True)
+
+
+def reached_at(address: WebAddress, computer: str) -> WebAddress:
+    """Return the address for a browser: nothing is reached at 0.0.0.0 but from this computer."""
+    is_any = address.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+    return WebAddress(host=computer, port=address.port) if is_any and computer else address

@@ -9,12 +9,15 @@ from selenium.webdriver.common.keys import Keys
 
 from agent.dataset.folder import Dataset
 from agent.files import Disk
+from agent.fleet.fleet import fleet_of
+from agent.fleet.page import page_of
 from agent.receiver.receiver import Receiver
 from agent.record.device_names import status_file
 from agent.record.timestamp import timestamp
 from agent.system import SystemClock
 from tests.browser.chromium import DESKTOP, FOREIGN_NAME, PHONE, ZOOMED, Browser, Screen
-from tests.fakes.fleet import simulated_heartbeats, status_fields
+from tests.fakes.clock import WALL
+from tests.fakes.fleet import simulated_heartbeats, simulated_reports, status_fields
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +101,20 @@ def test_columns_sort_and_conditions_filter_by_the_keyboard_alone(
     assert head.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
     browser.press(Keys.ENTER)
     assert names(browser)[0] == first
+
+
+def test_a_page_in_a_file_filters_and_sorts_too(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "fleet.html"
+    page.write_text(page_of(fleet_of(simulated_reports(50), WALL), "dataset"), "utf-8")
+    browser.open(page.as_uri())
+
+    browser.one("#filter").send_keys("silent")
+    browser.script("document.querySelector('th.delivered button').click()")
+
+    assert names(browser) == ["lane-0003"]
+    browser.open(browser.driver.current_url)
+    assert names(browser) == ["lane-0003"]
+    assert browser.console() == []
 
 
 def test_a_page_without_an_answer_says_so_and_keeps_its_rows(

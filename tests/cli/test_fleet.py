@@ -1,6 +1,7 @@
 """`capture-agent fleet`: what people read, what programs read, and the exit code."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_page_is_written(tmp_path: Path) -> None:
     assert run(tmp_path, "--report", tmp_path / "fleet.html").exit_code == 0
     assert "<b>gate</b>" in (tmp_path / "fleet.html").read_text("utf-8")
     assert run(tmp_path, "--report", tmp_path / "devices" / "gate.json").exit_code == 78
+
+
+def test_hostile_names_of_captures_and_files_are_shown_escaped(tmp_path: Path) -> None:
+    sent(tmp_path, "gate")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "x.json").write_text('{"device": "\\ud800\\u001b[2J"}')
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/devices/\xff\n.json")).write_bytes(b"{")
+
+    for words in (["--json"], ["--all"], ["--report", tmp_path / "page.html"]):
+        result = run(tmp_path, *words)
+
+        assert result.exit_code == 1
+        assert r"\ud800\x1b[2J" in result.output.replace("\\\\", "\\")
+        assert r"devices/\udcff\n.json" in result.stderr
 
 
 def test_captures_alone_are_a_fleet_too(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_each_heartbeat_has_the_time_at_which_its_object_was_written(store: S3St
 def test_what_the_store_denies_is_named_and_the_rest_is_shown(store: S3Store) -> None:
     put(store, "a", "b", "c")
     store.write("captures/yard/devices/note.txt", b"of a person")
+    store.write("captures/yard/devices/2026-05-28/x.json", b"of a device of that name")
     store.write("captures/yard/devices/huge.json", b" " * (READ_MAX + 1))
     store.write("captures/yard/devices/half.json", b'{"schema"')
     store.faults.extend([None, ("403 Forbidden", "AccessDenied"), ("500 Error", "InternalError")])

@@ -217,6 +217,13 @@ def test_where_all_are_silent_the_endpoint_is_the_reason() -> None:
     assert found.notes[0].startswith("no device has sent a heartbeat for 1.0 d: rather than each")
 
 
+def test_a_heartbeat_from_the_future_is_told() -> None:
+    found = fleet(heartbeat(status_fields(at=WALL + DAY), WALL + DAY))
+
+    assert found.devices[0].seen_s == 0
+    assert found.notes[0].startswith("the latest heartbeat of 1 devices came at a later time")
+
+
 def test_time_without_a_receiver_is_no_silence() -> None:
     before = heartbeat(status_fields("gate"), WALL)
     away = (WALL + 60, WALL + 3 * DAY)
