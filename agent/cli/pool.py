@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from agent.cli import console
+from agent.cli.pool_progress import analysis_shown
 from agent.printable import printable
 
 if TYPE_CHECKING:
-    from agent.pool.engine import AnalysisProgress
     from agent.settings.declarations import Settings
 
 _MOST_NAMED = 3  # unreadable images
@@ -122,7 +112,7 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
     with _counter("listing") as counted:
         run.list_items(counted)
     with run.owned():
-        with _bar("analysing", "items") as told:
+        with analysis_shown("analysing") as told:
             run.analyse(told)
         with _counter("choosing"):
             run.choose()
@@ -143,47 +133,6 @@ def _settings(feedback: Path | None, fps: float | None) -> "Settings":
     if fps is not None:
         changed["fps"] = fps
     return console.settings().model_copy(update=changed)
-
-
-class _RateColumn(ProgressColumn):
-    """How many are done in a second, over all of this run."""
-
-    def render(self, task: Task) -> Text:
-        """Return the text of the column."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} a second" if speed else "", style="progress.data.speed")
-
-
-@contextmanager
-def _bar(what: str, unit: str) -> "Iterator[Callable[[AnalysisProgress], None]]":
-    """Show a bar with rate and time left on a terminal; notes are told at once."""
-    screen = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit, markup=False),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[unreadable]}", markup=False),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
-    ) as shown:
-        task = shown.add_task(what, total=None, unreadable="")
-
-        def told(progress: "AnalysisProgress") -> None:
-            for note in progress.notes:
-                shown.print(printable(note, 1000), markup=False, highlight=False)
-            count = progress.unreadable
-            shown.update(
-                task,
-                total=progress.total,
-                completed=progress.done,
-                unreadable=f"{count:,} unreadable" if count else "",
-            )
-
-        yield told
 
 
 @contextmanager

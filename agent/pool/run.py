@@ -70,7 +70,8 @@ class AnalysedItems:
         if self._order is None:
             store = PartStore(self._place)
             keys = _Keys(self._items)
-            is_all = len(store.finished()) == len(self._items)
+            kept = store.kept()
+            is_all = len(kept.finished) == len(self._items) and not kept.begun
             self._order = RowOrder(store, None if is_all else frozenset(keys))
         return self._order
 

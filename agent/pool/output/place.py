@@ -26,6 +26,7 @@ KEPT = ".pool"
 
 _CHOICE = "choice.json"
 _LOCK = "lock"
+_PROCESS_BYTES = 12
 _LOCK_S = 0.5  # until a call is refused
 
 
@@ -93,10 +94,11 @@ def owned_folder(directory: Path, disk: Disk) -> Iterator[None]:
         try:
             disk.make_directory(directory / KEPT)
             held.enter_context(disk.locked(directory / KEPT / _LOCK, seconds=_LOCK_S))
+            disk.overwrite(directory / KEPT / _LOCK, str(os.getpid()).encode())
         except BlockingIOError:
             raise TemporaryError(
                 f"cannot use --out {printable(directory)}: another `capture-agent pool` works "
-                "there; wait until it ends, or name another folder"
+                f"there, {_owner(directory, disk)}; wait until it ends, or name another folder"
             ) from None
         except OSError as error:
             _refuse(directory, error.strerror or str(error), is_full=is_disk_full(error))
@@ -111,6 +113,17 @@ def check_prefix(bucket: Bucket) -> None:
             f"cannot use --out {bucket.name}: there are other objects, and no pool was written "
             "there; name a new prefix"
         )
+
+
+def _owner(directory: Path, disk: Disk) -> str:
+    """Return the process that holds the lock, as far as it could say so on a full disk."""
+    with contextlib.suppress(OSError):
+        process = disk.beginning(directory / KEPT / _LOCK, _PROCESS_BYTES)[0].decode(
+            "ascii", "replace"
+        )
+        if process.isdigit():
+            return f"the process {process}"
+    return "a process of its own"
 
 
 def _refuse(directory: Path, why: str, *, is_full: bool = False) -> NoReturn:
