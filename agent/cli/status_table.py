@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agent.printable import printable
 from agent.runtime.daemon_view import Presence
-from agent.settings.units import show_size, show_span
+from agent.settings.units import show_duration, show_size, show_span
 
 _GOOD, _WORTH_A_LOOK, _BAD = "green", "yellow", "red"
 _UPLOAD = {"flowing": _GOOD, "delayed": _WORTH_A_LOOK, "closed": "", "blocked": _BAD}
@@ -161,7 +161,7 @@ def _heartbeat(facts: Mapping[str, Any], now: float) -> Row:
     if facts["refused"]:
         return "heartbeat", f"not taken: {facts['error']}", ""
     last = f"the last {_ago(facts['last'], now)}" if facts["last"] else "none sent yet"
-    shown = f"every {show_span(facts['every_s'])}, {last}"
+    shown = f"every {show_duration(facts['every_s'])}, {last}"
     if facts["error"]:
         return "heartbeat", f"{shown}; {facts['error']}", _WORTH_A_LOOK
     return "heartbeat", shown, _GOOD if facts["last"] else ""

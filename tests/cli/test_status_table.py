@@ -186,13 +186,13 @@ def camera(**facts: Any) -> dict[str, Any]:
         (
             "heartbeat",
             {"heartbeat": HEARTBEAT | {"last": "2026-05-28T20:24:40+00:00"}},
-            "every 15 m, the last 2.0 m ago",
+            "every 15m, the last 2.0 m ago",
         ),
-        ("heartbeat", {"heartbeat": HEARTBEAT}, "every 15 m, none sent yet"),
+        ("heartbeat", {"heartbeat": HEARTBEAT}, "every 15m, none sent yet"),
         (
             "heartbeat",
             {"heartbeat": HEARTBEAT | {"error": "cannot reach h: no"}},
-            "every 15 m, none sent yet; cannot reach h: no",
+            "every 15m, none sent yet; cannot reach h: no",
         ),
         (
             "heartbeat",
