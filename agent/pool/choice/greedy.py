@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from math import inf
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,8 @@ from agent.pool.choices import Bounds, Choice, NearDuplicate, Pick
 
 FOLLOWING = 20
 """Candidates that would come next, whose values are told."""
+
+_TIMES_BOUNDED = 20  # while choosing
 
 MOST_NAMED = 10_000
 """Near-duplicates that are named; all are counted."""
@@ -90,7 +93,7 @@ class _Greedy:
         self._of_label: Counter[str] = Counter()
         self._is_class_full = False
         self._waiting = read_all(shards, self._first_bound, self._number_of)
-        self._most_first = self._waiting.sum_of_highest(bounds.take, bounds.per_camera)
+        self._most = inf
         self._exact = max(effort.exact, 5 * len(self._waiting.bounds)) if effort.exact else 0
         self._held: dict[int, Held] = {}
         self._heap: list[Turn] = []
@@ -100,17 +103,19 @@ class _Greedy:
         """Choose."""
         found, take = self._found, self._bounds.take
         self._load()
+        self._bound_others()
         while len(found.picks) < take and self._step():
-            pass
+            if not len(found.picks) % (take // _TIMES_BOUNDED + 1):
+                self._bound_others()
+        self._bound_others()
         picks = tuple(found.picks)
-        most = self._most(picks)
         counted = found.near_count, tuple(found.near), found.exact, found.least_step
         while len(found.picks) < take + FOLLOWING and self._step():
             pass
         near_count, near, exact, least = counted
         return Choice(
             picks,
-            most,
+            self._most,
             near_count,
             tuple(each.value for each in found.picks[len(picks) :]),
             shown_before=found.shown_before,
@@ -202,13 +207,18 @@ class _Greedy:
                 NearDuplicate(candidate.key, candidate.id, self._valuation.images.keys[like])
             )
 
-    def _most(self, picks: Sequence[Pick]) -> float:
-        """Return what no other choice within the bounds exceeds, as `Choice.most` says."""
-        take, per_camera = self._bounds.take, self._bounds.per_camera
+    def _bound_others(self) -> None:
+        """Lower what no other choice within the bounds exceeds, as `Choice.most` says.
+
+        It shows at most what was chosen so far, and what its own images add to that. The best such
+        bound is not always that of the whole choice (Leskovec et al. 2007, "Cost-effective outbreak
+        detection in networks").
+        """
         if self._is_class_full:  # others of a full class count in other choices
-            return self._most_first
-        rest = self._waiting.sum_of_highest(take, per_camera)
-        return min(self._most_first, sum(each.value for each in picks) + rest)
+            return
+        so_far = sum(each.value for each in self._found.picks)
+        rest = self._waiting.sum_of_highest(self._bounds.take, self._bounds.per_camera)
+        self._most = min(self._most, so_far + rest)
 
 
 def _label_of(candidate: Candidate, added: Sequence[float]) -> str:
