@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.pool.analysis.analyser import PoolAnalyser
 from agent.pool.analysis.candidate import candidate_of
@@ -17,6 +19,7 @@ from agent.pool.rows import PoolRow
 from agent.selection.feedback import Side
 from tests.fakes.captures import capture_id, record_of
 from tests.pool.analysis.analysed import street, street_jpeg, usual_parts
+from tests.replay.recordings import ConstantDetector
 
 DETECTIONS = [
     {"label": "car", "class_id": 2, "confidence": 0.45, "box": [64.0, 27.2, 128.0, 136.0]},
@@ -209,3 +212,46 @@ def test_a_record_with_very_many_suspects_has_a_bounded_row(tmp_path: Path) -> N
 
     assert len(row.suspects) == 128
     assert min(each.p for each in row.suspects) == pytest.approx(0.4872)
+
+
+_NUMBERS = st.one_of(st.integers(), st.floats(), st.booleans(), st.none())
+_TEXTS = st.text(max_size=5)
+_VALUES = st.recursive(
+    st.one_of(_NUMBERS, _TEXTS, st.sampled_from(["flicker", "invalid_output", "car"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from(["rule", "label", "p", "box", "track", "x"]), inner),
+    ),
+    max_leaves=12,
+)
+_SUSPECT = st.fixed_dictionaries(
+    {"rule": st.sampled_from(["flicker", "clash"]), "p": _NUMBERS},
+    optional={
+        "box": st.lists(_NUMBERS, min_size=4, max_size=4) | st.none(),
+        "label": _TEXTS | st.none(),
+        "track": _NUMBERS,
+        "prior": _NUMBERS,
+    },
+)
+_FIELDS = st.sampled_from(
+    ["suspects", "detections", "model", "thresholds", "captured_at", "device", "camera", "lane"]
+)
+
+
+@given(st.dictionaries(_FIELDS, _VALUES, max_size=2), st.lists(_SUSPECT, max_size=3))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_record_ends_the_run(
+    tmp_path: Path, changes: dict[str, Any], suspects: list[dict[str, Any]]
+) -> None:
+    """It has a row: with a problem, or with numbers that a choice can work with."""
+    parts = replace(usual_parts(), detector=ConstantDetector())
+    sha256 = parts.detector.info.sha256
+    model = {"name": "constant", "sha256": sha256, "task": "detect", "provider": "cpu"}
+    item = stored(tmp_path, **{"suspects": suspects, "model": model, **changes})
+
+    row = row_of(item, parts)
+
+    if not row.problem:
+        for place in candidate_of(row).view.places:
+            assert 0 <= place.p <= 1
+            assert place.box is None or all(0 <= side <= 1 for side in place.box)
