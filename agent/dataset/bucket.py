@@ -31,7 +31,8 @@ _TIMEOUT = 120.0  # seconds of a request; a clip has some megabytes
 _RETRIES = 4
 _RETRY_SECONDS = 60
 _PAGE = 1000  # objects of one response
-_PIECE = 16_000_000  # bytes of a request for a part of an object
+_MB = 1_000_000
+_PIECE = 16 * _MB  # bytes of a request for a part of an object
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED = frozenset({"401", "403"})
@@ -153,7 +154,7 @@ class Bucket:
             except FileNotFoundError:
                 raise ObjectMissing(f"{key} is not there") from None
             if found.meta["size"] > most:
-                raise ObjectMissing(f"{key} has more than {most} bytes")
+                raise _too_large(key, most)
             written = found.meta["last_modified"].timestamp()
             if found.meta["size"] <= _PIECE:
                 return bytes(found.bytes()), written
@@ -172,7 +173,7 @@ class Bucket:
             try:
                 about = self._library.head(self._store, self._whole(key))
                 if about["size"] > most:
-                    raise ObjectMissing(f"{key} has more than {most} bytes")
+                    raise _too_large(key, most)
                 for begin in range(0, about["size"], _PIECE):
                     part = (begin, min(begin + _PIECE, about["size"]))
                     options: GetOptions = {"range": part, "if_match": about["e_tag"]}
@@ -282,3 +283,8 @@ class Bucket:
         if _NO_CONNECTION in text:
             return f"{store} cannot be reached; check the network and AWS_ENDPOINT_URL"
         return printable(redact(text.partition("\n")[0]), 300)
+
+
+def _too_large(key: str, most: int) -> ObjectMissing:
+    limit = f"{most // _MB} MB" if most >= _MB else f"{most} bytes"
+    return ObjectMissing(f"{key} has more than {limit}")

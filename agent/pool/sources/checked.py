@@ -89,7 +89,7 @@ class _Sources:
         place = f"{path}".rstrip("/") + "/"
         if place not in self._found:
             summary = SourceSummary(printable(text))
-            items = FolderSource(path, summary, self._folder).items
+            items = FolderSource(path, summary, self._folder, self._found.keys()).items
             self._found[place] = CheckedSource(place, summary, items)
 
     def ordered(self) -> list[CheckedSource]:

@@ -8,11 +8,13 @@ nothing is read that the source does not hold.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.errors import TemporaryError
 from agent.pool.items import ItemKind
+from agent.pool.sources.faults import OF_THE_MACHINE
 from agent.pool.sources.found import Found, SourceSummary, Stream
 from agent.pool.sources.item_list import ItemGroup
 from agent.pool.sources.kinds import HIDDEN, LINK, OUTPUT, OWN_FOLDERS, UNUSABLE, ending, kind_of
@@ -37,7 +39,15 @@ class _Folder:
 class FolderSource:
     """A folder as a source. `root` and `output` are absolute and have no links in them."""
 
-    def __init__(self, root: Path, summary: SourceSummary, output: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        summary: SourceSummary,
+        output: Path | None = None,
+        roots: Collection[str] = (),
+    ) -> None:
+        """Make a source; `roots` are those of all sources, with a slash at the end."""
+        self._roots = roots
         self._root = f"{root}".rstrip("/") + "/"
         self._name = root.name or "root"
         self._output = f"{output}/" if output else ""
@@ -62,6 +72,10 @@ class FolderSource:
         try:
             stack.append(self._opened(path))
         except OSError as error:
+            if error.errno in OF_THE_MACHINE:
+                raise TemporaryError(
+                    f"cannot list {printable(path)}: {error.strerror}; call it again"
+                ) from error
             self._summary.problem(path, _why(error))
 
     def _found(self, folder: _Folder, name: str) -> Found:
@@ -133,6 +147,8 @@ class FolderSource:
         """Return how a link with the name of an image is counted; empty if it is read."""
         target = os.path.realpath(link)
         if not target.startswith(self._root):
+            if any(target.startswith(root) for root in self._roots):
+                return LINK
             return self._problem(
                 link, "the link leaves the source; give what it names as a SOURCE, or copy it"
             )

@@ -1,6 +1,5 @@
 """Reads the bytes of items, from disk or from a bucket, in any process."""
 
-import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from agent.errors import ConfigurationError, TemporaryError, UnusableImage
 from agent.files import open_regular, read_regular_file, temporary_file
 from agent.pool.items import PoolItem
 from agent.pool.sources.checked import opened_bucket
+from agent.pool.sources.faults import NO_ROOM, OF_THE_MACHINE
 from agent.printable import printable
 
 RECORDING_MAX = 50_000_000_000
@@ -25,14 +25,6 @@ _DENIALS = 3  # objects that must not be read, before one that may: none may
 _CHECK = 100  # denials in a row after which it is asked again whether anything may be read
 
 _LONGEST = 500  # characters of a reason
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_OF_THE_MACHINE = frozenset(
-    {
-        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
-        *(errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH),
-    }
-)
-"""What is no fault of a file: no memory, or a network share that does not answer."""
 
 
 class ItemReader:
@@ -130,11 +122,11 @@ def _explained(what: str, key: str) -> Iterator[None]:
         raise UnusableImage(f"{cannot}: {printable(error, _LONGEST)}") from error
     except OSError as error:
         why = printable(error.strerror or error)
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise TemporaryError(
                 f"{cannot} {printable(key)}: {why} for its copy in {tempfile.gettempdir()}; make "
                 "room, or name another folder in TMPDIR"
             ) from error
-        if error.errno in _OF_THE_MACHINE:
+        if error.errno in OF_THE_MACHINE:
             raise TemporaryError(f"{cannot} {printable(key)}: {why}; call it again") from error
         raise UnusableImage(f"{cannot}: {why}") from error

@@ -177,6 +177,10 @@ def test_links_lead_nowhere_outside_and_not_in_circles(tmp_path: Path) -> None:
         f"{root}/self.jpg: the link names no regular file",
     ]
 
+    with_private = listed(root, secret.parent)
+    assert len(with_private.items) == 4
+    assert with_private.sources[1].problem_count == 2
+
 
 def test_odd_names_are_read_or_named(tmp_path: Path) -> None:
     root = with_files(tmp_path / "yard", "new\nline.jpg", "\x1b[31m.jpg", "日本/é #?.jpg", "a.jpg")
