@@ -12,6 +12,12 @@ from agent.pool.rows import PoolRow
 class Analyser(Protocol):
     """Reads and analyses items. Made once in each process; not thread-safe."""
 
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        """Take note of the items that come next, in order; they may be fetched meanwhile.
+
+        Each call replaces what was expected before. Nothing depends on it but the speed.
+        """
+
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         """Yield the rows of an item: one, or one for each analysed frame of a recording.
 
@@ -23,6 +29,10 @@ class Analyser(Protocol):
 
 MakesAnalyser = Callable[[], Analyser]
 """Makes the analyser of a process. It can be pickled and is the same everywhere."""
+
+
+EXPECTED = 5
+"""Items that an engine tells an analyser to expect: the next one, and those after it."""
 
 
 @dataclass(frozen=True, slots=True)

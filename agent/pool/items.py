@@ -1,5 +1,6 @@
 """What a pool consists of, before anything of it is read."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +39,9 @@ class ReadsItems(Protocol):
     alone: it is missing, too large, no regular file, or may not be read. It raises
     `ConfigurationError` and `TemporaryError` for what is no fault of the item.
     """
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        """Take note of the items that are read next, see `Analyser.expect`."""
 
     def read(self, item: PoolItem) -> bytes:
         """Return the bytes of the image of an item."""

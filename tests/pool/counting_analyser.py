@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.errors import ConfigurationError, TemporaryError
@@ -20,6 +20,9 @@ class CountingAnalyser:
     def __init__(self, notes: Path, seconds: float) -> None:
         self._notes = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._seconds = seconds
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        pass
 
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         if item.kind is ItemKind.RECORDING:

@@ -1,6 +1,6 @@
 """Analyses the items of a pool: each image is read once, and the model runs on it once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -35,6 +35,10 @@ class PoolAnalyser:
     def __init__(self, parts: AnalysisParts) -> None:
         self._parts = parts
         self._recordings = RecordingAnalysis(parts)
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        """Take note of the items that come next; see `agent.pool.engine.Analyser`."""
+        self._parts.reader.expect(items)
 
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         """Yield the rows of an item; see `agent.pool.engine.Analyser`."""

@@ -7,10 +7,11 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from multiprocessing.connection import Connection
 
 from agent.errors import ConfigurationError, TemporaryError
-from agent.pool.engine import Analyser, MakesAnalyser, RowPart, RowStore
+from agent.pool.engine import EXPECTED, Analyser, MakesAnalyser, RowPart, RowStore
 from agent.pool.engines.messages import (
     Advanced,
     Broken,
@@ -89,6 +90,7 @@ class _Worker:
         while not self._is_stopping:
             self._listen(wait=not self._tasks)
             if self._tasks and not self._is_stopping:
+                self._expect()
                 self._do(self._tasks.popleft())
         self._part.close()
 
@@ -104,6 +106,10 @@ class _Worker:
             elif isinstance(message, Stop):
                 self._is_stopping = True
                 return
+
+    def _expect(self) -> None:
+        coming = islice(self._tasks, EXPECTED)
+        self._analyser.expect([task.item for task in coming if isinstance(task, Task)])
 
     def _do(self, task: Task | GiveUp) -> None:
         if isinstance(task, GiveUp):

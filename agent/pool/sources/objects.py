@@ -218,10 +218,9 @@ class BucketSource:
             self._groups = {each: made for each, made in self._groups.items() if each[0] == prefix}
             shown = printable(camera, _LONGEST_CAMERA)
             group = self._groups[known] = ItemGroup(prefix, kind, shown, records)
-        if size:
-            self._count += 1
-            if self._count & (self._count - 1) == 0:
-                self._samples.append(key)
+        self._count += 1
+        if self._count & (self._count - 1) == 0:
+            self._samples.append(key)
         return self._begin + key, group, size
 
     def _records(self, dataset: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from agent.dataset.bucket_address import SCHEME, is_bucket
 from agent.dataset.records import RECORD_MAX
 from agent.errors import ConfigurationError, TemporaryError, UnusableImage
 from agent.files import open_regular, read_regular_file, temporary_file
-from agent.pool.items import PoolItem
+from agent.pool.items import ItemKind, PoolItem
+from agent.pool.sources.ahead import Ahead
 from agent.pool.sources.checked import opened_bucket
 from agent.pool.sources.faults import NO_ROOM, OF_THE_MACHINE
 from agent.printable import printable
@@ -24,6 +25,7 @@ RECORDING_MAX = 50_000_000_000
 _DENIALS = 3  # objects that must not be read, before one that may: none may
 _CHECK = 100  # denials in a row after which it is asked again whether anything may be read
 
+_AHEAD_MAX = 50_000_000  # bytes of an image that is fetched ahead: a few are in memory
 _LONGEST = 500  # characters of a reason
 
 
@@ -40,9 +42,22 @@ class ItemReader:
         self._readable = dict(readable)
         self._buckets: dict[str, Bucket] = {}
         self._denials: dict[str, int] = {}  # in a row, by bucket
+        self._ahead = Ahead(self._fetch)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {"_readable": self._readable, "_buckets": {}, "_denials": {}}
+    def __reduce__(self) -> tuple[type["ItemReader"], tuple[dict[str, str]]]:
+        return ItemReader, (self._readable,)
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        """Fetch what these items consist of from their buckets, while others are analysed."""
+        wanted: dict[str, int] = {}
+        for item in items:
+            if item.kind is not ItemKind.RECORDING and item.size <= _AHEAD_MAX:
+                wanted |= {item.record: RECORD_MAX} if item.record else {}
+                wanted[item.key] = FILE_MAX
+        wanted = {key: most for key, most in wanted.items() if is_bucket(key)}
+        for key in wanted:
+            self._bucket_of(key)
+        self._ahead.expect(wanted)
 
     def read(self, item: PoolItem) -> bytes:
         """Return the bytes of the image of an item."""
@@ -71,15 +86,25 @@ class ItemReader:
             if not is_bucket(key):
                 return read_regular_file(Path(key), most)
             with self._asked(key) as (bucket, name):
-                return bucket.read(name, most)
+                fetched = self._ahead.take(key)
+                return bucket.read(name, most) if fetched is None else fetched.result()
 
-    @contextmanager
-    def _asked(self, address: str) -> Iterator[tuple[Bucket, str]]:
-        """Give the bucket and the key of an object; count what is denied."""
+    def _fetch(self, key: str, most: int) -> bytes:
+        bucket, name = self._bucket_of(key)
+        return bucket.read(name, most)
+
+    def _bucket_of(self, address: str) -> tuple[Bucket, str]:
         name, _, key = address[len(SCHEME) :].partition("/")
         bucket = self._buckets.get(name)
         if bucket is None:
             bucket = self._buckets[name] = opened_bucket(name)
+        return bucket, key
+
+    @contextmanager
+    def _asked(self, address: str) -> Iterator[tuple[Bucket, str]]:
+        """Give the bucket and the key of an object; count what is denied."""
+        bucket, key = self._bucket_of(address)
+        name = address[len(SCHEME) :].partition("/")[0]
         try:
             yield bucket, key
         except ObjectDenied as error:

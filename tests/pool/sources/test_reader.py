@@ -3,6 +3,8 @@
 import errno
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,3 +232,53 @@ def test_a_store_that_does_not_answer_is_left(
         ItemReader().read(first)
     store.release.set()
     assert len(store.requests) == 2
+
+
+def test_what_is_expected_is_asked_for_once_and_read_all_the_same(store: S3Store) -> None:
+    delivered(store, stored_capture(1))
+    capture = list_items([store.url]).items[0]
+    items = [*objects(store, 6), capture]
+    store.write("yard/0.jpg", b"")
+    store.delete("yard/1.jpg")
+    store.denied = {"yard/2.jpg"}
+    plain, told = ItemReader({store.bucket: "yard/5.jpg"}), ItemReader({store.bucket: "yard/5.jpg"})
+    expected = problems(plain, items)
+    store.requests.clear()
+
+    found = []
+    for number in range(len(items)):
+        told.expect(items[number : number + 3])
+        found += problems(told, items[number : number + 1])
+
+    assert found == expected
+    assert [bool(why) for why in found] == [False, True, True, False, False, False, False]
+    asked_twice = {each for each in store.requests if store.requests.count(each) > 1}
+    assert asked_twice == {f"GET /{store.bucket}/yard/0.jpg"}  # whether others may be read
+    assert told.read_record(capture) == stored_capture(1).record_json
+
+
+def test_what_is_expected_no_more_is_forgotten(store: S3Store) -> None:
+    first, second, third = objects(store, 3)
+    reader = ItemReader()
+    reader.expect([first, second])
+    reader.expect([third])
+    store.write("yard/0.jpg", b"new")
+
+    assert [reader.read(each) for each in (first, second, third)] == [
+        b"new",
+        b"image 1",
+        b"image 2",
+    ]
+
+
+def test_a_process_ends_though_a_store_does_not_answer(store: S3Store) -> None:
+    (first,) = objects(store, 1)
+    store.is_silent.set()
+    code = (
+        "from agent.pool.sources.reader import ItemReader\n"
+        "from agent.pool.items import ItemKind, PoolItem\n"
+        f"ItemReader().expect([PoolItem({first.key!r}, ItemKind.IMAGE, 'c')])\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    store.release.set()

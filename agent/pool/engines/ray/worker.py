@@ -6,10 +6,11 @@ from typing import Any
 import pyarrow as pa
 
 from agent.errors import ConfigurationError, TemporaryError
-from agent.pool.engine import Analyser, MakesAnalyser, RowPart, RowStore
+from agent.pool.engine import EXPECTED, Analyser, MakesAnalyser, RowPart, RowStore
 from agent.pool.engines.messages import Task
 from agent.pool.engines.ray.batches import unpacked
 from agent.pool.engines.worker import CRASHED
+from agent.pool.items import PoolItem
 from agent.pool.rows import PoolRow
 from agent.printable import printable
 
@@ -30,6 +31,7 @@ class BatchWorker:
         self._analyser: Analyser | None = None
         self._store: RowStore | None = None
         self._analysed = self._crashed = 0  # items
+        self._coming: list[PoolItem] = []
 
     def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
         """Analyse a batch. An error that ends the run is a message, not an exception.
@@ -56,6 +58,7 @@ class BatchWorker:
             if part.is_finished(task.item.key):
                 images += 1
             else:
+                self._coming = [each.item for each in tasks[done : done + EXPECTED]]
                 for row in self._rows(task, part):
                     part.add(row)
                     images += 1
@@ -80,6 +83,7 @@ class BatchWorker:
             first_frame = part.next_frame(item.key, first=task.first_frame)
             self._analyser = self._analyser or self._make_analyser()
             try:
+                self._analyser.expect(self._coming)
                 yield from self._analyser.rows(item, first_frame=first_frame)
             except (ConfigurationError, TemporaryError):
                 raise
