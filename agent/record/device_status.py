@@ -41,7 +41,7 @@ _CAMERA_CORE = ("name", "state", "error", "quality", "fps", "last_frame_age_s", 
 _LEAST_NEEDED = ("auto", "feedback", "evicted_by_reason", "needs", "stalled")
 # What the agent makes itself: names, states, times and hashes, which a reader compares. A secret
 # that is such a word is none, and masking it would make the status useless.
-_NEVER_MASKED = frozenset({
+_OWN_WORDS = frozenset({
     "at", "boot", "daemon", "device", "disk", "last", "last_capture", "last_capture_id",
     "last_delivered", "made_at", "model_sha256", "mqtt", "name", "oldest_waiting", "quality",
     "sha256", "state", "stopped", "upload", "version",
@@ -148,8 +148,8 @@ def _moment(status: Mapping[str, Any]) -> tuple[float, float]:
 def _shorter(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield what to send, each time with less; the last one has a bounded size."""
     for length in _TEXTS:
-        cut = [name for name, value in whole.items() if _is_cut(value, length)]
-        shown = {name: _shown(value, length) for name, value in whole.items()}
+        cut = [name for name, value in whole.items() if _is_cut(name, value, length)]
+        shown = {name: _shown(name, value, length) for name, value in whole.items()}
         yield {**shown, "shortened": cut}
         core = [{name: each.get(name) for name in _CAMERA_CORE} for each in shown["cameras"]]
         yield {**shown, "cameras": core, "shortened": sorted({*cut, "cameras"})}
@@ -164,7 +164,7 @@ def _shorter(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _masked(name: str, value: Any) -> Any:
     """Return a value without secrets, and without numbers that JSON lacks."""
     if isinstance(value, str):
-        return value if name in _NEVER_MASKED else redact(value)
+        return value if name in _OWN_WORDS else redact(value)
     if isinstance(value, Mapping):
         return {key: _masked(key, each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -172,21 +172,26 @@ def _masked(name: str, value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _shown(value: Any, length: int) -> Any:
+def _shown(name: str, value: Any, length: int) -> Any:
     """Return a value with every text on one line, of at most so many characters."""
     if isinstance(value, str):
-        return printable(value, length)
+        return printable(value, _most(name, length))
     if isinstance(value, Mapping):
-        return {printable(name, length): _shown(each, length) for name, each in value.items()}
-    return [_shown(each, length) for each in value] if isinstance(value, list) else value
+        return {printable(key, length): _shown(key, each, length) for key, each in value.items()}
+    return [_shown(name, each, length) for each in value] if isinstance(value, list) else value
 
 
-def _is_cut(value: Any, length: int) -> bool:
+def _is_cut(name: str, value: Any, length: int) -> bool:
     if isinstance(value, str):
-        return len(value) > length
+        return len(value) > _most(name, length)
     if isinstance(value, Mapping):
-        return any(len(name) > length or _is_cut(each, length) for name, each in value.items())
-    return isinstance(value, list) and any(_is_cut(each, length) for each in value)
+        return any(len(key) > length or _is_cut(key, each, length) for key, each in value.items())
+    return isinstance(value, list) and any(_is_cut(name, each, length) for each in value)
+
+
+def _most(name: str, length: int) -> int:
+    """Return how many characters a text may have: a name or a hash means nothing if it is cut."""
+    return max(length, DEVICE_MAX) if name in _OWN_WORDS else length
 
 
 def _few(value: Any, most: int = 20) -> Any:

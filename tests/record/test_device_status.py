@@ -83,6 +83,7 @@ def test_a_device_with_many_cameras_and_long_errors_is_shortened(text: str) -> N
     found = checked_status(data)
     assert {"cameras", "needs"} <= set(found["shortened"])
     assert found["waiting"] == 3
+    assert found["model_sha256"] == status_facts()["model_sha256"]
     assert found["cameras"][0]["state"] == "lost"
 
 
