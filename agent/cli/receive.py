@@ -37,7 +37,8 @@ def receive(
     Prints a line for each capture: stored or repeat, device, camera, lane, size, id, and the
     verdicts that it brings, which become lines of verdicts.jsonl; one for the first heartbeat of
     each device, whose latest status is in devices/; and for each refused request the sender, the
-    HTTP status and the reason, repeats within 10 s as a number.
+    HTTP status and the reason, repeats within 10 s as a number. A browser sees all devices at
+    /fleet, with the token as the password.
     """
     from agent.factories.datasets import dataset_at, receiver_of
     from agent.log_queue import LogQueue

@@ -2,13 +2,15 @@
 
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.dataset.devices import DeviceFolder
-from agent.files import Disk
+from agent.files import Disk, FileEntry
 from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.folder import HeartbeatFolder, devices_of_captures, devices_of_folders
 from agent.record.device_names import status_file
@@ -94,16 +96,23 @@ def test_damaged_and_foreign_files_are_named_and_the_rest_is_shown(tmp_path: Pat
     assert "waiting" in problems["number.json"].why
 
 
-def test_a_file_that_changed_is_read_again_and_one_that_went_is_gone(tmp_path: Path) -> None:
-    folder = HeartbeatFolder(tmp_path, Disk(inside=tmp_path))
-    path = written(tmp_path, "gate", waiting=1)
-    other = written(tmp_path, "yard")
-    now = path.stat().st_ctime + 60
+class CoarseDisk(Disk):
+    """A file system whose clock ticks once in 2 s, as that of FAT does."""
 
-    assert len(folder.read(now)) == 2
+    def files(self, path: Path) -> Iterator[FileEntry]:
+        for entry in super().files(path):
+            yield replace(entry, changed=WALL)
+
+
+def test_a_file_that_changed_is_read_again_and_one_that_went_is_gone(tmp_path: Path) -> None:
+    folder = HeartbeatFolder(tmp_path, CoarseDisk(inside=tmp_path))
+    written(tmp_path, "gate", waiting=1)
+    other = written(tmp_path, "yard")
+
+    assert len(folder.read(WALL + 1)) == 2
     written(tmp_path, "gate", waiting=2)  # as long as before, within one tick of the clock
     other.unlink()
-    [found] = folder.read(path.stat().st_ctime)
+    [found] = folder.read(WALL + 1.5)
     assert isinstance(found, Heartbeat)
     assert found.status["waiting"] == 2
 

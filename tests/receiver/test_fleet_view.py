@@ -80,6 +80,17 @@ def test_a_heartbeat_is_in_the_page_and_in_the_json(receiver: Receiver) -> None:
     assert facts["devices"][0]["condition"] == "well"
 
 
+def test_what_came_since_the_last_look_is_shown_at_once(tmp_path: Path) -> None:
+    """No time passes here, so that nothing that the view keeps is too old."""
+    receiver = serving(tmp_path, ManualClock(), token=TOKEN)
+    try:
+        for number in range(3):
+            assert len(shown(receiver)["devices"]) == number
+            put(receiver, f"gate-{number}")
+    finally:
+        receiver.stop()
+
+
 def test_a_browser_stores_nothing_and_no_page_frames_it(receiver: Receiver) -> None:
     headers = get(receiver, "/fleet", BASIC)[2]
 
