@@ -239,7 +239,7 @@ _FIELDS = st.sampled_from(
 
 
 @given(st.dictionaries(_FIELDS, _VALUES, max_size=2), st.lists(_SUSPECT, max_size=3))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_record_ends_the_run(
     tmp_path: Path, changes: dict[str, Any], suspects: list[dict[str, Any]]
 ) -> None:
