@@ -25,7 +25,7 @@ from agent.pool.store.store import PartStore
 from tests.fakes.ray_cluster import RayCluster, ray_cluster
 from tests.pool.counting_analyser import FRAMES, CountingAnalyser
 
-pytestmark = pytest.mark.slow  # Ray takes seconds to start
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # Ray takes seconds to start
 
 
 def open_store(out: Path) -> PartStore:
@@ -274,7 +274,7 @@ import os
 stat = os.stat
 def blind(path, **options):
     if str(path).startswith({folder!r}):
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(2, 'no such file', path)
     return stat(path, **options)
 os.stat = blind
 """

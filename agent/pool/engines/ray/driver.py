@@ -25,7 +25,7 @@ from agent.pool.engines.worker import CRASHED
 from agent.pool.rows import PoolRow
 from agent.printable import printable
 
-_TRIES = 3
+_TRIES = 1
 """How often a batch is run again because its process died."""
 _TRIES_ALONE = 2
 """The same for an item that is tried alone, because its batch has failed."""

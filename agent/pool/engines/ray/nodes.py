@@ -81,8 +81,8 @@ def _ask(
         return {name: ray.get(reference) for name, reference in asked.items()}
     except ray.exceptions.RayError as error:
         raise TemporaryError(
-            f"cannot use this Ray cluster: a node failed when it was asked for its version: "
-            f"{printable(str(error))}"
+            "cannot use this Ray cluster: a node failed when it was asked for its version: "
+            f"{printable(str(error).strip().rpartition(chr(10))[2])}"
         ) from error
     finally:
         ray.cloudpickle.unregister_pickle_by_value(node_facts)
