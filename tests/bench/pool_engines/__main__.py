@@ -19,11 +19,12 @@ from pathlib import Path
 import cv2
 
 from agent.cli.sample_clip import clip_pixels
-from agent.factories.pool import without_secrets
+from agent.factories.pool_analysis import begun_analysis
 from agent.pool.engine import Engine, MakesAnalyser
 from agent.pool.engines.local import LocalEngine
 from agent.pool.engines.ray import RayEngine
 from agent.pool.items import ItemKind, PoolItem
+from agent.pool.sources.reader import ItemReader
 from agent.settings.load import load
 from tests.bench.pool_engines.interleaved import Empty, MakesInterleaved, open_store
 from tests.bench.pool_engines.memory import Memory
@@ -71,7 +72,7 @@ def throughput(
     folder: Path, images: Sequence[PoolItem], workers: Sequence[int], rounds: int
 ) -> dict[str, dict[str, int]]:
     """Print the first table; return the peak memory of each run."""
-    settings = without_secrets(load())
+    spec, _ = begun_analysis(load(), ItemReader)
     memory = {}
     print("engine workers | images/s of one process: all, bare, model, session | all/bare (CPU)")
     for number in range(rounds):
@@ -83,7 +84,7 @@ def throughput(
                     run(
                         engine,
                         images,
-                        MakesInterleaved(settings, notes),
+                        MakesInterleaved(spec, notes),
                         folder / "out" / notes.name,
                     )
                 memory[f"{name} {count}"] = peak.peak()

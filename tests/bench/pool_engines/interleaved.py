@@ -9,13 +9,12 @@ from pathlib import Path
 
 from agent.camera.images.camera_image import decode_camera_image
 from agent.detector.detector import OnnxDetector
-from agent.factories.pool import analysis_parts
-from agent.pool.analysis.analyser import PoolAnalyser
+from agent.factories.pool_analysis import AnalysisSpec, make_analyser
 from agent.pool.items import PoolItem
 from agent.pool.rows import PoolRow
+from agent.pool.sources.reader import ItemReader
 from agent.pool.store.local_place import LocalPlace
 from agent.pool.store.store import PartStore
-from agent.settings.declarations import Settings
 
 WAITS_S = 1.0
 """Longer between two images is no work on an image: the process waits for its first batch."""
@@ -25,19 +24,19 @@ WAITS_S = 1.0
 class MakesInterleaved:
     """Makes an analyser that measures itself; can be pickled."""
 
-    settings: Settings
+    spec: AnalysisSpec
     notes: Path
 
     def __call__(self) -> "Interleaved":
-        return Interleaved(self.settings, self.notes)
+        return Interleaved(self.spec, self.notes)
 
 
 class Interleaved:
     """Analyses an image, then does the same with less and less around the model."""
 
-    def __init__(self, settings: Settings, notes: Path) -> None:
-        self._parts = analysis_parts(settings)
-        self._analyser = PoolAnalyser(self._parts)
+    def __init__(self, spec: AnalysisSpec, notes: Path) -> None:
+        self._analyser = make_analyser(spec, ItemReader)
+        self._parts = self._analyser._parts
         self._notes = os.open(notes, os.O_WRONLY | os.O_APPEND)
         self._spent: dict[str, Moment] = {}
         self._end = Moment()
@@ -54,8 +53,8 @@ class Interleaved:
         bare = self._bare(item) if self._turn else {}
         start = Moment.now()
         yield from self._analyser.rows(item, first_frame=first_frame)
-        spent = Moment.now() - start
-        self._spent = {"all": spent, **(bare or self._bare(item))}
+        whole = Moment.now() - start
+        self._spent = {"all": whole, **(bare or self._bare(item))}
         self._end = Moment.now()
 
     def _bare(self, item: PoolItem) -> dict[str, "Moment"]:
