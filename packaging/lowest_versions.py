@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
-EXTRAS = ("mqtt", "s3", "web")
-"""Extras with libraries of the device; those of the tests may be the newest."""
+EXTRAS = ("mqtt", "pool", "s3", "web")
+"""Extras with libraries that the agent runs with; those of the tests may be the newest."""
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*\])?(?:>=|==)(?P<version>[0-9.]+)")
 

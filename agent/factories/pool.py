@@ -10,7 +10,7 @@ from agent.errors import ConfigurationError
 from agent.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agent.domain import ModelInfo
     from agent.pool.analysis.candidate import PoolChances
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 ENGINES = ("local", "ray")
 
 MOST_WORKERS = 100_000
+
+GPU_SHARE = 0.25
+"""GPUs of a worker of Ray: decoding keeps a core busy longer than a model keeps a GPU."""
+
+_ON_GPU = ("cuda", "tensorrt", "nvtensorrt", "rocm", "migraphx")
 
 
 def kept_settings(settings: Settings, model: ModelInfo) -> Mapping[str, str]:
@@ -50,8 +55,18 @@ def _json(values: object) -> str:
     return json.dumps(values, sort_keys=True, default=dict)
 
 
-def engine_of(name: str, *, address: str | None, workers: int | None, out: str) -> Engine:
-    """Return the engine with this name, whose rows go to `out`; raises `ConfigurationError`."""
+def engine_of(
+    name: str,
+    *,
+    address: str | None,
+    workers: int | None,
+    out: str,
+    providers: Sequence[str] = (),
+) -> Engine:
+    """Return the engine with this name, whose rows go to `out`; raises `ConfigurationError`.
+
+    `providers`: as AGENT_PROVIDERS.
+    """
     from agent.dataset.bucket_address import is_bucket
 
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
@@ -71,7 +86,9 @@ def engine_of(name: str, *, address: str | None, workers: int | None, out: str) 
         from agent.pool.engines.ray.engine import RayEngine
 
         folder = "" if is_bucket(out) else str(Path(out).absolute())
-        return RayEngine(address=address or "", workers=workers, out=folder)
+        needs_gpu = any(each.lower().startswith(_ON_GPU) for each in providers)
+        gpus = GPU_SHARE if needs_gpu else 0
+        return RayEngine(address=address or "", workers=workers, out=folder, gpus=gpus)
     from agent.pool.engines.local import LocalEngine
 
     return LocalEngine(workers)

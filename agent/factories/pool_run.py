@@ -62,7 +62,13 @@ class PoolRun:
 
         self._settings = settings
         self._call = call
-        found = parts_of.engine_of(engine, address=address, workers=workers, out=call.out)
+        found = parts_of.engine_of(
+            engine,
+            address=address,
+            workers=workers,
+            out=call.out,
+            providers=settings.providers,
+        )
         self._spec, self._parts = begun_analysis(settings, ItemReader)
         self._model = self._parts.detector.info
         self._bounds = asked_bounds(

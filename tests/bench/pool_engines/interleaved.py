@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class Interleaved:
         self._spent: dict[str, Moment] = {}
         self._end = Moment()
         self._turn = False
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        self._analyser.expect(items)
 
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         """Yield the row. The engine's and the store's time until the next call counts as well."""
@@ -97,6 +100,9 @@ class Moment:
 
 class Empty:
     """Analyses nothing; the row has the usual size of a record."""
+
+    def expect(self, items: Sequence[PoolItem]) -> None:
+        """Need nothing."""
 
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         yield PoolRow(item.key, id=item.key, camera="a", record=b"x" * 1500)

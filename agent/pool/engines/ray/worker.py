@@ -15,8 +15,10 @@ from agent.pool.rows import PoolRow
 from agent.printable import printable
 
 EVERY_ITEMS, EVERY_FRAMES = 16, 200
-"""Items of a batch, and frames of a recording, between two messages. Their number must not depend
-on where an earlier try was killed: Ray passes over as many messages as it had from that."""
+"""Items of a batch, and frames of a recording, between two messages, at least."""
+
+_MESSAGES = 8
+"""Of a large batch: the driver takes some hundred a second, from all workers."""
 
 _CRASHES = 5
 """Items that raise an error in a process before any could be analysed: then none can be."""
@@ -31,7 +33,6 @@ class BatchWorker:
         self._analyser: Analyser | None = None
         self._store: RowStore | None = None
         self._analysed = self._crashed = 0  # items
-        self._coming: list[PoolItem] = []
 
     def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
         """Analyse a batch. An error that ends the run is a message, not an exception.
@@ -48,31 +49,36 @@ class BatchWorker:
             yield _message(failed=str(error), is_temporary=isinstance(error, TemporaryError))
 
     def _batch(self, name: str, tasks: list[Task]) -> Iterator[tuple[int, int, int, bool]]:
-        """Yield how many items are done, rows and unreadable rows of this try, and the end."""
+        """Yield how many items are done, rows and unreadable rows of this try, and the end.
+
+        How often must not depend on where an earlier try was killed: Ray passes over as many
+        messages as it had from that.
+        """
         self._analyser = self._analyser or self._make_analyser()
         self._store = self._store or self._open_store()
         part = self._store.part(name)
         images = unreadable = 0
-        for done, task in enumerate(tasks):
+        every = max(EVERY_ITEMS, len(tasks) // _MESSAGES)
+        for done, task in enumerate(tasks, 1):
             told = 0
             if part.is_finished(task.item.key):
                 images += 1
             else:
-                self._coming = [each.item for each in tasks[done : done + EXPECTED]]
-                for row in self._rows(task, part):
+                coming = [each.item for each in tasks[done - 1 : done - 1 + EXPECTED]]
+                for row in self._rows(task, part, coming):
                     part.add(row)
                     images += 1
                     unreadable += bool(row.problem)
                     while row.frame is not None and told + EVERY_FRAMES <= row.frame:
                         told += EVERY_FRAMES
-                        yield done, images, unreadable, False
+                        yield done - 1, images, unreadable, False
                 part.finish(task.item.key)
-            if done % EVERY_ITEMS == EVERY_ITEMS - 1 and done + 1 < len(tasks):
-                yield done + 1, images, unreadable, False
+            if done % every == 0 and done < len(tasks):
+                yield done, images, unreadable, False
         part.close()
         yield len(tasks), images, unreadable, True
 
-    def _rows(self, task: Task, part: RowPart) -> Iterator[PoolRow]:
+    def _rows(self, task: Task, part: RowPart, coming: list[PoolItem]) -> Iterator[PoolRow]:
         """Yield the rows of an item that its part does not have.
 
         Where an item raises what none should, it is tried once more with a new analyser; then its
@@ -83,7 +89,7 @@ class BatchWorker:
             first_frame = part.next_frame(item.key, first=task.first_frame)
             self._analyser = self._analyser or self._make_analyser()
             try:
-                self._analyser.expect(self._coming)
+                self._analyser.expect(coming)
                 yield from self._analyser.rows(item, first_frame=first_frame)
             except (ConfigurationError, TemporaryError):
                 raise
