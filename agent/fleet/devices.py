@@ -78,9 +78,10 @@ class Camera:
     """One camera of a device."""
 
     name: str
-    words: str  # its condition: "live, 4.8 fps", "lost for 2.0 h: connection refused"
+    words: str  # its condition: "live, 4.8 fps", "lost for 2.0 h"
     state: str
     is_well: bool
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

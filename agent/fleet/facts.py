@@ -87,6 +87,7 @@ def _camera(camera: Camera) -> Mapping[str, Any]:
         "name": camera.name,
         "state": camera.state,
         "condition": camera.words,
+        "error": camera.error,
         "is_well": camera.is_well,
     }
 

@@ -17,6 +17,7 @@ HEARTBEAT_S = 900.0
 
 _MISSED = 2.5  # heartbeats until a device is silent: two may be lost
 _SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
+_NEEDS_SAID = 3  # in a sentence
 _WORDS_MAX = 240  # characters of a need in a sentence; all of it is in `Device.needs`
 _FEW = 3  # devices from which on most of them may say something of the clock that they are read by
 
@@ -161,10 +162,16 @@ def _with_heartbeat(heartbeat: Heartbeat, reports: Reports, now: float, off: flo
     return replace(
         device,
         condition=needs[0].condition,
-        sentence="; ".join(_words(each) for each in needs),
+        sentence=_sentence(needs),
         since_s=needs[0].since_s,  # the longest of its condition
         needs=tuple(needs),
     )
+
+
+def _sentence(needs: Sequence[Need]) -> str:
+    more = len(needs) - _NEEDS_SAID
+    words = [_words(each) for each in needs[:_NEEDS_SAID]]
+    return "; ".join([*words, f"and {more} more"] if more > 0 else words)
 
 
 def _words(need: Need) -> str:
@@ -195,7 +202,7 @@ def _unanswered(moment: Moment, away: tuple[float, float] | None) -> float:
 
 
 def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
-    words = [_short(each.what) for each in last] or ["all well"]
+    words = [_short(each.what) for each in last[:_NEEDS_SAID]] or ["all well"]
     if not any(each.condition is Condition.WAITING for each in last):
         words.append(f"{captures(waiting)} waiting" if waiting else "nothing waiting")
     return (

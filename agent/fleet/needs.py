@@ -68,8 +68,7 @@ def cameras_of(status: Status, moment: Moment) -> Iterator[Camera]:
             words += f", {quality}" if quality in _POOR else ""
         elif since is not None and state != "ended":
             words += f" for {show_span(since + moment.age_s)}"
-        words += f": {camera['error']}" if camera["error"] else ""
-        yield Camera(camera["name"] or "?", words, state, is_well=_is_well(camera))
+        yield Camera(camera["name"] or "?", words, state, _is_well(camera), camera["error"])
 
 
 def needs_of(status: Status, moment: Moment) -> list[Need]:

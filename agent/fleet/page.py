@@ -22,6 +22,7 @@ REFRESH_S = 30
 """Seconds between two looks of a page that is served."""
 
 _PROBLEMS_MAX = 20
+_MILLION = 1_000_000
 
 
 def page_of(fleet: Fleet, name: str, *, is_served: bool = False) -> str:
@@ -68,7 +69,9 @@ def _figures(fleet: Fleet) -> Iterator[tuple[object, str, str]]:
     yield f"{totals.devices:,}", "devices", f"{totals.by_condition[Condition.WELL]:,} well"
     yield f"{totals.need_somebody:,}", "need somebody", f"{silent:,} of them silent"
     yield f"{totals.waiting:,}", "captures waiting", "on all devices"
-    yield f"{totals.delivered:,}", "captures delivered", "by all devices, ever"
+    delivered = totals.delivered
+    shown_of_it = f"{delivered / _MILLION:,.2f} M" if delivered >= _MILLION else f"{delivered:,}"
+    yield shown_of_it, "captures delivered", f"{delivered:,} by all devices"
     more = f"{totals.unlimited:,} more without a budget" if totals.unlimited else "all budgets"
     yield f"{totals.labels_per_day:,g}", "labels a day at most", more
 

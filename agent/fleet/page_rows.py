@@ -74,14 +74,16 @@ def _cameras(device: Device) -> str:
     order = sorted(device.cameras, key=lambda each: each.is_well)
     items = "".join(_camera(each) for each in order[:_CAMERAS_MAX])
     more = len(order) - _CAMERAS_MAX
-    items += f"<li>{more} more</li>" if more > 0 else ""
+    items += f'<li class="more">{more} more</li>' if more > 0 else ""
     lost = sum(not each.is_well for each in device.cameras)
     return _cell("cameras", "Cameras", f"<ul>{items}</ul>", value=lost)
 
 
 def _camera(camera: Camera) -> str:
     kind = "good" if camera.is_well else "bad"
-    words = textwrap.shorten(camera.words, _CAMERA_MAX, placeholder="...")
+    words = camera.words
+    if camera.error and camera.state == "live":  # of others, the sentence has it
+        words = textwrap.shorten(f"{words}: {camera.error}", _CAMERA_MAX, placeholder="...")
     return f'<li class="{kind}">{_text(camera.name, _NAME_MAX)} {_text(words)}</li>'
 
 

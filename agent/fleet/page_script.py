@@ -59,7 +59,8 @@ function filtered() {
   }
   for (const chip of document.querySelectorAll('button[data-show]'))
     chip.setAttribute('aria-pressed', String(chip.dataset.show === show));
-  count.textContent = seen === rows.length ? '' : `${seen} of ${rows.length} devices shown`;
+  count.textContent = seen === rows.length ? ''
+    : `${seen.toLocaleString('en')} of ${rows.length.toLocaleString('en')} devices shown`;
 }
 
 function remember() {

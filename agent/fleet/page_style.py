@@ -43,6 +43,7 @@ padding:.2rem .3rem;cursor:pointer;text-align:left}
 #devices li.bad{color:var(--bad)}
 #devices li::before{content:"";display:inline-block;width:.55em;height:.55em;border-radius:50%;
 background:currentColor;margin-right:.4em}
+#devices li.more::before{display:none}
 #devices li.good::before{background:var(--good)}
 #devices tr.silent li,#devices tr.stopped li{color:var(--quiet)}
 #devices tr.silent li::before,#devices tr.stopped li::before{background:none;

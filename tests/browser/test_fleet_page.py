@@ -64,7 +64,7 @@ def test_a_filter_finds_a_device_and_survives_a_renewal(
 
     browser.one("#filter").send_keys("yard-0031")
     assert names(browser) == ["yard-0031"]
-    assert browser.one("#count").text == f"1 of {DEVICES} devices shown"
+    assert browser.one("#count").text == f"1 of {DEVICES:,} devices shown"
     stored(folder, status_fields("yard-0031 new", SystemClock().wall()), SystemClock().wall())
     receiver.store_status(
         "new", json.dumps(status_fields("new", SystemClock().wall())).encode(), "127.0.0.1"

@@ -133,6 +133,15 @@ def test_a_long_error_is_cut_in_the_sentence_and_whole_in_the_needs() -> None:
     assert len(device.needs[0].fix) > 700
 
 
+def test_a_sentence_names_three_needs_and_counts_the_others() -> None:
+    cameras = [lost_camera(f"view {n}", error=None) for n in range(20)]
+    device = device_of(cameras=cameras)
+
+    assert device.sentence.count("lost for 2.0 h") == 3
+    assert device.sentence.endswith("; and 17 more")
+    assert len(device.needs) == 20
+
+
 def test_a_device_that_was_stopped_stays_so_and_is_not_silent() -> None:
     found = fleet(heartbeat(status_fields(daemon="stopping")), now=WALL + 30 * DAY)
 
