@@ -65,6 +65,8 @@ class Kept:
     unreadable: int  # rows with a problem
     damaged: list[str] = field(default_factory=list)
     """Parts that could not be read, a sentence each: their items are analysed again."""
+    unread: frozenset[str] = frozenset()
+    """Keys of items whose bytes could not be had: they are tried again."""
 
 
 class RowStore(Protocol):

@@ -24,6 +24,11 @@ class RowSuspect:
     feature: Feature | None = field(default=None, compare=False, repr=False)
 
 
+NOT_READ = "cannot read the "
+"""Begins the problem of an item whose bytes could not be had, as where rights are missing: the next
+call tries it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolRow:
     """One image, or one frame of a recording."""

@@ -71,7 +71,8 @@ class AnalysedItems:
             store = PartStore(self._place)
             keys = _Keys(self._items)
             kept = store.kept()
-            is_all = len(kept.finished) == len(self._items) and not kept.begun
+            count = len(kept.finished) + len(kept.unread)
+            is_all = count == len(self._items) and not kept.begun
             self._order = RowOrder(store, None if is_all else frozenset(keys))
         return self._order
 

@@ -14,6 +14,7 @@ from agent.dataset.records import RECORD_MAX
 from agent.errors import ConfigurationError, TemporaryError, UnusableImage
 from agent.files import open_regular, read_regular_file, temporary_file
 from agent.pool.items import ItemKind, PoolItem
+from agent.pool.rows import NOT_READ
 from agent.pool.sources.ahead import Ahead
 from agent.pool.sources.checked import opened_bucket
 from agent.pool.sources.faults import NO_ROOM, OF_THE_MACHINE
@@ -131,7 +132,7 @@ class ItemReader:
 
 @contextmanager
 def _explained(what: str, key: str) -> Iterator[None]:
-    cannot = f"cannot read the {what}"
+    cannot = f"{NOT_READ}{what}"
     try:
         yield
     except FileNotFoundError as error:

@@ -54,7 +54,7 @@ class RowOrder:
         self._place = store.place
         self._names = sealed_parts(store.place)
         wanted = frozenset(map(storable, items)) if items is not None else None
-        keys, places, usable = [], [], []
+        keys, places, usable, lacking = [], [], [], []
         for number, name in enumerate(self._names):
             with opened(partial(self._place.open, name), name) as part:
                 table = part.index()
@@ -62,7 +62,8 @@ class RowOrder:
             keys.extend(table["key"].take(pa.array(chosen)).chunks)
             places.append((np.full(len(chosen), number, np.uint32), chosen.astype(np.uint32)))
             usable.append(_usable(table)[chosen])
-        order = _sorted_once(pa.chunked_array(keys, pa.string()))
+            lacking.append(_lacking(table)[chosen])
+        order = _sorted_once(pa.chunked_array(keys, pa.string()), _joined(lacking, np.bool_))
         self._places = _Places(
             _joined([part for part, _ in places], np.uint32)[order],
             _joined([row for _, row in places], np.uint32)[order],
@@ -158,9 +159,21 @@ def _joined(arrays: Sequence[NDArray[_T]], kind: type[_T]) -> NDArray[_T]:
     return np.concatenate(arrays) if arrays else np.empty(0, kind)
 
 
-def _sorted_once(keys: pa.ChunkedArray) -> NDArray[np.intp]:
-    """Return the places of the keys in their order, of equal ones the first alone."""
-    order = np.asarray(pc.sort_indices(keys).to_numpy(), np.intp)
+def _lacking(table: pa.Table) -> NDArray[np.bool_]:
+    return np.asarray(pc.not_equal(table["problem"], "").to_numpy(), np.bool_)
+
+
+def _sorted_once(keys: pa.ChunkedArray, lacking: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the places of the keys in their order, of equal ones the first alone.
+
+    A row that is not `lacking` comes before one whose item could not be read at first.
+    """
+    if lacking.any():
+        rows = pa.table({"key": keys, "lacking": lacking})
+        found = pc.sort_indices(rows, [("key", "ascending"), ("lacking", "ascending")])
+    else:
+        found = pc.sort_indices(keys)
+    order = np.asarray(found.to_numpy(), np.intp)
     is_first = np.ones(len(order), np.bool_)
     for begin in range(0, len(order) - 1, _CHECKED):
         some = keys.take(pa.array(order[begin : begin + _CHECKED + 1]))

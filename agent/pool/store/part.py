@@ -139,10 +139,9 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
     """Add what a journal holds to `spans`."""
     for batch in kept.rows:
         values = journal.as_values(batch)
-        spans.add(
-            restored(values["item"]), values["since"], values["frame"], is_last=values["is_last"]
-        )
-        spans.unreadable += bool(values["problem"])
+        item = restored(values["item"])
+        if not spans.add_problem(item, values["problem"]):
+            spans.add(item, values["since"], values["frame"], is_last=values["is_last"])
     for item, after in kept.finished.items():
         spans.end(item, after)
 
@@ -153,7 +152,7 @@ def take_sealed(place: Place, file_name: str, spans: Spans) -> None:
         table = part.index()
         columns = [table[name].to_pylist() for name in journal.ITEM_COLUMNS]
         for item, since, frame, is_last, problem in zip(*columns, strict=True):
-            spans.add(restored(item), since, frame, is_last=is_last)
-            spans.unreadable += bool(problem)
+            if not spans.add_problem(restored(item), problem):
+                spans.add(restored(item), since, frame, is_last=is_last)
         for item, after in part.finished_elsewhere().items():
             spans.end(item, after)

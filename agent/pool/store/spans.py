@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agent.pool.rows import NOT_READ
+
 
 @dataclass(slots=True)
 class _Span:
@@ -36,6 +38,7 @@ class Spans:
     rows: int = 0
     unreadable: int = 0  # rows with a problem
     _finished: set[str] = field(default_factory=set)
+    _unread: set[str] = field(default_factory=set)
     _recordings: dict[str, _Span] = field(default_factory=dict)
 
     def add(self, item: str, since: int, frame: int | None, *, is_last: bool) -> None:
@@ -49,6 +52,17 @@ class Spans:
         span.add(since, after)
         if is_last:
             span.ends.add(after)
+
+    def add_problem(self, item: str, problem: str) -> bool:
+        """Take the problem of a row; return whether its item is to be tried again.
+
+        Such a row counts as none.
+        """
+        if problem.startswith(NOT_READ):
+            self._unread.add(item)
+            return True
+        self.unreadable += bool(problem)
+        return False
 
     def end(self, item: str, after: int) -> None:
         """Take the note that an item ended before the frame `after`."""
@@ -73,6 +87,10 @@ class Spans:
         """Return the keys of all finished items."""
         more = {item for item, span in self._recordings.items() if span.is_finished}
         return frozenset(self._finished | more)
+
+    def unread(self) -> frozenset[str]:
+        """Return the keys of all items that are to be tried again."""
+        return frozenset(self._unread - self.finished())
 
     def begun(self) -> Mapping[str, int]:
         """Return the unfinished recordings of which there are rows, with the next frame."""

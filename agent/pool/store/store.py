@@ -36,11 +36,19 @@ class PartStore:
                     f"kept rows of {name} in {self.place.name} are damaged: their images are "
                     "analysed again"
                 )
-        return Kept(spans.finished(), spans.begun(), spans.rows, spans.unreadable, damaged)
+        return Kept(
+            spans.finished(),
+            spans.begun(),
+            spans.rows,
+            spans.unreadable,
+            damaged,
+            unread=spans.unread(),
+        )
 
     def finished(self) -> frozenset[str]:
-        """Return the keys of the items whose rows are all kept."""
-        return self.kept().finished
+        """Return the keys of the items whose rows are all kept, also of those to try again."""
+        kept = self.kept()
+        return kept.finished | kept.unread
 
     def part(self, name: str) -> Part:
         """Open a part to write; one that an earlier process left open goes on where it was.

@@ -3,13 +3,14 @@
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent.errors import ConfigurationError, TemporaryError
 from agent.pool.candidates import Candidate
-from agent.pool.rows import PoolRow, frame_key
+from agent.pool.rows import NOT_READ, PoolRow, frame_key
 from agent.pool.store import part as part_module
 from agent.pool.store.local_place import LocalPlace, _LocalLog
 from agent.pool.store.order import RowOrder
@@ -277,3 +278,35 @@ def test_settings_that_cannot_be_read_are_refused(tmp_path: Path, data: bytes) -
 
     with pytest.raises(ConfigurationError, match=r"settings\.json cannot be read; delete"):
         check_settings(place, {})
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a"), ("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("end", [lose, Part.close])
+def test_an_item_whose_bytes_could_not_be_had_is_tried_again(
+    tmp_path: Path, first: str, second: str, end: Callable[[Part], None]
+) -> None:
+    part = store_in(tmp_path).part(first)
+    part.add(PoolRow("/i/0001", problem=f"{NOT_READ}image: permission denied"))
+    part.finish("/i/0001")
+    part.add(PoolRow("/i/0002", problem="cannot use an image: it arrived incomplete"))
+    part.finish("/i/0002")
+    assert part.is_finished("/i/0001")  # not within one run
+    end(part)
+
+    store = store_in(tmp_path)
+    kept = store.kept()
+    assert kept.finished == {"/i/0002"}
+    assert kept.unread == {"/i/0001"}
+    assert (kept.rows, kept.unreadable) == (1, 1)
+    assert [row.problem != "" for row in RowOrder(store).facts()] == [True, True]
+
+    again = store.part(second)
+    assert not again.is_finished("/i/0001")
+    again.add(image(1))
+    again.finish("/i/0001")
+    again.close()
+
+    assert store.kept().finished == {"/i/0001", "/i/0002"}
+    assert not store.kept().unread
+    assert [row.problem != "" for row in RowOrder(store).facts()] == [False, True]
+    assert [row.id for row in RowOrder(store).rows(["/i/0001"])] == ["id 1"]
