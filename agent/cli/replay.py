@@ -114,6 +114,7 @@ def replay(
                 if result.misfit
             ),
             *parts.thresholds.warnings(),
+            *_too_small(plan.per_day),
         ],
     )
     text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
@@ -129,6 +130,16 @@ def replay(
         sys.stdout.write(text)
     else:
         _show(report, results, folder, page)
+
+
+def _too_small(per_day: float) -> list[str]:
+    """Say why nothing is chosen with less than a credit: a recording counts as one day."""
+    if not 0 < per_day < 1:
+        return []
+    return [
+        f"the budget of {per_day:g} credits a day buys nothing in one recording, which counts as a "
+        "day; --budget 1 shows the capture that a credit would buy"
+    ]
 
 
 def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input]:

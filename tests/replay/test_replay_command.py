@@ -96,6 +96,7 @@ def test_a_budget_may_be_a_fraction(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "capture-agent-replay" / "report.json").read_text())
     assert (report["settings"]["budget"], report["captures"]) == (0.5, [])
+    assert "the budget of 0.5 credits a day buys nothing in one recording" in result.stdout
     assert "0% of 0.5 credits" in (tmp_path / "page.html").read_text()
 
 
