@@ -136,10 +136,9 @@ def _too_small(per_day: float) -> list[str]:
     """Say why nothing is chosen with less than a credit: a recording counts as one day."""
     if not 0 < per_day < 1:
         return []
-    return [
-        f"the budget of {per_day:g} credits a day buys nothing in one recording, which counts as a "
-        "day; --budget 1 shows the capture that a credit would buy"
-    ]
+    why = "buys nothing in one recording, which counts as a day"
+    fix = "--budget 1 shows the capture that a credit would buy"
+    return [f"the budget of {per_day:g} credits a day {why}; {fix}"]
 
 
 def _inputs(sources: list[str], fps: float, settings: "Settings") -> list[_Input]:
