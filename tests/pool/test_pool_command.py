@@ -243,6 +243,22 @@ def test_an_image_that_is_gone_stays_where_it_was_chosen(
     assert ids_in(tmp_path / "out") == chosen
 
 
+@pytest.mark.slow
+def test_what_nobody_may_recognize_is_hidden_in_each_copy(
+    images: Path, tmp_path: Path, engine: InlineEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_REDACT", "person bicycle")
+
+    assert pool(images / "gate", tmp_path / "out").returncode == 0, engine.analysed
+
+    for each in report_in(tmp_path / "out")["images_chosen"]:
+        record = json.loads((tmp_path / "out" / "records" / f"{each['id']}.json").read_text())
+        found = {each["label"] for each in record["detections"]} & {"person", "bicycle"}
+        assert {part["label"] for part in record["masks"]} >= found
+        image = (tmp_path / "out" / "images" / f"{each['id']}.jpg").read_bytes()
+        assert (image == Path(each["key"]).read_bytes()) == (not found)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -15,6 +15,7 @@ vector-effect:non-scaling-stroke}
 vector-effect:non-scaling-stroke}
 figure .curve text{font-size:11px;fill:var(--soft)}
 figure .curve text.cut{fill:var(--ink);stroke:none;font-weight:600}
+@media(max-width:30rem){figure .curve text{font-size:19px}}
 """
 
 _WIDTH, _HEIGHT = 700.0, 190.0  # of the area between the axes

@@ -97,7 +97,8 @@ class _Sources:
         ordered = [self._found[place] for place in sorted(self._found)]
         if self._files:
             files = self._files
-            summary = SourceSummary(f"{len(files)} file{'s' * (len(files) > 1)}")
+            name = printable(next(iter(files)).name) if len(files) == 1 else f"{len(files)} files"
+            summary = SourceSummary(name)
             ordered.append(CheckedSource("", summary, lambda: files_of(files)))
         return ordered
 
