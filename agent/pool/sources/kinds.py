@@ -11,6 +11,10 @@ SUPPORTED = f"{' '.join(IMAGE_SUFFIXES)} and {' '.join(VIDEO_SUFFIXES)}"
 OWN_FOLDERS = frozenset({"records", "labels", "clips", "classes", "unclassified", "devices"})
 """Folders of a dataset folder beside `images`: what is in them is no image of its own."""
 
+OWN_FILES = frozenset({"data.yaml", "verdicts.jsonl", "report.json", "report.html", "ids.txt"})
+"""Files of a dataset folder, and of a former choice."""
+
+AGENT = "of the agent"
 HIDDEN = "hidden"
 LINK = "link"
 OUTPUT = "in --out"
@@ -32,6 +36,8 @@ def kind_of(name: str) -> ItemKind | None:
 
 def ending(name: str) -> str:
     """Return by which ending a file that is not read is counted."""
+    if name in OWN_FILES:
+        return AGENT
     suffix = _suffix(name)
     return suffix if 1 < len(suffix) <= _LONGEST and suffix.isprintable() else "no suffix"
 

@@ -17,12 +17,13 @@ from agent.errors import ConfigurationError
 from agent.pool.items import ItemKind
 from agent.pool.sources.found import Found, SourceSummary, Stream
 from agent.pool.sources.item_list import ItemGroup
-from agent.pool.sources.kinds import FOLDER, HIDDEN, OUTPUT, OWN_FOLDERS, ending, kind_of
+from agent.pool.sources.kinds import AGENT, FOLDER, HIDDEN, OUTPUT, OWN_FOLDERS, ending, kind_of
 from agent.pool.sources.sorted_objects import SortedObjects
 from agent.printable import printable
 from agent.record.verdicts import is_capture_id
 
 _PARTS = frozenset({"jpg", "json", "mjpeg"})
+_OWN = frozenset({"devices", "verdicts"})  # the statuses of devices, and reviews
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _LONGEST_CAMERA = 300  # characters
 _RECORDS_KEPT = 4  # dataset folders whose names of records are in memory
@@ -167,11 +168,12 @@ class BucketSource:
         return False
 
     def _file(self, key: str, size: int) -> Found | None:
-        kind = kind_of(key.rpartition("/")[2])
+        folder, _, name = key.rpartition("/")
+        kind = kind_of(name)
         if kind is None:
-            self._summary.passed_over[ending(key.rpartition("/")[2])] += 1
+            is_own = folder.rpartition("/")[2] in _OWN and name.endswith((".json", ".jsonl"))
+            self._summary.passed_over[AGENT if is_own else ending(name)] += 1
             return None
-        folder = key.rpartition("/")[0]
         inside = folder[self._cut :]
         if kind is ItemKind.RECORDING:
             camera = f"{inside}/" if inside else ""

@@ -72,6 +72,7 @@ def test_a_dataset_folder_gives_its_captures_alone(tmp_path: Path) -> None:
         (CAPTURE, "dev-1"),
         (CAPTURE, "pose-17"),
     ]
+    assert set(listing.sources[0].passed_over) == {"of the agent", "hidden"}
     for item, number in zip(listing.items, (1, 2, 3), strict=True):
         assert Path(item.key).name == f"{capture_id(number)}.jpg"
         assert Path(item.record).name == f"{capture_id(number)}.json"

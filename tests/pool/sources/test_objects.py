@@ -48,6 +48,7 @@ def test_captures_of_a_fleet_are_found_with_their_devices(store: S3Store) -> Non
     delivered(store, stored_capture(1), with_clip(2, b"\xff\xd8 one \xff\xd9"))
     store.write(f"captures/yard/other/2026-05-29/{capture_id(3)}.jpg", b"x")
     store.write("captures/yard/verdicts/a.jsonl", b"{}")
+    store.write("captures/yard/devices/test.json", b"{}")
 
     listing = listed(store, "captures/yard")
 
@@ -62,7 +63,7 @@ def test_captures_of_a_fleet_are_found_with_their_devices(store: S3Store) -> Non
     ]
     assert [item.size for item in listing.items] == [1, *[len(stored_capture(1).image)] * 2]
     (source,) = listing.sources
-    assert (source.without_record, source.passed_over) == (1, {".jsonl": 1})
+    assert (source.without_record, source.passed_over) == (1, {"of the agent": 2})
     assert cameras(store, listed(store, place)) == cameras(
         store, listed(store, "captures/yard/test")
     )
