@@ -111,7 +111,7 @@ def test_a_folder_on_a_disk_that_refuses(tmp_path: Path, number: int, kind: type
     target = FolderTarget(Dataset(tmp_path / "stick", disk), disk)
     target.send_status("gate-07", status(waiting=1))
     disk.refuses = OSError(number, "refused")
-    with pytest.raises(kind):
+    with pytest.raises(kind, match="cannot store the status of this device in"):
         target.send_status("gate-07", status(waiting=2))
     disk.refuses = None
     [file] = (tmp_path / "stick" / DEVICES).glob("*.json")

@@ -49,7 +49,7 @@ _BROKEN = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Transport:
-    """Kept-alive connections to one endpoint, for as many threads as `network` has workers.
+    """Kept-alive connections to one endpoint, for as many threads as `network` has workers, and one.
 
     `tls` is what connections by https are made with.
     """
@@ -59,7 +59,7 @@ class Transport:
         self._clock = clock
         self._throttle = RateLimit(network.max_rate, clock) if network.max_rate else None
         self._proxies = {"http": network.proxy, "https": network.proxy} if network.proxy else None
-        self._adapter = _Adapter(network.workers, tls)
+        self._adapter = _Adapter(network.workers + 1, tls)  # one more for heartbeats
         self._timers = TimerThread()
 
     def exchange(

@@ -106,7 +106,7 @@ class FolderTarget:
             with doing(f"writes to {self.name}"):
                 self._folder.store_status(device, status)
         except OSError as error:
-            raise self._explained(error) from error
+            raise self._explained(error, "the status of this device") from error
         self._seen = True
 
     def probe(self) -> str:
@@ -182,8 +182,8 @@ class FolderTarget:
                 f"{self._min_free / 1e6:.0f} MB must stay free; make room, or mount a disk there"
             )
 
-    def _explained(self, error: OSError) -> AgentError:
-        cannot = f"cannot store captures in {self._directory}"
+    def _explained(self, error: OSError, what: str = "captures") -> AgentError:
+        cannot = f"cannot store {what} in {self._directory}"
         if is_disk_full(error):
             return TargetUnavailable(f"{cannot}: the disk is full; make room")
         if error.errno in _FORBIDDEN:
