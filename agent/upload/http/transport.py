@@ -49,7 +49,7 @@ _BROKEN = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Transport:
-    """Kept-alive connections to one endpoint, for as many threads as `network` has workers, and one.
+    """Kept-alive connections to one endpoint, for the workers of `network` and one thread more.
 
     `tls` is what connections by https are made with.
     """
