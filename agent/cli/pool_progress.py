@@ -26,11 +26,15 @@ class Rate:
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int, int]] = deque()  # seconds, items, images
+        self._is_started = False
 
     def add(self, now: float, progress: "AnalysisProgress") -> None:
         """Take how far the analysis is at `now`, in seconds of a clock that never steps."""
         sample = (now, progress.done, progress.images)
-        if len(self._samples) > 1 and now - self._samples[-2][0] < _SAMPLE_S:
+        if len(self._samples) == 1 and not self._is_started:
+            self._is_started = sample[1:] != self._samples[0][1:]
+            self._samples[0] = sample  # until the first image, models are loaded
+        elif len(self._samples) > 1 and now - self._samples[-2][0] < _SAMPLE_S:
             self._samples[-1] = sample
         else:
             self._samples.append(sample)

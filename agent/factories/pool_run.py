@@ -127,7 +127,9 @@ class PoolRun:
             self._choice = self._pool.choose(self._bounds, self._chances, covered)
             self._chosen = self._pool.chosen(self._choice.picks, self._chances)
         except DamagedPart as error:
-            raise TemporaryError(f"{self._pool.give_up(error)}; call the same command") from error
+            raise TemporaryError(
+                f"{self._pool.give_up(error)}; call the same command again"
+            ) from error
         if len(self._chosen) < self._bounds.take:
             self._warnings.append(_fewer(self._chosen, self._bounds, self._counts, self._choice))
 

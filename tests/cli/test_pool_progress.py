@@ -13,7 +13,8 @@ def at(done: int, images: int | None = None, *, unreadable: int = 0) -> Analysis
 
 def test_the_rate_is_that_of_this_run_and_of_its_last_minute() -> None:
     rate = Rate()
-    rate.add(0.0, at(4000))  # of former runs
+    rate.add(-30.0, at(3999))  # of former runs
+    rate.add(0.0, at(4000))  # the models are loaded
     rate.add(10.0, at(4300))
     assert facts_of(at(4300), rate) == "30.0 images a second, about 3 min left"
 
@@ -25,6 +26,7 @@ def test_the_rate_is_that_of_this_run_and_of_its_last_minute() -> None:
 def test_a_recording_has_a_rate_before_its_end() -> None:
     rate = Rate()
     rate.add(0.0, at(0, 0))
+    rate.add(1.0, at(0, 20))
     rate.add(5.0, at(0, 100, unreadable=2))
     assert facts_of(at(0, 100, unreadable=2), rate) == "20.0 images a second, 2 unreadable"
 

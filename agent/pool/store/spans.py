@@ -85,8 +85,8 @@ class Spans:
 
     def finished(self) -> frozenset[str]:
         """Return the keys of all finished items."""
-        more = {item for item, span in self._recordings.items() if span.is_finished}
-        return frozenset(self._finished | more)
+        self._finished.update(item for item, span in self._recordings.items() if span.is_finished)
+        return frozenset(self._finished)
 
     def unread(self) -> frozenset[str]:
         """Return the keys of all items that are to be tried again."""

@@ -68,4 +68,4 @@ class PartStore:
     def give_up(self, error: DamagedPart) -> str:
         """Rename a damaged part, so that its images are analysed again; return what to tell."""
         self.place.rename(error.part, error.part + DAMAGED_SUFFIX)
-        return f"{error}, in {self.place.name}: its images are analysed again"
+        return f"{error}, in {self.place.name}; its images are analysed again"

@@ -202,7 +202,7 @@ def test_items_of_a_damaged_part_are_analysed_again(tmp_path: Path) -> None:
     assert kept.begun == {}  # its first frame is lost
     assert len(kept.damaged) == 1
     assert re.fullmatch(
-        r"cannot read the kept rows in w1-.*parquet: it is damaged, in .*\.pool: its images are "
+        r"cannot read the kept rows in w1-.*parquet: it is damaged, in .*\.pool; its images are "
         "analysed again",
         kept.damaged[0],
     )
