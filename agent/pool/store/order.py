@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from agent.pool.candidates import Candidate
 from agent.pool.rows import PoolRow
 from agent.pool.store.groups import Numbers, RowGroups
+from agent.pool.store.index import read_indexes
 from agent.pool.store.part import sealed_parts
 from agent.pool.store.schema import SCHEMA, storable
-from agent.pool.store.sealed import opened
+from agent.pool.store.sealed import DamagedPart
 from agent.pool.store.store import PartStore
 
 _T = TypeVar("_T", bound=np.generic)
@@ -55,9 +56,7 @@ class RowOrder:
         self._names = sealed_parts(store.place)
         wanted = frozenset(map(storable, items)) if items is not None else None
         keys, places, usable, lacking = [], [], [], []
-        for number, name in enumerate(self._names):
-            with opened(partial(self._place.open, name), name) as part:
-                table = part.index()
+        for number, table in self._tables():
             chosen = _wanted(table, wanted)
             keys.extend(table["key"].take(pa.array(chosen)).chunks)
             places.append((np.full(len(chosen), number, np.uint32), chosen.astype(np.uint32)))
@@ -95,9 +94,7 @@ class RowOrder:
         """
         wanted = pa.array(map(storable, keys), pa.string())
         found: dict[str, PoolRow] = {}
-        for number, name in enumerate(self._names):
-            with opened(partial(self._place.open, name), name) as part:
-                names = part.index()
+        for number, names in self._tables():
             is_wanted = pc.and_(pc.is_in(names["key"], wanted), pc.equal(names["problem"], ""))
             places = np.flatnonzero(is_wanted.to_numpy()).astype(np.uint32)
             if len(places):
@@ -105,6 +102,13 @@ class RowOrder:
                 rows = groups.rows(np.full(len(places), number, np.uint32), places)
                 found |= {row.key: row for row in rows}
         return [found[key] for key in keys]
+
+    def _tables(self) -> Iterator[tuple[int, pa.Table]]:
+        """Yield number and index of each part."""
+        for number, index in enumerate(read_indexes(self._place, self._names)):
+            if isinstance(index, DamagedPart):
+                raise index
+            yield number, index.table
 
 
 class RowShard:

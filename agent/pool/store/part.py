@@ -4,15 +4,10 @@ from collections.abc import Sequence
 
 from agent.pool.rows import PoolRow
 from agent.pool.store import journal
+from agent.pool.store.index import PartIndex, read_indexes
 from agent.pool.store.place import Place, RowLog
 from agent.pool.store.schema import batch_of, restored
-from agent.pool.store.sealed import (
-    DamagedPart,
-    name_and_number,
-    opened,
-    sealed_bytes,
-    sealed_name,
-)
+from agent.pool.store.sealed import name_and_number, sealed_bytes, sealed_name
 from agent.pool.store.spans import Spans
 
 MOST_ROWS = 4096
@@ -103,10 +98,9 @@ class Part:
         for file_name in names:
             found = name_and_number(file_name)
             highest = max(highest, found[1] if found else 0)
-            try:
-                take_sealed(self._place, file_name, self._spans)
-            except DamagedPart:
-                continue  # the store has told; its items are analysed again
+        for index in read_indexes(self._place, names):
+            if isinstance(index, PartIndex):  # of a damaged one the store has told
+                take_index(index, self._spans)
         return highest
 
 
@@ -146,13 +140,11 @@ def take_journal(kept: journal.Journal, spans: Spans) -> None:
         spans.end(item, after)
 
 
-def take_sealed(place: Place, file_name: str, spans: Spans) -> None:
-    """Add what a sealed part holds to `spans`; raises `DamagedPart`."""
-    with opened(lambda: place.open(file_name), file_name) as part:
-        table = part.index()
-        columns = [table[name].to_pylist() for name in journal.ITEM_COLUMNS]
-        for item, since, frame, is_last, problem in zip(*columns, strict=True):
-            if not spans.add_problem(restored(item), problem):
-                spans.add(restored(item), since, frame, is_last=is_last)
-        for item, after in part.finished_elsewhere().items():
-            spans.end(item, after)
+def take_index(index: PartIndex, spans: Spans) -> None:
+    """Add what a sealed part holds to `spans`."""
+    columns = [index.table[name].to_pylist() for name in journal.ITEM_COLUMNS]
+    for item, since, frame, is_last, problem in zip(*columns, strict=True):
+        if not spans.add_problem(restored(item), problem):
+            spans.add(restored(item), since, frame, is_last=is_last)
+    for item, after in index.finished_elsewhere.items():
+        spans.end(item, after)

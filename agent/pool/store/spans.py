@@ -90,7 +90,7 @@ class Spans:
 
     def unread(self) -> frozenset[str]:
         """Return the keys of all items that are to be tried again."""
-        return frozenset(self._unread - self.finished())
+        return frozenset(item for item in self._unread if not self.is_finished(item))
 
     def begun(self) -> Mapping[str, int]:
         """Return the unfinished recordings of which there are rows, with the next frame."""

@@ -3,8 +3,9 @@
 import re
 
 from agent.pool.engine import Kept
+from agent.pool.store.index import read_indexes
 from agent.pool.store.journal import read_journal
-from agent.pool.store.part import Part, is_sealed, seal, sealed_parts, take_journal, take_sealed
+from agent.pool.store.part import Part, is_sealed, seal, sealed_parts, take_index, take_journal
 from agent.pool.store.place import Place
 from agent.pool.store.sealed import DAMAGED_SUFFIX, DamagedPart
 from agent.pool.store.spans import Spans
@@ -21,11 +22,11 @@ class PartStore:
     def kept(self) -> Kept:
         """Return what is kept. Renames damaged parts, so that they are told once."""
         spans, damaged = Spans(), []
-        for name in sealed_parts(self.place):
-            try:
-                take_sealed(self.place, name, spans)
-            except DamagedPart as error:
-                damaged.append(self.give_up(error))
+        for index in read_indexes(self.place, sealed_parts(self.place)):
+            if isinstance(index, DamagedPart):
+                damaged.append(self.give_up(index))
+            else:
+                take_index(index, spans)
         for name in sorted(self.place.log_names()):
             journal = read_journal(self.place.read_log(name))
             if journal.number is None or is_sealed(self.place, name, journal):
@@ -48,7 +49,7 @@ class PartStore:
     def finished(self) -> frozenset[str]:
         """Return the keys of the items whose rows are all kept, also of those to try again."""
         kept = self.kept()
-        return kept.finished | kept.unread
+        return kept.finished | kept.unread if kept.unread else kept.finished
 
     def part(self, name: str) -> Part:
         """Open a part to write; one that an earlier process left open goes on where it was.
