@@ -2,15 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.dataset.devices import DeviceFolder
-from agent.files import Disk, FileEntry
+from agent.files import Disk
 from agent.fleet.devices import Heartbeat, Problem
 from agent.fleet.folder import HeartbeatFolder, devices_of_captures, devices_of_folders
 from agent.record.device_names import status_file
@@ -18,6 +16,7 @@ from agent.record.device_status import READ_MAX
 from agent.record.timestamp import timestamp
 from tests.fakes.captures import stored_capture
 from tests.fakes.clock import WALL
+from tests.fakes.disk.coarse import CoarseDisk
 from tests.fakes.fleet import DAY, status_fields
 
 
@@ -94,14 +93,6 @@ def test_damaged_and_foreign_files_are_named_and_the_rest_is_shown(tmp_path: Pat
     }
     assert "65,537 bytes" in problems["huge.json"].why
     assert "waiting" in problems["number.json"].why
-
-
-class CoarseDisk(Disk):
-    """A file system whose clock ticks once in 2 s, as that of FAT does."""
-
-    def files(self, path: Path) -> Iterator[FileEntry]:
-        for entry in super().files(path):
-            yield replace(entry, changed=WALL)
 
 
 def test_a_file_that_changed_is_read_again_and_one_that_went_is_gone(tmp_path: Path) -> None:

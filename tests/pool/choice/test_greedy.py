@@ -29,7 +29,7 @@ bounds = st.builds(
 )
 
 
-def frame(
+def tracked(
     key: str, *tracks: tuple[int, float], camera: str = "gate", label: str = "car"
 ) -> Candidate:
     """Return an image with suspects: number of the track and p."""
@@ -114,7 +114,7 @@ def test_no_other_choice_shows_more_than_is_said(
 ) -> None:
     """Where a suspect is one thing in all images; a greedy choice shows at least half of it."""
     candidates = [
-        frame(each.key, *tracks_of(each), camera=each.view.camera)
+        tracked(each.key, *tracks_of(each), camera=each.view.camera)
         for each in drawn_candidates(seed, 8)
     ]
     limits = Bounds(3, per_camera)
@@ -174,14 +174,14 @@ def test_no_more_candidates_are_held_than_memory_allows(monkeypatch: pytest.Monk
 
 
 def test_equal_values_are_taken_by_key() -> None:
-    candidates = [frame(key, (number, 0.5)) for number, key in enumerate("dbac")]
+    candidates = [tracked(key, (number, 0.5)) for number, key in enumerate("dbac")]
 
     assert keys(choose(shards_of(candidates, 2), Bounds(3), effort=Effort(memory=1))) == [*"abc"]
 
 
 def test_more_than_there_are_takes_all_that_are_usable() -> None:
-    candidates = [frame(str(n), (n, 0.5)) for n in range(5)]
-    candidates.append(replace(frame("x", (9, 0.9)), is_unusable=True))
+    candidates = [tracked(str(n), (n, 0.5)) for n in range(5)]
+    candidates.append(replace(tracked("x", (9, 0.9)), is_unusable=True))
 
     choice = choose([ListShard(candidates), ListShard([])], Bounds(100))
 
@@ -191,7 +191,7 @@ def test_more_than_there_are_takes_all_that_are_usable() -> None:
 
 
 def test_images_without_suspects_come_last() -> None:
-    choice = choose([ListShard([frame("a"), frame("b", (1, 0.3)), frame("c")])], Bounds(2))
+    choice = choose([ListShard([tracked("a"), tracked("b", (1, 0.3)), tracked("c")])], Bounds(2))
 
     assert [(pick.key, sum(pick.added)) for pick in choice.picks] == [("b", 0.3), ("a", 0)]
     assert choice.following == (UNSEEN,)
@@ -199,10 +199,10 @@ def test_images_without_suspects_come_last() -> None:
 
 def test_a_full_class_adds_nothing_any_more() -> None:
     """An image with a suspect of another class is still wanted, for that one."""
-    both = frame("c", (8, 0.9))
-    person = frame("", (7, 0.2), label="person").view.places
+    both = tracked("c", (8, 0.9))
+    person = tracked("", (7, 0.2), label="person").view.places
     both = replace(both, view=replace(both.view, places=both.view.places + person))
-    candidates = [frame("a", (1, 0.99)), frame("b", (2, 0.5)), both]
+    candidates = [tracked("a", (1, 0.99)), tracked("b", (2, 0.5)), both]
 
     choice = choose([ListShard(candidates)], Bounds(2, per_class=1))
 
@@ -213,11 +213,11 @@ def test_a_full_class_adds_nothing_any_more() -> None:
 
 def test_what_was_shown_before_is_not_chosen_again() -> None:
     """By its id or its digest; the suspects that it showed add nothing."""
-    before = frame("old", (1, 0.9))
+    before = tracked("old", (1, 0.9))
     before = replace(before, view=replace(before.view, digest="d"))
     copy = replace(before, key="copy", id="other")
-    same_id = replace(frame("renamed", (5, 0.9)), id=before.id)
-    candidates = [copy, same_id, frame("next", (1, 0.8)), frame("new", (2, 0.3))]
+    same_id = replace(tracked("renamed", (5, 0.9)), id=before.id)
+    candidates = [copy, same_id, tracked("next", (1, 0.8)), tracked("new", (2, 0.3))]
 
     choice = choose([ListShard(candidates)], Bounds(9), [before])
 
@@ -227,7 +227,7 @@ def test_what_was_shown_before_is_not_chosen_again() -> None:
 
 
 def test_a_near_duplicate_is_named_with_what_it_is_like() -> None:
-    first = frame("a", (1, 0.9))
+    first = tracked("a", (1, 0.9))
     first = replace(first, view=replace(first.view, digest="d"))
     second = replace(first, key="b", id="other", view=replace(first.view, camera="yard"))
 
@@ -239,7 +239,7 @@ def test_a_near_duplicate_is_named_with_what_it_is_like() -> None:
 
 
 def test_a_shard_that_is_not_sorted_is_a_bug() -> None:
-    shard = ListShard([frame("a"), frame("b")])
+    shard = ListShard([tracked("a"), tracked("b")])
     shard._candidates.reverse()
 
     with pytest.raises(ValueError, match="not sorted by key"):

@@ -32,7 +32,7 @@ def image(n: int, **values: str) -> PoolRow:
     return PoolRow(f"/i/{n:04d}", id=f"id {n}", **values)  # type: ignore[arg-type]
 
 
-def frame(item: str, n: int) -> PoolRow:
+def frame_row(item: str, n: int) -> PoolRow:
     return PoolRow(frame_key(item, n), id=f"{n}", frame=n)
 
 
@@ -54,7 +54,7 @@ def keys(store: PartStore) -> list[str]:
 def test_what_a_killed_process_added_is_kept(tmp_path: Path) -> None:
     killed = store_in(tmp_path).part("a")
     killed.add(image(1))
-    killed.add(frame("/r/1", 0))
+    killed.add(frame_row("/r/1", 0))
     lose(killed)
 
     store = store_in(tmp_path)
@@ -65,7 +65,7 @@ def test_what_a_killed_process_added_is_kept(tmp_path: Path) -> None:
     assert kept.begun == {"/r/1": 1}
     assert following.is_finished("/i/0001")
     assert following.next_frame("/r/1") == 1
-    following.add(frame("/r/1", 1))
+    following.add(frame_row("/r/1", 1))
     following.finish("/r/1")
     following.close()
     assert store.kept().finished == {"/i/0001", "/r/1"}
@@ -191,7 +191,7 @@ def test_items_of_a_damaged_part_are_analysed_again(tmp_path: Path) -> None:
         part.add(image(n))
         if n:
             part.next_frame("/r/1", first=n - 1)
-            part.add(frame("/r/1", n - 1))
+            part.add(frame_row("/r/1", n - 1))
         part.close()
     path = tmp_path / ".pool" / names(tmp_path, ".parquet")[1]
     path.write_bytes(path.read_bytes()[:-20])
