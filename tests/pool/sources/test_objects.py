@@ -93,6 +93,7 @@ def test_images_of_anybody_have_any_names(store: S3Store) -> None:
     assert listing.sources[0].passed_over == {"folder": 2, ".txt": 1, "hidden": 2}
 
 
+@pytest.mark.slow
 def test_a_dataset_folder_that_was_copied_gives_its_captures(
     store: S3Store, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_each_object_is_listed_once_and_the_output_never(store: S3Store) -> None
         listed(store, "yard/out/images", output=out)
 
 
+@pytest.mark.slow
 def test_objects_between_those_of_a_capture_do_not_part_it(store: S3Store) -> None:
     delivered(store, stored_capture(1))
     place = f"captures/yard/test/2026-05-28/{capture_id(1)}"
@@ -147,6 +149,7 @@ def test_objects_between_those_of_a_capture_do_not_part_it(store: S3Store) -> No
     ]
 
 
+@pytest.mark.slow
 def test_one_object_is_a_source(store: S3Store) -> None:
     delivered(store, stored_capture(1))
     store.write("yard/1.jpg", b"x")
@@ -171,6 +174,7 @@ def test_a_name_that_cannot_be_read_is_named_and_the_rest_is_listed(store: S3Sto
     assert "'yard/b/d//'" in source.problems[0]
 
 
+@pytest.mark.slow
 def test_a_store_that_lists_in_no_order_gives_the_same_items(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +208,7 @@ def test_a_bucket_of_which_nothing_may_be_read_is_refused_at_once(store: S3Store
     assert len(store.requests) == 7
 
 
+@pytest.mark.slow
 def test_one_object_that_may_be_read_is_enough(store: S3Store) -> None:
     for number in range(4):
         store.write(f"yard/{number}.jpg", b"x")
