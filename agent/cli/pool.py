@@ -114,8 +114,8 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
     with run.owned():
         with analysis_shown("analysing") as told:
             run.analyse(told)
-        with _counter("choosing"):
-            run.choose()
+        with _counter("choosing") as counted:
+            run.choose(counted)
         with console.progress("copying", run.chosen_count, "images") as copied:
             report = run.write(copied)
     if as_json:

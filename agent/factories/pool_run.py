@@ -115,8 +115,8 @@ class PoolRun:
         assert self._former is not None  # noqa: S101 (steps are in order)
         self._former.analyse(told)
 
-    def choose(self) -> None:
-        """Choose from what is kept."""
+    def choose(self, told: Callable[[int], None] | None = None) -> None:
+        """Choose from what is kept; `told` is how many are chosen so far."""
         from agent.pool.store.sealed import DamagedPart
 
         try:
@@ -124,7 +124,7 @@ class PoolRun:
             covered = list(self._former.candidates(self._chances))
             self._counts = self._pool.counts()
             _require_images(self._counts)
-            self._choice = self._pool.choose(self._bounds, self._chances, covered)
+            self._choice = self._pool.choose(self._bounds, self._chances, covered, told)
             self._chosen = self._pool.chosen(self._choice.picks, self._chances)
         except DamagedPart as error:
             raise TemporaryError(

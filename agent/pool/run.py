@@ -97,11 +97,12 @@ class AnalysedItems:
         bounds: Bounds,
         chances: PoolChances | None,
         covered: Collection[Candidate],
+        told: Callable[[int], None] | None = None,
     ) -> Choice:
-        """Choose from the items; `covered` was shown before."""
+        """Choose from the items; `covered` was shown before, `told` is how many are chosen."""
         weights = chances.weights if chances is not None else MappingProxyType[str, float]({})
         shards = self.order.shards(partial(candidate_of, chances=chances))
-        return choose(shards, bounds, covered, weights=weights)
+        return choose(shards, bounds, covered, weights=weights, told=told)
 
     def chosen(self, picks: Sequence[Pick], chances: PoolChances | None) -> list[ChosenImage]:
         """Return the picks with their rows and items, in their order."""

@@ -1,7 +1,7 @@
 """Takes in each step the candidate that adds most to what was chosen before."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -41,6 +41,7 @@ def choose(
     *,
     weights: Mapping[str, float] = MappingProxyType({}),
     effort: Effort = Effort(),
+    told: Callable[[int], None] | None = None,
 ) -> Choice:
     """Choose up to `bounds.take` candidates, each the one with the highest value at its turn.
 
@@ -54,8 +55,9 @@ def choose(
         covered: What was shown before; it is not chosen again.
         weights: What the suspects of a label count; 1 for others.
         effort: Of the computer.
+        told: Is called with the number of images that are chosen so far.
     """
-    return _Greedy(shards, bounds, covered, weights=weights, effort=effort).run()
+    return _Greedy(shards, bounds, covered, weights=weights, effort=effort).run(told)
 
 
 @dataclass(slots=True)
@@ -99,12 +101,14 @@ class _Greedy:
         self._heap: list[Turn] = []
         self._edge = LAST  # the first turn of those that are not held
 
-    def run(self) -> Choice:
+    def run(self, told: Callable[[int], None] | None) -> Choice:
         """Choose."""
         found, take = self._found, self._bounds.take
         self._load()
         self._bound_others()
         while len(found.picks) < take and self._step():
+            if told is not None:
+                told(len(found.picks))
             if not len(found.picks) % (take // _TIMES_BOUNDED + 1):
                 self._bound_others()
         self._bound_others()

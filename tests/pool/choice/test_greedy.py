@@ -190,6 +190,13 @@ def test_more_than_there_are_takes_all_that_are_usable() -> None:
     assert choose([], Bounds(1)).picks == ()
 
 
+def test_the_choice_tells_how_far_it_is() -> None:
+    told: list[int] = []
+    choose([ListShard([frame(str(n), (n, 0.5)) for n in range(5)])], Bounds(3), told=told.append)
+
+    assert told == [1, 2, 3]
+
+
 def test_images_without_suspects_come_last() -> None:
     choice = choose([ListShard([tracked("a"), tracked("b", (1, 0.3)), tracked("c")])], Bounds(2))
 
