@@ -192,7 +192,7 @@ def test_more_than_there_are_takes_all_that_are_usable() -> None:
 
 def test_the_choice_tells_how_far_it_is() -> None:
     told: list[int] = []
-    choose([ListShard([frame(str(n), (n, 0.5)) for n in range(5)])], Bounds(3), told=told.append)
+    choose([ListShard([tracked(str(n), (n, 0.5)) for n in range(5)])], Bounds(3), told=told.append)
 
     assert told == [1, 2, 3]
 
