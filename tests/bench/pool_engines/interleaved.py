@@ -16,6 +16,9 @@ from agent.pool.sources.reader import ItemReader
 from agent.pool.store.local_place import LocalPlace
 from agent.pool.store.store import PartStore
 
+WARM = 20
+"""The first images of a process: with them modules are imported and memory is taken."""
+
 WAITS_S = 1.0
 """Longer between two images is no work on an image: the process waits for its first batch."""
 
@@ -41,6 +44,7 @@ class Interleaved:
         self._spent: dict[str, Moment] = {}
         self._end = Moment()
         self._turn = False
+        self._seen = 0
 
     def expect(self, items: Sequence[PoolItem]) -> None:
         self._analyser.expect(items)
@@ -48,7 +52,8 @@ class Interleaved:
     def rows(self, item: PoolItem, *, first_frame: int = 0) -> Iterator[PoolRow]:
         """Yield the row. The engine's and the store's time until the next call counts as well."""
         between = Moment.now() - self._end
-        if self._spent and between.wall < WAITS_S:
+        self._seen += 1
+        if self._seen > WARM and between.wall < WAITS_S:
             spent = self._spent | {"all": self._spent["all"] + between}
             line = {name: (each.wall, each.cpu) for name, each in spent.items()}
             os.write(self._notes, f"{json.dumps(line)}\n".encode())
