@@ -59,7 +59,7 @@ def _tiles(report: Json) -> Iterator[str]:
             (
                 f"{failures / best:.0%}" if best else "100%",
                 "of the best possible",
-                "at least: that is proven",
+                "at least, by a bound on any choice",
             ),
             (
                 number(cameras),
