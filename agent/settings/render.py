@@ -25,7 +25,6 @@ MAIN_SETTINGS = (
     "spool_max",
     "upload_url",
     "upload_token",
-    "api",
 )
 """The settings that the README shows; all others are in docs/settings.md."""
 
