@@ -25,7 +25,8 @@ class PoolItem:
     kind: ItemKind
     camera: str
     """Images of one camera show one scene: `DEVICE/CAMERA` of a capture, else the folder of an
-    image or the name of a recording, relative to its source. A record that is read replaces it."""
+    image or the name of a recording, relative to its source; with several sources the name of its
+    source comes first. A record that is read replaces it."""
     record: str = ""
     """Key of the record of a capture; empty without one."""
     size: int = 0

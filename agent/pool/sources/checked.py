@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.dataset.bucket import Bucket
 from agent.dataset.bucket_address import SCHEME, bucket_and_key, is_bucket
 from agent.errors import ConfigurationError
+from agent.pool.sources.distinct_names import distinct_names, outermost
 from agent.pool.sources.folders import FolderSource, files_of
 from agent.pool.sources.found import SourceSummary, Stream
 from agent.pool.sources.objects import BucketSource
@@ -29,6 +30,7 @@ class CheckedSource:
     summary: SourceSummary
     items: Callable[[], Stream]
     objects: BucketSource | None = None
+    folder: FolderSource | None = None
 
 
 def opened_bucket(name: str) -> Bucket:
@@ -89,18 +91,31 @@ class _Sources:
         place = f"{path}".rstrip("/") + "/"
         if place not in self._found:
             summary = SourceSummary(printable(text))
-            items = FolderSource(path, summary, self._folder, self._found.keys()).items
-            self._found[place] = CheckedSource(place, summary, items)
+            folder = FolderSource(path, summary, self._folder, self._found.keys())
+            self._found[place] = CheckedSource(place, summary, folder.items, folder=folder)
 
     def ordered(self) -> list[CheckedSource]:
         """Return the sources; a folder is before what is in it, and files are last."""
         ordered = [self._found[place] for place in sorted(self._found)]
+        names = self._distinct_names()
         if self._files:
             files = self._files
             name = printable(next(iter(files)).name) if len(files) == 1 else f"{len(files)} files"
             summary = SourceSummary(name)
-            ordered.append(CheckedSource("", summary, lambda: files_of(files)))
+            ordered.append(CheckedSource("", summary, lambda: files_of(files, names)))
         return ordered
+
+    def _distinct_names(self) -> dict[str, str]:
+        """Return the names of all places; give them to the sources where there are several."""
+        whole = outermost(self._found)
+        folders = {f"{path.parent}".rstrip("/") + "/" for path in self._files}
+        names = distinct_names([*whole, *(folders - set(whole))])
+        if len(whole) > 1:
+            for place in whole:
+                source = self._found[place].folder or self._found[place].objects
+                if source is not None:
+                    source.distinct = names[place]
+        return names
 
     def _add_bucket(self, text: str) -> None:
         name, prefix = bucket_and_key(text)

@@ -8,7 +8,7 @@ nothing is read that the source does not hold.
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class FolderSource:
         self._roots = roots
         self._root = f"{root}".rstrip("/") + "/"
         self._name = root.name or "root"
+        self.distinct = ""
+        """What sets its cameras apart from those of other sources; empty for an only source."""
         self._output = f"{output}/" if output else ""
         self._summary = summary
 
@@ -95,6 +97,8 @@ class FolderSource:
         if {f"{_IMAGES}/", f"{_RECORDS}/"} <= {name for name in entries if name.endswith("/")}:
             entries = [name for name in entries if name.removesuffix("/") not in OWN_FOLDERS]
         inside = path[len(self._root) :]
+        if self.distinct:
+            inside = f"{self.distinct}/{inside}"
         camera = inside.removesuffix("/") or self._name
         groups = {
             ItemKind.IMAGE: ItemGroup(path, ItemKind.IMAGE, _camera(camera)),
@@ -175,21 +179,23 @@ class FolderSource:
             return set()
 
 
-def files_of(paths: Iterable[Path]) -> Iterator[Found]:
+def files_of(paths: Collection[Path], names: Mapping[str, str]) -> Iterator[Found]:
     """Yield the items of files that are named one by one, sorted by key.
 
-    They have the camera that they would have with their folder as the source.
+    They have the camera that they would have with their folder as the source. `names` has the
+    distinct name of each of these folders, which end with a slash.
     """
+    is_one_folder = len({path.parent for path in paths}) == 1
     for path in sorted(paths, key=str):
         kind = kind_of(path.name) or ItemKind.IMAGE
         folder = f"{path.parent}".rstrip("/") + "/"
-        camera, records = path.parent.name or "root", ""
+        camera, records = names[folder] or "root", ""
         record = path.parent.parent / _RECORDS / f"{path.stem}.json"
         if path.parent.name == _IMAGES and is_capture_id(path.stem) and record.is_file():
             kind, records = ItemKind.CAPTURE, f"{record.parent}/"
             camera = path.parent.parent.name or "root"
         if kind is ItemKind.RECORDING:
-            camera = ""
+            camera = "" if is_one_folder else f"{camera}/"
         yield f"{path}", ItemGroup(folder, kind, _camera(camera), records), 0
 
 

@@ -52,6 +52,8 @@ class BucketSource:
     ) -> None:
         """Make a source of bucket and prefix; `output` is a prefix in the same bucket."""
         self.name, self._prefix = place
+        self.distinct = ""
+        """What sets its cameras apart from those of other sources; empty for an only source."""
         self._bucket = bucket
         self._begin = f"{SCHEME}{self.name}/"
         self._look_below(self._prefix)
@@ -175,6 +177,8 @@ class BucketSource:
             self._summary.passed_over[AGENT if is_own else ending(name)] += 1
             return None
         inside = folder[self._cut :]
+        if self.distinct:
+            inside = f"{self.distinct}/{inside}".removesuffix("/")
         if kind is ItemKind.RECORDING:
             camera = f"{inside}/" if inside else ""
         else:

@@ -123,6 +123,34 @@ def test_files_given_one_by_one_have_the_cameras_of_their_folder(tmp_path: Path)
     assert one_by_one.sources[0].line() == "3 files: 2 images, 1 recording"
 
 
+def test_cameras_of_several_sources_are_told_apart(tmp_path: Path) -> None:
+    one = with_files(tmp_path / "a" / "photos", "1.jpg", "gate/2.jpg")
+    two = with_files(tmp_path / "b" / "photos", "1.jpg", "gate/2.jpg", "night.mp4")
+    three = with_files(tmp_path / "yard", "gate/2.jpg")
+    single = with_files(tmp_path / "c" / "photos", "4.jpg")
+
+    listing = listed(one, two, three, single / "4.jpg")
+
+    assert [item.camera for item in listing.items] == [
+        "a/photos",
+        "a/photos/gate",
+        "b/photos",
+        "b/photos/gate",
+        "b/photos/night.mp4",
+        "c/photos",
+        "yard/gate",
+    ]
+
+
+def test_recordings_of_several_folders_are_told_apart(tmp_path: Path) -> None:
+    one = with_files(tmp_path / "monday", "street.mp4")
+    two = with_files(tmp_path / "tuesday", "street.mp4")
+
+    listing = listed(one / "street.mp4", two / "street.mp4")
+
+    assert [item.camera for item in listing.items] == ["monday/street.mp4", "tuesday/street.mp4"]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_each_item_is_listed_once_where_sources_overlap(tmp_path: Path, order: int) -> None:
     root = with_files(tmp_path / "yard", "1.jpg", "gate/2.jpg", "gate/3.jpg")
