@@ -112,6 +112,7 @@ def test_rows_deleted_before_they_are_sealed_are_missed(
 
     def hasty(place: LocalPlace, name: str, content: bytes) -> None:
         place.remove_log(name)
+        time.sleep(0.1)  # so that a kill between the two is no matter of luck
         seal(place, name, content)
 
     monkeypatch.setattr(part_module, "seal", hasty)
