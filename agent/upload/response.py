@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from urllib.parse import quote, quote_plus, urlsplit
 
 from agent.domain import Receipt
@@ -135,10 +136,15 @@ def describe_probe(response: Response) -> str:
 def require_status_taken(response: Response, *, secret: str | None = None) -> None:
     """Return if the endpoint took the status of a device: any 2xx, for nothing is lost without it.
 
+    A 200 with a web page is none: a captive portal answers so to everything. A file server
+    answers 201 with one.
+
     Raises `StatusRefused` where it has no place for it, else what the response means.
     """
     status, cannot = response.status, "cannot send the status of this device"
     if status in _SUCCESS:
+        if status == HTTPStatus.OK and _HTML.match(response.body):
+            raise TargetBlocked(f"{cannot}: the endpoint answers 200 with an HTML page: {_PORTAL}")
         return
     if status in _NO_PLACE:
         raise StatusRefused(

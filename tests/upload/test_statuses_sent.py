@@ -86,10 +86,22 @@ def test_what_a_response_means_for_heartbeats(answer: int, kind: type, words: st
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>welcome</html>"])
-def test_any_success_is_enough(body: bytes) -> None:
-    """Nothing is lost if it was a captive portal: the next heartbeat comes."""
-    with FaultyServer(response(200, body)) as server, endpoint(server.url) as target:
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [(200, b""), (200, b"stored"), (201, b"<html>Created</html>"), (202, b"{}"), (204, b"")],
+)
+def test_any_success_is_enough(answer: int, body: bytes) -> None:
+    with FaultyServer(response(answer, body)) as server, endpoint(server.url) as target:
+        target.send_status("gate-07", status())
+
+
+def test_the_page_of_a_captive_portal_has_not_taken_a_heartbeat() -> None:
+    page = response(200, b"\r\n<!DOCTYPE html><title>log in</title>")
+    with (
+        FaultyServer(page) as server,
+        endpoint(server.url) as target,
+        pytest.raises(TargetBlocked, match="captive portal"),
+    ):
         target.send_status("gate-07", status())
 
 
