@@ -77,14 +77,17 @@ INTERVAL = "must be auto, off, or a duration between 1ms and 365d"
 WORKERS = "must be auto, or a whole number between 1 and 64"
 PROVIDERS = "must be auto, or names such as CUDAExecutionProvider CPUExecutionProvider"
 FORMAT = "must be one of auto, " + ", ".join(FORMAT_NAMES)
+DEVICE = "1 to 128 characters, but not . or .."
 SIZE = "must be a size between 10MB and 1PB"
 
 
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("AGENT_DEVICE_ID", "   ", "must be 1 to 128 characters, not blank"),
-        ("AGENT_DEVICE_ID", "x" * 129, f"must be 1 to 128 characters, not {'x' * 129}"),
+        ("AGENT_DEVICE_ID", "   ", f"must be {DEVICE}, not blank"),
+        ("AGENT_DEVICE_ID", "x" * 129, f"must be {DEVICE}, not {'x' * 129}"),
+        ("AGENT_DEVICE_ID", ".", f"must be {DEVICE}, not ."),
+        ("AGENT_DEVICE_ID", "..", f"must be {DEVICE}, not .."),
         ("AGENT_FPS", "-1", "must be a number between 0 and 1000, not -1"),
         ("AGENT_FPS", "nan", "must be a number between 0 and 1000, not nan"),
         ("AGENT_FPS", "inf", "must be a number between 0 and 1000, not inf"),

@@ -49,7 +49,7 @@ class CameraSettings(SettingsGroup):
                 "also the seed of the random captures."
             ),
             default="host name",
-            allowed="1 to 128 characters",
+            allowed="1 to 128 characters, but not . or ..",
         ),
     ] = Field(default_factory=socket.gethostname, min_length=1, max_length=128)
     fps: Annotated[
@@ -76,6 +76,13 @@ class CameraSettings(SettingsGroup):
             ),
         ),
     ] = Field(20.0, ge=1, le=3600)
+
+    @field_validator("device_id")
+    @classmethod
+    def _require_name(cls, value: str) -> str:
+        if value in {".", ".."}:  # folders and addresses have no such segment
+            raise ValueError(value)
+        return value
 
     @field_validator("cameras", mode="before")
     @classmethod
