@@ -22,8 +22,8 @@ def fleet(
         str,
         typer.Argument(
             metavar="DIR",
-            help="Folder of `receive --dir` or of AGENT_UPLOAD_URL=dir:FOLDER, or "
-            "s3://BUCKET/PREFIX as in AGENT_UPLOAD_URL.",
+            help="Folder of `receive --dir`, or dir:FOLDER or s3://BUCKET/PREFIX as in "
+            "AGENT_UPLOAD_URL.",
         ),
     ],
     show_all: Annotated[

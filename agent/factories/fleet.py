@@ -17,7 +17,7 @@ def fleet_reports(source: str, progress: Progress | None = None) -> Reports:
     """Return what a place knows of the devices that deliver to it.
 
     Args:
-        source: A folder, or `s3://BUCKET/PREFIX` as in AGENT_UPLOAD_URL.
+        source: A folder, or `dir:FOLDER` or `s3://BUCKET/PREFIX` as in AGENT_UPLOAD_URL.
         progress: Is told how many heartbeats of a bucket were read, and how many there are.
 
     Raises:
@@ -38,7 +38,7 @@ def fleet_reports(source: str, progress: Progress | None = None) -> Reports:
 def _of_folder(source: str) -> Reports:
     from agent.fleet.folder import HeartbeatFolder, devices_of_captures, devices_of_folders
 
-    directory = Path(source).absolute()
+    directory = Path(source.removeprefix("dir:")).absolute()
     disk = Disk(inside=directory)
     try:
         if not directory.is_dir():

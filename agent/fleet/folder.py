@@ -18,7 +18,15 @@ from typing import Any
 from agent.dataset.records import RECORD_MAX, part_folders
 from agent.files import TEMPORARY_SUFFIX, Disk, FileEntry
 from agent.fleet.devices import Heartbeat, Problem
-from agent.fleet.reading import DEVICES_MAX, ENDING, foreign, heartbeat_of, too_long, too_many
+from agent.fleet.reading import (
+    DEVICES_MAX,
+    ENDING,
+    foreign,
+    heartbeat_of,
+    no_file,
+    too_long,
+    too_many,
+)
 from agent.record.device_names import DEVICES
 from agent.record.device_status import DEVICE_MAX, READ_MAX
 from agent.record.timestamp import seconds_of
@@ -61,11 +69,24 @@ class HeartbeatFolder:
         with self._lock:
             files = sorted(self._disk.files(self._folder), key=lambda each: each.name)
             found = [foreign(each.name) for each in files if _is_foreign(each.name)]
+            found += [no_file(name) for name in self._no_files()]
             files = [each for each in files if each.name.endswith(ENDING)]
             kept = {each.name: self._read(each, now) for each in files[:DEVICES_MAX]}
             self._kept = kept
             crowd = [too_many(len(files))] if len(files) > DEVICES_MAX else []
             return [*(each.found for each in kept.values()), *found, *crowd]
+
+    def _no_files(self) -> list[str]:
+        """Return the links, folders and pipes with the name of a heartbeat: none is read."""
+        try:
+            with os.scandir(self._folder) as entries:
+                return sorted(
+                    each.name
+                    for each in entries
+                    if each.name.endswith(ENDING) and not each.is_file(follow_symlinks=False)
+                )
+        except FileNotFoundError:
+            return []
 
     def _read(self, file: FileEntry, now: float) -> _Kept:
         kept = self._kept.get(file.name)

@@ -49,6 +49,11 @@ def foreign(name: str) -> Problem:
     return Problem(name, f"its name does not end with {ENDING}", is_heartbeat=False)
 
 
+def no_file(name: str) -> Problem:
+    """Return the problem of a link, a folder or a pipe with the name of a heartbeat."""
+    return Problem(name, "it is no regular file; links are not followed")
+
+
 def too_many(count: int) -> Problem:
     """Return the problem of more files than are read."""
     why = f"it has {count:,} files of devices, and the first {DEVICES_MAX:,} are read"

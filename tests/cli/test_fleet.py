@@ -128,3 +128,9 @@ def test_a_bucket_without_credentials_is_said(monkeypatch: pytest.MonkeyPatch) -
 
     assert result.exit_code == 78
     assert "s3://bucket/prefix" in result.stderr
+
+
+def test_the_folder_may_be_named_as_the_devices_name_it(tmp_path: Path) -> None:
+    sent(tmp_path, "gate")
+
+    assert run(f"dir:{tmp_path}").output == run(tmp_path).output
