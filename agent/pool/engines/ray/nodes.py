@@ -1,5 +1,6 @@
 """Checks before any work that every node of a cluster runs the same agent and sees the files."""
 
+import contextlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from agent.errors import ConfigurationError, TemporaryError
@@ -36,7 +38,7 @@ def check_nodes(plan: Plan) -> int:
     ]
     if problems:
         raise ConfigurationError("cannot use this Ray cluster: " + "; ".join(problems))
-    return len(nodes)
+    return len(found)
 
 
 @contextmanager
@@ -63,6 +65,7 @@ def _ask(
 ) -> dict[str, dict[str, Any]]:
     """Return what each node says, by its name. The function goes there as source, by value."""
     ray.cloudpickle.register_pickle_by_value(node_facts)
+    found: dict[str, dict[str, Any]] = {}
     ask = ray.remote(num_cpus=0, max_retries=1)(node_facts.node_facts)
     try:
         asked = {
@@ -78,7 +81,9 @@ def _ask(
                 f"cannot use this Ray cluster: {_names(silent)} did not start a process within "
                 f"{_LONGEST_S} s; look at the nodes with `ray status`"
             )
-        return {name: ray.get(reference) for name, reference in asked.items()}
+        for name, reference in asked.items():
+            with contextlib.suppress(ray.exceptions.TaskUnschedulableError):  # it is gone by now
+                found[name] = ray.get(reference)
     except ray.exceptions.RayError as error:
         raise TemporaryError(
             "cannot use this Ray cluster: a node failed when it was asked for its version: "
@@ -86,6 +91,7 @@ def _ask(
         ) from error
     finally:
         ray.cloudpickle.unregister_pickle_by_value(node_facts)
+    return found
 
 
 def _name(node: Mapping[str, Any]) -> str:
