@@ -43,6 +43,7 @@ _BODY_S = 60.0  # seconds that a body may take, and more for its length
 _RATE_MIN = 1000.0  # bytes per second of a slow sender
 _SKIP_S = 30.0  # seconds that the body of a refused request is read past
 _PARTS = frozenset({"image", "record"})
+_OF_PAGES = ("Origin", "Sec-Fetch-Site")  # browsers send them with what a page asks; devices do not
 _OPTIONAL_PARTS = frozenset({"clip"})
 _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
@@ -177,7 +178,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.startswith(DEVICE_PATH):
             self._guarded(self._put)
         else:
-            self._other()
+            self.close_connection = True  # its body was not read
+            self._refuse(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"a status is taken by PUT at {DEVICE_PATH}ID, a capture by POST at {PATHS[0]}",
+                {"Allow": "GET, POST"},
+            )
 
     def _guarded(self, respond: Callable[[], None]) -> None:
         """Respond; to a request that nothing here expects, that it cannot be taken."""
@@ -282,7 +288,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _other(self) -> None:
         self._connection.works(_SKIP_S)
         self.close_connection = True  # its body, if any, was not read
-        self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only POST and GET", {"Allow": "GET, POST"})
+        self._refuse(
+            HTTPStatus.METHOD_NOT_ALLOWED, "only POST, PUT and GET", {"Allow": "GET, POST"}
+        )
 
     do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _other  # noqa: N815
 
@@ -334,6 +342,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return False
         self._connection.is_trusted = True
+        if self.command != "GET" and any(name in self.headers for name in _OF_PAGES):
+            body.skip()
+            self._refuse(HTTPStatus.FORBIDDEN, "a web page may store nothing here")
+            return False
         if self.path.partition("?")[0] not in paths:
             body.skip()
             self._refuse(HTTPStatus.NOT_FOUND, f"captures are taken at {PATHS[0]}")

@@ -170,6 +170,21 @@ def test_what_a_browser_knows_stores_no_capture_and_no_status(receiver: Receiver
     assert shown(receiver)["devices"] == []
 
 
+@pytest.mark.parametrize("name", ["Origin", "Sec-Fetch-Site"])
+def test_a_web_page_stores_nothing_without_a_token_either(
+    open_receiver: Receiver, name: str
+) -> None:
+    """A form needs no leave of the receiver, and a rebound name makes a page one of its own."""
+    body, headers = form(stored_capture(1))
+    status = json.dumps(status_fields("gate-07")).encode()
+    of_page = {name: "null"}
+
+    assert ask(open_receiver, body=body, headers=headers | of_page)[0] == 403
+    assert ask(open_receiver, "PUT", "/devices/gate-07", status, of_page)[0] == 403
+    assert open_receiver.captures == 0
+    assert shown(open_receiver)["devices"] == []
+
+
 def test_captures_of_a_device_are_counted_since_the_start(receiver: Receiver) -> None:
     body, headers = form(stored_capture(1))
     device = stored_capture(1).record["device"]
