@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +12,12 @@ from agent.errors import ConfigurationError, TemporaryError
 from agent.printable import printable
 
 _CONNECT_S = 5
+_PORT, _DIGITS = 65535, 5
+"""The highest port, and its digits."""
 _OBJECT_STORE = 128 * 2**20
 """Bytes of shared memory of a Ray that is started here: it holds keys and counts."""
+_LONGEST_PLACE = 28  # characters: the path of a socket of Ray has 78 more, and may have 107
+_SHORT_PLACE = "/tmp"  # noqa: S108  # a folder of its own is made in it
 
 
 @contextmanager
@@ -23,11 +28,32 @@ def connected(address: str, workers: int | None, gpus: float) -> Iterator[None]:
         ConfigurationError: It can never work so.
         TemporaryError: Nothing answers at the address.
     """
+    with _started_here(workers, gpus) if not address else _joined(address):
+        yield
+
+
+@contextmanager
+def _joined(address: str) -> Iterator[None]:
+    _check_address(address)
+    shown = printable(address)
     try:
-        if address:
-            _check_address(address)
-            ray.init(address=address, log_to_driver=False, runtime_env={})
-        else:
+        ray.init(address=address, log_to_driver=False, runtime_env={})
+    except (ConnectionError, TimeoutError) as error:
+        raise TemporaryError(
+            f"cannot connect to Ray at {shown}: {_reason(error)}; start it with "
+            "`ray start --head`, or leave --address out"
+        ) from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigurationError(f"cannot connect to Ray at {shown}: {_reason(error)}") from error
+    with _shut_down():
+        yield
+
+
+@contextmanager
+def _started_here(workers: int | None, gpus: float) -> Iterator[None]:
+    """Run Ray; its logs and sockets are in a folder that no other user sees, removed after it."""
+    with _folder() as folder:
+        try:
             ray.init(
                 address="local",
                 num_cpus=workers or len(os.sched_getaffinity(0)),
@@ -35,20 +61,42 @@ def connected(address: str, workers: int | None, gpus: float) -> Iterator[None]:
                 object_store_memory=_OBJECT_STORE,
                 include_dashboard=False,
                 log_to_driver=False,
+                _temp_dir=folder,
             )
-    except (ConnectionError, TimeoutError) as error:
-        reason = printable(str(error)).rstrip(".")
-        raise TemporaryError(
-            f"cannot connect to Ray at {printable(address)}: {reason}; start it with "
-            "`ray start --head`, or leave --address out"
+        except ValueError as error:
+            raise ConfigurationError(f"cannot start Ray: {_reason(error)}") from error
+        except Exception as error:  # Ray raises plain ones where its processes start too slowly
+            raise TemporaryError(
+                f"cannot start Ray on this machine: {_reason(error)}; try again when it is less "
+                "busy, or use --engine local"
+            ) from error
+        with _shut_down():
+            yield
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    place = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(place) > _LONGEST_PLACE:
+        place = _SHORT_PLACE
+    try:
+        return tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot start Ray: it cannot make a folder in {printable(place)}: {error.strerror}; "
+            "set RAY_TMPDIR to a folder that can be written to"
         ) from error
-    except (RuntimeError, ValueError, OSError) as error:
-        where = f"connect to Ray at {printable(address)}" if address else "start Ray"
-        raise ConfigurationError(f"cannot {where}: {printable(str(error))}") from error
+
+
+@contextmanager
+def _shut_down() -> Iterator[None]:
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _reason(error: Exception) -> str:
+    return printable(str(error)).rstrip(".") or type(error).__name__
 
 
 def _check_address(address: str) -> None:
@@ -56,8 +104,9 @@ def _check_address(address: str) -> None:
     shown = printable(address)
     if address == "auto":
         return
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not colon or not host or not (port.isascii() and port.isdigit()):
+    host, _, port = address.rpartition(":")
+    is_port = port.isascii() and port.isdigit() and len(port) <= _DIGITS and 0 < int(port) <= _PORT
+    if "://" in address or not host or not is_port:
         raise ConfigurationError(
             f"cannot use --address {shown}: it must be HOST:PORT of the cluster's head, such as "
             "10.0.0.5:6379, or `auto` for the cluster that this machine is part of; run the "
