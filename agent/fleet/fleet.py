@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from agent.fleet.devices import Condition, Device, Heartbeat, Need, Problem, Reports
 from agent.fleet.needs import CLOCK_OFF_S, Moment, cameras_of, captures, needs_of, was_stopped
 from agent.printable import printable
+from agent.record.device_names import status_file
 from agent.record.timestamp import seconds_of
 from agent.settings.units import show_span
 
@@ -214,10 +215,17 @@ def _last_words(silent_s: float, last: Sequence[Need], waiting: int) -> str:
 def _without_heartbeat(name: str, latest: float | None, reports: Reports, now: float) -> Device:
     taken = None if latest is None else max(now - latest, 0.0)
     when = "" if taken is None else f", its latest capture is {show_span(taken)} old"
+    files = {status_file(name), status_file(name, keeps_capitals=True)}
+    unread = next((each.why for each in reports.problems if each.name in files), None)
+    said = (
+        f"no heartbeat{when}: set AGENT_HEARTBEAT=15m on it, or update its agent"
+        if unread is None
+        else f"its heartbeat cannot be shown{when}: {unread}"
+    )
     return Device(
         printable(name),  # of a record, in which nobody checked it
         Condition.NO_HEARTBEAT,
-        f"no heartbeat{when}: set AGENT_HEARTBEAT=15m on it, or update its agent",
+        said,
         since_s=taken,
         received=None if reports.received is None else reports.received.get(name, 0),
     )

@@ -356,3 +356,16 @@ def test_the_json_object_has_each_device_once_in_the_same_order() -> None:
     assert len({each["device"] for each in facts["devices"]}) == 201
     assert sum(facts["totals"]["by_condition"].values()) == 201
     assert facts["totals"]["need_somebody"] == sum(e["needs_somebody"] for e in facts["devices"])
+
+
+def test_a_device_whose_heartbeat_cannot_be_read_is_not_told_to_send_one() -> None:
+    found = fleet(
+        captured={"Gate": None, "Yard": None, "dock": None},
+        problems=(Problem("%47ate.json", "access denied"), Problem("Yard.json", "cut")),
+    )
+
+    assert {each.name: each.sentence for each in found.devices} == {
+        "Gate": "its heartbeat cannot be shown: access denied",
+        "Yard": "its heartbeat cannot be shown: cut",
+        "dock": "no heartbeat: set AGENT_HEARTBEAT=15m on it, or update its agent",
+    }
