@@ -222,11 +222,22 @@ def _scale(observation: Observation, image: EncodedImage) -> tuple[float, float]
 def _box(box: Box, scale: tuple[float, float], image: EncodedImage) -> list[float]:
     """Return a box in pixels of the stored image, clipped to it."""
     across, down = scale
+    width, height = image.width, image.height
+    x_min, y_min = box.x_min * across, box.y_min * down
+    x_max, y_max = box.x_max * across, box.y_max * down
+    if (
+        0 <= x_min <= width
+        and 0 <= y_min <= height
+        and 0 <= x_max <= width
+        and 0 <= y_max <= height
+    ):
+        # Most are: to clip them takes longer than all the rest of a record.
+        return [round(x_min, 2), round(y_min, 2), round(x_max, 2), round(y_max, 2)]
     return [
-        _clipped(box.x_min * across, image.width),
-        _clipped(box.y_min * down, image.height),
-        _clipped(box.x_max * across, image.width),
-        _clipped(box.y_max * down, image.height),
+        _clipped(x_min, width),
+        _clipped(y_min, height),
+        _clipped(x_max, width),
+        _clipped(y_max, height),
     ]
 
 
