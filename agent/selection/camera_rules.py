@@ -2,19 +2,25 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import is_dataclass
+from functools import cache
 
 from agent.domain import Suspect
 from agent.selection.frame_context import LOOK_AHEAD, FrameContext
 from agent.selection.plan import SelectionPlan
-from agent.selection.rules import CountsFrames, Remembers, make_rules
+from agent.selection.rules import CountsFrames, Remembers, Rule, make_rules
 from agent.selection.rules.scene import InvalidOutput
 
 
 class CameraRules:
     """The rules of a plan, and the one that is always on. Frames must come in order."""
 
-    def __init__(self, plan: SelectionPlan) -> None:
-        self._rules = make_rules(plan.rules, plan.thresholds, plan.rule_options)
+    def __init__(self, plan: SelectionPlan, rules: tuple[Rule, ...] | None = None) -> None:
+        """Make the rules of the plan, unless `rules` are given."""
+        self._plan = plan
+        if rules is None:
+            rules = make_rules(plan.rules, plan.thresholds, plan.rule_options)
+        self._rules = rules
         self._invalid_output = InvalidOutput()
 
     @property
@@ -29,6 +35,25 @@ class CameraRules:
             if context.is_timed or not rule.is_temporal:
                 found += rule.suspects(context)
         return found
+
+    def of_single_image(self) -> "CameraRules":
+        """Return the same rules before their first frame, for an image without neighbours.
+
+        Without the temporal ones, and sharing those of frozen classes, which keep nothing of what
+        they see.
+        """
+        return CameraRules(
+            self._plan,
+            tuple(
+                rule if _keeps_nothing(type(rule)) else self._made(rule.name)
+                for rule in self._rules
+                if not rule.is_temporal
+            ),
+        )
+
+    def _made(self, name: str) -> Rule:
+        [rule] = make_rules([name], self._plan.thresholds, self._plan.rule_options)
+        return rule
 
     def count(self, context: FrameContext) -> None:
         """Let the rules that count frames count one of which nobody wants the suspects."""
@@ -53,3 +78,11 @@ class CameraRules:
                     rule.remember(text)
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     continue
+
+
+@cache
+def _keeps_nothing(rule: type[Rule]) -> bool:
+    """Whether a rule says the same of a frame whatever it saw before."""
+    if hasattr(rule, "memory") or hasattr(rule, "counts_frames"):
+        return False
+    return is_dataclass(rule) and bool(rule.__dataclass_params__.frozen)

@@ -23,6 +23,7 @@ _WHITE = 250  # grey level
 _FLAT = 6.0  # standard deviation of grey levels: there is light, but no structure
 _COVERED_RATIO = 0.1  # of the camera's median sharpness
 _BLANK = 2.0  # standard deviation of grey levels: the lens is covered, or the image is one colour
+_ROUNDING = 1e-6  # grey levels, by which two ways to compute a deviation may differ
 _HISTORY = 600  # sharpness values
 _HISTORY_STEP_S = 1.0
 _HISTORY_LEAST = 20  # values before a median counts
@@ -75,12 +76,9 @@ class QualityMonitor:
     def _quality(self, grey: Grey, at: float) -> ImageQuality:
         if self._previous is not None and _are_equal(grey, self._previous):
             return ImageQuality.FROZEN
-        mean = _mean(grey)
-        if mean < _DARK:
-            return ImageQuality.DARK
-        is_bright = mean >= _OVEREXPOSED * _WHITE  # or so many pixels cannot be white
-        if is_bright and np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
-            return ImageQuality.OVEREXPOSED
+        alone = quality_alone(grey)
+        if alone is not ImageQuality.CLEAR:
+            return alone
         sharpness = laplacian_variance(grey)
         usual = self._usual(sharpness, at)
         if usual is None:
@@ -99,9 +97,25 @@ class QualityMonitor:
         return self._median if len(self._sharpness) >= _HISTORY_LEAST else None
 
 
+def quality_alone(grey: Grey) -> ImageQuality:
+    """Return the quality of an image `[180, 320]` of a camera of which nothing else is known."""
+    mean = _mean(grey)
+    if mean < _DARK:
+        return ImageQuality.DARK
+    is_bright = mean >= _OVEREXPOSED * _WHITE  # or so many pixels cannot be white
+    if is_bright and np.count_nonzero(grey >= _WHITE) > _OVEREXPOSED * grey.size:
+        return ImageQuality.OVEREXPOSED
+    return ImageQuality.CLEAR
+
+
 def is_blank(grey: Grey) -> bool:
     """Whether an image `[180, 320]` shows nothing, whatever its camera usually shows."""
-    return float(grey.std()) < _BLANK
+    import cv2  # not at the top: to load the runtime needs no OpenCV
+
+    deviation = float(cv2.meanStdDev(grey)[1][0, 0])  # in a tenth of the time of NumPy
+    if abs(deviation - _BLANK) < _ROUNDING:
+        deviation = float(grey.std())
+    return deviation < _BLANK
 
 
 def _are_equal(a: Grey, b: Grey) -> bool:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from agent.domain import Grey
-from agent.selection.image_quality import ImageQuality, QualityMonitor
+from agent.selection.image_quality import (
+    ImageQuality,
+    QualityMonitor,
+    is_blank,
+    quality_alone,
+)
 from tests.selection.grey_images import SHAPE, blurred, noisy, scene
 
 
@@ -81,3 +86,21 @@ def test_dark_frames_are_degraded_and_frozen_ones_unusable() -> None:
         ImageQuality.FROZEN,
         ImageQuality.COVERED,
     }
+
+
+@pytest.mark.parametrize("level", [0, 24, 26, 90, 249, 255])
+def test_an_image_alone_is_assessed_as_the_first_of_a_camera(level: int) -> None:
+    image = np.full(SHAPE, level, np.uint8)
+    image[::7] = 255 - level
+
+    assert quality_alone(image) is QualityMonitor().assess(image, 0.0)
+
+
+@pytest.mark.parametrize(("contrast", "blank"), [(0, True), (3, True), (4, False), (5, False)])
+def test_an_image_with_a_deviation_below_two_grey_levels_is_blank(
+    contrast: int, *, blank: bool
+) -> None:
+    image = np.full(SHAPE, 50, np.uint8)
+    image[::2] += contrast
+
+    assert is_blank(image) is blank

@@ -18,7 +18,7 @@ from agent.printable import printable
 from agent.record.synthetic import is_synthetic
 from agent.selection.camera_rules import CameraRules
 from agent.selection.frame_context import FrameContext
-from agent.selection.image_quality import QualityMonitor, is_blank
+from agent.selection.image_quality import is_blank, quality_alone
 from agent.selection.rules.scene import InvalidOutput
 from agent.selection.similarity import difference_hash
 
@@ -35,6 +35,7 @@ class PoolAnalyser:
     def __init__(self, parts: AnalysisParts) -> None:
         self._parts = parts
         self._recordings = RecordingAnalysis(parts)
+        self._rules = CameraRules(parts.plan)
 
     def expect(self, items: Sequence[PoolItem]) -> None:
         """Take note of the items that come next; see `agent.pool.engine.Analyser`."""
@@ -66,9 +67,9 @@ class PoolAnalyser:
         found = Analysed(
             item.key,
             observation,
-            CameraRules(parts.plan).named(FrameContext(observation, bits=bits)),
+            self._rules.of_single_image().named(FrameContext(observation, bits=bits)),
             bits,
-            QualityMonitor().assess(grey, 0.0),
+            quality_alone(grey),
             at,
             image.boot,
             id=image.id,
@@ -125,7 +126,7 @@ class PoolAnalyser:
         view, suspects = seen(
             observation, named, thresholds, bits=bits, at=record.at, redact=parts.plan.redact
         )
-        quality = QualityMonitor().assess(grey, 0.0)
+        quality = quality_alone(grey)
         height, width = frame.pixels.shape[:2]
         return PoolRow(
             key=item.key,
