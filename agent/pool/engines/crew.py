@@ -5,7 +5,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
@@ -105,6 +105,8 @@ def wait_for_any(workers: Sequence[WorkerProcess], seconds: float) -> None:
 @contextlib.contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Keep Ctrl-C from a process that is not yet ready to ignore it; ours gets it afterwards."""
+    # Python starts this helper with the first process, and then unblocks both signals.
+    resource_tracker.ensure_running()
     blocked = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:

@@ -160,6 +160,21 @@ def test_a_signal_stops_the_run_and_keeps_all(tmp_path: Path, number: signal.Sig
     assert set(decoded(tmp_path).values()) == {1}
 
 
+def test_ctrl_c_does_not_reach_a_worker_that_still_starts() -> None:
+    script = (
+        "from pathlib import Path; from agent.pool.engines.crew import WorkerProcess\n"
+        "worker = WorkerProcess('local-0', None, None)\n"
+        "print(Path(f'/proc/{worker.process.pid}/status').read_text()); worker.end()"
+    )
+    status = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    blocked = int(status.split("SigBlk:")[1].split()[0], 16)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        assert blocked & 1 << (number - 1)
+
+
 def test_recordings_come_first_and_crashed_ones_last() -> None:
     items = items_of(["/i/1", "/r/1", "/i/2", "/i/3", "/r/2"])
     queue = TaskQueue(items, Kept(frozenset({"/i/2"}), {"/r/2": 7}, 1, 0))
