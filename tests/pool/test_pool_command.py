@@ -102,8 +102,11 @@ def test_the_output_is_a_dataset_with_a_report(images: Path, analysed: Path) -> 
         assert record["image"]["sha256"] == hashlib.sha256(image).hexdigest()
         assert (record["lane"], record["value"]) == ("score", each["value"])
         assert record["rules"] == each["rules"]
+        added = [one["added"] for one in each["suspects"]]
+        assert each["value"] == pytest.approx(sum(added) + each["unseen"], abs=1e-4 * len(added))
         if each["key"].endswith(".jpg"):
             assert image == Path(each["key"]).read_bytes()
+    assert report["images_chosen"][0]["unseen"] == 0.05  # nothing is chosen yet
     page = (analysed / "report.html").read_text()
     assert page.count("<article>") == 4
     assert "cut.jpg" in page

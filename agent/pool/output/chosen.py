@@ -26,7 +26,7 @@ class ChosenImage:
     order: int  # 1 is the first
     row: PoolRow
     item: PoolItem
-    value: float  # expected new failures that it adds to those chosen before
+    value: float  # what its suspects add to those chosen before, and `unseen`
     label: str  # whose suspects add most of it; empty where there is none
     named: tuple[ChosenSuspect, ...]  # all that the rules name, the highest `p` first
 
@@ -35,6 +35,11 @@ class ChosenImage:
         """One suspect of each place with what it adds, that which adds most first."""
         found = [(each, each.added) for each in self.named if each.added is not None]
         return sorted(found, key=lambda each: -each[1])
+
+    @property
+    def unseen(self) -> float:
+        """The small part of the value for looking unlike the images chosen before."""
+        return max(0.0, self.value - sum(added for _, added in self.suspects))
 
     @property
     def is_capture(self) -> bool:

@@ -125,6 +125,7 @@ def _image(each: ChosenImage) -> dict[str, Any]:
         "digest": row.digest or None,
         "is_capture": each.is_capture,
         "value": round(each.value, _DIGITS),
+        "unseen": round(each.unseen, _DIGITS),
         "label": each.label or None,
         "rules": rule_facts(each.rules),
         "suspects": [_suspect(one, added) for one, added in each.suspects],
