@@ -1,5 +1,6 @@
 """`capture-agent receive`."""
 
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ import typer
 
 from agent.dataset.clip_files import ClipForm
 from agent.errors import ConfigurationError
+from agent.printable import printable
 from agent.settings.secret_file import read_secret
 
 
@@ -51,6 +53,7 @@ def receive(
         raise ConfigurationError(
             f"cannot use --dir {directory}: {error.strerror}; name a folder, or a new one"
         ) from error
+    _require_writable(directory)
     try:
         lines = LogQueue(sys.stdout)  # deliveries wait for no reader of the lines
         receiver = receiver_of(dataset, host=host, port=port, token=token, write=lines.write)
@@ -72,6 +75,18 @@ def receive(
     stop.wait()
     receiver.stop()
     lines.close(1.0)
+
+
+def _require_writable(directory: Path) -> None:
+    """Raise `ConfigurationError` where nothing could be stored, before a device sends in vain."""
+    place = directory.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"cannot use --dir {printable(directory)}: {printable(place)} cannot be written; mount "
+            "it for writing, give this user the rights, or name another folder"
+        )
 
 
 def _token(file: Path | None) -> str | None:
