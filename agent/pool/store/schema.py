@@ -59,6 +59,7 @@ SCHEMA = pa.schema(
     ]
 )
 
+_ROW = pa.struct(list(SCHEMA))
 _TEXTS = ("key", "id", "camera", "sha256", "digest", "source", "other_model", "problem")
 _PLAIN = ("frame", "at", "width", "height", "is_degraded", "is_unusable")
 _ODD = re.compile("[\0\ud800-\udfff]")
@@ -75,7 +76,8 @@ def batch_of(row: PoolRow, *, since: int) -> pa.RecordBatch:
     values["bits"] = row.bits.to_bytes(_BITS_BYTES, "big") if row.bits is not None else None
     values["suspects"] = [_suspect_values(each) for each in row.suspects]
     values["record"] = row.record
-    return pa.RecordBatch.from_pylist([values], schema=SCHEMA)
+    # One conversion: `from_pylist` makes one for each column, and takes twice the time.
+    return pa.RecordBatch.from_struct_array(pa.array([values], _ROW))
 
 
 def rows_of(table: pa.Table | pa.RecordBatch) -> list[PoolRow]:

@@ -65,7 +65,8 @@ def name_and_number(file_name: str) -> tuple[str, int] | None:
 
 def sealed_bytes(journal: Journal) -> bytes:
     """Return the rows of a journal as Parquet; the last row of a finished item is marked."""
-    table = pa.Table.from_batches(journal.rows, schema=SCHEMA)
+    # In one piece: Parquet takes three times as long to write rows one by one.
+    table = pa.Table.from_batches(journal.rows, schema=SCHEMA).combine_chunks()
     items = table["item"].to_pylist()
     is_last = table["is_last"].to_pylist()
     places = {item: n for n, item in enumerate(items)}
