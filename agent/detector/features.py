@@ -94,6 +94,10 @@ def _weights(begin: float, end: float, cells: int) -> tuple[int, FloatArray]:
         begin = min(max((begin + end - 1) / 2, 0.0), cells - 1.0)
         end = begin + 1
     first, last = int(begin), min(cells, math.ceil(end))
-    at = np.arange(first, last, dtype=np.float32)
-    parts = np.minimum(at + 1, np.float32(end)) - np.maximum(at, np.float32(begin))
-    return first, np.asarray(parts / parts.sum(), np.float32)
+    parts = np.ones(last - first, np.float32)  # all but the ends are whole cells
+    at = np.float32(last - 1)
+    parts[-1] = np.float32(end) - (max(at, np.float32(begin)) if last - first == 1 else at)
+    if last - first > 1:
+        parts[0] = np.float32(first + 1) - np.float32(begin)
+    parts /= parts.sum()
+    return first, parts
