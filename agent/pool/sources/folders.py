@@ -8,6 +8,7 @@ nothing is read that the source does not hold.
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from agent.record.verdicts import is_capture_id
 
 _IMAGES = "images"
 _RECORDS = "records"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _LONGEST_CAMERA = 300  # characters
 
 
@@ -63,8 +65,10 @@ class FolderSource:
             folder = stack[-1]
             name = next(folder.entries, None)
             if name is None:
-                for record in sorted(stack.pop().records):
-                    self._summary.problem(record, "the image of this record is missing")
+                stack.pop()
+                place = folder.groups[ItemKind.CAPTURE].records if folder.records else ""
+                for record in sorted(folder.records):
+                    self._summary.problem(place + record, "the image of this record is missing")
             elif name.endswith("/"):
                 self._open(folder.path + name, stack)
             else:
@@ -93,7 +97,7 @@ class FolderSource:
 
     def _opened(self, path: str) -> _Folder:
         """List a folder; of a dataset folder only what has images of its own."""
-        entries = self._entries(path)
+        entries, beside = self._entries(path)
         if {f"{_IMAGES}/", f"{_RECORDS}/"} <= {name for name in entries if name.endswith("/")}:
             entries = [name for name in entries if name.removesuffix("/") not in OWN_FOLDERS]
         inside = path[len(self._root) :]
@@ -112,17 +116,33 @@ class FolderSource:
             groups[ItemKind.CAPTURE] = ItemGroup(
                 path, ItemKind.CAPTURE, _camera(device), f"{dataset}/{_RECORDS}/"
             )
+        elif beside:
+            records = beside
+            device = dataset if _DATE.fullmatch(name) else f"{dataset}/{name}"
+            inside = f"{device}/"[len(self._root) :].removesuffix("/")
+            groups[ItemKind.CAPTURE] = ItemGroup(
+                path, ItemKind.CAPTURE, _camera(inside or Path(device).name), path
+            )
         return _Folder(path, iter(entries), groups, records)
 
-    def _entries(self, path: str) -> list[str]:
-        """Return the names in a folder that are read; count the others."""
-        found = []
+    def _entries(self, path: str) -> tuple[list[str], set[str]]:
+        """Return the names in a folder that are read, and of them records; count the others.
+
+        The records are those beside their images, as devices deliver them to a bucket.
+        """
+        found, records = [], set()
         with os.scandir(path) as entries:
             for entry in entries:
-                name = self._name_of(entry, path)
-                if name:
+                if _is_record(entry.name) and entry.is_file(follow_symlinks=False):
+                    records.add(entry.name)
+                elif name := self._name_of(entry, path):
                     found.append(name)
-        return sorted(found)
+        if not _DATE.fullmatch(Path(path).name):  # in a folder of a day an image may be missing
+            images = set(found)
+            alone = {name for name in records if name.replace(".json", ".jpg") not in images}
+            self._summary.passed_over.update(".json" for _ in alone)
+            records -= alone
+        return sorted(found), records
 
     def _name_of(self, entry: os.DirEntry[str], folder: str) -> str:
         """Return the name of what is read, with a slash for a folder; empty for anything else."""
@@ -171,7 +191,7 @@ class FolderSource:
         try:
             with os.scandir(folder) as entries:
                 names = (entry.name for entry in entries)
-                return {name for name in names if is_capture_id(name.removesuffix(".json"))}
+                return {name for name in names if _is_record(name)}
         except (FileNotFoundError, NotADirectoryError):
             return set()
         except OSError as error:
@@ -190,13 +210,22 @@ def files_of(paths: Collection[Path], names: Mapping[str, str]) -> Iterator[Foun
         kind = kind_of(path.name) or ItemKind.IMAGE
         folder = f"{path.parent}".rstrip("/") + "/"
         camera, records = names[folder] or "root", ""
+        is_capture = path.suffix == ".jpg" and is_capture_id(path.stem)
         record = path.parent.parent / _RECORDS / f"{path.stem}.json"
-        if path.parent.name == _IMAGES and is_capture_id(path.stem) and record.is_file():
+        if is_capture and path.parent.name == _IMAGES and record.is_file():
             kind, records = ItemKind.CAPTURE, f"{record.parent}/"
             camera = path.parent.parent.name or "root"
+        elif is_capture and path.with_suffix(".json").is_file():
+            kind, records = ItemKind.CAPTURE, folder
+            if _DATE.fullmatch(path.parent.name):
+                camera = path.parent.parent.name or "root"
         if kind is ItemKind.RECORDING:
             camera = "" if is_one_folder else f"{camera}/"
         yield f"{path}", ItemGroup(folder, kind, _camera(camera), records), 0
+
+
+def _is_record(name: str) -> bool:
+    return name.endswith(".json") and is_capture_id(name.removesuffix(".json"))
 
 
 def _camera(text: str) -> str:

@@ -9,7 +9,7 @@ from agent.errors import ConfigurationError
 from agent.pool.items import ItemKind
 from agent.pool.sources.listing import Listing, list_items
 from tests.fakes.captures import capture_id
-from tests.pool.sources.trees import with_captures, with_files
+from tests.pool.sources.trees import with_captures, with_delivered, with_files
 
 IMAGE, CAPTURE, RECORDING = ItemKind.IMAGE, ItemKind.CAPTURE, ItemKind.RECORDING
 
@@ -103,7 +103,36 @@ def test_a_capture_without_record_is_an_image_and_a_record_alone_is_named(tmp_pa
     (source,) = listing.sources
     assert source.without_record == 1
     assert source.problem_count == 1
-    assert f"{capture_id(3)}.json: the image of this record is missing" in source.problems[0]
+    record = root / f"records/{capture_id(3)}.json"
+    assert source.problems[0] == f"{record}: the image of this record is missing"
+
+
+def test_a_copy_of_a_bucket_has_the_captures_of_its_devices(tmp_path: Path) -> None:
+    root = tmp_path / "fleet"
+    first = with_delivered(root / "a/2026-01-01", 1, 2, 3)
+    with_delivered(root / "b/2026-01-02", 4)
+    (first / f"{capture_id(2)}.jpg").unlink()
+    (first / f"{capture_id(3)}.json").unlink()
+
+    listing = listed(root)
+
+    found = [(item.kind, item.camera) for item in listing.items]
+    assert found == [(CAPTURE, "a"), (IMAGE, "a/2026-01-01"), (CAPTURE, "b")]
+    assert listing.items[0].record == f"{first / capture_id(1)}.json"
+    (source,) = listing.sources
+    assert (source.without_record, dict(source.passed_over)) == (1, {})
+    missing = first / f"{capture_id(2)}.json"
+    assert source.problems == [f"{missing}: the image of this record is missing"]
+    for given in (root / "a", first, first / f"{capture_id(1)}.jpg"):
+        assert listed(given).items[0] == listing.items[0]
+
+
+def test_records_without_images_in_other_folders_are_other_files(tmp_path: Path) -> None:
+    root = with_files(tmp_path / "yard", "1.jpg", f"{capture_id(1)}.json")
+
+    (source,) = listed(root).sources
+
+    assert (source.problem_count, dict(source.passed_over)) == (0, {".json": 1})
 
 
 def test_the_images_folder_of_a_dataset_gives_captures_too(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agent.dataset.folder import Dataset
 from agent.files import Disk
-from tests.fakes.captures import stored_capture
+from tests.fakes.captures import capture_id, stored_capture
 
 
 def with_files(folder: Path, *names: str) -> Path:
@@ -22,4 +22,14 @@ def with_captures(folder: Path, *numbers: int) -> Path:
     for number in numbers:
         capture = stored_capture(number)
         dataset.store(capture.record_json, capture.image)
+    return folder
+
+
+def with_delivered(folder: Path, *numbers: int) -> Path:
+    """Write captures into a folder as devices deliver them to a bucket; return the folder."""
+    folder.mkdir(parents=True)
+    for number in numbers:
+        capture = stored_capture(number)
+        (folder / f"{capture_id(number)}.json").write_bytes(capture.record_json)
+        (folder / f"{capture_id(number)}.jpg").write_bytes(capture.image)
     return folder
