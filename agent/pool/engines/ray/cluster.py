@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+import ray.exceptions
 
 from agent.errors import ConfigurationError, TemporaryError
 from agent.printable import printable
@@ -38,7 +39,13 @@ def _joined(address: str) -> Iterator[None]:
     shown = printable(address)
     try:
         ray.init(address=address, log_to_driver=False, runtime_env={})
-    except (ConnectionError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError, ray.exceptions.RayError) as error:
+        if "auth" in f"{error} {error.__cause__}".lower():
+            raise ConfigurationError(
+                f"cannot connect to Ray at {shown}: it asks for a token that this command does not "
+                "have; copy ~/.ray/auth_token from the cluster's head to the same place here, or "
+                "set RAY_AUTH_TOKEN_PATH to it"
+            ) from error
         raise TemporaryError(
             f"cannot connect to Ray at {shown}: {_reason(error)}; start it with "
             "`ray start --head`, or leave --address out"

@@ -18,6 +18,7 @@ from typing import IO, TypeVar
 from agent.errors import ConfigurationError, TemporaryError
 from agent.pool.engine import AnalysisProgress, AnalysisStopped, MakesAnalyser, RowStore
 from agent.pool.engines.messages import Failed
+from agent.pool.engines.ray.access import access
 from agent.pool.engines.ray.batches import batch_size, batches
 from agent.pool.engines.ray.plan import Connected, Counts, Done, Message, Plan, Reached
 from agent.pool.engines.stop_signals import StopSignals
@@ -34,7 +35,7 @@ _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # the command has its own
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # `uv run` would upload the current folder
 }
-_REACH_S, _START_S = 20, 90
+_REACH_S, _START_S = 60, 120
 """How long a cluster may take to answer, and Ray to start on this machine."""
 _READY_S = 180
 """How long the nodes may take until each has started a process."""
@@ -107,7 +108,7 @@ class RayEngine:
             out=self._out,
             sample=_sample(items),
         )
-        with StopSignals() as signals, _driver(signals) as driver:
+        with StopSignals() as signals, _driver(signals, self._address) as driver:
             driver.send(plan)
             driver.reach(self._address)
             ready = driver.expect(Connected, self._address, _READY_S)
@@ -232,7 +233,7 @@ class _Driver:
 
 
 @contextmanager
-def _driver(signals: StopSignals) -> Iterator[_Driver]:
+def _driver(signals: StopSignals, address: str) -> Iterator[_Driver]:
     """Run the driver process; it is gone after the block."""
     here, there = Pipe()
     paths = [each for each in sys.path if Path(each).is_absolute()]
@@ -245,7 +246,7 @@ def _driver(signals: StopSignals) -> Iterator[_Driver]:
                 stdout=output,
                 stderr=output,
                 cwd="/",
-                env=os.environ | _QUIET | {"PYTHONPATH": os.pathsep.join(paths)},
+                env=os.environ | _QUIET | access(address) | {"PYTHONPATH": os.pathsep.join(paths)},
                 start_new_session=True,  # Ctrl-C reaches the command alone, which then ends this
             )
         driver = _Driver(here, process, output, signals)
