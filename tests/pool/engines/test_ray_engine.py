@@ -154,6 +154,53 @@ def kill_a_worker(notes: Path, after: int) -> None:
     raise AssertionError("no worker is running")
 
 
+def test_a_ray_that_is_lost_is_no_bug_and_the_next_run_goes_on(run: Run) -> None:
+    run.seconds = 0.01
+    before = left_folders()
+    killing = threading.Thread(target=kill_the_raylet, args=(run.notes, 60))
+    killing.start()
+
+    with pytest.raises(TemporaryError, match="is kept, call the same command again"):
+        run.run(RayEngine(workers=1), many(400))
+
+    killing.join()
+    assert left_folders() <= before
+    run.run(LocalEngine(1), many(100))
+    assert set(run.keys()) >= {item.key for item in many(100)}
+
+
+def left_folders() -> set[Path]:
+    """Return the folders of drivers that are gone."""
+    place = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
+    return {
+        each
+        for each in place.glob("ray-*-*")
+        if not Path(f"/proc/{each.name.split('-')[1]}").exists()
+    }
+
+
+def kill_the_raylet(notes: Path, after: int) -> None:
+    """Kill the main process of the Ray that an engine of this process has started."""
+    while len(notes.read_text().split()) < after:
+        time.sleep(0.02)
+    [raylet] = [
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if name_and_parent(folder)[0] == "raylet"
+        and name_and_parent(folder.parent / name_and_parent(folder)[1])[1] == str(os.getpid())
+    ]
+    os.kill(raylet, signal.SIGKILL)
+
+
+def name_and_parent(process: Path) -> tuple[str, str]:
+    try:
+        stat = (process / "stat").read_text()
+    except OSError:
+        return "", ""
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return name, rest.split()[1]
+
+
 def test_rows_and_images_do_not_pass_through_the_driver(run: Run) -> None:
     """Each row has a record of 400 bytes; what comes back does not depend on that."""
     engine = RayEngine(workers=1)

@@ -1,30 +1,33 @@
 """The token that the processes of a Ray cluster ask each other for."""
 
-import os
 import secrets
-from pathlib import Path
-
-_MODE, _TOKEN, _PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
 
 def access(address: str) -> dict[str, str]:
-    """Return the environment that lets a process into the cluster at an address.
+    """Return what the environment of the driver needs beside that of the command.
 
     A Ray that is started here gets a token of its own: else Ray would leave one in the home folder,
-    and fail without such a folder. A cluster has the token that `ray start` found on this machine;
-    Ray alone does not use it where an address is given. A cluster without tokens ignores it.
+    fail without such a folder, and ask for it when a cluster is started later. For a cluster what
+    the user has set counts.
     """
-    if not address:
-        return {_MODE: "token", _TOKEN: secrets.token_hex(32)}
-    if _MODE in os.environ or not _has_token():
+    if address:
         return {}
-    return {_MODE: "token"}
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
-def _has_token() -> bool:
-    if os.environ.get(_TOKEN) or os.environ.get(_PATH):
-        return True
-    try:
-        return (Path.home() / ".ray" / "auth_token").is_file()
-    except (OSError, RuntimeError):  # no home folder
-        return False
+def is_refused(error: BaseException | None) -> bool:
+    """Return whether a cluster refused for lack of the right token, by an error or its causes."""
+    while error is not None:
+        if "AuthToken" in str(error) or type(error).__name__ == "AuthenticationError":
+            return True
+        error = error.__cause__
+    return False
+
+
+def refusal(address: str) -> str:
+    """Return what to do about a token; `address` as shown."""
+    return (
+        f"cannot connect to Ray at {address}: it asks for a token. Put that of the cluster's head "
+        "into ~/.ray/auth_token (or name its file in RAY_AUTH_TOKEN_PATH) and set "
+        "RAY_AUTH_MODE=token"
+    )

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,8 @@ import ray
 import ray.exceptions
 
 from agent.errors import ConfigurationError, TemporaryError
+from agent.pool.engines.ray.access import is_refused, refusal
+from agent.pool.engines.ray.temporary import temporary_folder
 from agent.printable import printable
 
 _CONNECT_S = 5
@@ -17,8 +18,6 @@ _PORT, _DIGITS = 65535, 5
 """The highest port, and its digits."""
 _OBJECT_STORE = 128 * 2**20
 """Bytes of shared memory of a Ray that is started here: it holds keys and counts."""
-_LONGEST_PLACE = 28  # characters: the path of a socket of Ray has 78 more, and may have 107
-_SHORT_PLACE = "/tmp"  # noqa: S108  # a folder of its own is made in it
 
 
 @contextmanager
@@ -40,12 +39,8 @@ def _joined(address: str) -> Iterator[None]:
     try:
         ray.init(address=address, log_to_driver=False, runtime_env={})
     except (ConnectionError, TimeoutError, ray.exceptions.RayError) as error:
-        if "auth" in f"{error} {error.__cause__}".lower():
-            raise ConfigurationError(
-                f"cannot connect to Ray at {shown}: it asks for a token that this command does not "
-                "have; copy ~/.ray/auth_token from the cluster's head to the same place here, or "
-                "set RAY_AUTH_TOKEN_PATH to it"
-            ) from error
+        if is_refused(error):
+            raise ConfigurationError(refusal(shown)) from error
         raise TemporaryError(
             f"cannot connect to Ray at {shown}: {_reason(error)}; start it with "
             "`ray start --head`, or leave --address out"
@@ -59,7 +54,7 @@ def _joined(address: str) -> Iterator[None]:
 @contextmanager
 def _started_here(workers: int | None, gpus: float) -> Iterator[None]:
     """Run Ray; its logs and sockets are in a folder that no other user sees, removed after it."""
-    with _folder() as folder:
+    with temporary_folder() as folder:
         try:
             ray.init(
                 address="local",
@@ -79,19 +74,6 @@ def _started_here(workers: int | None, gpus: float) -> Iterator[None]:
             ) from error
         with _shut_down():
             yield
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    place = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    if len(place) > _LONGEST_PLACE:
-        place = _SHORT_PLACE
-    try:
-        return tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot start Ray: it cannot make a folder in {printable(place)}: {error.strerror}; "
-            "set RAY_TMPDIR to a folder that can be written to"
-        ) from error
 
 
 @contextmanager

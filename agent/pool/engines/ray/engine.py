@@ -21,6 +21,7 @@ from agent.pool.engines.messages import Failed
 from agent.pool.engines.ray.access import access
 from agent.pool.engines.ray.batches import batch_size, batches
 from agent.pool.engines.ray.plan import Connected, Counts, Done, Message, Plan, Reached
+from agent.pool.engines.ray.temporary import remove_left
 from agent.pool.engines.stop_signals import StopSignals
 from agent.pool.engines.task_queue import TaskQueue
 from agent.pool.items import PoolItem
@@ -28,7 +29,19 @@ from agent.printable import printable
 
 _Kind = TypeVar("_Kind")
 
-_START = "import sys; from agent.pool.engines.ray.driver import main; main(int(sys.argv[1]))"
+_BUG = 70
+"""Exit code of a Python exception. Ray ends a process with 1 when its cluster is lost."""
+
+_START = f"""
+import os, sys
+def end(*error):
+    sys.__excepthook__(*error)
+    sys.stderr.flush()
+    os._exit({_BUG})
+sys.excepthook = end
+from agent.pool.engines.ray.driver import main
+main(int(sys.argv[1]))
+"""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # reports of use to Ray's maker
@@ -223,7 +236,7 @@ class _Driver:
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - _OUTPUT_END))
         output = self._output.read().decode(errors="replace").rstrip()
-        if self._process.returncode == 1:  # of a Python exception
+        if self._process.returncode == _BUG:
             return RuntimeError(f"the driver of Ray failed:\n{output}")
         return TemporaryError(
             "cannot go on with Ray: its driver ended, as it does when the cluster is lost; what "
@@ -260,3 +273,4 @@ def _driver(signals: StopSignals, address: str) -> Iterator[_Driver]:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+            remove_left(process.pid)
