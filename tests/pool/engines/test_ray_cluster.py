@@ -29,7 +29,7 @@ def test_a_start_that_fails_is_tried_again_and_leaves_no_folder(
 
     def init(_temp_dir: str, **_options: Any) -> None:
         folders.append(Path(_temp_dir))
-        (folders[0] / "session").mkdir()
+        (folders[0] / "session").mkdir(parents=True)
         raise error
 
     monkeypatch.setattr(ray, "init", init)
@@ -41,7 +41,7 @@ def test_a_start_that_fails_is_tried_again_and_leaves_no_folder(
     assert message.startswith(f"cannot start Ray on this machine: {str(error).rstrip('.')}")
     assert message.endswith("use --engine local")
     assert "address" not in message
-    assert not folders[0].exists()
+    assert not folders[0].parent.exists()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:0", ":6379", "a b:6379/x"])
@@ -54,16 +54,23 @@ def test_an_address_that_cannot_be_one_is_refused(address: str) -> None:
 
 
 def test_its_folder_is_private_and_removed_after_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray opens the folder that it is given to all users."""
     folders = []
-    monkeypatch.setattr(ray, "init", lambda _temp_dir, **_: folders.append(Path(_temp_dir)))
+
+    def init(_temp_dir: str, **_options: Any) -> None:
+        folders.append(Path(_temp_dir))
+        folders[0].mkdir()
+        folders[0].chmod(0o777)
+
+    monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     monkeypatch.setenv("RAY_TMPDIR", "/a folder/that is/much too long/for sockets")
 
     with cluster.connected("", 1, 0):
-        assert folders[0].stat().st_mode & 0o777 == 0o700
+        assert folders[0].parent.stat().st_mode & 0o777 == 0o700
         assert len(str(folders[0])) < 45
 
-    assert not folders[0].exists()
+    assert not folders[0].parent.exists()
 
 
 def test_a_place_that_cannot_be_written_to_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def _started_here(workers: int | None, gpus: float) -> Iterator[None]:
                 object_store_memory=_OBJECT_STORE,
                 include_dashboard=False,
                 log_to_driver=False,
-                _temp_dir=folder,
+                _temp_dir=f"{folder}/r",  # Ray opens it to all users
             )
         except ValueError as error:
             raise ConfigurationError(f"cannot start Ray: {_reason(error)}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.errors import ConfigurationError
 from agent.printable import printable
 
-_LONGEST = 20  # characters: the path of a socket of Ray has 86 more, and may have 107
+_LONGEST = 16  # characters: the path of a socket of Ray has 88 more, and may have 107
 _SHORT = "/tmp"  # noqa: S108  # a folder of its own is made in it
 
 
