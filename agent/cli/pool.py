@@ -170,8 +170,11 @@ def _show(report: dict[str, Any], out: str, *, ids: bool) -> None:
                 print(f"  {printable(problem, _LONGEST)}")
         if others := _other_files(source["passed_over"]):
             print(f"{source['source']}: passed over {others}, which are not read")
-    cameras = len(report["cameras"])
-    print(f"analysed: {report['images']:,} images of {cameras:,} camera{'s' * (cameras != 1)}")
+    images, cameras = (
+        f"{count:,} {word}{'s' * (count != 1)}"
+        for count, word in ((report["images"], "image"), (len(report["cameras"]), "camera"))
+    )
+    print(f"analysed: {images} of {cameras}")
     if report["unreadable"]:
         print(f"unreadable: {report['unreadable']:,}, all of them in {place}/report.json")
         for image in report["images_unreadable"][:_MOST_NAMED]:
