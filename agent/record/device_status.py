@@ -104,8 +104,8 @@ def device_name(device: object) -> str:
     """Return the name of a device; raise `ValueError` unless it is a text that can be one."""
     if not isinstance(device, str) or not 0 < len(device) <= DEVICE_MAX:
         raise ValueError(f"`device` must be a text of 1 to {DEVICE_MAX} characters")
-    if not device.isprintable():
-        raise ValueError(f"`device` must have printable characters, not {printable(device)!r}")
+    if not device.isprintable() or device.isspace():
+        raise ValueError(f"`device` must have printable characters that are no spaces, not {printable(device)!r}")
     return device
 
 

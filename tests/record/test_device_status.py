@@ -108,6 +108,7 @@ def test_a_number_that_json_lacks_is_left_out() -> None:
     [
         ({"device": None}, "device"),
         ({"device": ""}, "device"),
+        ({"device": "  "}, "device"),
         ({"device": "x" * 201}, "device"),
         ({"device": "a\nb"}, "device"),
         ({"device": 7}, "device"),
