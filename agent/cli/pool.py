@@ -96,7 +96,8 @@ def pool(  # noqa: PLR0913, PLR0917 (options of a command)
     from agent.factories.extras import need
     from agent.factories.pool_run import PoolCall, PoolRun
 
-    need("pool", "`capture-agent pool`", is_setting=False)
+    unused = () if engine == "ray" else ("ray",)
+    need("pool", "`capture-agent pool`", is_setting=False, unused=unused)
     call = PoolCall(
         tuple(sources),
         out,

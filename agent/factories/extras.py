@@ -1,7 +1,7 @@
 """Whether the libraries of an extra are installed, asked before anything of it is imported."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agent.errors import ConfigurationError
 
@@ -13,9 +13,19 @@ LIBRARIES: Mapping[str, Sequence[str]] = {
 """What each extra that a setting needs brings."""
 
 
-def need(extra: str, setting: str, *, is_setting: bool = True) -> None:
-    """Raise `ConfigurationError` if a setting, or a command, needs libraries that are not there."""
-    lacking = [name for name in LIBRARIES[extra] if importlib.util.find_spec(name) is None]
+def need(
+    extra: str, setting: str, *, is_setting: bool = True, unused: Collection[str] = ()
+) -> None:
+    """Raise `ConfigurationError` if a setting, or a command, needs libraries that are not there.
+
+    Args:
+        extra: The extra that brings the libraries.
+        setting: The setting or command, as people write it.
+        is_setting: Whether it can be unset.
+        unused: Libraries of the extra that are not needed this time.
+    """
+    needed = (name for name in LIBRARIES[extra] if name not in unused)
+    lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if lacking:
         otherwise = f", or unset {setting}" if is_setting else ""
         raise ConfigurationError(

@@ -105,7 +105,9 @@ def device_name(device: object) -> str:
     if not isinstance(device, str) or not 0 < len(device) <= DEVICE_MAX:
         raise ValueError(f"`device` must be a text of 1 to {DEVICE_MAX} characters")
     if not device.isprintable() or device.isspace():
-        raise ValueError(f"`device` must have printable characters that are no spaces, not {printable(device)!r}")
+        raise ValueError(
+            f"`device` must have characters that can be seen, not {printable(device)!r}"
+        )
     return device
 
 

@@ -1,6 +1,7 @@
 """The command `capture-agent pool`: from folders of images to a dataset that people review."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -284,3 +285,29 @@ def test_what_cannot_be_meant_is_refused(
     assert done.returncode == 78
     assert why in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "words", "code"),
+    [("pyarrow", (), 78), ("ray", (), 0), ("ray", ("--engine", "ray"), 78)],
+)
+def test_a_library_is_asked_for_only_where_it_is_needed(
+    analysed: Path,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lacking: str,
+    words: tuple[str, ...],
+    code: int,
+) -> None:
+    out = copied(analysed, tmp_path)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == lacking else find(name)
+    )
+
+    done = pool(images, out, *words)
+
+    assert done.returncode == code
+    if code:
+        assert f"needs {lacking}: pip install 'edge-capture-agent[pool]'" in done.stderr
