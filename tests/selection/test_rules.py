@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Box, ClassScore, Detection, Observation, Suspect, Thresholds
+from agent.selection.camera_rules import CameraRules
 from agent.selection.frame_context import ContextTrack, FrameContext
+from agent.selection.plan import SelectionPlan
 from agent.selection.rules import make_rules, rule_class, rules
 from agent.selection.rules.scene import InvalidOutput
 from agent.selection.suspects import LEAST_P, nearness
@@ -428,3 +430,16 @@ def test_a_model_with_other_confidences_and_another_threshold_has_the_same_suspe
             (s.rule, s.track, s.box) for s in theirs
         ]
         assert [s.p for s in mine] == pytest.approx([s.p for s in theirs])
+
+
+def test_no_single_image_counts_for_the_next() -> None:
+    plan = SelectionPlan(("low_confidence", "rare_label", "flicker"), HALF, "", is_random=False)
+    rules_of_camera = CameraRules(plan)
+    contexts = [
+        *frames_with("bus", 250, 1),
+        FrameContext(Observation(frame(50), (found("car", 0.6),))),
+    ]
+    alike = [CameraRules(plan).named(each) for each in contexts]
+
+    assert [rules_of_camera.of_single_image().named(each) for each in contexts] == alike
+    assert any(each.rule == "low_confidence" for each in alike[-1])
