@@ -28,6 +28,7 @@ BROAD_HANDLERS = {
     "agent.cli.streams": "the traceback of a bug is shown without secrets",
     "agent.pool.engines.worker": "its image is tried once more in a new process",
     "agent.pool.engines.ray.worker": "a bug is a message: Ray would drop the batch",
+    "agent.pool.engines.ray.cluster": "Ray raises plain ones where it starts too slowly",
     "agent.web.connection": "a bug in a call is reported, and ends only that call",
     "agent.pool.sources.ahead": "an error in a thread is raised where its object is taken",
     "agent.web.executor": "an error in a thread is raised where the call is awaited",
