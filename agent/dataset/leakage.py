@@ -25,12 +25,16 @@ class Neighbours:
 
     Where the distance of two frames is unknown, it is the least that is possible. Frames of two
     boots of a device are at least as far apart as the later one is from its boot, so at least the
-    smaller of their two times since the boot. A frame without any time may be near to all.
+    smaller of their two times since the boot. A frame without any time may be near to all. Images
+    of a pool that no clock belongs to are near to none: those that look alike were left out when
+    they were chosen.
     """
 
     def __init__(self, moments: Iterable[Moment]) -> None:
         self._by_camera: dict[tuple[str, str], _OfCamera] = defaultdict(_OfCamera)
         for moment in moments:
+            if moment.is_alone:
+                continue
             self._by_camera[moment.device, moment.camera].add(moment)
         for each in self._by_camera.values():
             each.sort()
@@ -41,7 +45,9 @@ class Neighbours:
         They are whole milliseconds, as records have them: sums of times are off by less.
         """
         found = self._by_camera.get((moment.device, moment.camera))
-        return inf if found is None else round(found.distance(moment), _DIGITS)
+        if found is None or moment.is_alone:
+            return inf
+        return round(found.distance(moment), _DIGITS)
 
 
 @dataclass(slots=True)

@@ -3,12 +3,14 @@
 A device without a battery for its clock starts with a wrong time of day, so a record says whether
 the clock was synchronized. The time since the boot is always right, but compares with times of the
 same boot only. One synchronized record tells the time of day for all records of its boot.
+
+An image of a pool that no clock belongs to is its own boot: its record names itself there.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Any, TypeGuard
 
@@ -27,6 +29,7 @@ class Moment:
     boot: str = ""  # id of the boot; empty if the record has none
     uptime: float | None = None  # seconds from the boot to the capture
     wall: float | None = None  # seconds since 1970 UTC; None if no clock that can be trusted says
+    is_alone: bool = False  # a single image of a pool: no clock relates it to others
 
     @property
     def is_timed(self) -> bool:
@@ -69,7 +72,7 @@ def _with_wall(
     anchor = anchors.get((moment.device, moment.boot))
     if moment.uptime is not None and anchor is not None:
         wall = anchor + moment.uptime
-    return Moment(moment.device, moment.camera, moment.boot, moment.uptime, wall)
+    return replace(moment, wall=wall, is_alone=moment.is_alone and wall is None)
 
 
 def _moment(record: Mapping[str, Any]) -> Moment:
@@ -83,6 +86,7 @@ def _moment(record: Mapping[str, Any]) -> Moment:
         str(record.get("camera", "")),
         boot if isinstance(boot, str) and uptime is not None else "",
         uptime,
+        is_alone=uptime == 0 and boot == record.get("id"),
     )
 
 

@@ -202,6 +202,25 @@ def test_captures_of_a_wrong_clock_are_not_near_because_both_clocks_started_in_1
     assert found["a"].block(600.0) != found["b"].block(600.0)
 
 
+def test_images_of_a_pool_without_a_time_are_near_to_none() -> None:
+    names = [capture_id(number) for number in range(40)]
+    alone = {"monotonic_ns": 0, "clock_synchronized": False, "captured_at": timestamp(0)}
+    records = {
+        name: record_of(number, b"") | alone | {"boot_id": name}
+        for number, name in enumerate(names)
+    }
+    moments = moments_of(records)
+    candidates = [Candidate(name, moments[name], name) for name in names]
+
+    splits = split_captures(candidates, SplitTerms())
+
+    assert not splits.left_out
+    assert 4 <= len(splits.ids(Split.VAL)) <= 12
+    device = moments_of({names[0]: records[names[0]] | {"boot_id": "boot"}})[names[0]]
+    assert Neighbours([moments[names[1]]]).distance(device) == inf
+    assert Neighbours([device]).distance(moments[names[1]]) == inf
+
+
 def test_the_leak_table_by_hand() -> None:
     """Frames each second for 100 s; of validation, 4 of 20 are within 10 s of training frames."""
     at = {str(n): Moment("d", "gate", wall=float(n)) for n in range(100)}
