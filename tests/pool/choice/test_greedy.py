@@ -204,6 +204,18 @@ def test_images_without_suspects_come_last() -> None:
     assert choice.following == (UNSEEN,)
 
 
+def test_a_full_camera_is_passed_over() -> None:
+    candidates = [
+        tracked(f"{camera}{number}", (number, p), camera=camera)
+        for camera, p in (("gate", 0.9), ("door", 0.1))
+        for number in range(4)
+    ]
+
+    choice = choose([ListShard(sorted(candidates, key=lambda each: each.key))], Bounds(5, 2))
+
+    assert keys(choice) == ["gate0", "gate1", "door0", "door1"]
+
+
 def test_a_full_class_adds_nothing_any_more() -> None:
     """An image with a suspect of another class is still wanted, for that one."""
     both = tracked("c", (8, 0.9))
