@@ -215,6 +215,8 @@ def test_receive_prints_what_arrives_and_what_it_refuses(tmp_path: Path) -> None
     )
     assert process.stdout is not None
     url = process.stdout.readline().split()[-1]
+    fleet = process.stdout.readline()
+    assert fleet == f"the fleet is shown at {url.removesuffix('/captures')}/fleet\n"
     made = stored_capture(1)
     try:
         with target_of(url, "s3cret") as target, target_of(url, "wrong") as stranger:

@@ -59,7 +59,8 @@ def test_a_torn_journal_has_all_rows_before_the_tear(
     # A row ends in zeros: those of the power cut may be the ones that were torn off.
     expected = [row for row, end in zip(rows, ends, strict=True) if torn[:end] == whole[:end]]
     assert [row for batch in journal.rows for row in rows_of(batch)] == expected
-    assert torn[: journal.size] == whole[: journal.size]
+    # Where zeros fill the place of a whole row, it is a damaged one, and others may follow it.
+    assert journal.damaged or torn[: journal.size] == whole[: journal.size]
 
 
 @pytest.mark.parametrize("at", [30, -30])
