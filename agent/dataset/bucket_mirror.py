@@ -109,7 +109,8 @@ class BucketMirror:
             try:
                 self._bucket.create(f"{REVIEWS}/{name}", data)
             except (ConfigurationError, TemporaryError) as error:
-                raise type(error)(
+                kind = TemporaryError if isinstance(error, TemporaryError) else ConfigurationError
+                raise kind(
                     f"{error}. The {len(lines)} new reviews are safe in "
                     f"{printable(self.directory)}, and go there when it is opened again"
                 ) from error

@@ -20,7 +20,7 @@ SMALLEST: dict[str, list[str]] = {
     "labelled": ["sequence", "--seeds", "1", "--starts", "2", "--repeat", "2", "--join"],
     "pipeline": ["--rounds", "1", "--frames", "40", "--seconds", "2"],
     "pool_choice": ["--frames", "300", "--take", "20", "--cameras", "3", "--loss"],
-    "pool_engines": ["--images", "20", "--rounds", "1", "--workers", "1", "--empty", "20"],
+    "pool_engines": ["--images", "40", "--rounds", "1", "--workers", "1", "--empty", "20"],
     "push": ["--rounds", "1", "--frames", "10"],
     "reliability": ["sequence", "--seeds", "1", "--frames", "30"],
     "selection.chances": ["--seeds", "1", "--frames", "30"],

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
 import cv2
 import numpy as np
@@ -383,3 +383,21 @@ def test_without_a_free_descriptor_a_program_is_lost_and_nothing_is_left(
     for pid in pids_in(tmp_path / "pids", 1) if (tmp_path / "pids").exists() else []:
         assert gone(pid)
     assert camera.read().jpeg
+
+
+def test_a_program_that_is_reaped_while_its_end_is_looked_at_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = process.Process(["true"])
+    waitid = os.waitid
+
+    def reaped_first(*asked: int) -> os.waitid_result | None:
+        program.end(ended)  # as another thread does at a stop or a stall
+        return waitid(*asked)
+
+    ended = Event()
+    ended.set()
+    monkeypatch.setattr(os, "waitid", reaped_first)
+
+    with program.stdout, program.stderr:
+        assert program.exit_text(10.0).endswith("closed its output")

@@ -80,7 +80,10 @@ class Process:
         """Say how the program ended; wait for it for at most `seconds`. It is not reaped."""
         if not self._await_leader(seconds):
             return f"{self.name} closed its output"
-        status = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            status = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # `end` has reaped it meanwhile
+            status = None
         if status is None:
             return f"{self.name} closed its output"
         if status.si_code == os.CLD_EXITED:

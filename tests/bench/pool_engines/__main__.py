@@ -10,6 +10,7 @@ Second table: what each engine needs for itself, with an analyser that does noth
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,7 +27,12 @@ from agent.pool.engines.ray import RayEngine
 from agent.pool.items import ItemKind, PoolItem
 from agent.pool.sources.reader import ItemReader
 from agent.settings.load import load
-from tests.bench.pool_engines.interleaved import Empty, MakesInterleaved, open_store
+from tests.bench.pool_engines.interleaved import (
+    WARM,
+    Empty,
+    MakesInterleaved,
+    open_store,
+)
 from tests.bench.pool_engines.memory import Memory
 
 SIZE = (1280, 720)
@@ -89,6 +95,8 @@ def throughput(
                     )
                 memory[f"{name} {count}"] = peak.peak()
                 lines = [json.loads(line) for line in notes.read_text().splitlines()]
+                if not lines:
+                    sys.exit(f"the first {WARM} images of a process do not count: give more")
                 wall, cpu = (
                     {each: sum(line[each][n] for line in lines) for each in PARTS} for n in (0, 1)
                 )
