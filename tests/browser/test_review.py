@@ -42,6 +42,7 @@ def test_verdicts_with_the_keyboard_alone(browser: Browser, server: ReviewServer
     page = ReviewPage(browser, server.url, by="Ben")
 
     seen = [page.give(key) for key in "rwmus"]
+    page.stored(server, 4)  # what is undone before it was sent is never sent
     browser.press("z")
     browser.until(lambda: page.shown_now() == capture_id(3), "z does not lead back")
     lines = page.stored(server, 5)
