@@ -25,8 +25,8 @@ class Neighbours:
 
     Where the distance of two frames is unknown, it is the least that is possible. Frames of two
     boots of a device are at least as far apart as the later one is from its boot, so at least the
-    smaller of their two times since the boot. A frame without any time may be near to all. Images
-    of a pool that no clock belongs to are near to none: those that look alike were left out when
+    smaller of their two times since the boot. A frame without any time may be near to all. Single
+    images of a pool that state no time are near to none: those that look alike were left out when
     they were chosen.
     """
 

@@ -20,7 +20,7 @@ _MISSED = 2.5  # heartbeats until a device is silent: two may be lost
 _SLACK_S = 60.0  # that a heartbeat may be late: its sender waits for captures and for the network
 _NEEDS_SAID = 3  # in a sentence
 _WORDS_MAX = 240  # characters of a need in a sentence; all of it is in `Device.needs`
-_FEW = 3  # devices from which on most of them may say something of the clock that they are read by
+_FEW = 3  # devices; of fewer, "most of them" says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ def distinct_names(places: Collection[str]) -> dict[str, str]:
 
 
 def outermost(places: Collection[str]) -> list[str]:
-    """Return the places, each with a slash at its end, that do not lie in another one."""
-    return [
-        place
-        for place in places
-        if not any(place != other and place.startswith(other) for other in places)
-    ]
+    """Return the places, each with a slash at its end, that do not lie in another one; sorted."""
+    found: list[str] = []
+    for place in sorted(places):  # what lies in a place comes right after it
+        if not found or not place.startswith(found[-1]):
+            found.append(place)
+    return found
