@@ -69,9 +69,15 @@ def asked(spool: Path, kind: AskKind, camera: str, *, clock: Clock) -> Iterator[
     """Ask the daemon of a spool, and remove the answer afterwards.
 
     `camera` is the name of one, or empty for all. Raises `NoDaemon` when none runs, `AgentError`
-    for a name that it does not have, `TemporaryError` when it cannot answer now.
+    for a name that it does not have, `TemporaryError` when it cannot answer now. Waits `ANSWER_S`
+    for a daemon that is starting.
     """
     view = daemon_of(spool, clock)
+    for _ in range(round(ANSWER_S / _POLL_S)):
+        if view.presence is not Presence.STARTING:
+            break
+        pause(_POLL_S)
+        view = daemon_of(spool, clock)
     _refuse_without_daemon(view, spool)
     names = [] if view.state is None else [each.name for each in view.state.cameras]
     if camera and camera not in names:

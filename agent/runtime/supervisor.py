@@ -226,9 +226,9 @@ class Supervisor:
 
     def run(self) -> ExitCode:
         """Run until the stop, stop in stream order, and return the exit code of the process."""
+        self._enter(Phase.RUNNING)  # first: on flash the first state stands for a minute
         for worker in self._workers:
             worker.start()
-        self._enter(Phase.RUNNING)
         self._notifier.notify("READY=1\nSTATUS=capturing")
         while not self._stop and not self._all_read() and not self._failed():
             self.watch()

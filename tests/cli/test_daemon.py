@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.daemon import NoDaemon, asked, daemon_of
+from agent.cli.daemon import ANSWER_S, NoDaemon, asked, daemon_of
 from agent.errors import AgentError, TemporaryError
 from agent.exchange.asks import AskKind, fetch
 from agent.exchange.folder import exchange_path, prepare
@@ -149,6 +149,34 @@ def test_an_owner_that_is_no_daemon_keeps_the_folder_of_the_latest_one(machine: 
         ):
             pass
     assert machine.presence() is Presence.KILLED
+
+
+def test_who_asks_waits_a_moment_for_a_daemon_that_is_starting(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            machine.publish(state())
+
+    monkeypatch.setattr("agent.cli.daemon.pause", wait)
+    starting = state(phase=Phase.STARTING, interval=0.0)
+    with (
+        machine.daemon(starting),
+        asked(machine.spool, AskKind.FRAMES, "gate", clock=machine.clock) as answering,
+    ):
+        assert answering.view.presence is Presence.RUNNING
+    assert len(waits) == 3
+
+    with (
+        machine.daemon(starting),
+        pytest.raises(TemporaryError, match="it is starting"),
+        asked(machine.spool, AskKind.FRAMES, "gate", clock=machine.clock),
+    ):
+        pass
+    assert sum(waits[3:]) == pytest.approx(ANSWER_S)
 
 
 def test_a_daemon_that_waits_for_its_disk_is_starting(machine: Machine) -> None:

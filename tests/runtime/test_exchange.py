@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -19,10 +19,12 @@ from agent.runtime.answers import FETCHED_S, FOLLOWED_S, MOST_OPEN, Answers, Fra
 from agent.runtime.exchange import FLASH_S, MEMORY_S, Exchange, StatePublisher
 from agent.runtime.followed import CaptureState
 from agent.runtime.live import LiveState, Process
+from agent.runtime.supervisor import Supervisor
+from agent.runtime.worker import Worker
 from agent.spool.spool import Spool
 from agent.system import new_id
 from tests.fakes.captures import frame
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import FastClock, ManualClock
 from tests.fakes.log import Recorder
 from tests.runtime.runtime_builders import MAKER, PlainEncoder
 from tests.runtime.whole_agent import HungCamera, Recording, WholeAgent
@@ -164,6 +166,25 @@ def test_a_folder_on_flash_is_written_once_a_minute(tmp_path: Path) -> None:
         tmp_path, user=os.geteuid(), in_memory=False, disk=Disk(), log=Recorder().log
     )
     assert publisher.interval == FLASH_S
+
+
+def test_the_first_state_of_a_run_is_not_that_of_the_start(
+    beside: Beside, log: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On flash it stands for a minute."""
+    phases, start = [], Worker.start
+
+    def started(worker: Worker) -> None:
+        phases.append(beside.live.phase)
+        start(worker)
+
+    monkeypatch.setattr(Worker, "start", started)
+    stages = replace(beside.agent.stages, exchange=beside.exchange)
+    supervisor = Supervisor(stages, clock=FastClock(10), notifier=beside.agent.says, log=log.log)
+    supervisor.stop()
+    supervisor.run()
+
+    assert set(phases) == {Phase.RUNNING}
 
 
 def test_the_last_state_says_how_the_run_ended(beside: Beside) -> None:
